@@ -1,6 +1,6 @@
 """Build, scan, push and sign the API's image for a version; skip the build if the registry has the image.
 
-The image is built from the checkout of the service in the folder app, or in the folder that APP names.
+The image is built from the service's checkout: the folder app, or the folder that APP names.
 """
 
 import argparse
@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         stack_file.checked_version(arguments.version)
     if os.environ.get("APP_REPOSITORY") == "":
         raise RefusedError(
-            "APP_REPOSITORY is empty, so app/ contains this repository instead of the service's: set the"
-            " repository variable APP_REPOSITORY (README.md, GitHub)"
+            "APP_REPOSITORY is empty, so app/ contains this repository, not the service's. Set the repository"
+            " variable APP_REPOSITORY (see README.md, section GitHub)"
         )
     return perform("build", options, lambda log: work(log, options, arguments.version))
 

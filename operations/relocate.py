@@ -1,4 +1,4 @@
-"""Preparation of a stack for another region after the loss of its own.
+"""Preparation of a stack for another region after the loss of its current region.
 
 Without --take-names, the command changes the stack file and its policy levels, and prints the next steps.
 With --take-names, it deletes the lost stack's resources whose names are unique across regions: DNS records
@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def destination(options: Options, region: str | None, name: str | None) -> tuple[str, str]:
     """Return the stack's new region and environment; refuse missing or invalid ones.
 
-    Names of IAM roles and buckets contain the environment, so another stack's name would take over that
-    stack's resources.
+    Names of IAM roles and buckets contain the environment's name, so the name of another stack would collide
+    with that stack's resources.
     """
     lost = options.settings["service"]["region"]
     if not region or not name:
@@ -81,13 +81,9 @@ def destination(options: Options, region: str | None, name: str | None) -> tuple
             f"missing: {missing}, as in scripts/relocate.sh {options.stack} --to ap-northeast-3 --as osaka"
         )
     if not re.fullmatch(REGION, region) or region == lost:
-        raise RefusedError(
-            f"--to {region}: allowed is an AWS region other than {lost}, such as ap-northeast-3"
-        )
+        raise RefusedError(f"--to {region}: must be an AWS region other than {lost}, such as ap-northeast-3")
     if not re.fullmatch(NAME, name):
-        raise RefusedError(
-            f"--as {name}: allowed are 2 to 15 lower-case letters, digits and -, such as osaka"
-        )
+        raise RefusedError(f"--as {name}: must be 2 to 15 lower-case letters, digits and -, such as osaka")
     if name in (existing := environments()):
         raise RefusedError(
             f"--as {name}: in use; names in use: {', '.join(sorted(existing))}. Choose another, such as osaka"
@@ -96,7 +92,7 @@ def destination(options: Options, region: str | None, name: str | None) -> tuple
 
 
 def environments() -> set[str]:
-    """Return the names of all stacks and of the environments that their files declare."""
+    """Return the names of all stacks, and of the environments in their stack files."""
     files = (yaml.safe_load(stack_file.path(stack).read_text()) for stack in command_line.stacks())
     return {*command_line.stacks(), *(file["config"]["pipe:service"]["environment"] for file in files)}
 
@@ -118,7 +114,7 @@ def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
 
 
 def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> list[str]:
-    """Return the administrator's steps with every name filled in, from the lost stack's settings."""
+    """Return the administrator's next steps, with the names from the lost stack's settings."""
     service, backups = settings["service"], settings["backups"]
     copy_region = backups["replica"]["region"]
     text = NEXT.format(
@@ -140,10 +136,10 @@ def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> l
 
 
 def relocated_text(text: str, settings: dict[str, Any], new: str, region: str) -> str:
-    """Return the stack file's text for another region; the two regions swap their places.
+    """Return the stack file's text for another region, in which the two regions swap places.
 
-    Names that must be unique in the world or in the account change. The copy of dumps to a second region is
-    switched off. Secrets are removed, since the key that encrypts them is lost with the region.
+    Names that must be unique worldwide or in the account change. The replication of dumps to a second
+    region is switched off. Secrets are removed, since the key that encrypts them is lost with the region.
     """
     service, lost, placeholder = settings["service"], settings["service"]["region"], "\0"
     bucket, replica = settings["backups"]["bucket"], settings["backups"]["replica"]["bucket"]

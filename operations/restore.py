@@ -1,8 +1,8 @@
 """Restore a dump into a new database, check it, and swap it with the live database.
 
-The live database does not change until the swap, which is one transaction, and is then kept under another
-name. The API is stopped only for the swap. If a restore is killed during the swap, the API stays stopped: the
-next restore starts it first, and --start-api starts it without a restore.
+The live database does not change until the swap, which is a single transaction, and is then kept under
+another name. The API is stopped only for the swap. If a restore is killed during the swap, the API stays
+stopped. The next restore starts it first; --start-api starts it without a restore.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from operations.lib.kubernetes.cluster import (
 from operations.lib.run_log import RunLog, perform
 
 PATTERN = "cronjob/pipe-restore"
-"""Object whose pods a restore copies."""
+"""CronJob whose pod template a restore copies."""
 DUMPS = "dumps/"
 """Prefix of the dumps' keys in the bucket."""
 DENIED = ("AccessDenied", "403")
@@ -37,7 +37,7 @@ DENIED = ("AccessDenied", "403")
 OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
 DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
-"""Seconds in which the API's pods must end."""
+"""Seconds within which the API's pods must end."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,15 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the environment variables for the Job from the arguments; refuse invalid arguments."""
+    """Convert the arguments to the Job's environment variables; refuse invalid arguments."""
     if not re.fullmatch(OBJECT, arguments.object):
         raise RefusedError(
-            f"--object {arguments.object}: allowed are latest.dump and dumps/<time>.dump, "
+            f"--object {arguments.object}: must be latest.dump or dumps/<time>.dump, "
             "such as dumps/20240301T170000Z.dump"
         )
     if not re.fullmatch(DATABASE, arguments.database):
         raise RefusedError(
-            f"--database {arguments.database}: allowed are at most 40 lower-case letters, digits and _"
+            f"--database {arguments.database}: must be at most 40 lower-case letters, digits and _"
         )
     return {
         "OBJECT": arguments.object,
@@ -88,11 +88,11 @@ def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def utc(text: str) -> str:
-    """Return a time in the form of dump names: 2024-03-02T02:00+09:00 becomes 20240301T170000Z."""
+    """Return a time in the format of the dumps' names: 2024-03-02T02:00+09:00 becomes 20240301T170000Z."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise RefusedError(f"--at {text}: not a time such as 2024-03-01T17:00Z") from None
+        raise RefusedError(f"--at {text}: must be a time such as 2024-03-01T17:00Z") from None
     if time.tzinfo is None:
         raise RefusedError(f"--at {text}: the time zone is missing; add Z (UTC) or +09:00 (Japan)")
     return time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -145,7 +145,7 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     """Return the key of the dump to restore; refuse if the bucket does not have it.
 
-    Without the permission to list the bucket, the restore continues. If there is no such dump, the Job that
+    Without permission to list the bucket, the restore continues. If the dump does not exist, the Job that
     downloads it fails before the API is stopped.
     """
     bucket, time = options.settings["backups"]["bucket"], variables["AT"]
@@ -190,9 +190,9 @@ def resume(log: RunLog, options: Options) -> str:
 
 
 def recover_from_killed_restore(log: RunLog, cluster: Cluster) -> bool:
-    """Start the API if a killed restore left it stopped.
+    """Start the API if a killed restore left it stopped; return True if it was started.
 
-    Return True if so. Refuse if a restore is running.
+    Refuses if a restore is running.
     """
     with log.step("no other restore is running"):
         for job in cluster.list("jobs", "app=pipe-restore"):
@@ -210,7 +210,7 @@ def recover_from_killed_restore(log: RunLog, cluster: Cluster) -> bool:
 
 
 def stop(cluster: Cluster, replicas: int) -> None:
-    """Scale the API to zero, and record its number of pods in an annotation."""
+    """Scale the API to zero, and record the previous number of pods in an annotation."""
     cluster.annotate(API, KEPT_REPLICAS, str(replicas))
     cluster.scale(API, 0)
     if not cluster.runner.dry_run:
@@ -218,7 +218,7 @@ def stop(cluster: Cluster, replicas: int) -> None:
 
 
 def start(cluster: Cluster, replicas: int, log: RunLog) -> None:
-    """Scale the API to its earlier number of pods; from then on the autoscaler decides."""
+    """Scale the API to its previous number of pods; from then on, the autoscaler controls the number."""
     try:
         cluster.scale(API, replicas)
         cluster.rollout(API, log.line)

@@ -1,10 +1,10 @@
-"""Publication of a review as a comment of its pull request: python -m tools.comment FOLDER.
+"""Publication of a review as a comment on its pull request: python -m tools.comment FOLDER.
 
-It runs with write permission, after a workflow without write permission has created the review. FOLDER is
-that workflow's artifact; it may be missing, and the pull request's program may have written it. Therefore
-mentions in review.md are neutralized, and annotations.sarif is rebuilt from the known fields of review.sarif.
-The number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the
-standard library is used, since nothing is installed.
+This module runs with write permission, after a workflow without write permission has created the review.
+FOLDER is that workflow's artifact. It may be missing, and the pull request's program may have written it.
+Therefore mentions in review.md are neutralized, and annotations.sarif is rebuilt from the known fields of
+review.sarif. The number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the
+artifact. Only the standard library is used, since nothing is installed.
 """
 
 import json
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 MARK = "<!-- pipe-review -->"
-"""Start of the comment, by which the next review finds it."""
+"""Start of the comment, by which the next review finds the comment."""
 LONGEST = 65_000
-"""Largest number of characters of a review; GitHub accepts 65,536."""
+"""Largest number of characters in a review; GitHub accepts 65,536 in a comment."""
 
 TOOL = "pipe-review"
-"""Tool name of the annotations; with another tool's name, they would replace that tool's annotations."""
+"""Tool name in the annotations, which replace earlier annotations with the same tool name."""
 
 LARGEST, MOST = 5_000_000, 5_000
 """Largest numbers of characters to read from a file and of results in it; GitHub shows 5,000 results."""
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
 def pull_request(repository: str, run: dict[str, Any]) -> int | None:
     """Return the number of the open pull request whose newest commit was reviewed, or None.
 
-    For a fork, the event does not name the pull request.
+    If the pull request comes from a fork, the event does not name it, so it is looked up.
     """
     if not run["head_repository"]:
         return None  # The fork was deleted.
@@ -78,9 +78,9 @@ def pull_request(repository: str, run: dict[str, Any]) -> int | None:
 
 
 def read(file: Path) -> str:
-    """Return the text of a file of the artifact; empty if it is missing.
+    """Return the text of a file in the artifact; an empty string if the file is missing.
 
-    A symbolic link is not followed, since it could lead to a file of this machine.
+    Symbolic links are not followed, since they could lead to files of this machine.
     """
     if file.is_symlink() or not file.is_file():
         return ""
@@ -100,10 +100,10 @@ def text(file: Path, commit: str) -> str:
 
 
 def neutral(report: str) -> str:
-    """Return the text without mentions and references to issues.
+    """Return the report without effective mentions and references to issues.
 
-    GitHub looks for both in the rendered Markdown, so escapes have no effect. A zero-width space separates
-    them.
+    GitHub looks for both in the rendered Markdown, so escapes have no effect. Instead, a zero-width space
+    follows the character that starts a mention or reference.
     """
     report = re.sub(r"&(?:#0*64|#x0*40|commat);", "@", report, flags=re.IGNORECASE)
     report = re.sub(r"&(?:#0*35|#x0*23|num);", "#", report, flags=re.IGNORECASE)
@@ -113,8 +113,8 @@ def neutral(report: str) -> str:
 def annotations(sarif: str) -> dict[str, Any]:
     """Rebuild the annotations for code scanning from known fields.
 
-    Raises ValueError, KeyError or TypeError if the text is not a review's SARIF. GitHub treats every result
-    as an open alert, so fixed, waived and unknown ones are left out.
+    Raises ValueError, KeyError or TypeError if the text is not the SARIF of a review. GitHub treats every
+    result as an open alert, so fixed, waived and unknown results are omitted.
     """
     [run] = json.loads(sarif)["runs"]
     driver = run["tool"]["driver"]
@@ -149,12 +149,12 @@ LINE = "primaryLocationLineHash"
 
 def word(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{value!r} is not a string")
     return neutral(value)
 
 
 def location(place: Any) -> dict[str, Any]:
-    """Return a SARIF location; raise ValueError if it is not a line of a file in the repository."""
+    """Return a SARIF location; raise ValueError if it is not a line in a file of the repository."""
     physical = place["physicalLocation"]
     file, line = word(physical["artifactLocation"]["uri"]), physical["region"]["startLine"]
     if not re.fullmatch(r"(?!/)(?!.*\.\.)[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
@@ -168,7 +168,7 @@ def location(place: Any) -> dict[str, Any]:
 
 
 def comment(repository: str, number: int) -> int | None:
-    """Return the ID of the existing comment with a review, or None."""
+    """Return the ID of the comment that contains the previous review, or None."""
     pages = gh("api", "--paginate", "--slurp", f"repos/{repository}/issues/{number}/comments")
     for page in json.loads(pages):
         for entry in page:

@@ -1,10 +1,9 @@
-"""Git repository in which each deployment and each rollback is a commit to the stack's file.
+"""Git repository in which each deployment and each rollback is a commit to the stack file.
 
-The file at a commit names the image that was deployed. Commit messages are never parsed, since every author
-of a merged pull request writes one.
-
-The files of the checkout are never changed here, since they are being deployed. If others push meanwhile, the
-new commit goes on top of theirs, and the checkout does not receive their changes.
+At each commit, the stack file names the image that was deployed. Commit messages are never parsed, since
+every author of a merged pull request writes some. The files of the checkout are never changed, since they are
+being deployed. If others push during a deployment, its commit goes on top of theirs, and the checkout does
+not receive their changes.
 """
 
 import hashlib
@@ -20,16 +19,16 @@ from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import FailedError, RefusedError
 
 SKIP = "[skip ci]"
-"""Text in a commit message: GitHub starts no workflow for a push whose newest commit contains it."""
+"""Part of a commit message: GitHub starts no workflow for a push whose newest commit contains it."""
 HISTORY = 500
-"""Largest number of commits to a stack file that are read."""
+"""Largest number of commits to a stack file that are searched for images."""
 TRIES = 5
 """Largest number of attempts to push while others push at the same time."""
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """The branch of a remote that the checkout's branch is pushed to."""
+    """Branch of a remote to which the checkout's branch is pushed."""
 
     tracking_branch: str
     """Local copy of the branch as of the last fetch: origin/main."""
@@ -50,7 +49,7 @@ class Repository:
 
     @cached_property
     def upstream(self) -> Upstream | None:
-        """The upstream of the checkout's branch; None without one, and for a sandbox, which never pushes."""
+        """Upstream of the checkout's branch; None if it has none, and for a sandbox, which never pushes."""
         if self._options.target == "sandbox":
             return None
         try:
@@ -67,10 +66,10 @@ class Repository:
             self._runner.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
 
     def check(self, show: Callable[[str], None]) -> None:
-        """Refuse uncommitted changes, and a git without an identity for commits.
+        """Refuse uncommitted changes, and a git configuration without an identity for commits.
 
-        A sandbox and a dry run allow uncommitted changes and show them. The stack file of a sandbox must have
-        none, since the commit of the image would include them.
+        A sandbox and a dry run allow uncommitted changes and show them. Only the stack file of a sandbox must
+        not have any, since the commit that records the image would include them.
         """
         if not self._options.dry_run:
             self._check_identity()
@@ -83,8 +82,8 @@ class Repository:
             raise RefusedError(f"{message}; only committed files may be deployed: git commit")
         elif self._file in changed:
             raise RefusedError(
-                f"{message}; the commit of the image would include the changes of {self._file}:"
-                f" git commit, or git checkout {self._file}"
+                f"{message}; the commit that records the image would include your changes to {self._file}."
+                f" Commit them (git commit) or discard them (git checkout {self._file})"
             )
         else:
             show(f"{message}; the sandbox gets these changes without a commit")
@@ -100,7 +99,10 @@ class Repository:
             ) from None
 
     def check_push(self) -> None:
-        """Refuse a remote that accepts no push; the dry run of the push does not test the server's rules."""
+        """Refuse a remote that accepts no push.
+
+        The check is a dry run of a push, which does not test the server's own rules.
+        """
         if self.upstream and not self._options.dry_run:
             command = ("push", "--dry-run", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
             try:
@@ -130,7 +132,7 @@ class Repository:
         self.check_push()
 
     def _check_order(self, remote: str) -> None:
-        """Refuse a commit older than the last deployed one, for example after a late approval."""
+        """Refuse a commit that is older than the last deployed commit, for example after a late approval."""
         if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:
             self._runner.change("git", "fetch", "--quiet", remote, self._mark)
             if self._count(f"HEAD..{last}") and not self._count(f"{last}..HEAD"):
@@ -159,7 +161,7 @@ class Repository:
         return self._text(self._tip())
 
     def content(self) -> str:
-        """Return a hash of the committed content, without the images in the stack files."""
+        """Return a hash of the committed content, ignoring the images in the stack files."""
         lines = self._runner.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
         content = [line for line in lines if line.partition("\t")[2] not in names]
@@ -170,7 +172,8 @@ class Repository:
     def changed(self) -> list[str]:
         """Return the tracked files that differ from the last commit.
 
-        The stack file is left out if it differs only in values that commands set: image and secrets.
+        The stack file is omitted if it differs only in values that commands set: image, migration flag and
+        secrets.
         """
         lines = self._runner.read("git", "status", "--porcelain", "--untracked-files=no").splitlines()
         names = [line[3:] for line in lines]
@@ -185,20 +188,20 @@ class Repository:
 
     @cached_property
     def image_repository(self) -> str:
-        """The repository of the stack's images in its own registry, without a tag."""
+        """Repository of the stack's images in the stack's own registry, without a tag."""
         text = stack_file.path(self._options.stack).read_text()
         return stack_file.own_repository(text, self._options.settings)
 
     def check_own(self, image: str) -> None:
-        """Refuse an image of another registry or repository."""
+        """Refuse an image that is not in the stack's own image repository."""
         if stack_file.repository(image) != self.image_repository:
             raise RefusedError(f"{image} is not in the stack's own image repository, {self.image_repository}")
 
     def images(self) -> Iterator[str]:
         """Yield the images that the stack file has named, newest first.
 
-        Only the branch's first-parent commits are read. Reviewers may never have seen the single commits of a
-        merged branch.
+        Only the first-parent commits of the branch are read, since reviewers may never have seen the
+        individual commits of a merged branch.
         """
         tips = ["HEAD", *([self.upstream.tracking_branch] if self.upstream else [])]
         command = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
@@ -209,7 +212,7 @@ class Repository:
                 continue  # The commit deleted the file, or its file was not deployable.
 
     def commit(self, subject: str, image: str, *, migrate: bool) -> str:
-        """Commit the image on top of the newest version of the stack file, and push; return a message."""
+        """Commit the image to the newest version of the stack file, and push; return a message."""
         trailers = [f"Version: {stack_file.version(image)}", f"Image: {image}"]
         message = ("-m", subject, "-m", "\n".join(trailers))
         upstream = self.upstream
@@ -248,10 +251,10 @@ class Repository:
         return f"pushed to {branch}{advice}"
 
     def _create_commit(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
-        """Create a commit on top of `base` with the image; return `base` itself if it already has the image.
+        """Create a commit with the image on top of `base`; return `base` if it already has the image.
 
-        The commit contains [skip ci] if it is pushed alone. After a rollback, a workflow would deploy the
-        newest version again.
+        A commit that is pushed alone contains [skip ci], since a workflow would deploy the newest version
+        again after a rollback.
         """
         if self.upstream and base == self._read("rev-parse", self.upstream.tracking_branch):
             message = (*message, "-m", SKIP)
@@ -271,7 +274,7 @@ class Repository:
     def _follow(self, base: str, new_commit: str) -> None:
         """Move the checkout's branch to the new commit if the branch is at `base`.
 
-        The files already agree.
+        The working tree already contains the new image, so no file changes.
         """
         if new_commit != base and self._read("rev-parse", "HEAD") == base:
             self._runner.change("git", "update-ref", "-m", "deployed", "HEAD", new_commit, base)
@@ -283,7 +286,7 @@ class Repository:
         return "not pushed: the branch has no upstream; push it, or the next deployment undoes this one"
 
     def _tip(self) -> str:
-        """Return the newest commit: the upstream's, unless the checkout contains it."""
+        """Return HEAD, or the upstream's commit if HEAD does not contain it."""
         newer = self.upstream and self._count(f"HEAD..{self.upstream.tracking_branch}")
         return self._read("rev-parse", self.upstream.tracking_branch if self.upstream and newer else "HEAD")
 
@@ -298,6 +301,6 @@ class Repository:
 
 
 def _with_blob(row: str, blob: str) -> str:
-    """Return a line of `git ls-tree`, `mode type name<tab>path`, with another blob."""
+    """Return a line of `git ls-tree` (`mode type name<tab>path`) that names another blob."""
     kind, _, path = row.partition("\t")
     return f"{kind.rpartition(' ')[0]} {blob}\t{path}"

@@ -85,7 +85,7 @@ def test_the_instructions_create_the_boundary_that_foundation_would_create(
         (("--to", NEW), "missing: --as NAME"),
         (("--as", "osaka"), "missing: --to REGION"),
         (("--to", "ap-northeast-1", "--as", "osaka"), "an AWS region other than ap-northeast-1"),
-        (("--to", "osaka", "--as", "osaka"), "--to osaka: allowed is an AWS region"),
+        (("--to", "osaka", "--as", "osaka"), "--to osaka: must be an AWS region"),
         (("--to", NEW, "--as", "prod"), "--as prod: in use; names in use: dev, prod, stg. Choose another"),
         (("--to", NEW, "--as", "stg"), "--as stg: in use"),
         (("--to", NEW, "--as", "Osaka"), "--as Osaka"),

@@ -25,7 +25,7 @@ def test_a_time_is_formatted_like_the_names_of_dumps(text: str, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("yesterday", "not a time"), ("2024-03-01T17:00", "the time zone is missing")]
+    ("text", "message"), [("yesterday", "must be a time"), ("2024-03-01T17:00", "the time zone is missing")]
 )
 def test_an_invalid_time_or_one_without_a_zone_is_refused(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
@@ -55,4 +55,4 @@ def test_invalid_names_are_refused(changes: dict[str, str | None]) -> None:
 
 def test_wrong_usage_ends_with_2_and_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert restore.main(["prod", "--at", "never"]) == 2
-    assert capsys.readouterr().err == "error: --at never: not a time such as 2024-03-01T17:00Z\n"
+    assert capsys.readouterr().err == "error: --at never: must be a time such as 2024-03-01T17:00Z\n"

@@ -78,7 +78,7 @@ def test_a_sandbox_lists_uncommitted_files_and_refuses_an_edited_stack_file(
     assert shown == ["not committed: x; the sandbox gets these changes without a commit"]
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text(file.read_text().replace("logLevel: debug", "logLevel: info"))
-    with pytest.raises(RefusedError, match=r"would include the changes of Pulumi\.dev\.yaml"):
+    with pytest.raises(RefusedError, match=r"would include your changes to Pulumi\.dev\.yaml"):
         chosen("sandbox", tmp_path).check(shown.append)
 
 

@@ -129,8 +129,8 @@ def test_without_the_services_repository_nothing_is_built(world: DeployEnvironme
     done = world.run("build.sh", "dev", APP_REPOSITORY="")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: APP_REPOSITORY is empty, so app/ contains this repository instead of the service's: set the"
-        " repository variable APP_REPOSITORY (README.md, GitHub)\n"
+        "error: APP_REPOSITORY is empty, so app/ contains this repository, not the service's. Set the"
+        " repository variable APP_REPOSITORY (see README.md, section GitHub)\n"
     )
     assert world.asked() == []
 
