@@ -1,7 +1,7 @@
 """Checks before a deployment, as the guide requires: lint, tests, security scan, performance test, documents.
 
-Each check is a target of the Makefile. A check that passed is skipped while the committed content is the
-same, also when another stack is deployed.
+Each check is a target of the Makefile. A check that has passed is skipped until the committed content
+changes, even if the next deployment is to another stack.
 """
 
 import argparse
@@ -27,7 +27,7 @@ COMMANDS = {
 }
 """Command of each check, by its title."""
 RECORD = Path(".runs") / "checks.json"
-"""File with the checks that passed, by the hash of the committed content."""
+"""File that maps the hash of the committed content to the checks that passed."""
 
 
 def run(log: RunLog, options: Options) -> None:

@@ -39,9 +39,9 @@ class Journal:
     target: str
     """real or sandbox."""
     before: str
-    """Previous image, from the stack file upstream; the checkout's stack file may be older."""
+    """Previous image, from the upstream's stack file, since the checkout's stack file may be older."""
     migrates: bool
-    """True if the previous image ran its migrations; False if a rollback had kept a newer schema."""
+    """True if the previous image ran its migrations; False if an earlier rollback kept a newer schema."""
     image: str = ""
     """Image to deploy."""
     frontend: bool = False
@@ -56,7 +56,7 @@ class Journal:
     """True once `alerts` and `errors` are recorded."""
 
     def save(self, options: Options) -> None:
-        """Write the journal to its file, unless this is a dry run."""
+        """Write the journal to its file; a dry run writes nothing."""
         if options.dry_run:
             return
         file = journal_file(options.stack)
@@ -97,7 +97,7 @@ def read_journal(stack: str) -> Journal | None:
 
 
 def delete_journal(options: Options) -> None:
-    """Delete the journal of a deployment that succeeded or was rolled back."""
+    """Delete the journal once the deployment has succeeded or has been rolled back."""
     if not options.dry_run:
         journal_file(options.stack).unlink(missing_ok=True)
 
@@ -188,7 +188,7 @@ def deploy(
 
 
 def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
-    """Return the message after Ctrl-C: the version that runs, and the next command."""
+    """Return the message after Ctrl-C, with the running version and the next command."""
     again = "To continue, run the same command again"
     file = stack_file.path(options.stack).name
     if options.dry_run:
@@ -268,8 +268,8 @@ def bring_up(
 def known_migrations(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
     """Return the migrations of the version to deploy; None if they are unknown.
 
-    A sandbox's image is not built, so the migrations come from the checkout of the service. Without a
-    checkout there are no migrations.
+    A sandbox's image is not built, so its migrations are read from the service's checkout. Without a
+    checkout, the result is empty.
     """
     if options.target == "sandbox":
         return migrations.list_migrations(migrations.source()) or ()
@@ -303,7 +303,7 @@ def undo(log: RunLog, cluster: Cluster, options: Options, journal: Journal, why:
 
 
 def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
-    """Restore the earlier pods, stack file and state; return a message about the database, or an empty text.
+    """Restore the earlier pods, stack file and state; return a message about the database, or "".
 
     The database keeps the newer schema. The earlier pods ran on it during the rollout, and undoing migrations
     may lose data, which needs a confirmation.
@@ -339,10 +339,7 @@ def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) 
 
 
 def has_migrated(cluster: Cluster, image: str) -> bool:
-    """Return True if a migration Job of an image was started.
-
-    A failed Job may have changed the schema too.
-    """
+    """Return True if an image's migration Job was started; even a failed Job may have changed the schema."""
     return any(
         container["image"] == image
         for job in cluster.list("jobs", "app=pipe-migrate")

@@ -1,4 +1,4 @@
-"""Diagnosis of a stack from the visitor to the database, with the likely cause first.
+"""Diagnosis of a stack from the visitor to the database, with the likeliest cause first.
 
 It compares the stack file and the program's outputs with the actual DNS records, load balancer, Deployments,
 Services, certificates and database. It also reads events, logs, usage and the trace agent's status, as the
@@ -38,7 +38,7 @@ LOG_LINES = 30
 EVENTS = 15
 """Number of warnings to show, the newest ones."""
 VISIT_SECONDS = 10.0
-"""Seconds without an answer after which the site counts as down."""
+"""Seconds without a response after which the site counts as down."""
 
 
 EXIT_CODES = """\
@@ -82,7 +82,7 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
-    """Query every part and show it; return the problems, and the parts that did not answer."""
+    """Query and show every part; return the problems and the parts that did not respond."""
     with connected(log.runner, options) as cluster:
         with log.step("from the visitor to the database"):
             observation, unanswered = observe(log, cluster, options)
@@ -132,10 +132,7 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
 
 
 def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observation, list[str]]:
-    """Read the state of each part of a request's path.
-
-    Also return the parts that did not answer, with errors.
-    """
+    """Return the state of each part of a request's path, and an error for each part that did not respond."""
     unanswered: list[str] = []
 
     def ask(subject: str, question: Callable[[], Answer]) -> Answer | None:
@@ -157,7 +154,7 @@ def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observatio
 
 
 def visit(options: Options) -> str | None:
-    """Return the health path's answer, `200` or an error; None in a sandbox, whose pods run nothing."""
+    """Return `200` or the error of a request to the health path; None in a sandbox, which has no site."""
     if options.target == "sandbox":
         return None
     try:
@@ -167,7 +164,7 @@ def visit(options: Options) -> str | None:
 
 
 def has_cloudflare(options: Options) -> bool:
-    """Return True if the zone's records can be read; without a token, only the visit tests them."""
+    """Return True if there is a token for Cloudflare; without one, only the visit tests the DNS records."""
     return options.target == "sandbox" or bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
 
 
@@ -199,7 +196,7 @@ def databases(options: Options) -> dict[str, str]:
 
 
 def report(problems: Sequence[Finding]) -> str:
-    """Format the problems for the terminal, the likely cause first."""
+    """Format the problems for the terminal, the likeliest cause first."""
     first, *rest = problems
     lines = [f"Likely cause: {first.cause}", *_detail_lines(first)]
     for problem in rest:
@@ -247,10 +244,7 @@ def certificates(cluster: Cluster) -> dict[str, float | None]:
 
 
 def trace_agent(log: RunLog, cluster: Cluster) -> str:
-    """Return the trace agent's section of `agent status`, from the first agent pod.
-
-    Empty without an agent.
-    """
+    """Return the trace agent's section of `agent status` in the first agent pod; empty without an agent."""
     selection = ("--namespace=datadog", "--selector=app.kubernetes.io/component=agent", "--output=name")
     try:
         pods = cluster.read("get", "pods", *selection).split()
@@ -268,16 +262,13 @@ def trace_agent(log: RunLog, cluster: Cluster) -> str:
 
 
 def section(status: str) -> str:
-    """Return the section about the APM agent from the output of `agent status`."""
+    """Return the APM agent's section of the output of `agent status`."""
     match = re.search(r"^=+\nAPM Agent\n=+\n(.*?)(?=^=+\n|\Z)", status, re.MULTILINE | re.DOTALL)
     return match[1].strip("\n") if match else "the agent's status has no section about the APM agent"
 
 
 def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
-    """Show the last log lines of each container that is not ready.
-
-    After a restart, the log of the previous run is shown.
-    """
+    """Show the end of the log of each container that is not ready; after a restart, of its previous run."""
     if cluster.silent:
         log.skip("pods of a sandbox run nothing")
         return

@@ -1,7 +1,7 @@
-"""Comparison of a stack with its program: pulumi preview --refresh --expect-no-changes.
+"""Comparison of a stack with its program by `pulumi preview --refresh --expect-no-changes`.
 
-The result goes to .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue. The exit
-code is 0 after a comparison, with or without drift, and 1 if the comparison failed.
+The result is written to .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue. The
+exit code is 0 after a comparison, with or without drift, and 1 if the comparison failed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ FOLDER = ROOT / ".runs" / "drift"
 UNEXPECTED = "no changes were expected but changes were proposed"
 """Message with which the engine reports drift."""
 LINES = 200
-"""Number of output lines in the result, the last ones."""
+"""Number of the last output lines that the result keeps."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Compare and save the result; raise FailedError if the comparison was not possible."""
+    """Compare the stack, and save the result; raise FailedError if the comparison was not possible."""
     stack, lines, why = options.stack, list[str](), ""
     command = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
     command += ["--stack", stack, "--policy-pack", "policies"]

@@ -1,7 +1,7 @@
 """Run the migrations of the deployed version, or undo them, as a Job in the cluster.
 
 The Job runs `npm run migrate:prod`, or `npm run migrate:rollback` to undo migrations. Every deployment runs
-its own migrations, so this command is for the time between deployments.
+its own migrations, so this command is only needed between deployments.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
 
 
 def image_of(repository: Repository, version: str) -> str:
-    """Return the newest image of a version that the stack file has named, from the stack's own repository."""
+    """Return a version's newest image that the stack file has named; refuse images of other repositories."""
     images = [image for image in repository.images() if stack_file.is_version(image, version)]
     own = [image for image in images if stack_file.repository(image) == repository.image_repository]
     if images and not own:
@@ -88,7 +88,7 @@ def image_of(repository: Repository, version: str) -> str:
 
 
 def last_migration_job(cluster: Cluster) -> Manifest:
-    """Return the migration Job of the last deployment, whose containers have the deployed image."""
+    """Return the migration Job of the last deployment; its containers use the deployed image."""
     migration_jobs = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
     if not migration_jobs:
         raise RefusedError(

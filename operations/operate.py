@@ -1,8 +1,8 @@
-"""Run the script that the form of .github/workflows/operate.yml names.
+"""Run the script that was chosen in the form of .github/workflows/operate.yml.
 
-The arguments of the form are split as a shell would split them, and no shell reads them. The approval of the
-stack's environment replaces the script's confirmation. The module uses only the standard library, since it
-runs outside .venv.
+The arguments from the form are split as a shell would split them, but never passed to a shell. The approval
+for the stack's GitHub environment replaces the script's confirmation. The module uses only the standard
+library, since it runs outside .venv.
 """
 
 import os
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / "scripts"
 
 
 def command(stack: str, script: str, arguments: str) -> list[str]:
-    """Return the command with its arguments; raise ValueError if the script is not one of SCRIPTS."""
+    """Return the script's command line; raise ValueError if the script is not one of SCRIPTS."""
     if script not in SCRIPTS:
         raise ValueError(f"the script {script!r} is not allowed; allowed: {', '.join(SCRIPTS)}")
     return [str(FOLDER / f"{script}.sh"), stack, *shlex.split(arguments), "--yes"]

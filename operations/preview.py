@@ -1,4 +1,4 @@
-"""Review of the changes that the working tree would make in a real stack, from `pulumi preview`.
+"""Review of the changes that the working tree would make to a real stack, based on `pulumi preview`.
 
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
 """
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Preview, then review; a failed preview is reviewed as well, and then raises FailedError."""
+    """Preview and review the stack; after the review of a failed preview, raise FailedError."""
     folder = ROOT / ".runs" / options.stack / "preview"
     folder.mkdir(parents=True, exist_ok=True)
     plan, events, ledger, masks = (
@@ -60,7 +60,7 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Path) -> str:
-    """Write the preview to the files; return the error of a failed preview, or an empty text."""
+    """Write the preview to the files; return the error of a failed preview, or an empty string."""
     stack = options.stack
     command = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
     command += ["--stack", stack, "--policy-pack", "policies"]

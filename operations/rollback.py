@@ -2,9 +2,8 @@
 
 First, `kubectl rollout undo` restores the older pods within seconds. Then the older image is committed to the
 stack file and `pulumi up` runs, so that nothing deploys the bad version again. If the older pods cannot start
-because a Secret is missing, such as after new passwords, `pulumi up` alone rolls back.
-
-Once the older version runs, the newer version's scripts undo the migrations between the two versions.
+because a Secret is missing, for example after a rotation of the passwords, `pulumi up` alone rolls back. Once
+the older version runs, the newer version's scripts undo the migrations between the two versions.
 """
 
 import argparse
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
-    """Choose a revision, ask for confirmation, and go back to it."""
+    """Choose a revision, ask for confirmation, and roll back to the revision."""
     repository = Repository(log.runner, options)
     with connected(log.runner, options) as cluster:
         with log.step("choose the revision"):
@@ -93,8 +92,8 @@ def chosen_revision(
 ) -> Revision:
     """Return the revision that the arguments choose.
 
-    The running version is accepted only if a rollback to it was interrupted, so that the stack file still
-    names another image.
+    The running version is accepted only if a rollback to it was interrupted; the stack file then still names
+    another image.
     """
     if arguments.to_revision is not None:
         return choice.by_number(arguments.to_revision)
@@ -109,7 +108,7 @@ def chosen_revision(
 
 
 def stopped(options: Options, target: Revision) -> str:
-    """Return the message after Ctrl-C, with the command that continues."""
+    """Return the message after Ctrl-C, with the command that continues the rollback."""
     if options.dry_run:
         return "stopped; a dry run changes nothing"
     return (
@@ -121,7 +120,7 @@ def stopped(options: Options, target: Revision) -> str:
 
 
 def fetch_upstream(log: RunLog, repository: Repository) -> None:
-    """Fetch the upstream, and check that a push is possible; a failure does not stop the rollback."""
+    """Fetch the upstream, and check that a push is possible; only report a failure."""
     try:
         repository.fetch()
         repository.check_push()
@@ -137,7 +136,7 @@ def between(
     *,
     keep: bool,
 ) -> migrations.Schema:
-    """Return the change of the schema; refuse to start a newer version on a schema that it may not know."""
+    """Return the change to the schema; refuse a newer version if its migrations may be missing."""
     now = choice.now
     if now.image == target.image:
         return migrations.Schema(None, "the same image", kept=not repository.migrates())
@@ -165,7 +164,7 @@ def roll_back(
 ) -> None:
     """Undo the rollout and the migrations, commit the older image, and run `pulumi up`.
 
-    The rollout is not undone if the older pods cannot start any more. `bad_image` gets the verdict `bad`, so
+    If the older pods can no longer start, the rollout is not undone. `bad_image` gets the verdict `bad`, so
     that no later rollback chooses it by default.
     """
     if bad_image:

@@ -1,4 +1,4 @@
-"""Rotation of the passwords of the database's roles without downtime of the API.
+"""Rotation of the passwords of the database roles, without downtime of the API.
 
 Each password belongs to its own login (components/kubernetes/database_roles.py). `pulumi up` creates the new
 logins and replaces the API's pods, while the old logins stay valid. When no pod uses the old logins any more,
@@ -22,9 +22,9 @@ from operations.lib.run_log import RunLog, perform
 from operations.migrate import last_migration_job
 
 KEYS = ("appPassword", "migratePassword", "backupPassword")
-"""Secret settings of the passwords, without `pipe:`."""
+"""Secret settings that contain the passwords, without the prefix `pipe:`."""
 LEAVE_SECONDS = 900
-"""Seconds in which the pods with the old login must end."""
+"""Seconds within which the pods that use the old login must end."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -74,7 +74,8 @@ def work(log: RunLog, options: Options) -> str:
 def commit(log: RunLog, repository: Repository, options: Options) -> None:
     """Commit the stack file; raise FailedError if that fails.
 
-    Without the commit, the next deployment would bring the old passwords back. They still work at this point.
+    Without the commit, the next deployment would bring back the old passwords, which still work at this
+    point.
     """
     file = stack_file.path(options.stack)
     text = file.read_text()
@@ -86,7 +87,7 @@ def commit(log: RunLog, repository: Repository, options: Options) -> None:
 
 
 def check_image(cluster: Cluster, options: Options) -> None:
-    """Refuse a checkout whose stack file would also deploy another version."""
+    """Refuse to rotate if the checkout's stack file names another version than the running one."""
     running, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
     if options.target == "real" and (image := stack_file.image(file.read_text())) != running:
         raise RefusedError(f"{file.name} names {image}, but {running} is deployed: git pull")
@@ -108,7 +109,7 @@ def _user(pod: jobs.Manifest) -> str:
 
 
 def set_passwords(log: RunLog, options: Options) -> None:
-    """Set random passwords over standard input; an argument would be visible to everybody on the machine."""
+    """Set random passwords through standard input, since every user of the machine can read arguments."""
     if options.target == "sandbox":
         delete_passwords(log, options)
         return
@@ -137,7 +138,7 @@ def delete_passwords(log: RunLog, options: Options) -> None:
 
 
 def retiring(job: jobs.Manifest) -> jobs.Manifest:
-    """Return the Job with its container `roles` alone, running the script that retires former logins."""
+    """Return the Job with only its container `roles`, which runs the script that retires former logins."""
     spec = job["spec"]["template"]["spec"]
     [roles] = [container for container in spec["initContainers"] if container["name"] == "roles"]
     # Not in one transaction: sessions end only after nobody can log in any more.

@@ -1,4 +1,4 @@
-"""Command-line options that all commands share: the stack, --dry-run, --yes, TARGET."""
+"""Options that all commands share: the stack, --dry-run, --yes, and the variable TARGET."""
 
 import argparse
 import functools
@@ -74,7 +74,7 @@ def handle_refusal(main: Main) -> Callable[..., int]:
 
 
 def non_empty(text: str) -> str:
-    """Return an argument's value; refuse an empty one, since it usually comes from an unset variable."""
+    """Return an argument's value; refuse an empty value, since it usually comes from an unset variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError(
             "the value is empty, as from an unset variable; give a value, or leave the option out"

@@ -11,18 +11,18 @@ from typing import IO
 from operations.lib.errors import FailedError
 
 LAST_LINES = 15
-"""Number of lines of a failed command's output that the error shows, the last ones."""
+"""Number of the last output lines that the error about a failed command shows."""
 
 
 class CommandRunner:
-    """Runner of commands; in a dry run it only shows those that change something."""
+    """Runner of commands; in a dry run, commands that change something are only shown."""
 
     def __init__(self, show: Callable[[str], None], *, dry_run: bool = False) -> None:
         self.dry_run = dry_run
         self.variables: dict[str, str] = {}
         """Variables added to the environment of every command."""
         self.hide: Callable[[str], str] = str
-        """Function that masks further values in the output of commands."""
+        """Function that masks additional values in the output of commands."""
         self._show = show
         self._secrets: set[str] = set()
 
@@ -37,7 +37,7 @@ class CommandRunner:
     def change(
         self, *command: str, stdin: str | None = None, environment: Mapping[str, str] | None = None
     ) -> str:
-        """Return the output of a command that changes something; `stdin` is its standard input."""
+        """Run a command that changes something, with `stdin` as its standard input; return its output."""
         if self.dry_run:
             self._show(f"would run: {shlex.join(command)}")
             return ""
@@ -52,8 +52,8 @@ class CommandRunner:
         to that file unmasked, and only the lines of standard error are yielded.
 
         The error does not repeat the lines, since the caller shows them. The command runs in its own session,
-        so that Ctrl-C reaches it once, through `_stop`. Pulumi would take a second Ctrl-C, from the terminal,
-        as a request to abort the operations in progress.
+        so that Ctrl-C reaches it once, through `_stop`. If the terminal sent a second Ctrl-C, Pulumi would
+        abort the operations in progress.
         """
         try:
             process = subprocess.Popen(

@@ -8,11 +8,11 @@ class FailedError(CommandError):
 
 
 class RefusedError(CommandError):
-    """A refusal before anything was changed; the message names the reason and the remedy; exit code 2."""
+    """A refusal before any change, whose message names the reason and the remedy; exit code 2."""
 
 
 class CommandStopped(KeyboardInterrupt):
-    """A stop by Ctrl-C; the message names the version that runs now and the next command; exit code 130.
+    """A stop by Ctrl-C, whose message names the running version and the next command; exit code 130.
 
     It is not a CommandError, so that code which handles ordinary failures does not continue after Ctrl-C.
     """

@@ -1,4 +1,4 @@
-"""Checks after a deployment: pods, monitors, logs, and the site as users see it."""
+"""Checks after a deployment: pods, monitors, logs, and the site from the outside."""
 
 import re
 import time
@@ -13,37 +13,38 @@ from operations.lib.run_log import RunLog
 from operations.lib.services.datadog import Datadog
 
 SOAK_SECONDS = 300.0 + 120.0 + 120.0
-"""Seconds for which the monitors are watched: the longest window and evaluation_delay of the error rates
-(components/datadog/alert_catalog.py), and two minutes in which Datadog receives and evaluates the last
-points."""
+"""Seconds for which the monitors are watched. They cover the longest window and evaluation_delay of the error
+rates (components/datadog/alert_catalog.py), and two minutes for Datadog to receive and evaluate the last
+points.
+"""
 REPORT_SECONDS = 300.0
-"""Seconds after SOAK_SECONDS within which every metric must report for the first time.
-
-Datadog reads an AWS account every ten minutes."""
+"""Seconds after SOAK_SECONDS within which every metric must report for the first time; Datadog reads an AWS
+account every ten minutes.
+"""
 REPORT_EVERY = 30.0
 """Seconds between two queries for missing metrics."""
 WATCH_EVERY = 15.0
 """Seconds between two queries of the monitors' states."""
 CHECK_SECONDS = 180.0
-"""Seconds that a synthetic check may take."""
+"""Largest number of seconds that the synthetic checks may take."""
 READY_SECONDS = 180.0
-"""Seconds in which all desired pods must become ready; the autoscaler may just have raised their number."""
+"""Seconds within which all desired pods must become ready, including pods that the autoscaler just added."""
 READY_EVERY = 2.0
 LOG_SECONDS = 20
-"""Seconds in which a pod's node must send the pod's log."""
+"""Seconds within which a pod's node must send the pod's log."""
 HEALTH_SECONDS = 60.0
-"""Seconds in which the edge must reach the new pods."""
+"""Seconds within which the edge must reach the new pods."""
 
 ERROR = re.compile(r'"level":\s*(?:"(?:error|fatal)"|[56]0\b)|\b(?:ERROR|FATAL)\b|\bUnhandled\b')
-"""Pattern of an error in the API's log: a level of pino, or a word."""
+"""Pattern of an error in the API's log: one of pino's error levels, or a word such as ERROR."""
 VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
-"""Pattern of the parts that vary between messages about one error: UUIDs, addresses, numbers."""
+"""Pattern of the parts that vary between messages about the same error: UUIDs, memory addresses, numbers."""
 LONGEST = 200
-"""Characters of a log line that distinguish kinds of errors."""
+"""Number of characters at the start of a log line that distinguish kinds of errors."""
 
 
 def wait_until_healthy(log: RunLog, cluster: Cluster, options: Options, image: str) -> None:
-    """Wait until all pods run the image and are ready, and the site answers; else raise FailedError."""
+    """Wait until all pods are ready with the image and the site responds; raise FailedError on a timeout."""
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "get", API)
         return
@@ -62,12 +63,12 @@ def wait_until_healthy(log: RunLog, cluster: Cluster, options: Options, image: s
 
 
 def url(options: Options) -> str:
-    """Return the address of the health path, as visitors reach it."""
+    """Return the public URL of the health path."""
     return f"https://{options.settings['edge']['host']}{options.settings['api']['readinessPath']}"
 
 
 def is_serving(log: RunLog, cluster: Cluster, options: Options, image: str) -> bool:
-    """Return True if all desired pods run the image and get requests.
+    """Return True if all desired pods run the image and receive requests.
 
     Raises FailedError if the Deployment has another image or no pods.
     """
@@ -88,7 +89,7 @@ def is_serving(log: RunLog, cluster: Cluster, options: Options, image: str) -> b
 
 
 def endpoints(cluster: Cluster, service: str = "pipe-api") -> int:
-    """Count the pods that a Service sends requests to."""
+    """Return the number of pods to which a Service sends requests."""
     slices = cluster.list("endpointslices", f"kubernetes.io/service-name={service}")
     return sum(
         1
@@ -99,7 +100,7 @@ def endpoints(cluster: Cluster, service: str = "pipe-api") -> int:
 
 
 def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
-    """Wait until a URL answers 200; raise FailedError with the last answer after the given seconds."""
+    """Wait until a URL responds with 200; after `seconds`, raise FailedError with the last response."""
     end, outcome = time.monotonic() + seconds, ""
     with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
         while True:
@@ -151,7 +152,7 @@ REASONS = {
 
 
 def check_monitor_data(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) -> None:
-    """Wait until every monitor has data; raise FailedError for monitors without data, which never alert."""
+    """Wait until every monitor has data; after `seconds`, raise FailedError with those that have none."""
     if options.target == "sandbox":
         log.skip("a sandbox's Datadog receives no data")
         return
@@ -176,7 +177,7 @@ def check_monitor_data(log: RunLog, options: Options, seconds: float = REPORT_SE
 
 
 def reason(query: str) -> str:
-    """Return the likely reason for a silent metric, and the remedy."""
+    """Return the likely reason why a metric is silent, and the remedy."""
     metric = query.partition("{")[0].rpartition(":")[2]
     return next(text for start, text in REASONS.items() if metric.startswith(start))
 
@@ -184,8 +185,8 @@ def reason(query: str) -> str:
 def error_kinds(log: RunLog, cluster: Cluster) -> set[str]:
     """Return the kinds of errors in the logs of the API's pods, without their variable parts.
 
-    Pods whose container has not started have no log and are skipped. If a log cannot be read, a line names
-    the pod.
+    Pods whose container has not started are skipped, since they have no log. If a log cannot be read, a line
+    of the run names the pod.
     """
     kinds: set[str] = set()
     for pod in cluster.list("pods", "app=pipe-api"):
@@ -229,7 +230,7 @@ def check_logs(log: RunLog, cluster: Cluster, options: Options, baseline: Iterab
 
 
 def check_site(log: RunLog, options: Options) -> None:
-    """Run Datadog's synthetic checks, which visit the site from outside; raise FailedError if one fails."""
+    """Run Datadog's synthetic checks, which visit the public site; raise FailedError if one fails."""
     if options.target == "sandbox":
         log.skip("a sandbox cannot be reached from outside")
         return
@@ -258,7 +259,7 @@ def check_deployment(
 
 
 class Baseline:
-    """Alerts and kinds of errors that existed before a deployment."""
+    """Alerts and kinds of errors that already exist before a deployment."""
 
     def __init__(self, alerts: Iterable[str] = (), errors: Iterable[str] = ()) -> None:
         self.alerts, self.errors = sorted(alerts), sorted(errors)

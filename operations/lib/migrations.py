@@ -14,7 +14,7 @@ from operations.lib.errors import FailedError, RefusedError
 FOLDER = "migrations"
 SCRIPTS = (".js", ".cjs", ".mjs", ".ts")
 DOWN = re.compile(r"\bdown\b")
-"""Pattern in a script that can undo its migration."""
+"""Pattern of the word `down` in a script that can undo its migration."""
 
 
 def source() -> Path:
@@ -23,7 +23,7 @@ def source() -> Path:
 
 
 def is_checked_out(runner: CommandRunner, version: str) -> bool:
-    """Return True if the service's checkout is at a version's tag or commit and has no changes."""
+    """Return True if the service's checkout is at the tag or commit of a version and has no changes."""
     git = ("git", "-C", str(source()))
     for name in (version, f"v{version}"):
         with contextlib.suppress(FailedError):
@@ -34,7 +34,7 @@ def is_checked_out(runner: CommandRunner, version: str) -> bool:
 
 
 def list_migrations(source: Path) -> tuple[str, ...] | None:
-    """Return the migrations of a checkout in order; None if it has no folder of migrations.
+    """Return the migrations of a checkout in order; None if the checkout has no folder of migrations.
 
     The name of a migration that cannot be undone ends in `!`. A script can be undone if it contains the word
     `down`. `x.up.sql` can be undone if `x.down.sql` exists.
@@ -56,10 +56,10 @@ def _names(folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Schema:
-    """Change of the database schema by a rollback."""
+    """Change to the database schema that a rollback makes."""
 
     undo_to: str | None
-    """The migration to go back to; None if the database stays as it is."""
+    """Last migration that remains applied; None if the database stays as it is."""
     description: str
     kept: bool = False
     """True if the database has, or may have, migrations that the older version does not know.
@@ -70,8 +70,8 @@ class Schema:
 def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
     """Return the change from the newer version's schema to the older version's schema.
 
-    If migrations cannot be undone, the database keeps the newer schema with `keep`, and RefusedError is
-    raised without it.
+    If migrations cannot be undone, the result keeps the newer schema if `keep` is true; otherwise
+    RefusedError is raised.
     """
     if newer is None or older is None:
         return keep_schema(keep, "the migrations between the two versions are not recorded")
@@ -89,10 +89,7 @@ def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: b
 
 
 def keep_schema(keep: bool, why: str) -> Schema:
-    """Return a change that leaves the database as it is.
-
-    Raise RefusedError with the reason without `keep`.
-    """
+    """Return a change that keeps the schema; raise RefusedError with the reason unless `keep` is true."""
     if not keep:
         raise RefusedError(
             f"{why}. If the older version works on the newer schema, add --keep-schema; otherwise restore a"

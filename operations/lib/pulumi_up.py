@@ -8,7 +8,7 @@ from operations.lib.run_log import RunLog
 
 
 def up(log: RunLog, options: Options) -> None:
-    """Apply the program and its stack file; the migration Job runs before new pods start."""
+    """Apply the program with its stack file; the migration Job runs before new pods start."""
     if options.target == "sandbox":
         command = [sys.executable, "-m", "sandbox", "up", options.stack]
     else:

@@ -1,4 +1,4 @@
-"""Log of a run: a line for each step with ✓ or ✗ and its seconds, and a record of the run in .runs."""
+"""Log of a run: one line per step, with ✓ or ✗ and the duration, and a record of the run in .runs."""
 
 import contextlib
 import io
@@ -21,9 +21,9 @@ from sandbox import terminal
 
 RECORDS = ROOT / ".runs"
 QUIET_SECONDS = 4.0
-"""Seconds without output after which a line names the running step.
-
-The check runs every tenth of this time, so a line comes within five seconds."""
+"""Seconds without output after which a line names the running step. The silence is checked every tenth of
+this time, so that a line comes within five seconds.
+"""
 SIGNS = {
     "done": ("✓", 32),
     "planned": ("○", 33),
@@ -40,12 +40,11 @@ class Step:
 
     title: str
     result: str = "running"
-    """`running`, then `done`, `skipped`, `failed` or `stopped`.
-
-    It is `planned` for a step that a dry run leaves out.
+    """`running`, then `done`, `skipped`, `failed` or `stopped`; `planned` for a step that a dry run only
+    shows.
     """
     seconds: float = 0.0
-    """Duration."""
+    """Duration in seconds."""
     lines: list[str] = field(default_factory=list[str])
 
 
@@ -66,7 +65,7 @@ class RunLog:
         self.started = datetime.now(UTC)
         self.steps: list[Step] = []
         self.results: dict[str, Any] = {}
-        """Results for the record, such as names and measured seconds, by title."""
+        """Results for the record by title, such as names and measured durations in seconds."""
         self.runner = CommandRunner(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
         self._colour = terminal.uses_colour(sys.stdout)
         self._begun = self._spoken = time.monotonic()
@@ -78,12 +77,12 @@ class RunLog:
 
     @property
     def stamp(self) -> str:
-        """Start time in a form for names of objects and databases: 20240301t170000."""
+        """Start time in a form that names of objects and databases allow: 20240301t170000."""
         return self.started.strftime("%Y%m%dt%H%M%S")
 
     @contextlib.contextmanager
     def step(self, title: str) -> Generator[Step]:
-        """Run a step; an exception ends it with ✗ and propagates."""
+        """Run the code of the with statement as a step; an exception marks the step with ✗ and propagates."""
         step = Step(title)
         self.steps.append(step)
         begun = time.monotonic()
@@ -108,7 +107,7 @@ class RunLog:
 
     @contextlib.contextmanager
     def _heartbeat(self, title: str) -> Generator[None]:
-        """Print the running step after a silence; the record does not include this line."""
+        """Print the running step's title after QUIET_SECONDS without output; the record omits this line."""
         begun = time.monotonic()
 
         def beat() -> None:
@@ -136,7 +135,7 @@ class RunLog:
         self._print(f"    | {text}")
 
     def follow(self, *command: str, only: Collection[str] | None = None) -> None:
-        """Run a command that changes something, and show its output.
+        """Run a command that changes something, and show its output line by line.
 
         With `only`, the command's environment has only these variables.
         """
@@ -190,7 +189,7 @@ def _why(step: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def stoppable() -> Generator[None]:
-    """Make SIGTERM and SIGHUP end a run as Ctrl-C does, unless they are ignored, as under nohup."""
+    """Make SIGTERM and SIGHUP end a run as Ctrl-C does, unless the caller ignores them, as nohup does."""
     signals = [
         number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL
     ]
@@ -204,7 +203,7 @@ def stoppable() -> Generator[None]:
 
 
 def perform(command: str, options: Options, work: Callable[[RunLog], str]) -> int:
-    """Run a command's work, which returns the final message; return the exit code.
+    """Run `work`, which returns the final message, and return the exit code.
 
     A run that fails or is stopped also prints a message and leaves a record.
     """

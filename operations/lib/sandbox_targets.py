@@ -1,4 +1,4 @@
-"""Targets of a command: the real stack, or its sandbox for TARGET=sandbox."""
+"""Targets of a command: the real stack, or the stack's sandbox if TARGET is sandbox."""
 
 import json
 import os
@@ -21,11 +21,11 @@ ADDRESSES = {
     "DATADOG_HOST": "datadog",
     "DD_HOST": "datadog",
 }
-"""API in targets.json to which each variable of the sandbox's console leads."""
+"""API in targets.json to which each environment variable of the sandbox's console leads."""
 
 
 def running(options: Options) -> "Targets":
-    """Return the targets of the stack's sandbox; refuse if the sandbox is not running."""
+    """Return the targets of the stack's sandbox; refuse a sandbox that is not running."""
     from sandbox.clouds import process  # Imported here, since a real stack does not need the sandbox.
 
     targets = process.find_running(SANDBOXES / options.stack)
@@ -42,7 +42,7 @@ def advice(options: Options) -> str:
 
 
 def repair_command(options: Options) -> str:
-    """Return the command that reverts deletions and changes made by hand."""
+    """Return the command that reverts manual changes and deletions."""
     if options.target == "sandbox":
         return f"make sandbox STACK={options.stack}"
     pack = f"--policy-pack policies --policy-pack-config policies/config/{options.stack}.json"
@@ -50,7 +50,7 @@ def repair_command(options: Options) -> str:
 
 
 def check(options: Options) -> None:
-    """Refuse a real stack while the environment leads to a sandbox, as in the shell of `make console`.
+    """Refuse a real stack if environment variables lead to a sandbox, as in the shell of `make console`.
 
     TARGET=sandbox needs no check, since the commands take the addresses from the sandbox itself.
     """
@@ -74,7 +74,7 @@ def check(options: Options) -> None:
 
 
 def _sandbox_folders() -> Iterator[Path]:
-    """Yield the folders of this checkout's sandboxes, and of the sandbox whose console runs the command."""
+    """Yield the folders of this checkout's sandboxes and of the sandbox whose console runs the command."""
     yield from sorted(folder for folder in SANDBOXES.glob("*") if folder.is_dir())
     for path in os.environ.get("KUBECONFIG", "").split(os.pathsep):
         folder = Path(path).parent.parent
@@ -83,7 +83,7 @@ def _sandbox_folders() -> Iterator[Path]:
 
 
 def _addresses(folder: Path) -> list[tuple[str, str]]:
-    """Return the variables that lead to a sandbox's APIs, each with the API's address."""
+    """Return the environment variables that lead to a sandbox's APIs, each with the API's address."""
     from sandbox.clouds import process
 
     targets = process.read_record(folder) if (folder / "targets.json").is_file() else None
@@ -91,7 +91,7 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
 
 
 def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
-    """Return the program's outputs, with secret values masked; raise FailedError if they cannot be read."""
+    """Return the program's outputs with masked secrets; raise FailedError if the outputs cannot be read."""
     if options.target == "sandbox":
         from sandbox import workspace
         from sandbox.summary import masked
@@ -109,7 +109,7 @@ def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
 def aws(options: Options, service: str) -> Any:
     """Return a client of an AWS service in the stack's region.
 
-    For a real stack the credentials come from the environment. A sandbox accepts any credentials.
+    For a real stack, the credentials come from the environment; a sandbox accepts any credentials.
     """
     import boto3  # Imported here, since it is slow to import and few commands need it.
     from botocore.config import Config

@@ -1,4 +1,4 @@
-"""Masking of secret values in Pulumi's output on a real stack, in the log and in files."""
+"""Masking of secret values in Pulumi's output about a real stack, on the terminal and in files."""
 
 import json
 import os
@@ -16,7 +16,7 @@ CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
 def hide(runner: CommandRunner, stack: str) -> set[str]:
     """Mask the stack's secrets and the caller's credentials in all further output.
 
-    Returns the masked values, line by line, for reports that must not show them either.
+    Returns the lines of the masked values, for reports that must not show them either.
     """
     config = runner.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
     values = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}
@@ -29,7 +29,7 @@ def hide(runner: CommandRunner, stack: str) -> set[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts in a JSON value, without the keys of objects."""
+    """Yield the strings in a JSON value, except the keys of objects."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Image and migration flag of a stack file: pipe:api.image and pipe:api.migrate."""
+"""Image and migration flag in a stack file: pipe:api.image and pipe:api.migrate."""
 
 import re
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ def image(text: str) -> str:
 
 
 def migrates(text: str) -> bool:
-    """Return False while the database has a newer version's schema: `pipe:api.migrate` of a stack file."""
+    """Return `pipe:api.migrate` of a stack file: False while the database keeps a newer version's schema."""
     return _scalar(text, "migrate").value != "false"
 
 
 def with_image(text: str, new: str, *, migrate: bool = True) -> str:
-    """Return a stack file's text with another image and migration flag; no other character changes."""
+    """Return a stack file's text with another image and migration flag, and otherwise unchanged."""
     for key, value in (("image", new), ("migrate", str(migrate).lower())):
         node = _scalar(text, key)
         text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
@@ -57,14 +57,15 @@ def _scalar(text: str, last: str) -> yaml.ScalarNode:
 
 
 def repository(image: str) -> str:
-    """Return an image's registry and name, without tag and digest."""
+    """Return an image's registry and repository name, without tag and digest."""
     return parse_image_reference(image).repository
 
 
 def own_repository(text: str, settings: Mapping[str, Any]) -> str:
-    """Return the repository that a stack file's image is in; refuse one outside the stack's own registry.
+    """Return the repository of a stack file's image; refuse one outside the stack's own registry.
 
-    Nodes pull from the registry of the stack's account and region, and scans and signatures are made there.
+    Nodes pull images from the registry in the stack's account and region, where images are also scanned and
+    signed.
     """
     service, name = settings["service"], repository(image(text))
     registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
@@ -82,13 +83,13 @@ def version(image: str) -> str:
 
 
 def is_version(image: str, text: str) -> bool:
-    """Return True if a text such as `1.4.0`, or at least 7 digits of the digest, names the image."""
+    """Return True if `text` is the image's tag, such as `1.4.0`, or at least 7 digits of its digest."""
     digest = parse_image_reference(image).digest
     return version(image) == text or (len(text) >= 7 and digest.startswith(text.removeprefix("sha256:")))
 
 
 def checked_version(text: str) -> str:
-    """Return a version that registries allow as a tag; refuse any other."""
+    """Return the version if registries allow it as a tag; otherwise refuse it."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
         raise RefusedError(f"--version {text}: not allowed; give a tag such as 1.4.0, and not latest")
     return text

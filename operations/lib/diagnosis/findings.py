@@ -36,7 +36,7 @@ ORDER = (
     "trace agent",
     "maximum replicas",
 )
-"""Causes of findings; a cause comes before those that it may explain."""
+"""Causes of findings; a cause comes before the causes that it may explain."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Finding:
     objects: str
     """Affected objects, separated by commas: pod/pipe-api-6d4…"""
     evidence: str
-    """Message of the cluster, or the difference to the expected state."""
+    """The cluster's message, or the difference from the expected state."""
     remedy: str
     """Command or advice for the operator."""
 
@@ -58,22 +58,22 @@ class Facts:
     """Observed state of the cluster; a part that could not be read is empty."""
 
     stack: str = "STACK"
-    """The stack's name, for the commands in remedies."""
+    """Name of the stack, for the commands in remedies."""
     pods: Sequence[Manifest] = ()
     deployments: Sequence[Manifest] = ()
     autoscalers: Sequence[Manifest] = ()
     events: Sequence[Manifest] = ()
-    """Warnings, the oldest first."""
+    """Warning events, the oldest first."""
     certificate_days: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """Days until each TLS Secret's certificate expires; None if it cannot be read."""
     warning_days: float = 30
-    """Days left below which a certificate is a finding."""
+    """Number of remaining days below which a certificate is a finding."""
     traces: str = ""
     """Status of the trace agent as the agent prints it; empty if it could not be read."""
 
 
 def findings(facts: Facts, more: Iterable[Finding] = ()) -> list[Finding]:
-    """Return the problems, `more` included, the likeliest cause first; equal ones are merged."""
+    """Return the problems, including `more`, with the likeliest cause first; equal problems are merged."""
     unmerged = [*_cluster_findings(facts), *more]
     merged: dict[tuple[str, str], Finding] = {}
     for finding in unmerged:

@@ -1,7 +1,7 @@
 """Path of a request from the visitor to the database: expected state, actual state, and problems.
 
-The expected state comes from the stack file and the program's outputs. The remaining objects alone would not
-show that an object was deleted.
+The expected state comes from the stack file and the program's outputs, since a deleted object leaves no trace
+in the cluster.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from operations.lib.diagnosis.findings import Finding
 from operations.lib.kubernetes.cluster import Manifest, replicas_before_restore
 
 WORKLOADS = {"pipe-proxy": "proxy", "pipe-api": "api"}
-"""Topic in the stack file of each Deployment, in the order of a request."""
+"""Topic of each Deployment in the stack file, in the order in which a request passes the Deployments."""
 
 OBJECTS = (
     *(
@@ -60,11 +60,11 @@ class Observation:
     records: Mapping[str, Sequence[Record]] | None = None
     """The address records of each host."""
     objects: Mapping[str, Manifest | None]
-    """Each of OBJECTS; None if it is not in the namespace."""
+    """Each of OBJECTS by name; None if the object is not in the namespace."""
     endpoints: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Number of pods that each Service sends requests to."""
+    """Number of pods to which each Service sends requests."""
     databases: Mapping[str, str] | None = None
-    """The state of each database, by the address that it listens on."""
+    """State of each database, by the address on which the database listens."""
 
     @property
     def load_balancer(self) -> str:
@@ -77,7 +77,7 @@ class Observation:
 
 
 def lines(observation: Observation) -> Iterator[str]:
-    """Yield a line about each part of the path."""
+    """Yield one line per part of the path."""
     if observation.visit is not None:
         yield f"visit: {observation.visit}"
     for host, records in (observation.records or {}).items():
@@ -101,7 +101,7 @@ def lines(observation: Observation) -> Iterator[str]:
 def findings(
     settings: Mapping[str, Any], observation: Observation, *, repair_command: str, stack: str, namespace: str
 ) -> Iterator[Finding]:
-    """Yield the problems on the path; `repair_command` creates deleted objects again."""
+    """Yield the problems on the path; their remedy `repair_command` creates deleted objects again."""
     for name, manifest in observation.objects.items():
         if manifest is None:
             message = "the program declares it, but the cluster does not have it"

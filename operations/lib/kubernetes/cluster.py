@@ -79,7 +79,7 @@ class Cluster:
         self.runner.change(*self._command, *arguments, stdin=json.dumps(manifest))
 
     def annotate(self, name: str, key: str, value: str | None) -> None:
-        """Set an annotation, or remove it if the value is None."""
+        """Set an annotation of an object, or remove it if the value is None."""
         change = f"{key}-" if value is None else f"{key}={value}"
         self.runner.change(*self._command, "annotate", "--overwrite", name, change)
 
@@ -87,7 +87,7 @@ class Cluster:
         self.runner.change(*self._command, "scale", name, f"--replicas={replicas}")
 
     def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
-        """Wait until every pod of a Deployment has the newest revision and is available."""
+        """Wait up to `seconds` until every pod of a Deployment has the newest revision and is available."""
         if self.runner.dry_run:
             return
         for line in self.runner.lines(*self._command, "rollout", "status", name, f"--timeout={seconds}s"):
@@ -103,12 +103,12 @@ class Cluster:
 
 
 class NamespaceMissing(RefusedError):
-    """A refusal because the cluster does not have the stack's namespace."""
+    """A refusal because the stack's namespace does not exist in the cluster."""
 
 
 @contextmanager
 def connected(runner: CommandRunner, options: Options) -> Generator[Cluster]:
-    """Connect to the stack's cluster; refuse a kubeconfig of another cluster or environment."""
+    """Connect to the stack's cluster; refuse a kubeconfig for another cluster or environment."""
     with _kubeconfig(runner, options) as (path, kubectl):
         runner.variables["KUBECONFIG"] = path
         cluster = Cluster(runner, options, kubectl)

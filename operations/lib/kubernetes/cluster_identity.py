@@ -1,4 +1,4 @@
-"""Identities of clusters, to compare a kubeconfig with a stack's cluster."""
+"""Identities of clusters, which tell whether a kubeconfig leads to a stack's cluster."""
 
 import base64
 import binascii
@@ -14,33 +14,34 @@ import yaml
 
 @dataclass(frozen=True)
 class ClusterIdentity:
-    """The API server that a kubeconfig leads to, and the authority that signs its certificate."""
+    """API server to which a kubeconfig leads, and the authority that signs the server's certificate."""
 
     server: str
     authority: str
     """SHA-256 of the authority's certificate; empty if the kubeconfig has none. Each EKS cluster and each
-    sandbox has its own authority, whereas the address may be a tunnel's."""
+    sandbox has its own authority, whereas several clusters may be reached through the same tunnel address.
+    """
 
     def is_same(self, other: "ClusterIdentity") -> bool:
-        """Return True if both lead to one cluster."""
+        """Return True if both identities belong to the same cluster."""
         if self.authority and other.authority:
             return self.authority == other.authority
         return self.server == other.server
 
 
 def of_text(text: str, folder: Path | None = None) -> ClusterIdentity | None:
-    """Return the identity of a kubeconfig's current context; None if it names no cluster."""
+    """Return the cluster identity of a kubeconfig's current context; None if the context names no cluster."""
     return _of_documents([(_document(text), folder)])
 
 
 def of_files(paths: str) -> ClusterIdentity | None:
-    """Return the identity of the current context of KUBECONFIG, which may name several files."""
+    """Return the cluster identity of the current context in the files that KUBECONFIG names."""
     files = [Path(path) for path in paths.split(os.pathsep) if path]
     return _of_documents((_document(file.read_text()), file.parent) for file in files if file.is_file())
 
 
 def _of_documents(documents: Iterable[tuple[dict[str, Any], Path | None]]) -> ClusterIdentity | None:
-    """Merge kubeconfigs as kubectl does: of several entries with a name, the first counts."""
+    """Merge kubeconfigs as kubectl does: the first of several entries with the same name counts."""
     current, contexts, clusters = "", dict[str, Any](), dict[str, tuple[dict[str, Any], Path | None]]()
     for document, folder in documents:
         current = current or document.get("current-context") or ""

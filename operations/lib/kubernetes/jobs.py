@@ -1,4 +1,4 @@
-"""Jobs that a command starts, as copies of the program's Jobs and CronJobs with the same restrictions."""
+"""Jobs that a command starts: copies of the program's Jobs and CronJobs, with the same restrictions."""
 
 import copy
 import time
@@ -14,17 +14,17 @@ Manifest = dict[str, Any]
 STARTED_BY = "pipe.dev/started-by"
 """Label with the name of the script that started a Job; the program's own Jobs do not have it."""
 KEPT_SECONDS = 7 * 86400
-"""Seconds for which the cluster keeps a Job of a script, and its log, after its end."""
+"""Seconds for which the cluster keeps a script's Job and its log after the Job has ended."""
 OWN = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 """Labels that the cluster adds to the pods of a Job."""
 EVERY = 0.5
 """Seconds between two queries about a Job."""
 SILENCE = 10.0
-"""Seconds without a new line after which a line names the reason for the wait."""
+"""Seconds without a new log line after which the run shows the reason for the wait."""
 
 
 def copy_job(pattern: Manifest, name: str, script: str) -> Manifest:
-    """Return a Job with the pods of `pattern`, a CronJob or a Job of the cluster, and without retries."""
+    """Return a Job without retries, with the pod template of `pattern`, a CronJob or Job in the cluster."""
     spec = pattern["spec"].get("jobTemplate", pattern)["spec"]
     template = copy.deepcopy(spec["template"])
     labels = {key: value for key, value in template["metadata"]["labels"].items() if key not in OWN}
@@ -43,7 +43,7 @@ def copy_job(pattern: Manifest, name: str, script: str) -> Manifest:
 
 
 def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
-    """Return the Job with new values for environment variables that its containers already have."""
+    """Return the Job with new values for environment variables that its containers already declare."""
     missing = set(values)
     for container in _containers(job):
         for variable in container.get("env", []):
@@ -73,7 +73,7 @@ def image(job: Manifest, container: str) -> str:
 
 
 def run(cluster: Cluster, job: Manifest, log: RunLog) -> None:
-    """Start a Job and show its log until it ends; raise FailedError if it fails."""
+    """Start a Job and show its log until the Job ends; raise FailedError if it fails."""
     name = job["metadata"]["name"]
     cluster.create(job)
     if log.options.dry_run:
@@ -107,7 +107,7 @@ def _containers(job: Manifest) -> list[Manifest]:
 
 
 def _outcome(job: Manifest) -> str:
-    """Return `Complete`, the reason of a failure, or an empty text while the Job runs."""
+    """Return `Complete` or the reason for the failure; an empty string while the Job runs."""
     for condition in job.get("status", {}).get("conditions", []):
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             if condition["type"] == "Complete":

@@ -1,8 +1,8 @@
 """Record of a stack's releases, in a ConfigMap of the API's namespace.
 
-The record is not kept in commit messages, since the body of a squashed pull request becomes the message of a
-commit on `main`. Its author could name migrations to undo, or call a version good. Writing to the ConfigMap
-requires the right to change the cluster.
+Commit messages are no place for the record: the body of a squashed pull request becomes a commit message on
+`main`, so its author could name migrations to undo or mark a version as good. Writing to the ConfigMap
+requires permission to change the cluster.
 """
 
 import json
@@ -19,7 +19,7 @@ KEY = "releases.json"
 KEPT = 50
 """Largest number of releases in the record; the API's Deployment keeps ten revisions."""
 UNJUDGED, GOOD, BAD = "unjudged", "good", "bad"
-"""Verdicts on a release: its checks have not finished, its checks passed, or it was rolled back."""
+"""Verdicts on a release: the checks have not finished, the checks passed, or the release was rolled back."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Release:
 
     image: str
     deployed_at: str
-    """The time of its last deployment, in ISO 8601 and UTC; rollbacks do not count."""
+    """Time of the version's last deployment, in UTC and ISO 8601; rollbacks do not count."""
     migrations: tuple[str, ...] | None
-    """The version's migrations in order; None if unknown.
+    """Migrations of the version in order; None if unknown.
 
     The name of a migration that cannot be undone ends in `!`.
     """
@@ -38,13 +38,13 @@ class Release:
 
 
 class Releases:
-    """The releases that the cluster has recorded."""
+    """Record of a stack's releases in the cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def read(self) -> list[Release]:
-        """Return the releases, the latest deployment last; empty if nothing is recorded yet."""
+        """Return the releases, the latest deployment last; an empty list if nothing is recorded yet."""
         text = self._cluster.read("get", f"configmap/{NAME}", "--ignore-not-found", "--output=json")
         if not text.strip():
             return []
@@ -57,7 +57,7 @@ class Releases:
             ) from None
 
     def find(self, image: str) -> Release | None:
-        """Return the release of an image; None if it is not recorded."""
+        """Return the release of an image; None if no release of the image is recorded."""
         return next((release for release in self.read() if release.image == image), None)
 
     def migrations(self, image: str) -> tuple[str, ...] | None:
@@ -75,7 +75,7 @@ class Releases:
         self._write([*others, Release(image, at, None if migrations is None else tuple(migrations))])
 
     def set_verdict(self, image: str, verdict: str) -> None:
-        """Record a verdict on an image; an image without a recorded deployment is ignored."""
+        """Record a verdict on an image; ignore an image without a recorded deployment."""
         releases = self.read()
         updated = [
             replace(release, verdict=verdict) if release.image == image else release for release in releases

@@ -11,7 +11,7 @@ from operations.lib.kubernetes.releases import BAD, GOOD, UNJUDGED, Release
 
 UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 NUMBER = "deployment.kubernetes.io/revision"
-"""Annotation of a ReplicaSet with the number of its revision."""
+"""Annotation of a ReplicaSet that contains the revision number."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Revision:
     image: str
     template: Manifest
     created: datetime = UNKNOWN_TIME
-    """Time of the template's first rollout; a rollback to the template changes only the number."""
+    """Time of the template's first rollout; a rollback to the template changes only the revision number."""
 
     @property
     def version(self) -> str:
@@ -30,7 +30,7 @@ class Revision:
 
 
 def history(cluster: Cluster) -> list[Revision]:
-    """Return the revisions, oldest first; the last one is running."""
+    """Return the revisions, oldest first; the last revision is the running one."""
     uid = cluster.get(API)["metadata"]["uid"]
     kept_revisions = [
         _revision(entry["metadata"], entry["spec"]["template"])
@@ -52,7 +52,7 @@ def image_of(template: Manifest) -> str:
 
 
 class Choice:
-    """Revisions that a stack can go back to, with the records of their versions."""
+    """Revisions to which a stack can go back, with the records of their versions."""
 
     def __init__(self, kept: Sequence[Revision], releases: Sequence[Release], stack: str) -> None:
         *self.others, self.now = kept
@@ -70,7 +70,7 @@ class Choice:
         return release.verdict if release else UNJUDGED
 
     def by_number(self, number: int) -> Revision:
-        """Return the revision with a number; refuse one that the cluster does not keep or that is running."""
+        """Return the revision with a number; refuse the running revision and one that is not kept."""
         candidates = [revision for revision in self._kept if revision.number == number]
         if not candidates:
             raise RefusedError(f"--to-revision {number}: no such revision; the cluster keeps {self._shown()}")
@@ -79,7 +79,7 @@ class Choice:
         return candidates[0]
 
     def by_version(self, version: str) -> Revision:
-        """Return the newest revision of a version, which may be running; refuse one that is not kept."""
+        """Return a version's newest revision, which may be running; refuse a version without revisions."""
         candidates = [revision for revision in self._kept if stack_file.is_version(revision.image, version)]
         if not candidates:
             raise RefusedError(
@@ -89,10 +89,10 @@ class Choice:
         return candidates[-1]
 
     def by_verdict(self) -> Revision:
-        """Return the most recent earlier version that was good; without one, the most recent unjudged one.
+        """Return the revision of the most recent good version, or else of the most recent unjudged version.
 
-        A bad version is never returned, so a second rollback does not bring it back. Refuses if no candidate
-        is left.
+        Only versions older than the running one are candidates. A bad version is never returned, so a second
+        rollback does not bring it back. The rollback is refused if no candidate is left.
         """
         if not self.others:
             raise RefusedError(
@@ -128,10 +128,7 @@ class Choice:
         return self._deployed_at(revision.image), revision.number
 
     def _deployed_at(self, image: str) -> datetime:
-        """Return the time of an image's last deployment.
-
-        If it is not recorded, of its oldest kept revision.
-        """
+        """Return the time of an image's last recorded deployment, or else of its oldest kept revision."""
         if release := self._releases.get(image):
             return datetime.fromisoformat(release.deployed_at)
         return min(revision.created for revision in self._kept if revision.image == image)

@@ -1,4 +1,4 @@
-"""Client of a stack's Datadog: monitors, the metrics that they evaluate, and the synthetic checks."""
+"""Client for a stack's Datadog monitors, the metrics that the monitors evaluate, and the synthetic checks."""
 
 import os
 import re
@@ -23,17 +23,17 @@ KEYS = ("DATADOG_API_KEY", "DATADOG_APP_KEY")
 EVERY = 5.0
 """Seconds between two queries about a running check."""
 ENDS = ("passed", "failed", "skipped")
-"""Final states of a run of checks."""
+"""Final states of a run of synthetic checks."""
 RECENT = 3600
-"""Seconds within which a metric must have reported; CloudWatch's metrics arrive after 15 minutes."""
+"""Number of past seconds in which a metric must have reported; CloudWatch's metrics are 15 minutes late."""
 METRICS = ("query alert", "metric alert")
-"""Types of monitors that evaluate metrics."""
+"""Types of Datadog monitors that evaluate metrics."""
 SERIES = re.compile(r"\b(?P<of>(?:avg|sum|min|max|count|p\d+):[a-zA-Z][\w.]*)\{(?P<tags>[^{}]*)\}")
-"""A metric in a query, with its tags: sum:trace.express.request.hits{env:prod}."""
+"""Pattern of a metric with its tags in a query, such as sum:trace.express.request.hits{env:prod}."""
 
 
 class Datadog:
-    """Monitors, metrics and checks of one stack in a Datadog organization."""
+    """Monitors, metrics and synthetic checks of one stack in a Datadog organization."""
 
     def __init__(self, options: Options) -> None:
         self._tags = {f"env:{options.settings['service']['environment']}", "service:pipe-api"}
@@ -42,7 +42,7 @@ class Datadog:
         self._metrics = MetricsApi(api)
 
     def monitors(self) -> dict[str, str]:
-        """Return the state of each monitor by its name: OK, Warn, Alert, No Data."""
+        """Return the state of each monitor (OK, Warn, Alert or No Data) by the monitor's name."""
         return {monitor.name: _state(monitor) for monitor in self._own()}
 
     def _own(self) -> list[Any]:
@@ -53,10 +53,10 @@ class Datadog:
         return [monitor for monitor in listed if self._tags <= set(monitor.tags)]
 
     def silent(self) -> dict[str, list[str]]:
-        """Return the metrics without data in the last hour, by the name of the monitor that evaluates them.
+        """Return the metrics without data in the last hour, by the name of the evaluating monitor.
 
-        Datadog notifies about missing data only if the metric reported before. A monitor of a metric that
-        never reported never alerts.
+        Datadog notifies about missing data only if the metric has reported before. The monitor of a metric
+        that has never reported therefore never alerts.
         """
         missing: dict[str, list[str]] = {}
         reported: dict[str, bool] = {}
@@ -80,9 +80,9 @@ class Datadog:
         return any(entry.get("pointlist") for entry in answer.get("series") or ())
 
     def check(self, seconds: float) -> dict[str, str]:
-        """Run the stack's synthetic checks now; return their results by name: passed, failed or skipped.
+        """Run the stack's synthetic checks; return their results (passed, failed, skipped) by name.
 
-        Raises FailedError if there is no check, or if the checks take longer than `seconds`.
+        Raises FailedError if the stack has no check, or if the checks take longer than `seconds`.
         """
         tests: list[Any] = _call(self._synthetics.list_tests).tests
         names = {test.public_id: test.name for test in tests if self._tags <= set(test.tags)}
@@ -105,9 +105,9 @@ class Datadog:
 def series(query: str) -> list[str]:
     """Return the metrics of a monitor's query that always report.
 
-    Metrics in default_zero(…) are left out, since they report only if there is something to count, such as
-    errors. Exclusions (!resource_name:…) are dropped: a stack without visitors has only the requests of
-    probes, which prove that data arrives.
+    Metrics in default_zero(…) are omitted, since they report only if there is something to count, such as
+    errors. Exclusions such as !resource_name:… are removed from the metrics: a stack without visitors
+    receives only the requests of probes, and these prove that data arrives.
     """
     metrics: list[str] = []
     for match in SERIES.finditer(_without_defaults(query)):
@@ -117,7 +117,7 @@ def series(query: str) -> list[str]:
 
 
 def _without_defaults(query: str) -> str:
-    """Return a query without its calls of default_zero, whose arguments may contain parentheses."""
+    """Return a query without its default_zero calls, whose arguments may contain parentheses."""
     before, call, rest = query.partition("default_zero(")
     if not call:
         return query
@@ -134,7 +134,7 @@ def _state(monitor: Any) -> str:
 
 
 def client(options: Options) -> ApiClient:
-    """Return an API client of the stack's Datadog."""
+    """Return a client of the Datadog API for the stack."""
     host, keys = _access(options)
     # A lost connection must not cause a rollback, so each request is tried three times.
     configuration = Configuration(host=host, enable_retry=True, max_retries=2, request_timeout=20)

@@ -19,19 +19,19 @@ HARMLESS = {
     *PROXIES,
     *map(str.lower, PROXIES),
 }
-"""Variables that npm and the packages that it runs may see.
-
-They contain no key of a cloud, of Datadog or of GitHub.
-Vercel builds the frontend again on its own machines, so no package ever sees Vercel's token."""
+"""Environment variables that npm and the packages that it runs may read. None of them is a credential for a
+cloud, Datadog or GitHub. The packages do not see Vercel's token either, since Vercel builds the frontend
+again on its own machines.
+"""
 
 
 def source() -> Path:
-    """Return the folder with the frontend's checkout: the variable FRONTEND, by default frontend."""
+    """Return the folder with the frontend's checkout, which FRONTEND names (default: frontend)."""
     return (ROOT / (os.environ.get("FRONTEND") or "frontend")).resolve()
 
 
 def check(options: Options) -> None:
-    """Refuse a missing checkout or missing credentials before anything is changed."""
+    """Refuse a missing checkout or missing credentials before any change."""
     if options.target == "sandbox" or options.dry_run:
         return
     if not (source() / "package.json").exists():
@@ -47,7 +47,7 @@ def check(options: Options) -> None:
 
 
 def served(log: RunLog, options: Options) -> str:
-    """Return the ID of the Vercel deployment that visitors get now; empty if there is none yet."""
+    """Return the ID of the Vercel deployment that visitors get now, or an empty string before the first."""
     if options.target == "sandbox":
         return ""
     command = _vercel("inspect", options.settings["edge"]["frontendHost"], "--format", "json")
@@ -64,7 +64,7 @@ def served(log: RunLog, options: Options) -> str:
 def deploy(log: RunLog, options: Options, before: str) -> None:
     """Build and deploy the frontend with the guide's commands.
 
-    VERCEL_PROJECT_ID and VERCEL_TOKEN belong to the stack's project. Raises FailedError if Vercel still
+    VERCEL_PROJECT_ID and VERCEL_TOKEN must belong to the stack's project. Raises FailedError if Vercel still
     serves the deployment with the ID `before`.
     """
     if options.target == "sandbox":
@@ -85,7 +85,7 @@ def deploy(log: RunLog, options: Options, before: str) -> None:
 def roll_back(log: RunLog, options: Options, before: str) -> None:
     """Serve the deployment with the ID `before` again; raise FailedError if the ID is empty.
 
-    Without an ID, Vercel would only print the status of the last rollback.
+    Without an ID, Vercel's CLI would only print the status of the last rollback.
     """
     if options.target == "sandbox":
         log.skip("vercel rollback: nothing was deployed")
@@ -97,5 +97,5 @@ def roll_back(log: RunLog, options: Options, before: str) -> None:
 
 
 def _vercel(*command: str) -> tuple[str, ...]:
-    """Return a command that names the team, since `inspect` and `rollback` do not read VERCEL_ORG_ID."""
+    """Return the start of a Vercel command, with the team: `inspect` and `rollback` ignore VERCEL_ORG_ID."""
     return ("vercel", "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *command)

@@ -1,4 +1,4 @@
-"""The API's image in the registry: look-up, build, scan, push and signature."""
+"""Look-up, build, scan, push and signature of the API's image in the registry."""
 
 import hashlib
 import json
@@ -12,18 +12,20 @@ from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
 
 SEVERE = ("CRITICAL", "HIGH")
-"""Findings of the registry's scan that stop a deployment."""
+"""Severities of findings in the registry's scan that stop a deployment."""
 SCANNED = ("COMPLETE", "ACTIVE")
 SCANNING = ("IN_PROGRESS", "PENDING")
-"""States of ECR's scan (ImageScanStatus); other states are failures. ACTIVE belongs to the enhanced scan."""
+"""States of a running scan in ECR (ImageScanStatus). Other states are failures; ACTIVE belongs to enhanced
+scanning.
+"""
 SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
-"""Seconds to wait for the scan, and seconds between two queries."""
+"""Longest wait for the scan, and time between two queries, both in seconds."""
 BUILD = ("--platform=linux/amd64", "--provenance=false")
-"""The nodes' platform (EKS Auto Mode's general-purpose pool), and an image without provenance.
-
-With a provenance BuildKit creates an OCI index, which ECR does not scan."""
+"""Options of the build: the nodes' platform (EKS Auto Mode's general-purpose pool), and no provenance. With
+provenance, BuildKit creates an OCI index, which ECR does not scan.
+"""
 UNSIGNED = "failed with exit code 10:"
-"""Error of `cosign verify` for an image without any signature (cosign's doc/cosign_exit_codes.md)."""
+"""Part of the error of `cosign verify` for an unsigned image (cosign's doc/cosign_exit_codes.md)."""
 MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 """Errors of ECR's DescribeImages for a missing image (ECR API Reference, API_DescribeImages)."""
 UNKNOWN = "sha256:" + "0" * 64
@@ -42,7 +44,7 @@ class Registry:
         self._dry_run = options.dry_run
 
     def find(self, version: str) -> str:
-        """Return the digest of a version's image; empty if the registry does not have it."""
+        """Return the digest of a version's image; an empty string if the registry does not have the image."""
         command = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
         if self._dry_run:
             self._runner.change(*command)
@@ -57,7 +59,7 @@ class Registry:
     def check_exists(self, image: str) -> None:
         """Refuse an image that the registry does not have.
 
-        Kubernetes would try to pull it until the rollout's deadline; a Job would never fail.
+        Kubernetes would try to pull such an image until the rollout's deadline, and a Job would never fail.
         """
         digest = image.partition("@")[2]
         image_id = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
@@ -99,7 +101,7 @@ class Registry:
         return UNKNOWN if self._dry_run else self.find(version)
 
     def scan(self, digest: str) -> None:
-        """Wait for the registry's scan; raise FailedError for severe findings."""
+        """Wait for the registry's scan; raise FailedError if the scan fails or has severe findings."""
         end = time.monotonic() + SCAN_SECONDS
         while (counts := self._findings(digest)) is None:
             if time.monotonic() > end:
@@ -164,7 +166,8 @@ class Registry:
 def check_exists(log: RunLog, options: Options, image: str, *, required: bool = True) -> None:
     """Refuse an image that the registry does not have.
 
-    A registry that does not answer is a failure only if `required`; otherwise a line reports it.
+    If the registry does not respond, FailedError is raised only if `required` is true; otherwise a line of
+    the run reports it.
     """
     if options.target == "sandbox":
         log.line("the registry is not checked: a sandbox's nodes pull no images")
@@ -178,7 +181,7 @@ def check_exists(log: RunLog, options: Options, image: str, *, required: bool = 
 
 
 def log_in(runner: CommandRunner, host: str, region: str) -> None:
-    """Log Docker in to the registry; the password is passed on standard input."""
+    """Log Docker in to the registry, with the password on standard input."""
     password = runner.change("aws", "ecr", "get-login-password", "--region", region)
     if password.strip():
         runner.keep_secret(password.strip())
@@ -186,7 +189,7 @@ def log_in(runner: CommandRunner, host: str, region: str) -> None:
 
 
 def ensure(log: RunLog, options: Options, version: str) -> str:
-    """Return a version's image, `repository:version@sha256:…`; build it if the registry does not have it."""
+    """Return a version's image, `repository:version@sha256:…`; build it if it is not in the registry."""
     registry = Registry(log, options)
     if options.target == "sandbox":
         log.skip("docker build, scan, push, sign: a sandbox's nodes pull no images; the digest is invented")

@@ -1,4 +1,4 @@
-"""Deletion of a lost stack's resources at Cloudflare and Datadog, whose names are unique across regions."""
+"""Deletion of a lost stack's resources whose names are unique across regions, at Cloudflare and Datadog."""
 
 import os
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def release_cloudflare(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, 
 
 
 def report(log: RunLog, text: str) -> None:
-    """Show a resource that is deleted, or that a dry run would delete."""
+    """Log that a resource is deleted, or that a real run would delete it."""
     if log.options.dry_run:
         log.plan(f"would delete {text}")
     else:
@@ -72,7 +72,7 @@ def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iter
 
 
 def release_datadog(log: RunLog, options: Options) -> None:
-    """Delete Datadog's integration of the AWS account, whose role belongs to the lost stack."""
+    """Delete Datadog's integration with the AWS account, since its role belongs to the lost stack."""
     api, account = AWSIntegrationApi(datadog.client(options)), options.settings["service"]["account"]
     for entry in cast(Any, api.list_aws_accounts(aws_account_id=account)).data:
         report(log, f"AWS account {account}")
