@@ -14,28 +14,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LINE_LENGTH = 110
-"""Largest number of characters of a line of code or data; the formatter does not check data files."""
+"""Largest number of characters in a line of code or data; the formatter does not check data files."""
 
 UNBREAKABLE = re.compile(r"\s*([\w:]+: )?[^\s\"']+")
-"""Pattern of a line with a single value without spaces, such as an ARN or an image reference."""
+"""Pattern of a line with a single value that contains no space, such as an ARN or an image reference."""
 
 EXEMPT = re.compile(r"schemas/.*|(tests/support/)?sandbox/(clouds|providers|toolchain)/.*\.toml")
-"""Paths without a limit: JSON schemas that pydantic writes, and the sandbox's tables of expressions."""
+"""Pattern of paths without a line limit: the generated schemas, and the sandbox's tables of expressions."""
 
 FORMATTED_BY_HAND = "__main__.py"
 """The program's composition, the only file in which the formatter may be switched off."""
 
 PROSE = (".md", ".sum", ".pem", ".svg", ".txt", ".png", ".lock")
-"""Endings of files without a line limit: editors wrap prose, and tools generate lock files."""
+"""File name extensions without a line limit: editors wrap prose, and tools generate lock files."""
 
 QUESTION = re.compile(
     r"(what|how|whether|who|whose|where|when|why|which|that|all|those|whatever|nothing|whoever|so)\b",
     re.IGNORECASE,
 )
-"""Pattern of the openings that a docstring must not have; it opens with a verb or a noun phrase."""
+"""Pattern of the words with which a docstring must not open; it must open with a verb or a noun."""
 
 NAMES = frozenset({"found", "said", "made", "told", "given", "asked", "words", "each", "one"})
-"""Names that a variable must not have, since a past participle or a pronoun does not name the value."""
+"""Names that a variable must not have, since participles and pronouns do not describe a value."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -53,7 +53,7 @@ class Offence:
 
 
 def python_offences(file: str, source: str) -> Iterator[Offence]:
-    """Yield docstrings that open with a question word, variables with a name of NAMES, and `fmt: skip`."""
+    """Yield an offence for each docstring that matches QUESTION, variable named in NAMES, and `fmt: skip`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, Function | ast.ClassDef | ast.Module):
             docstring = ast.get_docstring(node)
@@ -71,7 +71,7 @@ def python_offences(file: str, source: str) -> Iterator[Offence]:
 
 
 def line_offences(file: str, text: str) -> Iterator[Offence]:
-    """Yield lines longer than LINE_LENGTH that could be broken."""
+    """Yield an offence for each line that is longer than LINE_LENGTH and could be broken."""
     for number, line in enumerate(text.splitlines(), 1):
         if len(line) > LINE_LENGTH and not UNBREAKABLE.fullmatch(line):
             yield Offence(file, number, f"{len(line)} characters; at most {LINE_LENGTH}")
@@ -87,7 +87,7 @@ def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def offences(files: list[str]) -> list[Offence]:
-    """Return the offences of the existing text files, sorted by file and line."""
+    """Return the offences in those files that are text files, sorted by file and line."""
     result: list[Offence] = []
     for file in files:
         path = Path(file)
@@ -105,7 +105,7 @@ def offences(files: list[str]) -> list[Offence]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the tracked files below the given paths; return the exit code."""
+    """Check the tracked and the new files below the given paths; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.check_style", description=__doc__)
     parser.add_argument("paths", nargs="*", help="files or folders; default: everything that git tracks")
     paths: list[str] = parser.parse_args(arguments).paths

@@ -6,7 +6,7 @@ from components.common.connections import CONNECTIONS, WORKLOADS, Connection, Pa
 
 
 def format_connections() -> str:
-    """Format the connections as Mermaid; those that a setting can close are dotted."""
+    """Format the connections as Mermaid; connections that a setting can close are dotted."""
     parties = dict.fromkeys(
         party for connection in CONNECTIONS for party in (connection.source, connection.target)
     )
@@ -21,7 +21,7 @@ def format_connections() -> str:
 
 
 def _groups() -> list[list[Connection]]:
-    """Group the connections that differ only in their sources, so that each group is one line."""
+    """Group the connections that differ only in their sources; the diagram has one line per group."""
     groups: dict[tuple[Party, Port | None, str], list[Connection]] = {}
     for connection in CONNECTIONS:
         key = (connection.target, connection.port, connection.condition)

@@ -1,8 +1,8 @@
-"""Opens, updates or closes the GitHub issue about drift: python -m tools.drift_issue FOLDER STACK….
+"""Publication of drift as a GitHub issue: python -m tools.drift_issue FOLDER STACK…
 
-FOLDER contains the result of scripts/drift.sh for each stack; the state of a stack without a result is
-unknown. `gh`, GH_TOKEN and GH_REPO are required. Only the standard library is used, since nothing is
-installed.
+The issue is opened, updated, or closed if no stack has drifted. FOLDER contains the result of
+scripts/drift.sh for each stack; the state of a stack without a result is unknown. `gh`, GH_TOKEN and GH_REPO
+are required. Only the standard library is used, since nothing is installed.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 TITLE = "Drift: a stack differs from its program"
 LONGEST = 60_000
-"""Largest number of characters of all differences in the issue; GitHub accepts 65,536."""
+"""Largest total number of characters of the differences in the issue; GitHub accepts 65,536."""
 STATES = {
     "agrees": "agrees with its program",
     "drifted": "differs from its program",
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
 
 def result(folder: Path, stack: str) -> dict[str, Any]:
-    """Return the result of a stack; its state is unknown if there is no readable result."""
+    """Return the result for a stack; the state is unknown if there is no readable result."""
     for file in folder.rglob(f"{stack}.json"):
         try:
             return json.loads(file.read_text())
@@ -71,7 +71,7 @@ def existing() -> int | None:
 
 
 def body(results: list[dict[str, Any]]) -> str:
-    """Return the issue's text: a line for each stack, then the end of each comparison's output."""
+    """Return the issue's text: one line per stack, then the end of each comparison's output."""
     parts = [
         "The nightly drift check found a difference. Either change the program to match the stack, or revert"
         " the stack's changes: `pulumi up --refresh`.",

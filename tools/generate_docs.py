@@ -1,4 +1,4 @@
-"""Generator of the documents' generated parts, from the stack files and from the program itself.
+"""Generator of those parts of the documents that follow from the stack files and the program.
 
 `python -m tools.generate_docs` writes the parts; `--check` lists the parts that are not current. A part
 begins with `<!-- generated: NAME; make schema writes it -->` and ends with `<!-- end of NAME -->`.
@@ -32,14 +32,14 @@ class Registered:
     type: str
     name: str
     parent: tuple[str, str]
-    """Type and name."""
+    """Type and name of the parent."""
     needs: frozenset[tuple[str, str]]
     inputs: dict[str, Any]
 
 
 @cache
 def read_settings(stack: str) -> dict[str, Any]:
-    """Return the keys of a stack file whose values are maps, without the prefix `pipe:`."""
+    """Return the settings of a stack file whose values are maps, by key without the prefix `pipe:`."""
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     return {key.removeprefix("pipe:"): value for key, value in config.items() if isinstance(value, dict)}
 
@@ -131,13 +131,13 @@ def format_diagram() -> str:
 
 
 def _main_package(resources: list[Registered]) -> str:
-    """Return the package of most of a component's resources."""
+    """Return the provider package to which most of a component's resources belong."""
     counts = Counter(resource.type.partition(":")[0] for resource in resources)
     return max(PROVIDERS, key=lambda package: counts[package])
 
 
 def format_component_table() -> str:
-    """Format the components of prod as a table, with their most frequent kinds of resources."""
+    """Format the components of prod as a table with their most frequent resource types."""
     rows = ["| component | resources in prod | most frequent kinds |", "|---|---|---|"]
     for name, resources in sorted(group_by_component("prod")[0].items()):
         kinds = Counter(
@@ -162,7 +162,7 @@ def format_settings() -> str:
         paths = dict.fromkeys(path for stack in STACKS for path, _ in flatten(read_settings(stack)[topic]))
         for path in paths:
             values = [dict(flatten(read_settings(stack)[topic])).get(path, "–") for stack in STACKS]
-            if (topic, path) == ("api", "image"):  # A deployment changes it, and must not change documents.
+            if (topic, path) == ("api", "image"):  # Deployments change it; documents must stay the same.
                 values = ["by digest: see the stack file"] * 3
             name = f"`{path}`" if len(set(values)) == 1 else f"**`{path}`**"
             lines.append(f"| {name} | {' | '.join(values)} |")
@@ -170,7 +170,7 @@ def format_settings() -> str:
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the leaves of a map: the dotted path and the formatted value."""
+    """Yield the dotted path and the formatted value of each leaf of a map."""
     if isinstance(value, dict):
         for key, inner in cast(dict[str, Any], value).items():
             yield from flatten(inner, f"{path}.{key}" if path else key)
@@ -192,7 +192,7 @@ def format_limits() -> str:
 
 
 def format_costs() -> str:
-    """Format the monthly cost of each stack by the price table, and the resources without a price."""
+    """Format each stack's monthly cost according to the price table, and the resources without a price."""
     from review.cost import SOURCE
     from review.cost import cost as priced
     from review.engine_run import Resource, Step
@@ -234,11 +234,11 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "parts": ("docs/architecture.md", format_component_table),
     "connections": ("docs/architecture.md", format_connections),
 }
-"""The document and the generator of each generated part."""
+"""Document and generator of each generated part, by the part's name."""
 
 
 def replace_part(text: str, name: str, content: str) -> str:
-    """Return a document with new content of a part; raise ValueError if it has no markers for the part."""
+    """Return a document with new content for a part; raise ValueError if the part's markers are missing."""
     start, end = f"<!-- generated: {name}; make schema writes it -->", f"<!-- end of {name} -->"
     pattern = re.escape(start) + ".*?" + re.escape(end)
     if not re.search(pattern, text, re.DOTALL):
@@ -247,7 +247,7 @@ def replace_part(text: str, name: str, content: str) -> str:
 
 
 def main() -> int:
-    """Write or check the generated parts; return 0, or 1 if `--check` finds a part that is not current."""
+    """Write or check the generated parts; return 1 if `--check` finds a part that is not current, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate_docs", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit with 1 if a part is not current"

@@ -1,6 +1,6 @@
-"""Writes files to the summary of a GitHub job: python -m tools.job_summary FILE….
+"""Publication of files in the summary of a GitHub Actions job: python -m tools.job_summary FILE…
 
-Outside a job (without GITHUB_STEP_SUMMARY) it prints the files.
+Outside a job, where GITHUB_STEP_SUMMARY is not set, the files are printed.
 """
 
 import os
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 LARGEST = 1_000_000
-"""Largest number of bytes of a file; GitHub drops a summary of more than 1 MiB."""
+"""Largest number of bytes of a file; GitHub rejects a summary that is larger than 1 MiB."""
 
 
 def main(arguments: list[str]) -> int:

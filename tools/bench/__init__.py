@@ -1,1 +1,1 @@
-"""Measurements of the program, the policy pack and the sandbox: medians and ratios, all in one run."""
+"""Measurements of the program, the policy pack and the sandbox: medians, and ratios within one run."""

@@ -1,6 +1,7 @@
 """Measurement of the program and the sandbox: medians, and ratios to a reference from the same run.
 
-`make bench` deletes the sandbox of a measured stack before and after, so it starts from nothing.
+`make bench` deletes the sandbox of each measured stack before and after, so that each measurement starts from
+nothing.
 """
 
 import argparse
@@ -17,13 +18,13 @@ from tools.bench.memory import LIMIT_GIB, measure_peak
 ROOT = Path(__file__).parents[2]
 EMPTY = Path(__file__).parent / "empty"
 EAGER = "import pulumi, pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog"
-"""Imports of the reference for the evaluation's share."""
+"""Imports whose time is the reference for the evaluation's share."""
 
 LIMIT_SHARE = 0.3
 """Largest share of the eager imports' time that the evaluation of the program may take."""
 
 LIMIT_SECONDS = 60
-"""Largest number of seconds of an up from nothing, including the start of its targets."""
+"""Largest number of seconds that the first up may take, including the start of its targets."""
 
 
 def time_command(command: list[str], cwd: Path = ROOT) -> float:
@@ -39,18 +40,18 @@ def time_command(command: list[str], cwd: Path = ROOT) -> float:
 
 
 def median(measure: Callable[[], float], runs: int) -> float:
-    """Return the median of the runs, after one more run that fills the caches."""
+    """Return the median of `runs` measurements, after one uncounted run that fills the caches."""
     measure()
     return statistics.median(measure() for _ in range(runs))
 
 
 def python(*arguments: str) -> list[str]:
-    """Return the command that runs this Python with arguments."""
+    """Return the command that runs the current Python interpreter with the arguments."""
     return [sys.executable, *arguments]
 
 
 def time_evaluation(stack: str) -> float:
-    """Return the seconds of the program's imports and registrations, as the evaluation measures them."""
+    """Return the seconds that imports and registrations take, as tools.bench.evaluation measures them."""
     output = subprocess.run(
         python("-m", "tools.bench.evaluation", stack), cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -58,13 +59,13 @@ def time_evaluation(stack: str) -> float:
 
 
 def time_eager_imports() -> float:
-    """Return the seconds of the four imports, without the start of the interpreter."""
+    """Return the seconds that the four imports of EAGER take, without the start of the interpreter."""
     code = f"import time; start = time.perf_counter(); {EAGER}; print(time.perf_counter() - start)"
     return float(subprocess.run(python("-c", code), capture_output=True, text=True, check=True).stdout)
 
 
 def measure_life(project: Path, stack: str, runs: int, *flags: str) -> dict[str, float]:
-    """Return the median seconds of each step of a stack in the sandbox.
+    """Return the median seconds of each step in the life of a sandbox's stack.
 
     Preview and the first up start from nothing, so they include the start of their targets.
     """
@@ -89,7 +90,7 @@ def print_row(name: str, value: float, reference: float, description: str) -> No
 
 
 def main() -> None:
-    """Print the table; exit with the limits that the measurements exceed."""
+    """Print the table; if a measurement exceeds its limit, exit with an error."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--stack", default="dev", help="the stack to measure (default: dev)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each median (default: 3)")
@@ -125,7 +126,7 @@ def main() -> None:
 
 
 def exceeded_limits(share: float, seconds: float, gib: float) -> Iterator[str]:
-    """Yield an error for each exceeded limit: the evaluation's share, and the time and memory of an up."""
+    """Yield an error per exceeded limit of the evaluation's share, or of the time or memory of an up."""
     if share > LIMIT_SHARE:
         yield f"error: the evaluation takes more than {LIMIT_SHARE:.0%} of the eager imports"
     if seconds > LIMIT_SECONDS:

@@ -1,6 +1,6 @@
-"""Measurement of backup and restore with 10,000 to 1,000,000 rows, by the jobs' scripts on a real PostgreSQL.
+"""Measurement of backup and restore with 10,000 to 1,000,000 rows, by the Jobs' scripts on a real PostgreSQL.
 
-The values are medians. They include constant time: the AWS command line starts four times in a backup, once
+The values are medians. They include a constant time, since the AWS CLI starts four times in a backup and once
 in a restore.
 """
 
@@ -18,7 +18,7 @@ ROWS = (10_000, 100_000, 1_000_000)
 
 
 def time_pods(*pods: Pod) -> float:
-    """Return the wall-clock seconds of pods that run one after another; exit if one fails."""
+    """Return the wall-clock seconds that pods take one after another; exit if a pod fails."""
     start = time.perf_counter()
     for pod in pods:
         if pod.run():
@@ -27,7 +27,7 @@ def time_pods(*pods: Pod) -> float:
 
 
 def measure(rows: int, runs: int) -> tuple[int, int, float, float]:
-    """Return the rows, the bytes of the dump, and the seconds of a backup and of a restore with its swap."""
+    """Return the number of rows, the dump's bytes, and the seconds of a backup and of a whole restore."""
     service = Service()
     try:
         row_count = data.fill(service.server, rows)
@@ -41,11 +41,11 @@ def measure(rows: int, runs: int) -> tuple[int, int, float, float]:
 
 
 def main() -> None:
-    """Print a line for each size, then the time of a row; exit if the time grows faster than the data."""
+    """Print one line per size, and the time per row; exit if the time grows faster than the data."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.data", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each median (default: 3)")
     runs = parser.parse_args().runs
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # It logs a line for every request to the bucket.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # It would log every request to the bucket.
     print(f"{'rows':>10} {'dump':>10} {'backup':>10} {'restore':>10}", flush=True)
     measurements: list[tuple[int, int, float, float]] = []
     for rows in ROWS:

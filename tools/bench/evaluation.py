@@ -1,4 +1,4 @@
-"""Evaluation of the program without an engine: imports and registrations, against a recording monitor.
+"""Evaluation of the program without an engine: imports, and registrations with a recording monitor.
 
 `python -m tools.bench.evaluation STACK` prints one line of JSON: `seconds` from before `import pulumi` until
 every resource is registered, `resources` (a count) and `digest` (SHA-256 of all registration requests,
@@ -41,11 +41,11 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "tls:index/certRequest:CertRequest": {"certRequestPem": "request"},
     "cloudflare:index/originCaCertificate:OriginCaCertificate": {"certificate": "certificate"},
 }
-"""Outputs that only a provider knows, by type."""
+"""Outputs that only a provider can compute, by resource type."""
 
 
 class Answers(pulumi.runtime.Mocks):
-    """Mocks that return a resource's inputs as outputs, and answer the program's look-ups."""
+    """Mocks that return a resource's inputs as its outputs, and respond to the program's look-ups."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
@@ -59,7 +59,7 @@ class Answers(pulumi.runtime.Mocks):
 
 
 class RegistrationRecorder(MockMonitor):
-    """A monitor that records every registration, without source positions, which name this machine."""
+    """Monitor that records every registration without source positions, since these contain local paths."""
 
     def __init__(self) -> None:
         super().__init__(Answers())
@@ -70,7 +70,7 @@ class RegistrationRecorder(MockMonitor):
         copy.CopyFrom(request)
         for field in ("sourcePosition", "stackTrace"):
             copy.ClearField(field)
-        # Pulumi collects these in sets, whose order differs from run to run.
+        # Pulumi collects these values in sets, whose order differs from run to run.
         copy.dependencies.sort()
         for dependencies in copy.propertyDependencies.values():
             dependencies.urns.sort()
@@ -79,7 +79,7 @@ class RegistrationRecorder(MockMonitor):
 
 
 def configuration(stack: str) -> tuple[dict[str, str], list[str]]:
-    """Return the engine's form of a stack file, with a value for each secret, and the secrets' keys."""
+    """Return a stack file's settings as the engine passes them, and the keys of the secrets among them."""
     schema = json.loads((ROOT / "schemas/stack-file.schema.json").read_text())
     keys = schema["properties"]["config"]["properties"]
     secrets = [key for key, schema_of_key in keys.items() if schema_of_key.get("writeOnly")]
@@ -89,7 +89,7 @@ def configuration(stack: str) -> tuple[dict[str, str], list[str]]:
 
 
 def main(stack: str) -> None:
-    """Evaluate the program of a stack, and print its seconds, resources and digest."""
+    """Evaluate the program for a stack; print the seconds, the number of resources and the digest."""
     recorder = RegistrationRecorder()
     pulumi.runtime.set_mocks(recorder.mocks, project="pipe", stack=stack, monitor=recorder)
     pulumi.runtime.set_all_config(*configuration(stack))

@@ -1,4 +1,4 @@
-"""Measurement of the peak memory of a run in the sandbox, with its children and its targets."""
+"""Measurement of the peak memory of a sandbox's run, including its child processes and targets."""
 
 import json
 import subprocess
@@ -10,9 +10,9 @@ LIMIT_GIB = 3
 
 
 def measure_peak(command: list[str], cwd: Path, folder: Path) -> int:
-    """Return the peak bytes of a command, its children, and the targets of a stack's folder.
+    """Return the peak memory, in bytes, of a command, its descendants and the targets in a stack's folder.
 
-    Shared pages count once. Exit if the command fails.
+    Shared pages count once. A failure of the command ends this process.
     """
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most = watch_peak(process, folder)
@@ -22,7 +22,7 @@ def measure_peak(command: list[str], cwd: Path, folder: Path) -> int:
 
 
 def watch_peak(process: "subprocess.Popen[Any]", folder: Path) -> int:
-    """Watch a running process until it ends, and return the peak bytes as `measure_peak` does."""
+    """Watch a running process until it ends, and return its peak memory as `measure_peak` does."""
     most = 0
     while process.poll() is None:
         most = max(most, sum(map(_bytes, _tree(process.pid, folder / "targets.json"))))
@@ -31,14 +31,14 @@ def watch_peak(process: "subprocess.Popen[Any]", folder: Path) -> int:
 
 
 def _tree(root: int, targets: Path) -> set[int]:
-    """Return the process IDs of a process, of its descendants, and of the process group of the targets."""
+    """Return the IDs of a process, its descendants and the processes in the targets' process group."""
     parents: dict[int, int] = {}
     groups: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             _, parent, group, *_ = stat.read_text().rpartition(") ")[2].split()
         except OSError:
-            continue  # The process has just ended.
+            continue  # The process ended in the meantime.
         parents[int(stat.parent.name)], groups[int(stat.parent.name)] = int(parent), int(group)
     leader = json.loads(targets.read_text())["pid"] if targets.exists() else None
     tree = {root} | {pid for pid, group in groups.items() if group == leader}

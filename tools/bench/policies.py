@@ -1,6 +1,6 @@
-"""Measurement of the policy pack: its start, one resource, and growing stacks.
+"""Measurement of the policy pack: its start, the check of one resource, and stacks of growing size.
 
-The reference is one rule in the SDK's own loop.
+The reference is a single rule in the SDK's own analyzer.
 """
 
 import statistics
@@ -33,9 +33,9 @@ KIND = "kubernetes:apps/v1:Deployment"
 
 
 def namespace(index: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return a Deployment, its budget, its Service, and a network policy that denies all traffic.
+    """Return a Deployment, its disruption budget, its Service, and a policy that denies all traffic.
 
-    They share a label with the resources of all other namespaces, as in tools that install a whole product.
+    The resources of all namespaces share a label, as the resources of a Helm chart do.
     """
     labels = {
         f"app.kubernetes.io/{key}": value
@@ -57,14 +57,14 @@ def namespace(index: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def analyze_request(kind: str, props: dict[str, Any], index: int = 0) -> analyzer_pb2.AnalyzeRequest:
-    """Return the engine's request for a resource."""
+    """Return the request with which the engine submits a resource for analysis."""
     urn = f"urn:pulumi:bench::pipe::{kind}::api-{index}"
     struct = json_format.ParseDict(props, Struct())
     return analyzer_pb2.AnalyzeRequest(type=kind, urn=urn, name=f"api-{index}", properties=struct)
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:
-    """Return the milliseconds of the fastest of several runs, because other processes only add time."""
+    """Return the milliseconds of the fastest of several runs, since other processes can only add time."""
     durations: list[float] = []
     for _ in range(times):
         started = time.perf_counter()
@@ -74,7 +74,7 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
 
 
 def time_resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
-    """Return the median milliseconds of each servicer for one Deployment through Analyze, over gRPC.
+    """Return each servicer's median milliseconds for the Analyze request of one Deployment over gRPC.
 
     The servicers take turns, so that other processes slow all of them alike.
     """
@@ -90,7 +90,7 @@ def time_resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
 
 @contextmanager
 def serve(servicer: Any) -> Generator[Any]:
-    """Serve a servicer by gRPC, and yield a client of it."""
+    """Serve a servicer over gRPC, and yield a client."""
     server = grpc.server(ThreadPoolExecutor(4))
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -101,7 +101,7 @@ def serve(servicer: Any) -> Generator[Any]:
 
 
 def time_stack(size: int) -> tuple[float, float]:
-    """Return the milliseconds a resource of Analyze and of AnalyzeStack, for a stack of a size."""
+    """Return the milliseconds per resource of Analyze and of AnalyzeStack, for a stack of this size."""
     requests = [
         analyze_request(kind, props, index) for index in range(size // 4) for kind, props in namespace(index)
     ]
@@ -123,19 +123,19 @@ def time_stack(size: int) -> tuple[float, float]:
 
 
 def whole_pack() -> Any:
-    """Return an analyzer of the whole pack."""
+    """Return an analyzer with the whole policy pack."""
     return PolicyAnalyzer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
 
 
 def whole_pack_with_ledger(folder: str) -> Any:
-    """Return an analyzer of the whole pack that writes a ledger into a folder."""
+    """Return an analyzer with the whole policy pack that writes a ledger to a folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPE_POLICY_LEDGER", f"{folder}/ledger")
         return whole_pack()
 
 
 def time_start() -> float:
-    """Return the milliseconds from the start of the process until it prints the port for the engine."""
+    """Return the milliseconds from the start of the policy pack's process until it prints its port."""
 
     def start_once() -> None:
         command = [sys.executable, "-u", str(ROOT / "policies" / "__main__.py")]
@@ -148,7 +148,7 @@ def time_start() -> float:
 
 
 def one_rule() -> Any:
-    """Return the SDK's own analyzer with a single rule, which reads one property."""
+    """Return the SDK's own analyzer with a single rule that reads one property."""
 
     def check(args: ResourceValidationArgs, report: Any) -> None:
         if args.props["spec"]["replicas"] < 1:
@@ -158,21 +158,21 @@ def one_rule() -> Any:
 
 
 RATIO = 1.5
-"""Largest ratio of the time of all rules to that of one rule.
+"""Largest ratio of the time that all rules take to the time that the single rule takes.
 
 Both times come from the same run, so the ratio is valid on a busy machine too.
 """
 
 START = 1000
-"""Largest number of milliseconds until the pack accepts requests of the engine."""
+"""Largest number of milliseconds until the policy pack accepts requests from the engine."""
 
 SIZES = (100, 1000, 5000)
 GROWTH = 2.0
-"""Largest ratio of the time of a resource in the largest stack to that in the fastest stack."""
+"""Largest ratio of the times per resource in the largest stack and in the stack with the shortest time."""
 
 
 def main() -> int:
-    """Print the measurements; return 1 if one exceeds its limit, else 0."""
+    """Print the measurements; return 1 if a measurement exceeds its limit, else 0."""
     with TemporaryDirectory() as folder:
         single, whole, with_ledger = time_resource([one_rule(), whole_pack(), whole_pack_with_ledger(folder)])
     start = time_start()

@@ -1,8 +1,8 @@
-"""Measurement of a review. The reference is six sequential previews of the same program.
+"""Measurement of a review, with six sequential previews of the same program as the reference.
 
-`python -m tools.bench.review` prints both times and their ratio, which may be 0.4 at most. It also prints the
-time of rendering a report on 2,000 resources. The previews import the SDKs eagerly (PIPE_LAZY_SDK=0), without
-a policy pack.
+`python -m tools.bench.review` prints both times and their ratio, which may be at most 0.4. It also prints the
+time that rendering a report on 2,000 resources takes. The previews import the SDKs eagerly (PIPE_LAZY_SDK=0)
+and run without the policy pack.
 """
 
 import os
@@ -19,14 +19,14 @@ from tools.bench.__main__ import ROOT, median, print_row, python, time_command
 
 STACKS = ("dev", "stg", "prod")
 LIMIT_SHARE = 0.4
-"""Largest share of the time of six previews that a review may take."""
+"""Largest ratio of the time of a review to the time of six previews."""
 
 LIMIT_RENDERING = 5.0
-"""Largest number of seconds for rendering 2,000 changed resources in every form."""
+"""Largest number of seconds for rendering 2,000 changed resources in all formats."""
 
 
 def copy_repository(to: Path) -> Path:
-    """Copy the working tree into a repository with one commit, the base, and change each stack file."""
+    """Copy the working tree, commit the copy as the base, change each stack file, and return the copy."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
@@ -42,7 +42,7 @@ def copy_repository(to: Path) -> Path:
 
 
 def time_review(tree: Path) -> float:
-    """Return the seconds of a whole review; exit if it writes no report on the change."""
+    """Return the seconds that a review takes; exit if its report does not contain the change."""
     start = time.perf_counter()
     command = python("-m", "review", "HEAD", "--tree", str(tree))
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -52,7 +52,7 @@ def time_review(tree: Path) -> float:
 
 
 def time_previews(tree: Path) -> float:
-    """Return the seconds of two sequential previews of each stack."""
+    """Return the seconds that two previews per stack take, one after another."""
     flags = ("--project", str(tree), "--no-policies")
     os.environ |= {"PIPE_LAZY_SDK": "0", "TARGETS": "none"}
     try:
@@ -63,7 +63,7 @@ def time_previews(tree: Path) -> float:
 
 
 def time_rendering() -> float:
-    """Return the seconds of all five renderings of 2,000 changed resources with 2,000 findings."""
+    """Return the seconds that all five renderings of 2,000 changed resources with 2,000 findings take."""
     operations = ("create", "update", "replace", "delete")
     changes = [samples.change(number, operations[number % 4]) for number in range(2000)]
     report = samples.report(changes=changes, findings=[samples.finding(number) for number in range(2000)])
@@ -80,7 +80,7 @@ def time_rendering() -> float:
 
 
 def main() -> None:
-    """Print the table; exit with an error if a measurement exceeds its limit."""
+    """Print the table; if a measurement exceeds its limit, exit with an error."""
     with tempfile.TemporaryDirectory() as folder:
         tree = copy_repository(Path(folder))
         previews = time_previews(tree)

@@ -1,1 +1,1 @@
-"""A program that declares nothing."""
+"""A Pulumi program that declares nothing."""
