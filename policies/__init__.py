@@ -1,1 +1,1 @@
-"""A Pulumi policy pack: TLS 1.2 and newer, resource limits, alert rules, and what production needs."""
+"""A Pulumi policy pack with rules for TLS 1.2 and newer, resource limits, alerts, and production stacks."""

@@ -1,9 +1,9 @@
-"""Starts the pack, as a directory or as an executable."""
+"""The entry point of the pack, which runs as a directory or as an executable."""
 
 import sys
 from pathlib import Path
 
-# Run as a directory, Python puts this folder on the path in place of its parent, where the package is.
+# If Python runs a directory, it adds that directory to sys.path. The package needs the parent directory.
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != HERE)]
 

@@ -1,8 +1,8 @@
-"""The pack's analyzer, in place of the SDK's: it reads properties once and selects rules by type.
+"""The pack's analyzer, which replaces the SDK's. It reads properties once and selects rules by type.
 
-The SDK's own loop reads the properties again for each rule, unwraps secrets before a rule sees them, and
-aborts the run when a rule raises. Levels, metadata and configuration remain the SDK's. pulumi_policy is
-pinned, and a test compares the answers with those of the SDK.
+The SDK's analyzer reads the properties again for each rule, unwraps secrets before a rule sees them, and
+aborts the run when a rule raises an exception. The SDK still handles levels, metadata and configuration. The
+version of pulumi_policy is pinned, and a test compares the responses of both analyzers.
 """
 
 import gc
@@ -31,7 +31,7 @@ _SKIPPED = {name: Row(name, ledger.NOT_APPLICABLE) for name in _NAMES}
 
 
 class RuleSelection(NamedTuple):
-    """The rules on a resource type, with the answers for the rules that do not apply to it."""
+    """The rules that apply to a resource type, and the responses for the other rules."""
 
     rules: list[Rule]
     others: analyzer_pb2.AnalyzeResponse
@@ -39,7 +39,7 @@ class RuleSelection(NamedTuple):
 
 
 class PolicyAnalyzer(SdkAnalyzer):
-    """The gRPC service that answers the engine."""
+    """The gRPC service that the engine calls."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._stock("__init__")(*args, **kwargs)
@@ -53,13 +53,13 @@ class PolicyAnalyzer(SdkAnalyzer):
         self._apply_configuration({})
 
     def _stock(self, method: str) -> Callable[..., Any]:
-        """Return a method of the SDK's own analyzer."""
+        """Return a method of the SDK's analyzer."""
         return getattr(super(), method)
 
     def Configure(
         self, request: analyzer_pb2.ConfigureAnalyzerRequest, context: grpc.ServicerContext
     ) -> Empty:
-        """Accept the configuration, or refuse one that names unknown policies or settings."""
+        """Accept the configuration, or abort if it has unknown policies or settings, or invalid values."""
         configured = {
             name: json_format.MessageToDict(value.properties) for name, value in request.policyConfig.items()
         }
@@ -70,7 +70,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return answer
 
     def _apply_configuration(self, configured: Mapping[str, Options]) -> None:
-        """Compute options, policies and levels from the configuration, once."""
+        """Compute options, policies and levels once, from the configuration."""
         self._options = {rule.name: resolve_options(rule, configured.get(rule.name)) for rule in pack.ALL}
         self._policies = {policy.name: policy for policy in pack.policies()}
         self._levels: dict[str, EnforcementLevel] = {
@@ -80,9 +80,9 @@ class PolicyAnalyzer(SdkAnalyzer):
         self._by_type.clear()
 
     def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
-        """Evaluate the rules on the type of one resource."""
+        """Evaluate the rules that apply to the type of one resource."""
         resource = of_request(request)
-        # The inputs are kept, not the resource: garbage collection would walk the memos of thousands.
+        # Only the inputs are kept: the garbage collector would walk the caches of thousands of resources.
         self.inputs[resource.urn] = resource.props.get()
         selection = self._rules_on(resource.type)
         response = analyzer_pb2.AnalyzeResponse()
@@ -104,8 +104,8 @@ class PolicyAnalyzer(SdkAnalyzer):
     def AnalyzeStack(
         self, request: analyzer_pb2.AnalyzeStackRequest, _context: object
     ) -> analyzer_pb2.AnalyzeResponse:
-        """Evaluate the rules on stacks, then report faults of waivers and unknown values."""
-        gc.disable()  # every collection would walk the whole stack, thousands of resources
+        """Evaluate the rules on whole stacks, then report waiver faults and unknown values."""
+        gc.disable()  # each collection would walk thousands of resources
         try:
             return self._analyze_stack(request)
         finally:
@@ -143,7 +143,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return self._levels[rule.name] is not EnforcementLevel.DISABLED
 
     def _rules_on(self, kind: str) -> RuleSelection:
-        """Return the rules on a type and the answers for all others, from the cache if possible."""
+        """Return the rules that apply to a type, and the responses for the others; cached by type."""
         selection = self._by_type.get(kind)
         if selection is None:
             rules = [rule for rule in _ORDERED if not rule.on_stack and self._enabled(rule)]
@@ -166,7 +166,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return selection
 
     def _level(self, rule: Rule) -> EnforcementLevel:
-        """Return the level of a rule; a violation that a remediation left is mandatory, as in the SDK."""
+        """Return the level of a rule; violations that a repair leaves are mandatory, as in the SDK."""
         level = self._levels[rule.name]
         return EnforcementLevel.MANDATORY if level is EnforcementLevel.REMEDIATE else level
 
@@ -200,7 +200,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return self._passed[rule.name]
 
     def _crashed(self, urn: str) -> Iterator[Row]:
-        """Yield the row that tells if a rule crashed on a resource."""
+        """Yield the row that states if a rule crashed on a resource; no row if the policy is disabled."""
         if self._enabled(pack_rules.crashed):
             level, crashes = self._level(pack_rules.crashed).value, self.crashes.get(urn, ())
             verdict = ledger.VIOLATION if crashes else ledger.PASS
@@ -209,7 +209,7 @@ class PolicyAnalyzer(SdkAnalyzer):
     def _stack_rows(
         self, rule: Rule, root: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
     ) -> dict[str, Row]:
-        """Report an evaluation of the stack; return a row for the stack and each resource with a verdict."""
+        """Report an evaluation of the stack; return rows for the stack and each resource with a verdict."""
         parts: dict[str, Evaluation] = {root: Evaluation(crash=evaluation.crash)}
         for finding in evaluation.findings:
             part = parts.get(finding.urn or root, Evaluation())
@@ -222,7 +222,7 @@ class PolicyAnalyzer(SdkAnalyzer):
     def _spread(
         self, rule: Rule, root: str, stack: Stack, evaluation: Evaluation, reported: Mapping[str, Row]
     ) -> dict[str, Row]:
-        """Return a row for every resource; an evaluation that ended early passes none of the others."""
+        """Return a row for every resource; after an early end, resources without a verdict do not pass."""
         default = self._passed[rule.name]
         if ended := tuple(unknown for unknown in evaluation.unknown if unknown.urn is None):
             default = default._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Evaluation(unknown=ended)))
@@ -267,7 +267,7 @@ class PolicyAnalyzer(SdkAnalyzer):
             report(text, urn if rule.on_stack else None)
 
     def _about_the_pack(self, root: str, response: analyzer_pb2.AnalyzeResponse) -> Iterable[Row]:
-        """Report faults of waivers and the number of unknown values; yield their rows."""
+        """Report waiver faults and the number of unknown values, and yield the rows of both policies."""
         texts_by_rule = {
             pack_rules.waiver: [*self.waivers.faults, *self._unneeded(root)],
             pack_rules.unknown: self._uncertain(),
@@ -282,7 +282,7 @@ class PolicyAnalyzer(SdkAnalyzer):
             yield Row(rule.name, verdict, self._level(rule).value, "; ".join(texts))
 
     def _unneeded(self, root: str) -> list[str]:
-        """Return the entries of waivers for this stack that neither a finding nor an unknown value needed."""
+        """Return messages about waiver entries of this stack that cover no finding or unknown value."""
         prefix = "::".join(root.split("::")[:2]) + "::"
         needed = self.used.union(
             *(self.waivers.entries(rule.name, unknown.urn or root) for rule, unknown in self.unknown)

@@ -75,7 +75,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
 
 
 def rules_of(*modules: ModuleType) -> list[Rule]:
-    """Return the rules that modules define, in the order of their names."""
+    """Return the rules that the modules define, sorted by name."""
     rules = (value for module in modules for value in vars(module).values() if isinstance(value, Rule))
     return sorted(rules, key=lambda rule: rule.name)
 

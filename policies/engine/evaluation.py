@@ -12,12 +12,12 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The verdicts of a rule on a resource or a stack; an empty one is a pass."""
+    """The verdicts of a rule on a resource or a stack; an evaluation without verdicts is a pass."""
 
     findings: tuple[Finding, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     crash: str = ""
-    """Type and position of the exception; never its text, which may contain a secret."""
+    """The type and position of the exception; never its message, which may contain a secret."""
 
 
 PASSED = Evaluation()
@@ -34,7 +34,7 @@ def evaluate(rule: Rule, subject: Resource | Stack, config: Options | None = Non
 
 
 def evaluate_with_options(rule: Rule, subject: Resource | Stack, options: Options) -> Evaluation:
-    """Evaluate a rule with options that are resolved already."""
+    """Evaluate a rule with resolved options."""
     verdicts: list[Finding | Unknown] = []
     crash = ""
     check: Any = rule.check

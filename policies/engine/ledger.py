@@ -1,4 +1,4 @@
-"""The ledger, with one row for each policy and resource, so that an unchecked resource is no pass."""
+"""The ledger: one row per policy and resource, so that an unchecked resource does not count as passed."""
 
 import json
 import os
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     verdict: str
     level: str = ""
     detail: str = ""
-    """Findings, unknown paths, the waiver, or the position of the crash."""
+    """The findings, the paths of unknown values, or the position of the crash, else empty."""
 
 
 def worst(rows: Iterable[Row]) -> str:
@@ -30,10 +30,10 @@ def worst(rows: Iterable[Row]) -> str:
 
 
 class Ledger:
-    """The rows of one run. The file is a journal marked `aborted` until the run ends; then it is sorted.
+    """The rows of one run. The file is a journal marked `aborted` until the run ends, and then sorted.
 
-    The rows of the stack itself have its URN. They have the worst verdict on any resource, and the detail of
-    a finding about the stack itself.
+    Each policy on whole stacks has a row with the stack's URN. Its verdict is the worst verdict on any
+    resource, and its detail describes findings about the stack itself.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -48,11 +48,11 @@ class Ledger:
 
     @classmethod
     def from_environment(cls) -> "Ledger":
-        """Return a ledger in the file that PIPE_POLICY_LEDGER names; without it, one without a file."""
+        """Return a ledger with the file in PIPE_POLICY_LEDGER; without the variable, it has no file."""
         return cls(os.environ.get("PIPE_POLICY_LEDGER"))
 
     def add(self, urn: str, rows: Iterable[Row]) -> None:
-        """Add rows of a resource; a later row of the same policy replaces the earlier one."""
+        """Add rows for a resource; a later row for the same policy replaces the earlier row."""
         new_rows = {row.policy: row for row in rows}
         with self._lock:
             self._rows.setdefault(urn, {}).update(new_rows)
@@ -64,7 +64,7 @@ class Ledger:
             self._journal.flush()  # the engine may kill the pack without notice
 
     def complete(self) -> None:
-        """End the run: sort the rows, and write a first line with their counts."""
+        """Complete the run: sort the rows, and write their number by verdict into the first line."""
         if self.file is None or self._journal is None:
             return
         with self._lock:
@@ -86,7 +86,7 @@ def _lines(urn: str, rows: Iterable[Row]) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _rest(row: Row) -> str:
-    """Return the line of a row after its URN; cached, since thousands of resources share it."""
+    """Return the part of a row's line after the URN; cached, because thousands of resources share it."""
     return _line(row._asdict())[1:]
 
 

@@ -1,4 +1,4 @@
-"""The rules as policies of Pulumi's SDK, so that any engine can run the pack."""
+"""The rules as policies of Pulumi's SDK, so that the SDK's own analyzer can run them too."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def message(rule: Rule, finding: Finding) -> str:
 
 
 def reason(evaluation: Evaluation) -> str:
-    """Return the reason for which a rule could not decide."""
+    """Return the reason why a rule could not decide."""
     paths = ", ".join(sorted({unknown.path or "the resource" for unknown in evaluation.unknown}))
     return f"not known in this preview: {paths}"
 

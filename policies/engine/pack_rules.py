@@ -20,7 +20,7 @@ ANYTHING = frozenset({"*"})
     remediation="Report the crash; until it is fixed, the resource counts as not checked by that rule.",
 )
 def crashed(_resource: Resource, _options: Options) -> Verdicts:
-    """Report rules that crash: they have checked nothing."""
+    """Report rules that crash, because they leave resources unchecked."""
     yield from ()
 
 
@@ -48,7 +48,7 @@ def waiver(_stack: Stack, _options: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def unknown(_stack: Stack, _options: Options) -> Verdicts:
-    """Count values that a preview cannot know, instead of passing them."""
+    """Report the number of values that cannot be checked because a preview does not know them."""
     yield from ()
 
 

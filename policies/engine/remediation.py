@@ -1,7 +1,7 @@
-"""Unambiguous repairs, for the enforcement level `remediate`.
+"""Unambiguous repairs for the enforcement level `remediate`.
 
-The repairs assign items in place, on the SDK's proxies: a new mapping would lose the marks of secrets. An
-unknown value is a text here and stays as it is.
+The repairs change the SDK's proxies in place, because a new mapping would lose the marks of secrets. An
+unknown value is a string here and stays unchanged.
 """
 
 import re
@@ -13,7 +13,7 @@ from policies.model.kubernetes.pods import PLACES
 
 
 class Properties(Protocol):
-    """A writable mapping; the SDK's proxies are not a MutableMapping."""
+    """The methods of a writable mapping; the SDK's proxies do not implement MutableMapping."""
 
     def __getitem__(self, key: str, /) -> Any: ...
     def __setitem__(self, key: str, value: Any, /) -> None: ...
@@ -37,7 +37,7 @@ def set_to(path: str, value: object) -> Any:
 
 
 def _child(props: Properties, key: str) -> Properties | None:
-    """Return the mapping below a key, created if absent; None if the key has another kind of value."""
+    """Return the mapping at a key, and create it if it is absent; None if the value is not a mapping."""
     if key not in props:
         props[key] = {}
     inner = props[key]

@@ -1,4 +1,4 @@
-"""Rules: metadata as in Pulumi's SDK, and a pure function from a resource to verdicts."""
+"""Rules: metadata as in Pulumi's SDK, and a pure function from a resource or a stack to verdicts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,15 +12,15 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault of one property: its path, its actual value, and the remedy."""
+    """A fault in one property: the path, the actual value, and the remedy."""
 
     path: str
     actual: str
     remedy: str
     absent: bool = False
-    """True if the property is not set; an object that only patches another need not set it."""
+    """True if the property is not set; a resource that only patches an object need not set it."""
     urn: str | None = None
-    """The resource, when a rule checks a whole stack; None means the stack itself."""
+    """The URN of the resource; None means the stack itself."""
 
     def __str__(self) -> str:
         return f"{self.path} is {self.actual}; {self.remedy}"
@@ -51,7 +51,7 @@ def disallowed(value: Value, remedy: str = "remove it") -> Finding:
 
 
 def unreadable(fault: UnreadableValueError, urn: str | None = None) -> Finding:
-    """Return the finding that a value cannot be read; an unchecked value does not pass."""
+    """Return the finding that a value cannot be read, because an unchecked value must not pass."""
     return Finding(fault.path, fault.reason, fault.remedy, urn=urn)
 
 
@@ -77,13 +77,13 @@ class Resource:
     protect: bool = False
     parent: str = ""
     provider: str = ""
-    """URN of its provider; empty if the engine does not report it."""
+    """The URN of the provider; empty if the engine does not report the provider."""
     settings: Value = field(default_factory=lambda: Value(None))
-    """The properties of that provider."""
+    """The properties of the provider."""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """A cache of objects that several rules read from the same properties (pods, policy documents)."""
+    """A cache for objects, such as pods, that several rules read from the same properties."""
 
     def attach(self, finding: Finding) -> Finding:
         """Return the finding with this resource's URN."""
@@ -109,7 +109,7 @@ class Stack:
 
     resources: tuple[Resource, ...]
     memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """What several rules work out of the same resources, worked out once."""
+    """A cache for results that several rules compute from the same resources."""
 
     @cached_property
     def by_urn(self) -> dict[str, Resource]:
@@ -131,7 +131,7 @@ class Stack:
 ResourceCheck = Callable[[Resource, Options], Verdicts]
 StackCheck = Callable[[Stack, Options], Verdicts]
 Remedy = Callable[[str, Any, Options], None]
-"""A function of the type, the properties and the configuration; it repairs the properties in place."""
+"""A function that repairs properties in place; its arguments are the type, the properties and the options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,27 +156,27 @@ class Rule:
     severity: Severity
     framework: str
     controls: tuple[str, ...]
-    """The controls that it covers, with the identifiers of their frameworks."""
+    """The identifiers of the controls that the rule covers, such as CKV_AWS_18."""
     tags: tuple[str, ...]
     url: str
     remediation: str
     level: EnforcementLevel
     options: Mapping[str, Option]
     types: frozenset[str]
-    """Resource types that it checks; empty for a rule on whole stacks."""
+    """The resource types that the rule checks; empty for a rule on whole stacks."""
     about: frozenset[str]
-    """Resource types that a rule on whole stacks checks one by one; the ledger has a row for each."""
+    """The resource types that a rule on whole stacks checks; the ledger has a row for each such resource."""
     check: ResourceCheck | StackCheck
     remedy: Remedy | None = None
-    """Repairs the properties in place; None if there is no unambiguous repair."""
+    """A repair of the properties in place; None if there is no unambiguous repair."""
 
     @property
     def on_stack(self) -> bool:
-        """True if it checks a whole stack."""
+        """True if the rule checks a whole stack."""
         return not self.types
 
     def defaults(self) -> dict[str, Any]:
-        """Return its options without any configuration file."""
+        """Return the default value of each option, by name."""
         return {name: option.default for name, option in self.options.items()}
 
 
@@ -187,9 +187,9 @@ class RuleMetadata(TypedDict, total=False):
     controls: Required[tuple[str, ...]]
     remediation: Required[str]
     url: str
-    """Default: the topic's."""
+    """The default is the URL of the topic."""
     level: EnforcementLevel
-    """Default: mandatory."""
+    """The default is `mandatory`."""
     options: Mapping[str, Option]
 
 
@@ -201,7 +201,7 @@ class Topic:
     tags: tuple[str, ...]
     url: str
     about: tuple[str, ...] = ()
-    """The default of `Rule.about` for its rules on stacks."""
+    """The default of `Rule.about` for the topic's rules on stacks."""
 
     def rule(
         self,
@@ -211,13 +211,13 @@ class Topic:
         remedy: Remedy | None = None,
         **metadata: Unpack[RuleMetadata],
     ) -> Callable[[ResourceCheck], Rule]:
-        """Create a rule on resources from a function; its docstring is the description."""
+        """Create a rule on resources from a function, whose docstring becomes the description."""
         return lambda check: self._rule(name, check, metadata, frozenset(types), remedy=remedy)
 
     def stack_rule(
         self, name: str, *, about: Iterable[str] | None = None, **metadata: Unpack[RuleMetadata]
     ) -> Callable[[StackCheck], Rule]:
-        """Create a rule on a whole stack from a function; its docstring is the description."""
+        """Create a rule on whole stacks from a function, whose docstring becomes the description."""
         types = frozenset(self.about if about is None else about)
         return lambda check: self._rule(name, check, metadata, about=types)
 

@@ -12,16 +12,16 @@ from policies.engine.configuration import nearest
 
 FILE = Path(__file__).parents[1] / "waivers.yaml"
 LONGEST = 180
-"""Days between today and the expiry of a waiver, at most."""
+"""The maximum number of days between today and the expiry date of a waiver."""
 
 _TEXTS = ("reason", "owner", "ticket")
 _KEYS = (*_TEXTS, "expires", "match")
 _LISTS = ("policies", "targets")
 
 Entry = tuple[str, str]
-"""A policy and a target (a URN, or a pattern with `*`) of a waiver."""
+"""A policy and a target of a waiver; the target is a URN or a pattern with `*`."""
 Needed = set[tuple[int, Entry]]
-"""Entries that cover a finding, with the index of their waiver in the file."""
+"""Entries that cover a finding, each with the index of its waiver in the file."""
 
 
 def utc_day() -> date:
@@ -31,19 +31,19 @@ def utc_day() -> date:
 
 @dataclass(frozen=True)
 class Waiver:
-    """One exception: its findings, reason, owner, ticket and expiry date."""
+    """An exception for certain findings, with a reason, an owner, a ticket and an expiry date."""
 
     reason: str
     owner: str
     ticket: str
     expires: date
     match: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
-    """Pairs of policies and targets."""
+    """Groups of policies, each with the targets to which they apply."""
     index: int = 0
-    """Its index in the file."""
+    """The index of the waiver in the file."""
 
     def days_left(self, today: date) -> int:
-        """Return the whole days after today; the waiver holds until midnight UTC of its expiry day."""
+        """Return the days until the expiry date; the waiver is valid until the end of that day in UTC."""
         return (self.expires - today).days
 
     def expired(self, today: date) -> bool:
@@ -56,13 +56,13 @@ class Waiver:
                 yield from ((policy, target) for target in targets if fnmatchcase(urn, _literal(target)))
 
     def notice(self, today: date) -> str:
-        """Return the text that a waived finding shows."""
+        """Return the line that a message shows above a waived finding."""
         days = self.days_left(today)
         left = "last day" if days == 0 else f"{days} day{'' if days == 1 else 's'} left"
         return f"waived until {self.expires} ({left}): {self.reason} ({self.owner}, {self.ticket})"
 
     def lapsed(self) -> str:
-        """Return the text that a finding shows after the waiver expired."""
+        """Return the line that a message shows below a finding whose waiver has expired."""
         return f"its waiver expired on {self.expires}: {self.reason} ({self.owner}, {self.ticket})"
 
     def unneeded(self, prefix: str, needed: Needed) -> list[str]:
@@ -92,20 +92,20 @@ def _meant_for(prefix: str, target: str) -> bool:
 
 
 def _literal(target: str) -> str:
-    """Escape a target for fnmatch: only `*` is a wildcard, and URNs may contain brackets."""
+    """Escape a target for fnmatch, because its only wildcard is `*`, and URNs may contain brackets."""
     return target.replace("[", "[[]").replace("?", "[?]")
 
 
 @dataclass(frozen=True)
 class Waivers:
-    """The valid waivers of a file, and the faults of the others."""
+    """The valid waivers of a file, and the faults of the invalid ones."""
 
     waivers: tuple[Waiver, ...] = ()
     faults: tuple[str, ...] = ()
     today: date = field(default_factory=utc_day)
 
     def of(self, policy: str, urn: str) -> Waiver | None:
-        """Return the waiver that covers a finding: the one with the latest expiry date."""
+        """Return the waiver with the latest expiry date that covers a finding; None if no waiver does."""
         covering = [waiver for waiver in self.waivers if any(waiver.entries(policy, urn))]
         return max(covering, key=lambda waiver: waiver.expires, default=None)
 
@@ -115,7 +115,7 @@ class Waivers:
 
 
 def load(names: Iterable[str], today: date | None = None, file: Path | None = None) -> Waivers:
-    """Read the waivers of a file (default: PIPE_POLICY_WAIVERS, else the pack's own), with its faults."""
+    """Return the waivers and faults of a file; the default is PIPE_POLICY_WAIVERS, else the pack's file."""
     file = file or Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
     today = today or utc_day()
     content, fault = _content(file)
@@ -136,7 +136,7 @@ def load(names: Iterable[str], today: date | None = None, file: Path | None = No
 
 
 def _content(file: Path) -> tuple[Any, str]:
-    """Return the content of a file and an empty text, or None and the reason of the failure."""
+    """Return the content of a file and an empty string, or None and the reason for the failure."""
     import yaml
 
     from policies.model import strict_yaml
