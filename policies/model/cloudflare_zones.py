@@ -17,7 +17,10 @@ class Zones:
         self._by_id = {zone["id"].text(): zone.urn for zone in self.declared if zone["id"].known}
 
     def of(self, resource: Resource) -> str | None:
-        """Return the URN of a zone of the stack, else its id, else the URNs of its id; None if unknown."""
+        """Return a key for the zone of a resource; None if the zone is unknown.
+
+        The key is the URN of a zone in the stack, else the zone id, else the URNs on which the id depends.
+        """
         depends = resource.property_dependencies.get("zoneId", ())
         if declared := sorted(self._urns & set(depends)):
             return declared[0]
@@ -33,12 +36,12 @@ class DeclaredSettings:
     def __init__(self, stack: Stack, zones: Zones) -> None:
         overrides = {zones.of(resource): resource.urn for resource in stack.of((OVERRIDE,))}
         self._whole = overrides.keys() - {None}
-        """Zones whose settings are one resource; a rule checks that resource with its omissions."""
+        """Zones whose settings are one resource; a rule on that resource also reports missing settings."""
         self._names: dict[str | None, set[str | None]] = {}
         self._hidden: dict[str | None, Unknown] = {
             zone: Unknown("zoneId", urn) for zone, urn in overrides.items() if zone is None
         }
-        """An unknown value, by zone, that may be the name or the zone of a setting."""
+        """By zone, an unknown value that may be the name or the zone of a setting."""
         for resource in stack.of((SETTING,)):
             zone, name = zones.of(resource), resource["settingId"]
             if name.known:

@@ -1,4 +1,4 @@
-"""Datadog monitors: their queries and messages, parsed."""
+"""Datadog monitors, with parsers for their queries and messages."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ COMPARED = frozenset(
     }
 )
 UNCOMPARED = frozenset({"composite", "service check", "synthetics alert"})
-"""Types whose query has no comparison. Queries of other types without one are not checked."""
+"""Types whose queries have no comparison. For types in neither set, an unparsable query counts as unknown."""
 _ON_MISSING_DATA = frozenset(
     {
         "metric alert",
@@ -57,7 +57,7 @@ WITH_NO_DATA = {
     **dict.fromkeys(_ON_MISSING_DATA, ("notifyNoData", "onMissingData")),
     "service check": ("notifyNoData",),
 }
-"""The options that decide about missing data, by type."""
+"""The options that control the handling of missing data, by monitor type."""
 
 _COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
@@ -78,25 +78,25 @@ class Query:
 
     @property
     def rising(self) -> bool | None:
-        """True if it alerts above its threshold, False if below; None for == and !=."""
+        """True if the query alerts above its threshold, False if below it; None for == and !=."""
         return {">": True, "<": False}.get(self.comparator[0])
 
     @property
     def window(self) -> int:
-        """The longest window of the query in minutes; 0 if it names none.
+        """The longest window of the query in minutes; 0 if the query has no window.
 
-        `over` of a burn rate is no window: it names the objective's timeframe.
+        The argument `over` of a burn rate is not a window, but the timeframe of the objective.
         """
         windows = _WINDOW.findall(self.expression)
         return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in windows), default=0)
 
 
 class QueryError(ValueError):
-    """A text that is no comparison with a threshold."""
+    """A query that is not a comparison with a threshold."""
 
 
 def parse_query(text: str) -> Query:
-    """Parse a query; the last comparison outside brackets and quotes has the threshold."""
+    """Parse a query; its threshold is in the last comparison outside brackets and quotes."""
     place = -1
     for index, character in _outside(text):
         if character in "<>=!" and text[index - 1 : index] not in ("<", ">", "=", "!"):
@@ -129,19 +129,20 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 _HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
 _TAG = re.compile(r"\{\{(?:([#^])(?:(is_\w+)\b[^{}]*\}\})?|/(is_\w+)\}\}|else\}\})")
-"""A tag of a condition, with its sign, and its name if it opens or closes a condition."""
+"""A tag that opens or closes a condition, or its {{else}}. The groups are the sign and the name of an opening
+tag, and the name of a closing tag."""
 _ALWAYS = frozenset({"is_match", "is_exact_match", "is_priority"})
 _DEPENDS = {
     "is_alert": _ALWAYS | {"is_warning_to_alert", "is_no_data_to_alert"},
     "is_warning": _ALWAYS | {"is_alert_to_warning", "is_no_data_to_warning", "is_renotify"},
 }
-"""Conditions, by state, that hold for some of its notifications and not for others."""
+"""By state, the conditions that hold for some notifications of that state but not for others."""
 
 
 def handles(message: str, state: str = "is_alert") -> list[str]:
-    """Return the handles that a message notifies of a new alert, or of a warning.
+    """Return the handles that a message notifies of a new alert or a warning.
 
-    Handles in recoveries and reminders of alerts do not count.
+    Handles that receive only recoveries, or only reminders of alerts, do not count.
     """
     parts: list[str] = []
     begin = hiding = 0
@@ -156,16 +157,16 @@ def handles(message: str, state: str = "is_alert") -> list[str]:
 
 
 def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]]:
-    """Return the tags of all conditions that are closed, in order.
+    """Return (tag, change, separator) for the tags of all closed conditions, in order.
 
-    With each tag comes its change of the number of conditions that exclude the text after it from the state,
-    and the separator of the texts on its two sides. One pass with a stack keeps the time linear, since a
-    message may consist of nested conditions only.
+    Some conditions hide the text that follows a tag in this state; `change` is the change in their number at
+    the tag. The separator joins the texts before and after the tag. One pass with a stack takes linear time,
+    even for a message of many nested conditions.
     """
     tags = list(_TAG.finditer(message))
     conditions: dict[int, tuple[re.Match[str], int, str]] = {}
     open_tags: list[tuple[int, int | None]] = []
-    """The index of each tag that opens a condition, and of the {{else}} that belongs to it."""
+    """For each open condition, the indexes of its opening tag and of its {{else}}."""
     for index, tag in enumerate(tags):
         sign, _, closing = tag.groups()
         if sign:
@@ -196,12 +197,12 @@ class Monitor:
     resource: Resource
     value: Value
     options: Value
-    """The properties with the options: all of them, or `options` of the JSON document."""
+    """The object that contains the options: the typed properties, or `options` of the JSON document."""
     thresholds: Value
     json: bool
 
     def option(self, name: str) -> Value:
-        """Return an option by its name in Pulumi; the JSON document uses snake case."""
+        """Return an option by its name in Pulumi, which is converted to snake case for a JSON document."""
         return self.options[_snake(name) if self.json else name]
 
     def threshold(self, name: str) -> Value:
@@ -218,13 +219,13 @@ class Monitor:
 
     @property
     def compared(self) -> bool:
-        """True if its query must compare with a threshold."""
+        """True if the query must contain a comparison with a threshold."""
         return self.kind in COMPARED
 
     def parsed(self) -> Query | None:
-        """Return its query; None if it has no threshold or cannot be read.
+        """Return the parsed query; None if the query has no threshold or cannot be parsed.
 
-        Raise UnknownValueError for a type whose query syntax the pack does not know.
+        Raise UnknownValueError if parsing fails for a type whose query syntax the pack does not know.
         """
         if self.kind in UNCOMPARED:
             return None
@@ -241,12 +242,12 @@ class Monitor:
 
     @property
     def critical(self) -> bool:
-        """True if it may page people: tagged severity:critical, or priority 1."""
+        """True if the monitor may page people: it has the tag severity:critical or priority 1."""
         return "severity:critical" in self.tags or str(self.option_priority.get()) == "1"
 
     @property
     def option_priority(self) -> Value:
-        """The priority; the JSON document has it outside of the options, too."""
+        """The priority, which is outside the options in a JSON document too."""
         return self.value["priority"]
 
 

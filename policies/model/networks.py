@@ -1,15 +1,15 @@
-"""Networks as text, and types of security groups."""
+"""A check for networks that are open to the internet, and the type of default security groups."""
 
 from ipaddress import IPv6Network, ip_network
 
 DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
 PUBLIC_IPV6 = IPv6Network("2000::/3")
-"""The IPv6 addresses that IANA assigns for unicast; the rest of IPv6 does not reach the internet."""
+"""The IPv6 addresses that IANA assigns for unicast; no other IPv6 addresses reach the internet."""
 
 
 def is_world(text: str) -> bool:
-    """Return True if a network is the internet or half of it, and False for a text that is no network."""
+    """Return True if a network is at least half of the internet; False if the string is not a network."""
     try:
         network = ip_network(text, strict=False)
     except ValueError:

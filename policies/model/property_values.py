@@ -1,4 +1,4 @@
-"""Properties of resources, with their path and the marks of unknown and secret values."""
+"""Properties of resources, with their paths and the marks of unknown and secret values."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, cast
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 
-# How the engine marks special values in a Struct (sdk/go/common/resource/properties.go).
+# The engine's marks of special values in a Struct (sdk/go/common/resource/properties.go).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
@@ -27,14 +27,14 @@ SENTINELS = frozenset(
 )
 
 DEEPEST = 64
-"""Levels of lists and objects that a JSON document may have. An IAM policy has five, a dashboard about ten;
-Python's reader fails at about a thousand."""
+"""The maximum number of nested lists and objects in a JSON document. An IAM policy has five levels and a
+dashboard about ten; Python's parser fails at about a thousand."""
 
 LONGEST_INTEGER = 400
-"""Digits of an integer that is read exactly; Python refuses integers of more than 4,300 digits."""
+"""The maximum number of digits of an integer that is read exactly; Python refuses more than 4,300 digits."""
 
 SHOWN = 120
-"""Characters of a value that a message quotes at most."""
+"""The maximum number of characters of a value that a message quotes."""
 
 
 class UnknownValueError(Exception):
@@ -111,7 +111,7 @@ def _unmark(fields: dict[str, Any]) -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """Convert the SDK's deserialised properties, whose secrets are already unwrapped."""
+    """Convert deserialised properties; unknown and secret values get the same marks as in `read`."""
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
         return _unmark({key: from_plain(mapping[key]) for key in sorted(mapping)})
@@ -126,7 +126,7 @@ def from_plain(value: Any) -> Any:
 
 _NONE: "dict[str, Value]" = {}
 _OBJECT: Any = dict
-"""The type `dict`, as Any: the type checker does not narrow it, and a cast for each step would be slow."""
+"""The type `dict` as Any: a comparison with it narrows no type, and a cast per step would be slow."""
 
 
 @lru_cache(maxsize=1024)
@@ -160,7 +160,7 @@ class Value:
 
     @property
     def path(self) -> str:
-        """The path, such as `spec.containers[0].image`; computed on demand, since few paths are needed."""
+        """The path, such as `spec.containers[0].image`; computed on demand, because few paths are needed."""
         if self._parent is None:
             return self._path
         path = self._parent.path
@@ -176,7 +176,7 @@ class Value:
     # Children are cached, since dozens of rules read the same properties.
 
     def __getitem__(self, key: str) -> "Value":
-        """Return a child: absent if there is none, and unknown (at this path) if this value is unknown."""
+        """Return the child with this key; an absent value if there is none, this value if it is unknown."""
         child = self._children.get(key)
         if child is None:
             raw = self._raw
@@ -217,7 +217,7 @@ class Value:
 
     @property
     def absent(self) -> bool:
-        """True if it is not set; raise UnknownValueError if that is unknown."""
+        """True if the property is not set; raise UnknownValueError if the value is unknown."""
         return self.get() is None
 
     def get(self) -> Any:
@@ -232,14 +232,14 @@ class Value:
         return value if isinstance(value, str) else None
 
     def flag(self) -> bool | None:
-        """Return the value if it is a boolean or the text of one, else None."""
+        """Return the value if it is a boolean or a string that contains one, else None."""
         value = self.get()
         if isinstance(value, str):
             return {"true": True, "false": False}.get(value.lower())
         return value if isinstance(value, bool) else None
 
     def number(self) -> int | float | None:
-        """Return the value if it is a number or the text of one, else None."""
+        """Return the value if it is a finite number or a string that contains one, else None."""
         value = self.get()
         if isinstance(value, str):
             try:
@@ -250,7 +250,7 @@ class Value:
         return value if number else None
 
     def items(self) -> list["Value"]:
-        """Return the elements of a list; no element if it is absent."""
+        """Return the elements of a list; an empty list if the value is not a list."""
         if self._items is None:
             value = self.get()
             elements = cast("list[Any]", value) if isinstance(value, list) else []
@@ -260,7 +260,7 @@ class Value:
         return self._items
 
     def entries(self) -> dict[str, "Value"]:
-        """Return the properties of an object; no property if it is absent.
+        """Return the properties of an object; an empty mapping if the value is not an object.
 
         The keys of a secret object are secret too, so its properties have the path of the object.
         """
@@ -278,7 +278,7 @@ class Value:
         return [text for item in self.items() if (text := item.text()) is not None]
 
     def json(self) -> "Value":
-        """Return the JSON document of a string, with the same path; absent if the string is not JSON."""
+        """Return the JSON document in a string, with the same path; absent if the string is not JSON."""
         value = self.get()
         if not isinstance(value, str):
             return self
@@ -311,7 +311,7 @@ class Value:
         return value
 
     def shown(self) -> str:
-        """Return the value for a message: shortened, and never a secret."""
+        """Return the value as a message shows it: shortened, and never a secret."""
         if self._raw is None:
             return "not set"
         if self.secret or _has_secret(self._raw):
@@ -325,7 +325,7 @@ def _integer(digits: str) -> int | float:
 
 
 def _is_deeper(document: Any, levels: int) -> bool:
-    """Return True if a document has more levels of lists and objects; works without recursion."""
+    """Return True if a document has more than `levels` levels of lists and objects; uses no recursion."""
     level = [document]
     for _ in range(levels):
         level = [child for value in level for child in _children(value) if isinstance(child, dict | list)]

@@ -29,8 +29,8 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
     """Return the resource of an AnalyzeStack request, with its inputs from the Analyze request.
 
     A preview sends no properties for an object of a cluster that does not exist yet. A provider adds blocks
-    that the program did not write, such as the computed `versioning` of a bucket. Therefore the inputs count,
-    and of the outputs only texts such as ids and ARNs.
+    that the program did not write, such as the computed `versioning` of a bucket. Therefore the result has
+    all inputs, and only those outputs that are strings, such as ids and ARNs.
     """
     props = read(resource.properties)
     if inputs is not None:
@@ -55,7 +55,7 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
 
 
 def of_arguments(args: ResourceValidationArgs) -> Resource:
-    """Return the resource of the SDK's arguments for a rule on resources."""
+    """Return the resource in the arguments that the SDK passes to a rule on resources."""
     return Resource(
         type=args.resource_type,
         urn=args.urn,
@@ -69,7 +69,7 @@ def of_arguments(args: ResourceValidationArgs) -> Resource:
 
 
 def of_stack_arguments(args: StackValidationArgs) -> Stack:
-    """Return the stack of the SDK's arguments for a rule on stacks."""
+    """Return the stack in the arguments that the SDK passes to a rule on stacks."""
     return Stack(tuple(_of_policy_resource(resource) for resource in args.resources))
 
 
@@ -95,7 +95,7 @@ def _urns(resources: Iterable[PolicyResource]) -> Iterable[str]:
 
 
 def _target(value: Any) -> Any:
-    """Return the target of the SDK's proxies, which raise at unknown values and unwrap secret ones."""
+    """Return the data behind the SDK's proxies, which raise on unknown values and unwrap secrets."""
     if isinstance(value, Secret):
         return {SIGNATURE: SECRET, "value": _target(value.value)}
     if type(value).__name__ in ("_DictProxy", "_ListProxy", "_DictSecretsProxy", "_ListSecretsProxy"):

@@ -1,4 +1,4 @@
-"""Strict YAML: a duplicate key is a fault, and an invalid date remains a text."""
+"""Strict YAML: a duplicate key is an error, and an invalid date remains a string."""
 
 from typing import Any, cast
 
@@ -6,9 +6,9 @@ import yaml
 from yaml.constructor import ConstructorError
 
 
-# components/common/strict_yaml.py has another loader: a guard must not share the code that it guards.
+# This does not import components/common/strict_yaml.py: a policy must not share the code that it checks.
 class _Loader(yaml.SafeLoader):
-    """The safe loader with these two changes."""
+    """A safe loader that refuses duplicate keys and keeps invalid dates as strings."""
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -1,4 +1,4 @@
-"""Checks of required keys among tags or labels."""
+"""Checks for required keys in tags or labels."""
 
 from policies.engine.patterns import STRING_LIST
 from policies.engine.rule import Finding, Option, Verdicts
@@ -6,12 +6,12 @@ from policies.model.property_values import Value
 
 
 def required_keys(default: list[str], description: str) -> Option:
-    """Return the option of a rule that lists the required keys."""
+    """Return an option that lists the keys that a rule requires."""
     return Option(default=default, schema={**STRING_LIST, "description": description})
 
 
 def missing_keys(tags: Value, present: set[str], required: list[str], suffix: str = "") -> Verdicts:
-    """Name the required keys that are not present; `suffix` follows each key in the remedy."""
+    """Report the required keys that are not present; `suffix` follows each key in the remedy."""
     missing = [key for key in required if key not in present]
     if missing:
         names = ", ".join(missing)

@@ -1,4 +1,4 @@
-"""S3 buckets with their sub-resources, matched by name or, while names are unknown, by dependency."""
+"""S3 buckets with their sub-resources, matched by name, or by dependency while a name is unknown."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,35 +24,35 @@ _PARTS = (
 
 
 def part_types(name: str) -> tuple[str, ...]:
-    """Return the types of a sub-resource: `bucketLogging:BucketLogging`, and its older V2 type."""
+    """Return the two types of a sub-resource, such as BucketLogging and the older BucketLoggingV2."""
     return tuple(f"aws:s3/bucket{name}{version}:Bucket{name}{version}" for version in ("", "V2"))
 
 
 @dataclass
 class Bucket:
-    """A bucket, with the resources that configure it and its use by other buckets."""
+    """A bucket, the resources that configure it, and its roles for other buckets."""
 
     resource: Resource
     parts: dict[str, list[Resource]] = field(default_factory=dict[str, list[Resource]])
     loose: set[str] = field(default_factory=set[str])
-    """Kinds with a sub-resource that may belong to any bucket: neither name nor dependency is known."""
+    """Kinds of which a sub-resource may belong to any bucket, because its bucket is unknown."""
     logs: bool = False
-    """True if it receives access logs: then only SSE-S3 can encrypt it, and it has no object lock."""
+    """True if the bucket receives access logs; it then supports only SSE-S3 and no object lock."""
     replica: bool = False
-    """True if another bucket is replicated to it."""
+    """True if another bucket replicates its objects to this bucket."""
 
     def values(self, part: str, path: str, inline: str) -> list[Value]:
-        """Return a property of the sub-resources of a kind, and of the bucket's own deprecated block."""
+        """Return a property of the sub-resources of a kind, and the same setting of the bucket itself."""
         values = [resource.at(path) if path else resource.props for resource in self.parts.get(part, ())]
         own = self.resource.at(inline) if inline else Value(None)
         return values if own.known and own.absent else [*values, own]
 
     def expected(self, value: Value, wanted: str) -> Finding:
-        """Return the finding that a value of one of the bucket's parts should be as wanted."""
+        """Return the finding that a value of the bucket or of a sub-resource should be `wanted`."""
         return self.resource.attach(expected(value, wanted))
 
     def missing(self, part: str, lacking: str, remedy: str) -> Verdicts:
-        """Report that a bucket lacks something, or that this is unknown."""
+        """Report that the bucket lacks a setting, or that this is unknown."""
         if part in self.loose:
             yield Unknown("bucket", self.resource.urn)
         else:
@@ -94,7 +94,7 @@ def _match(stack: Stack) -> list[Bucket]:
 def _owner(
     resource: Resource, name: str, value: Value, by_urn: dict[str, Bucket], by_name: dict[str, Bucket]
 ) -> Bucket | None:
-    """Return the bucket that a property names, or the only one that it depends on."""
+    """Return the bucket that a property names, or the only bucket that it depends on, else None."""
     if value.known and (text := value.text()) in by_name:
         return by_name[text or ""]
     reached = [by_urn[urn] for urn in resource.property_dependencies.get(name, ()) if urn in by_urn]
@@ -127,7 +127,7 @@ def _by_arn(text: str, by_name: dict[str, Bucket]) -> Bucket | None:
 
 
 def _takes_logs(policy: Resource) -> bool:
-    """Return True if a policy allows AWS's logging services to write."""
+    """Return True if a bucket policy allows access to a log delivery service of AWS."""
     try:
         services = {
             name
@@ -144,7 +144,7 @@ BucketCheck = Callable[[Bucket], Iterator[Finding | Unknown]]
 
 
 def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
-    """Turn a check of one bucket into a check of every bucket of a stack, separately."""
+    """Turn a check of one bucket into a separate check of every bucket in a stack."""
 
     def evaluate(stack: Stack, _: Options) -> Verdicts:
         for bucket in buckets(stack):

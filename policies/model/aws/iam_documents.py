@@ -18,9 +18,9 @@ _NARROWING = frozenset(
         "IpAddress",
     }
 )
-"""Operators that require certain values. Negated operators admit all other values. ...IfExists and
-ForAllValues hold if the key is absent. Bool, Null, numbers and dates restrict neither principals nor
-resources."""
+"""Condition operators that require certain values. The list omits negated operators, which admit all other
+values, and IfExists and ForAllValues, which hold if the key is absent. It also omits Bool, Null, numeric
+and date operators, which restrict neither principals nor resources."""
 
 _OWNERS = frozenset(
     {
@@ -39,12 +39,12 @@ _OWNERS = frozenset(
         "sts:externalid",
     }
 )
-"""Keys that identify the caller or its network."""
+"""Condition keys that identify the caller or the caller's network."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of a statement: operator, key in lower case (IAM ignores its case), values."""
+    """One condition of a statement; its key is in lower case, because IAM ignores the case of keys."""
 
     operator: str
     key: str
@@ -52,7 +52,7 @@ class Condition:
 
     @property
     def narrows(self) -> bool:
-        """True if it excludes some requests: it requires the key, and not just any value."""
+        """True if the condition excludes some requests, because it requires the key with certain values."""
         operator = self.operator.removeprefix("ForAnyValue:")
         return (
             operator in _NARROWING
@@ -62,7 +62,7 @@ class Condition:
 
     @property
     def names_owners(self) -> bool:
-        """True if it admits only named accounts, organizations, buckets or networks."""
+        """True if the condition admits only named accounts, organizations, buckets or networks."""
         return self.key in _OWNERS and self.narrows and all(map(_has_owner, self.values))
 
 
@@ -74,7 +74,7 @@ class Statement:
     effect: str
     actions: tuple[str, ...]
     inverted: bool
-    """True if it has NotAction, NotResource or NotPrincipal."""
+    """True if the statement has NotAction, NotResource or NotPrincipal."""
     resources: tuple[str, ...]
     principals: tuple[tuple[str, str], ...]
     """Kind (AWS, Service, Federated, CanonicalUser) and name."""
@@ -86,7 +86,7 @@ class Statement:
 
     @property
     def everybody(self) -> bool:
-        """True if it applies to every principal."""
+        """True if the statement applies to every principal."""
         return any(name == "*" and kind in ("AWS", "*") for kind, name in self.principals)
 
     @property
@@ -96,24 +96,27 @@ class Statement:
 
     @property
     def open(self) -> bool:
-        """True if it allows an action to everybody, or to everybody except some, without naming callers."""
+        """True if it allows everybody, or everybody except some, and no condition names the callers."""
         everybody = self.everybody or not self.value["NotPrincipal"].absent
         return self.allows and everybody and not any(condition.names_owners for condition in self.conditions)
 
     @property
     def named(self) -> Value:
-        """The property with the principals that it includes or excludes."""
+        """The property NotPrincipal if the statement has it, else Principal."""
         inverted = self.value["NotPrincipal"]
         return self.value["Principal"] if inverted.absent else inverted
 
     def covers(self, action: str) -> bool:
-        """Return True if one of its action patterns covers an action, or every action of `service:*`."""
+        """Return True if a pattern covers an action; `service:*` stands for all actions of a service."""
         wanted = action.lower()
         return any(matches(wanted, pattern.lower()) for pattern in self.actions)
 
 
 def _has_owner(value: str) -> bool:
-    """Return True if a value names an owner: an ARN by its account, or by its name (a bucket's has none)."""
+    """Return True if a value names an owner without wildcards.
+
+    The owner in an ARN is the account, or the bucket if the ARN has no account.
+    """
     if value.lower().startswith("arn:"):
         account, name = (*value.split(":", 5)[4:], "", "")[:2]
         value = account or name
@@ -122,12 +125,12 @@ def _has_owner(value: str) -> bool:
 
 
 def statements(document: Value) -> list[Statement]:
-    """Return the statements of a document, which is a JSON text or an object."""
+    """Return the statements of a document, which is a JSON string or an object."""
     return [statement_of(value) for value in statement_values(document)]
 
 
 def statement_values(document: Value) -> list[Value]:
-    """Return the values of the statements, unknown ones included."""
+    """Return the values of the statements, including unknown values."""
     value = document.json()["Statement"]
     return [item for item in (value.items() or [value]) if not item.known or not item.absent]
 

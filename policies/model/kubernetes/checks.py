@@ -1,4 +1,4 @@
-"""Checks of every container of a resource, or of every Kubernetes object of a stack."""
+"""Functions that check every container of a resource, or every Kubernetes object of a stack."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,7 +13,7 @@ ObjectCheck = Callable[[Resource, Object], Verdicts]
 def check_each_container(
     resource: Resource, check: Callable[[Pod, Container], Verdicts], *fields: str
 ) -> Verdicts:
-    """Check every container of every pod separately, limited to `fields` if there are any."""
+    """Check every container of every pod separately; `fields` limits the check to some container lists."""
     for pod in pods(resource):
         try:
             containers = pod.containers
@@ -22,7 +22,7 @@ def check_each_container(
             continue
         for container in containers:
             if not fields or container.field in fields:
-                # Inlined `guarded`, which would cost a generator for each container and rule.
+                # This inlines `guarded`, which would create a generator for each container and rule.
                 try:
                     yield from check(pod, container)
                 except UnknownValueError as unknown:

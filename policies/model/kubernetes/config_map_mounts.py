@@ -11,7 +11,7 @@ CONFIG_MAPS = sorted(kubernetes("core/v1", "ConfigMap"))
 
 
 class Mounts:
-    """The pods of a stack by their labels, and its ConfigMaps by name."""
+    """The pods of a stack by their labels, and the stack's ConfigMaps by name."""
 
     def __init__(self, stack: Stack) -> None:
         self.unknown: list[Unknown] = []
@@ -50,7 +50,7 @@ class Mounts:
         ]
 
     def config_maps(self, resource: Resource, pod: Pod) -> Iterator[tuple[Resource, Value]]:
-        """Yield the stack's ConfigMaps that a pod mounts; by dependency while a name is unknown."""
+        """Yield the stack's ConfigMaps that a pod mounts; dependencies replace a name that is unknown."""
         mounted = {mount["name"].text() for value in pod.values() for mount in value["volumeMounts"].items()}
         for volume in pod.spec["volumes"].items():
             if volume["name"].text() in mounted:
@@ -58,7 +58,7 @@ class Mounts:
                     yield from self._named(resource, pod, name)
 
     def mounted_with(self, config_map: Value) -> tuple[list[list[Value]], list[Unknown]]:
-        """Return the ConfigMaps of each pod that mounts this one, and the unknown values of other pods."""
+        """Return the ConfigMaps of each pod that mounts this ConfigMap, and unknown values of other pods."""
         together: list[list[Value]] = []
         unknown_values = list(self.unknown)
         for resource, pod in self.pods:

@@ -1,4 +1,4 @@
-"""Label selectors, with an index for the search of selectors that match a pod."""
+"""Label selectors, with an index to find the selectors that match a pod."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ Labels = Mapping[str, str | None]
 
 
 def labels_of(value: Value) -> dict[str, str | None]:
-    """Return labels as plain texts; raise UnknownValueError if one is unknown."""
+    """Return labels as plain strings; raise UnknownValueError if a label is unknown."""
     return {key: label.text() for key, label in value.entries().items()}
 
 
 def selects(selector: Value, labels: Labels) -> bool:
-    """Return True if a selector (matchLabels and matchExpressions) matches; an empty one matches all."""
+    """Return True if a selector (matchLabels and matchExpressions) matches; an empty selector always does."""
     if any(labels.get(key) != wanted for key, wanted in labels_of(selector["matchLabels"]).items()):
         return False
     return all(_holds(expression, labels) for expression in selector["matchExpressions"].items())
@@ -43,20 +43,20 @@ Pair = tuple[str, str | None]
 
 
 class Index(Generic[T]):
-    """Objects by namespace and label; an object with an unknown namespace may be in any."""
+    """Objects by namespace and label; an object with an unknown namespace may be in any namespace."""
 
     def __init__(self) -> None:
         self._objects: dict[tuple[object, Pair | None], list[T]] = {}
 
     def add(self, owner: Value, pairs: Iterable[Pair | None], item: T) -> None:
-        """Add an item of `owner` under each of the labels."""
+        """Add an item to the namespace of `owner`, under each of the labels."""
         namespace = owner.at("metadata.namespace")
         for pair in pairs:
             for place in (namespace.text() if namespace.known else UNKNOWN, _ANYWHERE):
                 self._objects.setdefault((place, pair), []).append(item)
 
     def at(self, owner: Value, pair: Pair | None) -> Sequence[T]:
-        """Return the items with a label that may be in the namespace of `owner`."""
+        """Return the items that have a label and may be in the namespace of `owner`."""
         namespace = owner.at("metadata.namespace")
         if not namespace.known:
             return self.anywhere(pair)

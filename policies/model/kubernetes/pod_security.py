@@ -1,4 +1,4 @@
-"""Shared parts of the rules on the Pod Security Standards v1.34, baseline and restricted."""
+"""Shared code of the rules on the Pod Security Standards v1.34, baseline and restricted."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -26,23 +26,23 @@ PROFILES = ("RuntimeDefault", "Localhost")
 
 
 Part = tuple[Callable[[Value], Verdicts], Value]
-"""A check with a value of a pod. Values are checked separately, so that an unknown value ends one check."""
+"""A check and a value of a pod. Values are checked separately: an unknown value ends only its own check."""
 
 PodCheck = Callable[[Pod], Iterator[Part]]
-"""A function that yields the parts of a pod that a control checks."""
+"""A function that yields, for one control, the checks of a pod with their values."""
 
 
 def standard(
     name: str, control: str, severity: Severity, remediation: str, *checkov: str
 ) -> Callable[[PodCheck], Rule]:
-    """Create a rule on every pod of a resource."""
+    """Create a decorator that turns a check of one pod into a rule on every pod of a resource."""
 
     def decorate(check: PodCheck) -> Rule:
         def evaluate(resource: Resource, _: Options) -> Verdicts:
             for pod in pods(resource):
                 try:
                     for part, value in check(pod):
-                        # Inlined `guarded`, which would cost a generator for each of dozens of parts.
+                        # This inlines `guarded`, which would create a generator for each of dozens of parts.
                         try:
                             yield from part(value)
                         except UnknownValueError as unknown:
@@ -74,7 +74,7 @@ def parts(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Iterat
 
 
 def added(pod: Pod) -> Iterator[Value]:
-    """Yield the capabilities that the containers add; Windows has none."""
+    """Yield the capabilities that the containers add; containers on Windows have no capabilities."""
     if not pod.windows:
         for value in pod.values():
             added = value.at("securityContext.capabilities.add")
@@ -82,7 +82,7 @@ def added(pod: Pod) -> Iterator[Value]:
 
 
 def volumes(pod: Pod) -> Iterator[Value]:
-    """Return the volumes of a pod."""
+    """Yield the volumes of a pod."""
     return iter(pod.spec["volumes"].items())
 
 

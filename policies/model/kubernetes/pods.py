@@ -1,4 +1,4 @@
-"""The pods of Kubernetes resources of every kind, templates, lists and patches included."""
+"""The pods of Kubernetes resources of every kind, including templates, lists and patches."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ PLACES = {
     "Job": "spec.template",
     "CronJob": "spec.jobTemplate.spec.template",
 }
-"""The path of the pod (metadata and spec), by kind."""
+"""The path of the pod, which has metadata and spec, by kind."""
 
 _TYPES = {
     "core/v1": ("Pod", "PodTemplate", "ReplicationController"),
@@ -83,23 +83,23 @@ class Container:
 
     @property
     def name(self) -> str:
-        """Its name, for messages."""
+        """The name of the container for messages; its path if it has no known name."""
         return (self.value["name"].text() if self.value["name"].known else None) or self.value.path
 
     @cached_property
     def sidecar(self) -> bool:
-        """True if it is an init container that keeps running."""
+        """True if this is an init container that keeps running."""
         return self.field == "initContainers" and self.value["restartPolicy"].text() == "Always"
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, or the template of one."""
+    """A pod or a pod template."""
 
     kind: str
-    """The kind of the object that it belongs to."""
+    """The kind of the object that contains the pod."""
     owner: Value
-    """That object."""
+    """The object that contains the pod."""
     value: Value
     """The pod: metadata and spec."""
 
@@ -113,17 +113,17 @@ class Pod:
 
     @cached_property
     def windows(self) -> bool:
-        """True if its containers run on Windows, where several controls do not apply."""
+        """True if the containers run on Windows, where several controls do not apply."""
         return self.spec.at("os.name").text() == "windows"
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
-        """The containers, init and ephemeral ones included."""
+        """The containers, including init and ephemeral containers."""
         fields = ("initContainers", "containers", "ephemeralContainers")
         return tuple(Container(field, item) for field in fields for item in self.spec[field].items())
 
     def values(self, *fields: str) -> Iterator[Value]:
-        """Return the values of the containers, limited to `fields` if there are any."""
+        """Yield the values of the containers; `fields` limits them to some container lists."""
         return (container.value for container in self.containers if not fields or container.field in fields)
 
 

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-# components/common/quantity.py has another parser: a guard must not share the code that it guards.
+# This does not import components/common/quantity.py: a policy must not share the code that it checks.
 # apimachinery/pkg/api/resource/quantity.go: <number><suffix>, suffix binary, decimal or a decimal exponent.
 _QUANTITY = re.compile(
     r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?\d{1,3}))?", re.ASCII
@@ -19,7 +19,7 @@ _SCALE = {
 
 
 def parse(value: object) -> Decimal | None:
-    """Return the number of a quantity (cores, bytes); None if it is no quantity."""
+    """Return a quantity as a number of cores or bytes; None if the value is not a quantity."""
     if isinstance(value, str):
         return _parse_text(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

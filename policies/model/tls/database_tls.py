@@ -1,4 +1,4 @@
-"""Parameters and options of RDS that decide about TLS."""
+"""Parameters and options of RDS that control TLS."""
 
 import re
 
@@ -18,9 +18,9 @@ _VERSION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?")
 
 
 def _requirements(family: str) -> list[Requirement]:
-    """Return the parameters that decide about TLS: name, allowed values, and True if the default suffices.
+    """Return the parameters that control TLS: name, allowed values, and True if the default suffices.
 
-    AmazonRDS UserGuide: PostgreSQL.Concepts.General.SSL, mysql-ssl-connections.require-ssl,
+    Sources in the AmazonRDS UserGuide: PostgreSQL.Concepts.General.SSL, mysql-ssl-connections.require-ssl,
     mariadb-ssl-connections.require-ssl, SQLServer.Ciphers.
     """
     major, minor = _version(family)
@@ -48,13 +48,13 @@ def _version(family: str) -> tuple[int, int]:
 
 
 def forced_by_default(family: str) -> bool:
-    """Return True if AWS's default group of a family forces TLS 1.2."""
+    """Return True if the default parameter group of a family forces TLS 1.2 or newer."""
     requirements = _requirements(family)
     return bool(requirements) and all(enough for *_, enough in requirements)
 
 
 def default_family(database: Resource, name: Value) -> str | None:
-    """Return the family of a database's default group; None if the database names its own group."""
+    """Return the family of a database's default parameter group; None if the database uses a custom group."""
     text = name.text() or ""
     if text:
         return text.removeprefix("default.") if text.startswith("default.") else None
@@ -63,13 +63,13 @@ def default_family(database: Resource, name: Value) -> str | None:
 
 
 def database_faults(group: Resource) -> Verdicts:
-    """Report parameters or options that allow connections without TLS 1.2."""
+    """Report parameters or options that allow connections without TLS, or with TLS below 1.2."""
     if group.type == OPTIONS:
         yield from _option_faults(group)
         return
     family = group["family"].text() or ""
     if group.type == PARAMETERS and family.startswith("aurora"):
-        return  # the parameters of the cluster decide
+        return  # the parameter group of the cluster controls TLS
     named = [item for item in group["parameters"].items() if item["name"].known]
     unknown_names = [item["name"] for item in group["parameters"].items() if not item["name"].known]
     values = {item["name"].text() or "": item["value"] for item in named}
@@ -90,8 +90,9 @@ def _parameter(
 
 
 def _option_faults(group: Resource) -> Verdicts:
-    """Check Oracle's option SSL, its replacement of parameters (AmazonRDS UserGuide:
-    Appendix.Oracle.Options.SSL).
+    """Check the option SSL of Oracle, which has no parameters for TLS.
+
+    Source: AmazonRDS UserGuide, Appendix.Oracle.Options.SSL.
     """
     if not (group["engineName"].text() or "").startswith(("oracle", "custom-oracle")):
         return

@@ -1,4 +1,4 @@
-"""The nginx configuration of a ConfigMap: its files and their directives, with their positions."""
+"""The nginx configuration in a ConfigMap: its files, and the directives with their positions."""
 
 import base64
 import binascii
@@ -16,19 +16,19 @@ from policies.model.tls.tls_versions import SAFE_VERSIONS
 from policies.model.wildcards import matches
 
 PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")
-"""The directives that name versions of TLS."""
+"""The directives that list TLS versions."""
 
 SAFE_PROTOCOLS = " ".join(SAFE_VERSIONS)
-"""The value of such a directive that the rules accept and recommend."""
+"""The value that the rules recommend for these directives."""
 
 _LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
 DEEPEST = 64
-"""Nested blocks that a file may have; nginx's own contexts nest five or six deep."""
+"""The maximum depth of nested blocks in a file; nginx's own contexts have a depth of five or six."""
 LONGEST_PORT = 5
-"""Digits of a port, at most."""
+"""The maximum number of digits in a port."""
 MOST_STEPS = 100_000
-"""Directives that one ConfigMap may have after its includes are resolved. Without the limit, files that
-include each other in several places would be expanded once for each path."""
+"""The maximum number of directives in one ConfigMap after its includes are resolved. Without the limit, files
+that include each other in several places would be expanded once for each path."""
 _PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
 
 
@@ -46,12 +46,12 @@ TOO_DEEP = f"blocks nested more than {DEEPEST} deep"
 
 
 class NotNginxError(Exception):
-    """A text that is no nginx configuration."""
+    """A text that is not a valid nginx configuration."""
 
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> tuple[Directive, ...]:
-    """Parse a file with NGINX Inc.'s own parser; cached, since several rules read the same files."""
+    """Parse a file with NGINX Inc.'s own parser; cached, because several rules read the same files."""
     import crossplane  # slow to import, and only needed for nginx files
 
     # crossplane reads files only; fragments are allowed, so neither contexts nor argument counts are checked.
@@ -90,13 +90,13 @@ def place(entry: Value, line: int, server: str = "") -> str:
 
 
 def unreadable(value: Value, fault: NotNginxError) -> Finding:
-    """Return the finding that a text is no nginx configuration."""
+    """Return the finding that a text is not a valid nginx configuration."""
     reason = "" if value.secret else f" ({fault})"
     return Finding(value.path, f"no nginx configuration{reason}", "correct it, so that it can be checked")
 
 
 def _texts(config_map: Value, field: str) -> Iterator[tuple[str, Value]]:
-    """Yield the texts of `data`, or the decoded texts of `binaryData`, with their own paths."""
+    """Yield the name and the text of each entry in a field; texts in `binaryData` are decoded."""
     for name, value in config_map[field].entries().items():
         yield name, _decoded(value) if field == "binaryData" and value.known else value
 
@@ -110,7 +110,7 @@ def _decoded(value: Value) -> Value:
 
 
 class Files:
-    """The nginx files of one ConfigMap, with their includes of each other resolved."""
+    """The nginx files of one ConfigMap, with the includes between them resolved."""
 
     def __init__(self, config_map: Value) -> None:
         self.entries: dict[str, Value] = {}
@@ -142,7 +142,7 @@ class Files:
                 self.unread.append(unreadable(value, fault))
 
     def matches(self, pattern: str) -> list[str]:
-        """Return the entries that an include names, by file name, since mount paths are unknown here."""
+        """Return the entries that an include names by file name, because mount paths are unknown here."""
         base = PurePosixPath(pattern).name
         if not {"*", "?"} & set(base):
             return [base] if base in self.parsed else []
@@ -150,7 +150,7 @@ class Files:
         return sorted(name for name in self.parsed if matches(name, base))
 
     def _count(self, steps: int, depth: int = 0) -> None:
-        """Count resolved directives; raise UnreadableValueError beyond the limits of number and depth."""
+        """Count resolved directives; raise UnreadableValueError if they are too many or too deep."""
         self._steps += steps
         if self._steps > MOST_STEPS or depth > DEEPEST:
             limit = f"deeper than {DEEPEST}" if depth > DEEPEST else f"to more than {MOST_STEPS} directives"
@@ -163,7 +163,7 @@ class Files:
     def flat(
         self, name: str, block: tuple[Directive, ...], seen: frozenset[str] = frozenset()
     ) -> Iterator[tuple[str, Directive]]:
-        """Yield the directives of a block and of its includes, with the entry of each."""
+        """Yield the directives of a block and of its includes, each with the name of its entry."""
         for directive in block:
             self._count(1, len(seen))
             if directive.name == "include" and directive.args:
@@ -176,8 +176,8 @@ class Files:
     def roots(self) -> list[tuple[str, Directive]]:
         """Return the top-level directives of files that no other file includes.
 
-        The nginx.conf of the image includes them. If files include each other, the first counts as the root,
-        so that every file is checked.
+        The nginx.conf of the container image includes these files. If files include each other in a circle,
+        the first file by name counts as a root, so that every file is checked.
         """
         inner = set[str]().union(*self.included.values())
         reached: set[str] = set()
@@ -198,7 +198,7 @@ class Files:
         return reached
 
     def servers(self) -> "Iterator[Server]":
-        """Yield the servers, with the information if an outer block names TLS versions."""
+        """Yield the servers; each server records if an outer block lists TLS versions."""
         yield from self._servers(self.roots(), False, 1)
 
     def _servers(
@@ -215,7 +215,7 @@ class Files:
             yield from self._servers(inner, chosen, depth + 1)
 
     def names_versions(self) -> bool:
-        """Return True if a directive outside of servers names TLS versions, also for other files."""
+        """Return True if an ssl_protocols directive outside the server blocks also applies to other files."""
         return any(
             item.name == "ssl_protocols"
             for name, root in self.roots()
@@ -235,27 +235,27 @@ class Server:
     line: int
     directives: tuple[Directive, ...]
     inherited: bool
-    """True if an outer block names TLS versions."""
+    """True if an outer block lists TLS versions."""
 
     @property
     def name(self) -> str:
-        """Its server_name, for messages."""
+        """The server_name for messages."""
         named = (" ".join(item.args) for item in self.directives if item.name == "server_name")
         return next(named, "without name")
 
     @property
     def chosen(self) -> bool:
-        """True if it or an outer block names TLS versions."""
+        """True if the server or an outer block lists TLS versions."""
         return self.inherited or any(item.name == "ssl_protocols" for item in self.directives)
 
     @property
     def tls_ports(self) -> set[int]:
-        """The ports on which it terminates TLS."""
+        """The ports on which the server terminates TLS."""
         return self._listens("ssl") | self._listens("quic")
 
     @property
     def negotiates(self) -> bool:
-        """True if it listens with TLS over TCP; QUIC always uses TLS 1.3."""
+        """True if the server listens with TLS over TCP; QUIC always uses TLS 1.3."""
         return bool(self._listens("ssl"))
 
     def _listens(self, how: str) -> set[int]:
@@ -297,6 +297,6 @@ def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding
 
 
 def protocol_list(value: Value) -> Verdicts:
-    """Require safe versions in a text of protocols, as in the settings of ingress-nginx."""
+    """Require safe versions in a string of protocols, as in the settings of ingress-nginx."""
     if any(version not in SAFE_VERSIONS for version in (value.text() or "").split()) or not value.text():
         yield expected(value, f"'{SAFE_PROTOCOLS}'")

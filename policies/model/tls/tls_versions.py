@@ -6,7 +6,7 @@ SAFE_VERSIONS = ("TLSv1.2", "TLSv1.3")
 """The names that nginx, CloudFront origins and databases use."""
 
 ELB_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-"""The newest policy of Elastic Load Balancing that accepts TLS 1.2."""
+"""The newest security policy of Elastic Load Balancing that accepts TLS 1.2."""
 
 # Published policies name their oldest version after TLS13-, TLS- or FS- (docs.aws.amazon.com,
 # elasticloadbalancing, "Security policies"). The older names allow TLS 1.0.
