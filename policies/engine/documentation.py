@@ -8,9 +8,9 @@ from policies.engine.rule import Rule
 
 HEAD = """# Policies
 
-`make schema` generates this page from the rules; a test keeps it current. The rules run with
-`pulumi preview --policy-pack policies`. A file that `--policy-pack-config` names changes levels and settings;
-policies/config/ has one for each stack:
+`make schema` generates this page from the rules, and a test checks that it is current. The rules run with
+`pulumi preview --policy-pack policies`. The option `--policy-pack-config` names a file that changes levels
+and settings. policies/config/ has such a file for each stack. Its form is:
 
 ```json
 {"all": "advisory", "workload-limit-above-ceiling": {"enforcementLevel": "mandatory", "cpu": "2"}}
@@ -18,9 +18,10 @@ policies/config/ has one for each stack:
 
 Levels: `mandatory` stops the run, `advisory` reports, `remediate` repairs (policies marked ✎), and `disabled`
 switches a policy off. An exception is a waiver in policies/waivers.yaml, with an owner, a ticket and a
-reason, for at most 180 days. It ends with its last day in UTC. A run with `--target` checks the targeted and
-the existing resources. There, a waiver for any other new resource counts as unused, since the engine does not
-report that resource.
+reason, for at most 180 days. A waiver is valid until the end of its last day in UTC.
+
+A run with `--target` checks the targeted resources and the resources that already exist. The engine does not
+report other new resources, so in such a run their waivers count as unused.
 """
 
 

@@ -20,7 +20,7 @@ CLUSTER = ("aws:eks/cluster:Cluster",)
 
 
 def supported(today: date) -> list[str]:
-    """Return the versions in standard support, whose last day still counts."""
+    """Return the versions in standard support; a version still counts on its last day."""
     return [version for version, end in STANDARD_SUPPORT.items() if today <= date.fromisoformat(end)]
 
 
@@ -131,7 +131,7 @@ def version(resource: Resource, options: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
 )
 def access(resource: Resource, _: Options) -> Verdicts:
-    """Require access entries as the only access, and no automatic admin rights for the cluster's creator."""
+    """Require access entries as the only access method, and no admin permissions for the cluster creator."""
     mode = resource.at("accessConfig.authenticationMode")
     if mode.text() != "API":
         yield expected(mode, "'API'")
@@ -147,7 +147,7 @@ def access(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteAccessConfig.html",
 )
 def node_ssh(resource: Resource, _: Options) -> Verdicts:
-    """Refuse SSH access to nodes from every address."""
+    """Refuse node groups whose nodes accept SSH from all addresses."""
     access = resource["remoteAccess"]
     groups = access["sourceSecurityGroupIds"]
     if not access["ec2SshKey"].absent and not groups.items():

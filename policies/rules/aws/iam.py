@@ -78,7 +78,7 @@ _LIST_ONLY = (
     "*:List*",
     "*:Lookup*",
     "*:Search*",
-    # Settings and numbers. Not every Get: most read data (objects, secrets, parameters, items, log events).
+    # These read settings and metrics. Most other Get actions read data, such as objects or secrets.
     "cloudwatch:GetMetric*",
     "codebuild:BatchGetProjects",
     "codeconnections:GetConnection",
@@ -120,14 +120,15 @@ _LIST_ONLY = (
                 "type": "array",
                 "items": {"type": "string"},
                 "description": (
-                    "Patterns of actions that may go with every resource: they know none, or read no data."
+                    "Patterns of actions that may use the resource `*`: they have no resource-level "
+                    "permissions, or read no data."
                 ),
             },
         )
     },
 )
 def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
-    """Refuse IAM policies that allow an action on every resource although it supports resource names."""
+    """Refuse IAM policies that allow all resources for actions with resource-level permissions."""
     patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
 
     def check(statement: Statement) -> Verdicts:
@@ -195,30 +196,30 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
-    """Refuse roles that trust everybody, or every member of a federation or an account."""
+    """Refuse roles that trust everybody, all users of an identity provider, or a whole account."""
     yield from check_each_statement(resource["assumeRolePolicy"], _trust)
 
 
 _ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
-"""Values of `sub` that every caller of the federation can have: only the kind is fixed."""
+"""Patterns of `sub` that match every caller of an identity provider, because they fix only the kind."""
 
 _GITHUB = "token.actions.githubusercontent.com:"
 
 _GITHUB_OWNER = re.compile(
     r"(repo|repository|repository_id|repository_owner|repository_owner_id|job_workflow_ref):[^*?/:]+([/:].*)?"
 )
-"""A `sub` of GitHub's jobs that begins with an owner or a repository. The other claims fit any caller."""
+"""A `sub` of GitHub Actions that begins with an owner or a repository. Other claims match any caller."""
 
 
 _CLAIMS = {"sts:AssumeRoleWithWebIdentity": ("sub", "aud"), "sts:AssumeRoleWithSAML": ("aud",)}
-"""Claims of federation tokens, by the action that accepts the tokens."""
+"""The claims that a condition must restrict, by the action that accepts the token or assertion."""
 
 _ACCOUNT = re.compile(r"\d+|arn:[\w-]+:iam::\d+:root")
 
 _MEMBERS = re.compile(
     r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username|vpcsourceip)|sts:externalid"
 )
-"""Keys that distinguish members of an account."""
+"""Condition keys that distinguish the principals of an account."""
 
 
 def _trust(statement: Statement) -> Verdicts:

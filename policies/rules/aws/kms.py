@@ -32,7 +32,7 @@ POLICIES = (
     url="https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
 )
 def rotation(resource: Resource, _: Options) -> Verdicts:
-    """Require yearly rotation of symmetric KMS keys, except in custom key stores, where KMS cannot rotate."""
+    """Require automatic rotation of symmetric KMS keys, except in custom key stores, which cannot rotate."""
     spec = resource["customerMasterKeySpec"].text() or "SYMMETRIC_DEFAULT"
     usage = resource["keyUsage"].text() or "ENCRYPT_DECRYPT"
     symmetric = spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT"

@@ -15,7 +15,7 @@ MEMBER = "aws:rds/clusterInstance:ClusterInstance"
 
 
 def _copy(resource: Resource) -> bool:
-    """Return True if it replicates another database, whose settings then apply."""
+    """Return True if the database is a replica, which takes its settings from the source database."""
     return bool(resource["replicateSourceDb"].get() or resource["replicationSourceIdentifier"].get())
 
 
@@ -55,12 +55,17 @@ def public(resource: Resource, _: Options) -> Verdicts:
     options={
         "days": Option(
             default=7,
-            schema={"type": "integer", "minimum": 1, "maximum": 35, "description": "Days of backups."},
+            schema={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 35,
+                "description": "The minimum retention period in days.",
+            },
         )
     },
 )
 def backup(resource: Resource, options: Options) -> Verdicts:
-    """Require automated backups for the days that the policy configuration sets."""
+    """Require automated backups with at least the retention period in the policy configuration."""
     value = resource["backupRetentionPeriod"]  # absent: 0 for an instance, 1 for a cluster
     if (value.number() or 0) < options["days"] and not _copy(resource):
         yield expected(value, f"{options['days']} or more")
@@ -129,9 +134,9 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def parameters(resource: Resource, _: Options) -> Verdicts:
-    """Require a parameter group that forces TLS: a custom group, or a default group that does."""
+    """Require a custom parameter group, or a default parameter group that forces TLS."""
     value = resource["parameterGroupName"]
     family = default_family(resource, value)
-    # Oracle's TLS is an option: tls-hop-database looks for it.
+    # Oracle configures TLS in an option group, which tls-hop-database checks.
     if family is not None and not (family.startswith("oracle") or forced_by_default(family)):
         yield expected(value, "a parameter group that forces TLS")

@@ -10,7 +10,7 @@ from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.tag_checks import missing_keys, required_keys
 
 TAGGABLE = frozenset(Path(__file__).with_name("taggable.txt").read_text().split())
-"""AWS types with a map of tags, from the pinned SDK; a test keeps the list current."""
+"""AWS resource types with a map of tags, from the pinned SDK; a test checks that the list is current."""
 
 
 @ACROSS_PROVIDERS.rule(
@@ -23,13 +23,13 @@ TAGGABLE = frozenset(Path(__file__).with_name("taggable.txt").read_text().split(
     url="https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
     level=EnforcementLevel.ADVISORY,
     options={
-        "keys": required_keys(["env", "service", "team"], "Tags that every resource has."),
+        "keys": required_keys(["env", "service", "team"], "Tags that every resource must have."),
         "values": Option(
             default={},
             schema={
                 "type": "object",
                 "additionalProperties": {"type": "string"},
-                "description": "What the level `remediate` writes into tags that are missing.",
+                "description": "The values with which the level `remediate` adds missing tags.",
             },
         ),
     },

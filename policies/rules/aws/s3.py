@@ -1,4 +1,4 @@
-"""S3 rules: logs, encryption, versions, object lock, replication and lifecycle."""
+"""S3 rules: access logging, encryption, versioning, object lock, replication and lifecycle."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -19,7 +19,7 @@ from policies.model.property_values import Value
 )
 @each_bucket
 def logging(bucket: Bucket) -> Verdicts:
-    """Require access logs for every bucket that receives no logs."""
+    """Require access logging for every bucket, except for buckets that receive logs."""
     if not bucket.logs and not bucket.values("Logging", "targetBucket", "loggings"):
         yield from bucket.missing("Logging", "access logging", "add an aws.s3.BucketLogging")
 
@@ -33,7 +33,7 @@ def logging(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def encryption(bucket: Bucket) -> Verdicts:
-    """Require a declared encryption for every bucket."""
+    """Require an explicit encryption configuration for every bucket."""
     if not _algorithms(bucket):
         remedy = "add an aws.s3.BucketServerSideEncryptionConfiguration"
         yield from bucket.missing("ServerSideEncryptionConfiguration", "encryption", remedy)
@@ -56,7 +56,7 @@ def _algorithms(bucket: Bucket) -> list[Value]:
 )
 @each_bucket
 def kms(bucket: Bucket) -> Verdicts:
-    """Require encryption with a KMS key for every bucket that receives no logs."""
+    """Require encryption with a KMS key for every bucket, except for buckets that receive logs."""
     for value in _algorithms(bucket):
         if not bucket.logs and value.text() not in ("aws:kms", "aws:kms:dsse"):
             yield bucket.expected(value, "'aws:kms'")
@@ -94,7 +94,7 @@ def versioning(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def object_lock(bucket: Bucket) -> Verdicts:
-    """Require object lock for every bucket that receives no logs."""
+    """Require object lock for every bucket, except for buckets that receive logs."""
     locks = bucket.values("ObjectLockConfiguration", "", "objectLockConfiguration")
     if not bucket.logs and not locks and bucket.resource["objectLockEnabled"].flag() is not True:
         yield from bucket.missing("ObjectLockConfiguration", "object lock", "set objectLockEnabled to true")
@@ -110,7 +110,7 @@ def object_lock(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def replication(bucket: Bucket) -> Verdicts:
-    """Require replication for every bucket that is no replica and receives no logs."""
+    """Require replication for every bucket, except for replicas and for buckets that receive logs."""
     replicas = bucket.values("ReplicationConfig", "rules", "replicationConfiguration")
     if not (bucket.logs or bucket.replica or replicas):
         yield from bucket.missing("ReplicationConfig", "replication", "add an aws.s3.BucketReplicationConfig")
@@ -125,7 +125,7 @@ def replication(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def lifecycle(bucket: Bucket) -> Verdicts:
-    """Require a lifecycle for every bucket."""
+    """Require a lifecycle configuration for every bucket."""
     if not _lifecycle(bucket):
         yield from bucket.missing(
             "LifecycleConfiguration", "a lifecycle", "add an aws.s3.BucketLifecycleConfiguration"
@@ -150,7 +150,7 @@ def _lifecycle(bucket: Bucket) -> list[Value]:
 )
 @each_bucket
 def incomplete_uploads(bucket: Bucket) -> Verdicts:
-    """Require the removal of incomplete uploads in every bucket that has a lifecycle."""
+    """Require lifecycle configurations to abort incomplete multipart uploads."""
     rules = _lifecycle(bucket)
     if rules and not any(_aborts(rule) for rule in rules):
         yield from bucket.missing(

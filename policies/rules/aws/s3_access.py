@@ -71,7 +71,7 @@ restricted = _block_rule(
     "public-buckets-unrestricted",
     "restrictPublicBuckets",
     "CKV_AWS_56",
-    "Require buckets with a public policy to serve their own account only.",
+    "Require buckets with a public policy to restrict access to their own account.",
 )
 
 
@@ -126,9 +126,9 @@ acl_write = _acl_rule(
 )
 @each_bucket
 def acls_enabled(bucket: Bucket) -> Verdicts:
-    """Require buckets without ACLs, so that only policies grant access."""
+    """Require buckets to disable ACLs, so that only policies grant access."""
     values = bucket.values("OwnershipControls", "rule.objectOwnership", "")
-    # A bucket without ownership controls has ACLs off since April 2023.
+    # Since April 2023, ACLs are disabled on a new bucket without ownership controls.
     for value in values:
         if value.text() != "BucketOwnerEnforced":
             yield bucket.expected(value, "'BucketOwnerEnforced'")
@@ -177,6 +177,6 @@ def _locks_out(statement: Statement) -> Verdicts:
 )
 @each_bucket
 def policy_missing(bucket: Bucket) -> Verdicts:
-    """Require a policy for every bucket, which can then deny plain HTTP and old TLS versions."""
+    """Require a bucket policy for every bucket, so that it can deny plain HTTP and old TLS versions."""
     if not bucket.values("Policy", "policy", "policy"):
         yield from bucket.missing("Policy", "a policy", "add an aws.s3.BucketPolicy")

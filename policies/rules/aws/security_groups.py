@@ -1,4 +1,4 @@
-"""Security group rules: openings to the internet, in every form of a rule, and descriptions."""
+"""Rules on security groups and prefix lists: openings to the internet, and descriptions."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ class Opening:
 
     @property
     def everything(self) -> bool:
-        """True if it opens all protocols, and therefore all ports."""
+        """True if the rule opens all protocols, and therefore all ports."""
         return str(self.protocol.get()).lower() in ("-1", "all")
 
     def contains(self, port: int) -> bool:
-        """Return True if it allows TCP traffic to a port."""
+        """Return True if the rule allows TCP traffic to a port."""
         if self.everything:
             return True
         if str(self.protocol.get()).lower() not in ("tcp", "6"):
@@ -60,7 +60,7 @@ class Opening:
 
     @property
     def ports(self) -> str:
-        """Its ports, for messages."""
+        """The ports of the rule, for messages."""
         if any(value.secret for value in (self.protocol, self.first, self.last)):
             return "[secret] ports"
         if self.everything:
@@ -74,7 +74,7 @@ class Opening:
 
 
 def openings(resource: Resource) -> Iterator[Opening]:
-    """Yield the rules that a resource declares."""
+    """Yield the security group rules that a resource declares."""
     if resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
         for direction in ("ingress", "egress"):
             for item in _elements(resource[direction]):
@@ -99,7 +99,7 @@ def _elements(*lists: Value) -> Iterator[Value]:
 
 
 def _check_world(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
-    """Report the internet as a source of rules in one direction that open one of the ports."""
+    """Report rules in one direction that open a port of `check`, or all ports if it is None, to the world."""
     for opening in openings(resource):
         if opening.ingress is not select:
             continue
@@ -178,7 +178,7 @@ def _is_port_list(value: object) -> bool:
             schema={
                 "type": "array",
                 "items": {"type": "integer", "minimum": 0, "maximum": 65535},
-                "description": "Ports that may be open to the world.",
+                "description": "Ports that may be open to the internet.",
             },
             valid=_is_port_list,
             wanted="a list of ports",
@@ -244,7 +244,7 @@ def description(resource: Resource, _: Options) -> Verdicts:
 
 
 def _group_described(value: Value) -> Verdicts:
-    # Pulumi's own default says nothing.
+    # The default descriptions of Pulumi and Terraform explain nothing.
     if value.text() in (None, "", "Managed by Pulumi", "Managed by Terraform"):
         yield expected(value, "a sentence on what the group is for")
 

@@ -50,7 +50,7 @@ def flow_logs(stack: Stack, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
 )
 def default_group(stack: Stack, _: Options) -> Verdicts:
-    """Require the default security group of every VPC in the stack, so that it can be closed."""
+    """Require the stack to manage the default security group of every VPC, so that it has no rules."""
     yield from _without(
         stack,
         (DEFAULT_SECURITY_GROUP,),

@@ -29,7 +29,7 @@ from policies.model.cloudflare_zones import RECORDS
     },
 )
 def proxied(resource: Resource, options: Options) -> Verdicts:
-    """Require the Cloudflare proxy for records of origins."""
+    """Require the Cloudflare proxy for records that point to an origin."""
     if resource["type"].text() not in ("A", "AAAA", "CNAME") or (resource["name"].text() or "").startswith(
         "_"
     ):
@@ -75,7 +75,7 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Tags that every record has besides its comment, where the plan knows them.",
+                "description": "Tags that every record must have besides a comment; tags need a paid plan.",
             },
         )
     },

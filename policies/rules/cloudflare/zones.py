@@ -33,7 +33,7 @@ class Setting:
     wanted: str
     good: Callable[[Value], bool]
     default: str
-    """The default of Cloudflare."""
+    """Cloudflare's default value."""
 
 
 def _hsts(value: Value) -> bool:
@@ -94,7 +94,7 @@ https = _setting_rule(
     _BY_NAME["always_use_https"],
     Severity.HIGH,
     "CIS Cloudflare 1.3",
-    "Require the redirect from HTTP to HTTPS for every zone.",
+    "Require a redirect from HTTP to HTTPS for every zone.",
 )
 hsts = _setting_rule(
     "hsts-missing",
@@ -113,7 +113,7 @@ hsts = _setting_rule(
     remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
 )
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
-    """Require every TLS setting of a zone in the stack that declares the zone or one of its settings."""
+    """Require a stack that declares a zone, or a setting of it, to declare all of the zone's TLS settings."""
     zones = Zones(stack)
     declared = DeclaredSettings(stack, zones)
     owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING,)))}
@@ -157,7 +157,7 @@ def owner(resource: Resource, options: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def dnssec(stack: Stack, _: Options) -> Verdicts:
-    """Require DNSSEC in the stack that owns a zone."""
+    """Require the stack that owns a zone to enable DNSSEC."""
     zones, signed = Zones(stack), stack.of((DNSSEC,))
     for resource in signed:
         yield from guarded(_status(resource), resource.urn)

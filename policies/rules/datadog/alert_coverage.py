@@ -29,9 +29,9 @@ word once."""
 
 
 def _watches(resource: Resource) -> tuple[Value, Value, Value]:
-    """Return name, tags and query of a monitor, or of the monitor that belongs to a synthetic test.
+    """Return the name, tags and query of a monitor, or of the monitor that belongs to a synthetic test.
 
-    A synthetic test has no query; its assertions define the measurement.
+    A synthetic test has no query, so its assertions take the place of the query.
     """
     if resource.type == SYNTHETIC:
         own = resource.at("optionsList.monitorName")
@@ -58,12 +58,15 @@ def _measured(resource: Resource, query: Value) -> str:
             default=[],
             schema={
                 **STRING_LIST,
-                "description": "Words, one of which is in the name of each monitor that must exist.",
+                "description": "Words; for each word, a monitor whose name contains it must exist.",
             },
         ),
         "tags": Option(
             default=[],
-            schema={**STRING_LIST, "description": "Tags that a required monitor has, such as env:prod."},
+            schema={
+                **STRING_LIST,
+                "description": "Tags that each required monitor must have, such as env:prod.",
+            },
         ),
         "measures": Option(
             default={
@@ -78,7 +81,7 @@ def _measured(resource: Resource, query: Value) -> str:
             schema={
                 "type": "object",
                 "additionalProperties": {"type": "string"},
-                "description": "By word: a regular expression that the query of such a monitor matches.",
+                "description": "By word, a regular expression that the query of the monitor must match.",
             },
             valid=lambda value: patterns(list(value.values())) is not None,
             wanted="regular expressions by word",
@@ -103,7 +106,7 @@ def required_monitors(stack: Stack, options: Options) -> Verdicts:
 
 
 def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Iterator[Verdict | None]:
-    """Yield None for the required monitor, or the verdict on a monitor that may be the required one."""
+    """Yield None if this is the required monitor, or a verdict if it may be the required monitor."""
     try:
         name, monitor_tags, query = _watches(resource)
         if name.known and not is_named(name.text() or "", word):
@@ -128,15 +131,16 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
     options={
         "required": Option(
             default=False,
-            schema={"type": "boolean", "description": "Whether the stack has to have an objective."},
+            schema={"type": "boolean", "description": "Whether the stack must have an objective."},
         ),
         "tags": Option(
-            default=[], schema={**STRING_LIST, "description": "Tags that it has, such as service:api."}
+            default=[],
+            schema={**STRING_LIST, "description": "Tags that the objective must have, such as service:api."},
         ),
     },
 )
 def slo(stack: Stack, options: Options) -> Verdicts:
-    """Require a service level objective where the policy configuration asks for one."""
+    """Require a service level objective if the policy configuration makes it mandatory."""
     if not options["required"]:
         return
     tags = {str(tag) for tag in options["tags"]}
@@ -190,7 +194,7 @@ def _covered(resource: Resource, query_tags: set[str], unknown: str) -> Verdicts
 
 
 def _object(resource: Resource, value: Value, query_tags: set[str], unknown: str) -> Verdicts:
-    """Require a monitor for one object; `unknown` is an unknown query that may cover it."""
+    """Require a monitor for one object; `unknown` is the position of an unknown query that may cover it."""
     place, namespace = value.at("metadata.name"), value.at("metadata.namespace")
     label = value.at("metadata.labels")["tags.datadoghq.com/service"]
     own = _tags_of(place.text(), namespace.text())

@@ -95,20 +95,20 @@ def _order(subject: Monitor, query: Query) -> Verdicts:
     options={
         "minutes": Option(
             default=1440,
-            schema={"type": "integer", "minimum": 1, "description": "Minutes for every other monitor."},
+            schema={"type": "integer", "minimum": 1, "description": "The maximum window in minutes."},
         ),
         "byName": Option(
             default={},
             schema={
                 "type": "object",
                 "additionalProperties": {"type": "integer", "minimum": 1},
-                "description": "Minutes for monitors whose name contains the word.",
+                "description": "By word, a lower maximum in minutes for monitors whose name contains it.",
             },
         ),
     },
 )
 def window_too_long(resource: Resource, options: Options) -> Verdicts:
-    """Limit the evaluation window of monitor queries."""
+    """Limit the length of the evaluation window in monitor queries."""
     subject = monitor(resource)
     query, name = subject.parsed(), subject.value["name"].text() or ""
     named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]

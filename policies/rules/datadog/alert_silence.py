@@ -28,7 +28,7 @@ from policies.model.property_values import Value
     remediation="Set notifyNoData (with noDataTimeframe at least twice the window) or onMissingData.",
 )
 def no_data(resource: Resource, _: Options) -> Verdicts:
-    """Require a decision on missing data for every monitor."""
+    """Require every monitor to define its reaction to missing data."""
     subject = monitor(resource)
     if COUNT.search(subject.query.text() or ""):
         return  # missing data count as 0, which the query compares like any other number
@@ -68,7 +68,7 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     remediation="Give the downtime an end, and a monitor or tags narrower than everything.",
 )
 def muted(resource: Resource, _: Options) -> Verdicts:
-    """Require an end for every downtime that mutes monitors once."""
+    """Require an end for every downtime that does not recur."""
     if resource.type.endswith(":Downtime"):
         end, once = resource["end"], resource["recurrence"].absent
         end = resource["endDate"] if end.absent else end

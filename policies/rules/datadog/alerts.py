@@ -44,7 +44,7 @@ from policies.model.datadog_monitors import (
     },
 )
 def without_target(resource: Resource, options: Options) -> Verdicts:
-    """Require a notification handle that exists for the environment in every monitor message."""
+    """Require every monitor message to contain only notification handles that exist for the environment."""
     message = monitor(resource).value["message"]
     notified = handles(message.text() or "")
     existing = [str(pattern) for pattern in options["targets"]]
@@ -148,7 +148,7 @@ def without_runbook(resource: Resource, options: Options) -> Verdicts:
     options={
         "keys": Option(
             default=["env", "service", "team", "severity"],
-            schema={**STRING_LIST, "description": "Keys of the tags."},
+            schema={**STRING_LIST, "description": "The keys of the required tags."},
         )
     },
 )

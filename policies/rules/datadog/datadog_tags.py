@@ -18,7 +18,9 @@ from policies.model.tag_checks import missing_keys, required_keys
     ),
     url="https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/",
     level=EnforcementLevel.ADVISORY,
-    options={"keys": required_keys(["env", "service", "team"], "Tags that every objective and test has.")},
+    options={
+        "keys": required_keys(["env", "service", "team"], "Tags that every objective and test must have.")
+    },
 )
 def datadog_tags(resource: Resource, options: Options) -> Verdicts:
     """Require ownership tags on Datadog service level objectives and synthetic tests."""

@@ -33,7 +33,7 @@ def _resource_rule(name: str, place: str, example: str, control: str, descriptio
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value.at(path)
-        if not own.absent or pod.spec.at(path).absent:  # the value of the pod applies to all its containers
+        if not own.absent or pod.spec.at(path).absent:  # a value of the pod applies to all of its containers
             yield from _positive(own, example)
 
     def rule(resource: Resource, _: Options) -> Verdicts:
@@ -96,7 +96,7 @@ memory_limit = _resource_rule(
     remediation="Lower the request or raise the limit; Kubernetes refuses a request above its limit.",
 )
 def request_within_limit(resource: Resource, _: Options) -> Verdicts:
-    """Refuse requests above the limit of a pod or container."""
+    """Refuse resource requests above the limits of the pod or container."""
 
     def check(resources: Value) -> Verdicts:
         limits = resources["limits"]
@@ -113,7 +113,7 @@ def request_within_limit(resource: Resource, _: Options) -> Verdicts:
 
 
 def _every_resources(resource: Resource, check: Callable[[Value], Verdicts]) -> Verdicts:
-    """Check the resources of every pod and container separately."""
+    """Check the `resources` of every pod and container separately."""
     yield from check_each((pod.spec["resources"] for pod in pods(resource)), check)
     yield from check_each_container(resource, lambda _, container: check(container.value["resources"]))
 

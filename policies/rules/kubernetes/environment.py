@@ -50,14 +50,14 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(r"|true|false|yes|no|on|off|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE)
-"""An empty text, a switch, a file path, or the value of another variable."""
+"""An empty string, a boolean, a file path, or a reference to another variable."""
 _PASSWORD_IN_URL = re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
-"""The pattern starts at `://`. A pattern that starts at the scheme reads a long word once for each of its
-characters."""
+"""The pattern starts at `://`, because a pattern that starts at the scheme takes quadratic time for a long
+word."""
 
 
 def _is_secret(name: str, value: Value) -> bool:
-    """Return True if a variable is secret: marked as secret, named like one, or a URL with a password."""
+    """Return True if a value is marked as secret, has the name of a secret, or has a URL with a password."""
     if value.secret:
         return True
     text = str(value.get())
@@ -100,7 +100,7 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def secret_as_env(resource: Resource, _: Options) -> Verdicts:
-    """Require Secrets as mounted files instead of environment variables."""
+    """Require containers to mount Secrets as files, not to read them from environment variables."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         for field, place in (("env", "valueFrom.secretKeyRef"), ("envFrom", "secretRef")):

@@ -33,7 +33,7 @@ from policies.model.property_values import Value
     ),
 )
 def token_mounted(resource: Resource, _: Options) -> Verdicts:
-    """Refuse API tokens in pods that did not ask for one."""
+    """Refuse the automatic mount of API tokens in pods."""
     for pod in pods(resource):
         yield from check_each([pod.spec["automountServiceAccountToken"]], must_be_false)
 
@@ -67,7 +67,7 @@ def read_only_root(resource: Resource, _: Options) -> Verdicts:
     remediation="Give the pod or each of its containers a securityContext.",
 )
 def security_context(resource: Resource, _: Options) -> Verdicts:
-    """Require a security context for every container, set there or on its pod."""
+    """Require a security context for every container, set on the container or on its pod."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value["securityContext"]
@@ -90,12 +90,13 @@ def security_context(resource: Resource, _: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
     options={
         "minimum": Option(
-            default=10000, schema={"type": "integer", "minimum": 1, "description": "The lowest user id."}
+            default=10000,
+            schema={"type": "integer", "minimum": 1, "description": "The lowest allowed user id."},
         )
     },
 )
 def low_user(resource: Resource, options: Options) -> Verdicts:
-    """Require user ids that no user of the node has."""
+    """Require containers to run with a user id that no user of the node has."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value.at("securityContext.runAsUser")

@@ -16,7 +16,7 @@ from policies.model.kubernetes.checks import check_each_container
 from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod
 
 
-# components/common/image_reference.py has another parser: a guard must not share the code that it guards.
+# This does not import components/common/image_reference.py: a policy must not share the code that it checks.
 def tag_of(image: str) -> str:
     """Return the tag of an image name; `latest` if it has neither tag nor digest."""
     name, _, digest = image.partition("@")
@@ -85,7 +85,7 @@ def image_pull(resource: Resource, _: Options) -> Verdicts:
 
     def check(_: Pod, container: Container) -> Verdicts:
         policy = container.value["imagePullPolicy"]
-        # Without a policy Kubernetes pulls `latest` always, anything else when it is not there.
+        # Without a policy, Kubernetes always pulls `latest`, and other images only if the node lacks them.
         by_digest = "@sha256:" in (container.value["image"].text() or "")
         if policy.text() != "Always" and not by_digest:
             yield expected(policy, "'Always'")

@@ -41,7 +41,7 @@ LABELLED = frozenset(
     options={
         "keys": required_keys(
             ["app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"],
-            "Labels that every object has.",
+            "Labels that every object must have.",
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""Rules on the destinations in network policies."""
+"""A rule on the destinations in network policies."""
 
 from ipaddress import ip_address, ip_network
 
@@ -39,7 +39,7 @@ def _rule(rule: Value) -> Verdicts:
 
 
 def _covers(port: Value) -> bool:
-    """Return True if a port entry includes the port of the metadata service; a named port may be any."""
+    """Return True if a port entry includes the port of the metadata service; a named port may be any port."""
     if port["protocol"].text() not in (None, "TCP"):
         return False
     first, last = port["port"].get(), port["endPort"].number()

@@ -173,7 +173,7 @@ _HOSTS = tuple(f"{place}.{kind}.host" for place in _PLACES for kind in ("httpGet
     "Remove host from the probe or hook: it lets the kubelet send requests to anywhere.",
 )
 def host_probe(pod: Pod) -> Iterator[Part]:
-    """Refuse probes and hooks that name another host than the pod itself."""
+    """Refuse probes and hooks that name a host other than the pod itself."""
 
     def check(host: Value) -> Verdicts:
         if host.text():
@@ -194,7 +194,7 @@ def _require_known_profile(value: Value) -> Verdicts:
     "Set appArmorProfile.type to RuntimeDefault or Localhost, or remove it.",
 )
 def apparmor(pod: Pod) -> Iterator[Part]:
-    """Refuse pods and containers that leave their AppArmor profile."""
+    """Refuse pods and containers with an unconfined AppArmor profile."""
 
     def annotations(value: Value) -> Verdicts:
         for key, chosen in value.entries().items():
@@ -213,7 +213,7 @@ def apparmor(pod: Pod) -> Iterator[Part]:
     "Remove user and role, and use one of the container types.",
 )
 def selinux(pod: Pod) -> Iterator[Part]:
-    """Refuse SELinux options outside the container types."""
+    """Refuse SELinux options other than the standard container types."""
 
     def check(value: Value) -> Verdicts:
         if (value["type"].text() or "") not in SELINUX_TYPES:

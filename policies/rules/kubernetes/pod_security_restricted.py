@@ -1,4 +1,4 @@
-"""Pod Security Standards v1.34, restricted: the verdicts of Kubernetes' own admission plugin."""
+"""Pod Security Standards v1.34, restricted, with the same verdicts as Kubernetes' admission plugin."""
 
 from collections.abc import Iterator
 
@@ -32,11 +32,11 @@ from policies.model.property_values import Value
     "CKV_K8S_31",
 )
 def seccomp_missing(pod: Pod) -> Iterator[Part]:
-    """Require a seccomp profile for every container, set there or on its pod."""
+    """Require a seccomp profile for every container, set on the container or on its pod."""
     common = pod.spec.at("securityContext.seccompProfile")
 
     def check(value: Value) -> Verdicts:
-        # A bad profile of the pod is the business of pod-security-seccomp-unconfined.
+        # pod-security-seccomp-unconfined checks the profile of the pod.
         if value.absent and common.absent:
             remedy = "set it, or the pod's, to 'RuntimeDefault'"
             yield Finding(f"{value.path}.type", "not set", remedy, absent=True)
@@ -52,7 +52,7 @@ def seccomp_missing(pod: Pod) -> Iterator[Part]:
     "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret.",
 )
 def volume_type(pod: Pod) -> Iterator[Part]:
-    """Refuse volume types that reach the node."""
+    """Refuse volume types that the restricted standard does not allow."""
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume):

@@ -1,4 +1,4 @@
-"""Rules on Services: selected pods, and their ports."""
+"""A rule on Services: their selectors and target ports."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from policies.model.kubernetes.types import SERVICES
 from policies.model.property_values import UnknownValueError, Value
 
 Ports = dict[Any, Any]
-"""Ports by name or number, with the text that a message shows."""
+"""Ports by name or number, with the string that a message shows."""
 
 
 class _Labelled(NamedTuple):
@@ -58,7 +58,7 @@ class _Pods:
 
 
 def _matching(candidates: Iterable[Sequence[_Labelled]], wanted: Labels) -> list[Pod]:
-    """Return the pods with all labels, from the shortest list of candidates."""
+    """Return the pods with all wanted labels; only the shortest list of candidates is searched."""
     return [
         candidate.pod for candidate in min(candidates, key=len) if wanted.items() <= candidate.labels.items()
     ]
@@ -75,7 +75,7 @@ def _matching(candidates: Iterable[Sequence[_Labelled]], wanted: Labels) -> list
     url="https://kubernetes.io/docs/concepts/services-networking/service/",
 )
 def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
-    """Require Services to select pods of the stack and ports that those pods have."""
+    """Require Services to select pods in the stack, and to target ports that these pods have."""
     declared = _Pods(stack)
 
     def check(resource: Resource, item: Object) -> Verdicts:

@@ -33,7 +33,7 @@ def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:
 
 @dataclass
 class _Scalers:
-    """The autoscalers, by kind and name and by URN of their targets."""
+    """The autoscalers, by the kind and name of their target, and by the URN of the target."""
 
     by_name: Index[Value] = field(default_factory=Index[Value])
     by_urn: dict[str, Value] = field(default_factory=dict[str, Value])
@@ -61,7 +61,7 @@ def _scalers(stack: Stack) -> _Scalers:
 
 
 def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, int]:
-    """Return the property that sets the number of replicas, and the minimum number."""
+    """Return the property that sets the number of replicas, or their minimum number, and its value."""
     scaler = _scalers(stack).of(resource, item)
     value = item.value.at("spec.replicas") if scaler is None else scaler.at("spec.minReplicas")
     number = value.number()
@@ -77,12 +77,16 @@ def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, in
     options={
         "minimum": Option(
             default=2,
-            schema={"type": "integer", "minimum": 1, "description": "Replicas of a Deployment, at least."},
+            schema={
+                "type": "integer",
+                "minimum": 1,
+                "description": "The minimum number of replicas of a Deployment.",
+            },
         )
     },
 )
 def replicas(stack: Stack, options: Options) -> Verdicts:
-    """Require enough replicas in a Deployment to lose one."""
+    """Require enough replicas for a Deployment to survive the loss of one replica."""
 
     def check(resource: Resource, item: Object) -> Verdicts:
         value, least = _replicas(stack, resource, item)
@@ -117,7 +121,7 @@ def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
     url="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
-    """Require a PodDisruptionBudget for every workload with replicas."""
+    """Require a PodDisruptionBudget for every workload with more than one replica."""
     # A budget without a selector selects no pod.
     declared = (budget for budget in _values(stack, BUDGETS) if not _is_absent(budget.at("spec.selector")))
     budgets = Selectors(declared, "spec.selector")
@@ -142,13 +146,13 @@ def _is_absent(value: Value) -> bool:
 
 
 def _limit(budget: Value) -> Value:
-    """Return the limit of a budget; without one, every pod may be evicted."""
+    """Return the limit of a budget; without a limit, all pods may be evicted."""
     least = budget.at("spec.minAvailable")
     return budget.at("spec.maxUnavailable") if least.absent else least
 
 
 def _evicted(limit: Value, pods: int) -> int:
-    """Return the number of pods that may be evicted at once; round percentages up, as the controller does."""
+    """Return the number of pods that may be evicted at once; percentages round up, as in the controller."""
     text = limit.text() or ""
     part = Value(text.removesuffix("%")).number() if text.endswith("%") else None
     number = limit.number() if part is None else ceil(part * pods / 100)
@@ -166,7 +170,7 @@ def _evicted(limit: Value, pods: int) -> int:
     url="https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
 )
 def spread(stack: Stack, _: Options) -> Verdicts:
-    """Require replicas to spread over nodes or zones."""
+    """Require the replicas of a workload to be spread over nodes or zones."""
 
     def check(resource: Resource, item: Value, _: int) -> Verdicts:
         spec = item.at("spec.template.spec")

@@ -26,7 +26,7 @@ def default_namespace(resource: Resource, _: Options) -> Verdicts:
     """Refuse objects in the default namespace."""
 
     def check(namespace: Value) -> Verdicts:
-        # Without one the provider's own counts; without either, `default` of most kubeconfigs does.
+        # Without a namespace, the provider's applies; without either, `default` in most kubeconfigs.
         if (namespace.text() or resource.settings["namespace"].text() or "default") == "default":
             yield expected(namespace, "a namespace of its own")
 

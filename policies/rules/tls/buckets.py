@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer to S3, by denials in bucket policies."""
+"""TLS 1.2 and newer for S3: bucket policies that deny older versions."""
 
 from pulumi_policy import Severity
 

@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer at Cloudflare: zones, and hosts with settings of their own."""
+"""TLS 1.2 and newer at Cloudflare: zones, and hosts with separate TLS settings."""
 
 from pulumi_policy import Severity
 
@@ -52,14 +52,14 @@ def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
     remediation="Set the host's own minimum TLS version to 1.2; it overrides the zone's.",
 )
 def cloudflare_hostname(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer for Cloudflare hosts with TLS settings of their own."""
+    """Require TLS 1.2 or newer for Cloudflare hosts with separate TLS settings."""
     kind = resource.type.rpartition(":")[2]
     if kind == "HostnameTlsSetting":
         if resource["settingId"].text() == "min_tls_version":
             yield from _cloudflare_version(resource["value"])
     elif kind == "R2CustomDomain":
         yield from _cloudflare_version(resource["minTls"])  # absent: 1.0
-    elif not (version := resource.at("ssl.settings.minTlsVersion")).absent:  # absent: as the zone has it
+    elif not (version := resource.at("ssl.settings.minTlsVersion")).absent:  # absent: the zone's version
         yield from _cloudflare_version(version)
 
 

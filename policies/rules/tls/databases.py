@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer to databases, by parameters and options."""
+"""TLS 1.2 and newer for databases: parameter groups and option groups."""
 
 from pulumi_policy import Severity
 
@@ -23,5 +23,5 @@ from policies.model.tls.database_tls import CLUSTER_PARAMETERS, OPTIONS, PARAMET
     ),
 )
 def database_parameters(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer in database parameter groups and in option groups of Oracle."""
+    """Require TLS 1.2 or newer in database parameter groups and in Oracle option groups."""
     yield from database_faults(resource)

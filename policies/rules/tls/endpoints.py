@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer at endpoints of AWS: CloudFront, API Gateway, OpenSearch."""
+"""TLS 1.2 and newer at AWS endpoints: CloudFront, API Gateway and OpenSearch."""
 
 import re
 from collections.abc import Iterator

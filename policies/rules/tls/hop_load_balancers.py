@@ -26,7 +26,7 @@ from policies.model.tls.nginx import Files
     ),
 )
 def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """Require TLS from internet load balancers to pods: passed through to this stack's nginx, or renewed."""
+    """Require TLS from internet load balancers to pods: passed through to the stack's nginx or renewed."""
     for resource in stack.of((*SERVICES, *INGRESSES)):
         if not patches(resource):
             yield from guarded(_objects(stack, resource), resource.urn)
@@ -57,7 +57,7 @@ def _service(stack: Stack, resource: Resource, service: Value) -> Verdicts:
 
 
 def _renewed(resource: Resource, backend: Value) -> Verdicts:
-    if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
+    if backend.text() not in ("ssl", "https"):  # absent: forwarded without TLS
         yield resource.attach(expected(backend, "'ssl'"))
 
 
@@ -69,7 +69,7 @@ def _on_the_internet(service: Value) -> bool:
 
 
 def _ends_tls(port: Value, chosen: Value) -> bool:
-    """Return True if the certificate is for this port: listed by number or name, or without a list."""
+    """Return True if the certificate applies to this port, because a list has it or there is no list."""
     listed = {name.strip() for name in str(chosen.get() or "*").split(",")}
     return bool(listed & {"*", str(port["port"].get()), port["name"].text()})
 
@@ -104,7 +104,7 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
 
 
 def _pod_ends_tls(mounted: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]) -> bool:
-    """Return True if its nginx terminates TLS on the port or may do so; add unknown values to `unknown`."""
+    """Return True if the pod's nginx terminates TLS on the port or may do so; extend `unknown` if needed."""
     wanted = _target(pod, port)
     unread: list[Unknown] = []
     for config_map, value in mounted.config_maps(owner, pod):
@@ -119,7 +119,7 @@ def _pod_ends_tls(mounted: Mounts, owner: Resource, pod: Pod, port: Value, unkno
 
 
 def _target(pod: Pod, port: Value) -> set[int]:
-    """Return the numbers of the port in a pod, whose containers may name them."""
+    """Return the numbers of the pod's ports that a Service port targets by number or name."""
     target = port["port"] if port["targetPort"].absent else port["targetPort"]
     number, name = target.number(), target.get()
     if number is not None:
@@ -143,7 +143,7 @@ def _balancer_of(resource: Resource, ingress: Value) -> Verdicts:
 
 
 _BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
-"""Ingress classes whose controllers terminate TLS by spec.tls; those of AWS use annotations."""
+"""Ingress classes whose controllers read certificates from spec.tls; AWS controllers use annotations."""
 
 
 def _hosts(resource: Resource, ingress: Value) -> Verdicts:

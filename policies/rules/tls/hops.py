@@ -31,7 +31,7 @@ _PARAMETERS = {
     INSTANCE: ("parameterGroupName", PARAMETERS),
     CLUSTER: ("dbClusterParameterGroupName", CLUSTER_PARAMETERS),
 }
-"""The property that names the parameter group, and the type of the group, by type of database."""
+"""By database type, the property that names the parameter group, and the type of the group."""
 
 
 @ACROSS_PROVIDERS.stack_rule(
@@ -43,7 +43,7 @@ _PARAMETERS = {
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def database_hop(stack: Stack, _: Options) -> Verdicts:
-    """Require a group that forces TLS 1.2 or newer for every database of a stack."""
+    """Require every database to use a parameter or option group that forces TLS 1.2 or newer."""
     groups = {
         (group.type, text): group
         for group in stack.of((PARAMETERS, CLUSTER_PARAMETERS, OPTIONS))

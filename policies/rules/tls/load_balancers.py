@@ -38,7 +38,7 @@ def load_balancer(resource: Resource, _: Options) -> Verdicts:
     if _protocol(resource["protocol"]) not in ("HTTPS", "TLS"):
         return
     policy = resource["sslPolicy"]
-    if not is_safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which speaks TLS 1.0
+    if not is_safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which allows TLS 1.0
         yield expected(policy, ELB_POLICY)
 
 
@@ -138,7 +138,7 @@ _CHOICES = {
     remediation="Give the listener a policy by an aws.elb.ListenerPolicy or aws.elb.SslNegotiationPolicy.",
 )
 def classic_default(stack: Stack, _: Options) -> Verdicts:
-    """Require a separate policy on TLS listeners of classic load balancers; the default accepts TLS 1.0."""
+    """Require an explicit policy on TLS listeners of classic load balancers; the default accepts TLS 1.0."""
     choices = stack.of(_CHOICES)
     for balancer in stack.of((CLASSIC,)):
         yield from guarded(_classic_listeners(balancer, choices), balancer.urn)

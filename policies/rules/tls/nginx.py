@@ -49,7 +49,7 @@ def _controller(value: Value) -> Verdicts:
     remediation=_REMEDIATION,
 )
 def version_missing(stack: Stack, _: Options) -> Verdicts:
-    """Require TLS versions for every nginx server with TLS, in its file or in a ConfigMap of the same pod."""
+    """Require ssl_protocols for every TLS server of nginx, in its file or in a ConfigMap of the same pod."""
     for resource in stack.of(CONFIG_MAPS):
         yield from guarded(_config_maps(stack, resource), resource.urn)
 
@@ -74,7 +74,7 @@ def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
 
 
 def _unless_mounted_with(config_map: Value, mounted: Mounts, missing: list[Finding]) -> Verdicts:
-    """Yield what is missing, unless every pod that mounts the ConfigMap also mounts the versions."""
+    """Yield the findings, unless every pod with the ConfigMap also mounts a file that lists TLS versions."""
     together, unknown_mounts = mounted.mounted_with(config_map)
     for config_maps in together or [[config_map]]:
         all_files = [Files(value) for value in config_maps]
