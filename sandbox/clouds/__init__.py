@@ -1,1 +1,1 @@
-"""The targets of a stack: APIs on this machine, in one background process that outlives commands."""
+"""The targets of a stack: local APIs in a background process that keeps running between commands."""

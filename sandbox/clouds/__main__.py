@@ -1,10 +1,10 @@
-"""The targets of one stack, served until SIGTERM: python -m sandbox.clouds FOLDER 1|0 ZONE…
+"""Serve the targets of one stack until SIGTERM: python -m sandbox.clouds FOLDER 1|0 [ZONE…]
 
-- 1 starts a Kubernetes control plane, which must be built; 0 does not.
-- ZONE is the name of a Cloudflare zone that exists.
+- 1 starts a Kubernetes control plane, whose programs must be built already; 0 starts none.
+- Each ZONE is the name of a zone that the Cloudflare account has.
 
-Each API is a WSGI application in threads of its own, on a free port of 127.0.0.1, with its objects in memory.
-FOLDER/targets.json appears once every API answers. The process ends when this file is deleted.
+Each API is a WSGI application on a free port of 127.0.0.1. It runs in separate threads and keeps its objects
+in memory. FOLDER/targets.json is written once every API answers. The process ends when this file is deleted.
 """
 
 import os
@@ -29,15 +29,15 @@ from sandbox.errors import CommandError
 
 
 class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # Clients keep their connections.
+    protocol_version = "HTTP/1.1"  # Clients reuse their connections.
     timeout = 600
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log no request, since a path or a query may contain a secret."""
+        """Log nothing, since the path or the query of a request may contain a secret."""
 
 
 def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
-    """Serve the targets until SIGTERM, or until FOLDER/targets.json no longer names this process.
+    """Serve the targets until SIGTERM, or until targets.json in `folder` no longer names this process.
 
     Raise CommandError if the control plane does not start.
     """
@@ -87,4 +87,4 @@ if __name__ == "__main__":
         serve(Path(folder_argument), zone_arguments, control_plane=control_plane_argument == "1")
     except CommandError as error:
         sys.exit(str(error))
-    os._exit(0)  # Ends the process without waiting for threads that still answer.
+    os._exit(0)  # Ends the process without waiting for threads that still handle a request.

@@ -1,4 +1,4 @@
-"""Checks of request bodies against strict models of the official clients, and against further rules."""
+"""Checks of request bodies against the official clients' models, made strict, and against rules.toml."""
 
 import functools
 import re
@@ -17,16 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sandbox.wire.values import Json
 
 DISCRIMINATORS = ("type", "action")
-"""Members that select an alternative of a body. Cloudflare's client makes one optional, its API does not."""
+"""Members that select the variant of a body. Cloudflare's client makes one optional; its API requires it."""
 
 ARGUMENT = re.compile(r"'(\w+)'")
-"""The names in Python's "missing 2 required positional arguments: 'query' and 'type'"."""
+"""A name in Python's message "missing 2 required positional arguments: 'query' and 'type'"."""
 
 
 def check(kind: str, sent: Json, whole: Json | None = None, *, update: bool = False) -> list[str]:
-    """Return the faults of a body of a kind of rules.toml, with paths and allowed values but not the value.
+    """Return the faults of a request body; `kind` is a key of `models` in rules.toml, or "setting".
 
-    `whole` is the resulting object, if the body has only the changed part of it.
+    A fault names the path and the allowed values, but never the value itself. `whole` is the resulting object
+    if the body has only the changed part of the object.
     """
     whole = sent if whole is None else whole
     if kind == "setting":
@@ -45,7 +46,7 @@ def check(kind: str, sent: Json, whole: Json | None = None, *, update: bool = Fa
 
 
 def _rule_faults(kind: str, value: Json) -> Iterator[str]:
-    """Yield the faults that the API refuses and the client's model allows."""
+    """Yield the faults for which the API refuses a body although the client's model allows it."""
     from sandbox.clouds.cloudflare import expressions
     from sandbox.clouds.datadog import monitors
 
@@ -74,7 +75,7 @@ def _table() -> Json:
 
 
 def setting_type(setting: str) -> Any:
-    """Return the type of a zone setting's value in Cloudflare's client; None if there is no such setting."""
+    """Return the type that Cloudflare's client gives a zone setting; None if there is no such setting."""
     from cloudflare.types.zones.setting_edit_response import SettingEditResponse
 
     for model in typing.get_args(SettingEditResponse):
@@ -85,12 +86,12 @@ def setting_type(setting: str) -> Any:
 
 
 def _literals(hint: Any) -> set[str]:
-    """Return the values of a Literal, or of a union with one."""
+    """Return the values of a Literal, or of a union that contains a Literal."""
     return {value for part in (hint, *typing.get_args(hint)) for value in typing.get_args(part)}
 
 
 def cloudflare_faults(model: Any, value: Any, path: str = "") -> Iterator[str]:
-    """Yield the faults of the value at a path; `model` is a type, or its path below cloudflare.types."""
+    """Yield the faults of a value; `model` is a type, or the dotted path of one below cloudflare.types."""
     try:
         _adapter(model).validate_python(value)
     except ValidationError as exception:
@@ -108,7 +109,7 @@ def _adapter(model: Any) -> "TypeAdapter[Any]":
 
 
 def _strict(hint: Any) -> Any:
-    """Return the type with objects that allow no unknown keys, and without conversion of values."""
+    """Return a strict version of a type, which allows no unknown keys and converts no values."""
     if fields := _fields(hint):
         members = {
             name: (extensions.Required if is_required else extensions.NotRequired)[_strict(inner)]
@@ -131,9 +132,9 @@ def _strict(hint: Any) -> Any:
 
 @functools.cache
 def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
-    """Return the members of an object type by the API's names, each with its type and True if required.
+    """Return the type of each member of an object type, and whether it is required, by the API's name.
 
-    The result is empty for other types.
+    The result is empty if `hint` is not an object type.
     """
     if isinstance(hint, type) and issubclass(cast("type[Any]", hint), BaseModel):
         fields = cast("type[BaseModel]", hint).model_fields.items()
@@ -153,7 +154,7 @@ def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
 
 
 def datadog_faults(model: str, value: Any) -> Iterator[str]:
-    """Yield the faults of a value; `model` is the path of a class in Datadog's client."""
+    """Yield the faults of a value; `model` is the dotted path of a class in Datadog's client."""
     from datadog_api_client import model_utils
     from datadog_api_client.configuration import Configuration
     from datadog_api_client.exceptions import ApiTypeError, ApiValueError
@@ -165,14 +166,14 @@ def datadog_faults(model: str, value: Any) -> Iterator[str]:
         instance: Any = validate(value, (model_class,), [], True, True, Configuration())
     except (ApiTypeError, ApiValueError) as error:
         yield str(error)
-    except TypeError as error:  # The constructor of a model reports missing arguments so.
+    except TypeError as error:  # A model's constructor raises it for missing arguments.
         yield f"missing: {', '.join(ARGUMENT.findall(str(error)))}"
     else:
         yield from _unparsed(instance, "")
 
 
 def _unparsed(value: Any, path: str) -> Iterator[str]:
-    """Yield the faults that the client tolerates because the API may be newer; the sandbox refuses them."""
+    """Yield the faults that Datadog's client tolerates, since the API may be newer than the client."""
     from datadog_api_client.model_utils import ModelComposed, ModelSimple, OpenApiModel, UnparsedObject
 
     if isinstance(value, list):
@@ -180,7 +181,7 @@ def _unparsed(value: Any, path: str) -> Iterator[str]:
             yield from _unparsed(item, f"{path}[{index}]")
     elif isinstance(value, UnparsedObject):
         yield f"{path}: fits none of the alternatives"
-    elif isinstance(value, ModelComposed):  # It wraps an instance of one of several models.
+    elif isinstance(value, ModelComposed):  # This wraps an instance of one of several models.
         for item in vars(value)["_composed_instances"]:
             yield from _unparsed(item, path)
     elif isinstance(value, ModelSimple):
@@ -188,7 +189,7 @@ def _unparsed(value: Any, path: str) -> Iterator[str]:
             yield f"{path}: unknown value; allowed: {', '.join(sorted(map(str, value.allowed_values)))}"
     elif isinstance(value, OpenApiModel):
         model: Any = value
-        # A model whose additional_properties_type is its own allows further attributes.
+        # A model that overrides additional_properties_type allows further attributes.
         is_closed = model.additional_properties_type is OpenApiModel.additional_properties_type
         for name, item in cast("dict[str, Any]", vars(model)["_data_store"]).items():
             location = f"{path}.{model.attribute_map.get(name, name)}".removeprefix(".")

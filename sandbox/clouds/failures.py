@@ -1,7 +1,8 @@
-"""Failures of an API on demand, for tests: slow, throttled, broken, disconnected or unavailable.
+"""Simulated failures of an API, for tests: latency, throttling, errors, lost connections and outages.
 
-`PUT /_sandbox/failures` with {"kind": "outage", "seconds": 10} switches them on, and with {} off. GET returns
-the switches, and as `failed` the number of requests that have failed since they were set.
+`PUT /_sandbox/failures` with a body such as {"kind": "outage", "seconds": 10} switches a failure on; the body
+{} switches it off. GET returns the switches, and as `failed` the number of requests that have failed since
+the last PUT.
 """
 
 import json
@@ -21,33 +22,33 @@ STATUSES = {"throttle": 429, "error": 500, "outage": 503}
 
 
 class Switches(BaseModel):
-    """The failure of the next requests; none by default."""
+    """The failure that the next requests get; by default, no request fails."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     latency: float = Field(default=0, ge=0, le=60)
-    """Seconds by which each response is late."""
+    """Seconds by which each response is delayed."""
     kind: Literal["throttle", "error", "reset", "outage"] | None = None
-    """Status 429, status 500, a reset of the connection, or status 503."""
+    """The failure: status 429 (throttle), status 500 (error), a connection reset, or status 503 (outage)."""
     retry_after: int = Field(default=1, ge=0)
     """Seconds in the Retry-After header of a 429."""
     seconds: float | None = Field(default=None, gt=0)
-    """Duration of the failure; without it, the failure lasts until the switches are set again."""
+    """Duration of the failure in seconds; by default, it lasts until the switches are set again."""
     requests: int | None = Field(default=None, gt=0)
-    """Number of requests that fail; without it, every request fails."""
+    """Number of requests that fail; by default, every request fails."""
     path: str = ""
-    """Text in the paths of the requests that fail. With `$` at the end, the paths end with the text."""
+    """A string in the paths of the requests that fail; with a final `$`, the end of these paths."""
 
     def matches(self, path: str) -> bool:
-        """Return True if requests with this path fail."""
+        """Return True if a request with this path fails."""
         return path.endswith(self.path[:-1]) if self.path.endswith("$") else self.path in path
 
 
 class Failures:
-    """A WSGI middleware that fails requests. The application's `failure`, if it has one, builds the body.
+    """A WSGI middleware that makes requests fail.
 
-    If the application has none, throttled requests get a 503, which the AWS clients of all services
-    understand.
+    The application's method `failure`, if there is one, builds the response body. Without this method,
+    throttled requests get status 503, which the AWS clients of all services understand.
     """
 
     def __init__(self, app: Any) -> None:
@@ -66,7 +67,7 @@ class Failures:
         time.sleep(switches.latency)
         if not fails or switches.kind is None:
             return self._app(environ, start_response)
-        # Unread bytes would stay in the connection, which the client uses again.
+        # Unread bytes would remain in the connection, which the client reuses.
         Request(environ).get_data()
         if switches.kind == "reset":
             _reset(environ)
@@ -79,7 +80,7 @@ class Failures:
         return Response(content, status, headers, mimetype="application/json")(environ, start_response)
 
     def _count_failure(self, path: str) -> bool:
-        """Return True if a request with this path is to fail, and count it."""
+        """Return True, and count the failure, if a request with this path must fail."""
         switches = self._switches
         is_used_up = switches.requests is not None and self._failed >= switches.requests
         if switches.kind is None or is_used_up or time.monotonic() > self._until:
@@ -90,7 +91,7 @@ class Failures:
         return True
 
     def _switch(self, request: Request) -> Response:
-        """Set the switches if the request is a PUT; return them."""
+        """Set the switches if the request is a PUT; return the current switches."""
         if request.method == "PUT":
             try:
                 switches = Switches.model_validate_json(request.get_data())
@@ -104,7 +105,10 @@ class Failures:
 
 
 def _reset(environ: Any) -> None:
-    """Reset the client's connection: the server reads its end, and closes it with a linger time of 0."""
+    """End the client's connection with a TCP reset; always raises ConnectionResetError.
+
+    The end of input lets the server close the connection, and a linger time of 0 makes this a reset.
+    """
     connection: socket.socket = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RD)

@@ -1,7 +1,7 @@
-"""Start, lookup and stop of the background process that serves a stack's targets.
+"""Start, look-up and end of the background process that serves a stack's targets.
 
-The process has a session of its own, so neither Ctrl-C nor kill -9 of a command reaches it. It keeps running
-between commands, as clouds do. Its data, and that of its children, is lost when it ends.
+The process has a separate session, so neither Ctrl-C nor kill -9 of a command reaches it. It keeps running
+between commands, as clouds do. When it ends, its data and its children's data are lost.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from sandbox.progress import Progress
 from sandbox.toolchain import builds
 
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")
-"""The path of an administrator's kubeconfig in a stack's folder."""
+"""The path of the administrator's kubeconfig, relative to a stack's folder."""
 
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
@@ -34,25 +34,25 @@ ENDING_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Targets:
-    """A process that serves the targets, as recorded in targets.json."""
+    """A process that serves targets, and their addresses, as recorded in targets.json."""
 
     pid: int
     aws: str
-    """The URL of the AWS API; those of the other APIs follow."""
+    """The URL of the AWS API; the next two fields are the URLs of the other APIs."""
     cloudflare: str
     datadog: str
     kubeconfig: Path | None
-    """An administrator's kubeconfig; None without a control plane."""
+    """The administrator's kubeconfig; None without a control plane."""
     since: float
-    """The start in seconds since 1970, which distinguishes the process from a later one with its PID."""
+    """The start time in seconds since 1970, which tells the process from a later one with the same PID."""
 
     def write(self, folder: Path) -> None:
-        """Write targets.json in one step, with mode 0600."""
+        """Write targets.json atomically, with mode 0600."""
         workspace.write_atomically(folder / "targets.json", json.dumps(asdict(self), default=str))
 
 
 def find_running(folder: Path) -> Targets | None:
-    """Return the running targets of a stack's folder; None if there are none."""
+    """Return the running targets of a stack's folder; None if no targets run."""
     targets = read_record(folder)
     if targets is None:
         return None
@@ -61,7 +61,7 @@ def find_running(folder: Path) -> Targets | None:
 
 
 def read_record(folder: Path) -> Targets | None:
-    """Return the content of targets.json, even if its process is dead; None if it is missing or invalid."""
+    """Return the content of targets.json, even if its process is dead; None without a valid file."""
     try:
         members: dict[str, Any] = json.loads((folder / "targets.json").read_text())
         kubeconfig = members.pop("kubeconfig")
@@ -73,7 +73,7 @@ def read_record(folder: Path) -> Targets | None:
 def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
     """Return the running targets of a stack's folder, or start them.
 
-    `zones` are those of the Cloudflare account. Raise CommandError if the targets do not start.
+    `zones` are the names of the Cloudflare account's zones. Raise CommandError if the targets do not start.
     """
     with lock.hold_file(folder / "targets.lock"):
         if targets := find_running(folder):
@@ -81,7 +81,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
         _clear(folder)
         command = (sys.executable, "-P", "-m", "sandbox.clouds", folder, str(int(control_plane)), *zones)
         environment = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
-            # The targets read neither credentials nor settings of the caller.
+            # The targets read neither the caller's credentials nor the caller's settings.
             "HOME": str(folder / "home"),
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "XDG_CACHE_HOME": str(builds.cache_folder().parent),
@@ -105,7 +105,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
 
 
 def stop(folder: Path) -> None:
-    """End the targets and their children, if they run; their data is lost."""
+    """End the targets and their child processes, if they run. Their data is lost."""
     with lock.hold_file(folder / "targets.lock"):
         if targets := find_running(folder):
             with contextlib.suppress(psutil.Error):
@@ -134,7 +134,7 @@ def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) 
 
 
 def _clear(folder: Path) -> None:
-    """Delete the record of dead targets, and end the children of a killed process."""
+    """Delete the record of dead targets, and end the child processes that a killed process left."""
     targets = read_record(folder)
     if targets and lock.started_at(targets.pid) is None:
         _kill(targets.pid)
@@ -143,6 +143,6 @@ def _clear(folder: Path) -> None:
 
 
 def _kill(group: int) -> None:
-    # The process leads a group with its children. The group's number is not reused while a child lives.
+    # The process leads a group with its children. The group's ID is not reused while a child lives.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)

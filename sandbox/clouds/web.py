@@ -1,4 +1,4 @@
-"""The base of the local APIs: routes, collections, JSON bodies, and errors in an API's own format."""
+"""The base of the local APIs: routes, collections, JSON bodies, and errors in the format of each API."""
 
 import functools
 import json
@@ -30,16 +30,16 @@ class ErrorResponse(Exception):
 
 
 class Api(ABC):
-    """A WSGI application that holds its objects in memory and answers one request at a time.
+    """A WSGI application that keeps its objects in memory and handles one request at a time.
 
     `<name>/api.toml` declares its routes and collections. A subclass has the method that each route names,
-    and `put_<collection>(sent, own, before, **scope)` for each collection. This method returns the object to
-    store or raises ErrorResponse:
+    and for each collection a method `put_<collection>(sent, own, before, **scope)`. The latter returns the
+    object to store or raises ErrorResponse. Its arguments are:
 
     - `sent`: the body of the request
     - `own`: the members that the API itself sets, such as the ID
-    - `before`: the stored object; empty for a new one
-    - `scope`: the variables of the path
+    - `before`: the stored object; empty for a new object
+    - `scope`: the variables in the path
     """
 
     name: ClassVar[str]
@@ -49,7 +49,7 @@ class Api(ABC):
         self._collections: dict[tuple[str, ...], dict[str, Json]] = {}
         self.table: Json = tomllib.loads((Path(__file__).parent / self.name / "api.toml").read_text())
         self.page_info: Json = {}
-        """The position of the listed page; empty if the response is not a list."""
+        """The numbers and sizes of the listed page; empty if the response is not a list."""
         base = self.table["base"]
         rules: list[Rule] = []
         for path, (method, *verbs) in self.table["routes"].items():
@@ -63,7 +63,7 @@ class Api(ABC):
 
     @abstractmethod
     def authorize(self, request: Request) -> None:
-        """Refuse a request without credentials."""
+        """Raise ErrorResponse for a request without credentials."""
 
     @abstractmethod
     def error_body(self, error: ErrorResponse) -> Any:
@@ -74,11 +74,11 @@ class Api(ABC):
         return result
 
     def failure(self, status: int, message: str) -> Any:
-        """Return the body of a response while the API fails on demand; see failures.py."""
+        """Return the body of a simulated failure; see failures.py."""
         return self.error_body(ErrorResponse(status, message))
 
     def collection(self, name: str, *scope: str) -> dict[str, Json]:
-        """Return the objects of a collection by ID."""
+        """Return the objects of a collection by their IDs."""
         return self._collections.setdefault((name, *scope), {})
 
     def require(self, name: str, ident: str, *scope: str) -> Json:
@@ -92,7 +92,7 @@ class Api(ABC):
         return self._respond(Request(environ))(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
-        request.get_data()  # Unread bytes would stay in the connection, which the client uses again.
+        request.get_data()  # Unread bytes would remain in the connection, which the client reuses.
         try:
             with self._lock:
                 self.page_info = {}
@@ -134,7 +134,7 @@ class Api(ABC):
         return _wrapped(row["single"], [changed] if row.get("listed") else changed)
 
     def build(self, name: str, sent: Json, own: Json, before: Json, **scope: str) -> Json:
-        """Return the object to store; raise ErrorResponse if a rule of the collection refuses it."""
+        """Return the object to store; raise ErrorResponse if a rule of the collection refuses the object."""
         row = self.table["collections"][name]
         put = getattr(self, f"put_{name}")
         built: Json = row.get("defaults", {}) | put(sent, own, before, **scope) | own
@@ -149,12 +149,12 @@ class Api(ABC):
             raise ErrorResponse(rule.get("status", 400), rule["say"], rule.get("code", 0))
 
     def check(self, kind: str, sent: Json, whole: Json | None = None, *, update: bool = False) -> None:
-        """Raise ErrorResponse if the client's model or the rules of rules.toml refuse a body."""
+        """Raise ErrorResponse if the client's model or rules.toml refuses a body."""
         if faults := client_models.check(kind, sent, whole, update=update):
             raise ErrorResponse(400, "; ".join(faults), self.table.get("codes", {}).get(kind, 0))
 
     def page(self, request: Request, name: str, *scope: str) -> list[Json]:
-        """Return one page of the objects that the query selects by their values; set `page_info`."""
+        """Return one page of the objects that match the query; set `page_info`."""
         filters = [(key.split("."), value) for key, value in request.args.items() if key != "query"]
         matches = [
             item
@@ -171,7 +171,7 @@ class Api(ABC):
 
 
 def _matches(value: Any, *path: str, expected: str) -> bool:
-    """Return True if the value at a path equals `expected`, as JSON, or if there is no such path."""
+    """Return True if the value at a path equals `expected` (as JSON), or if the path does not exist."""
     if path and isinstance(value, dict):
         members = cast(Json, value)
         return path[0] not in members or _matches(members[path[0]], *path[1:], expected=expected)
@@ -183,7 +183,7 @@ def _wrapped(key: str, value: Any) -> Any:
 
 
 def _new_values() -> Json:
-    """Return random IDs and the current time for the templates of a new object."""
+    """Return the values for the templates of a new object: random IDs and the current time."""
     random_id = uuid.uuid4()
     digits = random_id.hex
     return {
@@ -203,7 +203,7 @@ def random_number(digits: int) -> int:
 
 
 def read_body(request: Request) -> Json:
-    """Return the JSON object of a request without its null members, which mean the same as missing ones."""
+    """Return the JSON object in a request, without null members: null means the same as absent."""
     content: Any = request.get_json(force=True, silent=True)
     if not isinstance(content, dict):
         raise ErrorResponse(400, "the body is not a JSON object", 9207)
@@ -218,5 +218,5 @@ def without_null(value: Any) -> Any:
 
 
 def timestamp() -> str:
-    """Return the current time as the APIs write it."""
+    """Return the current time in the format of the APIs."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,6 +1,6 @@
-"""AWS's API on this machine: moto, with the missing operations and checks of api.toml.
+"""The AWS API on this machine: moto, and the operations and checks of api.toml that moto lacks.
 
-botocore's model of the service parses and checks every request first.
+Every request is first parsed and checked with botocore's model of the service.
 """
 
 import base64
@@ -33,26 +33,26 @@ from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
-"""Settings of moto.
+"""moto's environment variables.
 
-AWS's managed policies exist, so that a policy that does not exist cannot be attached. No instance is ever
-created, so there are no machine images.
+AWS's managed policies are loaded, so that only existing policies can be attached. Machine images are not
+loaded, since no instance is ever created.
 """
 
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_request")
-"""The region and the service in the Authorization header."""
+"""The pattern of the region and the service in an Authorization header."""
 
 BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
 
 INVALID_REQUEST = {"eks": "InvalidParameterException", "codebuild": "InvalidInputException"}
-"""The error code of a request that its service's model does not allow; elsewhere ValidationException."""
+"""The error code for a request that violates the service's model; other services use ValidationException."""
 
 VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES)}
-"""EKS versions that the rules in api.toml compare with."""
+"""Variables with the EKS versions, for the rules in api.toml."""
 
 
 class AwsApi:
-    """A WSGI application that holds an account in memory; EKS clusters have the server of `kubeconfig`."""
+    """A WSGI application with an account in memory. Every EKS cluster has the API server of `kubeconfig`."""
 
     def __init__(self, kubeconfig: Path | None = None) -> None:
         self._kubeconfig = kubeconfig
@@ -62,7 +62,7 @@ class AwsApi:
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
         moto_patches.apply_patches()
-        # The API's own clients reach moto's models directly, without a network between.
+        # The clients in this class reach moto's models directly, without a network connection.
         stubber: Any = BotocoreStubber()
         stubber.enabled = True
         self._clients = aws_requests.Clients(None, attempts=1)
@@ -78,7 +78,7 @@ class AwsApi:
             return self._respond(environ, body)(environ, start)
 
     def _respond(self, environ: Json, body: bytes) -> Any:
-        """Return the WSGI application that responds to a request: moto, or a response."""
+        """Return the WSGI application that answers a request: moto itself or a finished response."""
         from moto.core.request import Request, determine_request_protocol
         from moto.core.routing import get_service_router
 
@@ -105,9 +105,9 @@ class AwsApi:
         return result if isinstance(result, Response) else _serialized(operation, protocol, service, result)
 
     def _handle(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
-        """Return moto's response, or a value of the operation's model.
+        """Return moto's response, or the result of an emulated operation.
 
-        Raise ErrorResponse if the model, a rule of api.toml or AWS itself refuses the request.
+        Raise ErrorResponse if the model, a rule of api.toml or an emulated operation refuses the request.
         """
         action: str = operation.name
         self._check_model(service, operation, params)
@@ -137,7 +137,7 @@ class AwsApi:
         return Response(chunks, status, headers)
 
     def _check_model(self, service: str, operation: Any, params: Json) -> None:
-        """Raise ErrorResponse if the parameters do not fit the operation's model."""
+        """Raise ErrorResponse if the parameters violate the operation's model."""
         shape = operation.input_shape
         if not shape:
             return
@@ -159,7 +159,7 @@ class AwsApi:
         variables["document"] = json.loads(params[name])
 
     def _cluster(self) -> Json:
-        """Return the address and the certificate (in base64) of the control plane; empty without one."""
+        """Return the address and the certificate (in base64) of the control plane; empty if there is none."""
         if self._kubeconfig is None:
             return {}
         cluster = yaml.safe_load(self._kubeconfig.read_text())["clusters"][0]["cluster"]
@@ -191,7 +191,7 @@ class AwsApi:
             raise ErrorResponse(row.get("status", 400), message, row["code"])
 
     def _then(self, service: str, action: str, steps: list[Json], variables: Json) -> Json:
-        """Return moto's response with the members that AWS adds; perform the side effects that AWS has."""
+        """Perform the side effects that moto omits; return its response with the members that AWS adds."""
         call = {"call": action, "with": "<asked>", "take": "@"}
         response = variables["answer"] = self._look(service, call, variables)
         if complete := moto_patches.COMPLETED_ACTIONS.get(action):
@@ -205,7 +205,7 @@ class AwsApi:
         return response
 
     def _look(self, service: str, step: Json, variables: Json) -> Any:
-        """Return existing objects of moto or of an emulated family, as a step of a row selects them."""
+        """Return the existing objects of moto or of an emulated family that a step of a row selects."""
         if "family" in step:
             records = [*self._emulated.records(variables["region"], step["family"]).values()]
             return search(step["take"], records, variables)
@@ -223,7 +223,7 @@ class AwsApi:
 
 
 def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -> Json:
-    """Return a request's parameters by their names in the model; for JSON, also unknown ones."""
+    """Return a request's parameters by their names in the model. A JSON request keeps unknown parameters."""
     from moto.core.parse import PROTOCOL_PARSERS
 
     parts: Any = {
@@ -239,7 +239,7 @@ def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -
 
 
 def _serialized(operation: Any, protocol: str, service: str, result: Any) -> Response:
-    """Return a response with a value or an error in the service's format."""
+    """Return a response that has a result or an error in the service's format."""
     from moto.core.serialize import get_serializer_class
 
     parts = get_serializer_class(service, protocol)(operation).serialize(result)
@@ -248,9 +248,9 @@ def _serialized(operation: Any, protocol: str, service: str, result: Any) -> Res
 
 
 def _internal_error(error: Exception, service: str) -> ErrorResponse:
-    """Return the response for a fault of the sandbox, without details that may be secret.
+    """Return the response to an internal error of the sandbox, without details that may be secret.
 
-    Its status is 400, since clients would repeat the request after a 500.
+    The status is 400, since clients would repeat the request after a 500.
     """
     last = traceback.extract_tb(error.__traceback__)[-1]
     location = f"{last.name} of {Path(last.filename).name}"

@@ -1,4 +1,4 @@
-"""AWS services that moto lacks or has only in part, emulated in memory by the tables of api.toml."""
+"""In-memory emulations of AWS services that moto lacks or has only in part, defined in api.toml."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -10,15 +10,15 @@ from sandbox.wire.values import Json
 SERVICES = ("eks", "codebuild")
 
 ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn")
-"""The members in which records have their ARN."""
+"""Names of the members that can hold the ARN of a record."""
 
 
 class EmulatedServices:
-    """The records of SERVICES by region and family, and the operations on them.
+    """The records of the emulated services by region and family, and the operations on them.
 
     - `rules`: the tables of api.toml
     - `check(service, action, variables)`: raises ErrorResponse if a rule refuses the request
-    - `look(service, step, variables)`: returns existing objects for a step of a row
+    - `look(service, step, variables)`: returns the existing objects that a step of a row selects
     """
 
     def __init__(self, rules: Json, check: Callable[..., None], look: Callable[..., Any]) -> None:
@@ -30,7 +30,7 @@ class EmulatedServices:
         return self._records.setdefault((region, family), {})
 
     def respond(self, service: str, action: str, params: Json, variables: Json) -> Json:
-        """Perform an operation by its row in api.toml and return the response."""
+        """Perform an operation as its row in api.toml describes; return the response."""
         row = self._rules[service].get(action)
         if row is None:
             raise ErrorResponse(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
@@ -67,14 +67,14 @@ class EmulatedServices:
         return fill(row.get("answer", {}), variables) or {}
 
     def _require_parents(self, family: str, region: str, variables: Json) -> None:
-        """Raise ErrorResponse if a record that holds the family's records does not exist."""
+        """Raise ErrorResponse if a parent record that the family requires does not exist."""
         for parent in self._rules["parents"].get(family, ()):
             name = fill_text(self._rules["keys"][parent], variables)
             if name not in self.records(region, parent):
                 raise ErrorResponse(404, f"No {parent} found for name: {name}.", "ResourceNotFoundException")
 
     def _drop_children(self, region: str, family: str, key: str) -> None:
-        """Drop the records of other families that a dropped record held."""
+        """Delete the child records of a deleted record."""
         for child, parents in self._rules["parents"].items():
             if family in parents:
                 remaining = {
@@ -85,7 +85,7 @@ class EmulatedServices:
                 self._records[region, child] = remaining
 
     def _change_tags(self, row: Json, variables: Json) -> Json:
-        """Read, add or remove the tags of the record with the ARN `resourceArn`."""
+        """Read, add or remove tags of the record whose ARN is the parameter `resourceArn`."""
         arn = variables["resourceArn"]
         record = self._find_by_arn(variables["region"], arn)
         if record is None:
@@ -107,7 +107,7 @@ class EmulatedServices:
 
 
 def _check_existence(row: Json, key: str, record: Json | None) -> None:
-    """Raise ErrorResponse if an operation needs a record that is missing, or creates one that exists."""
+    """Raise ErrorResponse if an operation needs a missing record, or would create one that exists."""
     if row.get("again"):
         return
     does, family = row["does"], row["family"]
@@ -119,7 +119,7 @@ def _check_existence(row: Json, key: str, record: Json | None) -> None:
 
 
 def _change(record: Json, changes: Json, row: Json) -> None:
-    """Change a record; raise ErrorResponse if the row requires a difference and there is none."""
+    """Change a record. Raise ErrorResponse if the row requires a difference and the changes make none."""
     if row.get("differs") and all(record.get(name) == item for name, item in changes.items()):
         message = "No changes needed: it is at the desired configuration"
         raise ErrorResponse(400, message, "InvalidParameterException")
@@ -129,7 +129,7 @@ def _change(record: Json, changes: Json, row: Json) -> None:
 
 
 def _merged(old: Json, new: Json) -> Json:
-    """Return the new members; those that are objects keep the old object's other members."""
+    """Return the new members. A member that is an object is merged with the old object."""
     merged: Json = {}
     for key, item in new.items():
         merged[key] = {**(old.get(key) or {}), **item} if isinstance(item, dict) else item

@@ -1,4 +1,4 @@
-"""Patches of moto 5.2 where it differs from AWS: members of requests that it ignores, and its own faults."""
+"""Patches for differences between moto 5.2 and AWS: request members that moto ignores, and moto's bugs."""
 
 import functools
 import json
@@ -14,7 +14,7 @@ from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
 
 POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
-"""The minor version of PostgreSQL that RDS chooses for a major version."""
+"""The minor version of PostgreSQL that RDS chooses for each major version."""
 
 DATABASE_ATTRIBUTES = {
     "EngineLifecycleSupport": "engine_lifecycle_support",
@@ -23,21 +23,21 @@ DATABASE_ATTRIBUTES = {
     "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",
     "PerformanceInsightsRetentionPeriod": "performance_insights_retention_period",
 }
-"""Parameters of a database that moto ignores, with moto's own attributes for them."""
+"""The attribute in moto for each database parameter that moto ignores."""
 
 
 @functools.cache
 def apply_patches() -> None:
     """Patch moto where it differs from AWS. Without the patches, moto:
 
-    - loses a subnet group that is changed
+    - loses a subnet group when it is modified
     - gives every database the same ID, and no minor version
-    - gives two backups of the same minute the same name
-    - omits the description of a security-group rule that refers to a group
-    - fails on a bucket policy for every principal
-    - treats every condition of a bucket policy as met, so nobody could read or write an object
-    - delivers access logs at once, so their bucket could never be deleted
-    - loads the managed policies of every partition, which takes a second each
+    - gives two backups that are taken in the same minute the same name
+    - omits the description of a security group rule that refers to a group
+    - fails on a bucket policy that applies to every principal
+    - treats every condition in a bucket policy as met, so that nobody can read or write an object
+    - delivers access logs at once, so that the bucket with the logs can never be deleted
+    - loads the managed policies of every partition, which takes one second per partition
     """
     _patch_buckets()
     _patch_databases()
@@ -69,7 +69,7 @@ def _patch_buckets() -> None:
         return bool(log_permissions_enabled(copy, target_prefix))
 
     def get_unconditional_permission(self: Any, action: str, resource: str) -> Any:
-        # The program's conditions are about plain HTTP, old TLS and headers, which moto does not know here.
+        # The program's conditions concern plain HTTP, old TLS versions and headers, unknown to moto here.
         policy: Json = json.loads(self.policy or b'{"Statement": []}')
         statements = [statement for statement in policy["Statement"] if "Condition" not in statement]
         content = json.dumps(policy | {"Statement": statements}).encode()
@@ -91,7 +91,7 @@ def _patch_databases() -> None:
     def initialize_with_id(self: Any, *args: Any, **kwargs: Any) -> None:
         initialize(self, *args, **kwargs)
         self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
-        # RDS chooses the minor version if the request has only a major one (RDS API, CreateDBInstance).
+        # RDS chooses the minor version if the request has only the major one (RDS API, CreateDBInstance).
         self.engine_version = POSTGRES_MINOR.get(self.engine_version, self.engine_version)
 
     def modify_and_store_subnet_group(self: Any, subnet_name: str, *args: Any, **kwargs: Any) -> Any:
@@ -142,7 +142,7 @@ def _set_log_key(region: str, params: Json) -> None:
 
 
 def _client_ids(params: Json) -> list[str]:
-    """Return moto's own list of the client IDs of an OpenID Connect provider."""
+    """Return the list in which moto stores the client IDs of an OpenID Connect provider."""
     provider = _backend("iam", "aws").get_open_id_connect_provider(params["OpenIDConnectProviderArn"])
     return provider.client_id_list
 
@@ -164,7 +164,7 @@ def _get_replication(region: str, params: Json) -> Response:
 
 
 def _change_peers(region: str, params: Json) -> None:
-    """Change the group and the IPv6 block that security-group rules refer to."""
+    """Change the group and the IPv6 block to which security group rules refer."""
     group = _backend("ec2", region).get_security_group_from_id(params["GroupId"])
     for update in params["SecurityGroupRules"]:
         rule, new = group.get_rule(update["SecurityGroupRuleId"]), update["SecurityGroupRule"]
@@ -175,7 +175,7 @@ def _change_peers(region: str, params: Json) -> None:
 
 
 def _route_endpoint(region: str, params: Json) -> None:
-    """Add and remove the routes of a gateway endpoint whose route tables change."""
+    """Add and remove routes to a gateway endpoint when its route tables change."""
     ec2, endpoint_id = _backend("ec2", region), params["VpcEndpointId"]
     prefix_list = ec2.vpc_end_points[endpoint_id].destination_prefix_list_id
     for table in params.get("AddRouteTableIds", []):
@@ -207,9 +207,9 @@ REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
     "GetBucketReplication": _get_replication,  # moto invents parts of the response.
     "ResetDBParameterGroup": _reset_parameters,
 }
-"""Functions that handle an action in place of moto. They take the region and the parameters.
+"""Functions that handle an action in place of moto.
 
-They return the response; None stands for an empty one.
+Each takes the region and the parameters, and returns the response. None stands for an empty response.
 """
 
 COMPLETED_ACTIONS: Mapping[str, Callable[[str, Json], None]] = {
@@ -218,4 +218,4 @@ COMPLETED_ACTIONS: Mapping[str, Callable[[str, Json], None]] = {
     "CreateDBInstance": _set_database_attributes,
     "ModifyDBInstance": _set_database_attributes,
 }
-"""Functions that complete an action after moto has handled it. They take the region and the parameters."""
+"""Functions that complete an action after moto has handled it; each takes the region and the parameters."""

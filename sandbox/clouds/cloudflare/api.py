@@ -1,7 +1,7 @@
-"""Cloudflare's API v4, in so far as pulumi-cloudflare calls it for the program.
+"""The part of Cloudflare's API v4 that pulumi-cloudflare calls for the program.
 
-It has zones with their records, settings, DNSSEC and rulesets, and the Origin CA. The errors have the codes
-and messages of the real API.
+It has the Origin CA, and zones with their records, settings, DNSSEC and rulesets. Errors have the codes and
+messages of the real API.
 """
 
 from collections.abc import Iterable
@@ -16,17 +16,17 @@ from sandbox.clouds.cloudflare.origin_ca import OriginCa
 from sandbox.clouds.web import Api, ErrorResponse, Json, read_body, timestamp
 
 PROXIABLE = {"A", "AAAA", "CNAME"}
-"""Types of records that can be proxied. A CNAME cannot share its name with another record of these types."""
+"""The types of records that can be proxied. A CNAME cannot share its name with another such record."""
 
 FIXED_MEMBERS = ("kind", "name", "phase")
-"""Members of a ruleset that a change may leave out."""
+"""Members of a ruleset that an update request may omit."""
 
 SERVER_MEMBERS = ("id", "version", "last_updated")
-"""Members that the API adds to a ruleset and its rules, and that the plugin sends back."""
+"""Members that the API adds to a ruleset and its rules. The plugin sends them back in updates."""
 
 
 class CloudflareApi(Api):
-    """An account with the given zones; any bearer token gives access to it."""
+    """An account with the given zones. Any bearer token gives access to the account."""
 
     name = "cloudflare"
 
@@ -55,7 +55,7 @@ class CloudflareApi(Api):
     # DNS
 
     def put_record(self, sent: Json, own: Json, before: Json, zone: str) -> Json:
-        # In an update, the plugin sends back the content that the API has derived from the data.
+        # In an update, the plugin also sends the content that the API has derived from the data.
         sent = _without(sent, "content") if "data" in sent else sent
         self.check("record", sent)
         apex, name = self.require("zone", zone)["name"], sent["name"].lower().rstrip(".")
@@ -102,8 +102,8 @@ class CloudflareApi(Api):
         key: Json = {"digest": digest, "public_key": digest, "ds": f"{name}. 3600 IN DS 2371 13 2 {digest}"}
         key |= self.table["dnssec"]
         rows[zone] = key | rows.get(zone, {}) | sent | {"modified_on": timestamp()}
-        # The status is pending until the registrar has the DS record. The sandbox assumes that the registrar
-        # has it before the next request.
+        # The status is pending until the registrar has the DS record. The sandbox assumes that this is the
+        # case at the next request.
         return rows[zone] | ({"status": "pending"} if sent.get("status") == "active" else {})
 
     # Rulesets
@@ -119,7 +119,7 @@ class CloudflareApi(Api):
         ruleset = fixed | _without(sent, *SERVER_MEMBERS)
         rules = [_without(rule, *SERVER_MEMBERS[1:]) for rule in ruleset.get("rules", [])]
         self.check("ruleset", ruleset | {"rules": rules})
-        # The plugin does not send the IDs of the rules that it changes; their refs identify them.
+        # The plugin does not send the IDs of the rules that it changes; the rules' refs identify them.
         ids = {rule["ref"]: rule["id"] for rule in before.get("rules", [])}
         return ruleset | {
             "version": str(int(before.get("version", "0")) + 1),
@@ -147,7 +147,7 @@ class CloudflareApi(Api):
 
 
 def _content(record: Json) -> str:
-    """Return a record's content; the API derives it from the data of a structured record."""
+    """Return a record's content. For a structured record, the API derives the content from `data`."""
     data = {key: str(value) for key, value in record.get("data", {}).items()}
     if record["type"] == "CAA" and data:
         return f'{data.get("flags")} {data.get("tag")} "{data.get("value")}"'
@@ -155,7 +155,7 @@ def _content(record: Json) -> str:
 
 
 def _stored_rule(sent: Json, ids: Json) -> Json:
-    """Return a rule with the members that the API adds; `ids` are those of the stored rules by ref."""
+    """Return a rule with the members that the API adds; `ids` are the IDs of the stored rules by ref."""
     ident = ids.get(sent.get("ref", "")) or sent.get("id") or uuid4().hex
     rule = {"enabled": True, "ref": ident} | sent | {"id": ident, "version": "1", "last_updated": timestamp()}
     if sent["action"] == "execute":

@@ -1,4 +1,4 @@
-"""Checks of the expressions of a ruleset with Cloudflare's own parser, wirefilter."""
+"""Checks of a ruleset's expressions with wirefilter, Cloudflare's own parser."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from sandbox.wire.values import Json
 
 
 def faults(ruleset: Json) -> Iterator[str]:
-    """Yield the parser's message for each wrong expression, with its path but without the expression."""
+    """Yield the parser's message for each invalid expression, with the path but without the expression."""
     for index, rule in enumerate(ruleset.get("rules", ())):
         expressions = rule.get("ratelimit", {}) | rule
         for name in sorted(expressions.keys() & {"expression", "counting_expression"}):

@@ -1,4 +1,4 @@
-"""An emulation of Cloudflare's Origin CA: a certificate authority of its own that signs requests."""
+"""An emulation of Cloudflare's Origin CA: a temporary certificate authority that signs requests."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 KEYS: dict[str, type[object]] = {"origin-ecc": ec.EllipticCurvePublicKey, "origin-rsa": rsa.RSAPublicKey}
-"""The type of key that each type of request needs."""
+"""The class of the public key that each request type requires."""
 
 
 class OriginCa:
@@ -21,9 +21,10 @@ class OriginCa:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sandbox Origin CA")])
 
     def sign(self, csr: str, kind: str, hosts: Sequence[str], days: int) -> tuple[str, datetime]:
-        """Return a certificate in PEM and its expiry.
+        """Return a certificate for the hosts, in PEM, and its expiry time.
 
-        Raise ValueError if `csr` is not a signing request in PEM, or if its key does not fit `kind`.
+        `csr` is a certificate signing request in PEM; `kind` is its request type, such as `origin-rsa`.
+        Raise ValueError if the request is malformed or has an invalid signature or the wrong type of key.
         """
         try:
             request = x509.load_pem_x509_csr(csr.encode())

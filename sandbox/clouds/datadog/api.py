@@ -1,7 +1,7 @@
-"""Datadog's API v1 and v2, in so far as pulumi-datadog calls it for the program.
+"""The part of Datadog's API v1 and v2 that pulumi-datadog calls for the program.
 
-It has monitors, objectives, dashboards, synthetic tests, log-based metrics and the AWS integration. Like
-Datadog, it is stricter than the models of the client.
+It has monitors, objectives, dashboards, synthetic tests, log-based metrics and the AWS integration. Like the
+real API, it refuses some requests that the models of Datadog's client allow.
 """
 
 import re
@@ -17,7 +17,7 @@ from sandbox.clouds.web import Api, ErrorResponse, Json, random_number, read_bod
 
 
 class DatadogApi(Api):
-    """An organization; any pair of an API key and an application key gives access to it."""
+    """An organization. Any API key together with any application key gives access to the organization."""
 
     name = "datadog"
 
@@ -120,7 +120,7 @@ class DatadogApi(Api):
 
 
 def _with_ids(widgets: Sequence[Json]) -> list[Json]:
-    """Return the widgets with IDs, also those in groups."""
+    """Return the widgets with IDs; widgets inside groups get IDs, too."""
     numbered: list[Json] = []
     for widget in widgets:
         definition = widget["definition"]

@@ -1,4 +1,4 @@
-"""Checks of monitors: the parsed query, and the settings that do not fit it."""
+"""Checks of monitors, objectives and dashboards, with a parser of queries."""
 
 import functools
 import re
@@ -20,16 +20,16 @@ GRAMMAR_RULES = {
     "service check": "check",
     "slo alert": "slo",
 }
-"""The rule of monitor_query.lark for the query of each type of monitor; other types are refused."""
+"""The rule of monitor_query.lark for the queries of each monitor type; other types are refused."""
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
 
 BLOCK = re.compile(r"\{\{\s*([#^/])\s*([^}\s]+)[^}]*\}\}")
-"""The start or end of a conditional block of a message: {{#is_alert}}, {{^is_recovery}}, {{/is_alert}}."""
+"""The start or end of a conditional block in a message: {{#is_alert}}, {{^is_recovery}}, {{/is_alert}}."""
 
 
 class QueryError(ValueError):
-    """A query that the grammar does not allow."""
+    """The grammar does not allow a query."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Query:
     comparator: str = ""
     threshold: float | None = None
     groups: frozenset[str] = frozenset()
-    """The tags by which the query groups; "*" stands for any tag."""
+    """The tags by which the query groups its results; "*" stands for any tag."""
     last: int = 0
-    """The number of runs of a service check that are evaluated."""
+    """The number of the latest runs of a service check that are evaluated."""
     strings: tuple[str, ...] = ()
-    """The ID and the windows of an SLO; the name and the tags of a service check."""
+    """For an SLO alert, the SLO's ID and the windows; for a service check, its name and tags."""
     minutes: tuple[int, ...] = ()
     """The evaluation windows in minutes."""
     series: tuple[str, ...] = ()
-    """The metrics, with their aggregation: `avg:system.load.1`."""
+    """The metrics, each with its aggregation, such as `avg:system.load.1`."""
 
 
 @functools.cache
@@ -62,9 +62,9 @@ def _rules() -> Any:
 
 
 def parse(query: str, kind: str = "metric") -> Query:
-    """Parse a query by a rule of the grammar: metric, check, slo, expression or formula.
+    """Parse a query; `kind` is a rule of the grammar: metric, check, slo, expression or formula.
 
-    Raise QueryError, which names the text before the mistake.
+    Raise QueryError for an invalid query. The message quotes the text before the mistake.
     """
     try:
         tree = _parser().parse(query, start=kind)  # pyright: ignore[reportUnknownMemberType]
@@ -94,7 +94,7 @@ def _minutes(span: str) -> int:
 
 
 def faults(monitor: Any) -> Iterator[str]:
-    """Yield the faults of a monitor that Datadog's validation reports and the client's model allows."""
+    """Yield the faults of a monitor that Datadog's validation finds, but the client's model does not."""
     kind, options = monitor["type"], monitor.get("options", {})
     if kind not in GRAMMAR_RULES:
         known = ", ".join(sorted(GRAMMAR_RULES))
@@ -118,7 +118,7 @@ def faults(monitor: Any) -> Iterator[str]:
 
 
 def _message_faults(text: str) -> Iterator[str]:
-    """Yield the first conditional block of a message that is not closed or not opened."""
+    """Yield a fault for the first conditional block in a message that is not closed or not opened."""
     open_blocks: list[str] = []
     for sign, name in BLOCK.findall(text):
         if sign != "/":
@@ -131,14 +131,14 @@ def _message_faults(text: str) -> Iterator[str]:
 
 
 def slo_faults(slo: Any) -> Iterator[str]:
-    """Yield the faults of an objective that Datadog reports and the client's model allows."""
+    """Yield the faults of an objective that Datadog finds, but the client's model does not."""
     yield from (rule["say"] for rule in broken_rules(_rules()["slo"], slo))
     for name, query in slo.get("query", {}).items():
         yield from _query_faults(name, query)
 
 
 def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
-    """Yield the faults of a dashboard, or of a group in it, that Datadog reports and the model allows."""
+    """Yield the faults of a dashboard or group that Datadog finds, but the client's model does not."""
     for index, widget in enumerate(dashboard.get("widgets", ())):
         definition, location = widget["definition"], f"{path}widgets[{index}].definition"
         yield from dashboard_faults(definition, f"{location}.")
@@ -148,7 +148,7 @@ def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
 
 
 def _request_faults(location: str, request: Any) -> Iterator[str]:
-    """Yield the faults in the queries and formulas of a widget's request."""
+    """Yield the faults of the queries and formulas in a widget's request."""
     if query := request.get("q"):
         yield from _query_faults(location, query)
     for query in request.get("queries", ()):

@@ -1,4 +1,4 @@
-"""A client of a Kubernetes API server, for the kubeconfig of this machine's control plane."""
+"""A client for the Kubernetes API server of the local control plane."""
 
 import json
 from pathlib import Path
@@ -11,24 +11,24 @@ import yaml
 Json = dict[str, Any]
 
 RETRIES = urllib3.Retry(8, read=2, redirect=False, allowed_methods=None, backoff_factor=0.1, backoff_max=3)
-"""Retries as in client-go: after a lost connection or a Retry-After header. Requests can be repeated."""
+"""Retries as in client-go: after a lost connection or a Retry-After header. Every request may be repeated."""
 
 
 def dig(value: Any, *path: str) -> Any:
-    """Return the value at a path in an object; None if there is none."""
+    """Return the value at a path in an object; None if the path does not exist."""
     for part in path:
         value = cast(Json, value).get(part) if isinstance(value, dict) else None
     return value
 
 
 def condition(resource: Json | None, kind: str) -> Json:
-    """Return the condition of that type in an object's status; empty if there is none."""
+    """Return the condition of a type in an object's status; empty if there is no such condition."""
     conditions: list[Json] = dig(resource, "status", "conditions") or []
     return next((condition for condition in conditions if condition["type"] == kind), Json())
 
 
 class ApiError(Exception):
-    """An error response of the server, with the server's message."""
+    """An error response from the server, with its message."""
 
     def __init__(self, status: Json) -> None:
         super().__init__(status.get("message") or "the server gives no reason")
@@ -38,7 +38,7 @@ class ApiError(Exception):
 
 
 class Api:
-    """A client that sends the kubeconfig's token to the kubeconfig's server only."""
+    """A client of the server in a kubeconfig. It sends the token to no other server."""
 
     def __init__(self, kubeconfig: Path, retries: urllib3.Retry = RETRIES) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
@@ -56,7 +56,7 @@ class Api:
     def call(
         self, method: str, path: str, body: Any = None, media: str = "application/json", **query: Any
     ) -> Json:
-        """Send a request and return the object of the response; raise ApiError for an error response."""
+        """Send a request and return the object in the response; raise ApiError for an error response."""
         response = self._pool.request(
             method,
             path + (f"?{urlencode(query)}" if query else ""),
@@ -81,17 +81,17 @@ class Api:
             raise
 
     def items(self, path: str, **query: Any) -> list[Json]:
-        """Return the objects of a list."""
+        """Return the objects in a list."""
         return (self.get(path, **query) or {}).get("items") or []
 
     def apply(self, path: str, body: Json, manager: str, *, force: bool, dry_run: bool = False) -> Json:
-        """Apply an object by server-side apply with strict field validation."""
+        """Apply an object with server-side apply and strict field validation; return the resulting object."""
         query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
         query |= {"dryRun": "All"} if dry_run else {}
         return self.call("PATCH", path, body, "application/apply-patch+yaml", **query)
 
     def path(self, version: str, kind: str, namespace: str, name: str = "") -> str | None:
-        """Return the path of an object; None if the server has no such kind."""
+        """Return the path of an object, or of a list without `name`; None if the server lacks the kind."""
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if (version, kind) not in self._resources:
             for resource in (self.get(base) or {}).get("resources", ()):

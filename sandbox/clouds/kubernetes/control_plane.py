@@ -1,9 +1,9 @@
 """A Kubernetes control plane on 127.0.0.1: the real servers, and KWOK in place of the nodes.
 
-Admission is that of upstream Kubernetes, with PodSecurity, ResourceQuota and LimitRanger. Authorization is by
-RBAC. The files in this folder:
+Admission control is that of upstream Kubernetes, with PodSecurity, ResourceQuota and LimitRanger.
+Authorization uses RBAC. The files in this folder:
 
-- servers.toml: the users, and the flags of the servers
+- servers.toml: the users, and the servers' command-line flags
 - nodes.yaml: the nodes
 - stages.yaml: the behaviour of the nodes' pods
 """
@@ -37,7 +37,7 @@ HERE = Path(__file__).parent
 STARTING_SECONDS = 60.0
 
 BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
-"""Succeeds once the API server has created its own roles, which the other servers need."""
+"""The path of a check that succeeds once the API server has created the roles for the other servers."""
 
 RECIPES = tuple(builds.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
@@ -48,7 +48,7 @@ _children: dict[str, "subprocess.Popen[bytes]"] = {}
 def find(report: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
     """Return the path of each program, from KUBEBUILDER_ASSETS, PATH or the cache; None if one is missing.
 
-    A program of another minor version is skipped; `report` is called with a message about it.
+    A program with another minor version is skipped, and `report` is called with a message.
     """
     programs: dict[str, Path] = {}
     folders = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
@@ -70,7 +70,7 @@ def find(report: Callable[[str], None] = lambda _: None) -> dict[str, Path] | No
 
 
 def build(progress: Progress) -> dict[str, Path]:
-    """Return the path of each program; build the missing ones into the cache."""
+    """Return the path of each program; build the missing programs into the cache."""
     if programs := find(progress.step):
         return programs
     for recipe in RECIPES:
@@ -79,10 +79,10 @@ def build(progress: Progress) -> dict[str, Path]:
 
 
 def start(folder: Path) -> Path:
-    """Start the control plane with its data in a new folder below `folder`.
+    """Start the control plane and return an administrator's kubeconfig.
 
-    Return the kubeconfig of an administrator. Raise CommandError if a program is missing or a server does not
-    start.
+    The data is stored in a new folder below `folder`. Raise CommandError if a program is missing or a server
+    does not start.
     """
     programs = find()
     if programs is None:
@@ -103,16 +103,16 @@ def start(folder: Path) -> Path:
 
 
 class _Startup:
-    """The start of the servers, which ends with an error after STARTING_SECONDS."""
+    """The start-up of the servers, which fails after STARTING_SECONDS."""
 
     def __init__(self, programs: dict[str, Path], data: Path, ports: dict[str, int]) -> None:
         self._programs, self._data, self._ports = programs, data, ports
         self._end = time.monotonic() + STARTING_SECONDS
         self.restartable = {"kube-controller-manager", "kube-scheduler", "kwok"}
-        """Servers that are started once more if they end: the API server may not be ready for them yet."""
+        """Servers that are restarted once if they end: the API server may not have been ready for them."""
 
     def spawn(self, name: str) -> None:
-        """Start a server with its flags of servers.toml."""
+        """Start a server with its flags from servers.toml."""
         flags = (f"--{key}={value}" for key, value in _table["servers"][name].items())
         arguments = (flag.format(data=self._data, here=HERE, **self._ports) for flag in flags)
         log = self._data / f"{name}.log"
@@ -129,9 +129,9 @@ class _Startup:
             )
 
     def wait_until(self, milestone: str, is_reached: Callable[[], bool]) -> None:
-        """Wait for a milestone; raise CommandError if a server ends for good, or after STARTING_SECONDS."""
+        """Wait for a milestone; raise CommandError after STARTING_SECONDS, or if a server ends for good."""
         while True:
-            # An error means that the milestone is not reached yet.
+            # An error means that the milestone has not been reached yet.
             with suppress(ApiError, HTTPError, OSError):
                 if is_reached():
                     return
@@ -154,7 +154,7 @@ class _Startup:
 def _start_servers(startup: _Startup, kubeconfig: Path) -> None:
     startup.spawn("etcd")
     startup.spawn("kube-apiserver")
-    # The API server writes its certificate itself.
+    # The API server creates its own certificate.
     certificate = kubeconfig.parent / "certs" / "apiserver.crt"
     startup.wait_until("its certificate was written", certificate.exists)
     api = Api(kubeconfig, Retry(0))
@@ -169,13 +169,13 @@ def _start_servers(startup: _Startup, kubeconfig: Path) -> None:
         return all(condition(node, "Ready").get("status") == "True" for node in nodes)
 
     startup.wait_until("every node was ready", nodes_are_ready)
-    # The controllers create the default account of each namespace.
+    # The controllers create the default service account of each namespace.
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     startup.wait_until("the controllers worked", lambda: api.get(account) is not None)
 
 
 def stop() -> None:
-    """End the control plane; etcd ends last."""
+    """Stop the servers of the control plane; etcd stops last."""
     for child in reversed(_children.values()):
         child.terminate()
     for child in _children.values():
@@ -188,7 +188,7 @@ def stop() -> None:
 
 
 def _write_credentials(data: Path, port: int) -> None:
-    """Write a kubeconfig for each user, their tokens, the encryption key, and the `aws` of the plugins."""
+    """Write the tokens, a kubeconfig for each user, the encryption key, and the `aws` program for plugins."""
     tokens: list[str] = []
     kubeconfig = (HERE / "kubeconfig.yaml").read_text()
     for name, (user, group) in _table["users"].items():
