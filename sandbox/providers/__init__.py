@@ -1,1 +1,1 @@
-"""Stand-ins for the provider plugins, one gRPC server per package, and the APIs that they call."""
+"""Stand-ins for the provider plugins, with one gRPC server per package, and their targets."""

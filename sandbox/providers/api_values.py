@@ -1,4 +1,4 @@
-"""Conversion of an API's answers to the SDK's properties, spelled as in the program."""
+"""Conversion of API responses to the SDK's properties, in the spelling of the program."""
 
 import datetime
 import json
@@ -9,16 +9,16 @@ from sandbox.wire import schema
 from sandbox.wire.values import Json, map_pairs, project
 
 Find: TypeAlias = Callable[[Json, str], Any]
-"""A function that returns the value of an API's object for a property of the SDK."""
+"""A function that returns the value that an API's object has for a property of the SDK."""
 
 
 def to_properties(cls: type[Any], api_object: Json, inputs: Json, find: Find) -> Json:
-    """Return the properties of a class of the SDK; members that the API's object lacks are left out."""
+    """Return an API's object as properties of an SDK class; properties that the object lacks are left out."""
     properties: Json = {}
     for name, prop in schema.properties(cls).items():
         api_value = find(api_object, name)
         value = to_sdk(api_value, prop.hint, inputs.get(name), find)
-        # `find` returns the object itself for a property whose members the API has in that object.
+        # `find` returns the object itself for a property whose members belong to that object in the API.
         nested_is_empty = api_value is api_object and not value
         if value is not None and not nested_is_empty:
             properties[name] = value
@@ -26,7 +26,7 @@ def to_properties(cls: type[Any], api_object: Json, inputs: Json, find: Find) ->
 
 
 def to_sdk(value: Any, hint: Any, program_value: Any, find: Find) -> Any:
-    """Convert a value to the SDK's type; one that means the same as the program's is spelled like it."""
+    """Convert a value to the SDK's type, and use the program's spelling if both mean the same."""
     if schema.nouns(hint) == "a string":
         return _to_text(value, program_value)
     option = _main_option(hint)
@@ -48,7 +48,7 @@ def to_sdk(value: Any, hint: Any, program_value: Any, find: Find) -> Any:
 
 
 def _main_option(hint: Any) -> Any:
-    """Return the alternative of a hint that has items or members, else the first one."""
+    """Return the first alternative of a hint that is a list or an SDK class; else the first alternative."""
     options = schema.value_hints(hint)
     for option in options:
         if schema.is_object(option) or schema.noun(option) == "a list":
@@ -57,7 +57,7 @@ def _main_option(hint: Any) -> Any:
 
 
 def _tag_map(items: list[Json]) -> Json:
-    """Return a list of tags as a map. The names of the key (Key, TagKey) sort before those of the value."""
+    """Return a list of tags as a map. A member such as Key or TagKey sorts before Value or TagValue."""
     return {item[min(item)]: item[max(item)] for item in items}
 
 
@@ -74,7 +74,7 @@ def _to_text(value: Any, program_value: Any) -> Any:
 
 
 def number(value: Any) -> Any:
-    """Return the number in a string; return other values unchanged."""
+    """Return the number that a string contains; return other values unchanged."""
     try:
         return int(value) if float(value).is_integer() else float(value)
     except (TypeError, ValueError):
@@ -82,9 +82,9 @@ def number(value: Any) -> Any:
 
 
 def align(live: Any, program: Any, path: str, unread: list[str]) -> Any:
-    """Return live values in the program's spelling: lists in its order, documents in its layout.
+    """Return a live value in the program's spelling: with its order of lists and its layout of documents.
 
-    `unread` are the paths of inputs that the API does not return; they keep the program's value.
+    `unread` has the paths of inputs that the API does not return; these keep the program's values.
     """
     if isinstance(live, dict) and isinstance(program, dict):
         return _align_object(cast(Json, live), cast(Json, program), path, unread)
@@ -109,9 +109,9 @@ def _align_object(live: Json, program: Json, path: str, unread: list[str]) -> Js
 
 
 def _align_list(live: list[Any], program: list[Any], path: str, unread: list[str]) -> list[Any]:
-    """Return live items in the order of the program's, followed by the items that the program lacks.
+    """Return live items in the program's order, followed by the items that the program lacks.
 
-    Equal items are matched first, and then the others in their order.
+    Equal items are matched first, and then the remaining items in order.
     """
     rest = [*live]
     matches: dict[int, Any] = {}

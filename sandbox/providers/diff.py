@@ -1,4 +1,4 @@
-"""Differences between the inputs in the state and those of the program."""
+"""Differences between the inputs in the state and the inputs in the program."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from sandbox.wire.values import UNKNOWN, Json, Path, kind, plain
 
 ABSENT = object()
-"""The value of a property that one side lacks."""
+"""A placeholder for the value of a property that one side lacks."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Change:
 
 
 def changes(old: Json, new: Json) -> list[Change]:
-    """Return every difference, ignoring secret marks; an unknown value counts as different."""
+    """Return every difference between the inputs. Secret marks are ignored; unknown values always differ."""
     return list(_changes(plain(old), plain(new), ()))
 
 
@@ -45,10 +45,10 @@ def _changes(old: Any, new: Any, path: Path) -> Iterator[Change]:
 
 
 def reaches(change: Change, path: Sequence[str]) -> bool:
-    """Return True if a change is inside a property, or adds or deletes an object that contains it.
+    """Return True if a change is inside a property, or adds or deletes an object that contains the property.
 
-    `path` has the names of properties, without indices. An unknown object may contain the same value, and
-    does not count.
+    `path` has the names of properties, without indices. An unknown object does not count, since it may
+    contain the same value.
     """
     changed = [part for part in change.path if isinstance(part, str)]
     if len(changed) >= len(path):

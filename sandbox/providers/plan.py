@@ -1,7 +1,7 @@
-"""A target that holds no resources and makes up the answers of the real API.
+"""A target that stores no resources and simulates the responses of the real API.
 
-It serves quick tests, reviews, and Kubernetes as long as no control plane is built. A package's own plan
-(`AwsPlan` …) adds the answers that do not fit the tables.
+It is used for quick tests, for reviews, and for Kubernetes if no control plane is built. A package's own
+subclass, such as `AwsPlan`, adds the responses that the tables cannot express.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,29 +17,29 @@ from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.values import Json, added_properties, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
-"""The made-up values by the type's noun."""
+"""The simulated value for each type, by the noun for the type."""
 
 TIMES = ("Date", "At", "On", "Time", "Updated")
-"""The endings of properties with a time."""
+"""The endings of the names of properties whose value is a time."""
 
 
 def now() -> str:
-    """Return the current time as APIs write it."""
+    """Return the current time in the format of APIs."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Plan(Target):
-    """A target that answers from the program's inputs, the state and the tables."""
+    """A target that derives its responses from the program's inputs, the state and the tables."""
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         """Return the ID of a new resource."""
         return str(variables.fill(resource_type(resource.type).id))
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        """Return the outputs that the API would add to the inputs; `before` are those in the state.
+        """Return the outputs that the API would add to the inputs; `before` has the outputs in the state.
 
-        They are the outputs that the SDK declares as always set, with a value of the right type, and the
-        outputs of the tables. A string without a table entry, such as a creation date, keeps its value.
+        These are the outputs that the SDK declares as always set, with a value of the right type, and the
+        outputs in the tables. A string that is not in a table, such as a creation date, keeps its value.
         """
         variables = self.variables(resource, resource.id)
         outputs: Json = {}
@@ -54,7 +54,7 @@ class Plan(Target):
     def _plausible(
         self, resource: Resource, name: str, prop: schema.Property, variables: TemplateVariables
     ) -> Any:
-        """Return a value of the right type for an output, with the required members of an object."""
+        """Return a value of the right type for an output; an object has its required members."""
         option = next(iter(schema.value_hints(prop.hint)), Any)
         if schema.is_object(option):
             return {
@@ -70,7 +70,7 @@ class Plan(Target):
         return now() if name.endswith(TIMES) else ""
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
-        """Return the variables of templates: the inputs, and facts about the resource."""
+        """Return the variables for templates: the inputs, and facts about the resource."""
         inputs = resource.known
         facts = {
             "id": resource.id,

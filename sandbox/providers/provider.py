@@ -1,4 +1,4 @@
-"""A resource provider: the engine's gRPC protocol on top of a package and its target."""
+"""A resource provider, which implements the engine's gRPC protocol with a package and its target."""
 
 import contextlib
 import functools
@@ -29,14 +29,17 @@ ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", "__internal", "__de
 
 
 def report_refusals(handler: Handler) -> Handler:
-    """Report the target's refusals to the engine; any other exception is a bug of the sandbox."""
+    """Wrap a handler so that it reports the target's refusals to the engine.
+
+    Any other exception is a bug in the sandbox.
+    """
 
     @functools.wraps(handler)
     def answer(self: Any, request: Any, context: Context) -> Any:
         try:
             return handler(self, request, context)
         except NotReadyError as unready:
-            # The engine records the resource with the reason, and the next `up` updates it.
+            # The engine records the resource and the reason, and the next `up` updates the resource.
             live, reasons = unready.live, [str(unready)]
             details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
             details.properties.CopyFrom(encode(mark_secrets(live.outputs, live.inputs)))
@@ -51,12 +54,12 @@ def report_refusals(handler: Handler) -> Handler:
 
 
 class Provider(ResourceProviderServicer):
-    """A server of one package for all its provider instances, which it distinguishes by their connections."""
+    """A server for one package. It distinguishes the package's provider instances by their connections."""
 
     def __init__(self, package: Package, target: Target) -> None:
         self._package = package
         self._target = target
-        self._configs: dict[str, Json] = {}  # Settings by connection.
+        self._configs: dict[str, Json] = {}  # settings by connection
         self._engine: engine_pb2_grpc.EngineStub | None = None
 
     # Protocol and settings
@@ -72,7 +75,7 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def _connect(self, address: str) -> None:
-        """Connect to the engine's log; each phase of a run has another address."""
+        """Connect to the engine's log, which has a different address in each phase of a run."""
         if address:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
@@ -80,7 +83,7 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
-        # The engine warns of a provider that is older than the installed SDK.
+        # The engine warns if a provider is older than the installed SDK.
         return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi_{self._package.name}"))
 
     @report_refusals
@@ -94,7 +97,7 @@ class Provider(ResourceProviderServicer):
         return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
     def DiffConfig(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
-        """Return the changed settings; they change no resource by themselves."""
+        """Return the changed settings. By themselves, they do not change any resource."""
         return _difference(changes(decode(request.old_inputs), decode(request.news)))
 
     def Configure(self, request: proto.ConfigureRequest, context: Context) -> proto.ConfigureResponse:
@@ -106,7 +109,7 @@ class Provider(ResourceProviderServicer):
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         result = self._target.invoke(request.tok, plain(decode(request.args)), self._config(context))
         answer = proto.InvokeResponse()
-        getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword of Python.
+        getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer
 
     # Resources
@@ -200,7 +203,7 @@ class Provider(ResourceProviderServicer):
     def _report(self, urn: str, text: str) -> None:
         if self._engine is not None:
             message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text)
-            with contextlib.suppress(grpc.RpcError):  # A lost log line does not matter.
+            with contextlib.suppress(grpc.RpcError):  # The loss of a log line does not matter.
                 self._engine.Log(message, timeout=5)  # pyright: ignore[reportUnknownMemberType]
 
     def _config(self, context: Context) -> Json:
@@ -216,13 +219,14 @@ def _difference(all_changes: Sequence[Change]) -> proto.DiffResponse:
 def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
     """Return the faults as messages for the engine.
 
-    They name no property separately: the engine would print its value, even a secret one.
+    The field for the property stays empty: otherwise, the engine would print the property's value, even if it
+    is secret.
     """
     return [proto.CheckFailure(reason=fault) for fault in faults]
 
 
 def parse_setting(value: Any) -> Any:
-    """Return a provider's setting; the engine sends other types than strings as JSON."""
+    """Return the value of a provider's setting. The engine sends values other than strings as JSON."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""Facts about resource types, from the resource_types.toml of each package."""
+"""Facts about resource types, from each package's resource_types.toml."""
 
 import functools
 import hashlib
@@ -14,27 +14,27 @@ from sandbox.wire.values import Json, map_items
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """The facts about a resource type. Its templates contain names of `TemplateVariables` in braces."""
+    """The facts about a resource type. Templates have the names of `TemplateVariables` in braces."""
 
     replaced_by: tuple[str, ...] = ()
-    """Paths of properties that cannot be changed in place."""
+    """The paths of properties that cannot be changed in place."""
     id: str = "{hex32}"
-    """The template of the ID."""
+    """The template for the ID."""
     name: str = "name"
-    """The property with the physical name. The provider makes a name up if it is optional and left out."""
+    """The property with the physical name. If it is optional and not set, the provider generates a name."""
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The outputs that the API adds to the inputs; those of "*" apply to types that have such an output."""
+    """The outputs that the API adds to the inputs. The row "*" applies to types that have such an output."""
 
 
 @functools.cache
 def table(package: str, name: str = "resource_types") -> Json:
-    """Return one of a package's TOML files, by its name without the ending."""
+    """Return the content of a package's TOML file; `name` is the file's name without the extension."""
     return tomllib.loads((Path(__file__).parent / package / f"{name}.toml").read_text())
 
 
 @functools.cache
 def resource_type(token: str) -> ResourceType:
-    """Return the facts about a type; the row "*" applies to every type of the package."""
+    """Return the facts about a type, including those in the package's row "*" for every type."""
     rows = table(token.partition(":")[0])
     common, own = (cast(Json, rows.get(name, {})) for name in ("*", token))
     replaced_by = (*common.get("replaced_by", ()), *own.get("replaced_by", ()))
@@ -43,10 +43,10 @@ def resource_type(token: str) -> ResourceType:
 
 
 class TemplateVariables(dict[str, Any]):
-    """The variables of templates.
+    """The variables for templates.
 
-    {hexN}, {HEXN} and {decN} are N digits of the seed's hash, {uuid} is a UUID of it. An unknown variable is
-    empty.
+    {hexN}, {HEXN} and {decN} are N digits of the seed's hash. {uuid} is a UUID made from the hash. An unknown
+    variable is an empty string.
     """
 
     def __init__(self, values: Mapping[str, Any], seed: str) -> None:
@@ -75,5 +75,5 @@ class TemplateVariables(dict[str, Any]):
 
 
 def digits(text: str, length: int) -> str:
-    """Return hexadecimal digits that depend only on a text."""
+    """Return hexadecimal digits that depend only on a string."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]

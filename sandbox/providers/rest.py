@@ -1,4 +1,4 @@
-"""A target with a JSON API; requests and answers are converted by the SDK's types and the tables."""
+"""A target with a JSON API. Data is converted according to the SDK's types and the tables."""
 
 import contextlib
 import functools
@@ -27,25 +27,25 @@ RETRY = urllib3.Retry(
     raise_on_status=False,
     status_forcelist=(429, 500, 502, 503, 504),
 )
-"""The retries of every verb, as in the providers' own clients; the waits add up to about 20 s."""
+"""The retries for every verb, as in the providers' own clients. The waits add up to about 20 seconds."""
 
 WAITS = (0, 1, 2, 4, 4, 4, 4, 4)
 """Seconds between the attempts to create a resource, as with RETRY."""
 
 RETRY_CREATION = RETRY.new(read=False, status_forcelist=(429, 503))
-"""The retries of a creation: only after failures that certainly created nothing."""
+"""The retries for a creation, which happen only after failures that certainly created nothing."""
 
 UNCONFIRMED = (500, 502, 504)
-"""Status codes after which a request may have been carried out."""
+"""Status codes of requests that the API may nevertheless have carried out."""
 
 
 class UnconfirmedError(ProviderError):
-    """A request that may have been carried out: it has no answer, or a server's error as the answer."""
+    """A request may have been carried out, but got no response or a server error."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the `api` table; cloudflare/resource_types.toml explains each key."""
+    """A row of a package's `api` table; cloudflare/resource_types.toml explains each key."""
 
     kind: str
     path: str
@@ -68,15 +68,15 @@ class Row:
     fixed: Sequence[str] = ()
 
     def body_path(self, name: str) -> str:
-        """Return the path of an input in the body."""
+        """Return the path of an input in the request body."""
         return self.at.get(name, self.inside + self.api_name(name))
 
     def api_name(self, name: str) -> str:
-        """Return a property's name in the API; empty if its members are those of the object around it."""
+        """Return a property's name in the API; empty if the property's members belong to its parent there."""
         return self.names.get(name, re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower())
 
     def to_api(self, value: Any, hint: Any, name: str = "") -> Any:
-        """Convert a value for the API. Only the objects that the SDK declares have names to translate."""
+        """Convert a value for the API. Names are translated only in objects with a class in the SDK."""
         if isinstance(value, list):
             inner = _item_hint(hint)
             return map_items(value, lambda item: self.to_api(item, inner, name))
@@ -97,17 +97,17 @@ class Row:
         return result
 
     def find(self, api_object: Json, name: str) -> Any:
-        """Return the value of an API's object for a property of the SDK."""
+        """Return the value that an API's object has for a property of the SDK."""
         api_name = self.api_name(name)
         return api_object.get(api_name) if api_name else api_object
 
     def attributes(self, api_object: Json) -> Json:
-        """Return the object's attributes, which an API in the style of JSON:API wraps."""
+        """Return an object's attributes; an API in the style of JSON:API wraps them in another object."""
         return api_object["attributes"] if self.wrap else api_object
 
 
 def _item_hint(hint: Any) -> Any:
-    """Return the hint of a list's items."""
+    """Return the type hint for the items of a list."""
     for option in schema.value_hints(hint):
         if schema.noun(option) == "a list":
             return get_args(option)[0]
@@ -116,7 +116,7 @@ def _item_hint(hint: Any) -> Any:
 
 @functools.cache
 def row(token: str) -> Row:
-    """Return the table's row of a type; raise ProviderError if it has no row."""
+    """Return the row of a type in the `api` table; raise ProviderError if there is no such row."""
     rows = table(token.partition(":")[0])["api"]
     if token not in rows:
         raise ProviderError(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
@@ -124,7 +124,7 @@ def row(token: str) -> Row:
 
 
 def body(resource: Resource, *, update: bool = False) -> Json:
-    """Return the request body that creates or changes a resource."""
+    """Return the body of the request that creates or changes a resource."""
     api, inputs = row(resource.type), resource.known
     if api.json:
         try:
@@ -150,7 +150,7 @@ def body(resource: Resource, *, update: bool = False) -> Json:
 
 
 class RestPackage(Package):
-    """A package that checks a request body against the API's models before it is sent."""
+    """A package that checks request bodies against the API's models before they are sent."""
 
     def faults(self, resource: Resource) -> Iterator[str]:
         faults = list(super().faults(resource))
@@ -158,7 +158,7 @@ class RestPackage(Package):
         if faults or resource.type not in table(self.name)["api"]:
             return
         inputs, known = resource.inputs, resource.known
-        if plain(inputs) != inputs:  # The models' messages would show secrets.
+        if plain(inputs) != inputs:  # The messages of the models would show secrets.
             return
         api = row(resource.type)
         if known == inputs or (api.enough and known.keys() >= {*api.enough}):
@@ -171,21 +171,21 @@ class RestPackage(Package):
 
 
 class RestTarget(Target):
-    """The resources of one package."""
+    """A target for the resources of one package."""
 
     computed: Sequence[str] = ()
-    """Members that the API adds to a document in JSON."""
+    """Members that the API adds to a JSON document."""
     wrapped = ""
-    """The member of an answer that has the object or the list; empty if it is the whole answer."""
+    """The member of a response with the object or list; empty if these are the whole response."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
         self._http = urllib3.PoolManager(maxsize=8, retries=RETRY, headers=headers, timeout=60)
 
     def call(self, verb: str, path: str, content: Any = None, retries: urllib3.Retry = RETRY) -> Any:
-        """Send a request and return its answer; None if it is empty, or if the object does not exist.
+        """Send a request and return the response; None if it is empty or the object does not exist.
 
-        Raise UnconfirmedError if the request may have been carried out, ProviderError for any other error.
+        Raise UnconfirmedError if the request may have been carried out, and ProviderError for other errors.
         """
         try:
             response = self._http.request(verb, self._url + path, json=content, retries=retries)
@@ -205,16 +205,16 @@ class RestTarget(Target):
         raise error_class(f"{verb} {path}: {response.status}: {'; '.join(faults)}")
 
     def result(self, answer: Any) -> Json:
-        """Return the object in an answer."""
+        """Return the object in a response."""
         content: Any = answer.get(self.wrapped, answer)
         return cast(Json, content[0] if isinstance(content, list) else content)
 
     def listed(self, resource: Resource) -> list[Json]:
-        """Return the API's objects that may be the resource."""
+        """Return the objects in the API that may be the resource."""
         return self.many(self._fill(row(resource.type).list, resource) or self._path(resource))
 
     def many(self, path: str) -> list[Json]:
-        """Return the objects of a list; empty if the list does not exist."""
+        """Return the objects in a list; empty if the list does not exist."""
         answer: Any = self.call("GET", path) or []
         if isinstance(answer, list):
             return cast("list[Json]", answer)
@@ -227,7 +227,10 @@ class RestTarget(Target):
         return [live for live in candidates if live]
 
     def create(self, resource: Resource) -> LiveResource:
-        """Create the resource; after a lost answer, look for it before a retry creates a second one."""
+        """Create the resource.
+
+        After a lost response, look for the resource before a retry, which could create a second one.
+        """
         path = self._path(resource)
         if row(resource.type).single:
             return self._live(resource, self._send("PATCH", path, resource))
@@ -242,7 +245,7 @@ class RestTarget(Target):
         return self._live(resource, self._send("POST", path, resource, RETRY_CREATION))
 
     def _candidate_ids(self, resource: Resource) -> list[str]:
-        """Return the IDs of objects that may be this resource; empty if a retry makes no duplicate."""
+        """Return the IDs of objects that may be this resource; empty if a retry cannot create a duplicate."""
         api = row(resource.type)
         if api.ident:
             ids = [candidate[api.key] for candidate in self.listed(resource)]
@@ -297,7 +300,7 @@ class RestTarget(Target):
         return LiveResource(live_id, resource.inputs, merge(outputs, resource.inputs))
 
     def _properties(self, cls: type[Any], api: Row, result: Json, inputs: Json) -> Json:
-        """Return a resource's inputs or outputs from an answer."""
+        """Return a resource's inputs or outputs, converted from a response."""
         properties: Json = {}
         for name, prop in schema.properties(cls).items():
             if name in api.local:
@@ -310,14 +313,14 @@ class RestTarget(Target):
         return {name: value for name, value in properties.items() if value is not None}
 
     def _document(self, result: Json, program_text: str | None) -> str:
-        """Return an object as JSON; the program's own text if both mean the same."""
+        """Return an object as a JSON string; if the program's string means the same, return that string."""
         document = self._without_computed(result)
         if program_text and self._without_computed(json.loads(program_text)) == document:
             return program_text
         return json.dumps(document)
 
     def _without_computed(self, value: Any) -> Any:
-        """Return a document without the members that the API adds, and without empty members."""
+        """Return a document without empty members and without the members that the API adds."""
         if isinstance(value, dict):
             value = {
                 key: item
@@ -338,7 +341,7 @@ class RestTarget(Target):
 
 
 def _api_value(api: Row, result: Json, name: str) -> Any:
-    """Return the value of a property in an API's object, by its path in the body."""
+    """Return the value of a property in an API's object; it has the same path as in the request body."""
     value: Any = {api.api_name(name): result[api.key]} if name == api.ident else api.attributes(result)
     for key in api.body_path(name).split("."):
         value = cast(Json, value).get(key) if isinstance(value, dict) else None

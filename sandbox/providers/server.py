@@ -1,4 +1,4 @@
-"""The gRPC servers of the stand-ins, which the engine uses in place of plugins (PULUMI_DEBUG_PROVIDERS)."""
+"""The stand-ins' gRPC servers, which the engine uses in place of plugins (PULUMI_DEBUG_PROVIDERS)."""
 
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +20,14 @@ from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import decode_value
 
 MESSAGE_BYTES = 400 * 1024 * 1024
-"""The engine's own limit for a message."""
+"""The engine's size limit for a message."""
 
 CONCURRENT_CALLS = 16
-"""Calls that one provider answers at a time. A call that waits for a rollout uses no processor time."""
+"""The number of calls that one provider handles at a time; a call that waits uses no processor time."""
 
 
 def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
-    """Return every package with its target; without `targets`, a plan that holds no resources."""
+    """Return every package with its target. Without `targets`, each target is a plan without resources."""
     pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(),
         (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(),
@@ -37,7 +37,7 @@ def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
     }
     if targets is None:
         return list(pairs.items())
-    # The imports of their clients take longer than a plan.
+    # Importing the targets' clients takes longer than an operation with plans.
     from sandbox.providers.aws.target import AwsTarget
     from sandbox.providers.kubernetes.target import KubernetesTarget
 
@@ -51,7 +51,7 @@ def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
 
 @contextmanager
 def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
-    """Serve every package on 127.0.0.1 while the block runs; yield the port of each."""
+    """Serve every package on 127.0.0.1 while the body runs; yield the port of each package."""
     with ExitStack() as stack:
         ports: dict[str, int] = {}
         for package, target in packages(targets):
@@ -69,9 +69,9 @@ def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, i
 def find_unrecorded(
     targets: Targets, creating: Iterable[dict[str, Any]], resources: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """Return the IDs, by URN, of resources that an interrupted run created and the state lacks.
+    """Return the IDs, by URN, of resources that an interrupted run created but did not record in the state.
 
-    `creating` are the pending creations of the state, `resources` its resources.
+    `creating` and `resources` are the state's pending creations and its resources.
     """
     targets_by_package = {package.name: target for package, target in packages(targets)}
     settings = {
@@ -79,7 +79,7 @@ def find_unrecorded(
         for resource in resources
         if resource.get("id")
     }
-    # A resource that is replaced after its deletion does not exist any more: its ID may be the new one's.
+    # A resource that is deleted before its replacement is gone: the replacement may have the same ID.
     recorded = [
         (resource["urn"], resource.get("id", ""))
         for resource in resources

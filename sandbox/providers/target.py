@@ -1,10 +1,10 @@
 """The interfaces between the engine's protocol and the APIs of the providers.
 
-A `Package` has the rules of a provider that hold for every API: the inputs that it accepts, the names that it
-makes up, the properties that it cannot change in place. A `Target` is the API: a local one
-(`AwsTarget(url)`, `KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`, `DatadogTarget(url)`), or a
-made-up one (`plan.Plan`). Every command creates its targets. A target has no state: several threads use it
-at the same time.
+A `Package` has the rules of a provider that do not depend on the API: which inputs it accepts, which names it
+generates, and which properties it cannot change in place. A `Target` is the API, either a local API
+(`AwsTarget(url)`, `KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`, `DatadogTarget(url)`) or a
+simulated API (`plan.Plan`). Each command creates new targets. A target has no state, since several threads
+use it at the same time.
 """
 
 from abc import ABC, abstractmethod
@@ -30,22 +30,22 @@ from sandbox.wire.values import (
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as the program declares it."""
+    """A resource as declared by the program."""
 
     urn: str
     type: str
     inputs: Json
-    """Secrets are marked; in a preview some values are unknown."""
+    """The inputs. Secrets are marked, and in a preview some values are unknown."""
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The settings of its provider instance."""
+    """The settings of the resource's provider instance."""
     id: str = ""
-    """The target's ID; empty until the resource is created."""
+    """The ID in the target; empty until the resource is created."""
     ignored: Sequence[str] = ()
-    """Paths whose changes the program ignores (`ignore_changes`)."""
+    """Paths at which the program ignores changes (`ignore_changes`)."""
     timeout: float = 0
-    """Seconds of its `custom_timeouts` for this operation; 0: the provider's default."""
+    """The `custom_timeouts` for this operation, in seconds; 0 means the provider's default."""
     report: Callable[[str], None] = field(default=lambda text: None, compare=False)
-    """A function that reports to the engine what the operation waits for."""
+    """A function that tells the engine what the operation waits for."""
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class Resource:
 
     @property
     def known(self) -> Json:
-        """The inputs with a known value, without secret marks."""
+        """The inputs without unknown values and without secret marks."""
         return known(self.inputs)
 
 
@@ -65,13 +65,13 @@ class LiveResource:
     id: str
     inputs: Json
     outputs: Json
-    """The inputs, and the properties that the target added."""
+    """The inputs and the properties that the target added."""
     unready_reason: str = ""
-    """The reason why a resource that was read is not ready; the next update waits for it again."""
+    """The reason why the resource was not ready when it was read; the next update waits for it again."""
 
 
 class NotReadyError(ProviderError):
-    """A resource was created or updated and does not become ready; the state keeps it with the reason."""
+    """A resource was created or updated, but does not become ready. The state records it with the reason."""
 
     def __init__(self, live: LiveResource, reason: str) -> None:
         super().__init__(reason)
@@ -79,17 +79,17 @@ class NotReadyError(ProviderError):
 
 
 class Package:
-    """The rules of a provider for its resource types, with the defaults of every provider."""
+    """The rules of a provider for its resource types. This base class has the rules of every provider."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Return the inputs with the provider's defaults; `before` are the inputs in the state."""
+        """Return the inputs with the provider's defaults; `before` has the inputs in the state."""
         return resource.inputs
 
     def faults(self, resource: Resource) -> Iterator[str]:
-        """Yield the reasons for which the provider would refuse the inputs, each with its path."""
+        """Yield the faults for which the provider would refuse the inputs, each with its path."""
         return schema.faults(resource.type, resource.inputs)
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
@@ -108,8 +108,8 @@ class Target(ABC):
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         """Return the resources that an interrupted `create` of this resource left.
 
-        A tag, a field manager or the name identifies them. `known` are IDs to leave out, such as the ID of
-        the resource that is being replaced.
+        They are identified by a tag, a field manager or the name. `known` has IDs to leave out, such as the
+        ID of the resource that is being replaced.
         """
 
     @abstractmethod
@@ -118,16 +118,16 @@ class Target(ABC):
 
     @abstractmethod
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
-        """Return the resource as it is now, spelled as in the program; None if it is gone.
+        """Return the current resource, in the spelling of the program; None if it does not exist.
 
-        `state` are its outputs in the state.
+        `state` has the outputs in the state.
         """
 
     @abstractmethod
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         """Change the resource in place.
 
-        `before` is the resource in the state; after a killed run, the one in the target.
+        `before` is the resource in the state or, after a killed run, the resource in the target.
         """
 
     @abstractmethod
@@ -135,37 +135,37 @@ class Target(ABC):
         """Delete the resource; do nothing if it does not exist."""
 
     def plan(self, resource: Resource) -> Json:
-        """Return the outputs of a previewed create; the properties that the target would add are unknown."""
+        """Return the outputs of a create in a preview. Properties that the target would add are unknown."""
         outputs = schema.properties(schema.resource_class(resource.type))
         computed = {name: UNKNOWN for name, prop in outputs.items() if prop.required}
         return merge(merge(unknown_leaves(resource_type(resource.type).outputs), computed), resource.inputs)
 
     def plan_update(self, resource: Resource, before: LiveResource) -> Json:
-        """Return the outputs of a previewed update; the properties that the target added stay the same."""
+        """Return the outputs of an update in a preview. Properties that the target added stay the same."""
         computed = added_properties(plain(before.outputs), plain(before.inputs))
         return mark_secrets(merge(computed, plain(resource.inputs)), before.outputs)
 
     def immutable(self, resource: Resource, changes: Sequence[Change]) -> Sequence[str]:
-        """Return the paths (`spec.clusterIP`) that the target cannot change in place.
+        """Return the paths, such as `spec.clusterIP`, that the target cannot change in place.
 
-        The provider calls this if inputs differ.
+        The provider calls this method if inputs differ.
         """
         return ()
 
     def replacement_paths(self, resource: Resource) -> Sequence[str]:
-        """Return the paths that replace the resource although no input differs.
+        """Return paths for which the resource must be replaced even if no input differs.
 
-        The provider calls this in every diff.
+        The provider calls this method in every diff.
         """
         return ()
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        """Answer a look-up; raise ProviderError if the target has no answer."""
+        """Return the result of a look-up; raise ProviderError if the target does not support it."""
         raise ProviderError(
             f"the sandbox has no answer to the look-up {token}; it knows no look-up of this provider"
         )
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:
-    """Return a name as providers make it up: the logical name and some digits."""
+    """Return a generated name in the form that providers use: the logical name and `length` hex digits."""
     return f"{resource.name}-{digits(resource.urn + seed.hex(), length)}"

@@ -1,4 +1,4 @@
-"""The rules of the AWS provider, and made-up answers of AWS."""
+"""The rules of the AWS provider, and simulated responses of AWS."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,16 +12,16 @@ from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
-"""The sources of a security group rule; it has exactly one."""
+"""The properties for the source of a security group rule; a rule has exactly one of them."""
 
 RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
 
 
 class Aws(Package):
-    """pulumi-aws."""
+    """The rules of pulumi-aws."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Add a made-up name if the program sets no name; `__defaults` records it, as in the provider."""
+        """Add a generated name if the program sets no name; `__defaults` records this, as in the provider."""
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
@@ -42,7 +42,7 @@ class Aws(Package):
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(sources) or 'none'}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """Return True if the kind of a rule's source changes, or a `lasting` property is removed."""
+        """Return True also if a rule gets another kind of source, or a `lasting` property is removed."""
         if RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update":
             return True
         lasting = table("aws")["lasting"].get(resource.type, ())
@@ -51,22 +51,21 @@ class Aws(Package):
         return super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """Return True if the program chose the name.
+        """Return True if the program sets the name, or for a type that is always deleted first.
 
-        pulumi-aws does the same, and does not check if the old name differs. A name that it makes up always
-        differs.
+        Like pulumi-aws, ignore whether the old and the new name differ. Generated names always differ.
         """
         if resource.type in table("aws")["deleted_first"]:
             return True
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
-        if prop is None or prop.required:  # The provider never makes up such a name.
+        if prop is None or prop.required:  # The provider never generates such a name.
             return False
         return name in resource.inputs and name not in resource.inputs.get("__defaults", ())
 
 
 class AwsPlan(Plan):
-    """The made-up answers of AWS."""
+    """Simulated responses of AWS."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         outputs = super().computed(resource, before)

@@ -1,4 +1,4 @@
-"""The AWS API as a target: it makes the calls of calls.toml over botocore."""
+"""The AWS API as a target, which makes the calls in calls.toml with botocore."""
 
 import functools
 import re
@@ -22,15 +22,15 @@ from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json, plain, project, secret_texts
 
 CREATION_TAG = "sandbox:made-for"
-"""The key of a tag by which a resource without a physical name is recognised after an interrupted run."""
+"""The key of the tag that identifies a resource without a physical name after an interrupted run."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
-"""The error codes of AWS for a resource that does not exist."""
+"""AWS's error codes for a resource that does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of calls.toml: the calls of one resource type; calls.toml explains each key."""
+    """A row of calls.toml with the calls for one resource type; calls.toml explains each key."""
 
     service: str
     create: Json
@@ -52,7 +52,7 @@ class Row:
 
 @functools.cache
 def row(token: str) -> Row:
-    """Return a type's row; raise ProviderError if it has none."""
+    """Return the row of a type; raise ProviderError if there is no such row."""
     calls = table("aws", "calls").get(token)
     if calls is None:
         raise ProviderError(
@@ -62,7 +62,7 @@ def row(token: str) -> Row:
 
 
 class AwsTarget(AwsPlan):
-    """An AWS API on this machine, whose account has only the resources of every new account."""
+    """A local AWS API, whose account at first has only the resources of every new account."""
 
     def __init__(self, url: str) -> None:
         self.clients = Clients(url)
@@ -115,7 +115,7 @@ class AwsTarget(AwsPlan):
 
 
 class AwsCall:
-    """The calls for a resource, by the row of its type."""
+    """The calls for a resource, as defined by the row of its type."""
 
     def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
@@ -133,7 +133,7 @@ class AwsCall:
         self._item_changes: Json = {}
 
     def natural_id(self) -> str:
-        """Return the ID that follows from the inputs."""
+        """Return the ID that can be derived from the inputs."""
         variables = self._variables() | {
             "host": str(self._inputs.get("url")).removeprefix("https://"),
             "crc": zlib.crc32(str(self._inputs.get("destinationCidrBlock")).encode()),
@@ -143,11 +143,11 @@ class AwsCall:
         return resource_type(self.resource.type).id.format_map(variables)
 
     def with_id(self, aws_id: str) -> "AwsCall":
-        """Return the calls for the same resource with an ID."""
+        """Return the calls for the same resource, but with an ID."""
         return AwsCall(self._clients, replace(self.resource, id=aws_id))
 
     def find_ids(self) -> list[str]:
-        """Return the IDs that an interrupted creation may have left."""
+        """Return the IDs of resources that an interrupted creation may have left."""
         if self._has_natural_id:
             return [self.natural_id()]
         step = self.row.find or table("aws", "calls")["find"][self.row.service]
@@ -172,7 +172,7 @@ class AwsCall:
         return True
 
     def live(self) -> LiveResource:
-        """Return the resource in the SDK's properties, with inputs ordered and spelled as in the program."""
+        """Return the resource with the SDK's properties; inputs are ordered and spelled as in the program."""
         sdk_names = {api_name.lower(): name for name, api_name in self.row.names.items()}
         answer = {sdk_names.get(key.lower(), key): item for key, item in self._answer.items()}
         outputs = to_properties(self._resource_class, answer, {}, _find)
@@ -193,7 +193,7 @@ class AwsCall:
     def _split_tags(self, tags: Mapping[str, str]) -> Json:
         """Return `tagsAll`, and `tags` without the provider's default tags.
 
-        The tags of AWS itself and the creation tag belong to neither.
+        Both leave out the creation tag and the tags that AWS itself sets.
         """
         all_tags = {
             key: value for key, value in tags.items() if key != CREATION_TAG and not key.startswith("aws:")
@@ -209,7 +209,7 @@ class AwsCall:
     # Writing
 
     def finish(self) -> LiveResource | None:
-        """Make the further calls of a creation; return None if the resource does not exist."""
+        """Make the remaining calls of a creation; return None if the resource does not exist."""
         if not self.load():
             return None
         for step in self.row.finish:
@@ -219,7 +219,7 @@ class AwsCall:
         return self._change(self._inputs)
 
     def change_from(self, before: LiveResource) -> LiveResource | None:
-        """Change the resource from `before` to the program's inputs; return None if it does not exist."""
+        """Change the resource from `before` to the program's inputs; return None if it is missing."""
         return self._change(plain(before.inputs)) if self.load() else None
 
     def _change(self, old: Json) -> LiveResource:
@@ -246,9 +246,10 @@ class AwsCall:
         return live
 
     def _invisible_changes(self, live: LiveResource, old: Json, names: Collection[str]) -> set[str]:
-        """Return the changed inputs that a comparison with the live resource does not show.
+        """Return the names of changed inputs that a comparison with the live resource does not show.
 
-        The API does not return some inputs. Of others, the program has removed a part that the API still has.
+        Some inputs are not returned by the API. Of other inputs, the program has removed a part, which the
+        comparison ignores although the live resource still has it.
         """
         unread = {name for name in self.row.unread if old.get(name) != self._inputs.get(name)}
         partly_removed = {
@@ -259,7 +260,7 @@ class AwsCall:
         return unread | partly_removed
 
     def _differences(self, live: LiveResource) -> set[str]:
-        """Return the names of the inputs, and `tagsAll`, in which the live resource differs."""
+        """Return the names of the properties (inputs and `tagsAll`) in which the live resource differs."""
         wanted = {**self._inputs, **({"tagsAll": self._tags} if "tagsAll" in live.outputs else {})}
         wanted.pop("tags", None)
         actual = project(live.outputs, wanted) | {"tagsAll": live.outputs.get("tagsAll")}
@@ -268,9 +269,9 @@ class AwsCall:
     # Calls
 
     def run(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
-        """Make a step's calls, with these inputs in addition; return the last answer.
+        """Make a step's calls, which also send the inputs in `names`; return the last response.
 
-        With `gone`, a resource that does not exist is no error, and its answer is None.
+        With `gone`, a missing resource is not an error, and the response is None.
         """
         variables = self._variables()
         if "if" in step and not search(step["if"], variables, variables):
@@ -283,7 +284,7 @@ class AwsCall:
     def _answers(
         self, step: Json, variables: Json, names: list[str] | None = None, *, gone: bool = False
     ) -> Iterator[tuple[Json, Any]]:
-        """Yield the variables and the answer of each call: a call for each item of the step's `for`."""
+        """Make one call for each item of the step's `for`; yield each call's variables and response."""
         items: list[Any] = [None]
         if "for" in step:
             source = self._send(step["for"], variables, gone=gone) if "call" in step["for"] else variables
@@ -306,7 +307,7 @@ class AwsCall:
         return request(client, step["call"], inputs | arguments, GONE if gone else None)
 
     def _input_arguments(self, shape: StructureShape, names: list[str] | None, tags: dict[str, str]) -> Json:
-        """Return the arguments of a call that are inputs with these names, with the tags if it takes any."""
+        """Return the arguments of a call for the inputs in `names`, and the tags if the call accepts tags."""
         arguments: Json = {}
         for name in names or []:
             api_name = aws_requests.find_member(shape, self.row.names.get(name, name))
@@ -319,7 +320,7 @@ class AwsCall:
         return arguments
 
     def _variables(self) -> Json:
-        """Return the variables of a step's templates; calls.toml explains them."""
+        """Return the variables for a step's templates, which calls.toml explains."""
         id_parts: Json = {}
         if self._has_natural_id:
             template = re.escape(resource_type(self.resource.type).id)
@@ -336,7 +337,7 @@ class AwsCall:
         return {**id_parts, **self._state, **self._inputs, **facts, **self._item_changes}
 
     def _compare_items(self, live: LiveResource) -> Json:
-        """Return the items to add to lists and tags, and the items to remove."""
+        """Return the items to add to each list and to the tags, and the items to remove."""
         new: Json = {**self._inputs, "tags": list(self._tags | self._creation_tag)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
         result: Json = {"added": {}, "removed": {}}
@@ -349,5 +350,5 @@ class AwsCall:
 
 
 def _find(api_object: Json, name: str) -> Any:
-    """Return the value of a property, ignoring case, in which AWS and the SDK differ."""
+    """Return the value of a property; its name is case-insensitive, since AWS and the SDK differ in case."""
     return {key.lower(): item for key, item in api_object.items()}.get(name.lower())

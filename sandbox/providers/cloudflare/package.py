@@ -1,4 +1,4 @@
-"""The rules of the Cloudflare provider, and its API."""
+"""The rules and the targets of the Cloudflare provider."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -12,15 +12,15 @@ from sandbox.wire.values import Json
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
 DEFAULT_VALIDITY_DAYS = 5475
-"""The validity of a certificate of the Origin CA without `requestedValidity`."""
+"""The validity in days of an Origin CA certificate for which `requestedValidity` is not set."""
 
 
 class Cloudflare(RestPackage):
-    """pulumi-cloudflare."""
+    """The rules of pulumi-cloudflare."""
 
 
 class CloudflarePlan(Plan):
-    """The made-up answers of Cloudflare."""
+    """Simulated responses of Cloudflare."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         outputs = super().computed(resource, before)
@@ -31,7 +31,7 @@ class CloudflarePlan(Plan):
 
 
 def _certificate(inputs: Json) -> Json:
-    """Return a certificate for the request's key and the hosts, signed by a temporary authority."""
+    """Return a certificate for the request's key and hosts, signed by a temporary certificate authority."""
     from sandbox.clouds.cloudflare.origin_ca import OriginCa
 
     request, key_type, hosts = str(inputs["csr"]), str(inputs["requestType"]), inputs["hostnames"]
@@ -52,7 +52,7 @@ class CloudflareTarget(RestTarget):
         super().__init__(f"{url}/client/v4", {"Authorization": "Bearer sandbox"})
 
     def listed(self, resource: Resource) -> list[Json]:
-        """Return the candidates for a resource; certificates are listed by zone."""
+        """Return the API's objects that may be the resource; certificates are listed by zone."""
         if resource.type != CERTIFICATE:
             return super().listed(resource)
         certificates: dict[str, Json] = {}
@@ -62,7 +62,7 @@ class CloudflareTarget(RestTarget):
         return list(certificates.values())
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        """Answer getZone, by the zone's name or ID."""
+        """Return the result of getZone, which finds a zone by its name or ID."""
         if token != "cloudflare:index/getZone:getZone":
             return super().invoke(token, args, config)
         name, zone_id = cast(Json, args.get("filter") or {}).get("name"), args.get("zoneId")

@@ -1,4 +1,4 @@
-"""The rules of the Datadog provider, and its API."""
+"""The rules and the targets of the Datadog provider."""
 
 from typing import cast
 
@@ -11,14 +11,14 @@ MONITOR = "datadog:index/monitor:Monitor"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 
 COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified_at")
-"""Members of a dashboard that Datadog adds. Every widget has an `id`, too."""
+"""Members that Datadog adds to a dashboard, and in case of `id` also to every widget."""
 
 
 class Datadog(RestPackage):
-    """pulumi-datadog."""
+    """The rules of pulumi-datadog."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Keep the monitor type of the state if it is the other name of the program's type."""
+        """Keep the monitor type in the state if it is another name for the program's type."""
         types = {resource.inputs.get("type"), before.get("type")}
         inputs = super().complete(resource, before, seed)
         if resource.type == MONITOR and types == {"metric alert", "query alert"}:
@@ -27,13 +27,13 @@ class Datadog(RestPackage):
 
 
 class DatadogPlan(Plan):
-    """The made-up answers of Datadog."""
+    """Simulated responses of Datadog."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         outputs = super().computed(resource, before)
         role = cast(Json, resource.inputs.get("authConfig") or {}).get("awsAuthConfigRole")
         if "authConfig" in outputs and role is None:
-            del outputs["authConfig"]  # Datadog makes an external ID only for a role that it assumes.
+            del outputs["authConfig"]  # Datadog generates an external ID only for a role that it assumes.
         return outputs
 
 
@@ -46,7 +46,7 @@ class DatadogTarget(RestTarget):
         super().__init__(url, {"DD-API-KEY": "sandbox", "DD-APPLICATION-KEY": "sandbox"})
 
     def delete(self, resource: Resource) -> None:
-        """Delete the resource. The API deletes synthetic tests by a list of IDs."""
+        """Delete the resource. For a synthetic test, the API requires a list of IDs."""
         if resource.type != TEST:
             super().delete(resource)
         elif self.call("GET", f"/api/v1/synthetics/tests/{resource.id}"):
@@ -61,6 +61,6 @@ class DatadogTarget(RestTarget):
         return super().plan_update(resource, before)
 
     def _validate(self, resource: Resource) -> None:
-        """Let Datadog validate a monitor in the preview, unless a part of it is unknown."""
+        """Let the API validate a monitor in a preview, unless some inputs are unknown."""
         if resource.type == MONITOR and resource.known == plain(resource.inputs):
             self.call("POST", "/api/v1/monitor/validate", body(resource))

@@ -1,4 +1,4 @@
-"""Conversions between the objects of the program, of a request and of the API server."""
+"""Conversions between an object in the program, in a request and on the API server."""
 
 from typing import Any, cast
 
@@ -8,15 +8,15 @@ from sandbox.wire.values import Json, Secret, mark_secrets
 
 
 def object_id(api_object: Json) -> str:
-    """Return the ID of an object: namespace/name, or the name of a cluster-scoped one."""
+    """Return the ID of an object: namespace/name, or only the name of a cluster-scoped object."""
     metadata = api_object["metadata"]
     return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
 
 
 def apply_ignored_path(body: Json, path: str, manager: str, live: Json) -> None:
-    """Change a request so that it does not change an ignored field.
+    """Edit the body of a request so that the request leaves an ignored field unchanged.
 
-    The field is removed if another manager owns it. Otherwise it gets the live value
+    If another manager owns the field, it is removed from the body. Otherwise, it gets the live value
     (pulumi-kubernetes, handleSSAIgnoreFields).
     """
     *parents, last = path.split(".")
@@ -35,9 +35,9 @@ def apply_ignored_path(body: Json, path: str, manager: str, live: Json) -> None:
 
 
 def to_live_resource(resource: Resource, api_object: Json, inputs: Json, manager: str) -> LiveResource:
-    """Return an object for the engine's state, with a Secret's values marked.
+    """Return an object in the form for the engine's state, in which a Secret's values are marked.
 
-    It has the properties that pulumi-kubernetes adds (checkpointObject).
+    The outputs include the properties that pulumi-kubernetes adds (checkpointObject).
     """
     outputs = cast(Json, mark_secrets(without_managers(api_object), secret_marks(resource)))
     marked_inputs = mark_secrets(mark_secrets(inputs, resource.inputs), secret_marks(resource))
@@ -50,7 +50,7 @@ def to_live_resource(resource: Resource, api_object: Json, inputs: Json, manager
 
 
 def secret_marks(resource: Resource) -> Json:
-    """Return the marks of values that are always secret, for `values.mark_secrets`."""
+    """Return marks for the values that are always secret, as an argument of `values.mark_secrets`."""
     return dict.fromkeys(SECRET_FIELDS, Secret(None)) if resource.type == SECRET else {}
 
 
@@ -63,7 +63,8 @@ def without_managers(api_object: Json) -> Json:
 def respell(program: Any, stored: Any, live: Any) -> Any:
     """Return the live value in the program's spelling.
 
-    `stored` is the program's value as the server stores it: where it equals the live one, both mean the same.
+    `stored` is the program's value as the server stores it. Where `stored` equals the live value, the result
+    has the program's value.
     """
     if stored == live:
         return program

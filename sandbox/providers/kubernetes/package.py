@@ -1,4 +1,4 @@
-"""The rules of the Kubernetes provider, and made-up answers of an API server."""
+"""The rules of the Kubernetes provider, and simulated responses of an API server."""
 
 import base64
 import re
@@ -17,17 +17,17 @@ from sandbox.wire.values import Json, Secret, known, merge, plain
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
 SECRET_FIELDS = ("data", "stringData")
-"""The fields of a Secret with secret values."""
+"""The fields of a Secret that contain secret values."""
 
 AUTONAMED = "pulumi.com/autonamed"
-"""The provider's annotation of objects whose name it made up."""
+"""The annotation with which the provider marks objects whose name it generated."""
 
 
 class Kubernetes(Package):
-    """pulumi-kubernetes, with server-side apply."""
+    """The rules of pulumi-kubernetes with server-side apply."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Add the provider's namespace and a made-up name, and mark a Secret's values."""
+        """Add the provider's namespace and a generated name if missing, and mark a Secret's values."""
         inputs, new_name = resource.inputs, made_up_name(resource, seed, 8)
         namespace = resource.config.get("namespace")
         if resource.type == RELEASE:
@@ -61,7 +61,7 @@ class Kubernetes(Package):
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the replacement would have the same name.
 
-        A Release has no metadata, so its replacement is created first.
+        A Release has no metadata, so the replacement of a Release is created first.
         """
         if any(change.path in (("metadata", "name"), ("metadata", "namespace")) for change in changes):
             return False
@@ -70,9 +70,9 @@ class Kubernetes(Package):
 
 
 def _with_marked_values(inputs: Json) -> Json:
-    """Return the inputs of a Secret with its values marked, and with stringData in data if all is known.
+    """Return the inputs of a Secret with marked values.
 
-    The server stores stringData in data, encoded.
+    If all values are known, `stringData` is encoded and merged into `data`, as the server does.
     """
     values = {key: plain(inputs[key]) for key in SECRET_FIELDS if key in inputs}
     if "stringData" in values and known(inputs) == plain(inputs):
@@ -84,7 +84,7 @@ def _with_marked_values(inputs: Json) -> Json:
 
 
 class KubernetesPlan(Plan):
-    """A made-up API server with its controllers."""
+    """A simulated API server with its controllers."""
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         name = variables["name"] if resource.type == RELEASE else metadata_of(resource.inputs).get("name")
@@ -117,7 +117,7 @@ def _status(resource: Resource, variables: TemplateVariables) -> Json:
         return {"status": {"replicas": count, "readyReplicas": count, "availableReplicas": count}}
     if resource.type != "kubernetes:core/v1:Service" or spec.get("type") != "LoadBalancer":
         return {}
-    # The name has the form that AWS gives a load balancer, in the region of the cluster.
+    # The name has the form of an AWS load balancer's name, with the region of the cluster.
     endpoint = re.search(r"\.([a-z0-9-]+)\.eks\.amazonaws\.com", str(resource.config.get("kubeconfig")))
     region = endpoint[1] if endpoint else variables["region"]
     name = re.sub(r"[^a-z0-9]", "", resource.id)[:16]
@@ -126,7 +126,7 @@ def _status(resource: Resource, variables: TemplateVariables) -> Json:
 
 
 def namespace_of(resource: Resource) -> str:
-    """Return the namespace of a resource; empty for a cluster-scoped one."""
+    """Return the namespace of a resource; empty for a cluster-scoped resource."""
     if resource.type.rpartition(":")[2] in table("kubernetes")["scopes"]["cluster"]:
         return ""
     fields = resource.known if resource.type == RELEASE else metadata_of(resource.inputs)

@@ -1,4 +1,4 @@
-"""Readiness of objects by the rules of pulumi-kubernetes, and the reasons for a failure."""
+"""Waits until objects are ready by the rules of pulumi-kubernetes, and the reasons if they are not."""
 
 import functools
 import time
@@ -14,25 +14,25 @@ from sandbox.providers.resource_types import table
 POLL_SECONDS = 0.2
 
 EXPLAIN_SECONDS = 3.0
-"""Seconds without a change after which the progress shows the reasons."""
+"""Seconds without a change after which the progress also shows the reasons."""
 
 MOST_REASONS = 5
-"""The number of reasons in a message."""
+"""The maximum number of reasons in a message."""
 
 TEMPLATES = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
 
 
 class StuckError(Exception):
-    """An object does not become ready, or took too long; the message has the reason."""
+    """An object cannot become ready, or has not become ready in time; the message has the reason."""
 
 
 def wait(
     api: Api, path: str, seconds: float, patience: float, report: Callable[[str], None], gone: str = ""
 ) -> Json:
-    """Return the object once it is ready, or once the one with the uid `gone` is deleted.
+    """Wait until the object is ready, or until the object with the UID `gone` is deleted; return the object.
 
-    Raise `StuckError` after `seconds` (0: at once), as the provider does, or after `patience` seconds without
-    a change.
+    Raise StuckError after `seconds` (the provider's timeout; 0 means after a single check), or after
+    `patience` seconds without a change.
     """
     started = changed = time.monotonic()
     before, explained, reasons = "", False, ""
@@ -41,7 +41,7 @@ def wait(
         try:
             missing = _holders(api_object, gone) if gone else _missing(api, api_object)
         except StuckError as stuck:
-            # The pods of a Job whose deadline has passed are deleted, and their reasons with them.
+            # The pods of a Job whose deadline has passed are deleted, so keep their earlier reasons.
             earlier = [line for line in reasons.splitlines() if line and line not in str(stuck)]
             raise StuckError("\n".join([str(stuck), *earlier])) from None
         if not missing:
@@ -62,7 +62,7 @@ def wait(
 
 
 def _holders(api_object: Json | None, uid: str) -> str:
-    """Return the finalizers that keep a deleted object; empty if it does not exist any more."""
+    """Return what delays the deletion of the object with a UID; empty if the object is gone."""
     if api_object is None or api_object["metadata"]["uid"] != uid:
         return ""
     finalizers = api_object["metadata"].get("finalizers") or dig(api_object, "spec", "finalizers")
@@ -70,12 +70,12 @@ def _holders(api_object: Json | None, uid: str) -> str:
 
 
 def explain(api: Api, api_object: Json | None) -> str:
-    """Return the reasons in conditions, pods and events, as further lines of a message."""
+    """Return the reasons in the object's conditions, pods and events, as additional lines of a message."""
     if api_object is None:
         return ""
     kind, namespace = api_object["kind"], api_object["metadata"].get("namespace")
     reasons = _state_reasons("object", api_object)
-    # The events of an object count if its state has no reason.
+    # An object's events are used only if its state has no reason.
     unexplained = {api_object["metadata"]["uid"]}
     for pod in [api_object] if kind == "Pod" else _pods(api, api_object):
         pod_reasons, uid = _state_reasons("pod", pod), pod["metadata"]["uid"]
@@ -86,7 +86,7 @@ def explain(api: Api, api_object: Json | None) -> str:
         reasons += [f"pod {pod['metadata']['name']}: {reason}" for reason in pod_reasons]
     for event in api.items(f"/api/v1/namespaces/{namespace}/events") if namespace else ():
         source = event["involvedObject"]
-        # The event of a claim without a volume is not a warning.
+        # The event for a claim without a volume is not of the type Warning.
         is_reason = event.get("type") == "Warning" or kind == "PersistentVolumeClaim"
         if is_reason and source.get("uid") in unexplained:
             reasons.append(f"{source['kind'].lower()} {source['name']}: {event.get('message')}")
@@ -94,7 +94,7 @@ def explain(api: Api, api_object: Json | None) -> str:
 
 
 def _pods(api: Api, api_object: Json) -> list[Json]:
-    """Return the pods that the selector of an object matches."""
+    """Return the pods that an object's selector matches."""
     labels = cast(Json, dig(api_object, "spec", "selector", "matchLabels"))
     if not labels:
         return []
@@ -104,7 +104,7 @@ def _pods(api: Api, api_object: Json) -> list[Json]:
 
 
 def _state_reasons(template: str, api_object: Json) -> list[str]:
-    """Return the lines of a template of readiness.toml: the reasons in the state of an object."""
+    """Return the reasons in the state of an object, one per line, from a template of readiness.toml."""
     variables = {**api_object, "condition": functools.partial(condition, api_object)}
     text = table("kubernetes", "readiness")["reasons"][template]
     return TEMPLATES.from_string(text).render(variables).splitlines()
@@ -134,7 +134,7 @@ def _requirements() -> list[_Requirement]:
 
 
 def _missing(api: Api, api_object: Json | None) -> str:
-    """Return the reason why an object is not ready; empty if it is ready."""
+    """Return the reason why an object is not ready; empty if the object is ready."""
     if api_object is None:
         raise StuckError("it was deleted meanwhile")
     kind = f"{api_object['apiVersion']} {api_object['kind']}"

@@ -14,23 +14,23 @@ from sandbox.wire.values import UNKNOWN, Json, plain, show, show_path, value_at
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 
 CUSTOM = r"(?!.*\bk8s\.io/)[a-z0-9-]+(\.[a-z0-9-]+)+/v\d\w*"
-"""The apiVersion of a custom resource: its group is a domain other than k8s.io."""
+"""The pattern of a custom resource's apiVersion, whose group is a domain other than k8s.io."""
 
 
 def faults(manifest: Json) -> Iterator[str]:
-    """Yield the faults of an object that the API server would refuse, each with its path."""
+    """Yield the faults for which the API server would refuse an object, each with its path."""
     version, kind = manifest.get("apiVersion"), manifest.get("kind")
     validator = _validator(version, kind) if isinstance(version, str) and isinstance(kind, str) else None
     if validator is not None:
         yield from json_schema.faults(validator, manifest)
         if "template" in _object_at(manifest, "spec"):
             yield from _selector_faults(manifest)
-    elif not re.fullmatch(CUSTOM, str(version)):  # The server has the schema of a custom resource.
+    elif not re.fullmatch(CUSTOM, str(version)):  # Only the server has the schemas of custom resources.
         yield f"kind: {show(kind)}, does not exist in Kubernetes 1.34 with apiVersion {show(version)}"
 
 
 def _selector_faults(manifest: Json) -> Iterator[str]:
-    """Yield the labels of a pod template that the selector does not match."""
+    """Yield a fault for each label of a pod template that does not match the selector."""
     selector = _object_at(plain(manifest), "spec", "selector", "matchLabels")
     labels = _object_at(plain(manifest), "spec", "template", "metadata", "labels")
     for key, value in selector.items():
@@ -47,7 +47,7 @@ def _folder() -> Any:
 
 @functools.cache
 def _registry() -> Any:
-    """Return the shared definitions of the schemas, made stricter by the tables."""
+    """Return the shared definitions of the schemas, with the further restrictions of resource_types.toml."""
     from referencing import Registry, Resource
 
     definitions = json.loads(_folder().joinpath("_definitions.json").read_text())
@@ -67,7 +67,7 @@ def _registry() -> Any:
 
 @functools.cache
 def _validator(api_version: str, kind: str) -> Any:
-    """Return the validator of a kind; None if Kubernetes has no such kind in this version."""
+    """Return the validator for a kind; None if Kubernetes 1.34 has no such kind."""
     from jsonschema.validators import Draft202012Validator
 
     group, _, version = api_version.rpartition("/")
@@ -83,7 +83,7 @@ def _validator(api_version: str, kind: str) -> Any:
 
 
 def _object_at(value: Any, *path: str) -> Json:
-    """Return the object at a path; empty if there is no object."""
+    """Return the object at a path; empty if there is no object at this path."""
     for part in path:
         value = cast(Json, value).get(part) if isinstance(value, dict) else None
     return cast(Json, value) if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""Objects on a Kubernetes API server, which are created and changed by server-side apply."""
+"""A target that creates and changes objects on a Kubernetes API server with server-side apply."""
 
 import math
 import re
@@ -21,29 +21,33 @@ from sandbox.providers.target import LiveResource, NotReadyError, Resource
 from sandbox.wire.values import known, mark_secrets, merge, plain
 
 DEFAULT_SECONDS = 600.0
-"""The provider's timeout if neither the program nor the object sets one (pulumi-kubernetes, pkg/await)."""
+"""The provider's default timeout for a wait (pulumi-kubernetes, provider/pkg/await)."""
 
 PATIENCE = 60.0
 """Seconds without any change after which the wait for an object ends.
 
-Pods start at once here, so no later change is likely. The provider would wait for its whole timeout.
+Pods start at once in the sandbox, so a later change is unlikely. The real provider waits until its timeout.
 """
 
 IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
-"""The server's messages about a field that it does not change."""
+"""The pattern of the server's error messages for a field that cannot be changed."""
 
 KUBECONFIG_PARTS = ("context", "cluster", "user")
 
 
 class KubernetesTarget(KubernetesPlan):
-    """The local control plane, in place of every cluster of the stack. A Helm release is only planned."""
+    """The local control plane, used for every cluster of the stack. Helm releases are only planned."""
 
     def __init__(self, kubeconfig: Path, patience: float = PATIENCE) -> None:
         self._api = Api(kubeconfig)
         self._patience = patience
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        """Find the object by its field manager. An apply that sets only a name records no manager."""
+        """Find the object by its field manager.
+
+        The server records no manager for an object of which only the name is set; such an object is found by
+        its name.
+        """
         api_object = self._get(resource)
         if api_object is None or managed_fields.object_id(api_object) in known:
             return []
@@ -68,7 +72,7 @@ class KubernetesTarget(KubernetesPlan):
             return None
         live = self._live(resource, api_object)
         try:
-            if resource.inputs:  # An import has no inputs yet.
+            if resource.inputs:  # An imported resource has no inputs yet.
                 self._wait(resource, api_object, once=True)
         except readiness.StuckError as stuck:
             return replace(live, unready_reason=f"{live.id}: {stuck}")
@@ -88,18 +92,18 @@ class KubernetesTarget(KubernetesPlan):
         except readiness.StuckError as stuck:
             raise ProviderError(f"{resource.id} is not deleted: {stuck}") from None
 
-    # Previews. The server answers them if the cluster and the whole object are known.
+    # Previews. The server handles them with a dry run if the cluster and all inputs are known.
 
     def plan(self, resource: Resource) -> Json:
         planned = super().plan(resource)
-        # An object of this stack exists until its replacement deletes it.
+        # An existing object of this stack is deleted before its replacement is created.
         if not self._can_dry_run(resource) or self.find(resource):
             return planned
         self._refuse_existing(resource)
         try:
             result = self._apply(resource, dry_run=True)
         except ApiError as error:
-            if error.code == 404:  # The same update creates its namespace.
+            if error.code == 404:  # The same update creates the namespace.
                 return planned
             raise _refused(resource, error) from None
         result["status"] = {}
@@ -130,10 +134,9 @@ class KubernetesTarget(KubernetesPlan):
         return ()
 
     def replacement_paths(self, resource: Resource) -> Sequence[str]:
-        """Return a path for a Job that has not completed, if the program asks for its replacement.
+        """Return a path for a Job with the annotation replaceUnready that has not completed.
 
-        The annotation is replaceUnready. A Job that still runs is replaced, too (pulumi-kubernetes,
-        provider/pkg/provider/provider.go, Diff).
+        This includes a Job that still runs (pulumi-kubernetes, provider/pkg/provider/provider.go, Diff).
         """
         if _annotation(resource, "replaceUnready") != "true" or not self._can_dry_run(resource):
             return ()
@@ -144,7 +147,7 @@ class KubernetesTarget(KubernetesPlan):
     # Requests
 
     def _path(self, resource: Resource) -> str | None:
-        """Return the path of the object, by its ID if it has an ID; None if the server lacks the kind."""
+        """Return the path of the object, from its ID if there is one; None if the server lacks the kind."""
         group, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
         version = resource.known.get("apiVersion") or group.removeprefix("core/")
         namespace, _, name = resource.id.rpartition("/")
@@ -156,7 +159,7 @@ class KubernetesTarget(KubernetesPlan):
         return self._api.get(path) if path else None
 
     def _can_dry_run(self, resource: Resource) -> bool:
-        """Return True if the server has the kind, and the object and its cluster are known."""
+        """Return True if the server has the kind, and all inputs and the cluster are known."""
         required = {"inputs": resource.inputs, "kubeconfig": resource.config.get("kubeconfig")}
         if resource.type == RELEASE or known(required) != plain(required):
             return False
@@ -170,7 +173,7 @@ class KubernetesTarget(KubernetesPlan):
             )
 
     def _put(self, resource: Resource) -> LiveResource:
-        """Create or change the object, and wait until it is ready."""
+        """Create or change the object, and wait until the object is ready."""
         # Another resource of the same update may define the kind.
         end = time.monotonic() + min(_seconds(resource), self._patience)
         while self._path(resource) is None and time.monotonic() < end:
@@ -184,11 +187,11 @@ class KubernetesTarget(KubernetesPlan):
         try:
             return self._live(resource, self._wait(resource, api_object))
         except (readiness.StuckError, ApiError, HTTPError) as error:
-            # The object exists. Without a record of it, the engine would create another one.
+            # The object exists. If the state did not record it, the engine would try to create it again.
             raise NotReadyError(live, f"{live.id}: {error}") from None
 
     def _wait(self, resource: Resource, api_object: Json, gone: str = "", *, once: bool = False) -> Json:
-        """Wait as `readiness.wait` does, or only check with `once`; return the object."""
+        """Wait as `readiness.wait` does and return the object. With `once`, check only once."""
         if _annotation(resource, "skipAwait") == "true":
             return api_object
         path = cast(str, self._path(resource))
@@ -210,9 +213,9 @@ class KubernetesTarget(KubernetesPlan):
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
     def _live(self, resource: Resource, api_object: Json) -> LiveResource:
-        """Return the live object; its inputs are spelled as in the program where they mean the same."""
+        """Return the live object, with the program's spelling of each input that means the same."""
         manager = _manager(resource)
-        if not resource.known:  # An import has no inputs yet.
+        if not resource.known:  # An imported resource has no inputs yet.
             inputs = managed_fields.without_managers(api_object)
             return managed_fields.to_live_resource(resource, api_object, inputs, manager)
         with_id = replace(resource, id=managed_fields.object_id(api_object))
@@ -232,12 +235,12 @@ def _manager(resource: Resource) -> str:
 
 
 def _kind(resource: Resource, preposition: str) -> str:
-    """Return the kind and the version of an object, joined by a preposition."""
+    """Return the kind and the apiVersion of an object, joined by a preposition."""
     return f"{resource.known.get('kind')} {preposition} {resource.known.get('apiVersion')}"
 
 
 def _has_only_name(resource: Resource) -> bool:
-    """Return True if a resource sets only the name of its object."""
+    """Return True if a resource sets only the name and namespace of its object."""
     keys = resource.known.keys() | metadata_of(resource.inputs).keys()
     return keys <= {"apiVersion", "kind", "metadata", "name", "namespace"}
 
@@ -247,10 +250,11 @@ def _annotation(resource: Resource, name: str, default: str = "") -> str:
 
 
 def _has_deadline(api_object: Json) -> bool:
-    """Return True if an object is a Job with a deadline; only the deadline ends the wait for such a Job.
+    """Return True if an object is a Job with a deadline. Only the deadline ends the wait for such a Job.
 
-    The provider starts its timer anew with each event of the namespace's jobs and pods, and an informer
-    repeats them every minute (pulumi-kubernetes, provider/pkg/await/job.go and informers/factory.go).
+    The provider's timer never expires: each event for the namespace's jobs and pods restarts the timer, and
+    an informer repeats these events every minute (pulumi-kubernetes, provider/pkg/await/job.go and
+    informers/factory.go).
     """
     return api_object["kind"] == "Job" and bool(dig(api_object, "spec", "activeDeadlineSeconds"))
 
@@ -266,7 +270,7 @@ def _refused(resource: Resource, error: ApiError) -> ProviderError:
 
 
 def _check_kubeconfig(resource: Resource) -> None:
-    """Refuse a kubeconfig without a current context that has a user and a cluster's address."""
+    """Raise ProviderError unless the kubeconfig's current context has a user and a cluster's address."""
     setting = resource.config.get("kubeconfig")
     try:
         config: Any = yaml.safe_load(setting) if isinstance(setting, str) else setting
@@ -283,5 +287,5 @@ def _check_kubeconfig(resource: Resource) -> None:
 
 
 def _entries(config: Any, part: str) -> Json:
-    """Return the entries of a part of a kubeconfig by their names."""
+    """Return the entries of a section of a kubeconfig, by name."""
     return {entry["name"]: entry[part] for entry in config[f"{part}s"]}

@@ -14,7 +14,7 @@ REQUEST = "tls:index/certRequest:CertRequest"
 
 
 class TlsTarget(Plan):
-    """A target that makes keys and certificate requests; after a killed run it makes new ones."""
+    """A target that generates keys and certificate requests. After a killed run, it generates new ones."""
 
     def plan(self, resource: Resource) -> Json:
         _generator(resource)
