@@ -1,7 +1,7 @@
-"""The AWS account and region that the sandbox answers for."""
+"""The AWS account and the default region of the sandbox."""
 
 ACCOUNT = "123456789012"
-"""The account number that AWS's own documentation uses."""
+"""The account ID that AWS uses in its documentation."""
 
 REGION = "us-east-1"
-"""The region of a provider that names none."""
+"""The region of a provider without a region setting."""

@@ -1,4 +1,4 @@
-"""Requests to AWS: converted and checked by their service model, and sent as the provider sends them."""
+"""Requests to AWS, which are converted and checked with the service model and sent as the provider does."""
 
 import functools
 import re
@@ -17,27 +17,30 @@ from sandbox.errors import ProviderError
 from sandbox.wire.values import Json
 
 ATTEMPTS = 25
-"""Attempts to send a request; the AWS provider's default."""
+"""The number of attempts to send a request, which is the AWS provider's default."""
 
 SECRETS: ContextVar[frozenset[str]] = ContextVar("SECRETS", default=frozenset())
-"""The secrets of the current resource, which no message shows."""
+"""The secrets of the current resource, which no message may show."""
 
 LONGEST_SHOWN = 120
-"""Characters of the longest value in a message. A client masks a secret only if a message has all of it."""
+"""The length of the longest value that a message shows.
+
+A longer value is left out and not cut, since a client masks a secret only if the message has all of it.
+"""
 
 TAG_MEMBERS = ({"key", "value"}, {"tagkey", "tagvalue"})
-"""The members of a structure for a tag, in lower case."""
+"""The member names of a structure for a tag, in lower case."""
 
 
 def find_member(shape: StructureShape, name: str) -> str | None:
-    """Return the member of that name, ignoring case, in which services and the SDK differ."""
+    """Return the member with a name, in any case, since services and the SDK differ in case."""
     return next((candidate for candidate in shape.members if candidate.lower() == name.lower()), None)
 
 
 def to_shape(shape: Shape, value: Any) -> Any:
-    """Convert a value of the SDK to a shape.
+    """Convert a value of the SDK to the form of a shape.
 
-    The SDK writes some structures as lists of one item, and tags as maps.
+    The SDK represents some structures as lists of one item, and tags as maps.
     """
     if isinstance(shape, StructureShape):
         if isinstance(value, list) and value:
@@ -55,7 +58,7 @@ def to_shape(shape: Shape, value: Any) -> Any:
 def _to_structure(shape: StructureShape, value: Json) -> Json:
     structure: Json = {}
     for key, item in value.items():
-        if item is None:  # A multi-select hash of JMESPath also has the keys without a value.
+        if item is None:  # A multi-select hash in JMESPath also returns keys without a value.
             continue
         if (name := find_member(shape, key)) is None:
             allowed = ", ".join(shape.members)
@@ -67,22 +70,22 @@ def _to_structure(shape: StructureShape, value: Json) -> Json:
 def _to_items(inner: Shape, value: Any) -> list[Any]:
     members = sorted(inner.members) if isinstance(inner, StructureShape) else []
     if isinstance(value, dict) and {name.lower() for name in members} in TAG_MEMBERS:
-        # In the order of the alphabet, the key's name comes before the value's.
+        # In alphabetical order, the key's member comes before the value's member.
         return [dict(zip(members, pair, strict=True)) for pair in cast(Json, value).items()]
     if not isinstance(value, list):
         return [value]
     items = cast(list[Any], value)
     if members:
-        # Strings are the keys of tags to remove.
+        # The strings are the keys of tags to remove.
         return [{members[0]: item} if isinstance(item, str) else item for item in items]
     return items
 
 
 def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """Yield the faults that a service finds by its model, each with its path.
+    """Yield the faults that a service finds with its model, each with its path.
 
-    They concern values, patterns, lengths, ranges and sizes. botocore itself checks presence and types.
-    A long value, or one of a sensitive shape, is not shown.
+    The faults concern allowed values, patterns, lengths, ranges and sizes. botocore itself checks presence
+    and types. A fault does not show a long value or a value of a sensitive shape.
     """
     if isinstance(shape, StructureShape):
         for name, item in cast(Mapping[str, Any], value).items():
@@ -102,7 +105,7 @@ def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
 
 
 def _fault(shape: Shape, value: Any) -> str:
-    """Return the fault of a value without its parts; empty if it is valid."""
+    """Return the fault of a value, apart from its items and members; empty if it is valid."""
     limits = cast(Mapping[str, Any], shape.metadata)
     if fault := _size_fault(limits, value):
         return fault
@@ -133,7 +136,7 @@ def _size_fault(limits: Mapping[str, Any], value: Any) -> str:
 
 @functools.cache
 def compile_pattern(pattern: str) -> Any:
-    """Return a compiled pattern of a service model; None if only Java understands it."""
+    """Return a compiled pattern of a service model; None if Python does not support its Java syntax."""
     try:
         return regex.compile(pattern, regex.DOTALL)
     except regex.error:
@@ -141,15 +144,15 @@ def compile_pattern(pattern: str) -> Any:
 
 
 def operation(client: Any, name: str) -> OperationModel:
-    """Return an operation of a client by its API name, such as CreateVpc."""
+    """Return the model of a client's operation by its API name, such as CreateVpc."""
     return client.meta.service_model.operation_model(name)
 
 
 def send(client: Any, name: str, arguments: Json) -> Json:
-    """Convert, check and send a request; return its answer.
+    """Convert, check and send a request; return the response.
 
-    Raise ProviderError for an invalid request and for a request without an answer, and botocore's ClientError
-    if the service refuses it.
+    Raise ProviderError if the request is invalid or gets no response, and botocore's ClientError if the
+    service refuses the request.
     """
     shape = operation(client, name).input_shape
     parameters: Json = to_shape(shape, arguments) if shape else {}
@@ -161,9 +164,9 @@ def send(client: Any, name: str, arguments: Json) -> Json:
 
 
 def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | None = None) -> Json | None:
-    """Send a request and return its answer; None if the error code matches `gone`.
+    """Send a request and return the response; None if the error code matches `gone`.
 
-    Raise ProviderError with AWS's message, without secrets, for any other error.
+    For any other error, raise ProviderError with AWS's message, without secrets.
     """
     try:
         return send(client, name, arguments)
@@ -178,10 +181,10 @@ def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | Non
 
 
 class Clients:
-    """Clients by service and region; without a URL, they use botocore's endpoints."""
+    """botocore's clients by service and region. Without a URL, they use botocore's default endpoints."""
 
     def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
-        # The user's files and profile are not read: they could name another account, or no account.
+        # Ignore the user's files and profile, which could refer to another account or to none.
         no_files = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
         self.session = botocore.session.Session(session_vars=no_files)
         retries: Any = {"mode": "standard", "total_max_attempts": attempts}
@@ -193,6 +196,6 @@ class Clients:
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str) -> Any:
-        """Return the client of a service in a region."""
+        """Return the client for a service in a region."""
         with self._lock:
             return self._create(service, region)

@@ -1,4 +1,4 @@
-"""Checks with JSON Schemas. The messages are the sandbox's own: those of the library would quote secrets."""
+"""Checks with JSON Schemas. The library's messages would quote secrets, so other messages replace them."""
 
 import functools
 import json
@@ -12,32 +12,32 @@ from sandbox.wire.values import UNKNOWN, Path, map_items, plain, show, show_path
 
 @functools.cache
 def file_validator(name: str, part: str = "") -> Any:
-    """Return the validator of a JSON file of this folder, or of a `$defs` entry of it.
+    """Return the validator for a JSON Schema file in this folder, or for one of the file's `$defs`.
 
-    `name` is the file's name without its ending, and `part` the entry's key.
+    `name` is the file's name without the extension, and `part` the key in `$defs`.
     """
     schema = json.loads((File(__file__).parent / f"{name}.json").read_text())
     return schema_validator({**schema, "$ref": f"#/$defs/{part}"} if part else schema)
 
 
 def schema_validator(schema: Any) -> Any:
-    """Return the validator of a schema."""
+    """Return the validator for a schema."""
     from jsonschema.validators import Draft202012Validator
 
     return Draft202012Validator(schema)
 
 
 def faults(validator: Any, value: Any, *parents: str) -> Iterator[str]:
-    """Yield the distinct faults of a value, each with its path, which begins with `parents`.
+    """Yield the distinct faults of a value, each with its path. Every path begins with `parents`.
 
-    The `errorMessage` of a schema replaces the message of its keywords.
+    A schema's `errorMessage` replaces the messages for the schema's keywords.
     """
     errors = validator.iter_errors(_to_json(plain(value)))
     yield from dict.fromkeys(fault for error in errors for fault in _explain(error, value, parents))
 
 
 def _to_json(value: Any) -> Any:
-    """Return the value as JSON, with the engine's placeholder, a string, for unknown values."""
+    """Return the value as plain JSON; unknown values become the engine's placeholder string."""
     return UNKNOWN.value if value is UNKNOWN else map_items(value, _to_json)
 
 

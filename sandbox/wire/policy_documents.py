@@ -10,7 +10,7 @@ from sandbox.wire.values import Json
 
 
 def faults(name: str, purpose: str, text: str) -> Iterator[str]:
-    """Yield the faults of a document; `purpose` is the schema of policy_document.json for it."""
+    """Yield the faults of a document; `purpose` is the key of its schema in policy_document.json."""
     try:
         document: Any = json.loads(text)
     except ValueError as error:
@@ -23,9 +23,9 @@ def faults(name: str, purpose: str, text: str) -> Iterator[str]:
 
 
 def allows(document: "Json | str", principal: str, action: str, context: Mapping[str, str]) -> bool:
-    """Return True if a document by itself allows a principal an action.
+    """Return True if a document, without any other document, allows a principal to perform an action.
 
-    `context` has the values of condition keys; a condition on any other key counts as met.
+    `context` has the values of condition keys. A condition on any other key counts as met.
     """
     document = cast(Json, json.loads(document)) if isinstance(document, str) else document
     effects = {
@@ -65,5 +65,5 @@ def _matches(value: str, patterns: list[str]) -> bool:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a value as a list: IAM allows a single value or a list in most places."""
+    """Return a value as a list. In most places, IAM allows a single value in place of a list."""
     return cast(list[Any], value) if isinstance(value, list) else [value]

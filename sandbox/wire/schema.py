@@ -1,4 +1,4 @@
-"""Checks of inputs against the installed SDK: its classes, their type hints and its documented values."""
+"""Checks of inputs against the type hints and documented values of the installed SDK's classes."""
 
 import difflib
 import enum
@@ -19,15 +19,17 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (It makes 
 from sandbox.wire.values import UNKNOWN, Json, Path, Secret, kind, map_items, show, show_path
 
 ALLOWED_SHOWN = 24
-"""The number of names or values that a message lists."""
+"""The maximum number of names or values that a message lists."""
 
 LOADING = threading.RLock()
-"""The lock for loading a part of an SDK. A refresh reads hundreds of resources at once. If two threads import
-modules that import each other, one of them gets an incomplete module (importlib: _DeadlockError).
+"""The lock for loading a part of an SDK.
+
+A refresh reads hundreds of resources at once. If two threads import modules that import each other, one of
+the threads gets an incomplete module (importlib: _DeadlockError).
 """
 
 NOUNS: Mapping[type[Any], str] = {
-    bool: "a boolean",  # A boolean is an int as well, so it comes first.
+    bool: "a boolean",  # bool is a subclass of int, so it comes first.
     int: "a whole number",
     float: "a number",
     str: "a string",
@@ -35,7 +37,7 @@ NOUNS: Mapping[type[Any], str] = {
     Mapping: "an object",
     Sequence: "a list",
 }
-"""The nouns of messages by a hint's base class; the first match counts."""
+"""The noun in messages for each base class of a hint; the first match counts."""
 
 QUOTED = r"[`\"]([^`\"\n]+)[`\"](?: \(default\))?"
 ENUMERATION = re.compile(
@@ -44,8 +46,8 @@ ENUMERATION = re.compile(
 )
 """A complete list of values in the SDK's documentation, such as "Valid values are `a`, `b`."
 
-It does not match a sentence that continues differently ("`1` to `7`", "`a` for engines that …") and is
-incomplete.
+It does not match an incomplete list in a sentence that continues differently, such as "`1` to `7`" or "`a`
+for engines that …".
 """
 
 
@@ -56,7 +58,7 @@ class Property:
     hint: Any
     required: bool
     values: tuple[str, ...]
-    """The only values that the documentation allows; empty if it lists no values."""
+    """The values that the documentation allows; empty if the documentation lists no values."""
 
 
 class UnknownTypeError(Exception):
@@ -65,7 +67,7 @@ class UnknownTypeError(Exception):
 
 @functools.cache
 def resource_class(token: str) -> type[Any]:
-    """Return the SDK's class of a type token: aws:ec2/vpc:Vpc → pulumi_aws.ec2.vpc.Vpc."""
+    """Return the SDK's class for a type token: pulumi_aws.ec2.vpc.Vpc for aws:ec2/vpc:Vpc."""
     package, module, name = token.split(":")
     parts = [part for part in module.split("/") if part != "index"]
     if package == "kubernetes":
@@ -75,8 +77,8 @@ def resource_class(token: str) -> type[Any]:
     path = ".".join((f"pulumi_{package}", *parts))
     with LOADING:
         try:
-            # The package is imported before its part. Otherwise the program, which imports the package in
-            # another thread, would get that part empty.
+            # The package is imported before the part. Otherwise, the program, which imports the package in
+            # another thread, would get an empty part.
             importlib.import_module(f"pulumi_{package}")
             return cast(type[Any], getattr(importlib.import_module(path), name))
         except (ImportError, AttributeError) as error:
@@ -85,9 +87,9 @@ def resource_class(token: str) -> type[Any]:
 
 @functools.cache
 def args_class(token: str) -> type[Any]:
-    """Return the class of a resource's inputs.
+    """Return the class of a resource's inputs; raise UnknownTypeError if the SDK has no such class.
 
-    The SDK calls it InitArgs if a nested type has the name Args.
+    The class is called `<Resource>Args`, or `<Resource>InitArgs` if a nested type already has that name.
     """
     resource = resource_class(token)
     members, name = vars(sys.modules[resource.__module__]), resource.__name__
@@ -98,15 +100,15 @@ def args_class(token: str) -> type[Any]:
 
 
 def provider_args(package: str) -> type[Any]:
-    """Return the class of a provider's own settings."""
+    """Return the class of a provider's settings."""
     with LOADING:
         return cast(type[Any], importlib.import_module(f"pulumi_{package}").ProviderArgs)
 
 
 @functools.cache
 def properties(cls: type[Any]) -> Mapping[str, Property]:
-    """Return the properties of an input, output or resource class by their wire names."""
-    # The hint `Input` refers to Output and to a type variable by their names.
+    """Return the properties of an input, output or resource class, by their names in the engine."""
+    # The hint `Input` refers to Output and to a type variable by name.
     namespace = {**vars(sys.modules[cls.__module__]), "Output": pulumi.Output, "T": Any}
     result: dict[str, Property] = {}
     for member in vars(cls).values():
@@ -125,7 +127,7 @@ def maps(token: str) -> Collection[str]:
     """Return the inputs of a type that are objects with arbitrary keys, such as tags."""
     try:
         inputs = properties(args_class(token))
-    except UnknownTypeError:  # The SDK has no classes for custom resources.
+    except UnknownTypeError:  # The SDK has no class for a custom resource.
         return ()
     return {name for name, prop in inputs.items() if _is_map(prop.hint)}
 
@@ -135,20 +137,20 @@ def _is_map(hint: Any) -> bool:
 
 
 def documented_values(doc: str) -> tuple[str, ...]:
-    """Return the values that a docstring lists as the only ones."""
+    """Return the values that a docstring lists as the only allowed values."""
     match = ENUMERATION.search(doc)
     values: list[str] = re.findall(QUOTED, match[1]) if match else []
-    # The generator takes underscores for Markdown's emphasis and writes stars: http*request*firewall*custom.
+    # The SDK's generator mistakes underscores for Markdown and writes stars: http*request*firewall*custom.
     return tuple(re.sub(r"(?<=\w)\*(?=\w)", "_", value) for value in values)
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the alternatives of a hint: X and None for Output[X | None] and for Input[X | None]."""
+    """Return the alternatives of a hint; for Output[X | None] or Input[X | None], these are X and None."""
     if typing.get_origin(hint) is pulumi.Output:
         return alternatives(typing.get_args(hint)[0])
     if typing.get_origin(hint) not in (typing.Union, types.UnionType):
         return (hint,)
-    # Input[X] is X, Awaitable[X] or Output[X]; the latter two add no alternative.
+    # Input[X] is a union of X, Awaitable[X] and Output[X]; the latter two add no alternative.
     parts = [
         part for part in typing.get_args(hint) if typing.get_origin(part) not in (pulumi.Output, Awaitable)
     ]
@@ -156,7 +158,7 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def value_hints(hint: Any) -> list[Any]:
-    """Return the alternatives of a hint other than None, without duplicates."""
+    """Return the alternatives of a hint, without None and without duplicates."""
     return list(dict.fromkeys(option for option in alternatives(hint) if option is not type(None)))
 
 
@@ -186,12 +188,12 @@ def _value(hint: Any, allowed: Sequence[str], value: Any, path: Path) -> Iterato
     if not options:
         yield f"{show_path(path)}: {show(value)}; {nouns(hint)} is required"
     elif isinstance(content, str) and allowed and content not in allowed:
-        # A suggestion of close values would reveal a secret one.
+        # A suggestion of similar values could reveal a secret value.
         is_secret = content is not value
         advice = f"allowed: {', '.join(allowed)}" if is_secret else suggest(content, allowed, quote=True)
         yield f"{show_path(path)}: {show(value)}, is not an allowed value; {advice}"
     else:
-        # Of several alternatives of the same type, the program means the one with the fewest faults.
+        # If several alternatives have the same type, the one with the fewest faults is probably intended.
         yield from min((list(_inner(option, allowed, content, path)) for option in options), key=len)
 
 
@@ -213,12 +215,12 @@ def is_object(hint: Any) -> bool:
 
 
 def nouns(hint: Any) -> str:
-    """Return the types that a hint allows, as text."""
+    """Return the nouns for the types that a hint allows, joined by "or"."""
     return " or ".join(dict.fromkeys(map(noun, value_hints(hint))))
 
 
 def noun(option: Any) -> str:
-    """Return the type that a hint allows, as text; "a value" is any type."""
+    """Return the noun for the type that an alternative allows; "a value" means any type."""
     origin: Any = typing.get_origin(option) or option
     if is_object(origin):
         return "an object"
@@ -237,9 +239,9 @@ def _fits(option: Any, value: Any) -> bool:
 
 
 def suggest(name: str, allowed: Mapping[str, Any] | Sequence[str], *, quote: bool = False) -> str:
-    """Return the allowed names as text, after the closest ones to a wrong name.
+    """Return a list of the allowed names for a message, preceded by the names most similar to `name`.
 
-    At most ALLOWED_SHOWN names are listed.
+    At most ALLOWED_SHOWN allowed names are listed.
     """
 
     def listing(names: Sequence[str]) -> str:

@@ -2,13 +2,13 @@
 (sdk/go/common/resource/properties.go and plugin/rpc.go)."""
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of an object that stands for such a value; its value is the kind."""
+"""The key that marks an object as such a value. The value at this key tells the kind."""
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The placeholder of a value that only `up` will know."""
+"""The placeholder for a value that becomes known only in an `up`."""
 
 UNKNOWNS = (
     UNKNOWN,

@@ -13,10 +13,10 @@ from sandbox.wire import policy_documents
 from sandbox.wire.values import Json
 
 PLACEHOLDER = re.compile(r"<([^<>]+)>")
-"""JMESPath in a template."""
+"""The pattern of a placeholder, which contains JMESPath."""
 
 STRING_LITERAL = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")
-"""A string in JMESPath, which can contain placeholders."""
+"""The pattern of a string in JMESPath, which may contain placeholders."""
 
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
@@ -26,7 +26,7 @@ ANY: Any = {"types": []}
 
 
 class _Functions(Functions):
-    """The additional functions; jmespath calls them by the name after `_func_`."""
+    """The additional functions. In JMESPath, the name of each is the part after `_func_`."""
 
     @signature(STRING)
     def _func_network(self, block: str) -> Json | None:
@@ -39,17 +39,17 @@ class _Functions(Functions):
 
     @signature(STRING)
     def _func_numbers(self, text: str) -> list[int]:
-        """Return the whole numbers in a text, such as a version's."""
+        """Return the whole numbers in a string, such as a version."""
         return [int(digits) for digits in re.findall(r"\d+", text)]
 
     @signature(DOCUMENT)
     def _func_size(self, document: Any) -> int:
-        """Return the length of a policy document as IAM counts it, without white space."""
+        """Return the length of a policy document without white space, which is how IAM counts it."""
         return len(re.sub(r"\s", "", document if isinstance(document, str) else json.dumps(document)))
 
     @signature(DOCUMENT, STRING, STRING, OBJECT)
     def _func_lets(self, document: Any, principal: str, action: str, context: Json) -> bool:
-        """Return True if a policy document allows a principal an action."""
+        """Return True if a policy document allows a principal to perform an action."""
         return policy_documents.allows(document, principal, action, context)
 
     @signature(STRING)
@@ -59,7 +59,7 @@ class _Functions(Functions):
 
     @signature(ARRAY)
     def _func_twice(self, items: list[Any] | None) -> list[Any]:
-        """Return the duplicates of a list."""
+        """Return the items that occur more than once in a list."""
         items = items or []
         return [item for index, item in enumerate(items) if item in items[:index]]
 
@@ -70,12 +70,12 @@ class _Functions(Functions):
 
     @signature(ARRAY, OBJECT, ARRAY)
     def _func_like(self, rows: list[Any], example: Json, keys: list[str]) -> list[Any]:
-        """Return the objects that have the same values of these keys as an example."""
+        """Return the objects with the same values for the given keys as an example."""
         return [row for row in rows if all(search(key, row) == search(key, example) for key in keys)]
 
     @signature(ANY, STRING)
     def _func_mentions(self, value: Any, text: str) -> bool:
-        """Return True if a text occurs anywhere in a value."""
+        """Return True if a string occurs anywhere in a value."""
         return text in json.dumps(value)
 
 
@@ -85,8 +85,8 @@ OPTIONS = jmespath.Options(custom_functions=_Functions())
 def search(expression: str, value: Any, variables: Json | None = None) -> Any:
     """Evaluate an expression on a value.
 
-    With `variables`, its placeholders are filled in first. Inside a string of the expression, they are plain
-    text and cannot end the string.
+    With `variables`, the expression's placeholders are filled in first. In a string literal, the inserted
+    text cannot end the literal.
     """
     if variables is None:
         return jmespath.search(expression, value, OPTIONS)
@@ -100,9 +100,9 @@ def search(expression: str, value: Any, variables: Json | None = None) -> Any:
 
 
 def fill(template: Any, variables: Json) -> Any:
-    """Fill in a template; return None if it has no value.
+    """Fill in a template; return None if the result has no value.
 
-    An object in a list counts as empty, and is left out, if its first key has no value.
+    An object in a list is left out if the object's first key has no value.
     """
     if isinstance(template, str):
         expression = PLACEHOLDER.fullmatch(template)
@@ -134,7 +134,7 @@ def _first_key_has_value(item: Any, variables: Json) -> bool:
 
 
 def fill_text(template: str, variables: Json) -> str:
-    """Fill in a string; lists are joined by commas."""
+    """Fill in the placeholders in a string. Items of lists are joined by commas."""
 
     def value_text(match: re.Match[str]) -> str:
         value = search(match[1], variables)
@@ -147,9 +147,9 @@ def fill_text(template: str, variables: Json) -> str:
 
 
 def broken_rules(rules: Iterable[Json], variables: Json) -> Iterator[Json]:
-    """Yield the rules whose `if` has a value, with their message `say` filled in.
+    """Yield the rules whose `if` yields a value, with the message `say` filled in.
 
-    The message can use that value as `found`.
+    The message can refer to that value as `found`.
     """
     for rule in rules:
         if match := search(rule["if"], variables, variables):

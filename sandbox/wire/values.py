@@ -1,4 +1,4 @@
-"""Property values as the engine sends them: JSON in which a value can also be unknown or secret."""
+"""Property values in the engine's protocol: JSON in which values can also be unknown or secret."""
 
 import enum
 import re
@@ -17,7 +17,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Unknown(enum.Enum):
-    """A value that is known only after an update."""
+    """The type of a value that is known only after an update."""
 
     UNKNOWN = sentinels.UNKNOWN
 
@@ -27,18 +27,18 @@ UNKNOWN = Unknown.UNKNOWN
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that the engine keeps encrypted; it shows up in no message."""
+    """A value that the engine stores encrypted. No message shows it."""
 
     value: Any
 
 
 def decode(struct: Struct) -> Json:
-    """Return the properties of a message; whole numbers become int, null values are left out."""
+    """Return the properties in a message. Whole numbers become int, and null values are left out."""
     return cast(Json, decode_value(MessageToDict(struct)))
 
 
 def decode_value(value: Any) -> Any:
-    """Return a value of a message, or of the engine's state, with unknown values and secrets marked."""
+    """Return a value from a message or the engine's state, in which unknown values and secrets are marked."""
     if isinstance(value, str):
         return UNKNOWN if value in sentinels.UNKNOWNS else value
     if isinstance(value, float):
@@ -50,7 +50,7 @@ def decode_value(value: Any) -> Any:
 
 def _decode_object(encoded: Json) -> Any:
     signature = encoded.get(sentinels.SIGNATURE)
-    # The state holds secrets encrypted, under another key than "value".
+    # In the state, secrets are encrypted and have a key other than "value".
     value = decode_value(encoded["value"]) if "value" in encoded else UNKNOWN
     if signature == sentinels.SECRET:
         return Secret(value) if "value" in encoded else UNKNOWN
@@ -82,7 +82,10 @@ def map_items(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def map_pairs(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
-    """Apply `change` to each item and to the item of `other` with the same key or index, or None."""
+    """Return a list or object with `change` applied to pairs of items; return other values unchanged.
+
+    A pair has an item and the item of `other` with the same key or index, or None if there is none.
+    """
     if isinstance(value, dict):
         other_object = cast(Json, other) if isinstance(other, dict) else {}
         return {key: change(item, other_object.get(key)) for key, item in cast(Json, value).items()}
@@ -108,7 +111,7 @@ def known(value: Any) -> Any:
 
 
 def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
-    """Yield the secret strings of a value; all strings if `secret` is set."""
+    """Yield the secret strings in a value. With `secret`, all strings count as secret."""
     if isinstance(value, Secret):
         yield from secret_texts(value.value, secret=True)
     elif isinstance(value, dict | list):
@@ -120,12 +123,12 @@ def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
 
 
 def unknown_leaves(value: Any) -> Any:
-    """Return the value with the same objects, in which every other value is unknown."""
+    """Return the value with its non-empty objects, in which every other value is unknown."""
     return map_items(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN
 
 
 def merge(base: Any, override: Any) -> Any:
-    """Return `override` merged over `base`: objects by key, lists of the same length item by item."""
+    """Return `base` merged with `override`: objects by key, and lists of the same length item by item."""
     if isinstance(base, dict) and isinstance(override, dict):
         base_object, override_object = cast(Json, base), cast(Json, override)
         merged = {
@@ -139,7 +142,7 @@ def merge(base: Any, override: Any) -> Any:
 
 
 def added_properties(outputs: Any, inputs: Any) -> Any:
-    """Return the properties that a target added: the outputs without the inputs."""
+    """Return the properties that a target added, which are the outputs without the inputs."""
     if isinstance(outputs, dict) and isinstance(inputs, dict):
         rest: Json = map_pairs(cast(Any, outputs), inputs, added_properties)
         return {key: rest[key] for key in rest if key not in inputs or isinstance(rest[key], dict | list)}
@@ -149,16 +152,16 @@ def added_properties(outputs: Any, inputs: Any) -> Any:
 
 
 def mark_secrets(value: Any, like: Any) -> Any:
-    """Return the value, marked as secret in the places in which `like` is secret."""
+    """Return the value with secret marks at each path at which `like` has a secret mark."""
     if isinstance(like, Secret):
         return value if isinstance(value, Secret) else Secret(value)
     return map_pairs(value, like, mark_secrets)
 
 
 def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
-    """Return the live values of the keys that a program manages; drift of other keys is ignored.
+    """Return the live values of the keys that a program manages, so that drift of other keys is ignored.
 
-    The program owns every key of the objects in `maps`, even if it sets no key.
+    The program manages every key of the objects named in `maps`, even if it sets no keys.
     """
     managed = managed.value if isinstance(managed, Secret) else managed
     if isinstance(live, dict) and isinstance(managed, dict):
@@ -182,7 +185,7 @@ def _are_lists_of_same_length(left: Any, right: Any) -> bool:
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """Return the value at a path, marked as secret if it is inside a secret."""
+    """Return the value at a path; a value inside a secret is marked as secret."""
     secret = False
     for part in path:
         secret = secret or isinstance(value, Secret)
@@ -191,7 +194,7 @@ def value_at(value: Any, path: Path) -> Any:
 
 
 def show_path(path: Sequence[str | int]) -> str:
-    """Return a path in Pulumi's notation: `spec.ports[0].name`, `labels["app.kubernetes.io/name"]`."""
+    """Return a path in Pulumi's notation: `spec.ports[0].name` or `labels["app.kubernetes.io/name"]`."""
     shown = ""
     for part in path:
         if isinstance(part, int):
@@ -202,7 +205,10 @@ def show_path(path: Sequence[str | int]) -> str:
 
 
 def show(value: Any) -> str:
-    """Return a value for a message: its type, and the value itself unless it is secret or long."""
+    """Return a description of a value for a message: its type and, for a scalar, the value.
+
+    A long value is cut after 77 characters. A secret value is not shown.
+    """
     if isinstance(value, Secret):
         return f"(a secret) {kind(value.value)}"
     if isinstance(value, dict | list):
@@ -212,7 +218,7 @@ def show(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """Return the JSON type of a value, with its article; "nothing" for null."""
+    """Return the JSON type of a value with its article, such as "a string"; "nothing" for null."""
     names: dict[Any, str] = {
         bool: "a boolean",
         int: "a number",
