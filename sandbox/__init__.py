@@ -1,1 +1,1 @@
-"""The real Pulumi engine against targets that run on this machine: no account, no credentials."""
+"""The real Pulumi engine with targets on this machine; no account or credentials are needed."""

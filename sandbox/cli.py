@@ -17,19 +17,19 @@ from sandbox.progress import Progress
 from sandbox.toolchain import plugins, pulumi_cli
 
 COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml").read_text())
-"""The commands, the options and their help texts."""
+"""The commands and options, each with its help text."""
 
 BUILD_COMMANDS = ("engine", "control-plane", "plugins")
-"""Commands that build a program and need no stack."""
+"""Commands that find or build a program. They need no stack."""
 
 
 def main(arguments: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     """Run one command and return its exit code.
 
-    `serve` starts the providers; by default they are the sandbox's own.
+    `serve` starts the providers. By default, these are the stand-ins of sandbox/providers.
     """
     options = _parse(arguments)
-    # SIGTERM raises KeyboardInterrupt, as SIGINT does, so that child processes are ended, too.
+    # SIGTERM raises KeyboardInterrupt, as SIGINT does, so that the child processes are ended as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress, root = Progress(), (options.project or Path(__file__).parents[1]).absolute()
     try:
@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
 
 
 def _build(command: str, progress: Progress) -> Iterable[Path]:
-    """Find or build the programs of a command of BUILD_COMMANDS; return their paths."""
+    """Find or build the programs of one of the BUILD_COMMANDS; return their paths."""
     if command == "control-plane":
         from sandbox.clouds.kubernetes import control_plane
 
@@ -97,7 +97,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def end_process(code: int) -> None:
-    """End the process without waiting for providers that still answer an abandoned call."""
+    """End the process without waiting for provider threads that still handle an abandoned call."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

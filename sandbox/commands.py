@@ -24,16 +24,16 @@ from sandbox.toolchain import plugins
 from sandbox.workspace import Stack
 
 REQUIRED_MEGABYTES = 64
-"""Free disk space below which no command starts: on a full disk the engine truncates its own state."""
+"""Free disk space below which no command starts. On a full disk, the engine would truncate its state."""
 
 SETTLE_SECONDS = 1.0
-"""Seconds for which a target may still work on a request of a run that was killed."""
+"""Seconds for which a target may still handle a request from a killed run."""
 
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
-"""A function that starts the providers of a stack's folder against targets; yields each package's port."""
+"""A function that starts the providers for a stack's folder and targets, and yields each package's port."""
 
 FindUnrecorded = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], dict[str, str]]
-"""A function that finds what interrupted creations left in the targets; see providers.server."""
+"""A function that finds the resources that interrupted creations left; see providers.server."""
 
 
 def perform(
@@ -41,11 +41,11 @@ def perform(
 ) -> int:
     """Run `up`, `preview`, `refresh` or `down`; return the exit code.
 
-    Without `find_unrecorded`, the providers that `serve` starts need no targets.
+    If `find_unrecorded` is None, the providers that `serve` starts need no targets.
     """
     stack, progress, operation = session.stack, session.progress, options.command
     _require_disk_space(stack)
-    # With Python's defaults, garbage collection of the SDKs' objects takes a third of an up.
+    # With Python's defaults, garbage collection of the SDKs' objects takes a third of the time of an `up`.
     gc.set_threshold(50_000, 50, 50)
     if repair := workspace.repair_truncated_state(stack):
         progress.step(repair)
@@ -71,8 +71,8 @@ def perform(
         session.extra_environment = dict(installed.environment)
         if options.throwaway:
             session.extra_environment |= workspace.VARIABLES["throwaway"]
-        # A refresh lets the update revert changes and deletions by hand, as scripts/deploy.sh does on real
-        # stacks. Without targets there is nothing to compare with. A throwaway state stays unchanged.
+        # After a refresh, the update reverts manual changes and deletions, as scripts/deploy.sh does for
+        # real stacks. Without targets, there is nothing to refresh from. A throwaway state is not refreshed.
         has_targets = targets is not None or find_unrecorded is None
         refresh = ["--refresh"] if has_state and has_targets and not options.throwaway else []
         if operation == "preview":
@@ -108,7 +108,7 @@ def _require_disk_space(stack: Stack) -> None:
 
 
 def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> None:
-    """Prepare the folder, the stack and its secrets, and remove the locks of killed runs."""
+    """Prepare the folder, the stack and its secrets; remove the locks that killed runs left."""
     stack, progress = session.stack, session.progress
     missing_secrets = workspace.prepare(stack, settings)
     for owner in lock.remove_dead_locks(stack.locks):
@@ -119,7 +119,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
     if missing_secrets:
         progress.step(f"entering random secrets: {', '.join(missing_secrets)}")
     for key in missing_secrets:
-        # Hexadecimal digits are allowed by RDS, Datadog and HTTP headers alike.
+        # RDS, Datadog and HTTP headers all accept hexadecimal digits.
         value = secrets.token_hex(16)
         session.call("config", "set", "--secret", key, standard_input=value)
         if throwaway:
@@ -129,9 +129,10 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
 
 
 def _adopt_pending(session: Session, targets: Targets | None, find_unrecorded: FindUnrecorded | None) -> int:
-    """Enter what a killed run created into the state, like `pulumi import`, and drop the other operations.
+    """Reconcile the state after an interrupted run, and return the exit code of the refresh that does so.
 
-    Return the exit code of the refresh; DONE if no operation is pending.
+    Resources that the run created without recording them are added to the state first. The refresh then
+    removes the other pending operations. Return DONE if no operations are pending.
     """
     stack = session.stack
     pending = workspace.state(stack, "pending_operations")
@@ -151,7 +152,7 @@ def _adopt_pending(session: Session, targets: Targets | None, find_unrecorded: F
 
 
 def _protected(stack: Stack) -> set[str]:
-    """Return the names of the resources that Pulumi, or the API that holds them, refuses to delete."""
+    """Return the names of the resources that Pulumi or the resource's API refuses to delete."""
     return {
         name_of(resource["urn"])
         for resource in workspace.state(stack, "resources")
@@ -160,12 +161,12 @@ def _protected(stack: Stack) -> set[str]:
 
 
 def _has_deletion_protection(resource: dict[str, Any]) -> bool:
-    """Return True if the API itself refuses to delete the resource."""
+    """Return True if the resource's API refuses to delete the resource."""
     return bool(resource.get("inputs", {}).get("deletionProtection"))
 
 
 def _confirm(stack: Stack, protected: set[str], progress: Progress) -> None:
-    """Ask for the stack's name before protected resources of the sandbox's copy are destroyed."""
+    """Require the stack's name as a confirmation before protected resources are destroyed."""
     progress.say(
         f"{stack.name} is protected: {', '.join(sorted(protected))}.\n"
         f"This destroys the sandbox's copy in {stack.folder} and nothing else; the stack file stays as it is."
@@ -180,7 +181,7 @@ def _confirm(stack: Stack, protected: set[str], progress: Progress) -> None:
 
 
 def _destroy(session: Session, options: Namespace, settings: Mapping[str, str]) -> int:
-    """Destroy every resource of the stack; the user has confirmed the protected ones."""
+    """Destroy every resource of the stack, after the user has confirmed the protected resources."""
     stack = session.stack
     if _protected(stack):
         session.call("state", "unprotect", "--all", "--yes")

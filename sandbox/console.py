@@ -1,4 +1,4 @@
-"""A shell in which kubectl, aws and other clients reach a stack's targets."""
+"""A shell in which kubectl, aws and other clients use a stack's targets."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from sandbox.toolchain import plugins
 from sandbox.workspace import Stack
 
 START_UP = re.compile(r"(BASH_ENV|ENV|PROMPT_COMMAND|ZDOTDIR|PS1)$")
-"""Variables that make a shell run or show something as it starts."""
+"""Environment variables that make a shell run or print something when it starts."""
 
 AFTER_USER_FILES = """\
 __sandbox_pattern='^(({services})_[A-Za-z0-9_]*|KUBECONFIG|[A-Za-z]+_(PROXY|proxy))=.*'
@@ -27,10 +27,10 @@ __sandbox_prompt() {{
 }}
 __sandbox_mark={mark}
 """
-"""The commands after the user's own files.
+"""The commands that run after the user's own start-up files.
 
-They export the variables again, since those files may set others that give access to an account. They also
-put the sandbox's mark before the prompt.
+They export the sandbox's variables again, since those files may set variables that give access to an account.
+They also put the sandbox's mark before the prompt.
 """
 
 BASH = """\
@@ -57,7 +57,7 @@ __sandbox_prompt
 
 
 def run(stack: Stack, progress: Progress) -> int:
-    """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; return its exit code."""
+    """Open the caller's shell with the variables of the targets, such as KUBECONFIG; return its exit code."""
     targets = process.find_running(stack.folder)
     if targets is None:
         raise CommandError(target_selection.advice(stack))
@@ -78,7 +78,7 @@ def run(stack: Stack, progress: Progress) -> int:
     path = os.pathsep.join(folders)
     if aws := shutil.which("aws", path=path):
         wrapper.parent.mkdir(exist_ok=True)
-        # A version before 2.13 (Debian 12 has 2.9) ignores AWS_ENDPOINT_URL and would call AWS itself.
+        # Versions of `aws` before 2.13 (Debian 12 has 2.9) ignore AWS_ENDPOINT_URL and would call AWS itself.
         wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
         wrapper.chmod(0o700)
         path = f"{wrapper.parent}{os.pathsep}{path}"
@@ -96,15 +96,15 @@ def run(stack: Stack, progress: Progress) -> int:
 
 
 def mark(stack: Stack) -> str:
-    """Return the text before every prompt of the shell."""
+    """Return the string that precedes every prompt of the shell."""
     return f"[sandbox {stack.name}] "
 
 
 def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Return the shell's command and further variables, so that no file of the user overrides `exported`.
+    """Return the shell's command and further variables, so that no start-up file overrides `exported`.
 
-    Files of Bash and Zsh run before ours; Bash reads ours in place of .bashrc, Zsh finds its own in ZDOTDIR.
-    Any other shell that follows POSIX reads the file that ENV names, and no other.
+    The sandbox's start-up file runs after the user's files. Bash reads it in place of .bashrc, and Zsh finds
+    it in ZDOTDIR. Any other POSIX shell reads only the file that ENV names.
     """
     folder = stack.folder / "shell"
     folder.mkdir(exist_ok=True)

@@ -1,11 +1,11 @@
-"""Errors whose messages a user sees: one tree for the sandbox and for the commands that use it."""
+"""The errors that users see, in one class hierarchy for the sandbox and the commands that use it."""
 
 import errno
 from pathlib import Path
 
 
 class CommandError(Exception):
-    """An error whose message is shown to the user, without a traceback; most commands then exit with 2."""
+    """An error whose message is shown to the user without a traceback. Most commands then exit with 2."""
 
 
 class ProviderError(CommandError):
@@ -13,9 +13,9 @@ class ProviderError(CommandError):
 
 
 def from_system_error(error: OSError, folder: Path, alternative: str = "") -> CommandError:
-    """Return the message for an error of the file system.
+    """Return an error for a failure of the file system.
 
-    `folder` is what to free or to make writable. `alternative` is appended to the usual remedy.
+    `folder` needs free space or write access. `alternative` is appended to the usual remedy.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         remedy = f"Free some space (du -sh {folder})"

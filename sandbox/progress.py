@@ -1,4 +1,4 @@
-"""Progress as plain lines on the terminal, with a line at least every five seconds."""
+"""Progress as plain lines on the terminal; there is at least one line every five seconds."""
 
 import sys
 import threading
@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from sandbox import terminal
 
 QUIET_AT_FIRST = 2.0
-"""Seconds without output after which a line names what the command waits for."""
+"""Seconds without output after which the first line tells what the command waits for."""
 
 QUIET_LATER = 4.0
-"""Seconds between the lines after that; with EVERY they stay below five."""
+"""Seconds between further such lines; together with EVERY, this is less than five."""
 
 EVERY = 0.5
-"""Seconds between two checks of the silence."""
+"""Seconds between two checks whether a line is due."""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
 
 
 class Progress:
-    """Lines with the seconds since the start. Colour only on a terminal, and not when NO_COLOR is set."""
+    """A printer of lines with the seconds since the start. Colour requires a terminal without NO_COLOR."""
 
     def __init__(self) -> None:
         self._colour = terminal.uses_colour(sys.stdout)
@@ -33,15 +33,15 @@ class Progress:
         self._detail = ("", 0.0)
         """The last argument of `tick`, and its time."""
         self.detail: Callable[[], str] = str
-        """Returns what the command waits for, if that is known in more detail than `doing` says."""
+        """A function that returns what the command waits for, in more detail than `doing` if possible."""
 
     @property
     def seconds(self) -> float:
-        """Seconds since the command started."""
+        """The seconds since the command started."""
         return time.monotonic() - self._started
 
     def paint(self, text: str, style: str) -> str:
-        """Return the text in the colour of a style of COLOURS."""
+        """Return the string in the colour that COLOURS has for a style."""
         return terminal.paint(text, COLOURS[style]) if self._colour and style in COLOURS else text
 
     def say(self, text: str) -> None:
@@ -57,11 +57,11 @@ class Progress:
             self.say(f"{self.seconds:6.1f}s  {text}")
 
     def doing(self, activity: str) -> None:
-        """Set the text that `tick` prints after a silence."""
+        """Set the activity that `tick` prints after some time without output."""
         self._activity = activity
 
     def tick(self, detail: str = "") -> None:
-        """Print a line if there was a silence; call this often while waiting."""
+        """Print a line if there was no output for some time. Callers call this repeatedly while waiting."""
         with self._lock:
             self._detail = (detail, time.monotonic())
             if time.monotonic() - self._last >= self._silence:
@@ -70,7 +70,7 @@ class Progress:
 
     @contextmanager
     def heartbeat(self) -> Generator[None]:
-        """Call `tick` from a thread while the body runs."""
+        """Call `tick` repeatedly from a thread while the body runs."""
 
         def beat() -> None:
             detail, since = self._detail
@@ -81,7 +81,7 @@ class Progress:
 
     @contextmanager
     def waiting_for(self, detail: Callable[[], str]) -> Generator[None]:
-        """Use `detail` as the text after a silence while the body runs."""
+        """While the body runs, print the result of `detail` after some time without output."""
         before, self.detail = self.detail, detail
         try:
             yield
@@ -89,15 +89,15 @@ class Progress:
             self.detail = before
 
     def ask(self, question: str) -> str:
-        """Return the line that the user types; no other line is printed meanwhile."""
+        """Return the line that the user types. No progress is printed meanwhile."""
         with self._lock:
             answer = input(question).strip()
             self._last = time.monotonic()
         return answer
 
     def resource(self, operation: str, type_token: str, name: str, outcome: str) -> None:
-        """Print one finished operation on a resource."""
-        sign = SIGNS.get(operation.split("-")[0], " ")  # create-replacement, delete-replaced
+        """Print a line for a finished operation on a resource."""
+        sign = SIGNS.get(operation.split("-")[0], " ")  # such as create-replacement or delete-replaced
         self.step(f"{self.paint(sign, sign)} {short(type_token):<44} {name:<36} {outcome}")
 
 
@@ -107,6 +107,6 @@ def name_of(urn: str) -> str:
 
 
 def short(type_token: str) -> str:
-    """Return a type token without the resource's module: `aws:ec2/vpc:Vpc` as `aws:ec2:Vpc`."""
+    """Return a shortened type token: `aws:ec2:Vpc` for `aws:ec2/vpc:Vpc`."""
     package, module, name = type_token.split(":", 2)
     return f"{package}:{module.split('/')[0]}:{name}"

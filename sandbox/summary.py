@@ -1,4 +1,4 @@
-"""The summary of an operation: recorded from events, printed on the terminal, written to summary.json."""
+"""The summary of an operation, recorded from events, printed on the terminal and written to summary.json."""
 
 import json
 import re
@@ -23,14 +23,14 @@ UNINFORMATIVE_ERRORS = (
     "destroy failed",
     "context canceled",
 )
-"""Errors of the engine that only report that an operation failed."""
+"""Error messages of the engine that only report that an operation failed."""
 
 TEMPLATE = Path(__file__).with_name("summary.j2")
 
 Row = dict[str, str]
 
 WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
-"""The start of the message of a violation that policies/waivers.yaml waives."""
+"""The beginning of the message for a violation that policies/waivers.yaml waives."""
 
 POLICY_FIELDS = {
     "policy": "policyName",
@@ -38,7 +38,7 @@ POLICY_FIELDS = {
     "severity": "severity",
     "urn": "resourceUrn",
 }
-"""The names that summary.json gives to the members of a policy event; its message is copied separately."""
+"""The name in summary.json for each member of a policy event. The message is copied separately."""
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 
@@ -49,7 +49,7 @@ class Phase:
 
     preview: bool
     resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
-    components: set[str] = field(default_factory=set[str])  # URNs of the resources that only hold others
+    components: set[str] = field(default_factory=set[str])  # URNs of the component resources
     violations: list[Row] = field(default_factory=list[Row])
     changes: dict[str, int] = field(default_factory=dict[str, int])
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -82,11 +82,11 @@ class Phase:
 
     @property
     def mandatory(self) -> list[Row]:
-        """The violations that stop an `up`."""
+        """The mandatory violations, which stop an `up`."""
         return [violation for violation in self.violations if violation["level"] == "mandatory"]
 
     def describe(self) -> str:
-        """Return the changes and violations in one line."""
+        """Return the numbers of changes and violations in one line."""
         levels = Counter(violation["level"] for violation in self.violations)
         phase = "preview" if self.preview else "done"
         return f"{phase}: {counts(self.changes)}; violations: {counts(levels)}"
@@ -107,7 +107,7 @@ class Phase:
 
 
 def masked(value: Any) -> Any:
-    """Return a value with the engine's secrets and unknown values replaced by MASK and LATER."""
+    """Return a value in which MASK replaces each secret and LATER each unknown value."""
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
         return MASK if SIGNATURE in members else {key: masked(item) for key, item in members.items()}
@@ -127,7 +127,7 @@ def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) 
 
 
 def show(phase: Phase, progress: Progress, **context: Any) -> None:
-    """Print the summary and the next commands; `context` are more variables of summary.j2."""
+    """Print the summary and the next commands; `context` has further variables for summary.j2."""
     total, components = _by_component(phase)
     changed = {op: count for op, count in phase.changes.items() if op != "same"}
     variables = {"phase": phase, "total": total, "components": components, "changed": changed}
@@ -142,7 +142,10 @@ def show(phase: Phase, progress: Progress, **context: Any) -> None:
 
 
 def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, str, dict[str, int]]]]:
-    """Count the resources by operation: in total, and below each component by depth, name and type."""
+    """Return the number of resources by operation, in total and for each component.
+
+    An item for a component has its depth, name and type, and the numbers for the resources below it.
+    """
     operations: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     types: dict[tuple[str, ...], str] = {}
     for urn, resource in phase.resources.items():
@@ -152,7 +155,7 @@ def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, st
         elif not resource["type"].startswith("pulumi:providers:"):
             for depth in range(len(path)):
                 operations[path[:depth]][resource["op"]] += 1
-    components = [path for path in sorted(types) if len(path) > 1]  # Without the stack itself.
+    components = [path for path in sorted(types) if len(path) > 1]  # The stack itself is left out.
     rows: list[tuple[int, str, str, dict[str, int]]] = [
         (len(path) - 1, path[-1], types[path], operations[path]) for path in components
     ]
@@ -160,11 +163,11 @@ def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, st
 
 
 def _path(phase: Phase, urn: str) -> tuple[str, ...]:
-    """Return the names from the stack down to a resource."""
+    """Return the names of a resource's ancestors, from the stack down, and of the resource."""
     parent = phase.resources[urn]["parent"]
     return (*(_path(phase, parent) if parent in phase.resources else ()), name_of(urn))
 
 
 def counts(ops: dict[str, int]) -> str:
-    """Return the counts as text: `3 create, 1 delete`."""
+    """Return the counts as a string, such as `3 create, 1 delete`."""
     return ", ".join(f"{count} {op}" for op, count in sorted(ops.items())) or "none"

@@ -1,4 +1,4 @@
-"""The choice between real targets and none for a stack. It is fixed while the state has resources."""
+"""The choice whether a stack uses targets. It is fixed while the state has resources."""
 
 from sandbox import workspace
 from sandbox.clouds import process
@@ -10,7 +10,7 @@ from sandbox.workspace import Stack
 ALL, NONE = "all", "none"
 
 CHOICE_FILE = "targets-choice"
-"""The file in a stack's folder with the last choice, ALL or NONE."""
+"""The file in a stack's folder that stores the last choice, ALL or NONE."""
 
 NO_CONTROL_PLANE = (
     "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
@@ -23,9 +23,10 @@ STARTED_WITHOUT_CONTROL_PLANE = (
 
 
 def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None:
-    """Return the targets, started now unless they run; None if the stack goes without.
+    """Return the stack's targets, and start them if they do not run; return None if the choice is NONE.
 
-    `choice` is `all`, `none`, or None: as before, and `all` for a new stack.
+    `choice` is ALL, NONE or None, which keeps the previous choice and means ALL for a new stack. Raise
+    CommandError if the state has resources and the choice differs or the targets have ended.
     """
     choice_file = stack.folder / CHOICE_FILE
     previous = choice_file.read_text() if choice_file.exists() else None
@@ -46,7 +47,7 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
         raise CommandError(advice(stack))
     if targets and targets.kubeconfig:
         return targets
-    # The import takes long.
+    # The import takes a long time.
     from sandbox.clouds.kubernetes import control_plane
 
     built = control_plane.find() is not None
@@ -60,7 +61,10 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
 
 
 def advice(stack: Stack) -> str:
-    """Return why a stack's targets do not answer, and what to do; every command and script shows this."""
+    """Return a message that tells why a stack's targets do not answer, and what to do.
+
+    Every command and script shows this message.
+    """
     count, choice_file = _resource_count(stack), stack.folder / CHOICE_FILE
     restart = f"Start anew: make clean STACK={stack.name}, then make sandbox STACK={stack.name}"
     log = f"{stack.folder / 'targets.log'} may say why."
@@ -77,7 +81,7 @@ def advice(stack: Stack) -> str:
 
 
 def _resource_count(stack: Stack) -> int:
-    """Return how many resources of the state a target holds."""
+    """Return the number of resources in the state that exist in a target."""
     without_target = ("pulumi:", "tls:")
     return sum(
         1

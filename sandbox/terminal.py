@@ -1,4 +1,4 @@
-"""Terminal output that all commands share: colours, and a thread that breaks a silence."""
+"""Helpers for the terminal output of all commands: colours and a repeating thread."""
 
 import os
 import threading
@@ -8,18 +8,18 @@ from typing import TextIO
 
 
 def uses_colour(stream: TextIO) -> bool:
-    """Return True for a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    """Return True if the stream is a terminal and NO_COLOR is not set (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def paint(text: str, colour: int) -> str:
-    """Return the text with the escape sequences of an SGR colour, such as 31 for red."""
+    """Return the string in a colour; `colour` is an SGR code, such as 31 for red."""
     return f"\033[{colour}m{text}\033[0m"
 
 
 @contextmanager
 def repeat(action: Callable[[], None], seconds: float) -> Generator[None]:
-    """Call `action` from a thread at an interval while the body runs."""
+    """Call `action` from a thread while the body runs, every `seconds` seconds."""
     finished = threading.Event()
 
     def run() -> None:

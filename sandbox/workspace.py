@@ -1,6 +1,6 @@
-"""A stack's folder .sandbox/<stack>/, with a copy of its settings that needs no key, its state and its logs.
+"""A stack's folder .sandbox/<stack>/ with the state, the logs and a copy of the stack's settings.
 
-The sandbox writes nothing outside this folder.
+The copy can be read without the stack's real key. The sandbox writes nothing outside this folder.
 """
 
 import json
@@ -22,7 +22,7 @@ GENERATED_SECRETS = "hidden"
 """File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
 
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
-"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that refer to a real key, state or Pulumi Cloud."""
+"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that refer to a real key, a real state or Pulumi Cloud."""
 
 VARIABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("environment.toml").read_text())
 
@@ -30,20 +30,20 @@ SERVICES = "AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT
 """Prefixes of environment variables that give access to an account."""
 
 ACCOUNT_VARIABLE = re.compile(rf"({SERVICES})_|KUBECONFIG$|\w+_PROXY$", re.IGNORECASE)
-"""Environment variables of the caller that neither the program nor a provider nor a client may see."""
+"""Environment variables of the caller that are hidden from the program, the providers and the clients."""
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
 
 PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
-"""The name of a setting that protects resources from deletion."""
+"""The pattern for names of settings that protect resources from deletion."""
 
 Tree = dict[str, yaml.Node]
-"""A YAML mapping with its values as written: Go and Python parse `on` or `18:30` differently."""
+"""A YAML mapping with unparsed values, since Go and Python parse `on` and `18:30` differently."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack with its project and its folders."""
+    """A stack and its folders."""
 
     name: str
     root: Path
@@ -52,21 +52,21 @@ class Stack:
     """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
     project_name: str
     folder: Path
-    """The sandbox's own folder: `.sandbox/<stack>` of the root, or another one in a review."""
+    """The sandbox's folder: `.sandbox/<stack>` below `root`, or another folder in a review."""
 
     @property
     def checkpoint(self) -> Path:
-        """The file with the engine's state; secrets are encrypted."""
+        """The file with the engine's state, in which secrets are encrypted."""
         return self.folder / "state" / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
 
     @property
     def locks(self) -> Path:
-        """The folder of the engine's locks of this stack."""
+        """The folder with the engine's locks for this stack."""
         return self.folder / "state" / ".pulumi" / "locks" / "organization" / self.project_name / self.name
 
 
 def projects(root: Path) -> dict[str, Path]:
-    """Return the project folder of each stack in `root` and in the folders directly below it."""
+    """Return the project folder of each stack. Projects are in `root` and directly below `root`."""
     stacks: dict[str, Path] = {}
     for project in (root, *sorted(root.glob("[!.]*/"))):
         if (project / "Pulumi.yaml").exists():
@@ -76,9 +76,9 @@ def projects(root: Path) -> dict[str, Path]:
 
 
 def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
-    """Return the stack of that name in `root` or in a project one folder below.
+    """Return the stack with a name, from a project in `root` or directly below `root`.
 
-    Raise CommandError, which lists the stacks, if no stack has that name.
+    If no stack has the name, raise CommandError, whose message lists the stacks.
     """
     stacks = projects(root)
     if name not in stacks:
@@ -89,13 +89,13 @@ def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
 
 
 def zones(stack: Stack) -> set[str]:
-    """Return the Cloudflare zones that the stack files of the project name."""
+    """Return the names of the Cloudflare zones in the project's stack files."""
     files = (file.read_text(errors="replace") for file in stack.project.glob("Pulumi.*.yaml"))
     return {name for text in files for name in ZONE.findall(text)}
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:
-    """Update the folder from the tracked files and `settings`; return the secret keys without a value.
+    """Update the folder from the tracked files and `settings`; return the secret keys that need a value.
 
     Without `protect`, every protection setting is off in the copy of the stack file.
     """
@@ -110,8 +110,8 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}
     config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
-    # The copy holds random values, which the engine encrypts. A value stays the same from run to run until
-    # the encrypted text of the stack file changes, so that a changed secret shows as a change.
+    # The copy has random values in place of secrets; the engine encrypts them. A random value stays the same
+    # until the encrypted value in the stack file changes. A changed secret is thus visible as a change.
     texts = {key: _text(tracked[key]) for key in secret_keys if key in tracked}
     texts_file = stack.folder / "encrypted-texts.json"
     old_texts: dict[str, str] = json.loads(texts_file.read_text()) if texts_file.exists() else {}
@@ -134,24 +134,24 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
 
 
 def environment(stack: Stack, ports: Mapping[str, int]) -> dict[str, str]:
-    """Return the engine's whole environment."""
+    """Return all environment variables of the engine."""
     providers = ",".join(f"{package}:{port}" for package, port in sorted(ports.items()))
     values = {"folder": stack.folder, "state": (stack.folder / "state").as_uri(), "providers": providers}
     return inherited_variables() | fill_variables(VARIABLES["engine"], values)
 
 
 def inherited_variables(*extra: str) -> dict[str, str]:
-    """Return the variables of the caller's environment that child processes inherit."""
+    """Return the environment variables that child processes inherit from the caller."""
     return {name: os.environ[name] for name in (*VARIABLES["inherited"], *extra) if name in os.environ}
 
 
 def fill_variables(variables: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
-    """Return a table of environment.toml with its {placeholders} filled in."""
+    """Return the variables of a table in environment.toml, with the {placeholders} filled in."""
     return {name: text.format_map(values) for name, text in variables.items()}
 
 
 def state(stack: Stack, part: str) -> list[dict[str, Any]]:
-    """Return `resources` or `pending_operations` of the last state."""
+    """Return the `resources` or `pending_operations` in the latest state."""
     if not stack.checkpoint.exists():
         return []
     latest: dict[str, Any] = json.loads(stack.checkpoint.read_text())["checkpoint"].get("latest") or {}
@@ -159,7 +159,10 @@ def state(stack: Stack, part: str) -> list[dict[str, Any]]:
 
 
 def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
-    """Enter interrupted creations into the state by their ids, by URN; a refresh fills in the rest."""
+    """Add the resources of interrupted creations to the state; `ids` has their IDs by URN.
+
+    A refresh then completes their properties.
+    """
     document = json.loads(stack.checkpoint.read_text())
     latest: dict[str, list[dict[str, Any]]] = document["checkpoint"]["latest"]
     pending = latest["pending_operations"]
@@ -176,7 +179,7 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
         if urn not in creating or resource.get("delete"):
             resources.append(resource)
         elif resource.get("pendingReplacement"):
-            # The old resource is deleted already. The new one takes its place in the list, before dependents.
+            # The old resource has been deleted. The new one takes its place in the list, before dependents.
             resources.append(adopted.pop(urn))
         else:
             resources.append(resource | {"delete": True})
@@ -188,7 +191,7 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
 
 
 def repair_truncated_state(stack: Stack) -> str:
-    """Replace a checkpoint that a full disk truncated; return the result for the user, empty if it is intact.
+    """Replace a checkpoint that a full disk truncated; return a message about it, empty if it was intact.
 
     An intact checkpoint is copied for the next run.
     """
@@ -208,7 +211,7 @@ def repair_truncated_state(stack: Stack) -> str:
 
 
 def read(file: Path) -> Tree:
-    """Return the top level of a YAML file; raise CommandError if it is missing or no mapping."""
+    """Return the top-level mapping of a YAML file; raise CommandError if the file has none or is missing."""
     try:
         node = yaml.compose(file.read_text(), yaml.SafeLoader)
     except FileNotFoundError:
@@ -221,7 +224,7 @@ def read(file: Path) -> Tree:
 
 
 def write_atomically(file: Path, text: str) -> None:
-    """Replace a file in one step, so that a full disk or a kill leaves the old one intact. Mode 0600."""
+    """Replace a file atomically, so that a full disk or a kill leaves the old file; the mode is 0600."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
@@ -242,7 +245,7 @@ def _text(node: yaml.Node) -> str:
 
 
 def _secret_keys(stack: Stack, config: Tree) -> list[str]:
-    """Return the keys that get a random value: encrypted ones, and unset `writeOnly` keys of the schema."""
+    """Return the keys that get a random value: encrypted keys, and unset `writeOnly` keys of the schema."""
     file = stack.root / "schemas" / "stack-file.schema.json"
     schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
     rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
@@ -264,7 +267,7 @@ def _without_secrets(node: yaml.Node) -> yaml.Node:
 
 
 def _unprotected(key: str, node: yaml.Node) -> yaml.Node:
-    """Return a setting's value with every protection setting in it off."""
+    """Return a setting's value in which every protection setting is off."""
     if isinstance(node, yaml.MappingNode):
         return _mapping({name: _unprotected(name, value) for name, value in _items(node).items()})
     on = isinstance(node, yaml.ScalarNode) and node.tag.endswith(":bool") and PROTECTION_SETTING.search(key)

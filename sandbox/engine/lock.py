@@ -1,4 +1,4 @@
-"""The lock that allows one run of a stack at a time, and the removal of dead processes' engine locks."""
+"""The lock that allows only one run of a stack at a time, and the removal of the engine's stale locks."""
 
 import fcntl
 import json
@@ -18,10 +18,10 @@ from sandbox.errors import CommandError
 
 @contextmanager
 def hold(folder: Path, operation: str) -> Generator[int]:
-    """Hold the lock of a stack's folder while the body runs; yield its descriptor.
+    """Hold the lock of a stack's folder while the body runs; yield the lock's file descriptor.
 
-    A process that inherits the descriptor holds the lock, too. Raise CommandError, which names the holder, if
-    another process holds it.
+    A process that inherits the descriptor holds the lock, too. If another process holds the lock, raise
+    CommandError, whose message names that process.
     """
     file = folder / "lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
@@ -46,7 +46,7 @@ def try_lock(descriptor: int) -> bool:
 
 @contextmanager
 def hold_file(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
-    """Wait for the lock of a file and hold it while the body runs; call `tick` often during the wait."""
+    """Wait for a file's lock and hold it while the body runs; call `tick` repeatedly during the wait."""
     with file.open("w") as lock_file:
         while not try_lock(lock_file.fileno()):
             tick()
@@ -55,24 +55,23 @@ def hold_file(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[
 
 
 def add_holder(descriptor: int, pid: int) -> None:
-    """Add a process that holds the lock to the file."""
+    """Record another process that holds the lock in the lock file."""
     os.write(descriptor, f" {pid}".encode())
 
 
 def _holder_message(file: Path) -> str:
     operation, since, *pids = (file.read_text() or "run now").split()
     pid = next((pid for pid in pids if started_at(int(pid)) is not None), None)
-    if pid is None:  # The holder has not written its number yet, or is about to end.
+    if pid is None:  # The holder has not written its PID yet, or is about to end.
         return f"{file.parent} is in use by another run. Wait for it."
     holder = f"{file.parent} is in use: `{operation}` by process {pid} since {since}"
     return f"{holder}. Wait for it, or stop it with: kill -INT {pid}"
 
 
 def remove_dead_locks(folder: Path) -> list[str]:
-    """Remove the engine's locks of dead processes; return a description of each process.
+    """Remove the engine's locks that dead processes left; return a description of each process.
 
-    `pulumi cancel` removes the locks of live processes, too. Raise CommandError for a lock of a live process
-    or of another machine.
+    Unlike `pulumi cancel`, keep the lock of a live process or of another machine, and raise CommandError.
     """
     removed: list[str] = []
     for file in sorted(folder.glob("*.json")):
@@ -89,8 +88,8 @@ def remove_dead_locks(folder: Path) -> list[str]:
                 f"If that process is over, delete {file} and run this again."
             )
         started = started_at(pid)
-        # A process that started after the lock was written reuses the number of a dead one. The two seconds
-        # allow for a clock that was set since the boot, from which the kernel counts.
+        # A process that started after the lock was written has reused the PID of a dead process. The two
+        # seconds allow for a clock that was set after the boot: the kernel counts from the boot.
         if started is not None and started <= since.timestamp() + 2:
             raise CommandError(
                 f"the state is locked by {owner}. Wait for it, or stop it with: kill -INT {pid}"
@@ -101,7 +100,7 @@ def remove_dead_locks(folder: Path) -> list[str]:
 
 
 def started_at(pid: int) -> float | None:
-    """Return the start of a process in seconds since 1970; None if it is dead or a zombie."""
+    """Return the start time of a process in seconds since 1970; None if it is dead or a zombie."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()

@@ -1,4 +1,4 @@
-"""The policy pack as an executable: the form that the engine runs without a Python language host."""
+"""The policy pack as an executable, which the engine can run without a Python language host."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from sandbox.workspace import Stack, write_atomically
 
 
 def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
-    """Return the engine's options for the pack, at the stack's own levels.
+    """Return the engine's options for the pack, with the enforcement levels of the stack.
 
     With `advisory`, every mandatory rule becomes advisory.
     """
@@ -37,14 +37,14 @@ def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
 
 
 def _end_with(parent: int) -> None:
-    """End this process with its parent: the SDK's server continues even if the engine was killed."""
+    """End this process when its parent ends, since the SDK's server would outlive a killed engine."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    os.closerange(3, 1024)  # This process must not hold the stack's lock, which it inherits from the engine.
+    os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

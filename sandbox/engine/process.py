@@ -1,9 +1,9 @@
 """One operation of the engine: a `pulumi` process, the program that it evaluates, and its events.
 
-The Automation API does the same for an inline program, and its language server is used here. The process is
-started by the sandbox for three reasons: the API drops the severities of violations, starts four engines for
-an `up`, and abandons its engine on Ctrl-C. `pulumi up` previews and then applies in one process; a mandatory
-violation in the preview stops it.
+The Automation API can do the same for an inline program, and this module uses its language server. The
+sandbox starts the process itself for three reasons: the Automation API drops the severities of violations,
+starts four engines for an `up`, and abandons its engine on Ctrl-C. `pulumi up` previews and then applies in
+one process. A mandatory violation in the preview stops the process.
 """
 
 import json
@@ -36,13 +36,13 @@ from sandbox.summary import Phase
 from sandbox.workspace import Stack
 
 MESSAGE_BYTES = 400 * 2**20
-"""The largest message that Pulumi's own servers and clients allow."""
+"""The size limit for messages in Pulumi's own servers and clients."""
 
 FULL_DISK_BYTES = 2**20
-"""Free disk space below which the engine may be waiting for its own writes."""
+"""Free disk space in bytes below which the engine may wait for its own writes."""
 
 READ_ONLY = ("same", "read", "refresh")
-"""Operations that change nothing in a target."""
+"""Operations that do not change a target."""
 
 DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 """Exit codes of the commands."""
@@ -50,20 +50,20 @@ DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 
 @dataclass
 class Session:
-    """The parts of every run of the engine on a stack."""
+    """A session in which the engine runs on a stack."""
 
     engine: Path
     stack: Stack
     progress: Progress
     lock: int
-    """The descriptor that keeps the stack locked; the engine inherits it."""
+    """The file descriptor that keeps the stack locked; the engine inherits it."""
     ports: dict[str, int] = field(default_factory=dict[str, int])
     """The ports of the running providers, by package."""
     extra_environment: dict[str, str] = field(default_factory=dict[str, str])
     announce_engine: AnnounceEngine = field(default=lambda pid: None)
 
     def call(self, *arguments: str, standard_input: str | None = None) -> None:
-        """Run a short command of `pulumi`. Secrets go to its standard input, never into its arguments."""
+        """Run a short `pulumi` command. Pass secrets in `standard_input`, never in the arguments."""
         completed = subprocess.run(
             **self._command(*arguments), input=standard_input, capture_output=True, text=True
         )
@@ -116,7 +116,7 @@ class Session:
         return FAILED, phase
 
     def _count_resources(self, operation: str) -> int:
-        """Return how many resources a refresh or a destroy handles; 0 for operations with a preview."""
+        """Return the number of resources that a refresh or destroy handles; 0 for other operations."""
         if operation not in ("refresh", "destroy"):
             return 0
         resources = workspace.state(self.stack, "resources")
@@ -129,9 +129,9 @@ class Session:
 
 
 class _EventReceiver(events_pb2_grpc.EventsServicer):
-    """A receiver of the engine's events, with a stream for each phase.
+    """A receiver of the engine's events, with one stream per phase.
 
-    It shows the events and writes them to a file, one JSON object a line.
+    It shows the events and writes them to a file, with one JSON object per line.
     """
 
     def __init__(self, progress: Progress, operation: str, file: TextIO, expected: int) -> None:
@@ -156,7 +156,7 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
         self.phases.append(phase)
         for request in request_iterator:
             event = json.loads(request.event)
-            # The SDK's debug messages quote properties, secrets in plain text among them.
+            # The SDK's debug messages quote properties, including secrets in plain text.
             if event.get("diagnosticEvent", {}).get("severity") != "debug":
                 self._file.write(request.event.strip() + "\n")
                 phase.record(event)
@@ -164,12 +164,12 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
         return Empty()
 
     def tick(self, *, disk_full: bool) -> None:
-        """Update the progress; called often while the engine runs."""
+        """Update the progress; this is called repeatedly while the engine runs."""
         self._disk_full = disk_full
         self._progress.tick()
 
     def detail(self) -> str:
-        """Return what the engine waits for at this moment."""
+        """Return a description of what the engine currently waits for."""
         if self._disk_full:
             return "the disk is full and the engine waits: free some space"
         busy = sorted(self._busy.copy().values())
@@ -177,7 +177,7 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
         return f"waiting for {', '.join(busy[:3])}{more}{self._finished_count()}" if busy else ""
 
     def _finished_count(self) -> str:
-        """Return the finished and the expected number of resources of this phase, as text."""
+        """Return a string with the finished and the expected number of resources in this phase."""
         if not self._expected or self._in_preview_of_up():
             return ""
         return f"   {len(self._finished)}/{max(self._expected, len(self._finished))}"
@@ -188,12 +188,12 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
         match event:
             case {"resourcePreEvent": {"metadata": metadata}}:
-                # A component has no provider; it only waits for its children.
+                # A component has no provider and only waits for its children.
                 if metadata.get("provider") and metadata["op"] != "same":
                     self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
             case {"diagnosticEvent": {"urn": urn, "severity": "info", "message": text}} if urn in self._busy:
                 operation = self._busy[urn].partition(": ")[0]
-                # A provider sends what it waits for.
+                # A provider reports what it waits for.
                 self._busy[urn] = f"{operation}: {text.strip()}"
             case {"resOutputsEvent": {"metadata": metadata}}:
                 self._show_end(phase, metadata["op"], metadata)
@@ -207,14 +207,14 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
                 pass
 
     def _show_end(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
-        """Show the end of an operation on a resource, unless another line shows it."""
+        """Show the end of an operation on a resource, unless another line already shows it."""
         urn, typ = metadata["urn"], metadata["type"]
         self._busy.pop(urn, None)
         shown_by_update = phase.preview and self._operation == "up" and op != "failed"
-        internal = typ.startswith("pulumi:")  # The stack itself and the default providers.
+        internal = typ.startswith("pulumi:")  # These are the stack itself and the default providers.
         if op not in READ_ONLY or self._operation in ("refresh", "destroy"):
             self._finished.add(urn)
-        # The end of a component is reported twice.
+        # The engine reports the end of a component twice.
         if not (shown_by_update or internal or op in (*READ_ONLY, "replace") or (urn, op) in self._shown):
             self._shown.add((urn, op))
             outcome = f"would {op}" if phase.preview else f"{op} done"
@@ -235,11 +235,11 @@ class _Program(LanguageServer):
         super().__init__(evaluate)
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        # A task that was cancelled after the program failed raises this; the failure is logged.
+        # A task that is cancelled after the program failed raises this. The failure itself is logged.
         with suppress(InvalidStateError):
             if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]
                 return language_pb2.RunResponse()
-        # The message was logged as an error. Without `bail` the engine repeats it as "unhandled".
+        # The message has been logged as an error. Without `bail`, the engine would repeat it as "unhandled".
         return language_pb2.RunResponse(bail=True)
 
 
@@ -260,15 +260,15 @@ def _serve(stack: Stack, receiver: _EventReceiver) -> Generator[int]:
 
 @contextmanager
 def _forwarded_signals(process: "subprocess.Popen[Any]", progress: Progress) -> Generator[list[int]]:
-    """Pass signals on to the engine: the first cancels, the second terminates, the third kills.
+    """Forward signals to the engine: the first as SIGINT, the second as SIGTERM, further ones as SIGKILL.
 
-    Yield the list of the signals so far.
+    Yield the list of the signals received so far.
     """
     signals: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
         signals.append(number)
-        # The signals differ, because the kernel merges equal signals that are pending.
+        # Three different signals are sent, because the kernel merges equal pending signals.
         process.send_signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[min(len(signals), 3) - 1])
         if len(signals) == 1:
             progress.step("stopping: running operations are finished first; Ctrl-C again abandons them")

@@ -1,8 +1,8 @@
 """A TCP relay between the engine and its providers, in a process that outlives the sandbox.
 
-The engine counts a lost connection to a provider as an answer, and removes the pending creations from its
-state. The relay keeps those connections open if the sandbox is killed. It then kills the engine, whose state
-still lists the pending operations.
+If the engine loses the connection to a provider, it treats the call as finished and removes the pending
+creation from its state. Therefore the relay keeps these connections open if the sandbox is killed. It then
+kills the engine, so that the state still lists the pending operations.
 """
 
 import os
@@ -17,12 +17,12 @@ from threading import Thread
 HOST = "127.0.0.1"
 
 AnnounceEngine = Callable[[int], None]
-"""A function that gives the relay the engine's process ID; 0: the engine has ended."""
+"""A function that tells the relay the engine's PID; 0 means that the engine has ended."""
 
 
 @contextmanager
 def open_relay(ports: Mapping[str, int]) -> Generator[tuple[dict[str, int], AnnounceEngine]]:
-    """Relay a new port to each port of `ports`.
+    """Open a relay with a new port for each port of `ports`.
 
     Yield the new ports by package, and the function that announces the engine.
     """
@@ -46,7 +46,7 @@ def open_relay(ports: Mapping[str, int]) -> Generator[tuple[dict[str, int], Anno
 
 
 def _serve(ports: list[int]) -> None:
-    """Relay until standard input ends, as it does when the sandbox ends; then kill the engine."""
+    """Relay until standard input ends, which means that the sandbox has ended; then kill the engine."""
     servers = [socket.create_server((HOST, 0)) for _ in ports]
     for server, port in zip(servers, ports, strict=True):
         Thread(target=_listen, args=(server, port), daemon=True).start()
@@ -60,7 +60,7 @@ def _serve(ports: list[int]) -> None:
 
 
 def _listen(server: socket.socket, port: int) -> None:
-    connections: list[socket.socket] = []  # A socket without a reference would be closed.
+    connections: list[socket.socket] = []  # A socket that nothing refers to would be closed.
     while True:
         engine = server.accept()[0]
         connections.append(engine)

@@ -1,4 +1,4 @@
-"""Programs that are built once from pinned Go modules, into the user's cache."""
+"""Programs that are built once, from pinned Go modules, and kept in the user's cache."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A row of recipes.toml: a folder of toolchain/ and the programs that are built from it."""
+    """A row of recipes.toml: a folder below toolchain/, and the programs that are built from this folder."""
 
     name: str
     pin: str
@@ -32,7 +32,7 @@ class Recipe:
     time: str
     flags: str = ""
     instead: str = "{programs} on PATH"
-    """The alternative to a build, as it follows "put" in a message."""
+    """The alternative to a build; it completes a message after the word "put"."""
     without_go: str = (
         "no {programs} {version} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
         "Install Go {go} or newer (https://go.dev/dl/), and run this again."
@@ -49,7 +49,7 @@ class Recipe:
         return self.pinned(self.pin)
 
     def pinned(self, before: str) -> str:
-        """Return the version in go.mod that follows the pattern `before`."""
+        """Return the version in go.mod that follows a match of the pattern `before`."""
         match = re.search(rf"{before}([\d.]+)", (self.source / "go.mod").read_text(), re.MULTILINE)
         if match is None:
             raise CommandError(f"{self.source / 'go.mod'} has no version after the pattern {before!r}.")
@@ -57,16 +57,16 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        """The folder of the built programs; its name changes with the pinned modules."""
+        """The folder for the built programs; its name depends on the pinned modules."""
         source = b"".join(file.read_bytes() for file in sorted(self.source.iterdir()))
         return cache_folder() / f"{self.name}-{self.version}-{hashlib.sha256(source).hexdigest()[:12]}"
 
     def cached_programs(self) -> dict[str, Path]:
-        """Return the programs that are in the cache."""
+        """Return the paths of the programs that are in the cache, by name."""
         return {name: self.folder / name for name in self.packages if (self.folder / name).exists()}
 
     def build(self, progress: Progress) -> dict[str, Path]:
-        """Build the programs that are not in the cache, or wait for another run that builds them."""
+        """Build the programs that are not in the cache, or wait until another run has built them."""
         try:
             if len(self.cached_programs()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -127,16 +127,16 @@ RECIPES = {name: Recipe(name=name, **row) for name, row in _table["recipes"].ite
 
 
 def cache_folder() -> Path:
-    """Return the folder of built programs, below XDG_CACHE_HOME or ~/.cache.
+    """Return the folder for built programs, below XDG_CACHE_HOME or ~/.cache.
 
-    By its specification, an XDG_CACHE_HOME that is not absolute is ignored.
+    A relative XDG_CACHE_HOME is ignored, as the specification requires.
     """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "pipe-infrastructure"
 
 
 def version_of(program: str | Path, *arguments: str) -> str | None:
-    """Return the version that a program prints, without the v; None if it does not run."""
+    """Return the version that a program prints, without a leading v; None if the program does not run."""
     try:
         env = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
         completed = subprocess.run([program, *arguments], env=env, capture_output=True, text=True, timeout=30)
@@ -147,9 +147,9 @@ def version_of(program: str | Path, *arguments: str) -> str | None:
 
 
 def _follow(process: "subprocess.Popen[bytes]", log: Path, progress: Progress, name: str) -> str:
-    """Show the progress of a build until it ends.
+    """Show the progress of a build until the build ends.
 
-    Return the last lines of its log, without the names of modules and packages.
+    Return the last lines of the log that are not names of modules or packages.
     """
     while True:
         lines = log.read_text(errors="replace").splitlines()

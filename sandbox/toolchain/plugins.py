@@ -1,4 +1,4 @@
-"""Providers that are installed as plugins, and the settings that point them at the sandbox's targets."""
+"""Provider plugins that are installed, and the settings that make them use the sandbox's targets."""
 
 import os
 import re
@@ -14,12 +14,12 @@ from sandbox.toolchain.builds import RECIPES
 from sandbox.workspace import VARIABLES, fill_variables
 
 RECIPE = RECIPES["kubernetes-plugin"]
-"""The only provider plugin that a Go module proxy has."""
+"""The recipe for the only provider plugin that a Go module proxy has."""
 
 
 @dataclass(frozen=True)
 class Plugins:
-    """The packages that run as a plugin, with the settings and variables that the engine needs for them."""
+    """The packages that plugins serve, and the settings and variables that the engine needs for them."""
 
     programs: Mapping[str, Path] = field(default_factory=dict[str, Path])
     settings: dict[str, str] = field(default_factory=dict[str, str])
@@ -33,7 +33,7 @@ NONE = Plugins()
 def find(targets: Targets | None, progress: Progress) -> Plugins:
     """Return the installed plugins and print which program serves each package.
 
-    A plugin on PATH comes first, then the newest one in Pulumi's folder, then a built one.
+    A plugin on PATH is preferred, then the newest plugin in Pulumi's folder, then a built plugin.
     """
     if targets is None:
         raise CommandError("PROVIDERS=real needs targets: leave TARGETS=none out.")
@@ -49,7 +49,7 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
         return NONE
     folders = [program.parent for program in programs.values()]
     if targets.kubeconfig:
-        # The `aws` program of this folder prints a token that the server accepts.
+        # The `aws` program in this folder prints a token that the API server accepts.
         folders.insert(0, targets.kubeconfig.parent / "bin")
     templates = {key: text for name in programs for key, text in settings[name].items()}
     path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))
@@ -60,13 +60,13 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
 
 
 def client_environment(targets: Targets) -> dict[str, str]:
-    """Return the variables that point the official clients and providers at the targets."""
+    """Return the variables with which the official clients and providers use the targets."""
     variables = fill_variables(VARIABLES["clients"], vars(targets))
     return variables | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
 
 
 def installed(package: str) -> Path | None:
-    """Return the plugin of a package; None if it is not installed."""
+    """Return the path of a package's plugin; None if the plugin is not installed."""
     name = f"pulumi-resource-{package}"
     if program := shutil.which(name):
         return Path(program).absolute()

@@ -1,4 +1,4 @@
-"""The `pulumi` that the sandbox runs: an installed one if it is new enough, else one that is built once."""
+"""The `pulumi` program that the sandbox runs: an installed one of a suitable version, else a built one."""
 
 import os
 import shutil
@@ -14,7 +14,10 @@ RECIPE = RECIPES["pulumi"]
 
 
 def find(progress: Progress) -> Path:
-    """Return the engine: PULUMI, else `pulumi` on PATH, else the cached program, built if necessary."""
+    """Return the path of the engine: PULUMI, else `pulumi` on PATH, else the cached program.
+
+    Build the cached program if it does not exist.
+    """
     pinned = RECIPE.version
     configured = os.environ.get("PULUMI")
     if program := configured or shutil.which("pulumi"):
