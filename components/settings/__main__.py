@@ -1,4 +1,4 @@
-"""Command that validates stack files without an engine: `python -m components.settings dev prod`."""
+"""Command that validates stack files without the Pulumi engine: `python -m components.settings dev prod`."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0 if the files are valid, 1 if there are faults, 2 if a stack has no file."""
+    """Return 0 if the files are valid, 1 if there are faults, 2 if a named stack has no file."""
     options = _parser().parse_args(arguments)
     if options.schema:
         print(json.dumps(stack_file_schema(), indent=2, ensure_ascii=False))
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
-    """Print the faults of the files, and with `compare` those across files; return the exit status."""
+    """Print the faults of each file and, with `compare`, those between files; return the exit status."""
     files: dict[str, StackFile] = {}
     unreadable = False
     for path in paths:
@@ -60,7 +60,7 @@ def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
 
 
 def _missing_provider_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str, SettingFault]]:
-    """Yield faults for keys of providers, such as aws:profile, that another file has."""
+    """Yield a fault for each provider key, such as aws:profile, that a file lacks and another file has."""
     values = {key: (file.stack, value) for file in files.values() for key, value in file.config.items()}
     for key, (owner, value) in values.items():
         if key.startswith(f"{PROJECT}:"):
@@ -73,7 +73,7 @@ def _missing_provider_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str
 
 
 def _heading(text: str) -> str:
-    """Return a text with its first line in red, on a terminal without NO_COLOR (no-color.org)."""
+    """Return a text; on a terminal, its first line is red unless NO_COLOR is set (no-color.org)."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     first, separator, rest = text.partition("\n")

@@ -1,4 +1,4 @@
-"""Pods, CPU and memory of the namespace at maximum scale, for its quota checks and the published limits."""
+"""Pods, CPU and memory of the namespace at maximum scale, for the quota checks and the published limits."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,13 +9,13 @@ from components.settings.models.workload import Replicas, Resources
 from components.settings.stack import Settings
 
 SURGE_PERCENT = 25
-"""Pods that a rolling update adds before it removes old ones, in percent of the replicas (maxSurge)."""
+"""Additional pods during a rolling update, in percent of the replicas (maxSurge)."""
 DATA_JOBS = 3
-"""Data jobs that may run at once: a migration, a backup, and one that a person started."""
+"""Data jobs that may run at once: a migration, a backup, and one job that a person started."""
 
 
 def pods_while_rolling(replicas: Replicas) -> int:
-    """Return the largest number of a workload's pods: all replicas and the surge, which Kubernetes rounds up.
+    """Return a workload's largest number of pods: the replicas plus the surge, which Kubernetes rounds up.
 
     Terminating pods are not counted.
     """
@@ -23,17 +23,17 @@ def pods_while_rolling(replicas: Replicas) -> int:
 
 
 def pods(settings: Settings) -> int:
-    """Return the number of pods at maximum scale, mid-rollout, with all data jobs."""
+    """Return the number of pods at maximum scale during a rollout, including all data jobs."""
     return pods_while_rolling(settings.api.replicas) + pods_while_rolling(settings.proxy.replicas) + DATA_JOBS
 
 
 def cpu_limits(settings: Settings) -> Decimal:
-    """Return the sum of the CPU limits of the pods at maximum scale, in cores."""
+    """Return the sum of all CPU limits at maximum scale, in cores."""
     return _limits(settings, lambda resources: resources.cpu_limit)
 
 
 def memory_limits(settings: Settings) -> Decimal:
-    """Return the sum of the memory limits of the pods at maximum scale, in bytes."""
+    """Return the sum of all memory limits at maximum scale, in bytes."""
     return _limits(settings, lambda resources: resources.memory_limit)
 
 

@@ -10,13 +10,13 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 
 def format_path(path: KeyPath) -> str:
-    """Return a path as Pulumi's `--path` takes it: `pipe:network.subnets.private[0]`."""
+    """Return a path in the notation of Pulumi's `--path`: `pipe:network.subnets.private[0]`."""
     key, *steps = path
     return str(key) + "".join(map(_format_step, steps))
 
 
 def set_command(path: KeyPath, value: str | float) -> str:
-    """Return the command that sets a value, with the value's type if Pulumi would guess another type."""
+    """Return the command that sets a value; it names the value's type if Pulumi would guess another one."""
     value = plain_number(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"config set {_path_argument(path)} {shlex.quote(text)}{_type_option(value)}"

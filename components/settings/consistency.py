@@ -1,4 +1,4 @@
-"""Checks of a stack file: the checks of each setting, and the checks of settings that must fit each other."""
+"""Checks of a stack file: those of each top-level key, and those of settings that must fit together."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,14 +34,14 @@ CHECKS_BY_NOUN: Mapping[str, Sequence[Callable[[Any], Iterator[SettingFault]]]] 
     "edge": edge.CHECKS,
     "monitoring": monitoring.CHECKS,
 }
-"""Checks of one part of the settings, by its field in Settings."""
+"""Checks of a single top-level key, by its field in Settings."""
 
 
 def check_settings(settings: Settings, *, partial: bool) -> Iterator[SettingFault]:
     """Yield the faults that the checks find.
 
-    Partial settings lack the invalid values. A check that reads a missing value ends there with an
-    AttributeError, which is ignored; the other checks still run.
+    If the settings are partial, invalid values are missing from them. A check that reads a missing value ends
+    with an AttributeError, which is ignored; the other checks still run.
     """
     for check in (*_noun_checks(), *CHECKS):
         try:
@@ -58,7 +58,7 @@ def _noun_checks() -> Iterator[Check]:
 
 
 def _on_field(field: str, check: Callable[[Any], Iterator[SettingFault]]) -> Check:
-    """Return a check of all settings that passes one field of them to another check."""
+    """Return a check of the settings that applies another check to one of their fields."""
 
     def check_field(settings: Settings) -> Iterator[SettingFault]:
         yield from check(getattr(settings, field))
@@ -67,7 +67,7 @@ def _on_field(field: str, check: Callable[[Any], Iterator[SettingFault]]) -> Che
 
 
 def check_region(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse an AWS provider in another region than pipe:service.region, from which names and ARNs follow."""
+    """Refuse an AWS provider region that is not pipe:service.region, from which names and ARNs are built."""
     region = settings.service.region
     if settings.aws_region != region:
         path = ("aws:region",)
@@ -76,7 +76,7 @@ def check_region(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_allowed_accounts(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse an AWS provider in another account than pipe:service.account, from which ARNs follow."""
+    """Refuse an AWS provider account that is not pipe:service.account, from which ARNs are built."""
     for index, account in enumerate(settings.aws_allowed_account_ids):
         if account != settings.service.account:
             path = ("aws:allowedAccountIds", index)
@@ -88,8 +88,8 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a cluster without operators.
 
     The cluster does not make its creator an administrator (bootstrapClusterCreatorAdminPermissions is false).
-    The deploy role has access, but only jobs on GitHub can assume it. So nobody could enter the cluster
-    before the pipeline works.
+    The deploy role has access, but only jobs on GitHub can assume it. Until the pipeline works, nobody could
+    access the cluster.
     """
     if not settings.cluster.operators:
         path = ("pipe:cluster", "operators")
@@ -102,7 +102,7 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_connection_account(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a connection of another account, which CodeBuild cannot use."""
+    """Refuse a GitHub connection in another AWS account, which CodeBuild could not use."""
     arn = settings.ci_runner.connection_arn
     account, expected = arn.split(":")[4], settings.service.account
     if account != expected:
@@ -112,7 +112,7 @@ def check_connection_account(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_dump_client(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a client that is older than the server, which pg_dump does not support (PostgreSQL, pg_dump)."""
+    """Refuse a pg_dump that is older than the server, which it could not dump (PostgreSQL, pg_dump)."""
     server = int(settings.database.engine_version)
     image = parse_image_reference(settings.backups.image)
     client = re.match(r"\d+", image.tag)
@@ -133,7 +133,7 @@ def check_replica_region(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_service_network_outside_vpc(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a service network that overlaps the VPC, where another host could have a Service's address."""
+    """Refuse a service network that overlaps the VPC, where a host could have a Service's address."""
     services = IPv4Network(settings.cluster.service_cidr)
     if cluster.is_service_network(services) and services.overlaps(IPv4Network(settings.network.cidr)):
         path = ("pipe:cluster", "serviceCidr")
@@ -143,7 +143,7 @@ def check_service_network_outside_vpc(settings: Settings) -> Iterator[SettingFau
 
 
 def check_egress_networks(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse networks of the stack and local networks as destinations of the API.
+    """Refuse egress destinations of the API in the stack's own networks or in local networks.
 
     A request that the API is tricked into sending (server-side request forgery) must not reach the instance
     metadata, the pod identity agent, the nodes, or another pod.
@@ -153,7 +153,7 @@ def check_egress_networks(settings: Settings) -> Iterator[SettingFault]:
         settings.cluster.service_cidr: "pipe:cluster.serviceCidr",
         **LOCAL_NETWORKS,
     }
-    # The last entry comes first: its removal does not shift the entries of the other faults.
+    # The last entry comes first, since its removal does not shift the indexes in the other faults.
     for index, cidr in reversed([*enumerate(settings.api.egress.networks)]):
         overlapped = (
             refused for refused in refused_networks if IPv4Network(cidr).overlaps(IPv4Network(refused))
@@ -165,7 +165,7 @@ def check_egress_networks(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_pod_addresses(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a quota of more pods than the private subnets have addresses."""
+    """Refuse a pod quota above the number of addresses in the private subnets."""
     addresses = network.free_addresses(settings.network)
     if settings.namespace.quota_pods > addresses:
         path = ("pipe:namespace", "quotaPods")
@@ -174,7 +174,7 @@ def check_pod_addresses(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a quota of fewer pods than run at maximum scale, mid-rollout."""
+    """Refuse a pod quota below the number of pods at maximum scale during a rollout."""
     needed = capacity.pods(settings)
     if settings.namespace.quota_pods < needed:
         path = ("pipe:namespace", "quotaPods")
@@ -183,7 +183,7 @@ def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a quota of less CPU than the pods may use at maximum scale, mid-rollout."""
+    """Refuse a CPU quota below the pods' CPU limits at maximum scale during a rollout."""
     needed = capacity.cpu_limits(settings)
     if parse_quantity(settings.namespace.quota_cpu) < needed:
         path, least = ("pipe:namespace", "quotaCpu"), str(ceil(needed))
@@ -192,7 +192,7 @@ def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a quota of less memory than the pods may use at maximum scale, mid-rollout."""
+    """Refuse a memory quota below the pods' memory limits at maximum scale during a rollout."""
     needed = capacity.memory_limits(settings)
     if parse_quantity(settings.namespace.quota_memory) < needed:
         path, least = ("pipe:namespace", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
@@ -201,7 +201,7 @@ def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_origin_certificate(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a validity of the origin certificate at which its monitor would warn on the first day."""
+    """Refuse an origin certificate so short-lived that its monitor would warn on the first day."""
     warning, days = (
         settings.monitoring.thresholds.origin_certificate_days.warning,
         settings.edge.certificate_days,
@@ -215,7 +215,7 @@ def check_origin_certificate(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_datadog_site(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a Datadog provider at another site than the account's."""
+    """Refuse a Datadog provider whose API is not that of pipe:monitoring.site."""
     path, expected = ("datadog:apiUrl",), f"https://api.{settings.monitoring.site}/"
     if settings.datadog_api_url != expected:
         allowed = f"{expected}, as pipe:monitoring.site"
@@ -223,7 +223,7 @@ def check_datadog_site(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_notify_handles(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a pager in pipe:monitoring.notify, whose handles also receive warnings."""
+    """Refuse a paging handle in pipe:monitoring.notify, whose handles also receive warnings."""
     quiet = f"@slack-pipe-{settings.service.environment}"
     for index, handle in enumerate(settings.monitoring.notify):
         if monitoring.PAGER.match(handle):
@@ -233,7 +233,7 @@ def check_notify_handles(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_connection_threshold(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse an alert at more connections than the database accepts."""
+    """Refuse a critical connection threshold that the database's own limit makes unreachable."""
     critical = settings.monitoring.thresholds.database_connections.critical
     most = settings.database.max_connections
     if critical >= most:
@@ -243,7 +243,7 @@ def check_connection_threshold(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_storage_threshold(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a warning about free storage that an empty database would cause."""
+    """Refuse a free-storage warning that an empty database would already trigger."""
     warning = settings.monitoring.thresholds.database_free_storage_gib.warning
     size = settings.database.storage_gib
     if warning >= size:
@@ -278,4 +278,4 @@ CHECKS: tuple[Check, ...] = (
     check_connection_threshold,
     check_storage_threshold,
 )
-"""Checks of settings that must fit each other."""
+"""Checks of settings that must fit together."""

@@ -9,7 +9,7 @@ import pulumi
 from components.settings.config_commands import KeyPath, format_path, plain_number
 
 LONGEST_VALUE = 120
-"""Characters of a value that a message shows."""
+"""Largest number of characters of a value in a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +19,11 @@ class SettingFault:
     key: str
     """The whole key: `pipe:network.subnets.private[0]`."""
     problem: str
-    """The value or what is wrong with the key, such as `= "10.10.0.0/8"` or `is missing`; never a secret."""
+    """The value, or what is wrong with the key, such as `= "10.10.0.0/8"` or `is missing`; never a secret."""
     allowed: str
-    """The values that are allowed, in a few words."""
+    """A short description of the allowed values."""
     fix: tuple[str, ...]
-    """The commands that fix it, without the program and the stack: `config set …`."""
+    """The commands that fix the fault, without `pulumi` and `--stack`."""
 
     def commands(self, stack: str) -> list[str]:
         """Return the commands that fix the fault, ready to be typed."""
@@ -43,7 +43,7 @@ class SettingsError(pulumi.RunError):
 
 
 def describe_faults(stack: str, faults: Sequence[SettingFault]) -> str:
-    """Return the message about all faults of one stack file."""
+    """Return the message that lists all faults of one stack file."""
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     return "\n\n".join([f"Pulumi.{stack}.yaml: {count}", *(fault.text(stack) for fault in faults)])
 
@@ -54,6 +54,6 @@ def invalid_value(path: KeyPath, value: object, allowed: str, *fix: str) -> Sett
 
 
 def format_value(value: object) -> str:
-    """Return a value as a message shows it: as JSON, cut after 120 characters."""
+    """Return a value for a message: as JSON, cut after 120 characters."""
     text = json.dumps(plain_number(value), ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

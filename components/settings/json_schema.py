@@ -1,4 +1,4 @@
-"""The JSON Schema of a stack file for editors, and the part of it that describes one key for faults."""
+"""The JSON Schema of a stack file for editors, and descriptions of single keys for faults."""
 
 import re
 from collections.abc import Container
@@ -11,7 +11,7 @@ from components.settings.config_commands import KeyPath
 from components.settings.stack import PROJECT, SECRETS, Settings
 
 Schema: TypeAlias = dict[str, Any]
-"""A JSON Schema of one value."""
+"""A JSON Schema for one value."""
 
 _BOUNDS = {
     "minimum": "at least",
@@ -22,7 +22,7 @@ _BOUNDS = {
 
 
 class _UntitledSchema(GenerateJsonSchema):
-    """A generator without titles of fields: a key is its own title."""
+    """A schema generator that adds no titles to fields, since their keys are descriptive."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
@@ -68,7 +68,7 @@ def describe_allowed(schema: Schema) -> str:
 
 
 def example_value(schema: Schema, present: Container[object] = ()) -> Any:
-    """Return a scalar that a schema allows, if possible one that a list does not have yet."""
+    """Return a scalar that a schema allows, if possible one that is not in `present`."""
     examples: list[Any] = schema.get("examples", schema.get("enum", [schema.get("minimum", False)]))
     return next((value for value in examples if value not in present), examples[0])
 
@@ -112,7 +112,7 @@ def _secret_schema(key: str, description: str) -> Schema:
 
 
 def _format_scalar(value: object) -> str:
-    """Return a scalar in YAML's notation: a string has quotes if it would be a number without them."""
+    """Return a scalar in YAML's notation; a string is quoted if it would otherwise be a number."""
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) and re.fullmatch(r"[0-9.]+", value) else str(value)

@@ -61,14 +61,14 @@ class StackFile:
 def load_file(path: Path, *, secrets: bool = False) -> StackFile:
     """Return a stack file with its faults; raise yaml.YAMLError if the file is not a stack file.
 
-    A missing secret is a fault if `secrets` is true, or if the file has a key to encrypt secrets with: the
-    committed files have neither key nor secrets.
+    A missing secret is a fault if `secrets` is true, or if the file has a key for encrypting secrets. The
+    committed files have neither a key nor secrets.
     """
     file: Any = load_yaml(path.read_text())
     if not isinstance(file, dict) or not isinstance(cast(dict[str, Any], file).get("config"), dict):
         raise yaml.YAMLError("no map `config:` in it")
     file = cast(dict[str, Any], file)
-    # The engine passes JSON; types that only YAML has (dates, keys that are numbers) become text.
+    # The engine passes JSON; types that only YAML has (dates, keys that are numbers) become strings.
     content: dict[str, Any] = json.loads(json.dumps(file["config"], default=str))
     config = {_full_key(key): value for key, value in content.items()}
     settings, faults = read_settings({key: _mark_encrypted(value) for key, value in config.items()})
@@ -105,7 +105,7 @@ def _is_setting(key: str, value: object) -> bool:
 
 
 def _partial(model: type[Model], values: Mapping[str, Any], invalid: set[KeyPath]) -> Model:
-    """Return a model without attributes for its invalid values."""
+    """Return a model that has no attributes for its invalid values."""
     valid: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         key, field_type = field.alias or name, field.annotation
@@ -118,7 +118,7 @@ def _partial(model: type[Model], values: Mapping[str, Any], invalid: set[KeyPath
 
 
 def _decode(text: str) -> Any:
-    """Decode a value of the engine, which passes maps and lists as JSON, and scalars as text."""
+    """Decode a value of the engine, which passes maps and lists as JSON, and scalars as strings."""
     try:
         return json.loads(text) if text.startswith(("{", "[")) else text
     except ValueError:
@@ -132,7 +132,7 @@ def _full_key(key: str) -> str:
 
 
 def _mark_encrypted(value: Any) -> Any:
-    """Return a value of a file, with ENCRYPTED in place of each `secure:` value."""
+    """Return a value from a file, with ENCRYPTED in place of each `secure:` value."""
     if isinstance(value, list):
         return [_mark_encrypted(entry) for entry in cast(list[Any], value)]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Limits of a stack's growth, from its settings."""
+"""Limits of a stack's growth, computed from its settings."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -12,11 +12,11 @@ from components.settings.json_schema import Schema, describe_allowed, example_va
 from components.settings.stack import SECRETS
 
 ENCRYPTED = object()
-"""The stand-in for an encrypted value of a setting that is not a secret: never shown, and never valid."""
+"""Placeholder for an encrypted value of a setting that is not a secret; it is never shown and never valid."""
 
 
 def schema_faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterator[SettingFault]:
-    """Yield the faults for the errors of pydantic, in the terms of the schema."""
+    """Yield the faults for pydantic's errors, in the terms of the schema."""
     for error in errors:
         path = error["loc"]
         match error["type"]:
@@ -29,7 +29,7 @@ def schema_faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> 
 
 
 def secret_fault(key: str, problem: str) -> SettingFault:
-    """Return the fault of a secret that is missing or unusable; its command asks for the value."""
+    """Return the fault of a secret that is missing or unusable; its command prompts for the value."""
     return SettingFault(
         key=key, problem=problem, allowed=SECRETS[key]["allowed"], fix=(f"config set --secret {key}",)
     )
@@ -80,8 +80,8 @@ def _invalid_value(path: KeyPath, values: Mapping[str, Any]) -> SettingFault:
 def _fix_commands(path: KeyPath, value: Any, schema: Schema) -> list[str]:
     """Return the commands that replace a value that is not allowed.
 
-    Text is removed first where another type belongs: `config set` would keep its quotes, or refuse to look
-    inside it. A map is removed, and the next message reports its missing keys.
+    A string in place of another type is removed first, since `config set` would keep its quotes or could not
+    set a value inside it. An invalid map is removed; the next message then reports its missing keys.
     """
     if schema["type"] == "object":
         return [remove_command(path)]
@@ -101,7 +101,7 @@ def _fix_list_command(path: KeyPath, entries: list[Any], schema: Schema) -> str:
 
 
 def _example_command(path: KeyPath, present: Container[object] = ()) -> str:
-    """Return the command that sets the schema's example; of a list, its first entry."""
+    """Return the command that sets the schema's example value; for a list, it sets the first entry."""
     schema = schema_at(path)
     if schema["type"] == "array":
         return _example_command((*path, 0))

@@ -48,7 +48,7 @@ class Settings(Model):
         Field(alias="datadog:apiUrl"),
         string(r"^https://\S+/$", "Datadog's address of the site", "https://api.ap1.datadoghq.com/"),
     ]
-    """The address of the Datadog provider; belongs to pipe:monitoring.site."""
+    """The API address of the Datadog provider; it must belong to pipe:monitoring.site."""
     service: Service
     network: Network
     security_groups: SecurityGroups

@@ -1,4 +1,4 @@
-"""Checks across stacks: settings that must be equal, different or unique."""
+"""Checks across stacks for settings that must be equal, or unique, or true in exactly one stack."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from components.settings.stack import Settings
 Stacks: TypeAlias = Mapping[str, Settings]
 
 StackFault: TypeAlias = tuple[str, SettingFault]
-"""A fault, after the name of the stack that has it."""
+"""The name of a stack, and a fault of its stack file."""
 
 
 def compare_stacks(stacks: Stacks, *, partial: bool) -> Iterator[StackFault]:
-    """Yield the faults that only a comparison finds; see `check_settings` about partial settings."""
+    """Yield the faults that only a comparison finds; `partial` is explained at `check_settings`."""
     for check in (check_zone_owner, check_datadog_integration, check_zone_settings, check_unique_values):
         try:
             yield from check(stacks)
@@ -26,21 +26,21 @@ def compare_stacks(stacks: Stacks, *, partial: bool) -> Iterator[StackFault]:
 
 
 def check_zone_owner(stacks: Stacks) -> Iterator[StackFault]:
-    """Refuse a zone without an owner, or with two."""
+    """Refuse a zone with no owner or with several owners."""
     zones = {stack: settings.edge.zone_name for stack, settings in stacks.items()}
     owners = {stack: settings.edge.zone.owned for stack, settings in stacks.items()}
     yield from _require_exactly_one(stacks, zones, owners, ("pipe:edge", "zone", "owned"))
 
 
 def check_datadog_integration(stacks: Stacks) -> Iterator[StackFault]:
-    """Refuse an account that Datadog does not read, or reads twice."""
+    """Refuse an AWS account that no stack, or more than one stack, connects to Datadog."""
     accounts = {stack: settings.service.account for stack, settings in stacks.items()}
     readers = {stack: settings.monitoring.integration for stack, settings in stacks.items()}
     yield from _require_exactly_one(stacks, accounts, readers, ("pipe:monitoring", "integration"))
 
 
 def check_zone_settings(stacks: Stacks) -> Iterator[StackFault]:
-    """Refuse zone settings that differ from the owner's: only the owner's are applied."""
+    """Refuse zone settings that differ from those of the owning stack, which are the only ones applied."""
     for owner, stack in permutations(stacks, 2):
         owner_edge, edge = stacks[owner].edge, stacks[stack].edge
         if not owner_edge.zone.owned or edge.zone.owned or edge.zone_name != owner_edge.zone_name:
@@ -105,14 +105,14 @@ UNIQUE_VALUES = (
 
 
 def _protected_first(stacks: Stacks) -> list[str]:
-    """Return the names of the stacks, protected ones first: they keep a value that may exist only once."""
+    """Return the names of the stacks, protected ones first, since they keep a value that must be unique."""
     return sorted(stacks, key=lambda stack: not stacks[stack].service.protect)
 
 
 def _require_exactly_one(
     stacks: Stacks, groups: Mapping[str, str], flags: Mapping[str, bool], path: KeyPath
 ) -> Iterator[StackFault]:
-    """Refuse a group of stacks in which the flag at a path is not true in exactly one."""
+    """Refuse a group of stacks unless the flag at `path` is true in exactly one of them."""
     for group in dict.fromkeys(groups.values()):
         members = [stack for stack in _protected_first(stacks) if groups[stack] == group]
         flagged = [stack for stack in members if flags[stack]]
@@ -127,7 +127,7 @@ def _require_exactly_one(
 def _differences(path: KeyPath, value: Any, expected: Any, owner: str) -> Iterator[SettingFault]:
     """Yield a fault for each key that differs.
 
-    A key that one side lacks is skipped: an invalid value is absent, and has a fault of its own.
+    A key that one side lacks is skipped, since an invalid value is missing and already has a fault.
     """
     if isinstance(expected, dict):
         for key, inner in cast(dict[str, Any], expected).items():
@@ -139,7 +139,7 @@ def _differences(path: KeyPath, value: Any, expected: Any, owner: str) -> Iterat
 
 
 def _equalizing_command(path: KeyPath, value: Any, expected: Any) -> str:
-    """Return the command that makes a value equal; of lists, the first entry that differs."""
+    """Return the command that sets the expected value; for lists, it changes the first different entry."""
     if not isinstance(expected, list):
         return set_command(path, expected)
     entries = cast(list[Any], expected)

@@ -14,7 +14,7 @@ from components.common.quantity import parse_quantity
 
 
 class Model(PydanticModel):
-    """A frozen map of a stack file: camelCase keys, every key required, unknown keys refused.
+    """A map in a stack file, as a frozen model: camelCase keys, all required, unknown keys refused.
 
     Validation is strict: the engine passes JSON with its types, so "yes" is not a boolean and 1.34 is not a
     version.
@@ -33,9 +33,9 @@ class Model(PydanticModel):
 
 
 def string(pattern: str, allowed: str, example: str, *, longest: int | None = None) -> Any:
-    """Return the field of a string that matches a pattern.
+    """Return the field for a string that matches a pattern.
 
-    Editors and faults show `allowed`; the command of a fault sets `example`. `longest` is the largest number
+    Editors and faults show `allowed`; the command in a fault sets `example`. `longest` is the largest number
     of characters, by default without a limit.
     """
     return Field(
@@ -47,7 +47,7 @@ def string(pattern: str, allowed: str, example: str, *, longest: int | None = No
 
 
 def one_of(choices: Iterable[str], example: str) -> Any:
-    """Return the field of a string that is one of the choices."""
+    """Return the field for a string that is one of the choices."""
     return Field(
         pattern=f"^({'|'.join(map(re.escape, choices))})$",
         examples=[example],
@@ -85,12 +85,12 @@ CpuQuantity = Annotated[
     ),
     AfterValidator(_above_zero),
 ]
-"""CPU in cores or millicores, as Kubernetes writes it."""
+"""CPU in cores or millicores, in the notation of Kubernetes."""
 
 MemoryQuantity = Annotated[
     str, string(r"^[1-9][0-9]*(Mi|Gi|M|G)$", "a memory quantity with its unit, such as 256Mi or 1Gi", "256Mi")
 ]
-"""Memory in bytes with a unit, as Kubernetes writes it."""
+"""Memory with a unit, in the notation of Kubernetes."""
 
 Fqdn = Annotated[
     str,
@@ -121,8 +121,8 @@ BucketName = Annotated[
         "pipe-backup-dev",
     ),
 ]
-"""An S3 bucket name without dots, which break TLS to the virtual host. It is eight characters shorter than
-S3's 63, for the suffix of the access-log bucket."""
+"""An S3 bucket name without dots, which break TLS to the virtual host. The limit is eight characters below
+the 63 that S3 allows, which leaves room for the suffix of the access-log bucket."""
 
 Region = Annotated[
     str, string(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "an AWS region, such as ap-northeast-1", "ap-northeast-1")
@@ -159,7 +159,7 @@ Metric = Annotated[
         r"^[a-z][A-Za-z0-9_.]*$", "a Datadog metric, such as aws.rds.cpuutilization", "aws.rds.cpuutilization"
     ),
 ]
-"""A metric as Datadog names it."""
+"""The name of a metric in Datadog."""
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 """A number of days, up to ten years."""
@@ -191,7 +191,7 @@ LogRetentionDays = Annotated[
     ],
     Field(examples=[30]),
 ]
-"""Days that CloudWatch Logs accepts as a retention (PutRetentionPolicy)."""
+"""Retention periods that CloudWatch Logs accepts, in days (PutRetentionPolicy)."""
 
 
 def _pinned_image(image: str) -> str:
@@ -224,5 +224,5 @@ Distinct = AfterValidator(_distinct)
 
 
 def entries(least: int, most: int | None = None) -> Any:
-    """Return the field of a list with `least` to `most` entries; None sets no limit."""
+    """Return the field for a list with `least` to `most` entries; None sets no upper limit."""
     return Field(min_length=least, max_length=most, json_schema_extra={"uniqueItems": True})

@@ -1,1 +1,1 @@
-"""Models of the stack file, one module for each top-level key, and the checks of that key alone."""
+"""Models of the stack file and their checks, with one module per top-level key."""

@@ -17,17 +17,18 @@ Path = Annotated[
         r"^/[A-Za-z0-9._~/-]*$", "a path of letters, digits, dots, slashes, - and ~, such as /livez", "/livez"
     ),
 ]
-"""A path of a URL, without characters that nginx.conf would need to escape."""
+"""The path of a URL, without characters that must be escaped in nginx.conf."""
 
 
 class Egress(Model):
     """Destinations that the API may call besides its own database, the Datadog agent and DNS."""
 
     to: Literal["none", "https", "networks"]
-    """none: no destination; https: TCP 443 of public addresses, never of private ones or the instance
-    metadata; networks: the networks below."""
+    """none: no destinations; https: TCP 443 of public addresses, but not of private addresses or the instance
+    metadata; networks: the entries of `networks`."""
     networks: Annotated[list[Annotated[Cidr, Field(examples=["192.168.10.0/24"])]], entries(0), Distinct]
-    """With `to: networks`: destinations outside the VPC, the Services and link-local addresses."""
+    """With `to: networks`: the destinations, which must not overlap the VPC, the service network or
+    link-local addresses."""
     ports: Annotated[list[Annotated[int, Field(ge=1, le=65535, examples=[443])]], entries(0), Distinct]
     """With `to: networks`: TCP ports of the destinations."""
 
@@ -38,26 +39,26 @@ class Api(Model):
     image: Annotated[
         Image, Field(examples=["123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api:1.0.0"])
     ]
-    """The deployed image, by digest; this key is its only source."""
+    """The deployed image with its digest; no other key selects the image."""
     migrate: bool
-    """True if the image's migrations run before its pods. A rollback that keeps a newer version's schema sets
-    it to false, and the next version's deployment back to true."""
+    """True if the image's migrations run before its pods start. A rollback that keeps the schema of a newer
+    version sets this to false; the deployment of the next version sets it to true again."""
     start_deadline_seconds: Annotated[int, Field(ge=60, le=1800, examples=[300])]
-    """Seconds that a first pod of a new image has to be scheduled and to start, before its migrations run;
-    after that `up` fails."""
+    """Seconds within which the first pod of a new image must start, before its migrations run; otherwise,
+    `pulumi up` fails."""
     egress: Egress
     liveness_path: Annotated[Path, Field(examples=["/livez"])]
-    """The path that answers 200 while the process works, whatever the state of the database; a pod that fails
-    it is restarted."""
+    """The path that returns 200 while the process works, regardless of the database. A container that fails
+    this probe is restarted."""
     readiness_path: Annotated[Path, Field(examples=["/readyz"])]
-    """The path that answers 200 while the pod can serve requests, which requires the database. A pod that
-    fails it gets no requests. Datadog's check from outside also requests this path."""
+    """The path that returns 200 while the pod can serve requests, for which it needs the database. A pod that
+    fails this probe receives no requests. Datadog's synthetic check also requests this path."""
     resources: Resources
     replicas: Replicas
     log_level: Literal["debug", "info", "warning", "error"]
     """The lowest level that is logged."""
     grace_seconds: Annotated[int, Field(ge=15, le=600, examples=[30])]
-    """Seconds a pod has to finish its requests after SIGTERM."""
+    """Seconds that a pod has to finish its requests after SIGTERM."""
 
 
 def check_requests(api: Api) -> Iterator[SettingFault]:
@@ -66,15 +67,15 @@ def check_requests(api: Api) -> Iterator[SettingFault]:
 
 
 def check_replicas(api: Api) -> Iterator[SettingFault]:
-    """Refuse a maximum of pods below the minimum."""
+    """Refuse a maximum number of pods below the minimum."""
     return workload.check_replicas("pipe:api", api.replicas)
 
 
 def check_probe_paths(api: Api) -> Iterator[SettingFault]:
-    """Refuse one path for both probes.
+    """Refuse the same path for both probes.
 
-    No pod is ready during a failover of the database. With one path for both probes, a failover would restart
-    every pod.
+    No pod is ready during a failover of the database. If the liveness probe used the same path, a failover
+    would restart every pod.
     """
     if api.liveness_path == api.readiness_path:
         path = ("pipe:api", "livenessPath")

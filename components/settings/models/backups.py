@@ -1,4 +1,4 @@
-"""Settings of the backup bucket and of the data jobs that fill it."""
+"""Settings of the backup bucket and of the data jobs."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,52 +12,52 @@ from components.settings.models.workload import Resources
 from components.settings.types import BucketName, Cron, Days, Image, Model, Region
 
 NODE_DISK_GIB = 71
-"""Disk of a node for pods: of the 80 GiB that EKS Auto Mode gives a node (EKS user guide, node class,
-ephemeralStorage), the kubelet keeps 1 GiB and evicts pods when less than a tenth is free."""
+"""Disk space of a node for pods, in GiB. EKS Auto Mode gives a node 80 GiB (EKS user guide, node class,
+ephemeralStorage); the kubelet reserves 1 GiB and evicts pods when less than a tenth is free."""
 POD_DISK_GIB = 1
-"""Disk that a pod needs besides its scratch volume, for logs and /tmp."""
+"""Disk space that a pod needs besides its scratch volume, for logs and /tmp, in GiB."""
 
 
 class BackupReplica(Model):
     """The copy of the backup bucket in a second region."""
 
     enabled: bool
-    """True if there is a copy."""
+    """True if the bucket is copied to a second region."""
     region: Annotated[Region, Field(examples=["ap-northeast-3"])]
-    """The copy's region; another region than the stack's."""
+    """The region of the copy; it must differ from the stack's region."""
     bucket: Annotated[BucketName, Field(examples=["pipe-backup-dev-replica"])]
-    """The copy's name."""
+    """The name of the bucket that holds the copy."""
 
 
 class Backups(Model):
-    """The backup bucket and the job that fills it."""
+    """The backup bucket, and the jobs that fill it and read from it."""
 
     bucket: BucketName
-    """The bucket's name, unique in all of S3."""
+    """The bucket's globally unique name."""
     schedule: Cron
-    """Start of the nightly dump; UTC."""
+    """Schedule of the nightly dump, in UTC."""
     image: Annotated[Image, Field(examples=["public.ecr.aws/docker/library/postgres:17.7-alpine3.22"])]
-    """PostgreSQL client, at least the server's major version."""
+    """Image with the PostgreSQL client; its major version must be at least the server's."""
     upload_image: Annotated[Image, Field(examples=["public.ecr.aws/aws-cli/aws-cli:2.31.0"])]
-    """AWS command line, for the upload."""
+    """Image with the AWS CLI, for uploads and downloads of dumps."""
     resources: Resources
-    """Resources of each container of the data jobs: migration, dump, upload."""
+    """Resources of each container of the data jobs."""
     scratch_gib: Annotated[int, Field(ge=1, le=NODE_DISK_GIB - POD_DISK_GIB, examples=[50])]
-    """Disk of a node for one dump, in GiB, at most what a node has for pods; a larger dump fails the job."""
+    """Disk space for one dump, in GiB, which a node must have for pods; a larger dump makes the job fail."""
     expire_days: Annotated[Days, Field(examples=[30])]
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]
-    """Days that governance object lock keeps a version; 0 sets no retention."""
+    """Days for which S3 Object Lock (governance mode) protects a version; 0 sets no retention."""
     replica: BackupReplica
 
     @property
     def disk_gib(self) -> int:
-        """Disk of a node that a job with a dump needs, in GiB."""
+        """Disk space that a job with a dump needs on its node, in GiB."""
         return self.scratch_gib + POD_DISK_GIB
 
 
 def check_lock(backups: Backups) -> Iterator[SettingFault]:
-    """Refuse a lock that lasts until a dump expires: a locked dump cannot be deleted."""
+    """Refuse a lock that lasts until a dump expires, since a locked dump cannot be deleted."""
     if backups.lock_days >= backups.expire_days:
         path = ("pipe:backups", "lockDays")
         allowed = f"below pipe:backups.expireDays ({backups.expire_days})"
@@ -65,7 +65,7 @@ def check_lock(backups: Backups) -> Iterator[SettingFault]:
 
 
 def check_replica_bucket(backups: Backups) -> Iterator[SettingFault]:
-    """Refuse a copy with the name of the backup bucket."""
+    """Refuse a copy whose bucket has the backup bucket's name."""
     copy = backups.replica.bucket
     if copy == backups.bucket:
         path = ("pipe:backups", "replica", "bucket")

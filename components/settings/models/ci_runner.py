@@ -9,7 +9,7 @@ class CiRunner(Model):
     """The GitHub runner in the VPC (CodeBuild)."""
 
     enabled: bool
-    """True if pipelines run in the VPC; without it they cannot reach a private endpoint."""
+    """True if CI jobs run in the VPC; jobs elsewhere cannot reach a private cluster endpoint."""
     connection_arn: Annotated[
         str,
         string(
@@ -19,7 +19,7 @@ class CiRunner(Model):
             "3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
         ),
     ]
-    """The CodeConnections connection to GitHub, approved once by hand in the console."""
+    """ARN of the CodeConnections connection to GitHub, which is approved once by hand in the console."""
     actors: Annotated[
         list[Annotated[str, string(r"^[0-9]+$", "the id of a GitHub account, digits in quotes", "583231")]],
         entries(1),

@@ -14,7 +14,7 @@ from eks_versions import STANDARD_SUPPORT
 EXAMPLE_SERVICE_CIDR = "172.20.0.0/16"
 
 DOCUMENTATION_NETWORKS = [IPv4Network(cidr) for cidr in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")]
-"""Networks for examples in documents, which nobody owns (RFC 5737)."""
+"""Networks that are reserved for examples in documentation (RFC 5737)."""
 
 PRIVATE_NETWORKS = [IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 """Private networks, in which EKS accepts a service network (RFC 1918)."""
@@ -35,21 +35,21 @@ SPECIAL_NETWORKS = [
 """Special-purpose and multicast networks (IANA, IPv4 special-purpose addresses)."""
 
 REFUSED_CLIENT_NETWORKS = [*PRIVATE_NETWORKS, *DOCUMENTATION_NETWORKS, *SPECIAL_NETWORKS]
-"""Networks that no client on the internet has. EKS refuses a list of clients with one of them (EKS user
-guide, cluster API server endpoint)."""
+"""Networks to which no client on the internet belongs. EKS refuses a list of clients that contains one (EKS
+user guide, cluster API server endpoint)."""
 
 
 class ClusterEndpoint(Model):
     """The public endpoint of the cluster's API; the private endpoint is always on."""
 
     public: bool
-    """True if the API answers on the internet."""
+    """True if the cluster's API can be reached from the internet."""
     allowed_cidrs: Annotated[
         list[Annotated[Cidr, Field(examples=["203.0.113.7/32"])]], entries(0, 40), Distinct
     ]
-    """Networks that may reach the public endpoint, such as an office by its egress address
-    (`curl -4 https://checkip.amazonaws.com` prints your own). At most 40 networks, not private, reserved or
-    0.0.0.0/0 (EKS)."""
+    """Networks that may reach the public endpoint, such as the egress address of an office (`curl -4
+    https://checkip.amazonaws.com` prints your own). At most 40 networks, not private, reserved or 0.0.0.0/0
+    (EKS)."""
 
 
 class Cluster(Model):
@@ -59,12 +59,12 @@ class Cluster(Model):
     """A Kubernetes version in EKS standard support."""
     endpoint: ClusterEndpoint
     service_cidr: Annotated[Cidr, Field(examples=[EXAMPLE_SERVICE_CIDR])]
-    """Cluster addresses of Services: private, /12 to /24, outside the VPC (EKS)."""
+    """Network of the Services' cluster addresses: private, /12 to /24, outside the VPC (EKS)."""
     log_retention_days: LogRetentionDays
-    """Days that CloudWatch keeps the control plane's logs."""
+    """Days for which CloudWatch keeps the control plane's logs."""
     operators: Annotated[list[Arn], entries(0), Distinct]
-    """IAM principals of the people who may administer the cluster. The person who runs the first `up` must be
-    one of them: the creator of a cluster gets no access by itself."""
+    """ARNs of the IAM principals that may administer the cluster. They must include the principal that runs
+    the first `pulumi up`: the creator of a cluster gets no access by itself."""
 
 
 def is_service_network(network: IPv4Network) -> bool:
@@ -81,7 +81,7 @@ def check_service_network(cluster: Cluster) -> Iterator[SettingFault]:
 
 
 def check_endpoint_clients(cluster: Cluster) -> Iterator[SettingFault]:
-    """Refuse a public endpoint without clients, open to the world, or with clients that EKS refuses."""
+    """Refuse a public endpoint with no clients, with 0.0.0.0/0, or with clients that EKS refuses."""
     path: KeyPath = ("pipe:cluster", "endpoint", "allowedCidrs")
     if cluster.endpoint.public and not cluster.endpoint.allowed_cidrs:
         allowed = "at least one network while pipe:cluster.endpoint.public is true"
@@ -94,7 +94,7 @@ def check_endpoint_clients(cluster: Cluster) -> Iterator[SettingFault]:
 
 
 def _allowed_clients(network: IPv4Network) -> str | None:
-    """Return a description of the allowed clients; None if the network is allowed."""
+    """Return a description of the allowed clients, or None if the network is allowed."""
     if network.prefixlen == 0:
         return "the networks of operators, never all addresses"
     if any(network.subnet_of(documentation) for documentation in DOCUMENTATION_NETWORKS):

@@ -22,32 +22,32 @@ class Database(Model):
             "17",
         ),
     ]
-    """The major version; RDS chooses the minor one and upgrades it."""
+    """The major version of PostgreSQL; RDS chooses and upgrades the minor version."""
     instance_class: Annotated[
         str,
         string(r"^db\.[a-z0-9]+\.[a-z0-9]+$", "an RDS instance class, such as db.t4g.small", "db.t4g.small"),
     ]
-    """Processor and memory, as RDS names them."""
+    """The RDS instance class, which determines CPU and memory."""
     storage_gib: Annotated[int, Field(ge=20, le=65536)]
     """Storage at creation, in GiB (gp3)."""
     max_storage_gib: Annotated[int, Field(ge=20, le=65536, examples=[100])]
     """Limit of storage autoscaling, in GiB."""
     multi_az: bool
-    """True if a standby waits in another zone."""
+    """True if RDS keeps a standby instance in another zone."""
     backup_retention_days: Annotated[int, Field(ge=1, le=35, examples=[7])]
-    """Days of point-in-time recovery (RDS allows 35)."""
+    """Days for which point-in-time recovery is possible (RDS allows at most 35)."""
     deletion_protection: Annotated[bool, Field(examples=[True])]
     """True if RDS refuses to delete the instance."""
     insights_retention_days: Literal[7, 31, 62, 93, 124, 155, 186, 217, 248, 279, 310, 341, 372, 403, 731]
-    """Days of Performance Insights history (7 is free)."""
+    """Days for which Performance Insights keeps its history (7 days are free)."""
     log_retention_days: LogRetentionDays
-    """Days that CloudWatch keeps the server's logs."""
+    """Days for which CloudWatch keeps the server's logs."""
     max_connections: Annotated[int, Field(ge=50, le=5000, examples=[100])]
-    """max_connections of the server; about 110 fit into a GiB of memory (RDS)."""
+    """The server's max_connections; a GiB of memory is enough for about 110 connections (RDS)."""
 
 
 def check_storage_limit(database: Database) -> Iterator[SettingFault]:
-    """Refuse a limit of storage autoscaling less than a tenth above the storage (RDS)."""
+    """Refuse a storage autoscaling limit that is less than 10% above the initial storage (RDS)."""
     least = ceil(database.storage_gib * 11 / 10)
     if database.max_storage_gib < least:
         path = ("pipe:database", "maxStorageGib")

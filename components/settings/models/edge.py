@@ -1,4 +1,4 @@
-"""Settings of the Cloudflare zone and the stack's hosts in it."""
+"""Settings of the Cloudflare zone and of the stack's hosts in the zone."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
@@ -15,57 +15,58 @@ RATE_LIMIT_SECONDS = {
     "business": (600, 86400),
     "enterprise": (3600, 86400),
 }
-"""Longest period and block of a rate limit by plan, in seconds (Cloudflare WAF, rate limiting rules)."""
+"""Longest period and longest block of a rate limit in seconds, by plan (Cloudflare WAF, rate limiting
+rules)."""
 
 PRELOAD_SECONDS = 31536000
 """Smallest max-age that hstspreload.org accepts."""
 
 CertificateDays: TypeAlias = Literal[7, 30, 90, 365, 730, 1095, 5475]
-"""Validities of an origin certificate, in days (Cloudflare Origin CA)."""
+"""Possible validity periods of an origin certificate, in days (Cloudflare Origin CA)."""
 
 Frontend = Annotated[Fqdn, Field(examples=["app-dev.pipe.dev"])]
 """A frontend's host."""
 
 
 class Hsts(Model):
-    """Strict-Transport-Security as Cloudflare sends it."""
+    """The Strict-Transport-Security header that Cloudflare sends."""
 
     max_age_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]
-    """Seconds for which a browser uses only HTTPS; 0 ends this."""
+    """Seconds for which a browser uses only HTTPS; 0 revokes an earlier value."""
     include_subdomains: bool
-    """True if every host of the zone is HTTPS only."""
+    """True if the header covers subdomains, so that every host of the zone is HTTPS only."""
     preload: bool
-    """True if browsers may ship with the zone in their preload list (hstspreload.org); hard to undo."""
+    """True if browsers may add the zone to their preload lists (hstspreload.org), which is hard to undo."""
 
 
 class RateLimit(Model):
     """The limit of requests from one address."""
 
     requests: Annotated[int, Field(ge=1, le=1000000, examples=[300])]
-    """Requests in a period."""
+    """Number of requests that are allowed in a period."""
     period_seconds: Literal[10, 60, 120, 300, 600, 3600]
-    """The period, in seconds; the plan limits it."""
+    """The period, in seconds; the plan limits the value."""
     block_seconds: Literal[10, 60, 120, 300, 600, 3600, 86400]
-    """Seconds that an address above the limit is blocked; the plan limits it."""
+    """Seconds for which an address above the limit is blocked; the plan limits the value."""
 
 
 class Zone(Model):
-    """Settings that the zone has only once; read by the one stack that owns it."""
+    """Zone-wide settings; only those of the stack that owns the zone are applied."""
 
     owned: bool
-    """True if this stack sets the zone-wide settings; true in exactly one stack."""
+    """True if this stack applies the zone-wide settings; true in exactly one stack."""
     min_tls: Literal["1.2", "1.3"]
-    """The oldest TLS version that visitors may use; below 1.2 is refused."""
+    """The oldest TLS version that visitors may use; versions below 1.2 cannot be chosen."""
     plan: Literal["free", "pro", "business", "enterprise"]
-    """Cloudflare's plan, on which the managed rules depend."""
+    """The zone's Cloudflare plan, which determines the managed rules and the limits of rate limiting."""
     hsts: Hsts
     dnssec: bool
-    """True if Cloudflare signs the zone. Signing makes the DS record (the output `dsRecord`), which the
-    registrar then publishes. Before signing is switched off, the registrar withdraws the record."""
+    """True if Cloudflare signs the zone. Signing produces the DS record (output `dsRecord`), which must then
+    be published at the registrar. It must be removed there before signing is switched off."""
     certificate_authorities: Annotated[
         list[Annotated[Fqdn, Field(examples=["letsencrypt.org"])]], entries(1), Distinct
     ]
-    """Authorities that may issue certificates for the zone (CAA)."""
+    """Certificate authorities that may issue certificates for the zone (CAA)."""
     hosts: Annotated[list[Fqdn], entries(1), Distinct]
     """The API hosts of all stacks, since a zone has one ruleset per phase."""
     cached_hosts: Annotated[list[Frontend], entries(1), Distinct]
@@ -84,7 +85,7 @@ class Edge(Model):
     frontend_host: Frontend
     """The frontend's host, one label below the zone (Universal SSL covers one label)."""
     frontend_target: Annotated[Fqdn, Field(examples=["cname.vercel-dns.com"])]
-    """The host of the frontend at its provider (Vercel)."""
+    """The frontend's host at its hosting provider (Vercel)."""
     frontend_proxied: bool
     """True if visitors of the frontend pass through Cloudflare."""
     certificate_days: Annotated[CertificateDays, Field(examples=[365])]
@@ -92,7 +93,7 @@ class Edge(Model):
 
 
 def check_host(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse a host that Universal SSL does not cover: the zone, or one label below it."""
+    """Refuse a host other than the zone and hosts one label below it, which Universal SSL covers."""
     if not is_host_of_zone(edge.host, edge.zone_name):
         path = ("pipe:edge", "host")
         allowed = (
@@ -103,7 +104,7 @@ def check_host(edge: Edge) -> Iterator[SettingFault]:
 
 
 def check_frontend_host(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse a frontend host that is not one label below the zone, or is the API's."""
+    """Refuse a frontend host that is not one label below the zone, or that equals the API's host."""
     zone, path = edge.zone_name, ("pipe:edge", "frontendHost")
     if not _is_one_label_below(edge.frontend_host, zone):
         allowed = f"a host one label below {zone}, as Universal SSL covers (pipe:edge.zoneName)"
@@ -115,20 +116,20 @@ def check_frontend_host(edge: Edge) -> Iterator[SettingFault]:
 
 
 def check_host_in_zone_rules(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse a list of the zone's hosts without the stack's host."""
+    """Refuse a list of the zone's API hosts that lacks the stack's host."""
     if is_host_of_zone(edge.host, edge.zone_name):
         yield from _missing_host("hosts", edge.zone.hosts, "host", edge.host)
 
 
 def check_frontend_in_zone_rules(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse a list of cached hosts without the stack's frontend."""
+    """Refuse a list of cached hosts that lacks the stack's frontend host."""
     frontend = edge.frontend_host
     if _is_one_label_below(frontend, edge.zone_name) and frontend != edge.host:
         yield from _missing_host("cachedHosts", edge.zone.cached_hosts, "frontendHost", frontend)
 
 
 def check_zone_hosts(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse hosts outside the zone in its rules."""
+    """Refuse hosts of the zone's rules that are outside the zone."""
     for key, hosts in (("hosts", edge.zone.hosts), ("cachedHosts", edge.zone.cached_hosts)):
         for index, host in enumerate(hosts):
             if not is_host_of_zone(host, edge.zone_name):
@@ -152,7 +153,7 @@ def check_rate_limit(edge: Edge) -> Iterator[SettingFault]:
 
 
 def check_hsts_preload(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse preload for a zone that is not HTTPS only, for a year at least (hstspreload.org)."""
+    """Refuse preload unless all hosts are HTTPS only for at least a year (hstspreload.org)."""
     hsts = edge.zone.hsts
     path: KeyPath = ("pipe:edge", "zone", "hsts")
     if hsts.preload and not hsts.include_subdomains:

@@ -13,81 +13,85 @@ from components.settings.errors import SettingFault, invalid_value
 from components.settings.types import Distinct, Metric, Model, entries, string
 
 PAGER = re.compile(r"@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)\b")
-"""Handles of the integrations by which Datadog calls people (its documentation, Monitors, Notifications)."""
+"""Handles of integrations through which Datadog pages people (Datadog documentation: Monitors,
+Notifications)."""
 
 
 class Threshold(Model):
-    """The values above which a monitor warns and alerts; some monitors alert below them."""
+    """The values above which a monitor warns and alerts; some monitors use values below which they do."""
 
     metric: Metric
-    """The metric, as Datadog names it."""
+    """The metric's name in Datadog."""
     warning: Annotated[float, Field(ge=0, examples=[1])]
-    """The value at which people are notified."""
+    """The value at which the monitor warns."""
     critical: Annotated[float, Field(ge=0, examples=[2])]
-    """The value at which a person is called."""
+    """The value at which the monitor alerts and pages people."""
 
 
 class PercentThreshold(Threshold):
     """A threshold in percent."""
 
     warning: Annotated[float, Field(gt=0, le=100, examples=[80])]
-    """The percentage at which people are notified."""
+    """The percentage at which the monitor warns."""
     critical: Annotated[float, Field(gt=0, le=100, examples=[90])]
-    """The percentage at which a person is called."""
+    """The percentage at which the monitor alerts and pages people."""
 
 
 class RequestShare(Model):
     """A threshold for a share of requests, with a floor for quiet minutes."""
 
     warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
-    """The share at which people are notified."""
+    """The share at which the monitor warns."""
     critical: Annotated[float, Field(gt=0, lt=1, examples=[0.01])]
-    """The share at which a person is called: 0.01 is one request in a hundred."""
+    """The share at which the monitor alerts and pages people; 0.01 is one request in a hundred."""
     minimum_requests_per_minute: Annotated[int, Field(ge=1, examples=[100])]
-    """The least number of requests by which failures are divided, also in a minute with fewer requests. One
-    failed request at night does not alert then, and an outage does."""
+    """The smallest number of requests by which failures are divided, even in a minute with fewer requests. A
+    single failed request at night then causes no alert, but an outage does."""
 
 
 class ErrorRate(RequestShare):
     """The threshold of the monitor HighErrorRate: errors over hits."""
 
     errors_metric: Annotated[Metric, Field(examples=["trace.express.request.errors"])]
-    """The metric of failed requests, as Datadog names it."""
+    """The name in Datadog of the metric that counts failed requests."""
     hits_metric: Annotated[Metric, Field(examples=["trace.express.request.hits"])]
-    """The metric of all requests, as Datadog names it."""
+    """The name in Datadog of the metric that counts all requests."""
 
 
 class Thresholds(Model):
     """The thresholds of the monitors, one entry per monitor."""
 
     error_rate: ErrorRate
-    """Requests to the API that fail, by its own traces; probes are left out."""
+    """Share of requests to the API that fail, according to its traces; probes are excluded."""
     proxy_error_rate: RequestShare
-    """Requests that the TLS proxy answers with a status of 500 or above, by its own log."""
+    """Share of requests that the TLS proxy answers with a status of 500 or above, according to its log."""
     response_time_seconds: Threshold
-    """95th percentile, in seconds; the metric is a distribution (APM's, without a suffix)."""
+    """95th percentile of the API's response time, in seconds; the metric is an APM distribution without a
+    suffix."""
     cpu_percent: PercentThreshold
-    """Use of the pods' CPU limit, in percent; the metric is the use in nanocores."""
+    """CPU usage of the pods, in percent of their limit; the metric is the usage in nanocores."""
     memory_percent: PercentThreshold
-    """Use of the pods' memory limit, in percent; the metric is the use in bytes, without page cache."""
+    """Memory usage of the pods, in percent of their limit; the metric is the usage in bytes, without page
+    cache."""
     restarts: Threshold
     """Container restarts in ten minutes; the metric counts all restarts."""
     unavailable_replicas: Threshold
-    """Replicas missing for ten minutes."""
+    """Replicas that are missing for ten minutes."""
     backup_age_hours: Threshold
     """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
-    """Days until the visitors' certificate expires, which Cloudflare renews 30 days before; alerts below."""
+    """Days until the public certificate expires, which Cloudflare renews 30 days before; the monitor alerts
+    below."""
     origin_certificate_days: Threshold
-    """Days until the origin's certificate expires, which people renew; alerts below."""
+    """Days until the origin certificate expires, which people renew; the monitor alerts below."""
     node_cpu_percent: PercentThreshold
-    """CPU use of a node, in percent; the metric is the idle percentage."""
+    """CPU usage of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: PercentThreshold
-    """Memory use of a node, in percent; the metric is the usable share, from 0 to 1."""
+    """Memory usage of a node, in percent; the metric is the usable share, from 0 to 1."""
     database_cpu_percent: PercentThreshold
-    """CPU use of the database, in percent."""
+    """CPU usage of the database, in percent."""
     database_free_storage_gib: Threshold
-    """Free storage in GiB; alerts below; the metric is in bytes."""
+    """Free storage of the database, in GiB; the monitor alerts below. The metric is in bytes."""
     database_connections: Threshold
     """Open connections to the database."""
 
@@ -98,11 +102,13 @@ class Slo(Model):
     target_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.9])]
     """Share of requests that succeed, in percent."""
     warning_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.95])]
-    """Share of requests below which the objective is at risk, in percent; above the target (Datadog)."""
+    """Share of successful requests below which the objective is at risk, in percent; above the target
+    (Datadog)."""
     timeframe: Literal["7d", "30d", "90d"]
-    """The window of time over which the objective is counted."""
+    """The period over which the objective is measured."""
     burn_rate_critical: Annotated[float, Field(gt=1, le=14.4, examples=[14.4])]
-    """Multiple of the allowed rate at which the error budget may burn (14.4 for an hour is 2% of 30 days)."""
+    """Burn rate of the error budget above which the monitor alerts, as a multiple of the rate that uses up
+    the budget exactly (14.4 for an hour uses 2% of a 30-day budget)."""
 
 
 class Agent(Model):
@@ -144,7 +150,8 @@ class Monitoring(Model):
         entries(0),
         Distinct,
     ]
-    """Handles that a critical monitor calls on an alert, on missing data and on recovery; empty: nobody."""
+    """Handles that a critical monitor pages on an alert, on missing data and on recovery; an empty list pages
+    nobody."""
     runbook_url: Annotated[
         str,
         string(
@@ -153,9 +160,10 @@ class Monitoring(Model):
             "https://github.com/pipe-dev/infrastructure/blob/main/docs/runbooks/",
         ),
     ]
-    """Address of the runbooks; a monitor's file name is appended."""
+    """Base URL of the runbooks, to which the file name of a monitor's runbook is appended."""
     renotify_minutes: Literal[0, 10, 20, 30, 40, 50, 60, 90, 120, 180, 240, 300, 360, 720, 1440]
-    """Minutes until an unresolved alert is sent again (what synthetic checks allow); 0 is never."""
+    """Minutes until an unresolved alert is sent again; 0 means never. Synthetic checks allow only these
+    values."""
     thresholds: Thresholds
     slo: Slo
     synthetic_locations: Annotated[
@@ -172,9 +180,9 @@ class Monitoring(Model):
         entries(1),
         Distinct,
     ]
-    """Locations of the synthetic checks."""
+    """Datadog locations from which the synthetic checks run."""
     synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
-    """Seconds between two checks."""
+    """Seconds between two runs of a synthetic check."""
     integration: bool
     """True if Datadog reads the AWS account; true in one stack per account."""
 
@@ -184,7 +192,7 @@ BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_g
 
 
 def check_threshold_order(monitoring: Monitoring, name: str) -> Iterator[SettingFault]:
-    """Refuse a monitor that alerts before it warns, as Datadog does."""
+    """Refuse thresholds at which a monitor would alert before it warns; Datadog refuses them, too."""
     threshold: Threshold | RequestShare = getattr(monitoring.thresholds, name)
     warning, critical = threshold.warning, threshold.critical
     path = ("pipe:monitoring", "thresholds", to_camel(name), "warning")
@@ -196,7 +204,7 @@ def check_threshold_order(monitoring: Monitoring, name: str) -> Iterator[Setting
 
 
 def check_page_handles(monitoring: Monitoring) -> Iterator[SettingFault]:
-    """Refuse a handle that both wakes people and receives warnings."""
+    """Refuse a paging handle that is also in `notify`, where it would receive warnings."""
     for index, handle in enumerate(monitoring.page):
         if handle in monitoring.notify:
             path = ("pipe:monitoring", "page", index)
@@ -215,7 +223,7 @@ def check_objective(monitoring: Monitoring) -> Iterator[SettingFault]:
 
 
 def check_burn_rate(monitoring: Monitoring) -> Iterator[SettingFault]:
-    """Refuse a burn rate above the rate at which every request fails, as Datadog does."""
+    """Refuse a burn rate above that of a total outage; Datadog refuses it, too."""
     slo = monitoring.slo
     highest = int(1000 / (100 - slo.target_percent)) / 10
     if slo.burn_rate_critical > highest:

@@ -13,8 +13,8 @@ class Namespace(Model):
     name: Annotated[DnsLabel, Field(examples=["pipe"])]
     """The namespace's name."""
     quota_cpu: Annotated[CpuQuantity, Field(examples=["8"])]
-    """Sum of CPU limits in the namespace."""
+    """Quota for the sum of all CPU limits in the namespace."""
     quota_memory: Annotated[MemoryQuantity, Field(examples=["12Gi"])]
-    """Sum of memory limits in the namespace."""
+    """Quota for the sum of all memory limits in the namespace."""
     quota_pods: Annotated[int, Field(ge=1, le=5000, examples=[30])]
-    """Pods in the namespace."""
+    """Quota for the number of pods in the namespace."""

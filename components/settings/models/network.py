@@ -12,18 +12,18 @@ from components.settings.errors import SettingFault, invalid_value
 from components.settings.types import Cidr, Distinct, LogRetentionDays, Model, entries
 
 ZONES = 3
-"""Availability zones of every stack."""
+"""Number of availability zones of every stack."""
 
 RESERVED_ADDRESSES = 5
-"""Addresses of every subnet that AWS reserves (Amazon VPC, subnet sizing)."""
+"""Number of addresses that AWS reserves in every subnet (Amazon VPC, subnet sizing)."""
 
 LONGEST_PREFIX = 28
-"""The prefix of the smallest subnet that AWS accepts (Amazon VPC, subnet sizing)."""
+"""The prefix length of the smallest subnet that AWS accepts (Amazon VPC, subnet sizing)."""
 
 LONGEST_PRIVATE_PREFIX = 27
-"""The prefix of the smallest private subnet: EKS asks for 16 free addresses, and a /28 has 11.
+"""The prefix length of the smallest private subnet: EKS recommends 16 free addresses, and a /28 has 11.
 
-(EKS user guide, subnet requirements for clusters: at least six, sixteen recommended.)
+Source: EKS user guide, subnet requirements for clusters (at least six, sixteen recommended).
 """
 
 Subnet: TypeAlias = tuple[KeyPath, IPv4Network]
@@ -33,7 +33,7 @@ Subnet: TypeAlias = tuple[KeyPath, IPv4Network]
 class Subnets(Model):
     """One subnet per zone in each tier, in three zones.
 
-    EKS takes no subnet of a zone that the cluster was not created with (EKS user guide, VPC and subnet
+    EKS accepts only subnets in the zones with which the cluster was created (EKS user guide, VPC and subnet
     requirements), so a stack cannot get its third zone later.
     """
 
@@ -64,23 +64,24 @@ class Network(Model):
     """The VPC's network; /16 to /28 (AWS VPC quotas)."""
     subnets: Subnets
     nat_gateways: Literal["one", "each-zone"]
-    """One NAT gateway for all zones (cheap), or one in each (survives the loss of a zone)."""
+    """one: a single NAT gateway for all zones (cheap); each-zone: one per zone (survives the loss of a
+    zone)."""
     flow_log_retention_days: LogRetentionDays
-    """Days that CloudWatch keeps the VPC's flow logs."""
+    """Days for which CloudWatch keeps the VPC's flow logs."""
 
 
 class SubnetAllocator:
-    """Allocator of free networks in the VPC, which the fixes of faults propose."""
+    """Allocator of free networks in the VPC, which the fixes for faults propose."""
 
     def __init__(self, network: Network) -> None:
         self._allocated = [subnet for _, subnet in _subnets(network)]
-        # An invalid network of the VPC is absent; a network around the first subnet replaces it.
+        # An invalid VPC network is missing here; a network around the first subnet replaces it.
         first = self._allocated[0]
         substitute = first.supernet(new_prefix=min(16, first.prefixlen))
         self._vpc = IPv4Network(getattr(network, "cidr", substitute))
 
     def allocate(self, prefix: int) -> str:
-        """Return a network that overlaps no subnet and no earlier proposal, or the VPC's if it is full."""
+        """Return a network that overlaps no subnet or earlier proposal; in a full VPC, the VPC's network."""
         for candidate in self._vpc.subnets(new_prefix=max(prefix, self._vpc.prefixlen)):
             if not any(candidate.overlaps(subnet) for subnet in self._allocated):
                 self._allocated.append(candidate)
@@ -89,7 +90,7 @@ class SubnetAllocator:
 
 
 def free_addresses(network: Network) -> int:
-    """Return the addresses that the private subnets have for nodes and pods."""
+    """Return the number of addresses that the private subnets have for nodes and pods."""
     subnets = (IPv4Network(cidr) for cidr in network.subnets.private)
     return sum(subnet.num_addresses - RESERVED_ADDRESSES for subnet in subnets)
 

@@ -17,11 +17,11 @@ class Proxy(Model):
     image: Image
     """An nginx image that runs without root."""
     min_tls: Literal["1.2", "1.3"]
-    """The oldest TLS version that is accepted; below 1.2 is refused."""
+    """The oldest TLS version that nginx accepts; versions below 1.2 cannot be chosen."""
     hsts_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]
-    """max-age of Strict-Transport-Security; 0 leaves the header out."""
+    """The max-age of the Strict-Transport-Security header, in seconds; 0 omits the header."""
     body_limit: Annotated[str, string(r"^[1-9][0-9]*[km]$", "a size in k or m, such as 10m", "10m")]
-    """The largest request body, as nginx writes it (client_max_body_size)."""
+    """The largest request body, in the notation of nginx (client_max_body_size)."""
     resources: Resources
     replicas: Replicas
 
@@ -32,7 +32,7 @@ def check_requests(proxy: Proxy) -> Iterator[SettingFault]:
 
 
 def check_replicas(proxy: Proxy) -> Iterator[SettingFault]:
-    """Refuse a maximum of pods below the minimum."""
+    """Refuse a maximum number of pods below the minimum."""
     return workload.check_replicas("pipe:proxy", proxy.replicas)
 
 

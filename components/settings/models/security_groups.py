@@ -11,4 +11,4 @@ class SecurityGroups(Model):
     """Access to the load balancer."""
 
     ingress_cidrs: Annotated[list[Annotated[Cidr, Field(examples=["0.0.0.0/0"])]], entries(1), Distinct]
-    """Networks that may reach port 443: 0.0.0.0/0, or Cloudflare's published ranges."""
+    """Networks that may reach port 443 of the load balancer: 0.0.0.0/0, or Cloudflare's published ranges."""

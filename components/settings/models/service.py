@@ -15,9 +15,9 @@ class Service(Model):
     account: AccountId
     """The AWS account of the stack."""
     region: Region
-    """The AWS region; the same as aws:region."""
+    """The AWS region of the stack; the same as aws:region."""
     team: Annotated[DnsLabel, Field(examples=["platform"])]
-    """The team that is responsible, in tags and notifications."""
+    """The responsible team, as named in tags and notifications."""
     repository: Annotated[
         str,
         string(
@@ -28,4 +28,4 @@ class Service(Model):
     ]
     """The GitHub repository that deploys the stack: owner/name."""
     protect: Annotated[bool, Field(examples=[True])]
-    """True if stateful resources refuse to be deleted (Pulumi's protect)."""
+    """True if Pulumi refuses to delete stateful resources (option protect)."""

@@ -1,4 +1,4 @@
-"""Settings that workloads share: resources of a container and the number of pods."""
+"""Settings that workloads have in common: resources of a container and the number of pods."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -25,18 +25,18 @@ class Resources(Model):
 
 
 class Replicas(Model):
-    """Number of pods; the autoscaler moves between the minimum and the maximum."""
+    """Number of pods, which the autoscaler chooses between the minimum and the maximum."""
 
     min: Annotated[int, Field(ge=1, le=500, examples=[3])]
-    """The fewest pods, and the number at creation."""
+    """The smallest number of pods; also the number at creation."""
     max: Annotated[int, Field(ge=1, le=500, examples=[6])]
-    """The most pods."""
+    """The largest number of pods."""
     target_cpu_percent: Annotated[int, Field(ge=10, le=95, examples=[70])]
-    """Average CPU use that the autoscaler aims at, in percent of the requests."""
+    """Average CPU usage that the autoscaler aims at, in percent of the requests."""
 
 
 def check_requests(key: str, resources: Resources) -> Iterator[SettingFault]:
-    """Refuse a request above its limit; Kubernetes refuses the pod."""
+    """Refuse a request above its limit, since Kubernetes would refuse the pod."""
     for kind, request, limit in (
         ("cpu", resources.cpu_request, resources.cpu_limit),
         ("memory", resources.memory_request, resources.memory_limit),
