@@ -1,4 +1,4 @@
-"""The S3 bucket of the database dumps: encrypted, versioned, locked, copied to a second region."""
+"""The S3 bucket for database dumps: encrypted, versioned, locked, and optionally replicated."""
 
 from dataclasses import dataclass, replace
 
@@ -11,10 +11,11 @@ from components.common.naming import Naming
 from components.settings.models.backups import Backups
 
 DUMPS = "dumps/"
-"""Prefix of the timestamped dumps; `latest.dump` has no prefix and never expires."""
+"""Key prefix of the timestamped dumps; `latest.dump` has no prefix and never expires."""
 
 TIERS = {30: "STANDARD_IA", 90: "GLACIER_IR"}
-"""Cheaper storage classes with immediate reads, by the days until a dump moves there (S3: 30 or more)."""
+"""Cheaper storage classes with immediate reads, by the age in days at which a dump moves to them (S3 requires
+30 or more)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,13 @@ class BackupBucketArgs:
 
 
 class BackupBucket(pulumi.ComponentResource):
-    """The bucket of the database's dumps, with a copy in a second region if the settings enable it."""
+    """The bucket for database dumps, with a copy in a second region if the settings enable it."""
 
     bucket: pulumi.Output[str]
     """Name of the bucket."""
     arn: pulumi.Output[str]
     key_arn: pulumi.Output[str]
-    """ARN of the KMS key that readers and writers of dumps need permission to use."""
+    """ARN of the KMS key; reading and writing dumps requires permission to use it."""
 
     def __init__(self, name: str, args: BackupBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:storage:BackupBucket", name, None, opts)

@@ -1,4 +1,4 @@
-"""Hardened S3 buckets, each with its KMS key and a bucket for its access logs."""
+"""Hardened S3 buckets, each with its own KMS key and a bucket for its access logs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from components.common.iam_documents import Statement, document, key_policy
 from components.common.naming import Naming
 
 LOG_DAYS = 400
-"""Days until access logs are deleted: over a year, so that a quarter can be compared with last year's."""
+"""Days until access logs are deleted: more than a year, so that a quarter can be compared with the same
+quarter of the previous year."""
 
 NONCURRENT_DAYS = 30
 """Days for which an overwritten or deleted version can still be restored."""
@@ -23,21 +24,21 @@ class BucketArgs:
     """Arguments of a hardened bucket."""
 
     bucket: str
-    """Name of the bucket, unique in all of AWS; access logs go to `<bucket>-logs`."""
+    """Globally unique name of the bucket; access logs go to `<bucket>-logs`."""
     alias: str
-    """Name of the bucket's KMS key, without `alias/`."""
+    """Alias of the bucket's KMS key, without `alias/`."""
     naming: Naming
     rules: Sequence[Rule]
     """Lifecycle rules in addition to those that every bucket has."""
     lock_days: int
-    """Days for which governance object lock keeps every new version; 0 sets no retention."""
+    """Days for which S3 Object Lock (governance mode) protects each new version; 0 sets no retention."""
     protect: bool
     """True to make Pulumi refuse to delete the bucket and its key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HardenedBucket:
-    """A bucket with its key and its versioning, which replication needs on both buckets."""
+    """A bucket, its key, and its versioning, which replication requires on both buckets."""
 
     bucket: aws.s3.Bucket
     key: aws.kms.Key
@@ -45,7 +46,7 @@ class HardenedBucket:
 
 
 def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -> HardenedBucket:
-    """Declare a bucket with its own key, and the bucket for its access logs.
+    """Declare a bucket with its own key, and a bucket for its access logs.
 
     `opts` sets the parent of both buckets and, through its provider, the region.
     """
@@ -64,15 +65,15 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
     bucket = aws.s3.Bucket(
         name,
         bucket=args.bucket,
-        # Always enabled, since the provider would replace the bucket to enable the lock later (ForceNew).
-        # Without a retention, the lock keeps no version.
+        # Object Lock is always enabled, since the provider would replace the bucket to enable it later
+        # (ForceNew). Without a retention period, it protects no version.
         object_lock_enabled=True,
         tags={**args.naming.aws(), "Name": args.bucket},
         opts=protected,
     )
     encryption: aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn},
-        # One data key per bucket instead of one per object: 99% fewer calls to KMS.
+        # One data key per bucket instead of one per object: up to 99% fewer requests to KMS.
         "bucket_key_enabled": True,
     }
     versioning = _harden(
@@ -90,7 +91,7 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
 
 
 def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
-    """Declare the bucket for access logs, with SSE-S3, the only encryption to which S3 delivers logs."""
+    """Declare the bucket for access logs, with SSE-S3, the only encryption that S3 log delivery supports."""
     logs_name = f"{args.bucket}-logs"
     logs = aws.s3.Bucket(
         f"{name}-logs",
@@ -137,9 +138,9 @@ def _harden(
     rules: Sequence[Rule],
     opts: pulumi.ResourceOptions,
 ) -> aws.s3.BucketVersioning:
-    """Declare the access block, ownership, TLS policy, encryption, versions and clean-up of a bucket.
+    """Declare a bucket's public access block, ownership, TLS policy, encryption, versioning and lifecycle.
 
-    Return the versioning, the last resource that the bucket needs before it is used.
+    Return the versioning resource, the last one that must exist before the bucket is used.
     """
     block = aws.s3.BucketPublicAccessBlock(
         name,
@@ -150,7 +151,8 @@ def _harden(
         restrict_public_buckets=True,
         opts=opts,
     )
-    # S3 refuses concurrent changes of a bucket ("conflicting conditional operation"), so they are chained.
+    # S3 refuses concurrent changes to a bucket ("conflicting conditional operation"), so these resources
+    # depend on one another.
     ownership = aws.s3.BucketOwnershipControls(
         name,
         bucket=bucket.id,
@@ -189,7 +191,7 @@ def _harden(
 def arn_of(bucket: str) -> str:
     """Return a bucket's ARN from its name.
 
-    A first preview knows this ARN, unlike the output of the bucket, so the policy pack can check it.
+    Unlike the bucket's output, this ARN is known in a first preview, so the policy pack can check it.
     """
     return f"arn:aws:s3:::{bucket}"
 
@@ -211,8 +213,9 @@ def require_tls(arn: str) -> list[Statement]:
 def refuse_other_encryption(arn: str) -> list[Statement]:
     """Return statements that deny uploads with an encryption header, so that S3 uses the bucket's key.
 
-    The policy is known before the key exists, so it cannot compare the key of an upload. Copies that S3 makes
-    in another region name their key, but need s3:ReplicateObject instead of s3:PutObject.
+    The policy is rendered before the key exists, so it cannot compare the key of an upload with the bucket's.
+    Replicas that S3 writes to another region name their key, but require s3:ReplicateObject instead of
+    s3:PutObject.
     """
     headers = {
         "DenyAlgorithm": "s3:x-amz-server-side-encryption",

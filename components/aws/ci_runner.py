@@ -16,14 +16,14 @@ IMAGE = "aws/codebuild/standard:7.0"
 """Ubuntu with Python, Go, Node and the AWS CLI, maintained by CodeBuild."""
 
 TIMEOUT_MINUTES = 175
-"""Largest number of minutes of a job: less than the three hours of the deploy role's session.
+"""Time limit of a job, in minutes; shorter than the three-hour session of the deploy role.
 
-A deployment that fails at its end and is rolled back fits into this time: 5 minutes for the image's start, 35
-for the migration Job, 30 for new pods, 15 for the checks, then 5 for the older image, 35 for the Job, 30 for
-the older pods and 4 for health. An interrupted `pulumi up` leaves the stack locked."""
+A deployment that fails at its last step and is rolled back fits into this limit: 5 minutes for starting the
+image, 35 for the migration Job, 30 for new pods and 15 for the checks; then 5 for the older image, 35 for its
+Job, 30 for the older pods and 4 for the health check. An interrupted `pulumi up` leaves the stack locked."""
 
 LOG_RETENTION_DAYS = 90
-"""Days until build logs are deleted, like GitHub's default for a job's log."""
+"""Days until build logs are deleted; the same as GitHub's default for job logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +38,16 @@ class RunnerArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     """Private subnets with a route to the internet through NAT."""
     cluster_security_group_id: pulumi.Input[str]
-    """Group of the cluster, which gets a rule that admits the runner to the cluster's API."""
+    """The cluster's security group, to which a rule is added that admits the runner to the cluster's API."""
     protect: bool
     """True to make Pulumi refuse to delete the key of the runner's logs."""
 
 
 class Runner(pulumi.ComponentResource):
-    """A CodeBuild project that starts a machine for each GitHub job; nothing if the settings disable it.
+    """A CodeBuild project that starts a machine for each GitHub job; declares nothing if disabled.
 
-    A job asks for a machine with the label `codebuild-<project>-<run>-<attempt>`. The machine's role cannot
-    change the account: a job assumes the deploy role with its GitHub identity.
+    A job requests a machine with the label `codebuild-<project>-<run>-<attempt>`. The machine's own role
+    cannot change the account; to deploy, a job assumes the deploy role with its GitHub identity token.
     """
 
     def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -165,8 +165,8 @@ class Runner(pulumi.ComponentResource):
             name,
             project_name=project.name,
             build_type="BUILD",
-            # A fork's pull request brings its own workflow files, so anybody could start a machine in the
-            # VPC.
+            # A pull request from a fork contains its own workflow files. Without the actor filter, anybody
+            # could start a machine in the VPC.
             filter_groups=[
                 {
                     "filters": [
@@ -182,7 +182,7 @@ class Runner(pulumi.ComponentResource):
 def network_interfaces(
     naming: Naming, subnet_ids: Sequence[pulumi.Input[str]], security_group_id: pulumi.Input[str]
 ) -> list[Statement]:
-    """Return the permissions to run a build in these subnets and no others (CodeBuild, VPC policy)."""
+    """Return the permissions to run builds in these subnets only (CodeBuild, VPC policy)."""
     arn = f"arn:aws:ec2:{naming.region}:{naming.account}"
     interfaces = f"{arn}:network-interface/*"
     subnets = [pulumi.Output.concat(arn, ":subnet/", subnet) for subnet in subnet_ids]
@@ -197,7 +197,7 @@ def network_interfaces(
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
             ],
-            ["*"],  # EC2's Describe actions support no resources.
+            ["*"],  # Describe actions of EC2 do not support resource-level permissions.
         ),
         allow("MakeInterface", ["ec2:CreateNetworkInterface"], [interfaces, group, *subnets]),
         allow(

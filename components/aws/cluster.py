@@ -23,7 +23,8 @@ CONTROL_PLANE_POLICIES = (
 """Managed policies of the control plane's role (EKS, Auto Mode cluster role)."""
 
 NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""Managed policies of a node's role: join the cluster and pull images (EKS, Auto Mode node role)."""
+"""Managed policies of the nodes' role, for joining the cluster and pulling images (EKS, Auto Mode node
+role)."""
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """Every log that the control plane can write."""
@@ -34,11 +35,11 @@ NODE_POOLS = ("general-purpose", "system")
 ADMIN = "AmazonEKSClusterAdminPolicy"
 
 READER = "AmazonEKSAdminViewPolicy"
-"""Access policy of previews: reads every object, Secrets included.
+"""EKS access policy for previews, which allows reading every object, including Secrets.
 
-Helm keeps a release's state in Secrets, and a preview compares with it. The stack's state, which a preview
-reads anyway, holds the same secrets. A server-side dry run would need write access, since Kubernetes
-authorizes it like the real request; without it the provider compares inputs."""
+Helm stores a release's state in Secrets, with which a preview compares the program. The stack's state, which
+a preview reads anyway, contains the same secrets. A server-side dry run would require write access, since
+Kubernetes authorizes it like the real request; without one, the provider compares inputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +55,18 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """A private cluster that only listed IAM roles can access, and a Kubernetes provider for it."""
+    """An EKS cluster that only listed IAM principals can access, and a Kubernetes provider for it."""
 
     cluster_name: pulumi.Output[str]
     arn: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
-    """The group of the control plane, the nodes and the pods."""
+    """The security group of the control plane, the nodes and the pods."""
     kubeconfig: pulumi.Output[str]
-    """Kubeconfig as JSON, a secret. Tokens come from `aws eks get-token`, so every principal with access can
-    use it."""
+    """Kubeconfig as JSON; a secret. Tokens come from `aws eks get-token`, so every principal with access to
+    the cluster can use it."""
     provider: kubernetes.Provider
-    """Kubernetes provider with server-side apply, which waits for the access entries of its users."""
+    """Kubernetes provider with server-side apply; it depends on the access entries of the principals that use
+    it."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:cluster:Cluster", name, None, opts)
@@ -76,11 +78,13 @@ class Cluster(pulumi.ComponentResource):
         control_plane, control_plane_policies = self._role(
             "control-plane", "cluster", control_plane_trust(naming), CONTROL_PLANE_POLICIES, naming
         )
-        # No principal can pass a role to EC2 in another account; EC2 documents no condition for this trust.
+        # A role can be passed only to EC2 in its own account, and EC2 documents no condition for this trust
+        # policy.
         node, node_policies = self._role(
             "node", "node", service_trust("ec2.amazonaws.com", None), NODE_POLICIES, naming
         )
-        # The creator of the cluster grants EKS the use of this key; the cluster's roles need no permission.
+        # The principal that creates the cluster grants EKS the use of this key; the cluster's roles need no
+        # permission for it.
         key = aws.kms.Key(
             name,
             description=f"Objects in the cluster {cluster_name}, Secrets above all",
@@ -171,8 +175,9 @@ class Cluster(pulumi.ComponentResource):
             enable_server_side_apply=True,
             # Overwrites changes made by hand; otherwise the next `pulumi up` fails with a field conflict.
             enable_patch_force=True,
-            # Otherwise a changed object is deleted before its replacement exists, and pods that start in
-            # between fail. A change still replaces the pods, which have a checksum of their mounted files.
+            # Otherwise, a changed ConfigMap or Secret is deleted before its replacement exists, and pods that
+            # start in between fail. A change still replaces the pods, since their template contains a
+            # checksum of the mounted files.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*access, metrics]),
@@ -201,7 +206,7 @@ class Cluster(pulumi.ComponentResource):
     def _role(
         self, suffix: str, role_name: str, trust: pulumi.Input[str], policies: Sequence[str], naming: Naming
     ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
-        """Declare a role and the attachments of its managed policies; users of the role depend on them."""
+        """Declare a role and its managed policies; return the role and the policy attachments."""
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{self._name}-{suffix}",
@@ -245,9 +250,9 @@ class Cluster(pulumi.ComponentResource):
 
 
 def control_plane_trust(naming: Naming) -> pulumi.Output[str]:
-    """Return a trust policy for EKS, on behalf of this cluster only (EKS, confused deputy).
+    """Return a trust policy that EKS can use for this cluster only (EKS, confused deputy).
 
-    It includes sts:TagSession, since Auto Mode tags its sessions.
+    The policy includes sts:TagSession, since Auto Mode tags its sessions.
     """
     cluster = f"arn:aws:eks:{naming.region}:{naming.account}:cluster/{naming.name()}"
     return document(
@@ -264,7 +269,7 @@ def control_plane_trust(naming: Naming) -> pulumi.Output[str]:
 
 
 def kubeconfig(cluster: aws.eks.Cluster, cluster_name: str, region: str) -> pulumi.Output[str]:
-    """Return a kubeconfig as JSON, which authenticates with the caller's AWS credentials; a secret."""
+    """Return a kubeconfig as secret JSON; it authenticates with the caller's AWS credentials."""
     token = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",

@@ -17,13 +17,14 @@ LOGS = ("postgresql", "upgrade")
 """The logs that RDS for PostgreSQL can export."""
 
 AUTHORITY = "rds-ca-rsa2048-g1"
-"""Certificate authority of the server's certificate; its root is in rds_ca.pem."""
+"""Certificate authority of the server's certificate; its root certificate is in rds_ca.pem."""
 
 BACKUP_WINDOW = "19:00-20:00"
-"""Time of the automated backup in UTC: 04:00 in Japan, after the nightly dump."""
+"""Window of the automated backup in UTC; it starts at 04:00 in Japan, after the nightly dump."""
 
 MAINTENANCE_WINDOW = "sat:20:30-sat:21:30"
-"""Time of maintenance in UTC: Sunday 05:30 in Japan. It must not overlap the backup window (RDS)."""
+"""Maintenance window in UTC; it starts on Sunday at 05:30 in Japan. It must not overlap the backup window
+(RDS)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class DatabaseArgs:
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Private subnets in at least two zones."""
     security_group_id: pulumi.Input[str]
-    """The group that limits incoming connections."""
+    """The security group that limits incoming connections."""
     password: pulumi.Input[str]
     """Password of the master user; a secret."""
 
@@ -48,12 +49,12 @@ class Database(pulumi.ComponentResource):
     database_name = "pipe_db"
     """Name of the database in the deployment guide."""
     master_user = "pipe_admin"
-    """User of the migration and restore jobs only; it creates the roles that all other clients use."""
+    """User of the migration and restore jobs only; it creates the roles for all other clients."""
 
     host: pulumi.Output[str]
     endpoint: DatabaseEndpoint
     identifier: pulumi.Output[str]
-    """The instance's identifier, which is a tag of its metrics in Datadog."""
+    """The instance's identifier, which its metrics in Datadog have as a tag."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:data:Database", name, None, opts)
@@ -110,11 +111,13 @@ class Database(pulumi.ComponentResource):
         family = f"postgres{settings.engine_version}"
         parameters = aws.rds.ParameterGroup(
             name,
-            # The family cannot be changed, so a new major version needs a new group next to the old one.
+            # A group's family cannot be changed, so a new major version requires a new group beside the old
+            # one.
             name=f"{identifier}-{family}",
             family=family,
             description="TLS only, with a log of connections and slow statements",
-            # AWS reports its defaults as pending-reboot; any other method would be a permanent difference.
+            # AWS reports default values as pending-reboot; with another method, every preview would show a
+            # difference.
             parameters=[
                 {"name": parameter, "value": value, "apply_method": "pending-reboot"}
                 for parameter, value in server_parameters(settings.max_connections).items()
@@ -126,12 +129,13 @@ class Database(pulumi.ComponentResource):
             name,
             identifier=identifier,
             engine="postgres",
-            # The major version alone. RDS upgrades minor versions itself, and an older minor version here
+            # Only the major version: RDS upgrades minor versions itself, and an older minor version here
             # would request a downgrade (Pulumi AWS, rds.Instance: "you can provide a prefix").
             engine_version=settings.engine_version,
             auto_minor_version_upgrade=True,
-            # By default extended support starts automatically, and costs by the processor-hour.
-            # RDS then upgrades the major version at the end of standard support (RDS API, CreateDBInstance).
+            # By default, extended support starts automatically and is billed per vCPU-hour. With extended
+            # support disabled, RDS upgrades the major version at the end of standard support (RDS API,
+            # CreateDBInstance).
             engine_lifecycle_support="open-source-rds-extended-support-disabled",
             instance_class=settings.instance_class,
             storage_type="gp3",
@@ -156,8 +160,8 @@ class Database(pulumi.ComponentResource):
             delete_automated_backups=False,
             deletion_protection=settings.deletion_protection,
             skip_final_snapshot=False,
-            # A snapshot's name can be used once. The key is created and replaced together with the database,
-            # so its id makes the name of the final snapshot unique.
+            # A snapshot's name must be unique. The key is created and replaced together with the database, so
+            # its id makes the name of the final snapshot unique.
             final_snapshot_identifier=pulumi.Output.concat(
                 identifier, "-final-", key.id.apply(lambda key_id: key_id[:8])
             ),
@@ -188,9 +192,9 @@ class Database(pulumi.ComponentResource):
 
 
 def server_parameters(max_connections: int) -> dict[str, str]:
-    """Return the parameters that differ from RDS's defaults or must not depend on them.
+    """Return the server parameters that differ from the defaults of RDS or must not depend on them.
 
-    Not every statement is logged, since a statement that sets a role's password would be in the log.
+    log_statement is not set, since a statement that sets a role's password would be logged.
     """
     return {
         "rds.force_ssl": "1",

@@ -15,9 +15,9 @@ class LogGroupArgs:
     """Arguments of a log group."""
 
     group: str
-    """Name of the group; some services prescribe it: `/aws/eks/pipe-prod/cluster`."""
+    """Name of the group; some services prescribe it, such as `/aws/eks/pipe-prod/cluster`."""
     alias: str
-    """Name of the group's KMS key, after the content of the logs: `flow-logs`."""
+    """Last part of the KMS key's alias, named after the content of the logs: `flow-logs`."""
     retention_days: int
     """Days until an event is deleted; CloudWatch never deletes events by default."""
     naming: Naming
@@ -51,7 +51,7 @@ def encrypted_log_group(
 
 
 def logs_may_use_key(naming: Naming, groups: Sequence[str]) -> Statement:
-    """Return a key policy's statement for the events of these groups only (CloudWatch Logs, encryption)."""
+    """Return a key policy statement that covers only these log groups (CloudWatch Logs, encryption)."""
     arns = [f"arn:aws:logs:{naming.region}:{naming.account}:log-group:{group}" for group in groups]
     return {
         "Sid": "LogsUseKey",

@@ -1,4 +1,4 @@
-"""The VPC: public, private and database subnets over three zones; IPv4 only."""
+"""The VPC: public, private and database subnets in three zones; IPv4 only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from components.common.naming import Naming
 from components.settings.models.network import Network as NetworkSettings
 
 NO_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
-"""Zones, by id, that EKS does not accept for a cluster's subnets (EKS, VPC and subnet requirements)."""
+"""IDs of zones in which EKS does not accept cluster subnets (EKS, VPC and subnet requirements)."""
 
 INTERNET = "0.0.0.0/0"
 
@@ -47,21 +47,21 @@ class Network(pulumi.ComponentResource):
         vpc = aws.ec2.Vpc(
             name,
             cidr_block=args.settings.cidr,
-            # Both are needed to resolve the name of the cluster's private endpoint.
+            # Both settings are required to resolve the name of the cluster's private endpoint.
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=naming.aws("vpc"),
             opts=child,
         )
-        # AWS creates this group with the VPC and allows traffic among its members. The lists are empty
-        # instead of absent, so that Pulumi detects and removes a rule that is added by hand.
+        # AWS creates this group with the VPC and allows traffic among its members. The rule lists are empty
+        # instead of absent, so that Pulumi detects and removes rules that are added by hand.
         aws.ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags=naming.aws("default-closed"), opts=child
         )
         self._log_flows(vpc, args)
 
-        # No filter on the state: a zone that is down stays in the list, so the other zones keep their
-        # positions.
+        # Zones are not filtered by state: a zone that is down stays in the list, so the other zones keep
+        # their positions.
         zones = aws.get_availability_zones_output(
             # Excludes local zones and wavelength zones, which require an opt-in.
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
@@ -87,7 +87,7 @@ class Network(pulumi.ComponentResource):
         nats = self._nat_gateways(
             public if args.settings.nat_gateways == "each-zone" else public[:1], gateway
         )
-        # One table per zone even with one gateway, so that further gateways change routes only.
+        # One table per zone, even with a single NAT gateway, so that adding gateways changes only routes.
         tables = [self._table(vpc, f"private-{zone}", [subnet]) for zone, subnet in enumerate(private, 1)]
         for zone, table in enumerate(tables, 1):
             aws.ec2.Route(
@@ -98,7 +98,7 @@ class Network(pulumi.ComponentResource):
                 opts=child,
             )
         self._table(vpc, "database", database)
-        # Image layers and backups go to S3 through this endpoint, which saves the price of NAT.
+        # Traffic to S3 (image layers, backups) uses this endpoint, which avoids NAT charges.
         aws.ec2.VpcEndpoint(
             f"{name}-s3",
             vpc_id=vpc.id,
@@ -132,8 +132,8 @@ class Network(pulumi.ComponentResource):
     ) -> list[aws.ec2.Subnet]:
         """Declare one subnet per zone, without automatic public addresses.
 
-        A subnet ignores changes of its zone. A new zone of the region may change the order of the zones, and
-        another zone would replace the subnet with everything in it.
+        A subnet ignores changes to its zone. A zone that AWS adds to the region may change the order of the
+        zones, and a different zone would replace the subnet with everything in it.
         """
         keep_zone = pulumi.ResourceOptions(parent=self, ignore_changes=["availabilityZone"])
         return [
@@ -167,7 +167,8 @@ class Network(pulumi.ComponentResource):
         self, subnets: Sequence[aws.ec2.Subnet], gateway: aws.ec2.InternetGateway
     ) -> list[aws.ec2.NatGateway]:
         """Declare one NAT gateway per subnet, each with a fixed address."""
-        # The address of a NAT gateway needs the internet gateway, and belongs to one NAT gateway at a time.
+        # A NAT gateway's address requires the internet gateway and can belong to only one NAT gateway at a
+        # time.
         after_gateway = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
         delete_first = pulumi.ResourceOptions.merge(
             after_gateway, pulumi.ResourceOptions(delete_before_replace=True)
@@ -188,7 +189,7 @@ class Network(pulumi.ComponentResource):
         return nats
 
     def _log_flows(self, vpc: aws.ec2.Vpc, args: NetworkArgs) -> None:
-        """Record accepted and rejected connections in a log group that only flow logs may write."""
+        """Log accepted and rejected connections to a log group that only the flow logs' role may write to."""
         name, naming = f"{self._name}-flow-logs", self._naming
         group = encrypted_log_group(
             name,
@@ -220,7 +221,7 @@ class Network(pulumi.ComponentResource):
                     ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                     [group.arn, pulumi.Output.concat(group.arn, ":*")],
                 ),
-                # The service lists all log groups to find the right one.
+                # The flow logs service lists all log groups to find its own.
                 allow("FindGroup", ["logs:DescribeLogGroups"], [every_group]),
             ),
             opts=self._child,

@@ -19,7 +19,7 @@ API_ACCOUNT = connections.API.app
 """The service account of the API."""
 
 BACKUP_OBJECTS = ("dumps/*", "latest.dump")
-"""Object keys that the backup job reads and writes, and the restore job reads."""
+"""Object keys that the backup job reads and writes, and that the restore job reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class PodIdentityArgs:
 
 
 class PodIdentity(pulumi.ComponentResource):
-    """One role per service account; the API's role has no policy until it needs one."""
+    """One role per service account; the API's role has no policy, since the API uses no AWS service."""
 
     def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:identity:PodIdentity", name, None, opts)

@@ -1,4 +1,4 @@
-"""Replication of a bucket into a second region."""
+"""Replication of a bucket to a second region."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ class ReplicationArgs:
 def replicate(name: str, args: ReplicationArgs, opts: pulumi.ResourceOptions) -> None:
     """Replicate every new object to the target, encrypted with the target's key.
 
-    Deletions are not replicated, so an accident or an attack on the source does not change the copy. The
-    target's own lifecycle removes expired objects.
+    Deletions are not replicated, so a deletion in the source by accident or attack does not affect the copy.
+    The target's own lifecycle configuration removes expired objects.
     """
     source, target = args.source, args.target
     role = aws.iam.Role(
@@ -52,8 +52,8 @@ def replicate(name: str, args: ReplicationArgs, opts: pulumi.ResourceOptions) ->
                 "priority": 1,
                 "filter": {"prefix": ""},
                 "delete_marker_replication": {"status": "Disabled"},
-                # Without this, S3 silently skips objects that are encrypted with KMS, which is every object
-                # here.
+                # Without this, S3 silently skips objects that are encrypted with KMS, as all objects here
+                # are.
                 "source_selection_criteria": {"sse_kms_encrypted_objects": {"status": "Enabled"}},
                 "destination": {
                     "bucket": target.bucket.arn,

@@ -18,14 +18,14 @@ class SecurityGroupsArgs:
     naming: Naming
     vpc_id: pulumi.Input[str]
     cluster_security_group_id: pulumi.Input[str]
-    """The group that EKS creates; in Auto Mode it is also the pods' group."""
+    """The security group that EKS creates; in Auto Mode, it is also the pods' group."""
 
 
 class SecurityGroups(pulumi.ComponentResource):
-    """The connections that cross the cluster's border: clients to load balancer to proxy, pods to database.
+    """Rules for connections from clients to the load balancer, from there to the proxy, and from pods to RDS.
 
-    The load balancer has its own group, so the controller adds no rules for it. The rules that admit it to
-    the pods are therefore declared here, on the cluster's group.
+    The load balancer has a custom security group, for which its controller adds no rules to the pods' group.
+    The rules that admit the load balancer to the pods are therefore declared here, on the cluster's group.
     """
 
     load_balancer_security_group_id: pulumi.Output[str]

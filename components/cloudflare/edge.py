@@ -1,4 +1,4 @@
-"""DNS records of the stack and, for the stack that owns the zone, its settings and rulesets."""
+"""DNS records of the stack and, in the stack that owns the zone, the zone's settings and rulesets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +24,14 @@ class EdgeArgs:
     origin_hostname: pulumi.Input[str]
     """The load balancer's host name."""
     synthetic_token: pulumi.Input[str]
-    """The secret header value of synthetic checks.
+    """The secret header value that identifies synthetic checks.
 
-    The stack that owns the zone exempts its own value, so stacks that share the exemption share the value."""
+    The stack that owns the zone exempts requests with its own value from rate limits and bot detection, so
+    stacks whose checks need the exemption must use the same value."""
 
 
 class Edge(pulumi.ComponentResource):
-    """DNS records for the API through Cloudflare to the load balancer, and for the frontend on Vercel."""
+    """DNS records for the API, through Cloudflare to the load balancer, and for the frontend on Vercel."""
 
     url: pulumi.Output[str]
     frontend_url: pulumi.Output[str]
@@ -85,7 +86,7 @@ class Edge(pulumi.ComponentResource):
         )
 
     def _own_zone(self, name: str, args: EdgeArgs) -> None:
-        """Declare the resources that a zone has once, in the stack that owns the zone.
+        """Declare the zone-wide resources; only the stack that owns the zone has them.
 
         If the stack is destroyed, Cloudflare keeps the zone's settings.
         """
@@ -116,7 +117,7 @@ class Edge(pulumi.ComponentResource):
                 zone_id=self.zone_id,
                 name=args.settings.zone_name,
                 type="CAA",
-                data={"flags": 0, "tag": "issue", "value": authority},  # Wildcards included (RFC 8659, 4.3).
+                data={"flags": 0, "tag": "issue", "value": authority},  # Covers wildcards (RFC 8659, 4.3).
                 ttl=AUTOMATIC,
                 comment="May issue certificates for the zone; managed by Pulumi",
                 opts=child,
@@ -149,7 +150,7 @@ class Edge(pulumi.ComponentResource):
 
 
 def zone_settings(zone: Zone) -> dict[str, Any]:
-    """Return the zone's settings by Cloudflare's ids.
+    """Return the zone's settings, keyed by Cloudflare's setting IDs.
 
     The keys of `security_header` are in snake case, since the provider passes them to the API unchanged. With
     the camel case of the provider's documentation, every preview would show a difference

@@ -13,15 +13,15 @@ class OriginCertificateArgs:
     """Arguments of OriginCertificate."""
 
     hostnames: Sequence[str]
-    """Hosts of the certificate; the first is its subject."""
+    """Host names in the certificate; the first one is its subject."""
     days: int
     """Validity in days: 7, 30, 90, 365, 730, 1095 or 5475 (Origin CA)."""
 
 
 class OriginCertificate(pulumi.ComponentResource):
-    """A private key, a secret in the state, and its certificate from Cloudflare's Origin CA.
+    """A private key, stored as a secret in the state, and its certificate from Cloudflare's Origin CA.
 
-    Only Cloudflare trusts that CA, so a client that bypasses Cloudflare gets no valid connection. The
+    Only Cloudflare trusts that CA, so a client that bypasses Cloudflare cannot verify the certificate. The
     certificate is not renewed automatically: the alert OriginCertificateExpiry links to the runbook, which
     creates a new key with `pulumi up --replace`.
     """

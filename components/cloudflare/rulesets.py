@@ -14,7 +14,8 @@ MANAGED_RULESETS = {
 }
 """Cloudflare's managed rulesets by plan; their ids are the same in every account.
 
-Cloudflare refuses to run a managed ruleset outside the plan (developers.cloudflare.com/waf/managed-rules)."""
+Cloudflare refuses to run a managed ruleset that the plan does not include
+(developers.cloudflare.com/waf/managed-rules)."""
 
 STATIC_CONTENT = ("avif", "css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "webp", "woff", "woff2")
 """Extensions of frontend files whose names change with their content."""
@@ -55,10 +56,10 @@ def managed(zone: Zone) -> Rules:
 
 
 def rate_limit(zone: Zone) -> Rules:
-    """Return the rule that blocks an address above the rate limit, for `block_seconds`.
+    """Return the rule that blocks an address for `block_seconds` once it exceeds the rate limit.
 
-    The API requires cf.colo.id, since Cloudflare counts per data centre only. On the free plan a rate limit
-    cannot match the host, so it covers the whole zone.
+    Cloudflare's API requires the characteristic cf.colo.id, since it counts requests per data centre. On the
+    free plan a rate limit cannot match the host, so it covers the whole zone.
     """
     limit = zone.rate_limit
     everything = 'starts_with(http.request.uri.path, "/")'
@@ -79,14 +80,14 @@ def rate_limit(zone: Zone) -> Rules:
 
 
 def skip(zone: Zone, header: str, token: pulumi.Output[str]) -> Rules:
-    """Return the rule that exempts requests with the synthetic checks' token from limits and bot detection.
+    """Return the rule that exempts synthetic checks, by their token, from rate limits and bot detection.
 
-    WAF rules still apply. Custom rules run before the phases that they skip. The free plan has no Super Bot
-    Fight Mode.
+    WAF managed rules still apply. Custom rules run before the phases that they skip. The free plan has no
+    Super Bot Fight Mode.
     """
 
     def expression(token: str) -> str:
-        # The settings allow only characters in a token that need no escaping here.
+        # The settings allow only tokens whose characters need no escaping here.
         return f'({_hosts(zone.hosts)} and any(http.request.headers["{header}"][*] eq "{token}"))'
 
     bots = [] if zone.plan == "free" else ["http_request_sbfm"]

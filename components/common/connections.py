@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Party:
-    """A source or target of connections."""
+    """A source or a target of connections."""
 
     name: str
     """Name in the diagram and in the names of security-group rules."""
     description: str
-    """Text in the diagram."""
+    """Description in the diagram."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Pods(Party):
 
 @dataclass(frozen=True)
 class Port:
-    """A port of connections."""
+    """A named port and its protocols."""
 
     name: str
     number: int
@@ -39,16 +39,16 @@ class Port:
 
 @dataclass(frozen=True)
 class Connection:
-    """Permission of one party to open connections to another."""
+    """Permission for one party to open connections to another."""
 
     source: Party
     target: Party
     port: Port | None
-    """None if the settings name the ports."""
+    """Port of the target; None if the settings define the ports."""
     seen_as: Party | None = None
     """The party whose addresses the target sees; None if it sees the source's addresses."""
     condition: str = ""
-    """The setting without which the connection is closed; empty for a connection that is always open."""
+    """The setting that opens the connection; empty if the connection is always open."""
 
 
 CLIENTS = Party("clients", "networks of pipe:securityGroups.ingressCidrs")
@@ -78,25 +78,25 @@ WORKLOADS = (API, PROXY, IMAGE_START, MIGRATION, BACKUP, RESTORE)
 
 HTTPS = Port("HTTPS", 443)
 TRAFFIC = Port("traffic", 8443)
-"""Port for TLS of the proxy's pods; above 1024, since the pods do not run as root."""
+"""TLS port of the proxy's pods; above 1024, since the pods do not run as root."""
 HEALTH = Port("health", 8081)
-"""Port for plain HTTP of the proxy's pods, with /healthz."""
+"""Plain-HTTP port of the proxy's pods, which serves /healthz."""
 API_HTTP = Port("HTTP", 3000)
-"""Port on which the API's image listens ($PORT), of its Service, and in the network policies on both sides.
+"""Port on which the API's image listens ($PORT); its Service and the network policies on both sides use it.
 
-It is not a setting, because a rollout cannot change it without an outage. Each pod has its own address, so
-stacks do not need different ports. During a change of the port, old and new pods would listen on different
-ports. A Service with a numeric target would send requests to pods that do not listen there. A Service with a
-named target would need policies that admit both ports, but the program knows only the new one.
+The port is not a setting, because a rollout cannot change it without an outage. Each pod has its own address,
+so stacks do not need different ports. During a change to the port, old and new pods would listen on different
+ports. A Service with a numeric target port would send requests to pods that do not listen there. A Service
+with a named target port would require policies that admit both ports, but the program knows only the new one.
 
-Every use has the number, because EKS resolves a policy's port through the Service: by the Service alone if
-its target is a number, by the existing pods if it is a name (aws/amazon-network-policy-controller-k8s,
-pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port must equal the pods' port (EKS user
-guide, network policy considerations).
+The port is always given as a number, because EKS resolves a policy's port through the Service: from the
+Service alone if its target port is a number, from the existing pods if it is a name
+(aws/amazon-network-policy-controller-k8s, pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's
+port must equal the pods' port (EKS user guide, network policy considerations).
 """
 POSTGRESQL = Port("PostgreSQL", 5432)
 TRACES = Port("traces", 8126)
-"""The trace port of Datadog's agent (Datadog's default)."""
+"""Port on which Datadog's agent accepts traces (its default)."""
 CREDENTIALS = Port("credentials", 80)
 """Port on which the Pod Identity agent answers."""
 NAMES = Port("DNS", 53, ("UDP", "TCP"))
@@ -124,7 +124,7 @@ CONNECTIONS = (
     Connection(CI_RUNNER, INTERNET, HTTPS),
     Connection(CI_RUNNER, CLUSTER_API, HTTPS),
 )
-"""Every allowed connection. The rules of a policy have the order of its connections here."""
+"""All allowed connections; the rules of each policy follow this order."""
 
 
 def connections_from(source: Party) -> Iterator[Connection]:
@@ -147,7 +147,7 @@ def ports_between(source: Party, target: Party) -> list[Port]:
 
 
 def ports_from_pods(target: Party) -> list[Port]:
-    """Return the distinct ports on which pods may connect to a party outside of the cluster."""
+    """Return the distinct ports on which pods may connect to a party outside the cluster."""
     return list(
         dict.fromkeys(
             connection.port

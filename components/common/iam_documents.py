@@ -25,9 +25,9 @@ def allow(
 
 
 def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
-    """Return a trust policy for an AWS service, on behalf of this account only (confused deputy problem).
+    """Return a trust policy for an AWS service that acts for this account only (confused deputy problem).
 
-    `account` is None for services that send no source account, such as S3 for replication.
+    `account` is None for a service that sends no source account, such as S3 for replication.
     """
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     if account is None:
@@ -38,7 +38,7 @@ def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
 def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
     """Return a KMS key policy that delegates to the account's IAM policies, as KMS recommends.
 
-    `statements` grant the use to AWS services. Without the delegation, deleting a role could make a key
+    `statements` allow AWS services to use the key. Without the delegation, deleting a role could make a key
     unmanageable.
     """
     administration: Statement = {

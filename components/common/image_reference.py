@@ -1,13 +1,13 @@
-"""References of container images: `repository:tag@sha256:digest`.
+"""Container image references: `repository:tag@sha256:digest`.
 
-The policies parse image references by themselves: a guard must not share the code that it guards.
+The policies have their own parser, since they must not share code with the program that they check.
 """
 
 import re
 from dataclasses import dataclass
 
 SHORT_DIGEST_LENGTH = 12
-"""Digits of a digest that names and messages show, as `docker images` does."""
+"""Number of digits of a digest in names and messages, as in the output of `docker images`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,25 +17,26 @@ class ImageReference:
     repository: str
     """The registry and the name: `public.ecr.aws/nginx/nginx-unprivileged`."""
     tag: str
-    """The tag, such as `17.7-alpine3.22`; empty without one."""
+    """The tag, such as `17.7-alpine3.22`; empty if there is none."""
     digest: str
-    """The 64 hexadecimal digits of the SHA-256 digest; empty without one."""
+    """The 64 hexadecimal digits of the SHA-256 digest; empty if there is none."""
 
     @property
     def short_digest(self) -> str:
-        """The first 12 digits of the digest; empty without one."""
+        """The first 12 digits of the digest; empty if there is none."""
         return self.digest[:SHORT_DIGEST_LENGTH]
 
     @property
     def version(self) -> str:
-        """The tag, or the short digest where there is no tag."""
+        """The tag, or the short digest if there is no tag."""
         return self.tag or self.short_digest
 
     @property
     def label(self) -> str:
-        """A text that differs from version to version and fits into names and labels of Kubernetes.
+        """A string that differs between versions and is valid in Kubernetes names and labels.
 
-        The short digest if there is one, else the tag in lower case, with a hyphen for every other character.
+        The short digest if there is one; otherwise the tag in lower case, with hyphens in place of all
+        characters except letters and digits, cut to 40 characters.
         """
         if self.digest:
             return self.short_digest
@@ -43,7 +44,7 @@ class ImageReference:
 
 
 def parse_image_reference(image: str) -> ImageReference:
-    """Split an image reference; the port of a registry is not a tag."""
+    """Split an image reference into its parts; a registry's port is not taken for a tag."""
     name, _, digest = image.partition("@sha256:")
     registry, slash, last_part = name.rpartition("/")
     last_name, _, tag = last_part.partition(":")

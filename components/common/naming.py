@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """A stack's environment and owner, as names, tags and labels of each provider."""
+    """The identity of a stack, rendered as names, tags and labels for each provider."""
 
     environment: str
     """dev, stg or prod."""
     team: str
-    """The team that is responsible."""
+    """The responsible team."""
     account: str
     """The AWS account, twelve digits."""
     region: str
@@ -19,30 +19,31 @@ class Naming:
     """Name of the service, the first part of every name."""
 
     def name(self, *parts: str) -> str:
-        """Return a physical name, unique in the account: `pipe-prod-nodes`."""
+        """Return a physical name that is unique in the account, such as `pipe-prod-nodes`."""
         return "-".join((self.service, self.environment, *parts))
 
     def role_arn(self, name: str) -> str:
-        """Return the ARN of a role that this program or foundation declares: `pipe-prod-deploy`."""
+        """Return the ARN of a role that this program or foundation declares, such as `pipe-prod-deploy`."""
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
     def boundary_arn(self) -> str:
         """Return the ARN of foundation's permissions boundary, which every role with an inline policy has.
 
-        The deploy role may write policies only into roles with this boundary, so it cannot extend its rights.
+        The deploy role may write policies only for roles with this boundary, so it cannot extend its own
+        permissions.
         """
         return f"arn:aws:iam::{self.account}:policy/{self.name('boundary')}"
 
     def aws(self, name: str | None = None) -> dict[str, str]:
-        """Return AWS tags; with a name, also `Name`, which the console shows."""
+        """Return AWS tags; if a name is given, they include `Name`, which the console shows."""
         tags = {"service": self.service, "env": self.environment, "team": self.team, "managed-by": "pulumi"}
         return tags if name is None else {**tags, "Name": self.name(name)}
 
     def kubernetes(self, app: str) -> dict[str, str]:
-        """Return the labels of an object and its pods; `app` is the selector of the deployment guide.
+        """Return the labels of an object and its pods; the deployment guide selects by `app`.
 
-        Datadog's unified service tagging reads the three tags.datadoghq.com labels; the caller adds
-        the version label, since it changes with the image.
+        Datadog's unified service tagging reads the three tags.datadoghq.com labels; the caller adds the
+        version label, since it changes with the image.
         """
         return {
             "app": app,

@@ -7,7 +7,7 @@ import pulumi
 
 
 class MissingOutputError(pulumi.RunError):
-    """A missing output that another resource needs."""
+    """Error for a missing output that another resource needs."""
 
 
 def require_output(
@@ -15,11 +15,11 @@ def require_output(
 ) -> pulumi.Output[Any]:
     """Return the value at a path inside an output.
 
-    A missing value is unknown in a preview, which can then plan the repair. In `pulumi up` it raises
-    MissingOutputError. An unknown value stays unknown.
+    In a preview, a missing value becomes unknown, so that the preview can plan the repair. In `pulumi up`, a
+    missing value raises MissingOutputError. An unknown value stays unknown.
 
-    For the message, `resource` names the resource, and `meaning` the value ("the address of the load
-    balancer").
+    In the error message, `resource` names the resource and `meaning` names the value, such as "the address of
+    the load balancer".
     """
 
     def pick(value: Any) -> Any:
@@ -38,7 +38,7 @@ def require_output(
 
 
 def at_path(value: Any, path: Sequence[str | int]) -> Any:
-    """Return the value at a path of attributes, keys and indices, or None if a part of it is missing."""
+    """Return the value at a path of attributes, keys and indices, or None if part of the path is missing."""
     for step in path:
         if value is None:
             return None

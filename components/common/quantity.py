@@ -1,13 +1,13 @@
 """Kubernetes quantities such as `100m`, `0.5` and `128Mi`.
 
-The policies parse quantities by themselves: a guard must not share the code that it guards.
+The policies have their own parser, since they must not share code with the program that they check.
 """
 
 import re
 from decimal import Decimal
 
 MIB = 1024**2
-"""Bytes of a mebibyte."""
+"""Number of bytes in a mebibyte."""
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _SCALE = {
@@ -20,7 +20,7 @@ _SCALE = {
 def parse_quantity(text: str) -> Decimal:
     """Return the number that a quantity stands for: cores for CPU, bytes for memory.
 
-    Raises ValueError for a text that is not a quantity.
+    Raises ValueError for a string that is not a quantity.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:

@@ -1,6 +1,6 @@
-"""Reader of YAML with the Pulumi engine's rules: a repeated key is an error, and `on` and `yes` are text.
+"""YAML loader with the Pulumi engine's rules: repeated keys are errors, and `on` and `yes` are strings.
 
-The policies have their own loader: a guard must not share the code that it guards.
+The policies have their own loader, since they must not share code with the program that they check.
 """
 
 from collections.abc import Hashable
@@ -27,5 +27,5 @@ _StrictLoader.yaml_implicit_resolvers = {
 
 
 def load_yaml(text: str) -> Any:
-    """Return the content of a YAML document; raise yaml.YAMLError if it is not one."""
+    """Return the content of a YAML document; raise yaml.YAMLError if it is not valid."""
     return yaml.load(text, _StrictLoader)

@@ -16,10 +16,10 @@ NAMESPACE = connections.CERTIFICATE_CHECK.namespace
 APP = connections.CERTIFICATE_CHECK.app
 """Name of the release, and the `app` label of the node agents' pods, which run the cluster checks."""
 SECRET, SECRET_KEY = "datadog-api-key", "api-key"
-"""Name of the Secret, and its key that the chart reads."""
+"""Name of the Secret, and the key in it that the chart reads."""
 
 INSTALL_SECONDS = 600
-"""Seconds that Helm waits until all agents are ready; a new node must pull 400 MB."""
+"""Seconds that Helm waits for all agents to become ready; a new node must first pull 400 MB of images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +29,18 @@ class AgentArgs:
     settings: Settings
     naming: Naming
     site: str
-    """Datadog site that receives the data."""
+    """Datadog site that receives the data, such as ap1.datadoghq.com."""
     cluster_name: pulumi.Input[str]
     host: str
-    """The stack's host, whose visitor certificate is checked."""
+    """The stack's public host; the agents check the certificate that its visitors see."""
     namespace: pulumi.Input[str]
-    """Namespace of the TLS proxy, whose origin certificate is checked."""
+    """Namespace of the TLS proxy; the agents check its origin certificate."""
     api_key: pulumi.Input[str]
     """Datadog's API key, a secret."""
 
 
 class Agent(pulumi.ComponentResource):
-    """A Helm release of the agent in its own namespace; nothing if the settings disable it."""
+    """A Helm release of the agent in its own namespace; declares nothing if disabled."""
 
     def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:monitoring:Agent", name, None, opts)
@@ -95,13 +95,14 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
             "apiKeyExistingSecret": secret,
             # The agents add these tags to all data; queries rely on env.
             "tags": [f"env:{args.naming.environment}", f"team:{args.naming.team}"],
-            "operator": {"enabled": False},  # The operator would install the agent a second time, with CRDs.
+            "operator": {"enabled": False},  # Would install the agent a second time, with CRDs.
             "kubeStateMetricsEnabled": False,  # The cluster agent collects these metrics itself.
             "kubeStateMetricsCore": {"enabled": True},
             "clusterChecks": {"enabled": True},
             "logs": {"enabled": True, "containerCollectAll": True},
             "processAgent": {"enabled": True, "processCollection": True},
-            # Pods under `restricted` may not mount the hostPath of a socket, so they use TCP on a host port.
+            # Pods under `restricted` may not mount a socket of the host, so they connect to a host port over
+            # TCP.
             "apm": {"portEnabled": True, "socketEnabled": False},
         },
         "agents": {
@@ -127,7 +128,7 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
 
 
 def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
-    """Return requests and limits: the memory limit is the request, the CPU limit five times the request."""
+    """Return requests and limits: memory has equal values, and the CPU limit is five times its request."""
     return {
         "requests": {"cpu": cpu, "memory": memory},
         "limits": {"cpu": f"{5 * int(cpu.removesuffix('m'))}m", "memory": memory},
@@ -135,9 +136,9 @@ def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
 
 
 def certificates(args: AgentArgs) -> pulumi.Output[str]:
-    """Return a cluster check of the visitor's and the origin's certificate, as JSON, which is valid YAML.
+    """Return a cluster check of the public and the origin certificate, as JSON, which is valid YAML.
 
-    Only Cloudflare trusts the origin's certificate, so the check reads it without verification.
+    Only Cloudflare trusts the origin certificate, so the check reads it without verification.
     """
     tags = [f"env:{args.naming.environment}", f"service:{pods.API}", f"team:{args.naming.team}"]
 

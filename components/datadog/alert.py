@@ -13,7 +13,7 @@ Missing = Literal["resolve", "show_and_notify_no_data"]
 
 Severity = Literal["critical", "warning"]
 PRIORITIES: dict[Severity, int] = {"critical": 1, "warning": 3}
-"""Datadog's priorities go from 1 to 5."""
+"""Monitor priorities by severity; Datadog's scale ranges from 1 (highest) to 5."""
 
 Comparator = Literal[">", "<"]
 
@@ -23,22 +23,23 @@ class Alert:
     """A condition on a metric query that notifies people."""
 
     name: str
-    """Camel case: the logical name, and the start of the name in Datadog."""
+    """The alert's name in camel case; the monitor's logical name, and the first part of its name in
+    Datadog."""
     summary: str
-    """The problem; Datadog fills in its {{template variables}}."""
+    """Description of the problem; Datadog replaces {{template variables}} in it."""
     section: str
     """Section of the dashboard."""
     severity: Severity
-    """critical pages people; warning waits for working hours."""
+    """critical: the alert pages people; warning: it can wait for working hours."""
     window: str
-    """Aggregation of the last points: min(last_5m) requires every point of five minutes."""
+    """Aggregation over a period: with min(last_5m), all points of five minutes must cross the threshold."""
     expression: pulumi.Input[str]
     """Metric expression."""
     comparator: Comparator = ">"
     threshold: Threshold | RequestShare
     missing: Missing
     evaluation_delay: int = 0
-    """Seconds that a point may arrive late."""
+    """Seconds by which a point may arrive late."""
     groups: tuple[str, ...] = field(default=())
     """Tags whose values are evaluated separately."""
     notify_by: tuple[str, ...] = field(default=())
@@ -46,7 +47,7 @@ class Alert:
 
     @property
     def query(self) -> pulumi.Output[str]:
-        """The monitor's query: `min(last_5m):… > 0.01`."""
+        """The monitor's query: window, expression, comparator and critical threshold."""
         return pulumi.Output.concat(
             self.window, ":", self.expression, f" {self.comparator} {number(self.threshold.critical)}"
         )
@@ -58,29 +59,29 @@ class Alert:
 
 
 NO_DATA_CAUSE = "the source of the data is down"
-"""Explanation in notifications of missing data."""
+"""Explanation in notifications about missing data."""
 
 
 def runbook(name: str) -> str:
-    """Return the runbook of an alert: HighErrorRate → high-error-rate.md."""
+    """Return the file name of an alert's runbook: high-error-rate.md for HighErrorRate."""
     file_name = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name)
     return f"{file_name.removeprefix('-')}.md"
 
 
 def number(value: float) -> str:
-    """Format a threshold as in Datadog's queries: 90, 0.01, 14.4."""
+    """Return a threshold in the notation of Datadog's queries: 90, 0.01, 14.4."""
     return f"{Decimal(str(value)).normalize():f}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audience:
-    """Recipients and runbook address of a message."""
+    """Recipients of a message, and the base URL of its runbook link."""
 
     environment: str
     runbook_url: str
     """Base URL of the runbooks; ends with a slash."""
     notify: tuple[str, ...]
-    """Handles that get every change of state, such as @slack-pipe-prod."""
+    """Handles that are notified of every state change, such as @slack-pipe-prod."""
     page: tuple[str, ...]
     """Handles that page people, such as @pagerduty-pipe."""
 
@@ -94,11 +95,12 @@ def message(
     measured: bool = True,
     no_data: bool = False,
 ) -> str:
-    """Return the notification of an alert and its recovery: the problem, the runbook and the handles.
+    """Return a monitor's message with the problem, the runbook and the handles to notify.
 
-    `measured` adds the value and the thresholds; `no_data` adds a block for missing data. A critical alert
-    names its pagers in the blocks of alert, missing data and recovery, since text outside of the blocks is
-    also sent with warnings (Datadog documentation: Monitors, Variables). The recovery resolves the incident.
+    `measured` adds the current value and the thresholds; `no_data` adds a block for missing data. The paging
+    handles of a critical alert are inside the blocks for alert, missing data and recovery, since text outside
+    blocks is also sent with warnings (Datadog documentation: Monitors, Variables). In the recovery block,
+    they resolve the incident.
     """
     page = "".join(f" {handle}" for handle in audience.page) if severity == "critical" else ""
     alert, warning = (

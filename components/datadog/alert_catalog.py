@@ -9,10 +9,10 @@ from components.datadog.alert import Alert, Comparator, number
 from components.settings.models.monitoring import Threshold, Thresholds
 
 CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
-"""Metric of the CPU limit, in cores, and the nanocores of a core; the kubelet's usage is in nanocores."""
+"""Metric of the CPU limit in cores, and the nanocores per core; the kubelet reports usage in nanocores."""
 
 MEMORY_LIMIT = "kubernetes.memory.limits"
-"""Metric of the memory limit, in bytes like the usage."""
+"""Metric of the memory limit, which is in bytes, like the usage."""
 
 GIB = 1024**3
 HOUR = 3600
@@ -24,7 +24,7 @@ BACKUP_CHECK = "kubernetes_state.cronjob.complete"
 """The service check that is critical while the CronJob's last Job has failed (kube-state metrics core)."""
 
 LOG_DELAY = 120
-"""Seconds until a log line is counted: the current minute and the transport."""
+"""Seconds until a log line is counted: the rest of its minute, and the transport to Datadog."""
 
 CLOUDWATCH_DELAY = 900
 """Seconds until CloudWatch's metrics arrive (Datadog requires at least this delay)."""
@@ -43,7 +43,7 @@ class Scope:
     namespace: str
     """The namespace of the pods."""
     backup: str
-    """Name of the CronJob that backs the database up."""
+    """Name of the CronJob that backs up the database."""
     database: pulumi.Input[str]
     """The RDS instance's identifier."""
     probe_paths: tuple[str, ...]
@@ -55,7 +55,7 @@ class Scope:
 
     @property
     def traces(self) -> str:
-        """Tags of the API's requests, without probes, since they would reduce the share of errors."""
+        """Tags that select the API's requests except probes, which would lower the share of errors."""
         probes = "".join(f",!resource_name:{resource_name(path)}" for path in self.probe_paths)
         return f"{{env:{self.environment},service:{self.service}{probes}}}"
 
@@ -112,7 +112,7 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
             ),
             threshold=rate,
             missing="resolve",
-            evaluation_delay=60,  # The current minute must not count.
+            evaluation_delay=60,  # The current minute, which is incomplete, must not count.
         ),
         # Without any pod of the API there are no traces, but nginx answers 502 or 504 and logs it.
         Alert(
@@ -185,7 +185,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
             summary="Restarts of {{pod_name.name}} in ten minutes",
             section="Pods",
             severity="warning",
-            window="change(max(last_10m),last_10m)",  # The counter now, minus ten minutes ago.
+            window="change(max(last_10m),last_10m)",  # The value now, minus the value ten minutes ago.
             expression=f"max:{at.restarts.metric}{pods}",
             threshold=at.restarts,
             missing="resolve",

@@ -21,7 +21,7 @@ DATADOG_ACCOUNTS = {
 """AWS account from which each Datadog site reads (Datadog: AWS manual setup guide)."""
 
 NAMESPACES = ["AWS/NATGateway", "AWS/NetworkELB", "AWS/RDS", "AWS/S3"]
-"""CloudWatch namespaces of monitors and dashboard; the agent reports nodes and pods."""
+"""CloudWatch namespaces that the monitors and the dashboard use; the agent reports nodes and pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class AwsIntegrationArgs:
 
 
 class AwsIntegration(pulumi.ComponentResource):
-    """The account's registration at Datadog and the role that Datadog assumes; nothing if disabled."""
+    """The account's registration in Datadog, and the role that Datadog assumes; nothing if disabled."""
 
     def __init__(
         self, name: str, args: AwsIntegrationArgs, opts: pulumi.ResourceOptions | None = None
@@ -53,7 +53,7 @@ class AwsIntegration(pulumi.ComponentResource):
             name,
             aws_account_id=naming.account,
             aws_partition="aws",
-            # The account has all environments; each resource has its own `env` tag.
+            # The account contains all environments, so each resource provides its own `env` tag.
             account_tags=[f"team:{naming.team}"],
             auth_config={"aws_auth_config_role": {"role_name": role_name}},
             aws_regions={"include_onlies": [naming.region]},
@@ -86,7 +86,7 @@ class AwsIntegration(pulumi.ComponentResource):
 
 
 def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
-    """Return the external id, without which other Datadog customers could use the role."""
+    """Return the external ID, which prevents other Datadog customers from using the role."""
     return require_output(
         account.auth_config,
         *("aws_auth_config_role", "external_id"),
@@ -96,7 +96,7 @@ def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
 
 
 def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
-    """Return a trust statement for Datadog, on behalf of this Datadog organization only."""
+    """Return a statement that lets Datadog assume the role, only for our Datadog organization."""
     return {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{datadog_account}:root"},
@@ -106,9 +106,9 @@ def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
 
 
 def read_permissions(naming: Naming) -> list[Statement]:
-    """Return the permissions that Datadog documents for the namespaces: metrics and tags, no data."""
+    """Return the permissions that Datadog documents for NAMESPACES; they cover metrics and tags, not data."""
     return [
-        # These actions support no resources (AWS service authorization reference).
+        # These actions do not support resource-level permissions (AWS service authorization reference).
         allow(
             "ReadMetricsAndTags",
             [

@@ -13,7 +13,7 @@ from components.datadog.alert_catalog import BACKUP_CHECK, BACKUPS, Scope
 def render(
     naming: Naming, alerts: Sequence[Alert], scope: Scope, objective: pulumi.Input[str], timeframe: str
 ) -> pulumi.Output[str]:
-    """Return the dashboard as JSON for Datadog's API; `objective` is the id of the SLO."""
+    """Return the dashboard as JSON for Datadog's API; `objective` is the SLO's ID."""
     sections: dict[str, list[dict[str, Any]]] = {}
     for alert in alerts:
         sections.setdefault(alert.section, []).append(timeseries(alert))
@@ -28,7 +28,8 @@ def render(
             "layout_type": "ordered",
             "reflow_type": "auto",
             "tags": [f"team:{naming.team}"],
-            # Datadog returns these even if they are omitted, and each preview would show a difference.
+            # Datadog returns these fields even if they are omitted; every preview would then show a
+            # difference.
             "notify_list": [],
             "restricted_roles": [],
             "template_variables": [],
@@ -43,7 +44,7 @@ def render(
 def timeseries(alert: Alert) -> dict[str, Any]:
     """Build the graph of an alert's query with lines at its thresholds.
 
-    An alert on a change has no lines, since the graph shows the counter itself.
+    An alert on a counter's change has no lines, since the graph shows the counter itself.
     """
     changes = alert.window.startswith("change(")
     side = "above" if alert.comparator == ">" else "below"
@@ -79,7 +80,7 @@ def monitors(naming: Naming) -> dict[str, Any]:
 
 
 def availability(objective: pulumi.Input[str], timeframe: str) -> dict[str, Any]:
-    """Build the widget of the objective and its remaining error budget."""
+    """Build the widget of the availability objective and its remaining error budget."""
     return {
         "type": "slo",
         "title": "Availability",

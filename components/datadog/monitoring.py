@@ -30,13 +30,13 @@ class MonitoringArgs:
     settings: Settings
     naming: Naming
     host: str
-    """The stack's host."""
+    """The stack's public host."""
     health_path: str
     """Path of the API's health check."""
     probe_paths: tuple[str, ...]
     """Paths of the kubelet's probes."""
     namespace: str
-    """The namespace of the pods; a plain value, so that queries are known before the cluster exists."""
+    """The namespace of the pods; a plain string, so that queries are known before the cluster exists."""
     database_identifier: pulumi.Input[str]
     """The RDS instance's identifier."""
     synthetic_token: pulumi.Input[str]
@@ -44,7 +44,7 @@ class MonitoringArgs:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Monitors and dashboard of the alert catalog, with the objective and the synthetic checks."""
+    """Monitors and dashboard for the alert catalog, the service level objective, and the synthetic checks."""
 
     monitor_ids: dict[str, pulumi.Output[str]]
     """ID of each monitor by the name of its alert, such as HighErrorRate."""
@@ -86,5 +86,5 @@ class Monitoring(pulumi.ComponentResource):
 
 
 def application(site: str) -> str:
-    """Return a site's web address: app.datadoghq.com, or ap1.datadoghq.com (Datadog's site table)."""
+    """Return the web address of a site, such as https://ap1.datadoghq.com (Datadog's site table)."""
     return f"https://app.{site}" if site in ("datadoghq.com", "datadoghq.eu") else f"https://{site}"

@@ -1,4 +1,4 @@
-"""Settings, names and options that all resources of the monitoring component share."""
+"""The settings, names and options that all resources of the monitoring component share."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,21 @@ from components.settings.models.monitoring import Monitoring as Settings
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringContext:
-    """The stack of a monitor or check."""
+    """The settings, names and options that the resources of a stack's monitoring share."""
 
     settings: Settings
     naming: Naming
     options: pulumi.ResourceOptions
-    """Options of each resource: its parent."""
+    """Options that set the parent of each resource."""
 
     def title(self, name: str) -> str:
-        """Return the name that Datadog shows: HighErrorRate (prod)."""
+        """Return the name that Datadog shows, such as "HighErrorRate (prod)"."""
         return f"{name} ({self.naming.environment})"
 
     def message(
         self, name: str, summary: str, severity: Severity, *, measured: bool = True, no_data: bool = False
     ) -> str:
-        """Return the notification of an alert, with the stack's runbooks and recipients."""
+        """Return a monitor's message, with the stack's runbooks and recipients."""
         audience = Audience(
             environment=self.naming.environment,
             runbook_url=self.settings.runbook_url,

@@ -8,7 +8,7 @@ from components.datadog.alert_catalog import BACKUP_CHECK, Scope
 from components.datadog.monitoring_context import MonitoringContext
 
 NEW_GROUP_SECONDS = 300
-"""Seconds before a new pod or node is evaluated."""
+"""Seconds until a new pod or node is evaluated."""
 
 NO_DATA_MINUTES = 120
 """Minutes without data after which a service check notifies."""
@@ -44,7 +44,7 @@ def declare_backup_monitor(context: MonitoringContext, scope: Scope) -> datadog.
         "critical",
         type="service check",
         query=f'"{BACKUP_CHECK}".over({tags}).by("kube_cronjob").last(2).count_by_status()',
-        # Each state counts after one report.
+        # A single report is enough to change the state.
         thresholds={"ok": "1", "warning": "1", "critical": "1"},
         message=context.message(
             name, "The last backup of the database failed", "critical", measured=False, no_data=True
@@ -59,8 +59,8 @@ def declare_error_budget_monitor(
     """Declare the monitor of the objective's error budget."""
     name, slo = "ErrorBudgetBurn", context.settings.slo
     critical = number(slo.burn_rate_critical)
-    # The long window shows that the burn matters, the short one that it continues (SRE Workbook, Alerting on
-    # SLOs).
+    # The long window shows that the burn is significant, and the short window shows that it continues (SRE
+    # Workbook, Alerting on SLOs).
     windows = f'over("{slo.timeframe}").long_window("1h").short_window("5m")'
     summary = f"The error budget burns {critical} times as fast as it may"
     return _monitor(
@@ -91,8 +91,8 @@ def _monitor(
 ) -> datadog.Monitor:
     """Declare a monitor with the common name, tags, priority and reminders.
 
-    A metric alert handles missing data with `missing`, a service check with `no_data_minutes`. An SLO alert
-    has neither.
+    A metric alert handles missing data with `missing`, and a service check with `no_data_minutes`. An SLO
+    alert uses neither.
     """
     minutes = context.settings.renotify_minutes
     notifies_no_data = no_data_minutes is not None or missing == "show_and_notify_no_data"
@@ -113,7 +113,7 @@ def _monitor(
         evaluation_delay=delay or None,
         new_group_delay=new_group_delay,
         notify_bies=list(notify_by) or None,
-        # A series may have gaps, and a full window would then never come.
+        # A series may have gaps, in which case a full window would never occur.
         require_full_window=False if type == "query alert" else None,
         include_tags=True,
         opts=context.options,

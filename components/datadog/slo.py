@@ -7,7 +7,7 @@ from components.datadog.monitoring_context import MonitoringContext
 
 
 def declare_availability(context: MonitoringContext, scope: Scope) -> datadog.ServiceLevelObjective:
-    """Declare the objective for the share of requests that do not fail."""
+    """Declare the availability objective: the share of requests to the API that succeed."""
     slo, rate = context.settings.slo, context.settings.thresholds.error_rate
     hits = f"sum:{rate.hits_metric}{scope.traces}.as_count()"
     errors = f"sum:{rate.errors_metric}{scope.traces}.as_count()"

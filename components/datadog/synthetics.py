@@ -9,7 +9,7 @@ from components.datadog.alert import PRIORITIES, number
 from components.datadog.monitoring_context import MonitoringContext
 
 RESPONSE_MILLISECONDS = 5000
-"""Milliseconds after which the site check fails; the API's response time also has its own alert."""
+"""Milliseconds after which the site check fails; a separate alert covers the API's response time."""
 
 CERTIFICATE_CHECK_SECONDS = 3600
 """Seconds between two checks of the certificate."""
@@ -39,7 +39,7 @@ def declare_site_check(
 
 
 def declare_tls_check(context: MonitoringContext, host: str) -> None:
-    """Declare the check of the public certificate and its oldest TLS version."""
+    """Declare the check of the public certificate and of the oldest TLS version that the host accepts."""
     name = "WeakTls"
     days = number(context.settings.thresholds.certificate_days.critical)
     _check(
@@ -67,7 +67,7 @@ def _check(
     summary: str,
     headers: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> None:
-    """Declare a check that runs `every` seconds and fails if two retries, a second apart, also fail."""
+    """Declare a check with an interval of `every` seconds and with two retries, one second apart."""
     datadog.SyntheticsTest(
         name,
         name=context.title(name),

@@ -1,4 +1,4 @@
-"""The API: the Deployment pipe-api, its Service, configuration, secret and network policy."""
+"""The API: the Deployment pipe-api with its Service, configuration, Secret and network policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from components.settings.models.api import Api as ApiSettings
 
 PORT = connections.API_HTTP.number
 LEAVE_SECONDS = 10
-"""Seconds that a terminating pod still answers, until every node has removed it from the Service."""
+"""Seconds for which a terminating pod still answers, until every node has removed it from the Service."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ApiArgs:
     """Arguments of Api."""
 
     settings: ApiSettings
-    """Image, resources, replicas."""
+    """Settings of the API, such as image, resources and replicas."""
     context: pods.WorkloadContext
     database: DatabaseEndpoint
     password: pulumi.Input[str]
@@ -47,7 +47,8 @@ class Api(pulumi.ComponentResource):
         account = workload.account(name, child)
         config = configuration(args)
         config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
-        # A new password is a new user in a new Secret; older pods keep theirs until they terminate.
+        # A new password belongs to a new database user and a new Secret; older pods keep their Secret until
+        # they terminate.
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
             metadata=workload.meta(pulumi.Output.concat("database-", database_roles.version(args.password))),
@@ -89,7 +90,8 @@ class Api(pulumi.ComponentResource):
             parent=self,
             after=[policy, *args.after],
         )
-        # Pulumi waits for the Service's endpoints, and the migration may exceed that timeout.
+        # The Service depends on the Deployment: Pulumi waits for the Service's endpoints, and the migration
+        # that precedes the pods may exceed that timeout.
         service = kubernetes.core.v1.Service(
             name,
             metadata=workload.meta(),

@@ -1,4 +1,4 @@
-"""Data jobs: the migration before each new version, the nightly backup, the restore on demand."""
+"""Data jobs: the migration before each new version, the nightly backup, and the restore on demand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,13 @@ IMAGE = connections.IMAGE_START.app
 MIGRATE = connections.MIGRATION.app
 BACKUP = connections.BACKUP.app
 RESTORE = connections.RESTORE.app
-"""The `app` labels. pipe-backup and pipe-restore are also service accounts with a pod identity."""
+"""The `app` labels of the jobs. pipe-backup and pipe-restore are also service accounts with a pod
+identity."""
 
 MIGRATION_SECONDS = 1800
 """Seconds that a migration may take, retries included."""
 WAIT_SECONDS = 300
-"""Seconds that Pulumi waits after a Job's deadline, so that the Job's failure ends the wait."""
+"""Seconds that Pulumi waits beyond a Job's deadline, so that the Job's failure ends the wait."""
 BACKUP_SECONDS = 4 * 3600
 """Seconds that a backup or a restore may take, retries included."""
 NEVER = "0 0 31 2 *"
@@ -31,9 +32,9 @@ NEVER = "0 0 31 2 *"
 RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
 """Annotation of a Job that the next `pulumi up` replaces, and so reruns, if it has not completed."""
 RESTART = "Never"
-"""Restart policy: a failed pod stays, with its log, and a retry is another pod."""
+"""Restart policy: a failed pod stays with its log, and each retry uses a new pod."""
 LATE_SECONDS = 3600
-"""Seconds after its schedule that a delayed backup may still start."""
+"""Seconds after the scheduled time during which a delayed backup may still start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class DataJobs(pulumi.ComponentResource):
         self.register_outputs({"migration": self.migration.metadata.name})
 
     def _image(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
-        """Declare the Job that starts the image once; its deadline limits the wait for a migration's start.
+        """Declare a Job that starts the image once; its deadline limits how long a migration waits to start.
 
         Kubernetes has no such deadline: a pod whose image cannot be pulled waits forever, podFailurePolicy
         sees only failed pods, and activeDeadlineSeconds covers a whole Job (Kubernetes, Jobs). Pulumi's
@@ -167,7 +168,8 @@ class DataJobs(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[policy, image],
-                # Otherwise the previous Job stays when a migration fails, and a rollback to its image fails.
+                # Otherwise, the previous Job stays when a migration fails, and its name blocks a rollback to
+                # its image.
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{MIGRATION_SECONDS + WAIT_SECONDS}s"),
             ),
@@ -181,7 +183,8 @@ class DataJobs(pulumi.ComponentResource):
             f"{name}-database",
             metadata=job.meta("database"),
             string_data={SERVICE_FILE: args.database.service_file(login, args.passwords.backup)},
-            # The Secret waits until its database user exists; until then, backups use the previous Secret.
+            # The Secret changes only after its database user exists; until then, backups use the previous
+            # Secret.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
         pod = pods.pod_spec(

@@ -1,4 +1,4 @@
-"""Database connections of pods: TLS with a verified certificate, and the password in a file."""
+"""Database connections of pods, with a verified TLS certificate and with the password in a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import pulumi
 
 CA_FILE = "rds-ca.pem"
-"""Key of the ConfigMap with the certificate authorities, and name of the file."""
+"""Key of the certificate authorities in their ConfigMap, and name of the mounted file."""
 CA_DIR = "/etc/pipe/ca"
 SECRET_DIR = "/etc/pipe/database"
 SERVICE_FILE = "pg_service.conf"
 """File that libpq reads (psql, pg_dump): the whole connection, password included.
 
-Unlike a .pgpass file it may be readable by the group, as the files of a mounted Secret are (PostgreSQL, The
-Connection Service File)."""
+Unlike a .pgpass file, this file may be readable by the group, as the files of a mounted Secret are
+(PostgreSQL, The Connection Service File)."""
 PASSWORD_FILE = "password"
 """File with the password alone, for programs that do not use libpq."""
 
@@ -26,12 +26,13 @@ class DatabaseEndpoint:
     port: pulumi.Input[int]
     database: pulumi.Input[str]
     master_user: str
-    """User that creates the roles of all other clients; not used for anything else."""
+    """User of the migration and restore jobs only; it creates the roles for all other clients."""
 
     def variables(self) -> dict[str, pulumi.Input[str]]:
         """Return the environment variables of a Node program that connects to the database.
 
-        They are PostgreSQL's variables without PGUSER, Node's certificate authorities, and the password file.
+        They contain PostgreSQL's variables except PGUSER, Node's certificate authorities, and the password
+        file.
         """
         return {
             "PGHOST": self.host,
@@ -39,8 +40,9 @@ class DatabaseEndpoint:
             "PGDATABASE": self.database,
             "PGSSLMODE": "verify-full",
             "PGSSLROOTCERT": f"{CA_DIR}/{CA_FILE}",
-            # node-postgres does not read PGSSLROOTCERT (brianc/node-postgres issue 2723) and takes
-            # verify-full as `ssl: true` (packages/pg/lib/connection-parameters.js): Node itself trusts RDS.
+            # node-postgres does not read PGSSLROOTCERT (brianc/node-postgres issue 2723) and treats
+            # verify-full like `ssl: true` (packages/pg/lib/connection-parameters.js), so Node itself must
+            # trust the RDS authorities.
             "NODE_EXTRA_CA_CERTS": f"{CA_DIR}/{CA_FILE}",
             "DATABASE_PASSWORD_FILE": f"{SECRET_DIR}/{PASSWORD_FILE}",
         }

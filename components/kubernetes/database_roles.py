@@ -16,11 +16,11 @@ RETIRE = "retire.sql"
 APP, BACKUP, MIGRATE = "app", "backup", "migrate"
 """The roles with privileges.
 
-No client logs in as app or backup: each password has its own login (`login`), so
-that an old password works until the last pod that uses it terminates."""
+No client logs in as app or backup: each password has its own login (see `login`), so that an old password
+works until the last pod that uses it terminates."""
 
 ITERATIONS = 4096
-"""Rounds of the key derivation; PostgreSQL's default (scram_iterations)."""
+"""Iterations of the key derivation; PostgreSQL's default (scram_iterations)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ def script(name: str = SCRIPT) -> str:
 def version(password: pulumi.Input[str]) -> pulumi.Output[str]:
     """Return eight hexadecimal digits that identify a password; the output is not a secret.
 
-    Names of logins and Secrets contain the digits. 32 bits are too few to recover the password.
+    Names of logins and Secrets contain the digits. Their 32 bits are too few to recover the password.
     """
 
     def digest(known: str) -> str:
@@ -51,12 +51,12 @@ def version(password: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 def login(role: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Return the login of a password, a member of `role`: `app_0a1b2c3d`."""
+    """Return the name of a password's login, such as `app_0a1b2c3d`; the login is a member of `role`."""
     return pulumi.Output.concat(role, "_", version(password))
 
 
 def files(passwords: Passwords) -> dict[str, pulumi.Output[str]]:
-    """Return the files that roles.sql reads, by name: a password verifier per role, and a login's name."""
+    """Return the files that roles.sql reads, by name: password verifiers and names of logins."""
     role_passwords: dict[str, pulumi.Input[str]] = {
         APP: passwords.app,
         MIGRATE: passwords.migrate,
@@ -82,7 +82,7 @@ def verifiers(passwords: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Ou
 
 
 def salt(role: str, password: str) -> bytes:
-    """Return a deterministic salt, since a random one would change the role in every Pulumi run."""
+    """Return a deterministic salt; a random one would change the role in every Pulumi run."""
     return hmac.digest(password.encode(), f"pipe salt {role}".encode(), "sha256")[:16]
 
 

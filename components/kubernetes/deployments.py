@@ -17,8 +17,8 @@ DEADLINE_SECONDS = 600
 ROLLOUT_MINUTES = 30
 """Minutes that Pulumi waits for a whole rollout.
 
-Its default of ten minutes is too short: a quarter of the pods starts at a time, each may need a new node, and
-each is ready only once the load balancer finds it healthy. The plugin also waits this long for a failed
+Its default of ten minutes is too short: a quarter of the pods start at a time, each may need a new node, and
+each becomes ready only when the load balancer finds it healthy. The plugin also waits this long for a failed
 rollout, since it only records ProgressDeadlineExceeded (pulumi-kubernetes, provider/pkg/await/deployment.go,
 processDeploymentEvent)."""
 SETTLE_SECONDS = 10
@@ -33,9 +33,11 @@ After `kubectl rollout undo`, kubectl-rollout owns the pod template. Without thi
 `pulumi up` fails with field conflicts."""
 
 SCALED = ["spec.replicas"]
-"""ignore_changes of a Deployment with an autoscaler. The count is sent when the Deployment is created. Later
-the provider leaves the field out of its apply once the autoscaler's scale request owns it, and sends the live
-count until then: either way apply does not move it (pulumi-kubernetes, pkg/await, handleSSAIgnoreFields)."""
+"""Value of ignore_changes for a Deployment with an autoscaler.
+
+The provider sends the replica count when it creates the Deployment. Later, it sends the live count until the
+autoscaler owns the field, and then omits the field. In both cases, an apply does not change the count
+(pulumi-kubernetes, pkg/await, handleSSAIgnoreFields)."""
 
 
 def replicated(
@@ -81,7 +83,7 @@ def replicated(
 
 
 def change_cause(image: str) -> str:
-    """Return the text of an image in `kubectl rollout history`: its tag, or 12 digits of its digest."""
+    """Return the image's version for `kubectl rollout history`: its tag, or 12 digits of its digest."""
     return f"version {parse_image_reference(image).version}"
 
 
@@ -109,7 +111,7 @@ def deployment_spec(
 
 
 def spread(app: str) -> list[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]]:
-    """Return constraints that spread pods evenly over zones, and over nodes if possible.
+    """Return constraints that spread pods evenly across zones, and across nodes if possible.
 
     Each revision is spread separately, since the old pods would otherwise distort the spread of the new ones.
     A zone whose nodes are down (tainted unreachable) does not count, so its pods may start elsewhere.
@@ -177,12 +179,12 @@ def autoscaler_spec(
 
 
 def budget_spec(app: str) -> kubernetes.policy.v1.PodDisruptionBudgetSpecArgs:
-    """Build a budget that lets a drain evict one pod at a time, and unready pods always."""
+    """Build a budget that lets a drain evict one pod at a time, and unready pods at any time."""
     return kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
         max_unavailable=1, selector=selector(app), unhealthy_pod_eviction_policy="AlwaysAllow"
     )
 
 
 def selector(app: str) -> kubernetes.meta.v1.LabelSelectorArgs:
-    """Return a selector of a workload's pods by the `app` label, which the deployment guide uses."""
+    """Return a selector for a workload's pods by their `app` label, as in the deployment guide."""
     return kubernetes.meta.v1.LabelSelectorArgs(match_labels={"app": app})

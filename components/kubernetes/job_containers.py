@@ -24,7 +24,7 @@ def container(
     variables: Mapping[str, pulumi.Input[str]],
     mounts: Sequence[kubernetes.core.v1.VolumeMountArgs],
 ) -> kubernetes.core.v1.ContainerArgs:
-    """Build a container of a job; its home is /tmp, which every container may write to.
+    """Build a container of a job; its home directory is /tmp, which every container may write to.
 
     A container that mounts the scratch volume requests disk space: the scheduler ignores the sizeLimit of an
     emptyDir, so a pod without the request can start on a node with a full disk and be evicted.
@@ -67,7 +67,7 @@ def migrate(
 ) -> kubernetes.core.v1.ContainerArgs:
     """Build the container that migrates the schema with the deployment guide's command: npm run migrate:prod.
 
-    Without `run` the container exits at once.
+    If `run` is false, the container exits at once.
     """
     return container(
         "migrate",
@@ -76,7 +76,7 @@ def migrate(
         ["npm", "run", "migrate:prod"] if run else ["true"],
         {
             "NODE_ENV": "production",
-            # npm writes its cache and logs to /tmp, and does not check for updates of itself.
+            # npm writes its cache and logs to /tmp, and does not check for its own updates.
             "npm_config_cache": f"{pods.TEMPORARY}/npm",
             "npm_config_update_notifier": "false",
             **database.variables(),

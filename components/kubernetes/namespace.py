@@ -1,4 +1,4 @@
-"""The namespace of the service, with Pod Security, quota, defaults and a default-deny network policy."""
+"""The service's namespace, with Pod Security, a quota, container defaults and a default-deny policy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from components.settings.models.namespace import Namespace as NamespaceSettings
 POD_SECURITY_VERSION = "v1.34"
 """Version of the Pod Security standards.
 
-It is pinned, so that a cluster upgrade does not change admission. Raise it after an upgrade."""
+The version is pinned, so that a cluster upgrade does not change admission. Raise it after an upgrade."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class NamespaceArgs:
 class Namespace(pulumi.ComponentResource):
     """A namespace that enforces Pod Security `restricted`, with quota, defaults and a default-deny policy.
 
-    It also contains the certificate authorities of the database.
+    The namespace also contains the database's certificate authorities in a ConfigMap.
     """
 
     namespace: pulumi.Output[str]
-    """Name of the namespace; dependents wait for quota, defaults and default-deny policy."""
+    """Name of the namespace; dependents wait for the quota, the defaults and the default-deny policy."""
     ca_config_map: pulumi.Output[str]
     """Name of the ConfigMap with the certificate authorities of Amazon RDS."""
 
@@ -89,8 +89,8 @@ class Namespace(pulumi.ComponentResource):
 
 
 READINESS_GATE = {"eks.amazonaws.com/pod-readiness-gate-inject": "enabled"}
-"""Label for readiness gates: a pod is ready only once the load balancer finds it healthy. A rollout does not
-remove old pods earlier."""
+"""Label that adds readiness gates: a pod becomes ready only when the load balancer finds it healthy. Until
+then, a rollout keeps the old pods."""
 
 
 def pod_security() -> dict[str, str]:
@@ -113,7 +113,7 @@ def quota_of(settings: NamespaceSettings) -> dict[str, pulumi.Input[str]]:
 
 
 def container_defaults() -> kubernetes.core.v1.LimitRangeItemArgs:
-    """Build defaults for containers without resources; with them, the quota admits a debugging pod."""
+    """Build defaults for containers without resources, so that the quota admits a debugging pod."""
     return kubernetes.core.v1.LimitRangeItemArgs(
         type="Container",
         default={"cpu": "200m", "memory": "256Mi"},

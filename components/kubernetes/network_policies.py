@@ -1,6 +1,6 @@
 """NetworkPolicies of the namespace's workloads, from the connections of `components/common/connections.py`.
 
-The namespace's own policy denies all traffic; each workload's policy allows only its connections.
+The namespace's default policy denies all traffic; each workload's policy allows only its connections.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ PolicyPort: TypeAlias = pulumi.Input[kubernetes.networking.v1.NetworkPolicyPortA
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A party as NetworkPolicies name it."""
+    """A party in the terms of NetworkPolicies: peers and ports."""
 
     peers: Sequence[Peer]
     ports: Sequence[pulumi.Input[int]] | None = None
@@ -49,8 +49,8 @@ Endpoints: TypeAlias = Mapping[Party, Endpoint]
 def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
     """Build the policy of one workload's pods from its connections; both directions are always restricted.
 
-    `endpoints` has the parties outside of the namespace. If a party is missing, its connections with a
-    condition are closed; for a connection without a condition, KeyError is raised.
+    `endpoints` contains the parties outside the namespace. If a party is missing, its conditional connections
+    are closed; an unconditional connection raises KeyError.
     """
     [pods] = [pods for pods in connections.WORKLOADS if pods.app == app]
     ingress = [
@@ -73,7 +73,7 @@ def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.Netw
 
 
 def endpoints(context: WorkloadContext, database_port: pulumi.Input[int] | None = None) -> Endpoints:
-    """Return the parties that a stack always has, outside of the namespace."""
+    """Return the endpoints outside the namespace that every stack has."""
     subnets = context.subnets
     return {
         # Auto Mode answers DNS on the node, where no pod can be selected.
@@ -81,27 +81,27 @@ def endpoints(context: WorkloadContext, database_port: pulumi.Input[int] | None 
         connections.LOAD_BALANCER: networks(subnets.public),
         connections.NODE_AGENT: networks(subnets.private),
         connections.POD_IDENTITY: networks([POD_IDENTITY_AGENT]),
-        # S3's ranges change, and a policy cannot name a prefix list. Routes send S3's traffic through the
-        # gateway endpoint.
+        # The address ranges of S3 change, and a policy cannot name a prefix list. Route tables send traffic
+        # to S3 through the gateway endpoint.
         connections.S3: public_internet(context.vpc_cidr),
         connections.DATABASE: networks(subnets.database, None if database_port is None else [database_port]),
     }
 
 
 def networks(cidrs: Sequence[str], ports: Sequence[pulumi.Input[int]] | None = None) -> Endpoint:
-    """Return the endpoint of networks."""
+    """Return the endpoint for these networks."""
     return Endpoint([_block(cidr) for cidr in cidrs], ports)
 
 
 def public_internet(vpc_cidr: str, ports: Sequence[pulumi.Input[int]] | None = None) -> Endpoint:
-    """Return the endpoint of all public addresses, without the addresses of the VPC."""
+    """Return the endpoint for all public addresses except those of the VPC."""
     vpc = IPv4Network(vpc_cidr)
     own = [] if any(vpc.subnet_of(IPv4Network(cidr)) for cidr in NOT_PUBLIC) else [vpc_cidr]
     return Endpoint([_block("0.0.0.0/0", [*NOT_PUBLIC, *own])], ports)
 
 
 def pods_endpoint(pods: Pods) -> Endpoint:
-    """Return the endpoint of pods, and of their Service.
+    """Return the endpoint for pods and for their Service.
 
     The VPC CNI resolves the Service if its port equals the pods' port (EKS user guide, network policy
     considerations).
@@ -121,7 +121,7 @@ def pods_endpoint(pods: Pods) -> Endpoint:
 
 
 def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
-    """Return the external services in the API's settings; empty if the API calls none."""
+    """Return the endpoints of the external services in the API's settings; empty if the API calls none."""
     match settings.to:
         case "none":
             return {}

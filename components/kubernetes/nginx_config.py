@@ -10,13 +10,13 @@ CLOUDFLARE_IDLE_SECONDS = 900
 """Seconds that Cloudflare keeps an unused connection to the origin for its next request
 (Cloudflare Fundamentals, connection limits, "Proxy Idle Timeout"); it cannot be configured."""
 KEEPALIVE_SECONDS = CLOUDFLARE_IDLE_SECONDS + 30
-"""Seconds that nginx keeps an unused connection: longer than Cloudflare.
+"""Seconds that nginx keeps an unused connection; longer than Cloudflare keeps it.
 
 Otherwise Cloudflare could send a request on a connection that nginx is closing, and its visitor would see
 error 520."""
 
 STARTUP_PATH = "/startupz"
-"""Path that forwards to the API's liveness path, in plain HTTP."""
+"""Path that nginx forwards to the API's liveness path, over plain HTTP."""
 
 SCRATCH = "/tmp"
 """Directory of nginx's pid file and request bodies."""
@@ -24,7 +24,7 @@ CERTIFICATES = "/etc/pipe/tls"
 """Directory of tls.crt and tls.key, the keys of a kubernetes.io/tls Secret."""
 
 PROTOCOLS = {"1.2": "TLSv1.2 TLSv1.3", "1.3": "TLSv1.3"}
-"""ssl_protocols by the oldest version that is accepted."""
+"""Values of ssl_protocols by the oldest accepted TLS version."""
 
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",

@@ -22,10 +22,11 @@ USER = 10001
 """User and group of every container: not root, and not a user of the node (CKV_K8S_40: at least 10000)."""
 
 TEMPORARY = "/tmp"
-"""Writable directory of a container, whose root is read-only."""
+"""Writable directory of a container; its root file system is read-only."""
 
 KEEP_NODE = {"karpenter.sh/do-not-disrupt": "true"}
-"""Annotation of pods that must complete: Auto Mode does not consolidate the node of a running one."""
+"""Annotation of pods that must run to completion; Auto Mode does not consolidate their node while they
+run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ def pod_spec(
     grace_seconds: int | None = None,
     spread: Sequence[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]] | None = None,
 ) -> kubernetes.core.v1.PodSpecArgs:
-    """Build a hardened pod without an API token and without the variables of Services."""
+    """Build a hardened pod without an API token and without the environment variables of Services."""
     return kubernetes.core.v1.PodSpecArgs(
         service_account_name=account.metadata.name,
         automount_service_account_token=False,
@@ -116,7 +117,7 @@ def pod_spec(
 
 
 def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
-    """Build the pod's settings for Pod Security `restricted`; fs_group makes mounted Secrets readable."""
+    """Build a pod's security context for `restricted`; fs_group makes mounted Secrets readable."""
     return kubernetes.core.v1.PodSecurityContextArgs(
         run_as_non_root=True,
         run_as_user=USER,
@@ -127,9 +128,9 @@ def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
 
 
 def container_security() -> kubernetes.core.v1.SecurityContextArgs:
-    """Build the container's settings for Pod Security `restricted`, with a read-only root file system.
+    """Build a container's security context for `restricted`, with a read-only root file system.
 
-    Fields of the pod's settings are repeated, since Checkov reads them here.
+    Some fields of the pod's security context are repeated, since Checkov reads them here.
     """
     return kubernetes.core.v1.SecurityContextArgs(
         allow_privilege_escalation=False,
@@ -145,7 +146,7 @@ def container_security() -> kubernetes.core.v1.SecurityContextArgs:
 def resources(
     settings: Resources, disk_gib: int | None = None
 ) -> kubernetes.core.v1.ResourceRequirementsArgs:
-    """Build the stack file's requests and limits, and a request for disk space of the node."""
+    """Build the requests and limits from the stack file, plus a request for ephemeral storage."""
     disk = {} if disk_gib is None else {"ephemeral-storage": f"{disk_gib}Gi"}
     return kubernetes.core.v1.ResourceRequirementsArgs(
         requests={"cpu": settings.cpu_request, "memory": settings.memory_request, **disk},
@@ -161,7 +162,7 @@ def variables(
 
 
 def field(name: str, path: str) -> kubernetes.core.v1.EnvVarArgs:
-    """Build an environment variable with the value of a field of the pod, such as `status.hostIP`."""
+    """Build an environment variable whose value is a field of the pod, such as `status.hostIP`."""
     source = kubernetes.core.v1.ObjectFieldSelectorArgs(field_path=path)
     return kubernetes.core.v1.EnvVarArgs(
         name=name, value_from=kubernetes.core.v1.EnvVarSourceArgs(field_ref=source)
@@ -179,7 +180,7 @@ def writable(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
 
 
 def secret_volume(name: str, secret: pulumi.Input[str]) -> kubernetes.core.v1.VolumeArgs:
-    """Build a volume of a Secret's files that only the pod's group may read."""
+    """Build a volume with a Secret's files, which only the pod's group may read."""
     return kubernetes.core.v1.VolumeArgs(
         name=name,
         secret=kubernetes.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440),
@@ -187,7 +188,7 @@ def secret_volume(name: str, secret: pulumi.Input[str]) -> kubernetes.core.v1.Vo
 
 
 def config_volume(name: str, config_map: pulumi.Input[str]) -> kubernetes.core.v1.VolumeArgs:
-    """Build a volume of a ConfigMap's files."""
+    """Build a volume with a ConfigMap's files."""
     return kubernetes.core.v1.VolumeArgs(
         name=name,
         config_map=kubernetes.core.v1.ConfigMapVolumeSourceArgs(name=config_map, default_mode=0o444),
@@ -202,7 +203,7 @@ def scratch_volume(name: str, size: str) -> kubernetes.core.v1.VolumeArgs:
 
 
 def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core.v1.ProbeArgs:
-    """Build an HTTP probe that runs `every` seconds and fails after `failures` in a row."""
+    """Build an HTTP probe with an interval of `every` seconds that fails after `failures` errors in a row."""
     return kubernetes.core.v1.ProbeArgs(
         http_get=kubernetes.core.v1.HTTPGetActionArgs(path=path, port=port),
         period_seconds=every,
@@ -212,10 +213,10 @@ def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core
 
 
 def checksum(data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
-    """Return an annotation value that changes with the data, so that a changed file rolls the pods.
+    """Return an annotation value that changes with the data, so that a changed file replaces the pods.
 
-    It is plain even for secret data, because it appears in the pod's metadata: 32 bits of SHA-256 distinguish
-    an old secret from a new one, and are too few to recover it.
+    The value is not a secret even for secret data, because it appears in the pod's metadata. 32 bits of
+    SHA-256 distinguish an old secret from a new one, but are too few to recover it.
     """
 
     def digest(text: str) -> str:

@@ -17,22 +17,22 @@ CONFIG_FILE = "nginx.conf"
 IDLE_SECONDS = nginx_config.KEEPALIVE_SECONDS + 30
 """Seconds that the load balancer keeps an unused connection.
 
-Allowed are 60 to 6000, and 350 is the default (ELB, Network Load Balancers, "Update the TCP idle timeout").
-It is longer than the timeouts of Cloudflare and nginx. Otherwise they would send requests on a connection
+AWS allows 60 to 6000; the default is 350 (ELB, Network Load Balancers, "Update the TCP idle timeout"). The
+value is longer than the timeouts of Cloudflare and nginx. Otherwise, they would send requests on a connection
 that the load balancer has dropped."""
 
 LEAVE_SECONDS = 180
-"""Seconds that a terminating pod still answers.
+"""Seconds for which a terminating pod still answers.
 
-A network load balancer sends new connections for two to three minutes after a target's deregistration,
-regardless of the deregistration delay (kubernetes-sigs/aws-load-balancer-controller
-issues 2366 and 2131; aws/containers-roadmap issue 470)."""
+A network load balancer sends new connections to a target for two to three minutes after its deregistration,
+regardless of the deregistration delay (kubernetes-sigs/aws-load-balancer-controller issues 2366 and 2131;
+aws/containers-roadmap issue 470)."""
 FINISH_SECONDS = 60
 """Seconds for the remaining requests after SIGQUIT, the image's stop signal; as long as a request may last
 (proxy_read_timeout)."""
 
 SERVICE_TIMEOUT = "60m"
-"""Time that Pulumi waits until the Service's load balancer has an address and its pods are ready.
+"""Time that Pulumi waits for the Service's load balancer to get an address and for its pods to become ready.
 
 The default is ten minutes (pulumi-kubernetes, provider/pkg/await/service.go). The pods themselves wait for
 the database, the migration and the API. The Service cannot wait for the pods instead: readiness gates are
@@ -40,7 +40,7 @@ injected only into pods that are created after the Service and its TargetGroupBi
 Controller, pod readiness gate)."""
 
 LOAD_BALANCER_CLASS = "eks.amazonaws.com/nlb"
-"""The network load balancers of EKS Auto Mode."""
+"""Class of the network load balancers of EKS Auto Mode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +48,14 @@ class TlsProxyArgs:
     """Arguments of TlsProxy."""
 
     settings: Proxy
-    """Image, oldest TLS version, headers, resources, replicas."""
+    """Settings of the proxy, such as image, oldest TLS version, resources and replicas."""
     context: pods.WorkloadContext
     server_name: str
     """The only server name that nginx answers: the stack's host."""
     namespace: str
     """Namespace of the API's Service, from the settings.
 
-    A plain value makes nginx's configuration known, and checked, before the cluster exists."""
+    Since the value is a plain string, nginx's configuration can be checked before the cluster exists."""
     upstream_port: int
     """Port of the API's Service and pods."""
     upstream_health: str
@@ -63,9 +63,9 @@ class TlsProxyArgs:
     after: Sequence[pulumi.Resource]
     """Resources that nginx depends on, since it resolves the API's Service when it starts."""
     certificate: pulumi.Input[str]
-    """The origin certificate, PEM."""
+    """The origin certificate in PEM."""
     private_key: pulumi.Input[str]
-    """Key of the origin certificate, PEM; a secret."""
+    """Private key of the origin certificate in PEM; a secret."""
     security_group_id: pulumi.Input[str]
     """The load balancer's security group."""
     client_cidrs: Sequence[str]
@@ -167,7 +167,7 @@ def configuration(args: TlsProxyArgs) -> str:
 
 
 def endpoints(args: TlsProxyArgs) -> network_policies.Endpoints:
-    """Return the parties that connect with the proxy from outside of the namespace."""
+    """Return the endpoints outside the namespace that the proxy's connections need."""
     parties = {
         **network_policies.endpoints(args.context),
         connections.CLIENTS: network_policies.networks(args.client_cidrs),
@@ -193,8 +193,8 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
         resources=pods.resources(settings.resources),
         security_context=pods.container_security(),
         # The start-up probe calls the API: a new pod's traffic is dropped until the policies of both sides
-        # know its address, and until then the old pods must stay. Readiness and liveness do not depend on
-        # the API: nginx answers without it, and a restart would not help.
+        # know its address, and the old pods must stay until then. Readiness and liveness do not depend on the
+        # API: nginx answers without it, and a restart would not help.
         startup_probe=pods.probe(nginx_config.STARTUP_PATH, "health", every=2, failures=60),
         readiness_probe=pods.probe("/healthz", "health", every=5, failures=3),
         liveness_probe=pods.probe("/healthz", "health", every=10, failures=6),
@@ -214,12 +214,13 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
 def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
     """Return the load balancer's annotations (AWS Load Balancer Controller, annotations).
 
-    With a custom security group the controller adds no rules for the pods; SecurityGroups declares them.
+    With a custom security group, the controller adds no rules for the pods; SecurityGroups declares them.
     """
     target_group = {
-        # nginx needs the client's address: it trusts the visitor's address from Cloudflare alone.
+        # nginx needs the client's address, since it accepts the visitor's address from Cloudflare only.
         "preserve_client_ip.enabled": "true",
-        # The pod's remaining lifetime: nginx closes its connections, and the load balancer ends the rest.
+        # The longest time that a pod needs to terminate: nginx closes its connections, and the load balancer
+        # ends the rest.
         "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS + FINISH_SECONDS),
         "deregistration_delay.connection_termination.enabled": "true",
     }
@@ -229,8 +230,9 @@ def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Inpu
         "ip-address-type": "ipv4",
         "security-groups": security_group_id,
         "attributes": "load_balancing.cross_zone.enabled=true",
-        # By protocol and port of the listener (AWS Load Balancer Controller 2.9, listener attributes). EKS
-        # Auto Mode supports the idle timeout (EKS user guide, "Configure EKS Auto Mode settings").
+        # The key contains the listener's protocol and port (AWS Load Balancer Controller 2.9, listener
+        # attributes). EKS Auto Mode supports the idle timeout (EKS user guide, "Configure EKS Auto Mode
+        # settings").
         "listener-attributes.TCP-443": f"tcp.idle_timeout.seconds={IDLE_SECONDS}",
         "target-group-attributes": ",".join(f"{key}={value}" for key, value in target_group.items()),
         "healthcheck-protocol": "HTTP",
