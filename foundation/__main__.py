@@ -1,13 +1,13 @@
-"""The resources of an AWS account that its stacks share: GitHub roles, image registry, Pulumi state.
+"""The resources that the stacks of an AWS account share: GitHub roles, image registry, Pulumi state.
 
-An administrator applies it first. The stacks do not read its outputs, since names and ARNs follow from the
-settings.
+An administrator applies this program before the first stack. The stacks do not read its outputs, since names
+and ARNs follow from the settings.
 """
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the components of the stacks
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the components of the stacks
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: skip  (first: SDKs load lazily)
 

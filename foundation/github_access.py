@@ -1,4 +1,4 @@
-"""IAM roles of GitHub Actions jobs, assumed with the identity tokens of the jobs."""
+"""IAM roles that GitHub Actions jobs assume with their identity tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,19 +26,20 @@ AUDIENCE = "sts.amazonaws.com"
 
 @dataclass(frozen=True, kw_only=True)
 class GithubRepository:
-    """A GitHub repository with its name and with the ids, which GitHub never reuses."""
+    """A GitHub repository with its name and its IDs, which GitHub never reuses."""
 
     name: str
-    """Owner and repository: owner/name."""
+    """The name in the form owner/name."""
     owner_id: str
     repository_id: str
 
     def subjects(self, job: str) -> list[str]:
         """Return both forms of the token's subject for a job such as `environment:prod`.
 
-        Repositories that were created, renamed or transferred after 15 July 2026 send ids with the names.
-        Older repositories send the names only, unless they opt in (GitHub changelog, 2026-04-23, immutable
-        subject claims; github.com/github/docs/pull/45221 has the delimiter).
+        The tokens of repositories that were created, renamed or transferred after 15 July 2026 contain IDs
+        besides the names. Tokens of older repositories contain only the names, unless the owner opts in
+        (GitHub changelog, 2026-04-23, immutable subject claims; github.com/github/docs/pull/45221 has the
+        delimiter).
         """
         owner, _, repository = self.name.partition("/")
         return [
@@ -56,24 +57,24 @@ class GithubAccessArgs:
     branch: str
     """Branch that is built and deployed: main."""
     environments: Sequence[Scope]
-    """Environments, each with a deploy role."""
+    """Environments; a deploy role is declared for each."""
     registry_arn: pulumi.Input[str]
-    """Registry that the build role pushes images to."""
+    """ARN of the registry to which the build role pushes images."""
     state: State
     naming: Naming
 
 
 class GithubAccess(pulumi.ComponentResource):
-    """GitHub as an identity provider, and the roles that its jobs assume without access keys."""
+    """GitHub as an identity provider, and the roles that GitHub's jobs assume without access keys."""
 
     build_role_arn: pulumi.Output[str]
-    """Role that pushes images, for jobs on the branch."""
+    """ARN of the role that pushes images, for jobs on the branch."""
     preview_role_arn: pulumi.Output[str]
-    """Role that reads settings and state, for jobs on the branch and on pull requests."""
+    """ARN of the role that reads settings and state, for jobs on the branch and on pull requests."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
-    """Role of each environment that changes it, for jobs that the GitHub environment has approved."""
+    """ARN of each environment's deploy role, for jobs that the GitHub environment has approved."""
     read_policy_arn: pulumi.Output[str]
-    """Managed policy that allows reading settings, and no data."""
+    """ARN of the managed policy that allows reading settings, but no data."""
 
     def __init__(self, name: str, args: GithubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:GithubAccess", name, None, opts)
@@ -81,7 +82,8 @@ class GithubAccess(pulumi.ComponentResource):
         self._repository = repository = args.repository
         branch = repository.subjects(f"ref:refs/heads/{args.branch}")
 
-        # AWS verifies the issuer's certificate with its own authorities, so no thumbprints are needed.
+        # AWS verifies the issuer's certificate with its own certificate authorities, so no thumbprints are
+        # needed.
         self._github = aws.iam.OpenIdConnectProvider(
             name,
             url=f"https://{ISSUER}",
@@ -139,7 +141,8 @@ class GithubAccess(pulumi.ComponentResource):
             name=name,
             description=f"{description}; assumed by GitHub Actions",
             assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
-            # Long enough for a deployment that fails at its end, and for its rollback (see TIMEOUT_MINUTES).
+            # Long enough for a deployment that fails at its last step and for its rollback (see
+            # TIMEOUT_MINUTES).
             max_session_duration=3 * 3600,
             tags={**self._naming.aws(), "Name": name},
             opts=pulumi.ResourceOptions(parent=self),
@@ -156,7 +159,7 @@ class GithubAccess(pulumi.ComponentResource):
         )
 
     def _policies(self, role: str, topics: Mapping[str, Sequence[Statement]]) -> dict[str, aws.iam.Policy]:
-        """Declare one policy per topic, since a policy holds 6144 characters (IAM quotas)."""
+        """Declare one policy per topic, since a policy may have at most 6144 characters (IAM quotas)."""
         return {
             topic: self._policy(
                 f"{self._naming.service}-{role}-{topic}", f"The role {role}: {topic}", statements
@@ -186,7 +189,10 @@ def deploy(scope: Scope, state: State) -> dict[str, list[Statement]]:
 
 
 def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
-    """Allow pushes to one repository; the statement for the account's login token cannot name a resource."""
+    """Return statements that allow pushes to one repository.
+
+    ecr:GetAuthorizationToken does not support resource-level permissions.
+    """
     return [
         allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"]),
         allow(
@@ -208,10 +214,10 @@ def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
 
 
 def trust(provider_arn: pulumi.Input[str], subjects: Sequence[str], repository_id: str) -> Statement:
-    """Trust jobs of one repository that have exactly one of these subjects and the audience of AWS STS.
+    """Return a statement that trusts a repository's jobs with one of these subjects and the STS audience.
 
-    The repository's id protects against a reused name. AWS STS supports it since January
-    2026 (aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims).
+    The repository's ID protects against a reused name. AWS STS has supported the condition since January 2026
+    (aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims).
     """
     claims = {"aud": AUDIENCE, "sub": list(subjects), "repository_id": repository_id}
     return {

@@ -18,7 +18,7 @@ class OperatorsArgs:
     principals: Sequence[str]
     """ARNs of the IAM roles and users that may assume the role."""
     read_policy_arn: pulumi.Input[str]
-    """Managed policy that allows reading settings, and no data."""
+    """ARN of the managed policy that allows reading settings, but no data."""
     state: State
     naming: Naming
 
@@ -26,8 +26,8 @@ class OperatorsArgs:
 class Operators(pulumi.ComponentResource):
     """The role `pipe-operators`, which the stack files name in `pipe:cluster.operators`.
 
-    Its rights in a cluster come from the cluster's access entry for it. In AWS it reads settings and
-    the state of the stacks, like a preview.
+    The role's permissions in a cluster come from the cluster's access entry. In AWS, the role may read
+    settings and the state of the stacks, like the preview role.
     """
 
     role_arn: pulumi.Output[str]
@@ -42,7 +42,8 @@ class Operators(pulumi.ComponentResource):
             name=role_name,
             description="Administers the clusters; assumed by people",
             assume_role_policy=document(trust(args.principals)),
-            # A working day, since a restore or an incident exceeds the default hour.
+            # A working day, since a restore or an incident can take longer than the default session of one
+            # hour.
             max_session_duration=8 * 3600,
             tags={**naming.aws(), "Name": role_name},
             opts=child,
@@ -62,5 +63,5 @@ class Operators(pulumi.ComponentResource):
 
 
 def trust(principals: Sequence[str]) -> Statement:
-    """Trust these IAM roles and users by their ARNs, and no other principal of the account."""
+    """Return a statement that trusts these IAM roles and users, and no other principal of the account."""
     return {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}

@@ -15,9 +15,9 @@ class RegistryArgs:
     """Arguments of Registry."""
 
     repository: str
-    """Name of the repository in the deployment guide: pipe/api."""
+    """Name of the repository; pipe/api in the deployment guide."""
     keep_images: int
-    """Number of images to keep: those that a rollback of any stack may need."""
+    """Number of images to keep; they must cover the rollbacks of all stacks."""
     untagged_days: int
     """Days until an image without a tag is deleted."""
     naming: Naming
@@ -29,7 +29,7 @@ class Registry(pulumi.ComponentResource):
     """An ECR repository with immutable tags, scans on push, and a lifecycle for old images."""
 
     url: pulumi.Output[str]
-    """Name of the images without tag and digest."""
+    """Name of the images, without tag and digest."""
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -68,7 +68,7 @@ class Registry(pulumi.ComponentResource):
 
 
 def image_lifecycle(keep_images: int, untagged_days: int) -> dict[str, object]:
-    """Return ECR lifecycle rules: delete old untagged images, and all images beyond `keep_images`."""
+    """Return lifecycle rules that delete old untagged images, and the oldest images beyond `keep_images`."""
     return {
         "rules": [
             {

@@ -1,4 +1,4 @@
-"""Foundation's stack file as frozen models; faults have the same form as those of the stacks' settings."""
+"""Foundation's stack file as frozen models; its faults have the same form as those of the stacks."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,20 +33,20 @@ GithubId = Annotated[
     str,
     string(r"^[1-9][0-9]*$", "a GitHub id, digits in quotes: gh api repos/OWNER/NAME", "123456"),
 ]
-"""The id of an account or a repository on GitHub."""
+"""The ID of an account or a repository on GitHub."""
 
 
 class Account(Model):
-    """The AWS account, its GitHub repository and its operators."""
+    """The AWS account, the GitHub repository that deploys into it, and its operators."""
 
     id: AccountId
     """The AWS account that all environments share."""
     region: Region
-    """The AWS region; the same as aws:region."""
+    """The AWS region of the account; the same as aws:region."""
     copy_region: Annotated[Region, Field(examples=["ap-northeast-3"])]
-    """The second region, for copies."""
+    """The second region, to which buckets are copied."""
     team: DnsLabel
-    """The team that is responsible, in tags."""
+    """The responsible team, as named in tags."""
     github_repository: Annotated[
         str,
         string(r"^[\w.-]+/[\w.-]+$", "a GitHub repository: owner/name", "pipe-dev/infrastructure"),
@@ -63,18 +63,18 @@ class Account(Model):
         entries(1),
         Distinct,
     ]
-    """IAM roles and users of the people who may take the role pipe-operators."""
+    """ARNs of the IAM roles and users that may assume the role pipe-operators."""
     protect: bool
-    """True if registry, state bucket and keys refuse to be deleted (Pulumi's protect)."""
+    """True if Pulumi refuses to delete the registry, the state bucket and the keys (option protect)."""
 
 
 class Environment(Model):
     """An environment that is deployed into the account."""
 
     name: DnsLabel
-    """Name of the environment, from its stack file: pipe:service.environment."""
+    """Name of the environment; the same as pipe:service.environment in its stack file."""
     buckets: Annotated[list[BucketName], entries(1)]
-    """Backup bucket of the environment and the copy of that bucket, from its stack file."""
+    """The environment's backup bucket and the bucket's copy, as in its stack file."""
 
 
 class Registry(Model):
@@ -83,9 +83,9 @@ class Registry(Model):
     repository: Annotated[
         str, string(r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "a repository of ECR, such as pipe/api", "pipe/api")
     ]
-    """Name of the repository, from the deployment guide."""
+    """Name of the repository, as in the deployment guide."""
     keep_images: Annotated[int, Field(ge=10, le=10000)]
-    """Number of images to keep, of all stacks together."""
+    """Number of images to keep, for all stacks together."""
     untagged_days: Annotated[int, Field(ge=1, le=365)]
     """Days until an image without a tag is deleted."""
 
@@ -96,7 +96,7 @@ class State(Model):
     project: DnsLabel
     """The Pulumi project of the stacks: pipe."""
     lock_days: Annotated[int, Field(ge=0, le=365)]
-    """Days for which no version of a state can be deleted; 0 switches the lock off."""
+    """Days for which no version of a stack's state can be deleted; 0 sets no retention."""
 
 
 class Settings(Model):
@@ -140,7 +140,8 @@ class Settings(Model):
 def load() -> Settings:
     """Return the settings of the running stack; raise SettingsError with all faults."""
     config: dict[str, str] = {**runtime.get_config_env(), **runtime.CONFIG.get()}
-    # Pulumi.yaml's empty defaults mean no value; keys of other namespaces belong to providers.
+    # The empty defaults in Pulumi.yaml mean that a value is missing; keys of other namespaces belong to
+    # providers.
     values = {
         key: json.loads(text) if text.startswith(("{", "[")) else text
         for key, text in config.items()
@@ -163,7 +164,7 @@ def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[SettingFault]
 
 
 def _check_consistency(settings: Settings) -> Iterator[SettingFault]:
-    """Yield the faults of settings that must fit each other."""
+    """Yield the faults of settings that must fit together."""
     account = settings.account
     if settings.aws_region != account.region:
         path = (f"{PROJECT}:account", "region")
@@ -186,7 +187,7 @@ def _check_consistency(settings: Settings) -> Iterator[SettingFault]:
 
 
 def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterator[SettingFault]:
-    """Convert pydantic's errors into faults with the schema's descriptions."""
+    """Yield the faults for pydantic's errors, with the schema's descriptions."""
     for error in errors:
         path = error["loc"]
         schema = _node(path)
@@ -218,7 +219,7 @@ def _node(path: KeyPath) -> Schema:
 
 
 def _missing(path: KeyPath) -> Iterator[SettingFault]:
-    """Yield a fault for each missing scalar; a missing list is reported as its missing first entry."""
+    """Yield a fault for each missing scalar; a missing list is reported by its first entry."""
     schema = _node(path)
     match schema["type"]:
         case "object":

@@ -19,9 +19,9 @@ class StateBucketArgs:
     project: str
     """The Pulumi project of the stacks: pipe."""
     copy_region: str
-    """Region of the copy, in case the first region is lost."""
+    """Region of the copy, which is used if the first region is lost."""
     lock_days: int
-    """Days for which no version of a state can be deleted."""
+    """Days for which no version of a stack's state can be deleted."""
     naming: Naming
     protect: bool
     """True to make Pulumi refuse to delete the buckets and keys."""
@@ -31,7 +31,7 @@ class StateBucket(pulumi.ComponentResource):
     """The S3 bucket of Pulumi's state, copied to a second region, and the KMS key of its secrets.
 
     The encryption context of a secret names its stack, so access to the secrets can be limited by stack. The
-    bucket's key serves all stacks.
+    key of the bucket serves all stacks.
     """
 
     bucket: pulumi.Output[str]
@@ -39,7 +39,7 @@ class StateBucket(pulumi.ComponentResource):
     secrets_provider: pulumi.Output[str]
     """Value of `pulumi stack init --secrets-provider`, without `&context_env=<stack>`."""
     state: State
-    """Arguments of the permissions to read and write state."""
+    """Location and keys, from which the permissions to read and write state are built."""
 
     def __init__(self, name: str, args: StateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:StateBucket", name, None, opts)

@@ -8,14 +8,14 @@ from foundation.permissions.scope import Scope
 def boundary(scope: Scope) -> list[Statement]:
     """Return the permissions boundary of the roles whose policies the deploy role writes.
 
-    A boundary grants no permission. A role has the permissions that both the boundary and the role's own
-    policy allow.
+    A boundary grants no permissions. A role has only the permissions that both the boundary and the role's
+    own policies allow.
     """
     naming = scope.naming
     owned = {"StringEquals": {"aws:ResourceTag/env": naming.environment}}
     groups = log_groups(scope)
     return [
-        # Dumps and their copies need these.
+        # Required for dumps and their replication.
         allow(
             "Buckets",
             ["s3:GetBucketLocation", "s3:GetReplicationConfiguration", "s3:ListBucket"],

@@ -5,9 +5,10 @@ from foundation.permissions.scope import Scope
 
 
 def change_cluster(scope: Scope) -> list[Statement]:
-    """Allow changes of resources that are named after the environment.
+    """Return statements that allow changes to the environment's cluster, log groups and runner.
 
-    CreateCluster cannot be limited by name, so its request must tag the cluster.
+    Resources are identified by name. The creation of a cluster is limited by a tag instead: the request must
+    set the tag `env` to the environment.
     """
     return [
         allow(
@@ -83,7 +84,7 @@ def change_cluster(scope: Scope) -> list[Statement]:
 
 
 def log_groups(scope: Scope) -> list[str]:
-    """Return ARNs of a stack's log groups, whose names the services prescribe."""
+    """Return the ARN patterns of a stack's log groups, most of whose names AWS services prescribe."""
     naming = scope.naming
     return scope.named(
         "logs",

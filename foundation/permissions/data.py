@@ -5,7 +5,10 @@ from foundation.permissions.scope import Scope
 
 
 def change_data(scope: Scope) -> list[Statement]:
-    """Allow changes of the database by its name, of the listed buckets, and of keys by the tag `env`."""
+    """Return statements that allow changes to the database, the buckets and the keys of an environment.
+
+    The database is identified by its name, the buckets by a list, and the keys by the tag `env`.
+    """
     keys = scope.named_anywhere("kms", "key/*")
     aliases = scope.named_anywhere("kms", "alias/{}-*")
     return [
@@ -69,9 +72,9 @@ def change_data(scope: Scope) -> list[Statement]:
             scope.owned(),
         ),
         allow("ChangeAliases", ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], aliases),
-        # EKS and RDS grant themselves the use of the key in the caller's name. No condition on
-        # kms:GrantIsForAWSResource: "not supported for the CreateCluster action" (EKS user guide, enable-kms,
-        # last note; awsdocs/amazon-eks-user-guide, latest/ug/security/enable-kms.adoc).
+        # EKS and RDS create grants for the key on behalf of the caller. A condition on
+        # kms:GrantIsForAWSResource is "not supported for the CreateCluster action" (EKS user guide,
+        # enable-kms, last note; awsdocs/amazon-eks-user-guide, latest/ug/security/enable-kms.adoc).
         allow("GrantKeys", ["kms:CreateGrant"], keys, scope.owned()),
         allow(
             "UseKeysThroughRds",

@@ -1,7 +1,7 @@
 """Permissions to change an environment's VPC, and no other VPC.
 
-EC2 resources have generated ids, so the tag `env` decides. A request must tag the resource that it creates,
-and may change only resources with the tag (AWS service authorization reference, EC2).
+EC2 resources have generated IDs, so the statements use the tag `env`. A request must tag the resource that it
+creates, and may change only resources with the tag (AWS service authorization reference, EC2).
 """
 
 from components.common.iam_documents import Statement, allow
@@ -61,14 +61,14 @@ CREATED = (
     "vpc-flow-log/*",
     "vpc/*",
 )
-"""Resource types that the CREATE actions create."""
+"""Types of the resources that the CREATE actions create."""
 
 UNTAGGED = {"Null": {"aws:ResourceTag/env": "true", "aws:ResourceTag/aws:eks:cluster-name": "true"}}
 """Condition for resources that have neither a stack's nor a cluster's tag."""
 
 
 def change_network(scope: Scope) -> list[Statement]:
-    """Allow creating resources with the environment's tag, and changing resources that have it."""
+    """Return statements that allow creating and changing resources with the environment's tag."""
     anything = scope.named("ec2", "*/*")
     groups = scope.named("ec2", "security-group/*")
     return [
@@ -108,6 +108,6 @@ def change_network(scope: Scope) -> list[Statement]:
             groups,
             {"StringEquals": {"aws:ResourceTag/aws:eks:cluster-name": scope.naming.name()}},
         ),
-        # CreateFlowLogs calls these on behalf of the caller.
+        # CreateFlowLogs calls these actions on behalf of the caller.
         allow("DeliverFlowLogs", ["logs:CreateLogDelivery", "logs:DeleteLogDelivery"], ["*"]),
     ]

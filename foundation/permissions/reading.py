@@ -1,13 +1,14 @@
-"""Permissions to read settings, and no data, for previews and refreshes."""
+"""Permissions to read settings, but no data, for previews and refreshes."""
 
 from components.common.iam_documents import Statement, allow
 
 
 def read_settings() -> list[Statement]:
-    """Allow reading settings and tags of the services that the stacks use.
+    """Return statements that allow reading settings and tags of the services that the stacks use.
 
-    AWS's ReadOnlyAccess would also read every object, log event and queue of the account. Patterns are used
-    only where they cover no data, so that a new version of a provider may read further settings.
+    The AWS managed policy ReadOnlyAccess would also allow reading every object, log event and queue of the
+    account. Wildcards are used only where they cover no data; they let a new version of a provider read
+    further settings.
     """
     return [
         allow(

@@ -24,14 +24,14 @@ SERVICES_WITH_ROLES = (
     "s3",
     "vpc-flow-logs",
 )
-"""Services that a stack passes its roles to, without .amazonaws.com."""
+"""Services to which a stack passes its roles, without the suffix .amazonaws.com."""
 
 SERVICES_WITH_LINKED_ROLES = ("eks", "elasticloadbalancing", "rds")
 """Services that create a service-linked role on first use in an account."""
 
 
 def change_roles(scope: Scope) -> list[Statement]:
-    """Allow managing the service roles, with the boundary on inline policies and a list of managed policies.
+    """Return statements that allow managing service roles with the boundary and listed managed policies.
 
     Without these limits, the deploy role could create a role with any permission.
     """

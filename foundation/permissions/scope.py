@@ -9,17 +9,17 @@ from components.common.naming import Naming
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """One environment: its resources named `pipe-<environment>…` or tagged `env`, and its buckets."""
+    """One environment: its buckets, and its resources by name (`pipe-<environment>`) or by the tag `env`."""
 
     naming: Naming
     """The environment's names."""
     copy_region: str
-    """The second region, for copies of buckets."""
+    """The second region, to which buckets are copied."""
     buckets: Sequence[str]
     """The environment's buckets; their access logs go to `<bucket>-logs`."""
 
     def named(self, service: str, *resources: str) -> list[str]:
-        """Return ARNs in the stack's region: `named("rds", "db:{}-*")`, where `{}` is the stack's name."""
+        """Return ARNs in the stack's region, as in `named("rds", "db:{}-*")`; `{}` is the stack's name."""
         return self._arns(service, [self.naming.region], resources)
 
     def named_anywhere(self, service: str, *resources: str) -> list[str]:
@@ -27,7 +27,7 @@ class Scope:
         return self._arns(service, [self.naming.region, self.copy_region], resources)
 
     def roles(self, *names: str) -> list[str]:
-        """Return ARNs of roles: `roles("deploy")`."""
+        """Return ARNs of roles, as in `roles("deploy")`."""
         return [self.naming.role_arn(name) for name in names]
 
     def bucket_arns(self, suffix: str = "") -> list[str]:
@@ -35,14 +35,14 @@ class Scope:
         return [f"arn:aws:s3:::{bucket}{logs}{suffix}" for bucket in self.buckets for logs in ("", "-logs")]
 
     def request_tagged(self) -> Condition:
-        """Return a condition: the request sets the environment's tag, and the resource has no other value."""
+        """Return the condition that the request sets the tag `env` and the resource has no other value."""
         return {
             "StringEquals": {"aws:RequestTag/env": self.naming.environment},
             "StringEqualsIfExists": {"aws:ResourceTag/env": self.naming.environment},
         }
 
     def owned(self) -> Condition:
-        """Return a condition: the resource has the environment's tag, and the request does not change it."""
+        """Return the condition that the resource has the tag `env` and the request does not change it."""
         return {
             "StringEquals": {"aws:ResourceTag/env": self.naming.environment},
             "StringEqualsIfExists": {"aws:RequestTag/env": self.naming.environment},

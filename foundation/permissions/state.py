@@ -1,4 +1,4 @@
-"""Permissions on the state of stacks: objects of Pulumi's S3 backend, and the key of the secrets."""
+"""Permissions for the state of stacks: objects in Pulumi's S3 backend, and the key of the secrets."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from components.common.iam_documents import Statement, allow
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Location and keys of the state."""
+    """Location of the state, and its KMS keys."""
 
     project: str
     """The Pulumi project of the stacks: pipe."""
@@ -21,15 +21,15 @@ class State:
     region: str
 
     def objects(self, *keys: str) -> list[pulumi.Output[str]]:
-        """Return ARNs of objects of the backend."""
+        """Return the ARNs of objects in the backend."""
         return [pulumi.Output.concat(self.bucket_arn, "/.pulumi/", key) for key in keys]
 
 
 def read_state(state: State) -> list[Statement]:
-    """Allow `pulumi preview` of any stack: read its state and decrypt its secrets, without writing.
+    """Return statements for `pulumi preview` of any stack: read the state and decrypt the secrets.
 
     A preview evaluates the program, which needs the secrets, so everybody who can push a branch can read
-    them. Pull requests of forks get no identity from GitHub.
+    them. Pull requests from forks get no identity token from GitHub.
     """
     return [
         _find(state),
@@ -40,9 +40,9 @@ def read_state(state: State) -> list[Statement]:
 
 
 def write_state(state: State, stack: str) -> list[Statement]:
-    """Allow `pulumi up` of one stack, without access to the state and the secrets of the others.
+    """Return statements for `pulumi up` of one stack, without access to state and secrets of other stacks.
 
-    The encryption context of a secret names its stack; it comes from the stack's secrets provider:
+    The encryption context of a secret names its stack. The context is set by the stack's secrets provider:
     `awskms://alias/pipe-state?region=ap-northeast-1&context_env=prod`.
     """
     project = state.project
