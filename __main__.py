@@ -1,4 +1,4 @@
-"""The infrastructure of the Pipe service, with one stack per environment: load, build, export."""
+"""The infrastructure of the Pipe service; each environment is a stack of this program."""
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: skip  (first: SDKs load lazily)
 
@@ -23,7 +23,7 @@ from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings import load
 
-# One paragraph per component shows the architecture; the formatter would put each argument on a line.
+# One paragraph per component shows the architecture; the formatter would put each argument on its own line.
 # fmt: off
 settings, secrets = load()
 naming, protect, host = settings.naming, settings.service.protect, settings.edge.host

@@ -11,10 +11,10 @@ from types import MappingProxyType
 STANDARD_SUPPORT: Mapping[str, str] = MappingProxyType(
     {"1.34": "2026-12-02", "1.35": "2027-03-27", "1.36": "2027-08-02"}
 )
-"""Versions that a stack may use, with the last day of their standard support."""
+"""Versions that a stack may use, each with the last day of its standard support."""
 
 EXTENDED_SUPPORT = ("1.31", "1.32", "1.33")
-"""Versions after their standard support, which EKS offers at a higher price."""
+"""Versions in extended support, which EKS offers at a higher price."""
 
 OFFERED = (*EXTENDED_SUPPORT, *STANDARD_SUPPORT)
 """Versions that CreateCluster accepts, oldest first."""

@@ -26,14 +26,14 @@ from typing import Any
 SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
 
 HEADER = 4096
-"""Number of bytes at the start of `_inputs` and `outputs` that contain all imports, before `__all__`."""
+"""Number of bytes at the start of `_inputs` and `outputs`; they contain all imports, before `__all__`."""
 
 _ARGS = re.compile(r"\w+Args")
 _REGISTER = "_utilities.register("
 
 
 class Package(ModuleType):
-    """A package in which a name such as `get_zone` is the function instead of the module of that name."""
+    """A package in which a name such as `get_zone` refers to the function, not to the module of that name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, vars(value).get(name, value) if isinstance(value, ModuleType) else value)
@@ -71,7 +71,7 @@ class LazyPackage(SourceFileLoader):
 
 
 class LazyClasses(SourceFileLoader):
-    """Loader of `_inputs` and `outputs` that creates a class, and those that it mentions, on first access."""
+    """Loader of `_inputs` and `outputs` that creates a class and those it mentions on first access."""
 
     def exec_module(self, module: ModuleType) -> None:
         code = self.get_code(module.__name__)
@@ -156,7 +156,7 @@ def _plain(name: str) -> str:
 
 
 def _candidate_modules(name: str, modules: dict[str, list[str]]) -> Iterator[str]:
-    """Yield the modules that may define a name, the likeliest first: `GetZoneResult` is in get_zone.py."""
+    """Yield the modules that may define a name, likeliest first; `GetZoneResult` is in get_zone.py."""
     plain = _plain(name)
     base = plain.removeprefix("awaitable")
     for suffix in ("", "initargs", "args", "argsdict", "result", "output"):
