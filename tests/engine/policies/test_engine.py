@@ -1,4 +1,4 @@
-"""The pack as the engine calls it: secrets, unknowns, levels, waivers, the ledger."""
+"""The pack as the engine calls it: secrets, unknown values, levels, waivers and the ledger."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -219,7 +219,7 @@ def unreachable() -> None:
 def test_objects_of_a_future_cluster_are_checked_by_their_inputs(engine: Engine) -> None:
     run = engine.run(unreachable, config={"all": "advisory"})
     assert len(run.of("workload-image-latest")) == 1
-    # The rule on the stack gets no properties at all from the engine: it knows the Deployment from before.
+    # The engine sends no properties for a rule on stacks here, so the pack uses those of the Analyze request.
     assert run.of("alert-deployment-uncovered")[0].startswith(
         "metadata.name is 'pipe-api', which no monitor covers"
     )
@@ -278,7 +278,7 @@ def test_an_active_waiver_lets_the_run_pass_with_a_notice(engine: Engine) -> Non
     assert any(
         f"waived until {soon} ({(soon - day).days} days left): the old client goes in March (platform, OPS-7)"
         in violation["message"]
-        for day in (before, utc_day())  # midnight may pass meanwhile
+        for day in (before, utc_day())  # the day may change during the run
     )
     assert "value is '1.1'" in violation["message"]
     assert {row["verdict"] for row in engine.rows() if row["policy"] == violation["policy"]} == {
@@ -356,7 +356,7 @@ def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine,
     kinds = {urn: urn.split("::")[2].rpartition("$")[2] for urn, _ in applicable}
     declared = {urn for urn, kind in kinds.items() if not kind.startswith("pulumi:")}
     assert {urn.rpartition("::")[2] for urn in declared} == {"api", "errors", "lb", "slo", "tls"}
-    of_pack = {pack_rules.waiver, pack_rules.unknown}  # about the run, not about a resource
+    of_pack = {pack_rules.waiver, pack_rules.unknown}  # this policy concerns the run, not a resource
     everywhere = [rule for rule in ALL if rule not in of_pack]
     assert applicable == {
         (urn, rule.name): kind in rule.types | rule.about or rule is pack_rules.crashed

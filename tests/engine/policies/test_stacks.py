@@ -1,4 +1,4 @@
-"""The committed stacks in a first preview, where nothing exists yet, under the pack and its waivers."""
+"""First previews of the committed stacks, before any resource exists, with the pack and its waivers."""
 
 import json
 from collections.abc import Callable
@@ -17,12 +17,12 @@ BEFORE_ANYTHING_EXISTS = (
     "tls-bucket-policy-missing-denial",
     "tls-nginx-old-version",
 )
-"""Rules whose subjects follow from the settings alone."""
+"""Rules that read only values that are known from the settings, before any resource exists."""
 
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """The ledger of a stack's first preview, made once."""
+    """The ledger of a stack's first preview, which runs once per stack."""
     ledgers: dict[str, list[Row]] = {}
 
     def read(name: str) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The pack as others start it: as a directory, on programs that are not ours, and by itself."""
+"""Other ways to run the pack: as a directory, with other programs, and without the engine."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from tests.support.policies.engine import ROOT, Engine, providers
 
 PACK = ROOT / "policies"
 SHIM = "pulumi-analyzer-policy-python"
-"""The launcher that Pulumi's distribution puts beside its CLI for packs in Python."""
+"""The launcher for Python packs, which the Pulumi distribution installs next to its CLI."""
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +33,13 @@ def attached() -> Iterator[str]:
 
 @pytest.fixture
 def foreign(tmp_path: Path, attached: str) -> Engine:
-    """Somebody else's project and stack."""
+    """A project and a stack that do not belong to this repository."""
     return Engine(tmp_path, attached, stack="live", project="shop")
 
 
 @pytest.fixture
 def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the launcher on PATH; it runs Python in the folder of the pack."""
+    """Put the launcher, which runs Python in the folder of the pack, on PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     launcher = folder / SHIM
@@ -49,7 +49,7 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shop() -> None:
-    """Declare a shop without any of our names."""
+    """Declare the resources of a shop, with none of the names in this repository."""
     aws.s3.Bucket("photos")
     labels = {"app": "web"}
     kubernetes.apps.v1.Deployment(
@@ -114,20 +114,20 @@ def test_the_engine_starts_the_pack_as_a_directory(foreign: Engine) -> None:
 def test_the_project_file_says_how_to_start_it() -> None:
     project = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())
     assert project["runtime"]["name"] == "python"
-    # Where `make` puts the virtual environment.
+    # `make` creates the virtual environment here.
     environment = (PACK / project["runtime"]["options"]["virtualenv"]).resolve()
     assert f"VENV := {environment.relative_to(ROOT)}\n" in (ROOT / "Makefile").read_text()
 
 
 def test_no_module_of_the_pack_shadows_a_module_of_python() -> None:
-    # As a directory, Python runs in the folder of the pack and looks for modules there first.
+    # If Python runs a directory, it looks for modules in that directory first.
     names = {entry.stem for entry in PACK.iterdir() if entry.suffix == ".py" or entry.is_dir()}
     assert names & sys.stdlib_module_names - {"__main__"} == set()
 
 
 @contextmanager
 def started(*command: str, folder: Path) -> Generator[int]:
-    """Start a pack by itself and yield its port."""
+    """Start a pack without the engine, and yield its port."""
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,4 +1,4 @@
-"""Buckets, and sub-resources that pass every rule."""
+"""Buckets and sub-resources that pass every rule."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ PARTS: dict[str, dict[str, Any]] = {
 
 
 def part(name: str, bucket: str | None = None, version: str = "", **changes: Any) -> Resource:
-    """Return a sub-resource that names a bucket, or without one depends on `it`, as in a preview."""
+    """Return a sub-resource that names a bucket, or depends on the bucket `it` as in a preview."""
     kind = f"aws:s3/bucket{name}{version}:Bucket{name}{version}"
     props = {"bucket": bucket or UNKNOWN, **PARTS[name], **changes}
     dependencies = {} if bucket else {"bucket": (urn(BUCKET),)}

@@ -1,4 +1,4 @@
-"""The real engine with the pack as an executable, and providers that accept everything."""
+"""The real engine, with the pack as an executable and with providers that accept every request."""
 
 import atexit
 import json
@@ -73,7 +73,7 @@ class Yes(provider_pb2_grpc.ResourceProviderServicer):
 
 @contextmanager
 def providers() -> Generator[str]:
-    """Serve every package from one port, in the form of PULUMI_DEBUG_PROVIDERS."""
+    """Serve all packages on one port, and yield the value of PULUMI_DEBUG_PROVIDERS."""
     server = grpc.server(ThreadPoolExecutor(4))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Yes(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -86,14 +86,14 @@ def providers() -> Generator[str]:
 
 @dataclass
 class Run:
-    """The result of one run of the engine."""
+    """The result of one engine run."""
 
     failed: bool = False
     text: str = ""
     violations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def of(self, policy: str) -> list[str]:
-        """Return the messages of one policy, without its description."""
+        """Return the messages of one policy, without the policy's description."""
         return [
             violation["message"].partition("\n")[2].strip()
             for violation in self.violations
@@ -102,7 +102,7 @@ class Run:
 
 
 class Engine:
-    """One stack on a file backend in a folder of its own."""
+    """One stack with a file backend in a separate folder."""
 
     def __init__(self, folder: Path, attached: str, stack: str = "prod", project: str = "pipe") -> None:
         self.folder = folder
@@ -134,7 +134,7 @@ class Engine:
         environment: Mapping[str, str] | None = None,
         **flags: Any,
     ) -> Run:
-        """Run an operation with the pack; `flags` are the Automation API's."""
+        """Run an operation with the pack; `flags` are arguments of the Automation API."""
         environment = {**self.environment, **(environment or {})}
         if waivers is not None:
             file = self.folder / "waivers.yaml"
@@ -189,7 +189,7 @@ class Engine:
         return run
 
     def resources(self) -> list[dict[str, Any]]:
-        """Return the resources of the state, with encrypted secrets."""
+        """Return the resources in the state, with encrypted secrets."""
         [file] = (self.folder / "state").rglob(f"stacks/{self.project}/{self.stack}.json")
         return json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
 
@@ -200,7 +200,7 @@ class Engine:
 
 @cache
 def command() -> PulumiCommand:
-    """Return the engine that the sandbox uses, by its path: each test has a PATH of its lane."""
+    """Return the engine that the sandbox uses, by its path, because each lane of tests sets another PATH."""
     root = tempfile.TemporaryDirectory(prefix="pulumi-")
     atexit.register(root.cleanup)
     program = Path(root.name) / "bin" / "pulumi"

@@ -52,12 +52,12 @@ KINDS = {
 
 
 def kind(name: str, variant: str = "") -> str:
-    """Return the type of a pod-shaped kind."""
+    """Return the resource type of a kind that contains pods."""
     return f"kubernetes:{KINDS[name]}:{name}{variant}"
 
 
 def around(name: str, pod: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return an object of a kind with this pod, and the path of the pod's spec."""
+    """Return an object of a kind that contains this pod, and the path of the pod's spec."""
     place = PLACES[name]
     if not place:
         return pod, "spec"

@@ -1,4 +1,4 @@
-"""The valid monitor as a JSON document."""
+"""A valid monitor as a JSON document."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Mutants: copies of a module of rules with one change, installed in place of the real one."""
+"""Mutants: copies of a module with one change each, which replace the real module in a process."""
 
 import ast
 import gc
@@ -15,7 +15,7 @@ from policies.engine.rule import Rule, Verdict
 
 ROOT = Path(__file__).parents[3]
 Line = tuple[str, int]
-"""File and line number."""
+"""A file and a line number."""
 
 _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -30,12 +30,12 @@ _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.IsNot: ast.Is,
 }
 _UNUSED = {"annotation", "returns", "decorator_list"}
-"""Parts of a function that do not run with it."""
+"""Parts of a function that do not run when the function runs."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change."""
+    """A copy of a module with one change."""
 
     line: int
     description: str
@@ -46,7 +46,7 @@ class Mutant:
 
 
 def mutants(file: Path) -> list[Mutant]:
-    """Return the mutants of a module of rules: changes inside its functions, and the removal of a rule."""
+    """Return the mutants of a module: each changes one of its functions or removes one of its rules."""
     module = Module(file)
     all_mutants = [_without(rule) for rule in module.rules]
     for index, (node, statement) in enumerate(_places(ast.parse(module.source))):
@@ -58,7 +58,7 @@ def mutants(file: Path) -> list[Mutant]:
 
 
 class Module:
-    """A module of rules, with the functions of it that exist in this process."""
+    """A module, with those of its functions that exist in this process."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -81,7 +81,7 @@ class Module:
         codes = dict(_pairs(real, changed))
         for function in self.functions:
             function.__code__ = codes.get(function.__code__, function.__code__)
-        # Functions that build rules ran at import already, so the changed module is executed again.
+        # Functions that build rules have run at import, so the changed module is executed again.
         mutated_module = ModuleType(self.name)
         mutated_module.__file__ = str(self.file)
         exec(changed, vars(mutated_module))
@@ -96,7 +96,7 @@ def _no_verdicts(*_: object) -> Iterator[Verdict]:
 
 
 def _without(rule: Rule) -> Mutant:
-    """Return the mutant that removes a rule."""
+    """Return a mutant that removes a rule."""
 
     def install() -> None:
         vars(rule)["check"] = _no_verdicts
@@ -107,7 +107,7 @@ def _without(rule: Rule) -> Mutant:
 
 
 def _pairs(real: CodeType, changed: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
-    """Pair a code object with its changed version, and so for the code objects inside that both have."""
+    """Yield a code object with its changed version, and the same pairs for the code objects inside both."""
     yield real, changed
     left = [code for code in changed.co_consts if isinstance(code, CodeType)]
     for code in real.co_consts:
@@ -129,7 +129,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
             other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
             yield f"{type(op).__name__} → {type(other_op).__name__}", lambda: setattr(node, "op", other_op)
         case ast.UnaryOp(op=ast.Not()):
-            # `not not x` is `x` as a boolean.
+            # `not not x` converts `x` to a boolean.
             yield "not → nothing", lambda: setattr(node, "operand", ast.UnaryOp(ast.Not(), node.operand))
         case ast.Constant(value=bool(value)):
             yield f"{value} → {not value}", lambda: setattr(node, "value", not value)
@@ -146,7 +146,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.stmt]]:
-    """Yield the nodes of function bodies with their statements, without docstrings, annotations, defaults."""
+    """Yield the nodes of function bodies with their statements; omit docstrings, annotations and defaults."""
     for holder in ast.walk(tree):
         if isinstance(holder, ast.Module | ast.ClassDef):
             for function in holder.body:
@@ -159,7 +159,7 @@ def _within(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, ast.s
     match node:
         case ast.Expr(value=ast.Constant()):  # a docstring
             return
-        case ast.Call(func=ast.Name("cast"), args=[_, value]):  # the type is for the type checker
+        case ast.Call(func=ast.Name("cast"), args=[_, value]):  # only the type checker uses the type
             yield from _within(value, statement)
             return
         case ast.stmt():
@@ -176,7 +176,7 @@ def _within(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, ast.s
 
 
 def _head(statement: ast.stmt) -> range:
-    """Return the lines of a statement, without those of the statements inside it."""
+    """Return the lines of a statement, without the lines of the statements inside it."""
     inner: list[ast.stmt] = getattr(statement, "body", [])
     last = inner[0].lineno if inner else statement.end_lineno or statement.lineno
     return range(statement.lineno, last + 1)

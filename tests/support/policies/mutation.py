@@ -1,9 +1,9 @@
 """Mutation tests of the rules and of the model: `python -m tests.support.policies.mutation [MODULE…]`.
 
-A mutant changes one thing in a function of policies/rules or policies/model (a comparison, a text, an
-omitted verdict), or removes a whole rule. The tests that run the changed lines run in a process of their own.
-A mutant that no test notices survives. The score is the share of mutants that tests noticed. The run fails
-below 90% of the rules' mutants or 80% of the model's.
+A mutant is one change in a function of policies/rules or policies/model, such as another comparison or a
+missing verdict, or the removal of a whole rule. The tests that cover the changed lines run in a separate
+process. A mutant survives if none of these tests fails. The score is the share of mutants that do not
+survive. The run fails if the score is below 90% for the rules, or below 80% for the model.
 """
 
 import argparse
@@ -31,22 +31,22 @@ from tests.support.policies.mutants import Line, Mutant, mutants
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "policies"
 MUTATED = ("model", "rules")
-"""The folders of policies whose modules are mutated."""
+"""The folders in policies/ whose modules are mutated."""
 UNIT_TESTS = ROOT / "tests" / "unit" / "policies"
 TESTS = tuple(UNIT_TESTS / name for name in ("engine", "model", "rules", "test_truth.py"))
 DOCUMENTATION: Line = (str(ROOT / "policies" / "engine" / "documentation.py"), 0)
-"""Every line of the module that writes the documentation, as one line."""
+"""One entry that stands for every line of the module that writes the documentation."""
 REQUIRED_SCORES = {"rules": 0.9, "model": 0.8}
-"""The model's is lower: test_hostile_values tests its limits, and is too slow for a trace of each line."""
+"""The model needs less: test_hostile_values, which tests its limits, is too slow for line traces."""
 CPU_LIMIT = 20
-"""Seconds of processor time after which a test counts as failed: the mutant made a loop endless."""
+"""The seconds of processor time after which a test counts as failed, because a mutant may loop endlessly."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TestCoverage:
-    """The lines that a test runs, and the seconds that it takes."""
+    """The lines that a test runs, and the duration of the test in seconds."""
 
     __test__ = False
 
@@ -56,7 +56,7 @@ class TestCoverage:
 
 
 class Mutation:
-    """A pytest plugin that takes over once the tests are collected."""
+    """A pytest plugin that runs the mutation tests after pytest has collected the tests."""
 
     def __init__(self, modules: Sequence[str], workers: int) -> None:
         self.modules = modules
@@ -65,7 +65,7 @@ class Mutation:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Find the tests of each line, then run them for each mutant."""
+        """Find the tests that run each line, then run the tests of the changed lines for each mutant."""
         self.items = session.items
         print(f"{len(self.items)} tests; finding the lines that each one runs…", flush=True)
         shares = [range(start, len(self.items), self.workers) for start in range(self.workers)]
@@ -96,7 +96,7 @@ class Mutation:
         return True
 
     def trace(self, tests: Iterable[int]) -> list[TestCoverage]:
-        """Run tests without any mutant, and record the lines that each test runs."""
+        """Run tests without a mutant, and return the lines that each test runs."""
         return [self._trace(test) for test in tests]
 
     def _trace(self, test: int) -> TestCoverage:
@@ -111,7 +111,7 @@ class Mutation:
     def run_mutants(
         self, module: str, covering: dict[Line, list[TestCoverage]]
     ) -> Iterator[tuple[Mutant, bool | None]]:
-        """Yield every mutant of a module, and True if it survives."""
+        """Yield every mutant of a module, with True if the mutant survives."""
         file = FOLDER / f"{module}.py"
         all_mutants = mutants(file)
         with traced() as at_import:
@@ -119,7 +119,7 @@ class Mutation:
         lines_of_file = {line for line in covering if line[0] == str(file)}
         tasks: list[Callable[[], bool]] = []
         for mutant in all_mutants:
-            # Code that runs at import builds the rules, and with them their documentation.
+            # Code that runs at import builds the rules, and thereby the documentation of the rules.
             runs_at_import = bool(mutant.lines & at_import)
             lines = {*mutant.lines, *lines_of_file, DOCUMENTATION} if runs_at_import else mutant.lines
             tests = {coverage.test: coverage for line in lines for coverage in covering.get(line, ())}
@@ -133,7 +133,7 @@ class Mutation:
         return all(self._passes(test) for test in tests)
 
     def _passes(self, test: int) -> bool:
-        signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT)  # kills the process, unless the next test begins
+        signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT)  # kills the process if no other test starts before
         item: Any = self.items[test]
         item._initrequest()
         return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
@@ -141,7 +141,7 @@ class Mutation:
 
 @contextmanager
 def traced() -> Generator[set[Line]]:
-    """Collect the lines of rules and model that run inside the context."""
+    """Collect the lines of the rules and the model that run inside the context."""
     lines: set[Line] = set()
     watched = (*(str(FOLDER / name) for name in MUTATED), DOCUMENTATION[0])
 

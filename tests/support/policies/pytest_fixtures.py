@@ -1,4 +1,4 @@
-"""Shared fixtures of rule tests: evaluation of properties, and single changes of valid resources."""
+"""Shared fixtures for tests of rules: evaluation of properties, and single changes to valid resources."""
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
@@ -13,18 +13,18 @@ from policies.engine.rule import Resource, Stack
 from policies.model.property_values import Value, from_plain
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The engine's marker of a string that a preview does not know."""
+"""The engine's marker for a string that a preview does not know."""
 
 MessagesOf = Callable[..., list[str]]
 
 
 def secret(value: object) -> dict[str, object]:
-    """Return a value marked as secret, as the engine sends it."""
+    """Return a value with the mark that the engine gives to a secret."""
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
 def urn(kind: str, name: str = "it") -> str:
-    """Return the URN of a resource in the stack of the tests."""
+    """Return the URN of a resource in the test stack."""
     return f"urn:pulumi:prod::pipe::{kind}::{name}"
 
 
@@ -34,7 +34,7 @@ def resource(kind: str, props: Mapping[str, Any], name: str = "it", **more: Any)
 
 
 def changed(props: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return a copy with changes; `a__b__0__c=value` sets a.b[0].c, and None removes it."""
+    """Return a copy with changes: `a__b__0__c=value` sets a.b[0].c, and the value None removes a property."""
     copy: dict[str, Any] = deepcopy(dict(props))
     for path, value in changes.items():
         *steps, last = [int(step) if step.isdigit() else step for step in path.split("__")]
@@ -49,7 +49,7 @@ def changed(props: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -> list[str]:
-    """Return findings as text, then `unknown: path`; a crash fails the test."""
+    """Return the findings as strings, then `unknown: path` for each unknown value; a crash fails the test."""
     evaluation = evaluate(BY_NAME[rule], subject, options)
     assert not evaluation.crash, evaluation.crash
     return [str(finding) for finding in evaluation.findings] + [
@@ -59,7 +59,7 @@ def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -
 
 @pytest.fixture(scope="session", autouse=True)
 def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Use an empty file of waivers: the committed waivers are about the committed stacks."""
+    """Use an empty file of waivers, because the committed waivers apply to the committed stacks."""
     file = tmp_path_factory.mktemp("waivers") / "waivers.yaml"
     file.write_text("[]\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +69,7 @@ def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def messages_of() -> MessagesOf:
-    """`messages_of(rule, type, props, **options)`: the messages of a rule about a resource."""
+    """`messages_of(rule, type, props, **options)` returns the messages of a rule about a resource."""
 
     def call(rule: str, kind: str, props: Mapping[str, Any], **options: Any) -> list[str]:
         return verdicts(rule, resource(kind, props), options)
@@ -79,7 +79,7 @@ def messages_of() -> MessagesOf:
 
 @pytest.fixture
 def messages_of_stack() -> MessagesOf:
-    """`messages_of_stack(rule, resources, **options)`: the messages of a rule about a whole stack."""
+    """`messages_of_stack(rule, resources, **options)` returns the messages of a rule about a stack."""
 
     def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
         return verdicts(rule, Stack(resources), options)

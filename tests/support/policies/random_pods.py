@@ -1,4 +1,4 @@
-"""Random pods, valid and invalid in every field that the Pod Security Standards check."""
+"""Random pods, with valid and invalid values in every field that the Pod Security Standards check."""
 
 import random
 from copy import deepcopy
@@ -43,14 +43,14 @@ _HANDLERS: list[dict[str, Any]] = [
 
 
 class Maker:
-    """Pods from one seed; `often` is the share of pods in which a field differs from the valid one."""
+    """Pods from one seed; `often` is the share of pods in which a field differs from the valid pod."""
 
     def __init__(self, seed: int, often: float) -> None:
         self.random = random.Random(seed)
         self.often = often
 
     def maybe(self, target: dict[str, Any], key: str, *values: Any) -> None:
-        """Set a field to one of the values, keep it, or remove it."""
+        """Set a field to one of the values, remove it, or leave it unchanged, at random."""
         if self.random.random() < self.often:
             value = self.random.choice([*values, None])
             if value is None:
@@ -59,7 +59,7 @@ class Maker:
                 target[key] = deepcopy(value)
 
     def context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Change a security context of a pod or container at random."""
+        """Change the security context of a pod or container at random."""
         self.maybe(context, "runAsNonRoot", True, False)
         self.maybe(context, "runAsUser", 0, 1, 10001)
         self.maybe(context, "seccompProfile", *_PROFILES)

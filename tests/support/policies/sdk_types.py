@@ -30,7 +30,7 @@ def taggable() -> Iterator[str]:
 
 @cache
 def _modules() -> dict[str, str]:
-    """Return the module of each type's class."""
+    """Return the name of the module with each type's class, by type."""
     modules: dict[str, str] = {}
     for package in _PACKAGES:
         root = Path(str(package.__file__)).parent
@@ -43,7 +43,7 @@ def _modules() -> dict[str, str]:
 
 @cache
 def inputs(token: str) -> Mapping[str, Any] | None:
-    """Return the types of a type's inputs by their names in Pulumi; None if the SDK lacks the type."""
+    """Return the input types of a resource type, by name in Pulumi; None if the SDK lacks the type."""
     name = _modules().get(token)
     if name is None:
         return None
@@ -58,5 +58,5 @@ def inputs(token: str) -> Mapping[str, Any] | None:
 
 @cache
 def properties(kind: type) -> Mapping[str, Any]:
-    """Return the types of the properties of an input type of the SDK, by their names in Pulumi."""
+    """Return the property types of an input type of the SDK, by property name in Pulumi."""
     return input_type_types(kind)

@@ -1,12 +1,15 @@
-"""The truth table: verdicts that the controls' own texts demand for resources, with the rules' messages.
+"""The truth table: the verdicts that the text of each control demands for resources, and the rules' messages.
 
-`python -m tests.support.policies.truth` counts the cases by control.
-truth/<provider>_<topic>.yaml holds groups of cases with a control, what it says, and the rule that covers it.
-A case has the properties (`is`, placed `at` a path) or a `stack` of resources, and the verdict by the text:
-pass, violation, unknown or not applicable. `each` makes a case of every element, which stands for "@".
-`message` is a text, or a list of texts: the violations, then `unknown: <path>` of each unknown value. In it
-'@' stands for the element as Python shows it. A message that starts with a dot continues the path `at`, and
-one without a remedy ends with the `fix` of its group. `provider` has the properties of the provider.
+`python -m tests.support.policies.truth` counts the cases by control. Each file truth/<provider>_<topic>.yaml
+contains groups of cases. A group has a control, the text of the control, and the rule that covers it.
+
+A case has properties (`is`, placed `at` a path) or a `stack` of resources. Its verdict is pass, violation,
+unknown or not applicable, as the text of the control demands. `each` creates one case per element, and the
+element replaces "@". `provider` has the properties of the provider.
+
+`message` is a string or a list of strings: the violations, then `unknown: <path>` for each unknown value. In
+a message, the element as Python shows it replaces '@'. A message that starts with a dot continues the path
+`at`. A message without a remedy ends with the `fix` of its group.
 """
 
 import json
@@ -30,7 +33,7 @@ TABLES = Path(__file__).with_name("truth")
 
 @dataclass(frozen=True)
 class Case:
-    """One row: a resource or a stack, and the verdict that a control demands."""
+    """One row: a resource or a stack, with the verdict that a control demands."""
 
     provider: str
     controls: tuple[str, ...]
@@ -59,17 +62,17 @@ class Case:
 
 @dataclass(frozen=True)
 class _Document:
-    """A value that a property has as JSON text."""
+    """A value that a property contains as a JSON string."""
 
     value: Any
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with tags: !unknown, !secret <value>, and !json <value> for a property that is a JSON text."""
+    """YAML with the tags !unknown, !secret <value>, and !json <value> for a property with a JSON string."""
 
 
 def _value(loader: Any, node: yaml.Node) -> Any:
-    """Return the value of a node as if it had no tag."""
+    """Return the value of a node, and ignore the node's tag."""
     if isinstance(node, yaml.ScalarNode):
         tag = loader.resolve(yaml.ScalarNode, node.value, (node.style is None, False))
         return loader.construct_object(yaml.ScalarNode(tag, node.value))
@@ -113,7 +116,7 @@ def _each(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _placed(value: Any, element: object) -> Any:
-    """Return a value with an element in the place of "@", and with the text of each document."""
+    """Return a value in which an element replaces "@", and JSON strings replace documents."""
     match value:
         case "@":
             return element
@@ -131,7 +134,7 @@ def _placed(value: Any, element: object) -> Any:
 
 
 def _with_element(message: str, element: object) -> str:
-    """Put an element in the place of '@', as Python shows it, and of every other @ that is not in a word."""
+    """Replace '@' by the `repr` of an element, and every other @ outside a word by the element itself."""
     return re.sub(r"(?<!\w)@(?!\w)", lambda _: str(element), message.replace("'@'", repr(element)))
 
 
@@ -140,7 +143,7 @@ def _list(value: str | list[str]) -> list[str]:
 
 
 def _messages(row: dict[str, Any]) -> Iterator[str]:
-    """Yield the messages of a row in full, with the path and the remedy that they have in common."""
+    """Yield the full messages of a row, with the path and the remedy that they share."""
     path = re.sub(r"\.(\d+)", r"[\1]", row.get("at", ""))
     for message in _list(row.get("message", [])):
         unknown = message.startswith("unknown: ")
@@ -180,7 +183,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
 
 
 def _within(value: Any, path: str) -> Any:
-    """Return a value below a dotted path; a number is an index."""
+    """Return the value at a dotted path; a number in the path is an index."""
     for step in reversed(path.split(".") if path else []):
         value = [value] if step.isdigit() else {step: value}
     return value

@@ -1,4 +1,4 @@
-"""Values that try to exhaust the pack: long and deep ones."""
+"""Long and deeply nested values that try to exhaust the pack."""
 
 import importlib
 import json
@@ -24,7 +24,7 @@ from tests.support.policies.pytest_fixtures import MessagesOf, resource
 SECONDS = 2.0
 LENGTH = 1_000_000
 SHORTER = 100_000
-"""Enough that time in proportion to the square of a length shows, and little enough for many texts."""
+"""A length at which quadratic time is noticeable, but which is short enough for tests of many strings."""
 LEVELS = ("advisory", "mandatory", "disabled", "remediate")
 ROLE = "aws:iam/role:Role"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -50,7 +50,7 @@ LONG = {
 
 
 def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield the regular expressions of the pack, of its options' defaults and of the stacks' files."""
+    """Yield the regular expressions of the pack, of the options' defaults and of the stacks' settings."""
     for module in pkgutil.walk_packages(policies.__path__, "policies."):
         if not module.name.endswith("__main__"):
             for name, value in vars(importlib.import_module(module.name)).items():
@@ -72,7 +72,7 @@ def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 def attacks(pattern: re.Pattern[str]) -> Iterator[str]:
-    """Yield, for each part that may repeat, the text before it and then the part many times."""
+    """Yield, for each repeatable part of a pattern, a string with many copies of that part."""
     parsed: Any = re._parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)  # type: ignore[attr-defined]
     for before, part in repeats(parsed, ""):
         for end in ("", "!", "\n"):
@@ -81,7 +81,7 @@ def attacks(pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 def repeats(items: Any, before: str) -> Iterator[tuple[str, str]]:
-    """Yield the text before each unlimited repetition, and the repeated text."""
+    """Yield the string before each unlimited repetition, and the repeated string."""
     for item in items:
         operation, argument = item
         name = str(operation)
@@ -99,7 +99,7 @@ def repeats(items: Any, before: str) -> Iterator[tuple[str, str]]:
 
 
 def sample(items: Any) -> str:
-    """Return a short text that a part of a pattern matches."""
+    """Return a short string that a part of a pattern matches."""
     return "".join(_sample(str(operation), argument) for operation, argument in items)
 
 

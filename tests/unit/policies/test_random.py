@@ -1,7 +1,7 @@
 """Ten thousand random resources with unknown and secret values: no rule crashes or leaks a secret.
 
-Two of three follow the types of the SDKs' inputs, for every type that a rule reads. The others are valid
-resources with a few parts replaced by any value.
+Two thirds of the resources have properties of the types that the SDKs declare, for every resource type that a
+rule reads. The others are valid resources in which random values replace a few parts.
 """
 
 import random
@@ -29,15 +29,16 @@ from tests.support.policies.sdk_types import inputs, properties
 SEEDS = 100
 EACH = 100
 KINDS = [sorted(rule.types) for rule in RULES if rule.types]
-"""The types of each rule: a type of few is as likely as one of many."""
+"""The types of each rule. The choice of a rule precedes the choice of a type, so all rules are equally
+likely."""
 VALID: list[dict[str, Any]] = [DEPLOYMENT, POD, MONITOR, CLUSTER, DATABASE, REPOSITORY, *PARTS.values()]
 PLANTED = "hunter2"
 LARGEST = 300
-"""Values of one resource at most: types hold each other without end."""
+"""The maximum number of values in one resource, because types may contain each other recursively."""
 
 
 def texts() -> list[str]:
-    """Return the texts that rules look for: names of properties and special values."""
+    """Return the strings that rules look for: names of properties, and special values."""
     folder = Path(policies.__file__).parent / "rules"
     source = "".join(file.read_text() for file in sorted(folder.rglob("*.py")))
     return sorted({text for text in re.findall(r'"([^"\n]{1,60})"', source) if "{" not in text})
@@ -64,7 +65,7 @@ TEXTS = [
     "-1",
 ]
 WORDS = {word for text in TEXTS for word in text.split(".")}
-"""Names of properties that rules look at are among them."""
+"""The words in these strings, among them the names of properties that rules read."""
 
 
 class Random:
@@ -75,7 +76,7 @@ class Random:
         self.left = 0
 
     def resource(self, index: int) -> Resource:
-        """Return a resource by the types of its inputs, or a valid one with a few parts replaced."""
+        """Return a resource with inputs of the declared types, or a valid resource with random changes."""
         kind = self.kind()
         expected = inputs(kind)
         if expected is None or self.random.random() < 0.33:
@@ -92,7 +93,7 @@ class Random:
         return self.random.choice(self.random.choice(KINDS))
 
     def properties(self, expected: Mapping[str, Any]) -> dict[str, Any]:
-        """Return some of the properties, more often those that rules read."""
+        """Return a random selection of properties, which favours the properties that rules read."""
         names = sorted(expected)
         self.random.shuffle(names)
         return {
@@ -102,7 +103,7 @@ class Random:
         }
 
     def value(self, kind: Any) -> Any:
-        """Return a value of a type, or one that is unknown, secret or of another type."""
+        """Return a value of a type, or a value that is unknown, secret or of another type."""
         self.left -= 1
         chance = self.random.random()
         if chance < 0.04:
@@ -112,10 +113,10 @@ class Random:
         return self.anything(2) if chance < 0.1 else self.typed(kind)
 
     def typed(self, kind: Any) -> Any:
-        """Return a value of a type in the notation of the SDKs."""
+        """Return a value of a type that is written as in the SDKs."""
         origin = get_origin(kind)
         if origin in (Union, types.UnionType):
-            # The rest of an Input: what is awaited, and outputs.
+            # The other members of an Input, awaitables and outputs.
             return self.typed(self.random.choice([item for item in get_args(kind) if _plain(item)]))
         if origin is Literal:
             return self.random.choice(get_args(kind))
@@ -149,7 +150,7 @@ class Random:
         return {self.random.choice(TEXTS): self.anything(depth - 1) for _ in range(self.random.randrange(6))}
 
     def break_one(self, props: dict[str, Any]) -> None:
-        """Replace one part of the properties by any value."""
+        """Replace one part of the properties with a random value."""
         holder, key = self.random.choice(list(_places(props)))
         holder[key] = self.anything(2)
 
@@ -163,7 +164,7 @@ def _plain(kind: Any) -> bool:
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(value, dict):
         if SIGNATURE in value:
-            return  # half a mark is none
+            return  # an incomplete mark does not count
         for key, child in cast(dict[str, Any], value).items():
             yield value, key
             yield from _places(child)
@@ -173,7 +174,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(child)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # old types are checked too
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # deprecated types are checked too
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_rule_crashes_on_any_resource(seed: int) -> None:
     generator = Random(seed)
@@ -186,4 +187,4 @@ def test_no_rule_crashes_on_any_resource(seed: int) -> None:
             assert not evaluation.crash, (rule.name, evaluation.crash, subject)
             assert PLANTED not in "".join(map(str, evaluation.findings)), rule.name
             blamed = {stack.by_urn[item.urn].type for item in evaluation.findings if item.urn}
-            assert blamed <= rule.types | rule.about, rule.name  # else the ledger lacks those that pass
+            assert blamed <= rule.types | rule.about, rule.name  # otherwise the ledger lacks passes

@@ -1,4 +1,4 @@
-"""Planted secrets: no message contains a word of a value that is marked as secret."""
+"""Planted secrets: no message contains a word from a value that is marked as secret."""
 
 import json
 import re
@@ -152,7 +152,7 @@ RESOURCES: list[tuple[str, dict[str, Any]]] = [
 
 
 def planted(value: Any) -> Iterator[Any]:
-    """Yield copies of a value, each with one word of one text replaced."""
+    """Yield copies of a value, each with one word of one string replaced."""
     if isinstance(value, dict):
         for key, child in cast("dict[str, Any]", value).items():
             yield from ({**value, key: copy} for copy in planted(child))
@@ -169,7 +169,7 @@ def planted(value: Any) -> Iterator[Any]:
 
 
 def marked(props: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the properties with a planted secret in the place of each of their parts."""
+    """Yield copies of the properties, each with a planted secret in the place of one part."""
 
     def places(value: Any) -> Iterator[list[str | int]]:
         children = cast("dict[str, Any]", value).items() if isinstance(value, dict) else enumerate(value)

@@ -1,4 +1,4 @@
-"""The rules against the controls' own texts."""
+"""Tests that compare the verdicts of the rules with the texts of the controls."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ CASES = cases()
 
 @pytest.fixture(autouse=True)
 def day(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The day for which the tables are written."""
+    """Set the current day to the day for which the tables are written."""
     monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
 
 

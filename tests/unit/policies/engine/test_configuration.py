@@ -1,4 +1,4 @@
-"""The settings of the rules: their defaults are good, and what means nothing is refused with a remedy."""
+"""The settings of the rules: valid defaults, and messages with a remedy for meaningless settings."""
 
 import json
 from pathlib import Path

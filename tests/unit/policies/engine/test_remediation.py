@@ -1,4 +1,4 @@
-"""The level `remediate`: repairs that are certain, and that keep secret marks."""
+"""The level `remediate`: unambiguous repairs that keep the marks of secrets."""
 
 import json
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
 
 
 def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> dict[str, Any] | None:
-    """Return the properties after the policy's repair, or None if it repairs nothing."""
+    """Return the properties after a policy's repair, or None if the policy repairs nothing."""
     pack: Any = PolicyAnalyzer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
     request = analyzer_pb2.ConfigureAnalyzerRequest()
     request.policyConfig[policy].enforcementLevel = analyzer_pb2.REMEDIATE

@@ -174,7 +174,7 @@ def test_of_two_waivers_the_one_that_holds_longer_counts(
 
 @pytest.fixture(params=["Etc/GMT-14", "Etc/GMT+12"])
 def far(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A place so far in the east or the west: at any moment one of them has another day than UTC."""
+    """A time zone in the far east or far west; at any moment, one of the two has another date than UTC."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield request.param

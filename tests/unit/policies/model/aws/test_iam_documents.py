@@ -1,4 +1,4 @@
-"""Conditions of statements that narrow the callers or name the owners."""
+"""Conditions that restrict the callers of a statement, or name the owners."""
 
 from typing import Any
 

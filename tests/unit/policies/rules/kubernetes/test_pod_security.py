@@ -22,7 +22,7 @@ POD_TYPE = kind("Pod")
 
 @cache
 def random_pods() -> list[dict[str, Any]]:
-    """Make 3,000 pods, the same ones each time."""
+    """Return 3,000 pods, which are the same in every run."""
     return [Maker(seed, (0.02, 0.05, 0.15)[seed % 3]).pod() for seed in range(3000)]
 
 
@@ -39,7 +39,7 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def admitted(admission: Path) -> list[tuple[bool, bool]]:
-    """The plugin's verdicts on random pods under the baseline and the restricted standard, by kind."""
+    """The plugin's verdicts on every random pod of each kind, by the baseline and restricted standards."""
     objects = [{"kind": name, **around(name, pod)[0]} for pod in random_pods() for name in ADMITTED]
     lines = "\n".join(json.dumps(item) for item in objects)
     answer = subprocess.run([admission], input=lines, text=True, check=True, stdout=subprocess.PIPE)
@@ -52,10 +52,10 @@ BASELINE = {rule.name for rule in PSS if rule.controls[0].startswith("PSS baseli
 
 
 def replaced(pod: dict[str, Any]) -> bool:
-    """Return True if checks of the restricted standard may allow what three checks of baseline deny.
+    """Return True if checks of the restricted standard may allow a pod that three baseline checks deny.
 
-    They replace these three. They exempt Windows, and search for an allowed volume instead of a denied one.
-    The rules do the same.
+    The checks of the restricted standard replace these three. They exempt Windows, and accept a volume with
+    an allowed type even if it also has a denied type. The rules do the same.
     """
     spec = pod["spec"]
     return spec.get("os") == {"name": "windows"} or any(len(item) > 2 for item in spec.get("volumes", ()))
@@ -81,7 +81,7 @@ def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
 
 
 def violating_pod(rule: str) -> dict[str, Any]:
-    """Return the pod of the truth table that a rule refuses first."""
+    """Return the first pod in the truth table that a rule refuses."""
     case = next(case for case in cases() if case.rule == rule and case.verdict == "violation")
     props = deepcopy(case.resources[0].props.plain())
     return props if case.type == POD_TYPE else props["spec"]["template"]
