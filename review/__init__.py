@@ -1,1 +1,1 @@
-"""A report on a pull request: its changes, broken rules, data at risk and costs, without any credentials."""
+"""Report on a pull request: its changes, broken rules, data at risk and costs. It needs no credentials."""

@@ -1,13 +1,13 @@
-"""The changes of a pull request, and the rules that it breaks: python -m review [BASE].
+"""Report on the changes in a pull request and the rules that it breaks: python -m review [BASE].
 
 exit codes:
   0    nothing blocks
-  1    something blocks: a new mandatory violation, a stateful resource that goes away, prod weaker than stg,
+  1    something blocks: a new mandatory violation, the loss of a stateful resource, prod weaker than stg,
        a program that does not evaluate
   2    there is no report, or not all of it: the review could not run, or was stopped by a limit
   130  stopped by Ctrl-C
 
-`make review` ends with 0 or, whatever the code was, with 2: make(1) knows no other.
+`make review` ends with 0, or with 2 for every other code, since make(1) knows no other.
 """
 
 import argparse
@@ -30,7 +30,9 @@ NO_ISOLATION_HELP = (
     "for code that you trust as your own"
 )
 GRACE_MINUTES = 2.0
-"""Minutes for copying, building the report and rendering, besides the evaluation's own limit."""
+"""Minutes that the rest of the review may take, besides the evaluation: copying, building the report and
+rendering it.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def exit_code(report: Report) -> int:
-    """Return the exit code of a report, or 2 if its code is neither 0 nor 1."""
+    """Return the exit code in a report, or 2 if that code is neither 0 nor 1."""
     return report.code if report.code in (0, 1) else NOT_RUN
 
 

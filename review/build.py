@@ -1,4 +1,4 @@
-"""The report on all stacks, built from the engine's runs on them."""
+"""Construction of the report on all stacks from the engine's runs on these stacks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from review.properties import changed_properties
 from review.render import renderings
 
 WAIVERS = "review/waivers.yaml"
-"""The waivers of the review's own findings, in the form of the policies' waivers."""
+"""File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
@@ -25,7 +25,7 @@ ItemT = TypeVar("ItemT", bound=model.Item)
 
 @dataclass
 class _Draft:
-    """The parts of a report while it is built. `caveats` are facts that the verdict has to name."""
+    """Parts of a report while the report is built. `caveats` are facts that the verdict must mention."""
 
     rows: list[StackReport] = field(default_factory=list[StackReport])
     changes: list[Change] = field(default_factory=list[Change])
@@ -44,7 +44,7 @@ def build(
 ) -> Report:
     """Build the report on all stacks.
 
-    `names` describe base and head for people. `mask` masks secrets in a text.
+    `names` are readable descriptions of base and head. `mask` masks secrets in a string.
     """
     waivers = load(model.SECTIONS, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
     draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)])
@@ -73,12 +73,12 @@ def build(
 
 
 def _caveat(note: str) -> str:
-    """Return the last part of a note, for the verdict."""
+    """Return the last part of a note, which the verdict shows."""
     return note.rpartition("; ")[2].rstrip(".")
 
 
 def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str) -> None:
-    """Add the changes, findings, costs and notes of a stack to the draft."""
+    """Add a stack's changes, findings, costs and notes to the draft."""
     changes = [_change(step, stack) for step in stack.changed]
     findings = [*_errors(stack)]
     for step in stack.changed:
@@ -99,7 +99,7 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str) -> 
 
 
 def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers) -> Iterator[Finding]:
-    """Yield the findings that need several stacks."""
+    """Yield the findings from comparisons between stacks."""
     if "prod" in stacks and "stg" in stacks:
         for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
             yield _apply_waiver(finding, waivers, finding.name)
@@ -107,12 +107,12 @@ def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers) -> Iterator[Find
 
 
 def _lines(finding: Finding) -> list[str]:
-    """Return the lines in which a finding may name a waiver."""
+    """Return the lines of a finding that may name a waiver."""
     return [finding.waiver, *finding.message.splitlines()]
 
 
 def _unneeded_waivers(waivers: Waivers, lines: set[str], stacks: Iterable[str]) -> list[str]:
-    """Return a note for each waiver that no finding names in one of these lines."""
+    """Return a note for each waiver that none of these lines of findings names."""
     notes: set[str] = set()
     for waiver in waivers.waivers:
         if not {waiver.notice(waivers.today), waiver.lapsed()} & lines:
@@ -128,14 +128,14 @@ def _exit_code(stacks: Iterable[Stack], *, blocks: bool) -> int:
 
 
 def _finding_urgency(finding: Finding) -> tuple[Any, ...]:
-    """Return a sort key: blocking findings first, then by level and severity."""
+    """Return a sort key that puts blocking findings first, then sorts by level and severity."""
     severity = SEVERITIES.index(finding.severity)
     level = finding.level != "mandatory"
     return not finding.blocks, level, severity, finding.policy, finding.name, finding.type, finding.stacks
 
 
 def _change_urgency(change: Change, blocked: set[tuple[str, str]]) -> tuple[Any, ...]:
-    """Return a sort key: changes of resources with a blocking finding first, then deletions."""
+    """Return a sort key that puts resources with a blocking finding first, then deletions."""
     harmless = (change.type, change.name) not in blocked
     operation = model.OPERATIONS.index(change.op)
     return harmless, operation, change.component, change.type, change.name, change.stacks
@@ -157,7 +157,7 @@ def _change(step: Step, stack: Stack) -> Change:
 
 
 def _errors(stack: Stack) -> Iterator[Finding]:
-    """Yield the errors of the head, which block, and those of the base, which do not."""
+    """Yield the errors of the head, which block, and the errors of the base, which do not."""
     details: dict[str, Any] = {"stacks": [stack.name], "policy": "does-not-evaluate", "level": "mandatory"}
     head_errors = stack.head.errors if stack.head else []
     for text in [*head_errors, stack.trouble] if stack.trouble else head_errors:
@@ -168,7 +168,7 @@ def _errors(stack: Stack) -> Iterator[Finding]:
 
 
 def _apply_waiver(finding: Finding, waivers: Waivers, target: str) -> Finding:
-    """Return a blocking finding as waived, if a waiver covers its target: a URN or a resource's name."""
+    """Return the finding, as waived if it blocks and a waiver covers `target`, a URN or a resource's name."""
     waiver = waivers.of(finding.policy, target) if finding.blocks else None
     if waiver is None:
         return finding
@@ -178,7 +178,7 @@ def _apply_waiver(finding: Finding, waivers: Waivers, target: str) -> Finding:
 
 
 def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]) -> dict[str, int]:
-    """Return the counts of a stack's row, without those that are unknown."""
+    """Return the counts for a stack's row, without the counts that are unknown."""
     if stack.trouble or (stack.head and stack.head.errors):
         return {}
     operations = [change.op for change in changes]
@@ -198,7 +198,7 @@ def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]
 
 
 def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Yield items that are the same in several stacks once, with `<stack>` in place of the stack's name."""
+    """Yield each item once; if several stacks have it, `<stack>` replaces the stack's name."""
     groups: dict[str, list[ItemT]] = {}
     for item in items:
         groups.setdefault(_comparable(item), []).append(item)
@@ -209,7 +209,7 @@ def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
 
 
 def _comparable(item: model.Item) -> str:
-    """Return a text that is equal for items to be merged; values of folded properties are not in it."""
+    """Return a string that is equal for items to be merged; it omits the values of folded properties."""
     item = _without_stack(item)
     if isinstance(item, Change):
         properties = [
@@ -226,5 +226,5 @@ def _without_stack(item: ItemT) -> ItemT:
 
 
 def without_stack(text: str, stack: str) -> str:
-    """Replace a stack's name by `<stack>` where it stands as a word, but not in a file's name."""
+    """Replace a stack's name by `<stack>` where it is a whole word, except in the name of a stack file."""
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(stack)}(?![A-Za-z0-9]|\.yaml)", "<stack>", text)

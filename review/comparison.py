@@ -1,4 +1,4 @@
-"""The comparison of two trees: copies of both, an isolated evaluation, and the report that it sends."""
+"""Comparison of two trees: copies of both, an isolated evaluation, and the report from the evaluation."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
 OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py", "docs/prices.yaml")
-"""Our own code that the evaluation runs. It gets copies of it, as of the trees."""
+"""The review's own code that the evaluation needs; the evaluation runs a copy of it."""
 
 NOT_ISOLATED = (
     "Not isolated (--no-isolation): files, network, sockets and processes were open to the program."
@@ -28,7 +28,7 @@ NOT_ISOLATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """Choices of the caller. `minutes` limits the evaluation."""
+    """Options of a review. `minutes` limits the evaluation."""
 
     tree: Path
     base: str
@@ -38,12 +38,12 @@ class Options:
 
 
 def compare(options: Options, status: Status) -> Report:
-    """Evaluate the base and the working tree, and return the report from one to the other."""
+    """Evaluate the base and the working tree, and return the report on the changes between them."""
     tree = options.tree
     commit, base = find_base(tree, options.base)
     names = base, describe_head(tree)
     status.activity("looking for the engine")
-    with redirect_stdout(sys.stderr):  # standard output has only the report
+    with redirect_stdout(sys.stderr):  # Standard output contains only the report.
         program = pulumi_cli.find(Progress())
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         root = Path(folder).resolve()
@@ -77,7 +77,7 @@ def compare(options: Options, status: Status) -> Report:
             command = [*prefix, sys.executable, "-m", "review.evaluate"]
             environment = isolation.environment(work, program)
             report = evaluate(Command(command, code.folder, environment, descriptors), request, status)
-    # The evaluation ran together with the program under review, so these fields are not taken from it.
+    # The evaluation ran together with the program under review, so its values of these fields are replaced.
     return replace(report, compares=BASE_TO_HEAD, base=base, head=names[1], trees=file_addresses(commit))
 
 
@@ -85,9 +85,9 @@ def compare(options: Options, status: Status) -> Report:
 def _isolated(
     isolated: bool, program: Path, work: Path, readable: Sequence[Path]
 ) -> Generator[tuple[list[str], tuple[int, ...]]]:
-    """Provide the prefix of an isolated command, and the descriptors that it needs.
+    """Provide the prefix that isolates a command, and the file descriptors that the command inherits.
 
-    Both are empty if the command is not to be isolated.
+    Both are empty if `isolated` is false.
     """
     if not isolated:
         yield [], ()
@@ -100,7 +100,7 @@ def _isolated(
 
 
 def find_base(tree: Path, ref: str) -> tuple[str, str]:
-    """Return the commit of a ref with its description; without a ref, the merge base with main."""
+    """Return a ref's commit and a description; without a ref, those of the merge base with main."""
     snapshot.git(tree, "rev-parse", "--show-toplevel")  # raises with the reason if git does not work at all
     for name in (ref,) if ref else ("main", "origin/main"):
         verify = ("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
@@ -118,14 +118,14 @@ def find_base(tree: Path, ref: str) -> tuple[str, str]:
 
 
 def describe_head(tree: Path) -> str:
-    """Return the commit of the working tree, with a remark if the tree differs from it."""
+    """Return a description of the working tree: its commit, and a remark if the tree has changes."""
     changed = snapshot.git(tree, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
     commit = snapshot.git(tree, "rev-parse", "HEAD").decode()[:9]
     return f"working tree ({commit}{', with changes' if changed else ''})"
 
 
 def file_addresses(commit: str) -> list[str]:
-    """Return GitHub's addresses of head's and base's files. Outside of a workflow there are none."""
+    """Return the base URLs of the files of head and base on GitHub; an empty list outside of a workflow."""
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
     server, repository, head = (os.environ.get(name, "") for name in names)
     if not (server and repository and head):

@@ -1,4 +1,4 @@
-"""The monthly cost of a change, from the price table in docs/prices.yaml."""
+"""Monthly cost of a change, according to the price table in docs/prices.yaml."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
@@ -15,20 +15,20 @@ FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
 TABLE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())
 
 HOURS = 730.0
-"""Hours of a month, as in AWS's own calculator."""
+"""Hours per month, as in the AWS Pricing Calculator."""
 
 _DATES = sorted(str(price["date"]) for price in TABLE["prices"])
 SOURCE = f"{FILE.name}: {TABLE['region']}, {_DATES[0]} to {_DATES[-1]}, {HOURS:g} hours a month, without tax"
 
 Costs = tuple[float, list[CostLine], list[str]]
-"""The difference in US dollars a month, its parts, and the parts without a price."""
+"""Difference in US dollars per month, its parts, and the parts without a price."""
 
 PartCosts = dict[str, float | str]
-"""US dollars a month by part; text that differs when the cost may differ, where the table has no price."""
+"""US dollars per month by part; for a part without a price, a string that changes if the cost may change."""
 
 
 def cost(steps: Iterable[Step]) -> Costs:
-    """Return the cost difference of changed resources, its parts, and the parts without a price."""
+    """Return the cost difference of the changed resources, its parts, and the parts without a price."""
     lines, unpriced = list[CostLine](), set[str]()
     for step in steps:
         before = _part_costs(step.old) if step.op != "create" else {}
@@ -57,7 +57,7 @@ def _part_costs(resource: Resource | None) -> PartCosts:
 
 
 def _priced_parts(resource: Resource) -> PartCosts:
-    """Return the costs by part. A price that fits the resource's inputs wins over one that does not."""
+    """Return the costs by part. A price that matches the resource's inputs precedes a general price."""
     costs: PartCosts = {}
     for price in _prices_of(resource.type):
         fits = all(value_at(resource.inputs, path) == value for path, value in price.get("match", {}).items())
@@ -75,7 +75,7 @@ def _prices_of(resource_type: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _number(price: Mapping[str, Any], resource: Resource) -> float | None:
-    """Return how many units of a price the resource has, or None if its inputs do not tell."""
+    """Return the number of units of a price that a resource has, or None if it cannot be computed."""
     if "times" not in price:
         return 1
     value = value_at(resource.inputs, price["times"])
@@ -85,6 +85,6 @@ def _number(price: Mapping[str, Any], resource: Resource) -> float | None:
 
 
 def _is_free(resource_type: str) -> bool:
-    """Return True if the table lists the type, or the whole package, as free."""
+    """Return True if the price table lists the resource type or its whole package as free."""
     package = resource_type.partition(":")[0]
     return resource_type in TABLE["free"] or f"{package}:" in TABLE["free"]

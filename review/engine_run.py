@@ -28,16 +28,16 @@ ENGINE_OPERATIONS = {
     "import": "create",
     "discard": "delete",
 }
-"""Operations of the engine that the report counts as another one."""
+"""Operations of the engine that the report counts as other operations."""
 
 UNCHECKED_POLICY = "policy-value-unknown"
-"""The policy that counts what a preview cannot know. A ledger names these values one by one."""
+"""Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
 
 NOT_APPLICABLE = '"verdict": "not applicable"'
-"""Text of the rows of a ledger that are skipped, which are most of them."""
+"""Content of the ledger's rows that are skipped, which most rows have."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
-"""Colour codes of a terminal, and the engine's own colour tags."""
+"""Pattern of a terminal's colour codes and of the engine's own colour tags."""
 
 TRACEBACK_FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
 
@@ -46,7 +46,7 @@ ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
 
 
 class Resource:
-    """A resource in the state of one side, with the lines of that side's tree that declare it."""
+    """Resource in the state of base or head, with the lines in that side's tree that declare the resource."""
 
     def __init__(self, state: Json, tree: Path | None = None) -> None:
         self.state = state
@@ -62,7 +62,7 @@ class Resource:
         self.locations = [*_locations(state, tree)] if tree else []
 
     def match_strength(self, value: str) -> int:
-        """Return ID_MATCH if a value contains the id or ARN, OUTPUT_MATCH if it equals an output."""
+        """Return ID_MATCH if a value contains the ID or ARN, else OUTPUT_MATCH if it equals an output."""
         outputs: Json = self.state.get("outputs") or {}
         for identifier in (self.state.get("id"), outputs.get("arn")):
             if identifier and str(identifier) in value:
@@ -73,7 +73,7 @@ class Resource:
 
 @dataclass
 class Step:
-    """The operation that a preview plans for a resource. `diff` has the kind of each change by its path."""
+    """Operation that a preview plans for a resource. `diff` maps the path of each change to its kind."""
 
     op: str
     old: Resource | None
@@ -83,15 +83,15 @@ class Step:
 
     @property
     def resource(self) -> Resource:
-        """The new resource, or the old one if the resource is deleted."""
+        """The new resource, or the old resource if it is deleted."""
         return self.new or cast(Resource, self.old)
 
 
 @dataclass
 class EngineRun:
-    """One run of the engine on a stack: its steps by URN, unchanged resources included.
+    """Run of the engine on a stack: the steps by URN, including those of unchanged resources.
 
-    `tree` has the program's files.
+    `tree` contains the program's files.
     """
 
     tree: Path
@@ -99,7 +99,7 @@ class EngineRun:
     phase: Phase = field(default_factory=lambda: Phase(preview=True))
 
     def add(self, *contents: Any) -> Self:
-        """Record `--json` plans, which alone have the steps, and rows of event logs and ledgers."""
+        """Record `--json` plans, event logs and ledgers; only the plans contain the steps."""
         for plan in filter(is_map, contents):
             self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
             for step in plan.get("steps") or ():
@@ -110,7 +110,7 @@ class EngineRun:
 
     @property
     def errors(self) -> list[str]:
-        """Distinct errors. A traceback has only the program's own frames, with paths relative to its tree."""
+        """Distinct errors. Tracebacks have only the program's own frames, with paths relative to its tree."""
         errors = dict.fromkeys(map(self._clean, self.phase.errors))
         return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
 
@@ -149,7 +149,7 @@ class EngineRun:
 
 
 def _join_replacement(earlier: Step, later: Step) -> Step:
-    """Join two steps of one replacement: the engine spreads what it knows over its parts."""
+    """Join two steps of one replacement, since each step has only a part of the engine's information."""
     return Step(
         op="replace",
         old=earlier.old or later.old,
@@ -160,7 +160,7 @@ def _join_replacement(earlier: Step, later: Step) -> Step:
 
 
 def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:
-    """Yield the line that declares a resource and that of `__main__`, from the engine's stack trace."""
+    """Yield the line that declares a resource and the line in `__main__`, from the engine's stack trace."""
     frames: list[tuple[str, int]] = []
     for frame in state.get("stackTrace") or ():
         position = unquote(frame.get("sourcePosition") or "").removeprefix("project://")
@@ -178,10 +178,10 @@ def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:
 
 @cache
 def _file_in_tree(path: str, tree: Path) -> str:
-    """Return the file of the tree that a position names, or nothing if the tree has no such file.
+    """Return the file in the tree to which a path belongs, or an empty string if the tree has no such file.
 
-    Positions are relative to the folder in which the engine ran, so the longest ending of the path that
-    names a file is taken.
+    Paths are relative to the folder in which the engine ran, so the longest ending of the path that names a
+    file of the tree is returned.
     """
     parts = [part for part in path.split("/") if part not in ("", "..")]
     if "site-packages" in parts or "sandbox" in parts:
@@ -194,25 +194,25 @@ def _file_in_tree(path: str, tree: Path) -> str:
 
 
 def read(file: Path) -> Any:
-    """Read a `--json` plan (an object), or an event log or a ledger (a list of objects, one a line).
+    """Return a `--json` plan as an object, or an event log or a ledger as a list of objects.
 
-    Return None for a file that is neither, or missing.
+    An event log and a ledger have one object per line. The result is None if the file is missing or invalid.
     """
     text = read_text(file).strip() if os.path.lexists(file) else ""
     rows = (line for line in text.splitlines() if line.strip() and NOT_APPLICABLE not in line)
     for document in (text, f"[{','.join(rows)}]"):
         with suppress(ValueError):
             content = json.loads(document)
-            # An event log or a ledger of a single row.
+            # The file is an event log or a ledger with a single row.
             return [content] if is_map(content) and {"sequence", "run"} & content.keys() else content
     return None
 
 
 @dataclass
 class Stack:
-    """A stack with its runs in base and head; a run is None if that side has no such stack.
+    """Stack with its runs in base and head; a run is None if that side does not have the stack.
 
-    `trouble` is the reason why a run did not end, if one did not.
+    `trouble` is the reason if a run did not end.
     """
 
     name: str
@@ -242,7 +242,7 @@ class Stack:
         return next((urn.split("::")[1] for urn in self.steps), "")
 
     def _is_change(self, step: Step) -> bool:
-        """Return True for a change of a resource. Without a base nothing can be compared."""
+        """Return True if a step changes a resource; without an evaluated base, always False."""
         own = not step.resource.type.startswith("pulumi:")
         return own and step.op in OPERATIONS and not self.base_failed
 
@@ -255,7 +255,7 @@ class Stack:
         return resource.name if resource.is_component and outer == "(stack)" else outer
 
     def dependents(self, urn: str) -> Iterable[Resource]:
-        """Return the resources that depend on a resource, directly or not."""
+        """Return the resources that depend on a resource, directly or indirectly."""
         seen, waiting = {urn}, [urn]
         while waiting:
             more = self._dependents.get(waiting.pop(), set()) - seen
@@ -264,16 +264,16 @@ class Stack:
         return (self.resources[dependent] for dependent in seen - {urn})
 
     def deleted_component(self, step: Step) -> Resource | None:
-        """Return the component that is deleted together with a resource of it, or None."""
+        """Return the component that is deleted together with a resource that belongs to it, or None."""
         parent = self.steps.get(step.resource.parent)
         return parent.resource if parent and parent.op == "delete" and parent.resource.is_component else None
 
     def value_sources(self, step: Step, path: str) -> list[Step]:
-        """Return the changed resources that a property's value comes from, replaced ones first.
+        """Return the changed resources from which a property's value comes, replaced resources first.
 
-        The engine names candidates for a whole property. The result is those with the strongest match of the
-        old value. If none matches and the new value is not known yet, the result is all candidates that are
-        created, replaced or deleted.
+        The engine names candidates for a whole property. The candidates with the strongest match to the old
+        value are returned. If no candidate matches and the new value is not known yet, all candidates that
+        are created, replaced or deleted are returned.
         """
         name = path.partition(".")[0].partition("[")[0]
         urns = sorted(step.resource.property_dependencies.get(name, ()))

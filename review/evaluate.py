@@ -1,4 +1,4 @@
-"""Evaluation of the stacks of two trees, isolated as `python -m review.evaluate`, or of a real preview."""
+"""Evaluation of the stacks of two trees, or of a real preview; `python -m review.evaluate` runs isolated."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from sandbox import workspace
 from sandbox.errors import CommandError
 
 FIRST = ("dev", "stg", "prod")
-"""The stacks that come first in a report, in this order."""
+"""Stacks that come first in a report, in this order."""
 
 LOCK = "requirements.txt"
 
@@ -39,21 +39,21 @@ SHORT_SECRETS = (
 )
 
 COMMANDS = {"base": "up", "head": "preview"}
-"""The sandbox's command for each side."""
+"""Command of the sandbox for each side."""
 
 OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")
-"""Files of a run that the report needs. The engine.log of a preview is its `--json` plan."""
+"""Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
 Trees = tuple[Path, Path]
 
 Projects = Mapping[str, tuple[Path | None, Path | None]]
-"""The folder of each stack's project in base and head."""
+"""Folders of each stack's project in base and head."""
 
 
 def main() -> int:
-    """Send the report that standard input requests, and return the exit code.
+    """Read a request from standard input, send the report, and return the exit code.
 
-    Only the folder `work` of the request is written to.
+    Files are written only to the request's folder `work`.
     """
     isolation.guard()
     # From inside its PID namespace the first process gets the signals that it has a handler for, and Python
@@ -90,7 +90,7 @@ def report(
     minutes: float,
     notes: Sequence[str] = (),
 ) -> Report:
-    """Evaluate base and head, called `names`, and return the report from one to the other."""
+    """Evaluate base and head, described by `names`, and return the report on the changes between them."""
     run(trees, projects, work, minutes)
     return build_report(trees, names, projects, work, notes)
 
@@ -98,7 +98,7 @@ def report(
 def build_report(
     trees: Trees, names: tuple[str, str], projects: Projects, work: Path, notes: Sequence[str] = ()
 ) -> Report:
-    """Return the report on the files that `run` left in `work`."""
+    """Return the report on the files that `run` wrote to `work`."""
     secrets = {
         secret for name in projects for secret in _text(work / name / workspace.GENERATED_SECRETS).split()
     }
@@ -109,25 +109,25 @@ def build_report(
 
 
 class _CurrentActivity:
-    """The sides that are being evaluated, sent as one activity."""
+    """Sides of stacks that are being evaluated at the same time, sent as one activity."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._sides: dict[str, str] = {}
 
     def update(self, stack: str, side: str) -> None:
-        """Send that this side of a stack is being evaluated; an empty side ends the stack."""
+        """Report that this side of a stack is being evaluated; an empty side means that the stack is done."""
         self._sides[stack] = side
         running = ", ".join(f"{name} ({side})" for name, side in list(self._sides.items()) if side)
         self._send(Activity(f"evaluating {running}" if running else "ending the evaluation"))
 
 
 def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send = messages.ignore) -> None:
-    """Bring up each stack's base and preview the head on its state, stacks side by side, in `work/<stack>`.
+    """Bring up each stack's base and preview the head on the base's state, all stacks in parallel.
 
-    A folder gets `hidden` (random values in place of secrets) and `trouble` (the reason if a run did not
-    end). For each side it gets `<side>.code` (the command's exit code), `<side>.errors`, and OUTPUT_FILES as
-    `<side>-<file>`.
+    The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
+    run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
+    code, `<side>.errors`, and each of OUTPUT_FILES as `<side>-<file>`.
     """
     deadline = time.monotonic() + minutes * 60
     activity = _CurrentActivity(send)
@@ -136,7 +136,7 @@ def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send
         folder = work / stack
         folder.mkdir(parents=True, exist_ok=True)
         for side, tree, project in zip(COMMANDS, trees, projects[stack], strict=True):
-            # The tests bring a base up once, and copy its folder for every head.
+            # The tests bring up a base once, and copy its folder for every head.
             if not project or (folder / f"{side}.code").exists():
                 continue
             activity.update(stack, side)
@@ -156,7 +156,7 @@ def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send
 
 
 def _run_side(stack: str, side: str, tree: Path, folder: Path, seconds: float) -> None:
-    """Run the sandbox's command for a side and keep its files; TimeoutExpired after so many seconds."""
+    """Run the sandbox's command for a side, and copy its files; raise TimeoutExpired after `seconds`."""
     command = [sys.executable, "-m", "sandbox", COMMANDS[side], stack, "--throwaway", "--targets", "none"]
     command += ["--project", str(tree), "--folder", str(folder)]
     ledger = folder / "ledger.jsonl"
@@ -176,9 +176,10 @@ def _run_side(stack: str, side: str, tree: Path, folder: Path, seconds: float) -
 
 
 def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], head: str) -> Report:
-    """Return the report of a real preview, from event logs, `--json` plans and ledgers of any stacks.
+    """Return the report on a real preview, from event logs, `--json` plans and ledgers of any stacks.
 
-    It goes from the state of each stack to `head`, the tree's description. `secrets` are masked.
+    The report covers the changes from the state of each stack to `head`, the description of the tree. The
+    values in `secrets` are masked.
     """
     contents: dict[str, list[Any]] = {}
     for file in files:
@@ -202,9 +203,10 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
 
 
 def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
-    """Return the project of the named stacks in base and head.
+    """Return the projects of the named stacks in base and head.
 
-    Without names: the stacks of the root's project, and those of other projects whose files differ.
+    Without names, the result contains the stacks of the root project, and the stacks of other projects whose
+    files differ between base and head.
     """
     base, head = map(workspace.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}
@@ -226,7 +228,7 @@ def _order(stack: str) -> tuple[int, str]:
 
 
 def _content(folder: Path | None) -> dict[Path, bytes]:
-    """Return the content of a project's Python and YAML files; of a link, its target."""
+    """Return the content of a project's Python and YAML files; for a link, its target."""
     if folder is None:
         return {}
     content: dict[Path, bytes] = {}
@@ -241,19 +243,19 @@ def _content(folder: Path | None) -> dict[Path, bytes]:
 
 
 def _read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
-    """Read the runs on a stack from the files that `run` left."""
+    """Read the runs on a stack from the files that `run` wrote."""
     base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
     file = locate.read_stack_file(name, *zip(trees, projects, strict=True))
     return Stack(name, head, base, file, _text(folder / "trouble"))
 
 
 def _read_run(side: str, tree: Path, folder: Path) -> EngineRun | None:
-    """Read the run of a side, or return None if its command did not end."""
+    """Return the run of a side, or None if the side's command did not end."""
     code = _text(folder / f"{side}.code")
     if not code:
         return None
     engine = EngineRun(tree).add(*map(engine_run.read, sorted(folder.glob(f"{side}-*"))))
-    # A command may fail without an error event or a violation. Then its summary or standard error says why.
+    # If a command fails without an error event or a violation, its summary or standard error has the reason.
     if code != "0" and not engine.errors and not engine.phase.mandatory:
         summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
         engine.phase.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))

@@ -1,4 +1,4 @@
-"""The settings of a stack file with their lines, and the search for the key that set a property."""
+"""Settings of a stack file with their lines, and the search for the setting that set a property."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from review.model import SETS, SourceLocation
 from sandbox.errors import CommandError
 
 COMMON_VALUES = frozenset({"true", "false", "null"})
-"""Values that identify no key by themselves."""
+"""Values that are too common to identify a setting."""
 
 SHORT_VALUE = 3
-"""The length up to which a value identifies no key by itself."""
+"""Largest number of characters with which a value is too short to identify a setting."""
 
 LARGEST = 4 * 2**20
-"""The most bytes that a stack file may have."""
+"""Largest number of bytes in a stack file."""
 
 SettingValues = dict[str, tuple[str, int]]
 """Value and line by key, such as `pipe:network.subnets.public[1]`."""
 
 ValuePair = tuple[str | None, str | None]
-"""A value in base and head; None if the side lacks it."""
+"""Value in base and head; None if the side lacks the value."""
 
 
 @dataclass(frozen=True)
 class StackFile:
-    """The settings of a stack's file in base and head."""
+    """Settings of a stack file in base and head."""
 
     name: str
     base: SettingValues
@@ -37,11 +37,11 @@ class StackFile:
     def find_setting(
         self, path: str, old: str | None, new: str | None, component: str
     ) -> SourceLocation | None:
-        """Return the key that a property's value came from, or None if the values identify no key.
+        """Return the setting from which a property's value came, or None if the values identify no setting.
 
-        The candidates are, in this order: keys that changed as the property did, keys whose value changed as
-        a part of the property's value did (`pipe-backup` in `pipe-backup-logs`), keys with the property's
-        value and name, and a key that alone has this value.
+        The candidates are, in this order: settings that changed as the property did; settings whose change
+        explains a part of the property's change (`pipe-backup` in `pipe-backup-logs`); settings with the
+        property's value and name; and the only setting with the property's value.
         """
         values = {key: (_value(self.base, key), _value(self.head, key)) for key in self.base | self.head}
         changed = {key: pair for key, pair in values.items() if pair[0] != pair[1]}
@@ -64,9 +64,9 @@ class StackFile:
 
 
 def read_stack_file(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
-    """Read a stack's file in base and head, each given as a tree and the folder of its project.
+    """Read a stack file in base and head; each side is given as a tree and the folder of its project.
 
-    A side without a project, or whose file is no YAML, has no values.
+    A side without a project, or whose file is not valid YAML, has no values.
     """
     name = f"Pulumi.{stack}.yaml"
     paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
@@ -83,7 +83,7 @@ def _read_values(file: Path) -> SettingValues:
 
 
 def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield key, value and line of the scalars below `config`."""
+    """Yield the key, the value and the line of each scalar below `config`."""
     if isinstance(node, yaml.ScalarNode) and path.startswith("config."):
         yield path.removeprefix("config."), (node.value, node.start_mark.line + 1)
     elif isinstance(node, yaml.MappingNode):
@@ -99,7 +99,7 @@ def _value(values: SettingValues, key: str) -> str | None:
 
 
 def _changed_within(setting: ValuePair, old: str, new: str | None) -> bool:
-    """Return True if replacing the setting's old value in the property's old value gives the new one."""
+    """Return True if the setting's change, applied to the property's old value, gives the new value."""
     before, after = setting
     if not before or not after or len(before) <= SHORT_VALUE:
         return False
@@ -115,7 +115,7 @@ def _last_name(path: str) -> str:
 
 
 def _choose(keys: list[str], path: str, component: str) -> str:
-    """Return the only key, else the only one with the property's name, else the only one of the component."""
+    """Return the only key, or else the only key with the property's name, or else with the component."""
     same_name = [key for key in keys if _last_name(key) == _last_name(path)]
     same_topic = [key for key in keys if component and component in key.partition(".")[0]]
     for candidates in (keys, same_name, same_topic):

@@ -1,4 +1,4 @@
-"""The report as plain data. Every rendering shows it, and its JSON has all of it."""
+"""The report as plain data, from which every rendering is made; the JSON rendering contains all data."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from typing import Any
 from sandbox.progress import short
 
 LONG_VALUE = 100
-"""Characters of a value above which only the part is shown in which it differs from the other value."""
+"""Number of characters above which only the part of a value is shown that differs from the other value."""
 
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
-"""The section of the report for each kind of finding that the review makes itself."""
+"""Section of the report for each kind of finding that the review itself makes."""
 
 BASE_TO_HEAD, STATE_TO_HEAD = "base to head", "state to head"
 NEW, EXISTING, FIXED = "new", "existing", "fixed"
@@ -27,12 +27,12 @@ DECLARES, COMPOSES, SETS, OF_THE_BASE = "declares", "composes", "sets", "of the 
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """A line with its role: it `declares` or `composes` a resource, `sets` a value, or is `of the base`.
+    """Line with a role: it `declares` or `composes` a resource, `sets` a value, or is `of the base`.
 
-    A line that `sets` a value has its settings key, and in `matched_by` the reason for choosing that key.
+    For a line that `sets` a value, `key` is the setting, and `matched_by` the reason for choosing it.
     """
 
-    # The representation omits file and line, since items of several stacks are compared by it.
+    # The representation omits file and line, since it is compared between the items of several stacks.
     file: str = field(repr=False)
     line: int = field(repr=False)
     role: str
@@ -42,9 +42,9 @@ class SourceLocation:
 
 @dataclass(frozen=True)
 class Property:
-    """A property that changes.
+    """Property that changes.
 
-    A value that was or will be absent is None. `folded` is the reason why the change is noise, if it is.
+    An absent value is None. `folded` is the reason if the change is noise, else empty.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Property:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """An entry on a resource, for every stack in which it is the same. Without a type: on a whole stack."""
+    """Entry about a resource or, without a type, a whole stack; `stacks` share the same entry."""
 
     stacks: list[str]
     type: str = ""
@@ -67,7 +67,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Change(Item):
-    """A resource that changes. `upstream` has the titles of the resources that it depends on."""
+    """Resource that changes. `upstream` contains the titles of the resources on which it depends."""
 
     op: str
     component: str
@@ -77,9 +77,9 @@ class Change(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding(Item):
-    """A message of a policy or of the review.
+    """Message from a policy or from the review.
 
-    `waiver` is a text with the last day, the days left, the reason and the owner.
+    `waiver` names the last day, the days left, the reason and the owner of the waiver.
     """
 
     policy: str
@@ -97,7 +97,7 @@ class Finding(Item):
 
     @property
     def section(self) -> str:
-        """The section of the report that has this finding."""
+        """Section of the report that contains this finding."""
         if self.policy in SECTIONS:
             return SECTIONS[self.policy]
         if self.verdict == UNKNOWN:
@@ -109,7 +109,7 @@ class Finding(Item):
 
 @dataclass(frozen=True)
 class CostLine:
-    """The cost of a part of a resource, in US dollars a month."""
+    """Cost of a part of a resource, in US dollars per month."""
 
     resource: str
     part: str
@@ -119,10 +119,10 @@ class CostLine:
 
 @dataclass(frozen=True)
 class StackReport:
-    """A row of the table of stacks.
+    """Row in the table of stacks.
 
-    `counts` lacks the counts that are unknown. `difference` is in US dollars a month, and without the
-    `unpriced` parts, which have no price in the table.
+    `counts` lacks the counts that are unknown. `difference` is in US dollars per month; it excludes the
+    `unpriced` parts, which are not in the price table.
     """
 
     name: str
@@ -134,10 +134,9 @@ class StackReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report.
+    """Whole report.
 
-    `code` is the exit code. `trees` has the addresses below which head's and base's files can be read, if
-    there are any.
+    `code` is the exit code. `trees` contains the base URLs of head's and base's files, if there are any.
     """
 
     compares: str
@@ -154,18 +153,18 @@ class Report:
 
 
 def title(item: Any) -> str:
-    """Return the name of a resource for people: `main (aws:ec2:Vpc)` for type `aws:ec2/vpc:Vpc`."""
+    """Return a readable name of a resource: `main (aws:ec2:Vpc)` for the type `aws:ec2/vpc:Vpc`."""
     return f"{item.name} ({short(item.type)})" if item.type else item.name
 
 
 def list_first(names: Sequence[str], most: int = 8) -> str:
-    """Return the first names, and the number of the others."""
+    """Return the first names, and the number of the remaining names."""
     omitted = len(names) - most
     return ", ".join(names[:most]) + (f" and {omitted} more" if omitted > 0 else "")
 
 
 def shorten(text: str | None, other: str | None) -> str:
-    """Return a value on one line. A long one is shown from its first difference, with its whole length."""
+    """Return a value on one line; a long value is cut to its first difference, and its length is added."""
     if text is None:
         return "(absent)"
     if len(text) > LONG_VALUE:

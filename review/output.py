@@ -1,4 +1,4 @@
-"""The folder of a report's files, which are written only for a complete report, and through no link."""
+"""Folder with the files of a report. They are written all together or not at all, and never through links."""
 
 import os
 import shutil
@@ -15,8 +15,8 @@ READABLE = 0o644
 def prepare(folder: Path, tree: Path) -> Path:
     """Delete the files of an earlier report, and return the folder's absolute path.
 
-    Raise CommandError if a link of the tree under review leads to the folder. A pull request can add a link
-    of any name, so inside its tree no folder of the path may be one.
+    Raises CommandError if a link in the tree under review leads to the folder. A pull request can add links
+    with any name, so no folder of the path that is inside the tree may be a link.
     """
     path = Path.cwd() / os.path.normpath(folder)  # without following links, unlike resolve()
     tree = tree.resolve()
@@ -32,14 +32,14 @@ def prepare(folder: Path, tree: Path) -> Path:
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write every file of a report, or none: they are moved into the folder when all have been written."""
+    """Write all files of a report or none, by moving them into the folder after all have been written."""
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=".review-"))
     try:
         for name, render in renderings.FILES.items():
             (staging / name).write_text(render(report), encoding="utf-8")
             (staging / name).chmod(READABLE)
-        # A rename replaces a link, where writing would follow it.
+        # A rename replaces a link, whereas writing would follow it.
         return [(staging / name).replace(folder / name) for name in renderings.FILES]
     finally:
         shutil.rmtree(staging, ignore_errors=True)

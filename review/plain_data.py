@@ -11,10 +11,10 @@ from urllib.parse import quote
 from sandbox.summary import MASK
 
 PATH_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
-"""A step of a property path, as the engine writes paths."""
+"""Pattern of a step in a property path of the engine."""
 
 SHORTEST = 6
-"""Characters that a secret needs for masking by value: a shorter one would mask common words."""
+"""Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
 
 
 def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
@@ -28,7 +28,7 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 
 def value_at(value: Any, path: str) -> Any:
-    """Return the value at a path of the engine's, or None if there is no such value."""
+    """Return the value at a property path of the engine, or None if there is no such value."""
     for key, index, name in PATH_STEP.findall(path):
         if value == MASK:
             return MASK
@@ -40,12 +40,12 @@ def value_at(value: Any, path: str) -> Any:
 
 
 def as_text(value: object) -> str | None:
-    """Return a value as text; None stays None."""
+    """Return a value as a string; None stays None."""
     return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a copy of plain data in which `change` was applied to every text."""
+    """Return a copy of plain data in which `change` is applied to every string."""
     if isinstance(value, str):
         return change(value)
     if is_list(value):
@@ -58,7 +58,7 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def build_mask(values: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that masks these values in a text, in every usual encoding."""
+    """Return a function that masks these values in a string, in all common encodings."""
     forms = {form for value in values for form in _encodings(value) if len(form) >= SHORTEST}
     longest_first = sorted(forms, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
@@ -66,7 +66,7 @@ def build_mask(values: Iterable[str]) -> Callable[[str], str]:
 
 
 def _encodings(value: str) -> Iterator[str]:
-    """Yield a value as it may stand in JSON, Python, a URL, hexadecimal and base64."""
+    """Yield the forms that a value may have in JSON, Python, a URL, hexadecimal and base64."""
     raw, json_text = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
     # Go's JSON encoder, which the engine uses, escapes these characters as well.
     go_json = re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
@@ -79,9 +79,9 @@ def _encodings(value: str) -> Iterator[str]:
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:
-    """Yield the base64 of a value at each of the three offsets that it can have in a longer text.
+    """Yield the base64 of a value at each of the three offsets that it can have in a longer string.
 
-    The middle is the same whatever stands around it. The alphabet for URLs is included.
+    Characters around the value do not change the middle of its base64. The URL-safe alphabet is included.
     """
     for offset in (0, 1, 2):
         encoded = base64.b64encode(b" " * offset + raw).decode()[4 if offset else 0 :]

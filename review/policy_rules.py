@@ -1,4 +1,4 @@
-"""The rules of the policy pack by name, for the texts that the report takes from them."""
+"""Rules of the policy pack by name, from which the report takes descriptions and remedies."""
 
 from policies.engine.pack import ALL
 

@@ -1,4 +1,4 @@
-"""The changed properties of a resource, with a reason for folding those that are noise."""
+"""Changed properties of a resource, with the reason for folding a property whose change is noise."""
 
 import difflib
 import json
@@ -12,16 +12,16 @@ from review.plain_data import as_text, is_list, is_map, value_at
 from sandbox.summary import LATER, MASK
 
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
-"""Lists whose order has a meaning."""
+"""Names of lists whose order is significant."""
 
 CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")
-"""Path, old and new value of a checksum: it changes only because something else does."""
+"""Pattern of path, old and new value of a checksum, which only changes because something else changes."""
 
 ORDER_ONLY = "order only"
-"""The reason for folding a list whose order alone changes and has no meaning."""
+"""Reason for folding a list in which only an insignificant order changes."""
 
 Part = tuple[str, Any, Any]
-"""A path with its old and new value."""
+"""Path with its old and new value."""
 
 
 def changed_properties(step: Step, stack: Stack) -> list[Property]:
@@ -45,7 +45,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
 
 
 def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str:
-    """Return the reason why a part is noise, or nothing if it is not."""
+    """Return the reason why a part is noise, or an empty string if it is not."""
     path, old, new = part
     if source and old != MASK:
         return f"forces the replacement, {source}" if forces else source
@@ -55,13 +55,13 @@ def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str
 
 
 def _source(step: Step, stack: Stack, path: str) -> str:
-    """Return the created, replaced or deleted resources that a property's value comes from, as a reason."""
+    """Return a reason that names the created, replaced or deleted sources of a property's value."""
     sources = [title(source.resource) for source in stack.value_sources(step, path) if source.op != "update"]
     return f"follows from {list_first(sources, 3)}" if sources else ""
 
 
 def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:
-    """Split a changed value into small parts: JSON by keys, lists by items, text by lines."""
+    """Split a changed value into small parts: JSON by key, lists by item, text by line."""
     before_document, after_document = _parse_json(before), _parse_json(after)
     if before_document and after_document:
         yield from _parts(f"{path} › ", before_document, after_document)
@@ -90,16 +90,16 @@ def _is_flat(items: list[Any]) -> bool:
 
 
 def _line_difference(path: str, before: str, after: str) -> Part:
-    """Return the lines of a text that are removed and those that are added."""
+    """Return a part with the removed and the added lines of a text."""
     difference = [*difflib.unified_diff(before.splitlines(), after.splitlines(), n=0)]
-    lines = difference[2:]  # the first two name the files
+    lines = difference[2:]  # the first two lines name the files
     removed = [line[1:].strip() for line in lines if line[0] == "-"]
     added = [line[1:].strip() for line in lines if line[0] == "+"]
     return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
 
 
 def _parse_json(text: Any) -> Any:
-    """Return the JSON document in a text, or None if the text is none."""
+    """Return the JSON document in a string, or None if the string is not JSON."""
     if not isinstance(text, str) or text[:1] not in ("{", "["):
         return None
     try:
@@ -109,7 +109,7 @@ def _parse_json(text: Any) -> Any:
 
 
 def _is_reordered(path: str, step: Step) -> bool:
-    """Return True for an item of a list whose order alone changes and has no meaning."""
+    """Return True for an item of a list in which only an insignificant order changes."""
     if step.old is None or step.new is None or not path.endswith("]"):
         return False
     list_path = path.rpartition("[")[0]

@@ -1,4 +1,4 @@
-"""Progress of a review on standard error, which is never silent for more than a few seconds."""
+"""Progress of a review on standard error, with a sign of life every few seconds."""
 
 import os
 import shutil
@@ -12,20 +12,20 @@ from review.render.filters import remove_unseen
 from sandbox import terminal
 
 INTERVAL = 4.0
-"""Seconds of silence after which a line has the current activity, in a log or a pipe."""
+"""Seconds without output after which a line names the current activity, in a log or a pipe."""
 
 BLINK = 0.5
-"""Seconds between two checks of the clock, and between two updates of a terminal's last line."""
+"""Seconds between two checks for silence, and between two updates of a terminal's last line."""
 
 LONGEST = 2000
-"""The most characters of a line."""
+"""Largest number of characters in a line."""
 
 
 class Status:
-    """Lines with the seconds since the start, and the current activity while nothing happens.
+    """Reporter that prints lines with the seconds since the start, and the current activity in between.
 
-    On a terminal the activity is in the last line, which is overwritten. Elsewhere it is repeated every few
-    seconds.
+    On a terminal, the last line shows the activity and is overwritten. Elsewhere, the activity is repeated
+    every few seconds.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Status:
         self._clear()
 
     def line(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line that is not overwritten."""
         with self._lock:
             self._print(text)
 
@@ -71,7 +71,7 @@ class Status:
         self._last = time.monotonic()
 
     def _stamped(self, text: str) -> str:
-        """Put the time before a text, so that no line of the program begins like a command to a log."""
+        """Return a text after the time, so that no line from the program can start with a CI log command."""
         return f"{time.monotonic() - self._started:6.1f}s  {remove_unseen(text)[:LONGEST]}"
 
     def _clear(self) -> None:

@@ -1,1 +1,1 @@
-"""The findings of a review: policy violations, data at risk, weaker settings of prod, diverging stacks."""
+"""Findings of a review: policy violations, data at risk, weaker settings in prod, diverging stacks."""

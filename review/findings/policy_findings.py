@@ -1,4 +1,4 @@
-"""Findings of the policy pack, with their state against the base."""
+"""Findings of the policy pack, with their status relative to the base."""
 
 import re
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from review.policy_rules import POLICY_RULES
 from sandbox.summary import Row
 
 WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
-"""The line that the policy pack puts before the message of a waived violation."""
+"""Pattern of the line that the policy pack puts before the message of a waived violation."""
 
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
-"""The property that a message is about, and its value."""
+"""Pattern of the property and the value that a message names."""
 
 VERDICT_KEY = re.compile(r"'[^']*'|\d+")
-"""Values that a message quotes. They may differ between two sides of one violation."""
+"""Pattern of the values that a message quotes; for the same violation, base and head may have other values."""
 
 Key = tuple[str, ...]
-"""The identity of a verdict: policy, URN, message without its values, and UNKNOWN if it is that."""
+"""Identity of a verdict: policy, URN, message without values, and UNKNOWN if the verdict is unknown."""
 
 
 def find(stack: Stack, base: EngineRun | None) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def find(stack: Stack, base: EngineRun | None) -> Iterator[Finding]:
     after = _verdicts(stack.head)
     named_values = any(verdict["level"] == UNKNOWN for verdict in after.values())
     for key, verdict in after.items():
-        # The count of unchecked values adds nothing where a ledger names them.
+        # The count of unchecked values is redundant if a ledger lists the values.
         if verdict["policy"] == UNCHECKED_POLICY and named_values:
             continue
         yield _finding(verdict, stack, NEW if _is_new(verdict, before.get(key), base) else EXISTING)
@@ -55,7 +55,7 @@ def _waiver(verdict: Row) -> str:
 
 
 def _is_new(verdict: Row, old: Row | None, base: EngineRun | None) -> bool:
-    """Return True for a violation that the base lacks, or that only one of the sides waives."""
+    """Return True for a violation that the base lacks, or that is waived in only one of base and head."""
     if verdict["level"] == UNKNOWN:
         return False
     waived = bool(_waiver(verdict))
@@ -65,7 +65,7 @@ def _is_new(verdict: Row, old: Row | None, base: EngineRun | None) -> bool:
 
 
 def _counts_as_fixed(verdict: Row) -> bool:
-    """Return True for a violation of the base whose absence is worth a line."""
+    """Return True for a violation in the base that the report shows as fixed if the head lacks it."""
     unknown = verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN
     return not unknown and not _waiver(verdict)
 
@@ -103,7 +103,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
 
 
 def _message(verdict: Row, rule: Rule | None) -> str:
-    """Return a verdict's message without its waiver, and without the rule's texts, which stand elsewhere."""
+    """Return a verdict's message without the waiver and the rule's texts, which are shown elsewhere."""
     rule_texts = (rule.description, rule.remediation) if rule else ()
     lines = WAIVER.sub("", verdict["message"]).splitlines()
     return "\n".join(line for line in lines if line.strip() and line.strip() not in rule_texts)
@@ -120,12 +120,12 @@ def _rule_details(rule: Rule, verdict: Row) -> dict[str, Any]:
 
 
 def _setting(message: str, urn: str, stack: Stack) -> SourceLocation | None:
-    """Return the settings key that set the property in a message, or None."""
+    """Return the location of the setting for the property that a message names, or None."""
     match = PROPERTY_AND_VALUE.search(message)
     if not match:
         return None
     path, value = match.groups()
-    value = {"True": "true", "False": "false"}.get(value, value)  # a message of a policy has Python's words
+    value = {"True": "true", "False": "false"}.get(value, value)  # Messages use Python's literals.
     step = stack.steps.get(urn)
     old = as_text(value_at(step.old.inputs, path)) if step and step.old else None
     return stack.file.find_setting(path, old, value, stack.component_of(urn))

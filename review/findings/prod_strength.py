@@ -1,4 +1,4 @@
-"""Comparison of prod with stg: replicas, TLS versions, zones, retention and alerts."""
+"""Comparison of prod with stg: replicas, TLS versions, availability zones, retention and alerts."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ Resources = Mapping[tuple[str, str], Resource]
 
 
 class Weakness(NamedTuple):
-    """A value of prod that is weaker than stg's. Without a path: a number of resources."""
+    """Value in prod that is weaker than the value in stg; without a path, a number of resources."""
 
     type: str
     name: str
@@ -23,7 +23,7 @@ class Weakness(NamedTuple):
 
 
 def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
-    """Yield where prod is weaker than stg. Weaknesses that the base lacks block."""
+    """Yield a finding for each weakness of prod compared with stg; weaknesses that the base lacks block."""
     comparable = bool(prod.old and stg.old)
     before = set(_weaknesses(prod.old, stg.old)) if comparable else set[Weakness]()
     for weakness in _weaknesses(prod.new, stg.new):
@@ -74,14 +74,14 @@ def _weaker_values(rule: Mapping[str, Any], prod: Resources, stg: Resources) -> 
 
 
 def _shown(value: Any, strength: float) -> str:
-    """Return a value as text; for a server's configuration its TLS version."""
+    """Return a value as a string; for a server's configuration, its TLS version."""
     return str(strength) if is_map(value) else as_text(value) or "absent"
 
 
 def _strength(value: Any, rule: Mapping[str, Any]) -> float | None:
-    """Return a value as a number: the oldest TLS version that a server's configuration allows, if it is one.
+    """Return a value as a number, or None if the value cannot be compared.
 
-    None is a value that cannot be compared.
+    The number for a server's configuration is the oldest TLS version that it allows.
     """
     protocols = re.findall(r"ssl_protocols([^;]*);", str(value))
     if versions := re.findall(r"TLSv(1(?:\.\d)?)", " ".join(protocols)):

@@ -6,16 +6,17 @@ from review.plain_data import value_at
 from review.properties import changed_properties
 
 SIMILAR = 0.75
-"""The share of equal inputs from which a new resource looks like a deleted one under another name."""
+"""Smallest share of equal inputs for which a new resource is taken for a renamed deleted resource."""
 
 SHORT_VALUE = 80
-"""Characters of a value below which a cause shows the value."""
+"""Number of characters below which the description of a cause shows a value."""
 
 
 def find_risk(step: Step, stack: Stack) -> Finding | None:
-    """Return the cause and effect of a replacement or deletion.
+    """Return a finding with the cause and effect of a replacement or deletion, or None.
 
-    Return None for other changes, and for a resource without data that goes because another one does.
+    The result is None for other changes, and for a resource without data that is replaced or deleted because
+    of another resource.
     """
     if step.op not in ("replace", "delete"):
         return None
@@ -50,7 +51,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
 
 
 def _loss(old: Resource, loss: str, *, retained: bool) -> str:
-    """Return the fate of a resource's data: by its inputs and options, else `loss`, its type's."""
+    """Return the fate of a resource's data: by default `loss`, unless its inputs or options change it."""
     for rule in REVIEW_RULES["stateful-when"]:
         if rule["type"] == old.type and old.inputs.get(rule["property"]) is True:
             loss = rule["message"]
@@ -62,14 +63,14 @@ def _loss(old: Resource, loss: str, *, retained: bool) -> str:
 
 
 def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation | None]:
-    """Return the steps from a replacement back to the first cause, and the settings key of that cause."""
+    """Return the steps from a replacement back to its first cause, and the setting behind that cause."""
     chain: dict[str, Step] = {}
     current: Step | None = step
     setting: SourceLocation | None = None
     while current and not setting and current.resource.urn not in chain:
         chain[current.resource.urn] = current
         setting = _forcing_setting(current, stack)
-        # Without a difference of its own, a resource is replaced because one that it depends on is.
+        # A resource without differences is replaced because a resource on which it depends is replaced.
         paths = current.forced_by or current.diff or current.resource.property_dependencies
         sources = [source for path in paths for source in stack.value_sources(current, path)]
         current = min(sources, key=lambda source: source.op != "replace", default=None)
@@ -77,7 +78,7 @@ def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation |
 
 
 def _forcing_setting(step: Step, stack: Stack) -> SourceLocation | None:
-    """Return the first settings key among the properties that force a replacement, or among all."""
+    """Return the first setting found for the properties that force a replacement, or for any property."""
     for changed in changed_properties(step, stack):
         if changed.setting and (changed.forces or not step.forced_by):
             return changed.setting
@@ -85,7 +86,7 @@ def _forcing_setting(step: Step, stack: Stack) -> SourceLocation | None:
 
 
 def _cause(step: Step) -> str:
-    """Describe a step as a cause of another one."""
+    """Describe a step as the cause of another step."""
     if step.op == "create":
         return f"{title(step.resource)} is new"
     differences = [_difference(step, path) for path in step.forced_by or sorted(step.diff)]
@@ -94,7 +95,7 @@ def _cause(step: Step) -> str:
 
 
 def _difference(step: Step, path: str) -> str:
-    """Return a path, with the old and new value if both are short."""
+    """Return a property's path, followed by the old and the new value if both are short."""
     old, new = (value_at(side.inputs, path) if side else None for side in (step.old, step.new))
     short = all(isinstance(value, str | int) and len(str(value)) < SHORT_VALUE for value in (old, new))
     return f"{path} {old} → {new}" if short and old != new else path
@@ -110,7 +111,7 @@ def _deletion_causes(step: Step, stack: Stack) -> list[str]:
 
 
 def _similar_new_resource(deleted: Resource, stack: Stack) -> Resource | None:
-    """Return a created resource of the same type with mostly the same inputs, or None."""
+    """Return a created resource of the same type with mostly equal inputs, or None."""
     for step in stack.steps.values():
         new = step.resource
         if step.op == "create" and new.type == deleted.type:

@@ -1,4 +1,4 @@
-"""Properties and resources that were the same in two stacks and no longer are."""
+"""Properties and resources that were equal in two stacks and no longer are."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
@@ -10,11 +10,11 @@ from review.plain_data import as_text, value_at
 from sandbox.summary import LATER
 
 ResourcePath = tuple[tuple[str, str], str]
-"""Type and name of a resource, and the path of a property; an empty path is the resource itself."""
+"""Type and name of a resource, and the path of a property; an empty path stands for the resource itself."""
 
 
 class StackValue(NamedTuple):
-    """A value in base and head of a stack, with the stack's name taken out of it."""
+    """Value in base and head of a stack, without the stack's name."""
 
     stack: str
     before: str
@@ -22,9 +22,10 @@ class StackValue(NamedTuple):
 
 
 def find_divergence(stacks: Sequence[Stack], without_stack: Callable[[str, str], str]) -> Iterator[Finding]:
-    """Yield what was the same in two stacks of a project and no longer is.
+    """Yield a finding for each value that was equal in two stacks of a project and no longer is.
 
-    `without_stack` replaces a stack's name in a text, so that values which differ only in it are the same.
+    `without_stack` replaces a stack's name in a string, so that values which differ only in the name are
+    equal.
     """
     for project in dict.fromkeys(stack.project for stack in stacks):
         yield from _find_in_project([stack for stack in stacks if stack.project == project], without_stack)
@@ -48,7 +49,7 @@ def _find_in_project(stacks: Sequence[Stack], without_stack: Callable[[str, str]
 
 
 def _diverge(first: StackValue, second: StackValue) -> bool:
-    """Return True if two values were the same and no longer are."""
+    """Return True if two values were equal in the base and are not in the head."""
     return first.before == second.before and first.after != second.after
 
 
@@ -64,7 +65,7 @@ def _changed_paths(stacks: Sequence[Stack]) -> dict[ResourcePath, list[SourceLoc
 def _value(
     stack: Stack, resource_path: ResourcePath, without_stack: Callable[[str, str], str]
 ) -> StackValue | None:
-    """Return the value in a stack, or None if it cannot be compared: absent from a side, or not known yet."""
+    """Return the value in a stack, or None if it cannot be compared: missing on a side, or not known yet."""
     key, path = resource_path
     sides = stack.old.get(key), stack.new.get(key)
     if not stack.old or (path and not all(sides)):

@@ -1,4 +1,4 @@
-"""Isolation of the program under review: no credentials, and only its own network, files and processes.
+"""Isolation of the program under review: no credentials, and a network, files and processes of its own.
 
 Bubblewrap creates the namespaces. The program may write to a file system in memory, which has a limited size
 and vanishes when the program ends.
@@ -21,13 +21,13 @@ from review.jail.seccomp import ARCHITECTURES, DENIED, filter_program
 from sandbox.errors import CommandError
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
-"""Variables of the caller's environment that the program gets."""
+"""Environment variables of the caller that the program receives."""
 
 ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
 
 ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
-"""The programs of an installed engine. Other files of their folder, which may be a home, stay hidden."""
+"""Programs of an installed engine. Other files in their folder, which may be a home, stay hidden."""
 
 NAMESPACES = (
     "--unshare-all",
@@ -52,10 +52,11 @@ HIDDEN_PROC = (
     "sched_debug",
     "timer_list",
 )
-"""Parts of /proc that root may write or read without any capability, since the kernel compares user ids there
-(test_perm in fs/proc/proc_sysctl.c). Bubblewrap covers sys only if the folder itself is writable, which it is
-not. The lists are those of Docker (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths), and mtrr, pressure
-and key-users."""
+"""Parts of /proc that root may write or read without any capability, since the kernel only compares user IDs
+there (test_perm in fs/proc/proc_sysctl.c). Bubblewrap covers /proc/sys only if that folder is writable, which
+it is not. The lists are Docker's (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths) plus mtrr, pressure and
+key-users.
+"""
 
 WORK_BYTES = 2**30
 SHARED_MEMORY_BYTES = 64 * 2**20
@@ -67,11 +68,12 @@ LIMITS: dict[int, int] = {
     resource.RLIMIT_MSGQUEUE: 0,
     resource.RLIMIT_NOFILE: 4096,
 }
-"""Limits of every process. The supervisor enforces those of all processes together."""
+"""Limits of each process. The supervisor enforces the limits of all processes together."""
 
 THREADS = 8192
-"""Threads of all processes together. The supervisor counts them, since the kernel exempts root
-(kernel/fork.c)."""
+"""Largest number of threads of all processes together. The supervisor counts the threads, since the kernel
+exempts root (kernel/fork.c).
+"""
 
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
 JOIN_SESSION_KEYRING = 1  # keyctl(2)
@@ -81,9 +83,9 @@ ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.0
 
 
 class Isolation:
-    """An isolated environment for commands.
+    """Isolated environment for commands.
 
-    Raises CommandError with the reason and the remedy if this machine cannot isolate.
+    Raises CommandError with the reason and the remedy if this machine cannot isolate commands.
     """
 
     def __init__(self, work: Path, readable: Iterable[Path]) -> None:
@@ -114,12 +116,12 @@ class Isolation:
             )
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the isolated form of a command. Its process must inherit `descriptors`."""
-        os.lseek(self._filter, 0, os.SEEK_SET)  # an earlier command has read it to its end
+        """Return the command line for a command in isolation; its process must inherit `descriptors`."""
+        os.lseek(self._filter, 0, os.SEEK_SET)  # an earlier command read it to its end
         return [*self._prefix, *arguments]
 
     def close(self) -> None:
-        """Close the filter."""
+        """Close the file descriptor of the filter."""
         os.close(self._filter)
 
 
@@ -131,7 +133,7 @@ def _refusal(reason: str, remedy: str) -> CommandError:
 
 
 def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[str]:
-    """Return the prefix that isolates a command, which may write to `work` only, and read `readable`."""
+    """Return the prefix that isolates a command, which may read `readable` and write only to `work`."""
     arguments = [
         "bwrap",
         *NAMESPACES,
@@ -152,7 +154,7 @@ def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[st
 
 
 def _proc_mounts() -> list[str]:
-    """Return the arguments that cover parts of /proc."""
+    """Return the bwrap arguments that cover parts of /proc."""
     arguments: list[str] = []
     for path in (Path("/proc", name) for name in READ_ONLY_PROC):
         arguments += ["--ro-bind-try", str(path), str(path)]
@@ -165,9 +167,9 @@ def _proc_mounts() -> list[str]:
 
 
 def python_files() -> list[Path]:
-    """Return the folders of this Python and its packages.
+    """Return the folders of the current Python interpreter and its packages.
 
-    Raise CommandError if the user's home is in one of them.
+    Raises CommandError if one of them contains the user's home.
     """
     folders = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
     home = Path.home().resolve()
@@ -181,22 +183,22 @@ def python_files() -> list[Path]:
 
 
 def engine_files(pulumi: Path) -> list[Path]:
-    """Return the engine's own programs in the folder of `pulumi`."""
+    """Return the engine's programs that are in the folder of `pulumi`."""
     return [file for name in ENGINE if (file := pulumi.with_name(name)).is_file() or file == pulumi]
 
 
 def environment(home: Path, pulumi: Path) -> dict[str, str]:
-    """Return the environment of the program under review, without credentials and other variables."""
+    """Return the environment variables of the program under review, none of which is a credential."""
     inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     own = {"HOME": home, "TMPDIR": home, "PULUMI": pulumi, "PYTHONDONTWRITEBYTECODE": "1"}
     return inherited | {name: str(value) for name, value in own.items()}
 
 
 def leave_session_keyring() -> None:
-    """Join a new, empty session keyring, which later processes get instead of the caller's.
+    """Join a new, empty session keyring, which child processes inherit instead of the caller's keyring.
 
-    A failure is harmless: a kernel without keyrings has none to leave, and a container that forbids the call
-    forbids keyrings. The filter denies them in any case.
+    A failure is harmless: without keyrings in the kernel there is nothing to leave, and a container that
+    forbids this call forbids keyrings. The filter denies access to keyrings in any case.
     """
     architecture = ARCHITECTURES.get(platform.machine())
     if sys.platform == "linux" and architecture:
@@ -212,7 +214,7 @@ def guard() -> None:
 
 
 def limit_resources(*, threads: bool) -> None:
-    """Limit this process and its children for good. `threads` needs a user namespace that counts them."""
+    """Limit this process and its children permanently; `threads` requires its own user namespace."""
     limits = LIMITS | {resource.RLIMIT_NPROC: THREADS} if threads else LIMITS
     for name, most in limits.items():
         allowed = resource.getrlimit(name)[1]
@@ -221,7 +223,7 @@ def limit_resources(*, threads: bool) -> None:
 
 
 def end_all(processes: Sequence[psutil.Process] = ()) -> None:
-    """Kill these processes with their descendants; without arguments, the descendants of this process."""
+    """Kill these processes and their descendants; without arguments, the descendants of this process."""
     while remaining := _alive([*processes, *_descendants(processes or [psutil.Process()])]):
         for process in remaining:
             with suppress(psutil.NoSuchProcess):

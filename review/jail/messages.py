@@ -1,7 +1,8 @@
-"""Messages to and from the evaluation: a JSON object a line, validated on arrival.
+"""Messages to and from the evaluation: one JSON object per line, validated on arrival.
 
-The evaluation runs in one place with the program under review, so it is not trusted. None of its files is
-copied, and none of its text is printed unchecked. If it sends anything else, the review ends with 2.
+The evaluation runs in the same isolation as the program under review, so it is not trusted. None of its files
+is copied, and none of its text is printed unchecked. If the evaluation sends anything but a valid message,
+the review ends with exit code 2.
 """
 
 import json
@@ -19,15 +20,15 @@ from review.model import Report
 from sandbox.errors import CommandError
 
 LONGEST = 32 * 2**20
-"""The most bytes of a message. A report on 2,000 changed resources has 2.3 MB."""
+"""Largest number of bytes in a message. A report on 2,000 changed resources has 2.3 MB."""
 
 MOST = 10_000
-"""The most messages of an evaluation."""
+"""Largest number of messages from an evaluation."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """The trees to be evaluated, and the folder for the evaluation's files."""
+    """Request for an evaluation: the trees, and the folder for the evaluation's files."""
 
     base: Path
     head: Path
@@ -41,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Line:
-    """An event that is printed as a line."""
+    """Message about an event, which is printed as a line."""
 
     text: str
     kind: Literal["line"] = "line"
@@ -49,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Activity:
-    """An activity that begins."""
+    """Message that an activity begins."""
 
     text: str
     kind: Literal["activity"] = "activity"
@@ -57,7 +58,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason for a missing report; the last message."""
+    """Last message if there is no report, with the reason."""
 
     text: str
     kind: Literal["failure"] = "failure"
@@ -65,7 +66,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Completed:
-    """The report; the last message."""
+    """Last message of a successful evaluation, with the report."""
 
     report: Report
     kind: Literal["completed"] = "completed"
@@ -79,11 +80,11 @@ MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminat
 
 
 def ignore(_: Line | Activity) -> None:
-    """Drop a message."""
+    """Discard a message."""
 
 
 class Channel:
-    """The sender's end: the original standard output, which nothing else writes to from now on."""
+    """Sender of messages on the original standard output, to which nothing else writes from now on."""
 
     def __init__(self) -> None:
         self._stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")  # no child inherits it
@@ -91,7 +92,7 @@ class Channel:
         self._lock = threading.Lock()
 
     def send(self, message: Message) -> None:
-        """Send a message."""
+        """Write a message to the stream."""
         with self._lock:
             self._stream.write(json.dumps(asdict(message)) + "\n")
             self._stream.flush()
@@ -100,7 +101,7 @@ class Channel:
 def receive(stream: IO[bytes]) -> Iterator[Message]:
     """Yield the messages until the sender ends.
 
-    Raise CommandError if a message is too long, has another form, or if there are too many.
+    Raises CommandError if a message is too long or invalid, or if there are too many messages.
     """
     for _ in range(MOST):
         if not (line := stream.readline(LONGEST + 1)):

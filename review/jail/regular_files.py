@@ -1,4 +1,4 @@
-"""Reading of files that a program under review may have written: regular files of limited size only."""
+"""Reading of files that a program under review may have written: only regular files of limited size."""
 
 import os
 import stat
@@ -7,15 +7,15 @@ from pathlib import Path
 from sandbox.errors import CommandError
 
 LARGEST = 256 * 2**20
-"""The most bytes of a file. The plan of 2,000 resources has some 20 MB."""
+"""Largest number of bytes in a file. The plan of 2,000 resources has about 20 MB."""
 
 
 def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -> bytes:
     """Return a regular file's content.
 
-    Raise CommandError for any other kind of file, or one larger than `limit` bytes. Reading a FIFO may block
-    for ever, a device has no end, and a sparse file takes memory that it does not take on disk. O_NONBLOCK
-    keeps open(2) itself from waiting for a FIFO's writer.
+    Raises CommandError for any other kind of file, and for a file larger than `limit` bytes. Reading a FIFO
+    may block indefinitely, a device has no end, and a sparse file takes memory that it does not take on disk.
+    O_NONBLOCK keeps open(2) from waiting for a FIFO's writer.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
     try:
@@ -36,12 +36,12 @@ def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) 
 
 
 def read_text(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -> str:
-    """Return a regular file's text; bytes that are not UTF-8 become replacement characters."""
+    """Return a regular file's text; invalid UTF-8 becomes replacement characters."""
     return read_bytes(file, limit, follow_links=follow_links).decode(errors="replace")
 
 
 def kind(mode: int) -> str:
-    """Name the kind of a file that is not a regular one."""
+    """Return the name of the kind of a file that is not a regular file."""
     kinds = {
         stat.S_IFIFO: "a FIFO",
         stat.S_IFSOCK: "a socket",

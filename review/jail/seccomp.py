@@ -1,11 +1,13 @@
-"""The system call filter of the program under review, as a classic BPF program for `bwrap --seccomp`.
+"""System call filter for the program under review, as a classic BPF program for `bwrap --seccomp`.
 
-The filter lists denied calls, not allowed ones: Python, gRPC and Go use most of the system calls, and others
-in each version. Namespaces isolate the program; the filter denies the calls that no namespace confines.
+The filter lists denied calls instead of allowed calls, since Python, gRPC and Go use most system calls, and
+each version uses different ones. Namespaces isolate the program; the filter denies the calls that no
+namespace confines.
 
-Sources of the instructions and their data's layout: Linux, Documentation/userspace-api/seccomp_filter.rst
-and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h. Numbers of system calls:
-arch/x86/entry/syscalls/syscall_64.tbl and, for arm64, include/uapi/asm-generic/unistd.h.
+Sources of the instructions and of the layout of their data: Linux,
+Documentation/userspace-api/seccomp_filter.rst and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h.
+Numbers of system calls: arch/x86/entry/syscalls/syscall_64.tbl and, for arm64,
+include/uapi/asm-generic/unistd.h.
 """
 
 import errno
@@ -17,23 +19,24 @@ from dataclasses import dataclass
 LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ, JMP|JGE, RET
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
 KILL, ERROR, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ERRNO, _ALLOW
-X32 = 0x40000000  # __X32_SYSCALL_BIT: the same calls under other numbers, on x86-64
+X32 = 0x40000000  # __X32_SYSCALL_BIT: other numbers for the same calls on x86-64
 
-AF_NETLINK = 16  # resolvers list interfaces with it
+AF_NETLINK = 16  # used by resolvers to list interfaces
 
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, AF_NETLINK)
-"""The allowed families of sockets. AF_VSOCK reaches the hypervisor and its other guests, past every network
-namespace. A Pulumi program needs neither AF_ALG, AF_PACKET nor any other family."""
+"""Allowed socket families. AF_VSOCK, which is denied, reaches the hypervisor and its other guests despite
+network namespaces. A Pulumi program needs neither AF_ALG, AF_PACKET nor any other family.
+"""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The numbers of a processor architecture."""
+    """Numbers that are specific to a processor architecture."""
 
     audit: int
-    """AUDIT_ARCH_*, the kernel's name of the architecture that a call was made for."""
+    """Value of AUDIT_ARCH_*, by which the kernel identifies the architecture of a call."""
     column: int
-    """The column of DENIED and SOCKETS with its numbers."""
+    """Column of DENIED and SOCKETS that contains the architecture's system call numbers."""
     other_numbers: bool = False
 
 
@@ -43,27 +46,27 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 }
 
 DENIED: Mapping[str, tuple[int, int]] = {
-    # Keyrings are in no namespace: a process can request a key of its user by the key's number.
+    # No namespace confines keyrings: a process can request any key of its user by the key's number.
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
-    # A ring opens sockets and files without the calls that this filter sees.
+    # Through io_uring, a program opens sockets and files without the calls that this filter sees.
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
-    # Other processes of the review.
+    # Access to other processes of the review.
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
     "kcmp": (312, 272),
-    # Memory that counts toward no limit of a process or a file system.
+    # Memory that does not count toward any limit of a process or a file system.
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
-    # Parts of the kernel with a history of exploits, which no program here needs.
+    # Parts of the kernel with a history of exploits, which the program does not need.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
@@ -74,7 +77,7 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "delete_module": (176, 106),
     "syslog": (103, 116),
     "open_by_handle_at": (304, 265),
-    # Changes of the file system's view. The capabilities for them are dropped as well.
+    # Changes to mounts; the capabilities for these calls are dropped as well.
     "unshare": (272, 97),
     "setns": (308, 268),
     "chroot": (161, 51),
@@ -89,14 +92,14 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "fspick": (433, 433),
     "mount_setattr": (442, 442),
 }
-"""System calls that end with EPERM, by name: their numbers on x86-64 and on arm64."""
+"""Numbers of the denied system calls, which fail with EPERM, on x86-64 and on arm64, by name."""
 
 SOCKETS: Mapping[str, tuple[int, int]] = {"socket": (41, 198), "socketpair": (53, 199)}
-"""The system calls whose first argument is a family of sockets."""
+"""Numbers of the system calls whose first argument is a socket family."""
 
 
 def filter_program(machine: str) -> bytes | None:
-    """Assemble the filter for a machine, as `uname -m` names it; return None for an unknown one."""
+    """Return the filter for a machine that is named as in `uname -m`; None for an unknown machine."""
     architecture = ARCHITECTURES.get(machine)
     if architecture is None:
         return None
@@ -118,21 +121,21 @@ def filter_program(machine: str) -> bytes | None:
 
 
 def _instruction(code: int, value: int, *, if_so: int = 0, if_not: int = 0) -> bytes:
-    """Encode a struct sock_filter. `if_so` and `if_not` are the numbers of instructions that a jump skips."""
+    """Return an encoded struct sock_filter; a jump skips `if_so` or `if_not` instructions."""
     return struct.pack("<HBBI", code, if_so, if_not, value)
 
 
 def _if_equal(value: int, block: list[bytes]) -> list[bytes]:
-    """Run a block, which returns, if the loaded value equals this one."""
+    """Return instructions that run `block`, which must return, if the loaded value equals `value`."""
     return [_instruction(JUMP_IF_EQUAL, value, if_not=len(block)), *block]
 
 
 def _unless_equal(value: int, verdict: int) -> list[bytes]:
-    """Return a verdict unless the loaded value equals this one."""
+    """Return instructions that return `verdict` unless the loaded value equals `value`."""
     return [_instruction(JUMP_IF_EQUAL, value, if_so=1), _instruction(RETURN, verdict)]
 
 
 def _allow_only(values: Iterable[int]) -> list[bytes]:
-    """Allow the call if the loaded value is among these, else deny it."""
+    """Return instructions that allow the call if the loaded value is one of `values`, and else deny it."""
     allowed = [part for value in values for part in _if_equal(value, [_instruction(RETURN, ALLOW)])]
     return [*allowed, _instruction(RETURN, ERROR | errno.EPERM)]

@@ -1,7 +1,7 @@
 """Copies of the trees under review: the tracked files of a working tree, and the tree of a commit.
 
-The program under review sees these copies and never the working tree. So it sees no untracked file (keys, the
-state of sandboxes), and the review reads no FIFO, device, link out of the tree or endless file.
+The program under review sees these copies and never the working tree. Therefore it sees no untracked files
+(keys, the state of sandboxes), and the review reads no FIFO, device, endless file, or link out of the tree.
 """
 
 import importlib.util
@@ -20,20 +20,20 @@ from sandbox.errors import CommandError
 
 LARGEST_FILE = 32 * 2**20
 LARGEST_TREE = 512 * 2**20
-"""The most bytes of a file and of a whole tree."""
+"""Largest number of bytes in a file, and in a whole tree."""
 
 CHUNK = 2**20
 
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
-"""Git that runs no programs from a repository's own configuration (git-config(1))."""
+"""Git command that runs no programs from a repository's own configuration (git-config(1))."""
 
 
 class GitFailure(CommandError):
-    """A command of git that failed."""
+    """A failure of a git command."""
 
 
 class Snapshot:
-    """A folder with copies of a tree's files and links, within limits. `omitted` names those left out."""
+    """Folder with copies of a tree's files and links, within limits. `omitted` names the files left out."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -42,7 +42,7 @@ class Snapshot:
         self.folder.mkdir(parents=True)
 
     def add_file(self, name: str, content: IO[bytes], *, executable: bool = False) -> Path:
-        """Copy a file and return the copy; raise CommandError if the file or the whole tree is too large."""
+        """Copy a file and return the copy's path; raise CommandError if the file or the tree is too large."""
         target = self._target(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(target, flags, 0o755 if executable else 0o644), "wb") as copy:
@@ -62,7 +62,7 @@ class Snapshot:
         return target
 
     def add_link(self, name: str, target: str) -> None:
-        """Copy a symbolic link if it stays inside the tree, else leave it out."""
+        """Copy a symbolic link if its target is inside the tree; otherwise omit it."""
         inside = os.path.normpath(PurePosixPath(name).parent / target)
         if target.startswith("/") or PurePosixPath(inside).parts[:1] == ("..",):
             self.omitted.append(f"{name} (a link that leads out of the tree)")
@@ -70,11 +70,11 @@ class Snapshot:
             self._target(name).symlink_to(target)
 
     def notes(self, side: str) -> list[str]:
-        """Return a note on the files left out, if there are any."""
+        """Return a note on the omitted files, if there are any."""
         return [f"Left out of the {side}: {list_first(self.omitted)}."] if self.omitted else []
 
     def _target(self, name: str) -> Path:
-        """Return the path of the copy of a file, and create its folders."""
+        """Create the folders for the copy of a file, and return the copy's path."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise CommandError(f"{name!r} is no path inside a tree.")
@@ -86,7 +86,7 @@ class Snapshot:
 
 
 def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
-    """Copy the tracked files of a working tree with their current content; of `parts` only, if any."""
+    """Copy the tracked files of a working tree, or of `parts` of it, with their current content."""
     snapshot = Snapshot(to)
     for name in _names(git(tree, "ls-files", "--cached", "-z", "--", *parts)):
         _copy(tree, name, snapshot)
@@ -94,7 +94,7 @@ def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
 
 
 def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
-    """Copy our own packages with their byte code, which saves every process from compiling them again."""
+    """Copy the review's own packages with their byte code, so that no process compiles them again."""
     tracked = subprocess.run([*GIT, "-C", tree, "ls-files", "-z", "--", *parts], capture_output=True)
     names = _names(tracked.stdout) or _walk(tree, parts)
     snapshot = Snapshot(to)
@@ -102,7 +102,7 @@ def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
         copy = _copy(tree, name, snapshot)
         if copy and copy.suffix == ".py":
             source, cache = tree / name, Path(importlib.util.cache_from_source(str(tree / name)))
-            # Byte code is valid for the source's size and time of change, so the copy needs the same time.
+            # Byte code is valid for one size and modification time of its source, so the copy keeps the time.
             os.utime(copy, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
             if cache.is_file() and not cache.is_symlink():
                 target = Path(importlib.util.cache_from_source(str(copy)))
@@ -112,7 +112,7 @@ def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
 
 
 def copy_commit(tree: Path, commit: str, to: Path) -> Snapshot:
-    """Copy the tree of a commit."""
+    """Copy the files and links of a commit."""
     snapshot = Snapshot(to)
     command = [*GIT, "-C", tree, "archive", "--format=tar", commit]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -131,12 +131,12 @@ def copy_commit(tree: Path, commit: str, to: Path) -> Snapshot:
 
 
 def untracked(tree: Path) -> list[str]:
-    """Return the files that git neither tracks nor ignores. They are not reviewed."""
+    """Return the files that git neither tracks nor ignores, and that are therefore not reviewed."""
     return _names(git(tree, "ls-files", "--others", "--exclude-standard", "-z"))
 
 
 def git(tree: Path, *arguments: str) -> bytes:
-    """Return the output of a command of git; raise GitFailure with its message if it fails."""
+    """Return the output of a git command; raise GitFailure with git's message if the command fails."""
     try:
         done = subprocess.run([*GIT, "-C", tree, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
@@ -152,12 +152,12 @@ def _names(output: bytes) -> list[str]:
 
 
 def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
-    """Copy a file or link of a working tree, if it exists; return the copy if it is a file."""
+    """Copy a file or link of a working tree, if it exists; return the path of a copied file, else None."""
     source = tree / name
     try:
         status = source.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return None  # deleted, and not yet committed
+        return None  # the deletion is not committed yet
     if source.parent.resolve() != tree.resolve() / PurePosixPath(name).parent:
         snapshot.omitted.append(f"{name} (a folder of its path is a link)")
     elif stat.S_ISLNK(status.st_mode):
@@ -172,7 +172,7 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
 
 
 def _walk(tree: Path, parts: Sequence[str]) -> list[str]:
-    """Return the files of packages that are in no repository but installed."""
+    """Return the files of packages that are installed without a repository."""
 
     def files(part: Path) -> Iterator[Path]:
         for path in [part] if part.is_file() else sorted(part.rglob("*")):

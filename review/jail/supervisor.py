@@ -1,4 +1,4 @@
-"""The evaluation as a process of its own, with limits on its resources."""
+"""Supervision of the evaluation, which is a separate process with limited resources."""
 
 import signal
 import subprocess
@@ -21,8 +21,9 @@ from review.status import Status
 from sandbox.errors import CommandError
 
 MEMORY_BYTES = 6 * 2**30
-"""The most memory of all processes. A review of three stacks takes 1.2 GB, in 14 processes with 290
-threads."""
+"""Largest number of bytes of memory of all processes. A review of three stacks takes 1.2 GB, in 14 processes
+with 290 threads.
+"""
 
 PROCESSES = 256
 
@@ -30,12 +31,12 @@ INTERVAL = 0.25
 """Seconds between two checks of the limits."""
 
 STDERR_CHARACTERS = 4000
-"""The characters of standard error that are kept, from its end."""
+"""Number of characters that are kept from the end of standard error."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of the evaluation's processes together."""
+    """Limits of all processes of the evaluation together."""
 
     memory: int = MEMORY_BYTES
     processes: int = PROCESSES
@@ -44,7 +45,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line with its folder, environment and open descriptors."""
+    """Command line with its folder, its environment and its open file descriptors."""
 
     arguments: Sequence[str]
     folder: Path
@@ -53,7 +54,7 @@ class Command:
 
 
 class Stopped(BaseException):
-    """A signal that ends the review. While it unwinds, processes are ended and temporary files deleted."""
+    """Signal that ends the review. As it propagates, processes are ended and temporary files are deleted."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -62,7 +63,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def stop_on_signals() -> Generator[None]:
-    """Make SIGTERM and SIGHUP unwind as Ctrl-C does. By default they leave temporary folders."""
+    """Make SIGTERM and SIGHUP raise an exception as Ctrl-C does; by default, they leave temporary folders."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         raise Stopped(number)
@@ -77,7 +78,7 @@ def stop_on_signals() -> Generator[None]:
 
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """Raise a CommandError in the code below after so many seconds, even while it waits."""
+    """Raise CommandError in the code of the with statement after `seconds`, even while it waits."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
@@ -94,7 +95,7 @@ def time_limit(seconds: float) -> Generator[None]:
 def evaluate(command: Command, request: Request, status: Status, bounds: Bounds | None = None) -> Report:
     """Run the evaluation and return its report.
 
-    Raise CommandError if the evaluation fails, sends no report or exceeds its limits.
+    Raises CommandError if the evaluation fails, sends no report or exceeds its limits.
     """
     isolation.leave_session_keyring()
     process = subprocess.Popen(
@@ -134,7 +135,7 @@ def evaluate(command: Command, request: Request, status: Status, bounds: Bounds 
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the evaluation with all its processes: in isolation they end with the first one."""
+    """Kill the evaluation and all its processes; in isolation, these end with the first process."""
     below: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         below = psutil.Process(process.pid).children(recursive=True)
@@ -144,7 +145,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Watch:
-    """Threads that keep the end of standard error, and kill the evaluation if it exceeds its limits."""
+    """Threads that keep the end of standard error, and that kill an evaluation which exceeds its limits."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", bounds: Bounds) -> None:
         self.exceeded = ""
@@ -191,7 +192,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def excess(pid: int, bounds: Bounds) -> str:
-    """Return the limit that the processes below this one exceed together, or nothing if they exceed none."""
+    """Return a message on the limit that the process's descendants exceed together, or an empty string."""
     memory = count = threads = 0
     try:
         processes = psutil.Process(pid).children(recursive=True)

@@ -1,4 +1,4 @@
-"""Filters of the templates: text that is safe in Markdown, code and labels, and groups of items."""
+"""Filters for the templates: escaping for Markdown, code and labels, and grouping of items."""
 
 import hashlib
 import re
@@ -15,13 +15,15 @@ UNSEEN = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|"
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]"
 )
-"""Invisible characters that control a terminal or turn text around, and those that split the Markdown."""
+"""Pattern of invisible characters that control a terminal or reverse text, and of the characters that
+separate the Markdown's sections and items.
+"""
 
 remove_unseen = partial(UNSEEN.sub, "")
 
 
 def location_list(locations: Iterable[SourceLocation]) -> str:
-    """Return locations as `file:line`, with a remark on lines of the base."""
+    """Return locations as `file:line`, with a remark for lines of the base."""
     return ", ".join(
         f"{location.file}:{location.line}{f' {OF_THE_BASE}' if location.role == OF_THE_BASE else ''}"
         for location in locations
@@ -29,7 +31,7 @@ def location_list(locations: Iterable[SourceLocation]) -> str:
 
 
 def group_by(items: Iterable[Any], *names: str) -> list[list[Any]]:
-    """Return groups of the items whose attributes of these names are equal."""
+    """Return the items in groups with equal values of the named attributes."""
     groups: dict[str, list[Any]] = {}
     for item in items:
         groups.setdefault(repr(attrgetter(*names)(item)), []).append(item)
@@ -37,7 +39,7 @@ def group_by(items: Iterable[Any], *names: str) -> list[list[Any]]:
 
 
 def stack_table(report: Report) -> list[list[str]]:
-    """Return the table of stacks: a heading, then a row a stack with a question mark for unknown values."""
+    """Return the table of stacks: a heading, then one row per stack with `?` for unknown values."""
     rows = [["stack", *COUNTS, "USD a month"]]
     for stack in report.stacks:
         costs = [f"{stack.difference:+,.2f}"] if stack.costs else []
@@ -49,10 +51,10 @@ def stack_table(report: Report) -> list[list[str]]:
 
 
 def escape_markdown(text: str) -> str:
-    """Return text that GitHub shows as it is: no markup, HTML or list, no mention and no link.
+    """Return Markdown that GitHub shows literally: without markup, HTML, lists, mentions and links.
 
-    GitHub looks for mentions and references in the HTML that Markdown has become, where no escape is left. An
-    invisible space after the character prevents them.
+    GitHub looks for mentions and references in the rendered HTML, which has no escapes. A zero-width space
+    after `@` or `#` prevents them.
     """
     text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
     text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
@@ -61,7 +63,7 @@ def escape_markdown(text: str) -> str:
 
 
 def code_span(text: str) -> str:
-    """Return a code span, in which nothing is markup and `@` mentions nobody."""
+    """Return a code span, in which markup and mentions have no effect."""
     text = " ".join(text.split()) or EMPTY
     padding = " " if text[:1] == "`" or text[-1:] == "`" else ""
     ticks = _backticks(text, 1)
@@ -69,7 +71,7 @@ def code_span(text: str) -> str:
 
 
 def code_block(text: str) -> str:
-    """Return a code block, indented to stand in a list."""
+    """Return a code block, indented for use in a list."""
     ticks = _backticks(text, 3)
     return "\n".join(f"    {line}" for line in (ticks, *text.splitlines(), ticks))
 
@@ -81,10 +83,10 @@ def _backticks(text: str, least: int) -> str:
 
 
 def mermaid_label(text: str) -> str:
-    """Return text for a label of Mermaid, which knows entities by their number only."""
+    """Return text for a Mermaid label, with numeric entities because Mermaid knows no named ones."""
     return "".join(char if char.isalnum() or char in " .:/_-()+" else f"#{ord(char)};" for char in text)
 
 
 def fingerprint(text: str) -> str:
-    """Return a short hash of a text."""
+    """Return a short hash of a string."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

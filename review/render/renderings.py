@@ -1,4 +1,4 @@
-"""The renderings of a report: terminal, Markdown, HTML, SARIF and JSON."""
+"""Renderings of a report for the terminal and as Markdown, HTML, SARIF and JSON."""
 
 import dataclasses
 import json
@@ -18,10 +18,12 @@ from review.render.filters import remove_unseen
 from sandbox.progress import Progress
 
 LIMIT = 64_000
-"""Characters of a comment. GitHub takes 65,536; posting adds a heading and mutes names."""
+"""Largest number of characters in a comment. GitHub accepts 65,536; publication adds a heading and characters
+that prevent mentions.
+"""
 
 FOLDED_SUMMARY = 1200
-"""Characters that stay free for the summary of folded parts."""
+"""Number of characters that are reserved for the summary of folded parts."""
 
 FOLDED_MARK = "**Folded to fit into a comment**"
 
@@ -30,18 +32,18 @@ NEW_POLICY_FINDINGS = ("Policy: new or no longer waived", "Policy: newly waived"
 BEFORE_CHANGES = tuple(
     dict.fromkeys(["Does not evaluate", "At risk", *NEW_POLICY_FINDINGS, *SECTIONS.values()])
 )
-"""Sections of findings before the changes; they are open."""
+"""Sections of findings before the changes; these sections are open."""
 
 AFTER_CHANGES = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
-"""Sections of findings after the changes; they are closed."""
+"""Sections of findings after the changes; these sections are closed."""
 
 OPEN_SECTIONS = ("Verdict", "Notes", *BEFORE_CHANGES)
 
 UNFOLDING_ORDER = (OPEN_SECTIONS, ("Changes", "Cost", *AFTER_CHANGES, "Drawing"))
-"""The sections of a comment in the order in which they are unfolded while there is room."""
+"""Sections of a comment, in the order in which they are unfolded while there is room."""
 
 DRAWN_ON_PAGE, DRAWN_IN_COMMENT = 300, 40
-"""The number of changed resources that a drawing has at most."""
+"""Largest number of changed resources in a drawing."""
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
@@ -64,7 +66,7 @@ FILTERS: dict[str, Any] = {
 
 
 def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
-    """Render a template. A drawing in it has the first `drawn` changes."""
+    """Render a template; a drawing in it shows the first `drawn` changes."""
     report = map_texts(report, remove_unseen)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -87,7 +89,7 @@ def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
 
 
 def _nodes(changes: list[Change]) -> list[dict[str, Any]]:
-    """Return the nodes of a drawing. `sources` has the keys of the nodes that a change depends on."""
+    """Return the nodes of a drawing; `sources` contains the keys of the nodes on which a change depends."""
     return [
         {"key": f"n{index}", "change": change, "sources": _sources(change, changes)}
         for index, change in enumerate(changes)
@@ -95,7 +97,7 @@ def _nodes(changes: list[Change]) -> list[dict[str, Any]]:
 
 
 def _sources(change: Change, changes: list[Change]) -> list[str]:
-    """Return the keys of the changes that a change depends on in one of its stacks."""
+    """Return the keys of the changes on which a change depends in one of its stacks."""
     return [
         f"n{index}"
         for index, other in enumerate(changes)
@@ -121,7 +123,7 @@ OMITTED, ONE_LINE, FULL = 0, 1, 2
 
 
 class Section:
-    """A section of the comment. `forms` has the form in which each of its items is shown."""
+    """Section of the comment. `forms` contains the form in which each item of the section is shown."""
 
     def __init__(self, part: str) -> None:
         heading, *items = (text.partition("␟") for text in part.split("␞"))
@@ -130,7 +132,7 @@ class Section:
         self.forms = [FULL] * len(items)
 
     def unfold(self, form: int, room: int) -> int:
-        """Show items in this form, from the first on, while there is room; return the characters left."""
+        """Show the first items in this form, as long as there is room; return the remaining room."""
         for index, item in enumerate(self.items):
             added = len(item[form]) + 1 - len(item[self.forms[index]])
             if added > room:
@@ -146,7 +148,7 @@ def parse_sections(rendered: str) -> list[Section]:
 
 
 def render_markdown(report: Report, limit: int = LIMIT) -> str:
-    """Return a comment of at most `limit` characters: the least urgent items are folded, nothing is cut."""
+    """Return a comment of at most `limit` characters, with the least urgent items folded if necessary."""
     rendered = render_sections(report)
     top = rendered.partition("␝")[0].rstrip()
     sections = {section.title: section for section in parse_sections(rendered)}
@@ -175,7 +177,7 @@ def render_markdown(report: Report, limit: int = LIMIT) -> str:
 
 
 def render_sections(report: Report) -> str:
-    """Render the sections of the comment, each item with its short form."""
+    """Render the sections of the comment, with the full and the short form of each item."""
     return _render("markdown.j2", report, DRAWN_IN_COMMENT)
 
 
@@ -188,6 +190,6 @@ FILES = {
 
 
 def print_message(text: str) -> None:
-    """Print a text to standard error, unless it is empty. Standard output has only the report."""
+    """Print a message to standard error, unless it is empty; standard output contains only the report."""
     if text:
         print(remove_unseen(text), file=sys.stderr, flush=True)
