@@ -1,4 +1,4 @@
-"""Evaluation of one rule on one resource or stack, crashes included."""
+"""Evaluation of one rule on one resource or stack, including crashes."""
 
 import traceback
 from dataclasses import dataclass, replace

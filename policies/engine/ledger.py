@@ -21,7 +21,7 @@ class Row(NamedTuple):
     verdict: str
     level: str = ""
     detail: str = ""
-    """The findings, the paths of unknown values, or the position of the crash, else empty."""
+    """The findings, the paths of unknown values, or the position of the crash; otherwise empty."""
 
 
 def worst(rows: Iterable[Row]) -> str:
@@ -30,7 +30,7 @@ def worst(rows: Iterable[Row]) -> str:
 
 
 class Ledger:
-    """The rows of one run. The file is a journal marked `aborted` until the run ends, and then sorted.
+    """The rows of one run. Until the run ends, the file is an unsorted journal marked `aborted`.
 
     Each policy on whole stacks has a row with the stack's URN. Its verdict is the worst verdict on any
     resource, and its detail describes findings about the stack itself.
@@ -48,7 +48,7 @@ class Ledger:
 
     @classmethod
     def from_environment(cls) -> "Ledger":
-        """Return a ledger with the file in PIPE_POLICY_LEDGER; without the variable, it has no file."""
+        """Return a ledger that writes to the file in PIPE_POLICY_LEDGER, if the variable is set."""
         return cls(os.environ.get("PIPE_POLICY_LEDGER"))
 
     def add(self, urn: str, rows: Iterable[Row]) -> None:

@@ -159,9 +159,9 @@ def handles(message: str, state: str = "is_alert") -> list[str]:
 def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]]:
     """Return (tag, change, separator) for the tags of all closed conditions, in order.
 
-    Some conditions hide the text that follows a tag in this state; `change` is the change in their number at
-    the tag. The separator joins the texts before and after the tag. One pass with a stack takes linear time,
-    even for a message of many nested conditions.
+    A condition may hide text in this state. `change` is the change in the number of hiding conditions at the
+    tag. `separator` joins the texts before and after the tag. One pass with a stack takes linear time, even
+    for a message of many nested conditions.
     """
     tags = list(_TAG.finditer(message))
     conditions: dict[int, tuple[re.Match[str], int, str]] = {}

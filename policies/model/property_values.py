@@ -126,7 +126,7 @@ def from_plain(value: Any) -> Any:
 
 _NONE: "dict[str, Value]" = {}
 _OBJECT: Any = dict
-"""The type `dict` as Any: a comparison with it narrows no type, and a cast per step would be slow."""
+"""The type `dict` as Any: with `dict` itself, the type checker would require casts, which are slow."""
 
 
 @lru_cache(maxsize=1024)
@@ -176,7 +176,7 @@ class Value:
     # Children are cached, since dozens of rules read the same properties.
 
     def __getitem__(self, key: str) -> "Value":
-        """Return the child with this key; an absent value if there is none, this value if it is unknown."""
+        """Return the property with this key; absent if there is none. An unknown value returns itself."""
         child = self._children.get(key)
         if child is None:
             raw = self._raw

@@ -35,7 +35,7 @@ class Bucket:
     resource: Resource
     parts: dict[str, list[Resource]] = field(default_factory=dict[str, list[Resource]])
     loose: set[str] = field(default_factory=set[str])
-    """Kinds of which a sub-resource may belong to any bucket, because its bucket is unknown."""
+    """Kinds with a sub-resource that may belong to any bucket, because its bucket is unknown."""
     logs: bool = False
     """True if the bucket receives access logs; it then supports only SSE-S3 and no object lock."""
     replica: bool = False

@@ -13,7 +13,7 @@ ObjectCheck = Callable[[Resource, Object], Verdicts]
 def check_each_container(
     resource: Resource, check: Callable[[Pod, Container], Verdicts], *fields: str
 ) -> Verdicts:
-    """Check every container of every pod separately; `fields` limits the check to some container lists."""
+    """Check every container of every pod separately; `fields` names the container lists, by default all."""
     for pod in pods(resource):
         try:
             containers = pod.containers

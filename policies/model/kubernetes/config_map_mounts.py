@@ -50,7 +50,7 @@ class Mounts:
         ]
 
     def config_maps(self, resource: Resource, pod: Pod) -> Iterator[tuple[Resource, Value]]:
-        """Yield the stack's ConfigMaps that a pod mounts; dependencies replace a name that is unknown."""
+        """Yield the stack's ConfigMaps that a pod mounts; dependencies stand in for unknown names."""
         mounted = {mount["name"].text() for value in pod.values() for mount in value["volumeMounts"].items()}
         for volume in pod.spec["volumes"].items():
             if volume["name"].text() in mounted:

@@ -20,7 +20,7 @@ PLACES = {
     "Job": "spec.template",
     "CronJob": "spec.jobTemplate.spec.template",
 }
-"""The path of the pod, which has metadata and spec, by kind."""
+"""By kind, the path of the part with the pod's metadata and spec."""
 
 _TYPES = {
     "core/v1": ("Pod", "PodTemplate", "ReplicationController"),
@@ -123,7 +123,7 @@ class Pod:
         return tuple(Container(field, item) for field in fields for item in self.spec[field].items())
 
     def values(self, *fields: str) -> Iterator[Value]:
-        """Yield the values of the containers; `fields` limits them to some container lists."""
+        """Yield the values of the containers; `fields` limits them to certain container lists."""
         return (container.value for container in self.containers if not fields or container.field in fields)
 
 

@@ -150,7 +150,7 @@ class Files:
         return sorted(name for name in self.parsed if matches(name, base))
 
     def _count(self, steps: int, depth: int = 0) -> None:
-        """Count resolved directives; raise UnreadableValueError if they are too many or too deep."""
+        """Count resolved directives; raise UnreadableValueError if their number or depth exceeds a limit."""
         self._steps += steps
         if self._steps > MOST_STEPS or depth > DEEPEST:
             limit = f"deeper than {DEEPEST}" if depth > DEEPEST else f"to more than {MOST_STEPS} directives"
@@ -176,7 +176,7 @@ class Files:
     def roots(self) -> list[tuple[str, Directive]]:
         """Return the top-level directives of files that no other file includes.
 
-        The nginx.conf of the container image includes these files. If files include each other in a circle,
+        The nginx.conf of the container image includes these files. If files include each other in a cycle,
         the first file by name counts as a root, so that every file is checked.
         """
         inner = set[str]().union(*self.included.values())

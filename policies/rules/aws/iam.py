@@ -128,7 +128,7 @@ _LIST_ONLY = (
     },
 )
 def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
-    """Refuse IAM policies that allow all resources for actions with resource-level permissions."""
+    """Refuse IAM policies that use the resource `*` for actions with resource-level permissions."""
     patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
 
     def check(statement: Statement) -> Verdicts:

@@ -23,7 +23,7 @@ from policies.model.datadog_monitors import (
 
 
 def _unless_secret(subject: Monitor, text: str) -> str:
-    """Return a text that is derived from a monitor's query, or nothing if the query is secret."""
+    """Return a string that is derived from a monitor's query, or an empty string if the query is secret."""
     return "" if subject.query.secret else text
 
 

@@ -44,7 +44,7 @@ from policies.model.datadog_monitors import (
     },
 )
 def without_target(resource: Resource, options: Options) -> Verdicts:
-    """Require every monitor message to name notification handles, all of which exist for the environment."""
+    """Require every monitor message to name notification handles that exist for the environment."""
     message = monitor(resource).value["message"]
     notified = handles(message.text() or "")
     existing = [str(pattern) for pattern in options["targets"]]

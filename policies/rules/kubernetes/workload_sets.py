@@ -61,7 +61,7 @@ def _scalers(stack: Stack) -> _Scalers:
 
 
 def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, int]:
-    """Return the property that sets the number of replicas, or their minimum number, and its value."""
+    """Return the property with the number of replicas, or with an autoscaler's minimum, and its value."""
     scaler = _scalers(stack).of(resource, item)
     value = item.value.at("spec.replicas") if scaler is None else scaler.at("spec.minReplicas")
     number = value.number()

@@ -84,7 +84,7 @@ def _contour(value: Value) -> Verdicts:
 
 
 def _missing_policy(annotations: Value, present: Mapping[str, Value]) -> Verdicts:
-    """Require a security policy on TLS load balancers; the default, of 2016, allows TLS 1.0."""
+    """Require a policy on TLS load balancers; the default ELBSecurityPolicy-2016-08 allows TLS 1.0."""
     balancer = "service.beta.kubernetes.io/aws-load-balancer-"
     terminates = f"{balancer}ssl-cert" in present
     policy = f"{balancer}ssl-negotiation-policy"

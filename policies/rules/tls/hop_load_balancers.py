@@ -104,7 +104,7 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
 
 
 def _pod_ends_tls(mounted: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]) -> bool:
-    """Return True if the pod's nginx terminates TLS on the port or may do so; extend `unknown` if needed."""
+    """Return True if the pod's nginx ends TLS on the port or may do so; add unknown values to `unknown`."""
     wanted = _target(pod, port)
     unread: list[Unknown] = []
     for config_map, value in mounted.config_maps(owner, pod):

@@ -1,5 +1,5 @@
-// Reads one object a line, as JSON. Writes the verdict of Kubernetes' own admission plugin on its pod,
-// under the baseline standard and under the restricted standard.
+// Reads one JSON object per line. Writes the verdicts of Kubernetes' own admission plugin on the object's
+// pod, under the baseline standard and under the restricted standard.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// The pod of an object, or the template of one (as in the plugin's DefaultPodSpecExtractor).
+// Returns the pod or the pod template of an object (as in the plugin's DefaultPodSpecExtractor).
 func pod(line []byte) (*metav1.ObjectMeta, *corev1.PodSpec) {
 	var kind metav1.TypeMeta
 	read(line, &kind)
