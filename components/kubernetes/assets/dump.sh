@@ -1,7 +1,7 @@
 #!/bin/sh
-# Dumps the database into $SCRATCH and reads the dump back: the first half of a backup. It needs PostgreSQL's
-# client of the server's version or newer, and libpq's variables for the connection. Any failure ends the
-# backup before the upload.
+# Dumps the database into $SCRATCH and reads the dump back: the first half of a backup. The script needs a
+# PostgreSQL client of the server's version or newer, and libpq's variables for the connection. Any failure
+# ends the backup before the upload.
 set -eu
 cd "$SCRATCH"
 

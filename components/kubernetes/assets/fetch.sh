@@ -1,7 +1,7 @@
 #!/bin/sh
-# Downloads a dump from $BUCKET to $SCRATCH and checks it: the first half of a restore. $OBJECT is its key. If
-# $AT is a time such as 20240301T170000Z, the newest dump that is not later is used instead. It needs the AWS
-# command line and its credentials.
+# Downloads a dump from $BUCKET to $SCRATCH and checks it: the first half of a restore. $OBJECT is the dump's
+# key. If $AT is a time such as 20240301T170000Z, the newest dump that is not later is used instead. The
+# script needs the AWS CLI and its credentials.
 set -eu
 cd "$SCRATCH"
 

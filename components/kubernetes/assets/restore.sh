@@ -1,7 +1,7 @@
 #!/bin/sh
-# Restores the dump in $SCRATCH into a new database and compares both: the second half of a restore. $STAMP is
-# part of the new database's name. It needs PostgreSQL's client of the dump's version or newer, and libpq's
-# service `pipe` as the master user. It does not change $DATABASE; swap.sh replaces it afterwards.
+# Restores the dump in $SCRATCH into a new database and compares the two: the second half of a restore. $STAMP
+# is part of the new database's name. The script needs a PostgreSQL client of the dump's version or newer, and
+# libpq's service `pipe` as the master user. It does not change $DATABASE; swap.sh replaces it afterwards.
 set -eu
 cd "$SCRATCH"
 
@@ -32,7 +32,7 @@ SQL
 sql --dbname="$target" --set=passwords="$passwords" --single-transaction --file="$scripts/roles.sql"
 pg_restore --dbname="$target" --no-password --exit-on-error --jobs=2 restore.dump
 
-# A dump of the new database must list the same objects: tables, constraints, indexes, rights.
+# A dump of the new database must list the same objects: tables, constraints, indexes, privileges.
 objects() {
     pg_restore --list "$1" | sed -n 's/^[0-9][0-9]*; [0-9]* [0-9]* //p' |
         grep -v -E '^(TABLE DATA|MATERIALIZED VIEW DATA|SEQUENCE SET|BLOBS?) ' | sort

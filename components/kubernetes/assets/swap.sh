@@ -1,8 +1,8 @@
 #!/bin/sh
 # Replaces $DATABASE with the database that restore.sh created, and keeps the old one under another name. Both
 # are renamed in one transaction, so an interruption leaves $DATABASE complete. Sessions are terminated first,
-# and nobody can connect during the renames. It needs PostgreSQL's client and libpq's service `pipe` as the
-# master user.
+# and nobody can connect during the renames. The script needs a PostgreSQL client, and libpq's service
+# `pipe` as the master user.
 set -eu
 
 new="${DATABASE}_restored_$STAMP"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Uploads the dump in $SCRATCH to $BUCKET: the second half of a backup. It needs the AWS command line and its
-# credentials. It reads the object back, and if that is intact, S3 copies it to latest.dump.
+# Uploads the dump in $SCRATCH to $BUCKET: the second half of a backup. The script needs the AWS CLI and its
+# credentials. It reads the uploaded object back; if the object is intact, S3 copies it to latest.dump.
 set -eu
 cd "$SCRATCH"
 
@@ -24,7 +24,7 @@ stored="$(aws s3 cp --no-progress "s3://$BUCKET/$key" - | sha256sum | cut -c 1-6
     exit 1
 }
 
-# Set the metadata again: a multipart copy of the object's own would need the permission to read tags.
+# Set the metadata again: copying the object's own in a multipart copy would require permission to read tags.
 aws s3 cp --no-progress --metadata-directive REPLACE --metadata "sha256=$sum" \
     "s3://$BUCKET/$key" "s3://$BUCKET/latest.dump"
 echo "latest.dump is $name, sha256 $sum"
