@@ -26,7 +26,7 @@ class OperatorsArgs:
 class Operators(pulumi.ComponentResource):
     """The role `pipe-operators`, which the stack files name in `pipe:cluster.operators`.
 
-    The role's permissions in a cluster come from the cluster's access entry. In AWS, the role may read
+    The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
     settings and the state of the stacks, like the preview role.
     """
 

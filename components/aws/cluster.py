@@ -95,7 +95,7 @@ class Cluster(pulumi.ComponentResource):
             opts=protected,
         )
         aws.kms.Alias(name, name=f"alias/{naming.name('cluster')}", target_key_id=key.key_id, opts=child)
-        # Otherwise EKS would create the log group itself, without retention or key.
+        # Otherwise, EKS would create the log group itself, without a retention period or a key.
         logs = encrypted_log_group(
             f"{name}-logs",
             LogGroupArgs(
@@ -134,7 +134,7 @@ class Cluster(pulumi.ComponentResource):
             },
             encryption_config={"provider": {"key_arn": key.arn}, "resources": ["secrets"]},
             enabled_cluster_log_types=LOG_TYPES,
-            # By default extended support starts automatically, at six times the price.
+            # By default, extended support starts automatically, at six times the price.
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=args.protect,
             tags=naming.aws("cluster"),
@@ -182,7 +182,7 @@ class Cluster(pulumi.ComponentResource):
             enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*access, metrics]),
         )
-        # Without this ConfigMap network policies are stored but not enforced (EKS, Auto Mode network
+        # Without this ConfigMap, network policies are stored but not enforced (EKS, Auto Mode network
         # policies).
         kubernetes.core.v1.ConfigMap(
             f"{name}-network-policies",
@@ -269,7 +269,7 @@ def control_plane_trust(naming: Naming) -> pulumi.Output[str]:
 
 
 def kubeconfig(cluster: aws.eks.Cluster, cluster_name: str, region: str) -> pulumi.Output[str]:
-    """Return a kubeconfig as secret JSON; it authenticates with the caller's AWS credentials."""
+    """Return a kubeconfig as JSON, marked as secret; it authenticates with the caller's AWS credentials."""
     token = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",

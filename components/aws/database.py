@@ -74,7 +74,7 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),
         )
         aws.kms.Alias(name, name=f"alias/{identifier}", target_key_id=key.id, opts=child)
-        # Otherwise RDS would create the log groups itself, without retention or key.
+        # Otherwise, RDS would create the log groups itself, without a retention period or a key.
         logs = [
             aws.cloudwatch.LogGroup(
                 f"{name}-{log}",

@@ -38,7 +38,7 @@ class PodIdentityArgs:
 
 
 class PodIdentity(pulumi.ComponentResource):
-    """One role per service account; the API's role has no policy, since the API uses no AWS service."""
+    """One role per service account; the API's role has no policy as long as the API uses no AWS service."""
 
     def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:identity:PodIdentity", name, None, opts)

@@ -12,7 +12,7 @@ MANAGED_RULESETS = {
     "free": {"free": "77454fe2d30c4220b5701f6fdfb893ba"},
     "paid": {"cloudflare": "efb7b8c949ac4650a09736fc376e9aee", "owasp": "4814384a9e5d4991b9815dcfc25d2f1f"},
 }
-"""Cloudflare's managed rulesets by plan; their ids are the same in every account.
+"""Cloudflare's managed rulesets by plan; their IDs are the same in every account.
 
 Cloudflare refuses to run a managed ruleset that the plan does not include
 (developers.cloudflare.com/waf/managed-rules)."""

@@ -57,7 +57,7 @@ class Agent(pulumi.ComponentResource):
             name,
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
                 name=NAMESPACE,
-                # The agent mounts the host's /proc, logs and runtime socket, and opens a port of the host.
+                # The agent mounts the host's /proc, logs and runtime socket, and opens a port on the host.
                 labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
             ),
             opts=child,
@@ -108,7 +108,7 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
         "agents": {
             "podAnnotations": annotations,
             # Nodes of Auto Mode's system pool have this taint (EKS user guide, built-in node pools). Without
-            # the toleration they have no agent.
+            # the toleration, no agent would run on them.
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "containers": {
                 "agent": {"resources": resources("200m", "512Mi")},

@@ -96,7 +96,7 @@ def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
 
 
 def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
-    """Return a statement that lets Datadog assume the role, only for our Datadog organization."""
+    """Return a trust statement that lets Datadog assume the role, for this Datadog organization only."""
     return {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{datadog_account}:root"},

@@ -1,4 +1,4 @@
-"""The settings, names and options that all resources of the monitoring component share."""
+"""The context that all resources of the monitoring component share."""
 
 from dataclasses import dataclass
 

@@ -17,10 +17,10 @@ DEADLINE_SECONDS = 600
 ROLLOUT_MINUTES = 30
 """Minutes that Pulumi waits for a whole rollout.
 
-Its default of ten minutes is too short: a quarter of the pods start at a time, each may need a new node, and
-each becomes ready only when the load balancer finds it healthy. The plugin also waits this long for a failed
-rollout, since it only records ProgressDeadlineExceeded (pulumi-kubernetes, provider/pkg/await/deployment.go,
-processDeploymentEvent)."""
+Pulumi's default of ten minutes is too short: a quarter of the pods start at a time, each may need a new node,
+and each becomes ready only when the load balancer finds it healthy. The plugin also waits this long for a
+failed rollout, since it only records ProgressDeadlineExceeded (pulumi-kubernetes,
+provider/pkg/await/deployment.go, processDeploymentEvent)."""
 SETTLE_SECONDS = 10
 """Seconds that a new pod must stay ready before it counts, so that an early crash stops the rollout."""
 

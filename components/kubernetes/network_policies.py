@@ -1,4 +1,4 @@
-"""NetworkPolicies of the namespace's workloads, from the connections of `components/common/connections.py`.
+"""NetworkPolicies of the namespace's workloads, built from `components/common/connections.py`.
 
 The namespace's default policy denies all traffic; each workload's policy allows only its connections.
 """

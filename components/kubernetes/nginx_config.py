@@ -12,7 +12,7 @@ CLOUDFLARE_IDLE_SECONDS = 900
 KEEPALIVE_SECONDS = CLOUDFLARE_IDLE_SECONDS + 30
 """Seconds that nginx keeps an unused connection; longer than Cloudflare keeps it.
 
-Otherwise Cloudflare could send a request on a connection that nginx is closing, and its visitor would see
+Otherwise Cloudflare could send a request on a connection that nginx is closing, and the visitor would see
 error 520."""
 
 STARTUP_PATH = "/startupz"
@@ -67,8 +67,8 @@ class _Conf(Template):
 def render(settings: Proxy, *, server_name: str, upstream: str, upstream_health: str) -> str:
     """Render nginx.conf.
 
-    `upstream` is host:port of the API's Service; `upstream_health` is a path that the API answers without a
-    database.
+    `upstream` is host:port of the API's Service; `upstream_health` is a path that the API answers without
+    using the database.
     """
     hsts = f'add_header Strict-Transport-Security "max-age={settings.hsts_seconds}" always;'
     template = (Path(__file__).parent / "assets" / "nginx.conf").read_text()

@@ -62,7 +62,7 @@ class Workload:
     def meta(
         self, suffix: pulumi.Input[str] = "", annotations: Mapping[str, pulumi.Input[str]] | None = None
     ) -> kubernetes.meta.v1.ObjectMetaArgs:
-        """Build the metadata of an object of the workload: `pipe-api`, or `pipe-api-database`."""
+        """Build the metadata of an object of the workload, with a name such as `pipe-api-database`."""
         return kubernetes.meta.v1.ObjectMetaArgs(
             name=self._name(suffix),
             namespace=self.namespace,
@@ -170,12 +170,12 @@ def field(name: str, path: str) -> kubernetes.core.v1.EnvVarArgs:
 
 
 def mount(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
-    """Mount a volume read-only."""
+    """Build a read-only mount of a volume."""
     return kubernetes.core.v1.VolumeMountArgs(name=volume, mount_path=path, read_only=True)
 
 
 def writable(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
-    """Mount a volume writable."""
+    """Build a writable mount of a volume."""
     return kubernetes.core.v1.VolumeMountArgs(name=volume, mount_path=path)
 
 

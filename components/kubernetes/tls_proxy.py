@@ -59,7 +59,7 @@ class TlsProxyArgs:
     upstream_port: int
     """Port of the API's Service and pods."""
     upstream_health: str
-    """Path that the API answers without a database."""
+    """Path that the API answers without using the database."""
     after: Sequence[pulumi.Resource]
     """Resources that nginx depends on, since it resolves the API's Service when it starts."""
     certificate: pulumi.Input[str]

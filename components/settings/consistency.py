@@ -88,8 +88,8 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a cluster without operators.
 
     The cluster does not make its creator an administrator (bootstrapClusterCreatorAdminPermissions is false).
-    The deploy role has access, but only jobs on GitHub can assume it. Until the pipeline works, nobody could
-    access the cluster.
+    The deploy role has access, but only jobs on GitHub can assume it. Without operators, nobody could access
+    the cluster until the pipeline works.
     """
     if not settings.cluster.operators:
         path = ("pipe:cluster", "operators")

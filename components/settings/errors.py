@@ -36,7 +36,7 @@ class SettingFault:
 
 
 class SettingsError(pulumi.RunError):
-    """A stack file with faults; Pulumi prints the message without a traceback."""
+    """Error for a stack file with faults; Pulumi prints its message without a traceback."""
 
     def __init__(self, stack: str, faults: Sequence[SettingFault]) -> None:
         super().__init__(describe_faults(stack, faults))

@@ -1,4 +1,4 @@
-"""The JSON Schema of a stack file for editors, and descriptions of single keys for faults."""
+"""The JSON Schema of a stack file for editors, and descriptions of its keys for faults."""
 
 import re
 from collections.abc import Container

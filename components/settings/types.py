@@ -69,7 +69,7 @@ Cidr = Annotated[
     ),
     AfterValidator(_checked_cidr),
 ]
-"""An IPv4 network in CIDR notation, host bits zero (RFC 4632)."""
+"""An IPv4 network in CIDR notation, with all host bits zero (RFC 4632)."""
 
 
 def _above_zero(quantity: str) -> str:
@@ -210,7 +210,7 @@ Image = Annotated[
     ),
     AfterValidator(_pinned_image),
 ]
-"""A container image with a version other than `latest`, or a digest."""
+"""A container image with a tag other than `latest`, or with a digest."""
 
 
 def _distinct(items: Sequence[Any]) -> Sequence[Any]:

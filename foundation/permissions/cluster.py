@@ -7,8 +7,8 @@ from foundation.permissions.scope import Scope
 def change_cluster(scope: Scope) -> list[Statement]:
     """Return statements that allow changes to the environment's cluster, log groups and runner.
 
-    Resources are identified by name. The creation of a cluster is limited by a tag instead: the request must
-    set the tag `env` to the environment.
+    The statements name the resources, except for eks:CreateCluster, which requires the tag `env` in the
+    request instead.
     """
     return [
         allow(
@@ -84,7 +84,7 @@ def change_cluster(scope: Scope) -> list[Statement]:
 
 
 def log_groups(scope: Scope) -> list[str]:
-    """Return the ARN patterns of a stack's log groups, most of whose names AWS services prescribe."""
+    """Return the ARN patterns of a stack's log groups; AWS services prescribe most of their names."""
     naming = scope.naming
     return scope.named(
         "logs",

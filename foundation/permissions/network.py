@@ -97,7 +97,7 @@ def change_network(scope: Scope) -> list[Statement]:
             groups,
             {**UNTAGGED, "StringEquals": {"aws:RequestTag/env": scope.naming.environment}},
         ),
-        # EKS creates the cluster's group and tags it with the cluster.
+        # EKS creates the cluster's group and tags it with the cluster's name.
         allow(
             "OpenClusterGroup",
             [

@@ -43,7 +43,7 @@ class Backups(Model):
     resources: Resources
     """Resources of each container of the data jobs."""
     scratch_gib: Annotated[int, Field(ge=1, le=NODE_DISK_GIB - POD_DISK_GIB, examples=[50])]
-    """Disk space for one dump, in GiB, which a node must have for pods; a larger dump makes the job fail."""
+    """Disk space for one dump, in GiB, limited by the disk of a node; a larger dump makes the job fail."""
     expire_days: Annotated[Days, Field(examples=[30])]
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]

@@ -35,8 +35,8 @@ SPECIAL_NETWORKS = [
 """Special-purpose and multicast networks (IANA, IPv4 special-purpose addresses)."""
 
 REFUSED_CLIENT_NETWORKS = [*PRIVATE_NETWORKS, *DOCUMENTATION_NETWORKS, *SPECIAL_NETWORKS]
-"""Networks to which no client on the internet belongs. EKS refuses a list of clients that contains one (EKS
-user guide, cluster API server endpoint)."""
+"""Networks to which no client on the internet belongs. EKS refuses a list of clients that contains such a
+network (EKS user guide, cluster API server endpoint)."""
 
 
 class ClusterEndpoint(Model):
@@ -47,9 +47,9 @@ class ClusterEndpoint(Model):
     allowed_cidrs: Annotated[
         list[Annotated[Cidr, Field(examples=["203.0.113.7/32"])]], entries(0, 40), Distinct
     ]
-    """Networks that may reach the public endpoint, such as the egress address of an office (`curl -4
-    https://checkip.amazonaws.com` prints your own). At most 40 networks, not private, reserved or 0.0.0.0/0
-    (EKS)."""
+    """Networks that may reach the public endpoint, such as the egress address of an office. To see your own
+    address, run `curl -4 https://checkip.amazonaws.com`. EKS allows at most 40 networks, none of them
+    private, reserved or 0.0.0.0/0."""
 
 
 class Cluster(Model):
@@ -86,7 +86,7 @@ def check_endpoint_clients(cluster: Cluster) -> Iterator[SettingFault]:
     if cluster.endpoint.public and not cluster.endpoint.allowed_cidrs:
         allowed = "at least one network while pipe:cluster.endpoint.public is true"
         yield invalid_value(path, [], allowed, set_command(("pipe:cluster", "endpoint", "public"), False))
-    # The last entry comes first: its removal does not shift the entries of the other faults.
+    # The last entry comes first, since its removal does not shift the indexes in the other faults.
     for index, cidr in reversed([*enumerate(cluster.endpoint.allowed_cidrs)]):
         if allowed := _allowed_clients(IPv4Network(cidr)):
             entry = (*path, index)

@@ -58,11 +58,11 @@ class Zone(Model):
     min_tls: Literal["1.2", "1.3"]
     """The oldest TLS version that visitors may use; versions below 1.2 cannot be chosen."""
     plan: Literal["free", "pro", "business", "enterprise"]
-    """The zone's Cloudflare plan, which determines the managed rules and the limits of rate limiting."""
+    """The zone's Cloudflare plan, which determines the managed rules and the longest rate-limit periods."""
     hsts: Hsts
     dnssec: bool
     """True if Cloudflare signs the zone. Signing produces the DS record (output `dsRecord`), which must then
-    be published at the registrar. It must be removed there before signing is switched off."""
+    be published at the registrar. The record must be removed there before signing is switched off."""
     certificate_authorities: Annotated[
         list[Annotated[Fqdn, Field(examples=["letsencrypt.org"])]], entries(1), Distinct
     ]
@@ -93,7 +93,7 @@ class Edge(Model):
 
 
 def check_host(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse a host other than the zone and hosts one label below it, which Universal SSL covers."""
+    """Refuse a host that Universal SSL does not cover; it covers the zone and hosts one label below it."""
     if not is_host_of_zone(edge.host, edge.zone_name):
         path = ("pipe:edge", "host")
         allowed = (

@@ -18,14 +18,14 @@ Notifications)."""
 
 
 class Threshold(Model):
-    """The values above which a monitor warns and alerts; some monitors use values below which they do."""
+    """The values at which a monitor warns and alerts; most monitors alert above their values, some below."""
 
     metric: Metric
     """The metric's name in Datadog."""
     warning: Annotated[float, Field(ge=0, examples=[1])]
     """The value at which the monitor warns."""
     critical: Annotated[float, Field(ge=0, examples=[2])]
-    """The value at which the monitor alerts and pages people."""
+    """The value at which the monitor alerts."""
 
 
 class PercentThreshold(Threshold):
@@ -34,7 +34,7 @@ class PercentThreshold(Threshold):
     warning: Annotated[float, Field(gt=0, le=100, examples=[80])]
     """The percentage at which the monitor warns."""
     critical: Annotated[float, Field(gt=0, le=100, examples=[90])]
-    """The percentage at which the monitor alerts and pages people."""
+    """The percentage at which the monitor alerts."""
 
 
 class RequestShare(Model):
@@ -43,7 +43,7 @@ class RequestShare(Model):
     warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
     """The share at which the monitor warns."""
     critical: Annotated[float, Field(gt=0, lt=1, examples=[0.01])]
-    """The share at which the monitor alerts and pages people; 0.01 is one request in a hundred."""
+    """The share at which the monitor alerts; 0.01 is one request in a hundred."""
     minimum_requests_per_minute: Annotated[int, Field(ge=1, examples=[100])]
     """The smallest number of requests by which failures are divided, even in a minute with fewer requests. A
     single failed request at night then causes no alert, but an outage does."""
@@ -81,9 +81,9 @@ class Thresholds(Model):
     """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
     """Days until the public certificate expires, which Cloudflare renews 30 days before; the monitor alerts
-    below."""
+    below its values."""
     origin_certificate_days: Threshold
-    """Days until the origin certificate expires, which people renew; the monitor alerts below."""
+    """Days until the origin certificate expires, which people renew; the monitor alerts below its values."""
     node_cpu_percent: PercentThreshold
     """CPU usage of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: PercentThreshold
@@ -91,7 +91,7 @@ class Thresholds(Model):
     database_cpu_percent: PercentThreshold
     """CPU usage of the database, in percent."""
     database_free_storage_gib: Threshold
-    """Free storage of the database, in GiB; the monitor alerts below. The metric is in bytes."""
+    """Free storage of the database, in GiB; the monitor alerts below its values. The metric is in bytes."""
     database_connections: Threshold
     """Open connections to the database."""
 
@@ -142,7 +142,7 @@ class Monitoring(Model):
         entries(1),
         Distinct,
     ]
-    """Handles for all notifications, warnings included, as Datadog writes them: @slack-pipe-alerts."""
+    """Handles for all notifications, including warnings, in Datadog's notation: @slack-pipe-alerts."""
     page: Annotated[
         list[
             Annotated[str, string(r"^@\S+$", "a Datadog handle, such as @pagerduty-pipe", "@pagerduty-pipe")]
