@@ -44,6 +44,8 @@ class Journal:
     """True if the previous image ran its migrations; False if an earlier rollback kept a newer schema."""
     image: str = ""
     """Image to deploy."""
+    has_started_frontend: bool = False
+    """True once Vercel may serve a new frontend."""
     frontend: bool = False
     """True once the new frontend is served."""
     previous_frontend: str = ""
@@ -159,7 +161,10 @@ def deploy(
     repository: Repository,
     journal: Journal,
 ) -> None:
-    """Deploy the version and check it; roll back if that fails."""
+    """Deploy the version and check it; roll back if that fails.
+
+    From the deployment of the frontend on, a refusal counts as a failure.
+    """
     if not arguments.skip_checks:
         checks.run(log, options)
     if arguments.version:
@@ -167,12 +172,14 @@ def deploy(
             journal.image = image.ensure(log, options, arguments.version)
     repository.mark()
     if not arguments.skip_frontend and not journal.frontend:
-        with log.step("frontend"):
-            journal.previous_frontend = journal.previous_frontend or frontend.served(log, options)
-            journal.save(options)
-            frontend.deploy(log, options, journal.previous_frontend)
-        journal.frontend = options.target == "real"
-        journal.save(options)
+        try:
+            deploy_frontend(log, options, journal)
+        except (FailedError, RefusedError) as error:
+            problems = undo_frontend(log, options, journal)
+            message = "\nNot rolled back: ".join([str(error), *problems])
+            if journal.has_started_frontend and not problems:
+                message += "\nThe previous frontend is served, and this run did not change the API."
+            raise FailedError(message) from None
     new = journal.image
     log.results |= {"image": new, "previous image": journal.before}
     try:
@@ -181,10 +188,24 @@ def deploy(
         baseline = health.Baseline(journal.alerts, journal.errors)
         soak = soak if arguments.soak is None else arguments.soak
         health.check_deployment(log, cluster, options, new, baseline, soak)
-    except FailedError as error:
+    except (FailedError, RefusedError) as error:
         undo(log, cluster, options, journal, error)
     rollback.record(log, lambda: Releases(cluster).set_verdict(new, GOOD))
     delete_journal(options)
+
+
+def deploy_frontend(log: RunLog, options: Options, journal: Journal) -> None:
+    """Deploy the frontend; before Vercel gets it, record the deployment to restore."""
+    is_real = options.target == "real"
+    with log.step("frontend"):
+        before = frontend.served(log, options)
+        frontend.build(log, options)
+        if not journal.has_started_frontend:
+            journal.has_started_frontend, journal.previous_frontend = is_real, before
+            journal.save(options)
+        frontend.deploy(log, options, before)
+    journal.frontend = is_real
+    journal.save(options)
 
 
 def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
@@ -279,27 +300,39 @@ def known_migrations(log: RunLog, options: Options, new: str, releases: Releases
     return recorded
 
 
-def undo(log: RunLog, cluster: Cluster, options: Options, journal: Journal, why: FailedError) -> None:
+def undo(
+    log: RunLog, cluster: Cluster, options: Options, journal: Journal, why: FailedError | RefusedError
+) -> None:
     """Roll back automatically, the API first; always raise FailedError with the result."""
     database, problems = "", list[str]()
     try:
         database = undo_api(log, cluster, options, journal)
     except (FailedError, RefusedError) as error:
         problems.append(str(error))
-    if journal.frontend:
-        try:
-            with log.step("restore the previous frontend"):
-                frontend.roll_back(log, options, journal.previous_frontend)
-            journal.frontend = False
-            journal.save(options)
-        except FailedError as error:
-            problems.append(f"the new frontend is still served: {error}")
+    problems += undo_frontend(log, options, journal)
     if problems:
         raise FailedError("\nNot rolled back: ".join([str(why), *problems]) + database)
     delete_journal(options)
     log.results["rolled back to"] = journal.before
     version = stack_file.version(journal.before)
     raise FailedError(f"{why}\nRolled back: {options.stack} runs {version} again{database}")
+
+
+def undo_frontend(log: RunLog, options: Options, journal: Journal) -> list[str]:
+    """Restore the previous frontend if Vercel serves another one; return the problems."""
+    if not journal.has_started_frontend:
+        return []
+    try:
+        with log.step("restore the previous frontend"):
+            if journal.frontend or frontend.served(log, options) != journal.previous_frontend:
+                frontend.roll_back(log, options, journal.previous_frontend)
+            else:
+                log.skip("Vercel still serves it")
+    except (FailedError, RefusedError) as error:
+        return [f"the new frontend {'is still' if journal.frontend else 'may still be'} served: {error}"]
+    journal.frontend = False
+    journal.save(options)
+    return []
 
 
 def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:

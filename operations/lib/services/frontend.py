@@ -61,18 +61,24 @@ def served(log: RunLog, options: Options) -> str:
         raise
 
 
-def deploy(log: RunLog, options: Options, before: str) -> None:
-    """Build and deploy the frontend with the guide's commands.
-
-    VERCEL_PROJECT_ID and VERCEL_TOKEN must belong to the stack's project. Raises FailedError if Vercel still
-    serves the deployment with the ID `before`.
-    """
+def build(log: RunLog, options: Options) -> None:
+    """Build the frontend with the guide's commands; visitors notice nothing."""
     if options.target == "sandbox":
         log.skip("npm run build, vercel deploy --prod: a sandbox has no frontend")
         return
     folder = str(source())
     log.follow("npm", "--prefix", folder, "ci", only=HARMLESS)
     log.follow("npm", "--prefix", folder, "run", "build", only=HARMLESS)
+
+
+def deploy(log: RunLog, options: Options, before: str) -> None:
+    """Deploy the frontend with the guide's command.
+
+    VERCEL_PROJECT_ID and VERCEL_TOKEN must belong to the stack's project. Raises FailedError if Vercel still
+    serves the deployment with the ID `before`.
+    """
+    if options.target == "sandbox":
+        return
     log.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(VERCEL_VARIABLES))
     if before and served(log, options) == before:
         # After a rollback, Vercel does not serve new deployments on the domain until one is promoted.
