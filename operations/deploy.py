@@ -217,12 +217,12 @@ def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -
     try:
         deployment = cluster.get(API)
     except FailedError as error:
-        return f"stopped; the cluster did not report which version runs: {error}\n{again}."
+        message = f"stopped; the cluster did not report which version runs: {error}"
+        return "\n".join([message, *frontend_lines(journal), f"{again}."])
     running, status = revisions.image_of(deployment["spec"]["template"]), deployment.get("status", {})
     pods = f"{status.get('updatedReplicas', 0)} of {deployment['spec']['replicas']} pods"
     lines = [f"stopped; {options.stack} runs {stack_file.version(running)} in {pods}"]
-    if journal.frontend:
-        lines.append("The new frontend is served.")
+    lines += frontend_lines(journal)
     before = stack_file.version(journal.before)
     file_image = stack_file.image(stack_file.path(options.stack).read_text())
     if running != journal.before:
@@ -231,10 +231,22 @@ def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -
         lines.append(f"{file} already names {stack_file.version(file_image)}.")
         lines.append(f"{again}. To give up the deployment: git checkout {file}")
     else:
-        lines.append(f"{again}. To give up the deployment, do nothing.")
+        is_restorable = journal.has_started_frontend and journal.previous_frontend
+        remedy = "restore the previous frontend" if is_restorable else "do nothing"
+        lines.append(f"{again}. To give up the deployment, {remedy}.")
     if log.steps[-1].title.startswith("pulumi up"):
         lines.append(f"If Pulumi reports that the stack is locked: pulumi cancel --stack {options.stack}")
     return "\n".join(lines)
+
+
+def frontend_lines(journal: Journal) -> list[str]:
+    """Return the line of the message after Ctrl-C about a new frontend; empty if there is none."""
+    if not journal.has_started_frontend:
+        return []
+    state = f"The new frontend {'is' if journal.frontend else 'may be'} served."
+    if not journal.previous_frontend:
+        return [f"{state} No frontend was served before."]
+    return [f"{state} To restore the previous frontend: vercel rollback {journal.previous_frontend}"]
 
 
 def begin(
@@ -256,15 +268,30 @@ def begin(
         log.line(f"continuing the interrupted deployment; previous image: {earlier.before}")
         journal = earlier
     elif earlier:
-        log.line(f"giving up the interrupted deployment of {earlier.version or 'the stack file'}")
-        if not options.dry_run:
-            stack_file.write(options.stack, committed, migrate=journal.migrates)
+        give_up(log, options, earlier, journal)
     if not journal.has_baseline:
         baseline = health.read_baseline(log, cluster, options)
         journal.alerts, journal.errors, journal.has_baseline = baseline.alerts, baseline.errors, True
     journal.save(options)
     log.line(f"deployed now: {journal.before}")
     return journal
+
+
+def give_up(log: RunLog, options: Options, earlier: Journal, journal: Journal) -> None:
+    """Reset the stack file after an interrupted deployment; keep what its frontend replaced in the journal.
+
+    Without that, a rollback would restore the frontend that is given up. If the interrupted deployment
+    committed its image, its frontend belongs to the image that is now the previous one.
+    """
+    log.line(f"giving up the interrupted deployment of {earlier.version or 'the stack file'}")
+    if not options.dry_run:
+        stack_file.write(options.stack, journal.before, migrate=journal.migrates)
+    is_same_state = (earlier.target, earlier.before) == (journal.target, journal.before)
+    if earlier.has_started_frontend and is_same_state:
+        log.line(f"its frontend may be served; the previous one is {earlier.previous_frontend or 'none'}")
+        journal.has_started_frontend, journal.previous_frontend = True, earlier.previous_frontend
+        journal.alerts, journal.errors = earlier.alerts, earlier.errors
+        journal.has_baseline = earlier.has_baseline
 
 
 def bring_up(

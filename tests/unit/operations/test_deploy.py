@@ -1,9 +1,9 @@
-"""Tests of a deployment's journal and of its rollback."""
+"""Tests of a deployment's journal, of its rollback, and of the message after Ctrl-C."""
 
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -15,15 +15,17 @@ from operations.deploy import Journal
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
-from tests.support.operations.deploying import NEW
-from tests.support.operations.environment import OLD
+from tests.support.operations.deploying import NAME, NEW
+from tests.support.operations.environment import DIGEST, OLD
 
 REAL = Options("dev", "real", False, True, {"edge": {"frontendHost": "app-dev.pipe.dev"}})
+NEXT = f"{NAME}:1.2.0@{DIGEST}"
 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    monkeypatch.setattr(deploy.stack_file, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -192,3 +194,89 @@ def test_a_refusal_after_the_first_change_is_a_failure_and_rolls_back(run: Run, 
     assert run.deploy(new_journal()) == "refused\nRolled back: dev runs 1.0.0 again"
     assert run.commands[-2:] == ["undo the API", "vercel rollback"]
     assert run.served == "dpl_old"
+
+
+def interrupted(**changes: Any) -> Journal:
+    """Return the journal of a deployment of 1.1.0 that was interrupted after its frontend."""
+    journal = replace(new_journal(), has_started_frontend=True, frontend=True, previous_frontend="dpl_old")
+    return replace(journal, alerts=["Before"], errors=["before #"], has_baseline=True, **changes)
+
+
+@pytest.fixture
+def stack_file(root: Path) -> Path:
+    file = root / "Pulumi.dev.yaml"
+    file.write_text(f"config:\n  pipe:api:\n    image: {NEW}\n    migrate: false\n")
+    return file
+
+
+def test_a_rollback_after_another_deployment_was_given_up_restores_the_frontend_before_both(
+    run: Run, stack_file: Path
+) -> None:
+    journal = Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
+    deploy.give_up(run.log, REAL, interrupted(), journal)
+    assert stack_file.read_text() == f"config:\n  pipe:api:\n    image: {OLD}\n    migrate: true\n"
+    assert (journal.alerts, journal.errors, journal.has_baseline) == (["Before"], ["before #"], True)
+    run.served = "dpl_given_up"
+    run.failures["check"] = FailedError("unhealthy")
+    assert run.deploy(journal) == "unhealthy\nRolled back: dev runs 1.0.0 again"
+    assert run.commands.count("vercel deploy") == 1
+    assert run.served == "dpl_old"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"before": NEXT}, {"target": "sandbox"}, {"has_started_frontend": False, "frontend": False}],
+    ids=["committed", "sandbox", "no-frontend"],
+)
+def test_a_given_up_deployment_that_left_no_frontend_of_its_own_changes_no_journal(
+    run: Run, stack_file: Path, changes: dict[str, Any]
+) -> None:
+    journal = Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
+    deploy.give_up(run.log, REAL, replace(interrupted(), **changes), journal)
+    assert journal == Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
+
+
+RESTORE = "To restore the previous frontend: vercel rollback dpl_old"
+AGAIN = "To continue, run the same command again. To give up the deployment, "
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ({}, [f"The new frontend is served. {RESTORE}", f"{AGAIN}restore the previous frontend."]),
+        (
+            {"frontend": False},
+            [f"The new frontend may be served. {RESTORE}", f"{AGAIN}restore the previous frontend."],
+        ),
+        (
+            {"previous_frontend": ""},
+            ["The new frontend is served. No frontend was served before.", f"{AGAIN}do nothing."],
+        ),
+        ({"has_started_frontend": False, "frontend": False}, [f"{AGAIN}do nothing."]),
+    ],
+    ids=["served", "unknown", "first", "no-frontend"],
+)
+def test_the_message_after_ctrl_c_names_the_frontend(
+    run: Run, stack_file: Path, changes: dict[str, Any], lines: list[str]
+) -> None:
+    stack_file.write_text(stack_file.read_text().replace(NEW, OLD))
+    template = {"spec": {"containers": [{"name": "api", "image": OLD}]}}
+    cluster = MagicMock()
+    cluster.get.return_value = {
+        "spec": {"replicas": 3, "template": template},
+        "status": {"updatedReplicas": 3},
+    }
+    with run.log.step("frontend"):
+        message = deploy.stopped(run.log, cluster, REAL, replace(interrupted(), **changes))
+    assert message.splitlines() == ["stopped; dev runs 1.0.0 in 3 of 3 pods", *lines]
+
+
+def test_the_message_after_ctrl_c_names_the_frontend_when_the_cluster_does_not_answer(run: Run) -> None:
+    cluster = MagicMock()
+    cluster.get.side_effect = FailedError("no answer")
+    message = deploy.stopped(run.log, cluster, REAL, interrupted())
+    assert message.splitlines() == [
+        "stopped; the cluster did not report which version runs: no answer",
+        f"The new frontend is served. {RESTORE}",
+        "To continue, run the same command again.",
+    ]
