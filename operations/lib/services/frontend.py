@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 from operations.lib.command_line import ROOT, Options
@@ -59,6 +60,11 @@ def served(log: RunLog, options: Options) -> str:
         if NONE_YET in str(error):
             return ""
         raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise FailedError(
+            f"the output of vercel inspect names no deployment ({type(error).__name__}); to see it:"
+            f" {shlex.join(command)}"
+        ) from None
 
 
 def build(log: RunLog, options: Options) -> None:

@@ -41,6 +41,8 @@ class Run:
         self.failures: dict[str, BaseException] = {}
         """Errors by the command that raises them, after its effect."""
         self.commands: list[str] = []
+        self.outputs: list[str] = []
+        """First outputs of `vercel inspect`; the later ones name the served deployment."""
         monkeypatch.setattr(self.log, "follow", self._follow)
         monkeypatch.setattr(self.log.runner, "read", self._read)
         monkeypatch.setattr(deploy, "bring_up", self._step("pulumi up"))
@@ -62,7 +64,7 @@ class Run:
 
     def _read(self, *command: str) -> str:
         assert command[5] == "inspect"
-        return json.dumps({"id": self.served})
+        return self.outputs.pop(0) if self.outputs else json.dumps({"id": self.served})
 
     def _step(self, name: str) -> Callable[..., str]:
         def step(*_: object) -> str:
@@ -168,6 +170,16 @@ def test_a_frontend_that_cannot_be_rolled_back_is_reported(run: Run) -> None:
     run.failures["vercel rollback"] = FailedError("no answer")
     message = "vercel failed\nNot rolled back: the new frontend may still be served: no answer"
     assert run.deploy(new_journal()) == message
+
+
+@pytest.mark.parametrize(
+    ("output", "error"), [("Fetching", "JSONDecodeError"), ("{}", "KeyError"), ("[]", "TypeError")]
+)
+def test_an_unexpected_output_of_vercel_rolls_the_frontend_back(run: Run, output: str, error: str) -> None:
+    run.outputs = [json.dumps({"id": "dpl_old"}), output]
+    message = f"the output of vercel inspect names no deployment ({error}); to see it: vercel --cwd "
+    assert run.deploy(new_journal()).startswith(message)
+    assert run.served == "dpl_old"
 
 
 def test_a_frontend_that_cannot_be_built_causes_no_rollback(run: Run) -> None:
