@@ -200,7 +200,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return self._passed[rule.name]
 
     def _crashed(self, urn: str) -> Iterator[Row]:
-        """Yield the row that states if a rule crashed on a resource; nothing if policy-rule-crashed is off."""
+        """Yield the row that states if a rule crashed on a resource; nothing if this policy is disabled."""
         if self._enabled(pack_rules.crashed):
             level, crashes = self._level(pack_rules.crashed).value, self.crashes.get(urn, ())
             verdict = ledger.VIOLATION if crashes else ledger.PASS
