@@ -1,4 +1,4 @@
-"""For every test: its lane, the order of the files, and the table of measurements (`record_property`)."""
+"""Configuration of the tests: lanes, order of files, and the table of measurements (`record_property`)."""
 
 import tempfile
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import lanes
 
-# A property test is slow on a busy machine, and says nothing by it.
+# A property test that is slow on a busy machine is no failure.
 settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -28,7 +28,8 @@ LONGEST = (
     "engine/test_stacks.py",
     "drills/docs/test_commands.py",
 )
-"""Files of minutes, longest first: at the end of a run one process would work on such a file alone."""
+"""Files whose tests take minutes, longest first: started last, such a file would keep one process busy alone.
+"""
 
 
 SPLIT = ("drills/sandbox/test_life.py",)
@@ -37,7 +38,7 @@ SPLIT = ("drills/sandbox/test_life.py",)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests with their lane, and put the longest files first."""
+    """Mark each test with its lane, and put the longest files first."""
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(file_of(item.nodeid), len(order)))
     for item in items:
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def file_of(node_id: str) -> str:
-    """Return the path of a test's file below tests/."""
+    """Return the path of a test's file relative to tests/."""
     return node_id.partition("::")[0].removeprefix("tests/")
 
 
@@ -57,10 +58,10 @@ def process_group(node_id: str) -> str:
 
 
 class GroupScheduling(LoadScopeScheduling):
-    """A distribution of tests over processes by their group.
+    """Distribution of tests over processes by group.
 
-    Fixtures of a module are set up once for it, and its tests run in their order. pytest-xdist's own
-    `--dist loadgroup` ignores its groups with pytest 9.2 (github.com/pytest-dev/pytest-xdist/issues/1386).
+    A module's fixtures are set up once, and the module's tests run in order. pytest-xdist's own `--dist
+    loadgroup` ignores its groups with pytest 9.2 (github.com/pytest-dev/pytest-xdist/issues/1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -68,7 +69,7 @@ class GroupScheduling(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
-    """Distribute tests by group."""
+    """Return the scheduler that distributes tests by group."""
     return GroupScheduling(config, log)
 
 
@@ -76,7 +77,7 @@ ENVIRONMENTS = pytest.StashKey[dict[lanes.Lane, lanes.Environment | None]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Write what each lane may not start; drills may start everything."""
+    """Create the environment that hides what each lane may not start; drills may start everything."""
     folder = tempfile.TemporaryDirectory(prefix="lanes-")
     config.add_cleanup(folder.cleanup)
     environments: dict[lanes.Lane, lanes.Environment | None] = {
@@ -89,13 +90,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test, its fixtures included, with what its lane may start."""
+    """Run a test and its fixtures in the environment of the test's lane."""
     with lanes.enforced(item.config.stash[ENVIRONMENTS][lanes.lane_of(item)]):
         return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the property `measured` of each test that passed."""
+    """Print the property `measured` of each test that passed."""
     reports: list[pytest.TestReport] = terminalreporter.getreports("passed")
     lines = [str(value) for report in reports for name, value in report.user_properties if name == "measured"]
     if lines:

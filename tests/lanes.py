@@ -55,21 +55,21 @@ exit 97
 
 
 class LaneError(Exception):
-    """The start of a program that belongs to a later lane."""
+    """A test's attempt to start a program that belongs to a later lane."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The variables under which the tests of a lane run: refused programs are hidden, or end at once."""
+    """Environment variables for the tests of a lane, which hide refused programs or make them fail."""
 
     lane: Lane
     variables: dict[str, str]
     refused: dict[str, str]
-    """The marker that permits a program, by the program's name."""
+    """Marker that permits each refused program, by the program's name."""
 
 
 def lane_of(item: pytest.Item) -> Lane:
-    """Return the lane of the folder that a test is in, or a later one that its markers name."""
+    """Return the lane of a test: that of its folder, or a later lane that a marker names."""
     folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
     if folder == "drills" or item.get_closest_marker("drill"):
         return "drill"
@@ -77,7 +77,7 @@ def lane_of(item: pytest.Item) -> Lane:
 
 
 def environment(lane: Lane, folder: Path) -> Environment:
-    """Write the stubs and the cache of a lane below a folder."""
+    """Write a lane's stubs and cache to a folder; return the environment that uses them."""
     refused = dict.fromkeys(DRILL_PROGRAMS, "pytest.mark.drill")
     if lane == "unit":
         refused |= dict.fromkeys(ENGINE_PROGRAMS, "pytest.mark.engine")
@@ -102,7 +102,7 @@ _current: Environment | None = None
 
 @contextmanager
 def enforced(lane_environment: Environment | None) -> Generator[None]:
-    """Run under a lane's variables and refuse what they cannot hide; None enforces nothing."""
+    """Set a lane's variables, and refuse programs that these cannot hide; None enforces nothing."""
     global _current
     with pytest.MonkeyPatch.context() as patch:
         for name, value in lane_environment.variables.items() if lane_environment else ():
@@ -115,7 +115,7 @@ def enforced(lane_environment: Environment | None) -> Generator[None]:
 
 
 def refuse(event: str, arguments: tuple[object, ...]) -> None:
-    """Raise LaneError when this process starts a program that its lane refuses; an audit hook."""
+    """Raise LaneError if this process starts a program that the lane refuses; this is an audit hook."""
     if event != "subprocess.Popen" or _current is None:
         return
     command = cast(Sequence[str | os.PathLike[str]], arguments[1])
@@ -125,7 +125,7 @@ def refuse(event: str, arguments: tuple[object, ...]) -> None:
     if SERVER_MODULE in command_line and _current.lane == "unit":
         name, marker = f"python -m {SERVER_MODULE}", "pytest.mark.engine"
     elif not program.is_absolute() or not program.is_relative_to("/usr"):
-        return  # A name leads to a stub; any other path is a test's own program.
+        return  # A name leads to a stub, and a path outside of /usr to a test's own program.
     if marker:
         raise LaneError(REFUSAL.format(lane=_current.lane, program=name, marker=marker))
 

@@ -18,7 +18,7 @@ PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)
 """Pattern of the property and the value that a message names."""
 
 VERDICT_KEY = re.compile(r"'[^']*'|\d+")
-"""Pattern of the values that a message quotes; for the same violation, base and head may have other values."""
+"""Pattern of the values that a message quotes; for one violation, they may differ between base and head."""
 
 Key = tuple[str, ...]
 """Identity of a verdict: policy, URN, message without values, and UNKNOWN if the verdict is unknown."""

@@ -1,4 +1,4 @@
-"""Tests of stacks whose first `up` failed while a resource was not ready; the next `up` completes it."""
+"""Tests that a second `up` completes a stack whose first `up` failed while a resource was not ready."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from tests.support.stacks import Stack, copy
 pytestmark = pytest.mark.engine
 
 STACKS = ["dev", pytest.param("stg", marks=pytest.mark.drill), pytest.param("prod", marks=pytest.mark.drill)]
-"""Stacks under test: dev in the engine lane, the others with the drills."""
+"""Stacks under test: dev in the engine lane, stg and prod in the drill lane."""
 
 Resource = dict[str, Any]
 
@@ -50,7 +50,7 @@ HALF_THERE: dict[tuple[str, str], Callable[[Resource], None]] = {
     DATABASE: without("address", "endpoint"),
     CLUSTER: creating,
 }
-"""Functions that remove the outputs that a resource lacks before it is ready, by type and name."""
+"""Functions that remove the outputs which a resource lacks until it is ready, by type and name."""
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +74,15 @@ def key(resource: Resource) -> tuple[str, str]:
 
 
 def references(resource: Resource) -> Iterable[str]:
-    """Yield the URNs that a resource depends on."""
+    """Yield the URNs of a resource's dependencies."""
     yield from resource.get("dependencies", [])
     yield resource.get("provider", "").rpartition("::")[0]
 
 
 def cut_short(stack: Stack, halves: Iterable[tuple[str, str]], *, errors: bool = True) -> None:
-    """Remove late outputs of these resources from the state, and every resource that depends on them.
+    """Remove the late outputs of these resources, and all resources that depend on them, from the state.
 
-    With `errors` the state contains the provider's error after its wait timed out.
+    With `errors`, the state contains the error that the provider returns when its wait times out.
     """
     file = workspace.find_stack(stack.root, stack.name).checkpoint
     state = json.loads(file.read_text())
@@ -107,7 +107,7 @@ def cut_short(stack: Stack, halves: Iterable[tuple[str, str]], *, errors: bool =
 
 
 def lacking(stack: Stack) -> list[tuple[str, str]]:
-    """Return the awaited resources that still lack outputs."""
+    """Return the resources in HALF_THERE that still lack outputs."""
     missing: list[tuple[str, str]] = []
     for resource in workspace.state(workspace.find_stack(stack.root, stack.name), "resources"):
         if make_half := HALF_THERE.get(key(resource)):
@@ -140,7 +140,7 @@ def test_an_up_that_cannot_complete_a_resource_names_the_missing_output(
     stack = running_stack("dev")
     file: Path = workspace.find_stack(stack.root, stack.name).checkpoint
     whole = file.read_text()
-    cut_short(stack, [PROXY], errors=False)  # As after a refresh that saw no address.
+    cut_short(stack, [PROXY], errors=False)  # This is the state after a refresh that found no address.
     code, output = stack.run("preview", "--no-policies")
     assert code == 0, output
     code, output = stack.run("up", "--no-policies")

@@ -1,4 +1,4 @@
-"""Tests of the import hook: it loads less and changes nothing else."""
+"""Tests that the import hook of the SDKs loads less and changes nothing else."""
 
 import json
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def python(code: str, **environment: str) -> str:
-    """Return the output of a program in a new interpreter."""
+    """Return the output of Python code in a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""Tests of every stack on the real engine, and of faults that stop it."""
+"""Tests of every stack on the real engine, and of faults that stop the program."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ RunningStack = Callable[[str], tuple[Stack, str]]
 
 @pytest.fixture(scope="module")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> RunningStack:
-    """Provide running stacks with the output of their `up`, each started once for all tests of this file."""
+    """Provide running stacks with the output of `up`, each started only once for all tests of this file."""
     stacks: dict[str, tuple[Stack, str]] = {}
 
     def make(name: str) -> tuple[Stack, str]:

@@ -1,4 +1,4 @@
-"""Commands of the documents, run in a sandbox; elsewhere.yaml lists those that cannot run there."""
+"""Tests of the documents' commands in a sandbox; elsewhere.yaml lists commands that cannot run there."""
 
 import os
 import re
@@ -27,10 +27,10 @@ ALL = commands.commands()
 RUNNABLE = [command for command in ALL if not any(fnmatchcase(command.text, pattern) for pattern in PATTERNS)]
 UP = "make sandbox STACK=dev"
 SLOW = re.compile(r"scripts/(deploy|restore|rotate|relocate)\.sh (?!.*--(dry-run|start-api))")
-"""Commands that take minutes, so they are dry runs here; tests/drills/operations runs them for real.
-
-The guide's deployments without checks and its rollbacks are no dry runs: each continues from the one before,
-as for a newcomer."""
+"""Pattern of commands that take minutes, so that they are dry runs here; tests/drills/operations really runs
+them. The guide's deployments without checks and its rollbacks are no dry runs: each command continues from
+the previous one, as it does for a newcomer.
+"""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Sandbox:
     root: Path
     environment: dict[str, str]
     brought_up: str = ""
-    """Output of the command that brings the sandbox up."""
+    """Output of the command that brings up the sandbox."""
 
     def run(self, text: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -70,7 +70,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     shorten_settle_time(root)
     os.utime(root / "requirements-dev.txt", (0, 0))  # Older than .venv, so that make installs nothing.
     own = {"NO_COLOR": "1", "TARGET": "sandbox", "SHELL": "/bin/bash"}
-    own |= {"MAKEFLAGS": "", "FLAGS": ""}  # Reset those of the make that runs the tests.
+    own |= {"MAKEFLAGS": "", "FLAGS": ""}  # Reset the variables of the make that runs the tests.
     newcomer = Sandbox(root, os.environ | git_identity() | own)
     newcomer.read("git init --quiet -b main && git add --all && git commit --quiet -m Start")
     try:
@@ -101,7 +101,7 @@ def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> 
 
 
 def test_the_runbooks_client_can_speak_tls_1_1(tmp_path: Path) -> None:
-    """Check the runbook's options: without them, Debian's client itself refuses TLS 1.1."""
+    """Check the runbook's options, without which Debian's client itself refuses TLS 1.1."""
     [command] = [command.text for command in ALL if command.text.startswith("openssl s_client")]
     pair = Authority().issue("localhost")
     (tmp_path / "pair.pem").write_text(pair.certificate + pair.key)

@@ -1,4 +1,4 @@
-"""Tests of deploy.sh on a real cluster; fakes record the commands that would leave the machine."""
+"""Tests of deploy.sh on a real cluster; fakes record the commands that would reach other machines."""
 
 import json
 import signal
@@ -188,7 +188,7 @@ def test_a_new_frontend_that_vercel_does_not_serve_fails_the_deployment(world: D
 
 
 def deploy_while(world: DeployEnvironment, wrong: str) -> "subprocess.CompletedProcess[str]":
-    """Deploy, with an alert or a failing site (`wrong`) until the old pods are back."""
+    """Deploy while an alert or a failing site (`wrong`) lasts until the old pods are back."""
     over = threading.Event()
 
     def disturb() -> None:

@@ -1,5 +1,4 @@
-"""Deployments of a copy of the project in the sandbox: a good one, a failing check, a failing migration, and
-new passwords."""
+"""Tests of deployments in the sandbox: success, failing check, failing migration, new passwords."""
 
 import os
 import subprocess
@@ -43,7 +42,8 @@ exec curl --silent --fail --request PUT --data '{{"kind": "error", "path": "/api
 """
 """A fake make whose tasks pass. If {bin}/datadog exists, its last task makes Datadog refuse to list monitors.
 
-Each monitor can still be read by its ID, since `up` refreshes them."""
+Each monitor can still be read by its ID, since `up` refreshes the monitors.
+"""
 
 
 @dataclass
@@ -89,13 +89,13 @@ class Sandbox:
         return api_cluster
 
     def secrets(self) -> dict[str, str]:
-        """Return each secret of the stack's settings, encrypted; another text is another value."""
+        """Return the encrypted secrets of the stack's settings; a different string is a different value."""
         file = self.root / ".sandbox" / "dev" / "Pulumi.dev.yaml"
         config = yaml.load(file.read_text(), yaml.BaseLoader)["config"]
         return {key: value["secure"] for key, value in config.items() if "secure" in value}
 
     def logins(self) -> set[str]:
-        """Return the users of the API's pods; components/kubernetes/database_roles.py derives them."""
+        """Return the database users of the API's pods (see components/kubernetes/database_roles.py)."""
         pods = self.cluster.api.items(PODS, labelSelector="app=pipe-api")
         variables = [item for pod in pods for item in pod["spec"]["containers"][0]["env"]]
         return {item["value"] for item in variables if item["name"] == "PGUSER"}
@@ -132,7 +132,7 @@ OLDER = 'c.image.contains("/pipe/api:1.4.0@") && "migrate:prod" in c.command'
 
 
 def newer_schema(cluster: Cluster) -> None:
-    """Refuse the migrations of 1.4.0 from now on, as its tool refuses an unknown schema."""
+    """Make the migrations of 1.4.0 fail from now on, as its tool refuses an unknown schema."""
     jobs = {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
     policy = {
         "matchConstraints": {"resourceRules": [jobs]},

@@ -1,4 +1,4 @@
-"""Tests of doctor.sh on a real control plane with KWOK's nodes, and of its causes that KWOK cannot show."""
+"""Tests of doctor.sh on a real control plane with KWOK's nodes, and of causes that KWOK cannot produce."""
 
 import base64
 import json
@@ -51,7 +51,7 @@ Aggregator
 
 
 def certificate(days: float) -> tuple[str, str]:
-    """Return a certificate that is valid for so many more days, and its key."""
+    """Return a certificate that expires in `days` days, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pipe.dev")])
     now = datetime.now(UTC)
@@ -82,7 +82,7 @@ def status(world: DeployEnvironment, name: str) -> dict[str, Any]:
 
 
 def doctor(world: DeployEnvironment) -> str:
-    """Return the diagnosis; assert that the exit code is 1 exactly if it names a cause."""
+    """Return the diagnosis; assert that the exit code is 1 if the diagnosis names a cause, and else 0."""
     done = world.run("doctor.sh", "dev")
     assert done.returncode == ("Likely cause: " in done.stdout), done.stdout + done.stderr
     return done.stdout
@@ -99,7 +99,7 @@ KINDS = {
     "budgets": ("/apis/policy/v1/namespaces/pipe/poddisruptionbudgets", "policy/v1", "PodDisruptionBudget"),
     "jobs": ("/apis/batch/v1/namespaces/pipe/cronjobs", "batch/v1", "CronJob"),
 }
-"""Kinds of objects on a request's path, by a short name: path, version, kind."""
+"""API path, version and kind of the objects on a request's path, by a short name."""
 
 
 def setting(topic: str, key: str) -> Any:
@@ -107,7 +107,7 @@ def setting(topic: str, key: str) -> Any:
 
 
 def complete(world: DeployEnvironment) -> None:
-    """Create the program's other objects, besides the API's Deployment and Service."""
+    """Create the program's objects other than the API's Deployment and Service."""
     labels, pods = {"app": "pipe-proxy"}, setting("proxy", "replicas")["min"]
     template = {
         "metadata": {"labels": labels},
@@ -136,7 +136,7 @@ def complete(world: DeployEnvironment) -> None:
 
 
 def balancer(world: DeployEnvironment) -> str:
-    """Return the address of the proxy's Service, or an empty text."""
+    """Return the address of the proxy's Service, or an empty string."""
     status = world.cluster.api.call("GET", f"{KINDS['services'][0]}/pipe-proxy").get("status", {})
     return next((address["hostname"] for address in status.get("loadBalancer", {}).get("ingress") or ()), "")
 
@@ -158,7 +158,7 @@ def incomplete(world: DeployEnvironment) -> None:
 
 @pytest.fixture(scope="module")
 def rds() -> Iterator[Any]:
-    """Provide an RDS with the stack's database."""
+    """Provide a simulated RDS that contains the stack's database."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -183,7 +183,7 @@ def rds() -> Iterator[Any]:
 
 @pytest.fixture
 def world(bare: DeployEnvironment, rds: Any) -> Iterator[DeployEnvironment]:
-    """Provide the whole service without any fault."""
+    """Provide the whole service without faults."""
     [instance] = rds.describe_db_instances()["DBInstances"]
     bare.environment |= {"AWS_ENDPOINT_URL": rds.meta.endpoint_url}
     bare.environment |= {"AWS_ACCESS_KEY_ID": "it", "AWS_SECRET_ACCESS_KEY": "it"}
@@ -215,7 +215,7 @@ def test_a_healthy_service_has_no_findings(world: DeployEnvironment) -> None:
     assert "deployment/pipe-api: 3 of 3 pods available, 3 get requests" in output
     for skipped_check in (
         "– kubectl top pods",
-        "skipped: usage: not available",  # This cluster has no metrics server.
+        "skipped: usage: not available",  # This cluster does not have a metrics server.
         "skipped: no agent pod in the namespace datadog",
         "– trace agent",
     ):
@@ -278,7 +278,7 @@ def test_a_service_that_cannot_be_asked_is_reported_with_exit_code_2(world: Depl
 
 
 def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tmp_path: Path) -> None:
-    """Compare the address: the other cluster answers and calls itself dev, too."""
+    """Give the stack a kubeconfig whose address is not that of the cluster in use."""
     other = "current-context: it\ncontexts: [{name: it, context: {cluster: it}}]\n"
     other += "clusters: [{name: it, cluster: {server: 'https://other'}}]\n"
     world.answer("pulumi", f'#!/bin/sh\necho "{other}"\n')

@@ -1,6 +1,6 @@
 """Tests of migrate.sh, restore.sh and rotate.sh on a real control plane.
 
-Its Jobs run the program's own scripts on a real PostgreSQL and an S3 API.
+The control plane's Jobs run the program's own scripts on a real PostgreSQL and an S3 API.
 """
 
 import json
@@ -145,7 +145,7 @@ def test_a_dump_that_is_not_in_the_bucket_is_refused_before_anything_is_changed(
 
 
 def test_a_restore_whose_download_fails_never_stops_the_api(stack: Stack) -> None:
-    """Check the Job's own message: without the right to list the bucket, the check before it is skipped."""
+    """Check the Job's own message: without permission to list the bucket, the earlier check is skipped."""
     before = data.hashes(stack.service.server)
     generation = stack.get("Deployment", "pipe-api")["metadata"]["generation"]
     no_credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "")
@@ -162,7 +162,7 @@ def begun(stack: Stack) -> "subprocess.Popen[str]":
     """Start a restore and return once it has stopped the API."""
     backed_up(stack)
     process = subprocess.Popen(
-        # As from a terminal: background jobs and nohup ignore signals, and their children inherit that.
+        # As from a terminal; children of background jobs and of nohup would ignore signals.
         ["env", "--default-signal=HUP,INT", stack.root / "scripts" / "restore.sh", "prod", "--yes"],
         env=stack.environment(),
         stdin=subprocess.DEVNULL,
@@ -214,7 +214,7 @@ def test_a_restore_that_is_interrupted_or_loses_its_terminal_starts_the_api_befo
 ) -> None:
     process = begun(stack)
     assert process.stdout
-    process.stdout.close()  # Output fails from now on, as after a terminal has closed.
+    process.stdout.close()  # From now on, output fails, as it does after a terminal has closed.
     process.send_signal(how)
     assert process.wait(120) == 130
     deployment = stack.get("Deployment", "pipe-api")
@@ -289,7 +289,7 @@ def test_rotate_fails_when_the_deployment_did_not_bring_the_new_passwords(
 ) -> None:
     before = logins(stack)
     idle = tmp_path / "pulumi"
-    # This pulumi knows the stack's cluster, but sets and deploys nothing.
+    # This fake pulumi returns the stack's cluster, but neither sets nor deploys anything.
     cluster = f'[ "$1 $2 $3" = "stack output kubeconfig" ] && exec cat "{stack.cluster.kubeconfig}"'
     idle.write_text(f"#!/bin/sh\n{cluster}\ncat > /dev/null\necho {{}}\n")
     idle.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Rollbacks between three versions on a real control plane."""
+"""Tests of rollbacks between three versions on a real control plane."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -25,10 +25,10 @@ JOBS = "/apis/batch/v1/namespaces/pipe/jobs"
 
 
 def release(world: DeployEnvironment, version: str, migrations: str | None) -> None:
-    """Create the results of a deployment: pods, the migration Job and the commit."""
+    """Create what a deployment leaves: pods, the migration Job and the commit."""
     image = VERSIONS[version]
     file = world.root / "Pulumi.dev.yaml"
-    # The comment makes a change to commit, even for the image that the file names at the start.
+    # The comment is a change to commit, even if the file already names the image.
     file.write_text(file.read_text().replace(world.file_image(), image) + f"# {version}\n")
     world.git("commit", "--quiet", "--all", "-m", f"Deploy {version} to dev")
     world.git("push", "--quiet")
@@ -52,12 +52,12 @@ def migrates(world: DeployEnvironment) -> bool:
 
 
 def exists(version: str) -> str:
-    """Return the command that asks the registry for a version's image."""
+    """Return the command that looks up a version's image in the registry."""
     return EXISTS.format(VERSIONS[version].partition("@")[2])
 
 
 def verdicts(world: DeployEnvironment) -> dict[str, str]:
-    """Return the recorded verdicts by version."""
+    """Return the recorded verdict of each version."""
     return {stack_file.version(entry["image"]): entry["verdict"] for entry in world.cluster.releases()}
 
 

@@ -1,4 +1,4 @@
-"""Tests of rotate.sh: settings of the sandbox, and the commit of new passwords."""
+"""Tests of rotate.sh: the sandbox's settings, and the commit of new passwords."""
 
 import subprocess
 from pathlib import Path

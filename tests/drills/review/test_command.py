@@ -1,4 +1,4 @@
-"""The command: its output, its exit codes, and the isolation of a pull request's program."""
+"""Tests of the review's command: output, exit codes, and isolation of a pull request's program."""
 
 import json
 import os
@@ -111,7 +111,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program in a repository of its own, with one commit."""
+    """Provide the program in a separate repository with one commit."""
     tree = copy(tmp_path_factory.mktemp("review") / "tree")
     (tree / ".gitignore").write_text("__pycache__\n.runs\n")
     for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
@@ -139,7 +139,7 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
     (tmp_path / "credentials").write_text("key")
     (tmp_path / "credentials").chmod(0o600)
     attempts = ATTEMPTS.replace("OUTSIDE", str(tmp_path)).replace("ADDRESS", "198.51.100.1")
-    # If the program can write the kernel's setting, it writes the present value.
+    # If the program can write the kernel's setting, it writes the current value.
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     attempts = attempts.replace("PATTERN", pattern).replace("KEYCTL", str(DENIED["keyctl"][COLUMN]))
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
@@ -376,7 +376,7 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
         sys.executable = sys.argv[2]
         sys.exit(__main__.main(["HEAD", "--no-isolation", "--tree", sys.argv[1]]))
     """
-    # A shell's background job ignores Ctrl-C, and its processes inherit that.
+    # A shell's background job ignores Ctrl-C, and so do the processes that it starts.
     command = ["env", "--default-signal=INT", sys.executable, "-c", textwrap.dedent(program)]
     command += [str(repository), str(tmp_path / "evaluation")]
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
@@ -401,7 +401,7 @@ def test_make_review_in_a_fresh_clone_lists_the_changes_of_each_stack(tmp_path: 
     subprocess.run(git, cwd=tree, check=True)
     os.utime(tree / "requirements-dev.txt", (0, 0))  # its packages are installed
     arguments = ["make", "review", "BASE=HEAD~1", f"VENV={sys.prefix}"]
-    # Without variables of the make that runs the tests.
+    # Variables of the make that runs the tests are removed.
     env = os.environ | {"NO_COLOR": "1", "MAKEFLAGS": "", "MAKELEVEL": "0", "FLAGS": ""}
     done = subprocess.run(arguments, cwd=tree, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The HTML page in a real browser: offline, by keyboard, on small screens, in both colour schemes."""
+"""Tests of the HTML page in a real browser: offline, by keyboard, on small screens, in both colour themes."""
 
 import dataclasses
 import re
@@ -22,10 +22,10 @@ FAULTS: list[str] = []
 
 REMEDY = "no chromium on this machine; install it: apt-get install chromium (or brew install chromium)"
 CONTRAST = (Path(__file__).parents[2] / "support" / "review" / "contrast.js").read_text()
-"""A function that returns texts with less contrast than WCAG 2.2 AA requires."""
+"""JavaScript function that returns texts with less contrast than WCAG 2.2 AA requires."""
 
 UNLABELLED = (Path(__file__).parents[2] / "support" / "review" / "unlabelled.js").read_text()
-"""A function that returns controls and tables without an accessible name."""
+"""JavaScript function that returns controls and tables without an accessible name."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Fixtures of service for this lane."""
+"""Fixtures for the drills of the service."""
 
 from tests.support.drills.fixtures import (
     measured as measured,

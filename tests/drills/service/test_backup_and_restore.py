@@ -27,7 +27,7 @@ def backed_up(service: Service) -> bytes:
 
 
 def restored(service: Service, stamp: str, **variables: str) -> str:
-    """Restore and swap; return the jobs' log."""
+    """Restore and swap; return the Jobs' logs."""
     pod, swap = service.restore(stamp, **variables), service.swap(stamp)
     assert pod.run() == 0, pod.log
     assert swap.run() == 0, swap.log
@@ -64,7 +64,7 @@ def test_a_restore_recovers_every_table_and_shows_no_secret(filled: Service, mea
 
 
 def rows_of_tables(hashes: dict[str, str]) -> list[int]:
-    """Return the number of rows of each table; a dump has no rows of materialised views."""
+    """Return the number of rows in each table, but not in materialised views, since dumps omit these."""
     return [int(value.split("|")[1]) for name, value in hashes.items() if name != "sales"]
 
 
@@ -136,7 +136,7 @@ def test_a_damaged_dump_is_not_restored(filled: Service, damage: str) -> None:
 
 
 def test_a_restore_with_missing_rows_fails(filled: Service) -> None:
-    """Lose a row although pg_restore exits with 0; the check counts rows itself."""
+    """Lose a row although pg_restore exits with 0, since the check itself counts the rows."""
     backed_up(filled)
     command = filled.bin / "pg_restore"
     command.write_text(
@@ -153,7 +153,7 @@ def test_a_restore_with_missing_rows_fails(filled: Service) -> None:
     finally:
         command.unlink()
     assert "does not have as many rows as the dump" in pod.log
-    assert filled.swap("20240306t000000").run() == 1  # No restored database has that name.
+    assert filled.swap("20240306t000000").run() == 1  # No restored database has this name.
 
 
 def test_a_swap_ends_open_sessions_and_cannot_be_repeated(filled: Service) -> None:

@@ -25,7 +25,7 @@ def filled(service: Service) -> Iterator[Service]:
 
 
 def killed_after(pod: Pod, seconds: float) -> int:
-    """Run a pod, kill it after some seconds unless it ends sooner, and return its exit code."""
+    """Run a pod, kill it after `seconds` unless it ends sooner, and return its exit code."""
     timer = threading.Timer(seconds, pod.kill)
     timer.start()
     try:
@@ -35,7 +35,7 @@ def killed_after(pod: Pod, seconds: float) -> int:
 
 
 def killed(make: Callable[[], Pod], seconds: float) -> int:
-    """Kill a pod after some seconds, or another one earlier if it ends; return the number of ended pods."""
+    """Kill a pod after `seconds`; if it ends sooner, kill the next pod earlier. Return how many ended."""
     sooner = 0
     while killed_after(make(), seconds) == 0:
         sooner, seconds = sooner + 1, seconds * 0.6
@@ -61,7 +61,7 @@ def test_latest_dump_is_intact_whenever_a_backup_is_killed(filled: Service) -> N
         possible = [*([] if sooner else possible), str(100 + number)]
         dump, checksum = filled.bucket.read("latest.dump")
         assert hashlib.sha256(dump).hexdigest() == checksum, f"killed after {moment:.2f} s"
-    # The dump restores, and comes from a backup that may have finished.
+    # The dump can be restored, and comes from a backup that may have finished.
     pod = filled.restore("20240101t000000")
     assert pod.run() == 0, pod.log
     value = filled.server.sql(
@@ -76,7 +76,7 @@ def test_the_live_database_is_untouched_whenever_a_restore_is_killed(filled: Ser
     for moment in moments(timed(filled.restore("20240102t000000"))):
         killed(lambda: filled.restore(f"20240102t0001{next(number):02}"), moment)
         assert data.hashes(filled.server) == before, f"killed after {moment:.2f} s"
-    # The next restore deletes the remains and succeeds.
+    # The next restore deletes what the killed restore left, and succeeds.
     wait_for_no_session(filled)
     pod = filled.restore("20240103t000000")
     assert pod.run() == 0, pod.log
@@ -85,7 +85,7 @@ def test_the_live_database_is_untouched_whenever_a_restore_is_killed(filled: Ser
 
 
 def wait_for_no_session(service: Service) -> None:
-    """Wait until no server process works for a killed client any more."""
+    """Wait until no server process still works for a killed client."""
     end = time.monotonic() + 60
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname ~ 'restored'"
     while service.server.sql(query, "postgres") != "0":
@@ -121,6 +121,6 @@ def test_the_live_database_is_either_the_old_or_the_new_one_whenever_a_swap_is_k
             (old, "pipe_db_restored_20240201t000000"),
             (new, "pipe_db_before_20240201t000000"),
         ], f"killed after {moment:.3f} s"
-        if current == new:  # Swap back for the next moment.
+        if current == new:  # Swap the databases back for the next moment.
             server.sql(back, "postgres")
     assert any(codes), codes

@@ -1,4 +1,4 @@
-"""Drills of a lost region: prod starts in another region while remains of the lost one exist elsewhere."""
+"""Tests of a lost region: prod starts in another region while resources remain outside of the lost region."""
 
 import argparse
 import json
@@ -32,7 +32,7 @@ MADE_IN_CLUSTER = (f"{NAMESPACES}/pipe", f"{NAMESPACES}/datadog", CNI)
 
 @dataclass
 class Sandbox:
-    """The stack prod of a copied tree, in its own sandbox."""
+    """Stack prod of a copied tree, in its own sandbox."""
 
     root: Path
 
@@ -82,11 +82,11 @@ class Sandbox:
         return [instance["DBInstanceIdentifier"] for instance in instances]
 
     def keep_dump(self, bucket: str) -> None:
-        """Put an empty dump where a restore looks for it; backups of a sandbox run no commands."""
+        """Put an empty dump where a restore looks for a dump, since a sandbox's backups run no commands."""
         self.client("s3", NEW).put_object(Bucket=bucket, Key="latest.dump")
 
     def lose_region(self) -> None:
-        """Hide the state and empty the cluster; every other resource stays."""
+        """Hide the state and empty the cluster; all other resources remain."""
         shutil.move(self.folder / "state", self.root / "lost-state")
         kubeconfig = self.targets.kubeconfig
         assert kubeconfig

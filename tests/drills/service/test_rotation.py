@@ -1,4 +1,4 @@
-"""Tests of the steps of scripts/rotate.sh while the API's pods keep connecting."""
+"""Tests of the steps of scripts/rotate.sh while the API's pods continuously open connections."""
 
 import subprocess
 import tempfile
@@ -17,9 +17,9 @@ from tests.support.drills.service import Manifest, Service, alone
 
 
 class ApiPod:
-    """The database connections of an API pod: one permanent session and many new ones.
+    """Database connections of an API pod: one permanent session and many short sessions.
 
-    User, password and address come from the Deployment, as rendered when the pod starts.
+    User, password and address come from the Deployment as it is when the pod starts.
     """
 
     def __init__(self, objects: dict[str, Manifest], folder: Path) -> None:
@@ -42,7 +42,7 @@ class ApiPod:
             "PGPASSFILE": str(credentials / "passwords"),
         }
         self.connections = 0
-        """Number of attempts, failed ones included."""
+        """Number of connection attempts, including failed attempts."""
         self.failed: list[str] = []
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._connect), threading.Thread(target=self._stay)]
@@ -53,7 +53,7 @@ class ApiPod:
         return self
 
     def work(self, connections: int = 5) -> None:
-        """Wait until the pod has connected so many more times."""
+        """Wait until the pod has made this number of further connection attempts."""
         enough, end = self.connections + connections, time.monotonic() + 60
         while self.connections < enough:
             assert time.monotonic() < end
@@ -65,7 +65,7 @@ class ApiPod:
             thread.join(20)
 
     def connect(self) -> str:
-        """Open a session and write; return the error, or an empty text."""
+        """Open a session and write; return the error, or an empty string."""
         statement = "UPDATE settings SET value = '1' WHERE key = 'key 1'"
         command = [tools.find("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement]
         return subprocess.run(
@@ -110,7 +110,7 @@ def filled(service: Service) -> Iterator[Service]:
 
 
 def retire(service: Service, patience: str = "10") -> Any:
-    """Return the pod that operations/rotate.py derives from the migration Job."""
+    """Return the pod that operations/rotate.py derives from the migration Job to retire old logins."""
     template = alone(service.migration(), "roles")
     [container] = template["spec"]["containers"]
     command = [word.replace("roles.sql", RETIRE) for word in container["command"]]
@@ -167,7 +167,7 @@ def test_new_passwords_break_no_connection_and_old_ones_end(
 
 
 def test_sessions_with_an_old_password_end_after_the_waiting_time(filled: Service, tmp_path: Path) -> None:
-    """Check the drill above: a pod that is not replaced in time loses its connections."""
+    """Check that the drill above can fail: a pod that is not replaced in time loses its connections."""
     left = ApiPod(filled.objects, tmp_path).start()
     try:
         filled.secrets |= Service.passwords()

@@ -1,4 +1,4 @@
-"""Tests of the TLS proxy's rendered configuration of each stack in a real nginx."""
+"""Tests of each stack's rendered configuration of the TLS proxy in a real nginx."""
 
 import json
 import random
@@ -36,7 +36,7 @@ CLAIMS = {
 
 @dataclass(frozen=True)
 class Site:
-    """The proxy of one stack, with its settings and objects."""
+    """Proxy of one stack, with the stack's settings and objects."""
 
     stack: str
     host: str
@@ -57,7 +57,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 
 def old_client(version: ssl.TLSVersion, ciphers: str = ANYTHING) -> ssl.SSLContext:
-    """Return a client's context for one TLS version that accepts any certificate, by default any cipher."""
+    """Return a client's context for one TLS version that accepts any certificate and offers `ciphers`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers(ciphers)
@@ -99,7 +99,7 @@ def test_tls_1_2_and_1_3_are_accepted(site: Site, version: ssl.TLSVersion) -> No
 
 
 def test_the_same_client_connects_to_a_careless_configuration(site: Site) -> None:
-    """Check the refusals above: client, library and certificate allow the old versions."""
+    """Check that only the configuration refuses old versions: client, library and certificate allow them."""
     careless = {
         r"ssl_protocols [^;]+;": "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;",
         r"ssl_ciphers [^;]+;": f"ssl_ciphers {ANYTHING};",
@@ -133,7 +133,7 @@ def test_only_ciphers_with_forward_secrecy_and_authentication_are_accepted(site:
             accepted.add(name)
         except ssl.SSLError as error:
             assert error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE", (name, error)
-    # The certificate is an ECDSA one, so RSA ciphers cannot be agreed on.
+    # The certificate has an ECDSA key, so RSA ciphers cannot be negotiated.
     assert accepted == {
         "ECDHE-ECDSA-AES128-GCM-SHA256",
         "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -192,7 +192,7 @@ def test_health_is_plain_http_on_a_port_of_its_own(site: Site) -> None:
     assert site.proxy.plain("/healthz") == (200, b"ok\n")
     assert site.proxy.plain("/")[0] == 404
     status, _, _ = ask(site.proxy.connect(), "GET", "/healthz", {"Host": site.host})
-    assert status == 400  # Plain HTTP at the port of TLS.
+    assert status == 400  # Plain HTTP on the TLS port.
 
 
 def test_the_startup_probe_requests_the_apis_liveness_path(site: Site) -> None:
@@ -202,7 +202,7 @@ def test_the_startup_probe_requests_the_apis_liveness_path(site: Site) -> None:
 
 
 def test_a_pod_that_cannot_reach_the_api_has_not_started() -> None:
-    """Use an upstream address without a server, as before the network policies admit a pod."""
+    """Use an upstream address that no server listens on, as before network policies admit a pod."""
     unreachable = {r"(upstream api \{\s+server )[\w.-]+:3000;": r"\g<1>127.0.0.1:3999;"}
     objects, authority = program.manifests("prod"), Authority()
     pod = Proxy(objects, authority.issue("pipe.dev"), rewrite=unreachable).ready()
@@ -257,25 +257,25 @@ def test_the_access_log_is_json_without_the_query(site: Site) -> None:
 
 @dataclass
 class Load:
-    """Visitors who never pause, and the pods that the load balancer uses."""
+    """Load from visitors who never pause, and the pods to which the load balancer sends it."""
 
     host: str
     client: ssl.SSLContext
     ready: list[Proxy]
     over: threading.Event = field(default_factory=threading.Event)
     served: list[bytes] = field(default_factory=list[bytes])
-    """Certificates of the answered requests, in order."""
+    """Server certificates of the requests that got a response, in order."""
     failed: list[str] = field(default_factory=list[str])
 
     def more(self, requests: int = 20) -> None:
-        """Wait until so many more requests are answered."""
+        """Wait until this number of further requests have got a response."""
         enough, end = len(self.served) + requests, time.monotonic() + 120
         while len(self.served) < enough:
             assert time.monotonic() < end
             time.sleep(0.02)
 
     def visit(self) -> None:
-        """Open connections with up to three requests each; a quarter of the requests is slow."""
+        """Open connections with up to three requests each; a quarter of the requests are slow."""
         generator = random.Random(threading.get_ident())
         while not self.over.is_set():
             try:
@@ -304,7 +304,7 @@ class Load:
 
 
 def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
-    """Replace pods like the Deployment: a new pod is ready before an old one leaves."""
+    """Replace pods as the Deployment does: a new pod is ready before an old pod ends."""
     objects, authority, host = program.manifests("prod"), Authority(), "pipe.dev"
     old, new = authority.issue(host), authority.issue(host)
     pods = [Proxy(objects, old).ready() for _ in range(2)]
@@ -317,7 +317,7 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
         for leaving in list(pods):
             pods.append(Proxy(objects, new).ready())
             load.ready = [*(pod for pod in load.ready if pod is not leaving), pods[-1]]
-            load.more()  # The load balancer knows; connections that are under way arrive.
+            load.more()  # The pod is deregistered, but connections under way arrive.
             leaving.signal("SIGQUIT")
             assert leaving.ended() == 0, leaving.log()
         load.more()
@@ -336,7 +336,7 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
 
 
 def test_a_pod_that_is_killed_drops_requests() -> None:
-    """Check the drill above: visitors notice a killed pod."""
+    """Check that the drill above can fail: visitors notice a killed pod."""
     objects, authority = program.manifests("prod"), Authority()
     pod = Proxy(objects, authority.issue("pipe.dev")).ready()
     load = Load("pipe.dev", trusting(authority), [pod])

@@ -1,6 +1,6 @@
-"""The reports on pairs of base and head that are edited from the program.
+"""Tests of the reports on pairs of base and head, which are edited copies of the program.
 
-UPDATE_SNAPSHOTS=1 writes the snapshots again; read the difference before you commit it.
+UPDATE_SNAPSHOTS=1 updates the snapshots; read the difference before you commit it.
 """
 
 import json
@@ -30,7 +30,7 @@ SNAPSHOTS = Path(__file__).parents[2] / "support" / "review" / "snapshots"
 
 
 def in_lanes(pairs: Iterable[str]) -> list[ParameterSet]:
-    """Put each pair into its lane: most of them take minutes together, so they are drills."""
+    """Put each pair into its lane: most pairs are drills, since they take minutes together."""
     return [
         pytest.param(pair, marks=pytest.mark.engine if pair in QUICK else pytest.mark.drill) for pair in pairs
     ]
@@ -38,7 +38,7 @@ def in_lanes(pairs: Iterable[str]) -> list[ParameterSet]:
 
 @pytest.fixture(scope="session")
 def reports_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A function that evaluates the pairs of a lane once, and returns the folder of their reports."""
+    """Provide a function that evaluates a lane's pairs once, and returns the folder with their reports."""
 
     @cache
     def evaluate(lane: str) -> Path:
@@ -58,7 +58,7 @@ def reports_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 @pytest.fixture
 def reports(request: pytest.FixtureRequest, reports_of: Callable[[str], Path]) -> Path:
-    """The folder with the reports of the pairs in the test's lane."""
+    """Provide the folder with the reports on the pairs in the test's lane."""
     return reports_of(lane_of(request.node))
 
 
@@ -140,7 +140,7 @@ def test_the_exit_code_is_one_if_something_blocks(pair: str, reports: Path) -> N
 
 
 def _report_preview(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
-    """Report on files that a real preview leaves in a checkout."""
+    """Run a review of files in a checkout that a real preview has written."""
     work, head = reports / "bucket-replaced" / "work" / "dev", reports / "bucket-replaced" / "head"
     if not (head / ".git").exists():
         identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]

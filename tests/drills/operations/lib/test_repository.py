@@ -1,4 +1,4 @@
-"""Tests that deployments and commits agree, also with the upstream repository."""
+"""Tests that deployments, commits and the upstream repository agree."""
 
 import os
 import subprocess

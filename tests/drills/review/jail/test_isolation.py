@@ -1,4 +1,4 @@
-"""Attacks from inside the isolation, each a small program, with the rights of the user who runs the tests."""
+"""Tests of attacks from inside the isolation: small programs with the permissions of the tests' user."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def attempt(action):
 
 
 class Jail:
-    """A runner of programs in the isolation of the program under review."""
+    """Runner of programs in the isolation that the program under review gets."""
 
     def __init__(self, work: Path, *readable: Path) -> None:
         work.mkdir()
@@ -48,7 +48,7 @@ class Jail:
         )
 
     def run(self, program: str, **variables: str) -> str:
-        """Return the output of a program."""
+        """Return the output of a program in the isolation."""
         done = subprocess.run(
             self.isolation.command(sys.executable, "-c", PRELUDE + textwrap.dedent(program)),
             env=isolation.environment(self.work, Path("/usr/bin/pulumi")) | variables,
@@ -85,7 +85,7 @@ PROC = (
 def test_settings_of_the_kernel_cannot_be_written_even_by_root(jail: Jail, name: str) -> None:
     if not Path("/proc", name).exists():
         pytest.skip(f"this kernel has no /proc/{name}")
-    # Opening the file is enough for the test, and changes no setting if it succeeds.
+    # Opening the file proves the access and changes no setting.
     assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}', 'w'))")
 
 

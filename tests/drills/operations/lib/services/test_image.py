@@ -1,4 +1,4 @@
-"""Tests of a version's image: built from its commit, scanned, pushed once and signed."""
+"""Tests that a version's image is built from its commit, scanned, pushed once and signed."""
 
 import pytest
 
@@ -88,7 +88,7 @@ STATES = {
 
 
 def scans(world: DeployEnvironment, *answers: str) -> None:
-    """Set the registry's successive answers about its scan; afterwards the scan is complete."""
+    """Set the registry's successive responses about its scan; after these, the scan is complete."""
     folder = world.bin / "scans"
     folder.mkdir()
     for number, text in enumerate(answers):
