@@ -1,6 +1,6 @@
 """A small project with resources of every provider.
 
-Together they cover each way in which a stand-in creates, awaits and finds a resource.
+The resources cover every way in which a stand-in creates, awaits and finds a resource.
 """
 
 from pathlib import Path
@@ -101,7 +101,7 @@ datadog.Monitor("monitor", name="small", type="query alert", message="For tests"
 
 
 def create_project(root: Path, level: str = "info") -> Stack:
-    """Write the project, with a stack dev, to an empty folder."""
+    """Write the project with a stack `dev` to an empty folder; return the stack."""
     (root / "Pulumi.yaml").write_text("name: pipe\nruntime: python\n")
     (root / "__main__.py").write_text(PROGRAM)
     stack = Stack(root, "dev", "all")
@@ -110,7 +110,7 @@ def create_project(root: Path, level: str = "info") -> Stack:
 
 
 def write_stack_file(stack: Stack, level: str) -> None:
-    """Write the stack file with a value for the setting `level`."""
+    """Write the stack file with the given value for the setting `level`."""
     config: dict[str, Any] = {"aws:region": "ap-northeast-1", "pipe:level": level}
     config |= {"pipe:password": {"secure": "v1:else:s"}, "pipe:edge": {"zoneName": "pipe.dev"}}
     (stack.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))

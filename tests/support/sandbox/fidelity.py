@@ -1,6 +1,6 @@
-"""A generator of the tables in docs/sandbox.md: for each resource type, its checks and their limits.
+"""A generator of the tables in docs/sandbox.md, which list each resource type's checks and their limits.
 
-`make schema` runs this module, which writes the end of the document anew from the tables of the providers.
+`make schema` runs this module, which rewrites the end of the document from the providers' tables.
 """
 
 import inspect
@@ -19,7 +19,7 @@ AWS_CHECKS = {
     "moto": "botocore's model, moto, `api.toml`",
     "kept": "botocore's model, `api.toml` (moto lacks the type or a part of it, so the sandbox emulates it)",
 }
-"""The checks of an AWS type, by the `api` of its row in calls.toml."""
+"""The checks of an AWS type, by the value of `api` in its row of calls.toml."""
 
 KUBERNETES_CHECKS = "schema of the release; API server"
 
@@ -41,11 +41,11 @@ KUBERNETES = {
     "networking.k8s.io/v1:NetworkPolicy": ("the pods that it selects, by tests", "traffic"),
     "policy/v1:PodDisruptionBudget": ("evictions, by the API server", "nothing"),
 }
-"""Further checks, and the limits of the checks, by Kubernetes type."""
+"""The additional checks of each Kubernetes type, and the limits of the checks."""
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """Return the checks of each resource type and their limits."""
+    """Return the checks of each resource type and the limits of these checks."""
     checks: dict[str, tuple[str, str]] = {}
     for kind, row in _table("aws", "calls").items():
         if kind.startswith("aws:"):
@@ -67,7 +67,7 @@ def _table(package: str, name: str = "resource_types") -> dict[str, Any]:
 
 
 def moto_section() -> str:
-    """Return the section about the differences between moto and AWS, in Markdown."""
+    """Return the Markdown section about the differences between moto and AWS."""
     docstring = inspect.getdoc(moto_patches.apply_patches) or ""
     faults = "\n".join(line for line in docstring.splitlines() if line.startswith("- "))
     replaced = ", ".join(f"`{name}`" for name in sorted(moto_patches.REPLACED_ACTIONS))
@@ -88,7 +88,7 @@ def generated_end() -> str:
 
 
 def main() -> None:
-    """Write the end of the document anew."""
+    """Replace the end of the document with the generated text."""
     text = DOCUMENT.read_text()
     DOCUMENT.write_text(text[: text.index(START)] + generated_end())
 

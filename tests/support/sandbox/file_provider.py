@@ -1,6 +1,6 @@
-"""A provider whose resources, test:index:Thing, are files.
+"""A provider whose resources, of type test:index:Thing, are files.
 
-As a program, this module is `python -m sandbox` with that provider. Tests start and kill it.
+Run as a program, this module is `python -m sandbox` with this provider. Tests start and kill the program.
 """
 
 import json
@@ -21,7 +21,7 @@ from sandbox.clouds.process import Targets
 
 
 class FileProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """A provider that names each file by the URN, so that it adopts files created before a kill."""
+    """A provider that names each file after the URN, so that it can adopt files from before a kill."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -98,7 +98,7 @@ def plain(properties: struct_pb2.Struct) -> dict[str, Any]:
 
 @contextmanager
 def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
-    """Serve the provider with its files in folder/targets; yield its port by the package's name."""
+    """Serve the provider with its files in `folder`/targets; yield its port by the package's name."""
     directory = folder / "targets"
     directory.mkdir(exist_ok=True)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))

@@ -1,4 +1,4 @@
-"""Fixtures of the sandbox's tests."""
+"""Fixtures for the sandbox's tests."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.support.sandbox.project import Project, create_project
 
 @pytest.fixture(autouse=True)
 def restored_umask() -> Iterator[None]:
-    """Restore the umask, which a command in the tests' own process makes stricter."""
+    """Restore the umask, which a command makes stricter if it runs in the process of the tests."""
     umask = os.umask(0)
     os.umask(umask)
     yield
@@ -21,7 +21,7 @@ def restored_umask() -> Iterator[None]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a project of resources of the file provider."""
+    """Return a project whose resources belong to the file provider."""
     return create_project(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The resources in the targets, listed by their APIs, and those of the same types in the engine's state."""
+"""Lists of the resources that the targets' APIs return, and of those in the engine's state."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ from sandbox.providers.aws.target import CREATION_TAG
 from tests.support.stacks import Stack
 
 ResourceIds = set[tuple[str, str]]
-"""Pairs of a type without its module and an ID."""
+"""Pairs of a type name (without package and module) and an ID."""
 
 REGIONS = ("ap-northeast-1", "ap-northeast-3")
 
@@ -41,10 +41,10 @@ UNLISTED_TYPES = {
     "LifecyclePolicy",
     "ZoneSetting",
 }
-"""Types of which another object has exactly one, so that it can neither be left over nor exist twice."""
+"""Types that are a part of another object, so that they can be neither left over nor duplicated."""
 
 PREFIXES_WITHOUT_TARGET = ("pulumi:", "tls:", "kubernetes:helm.sh/")
-"""Prefixes of types that no target holds; a Helm release is only planned."""
+"""Prefixes of types that do not exist in any target. Helm releases are only planned."""
 
 
 def targets(stack: Stack) -> Targets:
@@ -56,13 +56,13 @@ def targets(stack: Stack) -> Targets:
 
 @functools.cache
 def client(targets: Targets, service: str, region: str = REGIONS[0]) -> Any:
-    """Return a boto3 client of the AWS API."""
+    """Return a boto3 client for the AWS API."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return cast(Any, boto3).client(service, endpoint_url=targets.aws, region_name=region, **keys)
 
 
 def call(url: str, method: str = "GET", body: Any = None) -> Any:
-    """Return the response of the Cloudflare or Datadog API to a request."""
+    """Send a request to the Cloudflare or Datadog API and return the response."""
     headers = {"Authorization": "Bearer test", "DD-API-KEY": "test", "DD-APPLICATION-KEY": "test"}
     data = None
     if body is not None:
@@ -79,13 +79,13 @@ def zone_url(targets: Targets) -> str:
 
 
 def in_targets(targets: Targets) -> ResourceIds:
-    """Return the resources in the targets, without those that every account or cluster has."""
+    """Return the resources in the targets, except those that every account or cluster has."""
     resources = _in_aws(targets) | _in_datadog(targets) | _in_cloudflare(targets)
     return resources | (_in_cluster(Api(targets.kubeconfig)) if targets.kubeconfig else set())
 
 
 def snapshot_keys(targets: Targets) -> ResourceIds:
-    """Return the keys of the last snapshots of databases, which remain after a destroy, as in AWS."""
+    """Return the keys of final database snapshots, which remain after a destroy, as in AWS."""
     snapshots = client(targets, "rds").describe_db_snapshots()["DBSnapshots"]
     last = [snapshot for snapshot in snapshots if "-final-" in snapshot["DBSnapshotIdentifier"]]
     return {("Key", snapshot["KmsKeyId"].rpartition("/")[2]) for snapshot in last}
@@ -94,7 +94,7 @@ def snapshot_keys(targets: Targets) -> ResourceIds:
 def _list(
     targets: Targets, service: str, action: str, path: str, region: str = REGIONS[0], **arguments: Any
 ) -> list[Any]:
-    """Return the values at a JMESPath in each page of an AWS response."""
+    """Return the values that a JMESPath expression selects in all pages of an AWS response."""
     api = client(targets, service, region)
     if api.can_paginate(action):
         return [item for item in api.get_paginator(action).paginate(**arguments).search(path) if item]
@@ -195,7 +195,7 @@ VPC_LIST_CALLS = {
     "Subnet": ("ec2", "describe_subnets", "Subnets[].SubnetId"),
     "NatGateway": ("ec2", "describe_nat_gateways", "NatGateways[?State!='deleted'].NatGatewayId"),
 }
-"""The call that lists each of these types in the VPCs of stacks: service, action and path of the IDs."""
+"""The call that lists each of these types in the stacks' VPCs: service, action and path of the IDs."""
 
 LIST_CALLS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "InternetGateway": ("ec2", "describe_internet_gateways", "InternetGateways[].InternetGatewayId", {}),
@@ -244,7 +244,7 @@ def _in_datadog(targets: Targets) -> ResourceIds:
         "LogsMetric": call(f"{targets.datadog}/api/v2/logs/config/metrics")["data"],
     }
     resources: ResourceIds = {(kind, item["id"]) for kind, items in lists.items() for item in items}
-    # The API creates a monitor for each synthetic test; it is not a resource of its own.
+    # The API creates a monitor for each synthetic test; such a monitor is not a separate resource.
     for monitor in call(f"{targets.datadog}/api/v1/monitor?page_size=1000"):
         if monitor["type"] != "synthetics alert":
             resources.add(("Monitor", str(monitor["id"])))
@@ -255,8 +255,8 @@ def _in_datadog(targets: Targets) -> ResourceIds:
 def _in_cluster(api: Api) -> ResourceIds:
     """Return the objects of every kind that a provider has applied.
 
-    A namespace without further fields has no manager. Therefore every namespace counts that a new cluster
-    does not have.
+    A namespace without other fields has no manager. Therefore, the result has every namespace that a new
+    cluster does not have.
     """
     resources: ResourceIds = set()
     for kind, path in list_paths(api).items():
@@ -271,7 +271,7 @@ def _in_cluster(api: Api) -> ResourceIds:
 
 @functools.cache
 def list_paths(api: Api) -> dict[str, str]:
-    """Return the path of the list of each kind of objects that the server has."""
+    """Return the path of the list for each kind of object on the server."""
     groups = api.call("GET", "/apis")["groups"]
     bases = ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
     return {
@@ -283,7 +283,7 @@ def list_paths(api: Api) -> dict[str, str]:
 
 
 def in_state(stack: Stack) -> ResourceIds:
-    """Return the resources of the state that a target holds; fail if two have the same ID."""
+    """Return the resources in the state that exist in a target; fail if two have the same type and ID."""
     pairs: list[tuple[str, str]] = []
     for resource in workspace.state(workspace.find_stack(stack.root, stack.name), "resources"):
         kind = resource["type"].rpartition(":")[2]

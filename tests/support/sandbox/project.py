@@ -1,4 +1,4 @@
-"""A project of resources of the file provider, with a policy pack, and the sandbox's command on it."""
+"""A project with the file provider and a policy pack, on which tests run the sandbox's commands."""
 
 import json
 import os
@@ -56,23 +56,23 @@ THINGS: dict[str, dict[str, Any]] = {"cup": {"size": 1}, "jug": {"size": 2}}
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder with a stack dev, and the sandbox's command on it."""
+    """A project folder with a stack `dev`, and methods that run the sandbox's commands."""
 
     root: Path
 
     @property
     def folder(self) -> Path:
-        """The sandbox's folder of the stack."""
+        """The sandbox's folder for the stack."""
         return self.root / ".sandbox" / "dev"
 
     def things(self, **things: Any) -> None:
-        """Write a stack file that declares these resources."""
+        """Write a stack file that declares the given resources."""
         config = {"pipe:things": things, "pipe:password": {"secure": "v1:somebody:elses"}}
         content = {"secretsprovider": "awskms://alias/x", "encryptionsalt": "v1:foreign", "config": config}
         (self.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump(content))
 
     def start(self, command: str, *flags: str, stack: str = "dev") -> "subprocess.Popen[str]":
-        """Start the command; its stdout carries both output streams."""
+        """Start a command, whose stdout has both output streams."""
         return subprocess.Popen(
             self._arguments(command, stack, *flags),
             cwd=ROOT,
@@ -82,13 +82,13 @@ class Project:
         )
 
     def run(self, command: str, *flags: str, stack: str = "dev") -> tuple[int, str]:
-        """Run the command; return its exit code and output."""
+        """Run a command; return its exit code and output."""
         process = self.start(command, *flags, stack=stack)
         output, _ = process.communicate(timeout=120)
         return process.returncode, output
 
     def run_with_answer(self, answer: str, command: str, *flags: str) -> tuple[int, str]:
-        """Run the command on a terminal on which `answer` is typed; return its exit code and output."""
+        """Run a command on a terminal and type `answer`; return the exit code and the output."""
         ours, theirs = pty.openpty()
         with os.fdopen(ours, "w") as keyboard, os.fdopen(theirs) as terminal:
             process = subprocess.Popen(
@@ -113,7 +113,7 @@ class Project:
         return cast(dict[str, Any], json.loads((self.folder / "summary.json").read_text()))
 
     def wait_for_creation(self, of: str) -> None:
-        """Wait until the provider has begun to create that resource."""
+        """Wait until the provider has begun to create the resource `of`."""
         log = self.folder / "targets" / "creations"
         end = time.monotonic() + 180
         while not (log.exists() and f"{of} created" in log.read_text()):
@@ -121,12 +121,12 @@ class Project:
             time.sleep(0.05)
 
     def creations(self) -> list[str]:
-        """Return the provider's log of created and adopted resources, sorted."""
+        """Return the sorted lines of the provider's log of created and adopted resources."""
         return sorted((self.folder / "targets" / "creations").read_text().split("\n")[:-1])
 
 
 def create_project(root: Path) -> Project:
-    """Write the project to an empty folder."""
+    """Write the project to an empty folder and return it."""
     (root / "Pulumi.yaml").write_text("name: pipe\nruntime: python\nbackend:\n  url: s3://somewhere\n")
     (root / "__main__.py").write_text(PROGRAM)
     (root / "policies" / "config").mkdir(parents=True)

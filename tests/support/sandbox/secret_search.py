@@ -1,4 +1,4 @@
-"""A search for texts, such as secrets, in everything that the targets return."""
+"""A search for strings, such as secrets, in everything that the targets return."""
 
 import base64
 import json
@@ -16,12 +16,12 @@ from tests.support.stacks import forms
 OPERATIONS = {
     "ec2": ("DescribeTags", "DescribeVpcEndpoints", "DescribeFlowLogs", "DescribeSecurityGroupRules")
 }
-"""The operations that are called of a service with hundreds of lists: those of the program's types."""
+"""For a service with hundreds of lists, the operations that are called: those for the program's types."""
 
 SERVICES = ("ec2", "rds", "eks", "s3", "kms", "logs", "codebuild", "ecr", "secretsmanager", "ssm")
 
 READING = ("Describe", "Get", "List", "BatchGet")
-"""Prefixes of the names of operations that change nothing."""
+"""Prefixes in the names of read-only operations."""
 
 BUCKET_OPERATIONS = (
     "GetBucketEncryption",
@@ -39,11 +39,11 @@ DATADOG_LISTS = {
     "v1/synthetics/tests": "tests",
     "v2/integration/aws/accounts": "data",
 }
-"""The lists of Datadog's API, with the key of the list in the response."""
+"""The paths of lists in Datadog's API, and the key of the list in each response."""
 
 
 def find_places(texts: Iterable[str], targets: Targets) -> dict[str, set[str]]:
-    """Return the places in the targets that contain each text, plain or in base64."""
+    """Return the places in the targets that contain each string, as plain text or in base64."""
     contents = [(place, json.dumps(content, default=str)) for place, content in _contents(targets)]
     return {
         text: {place for place, content in contents if any(form in content for form in forms(text))}
@@ -52,7 +52,7 @@ def find_places(texts: Iterable[str], targets: Targets) -> dict[str, set[str]]:
 
 
 def _contents(targets: Targets) -> Iterator[tuple[str, Any]]:
-    """Yield everything that the targets return, with the names of the places."""
+    """Yield everything that the targets return, each part with the name of its place."""
     yield from _in_cluster(targets)
     for region in REGIONS:
         for service in SERVICES:
@@ -83,7 +83,7 @@ def _in_cluster(targets: Targets) -> Iterator[tuple[str, Any]]:
 
 
 def _in_service(api: Any, operations: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
-    """Yield the responses of a service's reading operations that need no parameters."""
+    """Yield the responses of a service's read-only operations that require no parameters."""
     model = api.meta.service_model
     for name in operations or model.operation_names:
         shape = model.operation_model(name).input_shape

@@ -1,10 +1,10 @@
-"""Checks of responses that are as strict as AWS's clients in Go, with which the plugins are built.
+"""Checks of responses that are as strict as AWS's clients in Go, which the plugins use.
 
-botocore is more lenient. As in smithy-go and the generated code of aws-sdk-go-v2:
+botocore is more lenient. The checks follow smithy-go and the generated code of aws-sdk-go-v2:
 
-- the text of a number, a boolean or a time must be one
-- the items of a list must have the name that the model gives them
-- a value in JSON must have the type of the model
+- The text of a number, a boolean or a time must have the right format.
+- The items of a list must have the name that the model gives them.
+- A JSON value must have the type in the model.
 """
 
 import datetime
@@ -19,11 +19,11 @@ INTEGER_TYPES, FLOAT_TYPES = ("integer", "long"), ("float", "double")
 BOOLEAN_TEXTS = ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
 
 ERRORS = {"ec2": "./Errors/Error/Code", "s3": "./Code"}
-"""The path of the error code in XML by service; elsewhere `./Error/Code`."""
+"""The path of the error code in the XML of these services; for others, it is `./Error/Code`."""
 
 
 def faults(model: OperationModel, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
-    """Return the faults of a response for which a client in Go fails."""
+    """Return the faults because of which a Go client would reject a response."""
     protocol = model.service_model.resolved_protocol
     if status >= 300:
         return [] if _code(model, headers, body) or model.http["method"] == "HEAD" else ["no error code"]
@@ -64,7 +64,7 @@ def _child(node: ElementTree.Element, name: str) -> ElementTree.Element | None:
 
 
 def _xml(shape: Shape, node: ElementTree.Element, path: str) -> Iterator[str]:
-    """Yield the faults of an element; elements that the model does not know are skipped, as in Go."""
+    """Yield the faults of an element. Elements that are not in the model are skipped, as in Go."""
     if isinstance(shape, StructureShape):
         for name, inner in shape.members.items():
             if inner.serialization.get("location") or inner.serialization.get("xmlAttribute"):

@@ -1,4 +1,4 @@
-"""Local APIs, served by threads of a test, and a client of them."""
+"""Local APIs that run in threads of a test, and a client for these APIs."""
 
 import threading
 from collections.abc import Generator
@@ -12,14 +12,14 @@ from sandbox.clouds.failures import Failures
 
 
 class Handler(WSGIRequestHandler):
-    """A handler that keeps connections open."""
+    """A request handler that keeps connections open."""
 
     protocol_version = "HTTP/1.1"
 
 
 @contextmanager
 def serve(app: Any) -> Generator[str]:
-    """Serve an application with failure switches; yield its URL."""
+    """Serve an application with failure switches; yield the URL."""
     server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -30,7 +30,7 @@ def serve(app: Any) -> Generator[str]:
 
 
 class Client:
-    """An HTTP client of one API, with headers that every request carries."""
+    """An HTTP client for one API, which sends the given headers with every request."""
 
     def __init__(self, url: str, **headers: str) -> None:
         self.url = url
@@ -42,5 +42,5 @@ class Client:
         return response.status, response.json() if response.data else None
 
     def fail(self, **switches: Any) -> None:
-        """Set the failure switches."""
+        """Set the failure switches of the API."""
         assert self("PUT", "/_sandbox/failures", switches)[0] == 200

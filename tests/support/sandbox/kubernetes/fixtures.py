@@ -28,7 +28,7 @@ PREREQUISITES = (
 
 
 class Cluster:
-    """A control plane with kubectl and a client of its API."""
+    """A control plane with kubectl and a client for its API."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
@@ -36,7 +36,7 @@ class Cluster:
         self._program = (control_plane.find() or {})["kubectl"]
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
-        """Run kubectl in the namespace `pipe` and return its output on both streams."""
+        """Run kubectl in the namespace `pipe`; return the output of both streams."""
         command = [self._program, f"--kubeconfig={self.kubeconfig}", "--namespace=pipe", *arguments]
         result = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
@@ -45,7 +45,7 @@ class Cluster:
         return result.stdout
 
     def apply(self, manifest: Json) -> Json:
-        """Apply a manifest by server-side apply and return the object."""
+        """Apply a manifest with server-side apply; return the object."""
         metadata = manifest["metadata"]
         path = self.api.path(
             manifest["apiVersion"], manifest["kind"], metadata.get("namespace", ""), metadata["name"]
@@ -54,7 +54,7 @@ class Cluster:
         return self.api.apply(path, manifest, "tests", force=True)
 
     def pods(self, app: str) -> list[Json]:
-        """Return the pods of a workload that are not being deleted."""
+        """Return the pods of a workload, except pods that are being deleted."""
         pods = self.api.items("/api/v1/namespaces/pipe/pods", labelSelector=f"app={app}")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
@@ -70,7 +70,7 @@ class Cluster:
 
 
 def until(get_value: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait until `get_value` returns a true value, and return it; fail after `seconds`."""
+    """Wait until `get_value` returns a true value; return this value, or fail after `seconds`."""
     end = time.monotonic() + seconds
     while not (value := get_value()):
         assert time.monotonic() < end, f"not within {seconds} s"
@@ -80,7 +80,7 @@ def until(get_value: Callable[[], Any], seconds: float = 60) -> Any:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
-    """Start a control plane for the tests of a module."""
+    """Return a new control plane for the tests of a module."""
     kubeconfig = control_plane.start(tmp_path_factory.mktemp("stack"))
     yield Cluster(kubeconfig)
     control_plane.stop()
@@ -88,14 +88,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 
 @pytest.fixture
 def declared(recorder: Recorder, naming: Any, topic: Any) -> dict[str, Json]:
-    """Return the manifests of the dev stack's namespace by `<kind>/<name>`."""
+    """Return the manifests of the objects in the dev stack's namespace by `<kind>/<name>`."""
     encoded = manifests(declare_all(recorder, naming, topic, "dev"))
     return {name: decode_value(manifest) for name, manifest in encoded.items()}
 
 
 @pytest.fixture(scope="module")
 def empty(cluster: Cluster) -> Generator[Cluster]:
-    """Return the cluster without the program's namespace; delete the namespace after the module, too."""
+    """Return the cluster without the program's namespace; delete the namespace again after the module."""
     cluster.delete_namespace()
     yield cluster
     cluster.delete_namespace()
@@ -103,7 +103,7 @@ def empty(cluster: Cluster) -> Generator[Cluster]:
 
 @pytest.fixture
 def guarded(empty: Cluster, declared: dict[str, Json]) -> Cluster:
-    """Return the cluster with the namespace and the PREREQUISITES of its pods, but without pods."""
+    """Return the cluster with the namespace and the pods' PREREQUISITES, but without pods."""
     for kind in PREREQUISITES:
         for name, manifest in declared.items():
             if name.startswith(f"{kind}/"):

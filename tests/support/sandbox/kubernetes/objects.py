@@ -1,4 +1,4 @@
-"""Manifests for the tests of the Kubernetes stand-in, and fixtures with its target."""
+"""Manifests and fixtures for the tests of the Kubernetes stand-in."""
 
 from collections.abc import Generator
 from copy import deepcopy
@@ -154,7 +154,7 @@ CUP: Json = {
 
 
 def resource(manifest: Json, path: str = "", value: Any = None, **options: Any) -> Resource:
-    """Return a manifest as a resource; `path`, with dots, is where `value` is set in it."""
+    """Return a manifest as a resource, with `value` at the dotted `path` unless the path is empty."""
     inputs = deepcopy(manifest)
     *parents, last = path.split(".")
     node: Any = inputs
@@ -170,7 +170,7 @@ def resource(manifest: Json, path: str = "", value: Any = None, **options: Any) 
 
 
 def image(suffix: str) -> tuple[str, str]:
-    """Return the path and the value of an image of DEPLOYMENT that ends with `suffix`."""
+    """Return the path and a value for DEPLOYMENT's image; the value ends with `suffix`."""
     return "spec.template.spec.containers.0.image", f"web:1-{suffix}"
 
 
@@ -185,7 +185,7 @@ def target(empty: Cluster) -> Generator[KubernetesTarget]:
 
 @pytest.fixture
 def web(target: KubernetesTarget) -> Generator[LiveResource]:
-    """Return a deployment with ready pods, and delete it after the test."""
+    """Return a Deployment with ready pods; delete it after the test."""
     live = target.create(resource(DEPLOYMENT))
     yield live
     target.delete(resource(DEPLOYMENT, id=live.id))

@@ -19,7 +19,7 @@ from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES
 
 
 class AwsAccount:
-    """An account that is empty at first, with the provider that creates its resources."""
+    """An account that is empty at first, and the provider that creates resources in it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -27,13 +27,13 @@ class AwsAccount:
         self.live: dict[str, LiveResource] = {}
 
     def client(self, service: str, region: str = "ap-northeast-1") -> Any:
-        """Return a boto3 client of the account."""
+        """Return a boto3 client for the account."""
         return self.target.clients.get(service, region)
 
     def resource(self, name: str, /, **changed: Any) -> Resource:
-        """Return a resource of AWS_RESOURCES with changed inputs, and with its ID if it exists.
+        """Return a resource of AWS_RESOURCES with changed inputs, and with the ID if the resource exists.
 
-        An input that is None is left out.
+        Inputs that are None are left out.
         """
         token, inputs, _ = AWS_RESOURCES[name]
         outputs = {live_name: {**live.outputs, "id": live.id} for live_name, live in self.live.items()}
@@ -45,7 +45,7 @@ class AwsAccount:
         return Resource(f"urn:pulumi:dev::pipe::{token}::{name}", token, filled, config, resource_id)
 
     def create(self, *names: str) -> LiveResource:
-        """Create the missing ones of these resources, and what they refer to; return the last one."""
+        """Create the named resources, and those to which they refer, if missing; return the last one."""
         for name in names:
             if name not in self.live:
                 self.create(*references(AWS_RESOURCES[name][1]))
@@ -53,17 +53,17 @@ class AwsAccount:
         return self.live[names[-1]] if names else LiveResource("", {}, {})
 
     def read(self, name: str) -> LiveResource | None:
-        """Return the resource as the API holds it; None if it does not exist."""
+        """Return the resource as it exists in the API; None if it does not exist."""
         return self.target.read(self.resource(name), self.live[name].outputs)
 
     def differences(self, name: str, expected: Resource) -> list[Change]:
-        """Return the differences from the expected resource that a refresh finds."""
+        """Return the differences between a resource and the expected resource that a refresh finds."""
         live, inputs = self.read(name), plain(expected.inputs)
         assert live is not None, name
         return changes(project(live.inputs, inputs, schema.maps(expected.type)), inputs)
 
     def update(self, name: str, /, **changed: Any) -> LiveResource:
-        """Change inputs of a resource in place, and return the resource."""
+        """Change inputs of a resource in place; return the resource."""
         before = LiveResource(self.live[name].id, self.resource(name).inputs, self.live[name].outputs)
         self.live[name] = self.target.update(self.resource(name, **changed), before)
         return self.live[name]
@@ -74,7 +74,7 @@ class AwsAccount:
 
 
 def references(inputs: Any) -> list[str]:
-    """Return the names of the resources that inputs refer to, as in `<vpc.id>`."""
+    """Return the names of the resources to which inputs refer, such as `vpc` in `<vpc.id>`."""
     if isinstance(inputs, str):
         return [inputs[1:].partition(".")[0]] if inputs.startswith("<") else []
     names: list[str] = []
@@ -90,9 +90,9 @@ def _filled(value: Any, outputs: dict[str, Any]) -> Any:
 
 @contextmanager
 def empty_account(kubeconfig: Path | None = None) -> Generator[AwsAccount]:
-    """Serve an empty account; its EKS clusters have the server of `kubeconfig`."""
+    """Yield an empty account, whose EKS clusters have the API server of `kubeconfig`."""
     with serve(AwsApi(kubeconfig)) as url:
-        # The models of moto are global, so another test may have left resources in them.
+        # moto's models are global, so another test may have left resources in them.
         reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
         urllib.request.urlopen(reset, timeout=30)
         yield AwsAccount(url)

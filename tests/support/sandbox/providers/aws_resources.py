@@ -1,4 +1,4 @@
-"""Inputs of a resource of each AWS type that the program uses, with a change of them."""
+"""Inputs, and changes to them, for a resource of each AWS type that the program uses."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def documents(*statements: dict[str, Any]) -> str:
 
 
 def trust(service: str, *more: str) -> str:
-    """Return a trust policy for a service, with `more` actions than sts:AssumeRole."""
+    """Return a trust policy for a service, with the action sts:AssumeRole and the actions in `more`."""
     return document(Principal={"Service": service}, Action=["sts:AssumeRole", *more])
 
 
@@ -575,7 +575,7 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         },
     ),
 }
-"""The type, the inputs and the changed inputs of each resource by name.
+"""The type, the inputs and the changed inputs of each resource, by name.
 
-`<name.output>` refers to an output of another resource. A changed input that is None is removed.
+`<name.output>` refers to an output of another resource. None removes an input.
 """

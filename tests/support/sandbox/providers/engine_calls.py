@@ -1,4 +1,4 @@
-"""The calls of the engine to a provider for a resource that exists."""
+"""The engine's calls to a provider for an existing resource."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,7 +19,7 @@ class Connection:
 
 @dataclass
 class EngineCalls:
-    """The engine's calls in a refresh and an update of a resource."""
+    """The engine's calls for a refresh and an update of a resource."""
 
     provider: Provider
     resource: Resource
@@ -35,7 +35,7 @@ class EngineCalls:
         return self.state.inputs
 
     def differences(self) -> dict[str, str]:
-        """Return the differences between the state and the program: path → kind."""
+        """Return the kind of each difference between the state and the program, by path."""
         request = proto.DiffRequest(
             old_inputs=encode(self.state.inputs), news=encode(self.resource.inputs), **self._identity()
         )
@@ -62,7 +62,7 @@ class EngineCalls:
 
 
 def engine_calls(package: Package, target: Target, resource: Resource, live: LiveResource) -> EngineCalls:
-    """Return the calls for a resource, to a provider with the resource's settings."""
+    """Return the calls for a resource to a provider that is configured with the resource's settings."""
     provider = Provider(package, target)
     settings = proto.ConfigureRequest(args=encode(resource.config))
     provider.Configure(settings, cast(Any, Connection()))

@@ -1,4 +1,4 @@
-"""The fixture of the tests of the stand-ins."""
+"""The fixture for the tests of the stand-ins."""
 
 import pytest
 

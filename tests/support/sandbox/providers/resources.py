@@ -1,4 +1,4 @@
-"""Valid inputs of each type that the tests change, and every package with its plan."""
+"""Valid inputs for each resource type that the tests change, and every package with its plan."""
 
 from copy import copy
 from typing import Any
@@ -137,7 +137,7 @@ VALID: dict[str, dict[str, Any]] = {
 
 
 class Providers:
-    """Every package with its plan, called directly instead of by the engine."""
+    """Every package with its plan, which tests call directly instead of through the engine."""
 
     def __init__(self) -> None:
         pairs = packages()
@@ -155,14 +155,14 @@ class Providers:
 
 
 def resource(token: str, inputs: dict[str, Any], name: str = "it", **config: Any) -> Resource:
-    """Return a resource of a stack, in ap-northeast-1."""
+    """Return a resource in the region ap-northeast-1."""
     return Resource(
         f"urn:pulumi:dev::pipe::{token}::{name}", token, inputs, {"region": "ap-northeast-1", **config}
     )
 
 
 def changed(token: str, path: str, value: Any) -> dict[str, Any]:
-    """Return the valid inputs with a property set, or removed by None; the path is dotted."""
+    """Return the valid inputs with a new value at a dotted path; None removes the property."""
     return _changed(VALID[token], path.split("."), value)
 
 

@@ -10,23 +10,23 @@ from sandbox.wire.values import project
 
 @dataclass(frozen=True)
 class Case:
-    """A resource, a change by the program, and a change by somebody else."""
+    """A resource, a change by the program, and a change by another client."""
 
     type: str
     inputs: dict[str, Any]
     change: dict[str, Any]
     """The inputs that the program changes."""
     drift: dict[str, Any]
-    """The inputs that a refresh reads differently after `verb` with `body` was sent to the object's path."""
+    """The inputs that a refresh finds changed after a request with `verb` and `body` to the object's path."""
     body: Any = None
     verb: str = "PUT"
     survives_deletion: bool = False
     """True if the object still exists after the deletion."""
     matches: int = 1
-    """The number of objects that `find` returns; 0 if another creation makes no duplicate."""
+    """The number of objects that `find` returns; 0 if a second creation cannot make a duplicate."""
 
     def resource(self, live_id: str = "", **change: Any) -> Resource:
-        """Return the resource, with some inputs changed."""
+        """Return the resource with some inputs changed."""
         return Resource(
             f"urn:pulumi:dev::pipe::{self.type}::it", self.type, self.inputs | change, {}, live_id
         )
@@ -40,7 +40,7 @@ def read_inputs(target: RestTarget, resource: Resource) -> dict[str, Any]:
 
 
 def check_lifecycle(target: RestTarget, case: Case) -> None:
-    """Create, find, read, refresh without and with a change by others, update and delete a resource."""
+    """Check a resource's creation, search, read, refresh (also after drift), update and deletion."""
     declared = case.resource()
     target.plan(declared)
     live = target.create(declared)
@@ -67,4 +67,4 @@ def check_lifecycle(target: RestTarget, case: Case) -> None:
 
     target.delete(created)
     assert (target.read(created, {}) is not None) == case.survives_deletion
-    target.delete(created)  # A second deletion is no error.
+    target.delete(created)  # A second deletion is not an error.

@@ -1,4 +1,4 @@
-"""A stack on the real engine with the stand-ins attached; its program runs in this process."""
+"""A stack for the real engine with the stand-ins, whose program runs in the process of the tests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ class Outcome:
     """The result of an operation."""
 
     ops: dict[str, str] = field(default_factory=dict[str, str])
-    """The step of each changed resource by its name, without the stack and the providers."""
+    """The operation on each changed resource by name, without the stack and the providers."""
     differences: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """The detailed diff of each resource that changes: path → kind."""
+    """The detailed diff of each changed resource: the kind of each change by path."""
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     fault: str = ""
-    """The engine's message if it failed."""
+    """The engine's error message; empty if the operation succeeded."""
 
 
 class Stack:
-    """A stack `dev` of a project `pipe`, in its own folder."""
+    """The stack `dev` of a project `pipe` in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,12 +53,12 @@ class Stack:
         )
 
     def config(self, package: str = "aws", **settings: str) -> None:
-        """Set settings of a package's default provider."""
+        """Change the settings of a package's default provider."""
         for key, value in settings.items():
             self._stack.set_config(f"{package}:{key}", automation.ConfigValue(value))
 
     def run(self, operation: Operation, program: Callable[[], None] | None = None, **options: Any) -> Outcome:
-        """Run an operation with new providers; return the outcome of a failed engine, too."""
+        """Run an operation with new providers; return the outcome, even if the engine fails."""
         outcome = Outcome()
 
         def record(event: automation.EngineEvent) -> None:
