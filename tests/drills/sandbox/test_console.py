@@ -1,4 +1,4 @@
-"""Tests of the console: a shell in which the usual clients reach a stack's targets."""
+"""Tests of the console, a shell in which the usual clients use a stack's targets."""
 
 import os
 import pty
@@ -26,7 +26,7 @@ exit 7
 
 
 def run_console(root: Path, *folders: Path) -> tuple[int, str]:
-    """Run COMMANDS in the console, with `folders` first on PATH; return its exit code and output."""
+    """Run COMMANDS in the console, with `folders` first on PATH; return the exit code and the output."""
     result = subprocess.run(
         [sys.executable, "-m", "sandbox", "console", "dev", "--project", root],
         cwd=ROOT,
@@ -44,7 +44,7 @@ def run_console(root: Path, *folders: Path) -> tuple[int, str]:
 def test_clients_in_the_console_reach_the_targets_without_the_callers_settings(tmp_path: Path) -> None:
     stack = create_project(tmp_path)
     stack.folder.mkdir(parents=True)
-    old = tmp_path / "old" / "aws"  # Reads the endpoint only from its arguments.
+    old = tmp_path / "old" / "aws"  # It reads the endpoint only from its arguments.
     old.parent.mkdir()
     old.write_text('#!/bin/sh\necho "aws $*"\n')
     old.chmod(0o755)
@@ -139,12 +139,12 @@ def test_the_users_own_files_change_neither_the_target_nor_the_prompts_prefix(
 
 
 def read_until(terminal: int, text: str) -> str:
-    """Return the output of a terminal up to a text; for an empty text, until the terminal is closed."""
+    """Return a terminal's output up to a string or, for an empty string, until the terminal is closed."""
     output = ""
     while not text or text not in output:
         try:
             chunk = os.read(terminal, 4096).decode(errors="replace")
-        except OSError:  # On Linux, a terminal that no process has open any more fails with EIO.
+        except OSError:  # On Linux, reading fails with EIO once no process has the terminal open.
             return output
         if not chunk:
             return output

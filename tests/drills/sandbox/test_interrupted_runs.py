@@ -1,4 +1,4 @@
-"""Tests of killed, stopped and simultaneous runs of the file provider's project."""
+"""Tests of killed, stopped and simultaneous runs on a project with the file provider."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def engine_of(process: "subprocess.Popen[str]") -> int:
 
 
 def pending(project: Project) -> list[str]:
-    """Return the types of the pending operations of the state."""
+    """Return the types of the pending operations in the state."""
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     latest = cast(dict[str, Any], json.loads(file.read_text())["checkpoint"]["latest"])
     return [operation["type"] for operation in latest.get("pending_operations", [])]
@@ -70,7 +70,7 @@ def test_the_down_after_a_kill_converges(project: Project) -> None:
 
 
 def commands_with(root: Path) -> list[bytes]:
-    """Return the command lines of the processes that name a folder."""
+    """Return the command lines of running processes that contain a folder's path."""
     commands: list[bytes] = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # The process may have ended.
@@ -164,7 +164,7 @@ def test_the_second_ctrl_c_ends_the_run_and_the_next_run_converges(project: Proj
 
 
 def lock_file(folder: Path, pid: int, host: str, ago: timedelta = timedelta()) -> Path:
-    """Write a lock in the engine's format, with nanoseconds."""
+    """Write a lock file in the engine's format, whose timestamp has nanoseconds; return its path."""
     file = folder / "8f14e45f.json"
     timestamp = f"{datetime.now(UTC) - ago:%Y-%m-%dT%H:%M:%S}.123456789Z"
     file.write_text(json.dumps({"pid": pid, "username": "me", "hostname": host, "timestamp": timestamp}))

@@ -1,4 +1,4 @@
-"""The life of the committed stacks on real targets, from the first up to the second."""
+"""Tests of the life of the committed stacks on targets, from the first `up` to the `up` after a `down`."""
 
 import os
 import re
@@ -33,7 +33,7 @@ from tests.support.stacks import ROOT, Stack, copy, shorten_settle_time
 from tools.bench.memory import LIMIT_GIB, watch_peak
 
 REAL_TIME = "dev"
-"""Stack whose pods count as available after the ten seconds of the program; the others' after one."""
+"""The stack whose pods count as available after ten seconds, as in the program; otherwise after one."""
 
 NO_POLICIES = "--no-policies"
 
@@ -54,21 +54,21 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Stack]:
 
 
 def run(stack: Stack, command: str, *flags: str) -> Mapping[str, int]:
-    """Run a command that must succeed; return the number of resources by operation."""
+    """Run a command, which must succeed; return the number of resources by operation."""
     code, output = stack.run(command, *flags)
     assert code == 0, output
     return changes(stack)
 
 
 def changes(stack: Stack) -> Mapping[str, int]:
-    """Return the number of resources by operation of the last run."""
+    """Return the number of resources by operation in the last run."""
     return {
         operation: count for operation, count in stack.summary()["changes"].items() if operation != "same"
     }
 
 
 def operations(stack: Stack) -> dict[str, str]:
-    """Return the operations of the last run by type and name."""
+    """Return the operation on each resource in the last run, by the resource's type and name."""
     resources = {
         f"{short(resource['type'])} {name_of(resource['urn'])}": resource["op"]
         for resource in stack.summary()["resources"]
@@ -77,11 +77,14 @@ def operations(stack: Stack) -> dict[str, str]:
 
 
 UNCHANGED = ("same", "read", "refresh")
-"""Operations that change nothing."""
+"""Operations that do not change a resource."""
 
 
 def make(stack: Stack, task: str, typed: str = "") -> str:
-    """Run a task of the Makefile on the stack, as a person does; return its output."""
+    """Run a task of the Makefile, which must succeed, on the stack, and return its output.
+
+    `typed` is the task's standard input.
+    """
     command = ["make", "-o", f"{sys.prefix}/.ready", task, f"VENV={sys.prefix}"]
     process = subprocess.run(
         [*command, f"STACK={stack.name}", f"FLAGS=--project {stack.root}"],
@@ -104,7 +107,7 @@ def cluster(stack: Stack) -> Api:
 
 
 def unready_pods(stack: Stack) -> list[str]:
-    """Return the lines of `kubectl get pods` with a pod that is neither ready nor completed."""
+    """Return the lines of `kubectl get pods` for pods that are neither ready nor completed."""
     lines = make(stack, "console", "kubectl get pods --namespace pipe --no-headers\n").splitlines()[1:]
     assert len(lines) > 4, lines
     ready = re.compile(r"\S+ +((\d+)/\2 +Running|0/\d+ +Completed) .*")
@@ -122,7 +125,7 @@ def backup_bucket(stack: Stack) -> str:
     return stack.setting("backups", "bucket")
 
 
-# The whole life, in parts that each stack has
+# The parts of the life that every stack has
 
 OWNERS = {
     "pipe:databasePassword": ["Secret pipe-migrate-roles"],
@@ -135,15 +138,15 @@ OWNERS = {
         "Datadog v1/synthetics/tests SiteDown",
     ],
 }
-"""Places that may contain each secret, as prefixes of their names.
+"""The places that must contain each secret, as prefixes of the places' names.
 
-RDS returns its password to nobody. The synthetic token is in a header that Datadog sends and Cloudflare
-expects (docs/decisions/0011-sandbox-targets.md).
+RDS never returns a password. The synthetic token is in a header that Datadog sends and Cloudflare expects
+(docs/decisions/0011-sandbox-targets.md).
 """
 
 
 def misplaced_secrets(stack: Stack, output: str) -> list[str]:
-    """Return secrets outside their places, places without their secret, and files with a secret."""
+    """Return the secrets that are not exactly in their places, or that are in files or in `output`."""
     secrets = stack.secrets()
     places = find_places(secrets.values(), targets(stack))
     actual = {key: sorted(places[text]) for key, text in secrets.items()}
@@ -171,7 +174,7 @@ def comes_up(stack: Stack) -> dict[str, int]:
     assert misplaced_secrets(stack, output) == []
     assert in_targets(targets(stack)) == in_state(stack)
     assert run(stack, "preview", NO_POLICIES) == {}
-    if stack.name == REAL_TIME:  # The terminal is silent for at most two of the ten seconds.
+    if stack.name == REAL_TIME:  # The terminal has no new line for at most two of the ten seconds.
         waiting = r"… waiting for create of api: \d of \d new pods are made, \d pods are available"
         assert re.search(waiting, output)
     return first
@@ -190,16 +193,16 @@ def keys_of(stack: Stack) -> ResourceIds:
 
 
 def zone_settings(stack: Stack) -> dict[str, Any]:
-    """Return the values of the zone's settings in the state."""
+    """Return the values of the zone settings in the state."""
     resources = resources_of(stack, "cloudflare:index/zoneSetting:ZoneSetting")
     return {setting["outputs"]["settingId"]: setting["outputs"]["value"] for setting in resources}
 
 
 def check_leftovers(stack: Stack, keys: ResourceIds, settings: Mapping[str, Any]) -> ResourceIds:
-    """Check what clouds keep of a destroyed stack (docs/sandbox.md); return the key of its last snapshot.
+    """Check what remains of a destroyed stack (docs/sandbox.md); return the key of its last snapshot.
 
-    They keep the database's snapshots, the instance profile that EKS made for its nodes, now without a role,
-    the zone's settings, and the other keys, which wait for their deletion.
+    The remaining objects are the database's snapshots, the instance profile that EKS created for its nodes
+    (now without a role), the zone settings, and the other keys, which are scheduled for deletion.
     """
     running = targets(stack)
     [profile] = client(running, "iam").list_instance_profiles()["InstanceProfiles"]
@@ -224,7 +227,7 @@ def check_leftovers(stack: Stack, keys: ResourceIds, settings: Mapping[str, Any]
 def goes_and_comes_again(
     stack: Stack, first: Mapping[str, int], record_property: Callable[[str, object], None]
 ) -> None:
-    """Destroy the stack and bring it up again, in the targets that keep what clouds keep."""
+    """Destroy the stack and bring it up again on the same targets, in which some resources remain."""
     keys, settings = keys_of(stack), zone_settings(stack)
     assert run(stack, "down", "--yes", "--keep-targets").keys() == {"delete"}
     assert in_state(stack) == set()
@@ -252,17 +255,17 @@ CHANGES = {
     "kubernetes:apps:Deployment api": "update",
     "kubernetes:autoscaling:HorizontalPodAutoscaler api": "update",
     "kubernetes:batch:Job data-jobs-image": "replace",
-    "kubernetes:batch:Job data-jobs-migrate": "replace",  # The new image has migrations of its own.
+    "kubernetes:batch:Job data-jobs-migrate": "replace",  # The new image has its own migrations.
     "datadog:index:DashboardJson monitoring": "update",
     "datadog:index:Monitor HighCpu": "update",
 }
-"""Operations after a change of replicas, image, a threshold, and the cluster's endpoint."""
+"""Operations after changes to the replicas, the image, a threshold and the cluster's endpoint."""
 
 CLIENTS = ["8.8.8.8/32"]
 
 
 def follows_its_settings(stack: Stack) -> None:
-    """Change settings of each cloud; the preview, the run and the targets agree."""
+    """Change settings for each cloud, and check that the preview, the run and the targets agree."""
     stack.change("api", "replicas", "min", value=4)
     stack.change("api", "image", value=stack.setting("api", "image").replace("@sha256:05", "@sha256:06"))
     stack.change("monitoring", "thresholds", "cpuPercent", "warning", value=75)
@@ -271,7 +274,7 @@ def follows_its_settings(stack: Stack) -> None:
     assert operations(stack) == CHANGES
     run(stack, "up", NO_POLICIES)
     assert operations(stack) == CHANGES
-    # The autoscaler then changes the replicas by itself; everything else is as the state says.
+    # The autoscaler then changes the replicas; everything else is as in the state.
     until(lambda: dig(cluster(stack).get(DEPLOYMENT), "status", "availableReplicas") == 4)
     run(stack, "refresh")
     assert operations(stack).keys() <= {"kubernetes:apps:Deployment api"}
@@ -290,7 +293,7 @@ def follows_its_settings(stack: Stack) -> None:
 
 
 def recovers_from_a_missing_image(stack: Stack) -> None:
-    """Deploy an image that does not exist: `up` fails in time and says why, the old pods stay."""
+    """Deploy an image that does not exist: `up` fails in time with the reason, and the old pods remain."""
     good = stack.setting("api", "image")
     bad = f"{good.partition('@')[0]}@sha256:{'0' * 64}"
     stack.change("api", "image", value=bad)
@@ -307,7 +310,7 @@ def recovers_from_a_missing_image(stack: Stack) -> None:
 
 
 def recovers_from_pods_that_never_become_ready(stack: Stack) -> None:
-    """Deploy pods that never become ready: `up` fails and says why, all old pods stay."""
+    """Deploy pods that never become ready: `up` fails with the reason, and all old pods remain."""
     good = stack.setting("api", "image")
     stack.change("api", "image", value=good.replace("/api@", "/api-unready@"))
     stack.change("api", "migrate", value=False)  # Only the pods fail.
@@ -323,7 +326,7 @@ def recovers_from_pods_that_never_become_ready(stack: Stack) -> None:
 
 
 def previews_a_replaced_bucket(stack: Stack) -> None:
-    """Preview another name for the backup bucket, and take the change back."""
+    """Preview a renamed backup bucket, and then revert the change."""
     before, bucket = in_targets(targets(stack)), backup_bucket(stack)
     stack.change("backups", "bucket", value="pipe-backup-elsewhere")
     assert run(stack, "preview", NO_POLICIES)["replace"] > 1
@@ -344,7 +347,7 @@ def test_dev_follows_its_settings_and_recovers_from_failing_versions(
     goes_and_comes_again(stack, first, record_property)
 
 
-# stg: somebody changes it by hand, and a resource gets another name
+# stg: resources are changed manually, and a resource is renamed
 
 BY_HAND = {
     "kubernetes:core:ConfigMap api": "update",
@@ -357,7 +360,7 @@ BY_HAND = {
 
 
 def change_by_hand(stack: Stack) -> None:
-    """Change a resource in each cloud, and delete one, as somebody would in the consoles."""
+    """Change a resource in each cloud and delete one without Pulumi, as in the clouds' consoles."""
     running = targets(stack)
     patch = {"data": {"LOG_LEVEL": "by hand"}}
     cluster(stack).call("PATCH", CONFIG_MAP, patch, "application/merge-patch+json")
@@ -378,7 +381,7 @@ def change_by_hand(stack: Stack) -> None:
 
 
 def repairs_changes_by_hand(stack: Stack) -> None:
-    """Change resources by hand: a refresh finds every change, and `up` repairs it."""
+    """Change resources manually: a refresh finds every change, and `up` reverts the changes."""
     change_by_hand(stack)
     assert run(stack, "refresh") == Counter(BY_HAND.values())
     assert operations(stack) == BY_HAND
@@ -389,7 +392,7 @@ def repairs_changes_by_hand(stack: Stack) -> None:
 
 
 def keeps_a_resource_with_an_alias(stack: Stack) -> None:
-    """Rename a resource in the program with an alias: nothing changes."""
+    """Rename a resource in the program and add an alias: nothing changes."""
     before = in_targets(targets(stack))
     module = "components/aws/security_groups.py"
     stack.edit(
@@ -417,11 +420,11 @@ def test_stg_repairs_changes_by_hand_and_keeps_a_renamed_resource(
     goes_and_comes_again(stack, first, record_property)
 
 
-# prod: it is protected
+# prod: the stack is protected
 
 
 def refuses_to_replace_its_bucket(stack: Stack) -> None:
-    """Give the protected backup bucket another name: `up` ends after its preview."""
+    """Rename the protected backup bucket: `up` ends after its preview."""
     before, bucket = in_targets(targets(stack)), backup_bucket(stack)
     stack.change("backups", "bucket", value="pipe-backup-elsewhere")
     code, output = stack.run("up", NO_POLICIES)
@@ -431,7 +434,7 @@ def refuses_to_replace_its_bucket(stack: Stack) -> None:
 
 
 def refuses_to_go(stack: Stack, protected: str) -> None:
-    """Run `down` on a protected stack without its confirmation."""
+    """Run `down` on a protected stack without a confirmation: it is refused."""
     before = in_targets(targets(stack))
     code, output = stack.run("down")
     assert code == 2 and f"{stack.name} is protected: " in output and protected in output, output

@@ -1,6 +1,6 @@
 """Tests that interrupted runs converge.
 
-They kill runs at random moments, let an API fail for ten seconds, and start two runs at once.
+The tests kill runs at random moments, let an API fail for ten seconds, and start two runs at the same time.
 """
 
 import itertools
@@ -28,7 +28,7 @@ from tests.support.sandbox.inventory import ResourceIds, in_state, in_targets, s
 from tests.support.stacks import Stack, copy
 
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
-"""The committed stack whose runs are killed (`make kills`); by default, those of a small project."""
+"""The committed stack whose runs are killed (`make kills`); empty for the stack of a small project."""
 KILLS = int(os.environ.get("PIPE_KILLS", "12"))
 """The number of runs that are killed; `make kills` kills more."""
 SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
@@ -36,7 +36,7 @@ SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 
 FLAGS = {"up": ["--no-policies"], "preview": ["--no-policies"], "down": ["--keep-targets"]}
 SECONDS_TO_FIRST_CHANGE = 0.5
-"""Seconds that a run takes at least until it changes anything."""
+"""The minimum number of seconds that a run takes before it changes anything."""
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +59,20 @@ def run(stack: Stack, command: str) -> str:
 
 
 def measure(stack: Stack, command: str) -> float:
-    """Run a command and return the seconds that it takes."""
+    """Run a command and return its duration in seconds."""
     started = time.monotonic()
     run(stack, command)
     return time.monotonic() - started
 
 
 def existing(stack: Stack) -> ResourceIds:
-    """Return the resources in the targets without those that remain after a destroy."""
+    """Return the resources in the targets, except those that remain after a destroy."""
     running = targets(stack)
     return in_targets(running) - (snapshot_keys(running) - in_state(stack))
 
 
 def engines(stack: Stack) -> list[int]:
-    """Return the PIDs of the engine's processes for a stack."""
+    """Return the PIDs of the engine's processes that run for a stack."""
     option = f"--stack\0{stack.name}\0".encode()
     pids: list[int] = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -86,15 +86,15 @@ def engines(stack: Stack) -> list[int]:
 
 
 def pending(stack: Stack) -> list[dict[str, Any]]:
-    """Return the pending operations of the state."""
+    """Return the pending operations in the state."""
     return workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations")
 
 
 def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, begun: bool = False) -> str:
-    """Start a run, and kill its engine, its sandbox or both within `seconds`; return a description.
+    """Start a run, and kill its engine, its sandbox or both within `seconds`; describe the kill.
 
-    The seconds count from the start, or with `begun` from the first pending operation. The result is empty if
-    the run succeeded before the kill.
+    The time counts from the start of the run or, with `begun`, from the first pending operation. Return an
+    empty string if the run succeeded before the kill.
     """
     victims = chance.choice(["the sandbox", "the engine", "both"])
     running = stack.start(command, *FLAGS[command])
@@ -117,7 +117,7 @@ def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, b
 DURING = "during an operation"
 
 ADOPTED = re.compile(r"^.* (\S+) was created before: it is ", re.MULTILINE)
-"""The line of a run for each interrupted creation that it adopts."""
+"""The line that a run prints for each interrupted creation that it adopts."""
 
 
 def test_the_run_after_a_killed_one_converges(
@@ -129,7 +129,7 @@ def test_the_run_after_a_killed_one_converges(
     assert resource_count == len(in_state(stack)) >= 30
     seconds = {command: measure(stack, command) for command in ("down", "up")}
     for number, command in enumerate(itertools.cycle(("down", "up"))):
-        # Two of three runs are killed after their first change, since a kill before it loses little.
+        # Two of three runs are killed after their first change, since an earlier kill has little effect.
         begun = number % 3 > 0
         moment = kill(stack, command, seconds[command] / (2 if begun else 1), chance, begun=begun)
         if moment:
@@ -154,17 +154,17 @@ def test_the_run_after_a_killed_one_converges(
 
 
 REPLACEMENTS = {
-    # A resource without a name of its own: the new one is created first.
+    # A resource without a physical name: the new resource is created first.
     'cidr_block=f"10.0.{number}.0/24"': 'cidr_block=f"10.0.1{number}.0/24"',
-    # A resource with the same name: the old one is deleted first.
+    # A resource that keeps its name: the old resource is deleted first.
     'description="For tests", vpc_id': 'description="For other tests", vpc_id',
-    # A resource with another name.
+    # A resource that gets another name.
     '"pipe-small")': '"pipe-small-2")',
     '"restartPolicy": "Never",\n    "containers": [{"name": "it", "image": "it:1"}]': (
         '"restartPolicy": "Never",\n    "containers": [{"name": "it", "image": "it:2"}]'
     ),
 }
-"""Changes of the small project's program that replace resources of each kind."""
+"""Changes to the small project's program, each of which replaces a resource of another kind."""
 
 
 @pytest.mark.skipif(bool(COMMITTED), reason="of the small project")
@@ -219,14 +219,14 @@ def switch(url: str, **switches: object) -> int:
 
 
 def wait_while_running(running: "subprocess.Popen[str]", is_met: Callable[[], object]) -> None:
-    """Wait for a condition, which must be met before the run ends."""
+    """Wait until a condition is met; fail if the run ends first."""
     while not is_met():
         assert running.poll() is None, running.communicate()[0]
         time.sleep(0.05)
 
 
 def fail(stack: Stack, running: "subprocess.Popen[str]", package: str) -> None:
-    """Let an API fail for ten seconds from the run's first request on."""
+    """Let an API fail until ten seconds after the run's first request."""
     url, kind = getattr(targets(stack), package), KINDS[package]
     switch(url, kind=kind)
     try:
@@ -236,7 +236,7 @@ def fail(stack: Stack, running: "subprocess.Popen[str]", package: str) -> None:
 
 
 def pause(stack: Stack, running: "subprocess.Popen[str]") -> None:
-    """Stop the API server for ten seconds while the run waits for a deployment."""
+    """Pause the API server for ten seconds while the run waits for a Deployment."""
     running_targets = targets(stack)
     assert running_targets.kubeconfig
     api = Api(running_targets.kubeconfig)

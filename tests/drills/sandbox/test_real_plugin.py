@@ -1,7 +1,8 @@
-"""A comparison of the Kubernetes provider's own plugin with the stand-in, on the same stack.
+"""A comparison of the Kubernetes provider's real plugin with the stand-in on the same stack.
 
-A difference between the two would also be one between the sandbox and a real cluster. The plugin is older
-than the SDK, since no module proxy has a newer one. It reads `enablePatchForce` only from its variable.
+A difference between them would mean that the sandbox differs from a real cluster. The plugin is older than
+the SDK, since no module proxy has a newer version. It reads `enablePatchForce` only from its environment
+variable.
 """
 
 import json
@@ -26,7 +27,7 @@ exec {program} "$@"
 """
 
 Operations = dict[str, tuple[str, frozenset[str]]]
-"""The operation on each resource by URN, with the properties for which it is replaced."""
+"""The operation on each resource by URN, with the properties that cause a replacement."""
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def run(stack: Stack, command: str, *flags: str, providers: str = "real") -> Ope
     operations: Operations = {}
     for line in (stack.folder / "events.jsonl").read_text().splitlines():
         event: dict[str, Any] = json.loads(line)
-        # A refresh reports its result only after the operation.
+        # In a refresh, the result is known only after the operation.
         details: dict[str, Any] = event.get("resOutputsEvent") or event.get("resourcePreEvent") or {}
         if details and details["metadata"]["op"] not in IGNORED_OPERATIONS:
             step = details["metadata"]
@@ -66,7 +67,7 @@ def run(stack: Stack, command: str, *flags: str, providers: str = "real") -> Ope
 
 
 IGNORED_OPERATIONS = ("same", "read", "refresh", "create-replacement", "delete-replaced")
-"""Operations that change nothing, and the parts of a replacement."""
+"""Operations that do not change a resource, and the parts of a replacement."""
 
 
 def cluster(stack: Stack) -> Api:

@@ -1,4 +1,4 @@
-"""Fixtures of the sandbox's tests."""
+"""Fixtures for the sandbox's tests."""
 
 from tests.support.sandbox.fixtures import make_policies_mandatory, project, restored_umask
 

@@ -68,7 +68,7 @@ def test_a_second_up_changes_nothing_and_keeps_the_secrets(project: Project) -> 
 
 
 def drift(project: Project) -> None:
-    """Delete one resource and change the other one without the engine."""
+    """Delete one resource and change another one without the engine."""
     for file in (project.folder / "targets").glob("*.json"):
         thing = json.loads(file.read_text())
         if thing["size"] == 1:

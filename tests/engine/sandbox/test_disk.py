@@ -1,4 +1,4 @@
-"""Tests of full disks and of folders that cannot be written."""
+"""Tests of full disks and of folders without write access."""
 
 import errno
 import os

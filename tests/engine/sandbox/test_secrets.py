@@ -1,4 +1,4 @@
-"""Tests that neither credentials of the caller nor secrets of the stack leak."""
+"""Tests that neither the caller's credentials nor the stack's secrets leak."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support.sandbox.project import Project
 
 
 def plant_secret(project: Project) -> str:
-    """Extend the program by uses of a secret in inputs and outputs; return the secret."""
+    """Extend the program so that inputs and outputs use a secret; return the secret."""
     with (project.root / "__main__.py").open("a") as program:
         program.write(
             """
@@ -36,7 +36,7 @@ def contents(project: Project) -> dict[str, bytes]:
 
 
 def commands_while(run: Callable[[], object]) -> set[bytes]:
-    """Run a function; return the command lines of the processes that ran meanwhile, sampled every 3 ms."""
+    """Run a function; return the command lines of all processes during the run, sampled every 3 ms."""
     commands: set[bytes] = set()
     finished = threading.Event()
 
@@ -85,7 +85,7 @@ def test_a_secret_is_stored_only_encrypted(project: Project) -> None:
 
 
 def test_the_random_value_of_a_secret_is_written_nowhere(project: Project) -> None:
-    # The program writes the value to a file outside the folder, so that the test knows it.
+    # The program writes the value to a file outside the folder, so that the test knows the value.
     value_file = project.root / "value"
     with (project.root / "__main__.py").open("a") as program:
         program.write(

@@ -1,4 +1,4 @@
-"""Tests of the choice of targets for a stack, which is fixed while the state has resources."""
+"""Tests of the choice whether a stack uses targets, which is fixed while the state has resources."""
 
 import json
 import os
@@ -124,7 +124,7 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     targets = target_selection.find(stack, "all", Progress())
     assert targets is not None
     os.kill(targets.pid, signal.SIGKILL)
-    while process.find_running(stack.folder):  # The process does not end at once.
+    while process.find_running(stack.folder):  # The process does not end immediately.
         time.sleep(0.01)
     write_state(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
     with pytest.raises(CommandError) as fault:

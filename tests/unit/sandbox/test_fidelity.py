@@ -1,4 +1,4 @@
-"""Tests of docs/sandbox.md: for each resource type, it names the checks and their limits."""
+"""Tests that docs/sandbox.md names the checks of each resource type and their limits."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def test_no_cell_of_the_table_is_empty() -> None:
 
 
 def schemas(version: str) -> dict[str, Any]:
-    """Return the published schemas of the program's types and of their parts, without descriptions."""
+    """Return the published schemas of the program's types and of their parts, without the descriptions."""
     definitions = json.loads((SCHEMAS / f"v{version}.0-local-strict" / "_definitions.json").read_text())[
         "$defs"
     ]
@@ -45,7 +45,7 @@ def schemas(version: str) -> dict[str, Any]:
 
 
 def _without_descriptions(schema: dict[str, Any]) -> dict[str, Any]:
-    # A property that is called "description" has an object as its schema, not a text.
+    # For a property named "description", the value is a schema (an object) and not a string.
     return {key: item for key, item in schema.items() if key != "description" or not isinstance(item, str)}
 
 

@@ -1,4 +1,4 @@
-"""Tests of the inventory of the targets, and of the search for texts in targets and files."""
+"""Tests of the targets' inventory, and of the search for strings in targets and files."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tests of the progress on the terminal, and of the masks in its output."""
+"""Tests of the progress on the terminal, and of masked values in the output."""
 
 import sys
 import time

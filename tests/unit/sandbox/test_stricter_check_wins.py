@@ -51,7 +51,7 @@ def test_a_body_that_only_the_rules_refuse_is_refused() -> None:
 
 
 def create_group(ec2: Any, description: str) -> None:
-    """Create a security group in a network of its own."""
+    """Create a security group in a new VPC."""
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     ec2.create_security_group(GroupName="it", Description=description, VpcId=vpc)
 

@@ -1,4 +1,4 @@
-"""Tests of the background process of a stack's targets: its start, its lookup and its end."""
+"""Tests of the start, the look-up and the end of the background process for a stack's targets."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def start(folder: Path, *, control_plane: bool = False) -> Targets:
 
 
 def children(group: int) -> list[str]:
-    """Return the live processes of a group, each with its state and name."""
+    """Return the live processes of a process group, each with its state and name."""
     command = ["ps", "-o", "stat=,comm=", "-g", str(group)]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     return [line for line in lines if not line.startswith("Z")]
@@ -176,6 +176,6 @@ def test_the_servers_in_kubebuilder_assets_are_started(
             (assets / name).write_text(f'#!/bin/sh\necho "{name} of the assets, v{recipe.version}"\n')
             (assets / name).chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
-    # Each stand-in ends at once, so it is a matter of timing which one the error names.
+    # Each stand-in ends at once, so the timing decides which one the error names.
     with pytest.raises(CommandError, match=r"(etcd|kube-apiserver) has ended\n\1 of the assets"):
         start(tmp_path, control_plane=True)

@@ -1,4 +1,4 @@
-"""Colours and the thread that breaks a silence."""
+"""Tests of the colours and of the repeating thread."""
 
 import io
 import threading

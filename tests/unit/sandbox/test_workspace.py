@@ -1,4 +1,4 @@
-"""Tests of a stack's folder: the values in place of secrets, and interrupted creations."""
+"""Tests of a stack's folder: random values in place of secrets, and interrupted creations."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ OTHER: dict[str, Any] = {"urn": "other", "id": "1", "dependencies": ["it"]}
     [
         ([], [NEW]),
         ([{"urn": "it", "id": "1"}, OTHER], [{"urn": "it", "id": "1", "delete": True}, OTHER, NEW]),
-        # A resource with pendingReplacement is deleted already.
+        # A resource with pendingReplacement has already been deleted.
         ([{"urn": "it", "id": "1", "pendingReplacement": True}, OTHER], [NEW, OTHER]),
         ([{"urn": "it", "id": "0", "delete": True}], [{"urn": "it", "id": "0", "delete": True}, NEW]),
     ],

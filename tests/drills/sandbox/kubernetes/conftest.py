@@ -1,4 +1,4 @@
-"""Fixtures of the tests on a control plane."""
+"""Fixtures for the tests on a control plane."""
 
 from tests.support.sandbox.kubernetes.fixtures import (
     cluster,

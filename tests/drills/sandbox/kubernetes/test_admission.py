@@ -1,4 +1,4 @@
-"""Tests that admission refuses each weakness in the program's own pods."""
+"""Tests that admission control refuses each weakness in the program's own pods."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -60,11 +60,11 @@ WEAKNESSES: dict[str, tuple[str, Any, str]] = {
         "probe",
     ),
 }
-"""A path in the pod's spec, its value (None removes the member), and a part of the error, by weakness."""
+"""For each weakness, a path in the pod's spec, a value for it (None removes it), and a part of the error."""
 
 
 def pods(declared: dict[str, Json]) -> Iterator[tuple[str, Json]]:
-    """Yield a Pod from each pod template that the program declares, with the name of its owner."""
+    """Yield a Pod for each pod template that the program declares, with the name of the Pod's owner."""
     for name, manifest in declared.items():
         spec = manifest.get("spec", {})
         template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
@@ -74,7 +74,7 @@ def pods(declared: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def weaken(spec: Json, path: str, value: Any) -> None:
-    """Set the value at a path in a pod's spec; None removes it, and `+` at the end appends it to a list."""
+    """Set the value at a path in a pod's spec. None removes the member; a final `+` appends to a list."""
     *parents, last = path.split(".")
     node: Any = spec
     for part in parents:
@@ -90,7 +90,7 @@ def weaken(spec: Json, path: str, value: Any) -> None:
 
 
 def refusal(cluster: Cluster, pod: Json) -> str:
-    """Return the error with which the API server refuses a pod; empty if it accepts the pod."""
+    """Return the error with which the API server refuses a pod; empty if the pod is accepted."""
     try:
         cluster.api.call("POST", "/api/v1/namespaces/pipe/pods", pod, dryRun="All", fieldValidation="Strict")
     except ApiError as error:
@@ -132,7 +132,7 @@ def test_an_init_container_with_one_weakness_is_refused(
 
 
 def without(declared: dict[str, Json], path: str) -> Iterator[tuple[str, Json]]:
-    """Yield the program's pods without a member of every security context, with their names."""
+    """Yield the program's pods, with their names, after removing a member from every security context."""
     for name, pod in pods(declared):
         for kind in ("containers", "initContainers"):
             for index in range(len(pod["spec"].get(kind, ()))):

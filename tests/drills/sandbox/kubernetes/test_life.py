@@ -29,7 +29,7 @@ DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
 CONFIG_MAP = "/api/v1/namespaces/pipe/configmaps/pipe-api"
 
 PATIENCE = 14.0
-"""Seconds without a change until a wait fails. A new pod counts as available after 10 seconds."""
+"""Seconds without a change after which a wait fails. A new pod counts as available after 10 seconds."""
 
 KUBECONFIG: dict[str, Any] = {
     "apiVersion": "v1",
@@ -64,7 +64,7 @@ def program(version: str = "1.0.0", **changes: Any) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def stack(empty: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
-    """Return a stack whose resources exist; destroy them after the tests."""
+    """Return a stack with existing resources; destroy the resources after the tests."""
 
     @contextmanager
     def serve(_: Path) -> Generator[dict[str, int]]:

@@ -15,7 +15,7 @@ BUDGET = "/apis/policy/v1/namespaces/pipe/poddisruptionbudgets/pipe-api"
 
 
 def zones(cluster: Cluster, app: str) -> dict[str, int]:
-    """Return the number of pods of a workload by zone."""
+    """Return the number of a workload's pods in each zone."""
     nodes = cluster.api.items("/api/v1/nodes")
     zone_of = {node["metadata"]["name"]: node["metadata"]["labels"][ZONE] for node in nodes}
     return Counter(zone_of[pod["spec"]["nodeName"]] for pod in cluster.pods(app))
@@ -36,7 +36,7 @@ def test_pods_are_spread_over_the_zones(running: Cluster) -> None:
 
 def test_a_second_eviction_waits_for_the_replacement_of_the_first_pod(running: Cluster) -> None:
     until(lambda: running.object(BUDGET)["status"]["disruptionsAllowed"] == 1)
-    # With retries, the client would follow Retry-After and succeed later.
+    # With retries, the client would obey Retry-After and succeed later.
     api = Api(running.kubeconfig, Retry(0))
     nodes = [node["metadata"]["name"] for node in running.api.items("/api/v1/nodes")]
 
@@ -46,7 +46,7 @@ def test_a_second_eviction_waits_for_the_replacement_of_the_first_pod(running: C
         api.call("POST", f"/api/v1/namespaces/pipe/pods/{name}/eviction", eviction)
 
     first, second, _ = running.pods("pipe-api")
-    running.kubectl("cordon", *nodes)  # The replacement of the pod has to wait.
+    running.kubectl("cordon", *nodes)  # The pod's replacement has to wait.
     try:
         evict(first)
         with pytest.raises(ApiError, match="disruption budget") as refused:
@@ -60,14 +60,14 @@ def test_a_second_eviction_waits_for_the_replacement_of_the_first_pod(running: C
 
 
 def test_draining_every_node_of_its_pods_keeps_the_budget(running: Cluster) -> None:
-    # The drains start at once. Without a budget, all pods would end before the first one is replaced.
+    # All drains start at the same time. Without a budget, all pods would end before one is replaced.
     until(lambda: running.object(BUDGET)["status"]["disruptionsAllowed"] == 1)
     pods = running.pods("pipe-api")
     before, nodes = {name_of(pod) for pod in pods}, [pod["spec"]["nodeName"] for pod in pods]
     options = ("--delete-emptydir-data", "--ignore-daemonsets", "--timeout=100s")
     with ThreadPoolExecutor() as pool:
         try:
-            # No replacement may be scheduled to a node that is drained next.
+            # No replacement may be scheduled to a node that is to be drained.
             running.kubectl("cordon", *nodes)
             drains = [pool.submit(running.kubectl, "drain", node, *options) for node in nodes]
             fewest = len(pods)
@@ -88,14 +88,14 @@ def test_the_autoscaler_is_accepted_and_keeps_its_minimum(running: Cluster) -> N
     until(lambda: len(running.pods("pipe-api")) == 3)
     scaler = "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers/pipe-api"
     assert condition(running.object(scaler), "AbleToScale")["status"] == "True"
-    # The metrics are missing, since EKS's add-on serves them.
+    # There are no metrics, since on EKS an add-on serves them.
     until(
         lambda: condition(running.object(scaler), "ScalingActive").get("reason") == "FailedGetResourceMetric"
     )
 
 
 def selected(cluster: Cluster, selector: Json) -> set[str]:
-    """Return the workloads of the pods that a selector matches on the server."""
+    """Return the workloads whose pods match a selector, according to the server."""
     labels = selector.get("matchLabels", {})
     assert not selector.get("matchExpressions")
     label_selector = ",".join(f"{key}={value}" for key, value in labels.items())
@@ -104,14 +104,14 @@ def selected(cluster: Cluster, selector: Json) -> set[str]:
 
 
 def policies(cluster: Cluster) -> dict[str, Json]:
-    """Return the specs of the network policies by name."""
+    """Return the spec of each network policy by name."""
     items = cluster.api.items("/apis/networking.k8s.io/v1/namespaces/pipe/networkpolicies")
     return {policy["metadata"]["name"]: policy["spec"] for policy in items}
 
 
 @pytest.fixture
 def all_pods(running: Cluster, declared: dict[str, Json]) -> Cluster:
-    """Return a cluster with a pod of each workload, also of CronJobs and of Jobs whose node was drained."""
+    """Return a cluster with a pod for each workload, including CronJobs and Jobs whose node was drained."""
     for name, manifest in declared.items():
         if name.startswith("Job/") and not running.pods(manifest["metadata"]["labels"]["app"]):
             running.kubectl("delete", name.lower())

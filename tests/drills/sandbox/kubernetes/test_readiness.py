@@ -1,4 +1,4 @@
-"""Tests of the readiness of objects: the waits, and the reasons why an object does not become ready."""
+"""Tests of the waits for objects, and of the reasons why an object does not become ready."""
 
 import re
 import threading
@@ -157,7 +157,7 @@ def test_a_job_has_no_readiness_probe_to_fail(target: KubernetesTarget) -> None:
 
 
 def test_a_service_waits_for_its_pods_and_its_load_balancer(target: KubernetesTarget) -> None:
-    # A service without pods does not wait for any.
+    # A service without pods waits for no pods.
     service = target.create(resource(SERVICE))
     with pytest.raises(NotReadyError):
         target.create(resource(DEPLOYMENT, *image("unready")))
@@ -329,7 +329,7 @@ def test_custom_resources_need_their_definition_first(target: KubernetesTarget) 
     assert reports[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
     with pytest.raises(ProviderError, match="field not declared in schema"):
         target.plan_update(resource(CUP, "colour", "red", id=live.id), live)
-    # A deletion in the foreground would wait until the garbage collector knows the kind.
+    # A foreground deletion would wait until the garbage collector knows the kind.
     background = {**CUP["metadata"], "annotations": {"pulumi.com/deletionPropagationPolicy": "background"}}
     target.delete(resource(CUP, "metadata", background, id=live.id))
     target.delete(resource(DEFINITION, id="cups.pipe.dev"))

@@ -1,4 +1,4 @@
-"""Tests of the Kubernetes stand-in on an API server: previews, drift, adoption and deletion."""
+"""Tests of the Kubernetes stand-in with an API server: previews, drift, adoption and deletion."""
 
 import base64
 from dataclasses import replace
@@ -244,7 +244,7 @@ def test_drift_is_reported_with_its_path(target: KubernetesTarget, web: LiveReso
 
 
 def checked(resource: Resource) -> Resource:
-    """Return the resource with its checked inputs, as the engine keeps them."""
+    """Return the resource with its checked inputs, as the engine stores them."""
     return replace(resource, inputs=Kubernetes("kubernetes").complete(resource, {}, b""))
 
 

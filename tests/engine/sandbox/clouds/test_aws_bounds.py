@@ -1,4 +1,4 @@
-"""Tests of limits that AWS has, but neither its service models nor moto, with AWS's own messages."""
+"""Tests of AWS's limits that neither its service models nor moto enforce, with AWS's messages."""
 
 import json
 from collections.abc import Generator
@@ -254,7 +254,7 @@ def test_a_key_policy_without_an_administrator_is_refused(account: AwsAccount) -
 
 
 def sized(size: int, **statement: Any) -> str:
-    """Return a document with about that many characters, without white space."""
+    """Return a policy document with about `size` characters, not counting white space."""
     return document(**statement, Condition={"StringEquals": {"aws:RequestTag/x": "x" * size}}) + " " * 9000
 
 
@@ -593,7 +593,7 @@ NEXT_TO_RESERVED = [
 
 
 def elsewhere(account: AwsAccount) -> str:
-    """Return a security group of another VPC."""
+    """Return a security group in another VPC."""
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     return ec2.create_security_group(GroupName="x", Description="x", VpcId=vpc)["GroupId"]
@@ -676,9 +676,7 @@ def test_a_nat_gateway_needs_an_internet_gateway_and_a_free_address(account: Aws
     assert refusal_of(account, "ec2", "create_nat_gateway", SubnetId=inside, **lone) == (
         f"Gateway.NotAttached: Network {vpc} has no Internet gateway attached"
     )
-    ec2.create_nat_gateway(
-        SubnetId=inside, ConnectivityType="private"
-    )  # it leads nowhere but to other networks
+    ec2.create_nat_gateway(SubnetId=inside, ConnectivityType="private")  # It leads only to other networks.
     nobodys = "eipalloc-0123456789abcdef0"
     refusal = refusal_of(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", AllocationId=nobodys)
     assert refusal.startswith("InvalidAllocationID.NotFound: ")

@@ -1,6 +1,6 @@
-"""A test that the rules in api.toml read only names that their requests have.
+"""A test that the rules in api.toml read only names that exist in their requests.
 
-A rule that reads another name would never refuse a request.
+A rule that reads any other name would never refuse a request.
 """
 
 import tomllib
@@ -20,10 +20,10 @@ from sandbox.wire.templates import PLACEHOLDER, STRING_LITERAL
 RULES: Json = tomllib.loads(Path(api.__file__).with_suffix(".toml").read_text())
 
 COMMON_NAMES = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found", *VERSIONS}
-"""Names that the rules of every request can read; `found` is the result of the rule's `if`."""
+"""Names that the rules can read for every request; `found` is the result of the rule's `if`."""
 
 ONWARD = ("subexpression", "projection", "filter_projection", "value_projection", "pipe", "index_expression")
-"""Nodes whose first child alone reads from the same object as the node itself."""
+"""Types of nodes of which only the first child reads from the same object as the node itself."""
 
 
 def roots(node: Json) -> Iterator[str]:
@@ -42,7 +42,7 @@ def read(rule: Json) -> Iterator[str]:
     if "if" in rule:
         texts.append(rule["if"])
     placeholders = [name for text in (*texts, rule.get("say", "")) for name in PLACEHOLDER.findall(text)]
-    # A placeholder is no JMESPath, so that a constant takes its place.
+    # A placeholder is not JMESPath, so a constant replaces it.
     expressions = [PLACEHOLDER.sub("`0`", STRING_LITERAL.sub("`0`", text)) for text in texts]
     parser: Any = jmespath.parser.Parser()
     for expression in (*expressions, *placeholders):
@@ -50,7 +50,7 @@ def read(rule: Json) -> Iterator[str]:
 
 
 def members(operation: str) -> set[str]:
-    """Return the names of the parameters of an operation, and those that the sandbox derives from them."""
+    """Return the names of an operation's parameters, and the names that the sandbox derives from them."""
     service, action = operation.split()
     shape = Session().get_service_model(service).operation_model(action).input_shape
     names = set(shape.members if shape else ())

@@ -1,6 +1,6 @@
 """A replay of the AWS plugin's requests in the life of each resource type, from aws_sequences.toml.
 
-Every response is also checked like the plugin's client does, which is stricter than botocore.
+Every response is also checked as the plugin's client does, which is stricter than botocore.
 """
 
 import tomllib
@@ -42,7 +42,7 @@ def _read_strictly(http_response: Any, model: Any, **_: Any) -> None:
 def _client(account: AwsAccount, service: str) -> Any:
     if service != "s3control":
         return account.client(service)
-    # Its clients put the account's number before the host name of the endpoint, and send that to a proxy.
+    # S3 Control's clients put the account ID before the endpoint's host name, and use a proxy for that name.
     create: Any = account.target.clients.session.create_client
     by_proxy = {"endpoint_url": account.url, "config": Config(proxies={"http": account.url})}
     return create(service, "ap-northeast-1", aws_access_key_id="x", aws_secret_access_key="x", **by_proxy)

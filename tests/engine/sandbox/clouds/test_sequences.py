@@ -1,6 +1,6 @@
 """A replay of the requests of the real plugins in the life of a resource.
 
-As in the sources of the Terraform providers on which they are built: terraform-provider-datadog
+The requests are taken from the Terraform providers on which the plugins are built: terraform-provider-datadog
 (datadog/resource_datadog_*.go, and the recorded responses in datadog/tests/cassettes) and
 terraform-provider-cloudflare (internal/services/*/resource.go). The requests of the AWS plugin are in
 aws_sequences.toml.
@@ -21,12 +21,12 @@ from tests.support.sandbox.clouds.local_api import Client, serve
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 
 Step = tuple[str, str, Any, int]
-"""A verb, a path in which # stands for the ID of the created object, a body, and the expected status."""
+"""A verb, a path in which # stands for the created object's ID, a body, and the expected status."""
 
 MONITOR, SLO, TEST = of_datadog.MONITOR, of_datadog.SLO, of_datadog.TEST
 MONITORS, TESTS = "/api/v1/monitor", "/api/v1/synthetics/tests"
 ACCOUNTS = "/api/v2/integration/aws/accounts"
-QUOTED = f"{ACCOUNTS}/%22#%22"  # resource_datadog_integration_aws_account.go writes the id as Go shows a text
+QUOTED = f"{ACCOUNTS}/%22#%22"  # resource_datadog_integration_aws_account.go quotes the ID, as Go does
 TAGGED = of_datadog.changed(of_datadog.ACCOUNT, "data.attributes.account_tags", ["team:x"])
 
 DATADOG: dict[str, list[Step]] = {
@@ -55,8 +55,8 @@ DATADOG: dict[str, list[Step]] = {
     ],
     "a synthetic test": [
         ("POST", f"{TESTS}/api", TEST, 200),
-        ("GET", f"{TESTS}/api/#", None, 200),  # until it is there
-        ("GET", f"{TESTS}/#", None, 200),  # tells of what kind it is
+        ("GET", f"{TESTS}/api/#", None, 200),  # until the test exists
+        ("GET", f"{TESTS}/#", None, 200),  # returns the type of the test
         ("PUT", f"{TESTS}/api/#", TEST | {"message": "x"}, 200),
         ("POST", f"{TESTS}/delete", {"public_ids": ["#"]}, 200),
         ("GET", f"{TESTS}/#", None, 404),
@@ -74,8 +74,8 @@ DATADOG: dict[str, list[Step]] = {
 RECORD, RULESET = of_cloudflare.RECORD, of_cloudflare.RULESET
 DATA = {"flags": 0, "tag": "issue", "value": "pki.goog"}
 CAA = {"name": "pipe.dev", "type": "CAA", "data": DATA, "proxied": False, "ttl": 1}
-CLOSED = {"flatten_cname": False, "ipv4_only": False, "ipv6_only": False}  # the plugin adds it
-# ruleset/schema.go: a rule without parameters has empty ones.
+CLOSED = {"flatten_cname": False, "ipv4_only": False, "ipv6_only": False}  # added by the plugin
+# ruleset/schema.go: a rule without parameters gets an empty object.
 WHOLE: Json = RULESET | {"rules": [of_cloudflare.RULE | {"action_parameters": {}, "enabled": True}]}
 HEADER = {"value": {"strict_transport_security": {"enabled": True, "max_age": 60}}}
 
@@ -90,7 +90,7 @@ CLOUDFLARE: dict[str, list[Step]] = {
     "a record made of data": [
         ("POST", "~/dns_records", CAA, 200),
         ("GET", "~/dns_records/#", None, 200),
-        # The body has everything in the state, also what the API has derived from the data.
+        # The body has everything in the state, including what the API has derived from the data.
         ("PUT", "~/dns_records/#", CAA | {"content": '0 issue "pki.goog"', "settings": {}, "tags": []}, 200),
         ("DELETE", "~/dns_records/#", None, 200),
     ],
@@ -140,7 +140,7 @@ def replay(client: Client, steps: list[Step]) -> None:
 
 
 def compared(dashboard: Json) -> Json:
-    """Return what the plugin compares of a dashboard in a preview (resource_datadog_dashboard_json.go)."""
+    """Return the part of a dashboard that the plugin compares (resource_datadog_dashboard_json.go)."""
     own = ("id", "author_handle", "author_name", "created_at", "modified_at", "url", "is_read_only")
     members = {key: item for key, item in dashboard.items() if key not in own}
     members["widgets"] = [{"definition": widget["definition"]} for widget in dashboard["widgets"]]
@@ -197,7 +197,7 @@ def test_a_new_bucket_is_private_and_encrypted() -> None:
         assert len(block) == 4 and all(block.values())
         owner = s3.get_bucket_ownership_controls(Bucket="pipe-it")["OwnershipControls"]["Rules"]
         assert owner == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-        s3.delete_bucket_encryption(Bucket="pipe-it")  # S3 encrypts with its own key again.
+        s3.delete_bucket_encryption(Bucket="pipe-it")  # S3 then uses its own key again.
         (rule,) = s3.get_bucket_encryption(Bucket="pipe-it")["ServerSideEncryptionConfiguration"]["Rules"]
         assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
         s3.delete_public_access_block(Bucket="pipe-it")

@@ -19,8 +19,11 @@ SURVIVORS = (
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
 )
-"""Types that AWS keeps after a deletion, too. The default group belongs to its VPC, a locked bucket stays
-versioned, and a bucket without its own encryption has the encryption of S3."""
+"""Types whose resources still exist in AWS after their deletion.
+
+The default security group belongs to its VPC, a locked bucket stays versioned, and a bucket without its own
+encryption setting has the default of S3.
+"""
 
 
 @pytest.fixture
@@ -30,9 +33,9 @@ def account() -> Generator[AwsAccount]:
 
 
 def growing_changes(changed: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield no change, and then a changed input more each time.
+    """Yield an empty change, and then changes with one more changed input each.
 
-    A removed input (None) goes together with the next input, which replaces it.
+    A removed input (None) is yielded together with the next input, which replaces it.
     """
     yield {}
     for number, value in enumerate(changed.values(), 1):
@@ -41,7 +44,7 @@ def growing_changes(changed: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_each_type_is_changed_in_place_and_deleted() -> None:
-    """Change input by input: the call for an input must not reset another input."""
+    """Change one input after another, since the call for an input must not reset another input."""
     with empty_account() as account:
         account.create(*AWS_RESOURCES)
         for name, (_, _, changed) in AWS_RESOURCES.items():
@@ -52,7 +55,7 @@ def test_each_type_is_changed_in_place_and_deleted() -> None:
             account.delete(name)
             if AWS_RESOURCES[name][0] not in SURVIVORS:
                 assert account.read(name) is None, name
-            account.delete(name)  # A second deletion is no error.
+            account.delete(name)  # A second deletion is not an error.
         snapshots = account.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
         assert [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots] == ["pipe-db-final"]
 

@@ -1,4 +1,4 @@
-"""Reads, drift and interrupted creations of AWS resource types, and checks of requests."""
+"""Tests of reads, drift, interrupted creations and request checks for AWS resource types."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""The stand-ins with their plans under the real engine: previews, updates and refusals."""
+"""Tests of the stand-ins with simulated APIs and the real engine: previews, updates and refusals."""
 
 import importlib
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from tests.support.sandbox.providers.resources import RIGHTS, TRUST
 from tests.support.sandbox.providers.stack import Stack
 
-# The SDKs are imported without their types, because the type checker lacks the memory for five of them.
+# The SDKs are imported without types, because the type checker does not have the memory for five SDKs.
 aws, cloudflare, datadog, kubernetes, tls = (
     cast(Any, importlib.import_module(f"pulumi_{name}"))
     for name in ("aws", "cloudflare", "datadog", "kubernetes", "tls")
@@ -29,7 +29,7 @@ def vpc(cidr: str = "10.0.0.0/16") -> None:
 
 
 def everything(replicas: int = 2, bucket: str = "pipe-backup", level: str = "info") -> None:
-    """Declare resources of every package, some of which depend on outputs."""
+    """Declare resources of every package. Some of them depend on outputs of others."""
     network = aws.ec2.Vpc("network", cidr_block="10.0.0.0/16", tags={"Name": "pipe"})
     subnet = aws.ec2.Subnet("subnet", vpc_id=network.id, cidr_block="10.0.0.0/24")
     role = aws.iam.Role("role", name="pipe-node", assume_role_policy=TRUST)

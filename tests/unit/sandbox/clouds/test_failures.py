@@ -1,4 +1,4 @@
-"""Tests of failures on demand."""
+"""Tests of simulated failures."""
 
 import time
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""Tests of the decoder that is as strict as AWS's clients in Go."""
+"""Tests of the decoder that is as strict as AWS's Go clients."""
 
 import botocore.session
 import pytest

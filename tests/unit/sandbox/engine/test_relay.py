@@ -1,4 +1,4 @@
-"""The relay between the engine and its providers, and its end with a killed sandbox."""
+"""Tests of the relay between the engine and its providers, and of its end after a kill of the sandbox."""
 
 import os
 import socket
@@ -30,14 +30,14 @@ with socket.create_connection(("127.0.0.1", int(sys.stdin.readline()))) as provi
 
 @pytest.fixture
 def provider() -> Generator[socket.socket]:
-    """Open a listening port in place of a provider."""
+    """Return a listening socket that stands for a provider."""
     with socket.create_server((relay.HOST, 0)) as listener:
         yield listener
 
 
 @pytest.fixture
 def engine() -> Generator["subprocess.Popen[bytes]"]:
-    """Start a process in place of the engine."""
+    """Return a process that stands for the engine."""
     with subprocess.Popen(["sleep", "60"]) as process:
         yield process
         process.kill()
@@ -52,7 +52,7 @@ def connect(port: int) -> socket.socket:
 
 
 def read(source: socket.socket, length: int) -> bytes:
-    """Read as many bytes, or all bytes until the connection ends."""
+    """Read `length` bytes, or all bytes until the connection ends."""
     data = b""
     while len(data) < length and (part := source.recv(2**16)):
         data += part
@@ -60,7 +60,7 @@ def read(source: socket.socket, length: int) -> bytes:
 
 
 def test_the_relay_copies_data_in_both_directions(provider: socket.socket) -> None:
-    data = os.urandom(2**22)  # More than the buffers of a connection hold.
+    data = os.urandom(2**22)  # This is more than the buffers of a connection hold.
     with (
         socket.create_server((relay.HOST, 0)) as other,
         relay.open_relay({"aws": port_of(provider), "tls": port_of(other)}) as (ports, _),
@@ -82,7 +82,7 @@ def test_the_engine_of_a_killed_sandbox_ends_before_it_loses_its_connections(pro
         with subprocess.Popen(command, stdout=pipe, text=True) as sandbox:
             assert sandbox.stdout and engine.stdin
             print(sandbox.stdout.readline(), file=engine.stdin, flush=True)
-            provider.accept()[0].close()  # The end of the provider's process does the same.
+            provider.accept()[0].close()  # The end of the provider's process has the same effect.
             with pytest.raises(subprocess.TimeoutExpired):
                 engine.wait(0.5)
             sandbox.kill()

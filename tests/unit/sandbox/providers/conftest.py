@@ -1,4 +1,4 @@
-"""Fixtures of sandbox/providers for this lane."""
+"""Fixtures for the tests of sandbox/providers in this lane."""
 
 from tests.support.sandbox.providers.fixtures import (
     providers as providers,

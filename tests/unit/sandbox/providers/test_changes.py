@@ -1,4 +1,4 @@
-"""Changes in place, changes by replacement, and the order of a replacement."""
+"""Tests of changes in place, changes by replacement, and the order of a replacement."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.support.sandbox.providers.resources import VALID, Providers, changed,
 
 
 def replacing_paths(providers: Providers, token: str, new: dict[str, Any], **config: Any) -> list[str]:
-    """Return the paths of the changes from the valid inputs that replace the resource."""
+    """Return the paths of the changes to the valid inputs that cause a replacement."""
     new_resource = resource(token, new, **config)
     all_changes = changes(VALID[token], new)
     assert all_changes

@@ -1,4 +1,4 @@
-"""Resources of the edge on Cloudflare's local API."""
+"""Tests of the edge's resources on the local Cloudflare API."""
 
 import time
 from collections.abc import Generator
@@ -153,7 +153,7 @@ def test_a_resource_is_created_read_changed_and_deleted(target: CloudflareTarget
 
 
 def certificate_case() -> Case:
-    """Return the case of a certificate for a new key."""
+    """Return a test case for a certificate with a new key."""
     tls = TlsTarget()
     algorithm = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
     key = tls.create(Resource("", "tls:index/privateKey:PrivateKey", algorithm)).outputs["privateKeyPem"]

@@ -1,4 +1,4 @@
-"""Resources of the monitoring on Datadog's local API."""
+"""Tests of the monitoring resources on the local Datadog API."""
 
 import json
 import logging

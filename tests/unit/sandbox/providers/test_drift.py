@@ -1,4 +1,4 @@
-"""Keys that somebody adds to a map that the program owns: a refresh reads them, an update removes them."""
+"""Tests that a refresh reads, and an update removes, keys that are added to a map without the program."""
 
 from collections.abc import Generator
 from typing import Any
@@ -21,14 +21,14 @@ def account() -> Generator[AwsAccount]:
 
 
 def aws_calls(account: AwsAccount, name: str, **changed: Any) -> EngineCalls:
-    """Create a resource of the account, with some inputs changed."""
+    """Create a resource in the account with some inputs changed; return the engine's calls for it."""
     account.create(name)
     live = account.update(name, **changed)
     return engine_calls(Aws("aws"), account.target, account.resource(name, **changed), live)
 
 
 def tag(account: AwsAccount, name: str, key: str, value: str) -> None:
-    """Tag a resource without the program."""
+    """Add a tag to a resource without the program."""
     aws_id = account.live[name].id
     account.client("ec2").create_tags(Resources=[aws_id], Tags=[{"Key": key, "Value": value}])
 

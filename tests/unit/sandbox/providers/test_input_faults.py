@@ -1,4 +1,4 @@
-"""Faults of inputs, with the message that a user reads; each case has a single wrong property."""
+"""Tests of invalid inputs and the messages about them. Each case has a single invalid property."""
 
 import json
 from typing import Any

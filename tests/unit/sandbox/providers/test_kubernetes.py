@@ -1,4 +1,4 @@
-"""Checks and defaults of pulumi-kubernetes that need no server."""
+"""Tests of the checks and defaults of pulumi-kubernetes that need no server."""
 
 import base64
 from typing import Any
@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {
 
 
 def release_faults(**changes: Any) -> list[str]:
-    """Return the faults of a valid release with some inputs changed, or removed by None."""
+    """Return the faults of a valid release after changes to its inputs; None removes an input."""
     inputs = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
     return list(PACKAGE.faults(resource(RELEASE, inputs)))
 

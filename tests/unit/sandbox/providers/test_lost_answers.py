@@ -1,4 +1,4 @@
-"""Requests that an API carries out without an answer: they create no second resource."""
+"""Tests that a request whose response is lost does not lead to a second resource."""
 
 import socket
 from collections.abc import Callable, Generator, Iterable
@@ -22,7 +22,7 @@ LOSSES = ("reset", "500", "502", "504")
 
 
 class LosingApi:
-    """An API that creates objects and loses the answers of the first requests."""
+    """An API that creates objects, but loses the responses to the first requests."""
 
     def __init__(self, app: Any, loss: str, times: int) -> None:
         self._app, self._loss, self.times = app, loss, times
@@ -40,20 +40,20 @@ class LosingApi:
 
 @contextmanager
 def cloudflare(loss: str, times: int = 1) -> Generator[CloudflareTarget]:
-    """Serve Cloudflare's API, which loses the answers of some requests in the same way."""
+    """Serve a Cloudflare API that loses the responses to the first `times` requests."""
     with serve(LosingApi(CloudflareApi(["pipe.dev"]), loss, times)) as url:
         yield CloudflareTarget(url)
 
 
 @contextmanager
 def datadog(loss: str, times: int = 1) -> Generator[DatadogTarget]:
-    """Serve Datadog's API, which loses the answers of some requests in the same way."""
+    """Serve a Datadog API that loses the responses to the first `times` requests."""
     with serve(LosingApi(DatadogApi(), loss, times)) as url:
         yield DatadogTarget(url)
 
 
 def check_single_creation(target: RestTarget, case: Case) -> None:
-    """Create a resource, and check that the API has a single new object."""
+    """Create a resource, and check that the API has exactly one new object."""
     others = {live.id for live in target.find(case.resource())}
     live = target.create(case.resource())
     assert {candidate.id for candidate in target.find(case.resource())} - others == {live.id}

@@ -1,4 +1,4 @@
-"""Made-up IDs and outputs in the form of the real APIs; keys and certificates are real."""
+"""Tests that simulated IDs and outputs have the form of the real APIs, and that certificates are valid."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Random inputs: a provider answers without a crash, and no message has a secret."""
+"""Tests with random inputs: no provider crashes, and no message has a secret."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ from sandbox.wire.values import (
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
 PASSWORD = "hunter2-hidden"
-"""A secret value; no message may have it."""
+"""A secret value, which no message may contain."""
 
 LEAVES = st.one_of(
     st.none().map(lambda _: UNKNOWN),
@@ -48,7 +48,7 @@ OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
 def paths(value: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of every item and member of a value."""
+    """Yield the path of every item and member in a value."""
     if isinstance(value, dict):
         keys: Iterable[Any] = list(cast(dict[str, Any], value))
     else:
@@ -60,7 +60,7 @@ def paths(value: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 @st.composite
 def inputs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """Draw valid inputs of a type, in which up to three members are replaced, added or removed."""
+    """Draw the valid inputs of a type, and replace, add or remove up to three members."""
     token = draw(st.sampled_from(list(VALID)))
     result = copy.deepcopy(VALID[token])
     for _ in range(draw(st.integers(0, 3))):

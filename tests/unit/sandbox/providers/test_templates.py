@@ -1,4 +1,4 @@
-"""The template language of the tables: a value is always text in an expression, never part of it."""
+"""Tests of the tables' template language: a value in an expression is always data, never syntax."""
 
 from typing import Any
 

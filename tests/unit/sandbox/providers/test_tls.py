@@ -1,4 +1,4 @@
-"""Keys and certificate requests of the tls stand-in."""
+"""Tests of the keys and certificate requests of the tls stand-in."""
 
 from typing import Any
 

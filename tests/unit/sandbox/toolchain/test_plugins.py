@@ -1,4 +1,4 @@
-"""Installed provider plugins, and the addresses that they get."""
+"""Tests of installed provider plugins, and of the addresses that they get."""
 
 import os
 import stat
@@ -30,7 +30,7 @@ TARGETS = Targets(
 
 @pytest.fixture(autouse=True)
 def no_installed_plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the machine's plugins, but keep the built programs of the cache."""
+    """Hide the machine's plugins, but keep the built programs in the cache."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
@@ -60,7 +60,7 @@ def test_a_plugin_on_path_comes_before_the_newest_in_the_folder_of_pulumi(
     folder = tmp_path / "home" / "plugins"
     install(folder / "resource-datadog-v4.9.0", "datadog")
     newest = install(folder / "resource-datadog-v4.10.1", "datadog")
-    install(folder / "resource-aws-v7.0.0", "aws").chmod(0o600)  # Not executable.
+    install(folder / "resource-aws-v7.0.0", "aws").chmod(0o600)  # This file is not executable.
     install(folder / "resource-tls-v5.0.0", "tls")
     on_path = install(tmp_path / "bin", "tls")
     selected = plugins.find(TARGETS, Progress())

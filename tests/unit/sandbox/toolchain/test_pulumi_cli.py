@@ -1,4 +1,4 @@
-"""The selection and the build of the engine, with fake `go` and `pulumi` programs."""
+"""Tests of the selection and the build of the engine, with fake `go` and `pulumi` programs."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ chmod +x "$out"
 
 
 class Machine:
-    """A machine with an empty cache, whose PATH begins with a folder of the test."""
+    """A machine with an empty cache, and a PATH that begins with a folder of the test."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bin, self.cache, self.log = folder / "bin", folder / "cache", folder / "log"

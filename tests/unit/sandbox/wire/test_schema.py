@@ -1,4 +1,4 @@
-"""Loading of SDK classes by several threads."""
+"""Tests of loading SDK classes in several threads."""
 
 import importlib
 import sys
@@ -21,7 +21,7 @@ SLOW = {
 
 @pytest.fixture
 def slow_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Add a package with the structure of an SDK, whose import takes a while."""
+    """Add a package that has the structure of an SDK and a slow import; return its name."""
     package = tmp_path / "pulumi_slow"
     package.mkdir()
     for name, text in SLOW.items():
@@ -42,7 +42,7 @@ def test_a_provider_that_loads_a_part_does_not_disturb_the_import_of_the_program
 
 
 def test_only_a_single_thread_loads_a_part_of_an_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules of an SDK import each other, so a second thread would get an incomplete module."""
+    """Check that threads take turns: modules of an SDK import each other and could be incomplete."""
     load, loading, counts = importlib.import_module, list[str](), list[int]()
 
     def slow_import(name: str) -> ModuleType:

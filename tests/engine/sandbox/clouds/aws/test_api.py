@@ -1,4 +1,4 @@
-"""Tests of requests that the local AWS API refuses like AWS, although moto would accept them."""
+"""Tests of requests that the local AWS API refuses, as AWS does, although moto would accept them."""
 
 import json
 from collections.abc import Callable, Generator
@@ -132,7 +132,7 @@ def test_a_bucket_that_s3_refuses_is_refused(everything: AwsAccount) -> None:
 
 
 def test_a_bucket_that_refuses_plain_http_accepts_objects_in_the_sandbox(everything: AwsAccount) -> None:
-    # The sandbox has no TLS. Its requests count as requests over TLS.
+    # The sandbox has no TLS, so every request counts as a request over TLS.
     s3, bucket = everything.client("s3"), {"Bucket": "pipe-conditions"}
     s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
     arn, key = "arn:aws:s3:::pipe-conditions", {"Key": "latest.dump"}
@@ -199,7 +199,7 @@ def test_a_later_minor_version_of_rds_is_no_difference(everything: AwsAccount) -
     assert live.outputs["engineVersionActual"].startswith("17.")
     assert live.outputs["engineLifecycleSupport"] == f"{extended}-disabled"
 
-    # In its maintenance window RDS goes on to a later minor version by itself.
+    # In a maintenance window, RDS upgrades the database to a later minor version.
     everything.client("rds").modify_db_instance(DBInstanceIdentifier="major", EngineVersion="17.99")
     later = everything.target.read(resource, live.outputs)
     assert later is not None

@@ -1,4 +1,4 @@
-"""Tests of the local Cloudflare API, with the messages of the real one.
+"""Tests of the local Cloudflare API and its messages, which are those of the real API.
 
 The paths and bodies are those of terraform-provider-cloudflare (internal/services/*/resource.go), on which
 pulumi-cloudflare is built.
@@ -29,14 +29,14 @@ RULESET = {"kind": "zone", "name": "limits", "phase": "http_ratelimit", "rules":
 
 
 class Zone(Client):
-    """A client of the API, which has the zone pipe.dev."""
+    """A client of an API that has the zone pipe.dev."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"{url}/client/v4", Authorization="Bearer it")
         self.id = self.ok("GET", "/zones?name=pipe.dev")[0]["id"]
 
     def ok(self, verb: str, path: str, sent: Any = None) -> Any:
-        """Return the result of a request, which must succeed; `~` in a path stands for the zone."""
+        """Return the result of a request, which must succeed. `~` in the path stands for the zone."""
         status, body = self(verb, path.replace("~", f"/zones/{getattr(self, 'id', '')}"), sent)
         assert status == 200, body
         assert body.keys() >= {"success", "errors", "messages", "result"} and body["success"]
@@ -276,7 +276,7 @@ def test_a_ruleset_is_created_changed_and_deleted(zone: Zone):
     )
     path = f"~/rulesets/{ruleset['id']}"
     assert zone.ok("GET", path) == ruleset == zone.ok("GET", "~/rulesets/phases/http_ratelimit/entrypoint")
-    changed = zone.ok("PUT", path, ruleset | {"name": "others"})  # The body has the API's own members.
+    changed = zone.ok("PUT", path, ruleset | {"name": "others"})  # The body has members that the API added.
     assert (changed["version"], changed["name"]) == ("2", "others")
     assert changed["rules"][0]["id"] == ruleset["rules"][0]["id"]
     assert zone("DELETE", path.replace("~", f"/zones/{zone.id}")) == (204, None)

@@ -1,7 +1,7 @@
 """Tests of the local Datadog API.
 
 The paths and bodies are those of terraform-provider-datadog (resource_datadog_*.go), on which pulumi-datadog
-is built: what it asks in a preview, and the create, read, update and delete of each object.
+is built. They include the requests of a preview, and the creation, read, update and deletion of each object.
 """
 
 import json
@@ -23,7 +23,7 @@ from tests.support.sandbox.clouds.local_api import Client, serve
 
 KEYS = {"DD-API-KEY": "it", "DD-APPLICATION-KEY": "it"}
 
-# As the plugin sends a monitor: with all options that have a default.
+# A monitor as the plugin sends it, with all options that have a default.
 MONITOR: Json = {
     "type": "query alert",
     "query": "min(last_5m):sum:errors{env:dev}.as_rate() > 0.5",
@@ -89,7 +89,7 @@ ACCOUNT: Json = {
 
 
 class Datadog(Client):
-    """A client of the API with keys."""
+    """A client that sends an API key and an application key."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, **KEYS)
@@ -123,7 +123,7 @@ def official(api: Datadog) -> Generator[ApiClient]:
 
 
 def changed(body: Json, path: str, value: Any) -> Json:
-    """Return the body with another value at a dotted path; None removes the member."""
+    """Return the body with a new value at a dotted path; None removes the member."""
     copy: Json = json.loads(json.dumps(body))
     *steps, last = path.split(".")
     at: Any = copy
@@ -225,7 +225,7 @@ def test_the_type_of_a_monitor_cannot_be_changed(api: Datadog):
     check = {"type": "service check", "query": '"app.ok".over("*").last(2).count_by_status()'}
     message = "type: it cannot be changed from query alert"
     assert api.refused("PUT", path, MONITOR | check | {"options": {}}) == (400, message)
-    api.ok("PUT", path, MONITOR | {"type": "metric alert"})  # another name of the same
+    api.ok("PUT", path, MONITOR | {"type": "metric alert"})  # another name for the same type
 
 
 # Objectives
@@ -316,7 +316,7 @@ def test_a_dashboard_is_created_changed_and_deleted(api: Datadog):
 
 
 def formula(query: str = "avg:load{*}", formula: str = "a") -> Json:
-    """Return a widget's request with a named query."""
+    """Return a widget's request that has a named query and a formula."""
     queries = [{"data_source": "metrics", "name": "a", "query": query}]
     return {"formulas": [{"formula": formula}], "queries": queries, "response_format": "timeseries"}
 

@@ -1,4 +1,4 @@
-"""Tests of the parser of monitor queries, and of the checks of monitors."""
+"""Tests of the parser for monitor queries, and of the checks of monitors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tests of the control plane: the search for its programs, and a started one."""
+"""Tests of the search for the control plane's programs, and of a running control plane."""
 
 import json
 import os
@@ -28,7 +28,7 @@ NAMES = [name for recipe in control_plane.RECIPES for name in recipe.packages]
 
 @dataclass
 class Machine:
-    """Folders for PATH, KUBEBUILDER_ASSETS and the cache, empty at first."""
+    """The folders for PATH, KUBEBUILDER_ASSETS and the cache, which are empty at first."""
 
     assets: Path
     path: Path
@@ -43,7 +43,7 @@ class Machine:
         return file
 
     def fill_cache(self) -> dict[str, Path]:
-        """Write every program of the control plane to the cache; return their paths."""
+        """Write every program of the control plane to the cache; return the paths of the programs."""
         return {
             name: self.write_program(recipe.folder, name, recipe.version)
             for recipe in control_plane.RECIPES
@@ -148,7 +148,7 @@ def test_only_its_user_can_read_its_files(started: Path) -> None:
 
 
 def children() -> dict[str, int]:
-    """Return the PIDs of the servers that this process has started, by the program's name."""
+    """Return the PID of each server that this process has started, by the program's name."""
     servers: dict[str, int] = {}
     for child in psutil.Process().children():
         command = child.cmdline()
