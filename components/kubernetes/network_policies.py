@@ -36,11 +36,20 @@ PolicyPort: TypeAlias = pulumi.Input[kubernetes.networking.v1.NetworkPolicyPortA
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A party in the terms of NetworkPolicies: peers and ports."""
+    """A party in the terms of NetworkPolicies: peers and ports.
+
+    Empty peers or ports raise ValueError, since a rule with an empty list matches every address or port.
+    """
 
     peers: Sequence[Peer]
     ports: Sequence[pulumi.Input[int]] | None = None
     """TCP ports of the endpoint; None for the port of the connection."""
+
+    def __post_init__(self) -> None:
+        if not self.peers:
+            raise ValueError("an endpoint without peers would match every address")
+        if self.ports is not None and not self.ports:
+            raise ValueError("an endpoint with an empty list of ports would match every port")
 
 
 Endpoints: TypeAlias = Mapping[Party, Endpoint]
@@ -142,10 +151,16 @@ def _endpoint(connection: Connection, party: Party, endpoints: Endpoints) -> End
 
 
 def _ports(connection: Connection, endpoint: Endpoint) -> list[PolicyPort]:
-    port = connection.port
-    if endpoint.ports is not None or port is None:
-        return [_port(number, "TCP") for number in endpoint.ports or ()]
-    return [_port(port.number, protocol) for protocol in port.protocols]
+    """Return the ports of a rule; raise ValueError if there is none, since no ports would mean every port."""
+    ports: list[PolicyPort] = []
+    if endpoint.ports is not None:
+        ports = [_port(number, "TCP") for number in endpoint.ports]
+    elif connection.port is not None:
+        ports = [_port(connection.port.number, protocol) for protocol in connection.port.protocols]
+    if not ports:
+        source, target = connection.source.name, connection.target.name
+        raise ValueError(f"neither the connection from {source} to {target} nor its endpoint has a port")
+    return ports
 
 
 def _port(number: pulumi.Input[int], protocol: str) -> PolicyPort:

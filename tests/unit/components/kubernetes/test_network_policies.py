@@ -13,3 +13,23 @@ def test_a_connection_to_a_party_without_an_address_is_refused(naming: Naming) -
     del endpoints[connections.DATABASE]
     with pytest.raises(KeyError, match="database"):
         network_policies.policy_spec(connections.MIGRATION.app, endpoints)
+
+
+def test_an_endpoint_without_peers_is_refused() -> None:
+    with pytest.raises(ValueError, match="^an endpoint without peers would match every address$"):
+        network_policies.networks([])
+
+
+def test_an_endpoint_with_an_empty_list_of_ports_is_refused() -> None:
+    with pytest.raises(ValueError, match="^an endpoint with an empty list of ports would match every port$"):
+        network_policies.networks(["192.168.10.0/24"], [])
+
+
+def test_a_connection_without_a_port_on_either_side_is_refused(naming: Naming) -> None:
+    endpoints = {
+        **network_policies.endpoints(workload_context(naming)),
+        connections.EXTERNAL_SERVICES: network_policies.networks(["192.168.10.0/24"]),
+    }
+    message = "^neither the connection from api to external-services nor its endpoint has a port$"
+    with pytest.raises(ValueError, match=message):
+        network_policies.policy_spec(connections.API.app, endpoints)
