@@ -52,14 +52,16 @@ class Endpoint:
             raise ValueError("an endpoint with an empty list of ports would match every port")
 
 
-Endpoints: TypeAlias = Mapping[Party, Endpoint]
+Endpoints: TypeAlias = Mapping[Party, Endpoint | None]
+"""Endpoints of parties outside the namespace; None for a party whose connections the settings close."""
 
 
 def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
     """Build the policy of one workload's pods from its connections; both directions are always restricted.
 
-    `endpoints` contains the parties outside the namespace. If a party is missing, its conditional connections
-    are closed; an unconditional connection raises KeyError.
+    `endpoints` has every party outside of the namespace with a connection to the workload; for a missing one,
+    KeyError is raised. None closes the connections of a party. For a connection without a condition, None
+    raises ValueError.
     """
     [pods] = [pods for pods in connections.WORKLOADS if pods.app == app]
     ingress = [
@@ -130,10 +132,10 @@ def pods_endpoint(pods: Pods) -> Endpoint:
 
 
 def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
-    """Return the endpoints of the external services in the API's settings; empty if the API calls none."""
+    """Return the endpoint of the external services in the API's settings; None if the API calls none."""
     match settings.to:
         case "none":
-            return {}
+            return {connections.EXTERNAL_SERVICES: None}
         case "https":
             return {connections.EXTERNAL_SERVICES: public_internet(vpc_cidr, [connections.HTTPS.number])}
         case "networks":
@@ -141,13 +143,16 @@ def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
 
 
 def _endpoint(connection: Connection, party: Party, endpoints: Endpoints) -> Endpoint | None:
-    if party in endpoints:
-        return endpoints[party]
+    """Return the endpoint of a party; None if the settings close the connection."""
     if isinstance(party, Pods) and party in connections.WORKLOADS:
         return pods_endpoint(party)
-    if connection.condition:
-        return None
-    raise KeyError(party.name)
+    if party not in endpoints:
+        raise KeyError(party.name)
+    endpoint = endpoints[party]
+    if endpoint is None and not connection.condition:
+        source, target = connection.source.name, connection.target.name
+        raise ValueError(f"no setting closes the connection from {source} to {target}")
+    return endpoint
 
 
 def _ports(connection: Connection, endpoint: Endpoint) -> list[PolicyPort]:

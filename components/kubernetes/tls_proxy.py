@@ -168,14 +168,12 @@ def configuration(args: TlsProxyArgs) -> str:
 
 def endpoints(args: TlsProxyArgs) -> network_policies.Endpoints:
     """Return the endpoints outside the namespace that the proxy's connections need."""
-    parties = {
+    check = connections.CERTIFICATE_CHECK
+    return {
         **network_policies.endpoints(args.context),
         connections.CLIENTS: network_policies.networks(args.client_cidrs),
+        check: network_policies.pods_endpoint(check) if args.agent_enabled else None,
     }
-    if args.agent_enabled:
-        check = connections.CERTIFICATE_CHECK
-        parties[check] = network_policies.pods_endpoint(check)
-    return parties
 
 
 def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
