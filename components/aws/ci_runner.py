@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
+from components.aws.security_group_rules import allow_port
 from components.common import connections
 from components.common.iam_documents import Statement, allow, document, service_trust
 from components.common.naming import Naming
@@ -71,25 +72,23 @@ class Runner(pulumi.ComponentResource):
         )
         [internet] = connections.ports_between(connections.CI_RUNNER, connections.INTERNET)
         [cluster_api] = connections.ports_between(connections.CI_RUNNER, connections.CLUSTER_API)
-        aws.vpc.SecurityGroupEgressRule(
+        allow_port(
+            aws.vpc.SecurityGroupEgressRule,
             name,
+            internet,
             security_group_id=group.id,
             description="HTTPS to GitHub, AWS, the registries and the cluster",
-            ip_protocol="tcp",
-            from_port=internet.number,
-            to_port=internet.number,
-            cidr_ipv4="0.0.0.0/0",
+            peer_cidr="0.0.0.0/0",
             tags=tags,
             opts=child,
         )
-        aws.vpc.SecurityGroupIngressRule(
+        allow_port(
+            aws.vpc.SecurityGroupIngressRule,
             name,
+            cluster_api,
             security_group_id=args.cluster_security_group_id,
             description="Cluster API from the GitHub runner",
-            ip_protocol="tcp",
-            from_port=cluster_api.number,
-            to_port=cluster_api.number,
-            referenced_security_group_id=group.id,
+            peer_group_id=group.id,
             tags=tags,
             opts=child,
         )

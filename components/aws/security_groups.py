@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.aws.security_group_rules import allow_port
 from components.common import connections
 from components.common.naming import Naming
 from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
@@ -48,37 +49,34 @@ class SecurityGroups(pulumi.ComponentResource):
         )
         [https] = connections.ports_between(connections.CLIENTS, connections.LOAD_BALANCER)
         for cidr in args.settings.ingress_cidrs:
-            aws.vpc.SecurityGroupIngressRule(
+            allow_port(
+                aws.vpc.SecurityGroupIngressRule,
                 f"{name}-https-from-{cidr.replace('/', '-')}",
+                https,
                 security_group_id=load_balancer.id,
                 description=f"HTTPS from {cidr}",
-                ip_protocol="tcp",
-                from_port=https.number,
-                to_port=https.number,
-                cidr_ipv4=cidr,
+                peer_cidr=cidr,
                 tags=naming.aws("https"),
                 opts=child,
             )
         for port in connections.ports_between(connections.LOAD_BALANCER, connections.PROXY):
-            aws.vpc.SecurityGroupEgressRule(
+            allow_port(
+                aws.vpc.SecurityGroupEgressRule,
                 f"{name}-{port.name}-to-pods",
+                port,
                 security_group_id=load_balancer.id,
                 description=f"Load balancer to the TLS proxy: {port.name}",
-                ip_protocol="tcp",
-                from_port=port.number,
-                to_port=port.number,
-                referenced_security_group_id=cluster,
+                peer_group_id=cluster,
                 tags=naming.aws(f"{port.name}-to-pods"),
                 opts=child,
             )
-            aws.vpc.SecurityGroupIngressRule(
+            allow_port(
+                aws.vpc.SecurityGroupIngressRule,
                 f"{name}-{port.name}-from-load-balancer",
+                port,
                 security_group_id=cluster,
                 description=f"TLS proxy from the load balancer: {port.name}",
-                ip_protocol="tcp",
-                from_port=port.number,
-                to_port=port.number,
-                referenced_security_group_id=load_balancer.id,
+                peer_group_id=load_balancer.id,
                 tags=naming.aws(f"{port.name}-from-load-balancer"),
                 opts=child,
             )
@@ -93,14 +91,13 @@ class SecurityGroups(pulumi.ComponentResource):
             opts=child,
         )
         [postgresql] = connections.ports_from_pods(connections.DATABASE)
-        aws.vpc.SecurityGroupIngressRule(
+        allow_port(
+            aws.vpc.SecurityGroupIngressRule,
             f"{name}-database-from-pods",
+            postgresql,
             security_group_id=database.id,
             description="PostgreSQL from the pods",
-            ip_protocol="tcp",
-            from_port=postgresql.number,
-            to_port=postgresql.number,
-            referenced_security_group_id=cluster,
+            peer_group_id=cluster,
             tags=naming.aws("database-from-pods"),
             opts=child,
         )
