@@ -1,8 +1,17 @@
 """Network connections of the service, from which its NetworkPolicies and security-group rules follow.
 
-A connection that is not in `CONNECTIONS` is closed on both sides. The kubelet's probes need no entry: they
-come from the pod's own node, which no policy blocks (Kubernetes, Network Policies). The CI runner's DNS needs
-no entry, since security groups do not filter traffic to the VPC's name server.
+The NetworkPolicy of each workload in `WORKLOADS` allows its connections in `CONNECTIONS` and no others. It
+refuses a party without a known address. Security groups limit the load balancer, the database and the CI
+runner. Their rules take the ports from here, but aws/security_groups.py and aws/ci_runner.py name the pairs
+of parties. A new pair therefore needs a rule there too; a unit test (test_connections.py) fails without it.
+
+Security groups do not distinguish pods. The cluster's group may open all connections (EKS's default rule),
+and the database admits the whole group, so only NetworkPolicies limit pods. Datadog's agent and the parts of
+EKS have no NetworkPolicy. The CI runner may reach port 443 of every address that admits it.
+
+The kubelet's probes need no entry: they come from the pod's own node, which no policy blocks (Kubernetes,
+Network Policies). The CI runner's DNS needs no entry, since security groups do not filter traffic to the
+VPC's name server.
 """
 
 from collections.abc import Iterator
