@@ -7,16 +7,17 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.log_group import logs_may_use_key
+from components.common import connections
 from components.common.iam_documents import key_policy, service_trust
 from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.kubernetes.database_client import DatabaseEndpoint
 from components.settings.models.database import Database as DatabaseSettings
 
-LOGS = ("postgresql", "upgrade")
+EXPORTED_LOGS = ("postgresql", "upgrade")
 """The logs that RDS for PostgreSQL can export."""
 
-AUTHORITY = "rds-ca-rsa2048-g1"
+CA_IDENTIFIER = "rds-ca-rsa2048-g1"
 """Certificate authority of the server's certificate; its root certificate is in rds_ca.pem."""
 
 BACKUP_WINDOW = "19:00-20:00"
@@ -25,6 +26,17 @@ BACKUP_WINDOW = "19:00-20:00"
 MAINTENANCE_WINDOW = "sat:20:30-sat:21:30"
 """Maintenance window in UTC; it starts on Sunday at 05:30 in Japan. It must not overlap the backup window
 (RDS)."""
+
+KEY_DELETION_DAYS = 30
+"""Days from a key's deletion to its end: KMS's maximum, since no snapshot can be restored without the key."""
+
+MONITORING_INTERVAL_SECONDS = 60
+"""Seconds between measurements of the operating system: RDS's maximum, since each measurement is a log event
+that costs money, and RDS's own metrics have one value a minute too."""
+
+SLOW_STATEMENT_MS = 1000
+"""Milliseconds from which a statement is in the log: a second is long for a request of the API, and a lower
+limit would fill the log with usual statements."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +73,13 @@ class Database(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         settings, naming = args.settings, args.naming
         identifier = naming.name("db")
-        log_groups = [f"/aws/rds/instance/{identifier}/{log}" for log in LOGS]
+        log_groups = [f"/aws/rds/instance/{identifier}/{log}" for log in EXPORTED_LOGS]
 
         key = aws.kms.Key(
             name,
             description=f"Storage, snapshots, insights and logs of {identifier}",
             enable_key_rotation=True,
-            deletion_window_in_days=30,
+            deletion_window_in_days=KEY_DELETION_DAYS,
             policy=key_policy(naming.account, logs_may_use_key(naming, log_groups)),
             tags=naming.aws("db"),
             # The key outlives the stack: the final snapshot cannot be restored without it.
@@ -84,7 +96,7 @@ class Database(pulumi.ComponentResource):
                 tags=naming.aws("db"),
                 opts=child,
             )
-            for log, group in zip(LOGS, log_groups, strict=True)
+            for log, group in zip(EXPORTED_LOGS, log_groups, strict=True)
         ]
         role = aws.iam.Role(
             f"{name}-monitoring",
@@ -146,9 +158,9 @@ class Database(pulumi.ComponentResource):
             db_name=self.database_name,
             username=self.master_user,
             password=pulumi.Output.secret(args.password),
-            port=5432,
+            port=connections.POSTGRESQL.number,
             parameter_group_name=parameters.name,
-            ca_cert_identifier=AUTHORITY,
+            ca_cert_identifier=CA_IDENTIFIER,
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[args.security_group_id],
             publicly_accessible=False,
@@ -168,9 +180,9 @@ class Database(pulumi.ComponentResource):
             performance_insights_enabled=True,
             performance_insights_kms_key_id=key.arn,
             performance_insights_retention_period=settings.insights_retention_days,
-            monitoring_interval=60,
+            monitoring_interval=MONITORING_INTERVAL_SECONDS,
             monitoring_role_arn=role.arn,
-            enabled_cloudwatch_logs_exports=list(LOGS),
+            enabled_cloudwatch_logs_exports=list(EXPORTED_LOGS),
             tags=naming.aws("db"),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -194,7 +206,9 @@ class Database(pulumi.ComponentResource):
 def server_parameters(max_connections: int) -> dict[str, str]:
     """Return the server parameters that differ from the defaults of RDS or must not depend on them.
 
-    log_statement is not set, since a statement that sets a role's password would be logged.
+    log_statement keeps its default, none. The log may still have a statement that sets a role's password: a
+    slow one by log_min_duration_statement, a failed one by PostgreSQL's default of log_min_error_statement.
+    Such a statement has a SCRAM verifier instead of the password (database_roles.py).
     """
     return {
         "rds.force_ssl": "1",
@@ -204,5 +218,5 @@ def server_parameters(max_connections: int) -> dict[str, str]:
         "log_connections": "1",
         "log_disconnections": "1",
         "log_lock_waits": "1",
-        "log_min_duration_statement": "1000",  # ms
+        "log_min_duration_statement": str(SLOW_STATEMENT_MS),
     }

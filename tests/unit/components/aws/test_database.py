@@ -16,6 +16,8 @@ from cryptography.x509.oid import NameOID
 
 import components.aws.database
 from components.aws.database import BACKUP_WINDOW, MAINTENANCE_WINDOW
+from components.common import connections
+from components.common.connections import Port
 from tests.support.components import aws
 from tests.support.components.fixtures import Declare, Recorder
 from tests.support.components.iam import statements
@@ -64,13 +66,18 @@ def test_the_parameter_group_is_for_the_major_version(declare: Declare, version:
     )
 
 
-def test_parameters_accept_only_scram_and_log_no_statement_that_may_hold_a_password(declare: Declare) -> None:
+def test_parameters_accept_only_scram_and_do_not_log_every_statement(declare: Declare) -> None:
     parameters = declare(maxConnections=321).inputs[PARAMETERS]["parameters"]
     values = {parameter["name"]: parameter["value"] for parameter in parameters}
     assert values["rds.accepted_password_auth_method"] == "scram"
     assert values["max_connections"] == "321"
     assert "log_statement" not in values
     assert {parameter["applyMethod"] for parameter in parameters} == {"pending-reboot"}
+
+
+def test_it_listens_on_the_port_of_its_connections(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "POSTGRESQL", Port("PostgreSQL", 6432))
+    assert_instance_has(declare(), port=6432)
 
 
 def test_differences_between_stacks_come_from_the_settings(declare: Declare) -> None:
