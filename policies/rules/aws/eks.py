@@ -108,7 +108,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Versions to accept; none means those in standard support on the day: "
+                "description": "Accepted versions; an empty list means those in standard support on that day: "
                 + ", ".join(f"{version} until {day}" for version, day in STANDARD_SUPPORT.items())
                 + ".",
             },

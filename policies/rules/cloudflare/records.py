@@ -21,7 +21,7 @@ from policies.model.cloudflare_zones import RECORDS
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Regular expressions of targets that visitors may reach without the proxy.",
+                "description": "Regular expressions for targets that visitors may reach without the proxy.",
             },
             valid=lambda value: patterns(value) is not None,
             wanted="a list of regular expressions",

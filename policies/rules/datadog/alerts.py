@@ -36,7 +36,7 @@ from policies.model.datadog_monitors import (
             default=["@.+"],
             schema={
                 **STRING_LIST,
-                "description": "Regular expressions of the handles that exist for the environment.",
+                "description": "Regular expressions for handles that exist for the environment.",
             },
             valid=lambda value: patterns(value) is not None,
             wanted="a list of regular expressions",
@@ -74,7 +74,7 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     options={
         "pagers": Option(
             default=["@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)([-_].*)?"],
-            schema={**STRING_LIST, "description": "Regular expressions of the handles that wake people."},
+            schema={**STRING_LIST, "description": "Regular expressions for handles that page people."},
             valid=lambda value: patterns(value) is not None,
             wanted="a list of regular expressions",
         )
@@ -123,7 +123,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     options={
         "pattern": Option(
             default=r"https://\S+",
-            schema={"type": "string", "description": "Regular expression of a runbook's address."},
+            schema={"type": "string", "description": "A regular expression for the URL of a runbook."},
             valid=lambda value: patterns([value]) is not None,
             wanted="a regular expression",
         )

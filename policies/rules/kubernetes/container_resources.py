@@ -125,7 +125,7 @@ def _is_quantity(value: object) -> bool:
 def _ceiling(default: str) -> Option:
     return Option(
         default=default,
-        schema={"type": "string", "description": "A Kubernetes quantity."},
+        schema={"type": "string", "description": "The ceiling, as a Kubernetes quantity."},
         valid=_is_quantity,
         wanted="a Kubernetes quantity above zero",
     )
