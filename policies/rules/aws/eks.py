@@ -108,7 +108,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Accepted versions; if empty, those in standard support on the day of the run: "
+                "description": "Accepted versions; if empty, those in standard support on that day: "
                 + ", ".join(f"{version} until {day}" for version, day in STANDARD_SUPPORT.items())
                 + ".",
             },
