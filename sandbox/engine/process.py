@@ -50,7 +50,7 @@ DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 
 @dataclass
 class Session:
-    """A session in which the engine runs on a stack."""
+    """The context in which the engine runs on a stack."""
 
     engine: Path
     stack: Stack

@@ -22,7 +22,7 @@ def find(progress: Progress) -> Path:
     configured = os.environ.get("PULUMI")
     if program := configured or shutil.which("pulumi"):
         version = version_of(program, "version")
-        # The SDK requires its own major version.
+        # The engine must have the same major version as the SDK.
         actual, minimum = Version.parse(version or "0.0.0"), Version.parse(pinned)
         if actual >= minimum and actual.major == minimum.major:
             return Path(shutil.which(program) or program).absolute()

@@ -69,7 +69,7 @@ def _patch_buckets() -> None:
         return bool(log_permissions_enabled(copy, target_prefix))
 
     def get_unconditional_permission(self: Any, action: str, resource: str) -> Any:
-        # The program's conditions concern plain HTTP, old TLS versions and headers, unknown to moto here.
+        # The program's conditions concern plain HTTP, old TLS and headers, which are not known here.
         policy: Json = json.loads(self.policy or b'{"Statement": []}')
         statements = [statement for statement in policy["Statement"] if "Condition" not in statement]
         content = json.dumps(policy | {"Statement": statements}).encode()

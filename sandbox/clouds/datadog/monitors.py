@@ -29,7 +29,7 @@ BLOCK = re.compile(r"\{\{\s*([#^/])\s*([^}\s]+)[^}]*\}\}")
 
 
 class QueryError(ValueError):
-    """The grammar does not allow a query."""
+    """A query does not follow the grammar."""
 
 
 @dataclass(frozen=True)

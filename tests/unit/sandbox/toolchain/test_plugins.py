@@ -99,7 +99,7 @@ def test_a_plugin_gets_only_addresses_of_the_targets(tmp_path: Path) -> None:
     assert selected.settings["datadog:apiUrl"] == TARGETS.datadog
     assert selected.settings["cloudflare:baseUrl"] == f"{TARGETS.cloudflare}/client/v4"
     assert selected.environment["AWS_ENDPOINT_URL"] == selected.environment["HTTP_PROXY"] == TARGETS.aws
-    assert "HTTP_PROXY" not in plugins.client_environment(TARGETS)  # A shell keeps its own proxy.
+    assert "HTTP_PROXY" not in plugins.client_environment(TARGETS)  # A shell keeps the caller's proxy.
     assert "http://169.254" not in str(selected)
     addresses = [
         text for text in (*selected.settings.values(), *selected.environment.values()) if "://" in text
