@@ -1,4 +1,4 @@
-"""A test that starts what belongs to a later lane fails, in this process and in those that it starts."""
+"""Tests that a test fails if it, or a process that it starts, starts a program of a later lane."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Sandboxes of the committed stacks: a copy of the program's files, and commands on it."""
+"""Sandboxes of the committed stacks: a copy of the program's files, and commands that use the copy."""
 
 import base64
 import json
@@ -30,21 +30,21 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of a copied tree."""
+    """Stack of a copied tree."""
 
     root: Path
     name: str
     targets: str = "none"
-    """Targets of its providers: `none` is quick, `all` starts the local APIs."""
+    """Targets of the stack's providers: `none` is fast, `all` starts the local APIs."""
 
     def run(self, command: str, *flags: str) -> tuple[int, str]:
-        """Run a command of the sandbox; return its exit code and the output of both streams."""
+        """Run a command of the sandbox; return the exit code and the output of both streams."""
         process = self.start(command, *flags)
         output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
     def start(self, command: str, *flags: str) -> "subprocess.Popen[str]":
-        """Start the command as leader of a process group, with both streams in its stdout."""
+        """Start the command as leader of a process group, with both output streams in its stdout."""
         arguments = ["sandbox", command, self.name, "--project", self.root, "--targets", self.targets]
         return subprocess.Popen(
             [sys.executable, "-m", *arguments, *flags],
@@ -64,7 +64,7 @@ class Stack:
         return self.root / ".sandbox" / self.name
 
     def secrets(self) -> dict[str, str]:
-        """Return the random secrets of the sandbox, as the engine reads them, by key."""
+        """Return the random secrets of the sandbox by key, as the engine reads them."""
         printed = subprocess.run(
             [pulumi_cli.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
             cwd=self.folder,
@@ -76,7 +76,7 @@ class Stack:
         return {key: value["value"] for key, value in json.loads(printed).items() if value["secret"]}
 
     def files_with(self, *texts: str) -> set[str]:
-        """Return the files of its sandbox that contain one of the texts, plain or in base64."""
+        """Return the sandbox's files that contain one of the strings, plain or in base64."""
         searched = [form.encode() for text in texts for form in forms(text)]
         files = {file: file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
         matches = {file for file, content in files.items() if any(form in content for form in searched)}
@@ -100,16 +100,16 @@ class Stack:
         return node
 
     def edit(self, file: str, before: str, after: str) -> None:
-        """Replace a text in a source file; fail if the file lacks it."""
+        """Replace a string in a source file; fail if the file does not contain the string."""
         text = (self.root / file).read_text()
         assert before in text, f"{file} no longer has {before!r}"
         (self.root / file).write_text(text.replace(before, after))
 
 
 def forms(text: str) -> list[str]:
-    """Return a text and its parts in base64 that do not depend on the bytes before and after it."""
+    """Return a string, and the parts of its base64 forms that do not depend on adjacent bytes."""
     variants = [text]
-    for before in range(3):  # Bytes that precede the text in its first group of three.
+    for before in range(3):  # Number of bytes that precede the string in its first group of three.
         encoded = base64.b64encode(bytes(before) + text.encode()).decode()
         variants.append(encoded[-(-before * 8 // 6) : (before + len(text.encode())) * 8 // 6])
     return variants
@@ -118,7 +118,7 @@ def forms(text: str) -> list[str]:
 def shorten_settle_time(root: Path) -> None:
     """Let a copied tree's pods count as available after one second instead of ten.
 
-    A rollout waits so long for each pod, and does nothing meanwhile.
+    A rollout waits this long for each pod without doing anything.
     """
     file = root / "components" / "kubernetes" / "deployments.py"
     source = file.read_text()
@@ -127,7 +127,7 @@ def shorten_settle_time(root: Path) -> None:
 
 
 def copy(to: Path, stack: str, targets: str = "none") -> Stack:
-    """Copy the program's files into an empty folder, without caches and sandboxes."""
+    """Copy the program's files to an empty folder, without caches and sandboxes; return the stack."""
     for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
         source = ROOT / part
         if source.is_dir():

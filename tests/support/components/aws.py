@@ -1,4 +1,4 @@
-"""The components of AWS, declared from a stack file."""
+"""Functions that declare the AWS components from a stack file."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Components that are declared against Pulumi's mocks, without an engine."""
+"""Fixtures that declare components with Pulumi's mocks, without an engine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ Declare = Callable[..., "Recorder"]
 
 
 class Recorder(pulumi.runtime.Mocks):
-    """Mocks that record every resource by type and name, and answer invokes from `answers`.
+    """Mocks that record every resource by type and name, and respond to invokes from `answers`.
 
     A resource's outputs are its inputs, an ARN, a name, and the outputs in `computed` for its type.
     """
@@ -58,12 +58,12 @@ class Recorder(pulumi.runtime.Mocks):
         return self.answers[args.token], []
 
     def of_type(self, typ: str) -> dict[str, dict[str, Any]]:
-        """Return the recorded inputs of one resource type, by logical name."""
+        """Return the recorded inputs of a resource type's resources, by logical name."""
         return {name: inputs for (recorded_type, name), inputs in self.inputs.items() if recorded_type == typ}
 
 
 class Monitor(MockMonitor):
-    """A monitor that passes the options of resources to a recorder; Pulumi's mocks do not get them."""
+    """Monitor that passes the options of resources to a recorder, since Pulumi's mocks do not get them."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
@@ -85,19 +85,19 @@ class Monitor(MockMonitor):
 
 
 def type_and_name(urn: str) -> tuple[str, str]:
-    """Return the last type and the name in a URN."""
+    """Return the innermost type and the name in a URN."""
     _, _, types, name = urn.split("::", 3)
     return types.rpartition("$")[2], name
 
 
 def evaluate(program: Callable[[], Any]) -> None:
-    """Run a program until every resource is registered and its result is known."""
+    """Run a program until all resources are registered and the results are known."""
     run = cast(Callable[[], None], pulumi.runtime.test(program))  # pyright: ignore[reportUnknownMemberType]
     run()
 
 
 def secret(value: Any) -> dict[str, Any]:
-    """Return a secret input in its recorded form."""
+    """Return a secret input in the form in which the mocks record it."""
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
@@ -114,7 +114,7 @@ def naming() -> Naming:
 
 
 def load_topic(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
-    """Return a topic of a stack file with other values for top-level keys."""
+    """Return a topic of a stack file's settings, with other values for top-level keys."""
     return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)
 
 

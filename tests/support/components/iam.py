@@ -1,4 +1,4 @@
-"""Policy documents, and enough of IAM's evaluation to decide whether they allow a request.
+"""Policy documents, and the part of IAM's evaluation that decides whether the documents allow a request.
 
 Conditions follow the IAM user guide (JSON policy elements: condition operators). A condition whose key is
 absent is false, or true if the operator is negated or ends in IfExists. All conditions of a statement must
@@ -50,7 +50,7 @@ def condition_holds(operator: str, key: str, expected: Any, context: Context) ->
 
 
 def applies(statement: Mapping[str, Any], action: str, resource: str, context: Context) -> bool:
-    """Return True if the statement matches the request; principals are ignored."""
+    """Return True if a statement matches a request; principals are ignored."""
     return (
         any(fnmatchcase(action, pattern) for pattern in as_list(statement["Action"]))
         and any(fnmatchcase(resource, pattern) for pattern in as_list(statement["Resource"]))
@@ -63,7 +63,7 @@ def applies(statement: Mapping[str, Any], action: str, resource: str, context: C
 
 
 def verdict(policies: Sequence[str], action: str, resource: str, context: Context) -> str:
-    """Return `allow`, `deny <Sid>`, or `nothing` when no statement matches the request."""
+    """Return `allow`, `deny <Sid>`, or `nothing` if no statement matches the request."""
     matches: list[Mapping[str, Any]] = [
         statement
         for policy in policies

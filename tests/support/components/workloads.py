@@ -1,4 +1,4 @@
-"""The components of the namespace, declared from a stack file, and their Kubernetes objects."""
+"""Functions that declare the namespace's components from a stack file, and their Kubernetes objects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
@@ -139,20 +139,20 @@ def data_jobs(
 def declare(
     recorder: Recorder, build: Callable[..., pulumi.Resource], *args: Any, **changes: Any
 ) -> Recorder:
-    """Declare a component with one of the functions above."""
+    """Declare a component with `build`, one of the functions above; return the recorder."""
     evaluate(lambda: build(*args, **changes).urn)
     return recorder
 
 
 def declare_all(recorder: Recorder, naming: Naming, topic: Topic, stack: str) -> Recorder:
-    """Declare the four components of a stack."""
+    """Declare a stack's four components; return the recorder."""
     for build in (namespace, api, tls_proxy, data_jobs):
         declare(recorder, build, naming, topic, stack)
     return recorder
 
 
 def revealed(value: Any) -> Any:
-    """Return a recorded value without its marks of secrets."""
+    """Return a recorded value without the marks of secrets."""
     if isinstance(value, list):
         return [revealed(item) for item in cast(list[Any], value)]
     if not isinstance(value, dict):
@@ -179,7 +179,7 @@ def deployed_pod(objects: Objects, app: str) -> tuple[Manifest, Manifest]:
 
 
 def variables(container: Manifest) -> dict[str, str]:
-    """Return the environment variables of a container; the path of the field for those from a field."""
+    """Return a container's environment variables; a variable from a field has the field's path as value."""
     return {
         variable["name"]: variable["value"]
         if "value" in variable
@@ -189,13 +189,13 @@ def variables(container: Manifest) -> dict[str, str]:
 
 
 def changed_annotations(before: Manifest, after: Manifest) -> set[str]:
-    """Return the annotations that differ between two pod templates."""
+    """Return the names of the annotations that differ between two pod templates."""
     old, new = (template["metadata"]["annotations"] for template in (before, after))
     return {key for key in old if old[key] != new[key]}
 
 
 def mounts(container: Manifest) -> dict[str, str]:
-    """Return the mount paths of a container by the names of its volumes."""
+    """Return the mount paths of a container by volume name."""
     return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
 
@@ -209,13 +209,13 @@ def pod_templates(recorder: Recorder) -> Iterator[tuple[str, Manifest]]:
 
 
 def containers(template: Manifest) -> Iterator[Manifest]:
-    """Yield the init containers, then the containers."""
+    """Yield the init containers of a pod template, then its containers."""
     yield from template["spec"].get("initContainers", [])
     yield from template["spec"]["containers"]
 
 
 def rules(recorder: Recorder, policy: str, direction: str) -> list[tuple[list[Any], list[Any]]]:
-    """Return short forms of the peers and ports of each rule of a NetworkPolicy in a direction."""
+    """Return the peers and ports of each rule for a direction in a NetworkPolicy, in short forms."""
 
     def describe(peer: Manifest) -> str:
         if "ipBlock" in peer:

@@ -1,4 +1,4 @@
-"""Commands that documents name: lines of code blocks, and commands with arguments in sentences."""
+"""Commands in documents: lines of code blocks, and commands with arguments in sentences."""
 
 import re
 from dataclasses import dataclass
@@ -8,25 +8,27 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = r"(?:make|pulumi|kubectl|aws|python|curl|openssl|export|gh|git|npm|docker|vercel|scripts/\w+\.sh)"
 LINE = re.compile(rf"(?:[A-Z_]+=\S+ )*{PROGRAM}(?: |$)")
 INLINE = re.compile(r"`((?:TARGET=sandbox )?(?:kubectl|aws|make|scripts/\w+\.sh) [^`\n]*[^`\s])`")
-"""Commands in sentences. A name alone (`make bench`, `scripts/deploy.sh`) is not run: see `named`."""
+"""Pattern of commands in sentences. A name without arguments (`make bench`, `scripts/deploy.sh`) is not run:
+see `named`.
+"""
 DESCRIPTIVE = re.compile(r"/docs/(decisions/|guide-coverage\.md|sandbox\.md|review\.md|policies\.md)")
-"""Documents whose sentences describe commands instead of steps to follow."""
+"""Pattern of documents whose sentences describe commands instead of steps to follow."""
 NAME = re.compile(r"`(make [a-z-]+|scripts/[\w.]+)`")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?:^|\n)\n((?:\n* {4,}\S.*\n)+)")
-"""Indented code after an empty line, also in a list."""
+"""Pattern of indented code after an empty line, also in a list."""
 OUTPUT = re.compile(r"\s*(Resources by component|\d+ findings? blocks?:|base to head:|- reason:)")
-"""Starts of indented code without commands: output, or a file's content."""
+"""Pattern of the start of indented code without commands: output, or the content of a file."""
 STACK = re.compile(r"(?<=STACK=)(?:\w+|…)|(?<=--stack )\w+|(?<=\.sh )(?:STACK|dev|stg|prod)\b")
-"""Name of the stack in a command."""
+"""Pattern of the stack's name in a command."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, and the first document that has it."""
+    """Command line, and the first document that contains it."""
 
     text: str
-    """The command as typed, for the stack dev, without comments."""
+    """Command as typed for the stack dev, without comments."""
     where: str
 
 
@@ -35,7 +37,7 @@ def documents() -> list[Path]:
 
 
 def commands() -> list[Command]:
-    """Return the commands of all documents, each once for all stacks and languages."""
+    """Return the distinct commands of all documents; stacks and languages make no difference."""
     unique: dict[str, Command] = {}
     for file in documents():
         for line in [*in_blocks(file), *_in_sentences(file)]:
@@ -46,7 +48,7 @@ def commands() -> list[Command]:
 
 
 def unknown_programs() -> list[str]:
-    """Return lines of code blocks that start with an unknown program."""
+    """Return the lines of code blocks that start with an unknown program."""
     return [
         f"{file.relative_to(ROOT)}: {line}"
         for file in documents()
@@ -56,12 +58,12 @@ def unknown_programs() -> list[str]:
 
 
 def named() -> set[str]:
-    """Return the tasks and scripts that sentences name."""
+    """Return the names of Makefile targets and scripts in sentences."""
     return {name for file in documents() for name in NAME.findall(file.read_text())}
 
 
 def in_blocks(file: Path) -> list[str]:
-    """Return the commands of a document's code blocks."""
+    """Return the commands in a document's code blocks."""
     text = file.read_text()
     blocks = [block[3] for block in FENCE.finditer(text) if block[2] in ("bash", "sh")]
     blocks += [block for block in INDENTED.findall(FENCE.sub("", text)) if not OUTPUT.match(block)]
@@ -70,7 +72,7 @@ def in_blocks(file: Path) -> list[str]:
 
 
 def _in_sentences(file: Path) -> list[str]:
-    """Return the commands of a document's sentences."""
+    """Return the commands in a document's sentences."""
     if DESCRIPTIVE.search(str(file)):
         return []
     spans = INLINE.findall(FENCE.sub("", file.read_text()))

@@ -1,4 +1,4 @@
-"""An S3 API on loopback, served by moto, and an `aws` command that uses it."""
+"""S3 API on loopback, which moto serves, and an `aws` command that uses this API."""
 
 import copy
 import urllib.request
@@ -19,7 +19,7 @@ IDENTITY = {
 
 
 class Bucket:
-    """A bucket, and a folder for the PATH with an `aws` that reaches it."""
+    """Bucket, and a folder for PATH that contains an `aws` for the bucket."""
 
     def __init__(self, name: str, bin: Path) -> None:
         self.name = name
@@ -27,13 +27,13 @@ class Bucket:
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
-        # moto keeps its state per process, so a new server starts with the old objects.
+        # moto's state belongs to the process, so a new server still has the old objects.
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
         self._make("ap-northeast-1")
         self.command(bin)
 
     def command(self, bin: Path) -> None:
-        """Write an `aws` that uses this server into a folder."""
+        """Write an `aws` command that uses this server to a folder."""
         command = bin / "aws"
         command.write_text(f'#!/bin/sh\nexec {tools.find("aws")} --endpoint-url {self.url} "$@"\n')
         command.chmod(0o755)
@@ -57,7 +57,7 @@ class Bucket:
         self.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def lose(self) -> None:
-        """Delete the bucket with every version in it."""
+        """Delete the bucket and all object versions in it."""
         for version in self.s3.list_object_versions(Bucket=self.name).get("Versions", []):
             self.s3.delete_object(Bucket=self.name, Key=version["Key"], VersionId=version["VersionId"])
         self.s3.delete_bucket(Bucket=self.name)
@@ -68,7 +68,7 @@ class Bucket:
         return response["Body"].read(), response["Metadata"].get("sha256", "")
 
     def keys(self) -> list[str]:
-        """Return every key, in S3's order."""
+        """Return all keys, in S3's order."""
         response = self.s3.list_objects_v2(Bucket=self.name)
         return [entry.get("Key", "") for entry in response.get("Contents", [])]
 

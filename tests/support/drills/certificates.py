@@ -1,4 +1,4 @@
-"""Certificates for the servers of the drills, issued at run time."""
+"""Certificates for the drills' servers, issued at run time."""
 
 import datetime
 import ipaddress
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A certificate and its key, as PEM texts."""
+    """A certificate and its key in PEM format."""
 
     certificate: str
     key: str
@@ -31,7 +31,7 @@ class Authority:
         self.pem = _pem(self._certificate)
 
     def issue(self, *names: str) -> KeyPair:
-        """Issue a P-256 certificate, like the origin certificate, for DNS names or addresses."""
+        """Issue a P-256 certificate, as the origin certificate is, for DNS names or IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = (

@@ -1,4 +1,4 @@
-"""A realistic schema filled with a chosen number of rows, and a hash of every table."""
+"""Realistic schema with a chosen number of rows, and a hash of every table."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def fill(server: Server, rows: int) -> int:
 
 
 def hashes(server: Server, database: str = "pipe_db") -> dict[str, str]:
-    """Return `hash|count` of the rows of every table, sequence and materialised view, by name."""
+    """Return `hash|count` for the rows of each table, sequence and materialised view, by name."""
     relations = server.sql(
         "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         " AND relkind IN ('r', 'm') ORDER BY 1",
@@ -36,7 +36,7 @@ def hashes(server: Server, database: str = "pipe_db") -> dict[str, str]:
 
 
 def constraints(server: Server, database: str = "pipe_db") -> list[str]:
-    """Return every constraint and index with its definition and its validity."""
+    """Return all constraints and indexes with their definition and validity."""
     return server.sql(
         "SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated)"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace UNION ALL"

@@ -11,7 +11,7 @@ Measured = Callable[[str, float, str], None]
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """Provide a database with roles and without tables, a bucket, and the jobs of prod."""
+    """Provide a database with roles but without tables, a bucket, and the data jobs of prod."""
     running = Service()
     yield running
     running.stop()

@@ -1,4 +1,4 @@
-"""A real control plane whose Jobs run: this kubelet runs their pods, KWOK simulates all other pods."""
+"""Real control plane on which Jobs run: this kubelet runs their pods, and KWOK simulates all other pods."""
 
 import base64
 import shutil
@@ -34,11 +34,11 @@ PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/pipe/deployments",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers",
 }
-"""Paths of the kinds that the drills create, in the order of creation."""
+"""API paths of the kinds of objects that the drills create, in the order of creation."""
 
 
 class Cluster:
-    """A cluster with one node on this machine; pod.py explains `variables`, `bin` and `home`."""
+    """Cluster with one node on this machine; pod.py explains `variables`, `bin` and `home`."""
 
     def __init__(self, variables: Mapping[str, str], bin: Path, home: Path) -> None:
         self._pod = partial(Pod, variables=variables, bin=bin, home=home)
@@ -78,19 +78,19 @@ class Cluster:
         for pod in self._pods.values():
             pod.kill()
         control_plane.stop()
-        if hasattr(self, "api"):  # Without it, `start` failed before the server ran.
+        if hasattr(self, "api"):  # Without this, `start` failed before the server ran.
             self._server.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def apply(self, objects: Mapping[str, Manifest]) -> None:
-        """Create or update the objects; a Job that differs is replaced."""
+        """Create or update the objects; replace Jobs that differ."""
         for kind, path in PATHS.items():
             for manifest in objects.values():
                 if manifest["kind"] == kind and manifest["metadata"].get("namespace") in (None, "pipe"):
                     self._apply(path, manifest)
 
     def wait(self, path: str, condition: str) -> Manifest:
-        """Return an object as soon as it has the condition."""
+        """Wait until an object has the condition; return the object."""
         end = time.monotonic() + 180
         while True:
             manifest = self.api.call("GET", path)
@@ -156,7 +156,7 @@ class Cluster:
             self.api.call("PATCH", path, {"status": pod_status}, "application/merge-patch+json")
 
     def _objects(self, spec: Manifest) -> dict[str, Manifest]:
-        """Return the Secrets and ConfigMaps that a pod's volumes name, as the cluster has them."""
+        """Return the Secrets and ConfigMaps in the cluster that a pod's volumes name."""
         objects: dict[str, Manifest] = {}
         for volume in spec["volumes"]:
             if secret := volume.get("secret", {}).get("secretName"):
@@ -171,7 +171,7 @@ class Cluster:
         pods = self._pods
 
         class Logs(BaseHTTPRequestHandler):
-            """A kubelet's /containerLogs/<namespace>/<pod>/<container>, always followed to the end."""
+            """Endpoint /containerLogs/<namespace>/<pod>/<container> of a kubelet; it always follows the log."""
 
             def do_GET(self) -> None:
                 *_, name, container = urlparse(self.path).path.split("/")
@@ -194,7 +194,7 @@ class Cluster:
 
 
 def stages() -> list[Manifest]:
-    """Return KWOK's stages, changed so that KWOK ignores pods of Jobs."""
+    """Return KWOK's stages with changes that make KWOK ignore the pods of Jobs."""
     result: list[Manifest] = []
     for stage in yaml.safe_load_all((control_plane.HERE / "stages.yaml").read_text()):
         name, kind = stage["metadata"]["name"], stage["spec"]["resourceRef"]["kind"]
@@ -225,5 +225,5 @@ def status(container: Manifest, pod: Pod) -> Manifest:
 
 
 def annotations(job: Manifest) -> Manifest:
-    """Return the annotations of a Job's pods; they change with every password and script."""
+    """Return the annotations of a Job's pods, which change with every password and script."""
     return job["spec"]["template"]["metadata"].get("annotations", {})

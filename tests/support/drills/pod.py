@@ -1,7 +1,7 @@
 """Pods whose containers run as processes of this machine, with their commands, variables, files and user.
 
-Unlike a kubelet, a pod has neither images nor mounts: it runs this machine's programs, and the paths of
-volumes are replaced wherever the pod names them.
+These pods have neither images nor mounts: they run this machine's programs, and the paths of volumes are
+replaced wherever the pod names them.
 """
 
 import os
@@ -21,7 +21,7 @@ Manifest = dict[str, Any]
 
 
 class Pod:
-    """A pod, from its template and the objects that its volumes name."""
+    """Pod of a template, with the objects that its volumes name."""
 
     def __init__(
         self,
@@ -32,11 +32,14 @@ class Pod:
         bin: Path | None = None,
         home: Path | None = None,
     ) -> None:
-        """Take `variables` that the cluster adds, such as an identity, `bin`, which comes first in PATH, and
-        `home`, the folder of the image's own files."""
+        """Create the pod.
+
+        The cluster adds `variables`, such as an identity. `bin` comes first in PATH, and `home` is the folder
+        with the image's own files.
+        """
         self.spec: Manifest = template["spec"]
         self.logs: dict[str, str] = {}
-        """Output so far, by container."""
+        """Output until now, by container."""
         self.ended: dict[str, int] = {}
         """Exit codes of the containers that have ended, by container."""
         self.on_change: Callable[[], None] = lambda: None
@@ -52,7 +55,7 @@ class Pod:
         self._guard = threading.Lock()
 
     def run(self) -> int:
-        """Run the init containers in order, then the containers; return the first exit code that is not 0."""
+        """Run the init containers in order, then the containers; return the first non-zero exit code."""
         try:
             for container in [*self.spec.get("initContainers", []), *self.spec["containers"]]:
                 self.logs[container["name"]] = ""
@@ -107,9 +110,9 @@ class Pod:
         return self._process.wait()
 
     def _materialise(self, container: Manifest, path: str, shared: Path) -> Path:
-        """Create the folder of a mount: shared in the pod for an emptyDir, else the container's own.
+        """Create the folder of a mount, which containers share for an emptyDir and not for other volumes.
 
-        Files of the other volumes name mounts, and those differ between containers.
+        The files of other volumes contain the paths of mounts, which differ between containers.
         """
         [volume] = [entry for entry in self.spec["volumes"] if entry["name"] == shared.name]
         if "emptyDir" in volume:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server like one of RDS: TLS only, SCRAM, and a master user who is not a superuser."""
+"""PostgreSQL server like that of RDS: TLS only, SCRAM, and a master user who is not a superuser."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from tests.support.drills import tools
 from tests.support.drills.certificates import Authority
 
 SERVER_USER = "nobody"
-"""User of the server where the tests run as root; PostgreSQL refuses to run as root."""
+"""User of the server if root runs the tests, since PostgreSQL refuses to run as root."""
 
 SETTINGS = {
     "ssl": "on",
@@ -28,7 +28,8 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "max_wal_size": "2GB",
 }
-"""Settings of the server. It logs every statement, so that a test can search them for passwords."""
+"""Settings of the server. The server logs every statement, so that a test can search the log for passwords.
+"""
 
 ACCESS = """\
 local   all all trust
@@ -38,7 +39,7 @@ hostssl all all ::1/128      scram-sha-256
 
 
 class Server:
-    """A server on loopback; `authority` signs its certificate for localhost."""
+    """PostgreSQL server on loopback; `authority` signs the server's certificate for localhost."""
 
     def __init__(self) -> None:
         self.authority = Authority()
@@ -77,14 +78,14 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """End the server and delete its data."""
+        """Stop the server and delete its data."""
         if self._process:
             self._process.terminate()
             self._process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def sql(self, statements: str, database: str = "pipe_db") -> str:
-        """Run statements as a superuser and return the rows, one a line; fail at an error."""
+        """Run statements as a superuser and return one line per row; fail if a statement fails."""
         process = subprocess.run(
             [tools.find("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database],
             input=statements,
@@ -97,7 +98,7 @@ class Server:
         return process.stdout.strip()
 
     def superuser(self) -> dict[str, str]:
-        """Return libpq's variables by which a superuser connects without a password."""
+        """Return the libpq variables with which a superuser connects without a password."""
         return {
             "PATH": os.environ["PATH"],
             "PGHOST": str(self.folder),
@@ -126,7 +127,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port of loopback that is free now."""
+    """Return a port that is currently free on loopback."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

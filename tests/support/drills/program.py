@@ -1,8 +1,8 @@
 """Kubernetes objects that the program declares for a stack, evaluated in another process.
 
-`python -m tests.support.drills.program STACK` prints the manifests by kind and name. It reads a JSON object
-from standard input, with `computed` (outputs that only a provider knows, by type), `secrets` (by key) and
-`file` (another stack file's text).
+`python -m tests.support.drills.program STACK` prints the manifests by kind and name. Standard input is a JSON
+object with `computed` (outputs that only a provider can compute, by type), `secrets` (by key) and `file` (the
+text of a stack file that replaces the stack's own).
 """
 
 import json
@@ -29,7 +29,7 @@ def manifests(
 ) -> dict[str, Manifest]:
     """Return every Kubernetes object of a stack, such as `CronJob/pipe-backup`, for a database at `host`.
 
-    `file` is another text of the stack file.
+    `file` is a text that replaces the stack file.
     """
     request = {
         "computed": {INSTANCE: {"address": host, "port": port}},
@@ -50,7 +50,7 @@ def manifests(
 
 
 def main(stack: str) -> None:
-    """Evaluate the stack's program against mocks and print its Kubernetes objects."""
+    """Evaluate the program for a stack with mocks, and print its Kubernetes objects."""
     import pulumi
 
     from tests.support.components.workloads import revealed

@@ -1,4 +1,4 @@
-"""A pod of the TLS proxy with a real nginx, as the program declares it, and requests to it."""
+"""Pod of the TLS proxy as the program declares it, with a real nginx, and requests to this pod."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ Manifest = dict[str, Any]
 
 
 class Proxy:
-    """An nginx with one certificate; `rewrite` puts a mistake into its configuration."""
+    """An nginx with one certificate; `rewrite` adds a mistake to the configuration."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Proxy:
         self._process.stdin.close()
 
     def ready(self) -> "Proxy":
-        """Wait until the pod's probe succeeds."""
+        """Wait until the pod's probe succeeds; return this proxy."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -79,7 +79,7 @@ class Proxy:
         raise AssertionError(self.log())
 
     def connect(self, port: int | None = None, source: str = VISITOR) -> socket.socket:
-        """Open a TCP connection to a port, by default the one of TLS."""
+        """Open a TCP connection to a port, by default the TLS port."""
         answer, descriptors = self._ask(
             {"do": "connect", "port": port or self.ports["https"], "source": source}
         )
@@ -99,7 +99,7 @@ class Proxy:
             raise
 
     def plain(self, path: str) -> tuple[int, bytes]:
-        """Return status and body of a plain HTTP request to the port of the probes."""
+        """Return the status and body of a plain HTTP request to the port of the probes."""
         status, _, body = ask(self.connect(self.ports["health"]), "GET", path, {"Host": "10.0.0.1"})
         return status, body
 
@@ -107,7 +107,7 @@ class Proxy:
         self._ask({"do": "signal", "name": name})
 
     def ended(self, seconds: float = 60) -> int:
-        """Wait until nginx ends and return its exit code."""
+        """Wait up to `seconds` until nginx ends, and return its exit code."""
         end = time.monotonic() + seconds
         while (code := self._ask({"do": "ended"})[0]["code"]) is None:
             assert time.monotonic() < end, "nginx still runs"
@@ -115,7 +115,7 @@ class Proxy:
         return code
 
     def log(self) -> str:
-        """Return nginx's output: errors, and a line of JSON a request."""
+        """Return nginx's output: errors, and one line of JSON per request."""
         return self._ask({"do": "log"})[0]["log"]
 
     def stop(self) -> None:

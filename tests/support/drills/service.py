@@ -1,4 +1,4 @@
-"""Database, bucket and data jobs of the service, on this machine, as the program declares them."""
+"""Database, bucket and data jobs of the service on this machine, as the program declares them."""
 
 import secrets
 import shutil
@@ -16,12 +16,12 @@ ROLES = ("app", "migrate", "backup")
 
 
 class Service:
-    """The data jobs of a stack with their own server and bucket; roles exist, tables do not."""
+    """Data jobs of a stack with their own database server and bucket; the server has roles but no tables."""
 
     def __init__(
         self, stack: str = "prod", *, file: str | None = None, s3: bucket.Bucket | None = None
     ) -> None:
-        """Take another text of the stack file, and a bucket that outlives the service."""
+        """Create the service; `file` is a text that replaces the stack file, `s3` a bucket that is kept."""
         self.stack, self.file, self._shared = stack, file, s3 is not None
         self.bin = Path(tempfile.mkdtemp(prefix="bin-"))
         self.bin.chmod(0o755)
@@ -41,7 +41,7 @@ class Service:
 
     @staticmethod
     def passwords() -> dict[str, str]:
-        """Return new passwords by their keys in the stack file."""
+        """Return new passwords, by their keys in the stack file."""
         return {f"{role}Password": secrets.token_hex(16) for role in ROLES}
 
     def declare(self) -> dict[str, Manifest]:
@@ -49,7 +49,7 @@ class Service:
         objects = program.manifests(
             self.stack, host="localhost", port=self.server.port, secrets=self.secrets, file=self.file
         )
-        # Amazon's authorities did not sign this server's certificate.
+        # This server's certificate is not signed by Amazon's authorities.
         objects["ConfigMap/rds-ca"]["data"] = {"rds-ca.pem": self.server.authority.pem}
         return objects
 
@@ -63,7 +63,7 @@ class Service:
         return self.objects[name]["spec"]["template"]
 
     def pod(self, template: Manifest, **variables: str) -> Pod:
-        """Return a pod of a template, with other values for some of its variables."""
+        """Return a pod of a template, with other values for some environment variables."""
         changed = {**template, "spec": {**template["spec"]}}
         for kind in ("initContainers", "containers"):
             changed["spec"][kind] = [
@@ -73,7 +73,7 @@ class Service:
         return Pod(changed, self.objects, variables=bucket.IDENTITY, bin=self.bin)
 
     def make_roles(self) -> None:
-        """Run the migration's first container, as each deployment does."""
+        """Run the migration's first container, which creates the roles, as each deployment does."""
         pod = self.pod(alone(self.migration(), "roles"))
         assert pod.run() == 0, pod.log
 
@@ -86,7 +86,7 @@ class Service:
         return self.pod(self.cron("pipe-restore"), STAMP=stamp, **variables)
 
     def swap(self, stamp: str) -> Pod:
-        """Return a pod that swaps in the new database, as operations/restore.py derives it."""
+        """Return the pod that swaps in the new database, as operations/restore.py derives the pod."""
         template = alone(self.cron("pipe-restore"), "restore")
         [container] = template["spec"]["containers"]
         container["command"] = [
@@ -102,7 +102,7 @@ class Service:
 
 
 def alone(template: Manifest, name: str) -> Manifest:
-    """Return a pod template reduced to one of its containers."""
+    """Return a pod template with only one of its containers."""
     spec = template["spec"]
     [container] = [
         candidate

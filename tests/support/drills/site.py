@@ -1,9 +1,9 @@
-"""A pod of the TLS proxy with its own network and file system, and an upstream API.
+"""Pod of the TLS proxy with its own network and file system, and an upstream API.
 
-proxy.py runs it under `unshare`. Configuration, ports and paths are as the program renders them. This module
-adds the cluster's part: files of the volumes, the name of the API's Service, and two visitors' addresses on
-loopback. The parent sends JSON requests over a socket pair and gets JSON answers; the answer to `connect`
-carries the connected socket.
+proxy.py runs this module under `unshare`. Configuration, ports and paths are as the program renders them.
+This module adds the cluster's part: files of the volumes, the name of the API's Service, and the addresses of
+two visitors on loopback. The parent process sends JSON requests over a socket pair and gets JSON responses;
+the response to `connect` carries the connected socket.
 """
 
 import json
@@ -20,12 +20,12 @@ from typing import Any
 
 POD_USER = 10001
 CLOUDFLARE, VISITOR = "173.245.48.9", "198.51.100.7"
-"""An address of Cloudflare, and one of somebody else."""
+"""An address of Cloudflare, and an address of another visitor."""
 LOG = Path("/tmp/log")
 
 
 class Api(BaseHTTPRequestHandler):
-    """An API that answers with the request as JSON; /slow takes half a second."""
+    """API that responds with the request as JSON; /slow takes half a second."""
 
     protocol_version = "HTTP/1.1"
 
@@ -73,7 +73,7 @@ def run(*command: str) -> None:
 
 
 def start(command: list[str], mapped: bool) -> "subprocess.Popen[Any]":
-    """Start nginx as the pod's user; without root, map the only user to that number."""
+    """Start nginx as the pod's user; if root does not run the tests, map the current user to that user ID."""
     user: dict[str, Any] = {"user": POD_USER, "group": POD_USER, "extra_groups": []}
     if mapped:
         command, user = ["unshare", f"--map-user={POD_USER}", f"--map-group={POD_USER}", *command], {}

@@ -1,8 +1,8 @@
-"""Programs of Debian that the drills run; a missing one fails the test and names its package.
+"""Debian's programs that the drills run; if a program is missing, the test fails and names the package.
 
 `python -m tests.support.drills.tools` installs missing programs if root runs it on Debian, and prints the
-command otherwise. It runs before anything is installed or built, so this module imports only the standard
-library.
+command otherwise. The command runs before anything is installed or built, so this module imports only the
+standard library.
 """
 
 import os
@@ -31,15 +31,15 @@ PACKAGES = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
 }
-"""Debian's package of each program; .ci/packages has those that a machine with Node.js may lack."""
+"""Debian package of each program; .ci/packages lists those that a machine with Node.js may lack."""
 
 POD_USER = 10001
-"""The user of every container (components/kubernetes/pods.py)."""
+"""User ID of every container (components/kubernetes/pods.py)."""
 
 
 @cache
 def find(program: str) -> str:
-    """Return a program's path, Debian's first: another aws may have another major version than the image."""
+    """Return a program's path, preferably Debian's, since another aws may differ from the image's version."""
     executable = _which(program)
     if executable is None:
         import pytest  # `main` runs before pytest is installed.
@@ -49,7 +49,7 @@ def find(program: str) -> str:
 
 
 def main() -> int:
-    """Install missing programs, or print the command that does; return the exit code."""
+    """Install missing programs, or print the command that installs them; return the exit code."""
     if (missing := _missing()) and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run([ROOT / ".ci" / "install", *_packages(missing)], check=False)
         missing = _missing()
@@ -74,15 +74,15 @@ def _which(program: str) -> str | None:
 
 
 def path() -> str:
-    """Return a PATH with the same programs, for scripts that call them by name."""
+    """Return a PATH that leads to the same programs, for scripts that call programs by name."""
     folders = [str(Path(find(program)).parent) for program in ("pg_dump", "psql")]
     return os.pathsep.join([*folders, "/usr/bin", "/bin"])
 
 
 def as_user(user: int | str) -> list[str]:
-    """Return the start of a command that changes from root to a user; without root it is empty.
+    """Return the start of a command that changes from root to a user; empty if root does not run the tests.
 
-    Popen's own `user` would fork this process, and gRPC's handlers can end the command in a fork.
+    Popen's own parameter `user` would fork this process, and gRPC's fork handlers can end the command.
     """
     if os.geteuid() != 0:
         return []
@@ -91,7 +91,7 @@ def as_user(user: int | str) -> list[str]:
 
 
 def give(folder: Path, user: int | str) -> None:
-    """Change the owner of a folder and its files to the user, if this is root."""
+    """Change the owner of a folder and its files to the user, if root runs the tests."""
     if os.geteuid() == 0:
         group = user if isinstance(user, int) else "nogroup"
         for file in (folder, *folder.rglob("*")):

@@ -1,4 +1,4 @@
-"""Observers of a running command: secrets in arguments of processes, and an open database session."""
+"""Observers of a running command: secrets in processes' arguments, and an open database session."""
 
 import subprocess
 import threading
@@ -13,9 +13,9 @@ from tests.support.drills.postgres import Server
 
 @contextmanager
 def arguments(secrets: Iterable[str]) -> Generator[list[str]]:
-    """Yield a list that collects the arguments of processes that contain a secret.
+    """Yield a list that collects the arguments of processes if they contain a secret.
 
-    Every process is read about a hundred times a second; one that ends sooner may be missed.
+    All processes are read about a hundred times per second; a process that ends sooner may be missed.
     """
     needles = [secret.encode() for secret in secrets]
     assert needles and all(len(needle) >= 8 for needle in needles)
@@ -48,7 +48,7 @@ def arguments(secrets: Iterable[str]) -> Generator[list[str]]:
 
 @contextmanager
 def session(server: Server) -> Generator["subprocess.Popen[str]"]:
-    """Yield a process with an idle session of the database, and kill it at the end."""
+    """Yield a process with an idle database session, and kill the process at the end."""
     command = [tools.find("psql"), "-X", "-q", "-d", "pipe_db", "-c", "SELECT pg_sleep(600)"]
     process = subprocess.Popen(
         command, env=server.superuser() | {"PGUSER": "pipe_admin"}, text=True, stderr=subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Fixtures of the foundation, evaluated against mocks."""
+"""Fixtures of the foundation, which is evaluated with mocks."""
 
 import json
 import runpy
@@ -32,7 +32,7 @@ def foundation() -> Recorder:
 
 @pytest.fixture
 def policies(foundation: Recorder) -> dict[str, list[str]]:
-    """Provide the policy documents attached to each role, by the role's name."""
+    """Provide the policy documents that are attached to each role, by role name."""
     documents = {
         f"arn:aws:mock:::{name}": policy["policy"]
         for name, policy in foundation.of_type("aws:iam/policy:Policy").items()

@@ -1,4 +1,4 @@
-"""A control plane that runs the API, for tests of deployments."""
+"""Control plane that runs the API, for tests of deployments."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ REPLICAS = 3
 
 
 class Cluster:
-    """A control plane with the API's Deployment."""
+    """Control plane with the API's Deployment."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))
@@ -62,7 +62,7 @@ class Cluster:
         self.wait(lambda: self.ready() == replicas)
 
     def forget(self) -> None:
-        """Delete the objects of `deploy`."""
+        """Delete the objects that `deploy` created."""
         self.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
         self.api.call("DELETE", "/api/v1/namespaces/pipe/services/pipe-api")
         if self.api.get(RELEASES) is not None:
@@ -95,7 +95,7 @@ class Cluster:
         self.wait(lambda: self.settled(image))
 
     def settled(self, image: str) -> bool:
-        """Return True if every pod runs the image and is available."""
+        """Return True if all pods run the image and are available."""
         deployment = self.api.call("GET", DEPLOYMENT)
         status = deployment["status"]
         same = status.get("observedGeneration") == deployment["metadata"]["generation"]
@@ -103,7 +103,7 @@ class Cluster:
         return same and self.image() == image and counts == {REPLICAS}
 
     def ready(self) -> int:
-        """Count the pods that get requests."""
+        """Return the number of pods that receive requests."""
         slices = self.api.items(SLICES, labelSelector="kubernetes.io/service-name=pipe-api")
         ends = [end for endpoint_slice in slices for end in endpoint_slice.get("endpoints") or ()]
         return sum(1 for end in ends if end["conditions"].get("ready") is not False)
@@ -117,7 +117,7 @@ class Cluster:
 
     @contextmanager
     def watched(self) -> Generator[list[int]]:
-        """Count the pods that get requests, every 0.1 s, in a thread."""
+        """Yield a list to which a thread appends the number of pods that receive requests every 0.1 s."""
         seen, over = [self.ready()], threading.Event()
 
         def look() -> None:

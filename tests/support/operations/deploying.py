@@ -1,4 +1,4 @@
-"""Expected commands of a deployment of a new version, and a function that runs one."""
+"""Expected commands of a new version's deployment, and a function that runs such a deployment."""
 
 import subprocess
 
@@ -24,7 +24,7 @@ VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issu
 SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
 SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
 EXISTS = f"aws ecr describe-images {ECR} --image-ids=imageDigest={{}} --output=json"
-"""Question to the registry before an image is rolled out."""
+"""Command that looks up an image in the registry before the rollout."""
 CHECKS = ["make check", "make test-all", "make scan", "make bench", "make current"]
 VERCEL = "vercel --cwd {root}/frontend --scope team"
 SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"

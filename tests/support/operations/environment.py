@@ -1,5 +1,4 @@
-"""Environment of a deployment: a checkout with an upstream, a cluster, a site, a Datadog, and fake programs
-that record their arguments."""
+"""Environment for deployments: checkout, upstream, cluster, site, Datadog, and recording fake programs."""
 
 import json
 import os
@@ -76,12 +75,12 @@ OUTPUTS = {
     "databaseHost": "pipe-dev-db.c1.ap-northeast-1.rds.amazonaws.com",
     "kubeconfig": "[secret]",
 }
-"""The program's outputs that commands read."""
+"""Outputs of the program that commands read."""
 FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
 
 
 def metric(query: str) -> str:
-    """Return the metric that a query begins with."""
+    """Return the metric with which a query begins."""
     return query.partition(":")[2].partition("{")[0]
 
 
@@ -91,11 +90,11 @@ class ExternalServices:
     def __init__(self, folder: Path) -> None:
         self.monitors = {"HighErrorRate (dev)": "OK", "BackupFailed (dev)": "No Data"}
         self.queries: dict[str, str] = {}
-        """Queries of monitors by name; the other monitors have a constant one."""
+        """Queries of monitors by the monitor's name; all other monitors have the same constant query."""
         self.silent: set[str] = set()
         """Metrics without data."""
         self.asked_for: list[str] = []
-        """Queries of metrics in the order of the requests."""
+        """Queries of metrics, in the order of the requests."""
         self.check = ["in_progress", "passed"]
         self.site = 200
         self.keys: set[str] = set()
@@ -197,7 +196,7 @@ class DeployEnvironment:
         )
 
     def asked(self) -> list[str]:
-        """Return the commands of the fake programs in order, without those that only read the outputs."""
+        """Return the fake programs' commands in order, without commands that only read the outputs."""
         log = self.bin / "log"
         lines = log.read_text().splitlines() if log.exists() else []
         commands = [" ".join(json.loads(line)) for line in lines]
@@ -249,7 +248,7 @@ class DeployEnvironment:
 
 
 def checkout(root: Path, *parts: str) -> None:
-    """Copy the tracked files, with a link to the same installed packages."""
+    """Copy the tracked files, and add a link to the installed packages."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--", *parts, "Pulumi*.yaml", ".gitignore"],
         cwd=ROOT,
@@ -267,7 +266,7 @@ def checkout(root: Path, *parts: str) -> None:
 
 
 def git_identity(name: str = "Somebody") -> dict[str, str]:
-    """Return variables that name the author and committer of commits."""
+    """Return the environment variables that name the author and committer of commits."""
     mail = "somebody@example.com"
     people = {f"GIT_{role}_NAME": name for role in ("AUTHOR", "COMMITTER")}
     mails = {f"GIT_{role}_EMAIL": mail for role in ("AUTHOR", "COMMITTER")}
@@ -346,7 +345,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
 def registry(
     world: DeployEnvironment, *, pushed: bool, signed: bool = True, findings: str = '{"LOW": 2}'
 ) -> None:
-    """Fake an ECR that has the version at once (`pushed`), signed or not, or after `docker push`."""
+    """Fake an ECR that has the version's image immediately (`pushed`) or only after `docker push`."""
     there, mark = world.bin / "pushed", world.bin / "signed"
     if pushed:
         there.touch()

@@ -39,14 +39,14 @@ class Stack:
     service: Service
     cluster: Cluster
     bin: Path
-    """Folder with the `pulumi` and `aws` of the person who runs a script."""
+    """Folder with the fake `pulumi` and `aws` that the scripts call."""
     pulumi_commands: list[list[str]]
-    """Arguments of the calls of `pulumi`, those of `stack output` left out."""
+    """Arguments of the calls of `pulumi`, except those of `stack output`."""
     root: Path
-    """Checkout that contains the scripts."""
+    """Checkout from which the scripts run."""
 
     def deploy(self) -> None:
-        """Do the work of `pulumi up`: run the migration, then apply the other objects."""
+        """Do what `pulumi up` would do: run the migration, then apply the other objects."""
         objects = self.service.objects = self.service.declare()
         name = next(name for name in objects if name.startswith("Job/"))
         rest = {key: value for key, value in objects.items() if value["kind"] != "Deployment"}
@@ -115,7 +115,7 @@ def stack() -> Iterator[Stack]:
 
 
 def write_registry(program: Path) -> None:
-    """Write an `aws` whose registry has every image; other calls reach the real program."""
+    """Write an `aws` whose registry contains every image; other calls are passed to the real program."""
     program.write_text(
         f"""#!/bin/sh
 case "$*" in

@@ -1,4 +1,4 @@
-"""The markup of a comment, parsed as CommonMark with tables as GitHub does."""
+"""Markup of a comment, which is parsed as on GitHub: as CommonMark with tables."""
 
 import re
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from markdown_it.token import Token
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OURS = re.compile(r"<!-- pipe-review -->|<details><summary><b>[^<>]*</b></summary>|</details>")
-"""The HTML that a comment may have."""
+"""Pattern of the HTML that a comment may contain."""
 
 LINKED = re.compile(r"(?<![A-Za-z0-9_])@[A-Za-z0-9]|#\d|\bwww\.|https?://", re.IGNORECASE)
-"""Text outside of code that GitHub turns into a mention, a reference or a link."""
+"""Pattern of text that GitHub turns into a mention, a reference or a link, unless it is code."""
 
 
 @dataclass
 class Line:
-    """A line of text in `depth` lists: its code spans, and its other text."""
+    """Line of text in `depth` nested lists, with its code spans and its other text."""
 
     depth: int
     kind: str
@@ -26,7 +26,7 @@ class Line:
 
 
 def lines(text: str) -> list[Line]:
-    """Return the lines of a comment."""
+    """Return the lines of a comment's text."""
     result: list[Line] = []
     depth, kind = 0, ""
     for token in PARSER.parse(text):
@@ -45,7 +45,7 @@ def lines(text: str) -> list[Line]:
 
 
 def faults(text: str) -> Iterator[str]:
-    """Yield the markup of a comment that is not the review's own."""
+    """Yield the markup in a comment that does not come from the review itself."""
     tokens = PARSER.parse(text)
     spans = [child for token in tokens for child in token.children or []]
     for token in (*tokens, *spans):
@@ -62,7 +62,7 @@ def faults(text: str) -> Iterator[str]:
 
 
 def _linked(spans: list[Token]) -> Iterator[str]:
-    """Yield text outside of links that GitHub would turn into one."""
+    """Yield the text outside of links that GitHub would turn into a link, a mention or a reference."""
     inside = 0
     for span in spans:
         inside += (span.type == "link_open") - (span.type == "link_close")

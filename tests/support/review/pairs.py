@@ -1,4 +1,4 @@
-"""Pairs of base and head, edited from the program itself, and the reports on them.
+"""Pairs of base and head, which are edited copies of the program, and the reports on them.
 
 `python -m tests.support.review.pairs FOLDER PAIR...` evaluates pairs in two processes, each base once, and
 writes `<pair>.json` and `<pair>.txt` into FOLDER.
@@ -33,9 +33,8 @@ PARTS = (
     "Pulumi.yaml",
 )
 Edit = tuple[str, str, str]
-"""A file, a text in it, and the new text.
-
-An empty text stands for the whole file; with an empty new text as well, the file is deleted.
+"""A file, a string in the file, and the new string. An empty string stands for the whole file; if the new
+string is empty too, the file is deleted.
 """
 
 SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
@@ -43,7 +42,7 @@ SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
 
 @dataclass(frozen=True)
 class Pair:
-    """Edits of the program in head and base."""
+    """Edits to the program in head and base."""
 
     head: tuple[Edit, ...]
     stacks: tuple[str, ...] = ("dev",)
@@ -175,13 +174,13 @@ QUICK = (
     "stack-file-is-no-yaml",
     "syntax-error",
 )
-"""The pairs of the engine lane: one for each kind of report. All share the base of dev."""
+"""Pairs of the engine lane: one per kind of report. All of them share the base of dev."""
 
 DAY = f"{date.today() + timedelta(days=30)}"
 
 
 def normalize(text: str, tree: Path) -> str:
-    """Return a report for a snapshot: quoted lines in place of their numbers, no days and no hashes."""
+    """Return a report for a snapshot, with the quoted lines instead of line numbers, days and hashes."""
 
     def quote_line(match: re.Match[str]) -> str:
         file = tree / match[1]
@@ -191,14 +190,14 @@ def normalize(text: str, tree: Path) -> str:
 
     text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", quote_line, text)
     text = re.sub(r":\d+ of the base", ":… of the base", text)
-    # Hashes of random secrets differ in every run.
+    # Hashes of random secrets differ between runs.
     text = re.sub(r"(pipe-api-database-|app_|→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text)
     text = re.sub(r"\(\d+ days left\)", "(<days> left)", text.replace(DAY, "<day>"))
     return text.replace(f"{tree}/", "")
 
 
 def apply_edits(tree: Path, edits: Iterable[Edit], day: str) -> None:
-    """Make edits in a tree; fail if one does not apply."""
+    """Apply edits to a tree; fail if an edit does not apply."""
     for name, before, after in edits:
         file = tree / name
         if not before:
@@ -227,11 +226,11 @@ def copy(to: Path) -> Path:
 
 
 Base = tuple[tuple[Edit, ...], str]
-"""Edits of a base, and its stack."""
+"""Edits to a base, and the stack."""
 
 
 def _bring_up_bases(folder: Path, names: Iterable[str]) -> dict[Base, Path]:
-    """Bring every base that the pairs need up, once a stack, and return their folders."""
+    """Bring up each base that the pairs need once per stack, and return the bases' folders."""
     bases = dict.fromkeys((PAIRS[name].base, stack) for name in names for stack in PAIRS[name].stacks)
     folders = {base: folder / f"base-{number}" for number, base in enumerate(bases)}
 
@@ -261,7 +260,7 @@ def _evaluate(name: str, folder: Path, bases: dict[Base, Path]) -> Report:
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
-    """Evaluate the pairs, two at a time, and write their reports."""
+    """Evaluate the pairs, two at a time, and write the reports."""
     os.environ["PULUMI"] = str(pulumi_cli.find(Progress()))
     bases = _bring_up_bases(folder, names)
 

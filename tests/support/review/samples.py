@@ -1,4 +1,4 @@
-"""Sample reports for tests of the renderings."""
+"""Sample reports for the tests of renderings."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ LOCATIONS = [
 
 
 def change(number: int = 0, op: str = "update", value: str = "20", name: str = "thing") -> Change:
-    """Return a change of a resource, in a component by its number."""
+    """Return a change to a resource; `number` determines its name and component."""
     return Change(
         stacks=["dev", "stg"],
         component=f"component-{number % 40}",
@@ -37,7 +37,7 @@ def change(number: int = 0, op: str = "update", value: str = "20", name: str = "
 
 
 def risk(number: int = 0, policy: str = "stateful-replaced", name: str = "thing") -> Finding:
-    """Return a finding on a resource that holds data and is replaced."""
+    """Return a finding on the replacement of a resource that holds data."""
     message = f"Because: {name}-{number} is replaced\nDepends on it: other\nData: Its data is lost."
     return Finding(
         stacks=["dev", "stg"],
@@ -53,7 +53,7 @@ def risk(number: int = 0, policy: str = "stateful-replaced", name: str = "thing"
 
 
 def finding(number: int = 0, message: str = "size is 10; set it to 20", status: str = NEW) -> Finding:
-    """Return a finding of a policy on a resource."""
+    """Return a policy's finding on a resource."""
     return Finding(
         stacks=["dev"],
         policy=f"thing-too-small-{number % 7}",
@@ -73,7 +73,7 @@ def finding(number: int = 0, message: str = "size is 10; set it to 20", status: 
 
 
 def report(**parts: object) -> Report:
-    """Return a report on one stack with every kind of entry; `parts` replace its fields."""
+    """Return a report on one stack with all kinds of entries; `parts` replace fields of the report."""
     cost = 1.5, [CostLine("a", "b", 1, 2.5)], ["c: d"]
     weaker = Finding(
         stacks=["prod"],

@@ -17,18 +17,18 @@ def urn(kind: str, name: str) -> str:
 
 
 def resource(kind: str, name: str, inputs: Mapping[str, Any] | None = None, /, **state: Any) -> Resource:
-    """Return a resource; `state` has further fields of the engine's state."""
+    """Return a resource; `state` contains further fields of the engine's state."""
     return Resource({"urn": urn(kind, name), "type": kind, "custom": True, "inputs": inputs or {}, **state})
 
 
 def after(*sources: Resource, **properties: Resource) -> dict[str, Any]:
-    """Return the state of a resource that depends on others, as a whole and by property."""
+    """Return the state of a resource that depends on other resources, as a whole and by property."""
     by_property = {name: [source.urn] for name, source in properties.items()}
     urns = [source.urn for source in (*sources, *properties.values())]
     return {"dependencies": urns, "propertyDependencies": by_property}
 
 
 def stack(*steps: Step, file: StackFile | None = None, name: str = "dev") -> Stack:
-    """Return a stack whose head has these steps, on a base that has their old resources."""
+    """Return a stack whose head has these steps, and whose base has the old resources of the steps."""
     head = EngineRun(Path(), {step.resource.urn: step for step in steps})
     return Stack(name, head, None, file or StackFile(f"Pulumi.{name}.yaml", {}, {}))

@@ -1,4 +1,4 @@
-"""Fixtures of components for this lane."""
+"""Fixtures for the unit tests of components."""
 
 from tests.support.components.fixtures import (
     declare_component as declare_component,

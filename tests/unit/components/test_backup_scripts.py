@@ -1,4 +1,4 @@
-"""Tests of the scripts of a backup, with fakes of PostgreSQL's client and of the AWS command line."""
+"""Tests of the scripts of a backup, with fakes of PostgreSQL's client and of the AWS CLI."""
 
 import hashlib
 import os
@@ -39,7 +39,7 @@ def scratch(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, scratch: Path) -> Run:
-    """Provide `run(script, command=body)`, which runs a script with another fake of a command."""
+    """Provide `run(script, command=body)`, which runs a script with `body` as the fake of a command."""
     (tmp_path / "fixture").write_bytes(DUMP)
 
     def start(script: str, **replaced: str) -> "subprocess.CompletedProcess[str]":
@@ -74,7 +74,7 @@ def dumped(scratch: Path) -> Path:
 
 @pytest.fixture
 def latest(tmp_path: Path) -> Path:
-    """Provide the latest dump in S3, from the day before."""
+    """Provide the latest dump in S3, which is from the previous day."""
     dump = tmp_path / "s3" / "bucket" / "latest.dump"
     dump.parent.mkdir(parents=True)
     dump.write_text("yesterday's")

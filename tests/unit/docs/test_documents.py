@@ -145,7 +145,7 @@ def test_every_row_of_the_coverage_names_existing_files_tasks_and_tests(row: lis
 
 
 def test_every_command_of_the_original_guide_has_a_row() -> None:
-    """Compare the programs of the guide, with each verb of a program that has several."""
+    """Compare the guide's programs, and the verbs of programs with several verbs."""
     guide = "npm run build, vercel deploy, docker build, docker push, kubectl apply, migrate:prod, deploy.sh,"
     guide += "rollout undo, --to-revision, migrate:rollback, --to 20240301, authorize-security-group-ingress,"
     guide += "aws s3 cp, pg_restore, kubectl logs, describe, top, datadog-trace-agent status, HighErrorRate"

@@ -1,4 +1,4 @@
-"""Tests of the documents for a first `up` on real accounts, against stack files and program."""
+"""Tests that the documents about a first `up` on real accounts agree with stack files and program."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ STEPS = section("**The first time**", "### GitHub")
 
 
 def scalars(value: Any) -> list[str]:
-    """Return every text in a stack file."""
+    """Return all strings in a stack file's value."""
     if isinstance(value, dict):
         return scalars(list(cast(dict[str, Any], value).values()))
     if isinstance(value, list):
@@ -42,7 +42,7 @@ TEXTS = [text for file in FILES for text in scalars(yaml.safe_load(file.read_tex
 
 
 def listed() -> list[str]:
-    """Return the placeholders of the README's table, without quotation marks and ellipses."""
+    """Return the placeholders in the README's table, without quotation marks and ellipses."""
     cells = [row.split("|")[1] for row in PLACEHOLDERS.splitlines() if row.startswith("| `")]
     return [name.strip('"').rstrip("…") for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 

@@ -23,12 +23,12 @@ Row = list[str]
 
 
 def section(heading: str) -> str:
-    """Return the text between a heading of the page and the next one."""
+    """Return the text between a heading of the page and the next heading."""
     return PAGE.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 
 def table(text: str) -> list[Row]:
-    """Return the trimmed cells of the rows of the table in a text, without its head."""
+    """Return the trimmed cells of each row of the table in a text, except its header."""
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
@@ -54,7 +54,7 @@ def manifests(request: pytest.FixtureRequest, recorder: Recorder, naming: Naming
 
 
 def pod_spec(manifests: dict[str, Manifest], container: str) -> Manifest:
-    """Return the pod spec of a container of the image."""
+    """Return the spec of the pod that a container of the image belongs to."""
     kind = {"api": "Deployment/pipe-api", "migrate": "Job/pipe-migrate-", "start": "Job/pipe-image-"}
     [manifest] = [manifest for name, manifest in manifests.items() if name.startswith(kind[container])]
     return manifest["spec"]["template"]["spec"]
@@ -67,7 +67,7 @@ def container_of(manifests: dict[str, Manifest], name: str) -> Manifest:
 
 
 def test_variables_are_those_of_the_table(manifests: dict[str, Manifest]) -> None:
-    """Compare the variables of each container with the table."""
+    """Compare each container's variables with the table."""
     declared: dict[str, set[str]] = {}
     for name in CONTAINERS:
         container = container_of(manifests, name)
@@ -78,7 +78,7 @@ def test_variables_are_those_of_the_table(manifests: dict[str, Manifest]) -> Non
 
 
 def test_files_are_those_of_the_table(manifests: dict[str, Manifest]) -> None:
-    """Compare the mounted volumes of each container, and their files, with the table."""
+    """Compare each container's mounted volumes and their files with the table."""
     declared: dict[str, set[str]] = {}
     for name in CONTAINERS:
         volumes = {volume["name"]: volume for volume in pod_spec(manifests, name)["volumes"]}
@@ -112,7 +112,7 @@ def test_probes_are_those_of_the_table(manifests: dict[str, Manifest]) -> None:
     }
     assert {probe["timeoutSeconds"] for probe in probes} == {2}
     startup, liveness, readiness = (probe["periodSeconds"] * probe["failureThreshold"] for probe in probes)
-    assert (startup, liveness, readiness) == (120, 60, 15)  # Seconds until a probe fails.
+    assert (startup, liveness, readiness) == (120, 60, 15)  # Number of seconds until a probe fails.
 
 
 def test_the_seconds_before_and_after_the_signal_are_documented(manifests: dict[str, Manifest]) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of foundation for this lane."""
+"""Fixtures for the unit tests of the foundation."""
 
 from tests.support.foundation.fixtures import (
     foundation as foundation,

@@ -1,4 +1,4 @@
-"""Tests that the deploy role may create and change everything in a stack, and no more."""
+"""Tests that the deploy role may create and change everything in a stack, and nothing else."""
 
 import json
 import tomllib
@@ -17,7 +17,7 @@ from tests.support.components.fixtures import Recorder, evaluate, load_topic
 ROOT = Path(__file__).parents[3]
 
 SEQUENCES = ROOT / "tests/support/sandbox/clouds/aws_sequences.toml"
-"""Calls of the provider in the life of each type."""
+"""File with the provider's calls in the life of each resource type."""
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +75,13 @@ def test_the_deploy_role_may_pass_roles_to_their_services(stack: Recorder) -> No
     principals: set[str] = set()
     for role in roles(stack).values():
         for statement in json.loads(role["assumeRolePolicy"])["Statement"]:
-            # Datadog is not a service: it assumes the role itself, and nobody passes the role.
+            # Datadog is not an AWS service: it assumes the role directly, and nobody passes the role.
             principals |= {statement["Principal"].get("Service", "")} - {""}
     assert principals == {f"{service}.amazonaws.com" for service in SERVICES_WITH_ROLES}
 
 
 def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
-    """Return the actions, and patterns of actions, of the deploy role."""
+    """Return the deploy role's allowed actions and patterns of actions."""
     return {
         action
         for policy in policies["pipe-prod-deploy"]
@@ -110,19 +110,19 @@ ACTIONS = {
     "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 }
-"""Permissions of operations that have another name."""
+"""Permissions whose name differs from the operation's name, by operation."""
 
 UNUSED = {
-    # A cluster encrypts its secrets from its creation, and cannot stop.
+    # A cluster encrypts its secrets from its creation, and encryption cannot be disabled.
     "eks:AssociateEncryptionConfig",
-    # A role without the boundary could do anything.
+    # A role without the boundary could get any permission.
     "iam:DeleteRolePermissionsBoundary",
     # Keys are always enabled and always rotate.
     "kms:DisableKey",
     "kms:DisableKeyRotation",
     "kms:EnableKey",
 }
-"""Operations for changes that no stack makes."""
+"""Operations of the provider for changes that no stack makes."""
 
 
 def test_the_deploy_role_may_call_every_operation_of_the_provider(

@@ -1,4 +1,4 @@
-"""Tests of the roles' policies with an evaluation like IAM's."""
+"""Tests of the roles' policies with an evaluation that works as IAM's does."""
 
 import json
 
@@ -48,7 +48,7 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", tagged("prod"), "nothing"),
     ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", {}, "nothing"),
     ("ec2:RunInstances", f"{EC2}:instance/*", requested(), "nothing"),
-    # Security groups: the stack's, the default one without tags, the cluster's
+    # Security groups: the stack's, the default group without tags, the cluster's
     ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", tagged(), "allow"),
     ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", requested(), "allow"),
     ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", requested(), "nothing"),
@@ -79,7 +79,7 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/pipe/stg/vpc-flow-logs", {}, "nothing"),
     ("codebuild:UpdateProject", f"arn:aws:codebuild:{HERE}:project/pipe-stg-runner", {}, "allow"),
     ("codebuild:StartBuild", f"arn:aws:codebuild:{HERE}:project/pipe-stg-runner", {}, "nothing"),
-    # Data: created, but not read
+    # Data: may be created, but not read
     ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
     ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:pipe-prod-db", {}, "nothing"),
     ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-backup-stg", {}, "allow"),
@@ -208,7 +208,7 @@ NOT_OPERATIONS = {
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
 }
-"""Permissions without an operation of the same name."""
+"""Permissions for which no operation has the same name."""
 
 
 def test_every_action_exists_in_aws(foundation: Recorder) -> None:
@@ -217,7 +217,7 @@ def test_every_action_exists_in_aws(foundation: Recorder) -> None:
         for statement in json.loads(policy["policy"])["Statement"]:
             for action in set(statement["Action"]) - NOT_OPERATIONS:
                 service, _, operation = action.partition(":")
-                # Permissions of S3 have other names than its operations; a pattern matches several.
+                # S3's permissions and operations have different names, and a pattern matches several.
                 if service in ("s3", "tag") or operation.endswith("*"):
                     continue
                 assert operation in session.get_service_model(service).operation_names, action

@@ -49,7 +49,7 @@ def test_each_role_trusts_exactly_its_jobs(foundation: Recorder, name: str, jobs
 
 
 TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
-"""Claims of a job of the repository in foundation's stack file, except for its subject."""
+"""Claims of a job in the repository that the foundation's stack file names, without the subject."""
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
         ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:prod"}, True),
         ({"sub": "repo:pipe-dev/infrastructure:environment:dev"}, False),
         ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:prod"}, False),
-        # Another repository that has taken over the name.
+        # The claims of another repository that has taken over the name.
         ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "repository_id": "2"}, False),
         ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "aud": "https://github.com/x"}, False),
     ],

@@ -1,4 +1,4 @@
-"""Fixtures of operations for this lane."""
+"""Fixtures for the unit tests of operations."""
 
 from tests.support.operations.fixtures import (
     stack as stack,

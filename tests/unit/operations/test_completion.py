@@ -1,4 +1,4 @@
-"""Shell completion of `python -m operations` and of the scripts that run it."""
+"""Tests of the shell completion of `python -m operations` and of the scripts that run this command."""
 
 import os
 import subprocess

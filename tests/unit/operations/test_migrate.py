@@ -1,4 +1,4 @@
-"""Tests of the commands of migrate.sh."""
+"""Tests of the commands that migrate.sh runs."""
 
 import pytest
 

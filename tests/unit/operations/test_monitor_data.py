@@ -1,4 +1,4 @@
-"""Tests of the data of monitors after a deployment: queried metrics, and reasons of silent ones."""
+"""Tests of the check of monitor data after a deployment: queried metrics, and reasons for silence."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tests of the calls of GitHub's API by workflows; a fake gh records them."""
+"""Tests of the workflows' calls of GitHub's API, which a fake gh records."""
 
 import dataclasses
 import html
@@ -33,7 +33,7 @@ print(next((answer for part, answer in answers.items() if part in " ".join(argum
 
 
 class GitHub:
-    """A fake `gh` whose answers depend on parts of its command line."""
+    """Fake `gh` whose responses depend on parts of the command line."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -180,7 +180,7 @@ def test_a_comment_refers_to_no_issue_and_keeps_digests_and_line_numbers() -> No
 
 
 def sarif(**changes: Any) -> dict[str, Any]:
-    """Return the SARIF of a report with changes to its first result."""
+    """Return the SARIF of a report, with changes to the first result."""
     text = json.loads(renderings.render_sarif(samples.report(findings=[samples.finding()])))
     text["runs"][0]["results"][0] |= changes
     return text

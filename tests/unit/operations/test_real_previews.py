@@ -1,4 +1,4 @@
-"""Tests of the drift check and of the preview of a real stack: commands, files, and masked secrets."""
+"""Tests of the drift check and the preview of a real stack: commands, files, and masked secrets."""
 
 import json
 import os
@@ -24,7 +24,7 @@ if arguments[0] == "config":
     print(json.dumps(dict(zip(("pipe:a", "pipe:b", "pipe:c"), (*texts, nested)))))
     sys.exit()
 """
-"""Start of a fake pulumi; a test appends the code of its preview."""
+"""Start of a fake pulumi, to which a test appends the code of its preview."""
 ERROR = "KeyError: planted-password planted-in-a-list planted-token visible-setting"
 MASKED = "KeyError: [secret] [secret] [secret] visible-setting"
 
@@ -33,7 +33,7 @@ Pulumi = Callable[[str], None]
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
-    """Provide a function that puts a fake pulumi with this preview into PATH."""
+    """Provide a function that puts a fake pulumi with the given preview into PATH."""
     bin = tmp_path / "bin"
     bin.mkdir()
     monkeypatch.setenv("PATH", f"{bin}{os.pathsep}{os.environ['PATH']}")
@@ -52,12 +52,12 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
 
 
 def last_command(tmp_path: Path) -> str:
-    """Return the last command line of pulumi."""
+    """Return the last command line that the fake pulumi received."""
     return (tmp_path / "bin" / "commands").read_text().splitlines()[-1]
 
 
 def written(tmp_path: Path) -> str:
-    """Return the content of all records and reports."""
+    """Return the content of all record and report files."""
     files = [
         file for folder in (".runs", "drift") for file in (tmp_path / folder).rglob("*") if file.is_file()
     ]

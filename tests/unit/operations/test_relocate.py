@@ -1,4 +1,4 @@
-"""Tests of the stack file and the instructions of relocate.sh; test_region_lost.py runs them."""
+"""Tests of the stack file and the instructions of relocate.sh; test_region_lost.py runs the instructions."""
 
 import argparse
 import json

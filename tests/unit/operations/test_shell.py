@@ -1,4 +1,4 @@
-"""Tests of every shell script of the repository, and of the installation of programs."""
+"""Tests of all shell scripts in the repository, and of the installation of programs."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def test_packages_of_ci_are_sorted_and_include_those_of_the_drills() -> None:
 
 
 def lacking(*programs: str) -> Callable[..., str | None]:
-    """Return a `shutil.which` of a machine that has all programs but some."""
+    """Return a `shutil.which` for a machine on which only these programs are missing."""
 
     def which(name: str, mode: int = os.F_OK, path: str | None = None) -> str | None:
         return None if name in programs else f"/usr/bin/{name}"

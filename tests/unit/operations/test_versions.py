@@ -1,4 +1,4 @@
-"""Tests of versions, their images and migrations, and of the checks after a deployment."""
+"""Tests of versions with their images and migrations, and of the checks after a deployment."""
 
 import re
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_monitors_are_watched_for_longer_than_error_rates_need_to_alert() -> Non
 
 
 def pod(**state: object) -> Manifest:
-    """Return a pod whose container `api` has this status."""
+    """Return a pod with a status of its container `api`."""
     return {
         "metadata": {"name": "api-1"},
         "status": {"containerStatuses": [{"name": "api", **state}]},

@@ -1,4 +1,4 @@
-"""Stack files that differ from a committed one by a few keys, and stand-ins for Pulumi's commands."""
+"""Stack files that differ from a committed file in a few keys, and stand-ins for Pulumi's commands."""
 
 import json
 import re
@@ -15,13 +15,13 @@ import yaml
 ROOT = Path(__file__).parents[4]
 STACKS = ("dev", "stg", "prod")
 INVALID = Path(__file__).with_name("invalid")
-"""The folder of invalid stack files."""
+"""Folder with the invalid stack files."""
 
 Config: TypeAlias = dict[str, Any]
 
 
 def committed(stack: str = "dev") -> Config:
-    """Return the config of a committed stack file, as a copy that may be changed."""
+    """Return a copy of a committed stack file's config, which the caller may change."""
     return deepcopy(_parsed(stack))
 
 
@@ -41,16 +41,16 @@ def changed(change: Mapping[str, Any], remove: Iterable[str] = (), stack: str = 
 
 
 def write(directory: Path, config: Config, stack: str = "dev", **file: Any) -> Path:
-    """Write a stack file with a config and other top-level keys; return its path."""
+    """Write a stack file with a config and further top-level keys; return the file's path."""
     path = directory / f"Pulumi.{stack}.yaml"
-    # The dumper of libyaml, which some builds of PyYAML lack, takes a tenth of the time.
+    # libyaml's dumper, which some builds of PyYAML lack, takes a tenth of the time.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     path.write_text(yaml.dump({"config": config, **file}, Dumper=dumper, sort_keys=False))
     return path
 
 
 def put(config: Config, key: str, value: Any) -> None:
-    """Set a value as `pulumi config set --path` does, with the maps and lists around it."""
+    """Set a value as `pulumi config set --path` does, and create missing maps and lists."""
     steps = _steps(key)
     parent: Any = config
     for step, following in pairwise(steps):
@@ -73,7 +73,7 @@ def drop(config: Config, key: str) -> None:
 
 
 def run(config: Config, command: str) -> None:
-    """Change a config as `pulumi config set` and `rm` do; every secret gets the same value."""
+    """Change a config as `pulumi config set` and `pulumi config rm` do; every secret gets the same value."""
     arguments = shlex.split(command)
     assert arguments[:2] == ["pulumi", "config"] and arguments[-2:] == ["--stack", "dev"], command
     for bare in [key for key in config if ":" not in key]:
@@ -86,7 +86,7 @@ def run(config: Config, command: str) -> None:
     elif "--secret" in rest:
         config[key] = {"secure": "v1:kS2n:aGVsbG8="}
     else:
-        # The engine (3.259) keeps the quotes of the value that it replaces: a number becomes text.
+        # The engine (3.259) keeps the quotes of a replaced value, so that a number becomes a string.
         text = "--path" not in rest or isinstance(_value(config, key), str)
         put(config, key, values[0] if text else _typed(values[0], kind))
 
@@ -108,7 +108,7 @@ def _typed(text: str, kind: str | None) -> Any:
 
 
 def _steps(key: str) -> list[str | int]:
-    """Split a key into its steps; the namespace belongs to the first."""
+    """Split a key into the steps of its path; the first step includes the namespace."""
     match = re.fullmatch(r"((?:\w+:)?\w+)(.*)", key)
     assert match, key
     steps: list[str | int] = [match[1]]

@@ -1,7 +1,7 @@
-"""Tests of the bucket of the dumps, its copy in another region, and the buckets of their access logs.
+"""Tests of the bucket for dumps, its replica in another region, and the buckets for their access logs.
 
-The policy pack checks privacy, versions, encryption and rotation of keys of the same buckets;
-tests/engine/test_stacks.py runs it on every stack.
+The policy pack checks public access, versioning, encryption and key rotation of the same buckets;
+tests/engine/test_stacks.py runs the pack on every stack.
 """
 
 from functools import partial

@@ -1,4 +1,4 @@
-"""Tests of the CodeBuild project that runs GitHub's jobs inside of the VPC."""
+"""Tests of the CodeBuild project that runs jobs of GitHub Actions inside the VPC."""
 
 from functools import partial
 
@@ -38,7 +38,7 @@ def test_it_runs_queued_jobs_of_the_repository_and_of_known_accounts(declare: De
     }
     webhook = recorder.inputs["aws:codebuild/webhook:Webhook", "runner"]
     assert webhook["projectName"] == "pipe-test-runner"
-    # A build starts if all filters of a group match.
+    # A build starts if all filters in a group match.
     filters = [
         {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
         {"type": "ACTOR_ACCOUNT_ID", "pattern": "^(583231|41898282)$"},

@@ -1,6 +1,6 @@
-"""Tests of the EKS cluster: endpoint, access, roles, logs, and the provider for its objects.
+"""Tests of the EKS cluster: endpoint, access, roles, logs, and the Kubernetes provider.
 
-The policy pack checks encryption and kinds of logs; tests/engine/test_stacks.py runs it on every stack.
+The policy pack checks encryption and log types; tests/engine/test_stacks.py runs the pack on every stack.
 """
 
 import json
@@ -24,7 +24,7 @@ ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 
 
 class Declared:
-    """A declared cluster: recorded resources and the values of its outputs."""
+    """Declared cluster: the recorded resources, and the values of the cluster's outputs."""
 
     def __init__(self, recorder: Recorder, build: Callable[[], Cluster]) -> None:
         self.recorder = recorder
@@ -118,7 +118,7 @@ def test_an_operator_that_is_the_deploy_role_has_one_entry(declare: Declare) -> 
 
 
 def test_roles_have_only_managed_policies(declare: Declare) -> None:
-    """Check names of roles; tests/unit/foundation/test_boundary.py compares the attached policies."""
+    """Check the names of roles; tests/unit/foundation/test_boundary.py compares the attached policies."""
     recorder = declare().recorder
     roles = {attachment["role"] for attachment in recorder.of_type(ATTACHMENT).values()}
     assert roles == {"pipe-test-cluster", "pipe-test-node"}

@@ -1,6 +1,7 @@
-"""Tests of the RDS instance and of the certificate authorities that its clients trust.
+"""Tests of the RDS instance, and of the certificate authorities that the database's clients trust.
 
-The policy pack checks encryption, privacy and TLS versions; tests/engine/test_stacks.py runs it.
+The policy pack checks encryption, public access and TLS versions; tests/engine/test_stacks.py runs the pack
+on every stack.
 """
 
 import re
@@ -105,7 +106,7 @@ def test_differences_between_stacks_come_from_the_settings(declare: Declare) -> 
 
 def test_a_destroyed_database_leaves_its_key_a_snapshot_and_its_automated_backups(declare: Declare) -> None:
     recorder = declare()
-    # The snapshot's name has the first eight characters of the key's ID: a new database has a new key.
+    # The snapshot's name contains eight characters of the key's ID, since a new database has a new key.
     assert_instance_has(
         recorder,
         skipFinalSnapshot=False,
@@ -128,7 +129,7 @@ def test_insights_logs_and_enhanced_monitoring_are_on(declare: Declare) -> None:
     groups = recorder.of_type(LOG_GROUP)
     retention = {group["name"]: group["retentionInDays"] for group in groups.values()}
     assert retention == {f"{LOGS}/postgresql": 90, f"{LOGS}/upgrade": 90}
-    # RDS would otherwise create the groups itself, without retention and key.
+    # Otherwise RDS would create the log groups itself, without retention and key.
     assert {(LOG_GROUP, name) for name in groups} < recorder.dependencies[INSTANCE]
 
 

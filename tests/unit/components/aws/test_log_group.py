@@ -1,4 +1,4 @@
-"""Tests of an encrypted log group; the components that have one test only its name and retention."""
+"""Tests of an encrypted log group; the tests of components only check its name and retention."""
 
 from collections.abc import Callable
 

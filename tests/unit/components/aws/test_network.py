@@ -1,6 +1,7 @@
 """Tests of the VPC: subnets, routes, and flow logs.
 
-The policy pack checks the default security group and public addresses; tests/engine/test_stacks.py runs it.
+The policy pack checks the default security group and public addresses; tests/engine/test_stacks.py runs the
+pack on every stack.
 """
 
 from functools import partial
@@ -23,7 +24,7 @@ def declare(declare_component: Declare) -> Declare:
 
 
 def destinations(recorder: Recorder, table: str) -> dict[str, Any]:
-    """Return the gateways of a table's routes by destination."""
+    """Return the gateways of a route table's routes, by destination."""
     return {
         route["destinationCidrBlock"]: route.get("natGatewayId") or route.get("gatewayId")
         for route in recorder.of_type("aws:ec2/route:Route").values()

@@ -1,4 +1,4 @@
-"""Tests of the roles of pods."""
+"""Tests of the IAM roles of pods."""
 
 import pytest
 
@@ -61,7 +61,7 @@ GRANTS = {
         "UseKeyThroughS3": (["kms:Decrypt"], [KEY_ARN], THROUGH_S3),
     },
 }
-"""Actions, resources and condition of each statement, by role; the API's role has no policy."""
+"""Actions, resources and condition of each statement, by role and Sid; the API's role has no policy."""
 
 
 def test_a_backup_reads_and_writes_dumps_a_restore_reads_them_and_the_api_does_nothing(

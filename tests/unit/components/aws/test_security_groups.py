@@ -1,4 +1,4 @@
-"""Tests of the security groups of load balancer and database, and of their rules."""
+"""Tests of the load balancer's and the database's security groups, and of the groups' rules."""
 
 import re
 from functools import partial
@@ -14,7 +14,7 @@ LOAD_BALANCER = "security-groups-load-balancer-id"
 DATABASE = "security-groups-database-id"
 CLUSTER = "sg-cluster"
 DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
-"""Descriptions of groups and rules that EC2 accepts (AuthorizeSecurityGroupIngress, IpRange)."""
+"""Pattern of descriptions that EC2 accepts for groups and rules (AuthorizeSecurityGroupIngress, IpRange)."""
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def declare(declare_component: Declare) -> Declare:
 
 
 def rules(recorder: Recorder, typ: str) -> set[tuple[str, str, int]]:
-    """Return each rule as its group, its peer and its only port."""
+    """Return each rule as a tuple of its group, its peer and its only port."""
     triples: set[tuple[str, str, int]] = set()
     for rule in recorder.of_type(typ).values():
         assert rule["ipProtocol"] == "tcp"

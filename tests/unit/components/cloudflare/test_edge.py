@@ -21,7 +21,7 @@ Declare = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    """Provide a function that declares the edge of a stack, with a changed zone, and returns its outputs."""
+    """Provide a function that declares a stack's edge, with changes to the zone, and returns its outputs."""
     recorder.answers["cloudflare:index/getZone:getZone"] = {"id": "zone-id"}
 
     def run(stack: str = "prod", *, zone: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -48,12 +48,12 @@ def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
 
 
 def only_rule(recorder: Recorder, phase: str) -> dict[str, Any]:
-    """Return the only rule of a phase."""
+    """Return the only rule in the ruleset of a phase."""
     ruleset = recorder.of_type(RULESET)[f"edge-{phase.replace('_', '-')}"]
     assert (ruleset["kind"], ruleset["phase"], ruleset["zoneId"]) == ("zone", phase, "zone-id")
     rules: Any = ruleset["rules"]
     if phase == "http_request_firewall_custom":
-        rules = rules["value"]  # A list that contains a secret is a secret as a whole.
+        rules = rules["value"]  # A list that contains a secret is itself a secret.
     [rule] = rules
     return rule
 
@@ -148,7 +148,7 @@ def test_a_signed_zone_has_a_record_for_the_registrar(
     assert declare(zone={"dnssec": dnssec})["ds_record"] == (record if dnssec else None)
     signing = {"edge": {"zoneId": "zone-id", "status": "active"}}
     assert recorder.of_type(DNSSEC) == (signing if dnssec else {})
-    # Without signatures, but with the record still at the registrar, resolvers reject the zone.
+    # While the DS record is at the registrar, resolvers reject an unsigned zone.
     assert recorder.retained == ({(DNSSEC, "edge")} if dnssec else set())
 
 

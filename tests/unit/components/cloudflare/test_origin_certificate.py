@@ -1,4 +1,4 @@
-"""Tests of the certificate for connections from Cloudflare."""
+"""Tests of the origin certificate for connections from Cloudflare."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests of names, tags and labels in the form of each provider."""
+"""Tests of names, tags and labels in each provider's format."""
 
 from components.common.naming import Naming
 from components.settings.load import load_file

@@ -22,7 +22,7 @@ WITHOUT_ADDRESS: list[Any] = [
 
 
 def known_address(status: Any) -> tuple[bool, Any]:
-    """Return True and the address in a Service's status, or False and None if it is unknown."""
+    """Return True and the address in a Service's status, or False and None if the address is unknown."""
     known: list[Any] = []
 
     def program() -> pulumi.Output[Any]:

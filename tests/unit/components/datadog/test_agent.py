@@ -83,7 +83,7 @@ def test_the_data_of_the_alerts_is_collected(release: dict[str, Any]) -> None:
     assert datadog["kubeStateMetricsCore"] == {"enabled": True}
     assert datadog["kubeStateMetricsEnabled"] is False
     assert datadog["clusterChecks"] == {"enabled": True}
-    # A metric counts the proxy's access log, so the agent collects logs without annotations too.
+    # A metric is based on the proxy's access log, so the agent also collects logs without annotations.
     assert datadog["logs"] == {"enabled": True, "containerCollectAll": True}
     assert datadog["processAgent"]["enabled"]
 

@@ -1,4 +1,4 @@
-"""Tests of the alerts and of their queries."""
+"""Tests of the alerts and their queries."""
 
 import re
 from dataclasses import replace
@@ -42,7 +42,7 @@ QUERIES = {
     "DatabaseStorageLow": f"avg(last_15m):avg:aws.rds.free_storage_space{RDS} / 1073741824 < 10",
     "DatabaseConnectionsHigh": f"avg(last_15m):avg:aws.rds.database_connections{RDS} > 450",
 }
-"""The queries of prod."""
+"""Queries of prod by name of the alert."""
 
 
 SCOPE = Scope(
@@ -132,7 +132,10 @@ def test_probes_are_excluded_from_the_measured_requests() -> None:
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
 def test_committed_thresholds_suit_the_metrics(topic: Topic, stack: str) -> None:
-    """Used memory includes the page cache; Cloudflare renews certificates 30 days before they expire."""
+    """Check two thresholds against facts about their metrics.
+
+    Used memory includes the page cache, and Cloudflare renews certificates 30 days before they expire.
+    """
     thresholds: Thresholds = topic(Settings, "monitoring", stack).thresholds
     assert thresholds.memory_percent.metric == "kubernetes.memory.working_set"
     warning = thresholds.certificate_days.warning

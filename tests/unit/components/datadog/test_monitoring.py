@@ -1,7 +1,7 @@
-"""Tests of monitors, objective, synthetic checks and dashboard.
+"""Tests of monitors, service level objective, synthetic checks and dashboard.
 
 The policy pack checks tags, runbooks, pagers, thresholds and missing data of the same monitors;
-tests/engine/test_stacks.py runs it on every stack.
+tests/engine/test_stacks.py runs the pack on every stack.
 """
 
 import json
@@ -189,7 +189,7 @@ def dashboard(recorder: Recorder) -> dict[str, Any]:
 
 
 def widgets(recorder: Recorder) -> Iterator[dict[str, Any]]:
-    """Yield the definitions of all widgets of the dashboard, also of those in groups."""
+    """Yield the definitions of all widgets of the dashboard, including widgets in groups."""
     pending = dashboard(recorder)["widgets"]
     while pending:
         definition = pending.pop(0)["definition"]

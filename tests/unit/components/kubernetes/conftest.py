@@ -13,7 +13,7 @@ from tests.support.components.workloads import Objects
 
 @pytest.fixture
 def declare_objects(recorder: Recorder, naming: Naming, topic: Topic) -> Callable[..., Objects]:
-    """Provide `declare_objects(build, stack, **changes)`: the objects of one component."""
+    """Provide `declare_objects(build, stack, **changes)`, which returns the objects of one component."""
 
     def run(build: Callable[..., Any], stack: str = "prod", **changes: Any) -> Objects:
         recorder.inputs.clear()

@@ -1,4 +1,4 @@
-"""Tests of the API: Deployment, autoscaling, network access, and configuration of its pods."""
+"""Tests of the API: Deployment, autoscaling, network access, and configuration of the pods."""
 
 from collections.abc import Callable
 from functools import partial

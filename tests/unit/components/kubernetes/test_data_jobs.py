@@ -1,4 +1,4 @@
-"""Tests of the migration Job and of the CronJobs of backup and restore."""
+"""Tests of the migration Job, and of the CronJobs for backup and restore."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tests of the passwords, logins and scripts of the database's roles."""
+"""Tests of the passwords, logins and scripts of the database roles."""
 
 import base64
 import hmac
@@ -12,7 +12,7 @@ from tests.support.components.fixtures import Recorder, evaluate
 
 
 def test_the_verifier_is_that_of_rfc_7677() -> None:
-    """Use the example of RFC 7677, section 3: the verifier's last part yields the server's proof."""
+    """Use the example in RFC 7677, section 3: the verifier's last part yields the server's signature."""
     verifier = scram_verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
     scheme, rounds_and_salt, keys = verifier.split("$")
     assert (scheme, rounds_and_salt) == ("SCRAM-SHA-256", "4096:W22ZaJ0SNY7soEsUEjb6gQ==")

@@ -1,4 +1,4 @@
-"""Tests of the namespace: admission, quota, defaults, and its closed network."""
+"""Tests of the namespace: admission, quota, defaults, and closed network."""
 
 from collections.abc import Callable
 from pathlib import Path

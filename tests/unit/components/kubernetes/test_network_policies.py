@@ -1,4 +1,4 @@
-"""Tests of the rules that follow from network connections."""
+"""Tests of the network policy rules that follow from the declared connections."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of the rendered nginx configuration with a parser.
+"""Tests of the rendered nginx configuration, which is read by a parser.
 
 tests/drills/service/test_tls.py runs the same configuration: unknown names, probes, forged headers, the body
 limit and the access log are tested there.
@@ -21,7 +21,7 @@ STACKS = ("dev", "stg", "prod")
 
 
 class Config:
-    """A parsed nginx.conf."""
+    """Parsed nginx.conf."""
 
     def __init__(self, text: str, folder: Any) -> None:
         path = folder / "nginx.conf"
@@ -41,7 +41,7 @@ def block(directives: list[Directive], name: str) -> list[Directive]:
 
 
 def args(directives: list[Directive], name: str) -> list[str]:
-    """Return the arguments of every directive of a name, as written."""
+    """Return the arguments of all directives with a name, as written."""
     return [" ".join(directive["args"]) for directive in directives if directive["directive"] == name]
 
 
@@ -124,7 +124,7 @@ def test_the_access_log_uses_no_attribute_that_datadog_reserves(parse: Any) -> N
     [form] = args(parse().http, "log_format")
     line = json.loads(re.sub(r":\$\w+", ":0", form.removeprefix("json escape=json ")))
     assert line["http"].keys() >= {"status_code", "method", "url_details"}
-    # These attributes of a JSON log set its severity, host, service and source (Datadog, Log Pipelines).
+    # These attributes set the severity, host, service and source of a JSON log (Datadog, Log Pipelines).
     assert not line.keys() & {"status", "severity", "level", "host", "hostname", "service", "ddsource"}
 
 

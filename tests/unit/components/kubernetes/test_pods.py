@@ -1,7 +1,7 @@
-"""Tests of every object of the namespace, in every stack.
+"""Tests of all objects in the namespace of every stack.
 
 The policy pack checks pod security, resources, images, probes, secrets and network policies of the same
-objects; tests/engine/test_stacks.py runs it on every stack.
+objects; tests/engine/test_stacks.py runs the pack on every stack.
 """
 
 from typing import Any
@@ -52,7 +52,7 @@ def test_pods_share_files_by_group_and_get_no_variables_of_services(declared: Re
 
 
 def test_a_pod_requests_the_storage_of_its_large_scratch_volumes(declared: Recorder) -> None:
-    """The scheduler counts requests for ephemeral-storage, not the sizeLimit of an emptyDir."""
+    """Check requests for ephemeral-storage, since the scheduler does not count an emptyDir's sizeLimit."""
     large = 2 * 1024**3
     checked: set[str] = set()
     for name, template in pod_templates(declared):
@@ -70,7 +70,7 @@ def test_a_pod_requests_the_storage_of_its_large_scratch_volumes(declared: Recor
 
 
 def test_services_and_network_policies_name_ports_by_number(declared: Recorder) -> None:
-    """The VPC CNI resolves a named port from the current pods, which differ during a rollout."""
+    """Check all ports: the VPC CNI resolves named ports from current pods, which differ during rollouts."""
     specs = [
         manifest["spec"]
         for manifest in manifests(declared).values()
@@ -83,7 +83,7 @@ def test_services_and_network_policies_name_ports_by_number(declared: Recorder) 
 
 
 def test_no_setting_changes_the_apis_port() -> None:
-    """A rollout of another port would drop requests."""
+    """Check that the port is constant, since the rollout of another port would drop requests."""
     assert "port" not in Api.model_fields
 
 

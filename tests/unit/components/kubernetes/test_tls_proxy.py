@@ -1,4 +1,4 @@
-"""Tests of the TLS proxy: load balancer, network access, configuration, and shutdown of its pods."""
+"""Tests of the TLS proxy: load balancer, network access, configuration, and shutdown of the pods."""
 
 import re
 from collections.abc import Callable
@@ -173,5 +173,5 @@ def test_pulumi_waits_for_rollouts_and_creates_the_service_before_its_pods(
     declare()
     for resource, timeout in ((SERVICE, "60m"), (DEPLOYMENT, "30m")):
         assert recorder.create_timeouts[resource] == recorder.update_timeouts[resource] == timeout
-    # Readiness gates are injected only into pods that are younger than the Service.
+    # Readiness gates are only injected into pods that are created after the Service.
     assert DEPLOYMENT not in recorder.dependencies[SERVICE]

@@ -1,4 +1,4 @@
-"""Tests that the checks of the quotas and the published limits count the same pods."""
+"""Tests that the checks of quotas and the documented limits count the same pods."""
 
 from decimal import Decimal
 
@@ -25,14 +25,14 @@ def settings(stack: str) -> Settings:
 
 
 def is_refused(stack: str, quota: str, value: object) -> bool:
-    """Return whether the stack's file has a fault at a quota with this value."""
+    """Return True if the settings with this value of a quota are refused because of the quota."""
     config = dict(load_file(ROOT / f"Pulumi.{stack}.yaml").config)
     config["pipe:namespace"] = {**config["pipe:namespace"], quota: value}
     return f"pipe:namespace.{quota}" in [fault.key for fault in read_settings(config)[1]]
 
 
 def format_quota(quota: str, amount: Decimal) -> object:
-    """Return an amount in the form of the stack file."""
+    """Return an amount in the stack file's format for the quota."""
     return {"quotaPods": int(amount), "quotaCpu": f"{amount:f}", "quotaMemory": f"{amount:.0f}Mi"}[quota]
 
 
@@ -47,15 +47,18 @@ def test_the_published_need_is_the_smallest_valid_quota(stack: str, quota: str) 
 
 @pytest.mark.parametrize(("most", "rolling"), [(1, 2), (3, 4), (4, 5), (5, 7), (12, 15)])
 def test_a_rollout_adds_a_quarter_of_the_pods_rounded_up(most: int, rolling: int) -> None:
-    """Kubernetes rounds maxSurge up (Deployment, max surge)."""
+    """Check the rounding: Kubernetes rounds maxSurge up (Deployment, max surge)."""
     replicas = Replicas.model_validate({"min": 1, "max": most, "targetCpuPercent": 70})
     assert capacity.pods_while_rolling(replicas) == rolling
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_quotas_also_hold_all_terminating_pods(stack: str) -> None:
-    """Terminating pods count until their grace period is over (kubernetes/kubernetes,
-    pkg/quota/v1/evaluator/core/pods.go, QuotaV1Pod). The proxy's grace period is longer than its rollout."""
+    """Check the quotas with all terminating pods, which count until their grace period is over.
+
+    The source is QuotaV1Pod in kubernetes/kubernetes, pkg/quota/v1/evaluator/core/pods.go. The proxy's grace
+    period is longer than its rollout.
+    """
     file = settings(stack)
     terminating = (file.api, file.proxy)
     pods = capacity.pods(file) + sum(workload.replicas.max for workload in terminating)

@@ -1,4 +1,4 @@
-"""Tests of the message about each stack file in invalid/*.yaml: dev's with a few changes."""
+"""Tests of the messages about the stack files in invalid/*.yaml, which are changes to the file of dev."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class InvalidStackFile:
 
     @property
     def message(self) -> str:
-        """The whole message about the file."""
+        """Whole message about the file."""
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         return "\n\n".join([f"Pulumi.dev.yaml: {count}", *map(_paragraph, self.faults)])
 
@@ -50,7 +50,7 @@ def test_the_message_names_every_fault(invalid: InvalidStackFile, tmp_path: Path
 
 @for_every_invalid_file
 def test_the_commands_of_the_message_fix_the_file(invalid: InvalidStackFile, tmp_path: Path) -> None:
-    """A file may need several rounds: a command adds one entry to a list, or removes a map."""
+    """Run the commands in several rounds, since a command adds only one entry to a list, or removes a map."""
     config = changed(invalid.change, invalid.remove)
     for _ in range(6):
         faults = load_file(write(tmp_path, config)).faults

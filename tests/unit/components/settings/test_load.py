@@ -1,4 +1,4 @@
-"""Tests of the settings in the program: strings become settings, secrets become secret outputs."""
+"""Tests that strings become settings in the program, and that secrets become secret outputs."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def _clear_config_afterwards(recorder: Recorder) -> Iterator[None]:
 
 
 def set_engine_config(config: Config, **secrets: str) -> None:
-    """Set the config as the engine passes it: every value is a string, maps and lists are JSON."""
+    """Set the config as the engine passes it: values are strings, maps and lists are JSON."""
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     runtime.set_all_config(values | secrets, list(secrets))
 

@@ -1,4 +1,4 @@
-"""Tests of the committed stack files and of their schema for editors."""
+"""Tests of the committed stack files and their JSON schema for editors."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SCHEMA = ROOT / "schemas" / "stack-file.schema.json"
 
 
 def leaves(path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the paths of all values that are not maps."""
+    """Yield the paths of all values in a stack file that are not maps."""
     for key in keys_at(path):
         inner = (*path, key)
         if schema_at(inner)["type"] == "object":

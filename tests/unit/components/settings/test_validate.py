@@ -16,7 +16,7 @@ Files = Callable[..., list[str]]
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """A function that writes all stack files, some changed, and returns the options that name them."""
+    """Provide a function that writes all stack files, some of them changed, and returns their options."""
 
     def write_all(**changes: dict[str, Any]) -> list[str]:
         for stack in STACKS:

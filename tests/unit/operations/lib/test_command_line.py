@@ -1,4 +1,4 @@
-"""Tests of options that all commands share, and of their confirmation."""
+"""Tests of the options that all commands share, and of the confirmation."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""Tests of the commands that operations run: masked secrets, errors, Ctrl-C and dry runs."""
+"""Tests of the runner of external commands: masked secrets, errors, Ctrl-C and dry runs."""
 
 import sys
 import time

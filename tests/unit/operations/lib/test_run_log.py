@@ -1,4 +1,4 @@
-"""Tests of the log and the records of a run."""
+"""Tests of the log and the record of a run."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Tests of the cluster and account that a script may change: identities decide, names do not."""
+"""Tests that a script changes only its stack's cluster and account, which it recognizes by identity."""
 
 import argparse
 import base64
@@ -119,7 +119,7 @@ def test_a_sandbox_of_another_checkout_is_recognised_by_its_path(
 def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Compare authorities: both clusters call themselves prod."""
+    """Use two clusters that are both called prod but have different authorities."""
     mine = tmp_path / "config"
     mine.write_text(kubeconfig("https://old.eks.amazonaws.com", "old", "pipe-prod"))
     monkeypatch.setenv("KUBECONFIG", str(mine))

@@ -1,4 +1,4 @@
-"""Tests of Jobs that are derived from the program's Jobs and CronJobs."""
+"""Tests of the Jobs that are derived from the program's Jobs and CronJobs."""
 
 from typing import Any, cast
 
@@ -75,7 +75,7 @@ def test_one_container_can_run_alone_with_another_command() -> None:
 
 
 class FakeCluster:
-    """A cluster in which a Job's pod waits until the Job fails."""
+    """Fake cluster in which a Job's pod waits until the Job fails."""
 
     def __init__(self, reason: str) -> None:
         self.reason, self.looks = reason, 0

@@ -1,4 +1,4 @@
-"""Tests of the version that a rollback chooses from the cluster's revisions and the records."""
+"""Tests of the choice of a rollback's version from the cluster's revisions and the recorded releases."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ KEPT = [revision(1, "1.0", 1), revision(2, "1.1", 2), revision(3, "1.2", 3), rev
         ([release("1.1", 2, GOOD), release("1.2", 3, GOOD)], "1.2"),
         ([release("1.0", 1, GOOD), release("1.1", 2, BAD), release("1.2", 3, BAD)], "1.0"),
         ([release("1.1", 2, BAD), release("1.2", 3, UNJUDGED)], "1.2"),
-        # A rollback left 1.3, then 1.1 was deployed again.
+        # First a rollback replaced 1.3, and then 1.1 was deployed again.
         ([release("1.0", 1, GOOD), release("1.2", 3, GOOD), release("1.1", 5, GOOD)], "1.2"),
     ],
 )
