@@ -5,11 +5,22 @@ from review.model import REVIEW_RULES, Finding, SourceLocation, list_first, titl
 from review.plain_data import value_at
 from review.properties import changed_properties
 
-SIMILAR = 0.75
-"""Smallest share of equal inputs for which a new resource is taken for a renamed deleted resource."""
+RENAME_MIN_EQUAL_INPUTS = 0.75
+"""Smallest share of equal inputs for which a new resource is taken for a renamed deleted resource.
+
+A rename usually changes the name and the tags, few of a resource's inputs, so a quarter may differ. The value
+is a choice, not a measurement. A wrong choice only adds or omits a hint in the message.
+"""
 
 SHORT_VALUE = 80
 """Number of characters below which the description of a cause shows a value."""
+
+PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
+"""Operations as in the text of a cause."""
+
+POLICIES = {"replace": "replaced", "delete": "deleted"}
+STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}
+"""Names of findings in rules.toml, by operation; stateful ones are of resources with data."""
 
 
 def find_risk(step: Step, stack: Stack) -> Finding | None:
@@ -18,17 +29,16 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     The result is None for other changes, and for a resource without data that is replaced or deleted because
     of another resource.
     """
-    if step.op not in ("replace", "delete"):
+    if step.op not in POLICIES:
         return None
     old = step.old or step.resource
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
-    loss = REVIEW_RULES["stateful"].get(old.type, "")
+    loss = _data_loss(old)
     retained = bool(old.state.get("retainOnDelete"))
     blocks = bool(loss) and not retained
     follows_another = len(chain) > 1 and chain[1].op == "replace"
     if not loss and (follows_another or stack.deleted_component(step)):
         return None
-    loss = _loss(old, loss, retained=retained)
     causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in chain]
     lines = [f"Because: {' ← '.join(causes)}"]
     if step.op == "replace" and not setting:
@@ -36,10 +46,10 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     dependents = {title(resource) for resource in stack.dependents(old.urn) if resource.type != STACK_TYPE}
     lines.append(f"Depends on it: {list_first(sorted(dependents)) or 'nothing'}")
     if loss:
-        lines.append(f"Data: {loss}")
+        lines.append(f"Data: {_fate_of_data(old, loss, retained=retained)}")
     return Finding(
         stacks=[stack.name],
-        policy=f"{'stateful-' if loss else ''}{step.op}d",
+        policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
         message="\n".join(lines),
         type=old.type,
         name=old.name,
@@ -50,14 +60,20 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     )
 
 
-def _loss(old: Resource, loss: str, *, retained: bool) -> str:
-    """Return the fate of a resource's data: by default `loss`, unless its inputs or options change it."""
+def _data_loss(old: Resource) -> str:
+    """Return the loss of a resource's data, by its inputs, else by its type; empty if it has no data."""
+    loss = REVIEW_RULES["stateful"].get(old.type, "")
     for rule in REVIEW_RULES["stateful-when"]:
         if rule["type"] == old.type and old.inputs.get(rule["property"]) is True:
             loss = rule["message"]
-    if loss and retained:
+    return loss
+
+
+def _fate_of_data(old: Resource, loss: str, *, retained: bool) -> str:
+    """Return the loss of a resource's data with the effect of its options."""
+    if retained:
         return "It stays where it is, without Pulumi (retainOnDelete); nothing is lost."
-    if loss and old.state.get("protect"):
+    if old.state.get("protect"):
         return f"{loss} It is protected: `pulumi up` refuses until the protection is taken off."
     return loss
 
@@ -91,7 +107,7 @@ def _cause(step: Step) -> str:
         return f"{title(step.resource)} is new"
     differences = [_difference(step, path) for path in step.forced_by or sorted(step.diff)]
     reason = ", ".join(differences) or "something it depends on is replaced"
-    return f"{title(step.resource)} is {step.op}d: {reason}"
+    return f"{title(step.resource)} is {PAST_TENSE[step.op]}: {reason}"
 
 
 def _difference(step: Step, path: str) -> str:
@@ -111,12 +127,15 @@ def _deletion_causes(step: Step, stack: Stack) -> list[str]:
 
 
 def _similar_new_resource(deleted: Resource, stack: Stack) -> Resource | None:
-    """Return a created resource of the same type with mostly equal inputs, or None."""
-    for step in stack.steps.values():
-        new = step.resource
-        if step.op == "create" and new.type == deleted.type:
-            keys = deleted.inputs.keys() | new.inputs.keys()
-            equal = sum(deleted.inputs.get(key) == new.inputs.get(key) for key in keys)
-            if equal >= SIMILAR * len(keys):
-                return new
-    return None
+    """Return the created resource of the same type with the most equal inputs; None if too few are equal."""
+    created = [step.resource for step in stack.steps.values() if step.op == "create"]
+    same_type = [new for new in created if new.type == deleted.type]
+    best = max(same_type, key=lambda new: _equal_inputs(deleted, new), default=None)
+    return best if best and _equal_inputs(deleted, best) >= RENAME_MIN_EQUAL_INPUTS else None
+
+
+def _equal_inputs(old: Resource, new: Resource) -> float:
+    """Return the share of equal inputs, from 0 to 1; 0 for two resources without inputs."""
+    keys = old.inputs.keys() | new.inputs.keys()
+    equal = sum(old.inputs.get(key) == new.inputs.get(key) for key in keys)
+    return equal / len(keys) if keys else 0.0

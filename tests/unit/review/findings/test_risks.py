@@ -123,7 +123,8 @@ def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
     old = resource(kind, "it", {"name": "a"})
     change = Step(op, old, resource(kind, "it", {"name": "b"}) if op == "replace" else None)
     risk = find_risk(change, stack(change))
-    assert risk and (risk.policy, risk.blocks) == (f"stateful-{op}d", True)
+    policy = {"delete": "stateful-deleted", "replace": "stateful-replaced"}[op]
+    assert risk and (risk.policy, risk.blocks) == (policy, True)
     assert risk.message.splitlines()[-1] == f"Data: {REVIEW_RULES['stateful'][kind]}"
 
 
@@ -134,3 +135,37 @@ def test_a_property_may_change_the_fate_of_the_data(rule: dict[str, str]) -> Non
     deletion = Step("delete", resource(rule["type"], "it", {rule["property"]: True}), None)
     risk = find_risk(deletion, stack(deletion))
     assert risk and risk.message.splitlines()[-1] == f"Data: {rule['message']}"
+
+
+def test_data_that_a_type_holds_only_with_a_property_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"type": VPC, "property": "holdsData", "message": "Its data is lost: holdsData is on."}
+    monkeypatch.setitem(REVIEW_RULES, "stateful-when", [rule])
+    deletions = [Step("delete", resource(VPC, "it", {"holdsData": value}), None) for value in (True, False)]
+    with_data, without = (find_risk(deletion, stack(deletion)) for deletion in deletions)
+    assert with_data and without
+    assert (with_data.policy, with_data.level, with_data.blocks) == ("stateful-deleted", "mandatory", True)
+    assert with_data.message.splitlines()[-1] == "Data: Its data is lost: holdsData is on."
+    assert (without.policy, without.level, without.blocks) == ("deleted", "advisory", False)
+
+
+def rename_hint(deleted: Resource, *created: Resource) -> str:
+    """Return the first line of a deletion's risk next to created resources."""
+    deletion = Step("delete", deleted, None)
+    return risk_lines(deletion, stack(deletion, *(Step("create", None, new) for new in created)))[0]
+
+
+def test_the_new_resource_with_the_most_equal_inputs_looks_renamed() -> None:
+    inputs = {"a": 1, "b": 2, "c": 3, "name": "old"}
+    near = resource(VPC, "near", inputs | {"name": "near"})
+    same = resource(VPC, "same", inputs)
+    far = resource(VPC, "far", inputs | {"a": 0, "name": "far"})
+    old = resource(VPC, "old", inputs)
+    hint = "and {} is new and the same: a rename without an alias?"
+    assert rename_hint(old, far, near, same).endswith(hint.format("same"))
+    assert rename_hint(old, far, near).endswith(hint.format("near"))
+    assert rename_hint(old, far) == "Because: old (aws:ec2:Vpc) is no longer declared"
+
+
+def test_resources_without_inputs_do_not_look_renamed() -> None:
+    cause = rename_hint(resource(VPC, "old"), resource(VPC, "new"))
+    assert cause == "Because: old (aws:ec2:Vpc) is no longer declared"
