@@ -346,7 +346,7 @@ def undo(
 
 
 def undo_frontend(log: RunLog, options: Options, journal: Journal) -> list[str]:
-    """Restore the previous frontend if Vercel serves another one; return the problems."""
+    """Restore the previous frontend if Vercel serves a different deployment; return the problems."""
     if not journal.has_started_frontend:
         return []
     try:

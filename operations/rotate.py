@@ -1,8 +1,8 @@
 """Rotation of the passwords of the database roles, without downtime of the API.
 
 Each password belongs to its own login (components/kubernetes/database_roles.py). `pulumi up` creates the new
-logins and replaces the API's pods, while the old logins stay valid. When no pod uses the old logins any more,
-they are retired. After an interruption, run the command again.
+logins and replaces the API's pods, while the old logins stay valid. The old logins are retired once no pod
+uses them. After an interruption, run the command again.
 """
 
 import argparse
@@ -141,7 +141,7 @@ def retiring(job: jobs.Manifest) -> jobs.Manifest:
     """Return the Job with only its container `roles`, which runs the script that retires former logins."""
     spec = job["spec"]["template"]["spec"]
     [roles] = [container for container in spec["initContainers"] if container["name"] == "roles"]
-    # Not in one transaction: sessions end only after nobody can log in any more.
+    # This is not one transaction, since sessions can only be ended after logins have been disabled.
     command = [argument for argument in roles["command"] if argument != "--single-transaction"]
     command = [argument.replace("roles.sql", "retire.sql") for argument in command]
     return jobs.with_only_container(job, "roles", command)

@@ -101,7 +101,7 @@ def group_by_component(stack: str) -> tuple[dict[str, list[Registered]], set[tup
 
 
 def reduce_edges(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the edges, sorted, without those that follow from a longer path."""
+    """Return the sorted edges, except edges that are implied by a longer path."""
 
     neighbours: dict[str, set[str]] = {}
     for source, target in edges:

@@ -152,7 +152,7 @@ REASONS = {
 
 
 def check_monitor_data(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) -> None:
-    """Wait until every monitor has data; after `seconds`, raise FailedError with those that have none."""
+    """Wait until every monitor has data; after `seconds`, raise FailedError that names silent monitors."""
     if options.target == "sandbox":
         log.skip("a sandbox's Datadog receives no data")
         return

@@ -114,7 +114,7 @@ class Repository:
                 ) from None
 
     def check_upstream(self) -> None:
-        """Refuse an upstream that does not answer, and a checkout that has diverged from it."""
+        """Refuse an upstream that does not respond, and a checkout that has diverged from the upstream."""
         if self.upstream is None:
             return
         branch = self.upstream.tracking_branch

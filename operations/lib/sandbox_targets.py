@@ -35,7 +35,7 @@ def running(options: Options) -> "Targets":
 
 
 def advice(options: Options) -> str:
-    """Return the message for a sandbox that does not answer, with the remedy."""
+    """Return the message for a sandbox that does not respond, with the remedy."""
     from sandbox import target_selection, workspace
 
     return target_selection.advice(workspace.find_stack(ROOT, options.stack))

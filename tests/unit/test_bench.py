@@ -1,4 +1,4 @@
-"""Tests of the limits of `make bench` and of its measurement of memory."""
+"""Tests of the limits of `make bench`, and of the measurement of memory."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def test_a_figure_over_its_limit_fails_the_bench(
 
 
 HOLD = "content = bytes(range(256)) * (4096 * {mib}); import time; time.sleep({seconds})"
-"""A program that fills some MiB for some seconds."""
+"""Program that allocates `mib` MiB for some seconds."""
 
 
 def test_memory_includes_the_command_its_children_and_the_targets(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_memory_includes_the_command_its_children_and_the_targets(tmp_path: Path
         child = HOLD.format(mib=60, seconds=3)
         program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
         most = measure_peak([sys.executable, "-c", program], tmp_path, tmp_path) / 2**20
-        assert 120 < most < 195  # Both processes count, the unrelated third one does not.
+        assert 120 < most < 195  # Both processes count, but not the unrelated third process.
     finally:
         for process in others:
             process.kill()

@@ -1,4 +1,4 @@
-"""Tests of the Makefile's tasks and of their errors."""
+"""Tests of the Makefile's targets and their errors."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installed(tree: Path) -> Path:
-    """Provide a folder with installed packages; its Python prints its arguments."""
+    """Provide a folder with installed packages, whose `python` prints its arguments."""
     python = tree / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "$*"\n')

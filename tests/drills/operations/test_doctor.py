@@ -278,7 +278,7 @@ def test_a_service_that_cannot_be_asked_is_reported_with_exit_code_2(world: Depl
 
 
 def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tmp_path: Path) -> None:
-    """Give the stack a kubeconfig whose address is not that of the cluster in use."""
+    """Give the stack a kubeconfig whose address differs from the address of the current cluster."""
     other = "current-context: it\ncontexts: [{name: it, context: {cluster: it}}]\n"
     other += "clusters: [{name: it, cluster: {server: 'https://other'}}]\n"
     world.answer("pulumi", f'#!/bin/sh\necho "{other}"\n')

@@ -178,7 +178,7 @@ def begun(stack: Stack) -> "subprocess.Popen[str]":
 
 
 def ended(stack: Stack) -> bool:
-    """Return True if no Job runs any more."""
+    """Return True if all Jobs have ended."""
     return not any(job["status"].get("active") for job in stack.get("Job"))
 
 

@@ -171,7 +171,7 @@ class Cluster:
         pods = self._pods
 
         class Logs(BaseHTTPRequestHandler):
-            """Endpoint /containerLogs/<namespace>/<pod>/<container> of a kubelet; it always follows the log."""
+            """A kubelet's /containerLogs/<namespace>/<pod>/<container>, which always follows the log."""
 
             def do_GET(self) -> None:
                 *_, name, container = urlparse(self.path).path.split("/")

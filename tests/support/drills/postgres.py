@@ -1,4 +1,4 @@
-"""PostgreSQL server like that of RDS: TLS only, SCRAM, and a master user who is not a superuser."""
+"""PostgreSQL server that resembles RDS: TLS only, SCRAM, and a master user who is not a superuser."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""Waivers of the review's own findings."""
+"""Tests of waivers for the review's own findings."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ WAIVER: dict[str, Any] = {
 
 
 def report(folder: Path, days: int, name: str = "old", **changed: Any) -> Report:
-    """Build the report on a deleted key, with a waiver for the key `old` that ends in so many days."""
+    """Build the report on a deleted key, with a waiver for the key `old` that ends in `days` days."""
     waiver = WAIVER | {"expires": utc_day() + timedelta(days=days)} | changed
     (folder / "review").mkdir()
     (folder / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))

@@ -1,4 +1,4 @@
-"""The monthly cost difference, and its unknown parts."""
+"""Tests of the monthly cost difference and its unknown parts."""
 
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,13 @@ INTERFACE = {"vpcEndpointType": "Interface"}
 
 
 def change(kind: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Step:
-    """Return a creation, an update or a deletion."""
+    """Return a step that creates, updates or deletes a resource."""
     before, after = (None if inputs is None else resource(kind, "it", inputs) for inputs in (old, new))
     return Step("create" if old is None else "delete" if new is None else "update", before, after)
 
 
 def unpriced(*parts: str) -> Costs:
-    """Return the costs of parts without a price."""
+    """Return costs that consist of parts without a price."""
     return 0, [], [*parts]
 
 

@@ -1,4 +1,4 @@
-"""Runs read from ledgers."""
+"""Tests of runs that are read from ledgers."""
 
 from pathlib import Path
 

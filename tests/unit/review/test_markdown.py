@@ -1,4 +1,4 @@
-"""The comment on a pull request: its length, the order of folding, and its markup."""
+"""Tests of the comment on a pull request: length, order of folding, and markup."""
 
 import dataclasses
 import re
@@ -18,7 +18,7 @@ sizes = st.integers(0, 60)
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    """Draw a report of any size with any texts."""
+    """Draw a report of any size with arbitrary strings."""
     value, message, note, name = draw(texts), draw(texts | marks), draw(texts | marks), draw(marks)
     changes = [
         samples.change(

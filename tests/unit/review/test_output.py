@@ -1,4 +1,4 @@
-"""The files of a report: written into their folder only, and through no link."""
+"""Tests that the files of a report are only written to their folder, and never through links."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.review import samples
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A file that must not be written to."""
+    """Provide a file that must not be changed."""
     (tmp_path / "home").mkdir()
     file = tmp_path / "home" / ".bashrc"
     file.write_text("mine")
@@ -25,7 +25,7 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(outside: Path, tmp_pa
     (folder / "review.md").symlink_to(outside)
     assert output.prepare(folder, tmp_path / "tree") == folder
     assert list(folder.iterdir()) == []
-    (folder / "review.md").symlink_to(outside)  # a link that appears between the two
+    (folder / "review.md").symlink_to(outside)  # This link appears between the two steps.
     output.write(samples.report(), folder)
     assert outside.read_text() == "mine"
     assert not (folder / "review.md").is_symlink()

@@ -1,4 +1,4 @@
-"""The changed properties of a resource, and the settings keys that set their values."""
+"""Tests of a resource's changed properties, and of the settings that set their values."""
 
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ MAIN = Step("create", None, resource(VPC, "main"))
 
 
 class StackOfOneSource(Stack):
-    """A stack in which every value comes from the network, if it has one."""
+    """Stack in which every value comes from the network, if the stack has a network."""
 
     def value_sources(self, step: Step, path: str) -> list[Step]:
         return [source for source in self.steps.values() if source is MAIN]
 
 
 def changes(old: dict[str, Any], new: dict[str, Any], *sources: Step, **kinds: str) -> list[tuple[Any, ...]]:
-    """Return path, both values, the mark of a forced replacement, and the reason for folding."""
+    """Return each change's path, values, mark of a forced replacement, and reason for folding."""
     step = Step(
         "update", resource(KEY, "it", old), resource(KEY, "it", new), kinds or dict.fromkeys(new, "update")
     )

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0: its validity, its locations and its rules."""
+"""Tests of the SARIF 2.1.0 report: validity, locations and rules."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ def _run(report: Report) -> dict[str, Any]:
     text = renderings.render_sarif(report)
     Sarif.model_validate_json(text)  # generated from the published schema
     run = json.loads(text)["runs"][0]
-    # The models do not check uniqueItems and the form of URIs.
+    # The models check neither uniqueItems nor the format of URIs.
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert len(set(rules)) == len(rules)
     for result in run["results"]:

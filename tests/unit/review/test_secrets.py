@@ -1,4 +1,4 @@
-"""Secrets, marked by the engine or known by their values, which no rendering may show."""
+"""Tests that no rendering shows secrets which the engine marks or whose values are known."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ RENDERINGS: dict[str, Callable[[Report], str]] = {
 
 
 def _report(tmp_path: Path) -> Report:
-    """Return a report with the secret wherever a program's text can get into it."""
+    """Return a report that contains the secret wherever a program's text can enter the report."""
     inside = base64.b64encode(f"user:{PLANTED}!".encode()).decode()
     everywhere = " ".join((*(form for name, form in FORMS.items() if "longer" not in name), inside))
     state = {"urn": URN, "type": "kubernetes:core/v1:Secret", "custom": True, "id": PLANTED}
@@ -82,7 +82,7 @@ def test_a_changed_secret_is_masked_on_both_sides(tmp_path: Path) -> None:
 
 
 def _base64_at(value: str, start: int) -> str:
-    """Return base64 of a text that has the value from a byte on."""
+    """Return the base64 of a string in which the value starts at a byte offset."""
     return base64.b64encode(b"-" * start + value.encode()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Progress: one overwritten line on a terminal, a line every few seconds elsewhere."""
+"""Tests of progress: an overwritten line on a terminal, a new line every few seconds elsewhere."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""The lines on the terminal."""
+"""Tests of the report's lines on the terminal."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The style rules that no published linter has."""
+"""Tests of the style rules that no published linter checks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of the issue about drift."""
+"""Tests of the GitHub issue about drift."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tests of the scripts in .ci that prepare a machine, on a machine with fake programs."""
+"""Tests of the scripts in .ci that prepare a machine; fake programs stand in for the machine's."""
 
 import os
 import re
@@ -13,7 +13,7 @@ CI = Path(__file__).parents[3] / ".ci"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Provide a folder of fake programs that come first in PATH, with `sudo`."""
+    """Provide a folder for fake programs, with a fake `sudo`, that comes first in PATH."""
     program(tmp_path, "sudo", 'exec "$@"')
     return tmp_path
 
@@ -49,7 +49,7 @@ def test_a_system_without_the_setting_is_not_changed(machine: Path) -> None:
 
 
 def test_bubblewrap_is_installed_after_an_update_of_the_lists(machine: Path) -> None:
-    """Use a machine without other programs; the package then provides `bwrap`."""
+    """Use a machine without other programs, on which the package provides `bwrap`."""
     (bin := machine / "bin").mkdir()
     for name in ("bash", "sh"):
         (bin / name).symlink_to(f"/bin/{name}")
@@ -75,7 +75,7 @@ PACKAGES = (CI / "packages").read_text().split()
 def install(
     machine: Path, *packages: str, user: int = 0, there: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the installation as a user of a machine that has one package already."""
+    """Run the installation as a user of a machine on which one package is already installed."""
     path = f"{machine}{os.pathsep}{os.environ['PATH']}"
     known = f'[ "$2" = "{there}" ] && echo "Status: install ok installed" || exit 1'
     program(machine, "dpkg", known)

@@ -17,7 +17,7 @@ HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").
 
 
 def runs(workflow: str, job: str) -> list[str]:
-    """Return the commands of a job's steps."""
+    """Return the commands of all steps of a job."""
     content = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text())
     return [step["run"] for step in content["jobs"][job]["steps"] if "run" in step]
 
@@ -26,7 +26,7 @@ def test_ci_runs_the_checks_the_scan_and_every_test_once() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     tasks = [task for line in lines if line.startswith("make ") for task in line.split()[1:]]
     assert tasks == ["check", "scan", "test", "test-all"]
-    assert "make test test-all" in lines  # Two calls of make would run the tests of `make test` twice.
+    assert "make test test-all" in lines  # Two calls of make would run the tests twice.
 
 
 def test_a_pull_request_has_the_checks_of_a_deployment() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the workflow Operate, from its form to a script's arguments."""
+"""Tests of the workflow Operate, from the form to the script's arguments."""
 
 import json
 import os

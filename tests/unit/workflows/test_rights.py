@@ -39,7 +39,7 @@ def test_no_key_of_a_cloud_is_a_secret() -> None:
 
 
 def test_packages_are_installed_before_credentials_are_obtained() -> None:
-    """Install Python's packages in every such job: a script that lacks them would install them itself."""
+    """Check that these jobs install Python's packages; otherwise, the scripts would install them."""
     installed: dict[str, set[str]] = {}
     for file, name, job in jobs():
         earlier: set[str] = set()

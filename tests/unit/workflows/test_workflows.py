@@ -35,7 +35,7 @@ ALLOWED = re.compile(
 
 def load(name: str) -> dict[str, Any]:
     text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
-    return yaml.load(text, yaml.BaseLoader)  # BaseLoader reads `on` as text, not as a boolean.
+    return yaml.load(text, yaml.BaseLoader)  # BaseLoader reads `on` as a string, not as a boolean.
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -51,7 +51,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def number(component: str, name: str) -> int:
-    """Return a constant of a component; importing it first would load whole SDKs."""
+    """Return a numeric constant of a component, without an import, which would load whole SDKs."""
     match = re.search(rf"^{name} = (\d+)$", (ROOT / "components" / component).read_text(), re.MULTILINE)
     assert match
     return int(match[1])
@@ -118,7 +118,7 @@ def test_no_expression_is_inserted_into_a_command(where: str, command: str) -> N
 def test_one_build_is_deployed_to_each_stack_in_order() -> None:
     stages = load("deploy")["jobs"]
     assert stages["build"]["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
-    assert "environment" not in stages["build"]  # The role pipe-build trusts the branch.
+    assert "environment" not in stages["build"]  # The role pipe-build trusts only the branch.
     assert stages["dev"]["needs"] == "build"
     assert stages["stg"]["needs"] == ["build", "dev"]
     assert stages["prod"]["needs"] == ["build", "stg"]
@@ -186,7 +186,7 @@ def test_a_stack_is_deployed_in_its_environment_and_network_once_at_a_time() -> 
 
 
 def test_jobs_that_install_pulumi_name_the_state() -> None:
-    """Check the variable: without a command the action installs, and ignores `cloud-url`."""
+    """Check the variable, since the action ignores `cloud-url` if it only installs Pulumi."""
     installed = {
         (file, name): (step["with"], job.get("env"))
         for file, name, job in jobs()
@@ -214,13 +214,13 @@ def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credential
     up_seconds = start_deadline_seconds() + job_seconds + rollout_seconds
     after = health.READY_SECONDS + health.HEALTH_SECONDS + health.SOAK_SECONDS + health.CHECK_SECONDS
     back = up_seconds + health.READY_SECONDS + health.HEALTH_SECONDS
-    # The data of monitors is checked only if nothing was rolled back.
+    # The monitors' data is checked only if nothing was rolled back.
     end = max(back, health.REPORT_SECONDS)
     assert up_seconds + after + end < TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
 
 
 def start_deadline_seconds() -> int:
-    """Return the longest time that a stack gives an image to start, in seconds."""
+    """Return the longest time, in seconds, in which an image must start in any stack."""
     files = [yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()) for stack in ("dev", "stg", "prod")]
     return max(file["config"]["pipe:api"]["startDeadlineSeconds"] for file in files)
 

@@ -1,4 +1,4 @@
-"""Policy findings, compared with the base."""
+"""Tests of policy findings and their comparison with the base."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ FILE = StackFile("Pulumi.dev.yaml", {"pipe:key.days": ("5", 7)}, {"pipe:key.days
 
 
 def side(*messages: str, level: str = "mandatory") -> EngineRun:
-    """Return a run with a violation of a key for each message."""
+    """Return a run with one violation per message, all on the same key."""
     row = {"policy": RULE.name, "urn": urn(KEY, "disk"), "level": level, "severity": ""}
     run = EngineRun(Path())
     run.phase.violations += [{**row, "message": message} for message in messages]
@@ -28,7 +28,7 @@ def side(*messages: str, level: str = "mandatory") -> EngineRun:
 
 
 def findings(head: EngineRun, base: EngineRun | None) -> list[Finding]:
-    """Return the findings on a key."""
+    """Return the findings on a key, by the messages of head and base."""
     disk = resource(KEY, "disk", {"days": 5})
     head.steps[disk.urn] = Step("same", disk, disk)
     return [*policy_findings.find(Stack("dev", head, base, FILE), base)]

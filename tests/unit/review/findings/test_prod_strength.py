@@ -1,4 +1,4 @@
-"""Settings of prod that are weaker than those of stg."""
+"""Tests of findings on settings in prod that are weaker than those in stg."""
 
 from copy import deepcopy
 from typing import Any
@@ -37,13 +37,13 @@ STRONG: dict[str, dict[str, Any]] = {
 
 
 def strong(**changed: Any) -> list[Resource]:
-    """Return a resource of each type. `changed` has other inputs by type name; None omits the resource."""
+    """Return one resource per type; `changed` replaces inputs by type name, and None omits the resource."""
     changed_inputs = {kind: changed.get(kind.rpartition(":")[2], default) for kind, default in STRONG.items()}
     return [resource(kind, "it", inputs) for kind, inputs in changed_inputs.items() if inputs is not None]
 
 
 def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
-    """Return a stack with these resources before and after the change."""
+    """Return a stack with these resources before and after a change."""
     old, new = ({member.urn: member for member in side} for side in (before, after))
     deleted = [Step("delete", old[urn], None) for urn in old.keys() - new.keys()]
     kept = [Step("same", old.get(urn), member) for urn, member in new.items()]
@@ -51,14 +51,14 @@ def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
 
 
 def blocking_messages(**prod: Any) -> list[str]:
-    """Return the messages for which a change of prod is blocked."""
+    """Return the messages of the findings that block a change to prod."""
     findings = [*find_weaker(sides("prod", strong(), strong(**prod)), sides("stg", strong(), strong()))]
     assert all(finding.blocks for finding in findings)
     return [finding.message for finding in findings]
 
 
 def with_value(kind: str, path: str, value: Any) -> dict[str, Any]:
-    """Return the inputs of a type's resource with another value at a path, or without it if it is None."""
+    """Return the inputs of a type's resource with another value at a path; None removes the value."""
     name, inputs = kind.rpartition(":")[2], deepcopy(STRONG[kind])
     *keys, last = path.split(".")
     parent = inputs

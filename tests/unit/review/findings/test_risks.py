@@ -1,4 +1,4 @@
-"""Risks of replacements and deletions: their causes, dependents and lost data."""
+"""Tests of the risks of replacements and deletions: causes, dependents and lost data."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,14 +19,14 @@ REPLACED = Step("replace", OLD, NEW, {"cidrBlock": "update-replace"}, ("cidrBloc
 
 
 def step(op: str, sides: Iterable[Resource], path: str) -> Step:
-    """Return a change of one property."""
+    """Return a step that changes one property."""
     old, new = sides
     replaces = op == "replace"
     return Step(op, old, new, {path: "update-replace" if replaces else "update"}, (path,) * replaces)
 
 
 def risk_lines(change: Step, changed: Stack) -> list[str]:
-    """Return the lines of a risk, or none."""
+    """Return the lines of a change's risk; an empty list without a risk."""
     risk = find_risk(change, changed)
     return risk.message.splitlines() if risk else []
 

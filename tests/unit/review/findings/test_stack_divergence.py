@@ -1,4 +1,4 @@
-"""Properties and resources that were the same in two stacks and no longer are."""
+"""Tests of findings on properties and resources that were equal in two stacks and no longer are."""
 
 import pytest
 
@@ -9,11 +9,11 @@ from sandbox.summary import LATER
 from tests.support.review.stacks import KEY, VPC, resource, stack
 
 Values = dict[str, str | None]
-"""The value of a property by stack; None if the stack lacks the resource."""
+"""Value of a property by stack; None if the stack lacks the resource."""
 
 
 def messages(before: Values, after: Values) -> list[str]:
-    """Return the findings when the size of a resource changes from these values to those."""
+    """Return the findings when the size of a resource changes from `before` to `after`."""
     return [finding.message for finding in find_divergence([*_stacks(before, after)], without_stack)]
 
 
@@ -32,7 +32,7 @@ def _stacks(before: Values, after: Values) -> list[Stack]:
 
 
 def by_stack(sizes: str) -> Values:
-    """Return the sizes of dev, stg and prod, one a character; `-` is an absent resource."""
+    """Return the sizes in dev, stg and prod, one per character; `-` is an absent resource."""
     values = [None if size == "-" else size for size in sizes]
     return dict(zip(("dev", "stg", "prod"), values, strict=True))
 

@@ -1,4 +1,4 @@
-"""Reading of files that a program under review may have written."""
+"""Tests of the reading of files that a program under review may have written."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The system call filter, interpreted as the kernel interprets it."""
+"""Tests of the system call filter, which is interpreted as the kernel does."""
 
 import errno
 import re
@@ -19,7 +19,7 @@ HEADERS = {
 
 
 def verdict(machine: str, number: int, argument: int = 0, audit: int | None = None) -> int:
-    """Return the filter's verdict on a system call."""
+    """Return the filter's verdict on a system call for a machine."""
     program = filter_program(machine)
     assert program is not None
     instructions = list(struct.iter_unpack("<HBBI", program))

@@ -1,4 +1,4 @@
-"""Copies of a tree under review: regular files that git tracks, within limits."""
+"""Tests of copies of a tree under review: regular files that git tracks, within limits."""
 
 import io
 import os
@@ -22,7 +22,7 @@ def git(tree: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A repository with one commit."""
+    """Provide a repository with one commit."""
     tree = tmp_path / "tree"
     (tree / "components").mkdir(parents=True)
     (tree / "components" / "api.py").write_text("api = 1\n")

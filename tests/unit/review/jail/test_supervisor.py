@@ -1,4 +1,4 @@
-"""The evaluation as a process: its messages, its limits and its end."""
+"""Tests of the evaluation's process: messages, limits and end."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.support.review import samples
 
 ROOT = Path(__file__).parents[4]
 COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(samples.report())))!r}, flush=True)"
-"""A program that sends a report."""
+"""Program that sends a report."""
 
 
 def run(tmp_path: Path, program: str, bounds: Bounds | None = None) -> Report:
