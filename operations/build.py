@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, version: str | None) -> str:
-    """Build the image if it is missing; return the message for the end."""
+    """Build the image if it is missing; return the final message."""
     version = (
         version
         or log.runner.read("git", "-C", str(migrations.source()), "rev-parse", "--short=12", "HEAD").strip()

@@ -31,7 +31,7 @@ RECORD = Path(".runs") / "checks.json"
 
 
 def run(log: RunLog, options: Options) -> None:
-    """Run the checks that have not passed yet for the committed content; stop at the first failure."""
+    """Run the checks that have not yet passed for the committed content; stop at the first failure."""
     repository = Repository(log.runner, options)
     tree = repository.content() if not repository.changed() else ""
     passes: dict[str, Any] = _read().get(tree, {})

@@ -6,7 +6,7 @@
 4. Run `pulumi up` with the policy pack. The migrations run before new pods start.
 5. Commit the image to the stack file.
 6. Check health, monitors, logs and the site as users see it. If a check fails, roll back.
-7. Check that every monitor has data. If one has no data, the run fails without a rollback.
+7. Check that every monitor has data. If a monitor has no data, the run fails without a rollback.
 
 After an interruption, run the same command again to continue.
 """
@@ -35,9 +35,9 @@ class Journal:
     """Progress of a deployment; after an interruption the next run skips the finished parts."""
 
     version: str
-    """Value of --version; empty without it."""
+    """Value of --version; empty without this option."""
     target: str
-    """real or sandbox."""
+    """`real` or `sandbox`."""
     before: str
     """Previous image, from the upstream's stack file, since the checkout's stack file may be older."""
     migrates: bool
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
-    """Deploy and check; return the message for the end."""
+    """Deploy the version and check it; return the final message."""
     repository = Repository(log.runner, options)
     with connected(log.runner, options) as cluster:
         with log.step("preconditions"):
@@ -195,7 +195,7 @@ def deploy(
 
 
 def deploy_frontend(log: RunLog, options: Options, journal: Journal) -> None:
-    """Deploy the frontend; before Vercel gets it, record the deployment to restore."""
+    """Record the Vercel deployment that a rollback restores, and deploy the new frontend."""
     is_real = options.target == "real"
     with log.step("frontend"):
         before = frontend.served(log, options)
@@ -240,7 +240,7 @@ def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -
 
 
 def frontend_lines(journal: Journal) -> list[str]:
-    """Return the line of the message after Ctrl-C about a new frontend; empty if there is none."""
+    """Return the line about a new frontend for the message after Ctrl-C; empty without a new frontend."""
     if not journal.has_started_frontend:
         return []
     state = f"The new frontend {'is' if journal.frontend else 'may be'} served."
@@ -252,7 +252,7 @@ def frontend_lines(journal: Journal) -> list[str]:
 def begin(
     log: RunLog, cluster: Cluster, options: Options, arguments: argparse.Namespace, repository: Repository
 ) -> Journal:
-    """Refuse a deployment that cannot succeed; return an interrupted run's journal, or a new one."""
+    """Refuse a deployment that cannot succeed; return an interrupted run's journal, or a new journal."""
     version = arguments.version or ""
     if not arguments.skip_frontend:
         frontend.check(options)
@@ -278,9 +278,9 @@ def begin(
 
 
 def give_up(log: RunLog, options: Options, earlier: Journal, journal: Journal) -> None:
-    """Reset the stack file after an interrupted deployment; keep what its frontend replaced in the journal.
+    """Reset the stack file after an interrupted deployment; keep its previous frontend in the journal.
 
-    Without that, a rollback would restore the frontend that is given up. If the interrupted deployment
+    Otherwise, a rollback would restore the frontend of the interrupted deployment. If the interrupted deployment
     committed its image, its frontend belongs to the image that is now the previous one.
     """
     log.line(f"giving up the interrupted deployment of {earlier.version or 'the stack file'}")

@@ -32,11 +32,11 @@ from operations.lib.services import release_names
 Answer = TypeVar("Answer")
 
 CERTIFICATES = r'{range .items[*]}{.metadata.name}{" "}{.data.tls\.crt}{"\n"}{end}'
-"""JSONPath of each Secret's name and certificate; it does not read the private key."""
+"""JSONPath of each Secret's name and certificate, but not of the private key."""
 LOG_LINES = 30
-"""Number of lines to show of a container's log."""
+"""Number of lines of a container's log to show."""
 EVENTS = 15
-"""Number of warnings to show, the newest ones."""
+"""Number of the newest warnings to show."""
 VISIT_SECONDS = 10.0
 """Seconds without a response after which the site counts as down."""
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Diagnose; raise FailedError for a problem, and RefusedError if the diagnosis is incomplete."""
+    """Diagnose the stack; raise FailedError for a problem, and RefusedError for an incomplete diagnosis."""
     try:
         problems, unanswered = diagnose(log, options)
     except NamespaceMissing as error:
@@ -209,7 +209,7 @@ def _detail_lines(finding: Finding) -> list[str]:
 
 
 def show(log: RunLog, name: str, cluster: Cluster, *arguments: str) -> None:
-    """Show the output of a kubectl command; if the command fails, mark the step as skipped."""
+    """Show the output of a kubectl command, or mark the step as skipped if the command fails."""
     try:
         for line in cluster.read(*arguments).splitlines():
             log.line(line)
@@ -218,7 +218,7 @@ def show(log: RunLog, name: str, cluster: Cluster, *arguments: str) -> None:
 
 
 def warnings(cluster: Cluster) -> list[Manifest]:
-    """Return the events that are warnings, the oldest first."""
+    """Return the events of type Warning, the oldest first."""
     arguments = ("get", "events", "--field-selector=type=Warning", "--output=json")
     events: list[Manifest] = json.loads(cluster.read(*arguments))["items"]
     return sorted(
@@ -227,7 +227,7 @@ def warnings(cluster: Cluster) -> list[Manifest]:
 
 
 def certificates(cluster: Cluster) -> dict[str, float | None]:
-    """Return the days until each TLS Secret's certificate expires, by Secret; None if it is unreadable."""
+    """Return the days until the certificate of each TLS Secret expires; None for an unreadable certificate."""
     selector = "--field-selector=type=kubernetes.io/tls"
     text = cluster.read("get", "secrets", selector, f"--output=jsonpath={CERTIFICATES}")
     days: dict[str, float | None] = {}

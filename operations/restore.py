@@ -99,7 +99,7 @@ def utc(text: str) -> str:
 
 
 def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
-    """Restore the dump, stop the API, swap the databases, start the API; return the message for the end."""
+    """Restore the dump, stop the API, swap the databases, start the API; return the final message."""
     database = variables["DATABASE"]
     previous = f"{database}_before_{log.stamp}"
     with connected(log.runner, options) as cluster:
@@ -182,7 +182,7 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 
 
 def resume(log: RunLog, options: Options) -> str:
-    """Start the API if a restore stopped it; return the message for the end."""
+    """Start the API if a restore stopped it; return the final message."""
     with connected(log.runner, options) as cluster:
         if recover_from_killed_restore(log, cluster):
             return "the API runs again"

@@ -99,7 +99,7 @@ def user(cluster: Cluster) -> str:
 
 
 def users(cluster: Cluster) -> set[str]:
-    """Return the logins of all pods of the API, terminating ones included."""
+    """Return the logins of all pods of the API, including terminating pods."""
     return {_user(pod) for pod in cluster.list("pods", "app=pipe-api")}
 
 

@@ -36,7 +36,7 @@ rendering it.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the report and return the exit code."""
+    """Create the report, and return the exit code."""
     args = _parser().parse_args(arguments)
     try:
         with stop_on_signals():

@@ -231,7 +231,7 @@ class Stack:
         self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
         self.changed = [step for step in steps if self._is_change(step)]
         self._dependents: dict[str, set[str]] = {}
-        # The head no longer depends on what it has deleted, so the base's dependencies count as well.
+        # The head has no dependencies on deleted resources, so the base's dependencies count as well.
         for resource in (*old_resources, *self.resources.values()):
             for dependency in resource.dependencies:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)

@@ -56,8 +56,8 @@ def main() -> int:
     Files are written only to the request's folder `work`.
     """
     isolation.guard()
-    # From inside its PID namespace the first process gets the signals that it has a handler for, and Python
-    # has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but no handler that does nothing.
+    # The first process of a PID namespace gets signals from inside the namespace only if it has a handler,
+    # and Python has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but not this handler.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     channel = messages.Channel()
     try:

@@ -1,4 +1,4 @@
-"""Operations on plain data: look-up by path, conversion to text, masking of secret values."""
+"""Operations on plain data: look-up by path, conversion to strings, masking of secret values."""
 
 import base64
 import dataclasses

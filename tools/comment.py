@@ -89,7 +89,7 @@ def read(file: Path) -> str:
 
 
 def text(file: Path, commit: str) -> str:
-    """Return the text of the comment: the report, or a notice if the report is missing or too long."""
+    """Return the text of the comment: the report, or a notice if it is missing or too long."""
     head = f"{MARK}\nReview of {commit}, created by running the pull request's own program.\n\n"
     report = neutral(read(file))
     if not report.strip():

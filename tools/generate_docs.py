@@ -46,7 +46,7 @@ def read_settings(stack: str) -> dict[str, Any]:
 
 @cache
 def evaluate_program(stack: str) -> list[Registered]:
-    """Evaluate the program against mocks, and return the resources that it registers for a stack."""
+    """Evaluate the program for a stack with mocks; return the resources that it registers."""
     import pulumi
     from google.protobuf.json_format import MessageToDict
     from pulumi.runtime.proto import resource_pb2
@@ -152,7 +152,7 @@ def format_component_table() -> str:
 
 
 def format_settings() -> str:
-    """Format every setting of each stack as a table; settings that differ are bold."""
+    """Format the settings of all stacks as tables; settings that differ between stacks are bold."""
     from components.settings.json_schema import schema_at
 
     lines: list[str] = []

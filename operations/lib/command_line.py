@@ -36,11 +36,11 @@ class Options:
 
     stack: str
     target: str
-    """real or sandbox."""
+    """`real` or `sandbox`."""
     dry_run: bool
     yes: bool
     settings: dict[str, Any]
-    """The stack file's settings by topic, without `pipe:`."""
+    """The stack file's settings by topic, without the prefix `pipe:`."""
 
     @property
     def namespace(self) -> str:
@@ -90,7 +90,8 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         epilog=TEXT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command_parser.register("type", None, non_empty)  # argparse applies it to arguments without a type.
+    # argparse applies this function to arguments without a type.
+    command_parser.register("type", None, non_empty)
     stack = command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
     # argcomplete reads this attribute.
     completer = ChoicesCompleter(dict.fromkeys(stacks(), ""))

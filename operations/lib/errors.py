@@ -1,4 +1,4 @@
-"""Errors that end an operation, in the tree of all commands' errors (sandbox/errors.py)."""
+"""Errors that end an operation, as subclasses of the errors of all commands (sandbox/errors.py)."""
 
 from sandbox.errors import CommandError
 

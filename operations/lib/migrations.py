@@ -18,7 +18,7 @@ DOWN = re.compile(r"\bdown\b")
 
 
 def source() -> Path:
-    """Return the folder with the checkout of the service's repository: the variable APP, by default app."""
+    """Return the folder with the checkout of the service, which the variable APP names (default: app)."""
     return (ROOT / (os.environ.get("APP") or "app")).resolve()
 
 

@@ -14,7 +14,7 @@ def up(log: RunLog, options: Options) -> None:
     else:
         if not options.dry_run:
             secret_masking.hide(log.runner, options.stack)
-        # --refresh reverts changes made by hand, which the state alone does not show.
+        # --refresh reverts manual changes, which the state alone does not show.
         command = ["pulumi", "up", "--yes", "--refresh", "--non-interactive", "--stack", options.stack]
         command += [
             "--policy-pack",

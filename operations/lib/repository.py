@@ -31,15 +31,15 @@ class Upstream:
     """Branch of a remote to which the checkout's branch is pushed."""
 
     tracking_branch: str
-    """Local copy of the branch as of the last fetch: origin/main."""
+    """Local copy of the branch as of the last fetch, such as origin/main."""
     remote: str
-    """Name of the remote: origin."""
+    """Name of the remote, such as origin."""
     branch: str
-    """Name of the branch on the remote: refs/heads/main."""
+    """Name of the branch on the remote, such as refs/heads/main."""
 
 
 class Repository:
-    """The checkout that a command runs from."""
+    """Checkout from which a command runs."""
 
     def __init__(self, runner: CommandRunner, options: Options) -> None:
         self._runner, self._options = runner, options

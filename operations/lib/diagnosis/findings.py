@@ -44,9 +44,9 @@ class Finding:
     """A problem with its evidence and its remedy."""
 
     cause: str
-    """One of ORDER."""
+    """Cause of the problem, one of ORDER."""
     objects: str
-    """Affected objects, separated by commas: pod/pipe-api-6d4…"""
+    """Affected objects, separated by commas, such as pod/pipe-api-6d4…"""
     evidence: str
     """The cluster's message, or the difference from the expected state."""
     remedy: str

@@ -39,7 +39,7 @@ SERVING = frozenset(
         "storage-optimization",
     }
 )
-"""States in which a database takes connections (Amazon RDS user guide, Viewing DB instance status)."""
+"""States in which a database accepts connections (Amazon RDS user guide, Viewing DB instance status)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Observation:
     visit: str | None = None
     """`200`, or the error that a visitor of the health path gets."""
     records: Mapping[str, Sequence[Record]] | None = None
-    """The address records of each host."""
+    """Address records of each host."""
     objects: Mapping[str, Manifest | None]
     """Each of OBJECTS by name; None if the object is not in the namespace."""
     endpoints: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -68,7 +68,7 @@ class Observation:
 
     @property
     def load_balancer(self) -> str:
-        """The address of the proxy's Service; empty if it has none."""
+        """Address of the proxy's Service; empty if the Service has none."""
         service = self.objects.get("service/pipe-proxy") or {}
         addresses: list[dict[str, str]] = (
             service.get("status", {}).get("loadBalancer", {}).get("ingress") or []

@@ -18,7 +18,7 @@ from operations.lib.kubernetes import cluster_identity
 Manifest = dict[str, Any]
 API = "deployment/pipe-api"
 KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
-"""Annotation with the API's earlier number of pods, set while a restore keeps the API stopped."""
+"""Annotation with the API's previous number of pods, which is set while a restore keeps the API stopped."""
 SANDBOX_JOBS = "pods of the sandbox run nothing, so no database was changed"
 SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 
@@ -64,7 +64,7 @@ class Cluster:
         self.runner.change(*self._command, "create", "--filename=-", stdin=json.dumps(manifest))
 
     def apply(self, manifest: Manifest) -> None:
-        """Create an object, or change the existing one to match the manifest."""
+        """Create an object, or change the existing object to match the manifest."""
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
         arguments = (
             "apply",
@@ -159,7 +159,7 @@ def _kubeconfig(runner: CommandRunner, options: Options) -> Generator[tuple[str,
 
 
 def _check_same(paths: str, text: str, options: Options) -> None:
-    """Refuse a KUBECONFIG that leads to another cluster than the stack's output `kubeconfig`."""
+    """Refuse a KUBECONFIG that does not lead to the cluster in the stack's output `kubeconfig`."""
     actual, expected = cluster_identity.of_files(paths), cluster_identity.of_text(text)
     if actual is None or expected is None or not actual.is_same(expected):
         raise RefusedError(
@@ -185,7 +185,7 @@ def replicas_before_restore(deployment: Manifest) -> int:
 
 
 def wait(condition: str, is_met: Callable[[], bool], seconds: float, every: float = 1.0) -> None:
-    """Wait until a condition holds; raise FailedError with its description after the given seconds."""
+    """Wait until a condition holds; after `seconds`, raise FailedError with the condition's description."""
     end = time.monotonic() + seconds
     while not is_met():
         if time.monotonic() > end:

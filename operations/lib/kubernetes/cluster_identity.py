@@ -70,7 +70,7 @@ def _authority(cluster: dict[str, Any], folder: Path | None) -> str:
 
 
 def _document(text: str) -> dict[str, Any]:
-    """Parse a kubeconfig; return an empty one if the text is not a YAML mapping."""
+    """Return a parsed kubeconfig; an empty dictionary if the text is not a YAML mapping."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""The revisions of the API's Deployment that the cluster keeps."""
+"""Revisions of the API's Deployment that the cluster keeps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ class Choice:
         )
 
     def reason(self, revision: Revision) -> str:
-        """Describe the recorded verdict on a revision's version."""
+        """Return a description of the recorded verdict on a revision's version."""
         return {
             GOOD: "its checks passed when it was deployed",
             BAD: "it was rolled back before",

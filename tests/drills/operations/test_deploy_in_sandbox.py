@@ -40,7 +40,8 @@ echo "make $*"
 exec curl --silent --fail --request PUT --data '{{"kind": "error", "path": "/api/v1/monitor$"}}' \\
   "$(cat "{bin}/datadog")/_sandbox/failures"
 """
-"""A fake make whose tasks pass. If {bin}/datadog exists, its last task makes Datadog refuse to list monitors.
+"""A fake make whose targets pass. If {bin}/datadog exists, the last target makes Datadog refuse to list
+monitors.
 
 Each monitor can still be read by its ID, since `up` refreshes the monitors.
 """

@@ -30,19 +30,19 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Run:
-    """A run whose log has a fake npm, Vercel and Pulumi, and whose cluster is not reached."""
+    """A run with a fake npm, Vercel and Pulumi, and without a cluster."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log = RunLog("deploy", REAL)
         self.served = "dpl_old"
         """ID of the deployment that Vercel serves."""
         self.journals: list[Journal | None] = []
-        """The journal's file at each deployment to Vercel."""
+        """Journal in the file at each deployment to Vercel."""
         self.failures: dict[str, BaseException] = {}
-        """Errors by the command that raises them, after its effect."""
+        """Errors that a command raises after it has taken effect, by command."""
         self.commands: list[str] = []
         self.outputs: list[str] = []
-        """First outputs of `vercel inspect`; the later ones name the served deployment."""
+        """First outputs of `vercel inspect`; later outputs name the served deployment."""
         monkeypatch.setattr(self.log, "follow", self._follow)
         monkeypatch.setattr(self.log.runner, "read", self._read)
         monkeypatch.setattr(deploy, "bring_up", self._step("pulumi up"))
@@ -79,7 +79,7 @@ class Run:
         return ""
 
     def deploy(self, journal: Journal) -> str:
-        """Deploy without checks beforehand; return the error, or an empty text."""
+        """Deploy without checks beforehand; return the error, or an empty string."""
         arguments = argparse.Namespace(skip_checks=True, version=None, skip_frontend=False, soak=0.0)
         nothing: Any = MagicMock()
         try:
@@ -105,7 +105,7 @@ def test_a_journal_is_read_as_it_was_saved() -> None:
 
 
 ENTRIES = asdict(new_journal())
-"""The entries of a journal's file."""
+"""Entries in the file of a journal."""
 
 
 @pytest.mark.parametrize(

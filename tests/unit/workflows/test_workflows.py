@@ -30,7 +30,7 @@ ALLOWED = re.compile(
     r"(?:sudo )?(?P<script>(?:\.ci|scripts)/[\w.]+)( \S+)*|make (?P<target>[a-z-]+)( \S+=.*)?"
     r"|python3 -m (?P<module>(?:operations|tools)\.\w+)( \S+)*"
 )
-"""Commands that a step may run."""
+"""Pattern of the commands that a step may run."""
 
 
 def load(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tests of the system call filter, which is interpreted as the kernel does."""
+"""Tests of the system call filter, with an interpreter that works as the kernel's does."""
 
 import errno
 import re
