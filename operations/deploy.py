@@ -280,8 +280,8 @@ def begin(
 def give_up(log: RunLog, options: Options, earlier: Journal, journal: Journal) -> None:
     """Reset the stack file after an interrupted deployment; keep its previous frontend in the journal.
 
-    Otherwise, a rollback would restore the frontend of the interrupted deployment. If the interrupted deployment
-    committed its image, its frontend belongs to the image that is now the previous one.
+    Otherwise, a rollback would restore the frontend of the interrupted deployment. If the interrupted
+    deployment committed its image, its frontend belongs to the image that is now the previous image.
     """
     log.line(f"giving up the interrupted deployment of {earlier.version or 'the stack file'}")
     if not options.dry_run:

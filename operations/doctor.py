@@ -227,7 +227,7 @@ def warnings(cluster: Cluster) -> list[Manifest]:
 
 
 def certificates(cluster: Cluster) -> dict[str, float | None]:
-    """Return the days until the certificate of each TLS Secret expires; None for an unreadable certificate."""
+    """Return the days until the certificate of each TLS Secret expires; None if it is unreadable."""
     selector = "--field-selector=type=kubernetes.io/tls"
     text = cluster.read("get", "secrets", selector, f"--output=jsonpath={CERTIFICATES}")
     days: dict[str, float | None] = {}

@@ -222,7 +222,7 @@ def check_pushed(log: RunLog) -> None:
 def settle(
     log: RunLog, cluster: Cluster, options: Options, image: str, subject: str, *, migrate: bool
 ) -> None:
-    """Set the stack file, the repository and the state to the running image, and check the service's health."""
+    """Set stack file, repository and state to the running image, and check the service's health."""
     repository = Repository(log.runner, options)
     with log.step("commit the older image"):
         if options.dry_run:
