@@ -75,7 +75,8 @@ def journal_file(stack: str) -> Path:
 def read_journal(stack: str) -> Journal | None:
     """Return the journal of an interrupted deployment; None if there is no file.
 
-    Refuse any other file: a new journal would replace the only record of what the interrupted run changed.
+    Refuse a file that is unreadable or no journal: a new journal would replace the only record of what the
+    interrupted run changed.
     """
     file = journal_file(stack)
     name = file.relative_to(ROOT)

@@ -77,7 +77,7 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
 
 
 def image_of(repository: Repository, version: str) -> str:
-    """Return a version's newest image that the stack file has named; refuse images of other repositories."""
+    """Return a version's newest image in the stack file's history; refuse images of another registry."""
     images = [image for image in repository.images() if stack_file.is_version(image, version)]
     own = [image for image in images if stack_file.repository(image) == repository.image_repository]
     if images and not own:

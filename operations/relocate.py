@@ -78,7 +78,7 @@ def destination(options: Options, region: str | None, name: str | None) -> tuple
             option for option, text in (("--to REGION", region), ("--as NAME", name)) if not text
         )
         raise RefusedError(
-            f"missing: {missing}, as in scripts/relocate.sh {options.stack} --to ap-northeast-3 --as osaka"
+            f"missing: {missing}; example: scripts/relocate.sh {options.stack} --to ap-northeast-3 --as osaka"
         )
     if not re.fullmatch(REGION, region) or region == lost:
         raise RefusedError(f"--to {region}: must be an AWS region other than {lost}, such as ap-northeast-3")

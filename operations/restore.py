@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--object",
         default="latest.dump",
         metavar="KEY",
-        help="key of the dump: latest.dump (default) or dumps/20240301T170000Z.dump",
+        help="key of the dump, such as dumps/20240301T170000Z.dump; default: latest.dump",
     )
     which.add_argument(
         "--at", metavar="TIME", help="restore the newest dump of this time or earlier: 2024-03-01T17:00Z"
@@ -143,10 +143,10 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 
 
 def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
-    """Return the key of the dump to restore; refuse if the bucket does not have it.
+    """Return the key of the dump to restore, or a description if the bucket cannot be listed.
 
-    Without permission to list the bucket, the restore continues. If the dump does not exist, the Job that
-    downloads it fails before the API is stopped.
+    Refuse if the bucket does not have the dump. Without permission to list the bucket, the restore continues
+    unchecked: if the dump does not exist, the Job that downloads it fails before the API is stopped.
     """
     bucket, time = options.settings["backups"]["bucket"], variables["AT"]
     prefix = DUMPS if time else variables["OBJECT"]

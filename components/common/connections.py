@@ -133,7 +133,7 @@ CONNECTIONS = (
     Connection(CI_RUNNER, INTERNET, HTTPS),
     Connection(CI_RUNNER, CLUSTER_API, HTTPS),
 )
-"""All allowed connections; the rules of each policy follow this order."""
+"""Every allowed connection, in the order of the rules of each policy."""
 
 
 def connections_from(source: Party) -> Iterator[Connection]:

@@ -35,8 +35,8 @@ class Model(PydanticModel):
 def string(pattern: str, allowed: str, example: str, *, longest: int | None = None) -> Any:
     """Return the field for a string that matches a pattern.
 
-    Editors and faults show `allowed`; the command in a fault sets `example`. `longest` is the largest number
-    of characters, by default without a limit.
+    Editors and faults show `allowed`, and the command in a fault sets the key to `example`. `longest` is the
+    largest number of characters, by default without a limit.
     """
     return Field(
         pattern=pattern,

@@ -1,9 +1,9 @@
 """Git repository in which each deployment and each rollback is a commit to the stack file.
 
-At each commit, the stack file names the image that was deployed. Commit messages are never parsed, since
-every author of a merged pull request writes some. The files of the checkout are never changed, since they are
-being deployed. If others push during a deployment, its commit goes on top of theirs, and the checkout does
-not receive their changes.
+At each commit, the stack file names the image that was deployed. Commit messages are never parsed, since any
+author of a merged pull request can write anything there. The files of the checkout are never changed, since
+they are being deployed. If others push during a deployment, its commit goes on top of theirs, and the
+checkout does not receive their changes.
 """
 
 import hashlib

@@ -94,7 +94,7 @@ def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation |
 
 
 def _forcing_setting(step: Step, stack: Stack) -> SourceLocation | None:
-    """Return the first setting found for the properties that force a replacement, or for any property."""
+    """Return the first setting of a property that forces a replacement, else of any changed property."""
     for changed in changed_properties(step, stack):
         if changed.setting and (changed.forces or not step.forced_by):
             return changed.setting

@@ -140,7 +140,9 @@ def git(tree: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run([*GIT, "-C", tree, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
-        raise CommandError("git is not installed; the review reads the trees from it.") from None
+        raise CommandError(
+            "git is not installed; the review needs it to read both versions of the program."
+        ) from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}")

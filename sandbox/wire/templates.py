@@ -70,7 +70,7 @@ class _Functions(Functions):
 
     @signature(ARRAY, OBJECT, ARRAY)
     def _func_like(self, rows: list[Any], example: Json, keys: list[str]) -> list[Any]:
-        """Return the objects with the same values for the given keys as an example."""
+        """Return the objects that have the same values as an example for the given keys."""
         return [row for row in rows if all(search(key, row) == search(key, example) for key in keys)]
 
     @signature(ANY, STRING)

@@ -33,7 +33,7 @@ KIND = "kubernetes:apps/v1:Deployment"
 
 
 def namespace(index: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return a Deployment, its disruption budget, its Service, and a policy that denies all traffic.
+    """Return a Deployment, its disruption budget, its Service, and a NetworkPolicy without any ingress.
 
     The resources of all namespaces share a label, as the resources of a Helm chart do.
     """

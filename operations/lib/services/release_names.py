@@ -36,12 +36,17 @@ def release(log: RunLog, options: Options) -> str:
     return "the names are free; pulumi up creates the resources again"
 
 
+def find_zone(api: cloudflare.Cloudflare, name: str) -> str:
+    """Return the ID of a Cloudflare zone; raise FailedError unless exactly one has the name."""
+    zones = list(api.zones.list(name=name))
+    if len(zones) != 1:
+        raise FailedError(f"Cloudflare has {len(zones)} zones named {name}; exactly one is expected")
+    return zones[0].id
+
+
 def release_cloudflare(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, Any]) -> None:
     """Delete the records of the two hosts; if the stack owns the zone, also its rulesets and CAA records."""
-    zones = list(api.zones.list(name=edge["zoneName"]))
-    if len(zones) != 1:
-        raise FailedError(f"Cloudflare has {len(zones)} zones named {edge['zoneName']}, not one")
-    zone = zones[0].id
+    zone = find_zone(api, edge["zoneName"])
     for record in records(api, zone, edge):
         report(log, f"{record.type} {record.name}")
         if not log.options.dry_run:

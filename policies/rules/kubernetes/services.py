@@ -49,8 +49,9 @@ class _Pods:
     def meant(self, service: Value, wanted: Labels) -> bool:
         """Return True if a Service without pods is meant for pods of the stack.
 
-        That is the case if pods of its namespace have one of its labels with another value, or if pods of
-        another namespace have all of its labels. Otherwise an operator or another stack creates its pods.
+        That is the case if pods of the Service's namespace have one of the selector's labels with another
+        value, or if pods of another namespace have all of them. Otherwise an operator or another stack
+        creates its pods.
         """
         return any(self.by_key.at(service, (key, None)) for key in wanted) or bool(
             _matching((self.by_label.anywhere(pair) for pair in wanted.items()), wanted)

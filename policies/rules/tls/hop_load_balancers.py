@@ -26,7 +26,7 @@ from policies.model.tls.nginx import Files
     ),
 )
 def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """Require TLS from internet load balancers to pods: passthrough to the stack's nginx or re-encryption."""
+    """Require TLS from internet-facing load balancers to pods: re-encryption, or passthrough to our nginx."""
     for resource in stack.of((*SERVICES, *INGRESSES)):
         if not patches(resource):
             yield from guarded(_objects(stack, resource), resource.urn)

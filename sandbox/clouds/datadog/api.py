@@ -44,7 +44,7 @@ class DatadogApi(Api):
         self.check("monitor", sent, merged, update=bool(before))
         query = monitors.parse(merged["query"], monitors.GRAMMAR_RULES[merged["type"]])
         if merged["type"] == "slo alert" and query.strings[0] not in self.collection("slo"):
-            reason = f"there is no {query.strings[0]}"
+            reason = f"there is no SLO {query.strings[0]}"
             raise ErrorResponse(400, f"The value provided for parameter 'query' is invalid: {reason}")
         options = self.table["options"] | merged.get("options", {})
         if query.threshold is not None:

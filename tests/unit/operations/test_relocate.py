@@ -80,7 +80,7 @@ def test_the_instructions_create_the_boundary_that_foundation_would_create(
     [
         (
             (),
-            "missing: --to REGION and --as NAME, as in scripts/relocate.sh prod --to ap-northeast-3",
+            "missing: --to REGION and --as NAME; example: scripts/relocate.sh prod --to ap-northeast-3",
         ),
         (("--to", NEW), "missing: --as NAME"),
         (("--as", "osaka"), "missing: --to REGION"),

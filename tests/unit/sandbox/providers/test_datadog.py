@@ -239,7 +239,7 @@ def test_a_preview_refuses_an_alert_on_an_unknown_objective(target: DatadogTarge
     inputs = {"name": "Burn", "type": "slo alert", "message": "m", "monitorThresholds": {"critical": "14.4"}}
     alert = Case(MONITOR, inputs | {"query": query.format(slo.id)}, {}, {})
     target.plan(alert.resource(query=UNKNOWN))
-    with pytest.raises(ProviderError, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
+    with pytest.raises(ProviderError, match=r"POST /api/v1/monitor/validate: 400: .* there is no SLO other$"):
         target.plan(alert.resource(query=query.format("other")))
     check_lifecycle(target, alert)
 
