@@ -113,7 +113,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 	@# Three processes on two cores, since many drills wait for pods and restarts.
 	@$(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
 
-test-all: drill-programs test test-drills ## run every test (some 25 minutes)
+test-all: drill-programs test test-drills ## run every test (some 35 minutes)
 
 checks: $(READY) ## run the checks before a deployment of STACK: check, tests, scan, bench, documents
 	@$(PY) -m operations.checks $(STACK)
