@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+import argcomplete
+
 COMMANDS = {
     "build": "build, scan, push and sign the API's image of a version",
     "checks": "run the checks that a deployment requires",
@@ -49,8 +51,6 @@ def complete(arguments: Sequence[str]) -> None:
     If `arguments` starts with a command, the user typed `scripts/COMMAND.sh …`. Otherwise the user typed
     `python -m operations …`.
     """
-    import argcomplete
-
     argcomplete.autocomplete(command_parser(arguments[0]) if arguments else full_parser())
 
 

@@ -108,7 +108,7 @@ TRACES = Port("traces", 8126)
 """Port on which Datadog's agent accepts traces (its default)."""
 CREDENTIALS = Port("credentials", 80)
 """Port on which the Pod Identity agent answers."""
-NAMES = Port("DNS", 53, ("UDP", "TCP"))
+DNS_PORT = Port("DNS", 53, ("UDP", "TCP"))
 
 CONNECTIONS = (
     Connection(CLIENTS, LOAD_BALANCER, HTTPS),
@@ -117,7 +117,7 @@ CONNECTIONS = (
     Connection(LOAD_BALANCER, PROXY, HEALTH),
     # The agent's address is not one of the client networks, unless those are 0.0.0.0/0.
     Connection(CERTIFICATE_CHECK, PROXY, TRAFFIC, condition="pipe:monitoring.agent.enabled"),
-    *(Connection(pods, DNS, NAMES) for pods in WORKLOADS),
+    *(Connection(pods, DNS, DNS_PORT) for pods in WORKLOADS),
     Connection(PROXY, API, API_HTTP),
     Connection(API, DATABASE, POSTGRESQL),
     Connection(API, NODE_AGENT, TRACES),
