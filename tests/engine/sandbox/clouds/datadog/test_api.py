@@ -214,7 +214,7 @@ def test_an_invalid_monitor_is_refused(api: Datadog, path: str, value: Any, faul
 
 def test_a_query_of_a_missing_objective_is_refused(api: Datadog):
     alert = {"type": "slo alert", "query": OTHER}
-    assert api.refused("POST", "/api/v1/monitor", alert)[1].endswith("there is no x")
+    assert api.refused("POST", "/api/v1/monitor", alert)[1].endswith("there is no SLO x")
     slo = api.ok("POST", "/api/v1/slo", SLO)["data"][0]["id"]
     api.ok("POST", "/api/v1/monitor", alert | {"query": OTHER.replace("x", slo)})
 
