@@ -1,0 +1,57 @@
+"""Tests of the strict parser of policy documents."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tools.iam.policies import PolicyError, matches, parse_policy
+
+STATEMENT: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"NotPrincipal": {"AWS": "*"}}, "the evaluator does not know the element NotPrincipal"),
+        ({"Principal": {"CanonicalUser": "1"}}, "the evaluator does not know the principal CanonicalUser"),
+        (
+            {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
+            "does not know the operator IpAddress",
+        ),
+        ({"Condition": {"ForSome:StringEquals": {"a": "b"}}}, "does not know the operator ForSome:StringEqu"),
+        (
+            {"Resource": "arn:aws:s3:::home/${aws:username}"},
+            "does not know policy variables: arn:aws:s3:::ho",
+        ),
+        ({"Condition": {"StringEquals": {"a": "${aws:x}"}}}, "does not know policy variables: ${aws:x}"),
+    ],
+)
+def test_an_unknown_part_of_a_policy_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(PolicyError) as error:
+        parse_policy(json.dumps({"Statement": [STATEMENT | change]}))
+    assert message in str(error.value)
+
+
+def test_a_single_statement_and_single_values_count_as_lists() -> None:
+    [statement] = parse_policy({"Statement": STATEMENT})
+    assert (statement.actions, statement.resources) == (("s3:getobject",), ("*",))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("s3:Get*", "s3:GetObject", True),
+        ("s3:Get*", "s3:PutObject", False),
+        ("a?c", "abc", True),
+        ("a?c", "ac", False),
+        ("*b*d", "abcbcd", True),
+        ("*b*d", "abcbc", False),
+        ("a[b]c", "abc", False),
+        ("", "", True),
+        ("*", "", True),
+        ("?", "", False),
+    ],
+)
+def test_only_an_asterisk_and_a_question_mark_are_wildcards(pattern: str, text: str, expected: bool) -> None:
+    assert matches(pattern, text) is expected

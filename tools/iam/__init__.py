@@ -1,0 +1,1 @@
+"""Search of attack paths through the IAM policies and the workflows of the project."""

@@ -1,0 +1,189 @@
+"""Evaluation of a request against identity policies, boundaries, resource policies and trust policies.
+
+The rules are those of the IAM user guide, "Policy evaluation logic" and "Cross-account policy evaluation
+logic" (awsdocs/iam-user-guide, doc_source/reference_policies_evaluation-logic*.md). Service control policies
+are not evaluated: the accounts of this project have none, and they could only deny.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Literal
+
+from tools.iam.policies import OPERATORS, Condition, Statement, matches
+
+
+class Special(Enum):
+    """Values of a context key that are not texts."""
+
+    ABSENT = "absent"
+    """The request has no such key."""
+    CHOSEN = "chosen"
+    """The caller can give the key any value, or omit it, so every Allow holds and no Deny does.
+
+    This overestimates the caller: no single value may satisfy all conditions of the request.
+    """
+
+
+ABSENT, CHOSEN = Special.ABSENT, Special.CHOSEN
+ContextValue = str | tuple[str, ...] | Special
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Context keys of a request, and the value of keys that are not listed."""
+
+    values: Mapping[str, ContextValue]
+    """Values by key in lower case; a key that ends in `*` stands for all keys with this prefix."""
+    otherwise: Special = ABSENT
+
+    def value(self, key: str) -> ContextValue:
+        """Return the value of a key in lower case."""
+        if key in self.values:
+            return self.values[key]
+        for pattern, value in self.values.items():
+            if pattern.endswith("*") and key.startswith(pattern[:-1]):
+                return value
+        return self.otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """A principal that sends a request."""
+
+    kind: Literal["AWS", "Service", "Federated"]
+    identifier: str
+    """ARN of the role, user or identity provider, or the name of the service."""
+    account: str
+    """The account of the role or user; empty for others."""
+    identity: Sequence[Statement] = ()
+    """Statements of all policies that are attached to the role or user."""
+    boundary: Sequence[Statement] | None = None
+    session: Sequence[Statement] | None = None
+    """Session policy; None if the session has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An action of a caller on a resource."""
+
+    caller: Caller
+    action: str
+    resource: str
+    account: str
+    """The account that owns the resource."""
+    resource_policy: Sequence[Statement] | None = None
+    """Statements of the resource's own policy; None if it has none."""
+    needs_resource_policy: bool = False
+    """True for KMS keys and roles, whose own policies must allow the request even within an account."""
+    context: Context = field(default_factory=lambda: Context(values={}))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The result of an evaluation with its reason."""
+
+    allowed: bool
+    reason: str
+    """`allow`, `deny <Sid>`, or `nothing` if no combination of statements allows the request."""
+
+
+class Grant(IntEnum):
+    """Strength of a resource policy's Allow for a caller."""
+
+    NONE = 0
+    ACCOUNT = 1
+    """The policy only delegates to the identity policies of the caller's account."""
+    ROLE = 2
+    """The policy names the role, and the role's boundary and session policy still limit it."""
+    DIRECT = 3
+    """No implicit denial limits the policy."""
+
+
+def decide(request: Request) -> Decision:
+    """Return the decision of IAM for a request."""
+    caller = request.caller
+    for statements in (caller.identity, caller.boundary, caller.session):
+        for statement in statements or ():
+            if statement.effect == "Deny" and _applies(statement, request):
+                return Decision(False, f"deny {statement.sid}")
+    grant = Grant.NONE
+    for statement in request.resource_policy or ():
+        strength = _principal_grant(statement, caller) if _applies(statement, request) else Grant.NONE
+        if strength and statement.effect == "Deny":
+            return Decision(False, f"deny {statement.sid}")
+        grant = max(grant, strength)
+    return Decision(True, "allow") if _is_granted(request, grant) else Decision(False, "nothing")
+
+
+def _is_granted(request: Request, grant: Grant) -> bool:
+    caller = request.caller
+    if caller.kind != "AWS":
+        return grant is Grant.DIRECT
+    limited = all(
+        statements is None or _allows(statements, request) for statements in (caller.boundary, caller.session)
+    )
+    by_identity = limited and _allows(caller.identity, request)
+    if caller.account != request.account:
+        return bool(grant) and by_identity
+    if grant is Grant.DIRECT or (grant is Grant.ROLE and limited):
+        return True
+    return by_identity and (grant is Grant.ACCOUNT or not request.needs_resource_policy)
+
+
+def _allows(statements: Sequence[Statement], request: Request) -> bool:
+    return any(statement.effect == "Allow" and _applies(statement, request) for statement in statements)
+
+
+def _principal_grant(statement: Statement, caller: Caller) -> Grant:
+    """Return the strength with which a statement's principals name the caller."""
+    return max((_grant(kind, name, caller) for kind, name in statement.principals), default=Grant.NONE)
+
+
+def _grant(kind: str, name: str, caller: Caller) -> Grant:
+    if kind == "*" or (kind == "AWS" == caller.kind and name == "*"):
+        return Grant.DIRECT
+    if kind != caller.kind:
+        return Grant.NONE
+    if name == caller.identifier:
+        return Grant.ROLE if ":role/" in name else Grant.DIRECT
+    if kind == "AWS" and name in (caller.account, f"arn:aws:iam::{caller.account}:root"):
+        return Grant.ACCOUNT
+    return Grant.NONE
+
+
+def applies(statement: Statement, action: str, resource: str, context: Context) -> bool:
+    """Return True if a statement matches an action, a resource and a context; principals are ignored."""
+    name = action.lower()
+    if any(matches(pattern, name) for pattern in statement.actions) == statement.excludes_actions:
+        return False
+    if any(matches(pattern, resource) for pattern in statement.resources) == statement.excludes_resources:
+        return False
+    return all(condition_holds(condition, context, statement.effect) for condition in statement.conditions)
+
+
+def _applies(statement: Statement, request: Request) -> bool:
+    return applies(statement, request.action, request.resource, request.context)
+
+
+def condition_holds(condition: Condition, context: Context, effect: Literal["Allow", "Deny"]) -> bool:
+    """Return True if a condition holds.
+
+    A condition whose key is absent is false, or true if its operator is negated or ends in IfExists, and for
+    ForAllValues. A key that the caller chooses satisfies each Allow and escapes each Deny.
+    """
+    value = context.value(condition.key)
+    if value is CHOSEN:
+        return effect == "Allow"
+    if condition.operator == "Null":
+        return (value is ABSENT) == (condition.values[0] == "true")
+    test, negated = OPERATORS[condition.operator]
+    if isinstance(value, Special):
+        if condition.quantifier:
+            return condition.quantifier == "ForAllValues"
+        return negated or condition.if_exists
+    results = [
+        any(test(text, expected) for expected in condition.values) != negated
+        for text in ((value,) if isinstance(value, str) else value)
+    ]
+    return any(results) if condition.quantifier == "ForAnyValue" else all(results)
