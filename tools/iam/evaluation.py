@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Literal
 
-from tools.iam.policies import OPERATORS, Condition, Statement, matches
+from tools.iam.policies import OPERATORS, VARIABLE, Condition, Effect, Statement, matches
 
 
 class Special(Enum):
@@ -157,7 +157,8 @@ def applies(statement: Statement, action: str, resource: str, context: Context) 
     name = action.lower()
     if any(matches(pattern, name) for pattern in statement.actions) == statement.excludes_actions:
         return False
-    if any(matches(pattern, resource) for pattern in statement.resources) == statement.excludes_resources:
+    covered = any(_covers(pattern, resource, context, statement.effect) for pattern in statement.resources)
+    if covered == statement.excludes_resources:
         return False
     return all(condition_holds(condition, context, statement.effect) for condition in statement.conditions)
 
@@ -166,7 +167,29 @@ def _applies(statement: Statement, request: Request) -> bool:
     return applies(statement, request.action, request.resource, request.context)
 
 
-def condition_holds(condition: Condition, context: Context, effect: Literal["Allow", "Deny"]) -> bool:
+def _covers(pattern: str, resource: str, context: Context, effect: Effect) -> bool:
+    expanded = _expand(pattern, context)
+    if isinstance(expanded, Special):
+        return expanded is CHOSEN and effect == "Allow"
+    return matches(expanded, resource)
+
+
+def _expand(text: str, context: Context) -> str | Special:
+    """Replace the policy variables of a text; a variable that is absent or chosen makes the text so.
+
+    A policy whose variable has no value matches nothing (IAM user guide, policy variables).
+    """
+    for key in VARIABLE.findall(text):
+        value = context.value(key.lower())
+        if isinstance(value, Special):
+            return value
+        if not isinstance(value, str):
+            return ABSENT
+        text = text.replace("${" + key + "}", value)
+    return text
+
+
+def condition_holds(condition: Condition, context: Context, effect: Effect) -> bool:
     """Return True if a condition holds.
 
     A condition whose key is absent is false, or true if its operator is negated or ends in IfExists, and for
@@ -178,12 +201,16 @@ def condition_holds(condition: Condition, context: Context, effect: Literal["All
     if condition.operator == "Null":
         return (value is ABSENT) == (condition.values[0] == "true")
     test, negated = OPERATORS[condition.operator]
+    expanded = [_expand(text, context) for text in condition.values]
+    if CHOSEN in expanded:
+        return effect == "Allow"
+    values = [text for text in expanded if isinstance(text, str)]
     if isinstance(value, Special):
         if condition.quantifier:
             return condition.quantifier == "ForAllValues"
         return negated or condition.if_exists
     results = [
-        any(test(text, expected) for expected in condition.values) != negated
+        any(test(text, expected) for expected in values) != negated
         for text in ((value,) if isinstance(value, str) else value)
     ]
     return any(results) if condition.quantifier == "ForAnyValue" else all(results)

@@ -1,11 +1,12 @@
 """Statements of IAM policy documents, parsed strictly.
 
-An element, an operator or a policy variable that the evaluator does not know raises PolicyError, so that no
-statement is misjudged in silence. Sources: IAM user guide, "IAM JSON policy element reference" and "Condition
-operators" (awsdocs/iam-user-guide, doc_source/reference_policies_elements*.md).
+An element, an operator or a form of policy variable that the evaluator does not know raises PolicyError, so
+that no statement is misjudged in silence. Sources: IAM user guide, "IAM JSON policy element reference" and
+"Condition operators" (awsdocs/iam-user-guide, doc_source/reference_policies_elements*.md).
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -26,6 +27,10 @@ ELEMENTS = frozenset(
     }
 )
 """Elements of a statement that the evaluator knows; NotPrincipal is not among them."""
+
+
+VARIABLE = re.compile(r"\$\{([\w:/.-]+)\}")
+"""Pattern of a policy variable, whose group is a context key."""
 
 
 class PolicyError(Exception):
@@ -102,7 +107,9 @@ def _patterns(statement: Mapping[str, Any], element: str) -> tuple[tuple[str, ..
     excludes = negation in statement
     patterns = tuple(str(value) for value in as_list(statement.get(negation if excludes else element, [])))
     for pattern in patterns:
-        _refuse_variables(pattern)
+        _check_variables(pattern)
+        if excludes and VARIABLE.search(pattern):
+            raise PolicyError(f"the evaluator does not know policy variables in {negation}: {pattern}")
     return patterns, excludes
 
 
@@ -128,7 +135,7 @@ def _parse_condition(operator: str, key: str, values: Any) -> Condition:
         raise PolicyError(f"the evaluator does not know the operator {operator}; it knows {known}")
     texts = tuple(_text(value) for value in as_list(values))
     for text in texts:
-        _refuse_variables(text)
+        _check_variables(text)
     return Condition(
         operator=base,
         key=key.lower(),
@@ -142,9 +149,10 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _refuse_variables(text: str) -> None:
-    if "${" in text:
-        raise PolicyError(f"the evaluator does not know policy variables: {text}")
+def _check_variables(text: str) -> None:
+    """Refuse the forms of variables other than `${key}`, such as defaults and escaped wildcards."""
+    if "${" in VARIABLE.sub("", text):
+        raise PolicyError(f"the evaluator does not know this form of policy variable: {text}")
 
 
 def matches(pattern: str, text: str) -> bool:

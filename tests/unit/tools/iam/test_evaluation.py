@@ -207,3 +207,25 @@ def test_a_context_value_can_cover_all_keys_with_a_prefix() -> None:
     assert reason(caller(tagged), context=Context(values={"aws:resourcetag/*": CHOSEN})) == "allow"
     values: dict[str, ContextValue] = {"aws:resourcetag/env": "prod", "aws:resourcetag/*": CHOSEN}
     assert reason(caller(tagged), context=Context(values=values)) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("user", "reasons"),
+    [("ann", ("allow", "nothing")), (ABSENT, ("nothing", "nothing")), (CHOSEN, ("allow", "allow"))],
+)
+def test_a_policy_variable_takes_its_value_from_the_context(
+    user: ContextValue, reasons: tuple[str, str]
+) -> None:
+    context = Context(values={"aws:username": user, "aws:owner": "ann"})
+    own = caller(allow(resource=f"{BUCKET}/${{aws:username}}"))
+    keys = (f"{BUCKET}/ann", f"{BUCKET}/bob")
+    assert tuple(reason(own, resource=key, context=context) for key in keys) == reasons
+    owned = caller(allow(Condition={"StringEquals": {"aws:owner": "${aws:UserName}"}}))
+    assert reason(owned, context=context) == reasons[0]
+
+
+def test_a_variable_that_the_caller_chooses_escapes_a_deny() -> None:
+    context = Context(values={"aws:username": CHOSEN})
+    assert reason(caller(allow(), deny(resource="${aws:username}")), context=context) == "allow"
+    denied = deny(Condition={"StringEquals": {"aws:username": "ann"}})
+    assert reason(caller(allow(), denied), context=context) == "allow"

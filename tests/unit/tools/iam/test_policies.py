@@ -20,11 +20,12 @@ STATEMENT: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resou
             "does not know the operator IpAddress",
         ),
         ({"Condition": {"ForSome:StringEquals": {"a": "b"}}}, "does not know the operator ForSome:StringEqu"),
+        ({"Resource": "arn:aws:s3:::a/${aws:username, 'x'}"}, "does not know this form of policy variable"),
+        ({"Condition": {"StringEquals": {"a": "${*}"}}}, "not know this form of policy variable: ${*}"),
         (
-            {"Resource": "arn:aws:s3:::home/${aws:username}"},
-            "does not know policy variables: arn:aws:s3:::ho",
+            {"NotResource": "arn:aws:s3:::a/${aws:username}"},
+            "does not know policy variables in NotResource",
         ),
-        ({"Condition": {"StringEquals": {"a": "${aws:x}"}}}, "does not know policy variables: ${aws:x}"),
     ],
 )
 def test_an_unknown_part_of_a_policy_is_refused(change: dict[str, Any], message: str) -> None:

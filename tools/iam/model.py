@@ -1,0 +1,327 @@
+"""Accounts as the search sees them: principals, resources, GitHub jobs, and the powers of an attacker."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Literal
+
+from tools.iam.evaluation import ABSENT, CHOSEN, Caller, Context, ContextValue, Request, decide
+from tools.iam.policies import Statement, matches
+
+Kind = Literal[
+    "bucket",
+    "cluster",
+    "connection",
+    "database",
+    "key",
+    "registry",
+    "runner",
+    "secret",
+    "stack secrets",
+    "state",
+    "trail",
+    "vault",
+]
+
+Verb = Literal[
+    "run", "act as", "administer", "approved", "control", "read", "write", "destroy", "retag", "rewrite"
+]
+"""Powers of an attacker.
+
+`run` executes code in a job. `control` changes a resource's policy, and `rewrite` a role's permissions.
+`approved` means that the reviewers of a GitHub environment admit the attacker's job.
+"""
+
+
+@dataclass(frozen=True, order=True)
+class Hold:
+    """A power of an attacker over a target."""
+
+    verb: Verb
+    target: str
+    """ARN of a principal, ID of a resource or job, or number of an account."""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.target}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of an attacker: whoever has the premises gains another power."""
+
+    premises: frozenset[Hold]
+    gain: Hold
+    means: str
+    """The action or event that gives the power."""
+    source: str
+    """The public source of the step, or the file of this repository from which it follows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """An IAM role or user with the statements of its policies."""
+
+    arn: str
+    account: str
+    environment: str
+    """Name of the environment, or `shared`."""
+    identity: tuple[Statement, ...]
+    boundary: tuple[Statement, ...] | None = None
+    trust: tuple[Statement, ...] | None = None
+    """Statements of the trust policy; None for users."""
+    policies: tuple[str, ...] = ()
+    """ARNs of the attached customer managed policies, which can get new versions."""
+
+    @property
+    def name(self) -> str:
+        """Name of the role or user without its path."""
+        return self.arn.rpartition("/")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource that an attacker may want, or that leads to another one."""
+
+    id: str
+    """Readable and unique, such as `bucket pipe-backup`."""
+    kind: Kind
+    arn: str
+    """ARN on which actions on the resource itself are evaluated."""
+    account: str
+    environment: str
+    contents: str = ""
+    """ARN on which actions on the contents are evaluated, such as an object; empty if it is `arn`."""
+    policy: tuple[Statement, ...] | None = None
+    key: str = ""
+    """ID of the KMS key that encrypts the contents; empty if none of the model does."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    aliases: tuple[str, ...] = ()
+    """Aliases of a key, such as `alias/pipe-state`."""
+    locked: bool = False
+    """True if nobody can delete the contents before their retention ends (compliance mode)."""
+    role: str = ""
+    """ARN of the role that works with the resource: the runner's, or the one that deploys a state.
+
+    Empty for the state of the foundation, which an administrator deploys.
+    """
+    admins: tuple[str, ...] = ()
+    """ARNs of the principals that administer a cluster through its access entries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """A service account of a cluster with its role and the registry of its image."""
+
+    cluster: str
+    """ID of the cluster."""
+    role: str
+    """ARN of the role."""
+    registry: str = ""
+    """ID of the registry from which the image comes; empty for images that the project does not build."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A GitHub Actions job with everything that its code holds while it runs."""
+
+    id: str
+    tokens: tuple[Mapping[str, ContextValue], ...] = ()
+    """Claims of each identity token that the job can request; empty without `id-token: write`."""
+    pushes: bool = False
+    """True if the job's GitHub token can push to the repository (`contents: write`)."""
+    machines: tuple[str, ...] = ()
+    """IDs of the runners in AWS on which the job can run; empty on GitHub's machines."""
+    secrets: tuple[str, ...] = ()
+    """Names of the GitHub secrets that the job gets."""
+    environment: str = ""
+    """GitHub environment of the job."""
+    installs: bool = False
+    """True if code of installed packages runs in the job."""
+    on_main: bool = False
+    """True if the job runs main's workflow and main's program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The accounts and jobs of a project."""
+
+    principals: Mapping[str, Principal] = field(default_factory=dict[str, Principal])
+    """Principals by ARN."""
+    resources: Mapping[str, Resource] = field(default_factory=dict[str, Resource])
+    """Resources by ID."""
+    pods: Sequence[Pod] = ()
+    jobs: Mapping[str, Job] = field(default_factory=dict[str, Job])
+    """GitHub jobs by ID."""
+    reviewed: frozenset[str] = frozenset()
+    """GitHub environments whose jobs wait for a reviewer."""
+    _by_action: dict[tuple[str, str], Caller] = field(
+        default_factory=dict[tuple[str, str], Caller], repr=False, compare=False
+    )
+
+    def of_kind(self, *kinds: Kind) -> list[Resource]:
+        """Return the resources of these kinds."""
+        return [resource for resource in self.resources.values() if resource.kind in kinds]
+
+    def roles(self, account: str | None = None) -> list[Principal]:
+        """Return the roles of an account, or of all accounts."""
+        return [
+            principal
+            for principal in self.principals.values()
+            if principal.trust is not None and account in (None, principal.account)
+        ]
+
+    def caller(self, principal: Principal, action: str) -> Caller:
+        """Return a principal as a caller, with only those statements that mention an action."""
+        key = (principal.arn, action)
+        if key not in self._by_action:
+            boundary = principal.boundary
+            self._by_action[key] = Caller(
+                kind="AWS",
+                identifier=principal.arn,
+                account=principal.account,
+                identity=_mentioning(principal.identity, action),
+                boundary=None if boundary is None else _mentioning(boundary, action),
+            )
+        return self._by_action[key]
+
+
+def _mentioning(statements: Iterable[Statement], action: str) -> tuple[Statement, ...]:
+    name = action.lower()
+    return tuple(
+        statement
+        for statement in statements
+        if any(matches(pattern, name) for pattern in statement.actions) != statement.excludes_actions
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """An action that an attacker needs on a resource of the model or on an ARN."""
+
+    action: str
+    resource: Resource | None = None
+    arn: str = ""
+    """ARN if it is not the resource's own."""
+    account: str = ""
+    """Account of the ARN if there is no resource."""
+    context: Mapping[str, ContextValue] = field(default_factory=dict[str, ContextValue])
+
+
+def premises(world: World, principal: Principal, needs: Iterable[Need]) -> Iterator[frozenset[Hold]]:
+    """Yield each set of powers with which a principal can perform all actions.
+
+    The principal is part of each set. The others are changes that the attacker has to make first: new tags
+    or aliases of the resource, or a new resource policy.
+    """
+    options = [_options(world, principal, need) for need in needs]
+    acting = Hold("act as", principal.arn)
+    for combination in product(*options):
+        yield frozenset((acting,)).union(*combination)
+
+
+def _options(world: World, principal: Principal, need: Need) -> list[frozenset[Hold]]:
+    """Return the alternative changes before an action is allowed; [∅] if it is allowed as things are."""
+    if is_allowed(world, principal, need):
+        return [frozenset()]
+    resource = need.resource
+    if resource is None:
+        return []
+    options: list[frozenset[Hold]] = []
+    chosen = {"aws:resourcetag/*": CHOSEN, "kms:resourcealiases": CHOSEN, "s3:existingobjecttag/*": CHOSEN}
+    if is_allowed(world, principal, need, chosen):
+        options.append(frozenset((Hold("retag", resource.id),)))
+    if need.action not in CHANGES_OF_POLICIES:
+        options.append(frozenset((Hold("control", resource.id),)))
+    return options
+
+
+CHANGES_OF_POLICIES: Mapping[str, Kind] = {
+    "s3:PutBucketPolicy": "bucket",
+    "kms:PutKeyPolicy": "key",
+    "secretsmanager:PutResourcePolicy": "secret",
+    "ecr:SetRepositoryPolicy": "registry",
+    "backup:PutBackupVaultAccessPolicy": "vault",
+}
+"""Actions that replace a resource's policy, with the kind of the resource."""
+
+NEED_A_RESOURCE_POLICY: tuple[Kind, ...] = ("key",)
+"""Kinds whose policies must allow each request (KMS developer guide, key policies)."""
+
+
+def is_allowed(
+    world: World,
+    principal: Principal,
+    need: Need,
+    change: Mapping[str, ContextValue] | None = None,
+) -> bool:
+    """Return True if IAM allows an action; `change` overrides the context.
+
+    Every key that the model does not know can have any value, so the search overestimates an attacker.
+    """
+    resource = need.resource
+    account = resource.account if resource else need.account
+    values: dict[str, ContextValue] = {
+        "aws:principalarn": principal.arn,
+        "aws:principalaccount": principal.account,
+        "aws:principalisawsservice": "false",
+        "aws:securetransport": "true",
+        # Sessions of roles carry no MFA; a person can sign in with it.
+        "aws:multifactorauthpresent": "false" if principal.trust is not None else CHOSEN,
+        # Only AWS services send these keys, on behalf of a resource.
+        "aws:sourcearn": ABSENT,
+        "aws:sourceaccount": ABSENT,
+        "kms:viaservice": ABSENT,
+        "aws:resourceaccount": account,
+    }
+    if resource is not None:
+        # Conditions that exempt resources without a tag must see that the tag is absent.
+        values |= {f"aws:resourcetag/{key.lower()}": value for key, value in resource.tags.items()}
+        values["aws:resourcetag/*"] = ABSENT
+        values["kms:resourcealiases"] = resource.aliases or ABSENT
+        values["kms:requestalias"] = CHOSEN
+    values |= need.context
+    if change:
+        for prefix in (key[:-1] for key in change if key.endswith("*")):
+            values = {key: value for key, value in values.items() if not key.startswith(prefix)}
+        values |= change
+    return decide(
+        Request(
+            caller=world.caller(principal, need.action),
+            action=need.action,
+            resource=need.arn or (resource.arn if resource else ""),
+            account=account,
+            resource_policy=resource.policy if resource else None,
+            needs_resource_policy=resource is not None and resource.kind in NEED_A_RESOURCE_POLICY,
+            context=Context(values=values, otherwise=CHOSEN),
+        )
+    ).allowed
+
+
+def trusts(world: World, role: Principal, caller: Caller, context: Mapping[str, ContextValue]) -> bool:
+    """Return True if a role's trust policy and the caller's own policies let the caller assume it."""
+    actions = {"AWS": "sts:AssumeRole", "Service": "sts:AssumeRole"}
+    request = Request(
+        caller=caller,
+        action=actions.get(caller.kind, "sts:AssumeRoleWithWebIdentity"),
+        resource=role.arn,
+        account=role.account,
+        resource_policy=role.trust or (),
+        needs_resource_policy=True,
+        context=Context(values=context, otherwise=CHOSEN),
+    )
+    return decide(request).allowed
+
+
+def concrete_arns(principal: Principal, kind: str) -> list[str]:
+    """Return ARNs of IAM entities that do not exist yet and that a principal's policies cover.
+
+    `kind` is role, user or policy. Each wildcard of a pattern becomes a name that no entity of the model has.
+    """
+    prefix = f"arn:aws:iam::{principal.account}:{kind}/"
+    patterns = {pattern for statement in principal.identity for pattern in statement.resources}
+    arns = {prefix + "new-entity"} | {
+        pattern.replace("*", "new-entity").replace("?", "x")
+        for pattern in patterns
+        if pattern.startswith(prefix)
+    }
+    return sorted(arns)

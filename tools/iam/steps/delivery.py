@@ -1,0 +1,116 @@
+"""Steps through GitHub: identity tokens, machines, secrets and commits; and through Pulumi's state."""
+
+from collections.abc import Iterator
+
+from tools.iam.evaluation import Caller, ContextValue
+from tools.iam.model import Hold, Job, Need, Step, World, is_allowed, premises, trusts
+
+OIDC = "GitHub docs, OpenID Connect reference"
+ISSUER = "token.actions.githubusercontent.com"
+MAIN = Hold("write", "branch main")
+"""Power to push a commit to main."""
+
+
+def use_identity_tokens(world: World) -> Iterator[Step]:
+    """Yield a step for each role that trusts one of a job's identity tokens."""
+    for job in world.jobs.values():
+        for role in world.roles():
+            sender = Caller(
+                kind="Federated",
+                identifier=f"arn:aws:iam::{role.account}:oidc-provider/{ISSUER}",
+                account="",
+            )
+            for claims in job.tokens:
+                context = {f"{ISSUER}:{claim}": value for claim, value in claims.items()}
+                if trusts(world, role, sender, context):
+                    means = "sts:AssumeRoleWithWebIdentity"
+                    yield Step(frozenset((Hold("run", job.id),)), Hold("act as", role.arn), means, OIDC)
+                    break
+
+
+def use_machines(world: World) -> Iterator[Step]:
+    """Yield a step from a job to the role of the machine on which it runs.
+
+    CodeBuild gives every process of a build the credentials of the project's role.
+    """
+    for job in world.jobs.values():
+        for runner in (world.resources[machine] for machine in job.machines):
+            if runner.role in world.principals:
+                gain = Hold("act as", runner.role)
+                yield Step(
+                    frozenset((Hold("run", job.id),)), gain, f"the machine of {runner.id}", "CodeBuild"
+                )
+
+
+def use_job_secrets(world: World) -> Iterator[Step]:
+    """Yield a step for each GitHub secret that a job gets."""
+    for job in world.jobs.values():
+        for secret in job.secrets:
+            gain = Hold("read", secret)
+            yield Step(frozenset((Hold("run", job.id),)), gain, "the job's secrets", "GitHub docs, secrets")
+
+
+def push_commits(world: World) -> Iterator[Step]:
+    """Yield the steps from a job that can push to main, and from main to the jobs that run its workflows.
+
+    GitHub's bot bypasses the rule for main, because deployments are commits. A job of an environment with
+    reviewers waits for their approval.
+    """
+    for job in world.jobs.values():
+        running = frozenset((Hold("run", job.id),))
+        if job.pushes and job.on_main:
+            yield Step(running, MAIN, "contents: write", "README.md, rule for main")
+        if job.on_main:
+            yield Step(_approved(world, job), Hold("run", job.id), "a commit on main", ".github/workflows")
+
+
+def _approved(world: World, job: Job) -> frozenset[Hold]:
+    gates = {Hold("approved", job.environment)} if job.environment in world.reviewed else set[Hold]()
+    return frozenset({MAIN, *gates})
+
+
+def borrow_connections(world: World) -> Iterator[Step]:
+    """Yield a step for each connection to GitHub whose token a principal may fetch.
+
+    With the token, the attacker pushes branches; the rule for main does not let the connection bypass it.
+    """
+    for connection in world.of_kind("connection"):
+        for principal in world.principals.values():
+            action = "codeconnections:GetConnectionToken"
+            if is_allowed(world, principal, Need(action=action, resource=connection)):
+                for job in world.jobs.values():
+                    if not job.on_main and job.tokens:
+                        acting = frozenset((Hold("act as", principal.arn),))
+                        source = "CodeBuild user guide, GitHub App connections"
+                        yield Step(acting, Hold("run", job.id), action, source)
+
+
+def decrypt_stack_secrets(world: World) -> Iterator[Step]:
+    """Yield a step for each stack whose secret settings a principal may decrypt.
+
+    The secrets are in the repository, encrypted with the state's key; the encryption context names the stack.
+    """
+    for secrets in world.of_kind("stack secrets"):
+        key = world.resources[secrets.key]
+        context: dict[str, ContextValue] = {"kms:encryptioncontext:env": secrets.environment}
+        for principal in world.principals.values():
+            need = Need(action="kms:Decrypt", resource=key, context=context)
+            for needed in premises(world, principal, [need]):
+                source = "foundation/permissions/state.py"
+                yield Step(needed, Hold("read", secrets.id), "kms:Decrypt", source)
+        for cluster in world.of_kind("cluster"):
+            if cluster.environment == secrets.environment:
+                inside = frozenset((Hold("control", cluster.id),))
+                yield Step(inside, Hold("read", secrets.id), "Secrets of the cluster", "docs/architecture.md")
+
+
+def poison_state(world: World) -> Iterator[Step]:
+    """Yield a step from a stack's state to the role that deploys the stack.
+
+    The state names the providers of resources and the addresses of their plugins, which the engine downloads
+    and runs in the next deployment.
+    """
+    for state in world.of_kind("state"):
+        gain = Hold("act as", state.role) if state.role else Hold("administer", state.account)
+        source = "github.com/pulumi/pulumi/issues/7242"
+        yield Step(frozenset((Hold("write", state.id),)), gain, "a plugin that the state names", source)

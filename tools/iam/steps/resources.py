@@ -1,0 +1,135 @@
+"""Steps that lead from an identity to data, and from one resource to another."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tools.iam.evaluation import CHOSEN, ContextValue
+from tools.iam.model import Hold, Kind, Need, Resource, Step, Verb, World, is_allowed, premises
+
+REFERENCE = "service authorization reference"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A way to gain a power over a resource of some kinds with actions that are all needed."""
+
+    kinds: tuple[Kind, ...]
+    verb: Verb
+    actions: tuple[str, ...]
+    on_contents: bool = False
+    """True if the actions apply to the contents, such as objects."""
+    source: str = REFERENCE
+    context: Mapping[str, ContextValue] = field(default_factory=dict[str, ContextValue])
+
+
+USES: tuple[Use, ...] = (
+    Use(("bucket", "state"), "control", ("s3:PutBucketPolicy",)),
+    Use(("bucket", "state"), "destroy", ("s3:DeleteObjectVersion",), on_contents=True),
+    Use(("bucket", "state"), "destroy", ("s3:PutLifecycleConfiguration",)),
+    Use(("key",), "control", ("kms:PutKeyPolicy",), source="KMS developer guide, key policies"),
+    Use(("key",), "read", ("kms:Decrypt",)),
+    Use(("key",), "read", ("kms:ReEncryptFrom",)),
+    Use(
+        ("key",),
+        "read",
+        ("kms:CreateGrant",),
+        source="KMS developer guide, grants",
+        # A grant that only an AWS service may make does not help the attacker.
+        context={"kms:grantisforawsresource": "false"},
+    ),
+    Use(("key",), "destroy", ("kms:ScheduleKeyDeletion",)),
+    Use(("secret",), "control", ("secretsmanager:PutResourcePolicy",)),
+    Use(("secret",), "write", ("secretsmanager:PutSecretValue",)),
+    Use(("database",), "read", ("rds:ModifyDBSnapshotAttribute",), on_contents=True),
+    Use(("database",), "read", ("rds:RestoreDBInstanceFromDBSnapshot",), on_contents=True),
+    Use(("database",), "read", ("rds:RestoreDBInstanceToPointInTime",)),
+    Use(("database",), "read", ("rds:StartExportTask",), on_contents=True),
+    Use(("database",), "write", ("rds:ModifyDBInstance",)),
+    Use(("database",), "destroy", ("rds:DeleteDBInstance",)),
+    Use(("registry",), "control", ("ecr:SetRepositoryPolicy",)),
+    Use(("registry",), "write", ("ecr:PutImage",)),
+    Use(("vault",), "control", ("backup:PutBackupVaultAccessPolicy",)),
+    Use(("vault",), "destroy", ("backup:DeleteRecoveryPoint",), on_contents=True),
+    Use(("vault",), "destroy", ("backup:DeleteBackupVault",)),
+    Use(("vault",), "destroy", ("backup:UpdateRecoveryPointLifecycle",), on_contents=True),
+    Use(("trail",), "destroy", ("cloudtrail:StopLogging",)),
+    Use(("trail",), "destroy", ("cloudtrail:DeleteTrail",)),
+    Use(("trail",), "destroy", ("cloudtrail:PutEventSelectors",)),
+    Use(("trail",), "destroy", ("cloudtrail:UpdateTrail",)),
+)
+"""Ways that need no key."""
+
+ENCRYPTED: tuple[tuple[tuple[Kind, ...], Verb, str, str, str], ...] = (
+    (("bucket", "state"), "read", "s3:GetObject", "kms:Decrypt", "s3"),
+    (("bucket", "state"), "write", "s3:PutObject", "kms:GenerateDataKey", "s3"),
+    (("secret",), "read", "secretsmanager:GetSecretValue", "kms:Decrypt", "secretsmanager"),
+)
+"""Kinds, power, action, action on the contents' key, and the service through which the key is used."""
+
+TAGGING: Mapping[Kind, tuple[str, ...]] = {
+    "bucket": ("s3:PutBucketTagging", "s3:TagResource"),
+    "state": ("s3:PutBucketTagging", "s3:TagResource"),
+    "cluster": ("eks:TagResource",),
+    "database": ("rds:AddTagsToResource",),
+    "key": ("kms:TagResource", "kms:CreateAlias", "kms:UpdateAlias"),
+    "registry": ("ecr:TagResource",),
+    "secret": ("secretsmanager:TagResource",),
+    "vault": ("backup:TagResource",),
+}
+"""Actions that change tags, or a key's aliases, on which conditions of policies may depend."""
+
+
+def retag(world: World) -> Iterator[Step]:
+    """Yield a step for each resource whose tags or aliases a principal may change."""
+    for resource in world.resources.values():
+        for principal in world.principals.values():
+            for action in TAGGING.get(resource.kind, ()):
+                if is_allowed(world, principal, Need(action=action, resource=resource)):
+                    premise = frozenset((Hold("act as", principal.arn),))
+                    yield Step(premise, Hold("retag", resource.id), action, REFERENCE)
+                    break
+
+
+def use_actions(world: World) -> Iterator[Step]:
+    """Yield a step for each resource that a principal may use, and for each policy that it may replace."""
+    for use in USES:
+        for resource in world.of_kind(*use.kinds):
+            if use.verb == "destroy" and resource.locked:
+                continue
+            for principal in world.principals.values():
+                needs = [_need(action, resource, use) for action in use.actions]
+                for needed in premises(world, principal, needs):
+                    yield Step(needed, Hold(use.verb, resource.id), ", ".join(use.actions), use.source)
+    for resource in world.of_kind("key"):
+        # Whoever writes a key's policy grants itself the key.
+        controlled = frozenset((Hold("control", resource.id),))
+        yield Step(controlled, Hold("read", resource.id), "new key policy", "KMS developer guide")
+
+
+def _need(action: str, resource: Resource, use: Use) -> Need:
+    arn = resource.contents if use.on_contents else ""
+    return Need(action=action, resource=resource, arn=arn, context=use.context)
+
+
+def read_encrypted_contents(world: World) -> Iterator[Step]:
+    """Yield a step for each resource whose contents a principal may read or write, with their key."""
+    for kinds, verb, action, key_action, service in ENCRYPTED:
+        for resource in world.of_kind(*kinds):
+            key = world.resources.get(resource.key)
+            region = key.arn.split(":")[3] if key else ""
+            via: dict[str, ContextValue] = {
+                "kms:viaservice": f"{service}.{region}.amazonaws.com",
+                "kms:encryptioncontext:*": CHOSEN,
+            }
+            contents = Need(action=action, resource=resource, arn=resource.contents)
+            for principal in world.principals.values():
+                for needed in premises(world, principal, [contents]):
+                    gain = Hold(verb, resource.id)
+                    if key is None:
+                        yield Step(needed, gain, action, REFERENCE)
+                        continue
+                    key_need = Need(action=key_action, resource=key, context=via)
+                    for with_key in premises(world, principal, [key_need]):
+                        yield Step(needed | with_key, gain, f"{action}, {key_action}", REFERENCE)
+                    if verb == "read":
+                        yield Step(needed | {Hold("read", key.id)}, gain, action, REFERENCE)

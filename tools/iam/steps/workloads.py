@@ -1,0 +1,76 @@
+"""Steps through clusters, pods, images and CI runners."""
+
+from collections.abc import Iterator
+
+from tools.iam.evaluation import Caller, ContextValue
+from tools.iam.model import Hold, Need, Step, World, is_allowed, premises, trusts
+
+EKS = "EKS user guide, access entries and pod identity"
+CODEBUILD = "CodeBuild user guide, self-hosted GitHub Actions runners"
+
+
+def administer_clusters(world: World) -> Iterator[Step]:
+    """Yield a step for each principal with an access entry of a cluster, or that may make one."""
+    for cluster in world.of_kind("cluster"):
+        gain = Hold("control", cluster.id)
+        for arn in cluster.admins:
+            yield Step(frozenset((Hold("act as", arn),)), gain, "access entry", EKS)
+        actions = ("eks:CreateAccessEntry", "eks:AssociateAccessPolicy")
+        entry = cluster.arn.replace(":cluster/", ":access-entry/") + "/role/new"
+        for principal in world.principals.values():
+            needs = [
+                Need(action=actions[0], resource=cluster),
+                Need(action=actions[1], resource=cluster, arn=entry),
+            ]
+            for needed in premises(world, principal, needs):
+                if Hold("control", cluster.id) not in needed:
+                    yield Step(needed, gain, ", ".join(actions), EKS)
+
+
+def use_pod_roles(world: World) -> Iterator[Step]:
+    """Yield the steps from a cluster, or from a node's role, to the roles of the pods."""
+    for pod in world.pods:
+        cluster, role = world.resources[pod.cluster], world.principals[pod.role]
+        context: dict[str, ContextValue] = {
+            "aws:sourceaccount": cluster.account,
+            "aws:sourcearn": cluster.arn,
+        }
+        service = Caller(kind="Service", identifier="pods.eks.amazonaws.com", account="")
+        if not trusts(world, role, service, context):
+            continue
+        gain = Hold("act as", role.arn)
+        yield Step(frozenset((Hold("control", cluster.id),)), gain, "a pod of the cluster", EKS)
+        need = Need(action="eks-auth:AssumeRoleForPodIdentity", resource=cluster)
+        for principal in world.principals.values():
+            if is_allowed(world, principal, need):
+                acting = frozenset((Hold("act as", principal.arn),))
+                yield Step(acting, gain, "eks-auth:AssumeRoleForPodIdentity", EKS)
+
+
+def change_runners(world: World) -> Iterator[Step]:
+    """Yield a step for each runner whose builds a principal may start or change."""
+    for runner in world.of_kind("runner"):
+        if runner.role not in world.principals:
+            continue
+        for principal in world.principals.values():
+            for action in ("codebuild:StartBuild", "codebuild:UpdateProject"):
+                if is_allowed(world, principal, Need(action=action, resource=runner)):
+                    acting = frozenset((Hold("act as", principal.arn),))
+                    yield Step(acting, Hold("act as", runner.role), action, CODEBUILD)
+                    break
+
+
+def push_images(world: World) -> Iterator[Step]:
+    """Yield a step from a registry to the pods that run its images.
+
+    A stack pins an image by its digest, so the step waits for the next deployment, and in an environment
+    with reviewers for their approval.
+    """
+    for pod in world.pods:
+        if pod.registry:
+            environment = world.resources[pod.cluster].environment
+            needed = {Hold("write", pod.registry)}
+            if environment in world.reviewed:
+                needed.add(Hold("approved", environment))
+            source = "docs/decisions/0013-deployments-are-commits.md"
+            yield Step(frozenset(needed), Hold("act as", pod.role), "the next deployment's image", source)
