@@ -44,7 +44,11 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_requ
 
 BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
 
-INVALID_REQUEST = {"eks": "InvalidParameterException", "codebuild": "InvalidInputException"}
+INVALID_REQUEST = {
+    "eks": "InvalidParameterException",
+    "codebuild": "InvalidInputException",
+    "backup": "InvalidParameterValueException",
+}
 """The error code for a request that violates the service's model; other services use ValidationException."""
 
 VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES)}
@@ -121,10 +125,10 @@ class AwsApi:
             "hex32": request_id.hex.upper(),
             "id17": request_id.hex[:17],
         }
+        self._check_document(service, action, params, variables)
         if service in emulated.SERVICES:
             variables |= {**self._cluster(), **VERSIONS} if service == "eks" else {}
             return self._emulated.respond(service, action, params, variables)
-        self._check_document(service, action, params, variables)
         variables["buckets"] = BUCKET_ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
         self._check(service, action, variables)
         if replacement := moto_patches.REPLACED_ACTIONS.get(action):

@@ -7,10 +7,13 @@ from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
-SERVICES = ("eks", "codebuild")
+SERVICES = ("eks", "codebuild", "backup")
 
-ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn")
+ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn", "BackupVaultArn", "BackupPlanArn")
 """Names of the members that can hold the ARN of a record."""
+
+TAG_PARAMETERS = {"backup": ("ResourceArn", "Tags", "TagKeyList")}
+"""A service's parameters for the ARN, the tags and the removed keys, if they differ from EKS's."""
 
 
 class EmulatedServices:
@@ -36,7 +39,7 @@ class EmulatedServices:
             raise ErrorResponse(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
             self._check(service, action, variables)
-            return self._change_tags(row, variables)
+            return self._change_tags(service, row, variables)
         family, region = row["family"], variables["region"]
         records, key = self.records(region, family), fill_text(self._rules["keys"][family], variables)
         self._require_parents(family, region, variables)
@@ -84,17 +87,18 @@ class EmulatedServices:
                 }
                 self._records[region, child] = remaining
 
-    def _change_tags(self, row: Json, variables: Json) -> Json:
-        """Read, add or remove tags of the record whose ARN is the parameter `resourceArn`."""
-        arn = variables["resourceArn"]
+    def _change_tags(self, service: str, row: Json, variables: Json) -> Json:
+        """Read, add or remove tags of the record with the ARN in the request."""
+        arn_name, tags_name, keys_name = TAG_PARAMETERS.get(service, ("resourceArn", "tags", "tagKeys"))
+        arn = variables[arn_name]
         record = self._find_by_arn(variables["region"], arn)
         if record is None:
             raise ErrorResponse(404, f"No resource with the ARN {arn}", "NotFoundException")
         tags = cast(Json, record.setdefault("tags", {}))
-        tags |= variables.get("tags", {})
-        for name in variables.get("tagKeys", []):
+        tags |= variables.get(tags_name, {})
+        for name in variables.get(keys_name, []):
             tags.pop(name, None)
-        return {"tags": tags} if row["tags"] == "read" else {}
+        return {tags_name: tags} if row["tags"] == "read" else {}
 
     def _find_by_arn(self, region: str, arn: str) -> Json | None:
         for (records_region, _), records in self._records.items():
@@ -124,8 +128,8 @@ def _change(record: Json, changes: Json, row: Json) -> None:
         message = "No changes needed: it is at the desired configuration"
         raise ErrorResponse(400, message, "InvalidParameterException")
     record |= changes
-    if "forget" in row:
-        record.pop(row["forget"], None)
+    for name in row.get("forget", ()):
+        record.pop(name, None)
 
 
 def _merged(old: Json, new: Json) -> Json:

@@ -39,6 +39,10 @@ UNLISTED_TYPES = {
     "BucketVersioning",
     "DefaultSecurityGroup",
     "LifecyclePolicy",
+    "ReplicationConfiguration",
+    "RepositoryPolicy",
+    "VaultLockConfiguration",
+    "VaultPolicy",
     "ZoneSetting",
 }
 """Types that are a part of another object, so that they can be neither left over nor duplicated."""
@@ -111,6 +115,9 @@ def _in_aws(targets: Targets) -> ResourceIds:
     resources |= _in_eks(list_all)
     for region in REGIONS:
         resources |= _in_kms(list_all, region)
+        repositories = list_all("ecr", "describe_repositories", "repositories[].repositoryName", region)
+        resources |= {("Repository", name) for name in repositories}
+    resources |= _in_backup(list_all)
     for name in list_all("codebuild", "list_projects", "projects[]"):
         [project] = list_all("codebuild", "batch_get_projects", "projects", names=[name])
         resources.add(("Project", project["arn"]))
@@ -152,6 +159,16 @@ def _in_kms(list_all: Callable[..., list[Any]], region: str) -> ResourceIds:
             resources.add(("Key", ident))
     aliases_path = "Aliases[?TargetKeyId && !starts_with(AliasName, 'alias/aws/')].AliasName"
     return resources | {("Alias", name) for name in list_all("kms", "list_aliases", aliases_path, region)}
+
+
+def _in_backup(list_all: Callable[..., list[Any]]) -> ResourceIds:
+    resources: ResourceIds = set()
+    for plan in list_all("backup", "list_backup_plans", "BackupPlansList[].BackupPlanId"):
+        resources.add(("Plan", plan))
+        path = "BackupSelectionsList[].SelectionId"
+        selections = list_all("backup", "list_backup_selections", path, BackupPlanId=plan)
+        resources |= {("Selection", ident) for ident in selections}
+    return resources
 
 
 def _in_iam(list_all: Callable[..., list[Any]]) -> ResourceIds:
@@ -214,7 +231,7 @@ LIST_CALLS: dict[str, tuple[str, str, str, dict[str, str]]] = {
         "DBParameterGroups[?!starts_with(DBParameterGroupName, 'default.')].DBParameterGroupName",
         {},
     ),
-    "Repository": ("ecr", "describe_repositories", "repositories[].repositoryName", {}),
+    "Vault": ("backup", "list_backup_vaults", "BackupVaultList[].BackupVaultName", {}),
 }
 """The call that lists each of these types: service, action, path of the IDs, and arguments."""
 

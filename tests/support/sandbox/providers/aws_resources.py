@@ -29,10 +29,25 @@ ROLES = (
     "monitoring.rds.amazonaws.com",
     "codebuild.amazonaws.com",
     "vpc-flow-logs.amazonaws.com",
+    "backup.amazonaws.com",
 )
 
 READ_POLICY = document(Action="s3:GetObject", Resource="*")
 OPERATORS_ROLE = "arn:aws:iam::123456789012:role/pipe-operators"
+OTHER_ACCOUNT = {"AWS": "arn:aws:iam::111122223333:root"}
+PULLS = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+BACKUP_RULE = {
+    "ruleName": "daily",
+    "targetVaultName": "pipe-dev",
+    "schedule": "cron(0 22 * * ? *)",
+    "startWindow": 60,
+    "completionWindow": 720,
+    "lifecycle": {"deleteAfter": 35},
+}
+COPY_ACTION = {
+    "destinationVaultArn": "arn:aws:backup:ap-northeast-1:999999999999:backup-vault:pipe-dev",
+    "lifecycle": {"deleteAfter": 35},
+}
 LOGGING_PRINCIPAL = {"Service": "logging.s3.amazonaws.com"}
 UNTAGGED_IMAGES_RULE = {
     "rulePriority": 1,
@@ -573,6 +588,79 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
                 {"rules": [{**UNTAGGED_IMAGES_RULE, "description": "Untagged images after seven days"}]}
             )
         },
+    ),
+    "pulls": (
+        "aws:ecr/repositoryPolicy:RepositoryPolicy",
+        {
+            "repository": "<images.name>",
+            "policy": document(Sid="Pull", Principal=OTHER_ACCOUNT, Action=PULLS),
+        },
+        {"policy": document(Sid="Images", Principal=OTHER_ACCOUNT, Action=PULLS)},
+    ),
+    "mirror": (
+        "aws:ecr/replicationConfiguration:ReplicationConfiguration",
+        {
+            "replicationConfiguration": {
+                "rules": [
+                    {
+                        "destinations": [{"region": "ap-northeast-3", "registryId": "123456789012"}],
+                        "repositoryFilters": [{"filter": "pipe/api", "filterType": "PREFIX_MATCH"}],
+                    }
+                ]
+            }
+        },
+        {
+            "replicationConfiguration": {
+                "rules": [{"destinations": [{"region": "us-west-2", "registryId": "123456789012"}]}]
+            }
+        },
+    ),
+    "vault": (
+        "aws:backup/vault:Vault",
+        {"name": "pipe-dev", "kmsKeyArn": "<key.arn>", "tags": {"a": "b"}},
+        {"tags": {"a": "c"}},
+    ),
+    "incoming": (
+        "aws:backup/vaultPolicy:VaultPolicy",
+        {
+            "backupVaultName": "<vault.name>",
+            "policy": document(
+                Sid="CopiesIn", Principal=OTHER_ACCOUNT, Action="backup:CopyIntoBackupVault", Resource="*"
+            ),
+        },
+        {
+            "policy": document(
+                Sid="Copies", Principal=OTHER_ACCOUNT, Action="backup:CopyIntoBackupVault", Resource="*"
+            )
+        },
+    ),
+    "compliance": (
+        "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+        {
+            "backupVaultName": "<vault.name>",
+            "changeableForDays": 3,
+            "minRetentionDays": 7,
+            "maxRetentionDays": 400,
+        },
+        {},
+    ),
+    "plan": (
+        "aws:backup/plan:Plan",
+        {"name": "pipe-dev", "rules": [{**BACKUP_RULE, "copyActions": [COPY_ACTION]}], "tags": {"a": "b"}},
+        {
+            "rules": [{**BACKUP_RULE, "schedule": "cron(0 23 * * ? *)", "copyActions": [COPY_ACTION]}],
+            "tags": {"a": "c"},
+        },
+    ),
+    "selection": (
+        "aws:backup/selection:Selection",
+        {
+            "name": "pipe-dev",
+            "planId": "<plan.id>",
+            "iamRoleArn": "<role.arn>",
+            "resources": ["arn:aws:rds:ap-northeast-1:123456789012:db:pipe-db", "arn:aws:s3:::pipe-b"],
+        },
+        {},
     ),
 }
 """The type, the inputs and the changed inputs of each resource, by name.
