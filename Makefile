@@ -17,14 +17,16 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-VERCEL := 64.0.2
-TASKS := help packages sandbox preview down clean refresh console control-plane plugins validate check \
-  format drill-programs test-unit test test-drills test-all checks scan current vercel review bench kills \
-  mutation truth schema lock
+WHEELS ?=
+# A wheel is only unpacked; a source distribution would run its own code (pip's manual, Secure installs).
+ONLY_WHEELS := --require-hashes --only-binary :all:
+TASKS := help packages wheels sandbox preview down clean refresh console control-plane plugins validate \
+  check format drill-programs test-unit test test-drills test-all checks scan current vercel review \
+  bench kills mutation truth schema lock
 STACKS := $(patsubst Pulumi.%.yaml,%,$(notdir $(wildcard Pulumi.*.yaml foundation/Pulumi.*.yaml)))
 
 # A mistyped STACK= must not affect another stack, so the whole command line is checked before the first task.
-$(foreach name,stack flags targets providers python base,\
+$(foreach name,stack flags targets providers python base wheels,\
   $(if $(filter command line,$(origin $(name))),\
     $(eval UPPER := $(shell echo $(name) | tr a-z A-Z))\
     $(error $(name)=$($(name)) is no variable of this Makefile; write $(UPPER)=$($(name)))))
@@ -45,12 +47,17 @@ $(READY): requirements-dev.txt
 	  "$(PYTHON) is Python %d.%d; 3.11 or newer is needed: set PYTHON=…" % version)'
 	@echo "Installing Python packages into $(VENV) (about two minutes, once)…"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt \
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(ONLY_WHEELS) -r requirements-dev.txt \
+	  $(if $(WHEELS),--no-index --find-links $(WHEELS)) \
 	  || { echo "error: the Python packages could not be installed; the package registry must be reachable" \
 	    "(see the lines above)" >&2; exit 2; }
 	@touch $@
 
-packages: $(READY) ## install the Python packages
+packages: $(READY) ## install the Python packages; WHEELS=folder takes them from there, offline
+
+wheels: ## download the Python packages into the folder wheels, for make packages WHEELS=wheels
+	@$(PYTHON) -m pip download --quiet --disable-pip-version-check $(ONLY_WHEELS) --no-deps \
+	  --dest wheels -r requirements-dev.txt
 
 sandbox: $(READY) ## bring STACK up; TARGETS=none only plans, PROVIDERS=real uses plugins
 	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(FLAGS)
@@ -84,7 +91,7 @@ check: $(READY) ## check format, lint, style, import contracts, workflows and ty
 	@$(VENV)/bin/ruff check .
 	@$(PY) -m tools.check_style
 	@$(VENV)/bin/lint-imports --no-cache --no-logo
-	@$(VENV)/bin/zizmor --offline --quiet .github
+	@$(PY) -m tools.check_workflows
 	@# The provider SDKs need more than Node's default of 4 GB.
 	@NODE_OPTIONS=--max-old-space-size=8192 $(VENV)/bin/basedpyright --warnings
 
@@ -121,15 +128,15 @@ checks: $(READY) ## run the checks before a deployment of STACK: check, tests, s
 scan: $(READY) ## look for unsafe code, vulnerable dependencies and unsafe workflows
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement requirements.txt
-	@$(VENV)/bin/zizmor --offline --quiet .github
+	@$(PY) -m tools.check_workflows
 
 current: ## fail if `make schema` would change a file
 	@$(MAKE) schema
 	@git diff --exit-code --stat -- docs schemas \
 	  || { echo "error: run make schema, and commit the changed files" >&2; exit 1; }
 
-vercel: ## install Vercel's CLI, which deploys the frontend
-	@npm install --global --no-fund --no-audit vercel@$(VERCEL)
+vercel: ## install Vercel's CLI, which builds and deploys the frontend, from its lock file
+	@npm ci --prefix tools/vercel --ignore-scripts --no-fund --no-audit
 
 review: $(READY) ## review the changes of the working tree since BASE (default: the merge base with main)
 	@$(PY) -m review $(BASE) $(FLAGS)

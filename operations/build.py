@@ -1,6 +1,8 @@
 """Build, scan, push and sign the API's image for a version; skip the build if the registry has the image.
 
-The image is built from the service's checkout: the folder app, or the folder that APP names.
+The image is built from the service's checkout: the folder app, or the folder that APP names. A build runs
+code of the service's packages. So the workflow builds with --save in a job without credentials, and a second
+job pushes the file with --load.
 """
 
 import argparse
@@ -21,6 +23,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", metavar="V", help="tag of the image (default: the checkout's commit, 12 digits)"
     )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--save", metavar="FILE", help="only build, and write the image to this file")
+    where.add_argument("--load", metavar="FILE", help="push the image of this file instead of building it")
     return parser
 
 
@@ -35,22 +40,35 @@ def main(argv: Sequence[str] | None = None) -> int:
             "APP_REPOSITORY is empty, so app/ contains this repository, not the service's. Set the repository"
             " variable APP_REPOSITORY (see README.md, section GitHub)"
         )
-    return perform("build", options, lambda log: work(log, options, arguments.version))
+    return perform("build", options, lambda log: work(log, options, arguments))
 
 
-def work(log: RunLog, options: Options, version: str | None) -> str:
-    """Build the image if it is missing; return the final message."""
-    version = (
-        version
+def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
+    """Build the image if it is missing, or only build it; return the final message."""
+    version: str = (
+        arguments.version
         or log.runner.read("git", "-C", str(migrations.source()), "rev-parse", "--short=12", "HEAD").strip()
     )
+    if arguments.save:
+        archive = Path(arguments.save).absolute()
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with log.step(f"build of {version}"):
+            image.build(log, options, version, archive)
+        report(log, version=version)
+        return f"image of {version} in {archive}"
     with log.step(f"image of {version}"):
-        reference = image.ensure(log, options, version)
-    log.results |= {"version": version, "image": reference}
+        archive = Path(arguments.load).absolute() if arguments.load else None
+        reference = image.ensure(log, options, version, archive)
+    report(log, version=version, image=reference)
+    return f"image of {version}: {reference}"
+
+
+def report(log: RunLog, **results: str) -> None:
+    """Add results to the record, and set them as outputs of the workflow's step."""
+    log.results |= results
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a") as file:
-            file.write(f"version={version}\nimage={reference}\n")
-    return f"image of {version}: {reference}"
+            file.writelines(f"{name}={value}\n" for name, value in results.items())
 
 
 if __name__ == "__main__":

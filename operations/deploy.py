@@ -200,7 +200,6 @@ def deploy_frontend(log: RunLog, options: Options, journal: Journal) -> None:
     is_real = options.target == "real"
     with log.step("frontend"):
         before = frontend.served(log, options)
-        frontend.build(log, options)
         if not journal.has_started_frontend:
             journal.has_started_frontend, journal.previous_frontend = is_real, before
             journal.save(options)

@@ -147,7 +147,7 @@ def test_missing_programs_of_the_drills_are_reported_before_any_installation(tre
 
 
 def test_check_only_checks_and_format_changes_files(installed: Path) -> None:
-    for name in ("ruff", "lint-imports", "zizmor", "basedpyright"):
+    for name in ("ruff", "lint-imports", "basedpyright"):
         program = installed / ".venv" / "bin" / name
         program.write_text(f'#!/bin/sh\necho "{name} $*"\n')
         program.chmod(0o755)
@@ -158,7 +158,7 @@ def test_check_only_checks_and_format_changes_files(installed: Path) -> None:
         "ruff check .",
         "-m tools.check_style",
         "lint-imports --no-cache --no-logo",
-        "zizmor --offline --quiet .github",
+        "-m tools.check_workflows",
         "basedpyright --warnings",
     ]
     assert make(installed, "format")[1].splitlines() == ["ruff format .", "ruff check --fix ."]

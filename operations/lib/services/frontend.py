@@ -1,4 +1,4 @@
-"""Deployment of the frontend, which npm builds and Vercel serves."""
+"""Deployment of the frontend, which a job without credentials builds and Vercel serves."""
 
 import json
 import os
@@ -20,25 +20,24 @@ HARMLESS = {
     *PROXIES,
     *map(str.lower, PROXIES),
 }
-"""Environment variables that npm and the packages that it runs may read. None of them is a credential for a
-cloud, Datadog or GitHub. The packages do not see Vercel's token either, since Vercel builds the frontend
-again on its own machines.
-"""
+"""Environment variables that Vercel's CLI may read, besides VERCEL_VARIABLES."""
+OUTPUT = Path(".vercel") / "output"
+"""Result of the build, in the frontend's folder (https://vercel.com/docs/build-output-api)."""
 
 
 def source() -> Path:
-    """Return the folder with the frontend's checkout, which FRONTEND names (default: frontend)."""
+    """Return the frontend's folder, which FRONTEND names (default: frontend)."""
     return (ROOT / (os.environ.get("FRONTEND") or "frontend")).resolve()
 
 
 def check(options: Options) -> None:
-    """Refuse a missing checkout or missing credentials before any change."""
+    """Refuse a missing build or missing credentials before any change."""
     if options.target == "sandbox" or options.dry_run:
         return
-    if not (source() / "package.json").exists():
+    if not (source() / OUTPUT / "config.json").exists():
         raise RefusedError(
-            f"{source()} has no package.json: check out the frontend there, set FRONTEND to its folder, or"
-            " add --skip-frontend"
+            f"{source() / OUTPUT} has no build of the frontend, which a job of the workflow Deploy makes"
+            " (python -m tools.build_frontend): build it, set FRONTEND to its folder, or add --skip-frontend"
         )
     if missing := [name for name in VERCEL_VARIABLES if not os.environ.get(name)]:
         raise RefusedError(
@@ -67,25 +66,16 @@ def served(log: RunLog, options: Options) -> str:
         ) from None
 
 
-def build(log: RunLog, options: Options) -> None:
-    """Build the frontend with the guide's commands; visitors notice nothing."""
-    if options.target == "sandbox":
-        log.skip("npm run build, vercel deploy --prod: a sandbox has no frontend")
-        return
-    folder = str(source())
-    log.follow("npm", "--prefix", folder, "ci", only=HARMLESS)
-    log.follow("npm", "--prefix", folder, "run", "build", only=HARMLESS)
-
-
 def deploy(log: RunLog, options: Options, before: str) -> None:
-    """Deploy the frontend with the guide's command.
+    """Upload the build of the frontend; Vercel builds nothing.
 
     VERCEL_PROJECT_ID and VERCEL_TOKEN must belong to the stack's project. Raises FailedError if Vercel still
     serves the deployment with the ID `before`.
     """
     if options.target == "sandbox":
+        log.skip("vercel deploy --prebuilt --prod: a sandbox has no frontend")
         return
-    log.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(VERCEL_VARIABLES))
+    log.follow(*_vercel("deploy", "--prebuilt", "--prod", "--yes"), only=HARMLESS | set(VERCEL_VARIABLES))
     if before and served(log, options) == before:
         # After a rollback, Vercel does not serve new deployments on the domain until one is promoted.
         raise FailedError(
@@ -109,5 +99,10 @@ def roll_back(log: RunLog, options: Options, before: str) -> None:
 
 
 def _vercel(*command: str) -> tuple[str, ...]:
-    """Return the start of a Vercel command, with the team: `inspect` and `rollback` ignore VERCEL_ORG_ID."""
-    return ("vercel", "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *command)
+    """Return a Vercel command with the team, since `inspect` and `rollback` ignore VERCEL_ORG_ID.
+
+    The CLI is the one of tools/vercel, if `make vercel` installed it, or the one on PATH.
+    """
+    own = ROOT / "tools" / "vercel" / "node_modules" / ".bin" / "vercel"
+    program = str(own) if own.exists() else "vercel"
+    return (program, "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *command)

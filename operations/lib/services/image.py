@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import time
+from pathlib import Path
 
 from operations.lib import migrations, stack_file
 from operations.lib.command_line import Options
@@ -77,8 +78,8 @@ class Registry:
                 ) from None
             raise
 
-    def build(self, version: str) -> str:
-        """Build and push a version; return its digest."""
+    def build(self, version: str) -> None:
+        """Build a version and scan it with trivy, if it is installed. This needs no credentials."""
         source, name = migrations.source(), f"{self.name}:{version}"
         if not (source / "Dockerfile").exists() and not self._dry_run:
             raise RefusedError(
@@ -96,8 +97,19 @@ class Registry:
             self._steps.follow("trivy", "image", "--exit-code=1", severe, "--ignore-unfixed", name)
         else:
             self._steps.line("trivy is not installed; the registry scans the image after the push")
+
+    def save(self, version: str, archive: Path) -> None:
+        """Write the image of a version to a file, for a job that may push it."""
+        self._steps.follow("docker", "save", f"--output={archive}", f"{self.name}:{version}")
+
+    def load(self, archive: Path) -> None:
+        """Read an image that another job built."""
+        self._steps.follow("docker", "load", f"--input={archive}")
+
+    def push(self, version: str) -> str:
+        """Push the image of a version; return its digest."""
         log_in(self._runner, self.host, self._region)
-        self._steps.follow("docker", "push", name)
+        self._steps.follow("docker", "push", f"{self.name}:{version}")
         return UNKNOWN if self._dry_run else self.find(version)
 
     def scan(self, digest: str) -> None:
@@ -188,8 +200,21 @@ def log_in(runner: CommandRunner, host: str, region: str) -> None:
     runner.change("docker", "login", "--username=AWS", "--password-stdin", host, stdin=password)
 
 
-def ensure(log: RunLog, options: Options, version: str) -> str:
-    """Return a version's image, `repository:version@sha256:…`; build it if it is not in the registry."""
+def build(log: RunLog, options: Options, version: str, archive: Path) -> None:
+    """Build a version's image and write it to a file; neither step asks the registry."""
+    if options.target == "sandbox":
+        log.skip("docker build, docker save: a sandbox's nodes pull no images")
+        return
+    registry = Registry(log, options)
+    registry.build(version)
+    registry.save(version, archive)
+
+
+def ensure(log: RunLog, options: Options, version: str, archive: Path | None = None) -> str:
+    """Return a version's image, `repository:version@sha256:…`; push it if it is not in the registry.
+
+    The image comes from the file `archive`; without a file it is built here.
+    """
     registry = Registry(log, options)
     if options.target == "sandbox":
         log.skip("docker build, scan, push, sign: a sandbox's nodes pull no images; the digest is invented")
@@ -199,7 +224,11 @@ def ensure(log: RunLog, options: Options, version: str) -> str:
     if digest:
         log.line(f"{version} is already in the registry: {digest}")
     else:
-        digest = registry.build(version)
+        if archive:
+            registry.load(archive)
+        else:
+            registry.build(version)
+        digest = registry.push(version)
     registry.scan(digest)
     registry.sign(digest)
     return f"{registry.name}:{version}@{digest}"

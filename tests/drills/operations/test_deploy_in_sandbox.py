@@ -163,7 +163,7 @@ def test_a_failing_version_is_rolled_back_and_a_failing_migration_changes_nothin
             "synthetic checks of the site",
         ):
             assert f"– {skipped}" in done.stdout
-        assert "skipped: npm run build, vercel deploy --prod: a sandbox has no frontend" in done.stdout
+        assert "skipped: vercel deploy --prebuilt --prod: a sandbox has no frontend" in done.stdout
 
         history = ("rollout", "history", "deployment/pipe-api", "--namespace=pipe")
         kubectl = (control_plane.find() or {})["kubectl"]

@@ -30,9 +30,7 @@ VERCEL = "vercel --cwd {root}/frontend --scope team"
 SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"
 FRONTEND = [
     SERVED,
-    "npm --prefix {root}/frontend ci",
-    "npm --prefix {root}/frontend run build",
-    f"{VERCEL} deploy --prod --yes",
+    f"{VERCEL} deploy --prebuilt --prod --yes",
 ]
 SECRETS = "pulumi config --show-secrets --json --stack dev"
 UP = (

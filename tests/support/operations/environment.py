@@ -293,9 +293,9 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
     for folder, file in (
         ("app", "Dockerfile"),
         ("app/migrations", "20240301-first.js"),
-        ("frontend", "package.json"),
+        ("frontend/.vercel/output", "config.json"),
     ):
-        (root / folder).mkdir(exist_ok=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder / file).write_text("exports.down = 1\n")
     programs = control_plane.find()
     assert programs

@@ -15,6 +15,7 @@ from operations.deploy import Journal
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
+from operations.lib.services import frontend
 from tests.support.operations.deploying import NAME, NEW
 from tests.support.operations.environment import DIGEST, OLD
 
@@ -30,7 +31,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Run:
-    """A run with a fake npm, Vercel and Pulumi, and without a cluster."""
+    """A run with a fake Vercel and Pulumi, and without a cluster."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log = RunLog("deploy", REAL)
@@ -51,9 +52,6 @@ class Run:
         monkeypatch.setattr(deploy, "Releases", MagicMock())
 
     def _follow(self, *command: str, only: object = None) -> None:
-        if command[0] == "npm":
-            self._run(" ".join(["npm", *command[3:]]))
-            return
         name, *arguments = command[5:]
         if name == "deploy":
             self.journals.append(deploy.read_journal("dev"))
@@ -162,7 +160,7 @@ def test_a_frontend_that_fails_after_vercel_serves_it_is_rolled_back(run: Run) -
     message = "vercel failed\nThe previous frontend is served, and this run did not change the API."
     assert run.deploy(new_journal()) == message
     assert run.served == "dpl_old"
-    assert run.commands == ["npm ci", "npm run build", "vercel deploy", "vercel rollback"]
+    assert run.commands == ["vercel deploy", "vercel rollback"]
 
 
 def test_a_frontend_that_cannot_be_rolled_back_is_reported(run: Run) -> None:
@@ -182,10 +180,41 @@ def test_an_unexpected_output_of_vercel_rolls_the_frontend_back(run: Run, output
     assert run.served == "dpl_old"
 
 
-def test_a_frontend_that_cannot_be_built_causes_no_rollback(run: Run) -> None:
-    run.failures["npm run build"] = FailedError("npm failed")
-    assert run.deploy(new_journal()) == "npm failed"
-    assert run.commands == ["npm ci", "npm run build"]
+def test_a_frontend_without_a_build_is_refused_before_any_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frontend, "ROOT", tmp_path)
+    for name in frontend.VERCEL_VARIABLES:
+        monkeypatch.setenv(name, "set")
+    output = tmp_path / "frontend" / ".vercel" / "output"
+    with pytest.raises(RefusedError) as raised:
+        frontend.check(REAL)
+    assert str(raised.value) == (
+        f"{output} has no build of the frontend, which a job of the workflow Deploy makes (python -m"
+        " tools.build_frontend): build it, set FRONTEND to its folder, or add --skip-frontend"
+    )
+    output.mkdir(parents=True)
+    (output / "config.json").write_text("{}")
+    frontend.check(REAL)
+
+
+def test_the_locked_cli_is_used_where_it_is_installed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+
+    def follow(*command: str, only: object) -> None:
+        commands.append(command)
+
+    monkeypatch.setattr(run.log, "follow", follow)
+    monkeypatch.setattr(frontend, "ROOT", tmp_path)
+    frontend.deploy(run.log, REAL, "")
+    own = tmp_path / "tools" / "vercel" / "node_modules" / ".bin" / "vercel"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    frontend.deploy(run.log, REAL, "")
+    assert [command[0] for command in commands] == ["vercel", str(own)]
+    assert commands[1][5:] == ("deploy", "--prebuilt", "--prod", "--yes")
 
 
 def test_an_interrupted_frontend_is_deployed_again_and_the_one_before_it_is_restored(run: Run) -> None:

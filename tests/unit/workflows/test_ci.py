@@ -1,7 +1,6 @@
 """Tests of the scripts in .ci that prepare a machine; fake programs stand in for the machine's."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -120,13 +119,43 @@ def test_a_user_other_than_root_installs_nothing(machine: Path) -> None:
     assert not (machine / "calls").exists()
 
 
-def test_vercels_cli_is_installed_in_one_version(machine: Path) -> None:
-    program(machine, "npm", f'echo "$*" > "{machine}/calls"')
+def run_make(machine: Path, *arguments: str) -> list[str]:
+    """Run make with a fake npm and a fake Python; return their command lines."""
+    for name in ("npm", "python3"):
+        program(machine, name, f'echo "{name} $*" >> "{machine}/calls"')
     path = {"PATH": f"{machine}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(["make", "vercel"], cwd=CI.parent, env=os.environ | path, check=False)
+    command = ["make", *arguments, f"PYTHON={machine}/python3"]
+    done = subprocess.run(command, cwd=CI.parent, env=os.environ | path, check=False)
     assert done.returncode == 0
-    arguments = (machine / "calls").read_text()
-    assert re.fullmatch(r"install --global --no-fund --no-audit vercel@\d+\.\d+\.\d+\n", arguments)
+    return (machine / "calls").read_text().splitlines()
+
+
+def test_vercels_cli_is_installed_from_its_lock_file_without_install_scripts(machine: Path) -> None:
+    assert run_make(machine, "vercel") == [
+        "npm ci --prefix tools/vercel --ignore-scripts --no-fund --no-audit"
+    ]
+
+
+def test_only_wheels_are_downloaded_and_by_hash(machine: Path) -> None:
+    [line] = run_make(machine, "wheels")
+    arguments = line.split()
+    assert arguments[:4] == ["python3", "-m", "pip", "download"]
+    assert {"--require-hashes", "--only-binary", ":all:", "--no-deps"} <= set(arguments)
+    assert arguments[-4:] == ["--dest", "wheels", "-r", "requirements-dev.txt"]
+
+
+def test_packages_are_installed_from_a_folder_without_a_registry(machine: Path, tmp_path: Path) -> None:
+    """Run the installation in a copy of the Makefile, whose .venv has a fake Python."""
+    shutil.copy(CI.parent / "Makefile", tmp_path)
+    (tmp_path / "requirements-dev.txt").write_text("")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    program(tmp_path / ".venv" / "bin", "python", f'echo "$*" > "{tmp_path}/install"')
+    command = ["make", "packages", "WHEELS=wheels"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    arguments = (tmp_path / "install").read_text().split()
+    assert arguments[-3:] == ["--no-index", "--find-links", "wheels"]
+    assert {"--require-hashes", "--only-binary", ":all:"} <= set(arguments)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="changes the owner of a folder, as a container's root can")

@@ -1,8 +1,13 @@
 """Tests of the workflows' permissions and of the steps that run with credentials."""
 
 import re
+from pathlib import Path
 
-from tests.unit.workflows.test_workflows import FILES, jobs, load, steps
+import pytest
+import yaml
+
+from tests.unit.workflows.test_workflows import FILES, ROOT, jobs, load, steps
+from tools import stack_access
 
 
 def test_only_listed_jobs_have_write_permissions() -> None:
@@ -35,22 +40,117 @@ def test_no_key_of_a_cloud_is_a_secret() -> None:
     for file in FILES:
         assert not re.search(r"aws-access-key|AWS_SECRET|AWS_ACCESS", file.read_text(), re.IGNORECASE)
     roles = {step["with"]["role-to-assume"] for _, step in steps() if "configure-aws" in step.get("uses", "")}
-    assert roles == {f"${{{{ vars.{name}_ROLE_ARN }}}}" for name in ("BUILD", "PREVIEW", "DEPLOY")}
+    assert roles == {"${{ steps.access.outputs.role }}"}
 
 
-def test_packages_are_installed_before_credentials_are_obtained() -> None:
-    """Check that these jobs install Python's packages; otherwise, the scripts would install them."""
-    installed: dict[str, set[str]] = {}
+ACCESS = re.compile(r"\.venv/bin/python -m tools\.stack_access (\S+) (\w+)")
+STACK = {"deploy-stack/deploy": "inputs", "operate/operate": "inputs", "drift/look": "matrix"}
+
+
+def test_each_job_assumes_the_role_of_its_stack_and_its_purpose() -> None:
+    roles: dict[str, tuple[str, str]] = {}
+    for where, step in steps():
+        if match := ACCESS.fullmatch(step.get("run", "")):
+            stack, role = match.groups()
+            if where in STACK:
+                assert (stack, step["env"]) == ('"$STACK"', {"STACK": f"${{{{ {STACK[where]}.stack }}}}"})
+            roles[where] = ("any" if where in STACK else stack, role)
+    assert roles == {
+        "deploy/build": ("dev", "build"),
+        "deploy-stack/deploy": ("any", "deploy"),
+        "operate/operate": ("any", "deploy"),
+        "drift/look": ("any", "preview"),
+        "preview/preview": ("dev", "preview"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "arn"),
+    [
+        ("deploy", "arn:aws:iam::{account}:role/pipe-prod-deploy"),
+        ("preview", "arn:aws:iam::{account}:role/pipe-prod-preview"),
+        ("build", "arn:aws:iam::123456789012:role/pipe-build"),
+    ],
+)
+def test_role_region_and_state_follow_from_the_stack_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, arn: str
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.chdir(ROOT)
+    assert stack_access.main(["prod", role]) == 0
+    account = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]["pipe:service"]["account"]
+    assert (tmp_path / "output").read_text().splitlines() == [
+        f"role={arn.format(account=account)}",
+        "region=ap-northeast-1",
+        f"state=s3://pipe-state-{account}?region=ap-northeast-1",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["dev"], ["dev", "admin"]])
+def test_another_role_is_not_looked_up(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert stack_access.main(arguments) == 2
+    assert capsys.readouterr().err == "usage: python -m tools.stack_access STACK deploy|preview|build\n"
+
+
+INSTALLING = re.compile(r"(make (packages|wheels|vercel|test-unit|review|plugins)|scripts/checks\.sh)\b.*")
+"""Commands that load packages from a registry, unless WHEELS names a folder."""
+
+
+def test_no_job_with_a_credential_or_a_write_permission_loads_packages() -> None:
     for file, name, job in jobs():
-        earlier: set[str] = set()
-        for step in job.get("steps", []):
-            if "configure-aws" in step.get("uses", ""):
-                installed[f"{file}/{name}"] = earlier & {"make packages", "make vercel"}
-                break
-            earlier.add(step.get("run", ""))
-    assert installed.pop("deploy-stack/deploy") == {"make packages", "make vercel"}
-    assert set(installed) == {"deploy/build", "drift/look", "operate/operate", "preview/preview"}
-    assert all(tasks == {"make packages"} for tasks in installed.values()), installed
+        runs = [step.get("run", "") for step in job.get("steps", [])]
+        loading = [run for run in runs if INSTALLING.match(run) and "WHEELS=" not in run]
+        trusted = "write" in job["permissions"].values() or "secrets." in str(job)
+        assert not (trusted and loading), f"{file}/{name}: {loading}"
+
+
+def test_jobs_that_run_code_of_the_packages_have_no_credential() -> None:
+    running = {
+        f"{file}/{name}": job
+        for file, name, job in jobs()
+        for step in job.get("steps", [])
+        if "--save" in step.get("run", "") or "build_frontend" in step.get("run", "")
+    }
+    assert set(running) == {"deploy/image", "deploy-stack/frontend"}
+    for where, job in running.items():
+        assert job["permissions"] == {"contents": "read"}, where
+        assert "secrets." not in str(job) and "environment" not in job, where
+
+
+def test_packages_are_installed_offline_before_credentials_are_obtained() -> None:
+    installed: dict[str, bool] = {}
+    for file, name, job in jobs():
+        runs = [step.get("run", step.get("uses", "")) for step in job.get("steps", [])]
+        if roles := [n for n, run in enumerate(runs) if "configure-aws" in run]:
+            installed[f"{file}/{name}"] = runs.index("make packages WHEELS=wheels") < roles[0]
+    assert installed == dict.fromkeys(
+        ("deploy/build", "deploy-stack/deploy", "drift/look", "operate/operate", "preview/preview"), True
+    )
+
+
+def test_no_job_of_a_pull_request_runs_on_a_runner_in_a_vpc() -> None:
+    """A job on the runner can read the token of the account's connection to GitHub."""
+    runners = {
+        f"{file}/{name}": str(job.get("if", ""))
+        for file, name, job in jobs()
+        if "codebuild" in str(job.get("runs-on", ""))
+    }
+    assert set(runners) == {"deploy-stack/deploy", "drift/look", "operate/operate"}
+    triggers = {file.stem: set(load(file.stem)["on"]) for file in FILES}
+    assert triggers["drift"] == {"schedule", "workflow_dispatch"}
+    assert triggers["operate"] == {"workflow_dispatch"}
+    assert triggers["deploy-stack"] == {"workflow_call"}
+    for where in ("drift/look", "operate/operate"):
+        assert runners[where] == "github.ref == 'refs/heads/main'"  # Any branch can be dispatched.
+    assert "refs/heads/main" in load("deploy")["jobs"]["sources"]["if"]
+
+
+def test_only_dev_is_previewed_for_a_pull_request() -> None:
+    preview = load("preview")["jobs"]["preview"]
+    assert "strategy" not in preview and preview["runs-on"] == "ubuntu-24.04"
+    runs = [step["run"] for step in preview["steps"] if "run" in step]
+    assert "scripts/preview.sh dev" in runs
+    assert not [run for run in runs if "stg" in run or "prod" in run]
 
 
 def test_a_job_that_runs_a_forks_program_has_no_secrets_and_only_reads() -> None:

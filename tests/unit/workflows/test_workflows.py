@@ -1,9 +1,9 @@
 """Tests of the workflows: linters, commands of steps, order, concurrency and versions."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,15 @@ import pytest
 import yaml
 
 from operations.lib import health
-from sandbox.progress import Progress
-from sandbox.toolchain.builds import Recipe
+from tools import check_workflows
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-ACTIONLINT = Recipe(
-    name="actionlint",
-    pin=r"rhysd/actionlint v",
-    packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
-    time="some seconds",
-    instead="actionlint on PATH",
-    without_go="no Go to build actionlint {version} with: install Go {go} or newer (https://go.dev/dl/)",
-)
 PINNED = re.compile(r"uses: (?:[\w.-]+/)+[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 RUNNER = "codebuild-pipe-{}-runner-${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}"
 ALLOWED = re.compile(
     r"(?:sudo )?(?P<script>(?:\.ci|scripts)/[\w.]+)( \S+)*|make (?P<target>[a-z-]+)( \S+=.*)?"
-    r"|python3 -m (?P<module>(?:operations|tools)\.\w+)( \S+)*"
+    r"|(?:python3|\.venv/bin/python) -m (?P<module>(?:operations|tools)\.\w+)( \S+)*"
 )
 """Pattern of the commands that a step may run."""
 
@@ -65,17 +56,42 @@ def test_the_workflows_of_deployment_review_and_drift_exist() -> None:
     assert {file.stem for file in FILES} >= {"deploy", "preview", "comment", "drift"}
 
 
+def finds(command: list[str]) -> str:
+    """Return the findings of a linter."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
 @pytest.mark.drill
 def test_actionlint_finds_nothing() -> None:
-    program = shutil.which("actionlint") or ACTIONLINT.build(Progress())["actionlint"]
-    done = subprocess.run([program, *FILES], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert finds(check_workflows.actionlint()) == ""
 
 
 def test_zizmor_finds_nothing() -> None:
-    command = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", ROOT / ".github"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert finds(check_workflows.zizmor()) == ""
+
+
+def test_each_waiver_of_a_linter_has_a_reason() -> None:
+    """Accept a reason behind the waiver, or a comment in the line before."""
+    waivers: list[tuple[str, str]] = []
+    for file in [*FILES, ROOT / ".github" / "zizmor.yml"]:
+        lines = ["", *file.read_text().splitlines()]
+        waivers += [
+            pair for pair in pairwise(lines) if "zizmor: ignore" in pair[1] or "disable: true" in pair[1]
+        ]
+    assert len(waivers) >= 6
+    behind = re.compile(r".*(zizmor: ignore\[[\w-]+\]|disable: true #) \w.*")
+    for before, waiver in waivers:
+        assert behind.fullmatch(waiver) or before.strip().startswith("# "), waiver
+
+
+@pytest.mark.parametrize(("actionlint", "zizmor", "code"), [(0, 0, 0), (1, 0, 1), (0, 14, 1)])
+def test_the_check_runs_both_linters_and_fails_if_one_does(
+    monkeypatch: pytest.MonkeyPatch, actionlint: int, zizmor: int, code: int
+) -> None:
+    monkeypatch.setattr(check_workflows, "actionlint", lambda: ["sh", "-c", f"exit {actionlint}"])
+    monkeypatch.setattr(check_workflows, "zizmor", lambda: ["sh", "-c", f"exit {zizmor}"])
+    assert check_workflows.main() == code
 
 
 def test_every_action_is_pinned_by_a_commit_with_a_version_comment() -> None:
@@ -117,39 +133,82 @@ def test_no_expression_is_inserted_into_a_command(where: str, command: str) -> N
 
 def test_one_build_is_deployed_to_each_stack_in_order() -> None:
     stages = load("deploy")["jobs"]
-    assert stages["build"]["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    main = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    assert stages["packages"]["if"] == stages["sources"]["if"] == main  # All later jobs need these two.
     assert "environment" not in stages["build"]  # The role pipe-build trusts only the branch.
-    assert stages["dev"]["needs"] == "build"
-    assert stages["stg"]["needs"] == ["build", "dev"]
-    assert stages["prod"]["needs"] == ["build", "stg"]
+    before = ["test", "packages", "sources", "build"]
+    assert stages["dev"]["needs"] == before
+    assert stages["stg"]["needs"] == [*before, "dev"]
+    assert stages["prod"]["needs"] == [*before, "stg"]
+    assert set(stages["build"]["needs"]) == {"test", "packages", "image"}
     versions = {stages[stack]["with"]["version"] for stack in ("dev", "stg", "prod")}
     assert versions == {"${{ needs.build.outputs.version }}"}
     assert [stages[stack]["with"]["stack"] for stack in ("dev", "stg", "prod")] == ["dev", "stg", "prod"]
 
 
-def test_all_stacks_check_out_the_commits_of_the_build() -> None:
+HANDOVER = re.compile(r"python3 -m tools\.handover (pack|unpack) (\S+) (\S+)")
+
+
+def test_the_sources_are_checked_out_once_for_all_stacks() -> None:
     stages = load("deploy")["jobs"]
-    checkouts = {
-        step["id"]: step["with"] for step in stages["build"]["steps"] if "path" in step.get("with", {})
+    elsewhere = {
+        where: step["with"]["repository"] for where, step in steps() if "repository" in step.get("with", {})
     }
-    called = load("deploy-stack")
-    checked_out = {
-        step["with"]["repository"]: step["with"].get("ref")
-        for step in called["jobs"]["deploy"]["steps"]
-        if "repository" in step.get("with", {})
-    }
+    assert set(elsewhere) == {"deploy/sources"}
     for part in ("service", "frontend"):
-        assert stages["build"]["outputs"][part] == f"${{{{ steps.{part}.outputs.commit }}}}"
-        assert called["on"]["workflow_call"]["inputs"][part]["required"] == "true"
-        assert checked_out[checkouts[part]["repository"]] == f"${{{{ inputs.{part} }}}}"
         passed = {stages[stack]["with"][part] for stack in ("dev", "stg", "prod")}
-        assert passed == {f"${{{{ needs.build.outputs.{part} }}}}"}
+        assert passed == {f"${{{{ needs.sources.outputs.{part} }}}}"}
+
+
+def test_an_archive_is_unpacked_only_with_the_digest_of_the_job_that_packed_it() -> None:
+    """Follow each digest from the step that unpacks, through inputs and outputs, to the step that packs."""
+    packed: dict[str, str] = {}
+    unpacked: list[tuple[str, str, str]] = []
+    for where, step in steps():
+        if match := HANDOVER.fullmatch(step.get("run", "")):
+            action, name, _ = match.groups()
+            if action == "pack":
+                assert name not in packed
+                packed[name] = f"{where}/{step['id']}"
+            else:
+                unpacked.append((where, name, step["env"]["DIGEST"]))
+    assert {name for _, name, _ in unpacked} == set(packed)
+    assert len(unpacked) >= 12
+    for where, name, digest in unpacked:
+        assert origins(where, digest) == {packed[name]}, (where, name)
+
+
+def origins(where: str, expression: str) -> set[str]:
+    """Return the steps, as workflow/job/step, whose output `digest` an expression gets."""
+    file, job = where.split("/")
+    match = re.fullmatch(
+        r"\$\{\{ (inputs|needs\.(\w+)\.outputs|jobs\.(\w+)\.outputs)\.(\w+) \}\}", expression
+    )
+    if not match:
+        step = re.fullmatch(r"\$\{\{ steps\.([\w-]+)\.outputs\.digest \}\}", expression)
+        assert step, expression
+        return {f"{where}/{step[1]}"}
+    kind, needed, inner, name = match.groups()
+    if kind == "inputs":
+        callers = [
+            (f"{caller}/{caller_job}", content["with"][name])
+            for caller, caller_job, content in jobs()
+            if content.get("uses", "").endswith(f"/{file}.yml")
+        ]
+        return set[str]().union(*(origins(caller, passed) for caller, passed in callers))
+    other = load(file)["jobs"][needed or inner]
+    if "uses" in other:
+        called = Path(other["uses"]).stem
+        return origins(f"{called}/{job}", load(called)["on"]["workflow_call"]["outputs"][name]["value"])
+    return origins(f"{file}/{needed or inner}", other["outputs"][name])
 
 
 def test_a_called_job_gets_its_environments_secrets() -> None:
     called = {(file, name): job for file, name, job in jobs() if "uses" in job}
-    assert {name for _, name in called} == {"dev", "stg", "prod"}
-    assert {job["secrets"] for job in called.values()} == {"inherit"}
+    secrets = {f"{file}/{name}": job.get("secrets") for (file, name), job in called.items()}
+    deploying = {f"deploy/{stack}": "inherit" for stack in ("dev", "stg", "prod")}
+    packages = {f"{file}/packages": None for file in ("deploy", "drift", "operate", "preview")}
+    assert secrets == deploying | packages
 
 
 def test_debians_packages_are_installed_in_debian_as_root() -> None:
@@ -173,30 +232,30 @@ def test_a_forks_program_runs_after_isolation_is_possible() -> None:
 
 def test_a_stack_is_deployed_in_its_environment_and_network_once_at_a_time() -> None:
     waiting = {"cancel-in-progress": "false", "queue": "max"}
-    for file in ("deploy-stack", "operate"):
-        [job] = load(file)["jobs"].values()
+    for file, name in (("deploy-stack", "deploy"), ("operate", "operate")):
+        job = load(file)["jobs"][name]
         assert job["environment"] == "${{ inputs.stack }}"
         assert job["runs-on"] == RUNNER.format("${{ inputs.stack }}")
         assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", **waiting}
         assert job["timeout-minutes"] == str(TIMEOUT_MINUTES)
     drift = load("drift")["jobs"]["look"]
     assert drift["concurrency"] == {"group": "stack-${{ matrix.stack }}", **waiting}
-    for file, name in (("drift", "look"), ("preview", "preview")):
-        assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
+    assert drift["runs-on"] == RUNNER.format("${{ matrix.stack }}")
 
 
 def test_jobs_that_install_pulumi_name_the_state() -> None:
     """Check the variable, since the action ignores `cloud-url` if it only installs Pulumi."""
     installed = {
-        (file, name): (step["with"], job.get("env"))
+        f"{file}/{name}": (step["with"], job["steps"])
         for file, name, job in jobs()
         for step in job.get("steps", [])
         if step.get("uses", "").startswith("pulumi/actions@")
     }
-    assert len(installed) >= 3
-    for options, variables in installed.values():
+    assert set(installed) == {"deploy-stack/deploy", "drift/look", "operate/operate", "preview/preview"}
+    for options, job_steps in installed.values():
         assert set(options) == {"pulumi-version"}
-        assert variables == {"PULUMI_BACKEND_URL": "${{ vars.STATE_URL }}"}
+        states = [step.get("env", {}).get("PULUMI_BACKEND_URL") for step in job_steps]
+        assert [state for state in states if state] == ["${{ steps.access.outputs.state }}"]
 
 
 def test_a_push_that_waits_for_approval_does_not_stop_the_next_one() -> None:
@@ -205,7 +264,7 @@ def test_a_push_that_waits_for_approval_does_not_stop_the_next_one() -> None:
 
 
 def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials() -> None:
-    [job] = load("deploy-stack")["jobs"].values()
+    job = load("deploy-stack")["jobs"]["deploy"]
     [role] = [step for step in job["steps"] if "configure-aws" in step.get("uses", "")]
     job_seconds = number("kubernetes/data_jobs.py", "MIGRATION_SECONDS") + number(
         "kubernetes/data_jobs.py", "WAIT_SECONDS"
@@ -239,7 +298,7 @@ def test_the_issue_about_drift_covers_every_compared_stack() -> None:
     stages = load("drift")["jobs"]
     looked_at = stages["look"]["strategy"]["matrix"]["stack"]
     assert stages["issue"]["steps"][-1]["run"].split()[-len(looked_at) :] == looked_at
-    assert stages["issue"]["if"] == "always()"
+    assert stages["issue"]["if"] == "always() && github.ref == 'refs/heads/main'"
 
 
 def test_a_comment_needs_no_report_and_is_written_by_one_run_at_a_time() -> None:
@@ -248,7 +307,7 @@ def test_a_comment_needs_no_report_and_is_written_by_one_run_at_a_time() -> None
     assert download["continue-on-error"] == "true"
     run = "github.event.workflow_run"
     group = f"comment-${{{{ {run}.head_repository.full_name }}}}-${{{{ {run}.head_branch }}}}"
-    assert load("comment")["concurrency"] == {"group": group}
+    assert load("comment")["concurrency"] == {"group": group, "cancel-in-progress": "false"}
 
 
 def test_engine_and_kubectl_have_the_tested_versions() -> None:
@@ -267,6 +326,6 @@ def test_the_readme_names_every_variable_and_secret_of_the_workflows() -> None:
     names = {
         name for file in FILES for name in re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", file.read_text())
     }
-    table = (ROOT / "README.md").read_text().partition("### GitHub")[2].partition("\n\nWhoever")[0]
-    assert len(names) > 15
+    table = (ROOT / "README.md").read_text().partition("### GitHub")[2].partition("\n\nThe ARNs")[0]
+    assert len(names) > 10
     assert names <= set(re.findall(r"\b[A-Z_]{8,}\b", table))
