@@ -83,7 +83,8 @@ def perform(
             return code
         if operation == "down":
             return _destroy(session, options, installed.settings)
-        flags = ["--skip-preview"] if throwaway_up or operation == "refresh" else []
+        skip_preview = options.skip_preview or options.throwaway or operation == "refresh"
+        flags = ["--skip-preview"] if skip_preview else []
         flags += refresh if operation == "up" else []
         return _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
 

@@ -61,7 +61,7 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], S
     def make(name: str) -> Stack:
         if name not in stacks:
             stack = copy(tmp_path_factory.mktemp(name), name)
-            code, output = stack.run("up", "--no-policies")
+            code, output = stack.run("up", "--no-policies", "--skip-preview")
             assert code == 0, output
             stacks[name] = stack
         return stacks[name]
@@ -129,7 +129,7 @@ def test_up_completes_a_state_with_resources_that_were_not_ready(
     cut_short(stack, halves)
     code, output = stack.run("preview", "--no-policies")
     assert code == 0, output
-    code, output = stack.run("up", "--no-policies")
+    code, output = stack.run("up", "--no-policies", "--skip-preview")
     assert code == 0, output
     assert lacking(stack) == []
 
@@ -143,7 +143,7 @@ def test_an_up_that_cannot_complete_a_resource_names_the_missing_output(
     cut_short(stack, [PROXY], errors=False)  # This is the state after a refresh that found no address.
     code, output = stack.run("preview", "--no-policies")
     assert code == 0, output
-    code, output = stack.run("up", "--no-policies")
+    code, output = stack.run("up", "--no-policies", "--skip-preview")
     file.write_text(whole)
     assert code != 0
     assert "Service pipe-proxy: the address of its load balancer is missing" in output

@@ -34,7 +34,7 @@ KILLS = int(os.environ.get("PIPE_KILLS", "12"))
 SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 """The seed of the random moments."""
 
-FLAGS = {"up": ["--no-policies"], "preview": ["--no-policies"], "down": ["--keep-targets"]}
+FLAGS = {"up": ["--no-policies", "--skip-preview"], "preview": ["--no-policies"], "down": ["--keep-targets"]}
 SECONDS_TO_FIRST_CHANGE = 0.5
 """The minimum number of seconds that a run takes before it changes anything."""
 
@@ -289,7 +289,7 @@ def test_an_api_that_fails_for_ten_seconds_leaves_no_lost_or_duplicate_resource(
 def test_the_second_of_two_simultaneous_ups_is_refused(stack: Stack) -> None:
     run(stack, "up")
     write_stack_file(stack, "debug")
-    runs = [stack.start("up", "--no-policies") for _ in range(2)]
+    runs = [stack.start("up", *FLAGS["up"]) for _ in range(2)]
     outputs = {run.communicate(timeout=120)[0]: run.returncode for run in runs}
     assert sorted(run.returncode for run in runs) == [0, 2], outputs
     assert any("is in use" in output for output, code in outputs.items() if code == 2)

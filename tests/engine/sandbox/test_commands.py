@@ -234,6 +234,18 @@ def test_up_without_policies_reports_no_violation(
     assert (code, project.summary()["violations"]) == (0, []), output
 
 
+@pytest.mark.parametrize(("flags", "evaluations"), [((), 2), (("--skip-preview",), 1)])
+def test_up_evaluates_the_program_for_its_preview_and_its_update(
+    project: Project, flags: tuple[str, ...], evaluations: int
+) -> None:
+    log = project.root / "evaluations"
+    with (project.root / "__main__.py").open("a") as program:
+        program.write(f"\nwith open({str(log)!r}, 'a') as log:\n    log.write('evaluated\\n')\n")
+    code, output = project.run("up", *flags)
+    assert code == 0, output
+    assert log.read_text().splitlines() == ["evaluated"] * evaluations
+
+
 def test_a_missing_policy_pack_is_named_with_the_option_that_avoids_it(project: Project) -> None:
     (project.root / "policies" / "__main__.py").unlink()
     code, output = project.run("up")
