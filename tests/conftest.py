@@ -19,14 +19,17 @@ LONGEST = (
     "drills/sandbox/test_life.py",
     "drills/sandbox/test_random_kills.py",
     "drills/sandbox/test_real_plugin.py",
-    "drills/operations/test_deploy_in_sandbox.py",
-    "drills/operations/test_in_cluster.py",
-    "drills/sandbox/kubernetes/test_life.py",
+    "drills/docs/test_commands.py",
     "engine/review/test_pairs.py",
+    "drills/operations/test_deploy_in_sandbox.py",
+    "drills/sandbox/kubernetes/test_life.py",
+    "drills/operations/test_in_cluster.py",
     "drills/service/test_region_lost.py",
+    "drills/review/test_command.py",
+    "drills/test_first_up.py",
+    "drills/operations/test_deploy.py",
     "drills/service/test_killed.py",
     "engine/test_stacks.py",
-    "drills/docs/test_commands.py",
 )
 """Files whose tests take minutes, longest first: started last, such a file would keep one process busy alone.
 """
