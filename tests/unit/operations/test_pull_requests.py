@@ -44,7 +44,9 @@ class GitHub:
     def run(
         self, module: str, *arguments: str, answers: dict[str, Any], **more: str
     ) -> "subprocess.CompletedProcess[str]":
-        (self.folder / "answers.json").write_text(json.dumps({k: json.dumps(v) for k, v in answers.items()}))
+        """Run a tool; an answer that is a string is printed as it is, and any other answer as JSON."""
+        texts = {part: text if isinstance(text, str) else json.dumps(text) for part, text in answers.items()}
+        (self.folder / "answers.json").write_text(json.dumps(texts))
         (self.folder / "calls").write_text("")
         return subprocess.run(
             ["/usr/bin/python3", "-m", f"tools.{module}", *arguments],

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.unit.workflows.test_workflows import FILES, ROOT, jobs, load, steps
-from tools import stack_access
+from tools import check_owners, stack_access
 
 
 def test_only_listed_jobs_have_write_permissions() -> None:
@@ -33,6 +33,7 @@ def test_only_listed_jobs_have_write_permissions() -> None:
         ("preview", "preview", "id-token"),
         ("comment", "comment", "pull-requests"),
         ("comment", "comment", "security-events"),
+        ("owners", "owners", "pull-requests"),
     }
 
 
@@ -171,6 +172,19 @@ def test_the_job_that_comments_runs_no_code_of_the_pull_request() -> None:
         "python3 -m tools.comment review-report"
     ]
     assert load("comment")["on"]["workflow_run"]["workflows"] == [load("preview")["name"]]
+
+
+def test_the_check_of_owners_runs_mains_program_on_every_change_of_a_pull_request() -> None:
+    workflow = load("owners")
+    assert set(workflow["on"]) == {"pull_request_target"}  # Its workflow file is main's.
+    types = workflow["on"]["pull_request_target"]["types"]
+    assert set(types) == {"opened", "reopened", "synchronize", "labeled", "unlabeled"}
+    [job] = workflow["jobs"].values()
+    assert "if" not in job  # A skipped job counts as a success.
+    checkout, check = job["steps"]
+    assert checkout["with"] == {"ref": "main", "persist-credentials": "false"}
+    assert check["run"] == "python3 -m tools.check_owners"
+    assert f"'{check_owners.LABEL}' && 'Another label' || 'Owners'" in job["name"]
 
 
 def test_only_jobs_that_commit_keep_git_credentials() -> None:

@@ -1,0 +1,221 @@
+"""Tests of the check that owners have approved a change of guarded files; a fake gh answers for GitHub."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.operations.test_pull_requests import GitHub
+from tools import check_owners
+
+ROOT = Path(__file__).parents[3]
+SHA, BASE = "1" * 40, "b" * 40
+REPOSITORY = "pipe-dev/infrastructure"
+STACK_FILE = """\
+config:
+  pipe:api:
+    image: {image}
+    replicas: {replicas}
+  pipe:proxy:
+    image: {proxy}
+"""
+Check = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> GitHub:
+    return GitHub(tmp_path / "bin")
+
+
+@pytest.fixture
+def check(github: GitHub, tmp_path: Path) -> Check:
+    """Provide a function that runs the check for an event of a pull request by `author`."""
+
+    def run(
+        *files: Any,
+        action: str = "opened",
+        label: str = check_owners.LABEL,
+        labels: tuple[str, ...] = (),
+        sender: str = "owner",
+        role: str = "maintain",
+        newest: str = SHA,
+        changed: int | None = None,
+        texts: dict[str, str] | None = None,
+    ) -> "subprocess.CompletedProcess[str]":
+        listed: list[dict[str, Any]] = [
+            {"filename": file, "status": "modified"} if isinstance(file, str) else file for file in files
+        ]
+        pull = {"number": 7, "head": {"sha": SHA}, "user": {"login": "author"}}
+        event: dict[str, Any] = {"action": action, "pull_request": pull, "sender": {"login": sender}}
+        if action in ("labeled", "unlabeled"):
+            event["label"] = {"name": label}
+        (tmp_path / "event.json").write_text(json.dumps(event))
+        answers: dict[str, Any] = {
+            "/files": [listed[:1], listed[1:]],
+            "/permission": {"permission": "write", "role_name": role},
+            "/pulls/7": {
+                "number": 7,
+                "head": {"sha": newest},
+                "base": {"sha": BASE},
+                "changed_files": len(listed) if changed is None else changed,
+                "labels": [{"name": name} for name in labels],
+            },
+        }
+        answers |= {f"ref={commit}": text for commit, text in (texts or {}).items()}
+        return github.run(
+            "check_owners",
+            answers=answers,
+            GITHUB_EVENT_PATH=str(tmp_path / "event.json"),
+            GITHUB_REPOSITORY=REPOSITORY,
+        )
+
+    return run
+
+
+def removals(github: GitHub) -> list[str]:
+    return [command for command, _ in github.calls() if "--method" in command]
+
+
+REMOVAL = f"api --method DELETE repos/{REPOSITORY}/issues/7/labels/owners-approved"
+
+
+def test_a_change_of_other_files_needs_no_label(check: Check, github: GitHub) -> None:
+    done = check("components/aws/network.py", "docs/policies.md", "Pulumi.yaml")
+    assert (done.returncode, done.stdout) == (0, "no guarded file is touched\n")
+    assert removals(github) == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "policies/rules/aws/s3.py",
+        "review/jail/seccomp.py",
+        "sandbox/cli.py",
+        "foundation/__main__.py",
+        ".github/workflows/owners.yml",
+        ".ci/run",
+        "Makefile",
+        "requirements.txt",
+        "requirements-dev.in",
+        "tools/check_owners.py",
+        "Pulumi.prod.yaml",
+    ],
+)
+def test_a_guarded_file_needs_the_label(check: Check, file: str) -> None:
+    done = check("README.md", file)
+    assert done.returncode == 1
+    assert done.stdout == f"guarded:\n  {file}\n"
+    assert done.stderr == (
+        "error: no owner has approved these commits; an owner reviews them, and sets the label"
+        " owners-approved (README.md, section Owners)\n"
+    )
+
+
+def test_a_file_that_is_moved_out_of_a_guarded_folder_is_guarded(check: Check) -> None:
+    moved = {"filename": "docs/x.py", "previous_filename": "policies/x.py", "status": "renamed"}
+    assert check(moved).stdout == "guarded:\n  policies/x.py\n"
+
+
+@pytest.mark.parametrize("role", ["maintain", "admin"])
+def test_the_label_of_an_owner_approves_the_newest_commit(check: Check, github: GitHub, role: str) -> None:
+    done = check("Makefile", action="labeled", labels=("owners-approved",), role=role)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"guarded:\n  Makefile\nowner has approved {SHA}\n"
+    assert removals(github) == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "role", "why"),
+    [
+        ("author", "admin", "author is the author"),
+        ("friend", "write", "friend has the role write, and owners have admin or maintain"),
+        ("friend", "triage", "friend has the role triage, and owners have admin or maintain"),
+    ],
+)
+def test_the_label_of_somebody_else_does_not_count_and_is_removed(
+    check: Check, github: GitHub, sender: str, role: str, why: str
+) -> None:
+    done = check("Makefile", action="labeled", labels=("owners-approved",), sender=sender, role=role)
+    assert done.returncode == 1 and done.stderr.startswith(f"error: {why}; ")
+    assert removals(github) == [REMOVAL]
+
+
+@pytest.mark.parametrize("action", ["synchronize", "reopened", "opened", "unlabeled"])
+def test_an_approval_ends_with_new_commits(check: Check, github: GitHub, action: str) -> None:
+    done = check("Makefile", action=action, labels=("bug", "owners-approved"))
+    assert done.returncode == 1 and "no owner has approved these commits" in done.stderr
+    assert removals(github) == [REMOVAL]
+
+
+def test_an_approval_of_an_older_commit_does_not_count(check: Check) -> None:
+    done = check("Makefile", action="labeled", labels=("owners-approved",), newest="2" * 40)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: {SHA} is not the newest commit; its own run decides\n",
+    )
+
+
+def test_another_label_is_ignored(check: Check, github: GitHub) -> None:
+    done = check("Makefile", action="labeled", label="bug")
+    assert (done.returncode, done.stdout) == (0, "the label bug means nothing to this check\n")
+    assert github.calls() == []
+
+
+def test_a_list_of_files_that_is_not_complete_is_guarded(check: Check) -> None:
+    done = check("README.md", changed=3001)
+    assert (done.returncode, done.stdout) == (1, "guarded:\n  GitHub lists 1 of 3001 files\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "guarded"),
+    [
+        ({"image": "repository:2@sha256:1"}, True),
+        ({"replicas": "9"}, False),
+        ({"proxy": "public.ecr.aws/nginx:2"}, False),
+    ],
+    ids=["image", "replicas", "image-of-the-proxy"],
+)
+def test_only_deployments_change_the_image_in_a_stack_file(
+    check: Check, changes: dict[str, str], guarded: bool
+) -> None:
+    before = {"image": "repository:1@sha256:0", "replicas": "2", "proxy": "public.ecr.aws/nginx:1"}
+    texts = {BASE: STACK_FILE.format(**before), SHA: STACK_FILE.format(**before | changes)}
+    done = check("Pulumi.dev.yaml", texts=texts)
+    message = (
+        "guarded:\n  Pulumi.dev.yaml: the deployed image\n" if guarded else "no guarded file is touched\n"
+    )
+    assert (done.returncode, done.stdout) == (int(guarded), message)
+
+
+def test_the_deployed_image_of_each_committed_stack_file_is_recognised() -> None:
+    for file in ROOT.glob("Pulumi.?*.yaml"):
+        [image, migrate] = check_owners.deployed_lines(file.read_text())
+        assert image.startswith("image: ") and "/pipe/api" in image and migrate.startswith("migrate: ")
+
+
+def test_every_path_of_the_committed_owners_file_is_understood() -> None:
+    lines = check_owners.codeowners()
+    guarded = {line.pattern for line in lines if line.owners != lines[0].owners}
+    assert guarded >= {
+        "/policies/",
+        "/review/",
+        "/sandbox/",
+        "/foundation/",
+        "/.github/",
+        "/.ci/",
+        "/Makefile",
+    }
+    assert "/requirements*" in guarded
+    for line in lines[1:]:
+        pattern = line.pattern.strip("/")
+        assert list(ROOT.glob(pattern)), f"{line.pattern} matches nothing"
+
+
+def test_an_unknown_form_of_a_pattern_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_owners, "CODEOWNERS", tmp_path / "CODEOWNERS")
+    (tmp_path / "CODEOWNERS").write_text("* @team\n/docs/**/x.md @owners\n")
+    with pytest.raises(ValueError, match=r"the form of the pattern '/docs/\*\*/x.md' is not known"):
+        check_owners.codeowners()
