@@ -23,7 +23,8 @@ ONLY_WHEELS := --require-hashes --only-binary :all:
 TASKS := help packages wheels sandbox preview down clean refresh console control-plane plugins validate \
   check format drill-programs test-unit test test-drills test-all checks scan current vercel review \
   bench kills mutation truth schema lock
-STACKS := $(patsubst Pulumi.%.yaml,%,$(notdir $(wildcard Pulumi.*.yaml foundation/Pulumi.*.yaml)))
+STACKS := $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml)) \
+  $(patsubst foundation/Pulumi.%.yaml,foundation/%,$(wildcard foundation/Pulumi.*.yaml))
 
 # A mistyped STACK= must not affect another stack, so the whole command line is checked before the first task.
 $(foreach name,stack flags targets providers python base wheels,\

@@ -1,7 +1,8 @@
-"""The resources that the stacks of an AWS account share: GitHub roles, image registry, Pulumi state.
+"""The resources that an AWS account has once: GitHub roles, Pulumi state, and one account's image registry.
 
-An administrator applies this program before the first stack. The stacks do not read its outputs, since names
-and ARNs follow from the settings.
+Each account has a stack of this program: dev, stg, prod, and shared. An administrator applies it before the
+stack of the account's environment. The stacks do not read its outputs, since names and ARNs follow from the
+settings.
 """
 
 import sys
@@ -16,22 +17,12 @@ import pulumi
 from foundation.github_access import GithubAccess, GithubAccessArgs, GithubRepository
 from foundation.operators import Operators, OperatorsArgs
 from foundation.registry import Registry, RegistryArgs
-from foundation.settings import load
+from foundation.settings.load import load
 from foundation.state_bucket import StateBucket, StateBucketArgs
 
 settings = load()
 account, naming = settings.account, settings.naming
 
-registry = Registry(
-    "registry",
-    RegistryArgs(
-        repository=settings.registry.repository,
-        keep_images=settings.registry.keep_images,
-        untagged_days=settings.registry.untagged_days,
-        naming=naming,
-        protect=account.protect,
-    ),
-)
 state = StateBucket(
     "state",
     StateBucketArgs(
@@ -42,35 +33,49 @@ state = StateBucket(
         protect=account.protect,
     ),
 )
+registry = None
+if settings.registry:
+    registry = Registry(
+        "registry",
+        RegistryArgs(
+            repository=settings.registry.repository,
+            keep_images=settings.registry.keep_images,
+            untagged_days=settings.registry.untagged_days,
+            naming=naming,
+            protect=account.protect,
+        ),
+    )
+    pulumi.export("registry", registry.url)
 access = GithubAccess(
     "github",
     GithubAccessArgs(
         repository=GithubRepository(
-            name=account.github_repository,
-            owner_id=account.github_owner_id,
-            repository_id=account.github_repository_id,
+            name=settings.github.repository,
+            owner_id=settings.github.owner_id,
+            repository_id=settings.github.repository_id,
         ),
-        branch=account.branch,
+        branch=settings.github.branch,
         environments=settings.scopes,
-        registry_arn=registry.arn,
+        registry_arn=registry.arn if registry else None,
         state=state.state,
         naming=naming,
     ),
 )
-operators = Operators(
-    "operators",
-    OperatorsArgs(
-        principals=account.operators,
-        read_policy_arn=access.read_policy_arn,
-        state=state.state,
-        naming=naming,
-    ),
-)
-
-pulumi.export("registry", registry.url)
+operator_roles: dict[str, pulumi.Output[str]] = {}
+for operated in settings.operated:
+    operators = Operators(
+        f"{operated.environment}-operators",
+        OperatorsArgs(
+            principals=account.operators,
+            read_policy_arn=access.read_policy_arn,
+            state=state.state,
+            naming=operated,
+        ),
+    )
+    operator_roles[operated.environment] = operators.role_arn
 pulumi.export("state_bucket", state.bucket)
 pulumi.export("secrets_provider", state.secrets_provider)
 pulumi.export("build_role", access.build_role_arn)
-pulumi.export("preview_role", access.preview_role_arn)
+pulumi.export("preview_roles", access.preview_role_arns)
 pulumi.export("deploy_roles", access.deploy_role_arns)
-pulumi.export("operators_role", operators.role_arn)
+pulumi.export("operators_roles", operator_roles)

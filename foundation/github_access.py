@@ -57,9 +57,9 @@ class GithubAccessArgs:
     branch: str
     """Branch that is built and deployed: main."""
     environments: Sequence[Scope]
-    """Environments; a deploy role is declared for each."""
-    registry_arn: pulumi.Input[str]
-    """ARN of the registry to which the build role pushes images."""
+    """Environments; a preview role and a deploy role are declared for each."""
+    registry_arn: pulumi.Input[str] | None
+    """ARN of the registry to which the build role pushes images; None declares no build role."""
     state: State
     naming: Naming
 
@@ -67,10 +67,11 @@ class GithubAccessArgs:
 class GithubAccess(pulumi.ComponentResource):
     """GitHub as an identity provider, and the roles that GitHub's jobs assume without access keys."""
 
-    build_role_arn: pulumi.Output[str]
-    """ARN of the role that pushes images, for jobs on the branch."""
-    preview_role_arn: pulumi.Output[str]
-    """ARN of the role that reads settings and state, for jobs on the branch and on pull requests."""
+    build_role_arn: pulumi.Output[str] | None
+    """ARN of the role that pushes images, for jobs on the branch; None in an account without a registry."""
+    preview_role_arns: dict[str, pulumi.Output[str]]
+    """ARN of each environment's role that reads settings and state, for jobs on the branch and on pull
+    requests."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
     """ARN of each environment's deploy role, for jobs that the GitHub environment has approved."""
     read_policy_arn: pulumi.Output[str]
@@ -93,23 +94,24 @@ class GithubAccess(pulumi.ComponentResource):
         )
         reading = self._policy(f"{naming.service}-read", "Reads settings and no data", read_settings())
 
-        build = self._role(f"{naming.service}-build", "Pushes images", branch)
-        self._attach("build", build, self._policies("build", {"push": push_images(args.registry_arn)}))
+        self.build_role_arn = None
+        if args.registry_arn is not None:
+            build = self._role(f"{naming.service}-build", "Pushes images", branch)
+            self._attach("build", build, self._policies("build", {"push": push_images(args.registry_arn)}))
+            self.build_role_arn = build.arn
 
-        preview = self._role(
-            f"{naming.service}-preview",
-            "Previews every stack",
-            [*branch, *repository.subjects("pull_request")],
-        )
-        self._attach(
-            "preview",
-            preview,
-            self._policies("preview", {"state": read_state(args.state)}) | {"read": reading},
-        )
-
+        previews: dict[str, aws.iam.Role] = {}
         deploys: dict[str, aws.iam.Role] = {}
         for scope in args.environments:
             environment = scope.naming.environment
+            preview = self._role(
+                scope.naming.name("preview"),
+                f"Previews {environment}",
+                [*branch, *repository.subjects("pull_request")],
+            )
+            policies = self._policies(f"{environment}-preview", {"state": read_state(args.state)})
+            self._attach(f"{environment}-preview", preview, policies | {"read": reading})
+            previews[environment] = preview
             self._policy(
                 scope.naming.name("boundary"),
                 f"The most that a role of {environment} can do",
@@ -124,13 +126,13 @@ class GithubAccess(pulumi.ComponentResource):
             self._attach(f"{environment}-deploy", role, policies | {"read": reading})
             deploys[environment] = role
 
-        self.build_role_arn, self.preview_role_arn = build.arn, preview.arn
+        self.preview_role_arns = {environment: role.arn for environment, role in previews.items()}
         self.deploy_role_arns = {environment: role.arn for environment, role in deploys.items()}
         self.read_policy_arn = reading.arn
         self.register_outputs(
             {
                 "build_role_arn": self.build_role_arn,
-                "preview_role_arn": self.preview_role_arn,
+                "preview_role_arns": self.preview_role_arns,
                 "deploy_role_arns": self.deploy_role_arns,
             }
         )

@@ -1,4 +1,4 @@
-"""The IAM role with which people administer the clusters."""
+"""The IAM role with which people administer an environment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class OperatorsArgs:
 
 
 class Operators(pulumi.ComponentResource):
-    """The role `pipe-operators`, which the stack files name in `pipe:cluster.operators`.
+    """The role `pipe-<environment>-operators`, which a stack file names in `pipe:cluster.operators`.
 
     The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
     settings and the state of the stacks, like the preview role.
@@ -36,11 +36,11 @@ class Operators(pulumi.ComponentResource):
         super().__init__("pipe:delivery:Operators", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         naming = args.naming
-        role_name = f"{naming.service}-operators"
+        role_name = naming.name("operators")
         role = aws.iam.Role(
             name,
             name=role_name,
-            description="Administers the clusters; assumed by people",
+            description=f"Administers {naming.environment}; assumed by people",
             assume_role_policy=document(trust(args.principals)),
             # A working day, since a restore or an incident can take longer than the default session of one
             # hour.

@@ -18,6 +18,9 @@ from review.render import renderings
 WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
+ACCOUNT = re.compile(r"(?<=:)\d{12}(?=:)")
+"""The pattern for an AWS account in an ARN. Each stack has its own account."""
+
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
 ItemT = TypeVar("ItemT", bound=model.Item)
@@ -198,7 +201,7 @@ def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]
 
 
 def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Yield each item once; if several stacks have it, `<stack>` replaces the stack's name."""
+    """Yield each item once; if several stacks have it, see `without_stack` for what its texts omit."""
     groups: dict[str, list[ItemT]] = {}
     for item in items:
         groups.setdefault(_comparable(item), []).append(item)
@@ -226,5 +229,10 @@ def _without_stack(item: ItemT) -> ItemT:
 
 
 def without_stack(text: str, stack: str) -> str:
-    """Replace a stack's name by `<stack>` where it is a whole word, except in the name of a stack file."""
-    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(stack)}(?![A-Za-z0-9]|\.yaml)", "<stack>", text)
+    """Replace a stack's name by `<stack>`, and the account in an ARN by `<account>`.
+
+    The name is replaced where it is a whole word, except in the name of a stack file.
+    """
+    name = re.escape(stack.rpartition("/")[2])
+    text = re.sub(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9]|\.yaml)", "<stack>", text)
+    return ACCOUNT.sub("<account>", text)

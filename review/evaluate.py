@@ -184,12 +184,12 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     contents: dict[str, list[Any]] = {}
     for file in files:
         content = engine_run.read(file)
-        match = re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))
+        match = re.search(r"urn:pulumi:([^:]+)::([^:]+)::", json.dumps(content))
         if not match:
             raise CommandError(
                 f"{file} is neither an event log nor `--json` of a preview: no resource is in it."
             )
-        contents.setdefault(match[1], []).append(content)
+        contents.setdefault(_qualified_name(tree, *match.groups()), []).append(content)
     previewed: list[Stack] = []
     for name in sorted(contents, key=_order):
         engine = EngineRun(tree).add(*contents[name])
@@ -221,6 +221,15 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
 def _is_of_interest(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
     in_root = bool({*projects} & {*trees})
     return in_root or _content(projects[0]) != _content(projects[1])
+
+
+def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
+    """Return the name that users type for a stack; the engine's name if the tree lacks the stack."""
+    for name, project in workspace.projects(tree).items():
+        own_name = workspace.read(project / "Pulumi.yaml")["name"].value
+        if name.rpartition("/")[2] == stack and own_name == project_name:
+            return name
+    return stack
 
 
 def _order(stack: str) -> tuple[int, str]:

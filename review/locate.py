@@ -68,7 +68,7 @@ def read_stack_file(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
 
     A side without a project, or whose file is not valid YAML, has no values.
     """
-    name = f"Pulumi.{stack}.yaml"
+    name = f"Pulumi.{stack.rpartition('/')[2]}.yaml"
     paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
     values = [_read_values(project / name) if project else {} for _, project in sides]
     return StackFile([name, *paths][-1], *values)

@@ -51,7 +51,7 @@ def perform(
         progress.step(repair)
     has_state = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
     if operation == "down" and not has_state and process.find_running(stack.folder) is None:
-        progress.say(f"{stack.name} is not up: there is nothing to destroy.")
+        progress.say(f"{stack.label} is not up: there is nothing to destroy.")
         return DONE
     protected = _protected(stack) if operation == "down" else set[str]()
     if protected and not options.yes:
@@ -115,7 +115,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
     for owner in lock.remove_dead_locks(stack.locks):
         progress.step(f"removed the lock of a run that is dead: {owner}")
     if not stack.checkpoint.exists():
-        progress.step(f"creating stack {stack.name}: {stack.folder}")
+        progress.step(f"creating stack {stack.label}: {stack.folder}")
         session.call("stack", "init")
     if missing_secrets:
         progress.step(f"entering random secrets: {', '.join(missing_secrets)}")
@@ -169,15 +169,15 @@ def _has_deletion_protection(resource: dict[str, Any]) -> bool:
 def _confirm(stack: Stack, protected: set[str], progress: Progress) -> None:
     """Require the stack's name as a confirmation before protected resources are destroyed."""
     progress.say(
-        f"{stack.name} is protected: {', '.join(sorted(protected))}.\n"
+        f"{stack.label} is protected: {', '.join(sorted(protected))}.\n"
         f"This destroys the sandbox's copy in {stack.folder} and nothing else; the stack file stays as it is."
     )
-    command = f"make down STACK={stack.name} FLAGS=--yes"
+    command = f"make down STACK={stack.label} FLAGS=--yes"
     if not sys.stdin.isatty():
         raise CommandError(
             f"nothing was destroyed: there is no terminal to confirm it on. Add --yes: {command}"
         )
-    if progress.ask(f"Type {stack.name} to destroy it: ") != stack.name:
+    if progress.ask(f"Type {stack.label} to destroy it: ") != stack.label:
         raise CommandError(f"nothing was destroyed: not confirmed. Without a question: {command}")
 
 
@@ -210,6 +210,6 @@ def _finish(session: Session, operation: str, code: int, phase: Phase) -> int:
     """Print the summary of an operation and write it to summary.json; return the exit code."""
     stack, progress = session.stack, session.progress
     file = stack.folder / "summary.json"
-    summary.write(file, stack.name, operation, phase, progress.seconds)
+    summary.write(file, stack.label, operation, phase, progress.seconds)
     summary.show(phase, progress, stack=stack, operation=operation, code=code, file=file)
     return code

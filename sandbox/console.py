@@ -82,7 +82,7 @@ def run(stack: Stack, progress: Progress) -> int:
         wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
         wrapper.chmod(0o700)
         path = f"{wrapper.parent}{os.pathsep}{path}"
-    progress.say(f"The targets of {stack.name}, for the scripts too; exit ends this. Try: {examples}")
+    progress.say(f"The targets of {stack.label}, for the scripts too; exit ends this. Try: {examples}")
     shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
     inherited = {
         name: text
@@ -97,7 +97,7 @@ def run(stack: Stack, progress: Progress) -> int:
 
 def mark(stack: Stack) -> str:
     """Return the string that precedes every prompt of the shell."""
-    return f"[sandbox {stack.name}] "
+    return f"[sandbox {stack.label}] "
 
 
 def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:

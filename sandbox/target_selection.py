@@ -33,8 +33,8 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
     count = _resource_count(stack) if previous else 0
     if count and choice not in (None, previous):
         raise CommandError(
-            f"the {count} resources of {stack.name} were created with TARGETS={previous}, not {choice}: "
-            f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
+            f"the {count} resources of {stack.label} were created with TARGETS={previous}, not {choice}: "
+            f"leave TARGETS out, or first make down STACK={stack.label}, or make clean STACK={stack.label}."
         )
     selected = (previous if count else choice or previous) or ALL
     workspace.write_atomically(choice_file, selected)
@@ -52,9 +52,11 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
 
     built = control_plane.find() is not None
     if targets or not built:
-        progress.step(STARTED_WITHOUT_CONTROL_PLANE.format(stack.name) if built else NO_CONTROL_PLANE)
+        progress.step(STARTED_WITHOUT_CONTROL_PLANE.format(stack.label) if built else NO_CONTROL_PLANE)
     if targets is None:
-        targets = process.start(stack.folder, progress, control_plane=built, zones=workspace.zones(stack))
+        targets = process.start(
+            stack.folder, progress, control_plane=built, account=stack.account, zones=workspace.zones(stack)
+        )
         kubernetes = "a Kubernetes control plane, " if built else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
     return targets
@@ -66,16 +68,16 @@ def advice(stack: Stack) -> str:
     Every command and script shows this message.
     """
     count, choice_file = _resource_count(stack), stack.folder / CHOICE_FILE
-    restart = f"Start anew: make clean STACK={stack.name}, then make sandbox STACK={stack.name}"
+    restart = f"Start anew: make clean STACK={stack.label}, then make sandbox STACK={stack.label}"
     log = f"{stack.folder / 'targets.log'} may say why."
     if not count:
-        return f"the sandbox of {stack.name} does not run. Start it: make sandbox STACK={stack.name}"
+        return f"the sandbox of {stack.label} does not run. Start it: make sandbox STACK={stack.label}"
     if choice_file.exists() and choice_file.read_text() == NONE:
-        return f"{stack.name} was created with TARGETS=none, so its providers use no API. {restart}"
+        return f"{stack.label} was created with TARGETS=none, so its providers use no API. {restart}"
     if process.find_running(stack.folder):
-        return f"the targets of {stack.name} run, but one of them does not answer. {log} {restart}"
+        return f"the targets of {stack.label} run, but one of them does not answer. {log} {restart}"
     return (
-        f"the targets of {stack.name} have ended, and their resources are lost, while the state has "
+        f"the targets of {stack.label} have ended, and their resources are lost, while the state has "
         f"{count} resources. {log} {restart}"
     )
 

@@ -17,6 +17,7 @@ from typing import Any, cast
 import yaml
 
 from sandbox.errors import CommandError
+from sandbox.wire.aws_account import ACCOUNT
 
 GENERATED_SECRETS = "hidden"
 """File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
@@ -46,13 +47,28 @@ class Stack:
     """A stack and its folders."""
 
     name: str
+    """The name in the engine, such as `dev`, which is unique in the project."""
     root: Path
     """The folder of all projects, with policies/, schemas/ and .sandbox/."""
     project: Path
     """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
     project_name: str
     folder: Path
-    """The sandbox's folder: `.sandbox/<stack>` below `root`, or another folder in a review."""
+    """The sandbox's folder below `root`, such as `.sandbox/dev` or `.sandbox/foundation-dev`, or another
+    folder in a review."""
+
+    @property
+    def label(self) -> str:
+        """The name that users type: `dev`, or `foundation/dev` for a project in a folder below the root."""
+        return qualified_name(self.root, self.project, self.name)
+
+    @property
+    def account(self) -> str:
+        """The AWS account to which the stack file limits the provider; without a limit, the default one."""
+        file = read(self.project / f"Pulumi.{self.name}.yaml")
+        allowed = _items(file["config"]).get("aws:allowedAccountIds") if "config" in file else None
+        accounts = allowed.value if isinstance(allowed, yaml.SequenceNode) else []
+        return str(accounts[0].value) if accounts else ACCOUNT
 
     @property
     def checkpoint(self) -> Path:
@@ -66,13 +82,23 @@ class Stack:
 
 
 def projects(root: Path) -> dict[str, Path]:
-    """Return the project folder of each stack. Projects are in `root` and directly below `root`."""
+    """Return the project folder of each stack, by the name that users type.
+
+    Projects are in `root` and directly below `root`. The stacks of a project below `root` are named with
+    their folder, such as `foundation/dev`.
+    """
     stacks: dict[str, Path] = {}
     for project in (root, *sorted(root.glob("[!.]*/"))):
         if (project / "Pulumi.yaml").exists():
             for file in project.glob("Pulumi.*.yaml"):
-                stacks.setdefault(file.name.removeprefix("Pulumi.").removesuffix(".yaml"), project)
+                name = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+                stacks[qualified_name(root, project, name)] = project
     return stacks
+
+
+def qualified_name(root: Path, project: Path, name: str) -> str:
+    """Return the name that users type for a stack: `dev`, or `foundation/dev` for a project below `root`."""
+    return name if project == root else f"{project.name}/{name}"
 
 
 def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
@@ -85,7 +111,9 @@ def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
         raise CommandError(f"no stack is called {name!r}. Stacks: {allowed}")
     project_name = read(stacks[name] / "Pulumi.yaml")["name"].value
-    return Stack(name, root, stacks[name], project_name, folder or root / ".sandbox" / name)
+    engine_name = name.rpartition("/")[2]
+    folder = folder or root / ".sandbox" / name.replace("/", "-")
+    return Stack(engine_name, root, stacks[name], project_name, folder)
 
 
 def zones(stack: Stack) -> set[str]:
@@ -127,7 +155,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     if not passphrase.exists():
         if stack.checkpoint.exists():
             raise CommandError(
-                f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.name}"
+                f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.label}"
             )
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in secret_keys if key not in reused]

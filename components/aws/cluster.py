@@ -153,7 +153,7 @@ class Cluster(pulumi.ComponentResource):
         )
 
         administrators = dict.fromkeys([naming.role_arn("deploy"), *settings.operators], ADMIN)
-        reader = {f"arn:aws:iam::{naming.account}:role/{naming.service}-preview": READER}
+        reader = {naming.role_arn("preview"): READER}
         access = [
             self._access(principal, policy, naming) for principal, policy in (reader | administrators).items()
         ]
@@ -230,7 +230,8 @@ class Cluster(pulumi.ComponentResource):
     def _access(self, principal: str, policy: str, naming: Naming) -> aws.eks.AccessPolicyAssociation:
         """Give an IAM principal access to the cluster with an EKS access policy."""
         child = pulumi.ResourceOptions(parent=self)
-        principal_name = principal.rpartition(":")[2].replace("/", "-")
+        # The name of a role of foundation contains the stack's name, which logical names leave out.
+        principal_name = principal.rpartition(":")[2].replace("/", "-").replace(naming.name(), naming.service)
         entry = aws.eks.AccessEntry(
             f"{self._name}-{principal_name}",
             cluster_name=self.cluster_name,

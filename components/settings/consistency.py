@@ -92,12 +92,11 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
     the cluster until the pipeline works.
     """
     if not settings.cluster.operators:
-        path = ("pipe:cluster", "operators")
+        path, role = ("pipe:cluster", "operators"), settings.naming.role_arn("operators")
         allowed = (
-            "the role pipe-operators of foundation, and the IAM role or user that runs the first `up`: "
-            "the creator of a cluster gets no access by itself"
+            f"the role {role.rpartition('/')[2]} of foundation, and the IAM role or user that runs the first "
+            "`up`: the creator of a cluster gets no access by itself"
         )
-        role = f"arn:aws:iam::{settings.service.account}:role/pipe-operators"
         yield invalid_value(path, [], allowed, set_command((*path, 0), role))
 
 

@@ -25,27 +25,35 @@ class SettingFault:
     fix: tuple[str, ...]
     """The commands that fix the fault, without `pulumi` and `--stack`."""
 
-    def commands(self, stack: str) -> list[str]:
-        """Return the commands that fix the fault, ready to be typed."""
-        return [f"pulumi {command} --stack {stack}" for command in self.fix]
+    def commands(self, stack: str, folder: str = "") -> list[str]:
+        """Return the commands that fix the fault, ready to be typed in the repository's root.
 
-    def text(self, stack: str) -> str:
+        `folder` is the project's folder; empty if the project is in the root.
+        """
+        project = f" --cwd {folder}" if folder else ""
+        return [f"pulumi {command} --stack {stack}{project}" for command in self.fix]
+
+    def text(self, stack: str, folder: str = "") -> str:
         """Return the fault as a paragraph."""
-        fix = " && ".join(self.commands(stack))
+        fix = " && ".join(self.commands(stack, folder))
         return f"  {self.key} {self.problem}\n    allowed: {self.allowed}\n    fix:     {fix}"
 
 
 class SettingsError(pulumi.RunError):
     """Error for a stack file with faults; Pulumi prints its message without a traceback."""
 
-    def __init__(self, stack: str, faults: Sequence[SettingFault]) -> None:
-        super().__init__(describe_faults(stack, faults))
+    def __init__(self, stack: str, faults: Sequence[SettingFault], folder: str = "") -> None:
+        super().__init__(describe_faults(stack, faults, folder))
 
 
-def describe_faults(stack: str, faults: Sequence[SettingFault]) -> str:
-    """Return the message that lists all faults of one stack file."""
+def describe_faults(stack: str, faults: Sequence[SettingFault], folder: str = "") -> str:
+    """Return the message that lists all faults of one stack file.
+
+    `folder` is the project's folder; empty if the project is in the repository's root.
+    """
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return "\n\n".join([f"Pulumi.{stack}.yaml: {count}", *(fault.text(stack) for fault in faults)])
+    file = f"{folder}/Pulumi.{stack}.yaml" if folder else f"Pulumi.{stack}.yaml"
+    return "\n\n".join([f"{file}: {count}", *(fault.text(stack, folder) for fault in faults)])
 
 
 def invalid_value(path: KeyPath, value: object, allowed: str, *fix: str) -> SettingFault:

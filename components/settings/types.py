@@ -137,7 +137,7 @@ Arn = Annotated[
     string(
         r"^arn:aws:iam::[0-9]{12}:(role|user)/.+$",
         "the ARN of an IAM role or user",
-        "arn:aws:iam::123456789012:role/pipe-operators",
+        "arn:aws:iam::123456789012:role/pipe-dev-operators",
     ),
 ]
 """The ARN of an IAM principal."""

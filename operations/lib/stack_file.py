@@ -62,16 +62,16 @@ def repository(image: str) -> str:
 
 
 def own_repository(text: str, settings: Mapping[str, Any]) -> str:
-    """Return the repository of a stack file's image; refuse one outside the stack's own registry.
+    """Return the repository of a stack file's image; refuse one outside the registry of the stacks.
 
-    Nodes pull images from the registry in the stack's account and region, where images are also scanned and
-    signed.
+    Nodes pull images from the registry in the shared account and the stack's region, where images are also
+    scanned and signed.
     """
     service, name = settings["service"], repository(image(text))
-    registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
+    registry = f"{service['sharedAccount']}.dkr.ecr.{service['region']}.amazonaws.com"
     if name.partition("/")[0] != registry:
         raise RefusedError(
-            f"pipe:api.image is {image(text)}, but the stack's own registry is {registry}: push the"
+            f"pipe:api.image is {image(text)}, but the registry of the stacks is {registry}: push the"
             " image there"
         )
     return name

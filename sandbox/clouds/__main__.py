@@ -1,6 +1,7 @@
-"""Serve the targets of one stack until SIGTERM: python -m sandbox.clouds FOLDER 1|0 [ZONE…]
+"""Serve the targets of one stack until SIGTERM: python -m sandbox.clouds FOLDER 1|0 ACCOUNT [ZONE…]
 
 - 1 starts a Kubernetes control plane, whose programs must be built already; 0 starts none.
+- ACCOUNT is the ID of the AWS account.
 - Each ZONE is the name of a zone that the Cloudflare account has.
 
 Each API is a WSGI application on a free port of 127.0.0.1. It runs in separate threads and keeps its objects
@@ -36,7 +37,7 @@ class _Handler(WSGIRequestHandler):
         """Log nothing, since the path or the query of a request may contain a secret."""
 
 
-def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
+def serve(folder: Path, account: str, zones: list[str], *, control_plane: bool) -> None:
     """Serve the targets until SIGTERM, or until targets.json in `folder` no longer names this process.
 
     Raise CommandError if the control plane does not start.
@@ -48,7 +49,7 @@ def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         cluster = pool.submit(_start_cluster, folder, stack) if control_plane else None
         apps = {
-            "aws": AwsApi(kubeconfig),
+            "aws": AwsApi(kubeconfig, account),
             "cloudflare": CloudflareApi(zones),
             "datadog": DatadogApi(),
         }
@@ -81,10 +82,11 @@ def _serve_app(app: Any) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    folder_argument, control_plane_argument, *zone_arguments = sys.argv[1:]
+    folder_argument, control_plane_argument, account_argument, *zone_arguments = sys.argv[1:]
     os.umask(0o077)
     try:
-        serve(Path(folder_argument), zone_arguments, control_plane=control_plane_argument == "1")
+        control_plane_wanted = control_plane_argument == "1"
+        serve(Path(folder_argument), account_argument, zone_arguments, control_plane=control_plane_wanted)
     except CommandError as error:
         sys.exit(str(error))
     os._exit(0)  # Ends the process without waiting for threads that still handle a request.

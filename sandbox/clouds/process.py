@@ -24,6 +24,7 @@ from sandbox.engine import lock
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
+from sandbox.wire.aws_account import ACCOUNT
 
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")
 """The path of the administrator's kubeconfig, relative to a stack's folder."""
@@ -70,16 +71,25 @@ def read_record(folder: Path) -> Targets | None:
         return None
 
 
-def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
+def start(
+    folder: Path,
+    progress: Progress,
+    *,
+    control_plane: bool,
+    account: str = ACCOUNT,
+    zones: Iterable[str] = (),
+) -> Targets:
     """Return the running targets of a stack's folder, or start them.
 
-    `zones` are the names of the Cloudflare account's zones. Raise CommandError if the targets do not start.
+    `account` is the ID of the AWS account. `zones` are the names of the Cloudflare account's zones. Raise
+    CommandError if the targets do not start.
     """
     with lock.hold_file(folder / "targets.lock"):
         if targets := find_running(folder):
             return targets
         _clear(folder)
-        command = (sys.executable, "-P", "-m", "sandbox.clouds", folder, str(int(control_plane)), *zones)
+        arguments = (folder, str(int(control_plane)), account, *zones)
+        command = (sys.executable, "-P", "-m", "sandbox.clouds", *arguments)
         environment = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
             # The targets read neither the caller's credentials nor the caller's settings.
             "HOME": str(folder / "home"),

@@ -27,7 +27,7 @@ def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
     python_path = shlex.quote(str(Path(__file__).parents[2]))
     write_atomically(program, f'#!/bin/sh\nPYTHONPATH={python_path} exec {shlex.join(command)} "$@"\n')
     program.chmod(0o700)
-    config = pack / "config" / f"{stack.name}.json"
+    config = pack / "config" / f"{stack.label}.json"
     if advisory:
         levels = config.read_text().replace('"mandatory"', '"advisory"') if config.exists() else "{}"
         config = stack.folder / "policy-levels.json"

@@ -23,6 +23,11 @@ TIMES = ("Date", "At", "On", "Time", "Updated")
 """The endings of the names of properties whose value is a time."""
 
 
+def allowed_account(config: Mapping[str, Any]) -> str:
+    """Return the AWS account to which a provider is limited; without a limit, the default account."""
+    return next(iter(config.get("allowedAccountIds") or []), ACCOUNT)
+
+
 def now() -> str:
     """Return the current time in the format of APIs."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -75,7 +80,7 @@ class Plan(Target):
         facts = {
             "id": resource.id,
             "region": inputs.get("region") or resource.config.get("region") or REGION,
-            "account": ACCOUNT,
+            "account": allowed_account(resource.config),
             "module": resource.type.split(":")[1].partition("/")[0],
             "host": str(inputs.get("url")).removeprefix("https://"),
             # RFC 5737 reserves this block for documentation.
@@ -91,7 +96,7 @@ class Plan(Target):
             raise ProviderError(f"the sandbox has no answer to the look-up {token}; it knows {known}")
         searched_name = str(cast(Json, args.get("filter") or args).get("name"))
         region = args.get("region") or config.get("region") or REGION
-        values = {"region": region, "account": ACCOUNT, "name": searched_name}
+        values = {"region": region, "account": allowed_account(config), "name": searched_name}
         variables = TemplateVariables(values, f"look-up of {searched_name}")
         return {**args, **variables.fill(answers[name])}
 

@@ -100,9 +100,12 @@ class Provider(ResourceProviderServicer):
         """Return the changed settings. By themselves, they do not change any resource."""
         return _difference(changes(decode(request.old_inputs), decode(request.news)))
 
+    @report_refusals
     def Configure(self, request: proto.ConfigureRequest, context: Context) -> proto.ConfigureResponse:
         settings = plain(decode(request.args))
-        self._configs[context.peer()] = {key: parse_setting(value) for key, value in settings.items()}
+        config = {key: parse_setting(value) for key, value in settings.items()}
+        self._target.configure(config)
+        self._configs[context.peer()] = config
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @report_refusals

@@ -104,6 +104,9 @@ class Package:
 class Target(ABC):
     """An API that holds resources."""
 
+    def configure(self, config: Mapping[str, Any]) -> None:  # noqa: B027  (most targets accept any settings)
+        """Raise ProviderError if the provider would refuse its settings after a look at the API."""
+
     @abstractmethod
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         """Return the resources that an interrupted `create` of this resource left.

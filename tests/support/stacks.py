@@ -61,7 +61,7 @@ class Stack:
 
     @property
     def folder(self) -> Path:
-        return self.root / ".sandbox" / self.name
+        return self.root / ".sandbox" / self.name.replace("/", "-")
 
     def secrets(self) -> dict[str, str]:
         """Return the random secrets of the sandbox by key, as the engine reads them."""

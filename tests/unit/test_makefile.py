@@ -81,7 +81,7 @@ def test_an_old_python_is_reported_with_the_remedy(tree: Path) -> None:
         (["sandbox", "PROVIDERS=real", "FLAGS=--no-policies"], "up dev --providers real --no-policies"),
         (["preview", "STACK=stg"], "preview stg --providers stand-ins"),
         (["down", "STACK=stg", "FLAGS=--keep-targets"], "down stg --keep-targets"),
-        (["clean", "STACK=foundation"], "clean foundation"),
+        (["clean", "STACK=foundation/shared"], "clean foundation/shared"),
         (["console", "STACK=prod"], "console prod"),
         (["refresh", "STACK=stg"], "refresh stg --providers stand-ins"),
         (["control-plane"], "control-plane"),

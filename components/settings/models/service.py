@@ -14,6 +14,8 @@ class Service(Model):
     """The environment's name in resource names and tags: dev, stg or prod."""
     account: AccountId
     """The AWS account of the stack."""
+    shared_account: AccountId
+    """The AWS account with the image registry, which all stacks use."""
     region: Region
     """The AWS region of the stack; the same as aws:region."""
     team: Annotated[DnsLabel, Field(examples=["platform"])]

@@ -56,11 +56,14 @@ VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES
 
 
 class AwsApi:
-    """A WSGI application with an account in memory. Every EKS cluster has the API server of `kubeconfig`."""
+    """A WSGI application with an account in memory. Every EKS cluster has the API server of `kubeconfig`.
 
-    def __init__(self, kubeconfig: Path | None = None) -> None:
-        self._kubeconfig = kubeconfig
-        os.environ.update(SETTINGS)
+    moto reads the account's ID from its environment variable, so a process serves one account.
+    """
+
+    def __init__(self, kubeconfig: Path | None = None, account: str = ACCOUNT) -> None:
+        self._kubeconfig, self._account = kubeconfig, account
+        os.environ.update(SETTINGS | {moto_patches.ACCOUNT_VARIABLE: account})
         from moto.core.botocore_stubber import BotocoreStubber
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -119,7 +122,7 @@ class AwsApi:
         variables = {
             **params,
             "region": region,
-            "account": ACCOUNT,
+            "account": self._account,
             "now": time.time(),
             "uuid": str(request_id),
             "hex32": request_id.hex.upper(),

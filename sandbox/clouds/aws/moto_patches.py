@@ -13,6 +13,9 @@ from werkzeug.wrappers import Response
 from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
 
+ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
+"""moto's environment variable for the ID of the account (getmoto/moto, docs/docs/multi_account.rst)."""
+
 POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
 """The minor version of PostgreSQL that RDS chooses for each major version."""
 

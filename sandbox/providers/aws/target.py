@@ -16,7 +16,7 @@ from sandbox.providers.diff import changes
 from sandbox.providers.resource_types import digits, resource_type, table
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import aws_requests, schema
-from sandbox.wire.aws_account import ACCOUNT, REGION
+from sandbox.wire.aws_account import REGION
 from sandbox.wire.aws_requests import SECRETS, Clients, operation, request
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json, plain, project, secret_texts
@@ -67,14 +67,26 @@ class AwsTarget(AwsPlan):
     def __init__(self, url: str) -> None:
         self.clients = Clients(url)
 
+    @functools.cached_property
+    def account(self) -> str:
+        """The account of the API's credentials."""
+        return str(request(self.clients.get("sts", REGION), "GetCallerIdentity", {})["Account"])
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        # terraform-provider-aws reads the account before the first resource, and refuses another one with
+        # this message (internal/conns/config.go: ConfigureProvider calls VerifyAccountIDAllowed).
+        allowed = config.get("allowedAccountIds")
+        if allowed and self.account not in allowed:
+            raise ProviderError(f"AWS account ID not allowed: {self.account}")
+
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        call = AwsCall(self.clients, resource)
+        call = self._call(resource)
         ids = [aws_id for aws_id in call.find_ids() if aws_id not in known]
         candidates = [call.with_id(aws_id).finish() for aws_id in ids]
         return [live for live in candidates if live]
 
     def create(self, resource: Resource) -> LiveResource:
-        call = AwsCall(self.clients, resource)
+        call = self._call(resource)
         step = call.row.create
         names = () if step.get("bare") else sorted(resource.inputs.keys() - {*call.row.local})
         answer = call.run(step, names)
@@ -85,17 +97,17 @@ class AwsTarget(AwsPlan):
         return live
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
-        call = AwsCall(self.clients, resource, plain(state))
+        call = self._call(resource, plain(state))
         return call.live() if call.load() else None
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        live = AwsCall(self.clients, resource).change_from(before)
+        live = self._call(resource).change_from(before)
         if live is None:
             raise ProviderError(f"{resource.id} does not exist any more; a refresh removes it from the state")
         return live
 
     def delete(self, resource: Resource) -> None:
-        call = AwsCall(self.clients, resource)
+        call = self._call(resource)
         if not call.load():
             return
         for step in call.row.delete:
@@ -113,12 +125,16 @@ class AwsTarget(AwsPlan):
         answer = request(client, lookup["call"], fill(lookup.get("with", {}), variables))
         return {**variables, "id": region, **search(lookup["take"], answer, variables)}
 
+    def _call(self, resource: Resource, state: Json | None = None) -> "AwsCall":
+        return AwsCall(self.clients, resource, self.account, state)
+
 
 class AwsCall:
     """The calls for a resource, as defined by the row of its type."""
 
-    def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
+    def __init__(self, clients: Clients, resource: Resource, account: str, state: Json | None = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
+        self._account = account
         self.row = row(resource.type)
         SECRETS.set(frozenset(secret_texts(resource.inputs)))
         self._inputs: Json = {key: item for key, item in resource.known.items() if key != "__defaults"}
@@ -144,7 +160,7 @@ class AwsCall:
 
     def with_id(self, aws_id: str) -> "AwsCall":
         """Return the calls for the same resource, but with an ID."""
-        return AwsCall(self._clients, replace(self.resource, id=aws_id))
+        return AwsCall(self._clients, replace(self.resource, id=aws_id), self._account)
 
     def find_ids(self) -> list[str]:
         """Return the IDs of resources that an interrupted creation may have left."""
@@ -330,7 +346,7 @@ class AwsCall:
         facts = {
             "id": self.resource.id,
             "region": self._region,
-            "account": ACCOUNT,
+            "account": self._account,
             "live": self._answer,
             "tags": self._tags | self._creation_tag,
         }

@@ -296,7 +296,7 @@ def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None
     file.unlink()
     os.mkfifo(file)
     try:
-        done = _review(tree, "HEAD", "--stack", "foundation")
+        done = _review(tree, "HEAD", "--stack", "foundation/dev")
     finally:
         file.unlink()
         file.write_text(before)
@@ -305,7 +305,7 @@ def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None
 
 
 def test_it_reports_its_progress_and_is_never_silent_for_long(tree: Path) -> None:
-    command = [sys.executable, "-m", "review", "--tree", str(tree), "HEAD", "--stack", "foundation"]
+    command = [sys.executable, "-m", "review", "--tree", str(tree), "HEAD", "--stack", "foundation/dev"]
     times, texts = [time.monotonic()], list[str]()
     with subprocess.Popen(
         command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
@@ -316,9 +316,9 @@ def test_it_reports_its_progress_and_is_never_silent_for_long(tree: Path) -> Non
             texts.append(re.sub(r"^ *[\d.]+s  ", "", line.rstrip()))
     assert process.returncode == 0
     assert [text for text in texts if not text.startswith("…")] == [
-        "foundation: evaluating the base, then the head on its state",
-        "foundation: base evaluated",
-        "foundation: head evaluated",
+        "foundation/dev: evaluating the base, then the head on its state",
+        "foundation/dev: base evaluated",
+        "foundation/dev: head evaluated",
     ]
     assert max(after - before for before, after in pairwise([*times, time.monotonic()])) < 6
 
@@ -425,7 +425,7 @@ def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
 
 def test_in_a_workflow_locations_link_to_the_head_and_the_base(tree: Path, tmp_path: Path) -> None:
     place = {"GITHUB_SERVER_URL": "https://example.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_SHA": "f" * 40}
-    done = _review(tree, "HEAD", "--stack", "foundation", "--output", str(tmp_path), **place)
+    done = _review(tree, "HEAD", "--stack", "foundation/dev", "--output", str(tmp_path), **place)
     assert done.returncode == 0, done.stdout + done.stderr
     base = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tree, capture_output=True, text=True)
     assert json.loads((tmp_path / "review.json").read_text())["trees"] == [

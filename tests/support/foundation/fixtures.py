@@ -1,5 +1,6 @@
 """Fixtures of the foundation, which is evaluated with mocks."""
 
+import functools
 import json
 import runpy
 from pathlib import Path
@@ -13,13 +14,17 @@ from tests.support.components.fixtures import Recorder, evaluate
 FOUNDATION = Path(__file__).parents[3] / "foundation"
 
 
-@pytest.fixture(scope="module")
-def foundation() -> Recorder:
-    """Provide the resources of foundation/__main__.py with its committed stack file."""
-    config = yaml.safe_load((FOUNDATION / "Pulumi.foundation.yaml").read_text())["config"]
+Policies = dict[str, list[str]]
+"""Policy documents that are attached to each role, by role name."""
+
+
+@functools.cache
+def evaluate_foundation(stack: str) -> Recorder:
+    """Return the resources of foundation/__main__.py with a committed stack file; callers only read them."""
+    config = yaml.safe_load((FOUNDATION / f"Pulumi.{stack}.yaml").read_text())["config"]
     recorder = Recorder()
     recorder.computed["aws:ecr/repository:Repository"] = {"repositoryUrl": "registry.example/pipe/api"}
-    pulumi.runtime.set_mocks(recorder, project="pipe-foundation", stack="foundation")
+    pulumi.runtime.set_mocks(recorder, project="pipe-foundation", stack=stack)
     pulumi.runtime.set_all_config(
         {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     )
@@ -31,13 +36,30 @@ def foundation() -> Recorder:
 
 
 @pytest.fixture
-def policies(foundation: Recorder) -> dict[str, list[str]]:
-    """Provide the policy documents that are attached to each role, by role name."""
+def foundation() -> Recorder:
+    """Provide the resources of foundation in the account of stg."""
+    return evaluate_foundation("stg")
+
+
+@pytest.fixture
+def shared() -> Recorder:
+    """Provide the resources of foundation in the shared account."""
+    return evaluate_foundation("shared")
+
+
+def attached_policies(foundation: Recorder) -> Policies:
+    """Return the policy documents that are attached to each role."""
     documents = {
         f"arn:aws:mock:::{name}": policy["policy"]
         for name, policy in foundation.of_type("aws:iam/policy:Policy").items()
     }
-    attached: dict[str, list[str]] = {}
+    attached: Policies = {}
     for attachment in foundation.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values():
         attached.setdefault(attachment["role"], []).append(documents[attachment["policyArn"]])
     return attached
+
+
+@pytest.fixture
+def policies(foundation: Recorder) -> Policies:
+    """Provide the policy documents that are attached to each role in the account of stg."""
+    return attached_policies(foundation)

@@ -6,3 +6,6 @@ from tests.support.foundation.fixtures import (
 from tests.support.foundation.fixtures import (
     policies as policies,
 )
+from tests.support.foundation.fixtures import (
+    shared as shared,
+)

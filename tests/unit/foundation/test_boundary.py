@@ -22,10 +22,10 @@ SEQUENCES = ROOT / "tests/support/sandbox/clouds/aws_sequences.toml"
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    """Provide every component of prod that creates a role."""
+    """Provide every component of stg that creates a role."""
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="pipe", stack="prod")
-    naming = load_file(ROOT / "Pulumi.prod.yaml").settings.naming
+    pulumi.runtime.set_mocks(recorder, project="pipe", stack="stg")
+    naming = load_file(ROOT / "Pulumi.stg.yaml").settings.naming
 
     def program() -> None:
         for build in (aws.network, aws.cluster, aws.ci_runner, aws.backup_bucket, aws.database):
@@ -42,7 +42,7 @@ def roles(stack: Recorder) -> dict[str, dict[str, Any]]:
 
 
 def test_every_role_has_the_name_that_the_deploy_role_may_use(stack: Recorder) -> None:
-    assert {name for name in roles(stack) if not name.startswith("pipe-prod-")} == set()
+    assert {name for name in roles(stack) if not name.startswith("pipe-stg-")} == set()
 
 
 def test_every_role_with_an_inline_policy_is_under_the_boundary(stack: Recorder) -> None:
@@ -51,11 +51,11 @@ def test_every_role_with_an_inline_policy_is_under_the_boundary(stack: Recorder)
     for name in stack.of_type("aws:iam/role:Role"):
         role = stack.of_type("aws:iam/role:Role")[name]
         if role["name"] in with_policy:
-            assert role["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/pipe-prod-boundary"
+            assert role["permissionsBoundary"] == "arn:aws:iam::444455556666:policy/pipe-stg-boundary"
 
 
 def test_the_boundary_permits_the_actions_of_every_role(stack: Recorder, foundation: Recorder) -> None:
-    boundary = json.loads(foundation.of_type("aws:iam/policy:Policy")["prod-boundary"]["policy"])
+    boundary = json.loads(foundation.of_type("aws:iam/policy:Policy")["stg-boundary"]["policy"])
     within = [action for statement in boundary["Statement"] for action in statement["Action"]]
     for name, policy in stack.of_type("aws:iam/rolePolicy:RolePolicy").items():
         for statement in json.loads(policy["policy"])["Statement"]:
@@ -84,7 +84,7 @@ def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
     """Return the deploy role's allowed actions and patterns of actions."""
     return {
         action
-        for policy in policies["pipe-prod-deploy"]
+        for policy in policies["pipe-stg-deploy"]
         for statement in json.loads(policy)["Statement"]
         if statement["Effect"] == "Allow"
         for action in statement["Action"]

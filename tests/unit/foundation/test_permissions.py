@@ -9,18 +9,17 @@ from components.aws.cluster import CONTROL_PLANE_POLICIES, NODE_POLICIES
 from foundation.permissions.roles import MANAGED_POLICIES
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
+from tests.support.foundation.fixtures import Policies, attached_policies
 
-Policies = dict[str, list[str]]
-
-HERE = "ap-northeast-1:123456789012"
+HERE = "ap-northeast-1:444455556666"
 EC2 = f"arn:aws:ec2:{HERE}"
 KEY = f"arn:aws:kms:{HERE}:key/1234"
 STATE = "arn:aws:mock:::state-bucket"
 SECRETS = "arn:aws:mock:::state"
 THROUGH_S3 = {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}
-ROLE = "arn:aws:iam::123456789012:role"
-PROFILE = "arn:aws:iam::123456789012:instance-profile"
-BOUNDED = {"iam:PermissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-stg-boundary"}
+ROLE = "arn:aws:iam::444455556666:role"
+PROFILE = "arn:aws:iam::444455556666:instance-profile"
+BOUNDED = {"iam:PermissionsBoundary": "arn:aws:iam::444455556666:policy/pipe-stg-boundary"}
 
 
 def tagged(env: str = "stg", **more: str) -> dict[str, str]:
@@ -121,7 +120,7 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/eks-pipe-stg-1", {}, "allow"),
     ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/bastion", {}, "nothing"),
     ("iam:DeleteRolePermissionsBoundary", f"{ROLE}/pipe-stg-backup", BOUNDED, "nothing"),
-    ("iam:CreatePolicyVersion", "arn:aws:iam::123456789012:policy/pipe-stg-boundary", {}, "nothing"),
+    ("iam:CreatePolicyVersion", "arn:aws:iam::444455556666:policy/pipe-stg-boundary", {}, "nothing"),
     (
         "iam:AttachRolePolicy",
         f"{ROLE}/pipe-stg-x",
@@ -144,7 +143,7 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("s3:PutObject", f"{STATE}/.pulumi/backups/pipe/stg/stg.1.json", {}, "allow"),
     ("s3:GetObject", f"{STATE}/.pulumi/meta.yaml", {}, "allow"),
     ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "nothing"),
-    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/foundation.json", {}, "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/stg.json", {}, "nothing"),
     ("kms:GenerateDataKey", STATE, THROUGH_S3, "allow"),
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "stg"}, "allow"),
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "nothing"),
@@ -166,7 +165,7 @@ PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
     ("logs:GetLogEvents", "*", {}, "nothing"),
     ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "allow"),
     ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "nothing"),
-    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/foundation.json", {}, "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/stg.json", {}, "nothing"),
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "allow"),
     ("kms:Decrypt", STATE, THROUGH_S3, "allow"),
     ("kms:GenerateDataKey", STATE, THROUGH_S3, "nothing"),
@@ -178,7 +177,7 @@ PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
 def test_the_preview_role_reads_settings_and_state(
     policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:
-    assert verdict(policies["pipe-preview"], action, resource, context) == expected
+    assert verdict(policies["pipe-stg-preview"], action, resource, context) == expected
 
 
 BUILD = [
@@ -192,8 +191,8 @@ BUILD = [
 
 
 @pytest.mark.parametrize(("action", "resource", "expected"), BUILD)
-def test_the_build_role_pushes_images(policies: Policies, action: str, resource: str, expected: str) -> None:
-    assert verdict(policies["pipe-build"], action, resource, {}) == expected
+def test_the_build_role_pushes_images(shared: Recorder, action: str, resource: str, expected: str) -> None:
+    assert verdict(attached_policies(shared)["pipe-build"], action, resource, {}) == expected
 
 
 def test_the_deploy_role_may_attach_the_policies_of_the_stacks_roles() -> None:

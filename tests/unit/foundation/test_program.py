@@ -10,16 +10,18 @@ import yaml
 
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
+from tests.support.foundation.fixtures import evaluate_foundation
 
 ROOT = Path(__file__).parents[3]
 
 MAIN, PULL_REQUEST = "ref:refs/heads/main", "pull_request"
 JOBS = {
-    "pipe-build": [MAIN],
-    "pipe-preview": [MAIN, PULL_REQUEST],
-    "pipe-dev-deploy": ["environment:dev"],
-    "pipe-stg-deploy": ["environment:stg"],
-    "pipe-prod-deploy": ["environment:prod"],
+    "pipe-build": ("shared", [MAIN]),
+    "pipe-dev-preview": ("dev", [MAIN, PULL_REQUEST]),
+    "pipe-stg-preview": ("stg", [MAIN, PULL_REQUEST]),
+    "pipe-dev-deploy": ("dev", ["environment:dev"]),
+    "pipe-stg-deploy": ("stg", ["environment:stg"]),
+    "pipe-prod-deploy": ("prod", ["environment:prod"]),
 }
 
 
@@ -36,9 +38,10 @@ def trust_of(foundation: Recorder, name: str) -> dict[str, Any]:
     return statement
 
 
-@pytest.mark.parametrize(("name", "jobs"), JOBS.items())
-def test_each_role_trusts_exactly_its_jobs(foundation: Recorder, name: str, jobs: list[str]) -> None:
-    statement = trust_of(foundation, name)
+@pytest.mark.parametrize("name", JOBS)
+def test_each_role_trusts_exactly_its_jobs(name: str) -> None:
+    stack, jobs = JOBS[name]
+    statement = trust_of(evaluate_foundation(stack), name)
     assert statement["Principal"] == {"Federated": "arn:aws:mock:::github"}
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert set(statement["Condition"]) == {"StringEquals"}
@@ -55,28 +58,29 @@ TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
 @pytest.mark.parametrize(
     ("claims", "accepted"),
     [
-        ({"sub": "repo:pipe-dev/infrastructure:environment:prod"}, True),
-        ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:prod"}, True),
-        ({"sub": "repo:pipe-dev/infrastructure:environment:dev"}, False),
-        ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:prod"}, False),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:stg"}, True),
+        ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:stg"}, True),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod"}, False),
+        ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:stg"}, False),
         # The claims of another repository that has taken over the name.
-        ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "repository_id": "2"}, False),
-        ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "aud": "https://github.com/x"}, False),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:stg", "repository_id": "2"}, False),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:stg", "aud": "https://github.com/x"}, False),
     ],
 )
-def test_the_deploy_role_of_prod_accepts_only_tokens_of_the_repository(
+def test_the_deploy_role_of_stg_accepts_only_tokens_of_the_repository(
     foundation: Recorder, claims: dict[str, str], accepted: bool
 ) -> None:
-    statement = trust_of(foundation, "pipe-prod-deploy")
+    statement = trust_of(foundation, "pipe-stg-deploy")
     context = {f"token.actions.githubusercontent.com:{key}": value for key, value in (TOKEN | claims).items()}
     document = json.dumps({"Statement": [statement | {"Resource": "*"}]})
     expected = "allow" if accepted else "nothing"
     assert verdict([document], "sts:AssumeRoleWithWebIdentity", "*", context) == expected
 
 
-def test_the_role_that_the_stack_files_name_as_operator_exists(foundation: Recorder) -> None:
-    roles = {role["name"] for role in foundation.of_type("aws:iam/role:Role").values()}
+def test_the_role_that_the_stack_files_name_as_operator_exists() -> None:
     for stack in ("dev", "stg", "prod"):
+        foundation = evaluate_foundation(stack)
+        roles = {role["name"] for role in foundation.of_type("aws:iam/role:Role").values()}
         file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         for arn in file["pipe:cluster"]["operators"]:
             assert arn.rpartition("/")[2] in roles
@@ -85,12 +89,12 @@ def test_the_role_that_the_stack_files_name_as_operator_exists(foundation: Recor
 def test_operators_are_named_people_who_only_read(
     foundation: Recorder, policies: dict[str, list[str]]
 ) -> None:
-    statement = trust_of(foundation, "pipe-operators")
-    assert statement["Principal"] == {"AWS": ["arn:aws:iam::123456789012:user/operator"]}
+    statement = trust_of(foundation, "pipe-stg-operators")
+    assert statement["Principal"] == {"AWS": ["arn:aws:iam::444455556666:user/operator"]}
     assert statement["Action"] == "sts:AssumeRole"
     actions = {
         action.partition(":")[2]
-        for policy in policies["pipe-operators"]
+        for policy in policies["pipe-stg-operators"]
         for statement in json.loads(policy)["Statement"]
         for action in statement["Action"]
     }
@@ -116,8 +120,8 @@ def test_no_statement_allows_a_whole_service_or_more(foundation: Recorder) -> No
     assert not {action for action in actions if action == "*" or action.endswith(":*")}
 
 
-def test_an_image_is_pushed_once_scanned_and_encrypted(foundation: Recorder) -> None:
-    [repository] = foundation.of_type("aws:ecr/repository:Repository").values()
+def test_an_image_is_pushed_once_scanned_and_encrypted(shared: Recorder) -> None:
+    [repository] = shared.of_type("aws:ecr/repository:Repository").values()
     assert repository["name"] == "pipe/api"
     assert repository["imageTagMutability"] == "IMMUTABLE"
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
@@ -126,8 +130,8 @@ def test_an_image_is_pushed_once_scanned_and_encrypted(foundation: Recorder) -> 
     ]
 
 
-def test_the_newest_images_stay(foundation: Recorder) -> None:
-    [lifecycle] = foundation.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy").values()
+def test_the_newest_images_stay(shared: Recorder) -> None:
+    [lifecycle] = shared.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy").values()
     untagged, rest = json.loads(lifecycle["policy"])["rules"]
     assert (untagged["selection"]["tagStatus"], untagged["selection"]["countNumber"]) == ("untagged", 14)
     assert (rest["selection"]["countType"], rest["selection"]["countNumber"]) == ("imageCountMoreThan", 200)
@@ -136,10 +140,10 @@ def test_the_newest_images_stay(foundation: Recorder) -> None:
 def test_state_is_kept_in_a_hardened_bucket_with_a_copy(foundation: Recorder) -> None:
     buckets = foundation.of_type("aws:s3/bucket:Bucket")
     assert {bucket["bucket"] for bucket in buckets.values()} == {
-        "pipe-state-123456789012",
-        "pipe-state-123456789012-logs",
-        "pipe-state-123456789012-copy",
-        "pipe-state-123456789012-copy-logs",
+        "pipe-state-444455556666",
+        "pipe-state-444455556666-logs",
+        "pipe-state-444455556666-copy",
+        "pipe-state-444455556666-copy-logs",
     }
     for typ in ("bucketVersioning:BucketVersioning", "bucketPublicAccessBlock:BucketPublicAccessBlock"):
         assert set(foundation.of_type(f"aws:s3/{typ}")) == set(buckets)
@@ -151,14 +155,13 @@ def test_state_is_kept_in_a_hardened_bucket_with_a_copy(foundation: Recorder) ->
 
 def test_the_provider_of_the_copy_is_limited_to_the_account(foundation: Recorder) -> None:
     [provider] = foundation.of_type("pulumi:providers:aws").values()
-    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
+    assert json.loads(provider["allowedAccountIds"]) == ["444455556666"]
 
 
 def test_secrets_have_their_own_key_and_every_key_rotates(foundation: Recorder) -> None:
     aliases = foundation.of_type("aws:kms/alias:Alias")
     assert aliases["state"]["name"] == "alias/pipe-state"
     assert {alias["name"] for alias in aliases.values()} == {
-        "alias/pipe-registry",
         "alias/pipe-state",
         "alias/pipe-state-bucket",
         "alias/pipe-state-copy",

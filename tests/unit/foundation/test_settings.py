@@ -8,49 +8,55 @@ import pytest
 import yaml
 
 from components.settings.errors import describe_faults
-from foundation.settings import read
+from foundation.settings.load import read
 
 ROOT = Path(__file__).parents[3]
+STACKS = ("dev", "stg", "prod", "shared")
 
 
-def valid() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "foundation" / "Pulumi.foundation.yaml").read_text())["config"]
+def valid(stack: str = "dev") -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "foundation" / f"Pulumi.{stack}.yaml").read_text())["config"]
 
 
-def faults(config: dict[str, Any]) -> str:
-    return describe_faults("foundation", read(config)[1])
+def faults(config: dict[str, Any], stack: str = "dev") -> str:
+    return describe_faults(stack, read(config)[1], "foundation")
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    config = copy.deepcopy(valid())
-    topic, *steps = path.split(".")
+def changed(path: str, value: Any, stack: str = "dev") -> dict[str, Any]:
+    config = copy.deepcopy(valid(stack))
+    *parents, last = f"pipe-foundation:{path}".split(".")
     parent: Any = config
-    for step in [f"pipe-foundation:{topic}", *steps[:-1]]:
+    for step in parents:
         parent = parent[int(step)] if step.isdigit() else parent[step]
-    parent[int(steps[-1]) if steps[-1].isdigit() else steps[-1]] = value
+    parent[int(last) if last.isdigit() else last] = value
     return config
 
 
-def test_the_committed_file_is_valid() -> None:
-    settings, none = read(valid())
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_committed_files_are_valid(stack: str) -> None:
+    settings, none = read(valid(stack))
     assert none == []
     assert settings is not None
-    assert [scope.naming.name("deploy") for scope in settings.scopes] == [
-        "pipe-dev-deploy",
-        "pipe-stg-deploy",
-        "pipe-prod-deploy",
-    ]
+    deploy_roles = [scope.naming.name("deploy") for scope in settings.scopes]
+    assert deploy_roles == ([] if stack == "shared" else [f"pipe-{stack}-deploy"])
+    assert settings.is_shared_account == (stack == "shared")
+
+
+@pytest.mark.parametrize("section", ["github", "state", "sharedAccount"])
+def test_the_accounts_agree_on_what_they_share(section: str) -> None:
+    assert len({str(valid(stack)[f"pipe-foundation:{section}"]) for stack in STACKS}) == 1
 
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
 def test_environments_accounts_and_buckets_are_those_of_the_stacks(stack: str) -> None:
-    settings, _ = read(valid())
+    settings, _ = read(valid(stack))
     assert settings is not None
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     service, backups = config["pipe:service"], config["pipe:backups"]
     [scope] = [scope for scope in settings.scopes if scope.naming.environment == service["environment"]]
     assert (scope.naming.account, scope.naming.region) == (service["account"], service["region"])
-    assert settings.account.github_repository == service["repository"]
+    assert settings.shared_account.id == service["sharedAccount"]
+    assert settings.github.repository == service["repository"]
     assert settings.account.copy_region == backups["replica"]["region"]
     assert scope.buckets == [backups["bucket"], backups["replica"]["bucket"]]
 
@@ -65,12 +71,12 @@ INVALID: list[tuple[str, Any, str]] = [
     fix:     pulumi config set --path 'pipe-foundation:account.id' 123456789012 --type string""",
     ),
     (
-        "account.githubRepositoryId",
+        "github.repositoryId",
         456789,
         """
-  pipe-foundation:account.githubRepositoryId = 456789
+  pipe-foundation:github.repositoryId = 456789
     allowed: a GitHub id, digits in quotes: gh api repos/OWNER/NAME
-    fix:     pulumi config set --path 'pipe-foundation:account.githubRepositoryId' 456789 --type string""",
+    fix:     pulumi config set --path 'pipe-foundation:github.repositoryId' 456789 --type string""",
     ),
     (
         "account.operators.0",
@@ -98,8 +104,8 @@ INVALID: list[tuple[str, Any, str]] = [
     fix:     pulumi config set --path 'pipe-foundation:account.copyRegion' ap-northeast-3""",
     ),
     (
-        "environments.1.name",
-        "dev",
+        "environments",
+        [{"name": "dev", "buckets": ["pipe-a"]}, {"name": "dev", "buckets": ["pipe-b"]}],
         """
   pipe-foundation:environments[1].name = "dev"
     allowed: a name that no other entry has
@@ -114,12 +120,20 @@ INVALID: list[tuple[str, Any, str]] = [
     fix:     pulumi config set --path 'pipe-foundation:environments[0].buckets[0]' pipe-backup-dev""",
     ),
     (
-        "registry.keepImages",
-        1,
+        "environments",
+        [],
         """
-  pipe-foundation:registry.keepImages = 1
-    allowed: a whole number at least 10 and at most 10000
-    fix:     pulumi config set --path 'pipe-foundation:registry.keepImages' 10""",
+  pipe-foundation:environments[0].name is missing
+    allowed: the environment of the account; only the shared account (123456789012) has none
+    fix:     pulumi config set --path 'pipe-foundation:environments[0].name' dev""",
+    ),
+    (
+        "registry",
+        {"repository": "pipe/api", "keepImages": 200, "untaggedDays": 14},
+        """
+  pipe-foundation:registry is in an account of environments
+    allowed: only in the account pipe-foundation:sharedAccount.id (123456789012)
+    fix:     pulumi config rm pipe-foundation:registry""",
     ),
     (
         "state.lock",
@@ -136,29 +150,51 @@ INVALID: list[tuple[str, Any, str]] = [
 def test_an_invalid_value_is_reported_with_the_allowed_ones_and_the_command(
     path: str, value: Any, expected: str
 ) -> None:
-    assert faults(changed(path, value)) == f"Pulumi.foundation.yaml: 1 fault\n{expected} --stack foundation"
+    expected = f"foundation/Pulumi.dev.yaml: 1 fault\n{expected} --stack dev --cwd foundation"
+    assert faults(changed(path, value)) == expected
+
+
+def test_the_images_that_are_kept_have_a_lower_limit() -> None:
+    assert faults(changed("registry.keepImages", 1, "shared"), "shared") == (
+        "foundation/Pulumi.shared.yaml: 1 fault\n\n"
+        "  pipe-foundation:registry.keepImages = 1\n"
+        "    allowed: a whole number at least 10 and at most 10000\n"
+        "    fix:     pulumi config set --path 'pipe-foundation:registry.keepImages' 10"
+        " --stack shared --cwd foundation"
+    )
+
+
+def test_the_shared_account_has_a_registry() -> None:
+    config = valid("shared")
+    del config["pipe-foundation:registry"]
+    assert faults(config, "shared") == (
+        "foundation/Pulumi.shared.yaml: 1 fault\n\n"
+        "  pipe-foundation:registry.repository is missing\n"
+        "    allowed: a repository of ECR, such as pipe/api, since the account is the shared one\n"
+        "    fix:     pulumi config set --path 'pipe-foundation:registry.repository' pipe/api"
+        " --stack shared --cwd foundation"
+    )
 
 
 def test_the_provider_must_be_limited_to_the_account() -> None:
     config = valid() | {"aws:allowedAccountIds": ["210987654321"]}
     assert faults(config) == (
-        "Pulumi.foundation.yaml: 1 fault\n\n"
+        "foundation/Pulumi.dev.yaml: 1 fault\n\n"
         '  aws:allowedAccountIds[0] = "210987654321"\n'
-        "    allowed: 123456789012, as pipe-foundation:account.id\n"
-        "    fix:     pulumi config set --path 'aws:allowedAccountIds[0]' 123456789012 --type string"
-        " --stack foundation"
+        "    allowed: 111122223333, as pipe-foundation:account.id\n"
+        "    fix:     pulumi config set --path 'aws:allowedAccountIds[0]' 111122223333 --type string"
+        " --stack dev --cwd foundation"
     )
 
 
 def test_all_faults_are_in_one_message() -> None:
     config = changed("account.id", "x")
-    del config["pipe-foundation:registry"]
-    config["pipe-foundation:environments"][2] = {"name": "prod"}
+    del config["pipe-foundation:state"]
+    config["pipe-foundation:environments"][0] = {"name": "dev"}
     heads = [line for line in faults(config).splitlines() if line.startswith("  pipe-")]
     assert heads == [
         '  pipe-foundation:account.id = "x"',
-        "  pipe-foundation:environments[2].buckets[0] is missing",
-        "  pipe-foundation:registry.repository is missing",
-        "  pipe-foundation:registry.keepImages is missing",
-        "  pipe-foundation:registry.untaggedDays is missing",
+        "  pipe-foundation:environments[0].buckets[0] is missing",
+        "  pipe-foundation:state.project is missing",
+        "  pipe-foundation:state.lockDays is missing",
     ]

@@ -114,9 +114,9 @@ def test_a_stack_file_has_its_path_in_the_tree(tmp_path: Path) -> None:
     trees = tmp_path / "base", tmp_path / "head"
     for tree, days in zip(trees, (1, 2), strict=True):
         (tree / "foundation").mkdir(parents=True)
-        (tree / "foundation" / "Pulumi.foundation.yaml").write_text(f"config:\n  pipe:days: {days}\n")
-    file = read_stack_file("foundation", *((tree, tree / "foundation") for tree in trees))
-    assert file.name == "foundation/Pulumi.foundation.yaml"
+        (tree / "foundation" / "Pulumi.dev.yaml").write_text(f"config:\n  pipe:days: {days}\n")
+    file = read_stack_file("foundation/dev", *((tree, tree / "foundation") for tree in trees))
+    assert file.name == "foundation/Pulumi.dev.yaml"
     assert (file.base, file.head) == ({"pipe:days": ("1", 2)}, {"pipe:days": ("2", 2)})
-    deleted = read_stack_file("foundation", (trees[0], trees[0] / "foundation"), (trees[1], None))
-    assert (deleted.name, deleted.head) == ("foundation/Pulumi.foundation.yaml", {})
+    deleted = read_stack_file("foundation/dev", (trees[0], trees[0] / "foundation"), (trees[1], None))
+    assert (deleted.name, deleted.head) == ("foundation/Pulumi.dev.yaml", {})

@@ -151,9 +151,16 @@ def test_a_look_up_that_aws_refuses_is_an_error(
 def test_the_error_of_a_step_has_no_secret(everything: AwsAccount) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
-    call = AwsCall(everything.target.clients, resource)
+    call = AwsCall(everything.target.clients, resource, everything.target.account)
     versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
     with pytest.raises(ProviderError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as error:
         call.run({"call": "GetPolicy", "for": versions})
     assert "pipe-secret" not in str(error.value)
     assert call.run({"call": "GetPolicy", "for": versions}, gone=True) is None
+
+
+def test_a_provider_that_is_limited_to_another_account_is_refused(everything: AwsAccount) -> None:
+    everything.target.configure({"allowedAccountIds": [everything.target.account]})
+    everything.target.configure({})
+    with pytest.raises(ProviderError, match=r"^AWS account ID not allowed: 123456789012$"):
+        everything.target.configure({"allowedAccountIds": ["210987654321"]})

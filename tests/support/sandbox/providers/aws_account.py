@@ -12,6 +12,7 @@ from sandbox.providers.aws.target import AwsTarget
 from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import schema
+from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.templates import fill
 from sandbox.wire.values import map_items, plain, project
 from tests.support.sandbox.clouds.local_api import serve
@@ -89,9 +90,9 @@ def _filled(value: Any, outputs: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def empty_account(kubeconfig: Path | None = None) -> Generator[AwsAccount]:
-    """Yield an empty account, whose EKS clusters have the API server of `kubeconfig`."""
-    with serve(AwsApi(kubeconfig)) as url:
+def empty_account(kubeconfig: Path | None = None, account: str = ACCOUNT) -> Generator[AwsAccount]:
+    """Yield an empty account with an ID, whose EKS clusters have the API server of `kubeconfig`."""
+    with serve(AwsApi(kubeconfig, account)) as url:
         # moto's models are global, so another test may have left resources in them.
         reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
         urllib.request.urlopen(reset, timeout=30)

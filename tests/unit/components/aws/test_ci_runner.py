@@ -9,7 +9,7 @@ from tests.support.components.fixtures import Declare
 from tests.support.components.iam import statements, trust
 
 CONNECTION = (
-    "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96"
+    "arn:aws:codeconnections:ap-northeast-1:777788889999:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96"
 )
 EC2 = "arn:aws:ec2:ap-northeast-1:123456789012"
 SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]

@@ -103,7 +103,7 @@ def test_only_pipelines_and_operators_have_access_with_the_rights_of_their_work(
         for association in associations.values()
     }
     assert rights == {
-        "arn:aws:iam::123456789012:role/pipe-preview": "AmazonEKSAdminViewPolicy",
+        "arn:aws:iam::123456789012:role/pipe-test-preview": "AmazonEKSAdminViewPolicy",
         "arn:aws:iam::123456789012:role/pipe-test-deploy": "AmazonEKSClusterAdminPolicy",
         "arn:aws:iam::123456789012:user/on/call": "AmazonEKSClusterAdminPolicy",
     }

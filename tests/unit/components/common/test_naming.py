@@ -44,5 +44,5 @@ def test_datadog_tags_are_sorted_and_distinct(naming: Naming) -> None:
 def test_the_labels_of_a_stack_come_from_its_settings() -> None:
     settings = load_file(ROOT / "Pulumi.prod.yaml").settings
     assert settings.naming == Naming(
-        environment="prod", team="platform", account="123456789012", region="ap-northeast-1"
+        environment="prod", team="platform", account="777788889999", region="ap-northeast-1"
     )

@@ -66,9 +66,9 @@ def test_a_value_that_is_not_known_yet_is_not_compared() -> None:
 
 
 def test_stacks_of_different_projects_are_not_compared() -> None:
-    urn = f"urn:pulumi:foundation::pipe-foundation::{VPC}::other"
+    urn = f"urn:pulumi:dev::pipe-foundation::{VPC}::other"
     of_foundation = Resource({"urn": urn, "type": VPC, "custom": True, "inputs": {}})
-    foundation = stack(Step("same", of_foundation, of_foundation), name="foundation")
+    foundation = stack(Step("same", of_foundation, of_foundation), name="foundation/dev")
     stacks = _stacks({"dev": None}, {"dev": "3"})
     assert [*find_divergence([*stacks, foundation], without_stack)] == []
 

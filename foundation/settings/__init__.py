@@ -1,0 +1,1 @@
+"""Settings of foundation's stack files, one module per section, with their faults."""

@@ -1,0 +1,1 @@
+"""Models of the sections of foundation's stack files."""
