@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from components.common.image_reference import parse_image_reference
 from operations.lib import command_line, stack_file
 from operations.lib.command_line import ROOT, Options
 from operations.lib.errors import RefusedError
@@ -31,8 +32,9 @@ Next steps for an administrator, after a check of git diff (the runner's connect
   aws iam create-policy --policy-name pipe-{new}-boundary --policy-document file://boundary.json
   aws iam get-role --role-name pipe-{old}-deploy --query Role.AssumeRolePolicyDocument > trust.json
   aws iam create-role --role-name pipe-{new}-deploy --assume-role-policy-document file://trust.json
-  aws ecr create-repository --region {region} --repository-name {repository}
-  scripts/build.sh {stack} --version VERSION    # its digest into pipe:api.image of the stack file
+  aws ecr describe-images --region {region} --registry-id {registry} --repository-name {repository} \\
+    --image-ids {image_id}    # the copy that ECR made of the stack file's image
+  scripts/build.sh {stack} --version VERSION    # only if the copy is missing; its digest into pipe:api.image
   aws s3 mb s3://pipe-state-{account}-{new} --region {region}
   pulumi login 's3://pipe-state-{account}-{new}?region={region}'
   pulumi stack init {stack}    # with a passphrase; then its secrets (README)
@@ -117,6 +119,7 @@ def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> l
     """Return the administrator's next steps, with the names from the lost stack's settings."""
     service, backups = settings["service"], settings["backups"]
     copy_region = backups["replica"]["region"]
+    image = parse_image_reference(settings["api"]["image"])
     text = NEXT.format(
         stack=stack,
         old=service["environment"],
@@ -127,7 +130,9 @@ def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> l
         ),
         region=region,
         account=service["account"],
-        repository=stack_file.repository(settings["api"]["image"]).partition("/")[2],
+        registry=image.repository.partition(".")[0],
+        repository=image.repository.partition("/")[2],
+        image_id=f"imageDigest=sha256:{image.digest}" if image.digest else f"imageTag={image.tag}",
         copies=backups["replica"]["bucket"],
         source="" if copy_region == region else f" --source-region {copy_region}",
         bucket=f"{backups['bucket']}-{new}",

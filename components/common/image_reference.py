@@ -43,6 +43,24 @@ class ImageReference:
         return re.sub(r"[^a-z0-9]+", "-", self.tag.lower())[:40].strip("-")
 
 
+ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
+"""The host of a private ECR registry (ECR user guide, private registries)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcrRegistry:
+    """A private ECR registry: an account has one in each region."""
+
+    account: str
+    region: str
+
+
+def parse_ecr_registry(image: str) -> EcrRegistry | None:
+    """Return the ECR registry of an image or repository; None for another registry."""
+    match = ECR_HOST.fullmatch(image.partition("/")[0])
+    return EcrRegistry(account=match["account"], region=match["region"]) if match else None
+
+
 def parse_image_reference(image: str) -> ImageReference:
     """Split an image reference into its parts; a registry's port is not taken for a tag."""
     name, _, digest = image.partition("@sha256:")

@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+from components.common.image_reference import parse_ecr_registry
 from operations.lib import migrations, stack_file
 from operations.lib.command_line import Options
 from operations.lib.command_runner import CommandRunner
@@ -40,8 +41,12 @@ class Registry:
         self._steps, self._runner = log, log.runner
         self.name = stack_file.own_repository(stack_file.path(options.stack).read_text(), options.settings)
         self.host, _, repository = self.name.partition("/")
-        self._region = options.settings["service"]["region"]
-        self._flags = ("--region", self._region, "--repository-name", repository)
+        registry = parse_ecr_registry(self.name)
+        assert registry is not None  # own_repository has refused any other registry.
+        self._region = registry.region
+        # Without an ID, the AWS CLI asks the registry of the caller's account.
+        self._flags = ("--region", registry.region, "--registry-id", registry.account)
+        self._flags += ("--repository-name", repository)
         self._dry_run = options.dry_run
 
     def find(self, version: str) -> str:

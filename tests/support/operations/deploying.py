@@ -6,7 +6,7 @@ from tests.support.operations.environment import DIGEST, OLD, DeployEnvironment
 
 NAME = OLD.partition(":")[0]
 NEW = f"{NAME}:1.1.0@{DIGEST}"
-ECR = "--region ap-northeast-1 --repository-name pipe/api"
+ECR = "--region ap-northeast-1 --registry-id 123456789012 --repository-name pipe/api"
 BUILD = [
     f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
     f"docker build --platform=linux/amd64 --provenance=false --pull --tag {NAME}:1.1.0 {{root}}/app",

@@ -96,3 +96,13 @@ def test_another_region_and_an_unused_name_are_required(
 ) -> None:
     assert relocate.main(["prod", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_instructions_look_for_the_copy_of_the_image_in_the_registry_that_the_stack_file_names(
+    settings: dict[str, Any],
+) -> None:
+    image = f"111122223333.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api:1.4.2@sha256:{'a' * 64}"
+    changed = {**settings, "api": {**settings["api"], "image": image}}
+    output = "\n".join(relocate.next_steps("prod", changed, "osaka", NEW))
+    assert f"--region {NEW} --registry-id 111122223333 --repository-name pipe/api \\\n" in output
+    assert f"--image-ids imageDigest=sha256:{'a' * 64} " in output
