@@ -68,7 +68,7 @@ for operated in settings.operated:
         OperatorsArgs(
             principals=account.operators,
             read_policy_arn=access.read_policy_arn,
-            state=state.state,
+            state=state.state if settings.environments else None,
             naming=operated,
         ),
     )

@@ -23,6 +23,18 @@ ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 """Audience of the identity tokens."""
 
+BUILD_WORKFLOW = "deploy.yml"
+"""Workflow whose jobs build and push images."""
+
+DEPLOY_WORKFLOWS = ("deploy-stack.yml", "operate.yml")
+"""Workflows whose jobs change a stack."""
+
+DRIFT_WORKFLOW = "drift.yml"
+"""Workflow whose jobs compare every stack's state with its account."""
+
+PREVIEW_OF_PULL_REQUESTS = "dev"
+"""The only environment whose preview role trusts jobs of pull requests, whose code nobody has reviewed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GithubRepository:
@@ -47,6 +59,15 @@ class GithubRepository:
             f"repo:{owner}@{self.owner_id}/{repository}@{self.repository_id}:{job}",
         ]
 
+    def workflow_refs(self, branch: str, *files: str) -> list[str]:
+        """Return the claim `job_workflow_ref` of jobs whose workflow is one of these files on a branch.
+
+        For a job in a reusable workflow, the claim names this workflow and not its caller (GitHub docs,
+        "Using OpenID Connect with reusable workflows"). Every job has the claim (pypi/warehouse requires it
+        of each: warehouse/oidc/models/github.py).
+        """
+        return [f"{self.name}/.github/workflows/{file}@refs/heads/{branch}" for file in files]
+
 
 @dataclass(frozen=True, kw_only=True)
 class GithubAccessArgs:
@@ -68,10 +89,10 @@ class GithubAccess(pulumi.ComponentResource):
     """GitHub as an identity provider, and the roles that GitHub's jobs assume without access keys."""
 
     build_role_arn: pulumi.Output[str] | None
-    """ARN of the role that pushes images, for jobs on the branch; None in an account without a registry."""
+    """ARN of the role that pushes images, for the branch's build; None in an account without a registry."""
     preview_role_arns: dict[str, pulumi.Output[str]]
-    """ARN of each environment's role that reads settings and state, for jobs on the branch and on pull
-    requests."""
+    """ARN of each environment's role that reads settings and state: for the nightly drift check, and in dev
+    for pull requests."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
     """ARN of each environment's deploy role, for jobs that the GitHub environment has approved."""
     read_policy_arn: pulumi.Output[str]
@@ -80,8 +101,7 @@ class GithubAccess(pulumi.ComponentResource):
     def __init__(self, name: str, args: GithubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:GithubAccess", name, None, opts)
         self._naming = naming = args.naming
-        self._repository = repository = args.repository
-        branch = repository.subjects(f"ref:refs/heads/{args.branch}")
+        self._repository, self._branch = args.repository, args.branch
 
         # AWS verifies the issuer's certificate with its own certificate authorities, so no thumbprints are
         # needed.
@@ -96,7 +116,7 @@ class GithubAccess(pulumi.ComponentResource):
 
         self.build_role_arn = None
         if args.registry_arn is not None:
-            build = self._role(f"{naming.service}-build", "Pushes images", branch)
+            build = self._role(f"{naming.service}-build", "Pushes images", self._trust_branch(BUILD_WORKFLOW))
             self._attach("build", build, self._policies("build", {"push": push_images(args.registry_arn)}))
             self.build_role_arn = build.arn
 
@@ -104,12 +124,13 @@ class GithubAccess(pulumi.ComponentResource):
         deploys: dict[str, aws.iam.Role] = {}
         for scope in args.environments:
             environment = scope.naming.environment
-            preview = self._role(
-                scope.naming.name("preview"),
-                f"Previews {environment}",
-                [*branch, *repository.subjects("pull_request")],
+            trusted = [self._trust_branch(DRIFT_WORKFLOW)]
+            if environment == PREVIEW_OF_PULL_REQUESTS:
+                trusted.append(self._trust(self._repository.subjects("pull_request")))
+            preview = self._role(scope.naming.name("preview"), f"Previews {environment}", *trusted)
+            policies = self._policies(
+                f"{environment}-preview", {"state": read_state(args.state, environment)}
             )
-            policies = self._policies(f"{environment}-preview", {"state": read_state(args.state)})
             self._attach(f"{environment}-preview", preview, policies | {"read": reading})
             previews[environment] = preview
             self._policy(
@@ -120,7 +141,9 @@ class GithubAccess(pulumi.ComponentResource):
             role = self._role(
                 scope.naming.name("deploy"),
                 f"Deploys {environment}",
-                repository.subjects(f"environment:{environment}"),
+                self._trust_workflows(
+                    self._repository.subjects(f"environment:{environment}"), *DEPLOY_WORKFLOWS
+                ),
             )
             policies = self._policies(f"{environment}-deploy", deploy(scope, args.state))
             self._attach(f"{environment}-deploy", role, policies | {"read": reading})
@@ -137,12 +160,34 @@ class GithubAccess(pulumi.ComponentResource):
             }
         )
 
-    def _role(self, name: str, description: str, subjects: Sequence[str]) -> aws.iam.Role:
+    def _trust_branch(self, *workflows: str) -> Statement:
+        """Return a statement that trusts the branch's jobs in these workflows."""
+        subjects = self._repository.subjects(f"ref:refs/heads/{self._branch}")
+        return self._trust_workflows(subjects, *workflows)
+
+    def _trust_workflows(self, subjects: Sequence[str], *workflows: str) -> Statement:
+        """Return a statement that trusts jobs with one of these subjects if branch and workflow match.
+
+        A job of an environment has no branch in its subject, so `ref` is a condition of its own. GitHub would
+        check the branch too (deployment branches of the environment), but a setting on GitHub can change
+        without a review.
+        """
+        return self._trust(
+            subjects,
+            ref=f"refs/heads/{self._branch}",
+            job_workflow_ref=self._repository.workflow_refs(self._branch, *workflows),
+        )
+
+    def _trust(self, subjects: Sequence[str], **claims: object) -> Statement:
+        """Return a statement that trusts the repository's jobs with a subject and these claims."""
+        return trust(self._github.arn, subjects, self._repository.repository_id, **claims)
+
+    def _role(self, name: str, description: str, *trusted: Statement) -> aws.iam.Role:
         return aws.iam.Role(
             name.removeprefix(f"{self._naming.service}-"),
             name=name,
             description=f"{description}; assumed by GitHub Actions",
-            assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
+            assume_role_policy=document(*trusted),
             # Long enough for a deployment that fails at its last step and for its rollback (see
             # TIMEOUT_MINUTES).
             max_session_duration=3 * 3600,
@@ -215,13 +260,16 @@ def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
-def trust(provider_arn: pulumi.Input[str], subjects: Sequence[str], repository_id: str) -> Statement:
+def trust(
+    provider_arn: pulumi.Input[str], subjects: Sequence[str], repository_id: str, **more: object
+) -> Statement:
     """Return a statement that trusts a repository's jobs with one of these subjects and the STS audience.
 
-    The repository's ID protects against a reused name. AWS STS has supported the condition since January 2026
+    `more` are further claims, each with its value or values. The repository's ID protects against a reused
+    name. AWS STS has supported conditions on `repository_id`, `ref` and `job_workflow_ref` since January 2026
     (aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims).
     """
-    claims = {"aud": AUDIENCE, "sub": list(subjects), "repository_id": repository_id}
+    claims = {"aud": AUDIENCE, "sub": list(subjects), "repository_id": repository_id, **more}
     return {
         "Effect": "Allow",
         "Principal": {"Federated": provider_arn},

@@ -19,7 +19,8 @@ class OperatorsArgs:
     """ARNs of the IAM roles and users that may assume the role."""
     read_policy_arn: pulumi.Input[str]
     """ARN of the managed policy that allows reading settings, but no data."""
-    state: State
+    state: State | None
+    """State whose stack the role reads; None in an account without a stack."""
     naming: Naming
 
 
@@ -27,7 +28,7 @@ class Operators(pulumi.ComponentResource):
     """The role `pipe-<environment>-operators`, which a stack file names in `pipe:cluster.operators`.
 
     The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
-    settings and the state of the stacks, like the preview role.
+    settings and the state of the stack, like the preview role.
     """
 
     role_arn: pulumi.Output[str]
@@ -48,15 +49,17 @@ class Operators(pulumi.ComponentResource):
             tags={**naming.aws(), "Name": role_name},
             opts=child,
         )
-        state = aws.iam.Policy(
-            f"{name}-state",
-            name=f"{role_name}-state",
-            description="The role operators: state",
-            policy=document(*read_state(args.state)),
-            tags={**naming.aws(), "Name": f"{role_name}-state"},
-            opts=child,
-        )
-        for topic, policy_arn in {"read": args.read_policy_arn, "state": state.arn}.items():
+        policies = {"read": args.read_policy_arn}
+        if args.state:
+            policies["state"] = aws.iam.Policy(
+                f"{name}-state",
+                name=f"{role_name}-state",
+                description="The role operators: state",
+                policy=document(*read_state(args.state, naming.environment)),
+                tags={**naming.aws(), "Name": f"{role_name}-state"},
+                opts=child,
+            ).arn
+        for topic, policy_arn in policies.items():
             aws.iam.RolePolicyAttachment(f"{name}-{topic}", role=role.name, policy_arn=policy_arn, opts=child)
         self.role_arn = role.arn
         self.register_outputs({"role_arn": self.role_arn})

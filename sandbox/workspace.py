@@ -67,8 +67,8 @@ class Stack:
         """The AWS account to which the stack file limits the provider; without a limit, the default one."""
         file = read(self.project / f"Pulumi.{self.name}.yaml")
         allowed = _items(file["config"]).get("aws:allowedAccountIds") if "config" in file else None
-        accounts = allowed.value if isinstance(allowed, yaml.SequenceNode) else []
-        return str(accounts[0].value) if accounts else ACCOUNT
+        accounts: list[yaml.Node] = allowed.value if isinstance(allowed, yaml.SequenceNode) else []
+        return next((str(account.value) for account in accounts), ACCOUNT)
 
     @property
     def checkpoint(self) -> Path:

@@ -25,26 +25,25 @@ class State:
         return [pulumi.Output.concat(self.bucket_arn, "/.pulumi/", key) for key in keys]
 
 
-def read_state(state: State) -> list[Statement]:
-    """Return statements for `pulumi preview` of any stack: read the state and decrypt the secrets.
+def read_state(state: State, stack: str) -> list[Statement]:
+    """Return statements for `pulumi preview` of one stack: read its state and decrypt its secrets.
 
-    A preview evaluates the program, which needs the secrets, so everybody who can push a branch can read
-    them. Pull requests from forks get no identity token from GitHub.
+    A preview evaluates the program, which needs the secrets, so whoever can start one can read them.
     """
     return [
         _find(state),
-        allow("ReadStacks", ["s3:GetObject"], state.objects("meta.yaml", f"stacks/{state.project}/*")),
+        allow(
+            "ReadStack",
+            ["s3:GetObject"],
+            state.objects("meta.yaml", f"stacks/{state.project}/{stack}.json*"),
+        ),
         _through_s3(state, ["kms:Decrypt"]),
-        allow("DecryptSecrets", ["kms:Decrypt"], [state.secrets_key_arn]),
+        _decrypt_secrets(state, stack),
     ]
 
 
 def write_state(state: State, stack: str) -> list[Statement]:
-    """Return statements for `pulumi up` of one stack, without access to state and secrets of other stacks.
-
-    The encryption context of a secret names its stack. The context is set by the stack's secrets provider:
-    `awskms://alias/pipe-state?region=ap-northeast-1&context_env=prod`.
-    """
+    """Return statements for `pulumi up` of one stack, without access to state and secrets of other stacks."""
     project = state.project
     return [
         _find(state),
@@ -60,12 +59,7 @@ def write_state(state: State, stack: str) -> list[Statement]:
             ),
         ),
         _through_s3(state, ["kms:Decrypt", "kms:GenerateDataKey"]),
-        allow(
-            "DecryptSecrets",
-            ["kms:Decrypt"],
-            [state.secrets_key_arn],
-            {"StringEquals": {"kms:EncryptionContext:env": stack}},
-        ),
+        _decrypt_secrets(state, stack),
     ]
 
 
@@ -80,3 +74,13 @@ def _through_s3(state: State, actions: list[str]) -> Statement:
         [state.bucket_key_arn],
         {"StringEquals": {"kms:ViaService": f"s3.{state.region}.amazonaws.com"}},
     )
+
+
+def _decrypt_secrets(state: State, stack: str) -> Statement:
+    """Return a statement that allows decrypting the secrets of one stack.
+
+    The encryption context of a secret names its stack. The context is set by the stack's secrets provider:
+    `awskms://alias/pipe-state?region=ap-northeast-1&context_env=prod`.
+    """
+    context = {"StringEquals": {"kms:EncryptionContext:env": stack}}
+    return allow("DecryptSecrets", ["kms:Decrypt"], [state.secrets_key_arn], context)

@@ -70,7 +70,8 @@ class AwsTarget(AwsPlan):
     @functools.cached_property
     def account(self) -> str:
         """The account of the API's credentials."""
-        return str(request(self.clients.get("sts", REGION), "GetCallerIdentity", {})["Account"])
+        identity = cast(Json, request(self.clients.get("sts", REGION), "GetCallerIdentity", {}))
+        return str(identity["Account"])
 
     def configure(self, config: Mapping[str, Any]) -> None:
         # terraform-provider-aws reads the account before the first resource, and refuses another one with

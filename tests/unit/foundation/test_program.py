@@ -8,21 +8,26 @@ from typing import Any
 import pytest
 import yaml
 
+from foundation.github_access import BUILD_WORKFLOW, DEPLOY_WORKFLOWS, DRIFT_WORKFLOW
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
 from tests.support.foundation.fixtures import evaluate_foundation
 
 ROOT = Path(__file__).parents[3]
 
-MAIN, PULL_REQUEST = "ref:refs/heads/main", "pull_request"
-JOBS = {
-    "pipe-build": ("shared", [MAIN]),
-    "pipe-dev-preview": ("dev", [MAIN, PULL_REQUEST]),
-    "pipe-stg-preview": ("stg", [MAIN, PULL_REQUEST]),
-    "pipe-dev-deploy": ("dev", ["environment:dev"]),
-    "pipe-stg-deploy": ("stg", ["environment:stg"]),
-    "pipe-prod-deploy": ("prod", ["environment:prod"]),
+TRUST: dict[str, tuple[str, list[tuple[str, tuple[str, ...]]]]] = {
+    "pipe-build": ("shared", [("ref:refs/heads/main", ("deploy.yml",))]),
+    "pipe-dev-preview": ("dev", [("ref:refs/heads/main", ("drift.yml",)), ("pull_request", ())]),
+    "pipe-stg-preview": ("stg", [("ref:refs/heads/main", ("drift.yml",))]),
+    "pipe-prod-preview": ("prod", [("ref:refs/heads/main", ("drift.yml",))]),
+    "pipe-dev-deploy": ("dev", [("environment:dev", ("deploy-stack.yml", "operate.yml"))]),
+    "pipe-stg-deploy": ("stg", [("environment:stg", ("deploy-stack.yml", "operate.yml"))]),
+    "pipe-prod-deploy": ("prod", [("environment:prod", ("deploy-stack.yml", "operate.yml"))]),
 }
+"""Foundation's stack of each role that GitHub's jobs assume, and the subjects with the workflows on main that
+the role trusts; without workflows, the role trusts the subject in any workflow."""
+
+REPOSITORY = "pipe-dev/infrastructure"
 
 
 def test_github_is_an_identity_provider_without_thumbprints(foundation: Recorder) -> None:
@@ -32,49 +37,89 @@ def test_github_is_an_identity_provider_without_thumbprints(foundation: Recorder
     assert "thumbprintLists" not in provider
 
 
-def trust_of(foundation: Recorder, name: str) -> dict[str, Any]:
+def trust_of(foundation: Recorder, name: str) -> list[dict[str, Any]]:
     [role] = [role for role in foundation.of_type("aws:iam/role:Role").values() if role["name"] == name]
-    [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
-    return statement
+    return json.loads(role["assumeRolePolicy"])["Statement"]
 
 
-@pytest.mark.parametrize("name", JOBS)
+def test_github_s_jobs_assume_no_other_role() -> None:
+    federated = {
+        role["name"]
+        for stack in ("dev", "stg", "prod", "shared")
+        for role in evaluate_foundation(stack).of_type("aws:iam/role:Role").values()
+        if "sts:AssumeRoleWithWebIdentity" in role["assumeRolePolicy"]
+    }
+    assert federated == set(TRUST)
+
+
+@pytest.mark.parametrize("name", TRUST)
 def test_each_role_trusts_exactly_its_jobs(name: str) -> None:
-    stack, jobs = JOBS[name]
-    statement = trust_of(evaluate_foundation(stack), name)
-    assert statement["Principal"] == {"Federated": "arn:aws:mock:::github"}
-    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert set(statement["Condition"]) == {"StringEquals"}
-    subjects = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
-    by_name = {f"repo:pipe-dev/infrastructure:{job}" for job in jobs}
-    by_id = {f"repo:pipe-dev@123456/infrastructure@456789:{job}" for job in jobs}
-    assert set(subjects) == by_name | by_id
+    stack, trusted = TRUST[name]
+    statements = trust_of(evaluate_foundation(stack), name)
+    for statement, (job, workflows) in zip(statements, trusted, strict=True):
+        assert statement["Principal"] == {"Federated": "arn:aws:mock:::github"}
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        claims = {
+            "aud": "sts.amazonaws.com",
+            "sub": [f"repo:{REPOSITORY}:{job}", f"repo:pipe-dev@123456/infrastructure@456789:{job}"],
+            "repository_id": "456789",
+        }
+        if workflows:
+            files = [f"{REPOSITORY}/.github/workflows/{file}@refs/heads/main" for file in workflows]
+            claims |= {"ref": "refs/heads/main", "job_workflow_ref": files}
+        expected = {f"token.actions.githubusercontent.com:{claim}": value for claim, value in claims.items()}
+        assert statement["Condition"] == {"StringEquals": expected}
 
 
-TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
-"""Claims of a job in the repository that the foundation's stack file names, without the subject."""
+TOKEN = {
+    "aud": "sts.amazonaws.com",
+    "repository_id": "456789",
+    "ref": "refs/heads/main",
+    "job_workflow_ref": f"{REPOSITORY}/.github/workflows/deploy-stack.yml@refs/heads/main",
+    "sub": f"repo:{REPOSITORY}:environment:stg",
+}
+"""Claims of the job that deploys stg."""
 
 
 @pytest.mark.parametrize(
     ("claims", "accepted"),
     [
-        ({"sub": "repo:pipe-dev/infrastructure:environment:stg"}, True),
+        ({}, True),
         ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:stg"}, True),
-        ({"sub": "repo:pipe-dev/infrastructure:environment:prod"}, False),
+        ({"job_workflow_ref": f"{REPOSITORY}/.github/workflows/operate.yml@refs/heads/main"}, True),
+        ({"sub": f"repo:{REPOSITORY}:environment:prod"}, False),
+        ({"sub": f"repo:{REPOSITORY}:ref:refs/heads/main"}, False),
         ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:stg"}, False),
         # The claims of another repository that has taken over the name.
-        ({"sub": "repo:pipe-dev/infrastructure:environment:stg", "repository_id": "2"}, False),
-        ({"sub": "repo:pipe-dev/infrastructure:environment:stg", "aud": "https://github.com/x"}, False),
+        ({"repository_id": "2"}, False),
+        ({"aud": "https://github.com/x"}, False),
+        # A pushed branch that uses the environment, with its own or with main's workflow.
+        ({"ref": "refs/heads/x"}, False),
+        ({"job_workflow_ref": f"{REPOSITORY}/.github/workflows/deploy-stack.yml@refs/heads/x"}, False),
+        ({"job_workflow_ref": f"{REPOSITORY}/.github/workflows/preview.yml@refs/heads/main"}, False),
+        ({"job_workflow_ref": "x/y/.github/workflows/deploy-stack.yml@refs/heads/main"}, False),
     ],
 )
-def test_the_deploy_role_of_stg_accepts_only_tokens_of_the_repository(
+def test_the_deploy_role_accepts_only_the_environment_s_jobs_in_main_s_deploy_workflows(
     foundation: Recorder, claims: dict[str, str], accepted: bool
 ) -> None:
-    statement = trust_of(foundation, "pipe-stg-deploy")
     context = {f"token.actions.githubusercontent.com:{key}": value for key, value in (TOKEN | claims).items()}
-    document = json.dumps({"Statement": [statement | {"Resource": "*"}]})
+    statements = [statement | {"Resource": "*"} for statement in trust_of(foundation, "pipe-stg-deploy")]
+    document = json.dumps({"Statement": statements})
     expected = "allow" if accepted else "nothing"
     assert verdict([document], "sts:AssumeRoleWithWebIdentity", "*", context) == expected
+
+
+def test_the_workflows_that_a_role_trusts_are_those_that_assume_it() -> None:
+    uses: dict[str, set[str]] = {}
+    for file in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for role in re.findall(r"tools\.stack_access \S+ (\w+)", file.read_text()):
+            uses.setdefault(role, set()).add(file.name)
+    assert uses == {
+        "build": {BUILD_WORKFLOW},
+        "deploy": {*DEPLOY_WORKFLOWS},
+        "preview": {DRIFT_WORKFLOW, "preview.yml"},
+    }
 
 
 def test_the_role_that_the_stack_files_name_as_operator_exists() -> None:
@@ -89,7 +134,7 @@ def test_the_role_that_the_stack_files_name_as_operator_exists() -> None:
 def test_operators_are_named_people_who_only_read(
     foundation: Recorder, policies: dict[str, list[str]]
 ) -> None:
-    statement = trust_of(foundation, "pipe-stg-operators")
+    [statement] = trust_of(foundation, "pipe-stg-operators")
     assert statement["Principal"] == {"AWS": ["arn:aws:iam::444455556666:user/operator"]}
     assert statement["Action"] == "sts:AssumeRole"
     actions = {
