@@ -46,8 +46,7 @@ def access(stack: str, role: str) -> dict[str, str]:
     state = f"s3://{naming.service}-state-{naming.account}?region={naming.region}"
     arn = naming.role_arn(role)
     if role == "build":
-        account = service.get("sharedAccount", naming.account)
-        arn = f"arn:aws:iam::{account}:role/{naming.service}-build"
+        arn = f"arn:aws:iam::{service['sharedAccount']}:role/{naming.service}-build"
     return {"role": arn, "region": naming.region, "state": state}
 
 

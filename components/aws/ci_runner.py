@@ -23,6 +23,14 @@ A deployment that fails at its last step and is rolled back fits into this limit
 image, 35 for the migration Job, 30 for new pods and 15 for the checks; then 5 for the older image, 35 for its
 Job, 30 for the older pods and 4 for the health check. An interrupted `pulumi up` leaves the stack locked."""
 
+WORKFLOWS = ("Deploy", "Drift", "Operate")
+"""Names of the workflows whose jobs start a machine.
+
+The filter WORKFLOW_NAME is the only one besides ACTOR_ACCOUNT_ID that works for the event
+WORKFLOW_JOB_QUEUED; HEAD_REF does not (CodeBuild API Reference, WebhookFilter). A branch may contain a
+workflow with such a name, and any job of the repository may ask for the label of another run. So the runner
+group decides which jobs a machine accepts."""
+
 LOG_RETENTION_DAYS = 90
 """Days until build logs are deleted; the same as GitHub's default for job logs."""
 
@@ -48,7 +56,9 @@ class Runner(pulumi.ComponentResource):
     """A CodeBuild project that starts a machine for each GitHub job; declares nothing if disabled.
 
     A job requests a machine with the label `codebuild-<project>-<run>-<attempt>`. The machine's own role
-    cannot change the account; to deploy, a job assumes the deploy role with its GitHub identity token.
+    cannot change the account; to deploy, a job assumes the deploy role with its GitHub identity token. But
+    every job on the machine can ask for the token of the connection to GitHub. So GitHub gives the machine
+    only jobs of the workflows that its runner group names, at the branch main.
     """
 
     def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -149,6 +159,17 @@ class Runner(pulumi.ComponentResource):
                 "image": IMAGE,
                 "image_pull_credentials_type": "CODEBUILD",
                 "privileged_mode": False,
+                # CodeBuild User Guide, "GitHub Actions runner configuration options" (action-runner.html).
+                "environment_variables": [
+                    {
+                        "name": "CODEBUILD_CONFIG_GITHUB_ACTIONS_ORG_REGISTRATION_NAME",
+                        "value": args.repository.partition("/")[0],
+                    },
+                    {
+                        "name": "CODEBUILD_CONFIG_GITHUB_ACTIONS_RUNNER_GROUP_ID",
+                        "value": str(settings.runner_group),
+                    },
+                ],
             },
             vpc_config={
                 "vpc_id": args.vpc_id,
@@ -165,12 +186,13 @@ class Runner(pulumi.ComponentResource):
             project_name=project.name,
             build_type="BUILD",
             # A pull request from a fork contains its own workflow files. Without the actor filter, anybody
-            # could start a machine in the VPC.
+            # could start a machine in the VPC, although the runner group gives it no job.
             filter_groups=[
                 {
                     "filters": [
                         {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
                         {"type": "ACTOR_ACCOUNT_ID", "pattern": f"^({'|'.join(settings.actors)})$"},
+                        {"type": "WORKFLOW_NAME", "pattern": f"^({'|'.join(WORKFLOWS)})$"},
                     ]
                 }
             ],

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from components.settings.types import Distinct, Model, entries, string
 
 
@@ -28,3 +30,7 @@ class CiRunner(Model):
     """IDs of the GitHub accounts whose jobs the runner accepts (`gh api users/NAME --jq .id`)."""
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
     """Size of the build machine, as CodeBuild names it."""
+    runner_group: Annotated[int, Field(ge=1, examples=[2])]
+    """ID of the organization's runner group, which admits only workflows of the branch main
+    (`gh api orgs/OWNER/actions/runner-groups`). 1 is the default group, which admits every workflow.
+    """

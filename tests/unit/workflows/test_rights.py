@@ -129,6 +129,11 @@ def test_packages_are_installed_offline_before_credentials_are_obtained() -> Non
     )
 
 
+SOURCE = (ROOT / "components" / "aws" / "ci_runner.py").read_text()
+WORKFLOWS = re.findall(r'"(\w+)"', re.findall(r"^WORKFLOWS = \((.*)\)$", SOURCE, re.MULTILINE)[0])
+"""Names of the workflows that the runner accepts, read without an import, which would load whole SDKs."""
+
+
 def test_no_job_of_a_pull_request_runs_on_a_runner_in_a_vpc() -> None:
     """A job on the runner can read the token of the account's connection to GitHub."""
     runners = {
@@ -137,6 +142,10 @@ def test_no_job_of_a_pull_request_runs_on_a_runner_in_a_vpc() -> None:
         if "codebuild" in str(job.get("runs-on", ""))
     }
     assert set(runners) == {"deploy-stack/deploy", "drift/look", "operate/operate"}
+    names = {
+        load("deploy" if where == "deploy-stack/deploy" else where.split("/")[0])["name"] for where in runners
+    }
+    assert names == set(WORKFLOWS)  # A called job has the name of the calling workflow.
     triggers = {file.stem: set(load(file.stem)["on"]) for file in FILES}
     assert triggers["drift"] == {"schedule", "workflow_dispatch"}
     assert triggers["operate"] == {"workflow_dispatch"}

@@ -42,8 +42,17 @@ def test_it_runs_queued_jobs_of_the_repository_and_of_known_accounts(declare: De
     filters = [
         {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
         {"type": "ACTOR_ACCOUNT_ID", "pattern": "^(583231|41898282)$"},
+        {"type": "WORKFLOW_NAME", "pattern": "^(Deploy|Drift|Operate)$"},
     ]
     assert webhook["filterGroups"] == [{"filters": filters}]
+
+
+def test_it_registers_in_the_organizations_runner_group(declare: Declare) -> None:
+    environment = declare(runnerGroup=7).inputs[PROJECT]["environment"]
+    assert environment["environmentVariables"] == [
+        {"name": "CODEBUILD_CONFIG_GITHUB_ACTIONS_ORG_REGISTRATION_NAME", "value": "pipe-dev"},
+        {"name": "CODEBUILD_CONFIG_GITHUB_ACTIONS_RUNNER_GROUP_ID", "value": "7"},
+    ]
 
 
 def test_it_is_in_the_vpc_and_cannot_run_docker(declare: Declare) -> None:
