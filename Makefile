@@ -86,6 +86,7 @@ plugins: $(READY) ## build the Kubernetes provider's plugin, for PROVIDERS=real 
 
 validate: $(READY) ## check the stack files
 	@$(PY) -m components.settings
+	@$(PY) -m foundation.settings
 
 check: $(READY) ## check format, lint, style, import contracts, workflows and types; changes nothing
 	@$(VENV)/bin/ruff format --check .

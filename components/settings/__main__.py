@@ -14,7 +14,7 @@ from components.settings.errors import SettingFault, describe_faults
 from components.settings.json_schema import stack_file_schema
 from components.settings.load import StackFile, load_file
 from components.settings.stack import PROJECT
-from components.settings.stack_comparison import compare_stacks
+from components.settings.stack_comparison import compare_stacks, environments_by_account
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +56,12 @@ def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
             files[stack].faults.append(fault)
     for stack, file in files.items():
         print(_heading(describe_faults(stack, file.faults)) if file.faults else f"Pulumi.{stack}.yaml: valid")
+    for account, stacks in environments_by_account({s: f.settings for s, f in files.items()}).items():
+        # Allowed, but a trade-off: the policy iam-environments-share-account reports it too.
+        print(
+            f"note: {' and '.join(stacks)} share the AWS account {account}, so the deploy role of each can "
+            "change networks and keys of the others. An account for each removes this risk."
+        )
     return int(unreadable or any(file.faults for file in files.values()))
 
 

@@ -1,6 +1,7 @@
 """Checks across stacks for settings that must be equal, or unique, or true in exactly one stack."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, TypeAlias, cast
@@ -23,6 +24,15 @@ def compare_stacks(stacks: Stacks, *, partial: bool) -> Iterator[StackFault]:
         except AttributeError:
             if not partial:
                 raise
+
+
+def environments_by_account(stacks: Stacks) -> dict[str, list[str]]:
+    """Return the stacks of each AWS account that several stacks share."""
+    accounts: dict[str, list[str]] = {}
+    for stack, settings in stacks.items():
+        with suppress(AttributeError):  # A partial file may lack the account.
+            accounts.setdefault(settings.service.account, []).append(stack)
+    return {account: names for account, names in accounts.items() if len(names) > 1}
 
 
 def check_zone_owner(stacks: Stacks) -> Iterator[StackFault]:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from itertools import chain
 
-from pulumi_policy import Severity
+from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import (
+    Finding,
     Option,
     Options,
     Resource,
+    Stack,
     Verdicts,
     check_each,
     disallowed,
@@ -249,3 +251,33 @@ def _names_claim(condition: Condition) -> bool:
     if condition.key.startswith(_GITHUB):
         return all(map(_GITHUB_OWNER.fullmatch, condition.values))
     return not any(map(_ANY_SUBJECT.fullmatch, condition.values))
+
+
+_DEPLOY_ROLE = re.compile(r".+-([^-]+)-deploy")
+"""Name of the role that deploys an environment, such as pipe-prod-deploy."""
+
+
+@IAM.stack_rule(
+    "iam-environments-share-account",
+    about=(ROLE,),
+    severity=Severity.HIGH,
+    controls=("Well-Architected SEC01-BP01",),
+    remediation="Give each environment an account, and with it a stack that declares its deploy role.",
+    url="https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/sec_securely_operate_multi_accounts.html",
+    level=EnforcementLevel.ADVISORY,
+)
+def environments_share_account(stack: Stack, _: Options) -> Verdicts:
+    """Warn about an account with the deploy roles of several environments.
+
+    Networks and keys have generated IDs, so each of these roles can change those of the other environments.
+    """
+    roles: dict[str, Resource] = {}
+    for role in stack.of((ROLE,)):
+        name = role["name"]
+        if name.known and (match := _DEPLOY_ROLE.fullmatch(name.text() or "")):
+            roles[match[1]] = role
+    for environment, role in roles.items():
+        if others := sorted(roles.keys() - {environment}):
+            remedy = f"move {environment} to an account of its own"
+            shared = f"in one account with {', '.join(others)}"
+            yield Finding(f"the environment {environment}", shared, remedy, urn=role.urn)

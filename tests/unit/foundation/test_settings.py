@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from components.settings.errors import describe_faults
+from foundation.settings.__main__ import main
 from foundation.settings.load import read
 
 ROOT = Path(__file__).parents[3]
@@ -198,3 +199,49 @@ def test_all_faults_are_in_one_message() -> None:
         "  pipe-foundation:state.project is missing",
         "  pipe-foundation:state.lockDays is missing",
     ]
+
+
+def write_all(root: Path, **changes: dict[str, Any]) -> list[str]:
+    """Write the committed stack files to a folder, some of foundation's with other sections."""
+    (root / "foundation").mkdir()
+    for stack in STACKS:
+        config = valid(stack) | changes.get(stack, {})
+        (root / "foundation" / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
+    for stack in ("dev", "stg", "prod"):
+        (root / f"Pulumi.{stack}.yaml").write_text((ROOT / f"Pulumi.{stack}.yaml").read_text())
+    return [str(root)]
+
+
+def test_the_command_finds_the_committed_files_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert capsys.readouterr().out.count(": valid\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"stg": {"pipe-foundation:sharedAccount": {"id": "210987654321"}}},
+            '  pipe-foundation:sharedAccount.id = "210987654321"\n'
+            "    allowed: 123456789012, as in foundation/Pulumi.shared.yaml\n"
+            "    fix:     pulumi config set --path 'pipe-foundation:sharedAccount.id' 123456789012"
+            " --type string --stack stg --cwd foundation\n",
+        ),
+        (
+            {"stg": {"pipe-foundation:environments": [{"name": "prod", "buckets": ["pipe-backup"]}]}},
+            '  pipe-foundation:account.id = "444455556666"\n'
+            "    allowed: 777788889999, as pipe:service.account of prod\n"
+            "    fix:     pulumi config set --path 'pipe-foundation:account.id' 777788889999"
+            " --type string --stack stg --cwd foundation\n",
+        ),
+        ({"stg": {"pipe-foundation:state": {}}}, "  pipe-foundation:state.project is missing\n"),
+    ],
+    ids=["another shared account", "the environment of another account", "a fault of one file"],
+)
+def test_the_command_compares_the_files(
+    changes: dict[str, dict[str, Any]], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(write_all(tmp_path, **changes)) == 1
+    output = capsys.readouterr().out
+    assert output.count(": valid\n") == 3
+    assert "foundation/Pulumi.stg.yaml: " in output and message in output

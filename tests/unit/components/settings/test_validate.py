@@ -161,6 +161,18 @@ COMPARISONS = {
 }
 
 
+def test_stacks_in_one_account_are_a_note_and_no_fault(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(files(stg={"pipe:service.account": "111122223333"}))
+    output = capsys.readouterr().out
+    assert (
+        "note: dev and stg share the AWS account 111122223333, so the deploy role of each can change "
+        "networks and keys of the others. An account for each removes this risk.\n"
+    ) in output
+    assert "Pulumi.dev.yaml: valid\n" in output
+
+
 @pytest.mark.parametrize(("changes", "message"), COMPARISONS.values(), ids=COMPARISONS)
 def test_stack_files_are_compared(
     changes: dict[str, dict[str, Any]], message: str, files: Files, capsys: pytest.CaptureFixture[str]

@@ -1,0 +1,67 @@
+"""Command that validates foundation's stack files without the Pulumi engine: `python -m foundation.settings`.
+
+It also compares them with each other and with the stack files of the environments.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.common.strict_yaml import load_yaml
+from components.settings.config_commands import set_command
+from components.settings.errors import SettingFault, describe_faults, invalid_value
+from foundation.settings.load import FOLDER, read
+from foundation.settings.stack import PROJECT, Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the faults of each file; return 0 if there are none, else 1. The argument is the root folder."""
+    given = sys.argv[1:] if arguments is None else arguments
+    root = Path(given[0]) if given else ROOT
+    settings: dict[str, Settings] = {}
+    faults: dict[str, list[SettingFault]] = {}
+    for file in sorted((root / FOLDER).glob("Pulumi.*.yaml")):
+        stack = file.name.split(".")[1]
+        valid, faults[stack] = read(load_yaml(file.read_text())["config"])
+        if valid:
+            settings[stack] = valid
+    services = {
+        file.name.split(".")[1]: load_yaml(file.read_text())["config"]["pipe:service"]
+        for file in sorted(root.glob("Pulumi.*.yaml"))
+    }
+    for stack, fault in compare(settings, services):
+        faults[stack].append(fault)
+    for stack in faults:
+        valid_line = f"{FOLDER}/Pulumi.{stack}.yaml: valid"
+        print(describe_faults(stack, faults[stack], FOLDER) if faults[stack] else valid_line)
+    return int(any(faults.values()))
+
+
+def compare(
+    stacks: Mapping[str, Settings], services: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, SettingFault]]:
+    """Yield the faults that only a comparison finds, each with the stack of foundation.
+
+    `services` are the sections pipe:service of the environments' stack files. All accounts use one shared
+    account, and an environment's roles are in the account of its stack.
+    """
+    shared = {stack: settings.shared_account.id for stack, settings in stacks.items()}
+    owner = next((stack for stack, settings in stacks.items() if settings.is_shared_account), None)
+    for stack, settings in stacks.items():
+        if owner and shared[stack] != shared[owner]:
+            path = (f"{PROJECT}:sharedAccount", "id")
+            allowed = f"{shared[owner]}, as in {FOLDER}/Pulumi.{owner}.yaml"
+            yield stack, invalid_value(path, shared[stack], allowed, set_command(path, shared[owner]))
+        for environment in settings.environments:
+            service = services.get(environment.name, {})
+            path, account = (f"{PROJECT}:account", "id"), service.get("account", settings.account.id)
+            if account != settings.account.id:
+                allowed = f"{account}, as pipe:service.account of {environment.name}"
+                yield stack, invalid_value(path, settings.account.id, allowed, set_command(path, account))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
