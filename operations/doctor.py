@@ -2,7 +2,8 @@
 
 It compares the stack file and the program's outputs with the actual DNS records, load balancer, Deployments,
 Services, certificates and database. It also reads events, logs, usage and the trace agent's status, as the
-guide's troubleshooting does. It changes nothing.
+guide's troubleshooting does. With GITHUB_TOKEN it also checks the protection rules on GitHub. It changes
+nothing.
 """
 
 import argparse
@@ -21,13 +22,13 @@ from cryptography import x509
 
 from operations.lib import command_line, health, sandbox_targets
 from operations.lib.command_line import Options
-from operations.lib.diagnosis import service_path
+from operations.lib.diagnosis import github_rules, service_path
 from operations.lib.diagnosis.findings import Facts, Finding, findings
 from operations.lib.diagnosis.service_path import Observation, Record
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.kubernetes.cluster import API, Cluster, Manifest, NamespaceMissing, connected
 from operations.lib.run_log import RunLog, perform, say
-from operations.lib.services import release_names
+from operations.lib.services import github, release_names
 
 Answer = TypeVar("Answer")
 
@@ -111,6 +112,8 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
             traces = trace_agent(log, cluster)
         with log.step("logs of unready containers"):
             logs(log, cluster, pods)
+        with log.step("protection rules on GitHub"):
+            rules = protection(log, options)
         facts = Facts(
             stack=options.stack,
             pods=pods,
@@ -128,7 +131,32 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
         stack=options.stack,
         namespace=options.namespace,
     )
-    return findings(facts, path_findings), unanswered
+    return findings(facts, [*path_findings, *github_rules.findings(rules)]), unanswered
+
+
+def protection(log: RunLog, options: Options) -> list[github_rules.Rule]:
+    """Show and return the state of the protection rules on GitHub; empty if GitHub is not asked.
+
+    Only a rule that is not set is a problem. A rule whose state is unknown is no incomplete diagnosis, since
+    the token of the workflow Operate cannot read all of them.
+    """
+    if options.target == "sandbox":
+        log.skip("GitHub deploys no sandbox")
+        return []
+    if not github.token():
+        log.skip("GitHub was not asked: GITHUB_TOKEN is not set")
+        return []
+    service, runner = options.settings["service"], options.settings["ciRunner"]
+    rules = github_rules.check(
+        github.get,
+        service["repository"],
+        options.stack,
+        reviewed=service["environment"] != "dev",
+        runner_group=runner["runnerGroup"] if runner["enabled"] else None,
+    )
+    for rule in rules:
+        log.line(str(rule))
+    return rules
 
 
 def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observation, list[str]]:

@@ -35,6 +35,7 @@ ORDER = (
     "certificate expires",
     "trace agent",
     "maximum replicas",
+    "protection rules",
 )
 """Causes of findings; a cause comes before the causes that it may explain."""
 

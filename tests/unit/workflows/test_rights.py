@@ -65,6 +65,29 @@ def test_each_job_assumes_the_role_of_its_stack_and_its_purpose() -> None:
     }
 
 
+def test_each_role_trusts_the_workflows_that_assume_it() -> None:
+    """Compare with the foundation's constants, read without an import, which would load whole SDKs."""
+    source = (ROOT / "foundation" / "github_access.py").read_text()
+
+    def trusted(name: str) -> set[str]:
+        [value] = re.findall(rf"^{name} = (.*)$", source, re.MULTILINE)
+        return set(re.findall(r'"([\w.-]+)"', value))
+
+    assuming: dict[str, set[str]] = {}
+    for where, step in steps():
+        if match := ACCESS.fullmatch(step.get("run", "")):
+            assuming.setdefault(match[2], set()).add(f"{where.partition('/')[0]}.yml")
+    assert assuming["build"] == trusted("BUILD_WORKFLOW")
+    assert assuming["deploy"] == trusted("DEPLOY_WORKFLOWS")
+    assert assuming["preview"] == trusted("DRIFT_WORKFLOW") | {"preview.yml"}
+    assert trusted("PREVIEW_OF_PULL_REQUESTS") == {"dev"}
+    # The subjects of these tokens have no environment; those of deployments have the stack's.
+    environments = {
+        f"{file}/{name}": job["environment"] for file, name, job in jobs() if "environment" in job
+    }
+    assert environments == dict.fromkeys(("deploy-stack/deploy", "operate/operate"), "${{ inputs.stack }}")
+
+
 @pytest.mark.parametrize(
     ("role", "arn"),
     [

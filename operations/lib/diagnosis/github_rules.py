@@ -1,0 +1,160 @@
+"""Protection rules on GitHub that the deployment of a stack relies on.
+
+Each check reads one object of GitHub's REST API and returns the state of its rules. README.md names the
+rules and the plan that they need, in its section GitHub.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from operations.lib.diagnosis.findings import Finding
+from operations.lib.services.github import GitHubError
+
+BRANCH = "main"
+CHECKS = ("Checks and tests", "Owners")
+"""Names of the jobs that a pull request must pass."""
+WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
+"""Workflows whose jobs run on a stack's runner."""
+README = "README.md, section GitHub"
+ENTERPRISE = "a private repository needs GitHub Enterprise Cloud for it"
+
+Get = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A protection rule and its state."""
+
+    is_set: bool | None
+    """None if GitHub does not tell."""
+    name: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        sign = "?" if self.is_set is None else "✓" if self.is_set else "✗"
+        return f"{sign} {self.name}{f': {self.detail}' if self.detail else ''}"
+
+
+def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group: int | None) -> list[Rule]:
+    """Return the state of each rule for a stack.
+
+    `reviewed` is True if people have to approve the stack's deployments. `runner_group` is the ID of the
+    runner's group, or None without a runner.
+    """
+    try:
+        is_private = bool(get(f"repos/{repository}")["private"])
+    except GitHubError as error:
+        return [Rule(None, f"repository {repository}", str(error))]
+    parts: list[tuple[str, Callable[[], Iterator[Rule]]]] = [
+        (f"environment {stack}", lambda: _environment(get, repository, stack, reviewed, is_private)),
+        (f"branch {BRANCH}", lambda: _branch(get, repository)),
+    ]
+    if runner_group is not None:
+        parts.append((f"runner group {runner_group}", lambda: _group(get, repository, runner_group)))
+    rules: list[Rule] = []
+    for name, part in parts:
+        try:
+            rules += part()
+        except GitHubError as error:
+            rules.append(Rule(None, name, f"{error}{_permission(name, error)}"))
+    return rules
+
+
+def findings(rules: list[Rule]) -> list[Finding]:
+    """Return a finding for each rule that is not set; a rule whose state is unknown is none."""
+    return [
+        Finding("protection rules", rule.name, rule.detail, f"set it on GitHub: {README}")
+        for rule in rules
+        if rule.is_set is False
+    ]
+
+
+def _permission(name: str, error: GitHubError) -> str:
+    if error.status not in (403, 404) or not name.startswith("runner group"):
+        return ""
+    # https://docs.github.com/en/rest/actions/self-hosted-runner-groups
+    return "; the token needs the organization's permission to read self-hosted runners"
+
+
+def _environment(get: Get, repository: str, stack: str, reviewed: bool, is_private: bool) -> Iterator[Rule]:
+    """Yield the rules of an environment (https://docs.github.com/en/rest/deployments/environments)."""
+    name, path = f"environment {stack}", f"repos/{repository}/environments/{quote(stack)}"
+    try:
+        environment = get(path)
+    except GitHubError as error:
+        if error.status != 404:
+            raise
+        yield Rule(False, name, "does not exist")
+        return
+    if (environment.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+        policies = get(f"{path}/deployment-branch-policies")["branch_policies"]
+        names = sorted(f"{policy.get('type', 'branch')} {policy['name']}" for policy in policies)
+        detail = (
+            "" if names == [f"branch {BRANCH}"] else f"deployments come from {', '.join(names) or 'nowhere'}"
+        )
+        yield Rule(not detail, f"{name}: deployments only from {BRANCH}", detail)
+    else:
+        policy = "protected branches" if environment.get("deployment_branch_policy") else "any branch"
+        yield Rule(False, f"{name}: deployments only from {BRANCH}", f"deployments come from {policy}")
+    if reviewed:
+        review = [rule for rule in environment["protection_rules"] if rule["type"] == "required_reviewers"]
+        has_reviewers = any(rule["reviewers"] for rule in review)
+        plan = f"; {ENTERPRISE}" if is_private else ""
+        detail = "" if has_reviewers else f"nobody has to approve a deployment{plan}"
+        yield Rule(has_reviewers, f"{name}: required reviewers", detail)
+        is_other = has_reviewers and all(rule.get("prevent_self_review") for rule in review)
+        detail = "" if is_other else "whoever starts a deployment can approve it"
+        yield Rule(is_other, f"{name}: no self-review", detail)
+    bypass = environment.get("can_admins_bypass")
+    details = {None: "GitHub does not tell", True: "administrators can bypass the rules", False: ""}
+    is_set = None if bypass is None else not bypass
+    yield Rule(is_set, f"{name}: no bypass for administrators", details[bypass])
+
+
+def _branch(get: Get, repository: str) -> Iterator[Rule]:
+    """Yield the rules of main (https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch)."""
+    rules: list[dict[str, Any]] = get(f"repos/{repository}/rules/branches/{BRANCH}")
+    parameters: list[dict[str, Any]] = [
+        rule.get("parameters", {}) for rule in rules if rule["type"] == "pull_request"
+    ]
+    if not rules and get(f"repos/{repository}/branches/{BRANCH}")["protected"]:
+        yield Rule(None, f"branch {BRANCH}", "has classic protection, which only administrators can read")
+        return
+    approved = any(entry.get("required_approving_review_count", 0) >= 1 for entry in parameters)
+    yield Rule(approved, f"branch {BRANCH}: a review", "" if approved else "changes need no approval")
+    owners = any(entry.get("require_code_owner_review") for entry in parameters)
+    yield Rule(owners, f"branch {BRANCH}: a review by code owners", "" if owners else "is not required")
+    contexts = {
+        check["context"]
+        for rule in rules
+        if rule["type"] == "required_status_checks"
+        for check in rule["parameters"]["required_status_checks"]
+    }
+    for job in CHECKS:
+        detail = "" if job in contexts else "is not required"
+        yield Rule(job in contexts, f"branch {BRANCH}: the job {job}", detail)
+
+
+def _group(get: Get, repository: str, runner_group: int) -> Iterator[Rule]:
+    """Yield the rules of a runner group.
+
+    Source: https://docs.github.com/en/rest/actions/self-hosted-runner-groups.
+    """
+    group = get(f"orgs/{repository.partition('/')[0]}/actions/runner-groups/{runner_group}")
+    name = f"runner group {group['name']}"
+    is_selected = group["visibility"] == "selected"
+    detail = "" if is_selected else f"its visibility is {group['visibility']}"
+    yield Rule(is_selected, f"{name}: only selected repositories", detail)
+    expected = {f"{repository}/.github/workflows/{file}@refs/heads/{BRANCH}" for file in WORKFLOWS}
+    selected = set(group.get("selected_workflows") or ())
+    if not group.get("restricted_to_workflows"):
+        detail = "every workflow of every branch can use the runner"
+    elif extra := sorted(selected - expected):
+        detail = f"it also admits {', '.join(extra)}"
+    elif missing := sorted(expected - selected):
+        detail = f"it does not admit {', '.join(missing)}"
+    else:
+        detail = ""
+    yield Rule(not detail, f"{name}: only workflows of {BRANCH}", detail)

@@ -1,0 +1,321 @@
+"""Tests of the check of GitHub's protection rules, with a local server that answers as GitHub documents."""
+
+import copy
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from operations import doctor
+from operations.lib.command_line import Options
+from operations.lib.diagnosis import github_rules
+from operations.lib.run_log import RunLog
+from operations.lib.services import github
+from tests.unit.workflows.test_workflows import jobs, load
+
+REPOSITORY = "pipe-dev/infrastructure"
+REPO, ORG = f"/repos/{REPOSITORY}", "/orgs/pipe-dev"
+WORKFLOW = f"{REPOSITORY}/.github/workflows/{{}}@refs/heads/main"
+ANSWERS: dict[str, Any] = {
+    REPO: {"id": 456789, "full_name": REPOSITORY, "private": True, "visibility": "private"},
+    # https://docs.github.com/en/rest/deployments/environments#get-an-environment
+    f"{REPO}/environments/prod": {
+        "id": 161088068,
+        "name": "prod",
+        "protection_rules": [
+            {"id": 3736, "type": "wait_timer", "wait_timer": 30},
+            {
+                "id": 3755,
+                "type": "required_reviewers",
+                "prevent_self_review": True,
+                "reviewers": [{"type": "Team", "reviewer": {"id": 1, "slug": "platform-owners"}}],
+            },
+            {"id": 3756, "type": "branch_policy"},
+        ],
+        "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+        "can_admins_bypass": False,
+    },
+    # https://docs.github.com/en/rest/deployments/branch-policies#list-deployment-branch-policies
+    f"{REPO}/environments/prod/deployment-branch-policies": {
+        "total_count": 1,
+        "branch_policies": [{"id": 361471, "node_id": "x", "name": "main", "type": "branch"}],
+    },
+    # https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
+    f"{REPO}/rules/branches/main": [
+        {"type": "deletion", "ruleset_source_type": "Repository", "ruleset_id": 42},
+        {
+            "type": "pull_request",
+            "parameters": {"required_approving_review_count": 1, "require_code_owner_review": True},
+        },
+        {
+            "type": "required_status_checks",
+            "parameters": {
+                "required_status_checks": [{"context": "Checks and tests"}, {"context": "Owners"}],
+                "strict_required_status_checks_policy": False,
+            },
+        },
+    ],
+    f"{REPO}/branches/main": {"name": "main", "protected": True},
+    # https://docs.github.com/en/rest/actions/self-hosted-runner-groups
+    f"{ORG}/actions/runner-groups/2": {
+        "id": 2,
+        "name": "stacks",
+        "visibility": "selected",
+        "default": False,
+        "allows_public_repositories": False,
+        "restricted_to_workflows": True,
+        "selected_workflows": [WORKFLOW.format(file) for file in github_rules.WORKFLOWS],
+    },
+}
+ENVIRONMENT = f"{REPO}/environments/prod"
+POLICIES, GROUP = f"{ENVIRONMENT}/deployment-branch-policies", f"{ORG}/actions/runner-groups/2"
+RULES = f"{REPO}/rules/branches/main"
+ALL = [
+    "✓ environment prod: deployments only from main",
+    "✓ environment prod: required reviewers",
+    "✓ environment prod: no self-review",
+    "✓ environment prod: no bypass for administrators",
+    "✓ branch main: a review",
+    "✓ branch main: a review by code owners",
+    "✓ branch main: the job Checks and tests",
+    "✓ branch main: the job Owners",
+    "✓ runner group stacks: only selected repositories",
+    "✓ runner group stacks: only workflows of main",
+]
+
+
+class Api:
+    """Local server with GitHub's answers by path; another path is not found."""
+
+    def __init__(self) -> None:
+        self.answers = copy.deepcopy(ANSWERS)
+        self.forbidden: set[str] = set()
+        self.tokens: set[str] = set()
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                api.tokens.add(self.headers["Authorization"])
+                status = 403 if self.path in api.forbidden else 200 if self.path in api.answers else 404
+                body = json.dumps(api.answers.get(self.path, {"message": "Not Found"})).encode()
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def lines(self, stack: str = "prod", *, reviewed: bool = True) -> list[str]:
+        rules = github_rules.check(github.get, REPOSITORY, stack, reviewed=reviewed, runner_group=2)
+        return [str(rule) for rule in rules]
+
+    def differing(self) -> list[str]:
+        """Return the lines that differ from those of a repository with every rule."""
+        return [line for line in self.lines() if line not in ALL]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    api = Api()
+    monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{api.server.server_port}")
+    monkeypatch.setenv("GITHUB_TOKEN", "planted")
+    yield api
+    api.server.shutdown()
+
+
+def test_every_rule_that_is_set_is_shown(api: Api) -> None:
+    assert api.lines() == ALL
+    assert api.tokens == {"Bearer planted"}
+
+
+def test_deployments_of_dev_need_no_reviewers(api: Api) -> None:
+    for path in (ENVIRONMENT, POLICIES):
+        api.answers[path.replace("prod", "dev")] = api.answers.pop(path)
+    api.answers[ENVIRONMENT.replace("prod", "dev")]["protection_rules"] = []
+    lines = api.lines("dev", reviewed=False)
+    assert lines[:2] == [
+        "✓ environment dev: deployments only from main",
+        "✓ environment dev: no bypass for administrators",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "line"),
+    [
+        (
+            ENVIRONMENT,
+            {"protection_rules": []},
+            "✗ environment prod: required reviewers: nobody has to approve a deployment; a private repository"
+            " needs GitHub Enterprise Cloud for it",
+        ),
+        (
+            ENVIRONMENT,
+            {"deployment_branch_policy": None},
+            "✗ environment prod: deployments only from main: deployments come from any branch",
+        ),
+        (
+            ENVIRONMENT,
+            {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}},
+            "✗ environment prod: deployments only from main: deployments come from protected branches",
+        ),
+        (
+            POLICIES,
+            {"branch_policies": [{"name": "main", "type": "branch"}, {"name": "*", "type": "tag"}]},
+            "✗ environment prod: deployments only from main: deployments come from branch main, tag *",
+        ),
+        (
+            ENVIRONMENT,
+            {"can_admins_bypass": True},
+            "✗ environment prod: no bypass for administrators: administrators can bypass the rules",
+        ),
+        (
+            ENVIRONMENT,
+            {"can_admins_bypass": None},
+            "? environment prod: no bypass for administrators: GitHub does not tell",
+        ),
+        (
+            GROUP,
+            {"restricted_to_workflows": False, "selected_workflows": []},
+            "✗ runner group stacks: only workflows of main: every workflow of every branch can use the"
+            " runner",
+        ),
+        (
+            GROUP,
+            {"selected_workflows": [WORKFLOW.format(file) for file in (*github_rules.WORKFLOWS, "x.yml")]},
+            f"✗ runner group stacks: only workflows of main: it also admits {WORKFLOW.format('x.yml')}",
+        ),
+        (
+            GROUP,
+            {"selected_workflows": [WORKFLOW.format(file) for file in github_rules.WORKFLOWS[:2]]},
+            "✗ runner group stacks: only workflows of main: it does not admit"
+            f" {WORKFLOW.format('operate.yml')}",
+        ),
+        (
+            GROUP,
+            {"visibility": "all"},
+            "✗ runner group stacks: only selected repositories: its visibility is all",
+        ),
+    ],
+)
+def test_a_rule_that_is_not_set_is_shown_with_the_reason(
+    api: Api, path: str, changes: dict[str, Any], line: str
+) -> None:
+    api.answers[path] |= changes
+    assert api.differing()[0] == line
+
+
+def test_whoever_starts_a_deployment_must_not_approve_it(api: Api) -> None:
+    api.answers[ENVIRONMENT]["protection_rules"][1]["prevent_self_review"] = False
+    line = "✗ environment prod: no self-review: whoever starts a deployment can approve it"
+    assert api.differing() == [line]
+
+
+def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> None:
+    del api.answers[ENVIRONMENT]
+    assert api.differing() == ["✗ environment prod: does not exist"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        (
+            1,
+            [
+                "✗ branch main: a review: changes need no approval",
+                "✗ branch main: a review by code owners: is not required",
+            ],
+        ),
+        (
+            2,
+            [
+                "✗ branch main: the job Checks and tests: is not required",
+                "✗ branch main: the job Owners: is not required",
+            ],
+        ),
+    ],
+)
+def test_a_rule_of_main_that_is_missing_is_shown(api: Api, rule: int, lines: list[str]) -> None:
+    del api.answers[RULES][rule]
+    assert api.differing() == lines
+
+
+def test_classic_protection_of_main_is_unknown(api: Api) -> None:
+    api.answers[RULES] = []
+    line = "? branch main: has classic protection, which only administrators can read"
+    assert api.differing() == [line]
+    api.answers[f"{REPO}/branches/main"]["protected"] = False
+    assert all(line.startswith("✗ branch main: ") for line in api.differing())
+
+
+def test_a_group_that_the_token_may_not_read_is_unknown_and_no_finding(api: Api) -> None:
+    api.forbidden.add(GROUP)
+    assert api.differing() == [
+        "? runner group 2: GET /orgs/pipe-dev/actions/runner-groups/2: HTTP 403; the token needs the"
+        " organization's permission to read self-hosted runners"
+    ]
+    rules = github_rules.check(github.get, REPOSITORY, "prod", reviewed=True, runner_group=2)
+    assert github_rules.findings(rules) == []
+
+
+def test_a_repository_that_the_token_may_not_read_is_one_unknown(api: Api) -> None:
+    api.answers.clear()
+    assert api.lines() == [f"? repository {REPOSITORY}: GET {REPO}: HTTP 404"]
+
+
+def test_no_response_of_github_is_unknown(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    [line] = api.lines()
+    assert line.startswith(f"? repository {REPOSITORY}: GET {REPO}: ") and "refused" in line
+
+
+SETTINGS = {
+    "service": {"repository": REPOSITORY, "environment": "prod"},
+    "ciRunner": {"enabled": True, "runnerGroup": 2},
+}
+
+
+def test_doctor_shows_the_rules_and_reports_those_that_are_not_set(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.answers[ENVIRONMENT]["can_admins_bypass"] = True
+    options = Options("prod", "real", False, True, SETTINGS)
+    log = RunLog("doctor", options)
+    with log.step("protection rules on GitHub"):
+        rules = doctor.protection(log, options)
+    output = capsys.readouterr().out
+    assert all(str(rule) in output for rule in rules) and len(rules) == len(ALL)
+    [finding] = github_rules.findings(rules)
+    assert (finding.cause, finding.objects, finding.evidence, finding.remedy) == (
+        "protection rules",
+        "environment prod: no bypass for administrators",
+        "administrators can bypass the rules",
+        "set it on GitHub: README.md, section GitHub",
+    )
+
+
+@pytest.mark.parametrize("target", ["real", "sandbox"])
+def test_doctor_asks_github_only_with_a_token_and_about_real_stacks(
+    api: Api, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    if target == "real":
+        monkeypatch.delenv("GITHUB_TOKEN")
+        monkeypatch.delenv("GH_TOKEN", raising=False)
+    options = Options("prod", target, False, True, SETTINGS)
+    log = RunLog("doctor", options)
+    with log.step("protection rules on GitHub") as step:
+        assert doctor.protection(log, options) == []
+    assert step.result == "skipped" and api.tokens == set()
+
+
+def test_the_rules_name_the_jobs_and_workflows_of_this_repository() -> None:
+    names = {str(job.get("name")) for _, _, job in jobs()}
+    assert github_rules.CHECKS[0] in names
+    assert f"'{github_rules.CHECKS[1]}'" in load("owners")["jobs"]["owners"]["name"]
+    on_runner = {f"{file}.yml" for file, _, job in jobs() if "codebuild" in str(job.get("runs-on"))}
+    assert on_runner == set(github_rules.WORKFLOWS)
