@@ -226,6 +226,14 @@ def format_costs() -> str:
     return "\n".join([*rows, "", f"Source: {SOURCE}.", "", "These sums do not include:", "", *unpriced_parts])
 
 
+def format_paths() -> str:
+    """Format the tables of the paths through the accounts."""
+    # Imported here, since the policies of AWS in moto take time to load.
+    from tools.iam import report
+
+    return report.format_paths()
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "settings": ("docs/environments.md", format_settings),
     "limits": ("docs/scaling.md", format_limits),
@@ -233,6 +241,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "diagram": ("docs/architecture.md", format_diagram),
     "parts": ("docs/architecture.md", format_component_table),
     "connections": ("docs/architecture.md", format_connections),
+    "paths": ("docs/security.md", format_paths),
 }
 """Document and generator of each generated part, by the part's name."""
 

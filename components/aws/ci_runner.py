@@ -31,6 +31,13 @@ WORKFLOW_JOB_QUEUED; HEAD_REF does not (CodeBuild API Reference, WebhookFilter).
 workflow with such a name, and any job of the repository may ask for the label of another run. So the runner
 group decides which jobs a machine accepts."""
 
+BUILDSPEC = 'version: 0.2\nphases: {build: {commands: ["true"]}}\n'
+"""Build commands of the project, which do nothing.
+
+With the label `buildspec-override:true`, CodeBuild runs build commands before it registers the machine, and
+so before the runner group decides. Without this text, they would be those of a file in the branch (CodeBuild
+user guide, "Run buildspec commands the INSTALL, PRE_BUILD, and POST_BUILD phases")."""
+
 LOG_RETENTION_DAYS = 90
 """Days until build logs are deleted; the same as GitHub's default for job logs."""
 
@@ -150,6 +157,7 @@ class Runner(pulumi.ComponentResource):
                 "type": "GITHUB",
                 "location": f"https://github.com/{args.repository}.git",
                 "git_clone_depth": 1,
+                "buildspec": BUILDSPEC,
                 "auth": {"type": "CODECONNECTIONS", "resource": settings.connection_arn},
             },
             artifacts={"type": "NO_ARTIFACTS"},

@@ -89,8 +89,13 @@ class Resource:
     """ARN on which actions on the resource itself are evaluated."""
     account: str
     environment: str
+    label: str = ""
+    """Short name in tables, the same in each environment; empty if it is `id`."""
     contents: str = ""
-    """ARN on which actions on the contents are evaluated, such as an object; empty if it is `arn`."""
+    """ARN on which actions on the contents are evaluated, such as an object; empty if it is `arn`.
+
+    With `*` at the end, any ARN that begins so will do.
+    """
     policy: tuple[Statement, ...] | None = None
     key: str = ""
     """ID of the KMS key that encrypts the contents; empty if none of the model does."""
@@ -98,14 +103,19 @@ class Resource:
     aliases: tuple[str, ...] = ()
     """Aliases of a key, such as `alias/pipe-state`."""
     locked: bool = False
-    """True if nobody can delete the contents before their retention ends (compliance mode)."""
+    """True if nobody can delete the contents before their retention ends (compliance mode).
+
+    For a runner: True if its group admits main's workflows alone.
+    """
     role: str = ""
     """ARN of the role that works with the resource: the runner's, or the one that deploys a state.
 
     Empty for the state of the foundation, which an administrator deploys.
     """
     admins: tuple[str, ...] = ()
-    """ARNs of the principals that administer a cluster through its access entries."""
+    """ARNs of the principals that may change a cluster's objects, according to its access entries."""
+    viewers: tuple[str, ...] = ()
+    """ARNs of the principals that may read a cluster's Secrets, but change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,16 +145,29 @@ class Job:
     """Names of the GitHub secrets that the job gets."""
     environment: str = ""
     """GitHub environment of the job."""
-    installs: bool = False
-    """True if code of installed packages runs in the job."""
+    builds: bool = False
+    """True if packages run code in the job while they are installed, built or tested."""
+    imports: bool = False
+    """True if the job runs the project's program, which imports packages that are pinned by hash."""
+    artifacts: tuple[str, ...] = ()
+    """Names of the archives that the job packs for later jobs, such as image and vercel."""
+    unpacks: tuple[str, ...] = ()
+    """Names of the archives that the job unpacks."""
     on_main: bool = False
     """True if the job runs main's workflow and main's program."""
+
+    @property
+    def workflow(self) -> str:
+        """File name of the workflow whose run contains the job."""
+        return self.id.partition(":")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
     """The accounts and jobs of a project."""
 
+    accounts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Name of each account by its number: dev, stg, prod or shared."""
     principals: Mapping[str, Principal] = field(default_factory=dict[str, Principal])
     """Principals by ARN."""
     resources: Mapping[str, Resource] = field(default_factory=dict[str, Resource])
@@ -154,6 +177,8 @@ class World:
     """GitHub jobs by ID."""
     reviewed: frozenset[str] = frozenset()
     """GitHub environments whose jobs wait for a reviewer."""
+    limits_pushes: bool = False
+    """True if a push ruleset lets only people push other files than the stack files (README.md, GitHub)."""
     _by_action: dict[tuple[str, str], Caller] = field(
         default_factory=dict[tuple[str, str], Caller], repr=False, compare=False
     )
@@ -210,8 +235,8 @@ class Need:
 def premises(world: World, principal: Principal, needs: Iterable[Need]) -> Iterator[frozenset[Hold]]:
     """Yield each set of powers with which a principal can perform all actions.
 
-    The principal is part of each set. The others are changes that the attacker has to make first: new tags
-    or aliases of the resource, or a new resource policy.
+    The principal is part of each set. The other powers are changes that the attacker has to make first, such
+    as new tags of the resource.
     """
     options = [_options(world, principal, need) for need in needs]
     acting = Hold("act as", principal.arn)
@@ -226,23 +251,10 @@ def _options(world: World, principal: Principal, need: Need) -> list[frozenset[H
     resource = need.resource
     if resource is None:
         return []
-    options: list[frozenset[Hold]] = []
-    chosen = {"aws:resourcetag/*": CHOSEN, "kms:resourcealiases": CHOSEN, "s3:existingobjecttag/*": CHOSEN}
-    if is_allowed(world, principal, need, chosen):
-        options.append(frozenset((Hold("retag", resource.id),)))
-    if need.action not in CHANGES_OF_POLICIES:
-        options.append(frozenset((Hold("control", resource.id),)))
-    return options
+    chosen = {"aws:resourcetag/*": CHOSEN, "kms:resourcealiases": CHOSEN}
+    retagged = is_allowed(world, principal, need, chosen)
+    return [frozenset((Hold("retag", resource.id),))] if retagged else []
 
-
-CHANGES_OF_POLICIES: Mapping[str, Kind] = {
-    "s3:PutBucketPolicy": "bucket",
-    "kms:PutKeyPolicy": "key",
-    "secretsmanager:PutResourcePolicy": "secret",
-    "ecr:SetRepositoryPolicy": "registry",
-    "backup:PutBackupVaultAccessPolicy": "vault",
-}
-"""Actions that replace a resource's policy, with the kind of the resource."""
 
 NEED_A_RESOURCE_POLICY: tuple[Kind, ...] = ("key",)
 """Kinds whose policies must allow each request (KMS developer guide, key policies)."""
@@ -284,17 +296,33 @@ def is_allowed(
         for prefix in (key[:-1] for key in change if key.endswith("*")):
             values = {key: value for key, value in values.items() if not key.startswith(prefix)}
         values |= change
-    return decide(
-        Request(
-            caller=world.caller(principal, need.action),
-            action=need.action,
-            resource=need.arn or (resource.arn if resource else ""),
-            account=account,
-            resource_policy=resource.policy if resource else None,
-            needs_resource_policy=resource is not None and resource.kind in NEED_A_RESOURCE_POLICY,
-            context=Context(values=values, otherwise=CHOSEN),
-        )
-    ).allowed
+    caller = world.caller(principal, need.action)
+    return any(
+        decide(
+            Request(
+                caller=caller,
+                action=need.action,
+                resource=arn,
+                account=account,
+                resource_policy=resource.policy if resource else None,
+                needs_resource_policy=resource is not None and resource.kind in NEED_A_RESOURCE_POLICY,
+                context=Context(values=values, otherwise=CHOSEN),
+            )
+        ).allowed
+        for arn in _candidates(caller, need.arn or (resource.arn if resource else ""))
+    )
+
+
+def _candidates(caller: Caller, arn: str) -> list[str]:
+    """Return the ARNs that stand for a pattern: an arbitrary one, and one for each narrower pattern.
+
+    The narrower patterns are those of the caller's policies.
+    """
+    if not arn.endswith("*"):
+        return [arn]
+    patterns = {pattern for statement in caller.identity for pattern in statement.resources}
+    narrower = (pattern for pattern in patterns if pattern.startswith(arn[:-1]))
+    return sorted({pattern.replace("*", "new-entity") for pattern in (arn, *narrower)})
 
 
 def trusts(world: World, role: Principal, caller: Caller, context: Mapping[str, ContextValue]) -> bool:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from tools.iam.evaluation import Caller, ContextValue
-from tools.iam.model import Hold, Job, Need, Step, World, is_allowed, premises, trusts
+from tools.iam.model import Hold, Need, Step, World, is_allowed, premises, trusts
 
 OIDC = "GitHub docs, OpenID Connect reference"
 ISSUER = "token.actions.githubusercontent.com"
 MAIN = Hold("write", "branch main")
-"""Power to push a commit to main."""
+"""Power to push any commit to main."""
+
+STACK_FILES = Hold("write", "stack files of main")
+"""Power to push a commit to main that changes stack files."""
 
 
 def use_identity_tokens(world: World) -> Iterator[Step]:
@@ -50,31 +53,63 @@ def use_job_secrets(world: World) -> Iterator[Step]:
             yield Step(frozenset((Hold("run", job.id),)), gain, "the job's secrets", "GitHub docs, secrets")
 
 
+EXECUTED = frozenset({"vercel"})
+"""Archives whose files the unpacking job runs. pip checks wheels against the hashes of its lock file."""
+
+
+def hand_over_artifacts(world: World) -> Iterator[Step]:
+    """Yield the steps from a job to what later jobs do with its archives.
+
+    A later job checks the digest of an archive, but the job that packs the archive states the digest.
+    """
+    source = ".github/workflows"
+    for job in world.jobs.values():
+        running = frozenset((Hold("run", job.id),))
+        if "image" in job.artifacts:
+            for registry in world.of_kind("registry"):
+                yield Step(running, Hold("write", registry.id), "an image for the registry", source)
+        for other in world.jobs.values():
+            in_run = other.workflow == job.workflow
+            if in_run and EXECUTED.intersection(job.artifacts).intersection(other.unpacks):
+                needed = running | _approval(world, other.environment)
+                yield Step(needed, Hold("run", other.id), "an archive that a later job runs", source)
+
+
 def push_commits(world: World) -> Iterator[Step]:
     """Yield the steps from a job that can push to main, and from main to the jobs that run its workflows.
 
-    GitHub's bot bypasses the rule for main, because deployments are commits. A job of an environment with
-    reviewers waits for their approval.
+    GitHub's bot bypasses the rule for main, because deployments are commits. A push ruleset keeps it to the
+    stack files: a commit then changes the image of a stack, and nothing that a job runs. A job of an
+    environment with reviewers waits for their approval.
     """
     for job in world.jobs.values():
-        running = frozenset((Hold("run", job.id),))
         if job.pushes and job.on_main:
-            yield Step(running, MAIN, "contents: write", "README.md, rule for main")
+            gain = STACK_FILES if world.limits_pushes else MAIN
+            means = "contents: write"
+            yield Step(frozenset((Hold("run", job.id),)), gain, means, "README.md, rule for main")
         if job.on_main:
-            yield Step(_approved(world, job), Hold("run", job.id), "a commit on main", ".github/workflows")
+            needed = frozenset((MAIN,)) | _approval(world, job.environment)
+            yield Step(needed, Hold("run", job.id), "a commit on main", ".github/workflows")
+    yield Step(frozenset((MAIN,)), STACK_FILES, "a commit on main", ".github/workflows")
+    for pod in world.pods:
+        if pod.registry:
+            needed = frozenset((STACK_FILES,)) | _approval(world, world.resources[pod.cluster].environment)
+            source = "docs/decisions/0013-deployments-are-commits.md"
+            yield Step(needed, Hold("act as", pod.role), "an image in the stack file", source)
 
 
-def _approved(world: World, job: Job) -> frozenset[Hold]:
-    gates = {Hold("approved", job.environment)} if job.environment in world.reviewed else set[Hold]()
-    return frozenset({MAIN, *gates})
+def _approval(world: World, environment: str) -> frozenset[Hold]:
+    reviewed = environment in world.reviewed
+    return frozenset((Hold("approved", environment),)) if reviewed else frozenset[Hold]()
 
 
 def borrow_connections(world: World) -> Iterator[Step]:
     """Yield a step for each connection to GitHub whose token a principal may fetch.
 
-    With the token, the attacker pushes branches; the rule for main does not let the connection bypass it.
+    With the token, the attacker pushes branches with workflows of its own, unless a push ruleset lets only
+    people do so. The rule for main does not let the connection bypass it.
     """
-    for connection in world.of_kind("connection"):
+    for connection in () if world.limits_pushes else world.of_kind("connection"):
         for principal in world.principals.values():
             action = "codeconnections:GetConnectionToken"
             if is_allowed(world, principal, Need(action=action, resource=connection)):
@@ -100,7 +135,7 @@ def decrypt_stack_secrets(world: World) -> Iterator[Step]:
                 yield Step(needed, Hold("read", secrets.id), "kms:Decrypt", source)
         for cluster in world.of_kind("cluster"):
             if cluster.environment == secrets.environment:
-                inside = frozenset((Hold("control", cluster.id),))
+                inside = frozenset((Hold("read", cluster.id),))
                 yield Step(inside, Hold("read", secrets.id), "Secrets of the cluster", "docs/architecture.md")
 
 

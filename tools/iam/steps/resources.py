@@ -49,6 +49,9 @@ USES: tuple[Use, ...] = (
     Use(("registry",), "control", ("ecr:SetRepositoryPolicy",)),
     Use(("registry",), "write", ("ecr:PutImage",)),
     Use(("vault",), "control", ("backup:PutBackupVaultAccessPolicy",)),
+    Use(("vault",), "read", ("backup:StartRestoreJob",), on_contents=True),
+    Use(("vault",), "read", ("backup:StartCopyJob",), on_contents=True),
+    Use(("vault",), "write", ("backup:CopyIntoBackupVault",)),
     Use(("vault",), "destroy", ("backup:DeleteRecoveryPoint",), on_contents=True),
     Use(("vault",), "destroy", ("backup:DeleteBackupVault",)),
     Use(("vault",), "destroy", ("backup:UpdateRecoveryPointLifecycle",), on_contents=True),
@@ -96,14 +99,30 @@ def use_actions(world: World) -> Iterator[Step]:
         for resource in world.of_kind(*use.kinds):
             if use.verb == "destroy" and resource.locked:
                 continue
+            gain = Hold(use.verb, resource.id)
             for principal in world.principals.values():
                 needs = [_need(action, resource, use) for action in use.actions]
                 for needed in premises(world, principal, needs):
-                    yield Step(needed, Hold(use.verb, resource.id), ", ".join(use.actions), use.source)
-    for resource in world.of_kind("key"):
-        # Whoever writes a key's policy grants itself the key.
+                    yield Step(needed, gain, ", ".join(use.actions), use.source)
+
+
+def replace_policies(world: World) -> Iterator[Step]:
+    """Yield the steps of an attacker who replaces a resource's policy with one that grants everything.
+
+    The attacker then uses the resource from an account of its own. Encrypted contents need their key too.
+    """
+    for resource in world.resources.values():
         controlled = frozenset((Hold("control", resource.id),))
-        yield Step(controlled, Hold("read", resource.id), "new key policy", "KMS developer guide")
+        verbs = ("read", "write", "destroy") if resource.kind in REPLACEABLE else ()
+        for verb in verbs:
+            if verb == "destroy" and resource.locked:
+                continue
+            key = {Hold("read", resource.key)} if resource.key and verb != "destroy" else set[Hold]()
+            yield Step(controlled | key, Hold(verb, resource.id), "a new resource policy", REFERENCE)
+
+
+REPLACEABLE: tuple[Kind, ...] = ("bucket", "key", "registry", "secret", "state", "vault")
+"""Kinds of resources with a resource policy."""
 
 
 def _need(action: str, resource: Resource, use: Use) -> Need:
@@ -122,14 +141,17 @@ def read_encrypted_contents(world: World) -> Iterator[Step]:
                 "kms:encryptioncontext:*": CHOSEN,
             }
             contents = Need(action=action, resource=resource, arn=resource.contents)
+            gain = Hold(verb, resource.id)
             for principal in world.principals.values():
-                for needed in premises(world, principal, [contents]):
-                    gain = Hold(verb, resource.id)
-                    if key is None:
-                        yield Step(needed, gain, action, REFERENCE)
-                        continue
-                    key_need = Need(action=key_action, resource=key, context=via)
-                    for with_key in premises(world, principal, [key_need]):
+                ways = list(premises(world, principal, [contents]))
+                if key is None:
+                    yield from (Step(needed, gain, action, REFERENCE) for needed in ways)
+                    continue
+                acting = Hold("act as", principal.arn)
+                ways.append(frozenset((acting, Hold("control", resource.id))))
+                key_need = Need(action=key_action, resource=key, context=via)
+                for with_key in premises(world, principal, [key_need]):
+                    for needed in ways:
                         yield Step(needed | with_key, gain, f"{action}, {key_action}", REFERENCE)
-                    if verb == "read":
-                        yield Step(needed | {Hold("read", key.id)}, gain, action, REFERENCE)
+                for needed in ways[:-1]:
+                    yield Step(needed | {Hold("read", key.id)}, gain, action, REFERENCE)

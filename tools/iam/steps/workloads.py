@@ -15,6 +15,9 @@ def administer_clusters(world: World) -> Iterator[Step]:
         gain = Hold("control", cluster.id)
         for arn in cluster.admins:
             yield Step(frozenset((Hold("act as", arn),)), gain, "access entry", EKS)
+        for arn in cluster.viewers:
+            yield Step(frozenset((Hold("act as", arn),)), Hold("read", cluster.id), "access entry", EKS)
+        yield Step(frozenset((gain,)), Hold("read", cluster.id), "kubectl get secrets", EKS)
         actions = ("eks:CreateAccessEntry", "eks:AssociateAccessPolicy")
         entry = cluster.arn.replace(":cluster/", ":access-entry/") + "/role/new"
         for principal in world.principals.values():
@@ -23,8 +26,7 @@ def administer_clusters(world: World) -> Iterator[Step]:
                 Need(action=actions[1], resource=cluster, arn=entry),
             ]
             for needed in premises(world, principal, needs):
-                if Hold("control", cluster.id) not in needed:
-                    yield Step(needed, gain, ", ".join(actions), EKS)
+                yield Step(needed, gain, ", ".join(actions), EKS)
 
 
 def use_pod_roles(world: World) -> Iterator[Step]:

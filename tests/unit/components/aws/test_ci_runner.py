@@ -3,7 +3,9 @@
 from functools import partial
 
 import pytest
+import yaml
 
+from components.aws.ci_runner import BUILDSPEC
 from tests.support.components import aws
 from tests.support.components.fixtures import Declare
 from tests.support.components.iam import statements, trust
@@ -34,6 +36,7 @@ def test_it_runs_queued_jobs_of_the_repository_and_of_known_accounts(declare: De
         "type": "GITHUB",
         "location": "https://github.com/pipe-dev/infrastructure.git",
         "gitCloneDepth": 1,
+        "buildspec": BUILDSPEC,
         "auth": {"type": "CODECONNECTIONS", "resource": CONNECTION},
     }
     webhook = recorder.inputs["aws:codebuild/webhook:Webhook", "runner"]
@@ -53,6 +56,11 @@ def test_it_registers_in_the_organizations_runner_group(declare: Declare) -> Non
         {"name": "CODEBUILD_CONFIG_GITHUB_ACTIONS_ORG_REGISTRATION_NAME", "value": "pipe-dev"},
         {"name": "CODEBUILD_CONFIG_GITHUB_ACTIONS_RUNNER_GROUP_ID", "value": "7"},
     ]
+
+
+def test_a_label_cannot_make_it_run_build_commands_of_a_branch(declare: Declare) -> None:
+    commands = yaml.safe_load(declare().inputs[PROJECT]["source"]["buildspec"])
+    assert commands == {"version": 0.2, "phases": {"build": {"commands": ["true"]}}}
 
 
 def test_it_is_in_the_vpc_and_cannot_run_docker(declare: Declare) -> None:

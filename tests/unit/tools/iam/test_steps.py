@@ -381,6 +381,8 @@ def test_a_job_has_its_secrets_and_the_role_of_its_machine() -> None:
     )
     reached = reach([Hold("run", "deploy")], all_steps(world))
     assert {act("dev-runner"), Hold("read", "GitHub secret TOKEN"), Hold("run", "branch")} <= set(reached)
+    limited = replace(world, limits_pushes=True)
+    assert way(limited, Hold("run", "deploy"), Hold("run", "branch")) is None
     assert way(world, act("dev-b"), act("dev-runner")) is not None
 
 
@@ -396,6 +398,18 @@ def test_a_commit_on_main_waits_for_the_reviewers_of_an_environment() -> None:
     steps = all_steps(world)
     assert Hold("run", "prod") in reach([Hold("run", "dev"), Hold("approved", "prod")], steps)
     assert Hold("run", "dev") not in reach([Hold("run", "branch")], steps)
+
+
+def test_a_push_ruleset_keeps_the_commits_of_jobs_to_stack_files() -> None:
+    jobs = (Job(id="dev", pushes=True, on_main=True, environment="dev"), Job(id="drift", on_main=True))
+    world = replace(cluster_world(), jobs={job.id: job for job in jobs})
+    assert way(world, Hold("run", "dev"), Hold("run", "drift")) is not None
+    limited = replace(world, limits_pushes=True)
+    assert way(limited, Hold("run", "dev"), Hold("run", "drift")) is None
+    # The stack file names the image.
+    assert way(limited, Hold("run", "dev"), act("dev-api")) is not None
+    reviewed = replace(limited, reviewed=frozenset({"dev"}))
+    assert way(reviewed, Hold("run", "dev"), act("dev-api")) is None
 
 
 def cluster_world(*principals: Principal, reviewed: frozenset[str] = frozenset()) -> World:
@@ -434,6 +448,21 @@ def test_clusters_nodes_and_images_lead_to_the_roles_of_pods(principal: Principa
 )
 def test_half_of_the_actions_does_not_lead_to_the_roles_of_pods(principal: Principal) -> None:
     assert way(cluster_world(principal), Hold("act as", principal.arn), act("dev-api")) is None
+
+
+def test_an_archive_reaches_the_jobs_that_run_it() -> None:
+    jobs = (
+        Job(id="deploy: image", artifacts=("image",)),
+        Job(id="deploy: packages", artifacts=("vercel", "wheels")),
+        Job(id="deploy: dev", unpacks=("vercel",), environment="dev"),
+        Job(id="deploy: prod", unpacks=("vercel",), environment="prod"),
+        Job(id="deploy: drift", unpacks=("wheels",)),
+        Job(id="other: dev", unpacks=("vercel",)),
+    )
+    world = replace(cluster_world(), jobs={job.id: job for job in jobs}, reviewed=frozenset({"prod"}))
+    assert way(world, Hold("run", "deploy: image"), act("dev-api")) is not None
+    reached = reach([Hold("run", "deploy: packages")], all_steps(world))
+    assert {hold.target for hold in reached if hold.verb == "run"} == {"deploy: packages", "deploy: dev"}
 
 
 def test_an_image_waits_for_the_reviewers_of_the_environment() -> None:
