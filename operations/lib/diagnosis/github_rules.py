@@ -17,6 +17,16 @@ CHECKS = ("Checks and tests", "Owners")
 """Names of the jobs that a pull request must pass."""
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
 """Workflows whose jobs run on a stack's runner."""
+GUARDED = (
+    ".github/**/*",
+    "components/**/*",
+    "foundation/**/*",
+    "operations/**/*",
+    "tools/**/*",
+    "*.py",
+    "Makefile",
+)
+"""Some of the file paths that the push ruleset must restrict, since jobs with credentials run them."""
 README = "README.md, section GitHub"
 ENTERPRISE = "a private repository needs GitHub Enterprise Cloud for it"
 
@@ -50,6 +60,7 @@ def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group
     parts: list[tuple[str, Callable[[], Iterator[Rule]]]] = [
         (f"environment {stack}", lambda: _environment(get, repository, stack, reviewed, is_private)),
         (f"branch {BRANCH}", lambda: _branch(get, repository)),
+        ("push ruleset", lambda: _pushes(get, repository)),
     ]
     if runner_group is not None:
         parts.append((f"runner group {runner_group}", lambda: _group(get, repository, runner_group)))
@@ -135,6 +146,37 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
     for job in CHECKS:
         detail = "" if job in contexts else "is not required"
         yield Rule(job in contexts, f"branch {BRANCH}: the job {job}", detail)
+
+
+def _pushes(get: Get, repository: str) -> Iterator[Rule]:
+    """Yield the rules of the push rulesets, which keep GitHub's bot from changing what jobs run.
+
+    GitHub shows who may bypass a ruleset only to those who may change it. Source:
+    https://docs.github.com/en/rest/repos/rules#get-a-repository-ruleset.
+    """
+    rulesets = [
+        get(f"repos/{repository}/rulesets/{entry['id']}")
+        for entry in get(f"repos/{repository}/rulesets?targets=push")
+        if entry["enforcement"] == "active"
+    ]
+    restricted = {
+        path
+        for ruleset in rulesets
+        for rule in ruleset["rules"]
+        if rule["type"] == "file_path_restriction"
+        for path in rule["parameters"]["restricted_file_paths"]
+    }
+    missing = [path for path in GUARDED if path not in restricted]
+    detail = f"it does not restrict {', '.join(missing)}" if missing else ""
+    yield Rule(not missing, "push ruleset: only people change the program", detail)
+    if not rulesets:
+        return
+    bypass = [actor for ruleset in rulesets for actor in ruleset.get("bypass_actors", [])]
+    apps = sorted(str(actor["actor_id"]) for actor in bypass if actor["actor_type"] == "Integration")
+    shown = all("bypass_actors" in ruleset for ruleset in rulesets)
+    is_set = False if apps else True if shown else None
+    detail = f"the apps {', '.join(apps)} may" if apps else "" if shown else "GitHub does not tell"
+    yield Rule(is_set, "push ruleset: no app bypasses it", detail)
 
 
 def _group(get: Get, repository: str, runner_group: int) -> Iterator[Rule]:

@@ -58,6 +58,22 @@ ANSWERS: dict[str, Any] = {
             },
         },
     ],
+    # https://docs.github.com/en/rest/repos/rules#get-all-repository-rulesets
+    f"{REPO}/rulesets?targets=push": [
+        {"id": 43, "name": "program", "target": "push", "enforcement": "active"}
+    ],
+    f"{REPO}/rulesets/43": {
+        "id": 43,
+        "target": "push",
+        "enforcement": "active",
+        "bypass_actors": [{"actor_id": 1, "actor_type": "Team", "bypass_mode": "always"}],
+        "rules": [
+            {
+                "type": "file_path_restriction",
+                "parameters": {"restricted_file_paths": [*github_rules.GUARDED, "docs/**/*"]},
+            }
+        ],
+    },
     f"{REPO}/branches/main": {"name": "main", "protected": True},
     # https://docs.github.com/en/rest/actions/self-hosted-runner-groups
     f"{ORG}/actions/runner-groups/2": {
@@ -73,6 +89,7 @@ ANSWERS: dict[str, Any] = {
 ENVIRONMENT = f"{REPO}/environments/prod"
 POLICIES, GROUP = f"{ENVIRONMENT}/deployment-branch-policies", f"{ORG}/actions/runner-groups/2"
 RULES = f"{REPO}/rules/branches/main"
+PUSHES = f"{REPO}/rulesets/43"
 ALL = [
     "✓ environment prod: deployments only from main",
     "✓ environment prod: required reviewers",
@@ -82,6 +99,8 @@ ALL = [
     "✓ branch main: a review by code owners",
     "✓ branch main: the job Checks and tests",
     "✓ branch main: the job Owners",
+    "✓ push ruleset: only people change the program",
+    "✓ push ruleset: no app bypasses it",
     "✓ runner group stacks: only selected repositories",
     "✓ runner group stacks: only workflows of main",
 ]
@@ -132,6 +151,31 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 def test_every_rule_that_is_set_is_shown(api: Api) -> None:
     assert api.lines() == ALL
     assert api.tokens == {"Bearer planted"}
+
+
+def test_a_path_that_the_push_ruleset_lacks_is_named(api: Api) -> None:
+    api.answers[PUSHES]["rules"][0]["parameters"]["restricted_file_paths"].remove("tools/**/*")
+    assert api.differing() == [
+        "✗ push ruleset: only people change the program: it does not restrict tools/**/*"
+    ]
+
+
+def test_a_push_ruleset_that_is_not_enforced_does_not_count(api: Api) -> None:
+    api.answers[f"{REPO}/rulesets?targets=push"][0]["enforcement"] = "evaluate"
+    [line] = api.differing()
+    assert line.startswith(
+        "✗ push ruleset: only people change the program: it does not restrict .github/**/*, "
+    )
+
+
+def test_an_app_that_bypasses_the_push_ruleset_is_named(api: Api) -> None:
+    api.answers[PUSHES]["bypass_actors"].append({"actor_id": 15368, "actor_type": "Integration"})
+    assert api.differing() == ["✗ push ruleset: no app bypasses it: the apps 15368 may"]
+
+
+def test_those_who_bypass_a_push_ruleset_can_be_unknown(api: Api) -> None:
+    del api.answers[PUSHES]["bypass_actors"]
+    assert api.differing() == ["? push ruleset: no app bypasses it: GitHub does not tell"]
 
 
 def test_deployments_of_dev_need_no_reviewers(api: Api) -> None:
