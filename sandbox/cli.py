@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
         from sandbox.providers.server import find_unrecorded, serve
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
-    with lock.hold(stack.folder, options.command) as descriptor, progress.heartbeat():
+    with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():
         session = Session(engine, stack, progress, descriptor)
         return commands.perform(session, serve, find_unrecorded, options)
 

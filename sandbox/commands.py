@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,16 @@ def perform(
     gc.set_threshold(50_000, 50, 50)
     if repair := workspace.repair_truncated_state(stack):
         progress.step(repair)
-    has_state = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
-    if operation == "down" and not has_state and process.find_running(stack.folder) is None:
-        progress.say(f"{stack.label} is not up: there is nothing to destroy.")
-        return DONE
-    protected = _protected(stack) if operation == "down" else set[str]()
-    if protected and not options.yes:
-        _confirm(stack, protected, progress)
+    has_state = workspace.has_state(stack)
+    if operation == "down":
+        if not has_state and (process.find_running(stack.sandbox) is None or _others_with_state(stack)):
+            progress.say(f"{stack.label} is not up: there is nothing to destroy.")
+            return DONE
+        if not options.yes:
+            _confirm(stack, progress)
+        workspace.unmark_up(stack)
     targets = target_selection.find(stack, options.targets, progress) if find_unrecorded else None
+    progress.doing("starting the providers")
     installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
     for name in filter(workspace.ACCOUNT_VARIABLE.match, list(os.environ)):
         del os.environ[name]
@@ -71,33 +74,105 @@ def perform(
         session.extra_environment = dict(installed.environment)
         if options.throwaway:
             session.extra_environment |= workspace.VARIABLES["throwaway"]
+        use = _Use(targets, find_unrecorded, installed.settings)
         # After a refresh, the update reverts manual changes and deletions, as scripts/deploy.sh does for
         # real stacks. Without targets, there is nothing to refresh from. A throwaway state is not refreshed.
-        has_targets = targets is not None or find_unrecorded is None
-        refresh = ["--refresh"] if has_state and has_targets and not options.throwaway else []
+        refresh = ["--refresh"] if has_state and use.has_targets and not options.throwaway else []
+        if use.has_targets and not options.throwaway and operation in ("up", "preview"):
+            code = _require(session, use, apply=operation == "up")
+            if code != DONE:
+                return code
         if operation == "preview":
             flags = ["--json", "--show-sames", *refresh, *pack]
             return _finish(session, operation, *session.operate(operation, *flags))
-        code = _adopt_pending(session, targets, find_unrecorded)
+        code = _adopt_pending(session, use)
         if code != DONE:
             return code
         if operation == "down":
-            return _destroy(session, options, installed.settings)
+            return _destroy(session, options, use)
         skip_preview = options.skip_preview or options.throwaway or operation == "refresh"
         flags = ["--skip-preview"] if skip_preview else []
         flags += refresh if operation == "up" else []
-        return _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
+        code = _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
+        if code == DONE and operation == "up":
+            workspace.mark_up(stack)
+        return code
 
 
 def clean(stack: Stack, progress: Progress) -> int:
-    """End the stack's targets and delete its folder."""
-    if stack.folder.exists():
+    """End the targets of the stack's sandbox and delete its folder, with the states of all its stacks."""
+    deleted = [shared.label for shared in workspace.stacks_in(stack) if shared.checkpoint.exists()]
+    if stack.sandbox.exists():
         progress.doing("ending the targets")
-        with lock.hold(stack.folder, "clean"):
-            process.stop(stack.folder)
-            shutil.rmtree(stack.folder)
-    progress.say(f"{stack.folder} is gone; the next up starts from nothing.")
+        with lock.hold(stack.sandbox, "clean"):
+            process.stop(stack.sandbox)
+            shutil.rmtree(stack.sandbox)
+    states = f", with the states of {' and '.join(deleted)}" if len(deleted) > 1 else ""
+    progress.say(f"{stack.sandbox} is gone{states}; the next up starts from nothing.")
     return DONE
+
+
+@dataclass(frozen=True)
+class _Use:
+    """The targets that the providers use, and the means to use them."""
+
+    targets: Targets | None
+    find_unrecorded: FindUnrecorded | None
+    settings: Mapping[str, str]
+    """The settings of the installed plugins, for the copy of the stack file."""
+
+    @property
+    def has_targets(self) -> bool:
+        """True if the providers create resources; False with TARGETS=none."""
+        return self.targets is not None or self.find_unrecorded is None
+
+
+def _require(session: Session, use: _Use, *, apply: bool) -> int:
+    """Bring up the stack that the session's stack requires, unless it is up; return the exit code.
+
+    If `apply` is False, only report that it is not up.
+    """
+    stack, progress = session.stack, session.progress
+    required = workspace.required_stack(stack)
+    if required is None or workspace.is_up(required):
+        return DONE
+    name = required.label
+    if not apply:
+        progress.step(
+            f"{name} is not up as its files declare; make sandbox STACK={stack.label} brings it up first"
+        )
+        return DONE
+    started = progress.seconds
+    progress.step(f"{stack.label} requires {name}, which is not up as its files declare: bringing it up")
+    progress.doing(f"preparing {name}")
+    required.folder.mkdir(parents=True, exist_ok=True)
+    if repair := workspace.repair_truncated_state(required):
+        progress.step(repair)
+    # Neither a preview nor the policies: both belong to the command for the required stack itself.
+    required_session = replace(session, stack=required, brief=True)
+    _prepare(required_session, use.settings, throwaway=False)
+    refresh = ["--refresh"] if workspace.has_state(required) else []
+    code = _adopt_pending(required_session, use)
+    if code != DONE:
+        return code
+    code, phase = required_session.operate("up", "--yes", "--skip-preview", *refresh)
+    if code != DONE:
+        return _finish(required_session, "up", code, phase)
+    workspace.mark_up(required)
+    progress.step(
+        f"{name} is up: {summary.counts(phase.changes)} in {progress.seconds - started:.1f} s; "
+        f"make preview STACK={name} checks it with the policies"
+    )
+    return DONE
+
+
+def _others_with_state(stack: Stack) -> list[str]:
+    """Return the names of the other stacks in the sandbox that have resources."""
+    return [
+        shared.label
+        for shared in workspace.stacks_in(stack)
+        if shared != stack and workspace.has_state(shared)
+    ]
 
 
 def _require_disk_space(stack: Stack) -> None:
@@ -108,7 +183,7 @@ def _require_disk_space(stack: Stack) -> None:
         )
 
 
-def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> None:
+def _prepare(session: Session, settings: Mapping[str, str], *, throwaway: bool) -> None:
     """Prepare the folder, the stack and its secrets; remove the locks that killed runs left."""
     stack, progress = session.stack, session.progress
     missing_secrets = workspace.prepare(stack, settings)
@@ -129,7 +204,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
                 file.write(f"{value}\n")
 
 
-def _adopt_pending(session: Session, targets: Targets | None, find_unrecorded: FindUnrecorded | None) -> int:
+def _adopt_pending(session: Session, use: _Use) -> int:
     """Reconcile the state after an interrupted run, and return the exit code of the refresh that does so.
 
     Resources that the run created without recording them are added to the state first. The refresh then
@@ -141,10 +216,10 @@ def _adopt_pending(session: Session, targets: Targets | None, find_unrecorded: F
         return DONE
     names = sorted(f"{operation['type']} {name_of(operation['resource']['urn'])}" for operation in pending)
     session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
-    if targets and find_unrecorded:
+    if use.targets and use.find_unrecorded:
         creating = (operation["resource"] for operation in pending if operation["type"] == "creating")
         time.sleep(SETTLE_SECONDS)
-        ids = find_unrecorded(targets, creating, workspace.state(stack, "resources"))
+        ids = use.find_unrecorded(use.targets, creating, workspace.state(stack, "resources"))
         workspace.adopt(stack, ids)
         for urn, resource_id in ids.items():
             session.progress.step(f"{name_of(urn)} was created before: it is {resource_id}")
@@ -166,22 +241,39 @@ def _has_deletion_protection(resource: dict[str, Any]) -> bool:
     return bool(resource.get("inputs", {}).get("deletionProtection"))
 
 
-def _confirm(stack: Stack, protected: set[str], progress: Progress) -> None:
-    """Require the stack's name as a confirmation before protected resources are destroyed."""
-    progress.say(
-        f"{stack.label} is protected: {', '.join(sorted(protected))}.\n"
+def _dependents(stack: Stack) -> list[str]:
+    """Return the names of the stacks in the sandbox that have resources and require the stack."""
+    return [
+        shared.label
+        for shared in workspace.stacks_in(stack)
+        if shared != stack and workspace.has_state(shared) and workspace.required_stack(shared) == stack
+    ]
+
+
+def _confirm(stack: Stack, progress: Progress) -> None:
+    """Require the stack's name as a confirmation if it is protected or another stack requires it."""
+    name, reasons = stack.label, list[str]()
+    if dependents := _dependents(stack):
+        downs = " and ".join(f"make down STACK={dependent}" for dependent in dependents)
+        reasons.append(f"{' and '.join(dependents)} requires {name} and is up. First: {downs}.")
+    if protected := _protected(stack):
+        reasons.append(f"{name} is protected: {', '.join(sorted(protected))}.")
+    if not reasons:
+        return
+    reasons.append(
         f"This destroys the sandbox's copy in {stack.folder} and nothing else; the stack file stays as it is."
     )
-    command = f"make down STACK={stack.label} FLAGS=--yes"
+    progress.say("\n".join(reasons))
+    command = f"make down STACK={name} FLAGS=--yes"
     if not sys.stdin.isatty():
         raise CommandError(
             f"nothing was destroyed: there is no terminal to confirm it on. Add --yes: {command}"
         )
-    if progress.ask(f"Type {stack.label} to destroy it: ") != stack.label:
+    if progress.ask(f"Type {name} to destroy it: ") != name:
         raise CommandError(f"nothing was destroyed: not confirmed. Without a question: {command}")
 
 
-def _destroy(session: Session, options: Namespace, settings: Mapping[str, str]) -> int:
+def _destroy(session: Session, options: Namespace, use: _Use) -> int:
     """Destroy every resource of the stack, after the user has confirmed the protected resources."""
     stack = session.stack
     if _protected(stack):
@@ -193,7 +285,7 @@ def _destroy(session: Session, options: Namespace, settings: Mapping[str, str]) 
     ]
     if undeletable:
         session.progress.step(f"switching deletion protection off: {', '.join(map(name_of, undeletable))}")
-        workspace.prepare(stack, settings, protect=False)
+        workspace.prepare(stack, use.settings, protect=False)
         targets = [f"--target={urn}" for urn in undeletable]
         code, phase = session.operate("up", "--yes", "--skip-preview", *targets)
         if code != DONE:
@@ -201,8 +293,14 @@ def _destroy(session: Session, options: Namespace, settings: Mapping[str, str]) 
         session.call("state", "unprotect", "--all", "--yes")
     code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview"))
     if code == DONE and not options.keep_targets:
-        session.progress.doing("ending the targets")
-        process.stop(stack.folder)
+        if others := _others_with_state(stack):
+            commands = " and ".join(f"make down STACK={name}" for name in others)
+            session.progress.say(
+                f"{' and '.join(others)} stays up, with the targets. To end them: {commands}"
+            )
+        else:
+            session.progress.doing("ending the targets")
+            process.stop(stack.sandbox)
     return code
 
 

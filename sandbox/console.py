@@ -58,7 +58,7 @@ __sandbox_prompt
 
 def run(stack: Stack, progress: Progress) -> int:
     """Open the caller's shell with the variables of the targets, such as KUBECONFIG; return its exit code."""
-    targets = process.find_running(stack.folder)
+    targets = process.find_running(stack.sandbox)
     if targets is None:
         raise CommandError(target_selection.advice(stack))
     config = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
@@ -77,7 +77,7 @@ def run(stack: Stack, progress: Progress) -> int:
     folders = [folder for folder in path.split(os.pathsep) if folder != str(wrapper.parent)]
     path = os.pathsep.join(folders)
     if aws := shutil.which("aws", path=path):
-        wrapper.parent.mkdir(exist_ok=True)
+        wrapper.parent.mkdir(parents=True, exist_ok=True)
         # Versions of `aws` before 2.13 (Debian 12 has 2.9) ignore AWS_ENDPOINT_URL and would call AWS itself.
         wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
         wrapper.chmod(0o700)
@@ -107,7 +107,7 @@ def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[lis
     it in ZDOTDIR. Any other POSIX shell reads only the file that ENV names.
     """
     folder = stack.folder / "shell"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     exports = "\n".join(f"export {name}={shlex.quote(text)}" for name, text in exported.items())
     after = AFTER_USER_FILES.format(
         services=workspace.SERVICES, exports=exports, mark=shlex.quote(mark(stack))

@@ -1,4 +1,6 @@
-"""The choice whether a stack uses targets. It is fixed while the state has resources."""
+"""The choice whether the stacks of a sandbox use targets. It is fixed while a state has resources."""
+
+from collections.abc import Iterable
 
 from sandbox import workspace
 from sandbox.clouds import process
@@ -10,7 +12,7 @@ from sandbox.workspace import Stack
 ALL, NONE = "all", "none"
 
 CHOICE_FILE = "targets-choice"
-"""The file in a stack's folder that stores the last choice, ALL or NONE."""
+"""The file in a sandbox's folder that stores the last choice, ALL or NONE."""
 
 NO_CONTROL_PLANE = (
     "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
@@ -23,26 +25,28 @@ STARTED_WITHOUT_CONTROL_PLANE = (
 
 
 def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None:
-    """Return the stack's targets, and start them if they do not run; return None if the choice is NONE.
+    """Return the targets of a stack's sandbox, and start them if they do not run; None if the choice is NONE.
 
-    `choice` is ALL, NONE or None, which keeps the previous choice and means ALL for a new stack. Raise
-    CommandError if the state has resources and the choice differs or the targets have ended.
+    `choice` is ALL, NONE or None, which keeps the previous choice and means ALL for a new sandbox. Raise
+    CommandError if a state has resources and the choice differs or the targets have ended.
     """
-    choice_file = stack.folder / CHOICE_FILE
+    choice_file = stack.sandbox / CHOICE_FILE
     previous = choice_file.read_text() if choice_file.exists() else None
-    count = _resource_count(stack) if previous else 0
+    counts = _resource_counts(stack) if previous else {}
+    count = sum(counts.values())
     if count and choice not in (None, previous):
+        downs = ", ".join(f"make down STACK={name}" for name in counts)
         raise CommandError(
-            f"the {count} resources of {stack.label} were created with TARGETS={previous}, not {choice}: "
-            f"leave TARGETS out, or first make down STACK={stack.label}, or make clean STACK={stack.label}."
+            f"the {count} resources of {_and(counts)} were created with TARGETS={previous}, not {choice}: "
+            f"leave TARGETS out, or first {downs}, or make clean STACK={stack.label}."
         )
     selected = (previous if count else choice or previous) or ALL
     workspace.write_atomically(choice_file, selected)
     if selected == NONE:
         progress.step("TARGETS=none: no API is used; the providers invent their responses")
-        process.stop(stack.folder)
+        process.stop(stack.sandbox)
         return None
-    targets = process.find_running(stack.folder)
+    targets = process.find_running(stack.sandbox)
     if count and targets is None:
         raise CommandError(advice(stack))
     if targets and targets.kubeconfig:
@@ -55,7 +59,12 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
         progress.step(STARTED_WITHOUT_CONTROL_PLANE.format(stack.label) if built else NO_CONTROL_PLANE)
     if targets is None:
         targets = process.start(
-            stack.folder, progress, control_plane=built, account=stack.account, zones=workspace.zones(stack)
+            stack.sandbox,
+            progress,
+            control_plane=built,
+            account=stack.account,
+            entities=workspace.entities(stack.root),
+            zones=workspace.zones(stack),
         )
         kubernetes = "a Kubernetes control plane, " if built else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
@@ -67,26 +76,34 @@ def advice(stack: Stack) -> str:
 
     Every command and script shows this message.
     """
-    count, choice_file = _resource_count(stack), stack.folder / CHOICE_FILE
-    restart = f"Start anew: make clean STACK={stack.label}, then make sandbox STACK={stack.label}"
-    log = f"{stack.folder / 'targets.log'} may say why."
-    if not count:
-        return f"the sandbox of {stack.label} does not run. Start it: make sandbox STACK={stack.label}"
+    name, counts, choice_file = stack.label, _resource_counts(stack), stack.sandbox / CHOICE_FILE
+    restart = f"Start anew: make clean STACK={name}, then make sandbox STACK={name}"
+    log = f"{stack.sandbox / 'targets.log'} may say why."
+    if not counts:
+        return f"the sandbox of {name} does not run. Start it: make sandbox STACK={name}"
     if choice_file.exists() and choice_file.read_text() == NONE:
-        return f"{stack.label} was created with TARGETS=none, so its providers use no API. {restart}"
-    if process.find_running(stack.folder):
-        return f"the targets of {stack.label} run, but one of them does not answer. {log} {restart}"
+        return f"{name} was created with TARGETS=none, so its providers use no API. {restart}"
+    if process.find_running(stack.sandbox):
+        return f"the targets of {name} run, but one of them does not answer. {log} {restart}"
     return (
-        f"the targets of {stack.label} have ended, and their resources are lost, while the state has "
-        f"{count} resources. {log} {restart}"
+        f"the targets of {name} have ended, and their resources are lost, while the state of {_and(counts)} "
+        f"has {sum(counts.values())} resources. {log} {restart}"
     )
 
 
-def _resource_count(stack: Stack) -> int:
-    """Return the number of resources in the state that exist in a target."""
+def _resource_counts(stack: Stack) -> dict[str, int]:
+    """Return the number of resources that exist in a target, for each stack of the sandbox that has some."""
     without_target = ("pulumi:", "tls:")
-    return sum(
-        1
-        for resource in workspace.state(stack, "resources")
-        if resource.get("custom") and not resource["type"].startswith(without_target)
-    )
+    counts = {
+        shared.label: sum(
+            1
+            for resource in workspace.state(shared, "resources")
+            if resource.get("custom") and not resource["type"].startswith(without_target)
+        )
+        for shared in workspace.stacks_in(stack)
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _and(names: Iterable[str]) -> str:
+    return " and ".join(names)

@@ -1,8 +1,10 @@
-"""A stack's folder .sandbox/<stack>/ with the state, the logs and a copy of the stack's settings.
+"""The folder .sandbox/<name>/ of the stacks with a name, and each stack's own folder in it.
 
-The copy can be read without the stack's real key. The sandbox writes nothing outside this folder.
+A stack's own folder has the state, the logs and a copy of the stack's settings. The copy can be read without
+the stack's real key. The sandbox writes nothing outside these folders.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -33,6 +35,16 @@ SERVICES = "AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT
 ACCOUNT_VARIABLE = re.compile(rf"({SERVICES})_|KUBECONFIG$|\w+_PROXY$", re.IGNORECASE)
 """Environment variables of the caller that are hidden from the program, the providers and the clients."""
 
+UP_FILE = "up"
+"""File in a stack's folder with a digest of the files from which the stack was brought up."""
+
+SETTINGS = ("tool", "sandbox")
+"""The table in pyproject.toml with the sandbox's settings, all of which are optional.
+
+- `requires`: for the name of a project, the name of the project whose stacks its stacks require
+- `entities`: IAM users and roles that every account has before the first stack, such as `user/operator`
+"""
+
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
 
 PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
@@ -47,20 +59,22 @@ class Stack:
     """A stack and its folders."""
 
     name: str
-    """The name in the engine, such as `dev`, which is unique in the project."""
+    """Pulumi's name of the stack. Stacks of several projects can have the same name."""
     root: Path
     """The folder of all projects, with policies/, schemas/ and .sandbox/."""
     project: Path
     """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
     project_name: str
-    folder: Path
-    """The sandbox's folder below `root`, such as `.sandbox/dev` or `.sandbox/foundation-dev`, or another
-    folder in a review."""
+    sandbox: Path
+    """The folder with the targets and the lock, which the stacks with this name share: `.sandbox/<stack>`
+    below `root`, or another folder in a review."""
+    own: Path | None = None
+    """The stack's own folder; None for a stack that has the sandbox's folder."""
 
     @property
     def label(self) -> str:
-        """The name that users type: `dev`, or `foundation/dev` for a project in a folder below the root."""
-        return qualified_name(self.root, self.project, self.name)
+        """The name on the command lines: `dev` in the root project, and `base/dev` in the project base/."""
+        return self.name if self.project == self.root else f"{self.project.name}/{self.name}"
 
     @property
     def account(self) -> str:
@@ -69,6 +83,11 @@ class Stack:
         allowed = _items(file["config"]).get("aws:allowedAccountIds") if "config" in file else None
         accounts: list[yaml.Node] = allowed.value if isinstance(allowed, yaml.SequenceNode) else []
         return next((str(account.value) for account in accounts), ACCOUNT)
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the stack's state and logs; `.sandbox/dev/base` for the project base/."""
+        return self.own or self.sandbox
 
     @property
     def checkpoint(self) -> Path:
@@ -82,43 +101,85 @@ class Stack:
 
 
 def projects(root: Path) -> dict[str, Path]:
-    """Return the project folder of each stack, by the name that users type.
-
-    Projects are in `root` and directly below `root`. The stacks of a project below `root` are named with
-    their folder, such as `foundation/dev`.
-    """
+    """Return the project folder of each stack, by full name. Projects are in `root` and directly below it."""
     stacks: dict[str, Path] = {}
     for project in (root, *sorted(root.glob("[!.]*/"))):
         if (project / "Pulumi.yaml").exists():
-            for file in project.glob("Pulumi.*.yaml"):
-                name = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
-                stacks[qualified_name(root, project, name)] = project
+            prefix = "" if project == root else f"{project.name}/"
+            for file in sorted(project.glob("Pulumi.*.yaml")):
+                stacks[f"{prefix}{file.name.removeprefix('Pulumi.').removesuffix('.yaml')}"] = project
     return stacks
 
 
-def qualified_name(root: Path, project: Path, name: str) -> str:
-    """Return the name that users type for a stack: `dev`, or `foundation/dev` for a project below `root`."""
-    return name if project == root else f"{project.name}/{name}"
-
-
 def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
-    """Return the stack with a name, from a project in `root` or directly below `root`.
+    """Return the stack with a full name.
 
-    If no stack has the name, raise CommandError, whose message lists the stacks.
+    `folder` is used for all of its files in place of `.sandbox/<stack>`. If no stack has the name, raise
+    CommandError, whose message lists the stacks.
     """
     stacks = projects(root)
     if name not in stacks:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
         raise CommandError(f"no stack is called {name!r}. Stacks: {allowed}")
-    project_name = read(stacks[name] / "Pulumi.yaml")["name"].value
-    engine_name = name.rpartition("/")[2]
-    folder = folder or root / ".sandbox" / name.replace("/", "-")
-    return Stack(engine_name, root, stacks[name], project_name, folder)
+    stack_name = name.rpartition("/")[2]
+    sandbox = folder or root / ".sandbox" / stack_name
+    return _stack(root, stacks[name], stack_name, sandbox, inside=folder is None)
+
+
+def _stack(root: Path, project: Path, name: str, sandbox: Path, *, inside: bool) -> Stack:
+    """Return a stack; with `inside`, a stack of another project than the root's has a folder of its own."""
+    own = sandbox / project.name if inside and project != root else None
+    return Stack(name, root, project, read(project / "Pulumi.yaml")["name"].value, sandbox, own)
+
+
+def project_settings(root: Path) -> dict[str, Any]:
+    """Return the table SETTINGS of the root's pyproject.toml; empty if there is none."""
+    file = root / "pyproject.toml"
+    table: dict[str, Any] = tomllib.loads(file.read_text()) if file.exists() else {}
+    for key in SETTINGS:
+        table = table.get(key, {})
+    return table
+
+
+def entities(root: Path) -> list[str]:
+    """Return the users and roles that every account has before the first stack."""
+    return project_settings(root).get("entities", [])
+
+
+def required_stack(stack: Stack) -> Stack | None:
+    """Return the stack that must be up before `stack`; None if it requires no other.
+
+    It has the same name, and belongs to the project that pyproject.toml names as required. Raise CommandError
+    if there is no such stack.
+    """
+    required_project = project_settings(stack.root).get("requires", {}).get(stack.project_name)
+    if required_project is None:
+        return None
+    for project in dict.fromkeys(projects(stack.root).values()):
+        is_required = read(project / "Pulumi.yaml")["name"].value == required_project
+        if is_required and (project / f"Pulumi.{stack.name}.yaml").exists():
+            return _stack(stack.root, project, stack.name, stack.sandbox, inside=True)
+    raise CommandError(
+        f"{stack.label} requires the stack {stack.name} of {required_project}, and there is none. "
+        f"Write its Pulumi.{stack.name}.yaml, "
+        f"or change [{'.'.join(SETTINGS)}.requires] in {stack.root / 'pyproject.toml'}."
+    )
+
+
+def stacks_in(stack: Stack) -> list[Stack]:
+    """Return the stacks that share a stack's sandbox, itself included, in the order of their full names."""
+    shared = [
+        _stack(stack.root, project, stack.name, stack.sandbox, inside=True)
+        for name, project in sorted(projects(stack.root).items())
+        if name.rpartition("/")[2] == stack.name
+    ]
+    return shared if stack in shared else [stack]
 
 
 def zones(stack: Stack) -> set[str]:
-    """Return the names of the Cloudflare zones in the project's stack files."""
-    files = (file.read_text(errors="replace") for file in stack.project.glob("Pulumi.*.yaml"))
+    """Return the names of the Cloudflare zones in the stack files of all projects."""
+    folders = {stack.project, *projects(stack.root).values()}
+    files = (file.read_text(errors="replace") for folder in folders for file in folder.glob("Pulumi.*.yaml"))
     return {name for text in files for name in ZONE.findall(text)}
 
 
@@ -184,6 +245,36 @@ def state(stack: Stack, part: str) -> list[dict[str, Any]]:
         return []
     latest: dict[str, Any] = json.loads(stack.checkpoint.read_text())["checkpoint"].get("latest") or {}
     return latest.get(part) or []
+
+
+def has_state(stack: Stack) -> bool:
+    """Return True if the state has resources or interrupted operations."""
+    return any(state(stack, part) for part in ("resources", "pending_operations"))
+
+
+def is_up(stack: Stack) -> bool:
+    """Return True if the stack was brought up from its project's present files, and not taken down since."""
+    file = stack.folder / UP_FILE
+    return file.exists() and file.read_text() == _digest(stack) and has_state(stack)
+
+
+def mark_up(stack: Stack) -> None:
+    """Record that the stack was brought up from its project's present files."""
+    write_atomically(stack.folder / UP_FILE, _digest(stack))
+
+
+def unmark_up(stack: Stack) -> None:
+    """Remove the record of `mark_up`."""
+    (stack.folder / UP_FILE).unlink(missing_ok=True)
+
+
+def _digest(stack: Stack) -> str:
+    """Return a digest of the project's Python files, and of the stack file."""
+    files = sorted(stack.project.rglob("*.py")) if stack.project != stack.root else []
+    digest = hashlib.sha256()
+    for file in (*files, stack.project / f"Pulumi.{stack.name}.yaml"):
+        digest.update(f"{file.relative_to(stack.root)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def adopt(stack: Stack, ids: Mapping[str, str]) -> None:

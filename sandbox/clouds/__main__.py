@@ -1,13 +1,12 @@
-"""Serve the targets of one stack until SIGTERM: python -m sandbox.clouds FOLDER 1|0 ACCOUNT [ZONE…]
+"""Serve the targets of one sandbox until SIGTERM: python -m sandbox.clouds FOLDER SETTINGS
 
-- 1 starts a Kubernetes control plane, whose programs must be built already; 0 starts none.
-- ACCOUNT is the ID of the AWS account.
-- Each ZONE is the name of a zone that the Cloudflare account has.
+SETTINGS is the JSON text of the arguments of `serve`.
 
 Each API is a WSGI application on a free port of 127.0.0.1. It runs in separate threads and keeps its objects
 in memory. FOLDER/targets.json is written once every API answers. The process ends when this file is deleted.
 """
 
+import json
 import os
 import signal
 import sys
@@ -37,8 +36,11 @@ class _Handler(WSGIRequestHandler):
         """Log nothing, since the path or the query of a request may contain a secret."""
 
 
-def serve(folder: Path, account: str, zones: list[str], *, control_plane: bool) -> None:
+def serve(folder: Path, *, control_plane: bool, account: str, entities: list[str], zones: list[str]) -> None:
     """Serve the targets until SIGTERM, or until targets.json in `folder` no longer names this process.
+
+    - `control_plane`: True to start a Kubernetes control plane, whose programs must be built already
+    - the others: as in `process.start`
 
     Raise CommandError if the control plane does not start.
     """
@@ -49,7 +51,7 @@ def serve(folder: Path, account: str, zones: list[str], *, control_plane: bool) 
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         cluster = pool.submit(_start_cluster, folder, stack) if control_plane else None
         apps = {
-            "aws": AwsApi(kubeconfig, account),
+            "aws": AwsApi(kubeconfig, account, entities),
             "cloudflare": CloudflareApi(zones),
             "datadog": DatadogApi(),
         }
@@ -82,11 +84,10 @@ def _serve_app(app: Any) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    folder_argument, control_plane_argument, account_argument, *zone_arguments = sys.argv[1:]
+    folder_argument, settings_argument = sys.argv[1:]
     os.umask(0o077)
     try:
-        control_plane_wanted = control_plane_argument == "1"
-        serve(Path(folder_argument), account_argument, zone_arguments, control_plane=control_plane_wanted)
+        serve(Path(folder_argument), **json.loads(settings_argument))
     except CommandError as error:
         sys.exit(str(error))
     os._exit(0)  # Ends the process without waiting for threads that still handle a request.

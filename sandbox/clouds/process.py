@@ -1,4 +1,4 @@
-"""Start, look-up and end of the background process that serves a stack's targets.
+"""Start, look-up and end of the background process that serves a sandbox's targets.
 
 The process has a separate session, so neither Ctrl-C nor kill -9 of a command reaches it. It keeps running
 between commands, as clouds do. When it ends, its data and its children's data are lost.
@@ -27,7 +27,7 @@ from sandbox.toolchain import builds
 from sandbox.wire.aws_account import ACCOUNT
 
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")
-"""The path of the administrator's kubeconfig, relative to a stack's folder."""
+"""The path of the administrator's kubeconfig, relative to a sandbox's folder."""
 
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
@@ -53,7 +53,7 @@ class Targets:
 
 
 def find_running(folder: Path) -> Targets | None:
-    """Return the running targets of a stack's folder; None if no targets run."""
+    """Return the running targets of a sandbox's folder; None if no targets run."""
     targets = read_record(folder)
     if targets is None:
         return None
@@ -77,19 +77,24 @@ def start(
     *,
     control_plane: bool,
     account: str = ACCOUNT,
+    entities: Iterable[str] = (),
     zones: Iterable[str] = (),
 ) -> Targets:
-    """Return the running targets of a stack's folder, or start them.
+    """Return the running targets of a sandbox's folder, or start them.
 
-    `account` is the ID of the AWS account. `zones` are the names of the Cloudflare account's zones. Raise
-    CommandError if the targets do not start.
+    - `account`: the ID of the AWS account
+    - `entities`: the users and roles that the account has from the beginning, such as `user/operator`
+    - `zones`: the names of the Cloudflare account's zones
+
+    Raise CommandError if the targets do not start.
     """
     with lock.hold_file(folder / "targets.lock"):
         if targets := find_running(folder):
             return targets
         _clear(folder)
-        arguments = (folder, str(int(control_plane)), account, *zones)
-        command = (sys.executable, "-P", "-m", "sandbox.clouds", *arguments)
+        settings: dict[str, Any] = {"control_plane": control_plane, "account": account}
+        settings |= {"entities": list(entities), "zones": sorted(zones)}
+        command = (sys.executable, "-P", "-m", "sandbox.clouds", folder, json.dumps(settings))
         environment = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
             # The targets read neither the caller's credentials nor the caller's settings.
             "HOME": str(folder / "home"),

@@ -61,6 +61,8 @@ class Session:
     """The ports of the running providers, by package."""
     extra_environment: dict[str, str] = field(default_factory=dict[str, str])
     announce_engine: AnnounceEngine = field(default=lambda pid: None)
+    brief: bool = False
+    """True if only failed resources get a line on the terminal."""
 
     def call(self, *arguments: str, standard_input: str | None = None) -> None:
         """Run a short `pulumi` command. Pass secrets in `standard_input`, never in the arguments."""
@@ -80,6 +82,7 @@ class Session:
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
         events = (folder / "events.jsonl").open("w")
         receiver = _EventReceiver(self.progress, operation, events, self._count_resources(operation))
+        receiver.brief = self.brief
         with (
             events,
             (folder / "engine.log").open("w") as log,
@@ -136,6 +139,7 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
 
     def __init__(self, progress: Progress, operation: str, file: TextIO, expected: int) -> None:
         self.phases: list[Phase] = []
+        self.brief = False
         self._progress = progress
         self._operation = operation
         self._file = file
@@ -201,7 +205,7 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
                 self._show_end(phase, "failed", metadata)
             case {"policyLoadEvent": _}:
                 self._progress.doing("evaluating the program and its policies")
-            case {"summaryEvent": _}:
+            case {"summaryEvent": _} if not self.brief:
                 self._progress.step(phase.describe())
             case _:
                 pass
@@ -219,6 +223,8 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
             self._shown.add((urn, op))
             outcome = f"would {op}" if phase.preview else f"{op} done"
             outcome = "failed" if op == "failed" else outcome
+            if self.brief and op != "failed":
+                return
             self._progress.resource(op, typ, name_of(urn), outcome + self._finished_count())
 
 

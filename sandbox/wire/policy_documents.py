@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -34,6 +35,18 @@ def allows(document: "Json | str", principal: str, action: str, context: Mapping
         if _applies(statement, principal, action, context)
     }
     return effects == {"Allow"}
+
+
+def entities(document: "Json | str", account: str) -> list[str]:
+    """Return the ARNs of the account's roles and users that a document names as principals.
+
+    A principal of another account is left out, as is the account itself. So are roles that AWS makes: a
+    service's own roles, and those of IAM Identity Center.
+    """
+    document = cast(Json, json.loads(document)) if isinstance(document, str) else document
+    pattern = re.compile(rf"arn:aws:iam::{account}:(user|role(?!/aws-service-role/|/aws-reserved/))/.+")
+    names = [str(name) for statement in as_list(document["Statement"]) for name in _principals(statement)]
+    return [name for name in dict.fromkeys(names) if pattern.fullmatch(name)]
 
 
 def _applies(statement: Json, principal: str, action: str, context: Mapping[str, str]) -> bool:

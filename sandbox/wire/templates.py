@@ -52,6 +52,11 @@ class _Functions(Functions):
         """Return True if a policy document allows a principal to perform an action."""
         return policy_documents.allows(document, principal, action, context)
 
+    @signature(DOCUMENT, STRING)
+    def _func_entities(self, document: Any, account: str) -> list[str]:
+        """Return the ARNs of the account's roles and users that a policy document names as principals."""
+        return policy_documents.entities(document, account)
+
     @signature(STRING)
     def _func_host(self, name: str) -> str:
         """Return a host name normalised for comparison."""

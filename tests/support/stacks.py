@@ -25,6 +25,7 @@ PARTS = (
     "eks_versions.py",
     "lazy_sdk.py",
     "Pulumi.yaml",
+    "pyproject.toml",
 )
 
 
@@ -34,6 +35,7 @@ class Stack:
 
     root: Path
     name: str
+    """The full name, such as `dev` or `foundation/dev`."""
     targets: str = "none"
     """Targets of the stack's providers: `none` is fast, `all` starts the local APIs."""
 
@@ -60,15 +62,26 @@ class Stack:
         return cast(dict[str, Any], json.loads((self.folder / "summary.json").read_text()))
 
     @property
+    def located(self) -> workspace.Stack:
+        """The stack with its folders, as the sandbox finds it."""
+        return workspace.find_stack(self.root, self.name)
+
+    @property
     def folder(self) -> Path:
-        return self.root / ".sandbox" / self.name.replace("/", "-")
+        """The folder with the stack's state and logs."""
+        return self.sandbox / self.name.rpartition("/")[0]
+
+    @property
+    def sandbox(self) -> Path:
+        """The folder with the targets, which the stacks of an account share."""
+        return self.root / ".sandbox" / self.name.rpartition("/")[2]
 
     def secrets(self) -> dict[str, str]:
         """Return the random secrets of the sandbox by key, as the engine reads them."""
         printed = subprocess.run(
-            [pulumi_cli.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
+            [pulumi_cli.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.located.name],
             cwd=self.folder,
-            env=workspace.environment(workspace.find_stack(self.root, self.name), {}),
+            env=workspace.environment(self.located, {}),
             capture_output=True,
             text=True,
             check=True,

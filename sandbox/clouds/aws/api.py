@@ -28,7 +28,7 @@ from eks_versions import OFFERED, UPGRADES
 from sandbox.clouds.aws import emulated, moto_patches
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire import aws_requests, policy_documents
-from sandbox.wire.aws_account import ACCOUNT
+from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
@@ -58,11 +58,15 @@ VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES
 class AwsApi:
     """A WSGI application with an account in memory. Every EKS cluster has the API server of `kubeconfig`.
 
-    moto reads the account's ID from its environment variable, so a process serves one account.
+    `entities` are the users and roles that exist from the beginning. A process has at most one such account,
+    since moto's models and its account ID are global.
     """
 
-    def __init__(self, kubeconfig: Path | None = None, account: str = ACCOUNT) -> None:
-        self._kubeconfig, self._account = kubeconfig, account
+    def __init__(
+        self, kubeconfig: Path | None = None, account: str = ACCOUNT, entities: Iterable[str] = ()
+    ) -> None:
+        self._kubeconfig = kubeconfig
+        self._account = account
         os.environ.update(SETTINGS | {moto_patches.ACCOUNT_VARIABLE: account})
         from moto.core.botocore_stubber import BotocoreStubber
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -77,6 +81,21 @@ class AwsApi:
         self._rules = tomllib.loads(Path(__file__).with_name("api.toml").read_text())
         self._emulated = emulated.EmulatedServices(self._rules, self._check, self._look)
         self._lock = threading.Lock()  # moto's models do not support concurrent requests.
+        for entity in entities:
+            self._create_entity(entity)
+
+    def _create_entity(self, entity: str) -> None:
+        """Create a user or a role, such as `user/operator`; a role trusts its account."""
+        kind, _, path_and_name = entity.partition("/")
+        path, _, name = f"/{path_and_name}".rpartition("/")
+        iam = self._clients.get("iam", REGION)
+        if kind == "user":
+            iam.create_user(Path=f"{path}/", UserName=name)
+        else:
+            principal = {"AWS": f"arn:aws:iam::{self._account}:root"}
+            statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+            trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=trust)
 
     def __call__(self, environ: Json, start: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -10,7 +11,6 @@ from typing import Any, cast
 import xmltodict
 from werkzeug.wrappers import Response
 
-from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
 
 ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
@@ -137,7 +137,7 @@ def _patch_security_group_rules() -> None:
 def _backend(service: Any, region: str) -> Any:
     from moto.backends import get_backend
 
-    return cast(Any, get_backend(service))[ACCOUNT][region]
+    return cast(Any, get_backend(service))[os.environ[ACCOUNT_VARIABLE]][region]
 
 
 def _set_log_key(region: str, params: Json) -> None:

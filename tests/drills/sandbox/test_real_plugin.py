@@ -47,7 +47,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Stack]:
     stack = copy(root, "dev", targets="all")
     stack.change("monitoring", "agent", "enabled", value=False)
     yield stack
-    process.stop(stack.folder)
+    process.stop(stack.sandbox)
 
 
 def run(stack: Stack, command: str, *flags: str, providers: str = "real") -> Operations:

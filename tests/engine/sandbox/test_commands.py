@@ -298,12 +298,12 @@ def test_a_project_in_a_subfolder_has_stacks(project: Project) -> None:
     subfolder = project.root / "base"
     subfolder.mkdir()
     (subfolder / "Pulumi.yaml").write_text("name: base\nruntime: python\n")
-    (subfolder / "Pulumi.base.yaml").write_text("config: {}\n")
+    (subfolder / "Pulumi.dev.yaml").write_text("config: {}\n")
     (subfolder / "__main__.py").write_text("import os, pulumi\npulumi.export('where', os.getcwd())\n")
-    code, output = project.run("up", stack="base")
-    assert code == 0, output
-    summary = json.loads((project.root / ".sandbox" / "base" / "summary.json").read_text())
-    assert summary["outputs"] == {"where": str(subfolder)}
+    code, output = project.run("up", stack="base/dev")
+    assert code == 0 and "up of base/dev succeeded" in output, output
+    summary = json.loads((project.folder / "base" / "summary.json").read_text())
+    assert (summary["stack"], summary["outputs"]) == ("base/dev", {"where": str(subfolder)})
 
 
 def test_an_unknown_stack_is_reported_with_the_known_stacks(

@@ -26,6 +26,7 @@ from tests.support.sandbox.inventory import targets as running
 def stack(tmp_path: Path) -> Generator[Stack]:
     stack = Stack("dev", tmp_path, tmp_path, "pipe", tmp_path / ".sandbox" / "dev")
     stack.folder.mkdir(parents=True)
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     yield stack
     process.stop(stack.folder)
 
@@ -130,8 +131,8 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     with pytest.raises(CommandError) as fault:
         target_selection.find(stack, None, Progress())
     assert str(fault.value) == (
-        "the targets of dev have ended, and their resources are lost, while the state has 2 resources. "
-        f"{stack.folder / 'targets.log'} may say why. "
+        "the targets of dev have ended, and their resources are lost, while the state of dev has 2 "
+        f"resources. {stack.folder / 'targets.log'} may say why. "
         "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
     )
     assert str(fault.value) == target_selection.advice(stack)

@@ -53,7 +53,7 @@ PREFIXES_WITHOUT_TARGET = ("pulumi:", "tls:", "kubernetes:helm.sh/")
 
 def targets(stack: Stack) -> Targets:
     """Return the running targets of a stack."""
-    running = process.find_running(stack.folder)
+    running = process.find_running(stack.sandbox)
     assert running is not None
     return running
 
@@ -300,9 +300,19 @@ def list_paths(api: Api) -> dict[str, str]:
 
 
 def in_state(stack: Stack) -> ResourceIds:
-    """Return the resources in the state that exist in a target; fail if two have the same type and ID."""
+    """Return the resources of a sandbox that exist in a target: those in the states of all of its stacks."""
+    return {pair for shared in workspace.stacks_in(stack.located) for pair in _in_state(shared)}
+
+
+def in_own_state(stack: Stack) -> ResourceIds:
+    """Return the resources in a stack's own state that exist in a target."""
+    return _in_state(stack.located)
+
+
+def _in_state(stack: workspace.Stack) -> ResourceIds:
+    """Return the resources in one state; fail if two have the same type and ID."""
     pairs: list[tuple[str, str]] = []
-    for resource in workspace.state(workspace.find_stack(stack.root, stack.name), "resources"):
+    for resource in workspace.state(stack, "resources"):
         kind = resource["type"].rpartition(":")[2]
         has_target = resource.get("custom") and not resource["type"].startswith(PREFIXES_WITHOUT_TARGET)
         if has_target and kind not in UNLISTED_TYPES:

@@ -45,8 +45,8 @@ def account() -> Generator[AwsAccount]:
         yield account
 
 
-def refusal_of(account: AwsAccount, service: str, call: str, **params: Any) -> str:
-    """Return the code and the message of a refused call."""
+def send(account: AwsAccount, service: str, call: str, **params: Any) -> None:
+    """Send a call, in whose parameters `~key.id~` stands for an output of a resource."""
     outputs = {name: {**live.outputs, "id": live.id} for name, live in account.live.items()}
     params = json.loads(
         "".join(
@@ -54,8 +54,13 @@ def refusal_of(account: AwsAccount, service: str, call: str, **params: Any) -> s
             for index, part in enumerate(json.dumps(params).split("~"))
         )
     )
+    getattr(account.client(service), call)(**params)
+
+
+def refusal_of(account: AwsAccount, service: str, call: str, **params: Any) -> str:
+    """Return the code and the message of a refused call."""
     with pytest.raises(ClientError) as refusal:
-        getattr(account.client(service), call)(**params)
+        send(account, service, call, **params)
     error = cast(Any, refusal.value.response)["Error"]
     return f"{error['Code']}: {error['Message']}"
 
@@ -764,3 +769,70 @@ def test_other_requests_that_aws_refuses_are_refused(
         params["InternetGatewayId"] = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     refusal = refusal_of(account, service, call, **params)
     assert refusal.startswith(message.replace("~", account.live["vpc"].id))
+
+
+NOBODY = "arn:aws:iam::123456789012:role/nobody"
+IN_ANOTHER_ACCOUNT = "arn:aws:iam::210987654321:role/anybody"
+MADE_BY_AWS = "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_admin_0a1b"
+
+
+def decrypting(arn: str) -> str:
+    decrypts = {"Principal": {"AWS": [arn]}, "Action": "kms:Decrypt", "Resource": "*"}
+    return documents(ADMINISTRATION, decrypts)
+
+
+def trusting(arn: str) -> str:
+    return document(Principal={"AWS": arn}, Action="sts:AssumeRole")
+
+
+def reading(arn: str) -> str:
+    return document(Principal={"AWS": arn}, Action="s3:GetObject", Resource="arn:aws:s3:::pipe-b/*")
+
+
+PRINCIPALS: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "trust": (
+        "iam",
+        "update_assume_role_policy",
+        {"RoleName": "pipe-role", "PolicyDocument": trusting},
+        f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{NOBODY}"',
+    ),
+    "key": (
+        "kms",
+        "put_key_policy",
+        {"KeyId": "~key.id~", "PolicyName": "default", "Policy": decrypting},
+        "MalformedPolicyDocumentException: Policy contains a statement with one or more invalid principals: "
+        f"{NOBODY}",
+    ),
+    "bucket": (
+        "s3",
+        "put_bucket_policy",
+        {"Bucket": "pipe-b", "Policy": reading},
+        f"MalformedPolicy: Invalid principal in policy: {NOBODY}",
+    ),
+    "entry": (
+        "eks",
+        "create_access_entry",
+        {"clusterName": "~cluster.name~", "principalArn": str},
+        f"{EKS}The specified principalArn is invalid: invalid principal: {NOBODY}",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PRINCIPALS)
+def test_a_principal_of_the_account_exists(account: AwsAccount, kind: str) -> None:
+    service, call, templates, message = PRINCIPALS[kind]
+
+    def params(arn: str) -> dict[str, Any]:
+        return {key: item(arn) if callable(item) else item for key, item in templates.items()}
+
+    assert refusal_of(account, service, call, **params(NOBODY)) == message
+    for arn in (IN_ANOTHER_ACCOUNT, MADE_BY_AWS, account.live["reader"].outputs["arn"]):
+        send(account, service, call, **params(arn))
+
+
+def test_a_boundary_of_the_account_exists(account: AwsAccount) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/nothing"
+    params = {"RoleName": "pipe-role", "PermissionsBoundary": boundary}
+    assert refusal_of(account, "iam", "put_role_permissions_boundary", **params) == (
+        f"NoSuchEntity: Scope ARN: {boundary} does not exist or is not attachable."
+    )

@@ -33,7 +33,6 @@ ROLES = (
 )
 
 READ_POLICY = document(Action="s3:GetObject", Resource="*")
-OPERATORS_ROLE = "arn:aws:iam::123456789012:role/pipe-operators"
 OTHER_ACCOUNT = {"AWS": "arn:aws:iam::111122223333:root"}
 PULLS = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 BACKUP_RULE = {
@@ -65,6 +64,7 @@ ADMINISTRATION = {
     "Action": "kms:*",
     "Resource": "*",
 }
+TRUSTED_ACCOUNT = {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
 LOGS_ACCESS = {
     "Principal": {"Service": "logs.ap-northeast-1.amazonaws.com"},
     "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
@@ -191,13 +191,19 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"securityGroupId": "<balancer.id>", **RULE, "referencedSecurityGroupId": "<pods.id>"},
         {"description": "Less"},
     ),
+    "boundary": ("aws:iam/policy:Policy", {"name": "pipe-boundary", "policy": READ_POLICY}, {}),
+    "operators": (
+        "aws:iam/role:Role",
+        {"name": "pipe-operators", "assumeRolePolicy": document(**TRUSTED_ACCOUNT)},
+        {},
+    ),
     "role": (
         "aws:iam/role:Role",
         {
             "name": "pipe-role",
             "description": "All of them",
             "assumeRolePolicy": document(Principal={"Service": [*ROLES]}, Action=["sts:AssumeRole"]),
-            "permissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-dev-boundary",
+            "permissionsBoundary": "<boundary.arn>",
             "maxSessionDuration": 7200,
             "tags": {"Name": "role"},
         },
@@ -500,7 +506,7 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         "aws:eks/accessEntry:AccessEntry",
         {
             "clusterName": "<cluster.name>",
-            "principalArn": OPERATORS_ROLE,
+            "principalArn": "<operators.arn>",
             "type": "STANDARD",
             "tags": {"a": "b"},
         },

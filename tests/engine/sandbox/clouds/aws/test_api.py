@@ -284,8 +284,8 @@ def test_a_change_of_a_cluster_that_eks_refuses_is_refused(everything: AwsAccoun
 
 
 def test_an_access_entry_that_eks_refuses_is_refused(everything: AwsAccount) -> None:
-    eks, who = everything.client("eks"), AWS_RESOURCES["entry"][1]["principalArn"]
-    entry = {"clusterName": "pipe-dev", "principalArn": who.replace("operators", "x")}
+    eks, who = everything.client("eks"), everything.live["operators"].outputs["arn"]
+    entry = {"clusterName": "pipe-dev", "principalArn": everything.live["reader"].outputs["arn"]}
     assert refused(eks.create_access_entry, **{**entry, "clusterName": "none"}) == "ResourceNotFoundException"
     assert refused(eks.create_access_entry, **{**entry, "principalArn": who}) == "ResourceInUseException"
     session = "arn:aws:sts::123456789012:assumed-role/x/y"

@@ -7,9 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
+from tests.support.sandbox.providers.aws_resources import trust
 
 CLUSTER = {"clusterName": "pipe-dev"}
 NOBODY = "arn:aws:iam::123456789012:role/nobody"
+ROLE = "arn:aws:iam::123456789012:role/reader"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
@@ -44,15 +46,17 @@ def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: AwsA
 
 def test_the_deletion_of_an_access_entry_deletes_only_its_own_policies(account: AwsAccount) -> None:
     eks: Any = account.client("eks")
-    principals = [NOBODY, f"{NOBODY}/below"]
+    principals = [ROLE, f"{ROLE}/below"]
+    for path, name in (("/", "reader"), ("/reader/", "below")):
+        account.client("iam").create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust("ec2"))
     for principal in principals:
         eks.create_access_entry(**CLUSTER, principalArn=principal)
         grant(eks, principal)
-    assert granted(eks, NOBODY) == [VIEW]
-    eks.delete_access_entry(**CLUSTER, principalArn=NOBODY)
+    assert granted(eks, ROLE) == [VIEW]
+    eks.delete_access_entry(**CLUSTER, principalArn=ROLE)
     assert granted(eks, principals[1]) == [VIEW]
-    eks.create_access_entry(**CLUSTER, principalArn=NOBODY)
-    assert granted(eks, NOBODY) == []
+    eks.create_access_entry(**CLUSTER, principalArn=ROLE)
+    assert granted(eks, ROLE) == []
     for principal in principals:
         eks.delete_access_entry(**CLUSTER, principalArn=principal)
 
