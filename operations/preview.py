@@ -1,18 +1,29 @@
 """Review of the changes that the working tree would make to a real stack, based on `pulumi preview`.
 
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
+
+Where the cluster's API server cannot be reached, as on a machine of GitHub, the Kubernetes provider compares
+the objects with Pulumi's state. It then neither validates them with the server nor does a dry run of them
+(pulumi-kubernetes, provider/pkg/provider/provider.go: clusterUnreachable in Configure, Check, Create and
+Update). Only a refresh needs the server, and a preview does none.
 """
 
 import argparse
 import shlex
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from operations.lib import command_line, secret_masking
 from operations.lib.command_line import ROOT, Options
 from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes import cluster_identity
 from operations.lib.run_log import RunLog, perform
+
+CONNECT_SECONDS = 5
+"""Seconds after which the cluster's API server counts as unreachable, here and for the provider."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,6 +55,8 @@ def work(log: RunLog, options: Options) -> str:
             with log.step("secrets to mask"):
                 masks.touch(0o600, exist_ok=False)
                 masks.write_text("\n".join(secret_masking.hide(log.runner, options.stack)))
+            with log.step("the cluster's API server"):
+                look_for_cluster(log, options)
         with log.step("pulumi preview"):
             preview_error = preview(log, options, plan, events, ledger)
         recordings = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
@@ -57,6 +70,33 @@ def work(log: RunLog, options: Options) -> str:
     if preview_error:
         raise FailedError(f"{preview_error}\nThe report gives the reason: {folder / 'review.md'}")
     return f"the report is in {folder}"
+
+
+def look_for_cluster(log: RunLog, options: Options) -> None:
+    """Show whether the cluster can be reached, and shorten the provider's attempts if it cannot.
+
+    The provider's option `skipUpdateUnreachable` is never used: it replaces the new objects with the old
+    ones, so it would hide every change.
+    """
+    log.runner.variables["PULUMI_K8S_SKIP_UPDATE_UNREACHABLE"] = "false"
+    arguments = ("stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack)
+    try:
+        identity = cluster_identity.of_text(log.runner.read("pulumi", *arguments))
+    except FailedError:
+        identity = None
+    if identity is None:
+        log.skip("the stack has no cluster yet, so nothing validates the objects in it")
+        return
+    address = urlsplit(identity.server)
+    try:
+        port = address.port or 443
+        socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        log.runner.variables["PULUMI_K8S_CLIENT_TIMEOUT"] = str(CONNECT_SECONDS)
+        log.skip(
+            "it cannot be reached from here, so the objects in the cluster are compared with Pulumi's state,"
+            f" and the server does not validate them ({error})"
+        )
 
 
 def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Path) -> str:

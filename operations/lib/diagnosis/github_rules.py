@@ -99,7 +99,8 @@ def _environment(get: Get, repository: str, stack: str, reviewed: bool, is_priva
             raise
         yield Rule(False, name, "does not exist")
         return
-    if (environment.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+    branches: dict[str, Any] = environment.get("deployment_branch_policy") or {}
+    if branches.get("custom_branch_policies"):
         policies = get(f"{path}/deployment-branch-policies")["branch_policies"]
         names = sorted(f"{policy.get('type', 'branch')} {policy['name']}" for policy in policies)
         detail = (
@@ -107,7 +108,7 @@ def _environment(get: Get, repository: str, stack: str, reviewed: bool, is_priva
         )
         yield Rule(not detail, f"{name}: deployments only from {BRANCH}", detail)
     else:
-        policy = "protected branches" if environment.get("deployment_branch_policy") else "any branch"
+        policy = "protected branches" if branches else "any branch"
         yield Rule(False, f"{name}: deployments only from {BRANCH}", f"deployments come from {policy}")
     if reviewed:
         review = [rule for rule in environment["protection_rules"] if rule["type"] == "required_reviewers"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,40 @@ def test_a_real_preview_is_reviewed_and_its_plan_and_events_are_deleted(
     command += f" --events {folder}/plan.json {folder}/events.jsonl"
     assert (tmp_path / "review").read_text().strip() == command
     assert [*folder.iterdir()] == []
+
+
+KUBECONFIG = """\
+current-context: dev
+contexts: [{name: dev, context: {cluster: dev}}]
+clusters: [{name: dev, cluster: {server: "https://127.0.0.1:PORT"}}]
+"""
+
+
+@pytest.mark.parametrize("is_reachable", [True, False])
+def test_a_preview_without_access_to_the_cluster_says_so_and_does_not_wait(
+    tmp_path: Path,
+    pulumi: Pulumi,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_reachable: bool,
+) -> None:
+    monkeypatch.setenv("PULUMI_K8S_SKIP_UPDATE_UNREACHABLE", "true")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not is_reachable:
+            server.close()
+        kubeconfig = KUBECONFIG.replace("PORT", str(port))
+        names = ("PULUMI_K8S_CLIENT_TIMEOUT", "PULUMI_K8S_SKIP_UPDATE_UNREACHABLE")
+        pulumi(
+            f"if arguments[0] == 'stack': print({kubeconfig!r}); sys.exit()\n"
+            f"json.dump([os.environ.get(name) for name in {names}], open('{tmp_path}/seen', 'w'))\n"
+            "sys.exit(1)"
+        )
+        assert preview.main(["dev"]) == 1
+    timeout = None if is_reachable else "5"
+    assert json.loads((tmp_path / "seen").read_text()) == [timeout, "false"]
+    note = "compared with Pulumi's state, and the server does not validate them"
+    assert (note in capsys.readouterr().out) is not is_reachable
 
 
 def test_secrets_in_exceptions_are_masked_in_log_and_files(

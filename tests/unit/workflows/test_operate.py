@@ -64,6 +64,18 @@ def test_typed_text_becomes_arguments_and_is_never_executed(tmp_path: Path) -> N
         ),
         ("../x", "", "the script '../x' is not allowed; allowed: doctor, migrate, restore, rollback, rotate"),
         ("rollback", "--to-version '1", "No closing quotation"),
+        (
+            "rollback",
+            "--to-version 1\u202e",
+            "the arguments '--to-version 1\\u202e' cannot be shown to approvers: at most 120 printable ASCII"
+            " characters are allowed",
+        ),
+        (
+            "migrate",
+            "x" * 121,
+            f"the arguments '{'x' * 121}' cannot be shown to approvers: at most 120 printable ASCII"
+            " characters are allowed",
+        ),
     ],
 )
 def test_an_invalid_command_runs_nothing(tmp_path: Path, script: str, arguments: str, message: str) -> None:
@@ -78,6 +90,12 @@ def test_the_form_offers_the_scripts_of_a_stack_only_on_main() -> None:
     assert inputs["script"]["options"] == list(operate.SCRIPTS)
     assert inputs["stack"]["options"] == ["dev", "stg", "prod"]
     assert workflow["jobs"]["operate"]["if"] == "github.ref == 'refs/heads/main'"
+
+
+def test_approvers_see_the_whole_command_in_the_name_of_the_run() -> None:
+    workflow = load("operate")
+    name = "${{ inputs.script }} ${{ inputs.stack }} ${{ inputs.arguments }}"
+    assert workflow["run-name"] == workflow["jobs"]["operate"]["name"] == name
 
 
 @pytest.mark.parametrize("folder", ["docs", "docs/ja"])
