@@ -257,6 +257,7 @@ def begin(
     if not arguments.skip_frontend:
         frontend.check(options)
     repository.check(log.line)
+    repository.check_bot()
     repository.check_upstream()
     committed = repository.committed()
     repository.check_own(committed)

@@ -1,9 +1,10 @@
 """Git repository in which each deployment and each rollback is a commit to the stack file.
 
 At each commit, the stack file names the image that was deployed. Commit messages are never parsed, since any
-author of a merged pull request can write anything there. The files of the checkout are never changed, since
-they are being deployed. If others push during a deployment, its commit goes on top of theirs, and the
-checkout does not receive their changes.
+author of a merged pull request can write anything there. For the same reason only commits of the workflows'
+bot name images of a real stack: GitHub is the committer of a merged pull request. The files of the checkout
+are never changed, since they are being deployed. If others push during a deployment, its commit goes on top
+of theirs, and the checkout does not receive their changes.
 """
 
 import hashlib
@@ -22,6 +23,10 @@ SKIP = "[skip ci]"
 """Part of a commit message: GitHub starts no workflow for a push whose newest commit contains it."""
 HISTORY = 500
 """Largest number of commits to a stack file that are searched for images."""
+BOT = "41898282+github-actions[bot]@users.noreply.github.com"
+"""Email address with which the workflows commit. 41898282 is the ID of the account github-actions[bot]
+(https://api.github.com/users/github-actions[bot]).
+"""
 TRIES = 5
 """Largest number of attempts to push while others push at the same time."""
 
@@ -97,6 +102,18 @@ class Repository:
                 "git has no name and address for commits, and each deployment is a commit:"
                 " git config --global user.name NAME, and git config --global user.email ADDRESS"
             ) from None
+
+    def check_bot(self) -> None:
+        """Refuse to deploy to a real stack in the name of a person, since a person may not push to main."""
+        if self._options.target == "sandbox" or self._options.dry_run:
+            return
+        identity = self._read("var", "GIT_COMMITTER_IDENT")
+        if f"<{BOT}>" not in identity:
+            raise RefusedError(
+                f"deployments are commits of github-actions[bot], and git would commit as"
+                f" {identity.rpartition('>')[0]}>: push to main, and the workflow Deploy deploys"
+                f" {self._options.stack}"
+            )
 
     def check_push(self) -> None:
         """Refuse a remote that accepts no push.
@@ -201,11 +218,14 @@ class Repository:
         """Yield the images that the stack file has named, newest first.
 
         Only the first-parent commits of the branch are read, since reviewers may never have seen the
-        individual commits of a merged branch.
+        individual commits of a merged branch. Of a real stack, only commits of the workflows' bot are read.
         """
         tips = ["HEAD", *([self.upstream.tracking_branch] if self.upstream else [])]
-        command = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
-        for commit in self._runner.read(*command, self._file).split():
+        command = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H %ce", *tips, "--")
+        for line in self._runner.read(*command, self._file).splitlines():
+            commit, _, committer = line.partition(" ")
+            if committer != BOT and self._options.target == "real":
+                continue
             try:
                 yield stack_file.image(self._text(commit))
             except (FailedError, RefusedError, yaml.YAMLError):

@@ -132,7 +132,7 @@ def test_a_rollback_keeps_the_schema_and_prints_the_command_that_undoes_it(world
     assert "undo migrations" not in done.stdout
     assert list(world.cluster.api.items("/apis/batch/v1/namespaces/pipe/jobs")) == []
     # The newer version's image contains the scripts that undo migrations; only its commit names that image.
-    service = {"account": "123456789012", "region": "ap-northeast-1"}
+    service = {"sharedAccount": "123456789012", "region": "ap-northeast-1"}
     chosen = Options("dev", "sandbox", False, True, {"service": service})
     programs = CommandRunner(print)
     programs.variables["GIT_DIR"] = str(world.root / ".git")

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from operations.lib.repository import BOT
 from sandbox.clouds.kubernetes import control_plane
 from tests.support.drills.certificates import Authority
 from tests.support.operations.api_cluster import Cluster
@@ -265,9 +266,8 @@ def checkout(root: Path, *parts: str) -> None:
         file.write(".venv\n")
 
 
-def git_identity(name: str = "Somebody") -> dict[str, str]:
+def git_identity(name: str = "github-actions[bot]", mail: str = BOT) -> dict[str, str]:
     """Return the environment variables that name the author and committer of commits."""
-    mail = "somebody@example.com"
     people = {f"GIT_{role}_NAME": name for role in ("AUTHOR", "COMMITTER")}
     mails = {f"GIT_{role}_EMAIL": mail for role in ("AUTHOR", "COMMITTER")}
     return people | mails | {f"GIT_CONFIG_{scope}": os.devnull for scope in ("GLOBAL", "SYSTEM")}
