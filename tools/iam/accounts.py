@@ -258,6 +258,7 @@ def _databases(program: Program) -> Iterator[Resource]:
                 id=f"master password of {name}",
                 kind="secret",
                 label="master password",
+                opens=resource.id,
                 arn=database.arn.replace(":rds:", ":secretsmanager:").replace(":db:", ":secret:rds!db-"),
                 key=_key_id(database.inputs.get("masterUserSecretKmsKeyId", "")),
             )

@@ -112,6 +112,8 @@ class Resource:
 
     Empty for the state of the foundation, which an administrator deploys.
     """
+    opens: str = ""
+    """ID of the database to which a secret gives access."""
     admins: tuple[str, ...] = ()
     """ARNs of the principals that may change a cluster's objects, according to its access entries."""
     viewers: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ RULES: tuple[Callable[[World], Iterator[Step]], ...] = (
     resources.use_actions,
     resources.replace_policies,
     resources.read_encrypted_contents,
+    resources.open_databases,
     workloads.administer_clusters,
     workloads.use_pod_roles,
     workloads.change_runners,

@@ -130,6 +130,18 @@ def _need(action: str, resource: Resource, use: Use) -> Need:
     return Need(action=action, resource=resource, arn=arn, context=use.context)
 
 
+def open_databases(world: World) -> Iterator[Step]:
+    """Yield the steps to the data of a database: with its master password, or with a new one."""
+    source = "RDS user guide, password management with Secrets Manager"
+    for database in world.of_kind("database"):
+        written = frozenset((Hold("write", database.id),))
+        yield Step(written, Hold("read", database.id), "a new master password", source)
+    for secret in world.of_kind("secret"):
+        if secret.opens:
+            known = frozenset((Hold("read", secret.id),))
+            yield Step(known, Hold("read", secret.opens), "the master password", source)
+
+
 def read_encrypted_contents(world: World) -> Iterator[Step]:
     """Yield a step for each resource whose contents a principal may read or write, with their key."""
     for kinds, verb, action, key_action, service in ENCRYPTED:

@@ -470,6 +470,37 @@ def test_an_image_waits_for_the_reviewers_of_the_environment() -> None:
     assert way(world, act("dev-build"), act("dev-api")) is None
 
 
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("secretsmanager:GetSecretValue", True),
+        ("secretsmanager:DescribeSecret", False),
+        ("rds:ModifyDBInstance", True),
+        ("rds:ModifyDBSnapshotAttribute", True),
+        ("rds:DescribeDBInstances", False),
+    ],
+)
+def test_a_password_or_a_snapshot_opens_the_database(action: str, expected: bool) -> None:
+    database = Resource(
+        id="database",
+        kind="database",
+        arn=f"arn:aws:rds:{REGION}:{DEV}:db:pipe-dev-db",
+        contents=f"arn:aws:rds:{REGION}:{DEV}:snapshot:pipe-dev-db-*",
+        account=DEV,
+        environment="dev",
+    )
+    secret = replace(
+        database,
+        id="secret",
+        kind="secret",
+        arn=f"arn:aws:secretsmanager:{REGION}:{DEV}:secret:rds!db-1",
+        contents="",
+        opens="database",
+    )
+    world = build(role("dev-a", allow(action)), resources=(database, secret))
+    assert (way(world, act("dev-a"), Hold("read", "database")) is not None) == expected
+
+
 def test_nobody_deletes_what_a_compliance_lock_keeps() -> None:
     vault = Resource(
         id="vault", kind="vault", arn="arn:aws:backup:x", account=DEV, environment="shared", locked=True
