@@ -261,6 +261,7 @@ def _databases(program: Program) -> Iterator[Resource]:
                 opens=resource.id,
                 arn=database.arn.replace(":rds:", ":secretsmanager:").replace(":db:", ":secret:rds!db-"),
                 key=_key_id(database.inputs.get("masterUserSecretKmsKeyId", "")),
+                tags={**resource.tags, "aws:rds:primaryDBInstanceArn": database.arn},
             )
 
 

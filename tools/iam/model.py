@@ -295,9 +295,9 @@ def is_allowed(
         values["kms:requestalias"] = CHOSEN
     values |= need.context
     if change:
-        for prefix in (key[:-1] for key in change if key.endswith("*")):
-            values = {key: value for key, value in values.items() if not key.startswith(prefix)}
-        values |= change
+        values = {key: value for key, value in values.items() if not _is_changed(key, change)} | change
+    # Nobody can set tags whose names begin with `aws:` (Tagging your AWS resources, tag naming limits).
+    values = {"aws:resourcetag/aws:*": ABSENT, **values}
     caller = world.caller(principal, need.action)
     return any(
         decide(
@@ -313,6 +313,11 @@ def is_allowed(
         ).allowed
         for arn in _candidates(caller, need.arn or (resource.arn if resource else ""))
     )
+
+
+def _is_changed(key: str, change: Mapping[str, ContextValue]) -> bool:
+    reserved = key.startswith("aws:resourcetag/aws:")
+    return not reserved and any(key.startswith(name.removesuffix("*")) for name in change)
 
 
 def _candidates(caller: Caller, arn: str) -> list[str]:

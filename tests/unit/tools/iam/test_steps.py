@@ -306,6 +306,15 @@ def test_a_tag_or_alias_that_the_principal_sets_itself_satisfies_conditions(chan
     assert lines is not None and change in lines
 
 
+def test_nobody_sets_a_tag_that_aws_reserves() -> None:
+    condition: dict[str, Any] = {"StringEquals": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": "arn:db"}}
+    reader = role("dev-a", allow("kms:Decrypt", **condition), allow("kms:TagResource"))
+    target = Hold("read", "key state of dev")
+    assert way(build(reader, resources=(key(DEV),)), act("dev-a"), target) is None
+    tagged = key(DEV, tags={"aws:rds:primaryDBInstanceArn": "arn:db"})
+    assert way(build(reader, resources=(tagged,)), act("dev-a"), target) is not None
+
+
 def test_the_secrets_of_a_stack_depend_on_the_encryption_context() -> None:
     def reader(stack: str) -> Principal:
         condition: dict[str, Any] = {"StringEquals": {"kms:EncryptionContext:env": stack}}
