@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from tools.iam.evaluation import ABSENT, CHOSEN, Caller, ContextValue
 from tools.iam.model import Hold, Need, Principal, Step, World, concrete_arns, is_allowed, trusts
-from tools.iam.policies import PolicyError
 
 ESCALATION = "RhinoSecurityLabs/AWS-IAM-Privilege-Escalation"
 EVALUATION = "IAM user guide, policy evaluation logic"
@@ -108,7 +107,12 @@ def administer_accounts(world: World) -> Iterator[Step]:
 
 
 STARTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "backup": (("backup:StartBackupJob",), ("backup:StartCopyJob",), ("backup:StartRestoreJob",)),
+    "backup": (
+        ("backup:CreateBackupSelection",),
+        ("backup:StartBackupJob",),
+        ("backup:StartCopyJob",),
+        ("backup:StartRestoreJob",),
+    ),
     "cloudformation": (("cloudformation:CreateStack",), ("cloudformation:UpdateStack",)),
     "codebuild": (("codebuild:CreateProject",), ("codebuild:UpdateProject",)),
     "ec2": (("ec2:RunInstances",), ("ec2:AssociateIamInstanceProfile",)),
@@ -132,8 +136,8 @@ def pass_roles(world: World) -> Iterator[Step]:
     """Yield a step for each role that a principal may pass to a service that it may start.
 
     The step counts as acting with the role, although some services use a role in one way only. The start
-    action is allowed if any resource of the account's policies allows it. Raise PolicyError for a service
-    without known start actions.
+    action is allowed if any resource of the account's policies allows it. A service without known start
+    actions needs none, so the search overestimates the principal.
     """
     for principal, role in _pairs(world):
         for service in _trusted_services(role):
@@ -143,11 +147,9 @@ def pass_roles(world: World) -> Iterator[Step]:
             service_context: dict[str, ContextValue] = {"aws:sourceaccount": role.account}
             if not is_allowed(world, principal, passing) or not trusts(world, role, sender, service_context):
                 continue
-            if service not in STARTS:
-                raise PolicyError(f"the search does not know which action starts {service} with {role.arn}")
-            for actions in STARTS[service]:
+            for actions in STARTS.get(service, ((),)):
                 if all(_may_anywhere(world, principal, action) for action in actions):
-                    means = f"iam:PassRole to {service}, {', '.join(actions)}"
+                    means = ", ".join((f"iam:PassRole to {service}", *actions))
                     yield _act(principal, role, means, PASS_ROLE)
                     break
 
