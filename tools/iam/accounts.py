@@ -58,7 +58,7 @@ def _environment(program: Program, name: str) -> str:
     """Return the environment to which a name such as pipe-dev-deploy belongs, or the account's name."""
     if not program.is_foundation:
         return program.stack
-    return next((env for env in ENVIRONMENTS if name.startswith(f"pipe-{env}-")), program.stack)
+    return next((env for env in ENVIRONMENTS if re.match(rf"pipe-{env}(-|$)", name)), program.stack)
 
 
 def _roles(program: Program) -> Iterator[Principal]:
