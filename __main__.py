@@ -45,6 +45,7 @@ backups = BackupBucket("backups", BackupBucketArgs(settings=settings.backups, na
 database = Database("database", DatabaseArgs(
     settings=settings.database, naming=naming, protect=protect, subnet_ids=network.database_subnet_ids,
     security_group_id=security_groups.database_security_group_id, password=secrets.database_password,
+    shared_account=settings.service.shared_account,
 ))
 
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])

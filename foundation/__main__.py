@@ -1,4 +1,4 @@
-"""The resources that an AWS account has once: GitHub roles, Pulumi state, and one account's image registry.
+"""The resources that an AWS account has once: GitHub roles, Pulumi state, backups, and the image registry.
 
 Each account has a stack of this program: dev, stg, prod, and shared. An administrator applies it before the
 stack of the account's environment. The stacks do not read its outputs, since names and ARNs follow from the
@@ -14,6 +14,8 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: ski
 
 import pulumi
 
+from foundation.backup_plan import BackupPlan, BackupPlanArgs
+from foundation.backup_vaults import BackupVaults, BackupVaultsArgs, VaultOwner
 from foundation.github_access import GithubAccess, GithubAccessArgs, GithubRepository
 from foundation.operators import Operators, OperatorsArgs
 from foundation.registry import Registry, RegistryArgs
@@ -41,6 +43,8 @@ if settings.registry:
             repository=settings.registry.repository,
             keep_images=settings.registry.keep_images,
             untagged_days=settings.registry.untagged_days,
+            pull_accounts=settings.registry.pull_accounts,
+            copy_region=account.copy_region,
             naming=naming,
             protect=account.protect,
         ),
@@ -61,6 +65,33 @@ access = GithubAccess(
         naming=naming,
     ),
 )
+if settings.vaults:
+    BackupVaults(
+        "vaults",
+        BackupVaultsArgs(
+            owners=[
+                VaultOwner(environment=owner.environment, account=owner.account)
+                for owner in settings.vaults.owners
+            ],
+            changeable_for_days=settings.vaults.changeable_for_days,
+            min_retention_days=settings.vaults.min_retention_days,
+            max_retention_days=settings.vaults.max_retention_days,
+            naming=naming,
+            protect=account.protect,
+        ),
+    )
+for environment, scope in zip(settings.environments, settings.scopes, strict=True):
+    if environment.copies.enabled:
+        BackupPlan(
+            f"{environment.name}-backups",
+            BackupPlanArgs(
+                bucket=environment.buckets[0],
+                shared_account=settings.shared_account.id,
+                keep_days=environment.copies.keep_days,
+                naming=scope.naming,
+                protect=account.protect,
+            ),
+        )
 operator_roles: dict[str, pulumi.Output[str]] = {}
 for operated in settings.operated:
     operators = Operators(

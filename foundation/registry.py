@@ -1,13 +1,26 @@
-"""An image registry with immutable tags."""
+"""An image registry with immutable tags that other accounts pull from, and its copy in a second region."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components.common.iam_documents import key_policy
+from components.common.iam_documents import Statement, document, key_policy
 from components.common.naming import Naming
+
+PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+"""Actions of a pull (ECR user guide, repository policy examples: cross-account pull)."""
+
+LOOK_UP = ("ecr:DescribeImageScanFindings", "ecr:DescribeImages")
+"""Actions of the image checks before a deployment."""
+
+PULLING_ROLES = ("node", "deploy", "preview", "operators")
+"""Roles of an environment that may pull: its nodes, and those that check images."""
+
+CHECKING_ROLES = ("deploy", "preview", "operators")
+"""Roles of an environment that may look up images and the findings of their scans."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +33,26 @@ class RegistryArgs:
     """Number of images to keep; they must cover the rollbacks of all stacks."""
     untagged_days: int
     """Days until an image without a tag is deleted."""
+    pull_accounts: Sequence[str]
+    """Accounts whose environments pull images."""
+    copy_region: str
+    """Second region, to which ECR copies every image."""
     naming: Naming
     protect: bool
-    """True to make Pulumi refuse to delete the repository and its key."""
+    """True to make Pulumi refuse to delete the repositories and their keys."""
 
 
 class Registry(pulumi.ComponentResource):
-    """An ECR repository with immutable tags, scans on push, and a lifecycle for old images."""
+    """An ECR repository with immutable tags, scans on push, a lifecycle for old images, and a copy.
+
+    ECR copies images, but no settings: a repository that replication creates has mutable tags, no scans and
+    no key of ours, and neither its policy nor its lifecycle (github.com/aws/containers-roadmap/issues/140;
+    ECR user guide, lp_creation). So the repository in the second region is declared, too, before the
+    replication. ECR copies only images that are pushed after that (ECR user guide, replication).
+
+    The accounts that pull need no permission for the key: ECR decrypts with a grant whose grantee is the
+    repository (ECR user guide, encryption at rest).
+    """
 
     url: pulumi.Output[str]
     """Name of the images, without tag and digest."""
@@ -35,9 +61,30 @@ class Registry(pulumi.ComponentResource):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:Registry", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        protected = pulumi.ResourceOptions(parent=self, protect=args.protect)
-        alias = f"{args.naming.service}-registry"
+        repository = self._repository(name, args, child)
+        provider = aws.Provider(
+            f"{name}-copy", region=args.copy_region, allowed_account_ids=[args.naming.account], opts=child
+        )
+        copy = self._repository(f"{name}-copy", args, pulumi.ResourceOptions(parent=self, provider=provider))
+        aws.ecr.ReplicationConfiguration(
+            name,
+            replication_configuration={
+                "rules": [
+                    {
+                        "destinations": [{"region": args.copy_region, "registry_id": args.naming.account}],
+                        "repository_filters": [{"filter": args.repository, "filter_type": "PREFIX_MATCH"}],
+                    }
+                ]
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[copy]),
+        )
+        self.url, self.arn = repository.repository_url, repository.arn
+        self.register_outputs({"url": self.url, "arn": self.arn})
 
+    def _repository(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions) -> aws.ecr.Repository:
+        """Declare a repository with its key, lifecycle and policy in the region of the options' provider."""
+        protected = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=args.protect))
+        alias = f"{args.naming.service}-registry"
         key = aws.kms.Key(
             name,
             description=f"Images of {args.repository}",
@@ -47,7 +94,7 @@ class Registry(pulumi.ComponentResource):
             tags={**args.naming.aws(), "Name": alias},
             opts=protected,
         )
-        aws.kms.Alias(name, name=f"alias/{alias}", target_key_id=key.id, opts=child)
+        aws.kms.Alias(name, name=f"alias/{alias}", target_key_id=key.id, opts=opts)
         repository = aws.ecr.Repository(
             name,
             name=args.repository,
@@ -61,10 +108,44 @@ class Registry(pulumi.ComponentResource):
             name,
             repository=repository.name,
             policy=json.dumps(image_lifecycle(args.keep_images, args.untagged_days)),
-            opts=child,
+            opts=opts,
         )
-        self.url, self.arn = repository.repository_url, repository.arn
-        self.register_outputs({"url": self.url, "arn": self.arn})
+        if args.pull_accounts:
+            aws.ecr.RepositoryPolicy(
+                name,
+                repository=repository.name,
+                policy=document(*pull_statements(args.pull_accounts, args.naming.service)),
+                opts=opts,
+            )
+        return repository
+
+
+def pull_statements(accounts: Sequence[str], service: str) -> list[Statement]:
+    """Return the repository policy: roles of the environments in the accounts may pull, and only pull.
+
+    The principals are the accounts, since a policy with a role that is deleted or does not exist yet is
+    invalid. The condition limits them to roles by name. The policy has no resource, because ECR refuses one
+    (github.com/aws/aws-cdk/issues/24314).
+    """
+    principal = {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]}
+    return [
+        {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": list(actions),
+            "Condition": {
+                "ArnLike": {
+                    "aws:PrincipalArn": [
+                        f"arn:aws:iam::{account}:role/{service}-*-{role}"
+                        for account in accounts
+                        for role in roles
+                    ]
+                }
+            },
+        }
+        for sid, actions, roles in (("Pull", PULL, PULLING_ROLES), ("LookUp", LOOK_UP, CHECKING_ROLES))
+    ]
 
 
 def image_lifecycle(keep_images: int, untagged_days: int) -> dict[str, object]:

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components.aws.log_group import logs_may_use_key
 from components.common import connections
+from components.common.backup_sharing import share_with_backup
 from components.common.iam_documents import key_policy, service_trust
 from components.common.naming import Naming
 from components.common.outputs import require_output
@@ -45,6 +46,8 @@ class DatabaseArgs:
 
     settings: DatabaseSettings
     naming: Naming
+    shared_account: str
+    """The account with the vault for copies of the snapshots; the stack's own account gets none."""
     protect: bool
     """True to make Pulumi refuse to delete the instance and its key."""
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
@@ -73,6 +76,9 @@ class Database(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         settings, naming = args.settings, args.naming
         identifier = naming.name("db")
+        # AWS Backup in the shared account copies snapshots, which keep the key of their database.
+        is_outside = args.shared_account != naming.account
+        copies = share_with_backup(args.shared_account, naming.region) if is_outside else []
         log_groups = [f"/aws/rds/instance/{identifier}/{log}" for log in EXPORTED_LOGS]
 
         key = aws.kms.Key(
@@ -80,7 +86,7 @@ class Database(pulumi.ComponentResource):
             description=f"Storage, snapshots, insights and logs of {identifier}",
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
-            policy=key_policy(naming.account, logs_may_use_key(naming, log_groups)),
+            policy=key_policy(naming.account, *copies, logs_may_use_key(naming, log_groups)),
             tags=naming.aws("db"),
             # The key outlives the stack: the final snapshot cannot be restored without it.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),

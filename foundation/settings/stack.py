@@ -17,6 +17,7 @@ from foundation.settings.models.github import Github
 from foundation.settings.models.registry import Registry
 from foundation.settings.models.shared_account import SharedAccount
 from foundation.settings.models.state import State
+from foundation.settings.models.vaults import Vaults, check_retention
 
 PROJECT = "pipe-foundation"
 
@@ -40,6 +41,8 @@ class Settings(Model):
     shared_account: SharedAccount
     registry: Registry | None = None
     """The image registry; only the shared account has one."""
+    vaults: Vaults | None = None
+    """The vaults for copies of the other accounts' backups; only the shared account has them."""
 
     @property
     def naming(self) -> Naming:
@@ -95,19 +98,32 @@ def check_consistency(settings: Settings) -> Iterator[SettingFault]:
             path = (f"{PROJECT}:environments", index, "name")
             yield invalid_value(path, name, "a name that no other entry has", remove_command(path[:2]))
     yield from _check_shared_account(settings)
+    yield from _check_copies(settings)
+
+
+def _check_copies(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse copies of backups that stay in their account, and contradictory limits of the vaults."""
+    for index, environment in enumerate(settings.environments):
+        if environment.copies.enabled and settings.is_shared_account:
+            path = (f"{PROJECT}:environments", index, "copies", "enabled")
+            allowed = "false, since the vault would be in the same account as the backups"
+            yield invalid_value(path, True, allowed, set_command(path, False))
+    if settings.vaults:
+        yield from check_retention(f"{PROJECT}:vaults", settings.vaults)
 
 
 def _check_shared_account(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a registry in an account that is not the shared one, and a shared account without it."""
-    if settings.registry and not settings.is_shared_account:
-        path = (f"{PROJECT}:registry",)
-        allowed = f"only in the account {PROJECT}:sharedAccount.id ({settings.shared_account.id})"
-        yield SettingFault(
-            key=path[0],
-            problem="is in an account of environments",
-            allowed=allowed,
-            fix=(remove_command(path),),
-        )
+    """Refuse a registry or vaults in another account than the shared one, and one without a registry."""
+    for section, value in (("registry", settings.registry), ("vaults", settings.vaults)):
+        if value and not settings.is_shared_account:
+            path = (f"{PROJECT}:{section}",)
+            allowed = f"only in the account {PROJECT}:sharedAccount.id ({settings.shared_account.id})"
+            yield SettingFault(
+                key=path[0],
+                problem="is in an account of environments",
+                allowed=allowed,
+                fix=(remove_command(path),),
+            )
     if not settings.environments and not settings.is_shared_account:
         path = (f"{PROJECT}:environments", 0, "name")
         yield SettingFault(

@@ -2,7 +2,18 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from components.settings.types import BucketName, DnsLabel, Model, entries
+
+
+class Copies(Model):
+    """Daily backups of the environment by AWS Backup, and their copies in the shared account."""
+
+    enabled: bool = True
+    """True if the database and the bucket are backed up and copied to the shared account's vault."""
+    keep_days: Annotated[int, Field(ge=1, le=36500)] = 35
+    """Days until a backup and its copy are deleted; within the limits of the shared account's vaults."""
 
 
 class Environment(Model):
@@ -12,3 +23,4 @@ class Environment(Model):
     """Name of the environment; the same as pipe:service.environment in its stack file."""
     buckets: Annotated[list[BucketName], entries(1)]
     """The environment's backup bucket and the bucket's copy, as in its stack file."""
+    copies: Copies = Field(default_factory=Copies)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.types import Model, string
+from components.settings.types import AccountId, Distinct, Model, string
 
 
 class Registry(Model):
@@ -18,3 +18,5 @@ class Registry(Model):
     """Number of images to keep, for all stacks together."""
     untagged_days: Annotated[int, Field(ge=1, le=365)]
     """Days until an image without a tag is deleted."""
+    pull_accounts: Annotated[list[AccountId], Distinct] = Field(default_factory=list[AccountId])
+    """Accounts whose environments pull images."""

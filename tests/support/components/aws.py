@@ -57,11 +57,18 @@ def ci_runner(
 
 
 def database(
-    naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
+    naming: Naming,
+    topic: Topic,
+    stack: str = "prod",
+    *,
+    protect: bool = False,
+    shared_account: str = "999999999999",
+    **changes: Any,
 ) -> Database:
     args = DatabaseArgs(
         settings=topic(DatabaseSettings, "database", stack, **changes),
         naming=naming,
+        shared_account=shared_account,
         protect=protect,
         subnet_ids=SUBNETS,
         security_group_id="sg-database",

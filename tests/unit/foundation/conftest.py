@@ -1,5 +1,8 @@
 """Fixtures for the unit tests of the foundation."""
 
+from tests.support.components.fixtures import (
+    recorder as recorder,
+)
 from tests.support.foundation.fixtures import (
     foundation as foundation,
 )

@@ -166,7 +166,7 @@ def test_no_statement_allows_a_whole_service_or_more(foundation: Recorder) -> No
 
 
 def test_an_image_is_pushed_once_scanned_and_encrypted(shared: Recorder) -> None:
-    [repository] = shared.of_type("aws:ecr/repository:Repository").values()
+    repository = shared.of_type("aws:ecr/repository:Repository")["registry"]
     assert repository["name"] == "pipe/api"
     assert repository["imageTagMutability"] == "IMMUTABLE"
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
@@ -176,7 +176,7 @@ def test_an_image_is_pushed_once_scanned_and_encrypted(shared: Recorder) -> None
 
 
 def test_the_newest_images_stay(shared: Recorder) -> None:
-    [lifecycle] = shared.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy").values()
+    lifecycle = shared.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy")["registry"]
     untagged, rest = json.loads(lifecycle["policy"])["rules"]
     assert (untagged["selection"]["tagStatus"], untagged["selection"]["countNumber"]) == ("untagged", 14)
     assert (rest["selection"]["countType"], rest["selection"]["countNumber"]) == ("imageCountMoreThan", 200)
@@ -210,6 +210,7 @@ def test_secrets_have_their_own_key_and_every_key_rotates(foundation: Recorder) 
         "alias/pipe-state",
         "alias/pipe-state-bucket",
         "alias/pipe-state-copy",
+        "alias/pipe-stg-vault",
     }
     for key in foundation.of_type("aws:kms/key:Key").values():
         assert key["enableKeyRotation"] is True

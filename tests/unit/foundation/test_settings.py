@@ -245,3 +245,58 @@ def test_the_command_compares_the_files(
     output = capsys.readouterr().out
     assert output.count(": valid\n") == 3
     assert "foundation/Pulumi.stg.yaml: " in output and message in output
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
+def test_an_environment_with_copies_has_a_vault_that_accepts_their_retention(stack: str) -> None:
+    settings, _ = read(valid(stack))
+    shared, _ = read(valid("shared"))
+    assert settings is not None and shared is not None and shared.vaults is not None
+    owners = {owner.environment: owner.account for owner in shared.vaults.owners}
+    for environment in settings.environments:
+        assert owners.get(environment.name) == (settings.account.id if environment.copies.enabled else None)
+        if environment.copies.enabled:
+            limits = range(shared.vaults.min_retention_days, shared.vaults.max_retention_days + 1)
+            assert environment.copies.keep_days in limits
+
+
+def test_the_three_accounts_pull_images() -> None:
+    shared, _ = read(valid("shared"))
+    accounts = [
+        settings.account.id for stack in ("dev", "stg", "prod") if (settings := read(valid(stack))[0])
+    ]
+    assert shared is not None and shared.registry is not None
+    assert shared.registry.pull_accounts == accounts
+
+
+def test_an_environment_is_copied_out_of_its_account_unless_its_file_says_otherwise() -> None:
+    config = valid("prod")
+    del config["pipe-foundation:environments"][0]["copies"]
+    settings, none = read(config)
+    assert none == [] and settings is not None
+    assert (settings.environments[0].copies.enabled, settings.environments[0].copies.keep_days) == (True, 35)
+
+
+def test_vaults_are_refused_outside_the_shared_account() -> None:
+    config = valid("prod") | {"pipe-foundation:vaults": valid("shared")["pipe-foundation:vaults"]}
+    assert faults(config, "prod").splitlines()[2:] == [
+        "  pipe-foundation:vaults is in an account of environments",
+        "    allowed: only in the account pipe-foundation:sharedAccount.id (123456789012)",
+        "    fix:     pulumi config rm pipe-foundation:vaults --stack prod --cwd foundation",
+    ]
+
+
+def test_copies_into_the_account_of_the_environment_are_refused() -> None:
+    config = valid("shared") | {"pipe-foundation:environments": valid("prod")["pipe-foundation:environments"]}
+    assert "  pipe-foundation:environments[0].copies.enabled = true\n" in faults(config, "shared")
+
+
+def test_a_maximum_retention_below_the_minimum_is_refused() -> None:
+    assert "  pipe-foundation:vaults.maxRetentionDays = 6\n" in faults(
+        changed("vaults.maxRetentionDays", 6, "shared"), "shared"
+    )
+
+
+def test_a_lock_without_three_days_of_grace_is_refused() -> None:
+    message = faults(changed("vaults.changeableForDays", 2, "shared"), "shared")
+    assert "  pipe-foundation:vaults.changeableForDays = 2\n" in message

@@ -4,6 +4,7 @@ The policy pack checks encryption, public access and TLS versions; tests/engine/
 on every stack.
 """
 
+import json
 import re
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +22,7 @@ from components.common import connections
 from components.common.connections import Port
 from tests.support.components import aws
 from tests.support.components.fixtures import Declare, Recorder
-from tests.support.components.iam import statements
+from tests.support.components.iam import statements, verdict
 
 INSTANCE = ("aws:rds/instance:Instance", "database")
 KEY = ("aws:kms/key:Key", "database")
@@ -140,6 +141,39 @@ def test_only_the_databases_own_log_groups_may_use_its_key(declare: Declare) -> 
     assert statement["Condition"] == {
         "ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [f"{prefix}/postgresql", f"{prefix}/upgrade"]}
     }
+
+
+def test_aws_backup_of_the_shared_account_may_use_the_key_for_copies_and_nothing_else(
+    declare: Declare,
+) -> None:
+    policy = declare().inputs[KEY]["policy"]
+    context = {
+        "aws:PrincipalArn": "arn:aws:iam::999999999999:role/aws-service-role/backup.amazonaws.com/"
+        "AWSServiceRoleForBackup",
+        "kms:ViaService": "rds.ap-northeast-1.amazonaws.com",
+        "kms:GrantIsForAWSResource": "true",
+    }
+    shared = [
+        statement
+        for statement in statements(policy).values()
+        if statement["Principal"] == {"AWS": "arn:aws:iam::999999999999:root"}
+    ]
+    document = json.dumps({"Statement": shared})
+    other_role = {"aws:PrincipalArn": "arn:aws:iam::999999999999:role/admin"}
+    for action in ("kms:CreateGrant", "kms:DescribeKey", "kms:ReEncryptFrom"):
+        assert verdict([document], action, "*", context) == "allow"
+        assert verdict([document], action, "*", context | other_role) == "nothing"
+    for action in ("kms:Decrypt", "kms:ScheduleKeyDeletion", "kms:PutKeyPolicy"):
+        assert verdict([document], action, "*", context) == "nothing"
+
+
+def test_a_database_in_the_shared_account_shares_its_key_with_nobody(declare: Declare) -> None:
+    policy = declare(shared_account="123456789012").inputs[KEY]["policy"]
+    principals = [statement["Principal"] for statement in statements(policy).values()]
+    assert principals == [
+        {"AWS": "arn:aws:iam::123456789012:root"},
+        {"Service": "logs.ap-northeast-1.amazonaws.com"},
+    ]
 
 
 @pytest.mark.parametrize("protect", [True, False])

@@ -1,0 +1,218 @@
+"""Roles that AWS Backup assumes, with the parts of its managed policies that RDS and S3 need.
+
+The managed policies AWSBackupServiceRolePolicyForBackup (v30) and AWSBackupServiceRolePolicyForS3Backup
+name every database, bucket, table, volume and file system of the account; these statements name one database
+and one bucket.
+"""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.common.iam_documents import Statement, allow, document, service_trust
+from components.common.naming import Naming
+
+
+def declare_backup_role(
+    name: str, description: str, statements: Sequence[Statement], naming: Naming, opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
+    """Declare a role for AWS Backup in this account; return the role and its policy."""
+    logical = name.removeprefix(f"{naming.service}-")
+    role = aws.iam.Role(
+        logical,
+        name=name,
+        description=description,
+        # AWS Backup developer guide, cross-service confused deputy prevention.
+        assume_role_policy=service_trust("backup.amazonaws.com", naming.account),
+        tags={**naming.aws(), "Name": name},
+        opts=opts,
+    )
+    policy = aws.iam.RolePolicy(logical, name=name, role=role.name, policy=document(*statements), opts=opts)
+    return [role, policy]
+
+
+def back_up(naming: Naming, bucket: str, vaults: Sequence[str]) -> list[Statement]:
+    """Return the permissions to back up an environment's database and bucket and to copy the backups.
+
+    `vaults` has the ARNs of the vaults that the backups and their copies go to.
+    """
+    database = f"arn:aws:rds:{naming.region}:{naming.account}:db:{naming.name('db')}"
+    snapshots = f"arn:aws:rds:{naming.region}:{naming.account}:snapshot:awsbackup:*"
+    bucket_arn = f"arn:aws:s3:::{bucket}"
+    return [
+        # AWS Backup itself checks this permission when a selection is created.
+        allow("FindResources", ["tag:GetResources"], ["*"]),
+        allow("ReadVaults", ["backup:DescribeBackupVault"], vaults),
+        allow("CopyIntoVaults", ["backup:CopyIntoBackupVault"], vaults),
+        allow("SnapshotDatabase", ["rds:CreateDBSnapshot", "rds:ListTagsForResource"], [database, snapshots]),
+        *copy_snapshots(naming),
+        allow(
+            "ReadBucket",
+            [
+                "s3:GetBucketAcl",
+                "s3:GetBucketLocation",
+                "s3:GetBucketNotification",
+                "s3:GetBucketTagging",
+                "s3:GetBucketVersioning",
+                "s3:GetInventoryConfiguration",
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+                "s3:ListTagsForResource",
+                "s3:PutBucketNotification",
+                "s3:PutInventoryConfiguration",
+            ],
+            [bucket_arn],
+        ),
+        allow(
+            "ReadObjects",
+            [
+                "s3:GetObject",
+                "s3:GetObjectAcl",
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersion",
+                "s3:GetObjectVersionAcl",
+                "s3:GetObjectVersionTagging",
+            ],
+            [f"{bucket_arn}/*"],
+        ),
+        # AWS Backup follows the changes of the bucket with an EventBridge rule of its own.
+        allow(
+            "FollowChanges",
+            [
+                "events:DeleteRule",
+                "events:DescribeRule",
+                "events:DisableRule",
+                "events:EnableRule",
+                "events:ListTargetsByRule",
+                "events:PutRule",
+                "events:PutTargets",
+                "events:RemoveTargets",
+            ],
+            [f"arn:aws:events:{naming.region}:{naming.account}:rule/AwsBackupManagedRule*"],
+        ),
+        allow("ReadSizes", ["cloudwatch:GetMetricData", "events:ListRules"], ["*"]),
+        allow(
+            "ReadEncryptedObjects",
+            ["kms:Decrypt", "kms:DescribeKey"],
+            [f"arn:aws:kms:{naming.region}:{naming.account}:key/*"],
+            {
+                "StringEquals": {"kms:ViaService": f"s3.{naming.region}.amazonaws.com"},
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{naming.name('backups')}"},
+            },
+        ),
+    ]
+
+
+def copy_snapshots(naming: Naming) -> list[Statement]:
+    """Return the permissions to copy AWS Backup's own snapshots and recovery points to another account."""
+    home = f"{naming.region}:{naming.account}"
+    snapshots = f"arn:aws:rds:{home}:snapshot:awsbackup:*"
+    return [
+        allow("ReadSnapshots", ["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"], ["*"]),
+        allow(
+            "CopySnapshots",
+            [
+                "rds:AddTagsToResource",
+                "rds:CopyDBSnapshot",
+                "rds:DeleteDBSnapshot",
+                "rds:ModifyDBSnapshotAttribute",
+            ],
+            [snapshots],
+        ),
+        allow(
+            "CopyFromVaults",
+            ["backup:CopyFromBackupVault", "backup:TagResource"],
+            [f"arn:aws:backup:{home}:recovery-point:*", snapshots],
+        ),
+        allow("DescribeKeys", ["kms:DescribeKey"], [f"arn:aws:kms:{home}:key/*"]),
+        allow(
+            "GrantToServices",
+            ["kms:CreateGrant"],
+            [f"arn:aws:kms:{home}:key/*"],
+            {
+                "Bool": {"kms:GrantIsForAWSResource": "true"},
+                "ForAnyValue:StringLike": {"kms:ResourceAliases": f"alias/{naming.service}-*"},
+            },
+        ),
+    ]
+
+
+def restore(naming: Naming, bucket: str) -> list[Statement]:
+    """Return the permissions to restore a copy as a new database or into a new bucket, `<bucket>-restored`.
+
+    They are the parts of AWSBackupServiceRolePolicyForRestores (v36) and
+    AWSBackupServiceRolePolicyForS3Restore (v2) for RDS and S3. The backup bucket itself refuses uploads that
+    name a key, as restores do.
+    """
+    home = f"{naming.region}:{naming.account}"
+    bucket_arn, database = f"arn:aws:s3:::{bucket}-restored", naming.name("db")
+    new = [
+        f"db:{database}-restored*",
+        "snapshot:awsbackup:*",
+        f"subgrp:{database}",
+        f"pg:{database}-*",
+        "og:*",
+    ]
+    services = [f"{service}.{naming.region}.amazonaws.com" for service in ("rds", "s3")]
+    own_keys = {"ForAnyValue:StringLike": {"kms:ResourceAliases": f"alias/{naming.name()}-*"}}
+    return [
+        allow(
+            "ReadDatabases",
+            ["rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:ListTagsForResource"],
+            ["*"],
+        ),
+        allow(
+            "RestoreDatabase",
+            ["rds:AddTagsToResource", "rds:CreateDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"],
+            [f"arn:aws:rds:{home}:{part}" for part in new],
+        ),
+        allow(
+            "MakeBucket",
+            [
+                "s3:CreateBucket",
+                "s3:GetBucketLocation",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketVersioning",
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketVersioning",
+            ],
+            [bucket_arn],
+        ),
+        allow(
+            "RestoreObjects",
+            [
+                "s3:GetObject",
+                "s3:GetObjectAcl",
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersion",
+                "s3:GetObjectVersionAcl",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+                "s3:PutObjectTagging",
+            ],
+            [f"{bucket_arn}/*"],
+        ),
+        allow(
+            "UseKeys",
+            [
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            [f"arn:aws:kms:{home}:key/*"],
+            {"StringEquals": {"kms:ViaService": services}, **own_keys},
+        ),
+        allow(
+            "GrantToServices",
+            ["kms:CreateGrant"],
+            [f"arn:aws:kms:{home}:key/*"],
+            {"Bool": {"kms:GrantIsForAWSResource": "true"}, **own_keys},
+        ),
+    ]
