@@ -4,6 +4,7 @@ from types import ModuleType
 
 from policies.engine.rule import Rule
 from policies.rules.aws import (
+    backup,
     deletion_protection,
     ecr,
     eks,
@@ -67,7 +68,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         network_policies,
     ),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
-    "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, vpc),
+    "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, backup, vpc),
     "Cloudflare": (zones, records),
     "Across providers": (hops, hop_load_balancers, resource_tags, labels, datadog_tags, deletion_protection),
 }
