@@ -44,8 +44,11 @@ def build_world() -> World:
 
 def _add(world: World, program: Program) -> World:
     principals = {role.arn: role for role in _roles(program)}
-    resources = {resource.id: resource for resource in _resources(program)}
-    known = {**world.resources, **resources}
+    known = dict(world.resources)
+    for resource in _resources(program):
+        if resource.id in known:
+            raise ValueError(f"two resources have the ID {resource.id}")
+        known[resource.id] = resource
     return replace(
         world,
         principals={**world.principals, **principals},
@@ -282,13 +285,15 @@ def _clusters(program: Program) -> Iterator[Resource]:
 
 def _others(program: Program) -> Iterator[Resource]:
     policies = {
-        item.inputs["repository"]: item.inputs["policy"]
+        (item.region, item.inputs["repository"]): item.inputs["policy"]
         for item in program.of_type("aws:ecr/repositoryPolicy:RepositoryPolicy")
     }
     for repository in program.of_type("aws:ecr/repository:Repository"):
         name = repository.inputs["name"]
-        resource = _resource(program, repository, "registry", name, f"registry {name}")
-        yield replace(resource, policy=parse_policy(policies[name]) if name in policies else None)
+        copy = "" if repository.region == program.region else " (copy)"
+        resource = _resource(program, repository, "registry", name, f"registry {name}{copy}")
+        policy = policies.get((repository.region, name))
+        yield replace(resource, policy=parse_policy(policy) if policy else None)
     for trail in program.of_type("aws:cloudtrail/trail:Trail"):
         name = trail.inputs["name"]
         yield _resource(program, trail, "trail", name, f"trail {name} of {program.stack}", "trail")
@@ -334,7 +339,11 @@ def _pods(program: Program, resources: Mapping[str, Resource]) -> Iterator[Pod]:
     """Yield the service accounts with a role; the API and the migration run the project's own image."""
     image = cast(dict[str, Any], program.config.get("pipe:api", {})).get("image", "")
     own = next(
-        (item.id for item in resources.values() if item.kind == "registry" and f"/{item.id[9:]}@" in image),
+        (
+            item.id
+            for item in resources.values()
+            if item.kind == "registry" and f"/{item.id.removeprefix('registry ')}@" in image
+        ),
         "",
     )
     for item in program.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation"):
