@@ -76,6 +76,12 @@ class Stack:
         """The folder with the targets, which the stacks of an account share."""
         return self.root / ".sandbox" / self.name.rpartition("/")[2]
 
+    @property
+    def file(self) -> Path:
+        """The stack file, relative to the root."""
+        project, _, name = self.name.rpartition("/")
+        return Path(project) / f"Pulumi.{name}.yaml"
+
     def secrets(self) -> dict[str, str]:
         """Return the random secrets of the sandbox by key, as the engine reads them."""
         printed = subprocess.run(

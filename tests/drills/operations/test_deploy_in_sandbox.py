@@ -32,6 +32,7 @@ PARTS = (
     "__main__.py",
     "eks_versions.py",
     "lazy_sdk.py",
+    "pyproject.toml",
 )
 MAKE = """\
 #!/bin/sh

@@ -16,6 +16,7 @@ from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api, condition, dig
 from sandbox.progress import name_of, short
+from tests.support.docs import first_time
 from tests.support.sandbox.inventory import (
     REGIONS,
     ResourceIds,
@@ -85,14 +86,14 @@ UNCHANGED = ("same", "read", "refresh")
 """Operations that do not change a resource."""
 
 
-def make(stack: Stack, task: str, typed: str = "") -> str:
-    """Run a task of the Makefile, which must succeed, on the stack, and return its output.
+def make(stack: Stack, task: str, typed: str = "", name: str = "") -> str:
+    """Run a task of the Makefile, which must succeed, and return its output.
 
-    `typed` is the task's standard input.
+    It runs on the stack, or on the stack `name` of the same tree. `typed` is the task's standard input.
     """
     command = ["make", "-o", f"{sys.prefix}/.ready", task, f"VENV={sys.prefix}"]
     process = subprocess.run(
-        [*command, f"STACK={stack.name}", f"FLAGS=--project {stack.root}"],
+        [*command, f"STACK={name or stack.name}", f"FLAGS=--project {stack.root}"],
         cwd=ROOT,
         env=os.environ | {"SHELL": "/bin/sh"},
         input=typed,
@@ -171,8 +172,16 @@ def misplaced_secrets(stack: Stack, output: str) -> list[str]:
 
 
 def comes_up(stack: Stack) -> dict[str, int]:
-    """Bring the stack up for the first time; return the number of resources by operation."""
-    output = make(stack, "sandbox")
+    """Bring the stack up for the first time; return the number of resources by operation.
+
+    README's section about the first time names the operations on the stacks of the account, in their order.
+    """
+    tasks = {"preview": "preview", "up": "sandbox"}
+    steps = [(name, tasks[operation]) for name, operation in first_time.operations()]
+    own_steps = [(name, task) for name, task in steps if name in (f"foundation/{stack.name}", stack.name)]
+    assert own_steps[0] == (f"foundation/{stack.name}", "sandbox")
+    *_, output = [make(stack, task, name=name) for name, task in own_steps]
+    assert "foundation/" not in output  # It is up.
     first = dict(stack.summary()["changes"])
     assert first.keys() == {"create"} and first["create"] > 150
     assert unready_pods(stack) == []
@@ -239,11 +248,15 @@ def goes_and_comes_again(
     remaining_keys = check_leftovers(stack, keys, settings)
     assert in_targets(targets(stack)) == in_state(stack) | remaining_keys
 
+    foundation = Stack(stack.root, f"foundation/{stack.name}", "all")
+    assert run(foundation, "down", "--yes", "--keep-targets").keys() == {"delete"}
+    assert in_targets(targets(stack)) == remaining_keys
     again = stack.start("up", NO_POLICIES)
     with ThreadPoolExecutor() as pool:
         memory = pool.submit(watch_peak, again, stack.folder)
         output, _ = again.communicate(timeout=300)
     assert again.returncode == 0, output
+    assert f"{foundation.name} is up: " in output
     assert stack.summary()["changes"] == first
     assert memory.result() < LIMIT_GIB * 2**30
     gibibytes = memory.result() / 2**30
@@ -251,6 +264,19 @@ def goes_and_comes_again(
     assert in_targets(targets(stack)) == in_state(stack) | remaining_keys
     assert run(stack, "preview", NO_POLICIES) == {}
     assert misplaced_secrets(stack, output) == []
+
+
+def follows_its_foundation(stack: Stack) -> None:
+    """Change a setting of the foundation and a role by hand: `up` of the foundation repairs both."""
+    foundation = Stack(stack.root, f"foundation/{stack.name}", "all")
+    stack.edit(f"{foundation.file}", "lockDays: 30", "lockDays: 31")
+    iam = client(targets(stack), "iam")
+    iam.update_role(RoleName=f"pipe-{stack.name}-preview", MaxSessionDuration=3600)
+    assert run(foundation, "up", NO_POLICIES).keys() == {"update"}
+    types = {name.partition(" ")[0] for name in operations(foundation)}
+    assert {"aws:iam:Role", "aws:s3:BucketObjectLockConfiguration"} <= types
+    assert run(foundation, "preview", NO_POLICIES) == {}
+    refuses_to_go(foundation, f"{stack.name} requires {foundation.name} and is up. ")
 
 
 # dev: its settings change, and versions fail
@@ -345,6 +371,7 @@ def test_dev_follows_its_settings_and_recovers_from_failing_versions(
     stack: Stack, record_property: Callable[[str, object], None]
 ) -> None:
     first = comes_up(stack)
+    follows_its_foundation(stack)
     follows_its_settings(stack)
     recovers_from_a_missing_image(stack)
     recovers_from_pods_that_never_become_ready(stack)
@@ -420,6 +447,7 @@ def test_stg_repairs_changes_by_hand_and_keeps_a_renamed_resource(
     stack: Stack, record_property: Callable[[str, object], None]
 ) -> None:
     first = comes_up(stack)
+    follows_its_foundation(stack)
     repairs_changes_by_hand(stack)
     keeps_a_resource_with_an_alias(stack)
     goes_and_comes_again(stack, first, record_property)
@@ -438,11 +466,11 @@ def refuses_to_replace_its_bucket(stack: Stack) -> None:
     stack.change("backups", "bucket", value=bucket)
 
 
-def refuses_to_go(stack: Stack, protected: str) -> None:
-    """Run `down` on a protected stack without a confirmation: it is refused."""
+def refuses_to_go(stack: Stack, reason: str) -> None:
+    """Run `down` on a protected stack without a confirmation: it is refused for this reason, too."""
     before = in_targets(targets(stack))
     code, output = stack.run("down")
-    assert code == 2 and f"{stack.name} is protected: " in output and protected in output, output
+    assert code == 2 and f"{stack.name} is protected: " in output and reason in output, output
     assert in_targets(targets(stack)) == before
 
 
@@ -452,19 +480,20 @@ def test_prod_refuses_to_lose_data_and_goes_after_a_confirmation(
 ) -> None:
     assert stack.setting("service", "protect") is True
     first = comes_up(stack)
+    follows_its_foundation(stack)
     refuses_to_replace_its_bucket(stack)
     refuses_to_go(stack, "database")
     goes_and_comes_again(stack, first, record_property)
     assert stack.setting("service", "protect") is True
 
 
-@pytest.mark.parametrize("stack", ["foundation/dev"], indirect=True)
-def test_the_foundation_is_repaired_and_goes_after_a_confirmation(stack: Stack) -> None:
+@pytest.mark.parametrize("stack", ["foundation/shared"], indirect=True)
+def test_the_foundation_of_the_shared_account_is_repaired_and_goes_after_a_confirmation(stack: Stack) -> None:
     first = run(stack, "up")
     assert first.keys() == {"create"} and first["create"] > 60
     assert in_targets(targets(stack)) == in_state(stack)
     assert run(stack, "preview", NO_POLICIES) == {}
-    client(targets(stack), "iam").update_role(RoleName="pipe-dev-preview", MaxSessionDuration=3600)
+    client(targets(stack), "iam").update_role(RoleName="pipe-build", MaxSessionDuration=7200)
     assert run(stack, "refresh") == run(stack, "up", NO_POLICIES) == {"update": 1}
     refuses_to_go(stack, "")
     assert run(stack, "down", "--yes", "--keep-targets").keys() == {"delete"}
