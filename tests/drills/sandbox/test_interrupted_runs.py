@@ -212,3 +212,18 @@ def test_the_start_of_a_live_process_is_returned() -> None:
         assert started and abs(started - datetime.now(UTC).timestamp()) < 25
         process.kill()
     assert started_at(process.pid) is None
+
+
+def test_a_required_stack_whose_run_was_killed_is_completed_first(project: Project) -> None:
+    project.require_base(role={"size": 1, "seconds": 30})
+    running = project.start("up")
+    project.wait_for_creation("role")
+    running.kill()
+    running.communicate()
+    code, output = project.run("up")
+    while code == 2 and "is in use" in output:  # The engine of the killed sandbox ends a moment later.
+        code, output = project.run("up")
+    assert code == 0, output
+    assert "the last run was cut off while creating role; refreshing first" in output
+    assert "base/dev is up: " in output
+    assert project.creations() == ["cup created", "jug created", "role adopted", "role created"]

@@ -5,31 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sandbox import workspace
 from sandbox.errors import CommandError
-from tests.support.sandbox.project import PROGRAM, THINGS, Project
+from tests.support.sandbox.project import THINGS, Project
 
 BASE_IS_UP = re.compile(r"  base/dev is up: (.*) in \d+\.\d s; make preview STACK=base/dev checks it")
 """The line about a required stack that a run has brought up."""
 
 
-def write_base(project: Project, **things: Any) -> None:
-    """Write the stack file of the required stack, which declares the given resources."""
-    config = {"pipe:things": things, "pipe:password": "of the base"}
-    (project.root / "base" / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-
-
 @pytest.fixture
 def project(project: Project) -> Project:
     """Add a project `base` whose stack `dev` the project's own stack `dev` requires."""
-    folder = project.root / "base"
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: pipe-base\nruntime: python\n")
-    (folder / "__main__.py").write_text(PROGRAM)
-    write_base(project, role={"size": 1})
-    (project.root / "pyproject.toml").write_text('[tool.sandbox.requires]\npipe = "pipe-base"\n')
+    project.require_base(role={"size": 1})
     return project
 
 
@@ -55,7 +43,7 @@ def test_up_brings_the_required_stack_up_first_and_only_once(project: Project) -
 
 def test_a_required_stack_is_brought_up_again_after_its_files_changed(project: Project) -> None:
     project.run("up")
-    write_base(project, role={"size": 1}, other={"size": 2})
+    project.require_base(role={"size": 1}, other={"size": 2})
     code, output = project.run("up")
     assert (code, BASE_IS_UP.findall(output)) == (0, ["1 create, 3 same"]), output
 
@@ -68,7 +56,7 @@ def test_a_preview_reports_that_the_required_stack_is_not_up(project: Project) -
 
 
 def test_a_required_stack_that_fails_stops_the_run(project: Project) -> None:
-    write_base(project, role={"fail": "no roles today"})
+    project.require_base(role={"fail": "no roles today"})
     code, output = project.run("up")
     assert code == 1, output
     assert "no roles today" in output and "up of base/dev failed" in output

@@ -71,6 +71,16 @@ class Project:
         content = {"secretsprovider": "awskms://alias/x", "encryptionsalt": "v1:foreign", "config": config}
         (self.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump(content))
 
+    def require_base(self, **things: Any) -> None:
+        """Let the stack require the stack `dev` of a project `base`, which declares the given resources."""
+        base = self.root / "base"
+        base.mkdir(exist_ok=True)
+        (base / "Pulumi.yaml").write_text("name: pipe-base\nruntime: python\n")
+        (base / "__main__.py").write_text(PROGRAM)
+        config = {"pipe:things": things, "pipe:password": "of the base"}
+        (base / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+        (self.root / "pyproject.toml").write_text('[tool.sandbox.requires]\npipe = "pipe-base"\n')
+
     def start(self, command: str, *flags: str, stack: str = "dev") -> "subprocess.Popen[str]":
         """Start a command, whose stdout has both output streams."""
         return subprocess.Popen(
