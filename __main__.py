@@ -14,7 +14,6 @@ from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.cloudflare.edge import Edge, EdgeArgs
 from components.cloudflare.origin_certificate import OriginCertificate, OriginCertificateArgs
 from components.datadog.agent import Agent, AgentArgs
-from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
 from components.datadog.monitoring import Monitoring, MonitoringArgs
 from components.kubernetes.api import Api, ApiArgs
 from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
@@ -56,8 +55,7 @@ context = WorkloadContext(
     subnets=settings.network.subnets,
 )
 pod_identity = PodIdentity("pod-identity", PodIdentityArgs(
-    naming=naming, cluster_name=cluster.cluster_name, cluster_arn=cluster.arn,
-    namespace=settings.namespace.name, bucket_arn=backups.arn, key_arn=backups.key_arn,
+    naming=naming, cluster_name=cluster.cluster_name, namespace=settings.namespace.name,
 ))
 jobs = DataJobs("data-jobs", DataJobsArgs(
     settings=settings.backups, image=settings.api.image, migrate=settings.api.migrate,
@@ -80,9 +78,6 @@ proxy = TlsProxy("tls-proxy", TlsProxyArgs(
     client_cidrs=settings.security_groups.ingress_cidrs, agent_enabled=settings.monitoring.agent.enabled,
 ), in_cluster)
 
-AwsIntegration("aws-integration", AwsIntegrationArgs(
-    enabled=settings.monitoring.integration, site=settings.monitoring.site, naming=naming,
-))
 Agent("agent", AgentArgs(
     settings=settings.monitoring.agent, naming=naming, site=settings.monitoring.site, host=host,
     cluster_name=cluster.cluster_name, namespace=namespace.namespace, api_key=secrets.datadog_api_key,

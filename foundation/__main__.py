@@ -16,9 +16,11 @@ import pulumi
 
 from foundation.backup_plan import BackupPlan, BackupPlanArgs
 from foundation.backup_vaults import BackupVaults, BackupVaultsArgs, VaultOwner
+from foundation.datadog_integration import DatadogIntegration, DatadogIntegrationArgs
 from foundation.github_access import GithubAccess, GithubAccessArgs, GithubRepository
 from foundation.operators import Operators, OperatorsArgs
 from foundation.registry import Registry, RegistryArgs
+from foundation.service_roles import ServiceRoles, ServiceRolesArgs
 from foundation.settings.load import load
 from foundation.state_bucket import StateBucket, StateBucketArgs
 
@@ -104,6 +106,14 @@ for operated in settings.operated:
         ),
     )
     operator_roles[operated.environment] = operators.role_arn
+for scope in settings.scopes:
+    ServiceRoles(f"{scope.naming.environment}-services", ServiceRolesArgs(scope=scope))
+if settings.datadog.enabled:
+    DatadogIntegration(
+        "datadog",
+        DatadogIntegrationArgs(site=settings.datadog.site, copy_region=account.copy_region, naming=naming),
+    )
+
 pulumi.export("state_bucket", state.bucket)
 pulumi.export("secrets_provider", state.secrets_provider)
 pulumi.export("build_role", access.build_role_arn)

@@ -8,28 +8,25 @@ and one bucket.
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_aws as aws
 
-from components.common.iam_documents import Statement, allow, document, service_trust
+from components.common.iam_documents import Statement, allow
 from components.common.naming import Naming
+from foundation.service_roles import ServiceRole, declare_role, service_trust
 
 
 def declare_backup_role(
     name: str, description: str, statements: Sequence[Statement], naming: Naming, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """Declare a role for AWS Backup in this account; return the role and its policy."""
-    logical = name.removeprefix(f"{naming.service}-")
-    role = aws.iam.Role(
-        logical,
+    role = ServiceRole(
         name=name,
         description=description,
         # AWS Backup developer guide, cross-service confused deputy prevention.
-        assume_role_policy=service_trust("backup.amazonaws.com", naming.account),
-        tags={**naming.aws(), "Name": name},
-        opts=opts,
+        trust=service_trust("backup.amazonaws.com", naming.account),
+        statements=statements,
     )
-    policy = aws.iam.RolePolicy(logical, name=name, role=role.name, policy=document(*statements), opts=opts)
-    return [role, policy]
+    declared, policies = declare_role(role, naming, opts)
+    return [declared, *policies]
 
 
 def back_up(naming: Naming, bucket: str, vaults: Sequence[str]) -> list[Statement]:

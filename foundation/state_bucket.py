@@ -10,6 +10,7 @@ from components.aws.replication import ReplicationArgs, replicate
 from components.common.iam_documents import key_policy
 from components.common.naming import Naming
 from foundation.permissions.state import State
+from foundation.service_roles import Replication, declare_role, replication_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,22 +70,31 @@ class StateBucket(pulumi.ComponentResource):
         provider = aws.Provider(
             f"{name}-copy", region=args.copy_region, allowed_account_ids=[naming.account], opts=child
         )
+        copy_args = replace(main_args, bucket=f"{main_args.bucket}-copy", alias=f"{alias}-copy")
         copy = hardened_bucket(
             f"{name}-copy",
-            replace(main_args, bucket=f"{main_args.bucket}-copy", alias=f"{alias}-copy"),
+            copy_args,
             pulumi.ResourceOptions(parent=self, provider=provider),
+        )
+        role, policies = declare_role(
+            replication_role(
+                f"{alias}-replication",
+                Replication(
+                    naming=naming,
+                    copy_region=args.copy_region,
+                    bucket=main_args.bucket,
+                    alias=main_args.alias,
+                    copy=copy_args.bucket,
+                    copy_alias=copy_args.alias,
+                ),
+            ),
+            naming,
+            child,
         )
         replicate(
             f"{name}-copy",
-            ReplicationArgs(
-                source=main,
-                target=copy,
-                target_region=args.copy_region,
-                naming=naming,
-                role=f"{alias}-replication",
-                boundary=None,
-            ),
-            child,
+            ReplicationArgs(source=main, target=copy, role_arn=role.arn),
+            pulumi.ResourceOptions(parent=self, depends_on=policies),
         )
 
         self.bucket = main.bucket.bucket

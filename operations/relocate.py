@@ -2,7 +2,8 @@
 
 Without --take-names, the command changes the stack file and its policy levels, and prints the next steps.
 With --take-names, it deletes the lost stack's resources whose names are unique across regions: DNS records
-and rulesets at Cloudflare, and Datadog's integration. The next `pulumi up` creates them again.
+and rulesets at Cloudflare. The next `pulumi up` creates them again. With --copy-roles, it copies the IAM
+roles of the lost environment, since the foundation that declares them cannot run without the lost KMS key.
 """
 
 import argparse
@@ -18,20 +19,14 @@ from operations.lib import command_line, stack_file
 from operations.lib.command_line import ROOT, Options
 from operations.lib.errors import RefusedError
 from operations.lib.run_log import RunLog, perform
-from operations.lib.services import release_names
+from operations.lib.services import release_names, role_copies
 
 NAME = r"[a-z][a-z0-9-]{1,14}"
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 NEXT = """\
 Next steps for an administrator, after a check of git diff (the runner's connection is in the lost region):
   make validate
-  boundary=arn:aws:iam::{account}:policy/pipe-{old}-boundary
-  version="$(aws iam get-policy --policy-arn "$boundary" --query Policy.DefaultVersionId --output text)"
-  aws iam get-policy-version --policy-arn "$boundary" --version-id "$version" --query PolicyVersion.Document |
-    sed '{rename}' > boundary.json
-  aws iam create-policy --policy-name pipe-{new}-boundary --policy-document file://boundary.json
-  aws iam get-role --role-name pipe-{old}-deploy --query Role.AssumeRolePolicyDocument > trust.json
-  aws iam create-role --role-name pipe-{new}-deploy --assume-role-policy-document file://trust.json
+  scripts/relocate.sh {stack} --copy-roles {old}
   aws ecr describe-images --region {region} --registry-id {registry} --repository-name {repository} \\
     --image-ids {image_id}    # the copy that ECR made of the stack file's image
   scripts/build.sh {stack} --version VERSION    # only if the copy is missing; its digest into pipe:api.image
@@ -53,7 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--take-names",
         action="store_true",
-        help="delete the lost stack's resources at Cloudflare and Datadog, so that their names are free",
+        help="delete the lost stack's resources at Cloudflare, so that their names are free",
+    )
+    parser.add_argument(
+        "--copy-roles",
+        metavar="OLD",
+        help="copy the roles of the lost environment OLD, such as prod, to the stack's environment",
     )
     return parser
 
@@ -64,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.read_options(arguments)
     if arguments.take_names:
         return perform("relocate", options, lambda log: release_names.release(log, options))
+    if arguments.copy_roles:
+        old = arguments.copy_roles
+        return perform("relocate", options, lambda log: role_copies.copy_roles(log, options, old))
     region, name = destination(options, arguments.to, arguments.new)
     return perform("relocate", options, lambda log: prepare(log, options, name, region))
 
@@ -124,10 +127,6 @@ def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> l
         stack=stack,
         old=service["environment"],
         new=new,
-        rename=(
-            rf's#\([-/"]\){service["environment"]}#\1{new}#g;'
-            f" s/:::{backups['bucket']}/:::{backups['bucket']}-{new}/g; s/{service['region']}/{region}/g"
-        ),
         region=region,
         account=service["account"],
         registry=image.repository.partition(".")[0],

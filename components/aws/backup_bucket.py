@@ -62,12 +62,7 @@ class BackupBucket(pulumi.ComponentResource):
                 pulumi.ResourceOptions(parent=self, provider=provider),
             )
             copy = ReplicationArgs(
-                source=main,
-                target=replica,
-                target_region=region,
-                naming=naming,
-                role=naming.name("backups", "replication"),
-                boundary=naming.boundary_arn(),
+                source=main, target=replica, role_arn=naming.role_arn("backup-replication")
             )
             replicate(name, copy, child)
 

@@ -9,7 +9,6 @@ import pulumi_aws as aws
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.aws.security_group_rules import allow_port
 from components.common import connections
-from components.common.iam_documents import Statement, allow, document, service_trust
 from components.common.naming import Naming
 from components.settings.models.ci_runner import CiRunner as RunnerSettings
 
@@ -120,38 +119,11 @@ class Runner(pulumi.ComponentResource):
             ),
             child,
         )
-        role = aws.iam.Role(
-            name,
-            name=project_name,
-            description="The GitHub runner: its logs, its network interfaces, its connection to GitHub",
-            assume_role_policy=service_trust("codebuild.amazonaws.com", naming.account),
-            permissions_boundary=naming.boundary_arn(),
-            tags=tags,
-            opts=child,
-        )
-        policy = aws.iam.RolePolicy(
-            name,
-            role=role.name,
-            policy=document(
-                allow(
-                    "WriteEvents",
-                    ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    [logs.arn, pulumi.Output.concat(logs.arn, ":*")],
-                ),
-                allow(
-                    "ReachGitHub",
-                    ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
-                    [settings.connection_arn],
-                ),
-                *network_interfaces(naming, args.subnet_ids, group.id),
-            ),
-            opts=child,
-        )
         project = aws.codebuild.Project(
             name,
             name=project_name,
             description=f"GitHub runner of {args.repository} in the VPC of {naming.name()}",
-            service_role=role.arn,
+            service_role=naming.role_arn("runner"),
             build_timeout=TIMEOUT_MINUTES,
             source={
                 "type": "GITHUB",
@@ -186,8 +158,7 @@ class Runner(pulumi.ComponentResource):
             },
             logs_config={"cloudwatch_logs": {"status": "ENABLED", "group_name": logs.name}},
             tags=tags,
-            # CodeBuild checks the role's network permissions when it creates the project.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=child,
         )
         aws.codebuild.Webhook(
             name,
@@ -206,42 +177,3 @@ class Runner(pulumi.ComponentResource):
             ],
             opts=child,
         )
-
-
-def network_interfaces(
-    naming: Naming, subnet_ids: Sequence[pulumi.Input[str]], security_group_id: pulumi.Input[str]
-) -> list[Statement]:
-    """Return the permissions to run builds in these subnets only (CodeBuild, VPC policy)."""
-    arn = f"arn:aws:ec2:{naming.region}:{naming.account}"
-    interfaces = f"{arn}:network-interface/*"
-    subnets = [pulumi.Output.concat(arn, ":subnet/", subnet) for subnet in subnet_ids]
-    group = pulumi.Output.concat(arn, ":security-group/", security_group_id)
-    return [
-        allow(
-            "LookAround",
-            [
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            ["*"],  # Describe actions of EC2 do not support resource-level permissions.
-        ),
-        allow("MakeInterface", ["ec2:CreateNetworkInterface"], [interfaces, group, *subnets]),
-        allow(
-            "RemoveInterface",
-            ["ec2:DeleteNetworkInterface"],
-            [interfaces],
-            {"ArnEquals": {"ec2:Subnet": subnets}},
-        ),
-        allow(
-            "HandInterfaceToCodeBuild",
-            ["ec2:CreateNetworkInterfacePermission"],
-            [interfaces],
-            {
-                "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
-                "ArnEquals": {"ec2:Subnet": subnets},
-            },
-        ),
-    ]

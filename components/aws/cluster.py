@@ -8,23 +8,10 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
-from components.common.iam_documents import document, key_policy, service_trust
+from components.common.iam_documents import key_policy
 from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.settings.models.cluster import Cluster as ClusterSettings
-
-CONTROL_PLANE_POLICIES = (
-    "AmazonEKSClusterPolicy",
-    "AmazonEKSComputePolicy",
-    "AmazonEKSBlockStoragePolicy",
-    "AmazonEKSLoadBalancingPolicy",
-    "AmazonEKSNetworkingPolicy",
-)
-"""Managed policies of the control plane's role (EKS, Auto Mode cluster role)."""
-
-NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""Managed policies of the nodes' role, for joining the cluster and pulling images (EKS, Auto Mode node
-role)."""
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """Every log that the control plane can write."""
@@ -75,14 +62,6 @@ class Cluster(pulumi.ComponentResource):
         settings, naming = args.settings, args.naming
         cluster_name = naming.name()
 
-        control_plane, control_plane_policies = self._role(
-            "control-plane", "cluster", control_plane_trust(naming), CONTROL_PLANE_POLICIES, naming
-        )
-        # A role can be passed only to EC2 in its own account, and EC2 documents no condition for this trust
-        # policy.
-        node, node_policies = self._role(
-            "node", "node", service_trust("ec2.amazonaws.com", None), NODE_POLICIES, naming
-        )
         # The principal that creates the cluster grants EKS the use of this key; the cluster's roles need no
         # permission for it.
         key = aws.kms.Key(
@@ -111,14 +90,18 @@ class Cluster(pulumi.ComponentResource):
             name,
             name=cluster_name,
             version=settings.version,
-            role_arn=control_plane.arn,
+            role_arn=naming.role_arn("cluster"),
             bootstrap_self_managed_addons=False,
             access_config={
                 "authentication_mode": "API",
                 "bootstrap_cluster_creator_admin_permissions": False,
             },
             # Auto Mode requires compute, load balancing and block storage to be enabled together.
-            compute_config={"enabled": True, "node_pools": NODE_POOLS, "node_role_arn": node.arn},
+            compute_config={
+                "enabled": True,
+                "node_pools": NODE_POOLS,
+                "node_role_arn": naming.role_arn("node"),
+            },
             kubernetes_network_config={
                 "ip_family": "ipv4",
                 "service_ipv4_cidr": settings.service_cidr,
@@ -138,11 +121,7 @@ class Cluster(pulumi.ComponentResource):
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=args.protect,
             tags=naming.aws("cluster"),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=args.protect,
-                depends_on=[*control_plane_policies, *node_policies, logs],
-            ),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[logs]),
         )
         self.cluster_name, self.arn = cluster.name, cluster.arn
         self.security_group_id = require_output(
@@ -203,30 +182,6 @@ class Cluster(pulumi.ComponentResource):
             }
         )
 
-    def _role(
-        self, suffix: str, role_name: str, trust: pulumi.Input[str], policies: Sequence[str], naming: Naming
-    ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
-        """Declare a role and its managed policies; return the role and the policy attachments."""
-        child = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(
-            f"{self._name}-{suffix}",
-            name=naming.name(role_name),
-            description=f"{suffix} of the cluster {naming.name()}",
-            assume_role_policy=trust,
-            tags=naming.aws(role_name),
-            opts=child,
-        )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{self._name}-{suffix}-{policy}",
-                role=role.name,
-                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
-                opts=child,
-            )
-            for policy in policies
-        ]
-        return role, attachments
-
     def _access(self, principal: str, policy: str, naming: Naming) -> aws.eks.AccessPolicyAssociation:
         """Give an IAM principal access to the cluster with an EKS access policy."""
         child = pulumi.ResourceOptions(parent=self)
@@ -248,25 +203,6 @@ class Cluster(pulumi.ComponentResource):
             access_scope={"type": "cluster"},
             opts=child,
         )
-
-
-def control_plane_trust(naming: Naming) -> pulumi.Output[str]:
-    """Return a trust policy that EKS can use for this cluster only (EKS, confused deputy).
-
-    The policy includes sts:TagSession, since Auto Mode tags its sessions.
-    """
-    cluster = f"arn:aws:eks:{naming.region}:{naming.account}:cluster/{naming.name()}"
-    return document(
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "eks.amazonaws.com"},
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
-            "Condition": {
-                "StringEquals": {"aws:SourceAccount": naming.account},
-                "ArnLike": {"aws:SourceArn": cluster},
-            },
-        }
-    )
 
 
 def kubeconfig(cluster: aws.eks.Cluster, cluster_name: str, region: str) -> pulumi.Output[str]:

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components.aws.log_group import logs_may_use_key
 from components.common import connections
 from components.common.backup_sharing import share_with_backup
-from components.common.iam_documents import key_policy, service_trust
+from components.common.iam_documents import key_policy
 from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.kubernetes.database_client import DatabaseEndpoint
@@ -104,20 +104,6 @@ class Database(pulumi.ComponentResource):
             )
             for log, group in zip(EXPORTED_LOGS, log_groups, strict=True)
         ]
-        role = aws.iam.Role(
-            f"{name}-monitoring",
-            name=naming.name("db", "monitoring"),
-            description="RDS sends the operating system's metrics",
-            assume_role_policy=service_trust("monitoring.rds.amazonaws.com", naming.account),
-            tags=naming.aws("db-monitoring"),
-            opts=child,
-        )
-        monitoring = aws.iam.RolePolicyAttachment(
-            f"{name}-monitoring",
-            role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
-            opts=child,
-        )
         subnets = aws.rds.SubnetGroup(
             name,
             name=identifier,
@@ -187,13 +173,13 @@ class Database(pulumi.ComponentResource):
             performance_insights_kms_key_id=key.arn,
             performance_insights_retention_period=settings.insights_retention_days,
             monitoring_interval=MONITORING_INTERVAL_SECONDS,
-            monitoring_role_arn=role.arn,
+            monitoring_role_arn=naming.role_arn("db-monitoring"),
             enabled_cloudwatch_logs_exports=list(EXPORTED_LOGS),
             tags=naming.aws("db"),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                depends_on=[*logs, monitoring],
+                depends_on=logs,
                 # Two instances cannot have the same identifier.
                 delete_before_replace=True,
             ),

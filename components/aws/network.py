@@ -7,7 +7,6 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
-from components.common.iam_documents import allow, document, service_trust
 from components.common.naming import Naming
 from components.settings.models.network import Network as NetworkSettings
 
@@ -202,40 +201,16 @@ class Network(pulumi.ComponentResource):
             ),
             self._child,
         )
-        role = aws.iam.Role(
-            name,
-            name=naming.name("flow-logs"),
-            description="Writes the flow logs of the VPC",
-            assume_role_policy=service_trust("vpc-flow-logs.amazonaws.com", naming.account),
-            permissions_boundary=naming.boundary_arn(),
-            tags=naming.aws("flow-logs"),
-            opts=self._child,
-        )
-        every_group = f"arn:aws:logs:{naming.region}:{naming.account}:log-group:*"
-        policy = aws.iam.RolePolicy(
-            name,
-            role=role.name,
-            policy=document(
-                allow(
-                    "WriteEvents",
-                    ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                    [group.arn, pulumi.Output.concat(group.arn, ":*")],
-                ),
-                # The flow logs service lists all log groups to find its own.
-                allow("FindGroup", ["logs:DescribeLogGroups"], [every_group]),
-            ),
-            opts=self._child,
-        )
         aws.ec2.FlowLog(
             name,
             vpc_id=vpc.id,
             traffic_type="ALL",
             log_destination_type="cloud-watch-logs",
             log_destination=group.arn,
-            iam_role_arn=role.arn,
+            iam_role_arn=naming.role_arn("flow-logs"),
             tags=naming.aws("flow-logs"),
             # AWS refuses a second flow log for the same VPC and group.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
 
 

@@ -24,17 +24,6 @@ def allow(
     return statement if condition is None else {**statement, "Condition": condition}
 
 
-def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
-    """Return a trust policy for an AWS service that acts for this account only (confused deputy problem).
-
-    `account` is None for a service that sends no source account, such as S3 for replication.
-    """
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    if account is None:
-        return document(statement)
-    return document({**statement, "Condition": {"StringEquals": {"aws:SourceAccount": account}}})
-
-
 def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
     """Return a KMS key policy that delegates to the account's IAM policies, as KMS recommends.
 

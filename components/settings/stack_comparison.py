@@ -18,7 +18,7 @@ StackFault: TypeAlias = tuple[str, SettingFault]
 
 def compare_stacks(stacks: Stacks, *, partial: bool) -> Iterator[StackFault]:
     """Yield the faults that only a comparison finds; `partial` is explained at `check_settings`."""
-    for check in (check_zone_owner, check_datadog_integration, check_zone_settings, check_unique_values):
+    for check in (check_zone_owner, check_zone_settings, check_unique_values):
         try:
             yield from check(stacks)
         except AttributeError:
@@ -40,13 +40,6 @@ def check_zone_owner(stacks: Stacks) -> Iterator[StackFault]:
     zones = {stack: settings.edge.zone_name for stack, settings in stacks.items()}
     owners = {stack: settings.edge.zone.owned for stack, settings in stacks.items()}
     yield from _require_exactly_one(stacks, zones, owners, ("pipe:edge", "zone", "owned"))
-
-
-def check_datadog_integration(stacks: Stacks) -> Iterator[StackFault]:
-    """Refuse an AWS account that no stack, or more than one stack, connects to Datadog."""
-    accounts = {stack: settings.service.account for stack, settings in stacks.items()}
-    readers = {stack: settings.monitoring.integration for stack, settings in stacks.items()}
-    yield from _require_exactly_one(stacks, accounts, readers, ("pipe:monitoring", "integration"))
 
 
 def check_zone_settings(stacks: Stacks) -> Iterator[StackFault]:

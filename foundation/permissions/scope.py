@@ -17,6 +17,10 @@ class Scope:
     """The second region, to which buckets are copied."""
     buckets: Sequence[str]
     """The environment's buckets; their access logs go to `<bucket>-logs`."""
+    namespace: str
+    """Namespace of the pods."""
+    connection_arn: str
+    """ARN of the runner's connection to GitHub."""
 
     def named(self, service: str, *resources: str) -> list[str]:
         """Return ARNs in the stack's region, as in `named("rds", "db:{}-*")`; `{}` is the stack's name."""

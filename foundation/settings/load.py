@@ -26,7 +26,7 @@ def load() -> Settings:
     values = {
         key: json.loads(text) if text.startswith(("{", "[")) else text
         for key, text in config.items()
-        if (key in ("aws:region", "aws:allowedAccountIds") or key.startswith(f"{PROJECT}:"))
+        if (key in ("aws:region", "aws:allowedAccountIds", "datadog:apiUrl") or key.startswith(f"{PROJECT}:"))
         and text not in ("", "{}", "[]")
     }
     settings, faults = read(values)

@@ -12,6 +12,7 @@ from components.settings.errors import SettingFault, invalid_value
 from components.settings.types import AccountId, Distinct, Model, Region, entries
 from foundation.permissions.scope import Scope
 from foundation.settings.models.account import Account
+from foundation.settings.models.datadog import Datadog
 from foundation.settings.models.environment import Environment
 from foundation.settings.models.github import Github
 from foundation.settings.models.registry import Registry
@@ -33,6 +34,8 @@ class Settings(Model):
         list[AccountId], Field(alias="aws:allowedAccountIds"), entries(1, 1), Distinct
     ]
     """The account that the AWS provider may work in; the same as pipe-foundation:account.id."""
+    datadog_api_url: Annotated[str, Field(alias="datadog:apiUrl")] = ""
+    """The API address of the Datadog provider; it must belong to pipe-foundation:datadog.site."""
     account: Account
     github: Github
     environments: list[Environment] = Field(default_factory=list[Environment])
@@ -43,6 +46,8 @@ class Settings(Model):
     """The image registry; only the shared account has one."""
     vaults: Vaults | None = None
     """The vaults for copies of the other accounts' backups; only the shared account has them."""
+    datadog: Datadog = Field(default_factory=Datadog)
+    """Datadog's access to the account; an account of environments needs it."""
 
     @property
     def naming(self) -> Naming:
@@ -67,6 +72,8 @@ class Settings(Model):
                 naming=self._naming(environment.name),
                 copy_region=self.account.copy_region,
                 buckets=environment.buckets,
+                namespace=environment.namespace,
+                connection_arn=environment.connection_arn,
             )
             for environment in self.environments
         ]
@@ -110,6 +117,7 @@ def _check_copies(settings: Settings) -> Iterator[SettingFault]:
             yield invalid_value(path, True, allowed, set_command(path, False))
     if settings.vaults:
         yield from check_retention(f"{PROJECT}:vaults", settings.vaults)
+    yield from _check_datadog(settings)
 
 
 def _check_shared_account(settings: Settings) -> Iterator[SettingFault]:
@@ -141,3 +149,17 @@ def _check_shared_account(settings: Settings) -> Iterator[SettingFault]:
             allowed="a repository of ECR, such as pipe/api, since the account is the shared one",
             fix=(set_command(path, "pipe/api"),),
         )
+
+
+def _check_datadog(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse monitors without data, and a Datadog provider whose API is not that of the site."""
+    datadog = settings.datadog
+    if settings.environments and not datadog.enabled:
+        path = (f"{PROJECT}:datadog", "enabled")
+        allowed = "true in an account of environments, since monitors use its metrics"
+        yield invalid_value(path, datadog.enabled, allowed, set_command(path, True))
+    url, expected = settings.datadog_api_url, f"https://api.{datadog.site}/"
+    if datadog.enabled and url != expected:
+        path = ("datadog:apiUrl",)
+        allowed = f"{expected}, as {PROJECT}:datadog.site"
+        yield invalid_value(path, url, allowed, set_command(path, expected))

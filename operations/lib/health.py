@@ -143,8 +143,7 @@ REASONS = {
     "trace.": "the API sends no traces: docs/image-contract.md",
     "pipe.": "the proxy's access log is not counted: check the agents' logs, and Logs, Generate Metrics in"
     " Datadog",
-    "aws.": "Datadog does not read the AWS account: check pipe:monitoring.integration of the account's"
-    " stacks",
+    "aws.": "Datadog does not read the AWS account: check pipe-foundation:datadog.enabled of the account",
     "tls.": "the agents do not check the certificate: kubectl -n datadog get pods",
     "": "the agents do not report this metric: kubectl -n datadog get pods",
 }

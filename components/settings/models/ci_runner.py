@@ -6,21 +6,23 @@ from pydantic import Field
 
 from components.settings.types import Distinct, Model, entries, string
 
+ConnectionArn = Annotated[
+    str,
+    string(
+        r"^arn:aws:codeconnections:[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}$",
+        "the ARN of a CodeConnections connection, approved in the console",
+        "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
+    ),
+]
+"""The ARN of a connection to GitHub."""
+
 
 class CiRunner(Model):
     """The GitHub runner in the VPC (CodeBuild)."""
 
     enabled: bool
     """True if CI jobs run in the VPC; jobs elsewhere cannot reach a private cluster endpoint."""
-    connection_arn: Annotated[
-        str,
-        string(
-            r"^arn:aws:codeconnections:[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}$",
-            "the ARN of a CodeConnections connection, approved in the console",
-            "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/"
-            "3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
-        ),
-    ]
+    connection_arn: ConnectionArn
     """ARN of the CodeConnections connection to GitHub, which is approved once by hand in the console."""
     actors: Annotated[
         list[Annotated[str, string(r"^[0-9]+$", "the id of a GitHub account, digits in quotes", "583231")]],

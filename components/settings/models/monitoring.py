@@ -16,6 +16,16 @@ PAGER = re.compile(r"@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)\b")
 """Handles of integrations through which Datadog pages people (Datadog documentation: Monitors,
 Notifications)."""
 
+DatadogSite = Literal[
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+]
+"""A Datadog site, by its domain."""
+
 
 class Threshold(Model):
     """The values at which a monitor warns and alerts; most monitors alert above their values, some below."""
@@ -125,14 +135,7 @@ class Agent(Model):
 class Monitoring(Model):
     """Monitors, synthetic checks and the agent in Datadog."""
 
-    site: Literal[
-        "datadoghq.com",
-        "us3.datadoghq.com",
-        "us5.datadoghq.com",
-        "datadoghq.eu",
-        "ap1.datadoghq.com",
-        "ap2.datadoghq.com",
-    ]
+    site: DatadogSite
     """The Datadog site that holds the account."""
     agent: Agent
     notify: Annotated[
@@ -183,8 +186,6 @@ class Monitoring(Model):
     """Datadog locations from which the synthetic checks run."""
     synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
     """Seconds between two runs of a synthetic check."""
-    integration: bool
-    """True if Datadog reads the AWS account; true in one stack per account."""
 
 
 BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_gib")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from components.settings.models.ci_runner import ConnectionArn
 from components.settings.types import BucketName, DnsLabel, Model, entries
 
 
@@ -24,3 +25,7 @@ class Environment(Model):
     buckets: Annotated[list[BucketName], entries(1)]
     """The environment's backup bucket and the bucket's copy, as in its stack file."""
     copies: Copies = Field(default_factory=Copies)
+    namespace: DnsLabel = "pipe"
+    """The namespace of the pods that get roles; the same as pipe:namespace.name in its stack file."""
+    connection_arn: ConnectionArn
+    """ARN of the runner's connection to GitHub; the same as pipe:ciRunner.connectionArn in its stack file."""

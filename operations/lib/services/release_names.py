@@ -1,38 +1,28 @@
-"""Deletion of a lost stack's resources whose names are unique across regions, at Cloudflare and Datadog."""
+"""Deletion of a lost stack's resources whose names are unique across regions, at Cloudflare."""
 
 import os
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import cloudflare
-from datadog_api_client.exceptions import ApiException
-from datadog_api_client.v2.api.aws_integration_api import AWSIntegrationApi
 
 from operations.lib import sandbox_targets
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
-from operations.lib.services import datadog
 
 ADDRESSES = ("A", "AAAA", "CNAME")
 
 
 def release(log: RunLog, options: Options) -> str:
-    """Delete the lost stack's resources at Cloudflare and Datadog that still exist."""
-    edge, monitoring = options.settings["edge"], options.settings["monitoring"]
-    api = client(options)
+    """Delete the lost stack's resources at Cloudflare that still exist."""
+    edge, api = options.settings["edge"], client(options)
     options.confirm(f"Deleting DNS records and rulesets of {edge['host']}")
     with log.step(f"Cloudflare: {edge['host']}, {edge['frontendHost']}"):
         try:
             release_cloudflare(log, api, edge)
         except cloudflare.CloudflareError as error:
             raise FailedError(f"Cloudflare: {error}") from None
-    if monitoring["integration"]:
-        with log.step("Datadog: the integration of the AWS account"):
-            try:
-                release_datadog(log, options)
-            except ApiException as error:
-                raise FailedError(f"Datadog answers {cast(Any, error).status}") from None
     return "the names are free; pulumi up creates the resources again"
 
 
@@ -74,15 +64,6 @@ def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iter
         of_zone = edge["zone"]["owned"] and record.name == edge["zoneName"] and record.type == "CAA"
         if of_host or of_zone:
             yield record
-
-
-def release_datadog(log: RunLog, options: Options) -> None:
-    """Delete Datadog's integration with the AWS account, since its role belongs to the lost stack."""
-    api, account = AWSIntegrationApi(datadog.client(options)), options.settings["service"]["account"]
-    for entry in cast(Any, api.list_aws_accounts(aws_account_id=account)).data:
-        report(log, f"AWS account {account}")
-        if not log.options.dry_run:
-            api.delete_aws_account(aws_account_config_id=entry.id)
 
 
 def client(options: Options) -> cloudflare.Cloudflare:

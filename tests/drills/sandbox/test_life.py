@@ -216,11 +216,12 @@ def check_leftovers(stack: Stack, keys: ResourceIds, settings: Mapping[str, Any]
     """Check what remains of a destroyed stack (docs/sandbox.md); return the key of its last snapshot.
 
     The remaining objects are the database's snapshots, the instance profile that EKS created for its nodes
-    (now without a role), the zone settings, and the other keys, which are scheduled for deletion.
+    (with the foundation's role), the zone settings, and the other keys, which are scheduled for deletion.
     """
     running = targets(stack)
     [profile] = client(running, "iam").list_instance_profiles()["InstanceProfiles"]
-    assert profile["Roles"] == []
+    [role] = profile["Roles"]
+    assert role["RoleName"] == f"pipe-{stack.setting('service', 'environment')}-node"
     snapshots = client(running, "rds").describe_db_snapshots()["DBSnapshots"]
     assert sorted(snapshot["SnapshotType"] for snapshot in snapshots) == ["automated", "manual"]
     assert bool(settings) == stack.setting("edge", "zone", "owned")

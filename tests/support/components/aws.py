@@ -10,7 +10,6 @@ from components.aws.network import Network, NetworkArgs
 from components.aws.pod_identity import PodIdentity, PodIdentityArgs
 from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.common.naming import Naming
-from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
 from components.settings.models.backups import Backups
 from components.settings.models.ci_runner import CiRunner
 from components.settings.models.cluster import Cluster as ClusterSettings
@@ -20,9 +19,6 @@ from components.settings.models.security_groups import SecurityGroups as Securit
 from tests.support.components.fixtures import Topic
 
 CLUSTER_GROUP = "sg-cluster"
-CLUSTER_ARN = "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"
-BUCKET_ARN = "arn:aws:s3:::pipe-backup"
-KEY_ARN = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
 SUBNETS = ["subnet-1", "subnet-2"]
 
 
@@ -85,14 +81,7 @@ def backup_bucket(
 
 
 def pod_identity(naming: Naming, _topic: Topic) -> PodIdentity:
-    args = PodIdentityArgs(
-        naming=naming,
-        cluster_name="pipe-test",
-        cluster_arn=CLUSTER_ARN,
-        namespace="pipe",
-        bucket_arn=BUCKET_ARN,
-        key_arn=KEY_ARN,
-    )
+    args = PodIdentityArgs(naming=naming, cluster_name="pipe-test", namespace="pipe")
     return PodIdentity("pod-identity", args)
 
 
@@ -104,9 +93,3 @@ def security_groups(naming: Naming, topic: Topic, stack: str = "prod", **changes
         cluster_security_group_id=CLUSTER_GROUP,
     )
     return SecurityGroups("security-groups", args)
-
-
-def aws_integration(
-    naming: Naming, _topic: Topic, site: str = "ap1.datadoghq.com", *, enabled: bool = True
-) -> AwsIntegration:
-    return AwsIntegration("aws", AwsIntegrationArgs(enabled=enabled, site=site, naming=naming))

@@ -48,14 +48,17 @@ def shared() -> Recorder:
 
 
 def attached_policies(foundation: Recorder) -> Policies:
-    """Return the policy documents that are attached to each role."""
+    """Return the policy documents of each role, without the managed policies of AWS."""
     documents = {
         f"arn:aws:mock:::{name}": policy["policy"]
         for name, policy in foundation.of_type("aws:iam/policy:Policy").items()
     }
     attached: Policies = {}
     for attachment in foundation.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values():
-        attached.setdefault(attachment["role"], []).append(documents[attachment["policyArn"]])
+        if not attachment["policyArn"].startswith("arn:aws:iam::aws:policy/"):
+            attached.setdefault(attachment["role"], []).append(documents[attachment["policyArn"]])
+    for policy in foundation.of_type("aws:iam/rolePolicy:RolePolicy").values():
+        attached.setdefault(policy["role"], []).append(policy["policy"])
     return attached
 
 

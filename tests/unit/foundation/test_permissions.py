@@ -5,8 +5,6 @@ import json
 import pytest
 from botocore.session import get_session
 
-from components.aws.cluster import CONTROL_PLANE_POLICIES, NODE_POLICIES
-from foundation.permissions.roles import MANAGED_POLICIES
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
 from tests.support.foundation.fixtures import Policies, attached_policies
@@ -195,10 +193,6 @@ BUILD = [
 @pytest.mark.parametrize(("action", "resource", "expected"), BUILD)
 def test_the_build_role_pushes_images(shared: Recorder, action: str, resource: str, expected: str) -> None:
     assert verdict(attached_policies(shared)["pipe-build"], action, resource, {}) == expected
-
-
-def test_the_deploy_role_may_attach_the_policies_of_the_stacks_roles() -> None:
-    assert {*CONTROL_PLANE_POLICIES, *NODE_POLICIES} <= set(MANAGED_POLICIES)
 
 
 NOT_OPERATIONS = {

@@ -60,7 +60,14 @@ def test_environments_accounts_and_buckets_are_those_of_the_stacks(stack: str) -
     assert settings.github.repository == service["repository"]
     assert settings.account.copy_region == backups["replica"]["region"]
     assert scope.buckets == [backups["bucket"], backups["replica"]["bucket"]]
+    assert scope.namespace == config["pipe:namespace"]["name"]
+    assert scope.connection_arn == config["pipe:ciRunner"]["connectionArn"]
+    assert settings.datadog.site == config["pipe:monitoring"]["site"]
 
+
+CONNECTION = (
+    "arn:aws:codeconnections:ap-northeast-1:111122223333:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96"
+)
 
 INVALID: list[tuple[str, Any, str]] = [
     (
@@ -106,7 +113,10 @@ INVALID: list[tuple[str, Any, str]] = [
     ),
     (
         "environments",
-        [{"name": "dev", "buckets": ["pipe-a"]}, {"name": "dev", "buckets": ["pipe-b"]}],
+        [
+            {"name": "dev", "buckets": ["pipe-a"], "connectionArn": CONNECTION},
+            {"name": "dev", "buckets": ["pipe-b"], "connectionArn": CONNECTION},
+        ],
         """
   pipe-foundation:environments[1].name = "dev"
     allowed: a name that no other entry has
@@ -135,6 +145,22 @@ INVALID: list[tuple[str, Any, str]] = [
   pipe-foundation:registry is in an account of environments
     allowed: only in the account pipe-foundation:sharedAccount.id (123456789012)
     fix:     pulumi config rm pipe-foundation:registry""",
+    ),
+    (
+        "datadog.enabled",
+        False,
+        """
+  pipe-foundation:datadog.enabled = false
+    allowed: true in an account of environments, since monitors use its metrics
+    fix:     pulumi config set --path 'pipe-foundation:datadog.enabled' true""",
+    ),
+    (
+        "datadog.site",
+        "datadoghq.eu",
+        """
+  datadog:apiUrl = "https://api.ap1.datadoghq.com/"
+    allowed: https://api.datadoghq.eu/, as pipe-foundation:datadog.site
+    fix:     pulumi config set datadog:apiUrl https://api.datadoghq.eu/""",
     ),
     (
         "state.lock",
@@ -196,6 +222,7 @@ def test_all_faults_are_in_one_message() -> None:
     assert heads == [
         '  pipe-foundation:account.id = "x"',
         "  pipe-foundation:environments[0].buckets[0] is missing",
+        "  pipe-foundation:environments[0].connectionArn is missing",
         "  pipe-foundation:state.project is missing",
         "  pipe-foundation:state.lockDays is missing",
     ]
@@ -228,7 +255,7 @@ def test_the_command_finds_the_committed_files_valid(capsys: pytest.CaptureFixtu
             " --type string --stack stg --cwd foundation\n",
         ),
         (
-            {"stg": {"pipe-foundation:environments": [{"name": "prod", "buckets": ["pipe-backup"]}]}},
+            {"stg": {"pipe-foundation:environments": valid("prod")["pipe-foundation:environments"]}},
             '  pipe-foundation:account.id = "444455556666"\n'
             "    allowed: 777788889999, as pipe:service.account of prod\n"
             "    fix:     pulumi config set --path 'pipe-foundation:account.id' 777788889999"

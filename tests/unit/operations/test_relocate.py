@@ -1,17 +1,11 @@
 """Tests of the stack file and the instructions of relocate.sh; test_region_lost.py runs the instructions."""
 
 import argparse
-import json
-import re
-import subprocess
 from typing import Any, cast
 
 import pytest
 import yaml
 
-from components.common.naming import Naming
-from foundation.permissions.boundary import boundary
-from foundation.permissions.scope import Scope
 from operations import relocate
 from operations.lib import command_line, stack_file
 
@@ -58,21 +52,6 @@ def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
         items = cast(dict[str, Any], value).items()
         return [leaf for key, inner in items for leaf in flat(inner, f"{path}.{key}".lstrip("."))]
     return [(path, value)]
-
-
-def test_the_instructions_create_the_boundary_that_foundation_would_create(
-    settings: dict[str, Any],
-) -> None:
-    def of(environment: str, region: str, copies: str, bucket: str) -> str:
-        naming = Naming(environment=environment, team="platform", account="123456789012", region=region)
-        scope = Scope(naming=naming, copy_region=copies, buckets=[bucket, f"{bucket}-replica"])
-        return json.dumps(boundary(scope), indent=4)
-
-    output = "\n".join(relocate.next_steps("prod", settings, "osaka", NEW))
-    [program] = re.findall(r"sed '(.*)' > boundary.json", output)
-    lost = of("prod", "ap-northeast-1", NEW, "pipe-backup")
-    document = subprocess.run(["sed", program], input=lost, capture_output=True, text=True, check=True).stdout
-    assert document == of("osaka", NEW, NEW, "pipe-backup-osaka")
 
 
 @pytest.mark.parametrize(

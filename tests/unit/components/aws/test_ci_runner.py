@@ -8,15 +8,11 @@ import yaml
 from components.aws.ci_runner import BUILDSPEC
 from tests.support.components import aws
 from tests.support.components.fixtures import Declare
-from tests.support.components.iam import statements, trust
 
 CONNECTION = (
     "arn:aws:codeconnections:ap-northeast-1:777788889999:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96"
 )
-EC2 = "arn:aws:ec2:ap-northeast-1:123456789012"
-SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]
 PROJECT = ("aws:codebuild/project:Project", "runner")
-ROLE_POLICY = ("aws:iam/rolePolicy:RolePolicy", "runner")
 
 
 @pytest.fixture
@@ -32,6 +28,7 @@ def test_it_runs_queued_jobs_of_the_repository_and_of_known_accounts(declare: De
     recorder = declare(actors=["583231", "41898282"])
     project = recorder.inputs[PROJECT]
     assert project["name"] == "pipe-test-runner"
+    assert project["serviceRole"] == "arn:aws:iam::123456789012:role/pipe-test-runner"
     assert project["source"] == {
         "type": "GITHUB",
         "location": "https://github.com/pipe-dev/infrastructure.git",
@@ -84,36 +81,6 @@ def test_it_reaches_https_and_the_clusters_api(declare: Declare) -> None:
     assert (ingress["securityGroupId"], ingress["referencedSecurityGroupId"]) == ("sg-cluster", "runner-id")
     [group] = recorder.of_type("aws:ec2/securityGroup:SecurityGroup").values()
     assert not {"ingress", "egress"} & set(group)
-
-
-def test_its_role_reaches_only_its_logs_its_connection_and_its_subnets(declare: Declare) -> None:
-    granted = statements(declare().inputs[ROLE_POLICY]["policy"])
-    logs = "arn:aws:mock:::runner"
-    assert {sid: statement["Resource"] for sid, statement in granted.items()} == {
-        "WriteEvents": [logs, f"{logs}:*"],
-        "ReachGitHub": [CONNECTION],
-        "LookAround": ["*"],
-        "MakeInterface": [f"{EC2}:network-interface/*", f"{EC2}:security-group/runner-id", *SUBNETS],
-        "RemoveInterface": [f"{EC2}:network-interface/*"],
-        "HandInterfaceToCodeBuild": [f"{EC2}:network-interface/*"],
-    }
-    assert all(action.startswith("ec2:Describe") for action in granted["LookAround"]["Action"])
-    assert not any("*" in action for statement in granted.values() for action in statement["Action"])
-    assert granted["HandInterfaceToCodeBuild"]["Condition"] == {
-        "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
-        "ArnEquals": {"ec2:Subnet": SUBNETS},
-    }
-    assert granted["RemoveInterface"]["Condition"] == {"ArnEquals": {"ec2:Subnet": SUBNETS}}
-
-
-def test_the_project_waits_for_the_permissions_that_codebuild_tries(declare: Declare) -> None:
-    assert ROLE_POLICY in declare().dependencies[PROJECT]
-
-
-def test_only_codebuild_of_this_account_assumes_its_role(declare: Declare) -> None:
-    statement = trust(declare().inputs["aws:iam/role:Role", "runner"])
-    assert statement["Principal"] == {"Service": "codebuild.amazonaws.com"}
-    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
 @pytest.mark.parametrize("protect", [True, False])

@@ -1,4 +1,4 @@
-"""Tests of the EKS cluster: endpoint, access, roles, logs, and the Kubernetes provider.
+"""Tests of the EKS cluster: endpoint, access, logs, and the Kubernetes provider.
 
 The policy pack checks encryption and log types; tests/engine/test_stacks.py runs the pack on every stack.
 """
@@ -14,11 +14,9 @@ from components.aws.cluster import Cluster
 from components.common.naming import Naming
 from tests.support.components import aws
 from tests.support.components.fixtures import Recorder, Topic, evaluate
-from tests.support.components.iam import trust
 
 CLUSTER = "aws:eks/cluster:Cluster"
 PROVIDER = ("pulumi:providers:kubernetes", "cluster")
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 
@@ -56,8 +54,9 @@ def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
 
 def test_the_three_parts_of_auto_mode_are_on(declare: Declare) -> None:
     cluster = declare().cluster
+    assert cluster["roleArn"] == "arn:aws:iam::123456789012:role/pipe-test-cluster"
     assert cluster["computeConfig"]["enabled"] is True
-    assert cluster["computeConfig"]["nodeRoleArn"] == "arn:aws:mock:::cluster-node"
+    assert cluster["computeConfig"]["nodeRoleArn"] == "arn:aws:iam::123456789012:role/pipe-test-node"
     assert cluster["kubernetesNetworkConfig"] == {
         "ipFamily": "ipv4",
         "serviceIpv4Cidr": "172.20.0.0/16",
@@ -117,23 +116,6 @@ def test_an_operator_that_is_the_deploy_role_has_one_entry(declare: Declare) -> 
     assert len(recorder.of_type("aws:eks/accessEntry:AccessEntry")) == 2
 
 
-def test_roles_have_only_managed_policies(declare: Declare) -> None:
-    """Check the names of roles; tests/unit/foundation/test_boundary.py compares the attached policies."""
-    recorder = declare().recorder
-    roles = {attachment["role"] for attachment in recorder.of_type(ATTACHMENT).values()}
-    assert roles == {"pipe-test-cluster", "pipe-test-node"}
-    assert not recorder.of_type("aws:iam/rolePolicy:RolePolicy")
-
-
-def test_eks_assumes_its_role_only_for_this_cluster(declare: Declare) -> None:
-    statement = trust(declare().recorder.inputs["aws:iam/role:Role", "cluster-control-plane"])
-    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
-    assert statement["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": "123456789012"},
-        "ArnLike": {"aws:SourceArn": "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"},
-    }
-
-
 def test_network_policies_are_enforced_and_metrics_are_served(declare: Declare) -> None:
     recorder = declare().recorder
     switch = recorder.inputs["kubernetes:core/v1:ConfigMap", "cluster-network-policies"]
@@ -175,13 +157,12 @@ def test_the_version_has_standard_support_and_never_enters_extended_support(decl
     assert (cluster["version"], cluster["upgradePolicy"]) == ("1.34", {"supportType": "STANDARD"})
 
 
-def test_the_provider_waits_for_access_and_the_cluster_for_its_roles_and_log_group(declare: Declare) -> None:
+def test_the_provider_waits_for_access_and_the_cluster_for_its_log_group(declare: Declare) -> None:
     recorder = declare().recorder
     waits_for = recorder.dependencies[PROVIDER]
     assert {(ASSOCIATION, name) for name in recorder.of_type(ASSOCIATION)} < waits_for
     assert ("aws:eks/addon:Addon", "cluster-metrics-server") in waits_for
     waits_for = recorder.dependencies[CLUSTER, "cluster"]
-    assert {(ATTACHMENT, name) for name in recorder.of_type(ATTACHMENT)} < waits_for
     assert ("aws:cloudwatch/logGroup:LogGroup", "cluster-logs") in waits_for
 
 

@@ -124,7 +124,7 @@ def test_insights_logs_and_enhanced_monitoring_are_on(declare: Declare) -> None:
         performanceInsightsEnabled=True,
         performanceInsightsKmsKeyId="arn:aws:mock:::database",
         monitoringInterval=60,
-        monitoringRoleArn="arn:aws:mock:::database-monitoring",
+        monitoringRoleArn="arn:aws:iam::123456789012:role/pipe-test-db-monitoring",
         enabledCloudwatchLogsExports=["postgresql", "upgrade"],
     )
     groups = recorder.of_type(LOG_GROUP)

@@ -13,7 +13,6 @@ import pytest
 from components.aws.network import zone_name
 from tests.support.components import aws
 from tests.support.components.fixtures import Declare, Recorder, evaluate
-from tests.support.components.iam import statements, trust
 
 SUBNET, NAT = "aws:ec2/subnet:Subnet", "aws:ec2/natGateway:NatGateway"
 
@@ -107,23 +106,11 @@ def test_all_traffic_is_logged_with_a_key_that_the_settings_protect(declare: Dec
     recorder = declare("prod", protect=protect)
     [log] = recorder.of_type("aws:ec2/flowLog:FlowLog").values()
     assert (log["vpcId"], log["trafficType"]) == ("network-id", "ALL")
+    assert log["iamRoleArn"] == "arn:aws:iam::123456789012:role/pipe-test-flow-logs"
     group = recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "network-flow-logs"]
     assert (group["name"], group["retentionInDays"]) == ("/pipe/test/vpc-flow-logs", 365)
     key = ("aws:kms/key:Key", "network-flow-logs")
     assert recorder.protected == ({key} if protect else set())
-
-
-def test_only_the_flow_log_service_of_this_account_writes_flow_logs(declare: Declare) -> None:
-    recorder = declare()
-    statement = trust(recorder.inputs["aws:iam/role:Role", "network-flow-logs"])
-    assert statement["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
-    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    policy = recorder.inputs["aws:iam/rolePolicy:RolePolicy", "network-flow-logs"]["policy"]
-    group = "arn:aws:mock:::network-flow-logs"
-    assert {sid: granted["Resource"] for sid, granted in statements(policy).items()} == {
-        "WriteEvents": [group, f"{group}:*"],
-        "FindGroup": ["arn:aws:logs:ap-northeast-1:123456789012:log-group:*"],
-    }
 
 
 def test_too_few_zones_are_reported_with_the_key_to_change() -> None:

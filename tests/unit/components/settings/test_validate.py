@@ -110,19 +110,6 @@ COMPARISONS = {
         "    allowed: false: Pulumi.prod.yaml has it for pipe.dev\n"
         "    fix:     pulumi config set --path 'pipe:edge.zone.owned' false --stack dev",
     ),
-    "two stacks integrate one account with Datadog": (
-        {
-            "stg": {
-                "pipe:service.account": "777788889999",
-                "aws:allowedAccountIds[0]": "777788889999",
-                "pipe:ciRunner.connectionArn": committed("prod")["pipe:ciRunner"]["connectionArn"],
-            }
-        },
-        "Pulumi.stg.yaml: 1 fault\n\n"
-        "  pipe:monitoring.integration = true\n"
-        "    allowed: false: Pulumi.prod.yaml has it for 777788889999\n"
-        "    fix:     pulumi config set --path 'pipe:monitoring.integration' false --stack stg",
-    ),
     "zone settings of a stack that does not own the zone": (
         {"dev": {"pipe:edge.zone.minTls": "1.3", "pipe:edge.zone.hosts[3]": "old.pipe.dev"}},
         "Pulumi.dev.yaml: 2 faults\n\n"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 import pulumi_datadog as datadog
 
-from components.common.iam_documents import Statement, allow, document
+from components.common.iam_documents import Statement, allow
 from components.common.naming import Naming
 from components.common.outputs import require_output
+from foundation.service_roles import ServiceRole, declare_role
 
 DATADOG_ACCOUNTS = {
     "datadoghq.com": "464622532012",
@@ -25,38 +25,37 @@ NAMESPACES = ["AWS/NATGateway", "AWS/NetworkELB", "AWS/RDS", "AWS/S3"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AwsIntegrationArgs:
-    """Arguments of AwsIntegration."""
+class DatadogIntegrationArgs:
+    """Arguments of DatadogIntegration."""
 
-    enabled: bool
-    """True in one stack per account, since Datadog registers an account once."""
     site: str
     """The Datadog site, such as ap1.datadoghq.com."""
+    copy_region: str
+    """The second region, where a stack comes up if the first is lost."""
     naming: Naming
 
 
-class AwsIntegration(pulumi.ComponentResource):
-    """The account's registration in Datadog, and the role that Datadog assumes; nothing if disabled."""
+class DatadogIntegration(pulumi.ComponentResource):
+    """The account's registration in Datadog, and the role that Datadog assumes.
+
+    Without it, the monitors of the database and parts of the dashboard have no data. The keys come from the
+    environment variables DATADOG_API_KEY and DATADOG_APP_KEY (Datadog provider).
+    """
 
     def __init__(
-        self, name: str, args: AwsIntegrationArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: DatadogIntegrationArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("pipe:monitoring:AwsIntegration", name, None, opts)
-        if args.enabled:
-            self._declare(name, args)
-        self.register_outputs({})
-
-    def _declare(self, name: str, args: AwsIntegrationArgs) -> None:
+        super().__init__("pipe:monitoring:DatadogIntegration", name, None, opts)
         child, naming = pulumi.ResourceOptions(parent=self), args.naming
-        role_name = naming.name("datadog")
+        role_name = f"{naming.service}-datadog"
         account = datadog.aws.IntegrationAccount(
             name,
             aws_account_id=naming.account,
             aws_partition="aws",
-            # The account contains all environments, so each resource provides its own `env` tag.
+            # The account may contain several environments, so each resource provides its own `env` tag.
             account_tags=[f"team:{naming.team}"],
             auth_config={"aws_auth_config_role": {"role_name": role_name}},
-            aws_regions={"include_onlies": [naming.region]},
+            aws_regions={"include_onlies": [naming.region, args.copy_region]},
             metrics_config={
                 "enabled": True,
                 "automute_enabled": False,
@@ -73,16 +72,17 @@ class AwsIntegration(pulumi.ComponentResource):
             opts=child,
         )
         # Datadog chooses the external id at registration, and uses the role later.
-        role = aws.iam.Role(
-            name,
-            name=role_name,
-            description="Datadog reads metrics and tags",
-            assume_role_policy=document(trust(DATADOG_ACCOUNTS[args.site], external_id(account))),
-            permissions_boundary=naming.boundary_arn(),
-            tags=naming.aws("datadog"),
-            opts=child,
+        declare_role(
+            ServiceRole(
+                name=role_name,
+                description="Datadog reads metrics and tags",
+                trust=trust(DATADOG_ACCOUNTS[args.site], external_id(account)),
+                statements=read_permissions(naming, args.copy_region),
+            ),
+            naming,
+            child,
         )
-        aws.iam.RolePolicy(name, role=role.name, policy=document(*read_permissions(naming)), opts=child)
+        self.register_outputs({})
 
 
 def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
@@ -105,7 +105,7 @@ def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
     }
 
 
-def read_permissions(naming: Naming) -> list[Statement]:
+def read_permissions(naming: Naming, copy_region: str) -> list[Statement]:
     """Return the permissions that Datadog documents for NAMESPACES; they cover metrics and tags, not data."""
     return [
         # These actions do not support resource-level permissions (AWS service authorization reference).
@@ -129,7 +129,7 @@ def read_permissions(naming: Naming) -> list[Statement]:
         allow(
             "DescribeDatabases",
             ["rds:DescribeDBInstances", "rds:ListTagsForResource"],
-            [f"arn:aws:rds:{naming.region}:{naming.account}:db:*"],
+            [f"arn:aws:rds:{region}:{naming.account}:db:*" for region in (naming.region, copy_region)],
         ),
         allow("DescribeBuckets", ["s3:GetBucketLocation", "s3:GetBucketTagging"], ["arn:aws:s3:::*"]),
     ]
