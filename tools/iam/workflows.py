@@ -190,14 +190,13 @@ def _job(identifier: str, job: Mapping[str, Any], workflow: str, github: Github,
 
 
 def secret_id(name: str, environment: str) -> str:
-    """Return the ID of a GitHub secret; secrets of repositories serve jobs without an environment too."""
-    repository_wide = name in REPOSITORY_SECRETS or name.startswith("READ_")
+    """Return the ID of a GitHub secret; secrets of repositories serve jobs without an environment too.
+
+    Only the secrets READ_… belong to the repository (README.md, GitHub).
+    """
+    repository_wide = name.startswith("READ_")
     scope = environment if environment and not repository_wide else "repository"
     return f"GitHub secret {name} of {scope}"
-
-
-REPOSITORY_SECRETS = frozenset({"SOURCE_TOKEN"})
-"""Secrets of the repository besides READ_… (README.md, GitHub)."""
 
 
 def _repository_secrets() -> tuple[str, ...]:

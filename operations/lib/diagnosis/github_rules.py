@@ -13,6 +13,8 @@ from operations.lib.diagnosis.findings import Finding
 from operations.lib.services.github import GitHubError
 
 BRANCH = "main"
+SOURCES = "sources"
+"""Environment with the token of the service's and the frontend's repositories."""
 CHECKS = ("Checks and tests", "Owners")
 """Names of the jobs that a pull request must pass."""
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
@@ -59,6 +61,7 @@ def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group
         return [Rule(None, f"repository {repository}", str(error))]
     parts: list[tuple[str, Callable[[], Iterator[Rule]]]] = [
         (f"environment {stack}", lambda: _environment(get, repository, stack, reviewed, is_private)),
+        (f"environment {SOURCES}", lambda: _environment(get, repository, SOURCES, False, is_private)),
         (f"branch {BRANCH}", lambda: _branch(get, repository)),
         ("push ruleset", lambda: _pushes(get, repository)),
     ]

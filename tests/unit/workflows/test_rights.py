@@ -85,6 +85,7 @@ def test_each_role_trusts_the_workflows_that_assume_it() -> None:
     environments = {
         f"{file}/{name}": job["environment"] for file, name, job in jobs() if "environment" in job
     }
+    assert environments.pop("deploy/sources") == "sources"  # It assumes no role.
     assert environments == dict.fromkeys(("deploy-stack/deploy", "operate/operate"), "${{ inputs.stack }}")
 
 

@@ -43,6 +43,17 @@ ANSWERS: dict[str, Any] = {
         "total_count": 1,
         "branch_policies": [{"id": 361471, "node_id": "x", "name": "main", "type": "branch"}],
     },
+    f"{REPO}/environments/sources": {
+        "id": 161088069,
+        "name": "sources",
+        "protection_rules": [{"id": 3757, "type": "branch_policy"}],
+        "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+        "can_admins_bypass": False,
+    },
+    f"{REPO}/environments/sources/deployment-branch-policies": {
+        "total_count": 1,
+        "branch_policies": [{"id": 361472, "node_id": "y", "name": "main", "type": "branch"}],
+    },
     # https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
     f"{REPO}/rules/branches/main": [
         {"type": "deletion", "ruleset_source_type": "Repository", "ruleset_id": 42},
@@ -95,6 +106,8 @@ ALL = [
     "✓ environment prod: required reviewers",
     "✓ environment prod: no self-review",
     "✓ environment prod: no bypass for administrators",
+    "✓ environment sources: deployments only from main",
+    "✓ environment sources: no bypass for administrators",
     "✓ branch main: a review",
     "✓ branch main: a review by code owners",
     "✓ branch main: the job Checks and tests",
@@ -258,6 +271,11 @@ def test_whoever_starts_a_deployment_must_not_approve_it(api: Api) -> None:
     api.answers[ENVIRONMENT]["protection_rules"][1]["prevent_self_review"] = False
     line = "✗ environment prod: no self-review: whoever starts a deployment can approve it"
     assert api.differing() == [line]
+
+
+def test_the_token_of_the_sources_is_for_main_alone(api: Api) -> None:
+    del api.answers[f"{REPO}/environments/sources"]
+    assert api.differing() == ["✗ environment sources: does not exist"]
 
 
 def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> None:
