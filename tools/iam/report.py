@@ -116,7 +116,7 @@ def format_paths() -> str:
     lines += [
         f"| {start.name} | {' | '.join(_or_dash(row[name]) for name in COLUMNS)} |" for start, row in rows
     ]
-    lines += ["", "| role | in its own account | in other accounts, and secrets of the GitHub repository |"]
+    lines += ["", "| role | in its own environment | elsewhere, and secrets of the GitHub repository |"]
     lines += ["|---|---|---|"]
     roles: dict[tuple[str, str, str], list[str]] = {}
     for start in role_starts(world):
