@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.strict_yaml import load_yaml
-from components.settings.config_commands import set_command
+from components.settings.config_commands import KeyPath, set_command
 from components.settings.errors import SettingFault, describe_faults, invalid_value
 from foundation.settings.load import FOLDER, read
 from foundation.settings.stack import PROJECT, Settings
@@ -28,11 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         valid, faults[stack] = read(load_yaml(file.read_text())["config"])
         if valid:
             settings[stack] = valid
-    services = {
-        file.name.split(".")[1]: load_yaml(file.read_text())["config"]["pipe:service"]
+    configs = {
+        file.name.split(".")[1]: load_yaml(file.read_text())["config"]
         for file in sorted(root.glob("Pulumi.*.yaml"))
     }
-    for stack, fault in compare(settings, services):
+    for stack, fault in compare(settings, configs):
         faults[stack].append(fault)
     for stack in faults:
         valid_line = f"{FOLDER}/Pulumi.{stack}.yaml: valid"
@@ -41,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def compare(
-    stacks: Mapping[str, Settings], services: Mapping[str, Mapping[str, Any]]
+    stacks: Mapping[str, Settings], configs: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, SettingFault]]:
     """Yield the faults that only a comparison finds, each with the stack of foundation.
 
-    `services` are the sections pipe:service of the environments' stack files. All accounts use one shared
-    account, and an environment's roles are in the account of its stack.
+    `configs` are the settings in the environments' stack files. All accounts use one shared account, and an
+    environment's roles are in the account of its stack, for its namespace and its connection.
     """
     shared = {stack: settings.shared_account.id for stack, settings in stacks.items()}
     owner = next((stack for stack, settings in stacks.items() if settings.is_shared_account), None)
@@ -55,12 +55,18 @@ def compare(
             path = (f"{PROJECT}:sharedAccount", "id")
             allowed = f"{shared[owner]}, as in {FOLDER}/Pulumi.{owner}.yaml"
             yield stack, invalid_value(path, shared[stack], allowed, set_command(path, shared[owner]))
-        for environment in settings.environments:
-            service = services.get(environment.name, {})
-            path, account = (f"{PROJECT}:account", "id"), service.get("account", settings.account.id)
-            if account != settings.account.id:
-                allowed = f"{account}, as pipe:service.account of {environment.name}"
-                yield stack, invalid_value(path, settings.account.id, allowed, set_command(path, account))
+        for index, environment in enumerate(settings.environments):
+            entry: KeyPath = (f"{PROJECT}:environments", index)
+            for path, value, section, key in (
+                ((f"{PROJECT}:account", "id"), settings.account.id, "service", "account"),
+                ((*entry, "namespace"), environment.namespace, "namespace", "name"),
+                ((*entry, "connectionArn"), environment.connection_arn, "ciRunner", "connectionArn"),
+                ((f"{PROJECT}:datadog", "site"), settings.datadog.site, "monitoring", "site"),
+            ):
+                expected = configs.get(environment.name, {}).get(f"pipe:{section}", {}).get(key, value)
+                if value != expected:
+                    allowed = f"{expected}, as pipe:{section}.{key} of {environment.name}"
+                    yield stack, invalid_value(path, value, allowed, set_command(path, expected))
 
 
 if __name__ == "__main__":

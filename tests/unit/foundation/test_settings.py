@@ -261,9 +261,27 @@ def test_the_command_finds_the_committed_files_valid(capsys: pytest.CaptureFixtu
             "    fix:     pulumi config set --path 'pipe-foundation:account.id' 777788889999"
             " --type string --stack stg --cwd foundation\n",
         ),
+        (
+            {
+                "stg": {
+                    "pipe-foundation:environments": [
+                        valid("stg")["pipe-foundation:environments"][0] | {"namespace": "other"}
+                    ]
+                }
+            },
+            '  pipe-foundation:environments[0].namespace = "other"\n'
+            "    allowed: pipe, as pipe:namespace.name of stg\n"
+            "    fix:     pulumi config set --path 'pipe-foundation:environments[0].namespace' pipe"
+            " --stack stg --cwd foundation\n",
+        ),
         ({"stg": {"pipe-foundation:state": {}}}, "  pipe-foundation:state.project is missing\n"),
     ],
-    ids=["another shared account", "the environment of another account", "a fault of one file"],
+    ids=[
+        "another shared account",
+        "the environment of another account",
+        "another namespace",
+        "a fault of one file",
+    ],
 )
 def test_the_command_compares_the_files(
     changes: dict[str, dict[str, Any]], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
