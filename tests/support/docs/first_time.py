@@ -22,7 +22,7 @@ def operations() -> list[tuple[str, str]]:
     section = SECTION.search((ROOT / "README.md").read_text())
     assert section, "README has no section about the first time"
     result: list[tuple[str, str]] = []
-    prefix, group = "", list[str]()
+    stack, prefix, group = "", "", list[str]()
     for line in LINE.finditer(section[1]):
         if line["more"]:
             for name in re.findall(r"`(\w+)`", line["more"]):
