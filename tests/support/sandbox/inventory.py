@@ -310,12 +310,12 @@ def in_own_state(stack: Stack) -> ResourceIds:
 
 
 def _in_state(stack: workspace.Stack) -> ResourceIds:
-    """Return the resources in one state; fail if two have the same type and ID."""
-    pairs: list[tuple[str, str]] = []
+    """Return the resources in one state; fail if two of a region have the same type and ID."""
+    resources: list[tuple[str, str, str]] = []
     for resource in workspace.state(stack, "resources"):
         kind = resource["type"].rpartition(":")[2]
         has_target = resource.get("custom") and not resource["type"].startswith(PREFIXES_WITHOUT_TARGET)
         if has_target and kind not in UNLISTED_TYPES:
-            pairs.append((kind, resource["id"]))
-    assert len(pairs) == len(set(pairs)), pairs
-    return set(pairs)
+            resources.append((kind, resource["id"], resource["outputs"].get("region", "")))
+    assert len(resources) == len(set(resources)), resources
+    return {(kind, ident) for kind, ident, _ in resources}
