@@ -33,8 +33,8 @@ def test_a_command_and_its_options_exist(command: str) -> None:
     options = {re.sub(r"^--(no-)?", "", argument) for argument in arguments if argument.startswith("--")}
     unknown = {option for option in options - GLOBAL_OPTIONS if camel_case(option).lower() not in members}
     assert unknown == set()
-    given = {members[camel_case(option).lower()] for option in options - GLOBAL_OPTIONS}
-    assert set(shape.required_members) <= given
+    set_members = {members[camel_case(option).lower()] for option in options - GLOBAL_OPTIONS}
+    assert set(shape.required_members) <= set_members
 
 
 def test_the_documents_have_the_commands_of_a_restore() -> None:
