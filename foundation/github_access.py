@@ -8,12 +8,12 @@ import pulumi_aws as aws
 
 from components.common.iam_documents import Statement, allow, document
 from components.common.naming import Naming
-from foundation.permissions.boundary import boundary
 from foundation.permissions.cluster import change_cluster
 from foundation.permissions.data import change_data
 from foundation.permissions.network import change_network
+from foundation.permissions.protection import protect_foundation
 from foundation.permissions.reading import read_settings
-from foundation.permissions.roles import change_roles
+from foundation.permissions.roles import use_roles
 from foundation.permissions.scope import Scope
 from foundation.permissions.state import State, read_state, write_state
 
@@ -133,11 +133,6 @@ class GithubAccess(pulumi.ComponentResource):
             )
             self._attach(f"{environment}-preview", preview, policies | {"read": reading})
             previews[environment] = preview
-            self._policy(
-                scope.naming.name("boundary"),
-                f"The most that a role of {environment} can do",
-                boundary(scope),
-            )
             role = self._role(
                 scope.naming.name("deploy"),
                 f"Deploys {environment}",
@@ -230,8 +225,9 @@ def deploy(scope: Scope, state: State) -> dict[str, list[Statement]]:
         "network": change_network(scope),
         "cluster": change_cluster(scope),
         "data": change_data(scope),
-        "roles": change_roles(scope),
+        "roles": use_roles(scope),
         "state": write_state(state, scope.naming.environment),
+        "protection": protect_foundation(scope, state),
     }
 
 

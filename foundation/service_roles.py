@@ -11,6 +11,7 @@ to five minutes to count). The keys' policies leave access to IAM (`key_policy`)
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -49,6 +50,11 @@ class ServiceRole:
     """Names of AWS managed policies, with their path: service-role/AmazonRDSEnhancedMonitoringRole."""
     statements: Sequence[Statement] = ()
     """Statements of the role's own policy; a role without statements has no policy of its own."""
+
+    @property
+    def service(self) -> str:
+        """The service that assumes the role, such as eks.amazonaws.com."""
+        return cast(dict[str, str], self.trust["Principal"])["Service"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,16 +23,8 @@ class Naming:
         return "-".join((self.service, self.environment, *parts))
 
     def role_arn(self, name: str) -> str:
-        """Return the ARN of a role that this program or foundation declares, such as `pipe-prod-deploy`."""
+        """Return the ARN of a role that foundation declares, such as `pipe-prod-deploy`."""
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
-
-    def boundary_arn(self) -> str:
-        """Return the ARN of foundation's permissions boundary, which every role with an inline policy has.
-
-        The deploy role may write policies only for roles with this boundary, so it cannot extend its own
-        permissions.
-        """
-        return f"arn:aws:iam::{self.account}:policy/{self.name('boundary')}"
 
     def aws(self, name: str | None = None) -> dict[str, str]:
         """Return AWS tags; if a name is given, they include `Name`, which the console shows."""

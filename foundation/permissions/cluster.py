@@ -5,18 +5,11 @@ from foundation.permissions.scope import Scope
 
 
 def change_cluster(scope: Scope) -> list[Statement]:
-    """Return statements that allow changes to the environment's cluster, log groups and runner.
-
-    The statements name the resources, except for eks:CreateCluster, which requires the tag `env` in the
-    request instead.
-    """
+    """Return statements that allow changes to the environment's cluster, log groups and runner, by name."""
+    naming = scope.naming
     return [
-        allow(
-            "CreateCluster",
-            ["eks:CreateCluster"],
-            ["*"],
-            {"StringEquals": {"aws:RequestTag/env": scope.naming.environment}},
-        ),
+        # eks:CreateCluster does not support resource-level permissions.
+        allow("CreateCluster", ["eks:CreateCluster"], ["*"]),
         allow(
             "ChangeCluster",
             [
@@ -57,7 +50,14 @@ def change_cluster(scope: Scope) -> list[Statement]:
                 "logs:TagResource",
                 "logs:UntagResource",
             ],
-            log_groups(scope),
+            # AWS services prescribe most names of log groups.
+            scope.named(
+                "logs",
+                "log-group:/aws/codebuild/{}-*",
+                "log-group:/aws/eks/{}/*",
+                "log-group:/aws/rds/instance/{}-*",
+                f"log-group:/{naming.service}/{naming.environment}/*",
+            ),
         ),
         allow(
             "ChangeRunner",
@@ -81,15 +81,3 @@ def change_cluster(scope: Scope) -> list[Statement]:
             scope.named("codeconnections", "connection/*"),
         ),
     ]
-
-
-def log_groups(scope: Scope) -> list[str]:
-    """Return the ARN patterns of a stack's log groups; AWS services prescribe most of their names."""
-    naming = scope.naming
-    return scope.named(
-        "logs",
-        "log-group:/aws/codebuild/{}-*",
-        "log-group:/aws/eks/{}/*",
-        "log-group:/aws/rds/instance/{}-*",
-        f"log-group:/{naming.service}/{naming.environment}/*",
-    )

@@ -3,11 +3,26 @@
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope
 
+KEY_CHANGES = [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:EnableKeyRotation",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+]
+"""Actions that change a key or its aliases. KMS checks an action on an alias against both resources."""
+
 
 def change_data(scope: Scope) -> list[Statement]:
     """Return statements that allow changes to the database, the buckets and the keys of an environment.
 
-    The database is identified by its name, the buckets by a list, and the keys by the tag `env`.
+    The database is identified by its name, and the buckets by a list. Keys have generated IDs, so the
+    statements cover every key of the account; `protect_foundation` denies foundation's.
     """
     keys = scope.named_anywhere("kms", "key/*")
     aliases = scope.named_anywhere("kms", "alias/{}-*")
@@ -53,38 +68,17 @@ def change_data(scope: Scope) -> list[Statement]:
             ],
             scope.bucket_arns(),
         ),
-        allow("CreateKeys", ["kms:CreateKey", "kms:TagResource"], ["*"], scope.request_tagged()),
-        allow(
-            "ChangeKeys",
-            [
-                "kms:CancelKeyDeletion",
-                "kms:CreateAlias",
-                "kms:DeleteAlias",
-                "kms:EnableKeyRotation",
-                "kms:PutKeyPolicy",
-                "kms:ScheduleKeyDeletion",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:UpdateAlias",
-                "kms:UpdateKeyDescription",
-            ],
-            keys,
-            scope.owned(),
-        ),
-        allow("ChangeAliases", ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], aliases),
+        # kms:CreateKey does not support resource-level permissions.
+        allow("CreateKeys", ["kms:CreateKey"], ["*"]),
+        allow("ChangeKeys", KEY_CHANGES, [*keys, *aliases]),
         # EKS and RDS create grants for the key on behalf of the caller. A condition on
         # kms:GrantIsForAWSResource is "not supported for the CreateCluster action" (EKS user guide,
         # enable-kms, last note; awsdocs/amazon-eks-user-guide, latest/ug/security/enable-kms.adoc).
-        allow("GrantKeys", ["kms:CreateGrant"], keys, scope.owned()),
+        allow("GrantKeys", ["kms:CreateGrant"], keys),
         allow(
             "UseKeysThroughRds",
             ["kms:Decrypt", "kms:GenerateDataKey"],
             keys,
-            {
-                "StringEquals": {
-                    "aws:ResourceTag/env": scope.naming.environment,
-                    "kms:ViaService": f"rds.{scope.naming.region}.amazonaws.com",
-                }
-            },
+            {"StringEquals": {"kms:ViaService": f"rds.{scope.naming.region}.amazonaws.com"}},
         ),
     ]

@@ -1,84 +1,34 @@
-"""Permissions to manage the service roles of an environment."""
+"""Permissions to hand the environment's service roles to AWS services."""
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope
-
-MANAGED_POLICIES = (
-    "AmazonEC2ContainerRegistryPullOnly",
-    "AmazonEKSBlockStoragePolicy",
-    "AmazonEKSClusterPolicy",
-    "AmazonEKSComputePolicy",
-    "AmazonEKSLoadBalancingPolicy",
-    "AmazonEKSNetworkingPolicy",
-    "AmazonEKSWorkerNodeMinimalPolicy",
-    "service-role/AmazonRDSEnhancedMonitoringRole",
-)
-"""AWS managed policies of a stack's roles; the deploy role can attach no other managed policy."""
-
-SERVICES_WITH_ROLES = (
-    "codebuild",
-    "ec2",
-    "eks",
-    "monitoring.rds",
-    "pods.eks",
-    "s3",
-    "vpc-flow-logs",
-)
-"""Services to which a stack passes its roles, without the suffix .amazonaws.com."""
+from foundation.service_roles import environment_roles
 
 SERVICES_WITH_LINKED_ROLES = ("eks", "elasticloadbalancing", "rds")
 """Services that create a service-linked role on first use in an account."""
 
 
-def change_roles(scope: Scope) -> list[Statement]:
-    """Return statements that allow managing service roles with the boundary and listed managed policies.
+def use_roles(scope: Scope) -> list[Statement]:
+    """Return statements that allow passing the service roles, each to the services that it trusts.
 
-    Without these limits, the deploy role could create a role with any permission.
+    The deploy role has no other permission to write IAM: a role that can create roles or attach policies can
+    give itself any permission.
     """
-    roles = scope.roles("*")
-    boundary = {"StringEquals": {"iam:PermissionsBoundary": scope.naming.boundary_arn()}}
-    managed = [f"arn:aws:iam::aws:policy/{name}" for name in MANAGED_POLICIES]
-    change = [
-        "iam:CreateRole",
-        "iam:DeleteRole",
-        "iam:TagRole",
-        "iam:UntagRole",
-        "iam:UpdateAssumeRolePolicy",
-        "iam:UpdateRole",
-        "iam:UpdateRoleDescription",
+    account = scope.naming.account
+    by_service: dict[str, list[str]] = {}
+    for role in environment_roles(scope):
+        by_service.setdefault(role.service, []).append(f"arn:aws:iam::{account}:role/{role.name}")
+    passing = [
+        allow(_sid(service), ["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": service}})
+        for service, roles in by_service.items()
     ]
-    bounded = ["iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
-    attach = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
     linked = [
-        f"arn:aws:iam::{scope.naming.account}:role/aws-service-role/{service}.amazonaws.com/*"
+        f"arn:aws:iam::{account}:role/aws-service-role/{service}.amazonaws.com/*"
         for service in SERVICES_WITH_LINKED_ROLES
     ]
-    return [
-        allow("ChangeRoles", change, roles),
-        allow("WritePoliciesUnderBoundary", bounded, roles, boundary),
-        allow("AttachPoliciesOfAws", attach, roles, {"ArnEquals": {"iam:PolicyARN": managed}}),
-        allow(
-            "PassRoles",
-            ["iam:PassRole"],
-            roles,
-            {
-                "StringEquals": {
-                    "iam:PassedToService": [f"{service}.amazonaws.com" for service in SERVICES_WITH_ROLES]
-                }
-            },
-        ),
-        allow("CreateLinkedRoles", ["iam:CreateServiceLinkedRole"], linked),
-        # EKS adds the role of Auto Mode's nodes to an instance profile and leaves it there; a role in a
-        # profile cannot be deleted (github.com/aws/containers-roadmap/issues/2531).
-        allow(
-            "TakeNodeRoleOut",
-            ["iam:RemoveRoleFromInstanceProfile"],
-            [f"arn:aws:iam::{scope.naming.account}:instance-profile/eks*"],
-        ),
-        {
-            "Sid": "LeaveItself",
-            "Effect": "Deny",
-            "Action": [*change, *bounded, *attach, "iam:PassRole"],
-            "Resource": scope.roles("deploy"),
-        },
-    ]
+    return [*passing, allow("CreateLinkedRoles", ["iam:CreateServiceLinkedRole"], linked)]
+
+
+def _sid(service: str) -> str:
+    """Return a statement ID, which has letters and digits only, such as PassToVpcFlowLogs."""
+    return "PassTo" + "".join(filter(str.isalnum, service.removesuffix(".amazonaws.com").title()))

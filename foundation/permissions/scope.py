@@ -1,15 +1,14 @@
-"""Names, ARNs and tags of one environment in an account that several environments share."""
+"""Names and ARNs of one environment's resources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.common.iam_documents import Condition
 from components.common.naming import Naming
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """One environment: its buckets, and its resources by name (`pipe-<environment>`) or by the tag `env`."""
+    """One environment: its buckets, and its other resources by name (`pipe-<environment>`)."""
 
     naming: Naming
     """The environment's names."""
@@ -30,27 +29,9 @@ class Scope:
         """Return ARNs in the stack's region and in the copy region; `{}` is the stack's name."""
         return self._arns(service, [self.naming.region, self.copy_region], resources)
 
-    def roles(self, *names: str) -> list[str]:
-        """Return ARNs of roles, as in `roles("deploy")`."""
-        return [self.naming.role_arn(name) for name in names]
-
-    def bucket_arns(self, suffix: str = "") -> list[str]:
-        """Return ARNs of the buckets and their log buckets; with the suffix `/*`, of their objects."""
-        return [f"arn:aws:s3:::{bucket}{logs}{suffix}" for bucket in self.buckets for logs in ("", "-logs")]
-
-    def request_tagged(self) -> Condition:
-        """Return the condition that the request sets the tag `env` and the resource has no other value."""
-        return {
-            "StringEquals": {"aws:RequestTag/env": self.naming.environment},
-            "StringEqualsIfExists": {"aws:ResourceTag/env": self.naming.environment},
-        }
-
-    def owned(self) -> Condition:
-        """Return the condition that the resource has the tag `env` and the request does not change it."""
-        return {
-            "StringEquals": {"aws:ResourceTag/env": self.naming.environment},
-            "StringEqualsIfExists": {"aws:RequestTag/env": self.naming.environment},
-        }
+    def bucket_arns(self) -> list[str]:
+        """Return ARNs of the buckets and their log buckets."""
+        return [f"arn:aws:s3:::{bucket}{logs}" for bucket in self.buckets for logs in ("", "-logs")]
 
     def _arns(self, service: str, regions: Sequence[str], resources: Sequence[str]) -> list[str]:
         prefix = [f"arn:aws:{service}:{region}:{self.naming.account}" for region in regions]

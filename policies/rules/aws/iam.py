@@ -97,6 +97,8 @@ _LIST_ONLY = (
     "ec2:DeleteNetworkInterface",
     "ec2:AssociateVpcCidrBlock",
     "ecr:GetAuthorizationToken",
+    "eks:CreateCluster",
+    "kms:CreateKey",
     "logs:CreateLogDelivery",
     "logs:CreateLogGroup",
     "logs:DeleteLogDelivery",

@@ -16,57 +16,27 @@ STATE = "arn:aws:mock:::state-bucket"
 SECRETS = "arn:aws:mock:::state"
 THROUGH_S3 = {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}
 ROLE = "arn:aws:iam::444455556666:role"
-PROFILE = "arn:aws:iam::444455556666:instance-profile"
-BOUNDED = {"iam:PermissionsBoundary": "arn:aws:iam::444455556666:policy/pipe-stg-boundary"}
 
 
-def tagged(env: str = "stg", **more: str) -> dict[str, str]:
-    return {"aws:ResourceTag/env": env} | more
+FOUNDATION = {"aws:ResourceTag/env": "foundation"}
+RDS = {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}
 
 
-def requested(env: str = "stg", **more: str) -> dict[str, str]:
-    return {"aws:RequestTag/env": env} | more
+def passed_to(service: str) -> dict[str, str]:
+    return {"iam:PassedToService": f"{service}.amazonaws.com"}
 
 
 DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
-    # The VPC
-    ("ec2:CreateVpc", f"{EC2}:vpc/*", requested(), "allow"),
-    ("ec2:CreateVpc", f"{EC2}:vpc/*", {}, "nothing"),
-    ("ec2:CreateVpc", f"{EC2}:vpc/*", requested("prod"), "nothing"),
-    ("ec2:CreateSubnet", f"{EC2}:subnet/*", requested(), "allow"),
-    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", tagged(), "allow"),
-    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", tagged("prod") | requested(), "nothing"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", requested() | {"ec2:CreateAction": "CreateVpc"}, "allow"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", requested(), "nothing"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", tagged(), "allow"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", tagged() | requested("prod"), "nothing"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", tagged("prod") | requested(), "nothing"),
-    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", tagged(), "allow"),
-    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", tagged("prod"), "nothing"),
-    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", {}, "nothing"),
-    ("ec2:RunInstances", f"{EC2}:instance/*", requested(), "nothing"),
-    # Security groups: the stack's, the default group without tags, the cluster's
-    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", tagged(), "allow"),
-    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", requested(), "allow"),
-    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", requested(), "nothing"),
-    ("ec2:RevokeSecurityGroupIngress", f"{EC2}:security-group/sg-1", {}, "allow"),
-    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", requested(), "allow"),
-    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", requested("prod"), "nothing"),
-    (
-        "ec2:AuthorizeSecurityGroupIngress",
-        f"{EC2}:security-group/sg-1",
-        {"aws:ResourceTag/aws:eks:cluster-name": "pipe-stg"},
-        "allow",
-    ),
-    (
-        "ec2:RevokeSecurityGroupIngress",
-        f"{EC2}:security-group/sg-1",
-        {"aws:ResourceTag/aws:eks:cluster-name": "pipe-prod"},
-        "nothing",
-    ),
+    # The VPC, in this account and region
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", {}, "allow"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", {}, "allow"),
+    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", {}, "allow"),
+    ("ec2:DeleteVpc", "arn:aws:ec2:us-east-1:444455556666:vpc/vpc-1", {}, "nothing"),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", {}, "allow"),
+    ("ec2:RunInstances", f"{EC2}:instance/*", {}, "nothing"),
+    ("ec2:DisableEbsEncryptionByDefault", "*", {}, "nothing"),
     # The cluster, its logs and the CI runner
-    ("eks:CreateCluster", "*", requested(), "allow"),
-    ("eks:CreateCluster", "*", requested("prod"), "nothing"),
+    ("eks:CreateCluster", "*", {}, "allow"),
     ("eks:UpdateClusterVersion", f"arn:aws:eks:{HERE}:cluster/pipe-stg", {}, "allow"),
     ("eks:UpdateClusterVersion", f"arn:aws:eks:{HERE}:cluster/pipe-prod", {}, "nothing"),
     ("eks:DeleteAccessEntry", f"arn:aws:eks:{HERE}:access-entry/pipe-stg/role/1/x/y", {}, "allow"),
@@ -84,55 +54,42 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("s3:DeleteBucket", "arn:aws:s3:::pipe-backup", {}, "nothing"),
     ("s3:GetObject", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
     ("s3:BypassGovernanceRetention", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
-    # Keys
-    ("kms:CreateKey", "*", requested(), "allow"),
-    ("kms:CreateKey", "*", requested("prod"), "nothing"),
-    ("kms:TagResource", KEY, tagged("prod") | requested(), "nothing"),
-    ("kms:ScheduleKeyDeletion", KEY, tagged(), "allow"),
-    ("kms:ScheduleKeyDeletion", KEY, tagged("prod"), "nothing"),
-    ("kms:ScheduleKeyDeletion", f"arn:aws:kms:ap-northeast-3:{HERE[15:]}:key/1", tagged(), "allow"),
+    # Keys: any of the account, but not foundation's
+    ("kms:CreateKey", "*", {}, "allow"),
+    ("kms:ScheduleKeyDeletion", KEY, {}, "allow"),
+    ("kms:ScheduleKeyDeletion", f"arn:aws:kms:ap-northeast-3:{HERE[15:]}:key/1", {}, "allow"),
+    ("kms:ScheduleKeyDeletion", KEY, FOUNDATION, "deny LeaveKeys"),
+    ("kms:PutKeyPolicy", KEY, FOUNDATION, "deny LeaveKeys"),
+    ("kms:UntagResource", KEY, FOUNDATION, "deny LeaveKeys"),
+    ("kms:UpdateAlias", KEY, FOUNDATION, "deny LeaveKeys"),
     ("kms:CreateAlias", f"arn:aws:kms:{HERE}:alias/pipe-stg-db", {}, "allow"),
     ("kms:DeleteAlias", f"arn:aws:kms:{HERE}:alias/pipe-state", {}, "nothing"),
     # EKS grants itself the cluster's key without kms:GrantIsForAWSResource (EKS user guide, enable-kms).
-    ("kms:CreateGrant", KEY, tagged(), "allow"),
-    ("kms:CreateGrant", KEY, tagged() | {"kms:GrantIsForAWSResource": "true"}, "allow"),
-    ("kms:CreateGrant", KEY, tagged("prod"), "nothing"),
-    ("kms:CreateGrant", KEY, {}, "nothing"),
-    ("kms:Decrypt", KEY, tagged(), "nothing"),
-    ("kms:Decrypt", KEY, tagged() | {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}, "allow"),
-    # Roles
-    ("iam:CreateRole", f"{ROLE}/pipe-stg-backup", {}, "allow"),
-    ("iam:CreateRole", f"{ROLE}/pipe-prod-backup", {}, "nothing"),
-    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", BOUNDED, "allow"),
-    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", {}, "nothing"),
-    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-deploy", BOUNDED, "deny LeaveItself"),
-    ("iam:UpdateAssumeRolePolicy", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
-    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-backup", {}, "allow"),
-    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
-    (
-        "iam:PassRole",
-        f"{ROLE}/pipe-stg-deploy",
-        {"iam:PassedToService": "ec2.amazonaws.com"},
-        "deny LeaveItself",
-    ),
-    ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/eks-pipe-stg-1", {}, "allow"),
-    ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/bastion", {}, "nothing"),
-    ("iam:DeleteRolePermissionsBoundary", f"{ROLE}/pipe-stg-backup", BOUNDED, "nothing"),
-    ("iam:CreatePolicyVersion", "arn:aws:iam::444455556666:policy/pipe-stg-boundary", {}, "nothing"),
-    (
-        "iam:AttachRolePolicy",
-        f"{ROLE}/pipe-stg-x",
-        {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
-        "nothing",
-    ),
-    (
-        "iam:AttachRolePolicy",
-        f"{ROLE}/pipe-stg-x",
-        {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"},
-        "allow",
-    ),
-    ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", {"iam:PassedToService": "eks.amazonaws.com"}, "allow"),
-    ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", {"iam:PassedToService": "lambda.amazonaws.com"}, "nothing"),
+    ("kms:CreateGrant", KEY, {}, "allow"),
+    ("kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}, "allow"),
+    ("kms:CreateGrant", KEY, FOUNDATION, "deny LeaveKeys"),
+    ("kms:Decrypt", KEY, {}, "nothing"),
+    ("kms:Decrypt", KEY, RDS, "allow"),
+    # Roles: passed, never changed
+    ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", passed_to("eks"), "allow"),
+    ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", passed_to("ec2"), "nothing"),
+    ("iam:PassRole", f"{ROLE}/pipe-stg-deploy", passed_to("ec2"), "nothing"),
+    ("iam:PassRole", f"{ROLE}/pipe-prod-cluster", passed_to("eks"), "nothing"),
+    ("iam:CreateServiceLinkedRole", f"{ROLE}/aws-service-role/eks.amazonaws.com/x", {}, "allow"),
+    ("iam:CreateServiceLinkedRole", f"{ROLE}/aws-service-role/organizations.amazonaws.com/x", {}, "nothing"),
+    ("iam:CreateRole", f"{ROLE}/pipe-stg-x", {}, "deny LeaveRoles"),
+    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", {}, "deny LeaveRoles"),
+    ("iam:AttachRolePolicy", f"{ROLE}/pipe-stg-backup", {}, "deny LeaveRoles"),
+    ("iam:UpdateAssumeRolePolicy", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveRoles"),
+    ("iam:DeleteRole", f"{ROLE}/pipe-stg-backup", {}, "deny LeaveRoles"),
+    ("iam:CreatePolicyVersion", "arn:aws:iam::444455556666:policy/pipe-read", {}, "deny LeaveRoles"),
+    ("iam:CreateAccessKey", "arn:aws:iam::444455556666:user/operator", {}, "deny LeaveRoles"),
+    ("iam:CreateUser", "arn:aws:iam::444455556666:user/x", {}, "deny LeaveRoles"),
+    ("iam:UpdateOpenIDConnectProviderThumbprint", "*", {}, "deny LeaveRoles"),
+    # The account's guards
+    ("cloudtrail:StopLogging", "*", {}, "deny LeaveGuards"),
+    ("backup:DeleteRecoveryPoint", "*", {}, "deny LeaveGuards"),
+    ("guardduty:DeleteDetector", "*", {}, "deny LeaveGuards"),
     # State and secrets
     ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/stg.json", {}, "allow"),
     ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/stg.json.bak", {}, "allow"),
@@ -141,7 +98,9 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("s3:PutObject", f"{STATE}/.pulumi/backups/pipe/stg/stg.1.json", {}, "allow"),
     ("s3:GetObject", f"{STATE}/.pulumi/meta.yaml", {}, "allow"),
     ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "nothing"),
-    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/stg.json", {}, "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/stg.json", {}, "deny LeaveOwnState"),
+    ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-state-444455556666", {}, "deny LeaveStateBucket"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-state-444455556666/x", {}, "deny LeaveStateBucket"),
     ("kms:GenerateDataKey", STATE, THROUGH_S3, "allow"),
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "stg"}, "allow"),
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "nothing"),
@@ -169,7 +128,7 @@ PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "nothing"),
     ("kms:Decrypt", STATE, THROUGH_S3, "allow"),
     ("kms:GenerateDataKey", STATE, THROUGH_S3, "nothing"),
-    ("kms:Decrypt", KEY, tagged("prod"), "nothing"),
+    ("kms:Decrypt", KEY, {}, "nothing"),
 ]
 
 
