@@ -189,7 +189,7 @@ def test_an_image_of_another_registry_is_refused(three: DeployEnvironment) -> No
     three.git("commit", "--quiet", "--all", "-m", "An image from elsewhere")
     done = deploy(three, "--skip-frontend")
     assert done.returncode == 2
-    assert "the stack's own registry is 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com" in done.stderr
+    assert "the registry of the stacks is 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com" in done.stderr
     file.write_text(text)
     three.git("commit", "--quiet", "--all", "-m", "And back")
     three.git("push", "--quiet")

@@ -76,3 +76,62 @@ def test_the_deploy_role_may_pass_exactly_the_service_roles_to_the_services_that
     names = {name for _, name in ROLE.findall(json.dumps(list(inputs_of("stg").values())))}
     assert {(name, services[name]) for name in names if services.get(name)} <= passed
     assert len(passed) >= 10
+
+
+def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
+    """Return the deploy role's allowed actions and patterns of actions."""
+    return {
+        action
+        for policy in policies["pipe-stg-deploy"]
+        for statement in json.loads(policy)["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+
+
+ACTIONS = {
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+"""Permissions whose name differs from the operation's name, by operation."""
+
+UNUSED = {
+    # A cluster encrypts its secrets from its creation, and encryption cannot be disabled.
+    "eks:AssociateEncryptionConfig",
+    # Foundation owns the nodes' role, which the cluster leaves in an instance profile.
+    "iam:RemoveRoleFromInstanceProfile",
+    # Keys are always enabled and always rotate.
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+}
+"""Operations of the provider for changes that no stack makes."""
+
+
+def test_the_deploy_role_may_call_every_operation_of_the_provider(
+    stack: Recorder, policies: dict[str, list[str]]
+) -> None:
+    allowed = allowed_to_deploy(policies)
+    sequences = tomllib.loads(SEQUENCES.read_text())
+    declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
+    operations: set[str] = {step["ask"] for typ in declared for step in sequences[typ]["steps"]}
+    calls = {operation.replace("s3control ", "s3 ").replace(" ", ":") for operation in operations}
+    needed = {ACTIONS.get(call, call) for call in calls}
+    refused = {action for action in needed if not any(fnmatchcase(action, pattern) for pattern in allowed)}
+    assert refused == UNUSED
+    assert set(ACTIONS) <= calls
