@@ -10,6 +10,7 @@ from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.network import Network, NetworkArgs
 from components.aws.pod_identity import PodIdentity, PodIdentityArgs
+from components.aws.secrets_endpoint import SecretsEndpoint, SecretsEndpointArgs
 from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.cloudflare.edge import Edge, EdgeArgs
 from components.cloudflare.origin_certificate import OriginCertificate, OriginCertificateArgs
@@ -43,8 +44,13 @@ Runner("runner", RunnerArgs(
 backups = BackupBucket("backups", BackupBucketArgs(settings=settings.backups, naming=naming, protect=protect))
 database = Database("database", DatabaseArgs(
     settings=settings.database, naming=naming, protect=protect, subnet_ids=network.database_subnet_ids,
-    security_group_id=security_groups.database_security_group_id, password=secrets.database_password,
+    security_group_id=security_groups.database_security_group_id,
     shared_account=settings.service.shared_account,
+))
+secrets_endpoint = SecretsEndpoint("secrets-endpoint", SecretsEndpointArgs(
+    naming=naming, vpc_id=network.vpc_id,
+    subnet_ids=network.database_subnet_ids[:settings.network.nat_zones],
+    security_group_id=security_groups.secrets_endpoint_security_group_id,
 ))
 
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
@@ -61,6 +67,7 @@ jobs = DataJobs("data-jobs", DataJobsArgs(
     settings=settings.backups, image=settings.api.image, migrate=settings.api.migrate,
     start_deadline_seconds=settings.api.start_deadline_seconds, context=context,
     database=database.endpoint, passwords=secrets.passwords, bucket=backups.bucket,
+    secrets_url=secrets_endpoint.url,
 ), pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[pod_identity]))
 api = Api("api", ApiArgs(
     settings=settings.api, context=context, database=database.endpoint, password=secrets.app_password,

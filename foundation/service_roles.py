@@ -257,7 +257,7 @@ def _pod_roles(scope: Scope) -> Iterator[ServiceRole]:
         ),
     ]
     yield _pod_role(scope, "api", connections.API)
-    yield _pod_role(scope, "migrate", connections.MIGRATION, master_password)
+    yield _pod_role(scope, "database-roles", connections.DATABASE_ROLES, master_password)
     yield _pod_role(
         scope,
         "backup",

@@ -89,12 +89,12 @@ def image_of(repository: Repository, version: str) -> str:
 
 def last_migration_job(cluster: Cluster) -> Manifest:
     """Return the migration Job of the last deployment; its containers use the deployed image."""
-    migration_jobs = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
-    if not migration_jobs:
+    job = jobs.last_of_deployment(cluster, "pipe-migrate")
+    if job is None:
         raise RefusedError(
             "nothing is deployed yet: there is no migration Job to take the image from; run pulumi up first"
         )
-    return migration_jobs[-1]
+    return job
 
 
 if __name__ == "__main__":

@@ -119,7 +119,8 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
                 stop(cluster, replicas)
             with log.step(f"swap: rename {database} to {previous}, and the restored database to {database}"):
                 job = jobs.copy_job(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
-                swap = jobs.with_only_container(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
+                command = ["sh", "/etc/pipe/scripts/swap.sh"]
+                swap = jobs.with_only_container(job, "restore", command, init=["master"])
                 jobs.run(
                     cluster,
                     jobs.with_variables(swap, {"DATABASE": database, "STAMP": log.stamp}),

@@ -1,8 +1,9 @@
-"""Rotation of the passwords of the database roles, without downtime of the API.
+"""Rotation of the database's passwords, without downtime of the API.
 
-Each password belongs to its own login (components/kubernetes/database_roles.py). `pulumi up` creates the new
-logins and replaces the API's pods, while the old logins stay valid. The old logins are retired once no pod
-uses them. After an interruption, run the command again.
+Each password of a role belongs to its own login (components/kubernetes/database_roles.py). `pulumi up`
+creates the new logins and replaces the API's pods, while the old logins stay valid. The old logins are
+retired once no pod uses them. Finally, RDS sets a new master password, as it does by itself every seven days.
+After an interruption, run the command again.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from operations.lib.kubernetes import jobs, revisions
 from operations.lib.kubernetes.cluster import API, SANDBOX_JOBS, Cluster, connected, wait
 from operations.lib.repository import Repository
 from operations.lib.run_log import RunLog, perform
-from operations.migrate import last_migration_job
+from operations.lib.services import master_password
 
 KEYS = ("appPassword", "migratePassword", "backupPassword")
 """Secret settings that contain the passwords, without the prefix `pipe:`."""
@@ -64,11 +65,16 @@ def work(log: RunLog, options: Options) -> str:
                 wait(f"pods of {before} are gone", lambda: users(cluster) == {after}, LEAVE_SECONDS)
                 log.line(f"pods connect as {after}")
         with log.step("retire the old logins"):
-            job = jobs.copy_job(last_migration_job(cluster), f"pipe-retire-{log.stamp}", "rotate")
+            pattern = jobs.last_of_deployment(cluster, "pipe-database-roles")
+            if pattern is None:
+                raise FailedError("the cluster has no Job pipe-database-roles to copy: run pulumi up")
+            job = jobs.copy_job(pattern, f"pipe-retire-{log.stamp}", "rotate")
             jobs.run(cluster, retiring(job), log)
+        with log.step("RDS sets a new master password"):
+            master_password.rotate(log, options)
     if options.target == "sandbox":
         return f"the stack's settings have new passwords; {SANDBOX_JOBS}"
-    return "the database roles have new passwords"
+    return "the database roles and the master user have new passwords"
 
 
 def commit(log: RunLog, repository: Repository, options: Options) -> None:
@@ -138,13 +144,12 @@ def delete_passwords(log: RunLog, options: Options) -> None:
 
 
 def retiring(job: jobs.Manifest) -> jobs.Manifest:
-    """Return the Job with only its container `roles`, which runs the script that retires former logins."""
-    spec = job["spec"]["template"]["spec"]
-    [roles] = [container for container in spec["initContainers"] if container["name"] == "roles"]
+    """Return the Job with a container `roles` that runs the script that retires former logins."""
+    [roles] = job["spec"]["template"]["spec"]["containers"]
     # This is not one transaction, since sessions can only be ended after logins have been disabled.
     command = [argument for argument in roles["command"] if argument != "--single-transaction"]
     command = [argument.replace("roles.sql", "retire.sql") for argument in command]
-    return jobs.with_only_container(job, "roles", command)
+    return jobs.with_only_container(job, "roles", command, init=["master"])
 
 
 if __name__ == "__main__":

@@ -54,17 +54,20 @@ class DatabaseArgs:
     """Private subnets in at least two zones."""
     security_group_id: pulumi.Input[str]
     """The security group that limits incoming connections."""
-    password: pulumi.Input[str]
-    """Password of the master user; a secret."""
 
 
 class Database(pulumi.ComponentResource):
-    """An encrypted PostgreSQL instance without a public address that refuses connections without TLS."""
+    """An encrypted PostgreSQL instance without a public address that refuses connections without TLS.
+
+    RDS creates the master user's password, stores it in Secrets Manager and rotates it every seven days (RDS
+    user guide, password management with Secrets Manager). Neither Pulumi nor Kubernetes stores it: the jobs
+    that need it read it when they start (assets/master.sh).
+    """
 
     database_name = "pipe_db"
     """Name of the database in the deployment guide."""
     master_user = "pipe_admin"
-    """User of the migration and restore jobs only; it creates the roles for all other clients."""
+    """User of the jobs for roles and restores only; it creates the roles for all other clients."""
 
     host: pulumi.Output[str]
     endpoint: DatabaseEndpoint
@@ -83,7 +86,7 @@ class Database(pulumi.ComponentResource):
 
         key = aws.kms.Key(
             name,
-            description=f"Storage, snapshots, insights and logs of {identifier}",
+            description=f"Storage, snapshots, insights, logs and master password of {identifier}",
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
             policy=key_policy(naming.account, *copies, logs_may_use_key(naming, log_groups)),
@@ -149,7 +152,10 @@ class Database(pulumi.ComponentResource):
             kms_key_id=key.arn,
             db_name=self.database_name,
             username=self.master_user,
-            password=pulumi.Output.secret(args.password),
+            manage_master_user_password=True,
+            # RDS cannot change this key later (RDS user guide, managing the master user password for a DB
+            # instance with Secrets Manager).
+            master_user_secret_kms_key_id=key.arn,
             port=connections.POSTGRESQL.number,
             parameter_group_name=parameters.name,
             ca_cert_identifier=CA_IDENTIFIER,
@@ -190,7 +196,17 @@ class Database(pulumi.ComponentResource):
         )
         self.identifier = instance.identifier
         self.endpoint = DatabaseEndpoint(
-            host=self.host, port=instance.port, database=self.database_name, master_user=self.master_user
+            host=self.host,
+            port=instance.port,
+            database=self.database_name,
+            master_user=self.master_user,
+            master_secret_arn=require_output(
+                instance.master_user_secrets,
+                0,
+                "secret_arn",
+                resource=f"RDS instance {identifier}",
+                meaning="the secret with its master password",
+            ),
         )
         self.register_outputs({"host": self.host, "port": instance.port, "identifier": self.identifier})
 

@@ -83,9 +83,7 @@ class Network(pulumi.ComponentResource):
             gateway_id=gateway.id,
             opts=child,
         )
-        nats = self._nat_gateways(
-            public if args.settings.nat_gateways == "each-zone" else public[:1], gateway
-        )
+        nats = self._nat_gateways(public[: args.settings.nat_zones], gateway)
         # One table per zone, even with a single NAT gateway, so that adding gateways changes only routes.
         tables = [self._table(vpc, f"private-{zone}", [subnet]) for zone, subnet in enumerate(private, 1)]
         for zone, table in enumerate(tables, 1):

@@ -8,7 +8,12 @@ import pulumi_aws as aws
 from components.common import connections
 from components.common.naming import Naming
 
-POD_ROLES = {"backup": connections.BACKUP, "restore": connections.RESTORE, "api": connections.API}
+POD_ROLES = {
+    "backup": connections.BACKUP,
+    "restore": connections.RESTORE,
+    "database-roles": connections.DATABASE_ROLES,
+    "api": connections.API,
+}
 """Pods by the name of their role; foundation's service_roles.py has the roles' permissions."""
 
 

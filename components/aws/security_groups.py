@@ -1,4 +1,4 @@
-"""The security groups of the load balancer and the database, and their rules."""
+"""The security groups of the load balancer, the database and Secrets Manager's endpoint, and their rules."""
 
 from dataclasses import dataclass
 
@@ -31,6 +31,8 @@ class SecurityGroups(pulumi.ComponentResource):
 
     load_balancer_security_group_id: pulumi.Output[str]
     database_security_group_id: pulumi.Output[str]
+    secrets_endpoint_security_group_id: pulumi.Output[str]
+    """The group of the endpoint of Secrets Manager."""
 
     def __init__(
         self, name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None
@@ -102,11 +104,34 @@ class SecurityGroups(pulumi.ComponentResource):
             opts=child,
         )
 
+        # Like the database's group, this one has no egress rule.
+        endpoint = aws.ec2.SecurityGroup(
+            f"{name}-secrets-endpoint",
+            name=naming.name("secrets-endpoint"),
+            description="The endpoint of Secrets Manager",
+            vpc_id=args.vpc_id,
+            tags=naming.aws("secrets-endpoint"),
+            opts=child,
+        )
+        [https_to_endpoint] = connections.ports_from_pods(connections.SECRETS_ENDPOINT)
+        allow_port(
+            aws.vpc.SecurityGroupIngressRule,
+            f"{name}-secrets-endpoint-from-pods",
+            https_to_endpoint,
+            security_group_id=endpoint.id,
+            description="Secrets Manager from the pods",
+            peer_group_id=cluster,
+            tags=naming.aws("secrets-endpoint-from-pods"),
+            opts=child,
+        )
+
         self.load_balancer_security_group_id = load_balancer.id
         self.database_security_group_id = database.id
+        self.secrets_endpoint_security_group_id = endpoint.id
         self.register_outputs(
             {
                 "load_balancer_security_group_id": self.load_balancer_security_group_id,
                 "database_security_group_id": self.database_security_group_id,
+                "secrets_endpoint_security_group_id": self.secrets_endpoint_security_group_id,
             }
         )

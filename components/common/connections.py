@@ -1,9 +1,10 @@
 """Network connections of the service, from which its NetworkPolicies and security-group rules follow.
 
 The NetworkPolicy of each workload in `WORKLOADS` allows its connections in `CONNECTIONS` and no others. It
-refuses a party without a known address. Security groups limit the load balancer, the database and the CI
-runner. Their rules take the ports from here, but aws/security_groups.py and aws/ci_runner.py name the pairs
-of parties. A new pair therefore needs a rule there too; a unit test (test_connections.py) fails without it.
+refuses a party without a known address. Security groups limit the load balancer, the database, the endpoint
+of Secrets Manager and the CI runner. Their rules take the ports from here, but aws/security_groups.py and
+aws/ci_runner.py name the pairs of parties. A new pair therefore needs a rule there too; a unit test
+(test_connections.py) fails without it.
 
 Security groups do not distinguish pods. The cluster's group may open all connections (EKS's default rule),
 and the database admits the whole group, so only NetworkPolicies limit pods. Datadog's agent and the parts of
@@ -67,6 +68,7 @@ NODE_AGENT = Party("node-agent", "Datadog's agent on every node")
 POD_IDENTITY = Party("pod-identity-agent", "EKS Pod Identity agent on every node")
 DNS = Party("dns", "cluster DNS at the Service addresses")
 S3 = Party("s3", "backup bucket, by the gateway endpoint")
+SECRETS_ENDPOINT = Party("secrets-endpoint", "Secrets Manager, by an endpoint in the database subnets")
 EXTERNAL_SERVICES = Party("external-services", "services that the API calls")
 CI_RUNNER = Party("ci-runner", "GitHub runner in the VPC")
 CLUSTER_API = Party("cluster-api", "Kubernetes API of the cluster")
@@ -75,6 +77,7 @@ INTERNET = Party("internet", "GitHub, AWS and the registries")
 API = Pods("api", "API", app="pipe-api")
 PROXY = Pods("tls-proxy", "TLS proxy", app="pipe-proxy")
 IMAGE_START = Pods("image-start", "Job that starts a new image", app="pipe-image")
+DATABASE_ROLES = Pods("database-roles", "Job that creates the database roles", app="pipe-database-roles")
 MIGRATION = Pods("migration", "migration Job", app="pipe-migrate")
 BACKUP = Pods("backup", "backup Job", app="pipe-backup")
 RESTORE = Pods("restore", "restore Job", app="pipe-restore")
@@ -82,7 +85,7 @@ CERTIFICATE_CHECK = Pods(
     "certificate-check", "Datadog's check of the certificate", app="datadog", namespace="datadog"
 )
 
-WORKLOADS = (API, PROXY, IMAGE_START, MIGRATION, BACKUP, RESTORE)
+WORKLOADS = (API, PROXY, IMAGE_START, DATABASE_ROLES, MIGRATION, BACKUP, RESTORE)
 """Pods of the service's namespace."""
 
 HTTPS = Port("HTTPS", 443)
@@ -123,6 +126,9 @@ CONNECTIONS = (
     Connection(API, NODE_AGENT, TRACES),
     Connection(API, POD_IDENTITY, CREDENTIALS),
     Connection(API, EXTERNAL_SERVICES, None, condition="pipe:api.egress"),
+    Connection(DATABASE_ROLES, DATABASE, POSTGRESQL),
+    Connection(DATABASE_ROLES, POD_IDENTITY, CREDENTIALS),
+    Connection(DATABASE_ROLES, SECRETS_ENDPOINT, HTTPS),
     Connection(MIGRATION, DATABASE, POSTGRESQL),
     Connection(BACKUP, DATABASE, POSTGRESQL),
     Connection(BACKUP, POD_IDENTITY, CREDENTIALS),
@@ -130,6 +136,7 @@ CONNECTIONS = (
     Connection(RESTORE, DATABASE, POSTGRESQL),
     Connection(RESTORE, POD_IDENTITY, CREDENTIALS),
     Connection(RESTORE, S3, HTTPS),
+    Connection(RESTORE, SECRETS_ENDPOINT, HTTPS),
     Connection(CI_RUNNER, INTERNET, HTTPS),
     Connection(CI_RUNNER, CLUSTER_API, HTTPS),
 )

@@ -1,6 +1,6 @@
-"""Data jobs: the migration before each new version, the nightly backup, and the restore on demand."""
+"""Data jobs: roles and migration before each new version, the nightly backup, and the restore on demand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,17 @@ from components.kubernetes.database_roles import Passwords
 from components.settings.models.backups import Backups
 
 IMAGE = connections.IMAGE_START.app
+ROLES = connections.DATABASE_ROLES.app
 MIGRATE = connections.MIGRATION.app
 BACKUP = connections.BACKUP.app
 RESTORE = connections.RESTORE.app
-"""The `app` labels of the jobs. pipe-backup and pipe-restore are also service accounts with a pod
-identity."""
+"""The `app` labels of the jobs and the names of their service accounts.
 
+pipe-image and pipe-migrate run the API's image and have no pod identity. All containers of a pod share its
+identity, so the image could otherwise read the master password."""
+
+ROLES_SECONDS = 600
+"""Seconds that the creation of the roles may take, retries included."""
 MIGRATION_SECONDS = 1800
 """Seconds that a migration may take, retries included."""
 WAIT_SECONDS = 300
@@ -33,6 +38,10 @@ RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
 """Annotation of a Job that the next `pulumi up` replaces, and so reruns, if it has not completed."""
 RESTART = "Never"
 """Restart policy: a failed pod stays with its log, and each retry uses a new pod."""
+MASTER_FILES = ("master.sh",)
+"""Scripts of the container that reads the master password."""
+MASTER_SIZE = "1Mi"
+"""Limit of the volume in memory that has the master user's connection, a file of about 300 bytes."""
 LATE_SECONDS = 3600
 """Seconds after the scheduled time during which a delayed backup may still start."""
 
@@ -44,7 +53,7 @@ class DataJobsArgs:
     image: str
     """The API's image, which contains the migrations of its version."""
     migrate: bool
-    """True to run the migrations; the Job updates the database roles in any case."""
+    """True to run the migrations; the database roles are updated in any case."""
     start_deadline_seconds: int
     """Seconds within which a pod of the image must start."""
     settings: Backups
@@ -54,10 +63,13 @@ class DataJobsArgs:
     passwords: Passwords
     bucket: pulumi.Input[str]
     """Name of the backup bucket, in the stack's region."""
+    secrets_url: pulumi.Input[str]
+    """URL of the VPC's endpoint of Secrets Manager, which has the master password."""
 
 
 class DataJobs(pulumi.ComponentResource):
-    """The Jobs for image start and migration, the CronJob for backups, and a suspended CronJob for restores.
+    """The Jobs for image start, roles and migration, the CronJob for backups, and a suspended CronJob for
+    restores.
 
     scripts/restore.sh creates its Jobs from the suspended CronJob.
     """
@@ -68,17 +80,17 @@ class DataJobs(pulumi.ComponentResource):
     def __init__(self, name: str, args: DataJobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:DataJobs", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        migrate = args.context.workload(MIGRATE)
-        roles = kubernetes.core.v1.Secret(
-            f"{name}-migrate-roles",
-            metadata=migrate.meta("roles"),
-            string_data=roles_data(args),
+        verifiers = kubernetes.core.v1.Secret(
+            f"{name}-roles",
+            metadata=args.context.workload(ROLES).meta("verifiers"),
+            string_data=database_roles.files(args.passwords),
             opts=self._child,
         )
         image = self._image(f"{name}-image", args, args.context.workload(IMAGE))
-        self.migration = self._migration(f"{name}-migrate", args, migrate, roles, image)
+        roles = self._roles(f"{name}-roles", args, args.context.workload(ROLES), verifiers, image)
+        self.migration = self._migration(f"{name}-migrate", args, args.context.workload(MIGRATE), roles)
         self._backup(f"{name}-backup", args, args.context.workload(BACKUP))
-        self._restore(f"{name}-restore", args, args.context.workload(RESTORE), roles)
+        self._restore(f"{name}-restore", args, args.context.workload(RESTORE), verifiers)
         self.register_outputs({"migration": self.migration.metadata.name})
 
     def _image(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
@@ -115,65 +127,113 @@ class DataJobs(pulumi.ComponentResource):
             ),
         )
 
-    def _migration(
+    def _roles(
         self,
         name: str,
         args: DataJobsArgs,
         job: pods.Workload,
-        roles: kubernetes.core.v1.Secret,
+        verifiers: kubernetes.core.v1.Secret,
         image: kubernetes.batch.v1.Job,
     ) -> kubernetes.batch.v1.Job:
-        script_names = (database_roles.SCRIPT, database_roles.RETIRE)
-        script = {name: database_roles.script(name) for name in script_names}
+        """Declare the Job that creates the database roles as the master user.
+
+        This is a Job of its own, because the migration's pod runs the API's image, which must not get the
+        identity that reads the master password.
+        """
+        names = (database_roles.SCRIPT, database_roles.RETIRE)
+        scripts = {name: database_roles.script(name) for name in (*names, *MASTER_FILES)}
         account, policy = self._guards(name, args, job)
-        scripts = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=script, opts=self._child)
-        secret = kubernetes.core.v1.Secret(
-            f"{name}-database",
-            metadata=job.meta("database"),
-            string_data={PASSWORD_FILE: args.passwords.migrate},
-            opts=self._child,
+        config = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=scripts, opts=self._child)
+        return self._before_pods(
+            name,
+            args,
+            job,
+            # A new password creates a new Job, which sets it before the API's pods use it.
+            {
+                "checksum/script": pods.checksum(scripts),
+                "checksum/roles": pods.checksum(database_roles.files(args.passwords)),
+            },
+            pods.pod_spec(
+                account,
+                [job_containers.roles(args.settings)],
+                init=[self._master(args)],
+                restart=RESTART,
+                volumes=[
+                    pods.memory_volume("master", MASTER_SIZE),
+                    pods.secret_volume("roles", verifiers.metadata.name),
+                    pods.config_volume("scripts", config.metadata.name),
+                    pods.config_volume("ca", args.context.ca_config_map),
+                    pods.scratch_volume("tmp", "256Mi"),
+                ],
+            ),
+            seconds=ROLES_SECONDS,
+            after=[policy, image],
         )
+
+    def _migration(
+        self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.batch.v1.Job
+    ) -> kubernetes.batch.v1.Job:
+        account, policy = self._guards(name, args, job)
+        password = {PASSWORD_FILE: args.passwords.migrate}
+        secret = kubernetes.core.v1.Secret(
+            f"{name}-database", metadata=job.meta("database"), string_data=password, opts=self._child
+        )
+        return self._before_pods(
+            name,
+            args,
+            job,
+            {"checksum/password": pods.checksum(password)},
+            pods.pod_spec(
+                account,
+                [job_containers.migrate(args.image, args.settings, args.database, run=args.migrate)],
+                restart=RESTART,
+                volumes=[
+                    pods.secret_volume("database", secret.metadata.name),
+                    pods.config_volume("ca", args.context.ca_config_map),
+                    pods.scratch_volume("tmp", "256Mi"),
+                ],
+            ),
+            seconds=MIGRATION_SECONDS,
+            after=[policy, roles],
+        )
+
+    def _before_pods(
+        self,
+        name: str,
+        args: DataJobsArgs,
+        job: pods.Workload,
+        checksums: Mapping[str, pulumi.Input[str]],
+        pod: kubernetes.core.v1.PodSpecArgs,
+        *,
+        seconds: int,
+        after: Sequence[pulumi.Resource],
+    ) -> kubernetes.batch.v1.Job:
+        """Declare a Job of an image's version, which must succeed within `seconds` before new pods start."""
         return kubernetes.batch.v1.Job(
             name,
             # The Job has no TTL: Pulumi would recreate, and so rerun, a Job that Kubernetes deleted.
             metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
-                active_deadline_seconds=MIGRATION_SECONDS,
+                active_deadline_seconds=seconds,
                 template=kubernetes.core.v1.PodTemplateSpecArgs(
-                    # A new password creates a new Job, which sets it before the API's pods use it.
-                    metadata=job.pod_meta(
-                        args.image,
-                        {
-                            **pods.KEEP_NODE,
-                            "checksum/script": pods.checksum(script),
-                            "checksum/roles": pods.checksum(roles_data(args)),
-                        },
-                    ),
-                    spec=pods.pod_spec(
-                        account,
-                        [job_containers.migrate(args.image, args.settings, args.database, run=args.migrate)],
-                        init=[job_containers.roles(args.settings)],
-                        restart=RESTART,
-                        volumes=[
-                            pods.secret_volume("database", secret.metadata.name),
-                            pods.secret_volume("roles", roles.metadata.name),
-                            pods.config_volume("scripts", scripts.metadata.name),
-                            pods.config_volume("ca", args.context.ca_config_map),
-                            pods.scratch_volume("tmp", "256Mi"),
-                        ],
-                    ),
+                    metadata=job.pod_meta(args.image, {**pods.KEEP_NODE, **checksums}), spec=pod
                 ),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[policy, image],
+                depends_on=list(after),
                 # Otherwise, the previous Job stays when a migration fails, and its name blocks a rollback to
                 # its image.
                 delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{MIGRATION_SECONDS + WAIT_SECONDS}s"),
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + WAIT_SECONDS}s"),
             ),
         )
+
+    def _master(self, args: DataJobsArgs) -> kubernetes.core.v1.ContainerArgs:
+        """Build the init container that writes the master user's connection to the volume `master`."""
+        region = args.context.naming.region
+        return job_containers.master(args.settings, args.database, region, args.secrets_url)
 
     def _backup(self, name: str, args: DataJobsArgs, job: pods.Workload) -> None:
         settings = args.settings
@@ -213,17 +273,22 @@ class DataJobs(pulumi.ComponentResource):
         )
 
     def _restore(
-        self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.core.v1.Secret
+        self, name: str, args: DataJobsArgs, job: pods.Workload, verifiers: kubernetes.core.v1.Secret
     ) -> None:
         account, policy = self._guards(name, args, job)
-        scripts = ["fetch.sh", "restore.sh", "swap.sh", database_roles.SCRIPT]
+        scripts = ["fetch.sh", "restore.sh", "swap.sh", *MASTER_FILES, database_roles.SCRIPT]
         pod = pods.pod_spec(
             account,
             [job_containers.restore(args.settings, args.database)],
-            init=[job_containers.fetch(args.settings, args.bucket, args.context.naming.region)],
+            # The password is read last, so that it is as new as possible when the restore starts.
+            init=[
+                job_containers.fetch(args.settings, args.bucket, args.context.naming.region),
+                self._master(args),
+            ],
             restart=RESTART,
             volumes=[
-                pods.secret_volume("roles", roles.metadata.name),
+                pods.memory_volume("master", MASTER_SIZE),
+                pods.secret_volume("roles", verifiers.metadata.name),
                 *self._shared_volumes(name, args, job, scripts),
             ],
         )
@@ -271,12 +336,6 @@ class DataJobs(pulumi.ComponentResource):
             opts=self._child,
         )
         return job.account(name, self._child), policy
-
-
-def roles_data(args: DataJobsArgs) -> dict[str, pulumi.Input[str]]:
-    """Return the master user's connection and the files that roles.sql reads."""
-    connection = args.database.service_file(args.database.master_user, args.passwords.master)
-    return {SERVICE_FILE: connection, **database_roles.files(args.passwords)}
 
 
 def job_template(

@@ -9,6 +9,8 @@ CA_FILE = "rds-ca.pem"
 """Key of the certificate authorities in their ConfigMap, and name of the mounted file."""
 CA_DIR = "/etc/pipe/ca"
 SECRET_DIR = "/etc/pipe/database"
+MASTER_DIR = "/etc/pipe/master"
+"""Directory in memory with the master user's connection, which an init container writes."""
 SERVICE_FILE = "pg_service.conf"
 """File that libpq reads (psql, pg_dump): the whole connection, password included.
 
@@ -26,7 +28,9 @@ class DatabaseEndpoint:
     port: pulumi.Input[int]
     database: pulumi.Input[str]
     master_user: str
-    """User of the migration and restore jobs only; it creates the roles for all other clients."""
+    """User of the jobs for roles and restores only; it creates the roles for all other clients."""
+    master_secret_arn: pulumi.Input[str]
+    """ARN of the secret in which RDS keeps the master user's password; the ARN itself is not secret."""
 
     def variables(self) -> dict[str, pulumi.Input[str]]:
         """Return the environment variables of a Node program that connects to the database.
@@ -47,6 +51,17 @@ class DatabaseEndpoint:
             "DATABASE_PASSWORD_FILE": f"{SECRET_DIR}/{PASSWORD_FILE}",
         }
 
+    def master_variables(self) -> dict[str, pulumi.Input[str]]:
+        """Return the variables of the script that writes the master user's connection (assets/master.sh)."""
+        return {
+            "SECRET_ARN": self.master_secret_arn,
+            "DATABASE_HOST": self.host,
+            "DATABASE_PORT": pulumi.Output.format("{}", self.port),
+            "DATABASE_NAME": self.database,
+            "DATABASE_USER": self.master_user,
+            **libpq_variables(MASTER_DIR),
+        }
+
     def service_file(self, user: pulumi.Input[str], password: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return a libpq service file with one service, `pipe`."""
         return pulumi.Output.format(
@@ -61,6 +76,15 @@ class DatabaseEndpoint:
         )
 
 
-def libpq_variables() -> Mapping[str, pulumi.Input[str]]:
-    """Return the environment variables that make psql and pg_dump use the service file."""
-    return {"PGSERVICEFILE": f"{SECRET_DIR}/{SERVICE_FILE}", "PGSERVICE": "pipe"}
+def libpq_variables(directory: str = SECRET_DIR) -> Mapping[str, pulumi.Input[str]]:
+    """Return the environment variables that make psql and pg_dump use the service file in a directory."""
+    return {"PGSERVICEFILE": f"{directory}/{SERVICE_FILE}", "PGSERVICE": "pipe"}
+
+
+def master_client_variables() -> Mapping[str, pulumi.Input[str]]:
+    """Return the environment variables of a client that connects as the master user, with verified TLS."""
+    return {
+        **libpq_variables(MASTER_DIR),
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": f"{CA_DIR}/{CA_FILE}",
+    }

@@ -25,9 +25,8 @@ ITERATIONS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Passwords:
-    """Passwords of the master user and of the roles that it creates; secrets."""
+    """Passwords of the roles that the master user creates; secrets."""
 
-    master: pulumi.Input[str]
     app: pulumi.Input[str]
     migrate: pulumi.Input[str]
     backup: pulumi.Input[str]

@@ -6,7 +6,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.kubernetes import pods
-from components.kubernetes.database_client import CA_DIR, SECRET_DIR, DatabaseEndpoint, libpq_variables
+from components.kubernetes.database_client import (
+    CA_DIR,
+    MASTER_DIR,
+    SECRET_DIR,
+    DatabaseEndpoint,
+    libpq_variables,
+    master_client_variables,
+)
 from components.kubernetes.database_roles import SCRIPT
 from components.settings.models.backups import Backups
 
@@ -42,6 +49,24 @@ def container(
     )
 
 
+def master(
+    settings: Backups, database: DatabaseEndpoint, region: str, secrets_url: pulumi.Input[str]
+) -> kubernetes.core.v1.ContainerArgs:
+    """Build the container that reads the master password with the pod's AWS identity, into memory."""
+    return container(
+        "master",
+        settings.upload_image,
+        settings,
+        ["sh", f"{SCRIPTS}/master.sh"],
+        {
+            **database.master_variables(),
+            "AWS_REGION": region,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets_url,
+        },
+        [pods.mount("scripts", SCRIPTS), pods.writable("master", MASTER_DIR)],
+    )
+
+
 def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
     """Build the container that creates the database roles, as the master user."""
     return container(
@@ -57,8 +82,13 @@ def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
             "--single-transaction",
             f"--file={SCRIPTS}/{SCRIPT}",
         ],
-        libpq_variables(),
-        [pods.mount("roles", SECRET_DIR), pods.mount("scripts", SCRIPTS), pods.mount("ca", CA_DIR)],
+        master_client_variables(),
+        [
+            pods.mount("master", MASTER_DIR),
+            pods.mount("roles", SECRET_DIR),
+            pods.mount("scripts", SCRIPTS),
+            pods.mount("ca", CA_DIR),
+        ],
     )
 
 
@@ -139,8 +169,15 @@ def restore(settings: Backups, database: DatabaseEndpoint) -> kubernetes.core.v1
         settings.image,
         settings,
         ["sh", f"{SCRIPTS}/restore.sh"],
-        {"SCRATCH": SCRATCH, "DATABASE": database.database, "STAMP": "", **libpq_variables()},
+        {
+            "SCRATCH": SCRATCH,
+            "DATABASE": database.database,
+            "STAMP": "",
+            "PASSWORDS": SECRET_DIR,
+            **master_client_variables(),
+        },
         [
+            pods.mount("master", MASTER_DIR),
             pods.mount("roles", SECRET_DIR),
             pods.mount("scripts", SCRIPTS),
             pods.mount("ca", CA_DIR),

@@ -96,6 +96,7 @@ def endpoints(context: WorkloadContext, database_port: pulumi.Input[int] | None 
         # to S3 through the gateway endpoint.
         connections.S3: public_internet(context.vpc_cidr),
         connections.DATABASE: networks(subnets.database, None if database_port is None else [database_port]),
+        connections.SECRETS_ENDPOINT: networks(subnets.database),
     }
 
 

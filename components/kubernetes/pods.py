@@ -202,6 +202,14 @@ def scratch_volume(name: str, size: str) -> kubernetes.core.v1.VolumeArgs:
     )
 
 
+def memory_volume(name: str, size: str) -> kubernetes.core.v1.VolumeArgs:
+    """Build an emptyDir in memory, whose content counts towards the memory of its containers."""
+    return kubernetes.core.v1.VolumeArgs(
+        name=name,
+        empty_dir=kubernetes.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit=size),
+    )
+
+
 def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core.v1.ProbeArgs:
     """Build an HTTP probe with an interval of `every` seconds that fails after `failures` errors in a row."""
     return kubernetes.core.v1.ProbeArgs(

@@ -28,7 +28,7 @@ PROJECT = "pipe"
 
 
 def full_key(name: str) -> str:
-    """Return the key of a field: `pipe:databasePassword` for `database_password`."""
+    """Return the key of a field: `pipe:appPassword` for `app_password`."""
     return f"{PROJECT}:{to_camel(name)}"
 
 
@@ -73,7 +73,7 @@ class Settings(Model):
 
 _PASSWORD = {
     "pattern": r"[!#-&(-.0-?A-~]{8,128}",
-    "allowed": "8 to 128 printable ASCII characters without space, slash, @ and quotes (RDS)",
+    "allowed": "8 to 128 printable ASCII characters without space, slash, @ and quotes",
 }
 _TOKEN = {
     "pattern": r"[A-Za-z0-9_-]{16,128}",
@@ -85,9 +85,6 @@ _TOKEN = {
 class Secrets:
     """The secrets of a stack, which only `pulumi config set --secret` may set."""
 
-    database_password: pulumi.Output[str] = field(
-        metadata={**_PASSWORD, "description": "Password of the database's master user."}
-    )
     app_password: pulumi.Output[str] = field(
         metadata={**_PASSWORD, "description": "Password of the database role app, the API's."}
     )
@@ -109,9 +106,8 @@ class Secrets:
 
     @property
     def passwords(self) -> Passwords:
-        """The passwords of the database."""
+        """The passwords of the database roles."""
         return Passwords(
-            master=self.database_password,
             app=self.app_password,
             migrate=self.migrate_password,
             backup=self.backup_password,

@@ -26,6 +26,7 @@ def change_data(scope: Scope) -> list[Statement]:
     """
     keys = scope.named_anywhere("kms", "key/*")
     aliases = scope.named_anywhere("kms", "alias/{}-*")
+    secrets = scope.named("secretsmanager", "secret:rds!db-*")
     return [
         allow(
             "ChangeDatabase",
@@ -79,6 +80,24 @@ def change_data(scope: Scope) -> list[Statement]:
             "UseKeysThroughRds",
             ["kms:Decrypt", "kms:GenerateDataKey"],
             keys,
-            {"StringEquals": {"kms:ViaService": f"rds.{scope.naming.region}.amazonaws.com"}},
+            # RDS uses the key itself for the storage, and through Secrets Manager for the master password.
+            {
+                "StringEquals": {
+                    "kms:ViaService": [
+                        f"{service}.{scope.naming.region}.amazonaws.com"
+                        for service in ("rds", "secretsmanager")
+                    ]
+                }
+            },
+        ),
+        # RDS creates, tags and rotates the secret with the master password on behalf of the caller (RDS user
+        # guide, password management with Secrets Manager, "Permissions required for Secrets Manager
+        # integration"). No statement allows reading the secret.
+        allow("CreateMasterPassword", ["secretsmanager:CreateSecret", "secretsmanager:TagResource"], secrets),
+        allow(
+            "RotateMasterPassword",
+            ["secretsmanager:RotateSecret"],
+            secrets,
+            {"StringLike": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": scope.named("rds", "db:{}-*")}},
         ),
     ]

@@ -37,6 +37,7 @@ def read_settings() -> list[Statement]:
                 "s3:GetReplicationConfiguration",
                 "s3:ListBucket",
                 "s3:ListTagsForResource",
+                "secretsmanager:DescribeSecret",
             ],
             ["*"],
         )

@@ -29,7 +29,11 @@ COMPUTED: dict[str, dict[str, Any]] = {
         "certificateAuthority": {"data": "Q0E="},
         "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
     },
-    "aws:rds/instance:Instance": {"address": "db.example"},
+    "aws:rds/instance:Instance": {
+        "address": "db.example",
+        "masterUserSecrets": [{"secretArn": "arn:aws:secretsmanager:::secret:rds!db-1"}],
+    },
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"dnsEntries": [{"dnsName": "vpce-1.example"}]},
     "kubernetes:core/v1:Service": {
         "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
     },

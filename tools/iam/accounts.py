@@ -348,7 +348,8 @@ def _pods(program: Program, resources: Mapping[str, Resource]) -> Iterator[Pod]:
     )
     for item in program.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation"):
         role = item.inputs["roleArn"]
-        runs_own = role.endswith(("-api", "-migrate"))
+        # Of the pods with a role, only the API's run the image that the service's repository builds.
+        runs_own = role.endswith("-api")
         yield Pod(
             cluster=f"cluster {item.inputs['clusterName']}", role=role, registry=own if runs_own else ""
         )

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Restores the dump in $SCRATCH into a new database and compares the two: the second half of a restore. $STAMP
-# is part of the new database's name. The script needs a PostgreSQL client of the dump's version or newer, and
-# libpq's service `pipe` as the master user. It does not change $DATABASE; swap.sh replaces it afterwards.
+# is part of the new database's name, and $PASSWORDS the directory with the files of roles.sql. The script needs
+# a PostgreSQL client of the dump's version or newer, and libpq's service `pipe` as the master user. It does not
+# change $DATABASE; swap.sh replaces it afterwards.
 set -eu
 cd "$SCRATCH"
 
 scripts="$(dirname "$0")"
-passwords="$(dirname "$PGSERVICEFILE")"
 new="${DATABASE}_restored_$STAMP"
 sql() { psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
 server="service=$PGSERVICE dbname=postgres"
@@ -29,7 +29,7 @@ FROM pg_database WHERE datname IN (:'live', current_database()) ORDER BY datname
 \gexec
 SQL
 # Create the roles first, since pg_restore gives objects to their owners.
-sql --dbname="$target" --set=passwords="$passwords" --single-transaction --file="$scripts/roles.sql"
+sql --dbname="$target" --set=passwords="$PASSWORDS" --single-transaction --file="$scripts/roles.sql"
 pg_restore --dbname="$target" --no-password --exit-on-error --jobs=2 restore.dump
 
 # A dump of the new database must list the same objects: tables, constraints, indexes, privileges.

@@ -69,6 +69,12 @@ class Network(Model):
     flow_log_retention_days: LogRetentionDays
     """Days for which CloudWatch keeps the VPC's flow logs."""
 
+    @property
+    def nat_zones(self) -> int:
+        """Number of zones with a NAT gateway and with an address of Secrets Manager's endpoint, which both
+        cost money."""
+        return len(self.subnets.public) if self.nat_gateways == "each-zone" else 1
+
 
 class SubnetAllocator:
     """Allocator of free networks in the VPC, which the fixes for faults propose."""

@@ -54,13 +54,30 @@ def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
     return job
 
 
+def last_of_deployment(cluster: Cluster, app: str) -> Manifest | None:
+    """Return the newest Job of the program itself with this `app` label; None if nothing is deployed."""
+    own_jobs = cluster.list("jobs", f"app={app},!{STARTED_BY}")
+    return own_jobs[-1] if own_jobs else None
+
+
 def with_only_container(
-    job: Manifest, container: str, command: Sequence[str] | None = None, image: str | None = None
+    job: Manifest,
+    container: str,
+    command: Sequence[str] | None = None,
+    image: str | None = None,
+    *,
+    init: Sequence[str] = (),
 ) -> Manifest:
-    """Return the Job with only one of its containers, optionally with another command or image."""
+    """Return the Job with only one of its containers, optionally with another command or image.
+
+    `init` names the init containers that run before it.
+    """
     [matching_container] = [entry for entry in _containers(job) if entry["name"] == container]
     spec = job["spec"]["template"]["spec"]
-    spec.pop("initContainers", None)
+    kept = [entry for entry in spec.pop("initContainers", []) if entry["name"] in init]
+    assert [entry["name"] for entry in kept] == [*init], init
+    if kept:
+        spec["initContainers"] = kept
     other = {"command": list(command) if command else None, "image": image}
     spec["containers"] = [matching_container | {key: value for key, value in other.items() if value}]
     return job

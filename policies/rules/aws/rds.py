@@ -1,4 +1,4 @@
-"""RDS rules: encryption, access, backups, availability, deletion and logs."""
+"""RDS rules: encryption, access, passwords, backups, availability, deletion and logs."""
 
 from pulumi_policy import Severity
 
@@ -43,6 +43,25 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
 def public(resource: Resource, _: Options) -> Verdicts:
     """Refuse public addresses for databases."""
     yield from must_not_be_true(resource["publiclyAccessible"])  # absent: false
+
+
+@RDS.rule(
+    "rds-master-password-unmanaged",
+    types=(INSTANCE, CLUSTER),
+    severity=Severity.HIGH,
+    controls=("RDS user guide: password management with Secrets Manager",),
+    remediation="Set manageMasterUserPassword to true and remove the password.",
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html",
+)
+def master_password(resource: Resource, _: Options) -> Verdicts:
+    """Require that RDS makes, stores and rotates the master password.
+
+    Otherwise, the password is in the program's state. RDS cannot manage it for replicas, global clusters and
+    RDS Custom, whose engines begin with `custom-`.
+    """
+    custom = (resource["engine"].text() or "").startswith("custom-")
+    if not (_copy(resource) or custom or resource["globalClusterIdentifier"].get()):
+        yield from must_be_true(resource["manageMasterUserPassword"])
 
 
 @RDS.rule(

@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import secrets
+import string
 import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -35,6 +37,8 @@ def apply_patches() -> None:
 
     - loses a subnet group when it is modified
     - gives every database the same ID, and no minor version
+    - gives every managed master user the same name and password, and loses the password in a rotation
+    - gives VPC endpoints names that AWS does not use
     - gives two backups that are taken in the same minute the same name
     - omits the description of a security group rule that refers to a group
     - fails on a bucket policy that applies to every principal
@@ -44,7 +48,9 @@ def apply_patches() -> None:
     """
     _patch_buckets()
     _patch_databases()
+    _patch_endpoints()
     _patch_managed_policies()
+    _patch_master_passwords()
     _patch_security_group_rules()
 
 
@@ -109,6 +115,61 @@ def _patch_databases() -> None:
     database.__init__ = initialize_with_id
     backend.modify_db_subnet_group = modify_and_store_subnet_group
     backend.create_auto_snapshot = create_snapshot_with_unique_name
+
+
+def _patch_endpoints() -> None:
+    from moto.ec2.models import vpcs
+
+    module: Any = vpcs
+    create_entry = module.create_dns_entries
+
+    def create_regional_entry(service_name: str, endpoint_id: str) -> dict[str, str]:
+        # com.amazonaws.<region>.<service> becomes <service>.<region>.vpce.amazonaws.com (AWS PrivateLink,
+        # interface endpoint DNS hostnames).
+        entry = create_entry(service_name, endpoint_id)
+        _, _, region, service = service_name.split(".", 3)
+        own_label = entry["dns_name"].partition(".")[0]
+        return entry | {"dns_name": f"{own_label}.{service}.{region}.vpce.amazonaws.com"}
+
+    module.create_dns_entries = create_regional_entry
+
+
+def _patch_master_passwords() -> None:
+    from moto.rds.models import MasterUserSecret
+
+    secret: Any = MasterUserSecret
+    initialize = secret.__init__
+
+    def initialize_active(self: Any, *args: Any, **kwargs: Any) -> None:
+        initialize(self, *args, **kwargs)
+        # A database becomes available when its secret exists.
+        self._status = "active"
+
+    def generate(self: Any) -> str:
+        return json.dumps({"username": self.resource.master_username, "password": _master_password()})
+
+    def rotate(self: Any) -> None:
+        self._status = "rotating"
+        self.secretsmanager.put_secret_value(
+            self.secret.arn, generate(self), None, str(uuid.uuid4()), ["AWSCURRENT"]
+        )
+
+    secret.__init__ = initialize_active
+    secret._generate_secret_string = generate
+    secret.rotate_secret = rotate
+
+
+def _master_password() -> str:
+    """Return a password like those that RDS makes.
+
+    It has 28 characters with at least one lower-case letter, one upper-case letter, one digit and one
+    punctuation mark (Aurora user guide, rotating the master user password secret).
+    """
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!#$%&()*+-.:;<=>?[]^_{|}~")
+    while True:
+        password = "".join(secrets.choice("".join(kinds)) for _ in range(28))
+        if all(set(kind) & set(password) for kind in kinds):
+            return password
 
 
 def _patch_managed_policies() -> None:

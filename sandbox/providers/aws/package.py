@@ -33,6 +33,9 @@ class Aws(Package):
         yield from super().faults(resource)
         if rules := table("aws")["inputs"].get(resource.type):
             yield from json_schema.faults(json_schema.schema_validator(rules), resource.inputs)
+        for pair in table("aws")["conflicts"].get(resource.type, []):
+            if resource.inputs.keys() >= set(pair):
+                yield f"{pair[0]}: conflicts with {pair[1]}"
         name, purpose = table("aws")["documents"].get(resource.type, ("", ""))
         document = resource.inputs.get(name)
         if isinstance(document, str):

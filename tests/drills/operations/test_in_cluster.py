@@ -109,7 +109,7 @@ def test_restore_recovers_the_data_and_stops_the_api_only_for_the_swap(
     backed_up(stack)
     server.sql("TRUNCATE customers CASCADE; DROP TABLE notes")
     lost = data.hashes(server)
-    with watch.arguments(stack.service.secrets.values()) as exposed:
+    with watch.arguments(stack.service.known_secrets()) as exposed:
         done = stack.run("restore.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert data.hashes(server) == before
@@ -245,23 +245,25 @@ def logins(stack: Stack) -> set[str]:
 def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
     stack: Stack, tmp_path: Path
 ) -> None:
-    before, passwords = logins(stack), dict(stack.service.secrets)
+    before, passwords, master = logins(stack), dict(stack.service.secrets), stack.service.instance.password
     stack.pulumi_commands.clear()
-    with watch.arguments(
-        [secret for key, secret in passwords.items() if key != "databasePassword"]
-    ) as exposed:
+    with watch.arguments(stack.service.known_secrets()) as exposed:
         done = stack.run("rotate.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "retired 2 logins" in done.stdout
     assert "✓ commit the new passwords, encrypted" in done.stdout
     assert logins(stack).isdisjoint(before) and len(logins(stack)) == 2
     new = stack.service.secrets
+    assert "✓ RDS sets a new master password" in done.stdout
+    new_master = stack.service.instance.password
+    assert new_master != master
     changed = {key for key in new if new[key] != passwords[key]}
     assert changed == {"appPassword", "migratePassword", "backupPassword"}
     assert len({new[key] for key in changed}) == 3 and all(len(new[key]) >= 43 for key in changed)
     assert [arguments[0] for arguments in stack.pulumi_commands] == [*["config"] * 4, "up"]
     seen = json.dumps(stack.pulumi_commands) + done.stdout + done.stderr + json.dumps(record(stack, done))
-    assert not [secret for secret in (*new.values(), *passwords.values()) if secret in seen]
+    known = (*new.values(), *passwords.values(), master, new_master)
+    assert not [secret for secret in known if secret in seen]
     assert not exposed
     backed_up(stack)
 

@@ -19,7 +19,7 @@ config:
   pipe:appPassword: { secure: v1:a }
   pipe:migratePassword: { secure: v1:b }
   pipe:backupPassword: { secure: v1:c }
-  pipe:databasePassword: { secure: v1:d }
+  pipe:datadogApiKey: { secure: v1:d }
 encryptionsalt: v1:e
 """
 

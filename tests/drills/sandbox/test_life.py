@@ -134,7 +134,6 @@ def backup_bucket(stack: Stack) -> str:
 # The parts of the life that every stack has
 
 OWNERS = {
-    "pipe:databasePassword": ["Secret pipe-migrate-roles"],
     "pipe:migratePassword": ["Secret pipe-migrate-database"],
     "pipe:appPassword": ["Secret pipe-api-database-"],
     "pipe:backupPassword": ["Secret pipe-backup-database"],
@@ -146,7 +145,7 @@ OWNERS = {
 }
 """The places that must contain each secret, as prefixes of the places' names.
 
-RDS never returns a password. The synthetic token is in a header that Datadog sends and Cloudflare expects
+The synthetic token is in a header that Datadog sends and Cloudflare expects
 (docs/decisions/0011-sandbox-targets.md).
 """
 

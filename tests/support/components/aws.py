@@ -8,6 +8,7 @@ from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.network import Network, NetworkArgs
 from components.aws.pod_identity import PodIdentity, PodIdentityArgs
+from components.aws.secrets_endpoint import SecretsEndpoint, SecretsEndpointArgs
 from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.common.naming import Naming
 from components.settings.models.backups import Backups
@@ -68,7 +69,6 @@ def database(
         protect=protect,
         subnet_ids=SUBNETS,
         security_group_id="sg-database",
-        password="planted-password",
     )
     return Database("database", args)
 
@@ -93,3 +93,10 @@ def security_groups(naming: Naming, topic: Topic, stack: str = "prod", **changes
         cluster_security_group_id=CLUSTER_GROUP,
     )
     return SecurityGroups("security-groups", args)
+
+
+def secrets_endpoint(naming: Naming, _topic: Topic) -> SecretsEndpoint:
+    args = SecretsEndpointArgs(
+        naming=naming, vpc_id="vpc-1", subnet_ids=SUBNETS, security_group_id="sg-secrets-endpoint"
+    )
+    return SecretsEndpoint("secrets-endpoint", args)

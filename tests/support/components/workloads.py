@@ -25,7 +25,14 @@ Manifest = dict[str, Any]
 Objects = dict[str, Manifest]
 """Kubernetes objects by kind and name, such as `Service/pipe-api`."""
 
-DATABASE = DatabaseEndpoint(host="db.example", port=5432, database="pipe_db", master_user="pipe_admin")
+MASTER_SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:rds!db-1"
+DATABASE = DatabaseEndpoint(
+    host="db.example",
+    port=5432,
+    database="pipe_db",
+    master_user="pipe_admin",
+    master_secret_arn=MASTER_SECRET,
+)
 SERVICE_CIDR = "172.20.0.0/16"
 SUBNETS = Subnets(
     public=["10.30.0.0/24", "10.30.1.0/24", "10.30.2.0/24"],
@@ -128,10 +135,9 @@ def data_jobs(
             settings=settings,
             context=workload_context(naming),
             database=DATABASE,
-            passwords=Passwords(
-                master="master-secret", app=app_password, migrate="migrate-secret", backup="backup-secret"
-            ),
+            passwords=Passwords(app=app_password, migrate="migrate-secret", backup="backup-secret"),
             bucket="pipe-backup",
+            secrets_url="https://vpce-1.example",
         ),
     )
 

@@ -45,7 +45,6 @@ class Server:
         self.authority = Authority()
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self.port = free_port()
-        self.master_password = secrets.token_hex(16)
         self._data = self.folder / "data"
         self._log = self.folder / "log"
         self._process: subprocess.Popen[Any] | None = None
@@ -67,10 +66,9 @@ class Server:
             command = tools.as_user(SERVER_USER) + command
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         self._wait()
-        verifier = scram_verifier(self.master_password, secrets.token_bytes(16))
         # Like RDS's master user: it creates roles and databases, ends sessions, and owns the database.
         self.sql(
-            f"CREATE ROLE pipe_admin LOGIN CREATEDB CREATEROLE PASSWORD '{verifier}';"
+            "CREATE ROLE pipe_admin LOGIN CREATEDB CREATEROLE;"
             "GRANT pg_monitor, pg_signal_backend TO pipe_admin;",
             "postgres",
         )
@@ -83,6 +81,11 @@ class Server:
             self._process.terminate()
             self._process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def set_master_password(self, password: str) -> None:
+        """Set the password of pipe_admin, which cannot connect without one."""
+        verifier = scram_verifier(password, secrets.token_bytes(16))
+        self.sql(f"ALTER ROLE pipe_admin PASSWORD '{verifier}'", "postgres")
 
     def sql(self, statements: str, database: str = "pipe_db") -> str:
         """Run statements as a superuser and return one line per row; fail if a statement fails."""

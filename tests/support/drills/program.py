@@ -24,15 +24,18 @@ def manifests(
     *,
     host: str = "db.example",
     port: int = 5432,
+    master_secret: str = "",
     secrets: dict[str, str] | None = None,
     file: str | None = None,
 ) -> dict[str, Manifest]:
     """Return every Kubernetes object of a stack, such as `CronJob/pipe-backup`, for a database at `host`.
 
-    `file` is a text that replaces the stack file.
+    `master_secret` is the ARN of the secret with the master password. `file` is a text that replaces the
+    stack file.
     """
+    outputs = {"address": host, "port": port, "masterUserSecrets": [{"secretArn": master_secret}]}
     request = {
-        "computed": {INSTANCE: {"address": host, "port": port}},
+        "computed": {INSTANCE: outputs},
         "secrets": secrets or {},
         "file": file,
     }

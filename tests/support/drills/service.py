@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.support.drills import bucket, program
 from tests.support.drills.pod import Pod
 from tests.support.drills.postgres import Server
+from tests.support.drills.rds import ManagedInstance
 
 Manifest = dict[str, Any]
 ROLES = ("app", "migrate", "backup")
@@ -26,17 +29,17 @@ class Service:
         self.bin = Path(tempfile.mkdtemp(prefix="bin-"))
         self.bin.chmod(0o755)
         self.server = Server().start()
-        self.secrets = {"databasePassword": self.server.master_password} | self.passwords()
-        self.objects = self.declare()
-        name = next(
-            variable["value"]
-            for variable in self.cron("pipe-backup")["spec"]["containers"][0]["env"]
-            if variable["name"] == "BUCKET"
-        )
+        self.secrets = self.passwords()
+        settings = yaml.safe_load(file or (program.ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        name: str = settings["pipe:backups"]["bucket"]
         self.bucket = s3 or bucket.Bucket(name, self.bin)
         assert self.bucket.name == name
         if s3:
             s3.command(self.bin)
+        region, environment = (settings["pipe:service"][key] for key in ("region", "environment"))
+        identifier = f"pipe-{environment}-db"
+        self.instance = ManagedInstance(self.bucket.url, region, identifier, self.server)
+        self.objects = self.declare()
         self.make_roles()
 
     @staticmethod
@@ -47,19 +50,28 @@ class Service:
     def declare(self) -> dict[str, Manifest]:
         """Return the objects that the program declares for this database and these passwords."""
         objects = program.manifests(
-            self.stack, host="localhost", port=self.server.port, secrets=self.secrets, file=self.file
+            self.stack,
+            host="localhost",
+            port=self.server.port,
+            master_secret=self.instance.secret_arn,
+            secrets=self.secrets,
+            file=self.file,
         )
         # This server's certificate is not signed by Amazon's authorities.
         objects["ConfigMap/rds-ca"]["data"] = {"rds-ca.pem": self.server.authority.pem}
         return objects
 
+    def known_secrets(self) -> list[str]:
+        """Return every password that the service has at present."""
+        return [*self.secrets.values(), self.instance.password]
+
     def cron(self, name: str) -> Manifest:
         """Return the pod template of a CronJob."""
         return self.objects[f"CronJob/{name}"]["spec"]["jobTemplate"]["spec"]["template"]
 
-    def migration(self) -> Manifest:
-        """Return the pod template of the migration Job."""
-        [name] = [name for name in self.objects if name.startswith("Job/pipe-migrate-")]
+    def roles(self) -> Manifest:
+        """Return the pod template of the Job that creates the database roles."""
+        [name] = [name for name in self.objects if name.startswith("Job/pipe-database-roles-")]
         return self.objects[name]["spec"]["template"]
 
     def pod(self, template: Manifest, **variables: str) -> Pod:
@@ -73,8 +85,8 @@ class Service:
         return Pod(changed, self.objects, variables=bucket.IDENTITY, bin=self.bin)
 
     def make_roles(self) -> None:
-        """Run the migration's first container, which creates the roles, as each deployment does."""
-        pod = self.pod(alone(self.migration(), "roles"))
+        """Run the Job that creates the roles, as each deployment does."""
+        pod = self.pod(self.roles())
         assert pod.run() == 0, pod.log
 
     def backup(self) -> Pod:
@@ -87,7 +99,7 @@ class Service:
 
     def swap(self, stamp: str) -> Pod:
         """Return the pod that swaps in the new database, as operations/restore.py derives the pod."""
-        template = alone(self.cron("pipe-restore"), "restore")
+        template = alone(self.cron("pipe-restore"), "restore", init="master")
         [container] = template["spec"]["containers"]
         container["command"] = [
             argument.replace("restore.sh", "swap.sh") for argument in container["command"]
@@ -101,16 +113,12 @@ class Service:
         shutil.rmtree(self.bin)
 
 
-def alone(template: Manifest, name: str) -> Manifest:
-    """Return a pod template with only one of its containers."""
+def alone(template: Manifest, name: str, *, init: str) -> Manifest:
+    """Return a pod template with only one of its containers, after one init container."""
     spec = template["spec"]
-    [container] = [
-        candidate
-        for candidate in [*spec.get("initContainers", []), *spec["containers"]]
-        if candidate["name"] == name
-    ]
-    other_fields = {key: value for key, value in spec.items() if key != "initContainers"}
-    return {**template, "spec": {**other_fields, "containers": [{**container}]}}
+    [container] = [candidate for candidate in spec["containers"] if candidate["name"] == name]
+    [first] = [candidate for candidate in spec["initContainers"] if candidate["name"] == init]
+    return {**template, "spec": {**spec, "initContainers": [{**first}], "containers": [{**container}]}}
 
 
 def _changed(variable: Manifest, values: Mapping[str, str]) -> Manifest:

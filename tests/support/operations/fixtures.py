@@ -46,12 +46,14 @@ class Stack:
     """Checkout from which the scripts run."""
 
     def deploy(self) -> None:
-        """Do what `pulumi up` would do: run the migration, then apply the other objects."""
+        """Do what `pulumi up` would do: run one Job after another, then apply the other objects."""
         objects = self.service.objects = self.service.declare()
-        name = next(name for name in objects if name.startswith("Job/"))
-        rest = {key: value for key, value in objects.items() if value["kind"] != "Deployment"}
-        self.cluster.apply(rest)
-        self.cluster.wait(f"{PATHS['Job']}/{name.removeprefix('Job/')}", "Complete")
+        later = ("Job", "Deployment")
+        self.cluster.apply({key: value for key, value in objects.items() if value["kind"] not in later})
+        for job in ("pipe-image", "pipe-database-roles", "pipe-migrate"):
+            [name] = [name for name in objects if name.startswith(f"Job/{job}-")]
+            self.cluster.apply({name: objects[name]})
+            self.cluster.wait(f"{PATHS['Job']}/{name.removeprefix('Job/')}", "Complete")
         self.cluster.apply(objects)
 
     def get(self, kind: str, name: str = "") -> Any:

@@ -89,6 +89,7 @@ CLUSTER: dict[str, Any] = {
 DATABASE: dict[str, Any] = {
     "storageEncrypted": True,
     "publiclyAccessible": False,
+    "manageMasterUserPassword": True,
     "backupRetentionPeriod": 7,
     "multiAz": True,
     "deletionProtection": True,

@@ -15,11 +15,17 @@ KEY = f"arn:aws:kms:{HERE}:key/1234"
 STATE = "arn:aws:mock:::state-bucket"
 SECRETS = "arn:aws:mock:::state"
 THROUGH_S3 = {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}
+SECRET = f"arn:aws:secretsmanager:{HERE}:secret:rds!db-1-abcdef"
+THROUGH_SECRETS_MANAGER = {"kms:ViaService": "secretsmanager.ap-northeast-1.amazonaws.com"}
 ROLE = "arn:aws:iam::444455556666:role"
 
 
 FOUNDATION = {"aws:ResourceTag/env": "foundation"}
 RDS = {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}
+
+
+def secret_of(env: str) -> dict[str, str]:
+    return {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"arn:aws:rds:{HERE}:db:pipe-{env}-db"}
 
 
 def passed_to(service: str) -> dict[str, str]:
@@ -70,6 +76,13 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("kms:CreateGrant", KEY, FOUNDATION, "deny LeaveKeys"),
     ("kms:Decrypt", KEY, {}, "nothing"),
     ("kms:Decrypt", KEY, RDS, "allow"),
+    ("kms:Decrypt", KEY, THROUGH_SECRETS_MANAGER, "allow"),
+    # The master password: RDS makes and rotates it for the role, which cannot read it
+    ("secretsmanager:CreateSecret", SECRET, {}, "allow"),
+    ("secretsmanager:CreateSecret", f"arn:aws:secretsmanager:{HERE}:secret:other-1", {}, "nothing"),
+    ("secretsmanager:RotateSecret", SECRET, secret_of("stg"), "allow"),
+    ("secretsmanager:RotateSecret", SECRET, secret_of("prod"), "nothing"),
+    ("secretsmanager:GetSecretValue", SECRET, secret_of("stg"), "nothing"),
     # Roles: passed, never changed
     ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", passed_to("eks"), "allow"),
     ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", passed_to("ec2"), "nothing"),

@@ -63,7 +63,7 @@ def test_a_service_assumes_its_role_for_one_resource_of_the_environment(
 
 PODS = {
     "api": connections.API,
-    "migrate": connections.MIGRATION,
+    "database-roles": connections.DATABASE_ROLES,
     "backup": connections.BACKUP,
     "restore": connections.RESTORE,
 }
@@ -145,12 +145,18 @@ REQUESTS: list[tuple[str, str, str, dict[str, str], str]] = [
     ("restore", "s3:ListBucket", "arn:aws:s3:::pipe-backup", {}, "nothing"),
     ("restore", "kms:GenerateDataKey", KEY, through("s3", BACKUPS), "nothing"),
     ("restore", "secretsmanager:GetSecretValue", SECRET, OF_PROD, "allow"),
-    ("migrate", "secretsmanager:GetSecretValue", SECRET, OF_PROD, "allow"),
-    ("migrate", "secretsmanager:GetSecretValue", SECRET, OF_DEV, "nothing"),
-    ("migrate", "secretsmanager:GetSecretValue", SECRET.replace("rds!db", "other"), OF_PROD, "nothing"),
-    ("migrate", "kms:Decrypt", KEY, through("secretsmanager", "pipe-prod-db"), "allow"),
-    ("migrate", "kms:Decrypt", KEY, through("secretsmanager", "pipe-state"), "nothing"),
-    ("migrate", "s3:GetObject", DUMP, {}, "nothing"),
+    ("database-roles", "secretsmanager:GetSecretValue", SECRET, OF_PROD, "allow"),
+    ("database-roles", "secretsmanager:GetSecretValue", SECRET, OF_DEV, "nothing"),
+    (
+        "database-roles",
+        "secretsmanager:GetSecretValue",
+        SECRET.replace("rds!db", "other"),
+        OF_PROD,
+        "nothing",
+    ),
+    ("database-roles", "kms:Decrypt", KEY, through("secretsmanager", "pipe-prod-db"), "allow"),
+    ("database-roles", "kms:Decrypt", KEY, through("secretsmanager", "pipe-state"), "nothing"),
+    ("database-roles", "s3:GetObject", DUMP, {}, "nothing"),
     ("backup-replication", "s3:GetObjectVersionForReplication", DUMP, {}, "allow"),
     ("backup-replication", "s3:ReplicateObject", "arn:aws:s3:::pipe-backup-replica/x", {}, "allow"),
     ("backup-replication", "s3:ReplicateObject", DUMP, {}, "nothing"),

@@ -1,5 +1,6 @@
 """The lifecycle of AWS resource types; each test has an empty account."""
 
+import json
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -164,6 +165,38 @@ def test_only_a_new_password_is_sent_to_the_api(account: AwsAccount) -> None:
     assert not any("MasterUserPassword" in call for call in calls)
     account.update("database", password=Secret("another-password"))
     assert sum("another-password" in call for call in calls) == 1
+
+
+def test_rds_makes_rotates_and_deletes_the_master_password(account: AwsAccount) -> None:
+    account.create("database")
+    managed = {"password": None, "manageMasterUserPassword": True, "masterUserSecretKmsKeyId": "<key.arn>"}
+    live = account.update("database", **managed)
+    [secret] = live.outputs["masterUserSecrets"]
+    key = account.live["key"].outputs["arn"]
+    assert (secret["secretStatus"], secret["kmsKeyId"]) == ("active", key)
+    assert "password" not in live.outputs
+    secrets_manager = account.client("secretsmanager")
+    description = secrets_manager.describe_secret(SecretId=secret["secretArn"])
+    assert description["Name"].startswith("rds!db-") and description["OwningService"] == "rds"
+    tags = {tag["Key"]: tag["Value"] for tag in description["Tags"]}
+    assert tags["aws:rds:primaryDBInstanceArn"] == live.outputs["arn"]
+    before, again = (master_secret(secrets_manager, secret["secretArn"]) for _ in range(2))
+    assert before == again
+    assert before["username"] == "pipe_admin" and len(before["password"]) == 28
+    identifier = live.outputs["identifier"]
+    account.client("rds").modify_db_instance(
+        DBInstanceIdentifier=identifier, RotateMasterUserPassword=True, ApplyImmediately=True
+    )
+    after = master_secret(secrets_manager, secret["secretArn"])
+    assert after["username"] == "pipe_admin" and after["password"] != before["password"]
+    before_update = replace(live, inputs=account.resource("database", **managed).inputs)
+    live = account.target.update(account.resource("database"), before_update)
+    assert not live.outputs.get("masterUserSecrets")
+    assert secrets_manager.list_secrets()["SecretList"] == []
+
+
+def master_secret(secrets_manager: Any, arn: str) -> dict[str, str]:
+    return json.loads(secrets_manager.get_secret_value(SecretId=arn)["SecretString"])
 
 
 def test_an_endpoint_of_a_cluster_opens_and_closes_in_place(account: AwsAccount) -> None:

@@ -181,6 +181,18 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"name": "pods", "description": "The other", "vpcId": "<vpc.id>"},
         {},
     ),
+    "interface": (
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        {
+            "vpcId": "<vpc.id>",
+            "serviceName": "com.amazonaws.ap-northeast-1.secretsmanager",
+            "vpcEndpointType": "Interface",
+            "subnetIds": ["<a.id>"],
+            "securityGroupIds": ["<pods.id>"],
+            "privateDnsEnabled": False,
+        },
+        {"subnetIds": ["<a.id>", "<c.id>"], "securityGroupIds": ["<balancer.id>"]},
+    ),
     "in": (
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         {"securityGroupId": "<balancer.id>", **RULE, "cidrIpv4": "0.0.0.0/0", "tags": {"Name": "in"}},

@@ -54,6 +54,14 @@ def test_the_database_is_private_and_named_as_in_the_guide(declare: Declare) -> 
     )
 
 
+def test_rds_makes_the_master_password_and_encrypts_it_with_the_databases_key(declare: Declare) -> None:
+    recorder = declare()
+    assert_instance_has(
+        recorder, manageMasterUserPassword=True, masterUserSecretKmsKeyId="arn:aws:mock:::database"
+    )
+    assert not {"password", "passwordWo"} & recorder.inputs[INSTANCE].keys()
+
+
 @pytest.mark.parametrize("version", ["16", "17"])
 def test_the_parameter_group_is_for_the_major_version(declare: Declare, version: str) -> None:
     recorder = declare(engineVersion=version)

@@ -13,6 +13,7 @@ def test_each_service_account_has_its_own_role(declare_component: Declare) -> No
     assert roles == {
         "pipe-backup": f"{ROLE}/pipe-test-backup",
         "pipe-restore": f"{ROLE}/pipe-test-restore",
+        "pipe-database-roles": f"{ROLE}/pipe-test-database-roles",
         "pipe-api": f"{ROLE}/pipe-test-api",
     }
     for association in associations.values():

@@ -12,6 +12,7 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 LOAD_BALANCER = "security-groups-load-balancer-id"
 DATABASE = "security-groups-database-id"
+SECRETS_ENDPOINT = "security-groups-secrets-endpoint-id"
 CLUSTER = "sg-cluster"
 DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
 """Pattern of descriptions that EC2 accepts for groups and rules (AuthorizeSecurityGroupIngress, IpRange)."""
@@ -39,10 +40,11 @@ def test_ingress_is_open_exactly_as_in_the_guide(declare: Declare) -> None:
         (CLUSTER, LOAD_BALANCER, 8443),
         (CLUSTER, LOAD_BALANCER, 8081),
         (DATABASE, CLUSTER, 5432),
+        (SECRETS_ENDPOINT, CLUSTER, 443),
     }
 
 
-def test_the_load_balancer_reaches_the_proxy_and_the_database_reaches_nothing(declare: Declare) -> None:
+def test_the_load_balancer_reaches_the_proxy_and_no_other_group_reaches_anything(declare: Declare) -> None:
     assert rules(declare(), EGRESS) == {(LOAD_BALANCER, CLUSTER, 8443), (LOAD_BALANCER, CLUSTER, 8081)}
 
 
@@ -59,6 +61,7 @@ def test_groups_contain_no_rules_and_everything_has_a_description(declare: Decla
     assert {name: group["name"] for name, group in groups.items()} == {
         "security-groups-load-balancer": "pipe-test-load-balancer",
         "security-groups-database": "pipe-test-database",
+        "security-groups-secrets-endpoint": "pipe-test-secrets-endpoint",
     }
     for group in groups.values():
         assert not {"ingress", "egress"} & set(group)

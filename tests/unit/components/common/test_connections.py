@@ -22,6 +22,7 @@ Rule = tuple[str, str, str, str, int]
 GROUPS: Mapping[Party, str] = {
     connections.LOAD_BALANCER: "security-groups-load-balancer-id",
     connections.DATABASE: "security-groups-database-id",
+    connections.SECRETS_ENDPOINT: "security-groups-secrets-endpoint-id",
     connections.CI_RUNNER: "runner-id",
     connections.CLUSTER_API: aws.CLUSTER_GROUP,
 }
@@ -38,12 +39,15 @@ RUNNER_EGRESS = "the rule to the internet has the same port and contains the clu
 
 NO_EGRESS_RULE: Mapping[tuple[Party, Party], str] = {
     (connections.API, connections.DATABASE): CLUSTER_EGRESS,
+    (connections.DATABASE_ROLES, connections.DATABASE): CLUSTER_EGRESS,
+    (connections.DATABASE_ROLES, connections.SECRETS_ENDPOINT): CLUSTER_EGRESS,
     (connections.MIGRATION, connections.DATABASE): CLUSTER_EGRESS,
     (connections.BACKUP, connections.DATABASE): CLUSTER_EGRESS,
     (connections.RESTORE, connections.DATABASE): CLUSTER_EGRESS,
     (connections.API, connections.EXTERNAL_SERVICES): CLUSTER_EGRESS,
     (connections.BACKUP, connections.S3): CLUSTER_EGRESS,
     (connections.RESTORE, connections.S3): CLUSTER_EGRESS,
+    (connections.RESTORE, connections.SECRETS_ENDPOINT): CLUSTER_EGRESS,
     (connections.CI_RUNNER, connections.CLUSTER_API): RUNNER_EGRESS,
 }
 """Sources and targets whose connections need no egress rule, with the reason."""
@@ -59,6 +63,7 @@ POLICY_PEERS: Mapping[Party, list[str]] = {
     connections.NODE_AGENT: workloads.SUBNETS.private,
     connections.POD_IDENTITY: [POD_IDENTITY_AGENT],
     connections.DATABASE: workloads.SUBNETS.database,
+    connections.SECRETS_ENDPOINT: workloads.SUBNETS.database,
     connections.S3: [PUBLIC],
     connections.EXTERNAL_SERVICES: [PUBLIC],
     connections.CERTIFICATE_CHECK: ["datadog/datadog"],
@@ -109,7 +114,7 @@ def test_the_security_groups_have_one_rule_for_each_connection_and_no_others(
 ) -> None:
     for build in (aws.security_groups, aws.ci_runner):
         workloads.declare(recorder, build, naming, topic)
-    # The pods are in one group, so several connections to the database need the same rule.
+    # The pods are in one group, so several connections to a party need the same rule.
     required = {rule for connection in CONNECTIONS for rule in required_rules(connection)}
     assert Counter(recorded_rules(recorder)) == Counter(required)
 

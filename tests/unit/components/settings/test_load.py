@@ -59,7 +59,7 @@ def test_secrets_are_secret_outputs() -> None:
 
     def program() -> pulumi.Output[None]:
         _, secrets = load()
-        password = secrets.database_password
+        password = secrets.app_password
         return pulumi.Output.all(password, password.is_secret()).apply(values.extend)
 
     evaluate(program)
@@ -77,7 +77,7 @@ def test_numbers_and_lists_keep_their_types() -> None:
 def test_missing_secrets_are_reported_together_with_other_faults() -> None:
     set_engine_config(changed({"pipe:api.image": "pipe/api:latest"}), **{"pipe:appPassword": PASSWORD})
     text = message()
-    assert text.startswith("Pulumi.test.yaml: 6 faults\n\n  pipe:api.image = ")
+    assert text.startswith("Pulumi.test.yaml: 5 faults\n\n  pipe:api.image = ")
     assert [line for line in text.splitlines() if "config set --secret" in line] == [
         f"    fix:     pulumi config set --secret {key} --stack test"
         for key in SECRETS
@@ -99,7 +99,7 @@ def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
     assert message() == (
         "Pulumi.test.yaml: 1 fault\n\n"
         "  pipe:appPassword is in plain text\n"
-        "    allowed: 8 to 128 printable ASCII characters without space, slash, @ and quotes (RDS)\n"
+        "    allowed: 8 to 128 printable ASCII characters without space, slash, @ and quotes\n"
         "    fix:     pulumi config set --secret pipe:appPassword --stack test"
     )
 
@@ -107,10 +107,10 @@ def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
 @pytest.mark.parametrize(
     "password", ["short", "with space in it", "p@ssword-p@ssword", 'quo"ted-quo"ted', "a/b/c/d/e/f"]
 )
-def test_a_password_that_rds_refuses_is_refused_and_not_shown(password: str) -> None:
-    set_engine_config(committed(), **all_secrets(**{"pipe:databasePassword": password}))
+def test_a_password_with_an_invalid_form_is_refused_and_not_shown(password: str) -> None:
+    set_engine_config(committed(), **all_secrets(**{"pipe:backupPassword": password}))
     text = message()
-    assert "  pipe:databasePassword has an invalid form\n" in text
+    assert "  pipe:backupPassword has an invalid form\n" in text
     assert password not in text
 
 

@@ -71,7 +71,7 @@ def test_a_file_that_is_not_a_stack_file_is_refused(
 
 def test_missing_secrets_are_faults_with_the_option_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dev", "--secrets"]) == 1
-    assert capsys.readouterr().out.count("config set --secret") == 6
+    assert capsys.readouterr().out.count("config set --secret") == 5
 
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,11 @@ def test_unknown_and_secret_values_pass(providers: Providers, token: str):
     assert providers.faults(token, secret | constant) == []
 
 
+def test_a_database_has_either_a_password_or_one_that_rds_manages(providers: Providers):
+    both = {**VALID[r.DATABASE], "password": Secret("planted-password"), "manageMasterUserPassword": True}
+    assert providers.faults(r.DATABASE, both) == ["manageMasterUserPassword: conflicts with password"]
+
+
 FAULTS: list[tuple[str, str, Any, str]] = [
     (
         r.VPC,

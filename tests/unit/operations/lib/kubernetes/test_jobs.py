@@ -74,6 +74,13 @@ def test_one_container_can_run_alone_with_another_command() -> None:
     ]
 
 
+def test_an_init_container_can_stay_with_its_container() -> None:
+    spec = jobs.with_only_container(job(), "second", init=["first"])["spec"]["template"]["spec"]
+    assert (spec["initContainers"], spec["containers"]) == ([CONTAINERS[0]], [CONTAINERS[1]])
+    with pytest.raises(AssertionError, match="other"):
+        jobs.with_only_container(job(), "second", init=["other"])
+
+
 class FakeCluster:
     """Fake cluster in which a Job's pod waits until the Job fails."""
 
