@@ -48,7 +48,7 @@ def outside_starts(world: World) -> list[Start]:
     """Return the starts outside AWS: outsiders, packages, groups of main's jobs, and people."""
     building = tuple(_run(job.id) for job in world.jobs.values() if job.builds)
     importing = tuple(_run(job.id) for job in world.jobs.values() if job.imports)
-    free = [job.id for job in world.jobs.values() if job.on_main and not job.environment]
+    free = [job.id for job in world.jobs.values() if job.on_main and job.environment not in ENVIRONMENTS]
     deploying = tuple(_run(job) for job in free if job.startswith(DEPLOYING))
     others = tuple(_run(job) for job in free if not job.startswith(DEPLOYING))
     starts = [
@@ -58,7 +58,7 @@ def outside_starts(world: World) -> list[Start]:
         Start("A package with an install script, or with code that a build or a test runs", building),
         Start("A package that the program imports, pinned by hash", importing),
         Start("Main's other workflows", others),
-        Start("Main's deploy and operate workflows, jobs without an environment", deploying),
+        Start("Main's deploy and operate workflows, jobs of no stack", deploying),
     ]
     for environment in ENVIRONMENTS:
         jobs = tuple(_run(job.id) for job in world.jobs.values() if job.environment == environment)

@@ -92,7 +92,7 @@ def test_only_the_workflows_of_an_environment_reach_its_deploy_role(
         target = Hold("act as", role.arn)
         # In dev nobody approves what the earlier jobs of the same workflow hand to the deployment.
         packed = (
-            {"Main's deploy and operate workflows, jobs without an environment"}
+            {"Main's deploy and operate workflows, jobs of no stack"}
             if environment not in world.reviewed
             else set[str]()
         )
