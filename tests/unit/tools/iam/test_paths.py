@@ -108,6 +108,26 @@ def test_only_the_workflows_of_an_environment_reach_its_deploy_role(
         }
 
 
+def test_a_deploy_role_changes_nothing_that_foundation_declares(world: World, steps: Sequence[Step]) -> None:
+    for role in world.roles():
+        if not role.name.endswith("-deploy"):
+            continue
+        reached = reach([Hold("act as", role.arn)], steps)
+        actors = {world.principals[hold.target].name for hold in reached if hold.verb == "act as"}
+        assert not {name for name in actors if name.endswith(("-preview", "-operators", "-break-glass"))}
+        assert not [hold for hold in reached if hold.verb in ("administer", "rewrite")]
+        changed = {hold.target for hold in reached if hold.verb in ("write", "control", "destroy")}
+        guarded = {item.id for item in world.of_kind("trail", "vault") if item.account != role.account}
+        guarded |= {item.id for item in world.of_kind("state") if not item.role}
+        guarded |= {item.id for item in world.of_kind("key") if "alias/pipe-state" in item.aliases}
+        assert not changed & guarded - _own_vaults(world, role)
+
+
+def _own_vaults(world: World, role: Principal) -> set[str]:
+    """Return the vaults into which an environment may copy its backups."""
+    return {item.id for item in world.of_kind("vault") if item.environment == role.environment}
+
+
 def administrators(world: World, environment: str) -> set[str]:
     """Return the starts that administer an environment's account by design: break glass and its people."""
     glass = [item for item in world.roles() if item.name == "pipe-break-glass"]
