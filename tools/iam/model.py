@@ -295,7 +295,8 @@ def is_allowed(
         values["kms:requestalias"] = CHOSEN
     values |= need.context
     if change:
-        values = {key: value for key, value in values.items() if not _is_changed(key, change)} | change
+        kept = {key: value for key, value in values.items() if not _is_changed(key, change)}
+        values = {**kept, **change}
     # Nobody can set tags whose names begin with `aws:` (Tagging your AWS resources, tag naming limits).
     values = {"aws:resourcetag/aws:*": ABSENT, **values}
     caller = world.caller(principal, need.action)
