@@ -300,9 +300,8 @@ def _others(program: Program) -> Iterator[Resource]:
     for project in program.of_type("aws:codebuild/project:Project"):
         name = project.inputs["name"]
         runner = _resource(program, project, "runner", name, f"runner {name}", "runner")
-        variables = [
-            item["name"] for item in _path(project.inputs, "environment", "environmentVariables") or []
-        ]
+        entries: list[dict[str, str]] = _path(project.inputs, "environment", "environmentVariables") or []
+        variables = [item["name"] for item in entries]
         yield replace(runner, role=project.inputs["serviceRole"], locked=RUNNER_GROUP in variables)
         connection = _path(project.inputs, "source", "auth", "resource")
         if connection:
