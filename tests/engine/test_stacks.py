@@ -163,6 +163,6 @@ def test_a_weakness_stops_up_before_any_change(tmp_path: Path, fault: str) -> No
 def test_no_secret_of_the_program_is_in_state_logs_events_or_summary(running_stack: RunningStack) -> None:
     stack, output = running_stack("dev")
     secrets = stack.secrets().values()
-    assert len(secrets) == 6
+    assert len(secrets) == 5
     assert stack.files_with(*secrets) == set()
     assert not [secret for secret in secrets if secret in output]

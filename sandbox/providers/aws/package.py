@@ -75,6 +75,8 @@ class AwsPlan(Plan):
         if "tagsAll" in outputs:
             defaults: Json = resource.config.get("defaultTags") or {}
             outputs["tagsAll"] = {**defaults.get("tags", {}), **resource.inputs.get("tags", {})}
+        if "masterUserSecrets" in outputs and not resource.inputs.get("manageMasterUserPassword"):
+            outputs["masterUserSecrets"] = []
         return outputs
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
