@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the faults of each file; return 0 if there are none, else 1. The argument is the root folder."""
-    given = sys.argv[1:] if arguments is None else arguments
-    root = Path(given[0]) if given else ROOT
+    folders = sys.argv[1:] if arguments is None else arguments
+    root = Path(folders[0]) if folders else ROOT
     settings: dict[str, Settings] = {}
     faults: dict[str, list[SettingFault]] = {}
     for file in sorted((root / FOLDER).glob("Pulumi.*.yaml")):

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Restores the dump in $SCRATCH into a new database and compares the two: the second half of a restore. $STAMP
-# is part of the new database's name, and $PASSWORDS the directory with the files of roles.sql. The script needs
-# a PostgreSQL client of the dump's version or newer, and libpq's service `pipe` as the master user. It does not
-# change $DATABASE; swap.sh replaces it afterwards.
+# Restores the dump in $SCRATCH into a new database and compares the two: the second half of a restore.
+# $STAMP is part of the new database's name, and $PASSWORDS the directory with the files of roles.sql. The
+# script needs a PostgreSQL client of the dump's version or newer, and libpq's service `pipe` as the master
+# user. It does not change $DATABASE; swap.sh replaces it afterwards.
 set -eu
 cd "$SCRATCH"
 

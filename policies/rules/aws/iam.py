@@ -265,7 +265,10 @@ _DEPLOY_ROLE = re.compile(r".+-([^-]+)-deploy")
     severity=Severity.HIGH,
     controls=("Well-Architected SEC01-BP01",),
     remediation="Give each environment an account, and with it a stack that declares its deploy role.",
-    url="https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/sec_securely_operate_multi_accounts.html",
+    url=(
+        "https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/"
+        "sec_securely_operate_multi_accounts.html"
+    ),
     level=EnforcementLevel.ADVISORY,
 )
 def environments_share_account(stack: Stack, _: Options) -> Verdicts:
