@@ -287,6 +287,7 @@ CHANGES = {
     "kubernetes:autoscaling:HorizontalPodAutoscaler api": "update",
     "kubernetes:batch:Job data-jobs-image": "replace",
     "kubernetes:batch:Job data-jobs-migrate": "replace",  # The new image has its own migrations.
+    "kubernetes:batch:Job data-jobs-roles": "replace",  # It runs before each migration.
     "datadog:index:DashboardJson monitoring": "update",
     "datadog:index:Monitor HighCpu": "update",
 }
