@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, cast
 
 Effect = Literal["Allow", "Deny"]
@@ -161,22 +162,18 @@ def matches(pattern: str, text: str) -> bool:
     `*` stands for any characters and `?` for one character. Both also match colons, because a wildcard at the
     end of an ARN's segment "can expand to match beyond the colon boundaries" (IAM user guide, Resource).
     """
-    # The usual algorithm with one backtracking point; patterns are short, and no regular expression is built.
-    position = start = 0
-    star = restart = -1
-    while position < len(text):
-        if start < len(pattern) and pattern[start] == "*":
-            star, restart = start, position
-            start += 1
-        elif start < len(pattern) and pattern[start] in ("?", text[position]):
-            start += 1
-            position += 1
-        elif star >= 0:
-            restart += 1
-            start, position = star + 1, restart
-        else:
-            return False
-    return all(character == "*" for character in pattern[start:])
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == text
+    return bool(_compile(pattern).fullmatch(text))
+
+
+@cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Return the regular expression of a pattern; the same patterns are matched thousands of times."""
+    expressions = {"*": ".*", "?": "."}
+    return re.compile(
+        "".join(expressions.get(character, re.escape(character)) for character in pattern), re.DOTALL
+    )
 
 
 def _equal_arns(value: str, pattern: str) -> bool:
