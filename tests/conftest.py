@@ -38,6 +38,9 @@ LONGEST = (
 SPLIT = ("drills/sandbox/test_life.py",)
 """Files whose tests take minutes and share nothing, so that each may run in another process."""
 
+TOGETHER = {"unit/tools/iam/test_paths.py": "unit/docs/test_documents.py"}
+"""Files that run in the process of another file, since both use the same result of a long computation."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,7 +60,7 @@ def file_of(node_id: str) -> str:
 def process_group(node_id: str) -> str:
     """Return the group of tests that run in one process: a file, or one test of a file that may be split."""
     file = file_of(node_id)
-    return node_id if file in SPLIT else file
+    return node_id if file in SPLIT else TOGETHER.get(file, file)
 
 
 class GroupScheduling(LoadScopeScheduling):

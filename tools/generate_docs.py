@@ -9,7 +9,7 @@ import re
 import runpy
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -255,13 +255,13 @@ def replace_part(text: str, name: str, content: str) -> str:
     return re.sub(pattern, lambda _: f"{start}\n\n{content}\n\n{end}", text, flags=re.DOTALL)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated parts; return 1 if `--check` finds a part that is not current, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate_docs", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit with 1 if a part is not current"
     )
-    check = parser.parse_args().check
+    check = parser.parse_args(arguments).check
     sys.path.insert(0, str(ROOT))
     stale: list[str] = []
     for name, (file, generate) in PARTS.items():
