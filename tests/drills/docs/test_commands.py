@@ -89,6 +89,7 @@ def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> 
         assert "up of dev succeeded" in sandbox.brought_up
         return
     text = command.text.replace("pipe-prod-db", "pipe-dev-db")
+    text = text.replace("--copy-roles prod", "--copy-roles dev")
     text += " --dry-run" if SLOW.match(text) else ""
     for word, query in {
         "NAME": "kubectl -n pipe get pods -l app=pipe-api -o jsonpath={.items[0].metadata.name}",
