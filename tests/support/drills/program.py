@@ -17,6 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 Manifest = dict[str, Any]
 INSTANCE = "aws:rds/instance:Instance"
+MASTER_SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:rds!db-example-AbCdEf"
 
 
 def manifests(
@@ -24,7 +25,7 @@ def manifests(
     *,
     host: str = "db.example",
     port: int = 5432,
-    master_secret: str = "",
+    master_secret: str = MASTER_SECRET,
     secrets: dict[str, str] | None = None,
     file: str | None = None,
 ) -> dict[str, Manifest]:
