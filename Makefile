@@ -104,11 +104,11 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 # The folders of a lane, unless FLAGS names files; other folders are not collected.
 unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
 
-test-unit: $(READY) ## run the tests that need no engine and no server (under a minute)
+test-unit: $(READY) ## run the tests that need no engine and no server (about two minutes)
 	@$(PY) -m pytest -n 2 --dist loadscope -m "not engine and not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/test_lanes.py)
 
-test: $(READY) ## run the unit tests and those on the real engine (some 8 minutes)
+test: $(READY) ## run the unit tests and those on the real engine (some 13 minutes)
 	@$(PY) -m sandbox engine
 	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/engine tests/test_lanes.py)
