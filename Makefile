@@ -108,7 +108,7 @@ test-unit: $(READY) ## run the tests that need no engine and no server (about tw
 	@$(PY) -m pytest -n 2 --dist loadscope -m "not engine and not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/test_lanes.py)
 
-test: $(READY) ## run the unit tests and those on the real engine (some 13 minutes)
+test: $(READY) ## run the unit tests and those on the real engine (some 9 minutes)
 	@$(PY) -m sandbox engine
 	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/engine tests/test_lanes.py)

@@ -255,8 +255,8 @@ def _names_claim(condition: Condition) -> bool:
     return not any(map(_ANY_SUBJECT.fullmatch, condition.values))
 
 
-_DEPLOY_ROLE = re.compile(r".+-([^-]+)-deploy")
-"""Name of the role that deploys an environment, such as pipe-prod-deploy."""
+_DEPLOY_SUFFIX = "-deploy"
+"""End of the name of a role that deploys an environment, such as pipe-prod-deploy."""
 
 
 @IAM.stack_rule(
@@ -279,8 +279,11 @@ def environments_share_account(stack: Stack, _: Options) -> Verdicts:
     roles: dict[str, Resource] = {}
     for role in stack.of((ROLE,)):
         name = role["name"]
-        if name.known and (match := _DEPLOY_ROLE.fullmatch(name.text() or "")):
-            roles[match[1]] = role
+        text = (name.text() or "") if name.known else ""
+        if text.endswith(_DEPLOY_SUFFIX):
+            service, dash, environment = text.removesuffix(_DEPLOY_SUFFIX).rpartition("-")
+            if service and dash and environment:
+                roles[environment] = role
     for environment, role in roles.items():
         if others := sorted(roles.keys() - {environment}):
             remedy = f"move {environment} to an account of its own"
