@@ -114,7 +114,8 @@ def environment_roles(scope: Scope) -> Iterator[ServiceRole]:
     yield ServiceRole(
         name=naming.name("cluster"),
         description=f"Control plane of the cluster {naming.name()}",
-        # Auto Mode tags its sessions (EKS, Auto Mode cluster role).
+        # Auto Mode tags its sessions (EKS, Auto Mode cluster role). EKS user guide, "Cross-service confused
+        # deputy prevention": a cluster role may name its cluster.
         trust=service_trust(
             "eks.amazonaws.com", naming.account, cluster, ("sts:AssumeRole", "sts:TagSession")
         ),
