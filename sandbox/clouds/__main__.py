@@ -27,6 +27,9 @@ from sandbox.clouds.failures import Failures
 from sandbox.clouds.process import KUBECONFIG, Targets, read_record
 from sandbox.errors import CommandError
 
+POLL = 0.05
+"""Seconds between two checks of whether a server is to stop; the default of 0.5 slows each `down`."""
+
 
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"  # Clients reuse their connections.
@@ -76,7 +79,7 @@ def _start_cluster(folder: Path, stack: ExitStack) -> None:
 @contextmanager
 def _serve_app(app: Any) -> Generator[str]:
     server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=_Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:

@@ -14,10 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from moto.server import ThreadedMotoServer
 
 from operations.doctor import report, section
 from operations.lib.diagnosis.findings import ORDER, Facts, findings
+from tests.support.drills import aws_api
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS
 from tests.support.operations.environment import OLD, ROOT, DeployEnvironment
 from tests.support.operations.environment import cluster as cluster
@@ -159,12 +159,10 @@ def incomplete(world: DeployEnvironment) -> None:
 @pytest.fixture(scope="module")
 def rds() -> Iterator[Any]:
     """Provide a simulated RDS that contains the stack's database."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    server, url = aws_api.start()
     client: Any = cast(Any, boto3).client(
         "rds",
-        endpoint_url=f"http://{host}:{port}",
+        endpoint_url=url,
         region_name="ap-northeast-1",
         aws_access_key_id="it",
         aws_secret_access_key="it",

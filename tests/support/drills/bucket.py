@@ -1,14 +1,12 @@
 """S3 API on loopback, which moto serves, and an `aws` command that uses this API."""
 
 import copy
-import urllib.request
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
-from moto.server import ThreadedMotoServer
 
-from tests.support.drills import tools
+from tests.support.drills import aws_api, tools
 
 IDENTITY = {
     "AWS_ACCESS_KEY_ID": "drill",
@@ -23,12 +21,7 @@ class Bucket:
 
     def __init__(self, name: str, bin: Path) -> None:
         self.name = name
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self._server.start()
-        host, port = self._server.get_host_and_port()
-        self.url = f"http://{host}:{port}"
-        # moto's state belongs to the process, so a new server still has the old objects.
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
+        self._server, self.url = aws_api.start()
         self._make("ap-northeast-1")
         self.command(bin)
 

@@ -109,7 +109,7 @@ class ExternalServices:
         self._servers = [self._serve(self._datadog), self._serve(self._health)]
         self._servers[1].socket = tls.wrap_socket(self._servers[1].socket, server_side=True)
         for server in self._servers:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         self.datadog = f"http://127.0.0.1:{self._servers[0].server_port}"
         self.host = f"localhost:{self._servers[1].server_port}"
 

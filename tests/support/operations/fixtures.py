@@ -161,7 +161,7 @@ def pulumi(stack: Stack) -> ThreadingHTTPServer:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     command = stack.bin / "pulumi"
     command.write_text(
         f"#!{ROOT}/.venv/bin/python\n"

@@ -21,7 +21,7 @@ class Handler(WSGIRequestHandler):
 def serve(app: Any) -> Generator[str]:
     """Serve an application with failure switches; yield the URL."""
     server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:

@@ -141,7 +141,7 @@ class Api:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def lines(self, stack: str = "prod", *, reviewed: bool = True) -> list[str]:
         rules = github_rules.check(github.get, REPOSITORY, stack, reviewed=reviewed, runner_group=2)
