@@ -21,7 +21,7 @@ START_WINDOW_MINUTES = 60
 """Minutes within which a backup must start: AWS Backup's minimum."""
 
 COMPLETION_WINDOW_MINUTES = 720
-"""Minutes after which AWS Backup cancels a backup: 12 hours, so that a backup never meets the next one."""
+"""Minutes after which AWS Backup cancels a backup: 12 hours, so that a backup never overlaps the next one."""
 
 MIN_RETENTION_DAYS = 1
 """The shortest retention in the local vault in days; the lock is there to prevent deletions."""
@@ -46,7 +46,7 @@ class BackupPlanArgs:
 class BackupPlan(pulumi.ComponentResource):
     """AWS Backup's plan for an environment: a local vault, and a copy in the shared account.
 
-    The plan belongs to foundation, so the deploy role needs no permission of AWS Backup and cannot stop the
+    The plan belongs to foundation, so the deploy role needs no permission for AWS Backup and cannot stop the
     copies. It names the database and the bucket by ARN, which follow from the environment's name, so it can
     exist before the stack. Until then, the plan finds nothing to back up.
 

@@ -139,8 +139,8 @@ def restore(naming: Naming, bucket: str) -> list[Statement]:
     """Return the permissions to restore a copy as a new database or into a new bucket, `<bucket>-restored`.
 
     They are the parts of AWSBackupServiceRolePolicyForRestores (v36) and
-    AWSBackupServiceRolePolicyForS3Restore (v2) for RDS and S3. The backup bucket itself refuses uploads that
-    name a key, as restores do.
+    AWSBackupServiceRolePolicyForS3Restore (v2) for RDS and S3. The backup bucket itself cannot receive
+    a restore: it refuses uploads that name a key, and those of a restore do.
     """
     home = f"{naming.region}:{naming.account}"
     bucket_arn, database = f"arn:aws:s3:::{bucket}-restored", naming.name("db")

@@ -71,7 +71,7 @@ class DatadogIntegration(pulumi.ComponentResource):
             traces_config={"xray_services": {"include_onlies": []}},
             opts=child,
         )
-        # Datadog chooses the external id at registration, and uses the role later.
+        # Datadog chooses the external ID at registration, and uses the role later.
         declare_role(
             ServiceRole(
                 name=role_name,
@@ -91,7 +91,7 @@ def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
         account.auth_config,
         *("aws_auth_config_role", "external_id"),
         resource="Datadog's AWS integration",
-        meaning="the external id of its role",
+        meaning="the external ID of its role",
     )
 
 

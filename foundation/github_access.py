@@ -174,7 +174,7 @@ class GithubAccess(pulumi.ComponentResource):
         )
 
     def _trust(self, subjects: Sequence[str], **claims: object) -> Statement:
-        """Return a statement that trusts the repository's jobs with a subject and these claims."""
+        """Return a statement that trusts the repository's jobs with one of the subjects and all claims."""
         return trust(self._github.arn, subjects, self._repository.repository_id, **claims)
 
     def _role(self, name: str, description: str, *trusted: Statement) -> aws.iam.Role:

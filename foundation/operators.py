@@ -20,7 +20,7 @@ class OperatorsArgs:
     read_policy_arn: pulumi.Input[str]
     """ARN of the managed policy that allows reading settings, but no data."""
     state: State | None
-    """State whose stack the role reads; None in an account without a stack."""
+    """State with the stack that the role reads; None in an account without environments."""
     naming: Naming
 
 

@@ -17,7 +17,7 @@ LOOK_UP = ("ecr:DescribeImageScanFindings", "ecr:DescribeImages")
 """Actions of the image checks before a deployment."""
 
 PULLING_ROLES = ("node", "deploy", "preview", "operators")
-"""Roles of an environment that may pull: its nodes, and those that check images."""
+"""Roles of an environment that may pull: the nodes' role, and the roles that check images."""
 
 CHECKING_ROLES = ("deploy", "preview", "operators")
 """Roles of an environment that may look up images and the findings of their scans."""
@@ -46,7 +46,7 @@ class Registry(pulumi.ComponentResource):
     """An ECR repository with immutable tags, scans on push, a lifecycle for old images, and a copy.
 
     ECR copies images, but no settings: a repository that replication creates has mutable tags, no scans and
-    no key of ours, and neither its policy nor its lifecycle (github.com/aws/containers-roadmap/issues/140;
+    no key of its own, and neither its policy nor its lifecycle (github.com/aws/containers-roadmap/issues/140;
     ECR user guide, lp_creation). So the repository in the second region is declared, too, before the
     replication. ECR copies only images that are pushed after that (ECR user guide, replication).
 
@@ -121,8 +121,7 @@ class Registry(pulumi.ComponentResource):
 
 
 def pull_statements(accounts: Sequence[str], service: str) -> list[Statement]:
-    """Return the repository policy: roles of the environments in the accounts may pull, and only pull.
-
+    """Return the repository policy: environments' roles may pull, and some may look up images and scans.
     The principals are the accounts, since a policy with a role that is deleted or does not exist yet is
     invalid. The condition limits them to roles by name. The policy has no resource, because ECR refuses one
     (github.com/aws/aws-cdk/issues/24314).

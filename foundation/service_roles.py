@@ -6,7 +6,7 @@ needs: the control plane's role must have its policies before the cluster is cre
 
 Policies name resources by the names that the stack gives them. KMS keys have generated IDs, so a policy
 names a key by its alias (KMS developer guide: "Use aliases to control access to KMS keys"; an alias takes up
-to five minutes to count). The keys' policies leave access to IAM (`key_policy`).
+to five minutes to take effect). The keys' policies leave access to IAM (`key_policy`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -236,7 +236,7 @@ def _runner(scope: Scope) -> ServiceRole:
 
 
 def _pod_roles(scope: Scope) -> Iterator[ServiceRole]:
-    """Yield a role per service account; the API's role has no policy as long as the API uses no service."""
+    """Yield a role per service account; the API's role has no policy, as the API uses no AWS service."""
     naming, bucket = scope.naming, f"arn:aws:s3:::{scope.buckets[0]}"
     keys = scope.named("kms", "key/*")
     dumps = [f"{bucket}/{key}" for key in BACKUP_OBJECTS]

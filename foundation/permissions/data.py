@@ -15,14 +15,14 @@ KEY_CHANGES = [
     "kms:UpdateAlias",
     "kms:UpdateKeyDescription",
 ]
-"""Actions that change a key or its aliases. KMS checks an action on an alias against both resources."""
+"""Actions that change a key or its aliases. KMS checks an action on an alias against the key too."""
 
 
 def change_data(scope: Scope) -> list[Statement]:
-    """Return statements that allow changes to the database, the buckets and the keys of an environment.
+    """Return statements for changes to an environment's database, master password, buckets and keys.
 
-    The database is identified by its name, and the buckets by a list. Keys have generated IDs, so the
-    statements cover every key of the account; `protect_foundation` denies foundation's.
+    The statements name the buckets, and the database by the prefix of its name. Keys have generated IDs, so
+    the statements cover every key of the account; `protect_foundation` denies changes to foundation's keys.
     """
     keys = scope.named_anywhere("kms", "key/*")
     aliases = scope.named_anywhere("kms", "alias/{}-*")

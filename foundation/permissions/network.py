@@ -46,7 +46,7 @@ CHANGES = [
     "ec2:RevokeSecurityGroupEgress",
     "ec2:RevokeSecurityGroupIngress",
 ]
-"""Actions of a VPC's life; none starts a machine."""
+"""Actions that create, change and delete the parts of a VPC; none starts a machine."""
 
 
 def change_network(scope: Scope) -> list[Statement]:

@@ -40,7 +40,7 @@ GUARDS = [
     "s3:PutAccountPublicAccessBlock",
     "sns:*",
 ]
-"""Actions on the account's guards, its alarms and its backup vaults, which only foundation manages."""
+"""Actions on the account's guards, alarms and backup vaults, none of which a stack manages."""
 
 STATE_BUCKET_CHANGES = [
     "s3:BypassGovernanceRetention",
@@ -57,7 +57,7 @@ STATE_BUCKET_CHANGES = [
 
 
 def protect_foundation(scope: Scope, state: State) -> list[Statement]:
-    """Return statements that deny changes of foundation's keys, state, roles, guards and vaults.
+    """Return statements that deny changes to foundation's keys and state, to IAM, and to guards and vaults.
 
     Foundation's keys have its name in the tag `env`. The denial covers the tag itself, since it applies to
     the actions that change tags.

@@ -9,10 +9,10 @@ SERVICES_WITH_LINKED_ROLES = ("eks", "elasticloadbalancing", "rds")
 
 
 def use_roles(scope: Scope) -> list[Statement]:
-    """Return statements that allow passing the service roles, each to the services that it trusts.
+    """Return statements that allow passing each service role to the service that it trusts.
 
-    The deploy role has no other permission to write IAM: a role that can create roles or attach policies can
-    give itself any permission.
+    They also allow AWS services to create their service-linked roles. The deploy role has no other permission
+    to write IAM: a role that can create roles or attach policies can give itself any permission.
     """
     account = scope.naming.account
     by_service: dict[str, list[str]] = {}

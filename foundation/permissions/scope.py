@@ -22,11 +22,11 @@ class Scope:
     """ARN of the runner's connection to GitHub."""
 
     def named(self, service: str, *resources: str) -> list[str]:
-        """Return ARNs in the stack's region, as in `named("rds", "db:{}-*")`; `{}` is the stack's name."""
+        """Return ARNs in the stack's region, as in `named("rds", "db:{}-*")`; `{}` is pipe-<environment>."""
         return self._arns(service, [self.naming.region], resources)
 
     def named_anywhere(self, service: str, *resources: str) -> list[str]:
-        """Return ARNs in the stack's region and in the copy region; `{}` is the stack's name."""
+        """Return ARNs in the stack's region and in the copy region; `{}` is pipe-<environment>."""
         return self._arns(service, [self.naming.region, self.copy_region], resources)
 
     def bucket_arns(self) -> list[str]:

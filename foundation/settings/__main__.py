@@ -1,6 +1,6 @@
-"""Command that validates foundation's stack files without the Pulumi engine: `python -m foundation.settings`.
+"""A command that validates foundation's stack files without Pulumi's engine: `python -m foundation.settings`.
 
-It also compares them with each other and with the stack files of the environments.
+It also compares the valid files with each other and with the stack files of the environments.
 """
 
 import sys
@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the faults of each file; return 0 if there are none, else 1. The argument is the root folder."""
+    """Print each file's faults or that it is valid; return 1 if any file has a fault, else 0.
+
+    The argument is the root folder of the repository; its default is this repository.
+    """
     folders = sys.argv[1:] if arguments is None else arguments
     root = Path(folders[0]) if folders else ROOT
     settings: dict[str, Settings] = {}
@@ -43,10 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(
     stacks: Mapping[str, Settings], configs: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, SettingFault]]:
-    """Yield the faults that only a comparison finds, each with the stack of foundation.
+    """Yield the faults that only a comparison finds, each with the name of foundation's stack.
 
-    `configs` are the settings in the environments' stack files. All accounts use one shared account, and an
-    environment's roles are in the account of its stack, for its namespace and its connection.
+    `configs` contains the settings of the environments' stack files. All stacks of foundation must name the
+    same shared account. An environment's account, namespace, connection and Datadog site must be those of
+    its stack file.
     """
     shared = {stack: settings.shared_account.id for stack, settings in stacks.items()}
     owner = next((stack for stack, settings in stacks.items() if settings.is_shared_account), None)

@@ -79,7 +79,7 @@ def _node(path: KeyPath) -> Schema:
 
 
 def _missing(path: KeyPath) -> Iterator[SettingFault]:
-    """Yield a fault for each missing scalar; a missing list is reported by its first entry."""
+    """Yield a fault for each required scalar that is missing; for a missing list, for its first entry."""
     schema = _node(path)
     match schema["type"]:
         case "object":

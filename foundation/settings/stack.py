@@ -47,7 +47,7 @@ class Settings(Model):
     vaults: Vaults | None = None
     """The vaults for copies of the other accounts' backups; only the shared account has them."""
     datadog: Datadog = Field(default_factory=Datadog)
-    """Datadog's access to the account; an account of environments needs it."""
+    """Datadog's access to the account; an account with environments needs it."""
 
     @property
     def naming(self) -> Naming:
@@ -98,7 +98,7 @@ def check_consistency(settings: Settings) -> Iterator[SettingFault]:
     if account.copy_region == account.region:
         path = (f"{PROJECT}:account", "copyRegion")
         fix = set_command(path, "ap-northeast-3")
-        yield invalid_value(path, account.copy_region, "another region than account.region", fix)
+        yield invalid_value(path, account.copy_region, "a region other than account.region", fix)
     names = [environment.name for environment in settings.environments]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -109,11 +109,11 @@ def check_consistency(settings: Settings) -> Iterator[SettingFault]:
 
 
 def _check_copies(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse copies of backups that stay in their account, and contradictory limits of the vaults."""
+    """Refuse copies in the account of the backups, contradictory retentions, and faults of Datadog."""
     for index, environment in enumerate(settings.environments):
         if environment.copies.enabled and settings.is_shared_account:
             path = (f"{PROJECT}:environments", index, "copies", "enabled")
-            allowed = "false, since the vault would be in the same account as the backups"
+            allowed = "false in the shared account, where the copies would be in the account of the backups"
             yield invalid_value(path, True, allowed, set_command(path, False))
     if settings.vaults:
         yield from check_retention(f"{PROJECT}:vaults", settings.vaults)
@@ -121,14 +121,17 @@ def _check_copies(settings: Settings) -> Iterator[SettingFault]:
 
 
 def _check_shared_account(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a registry or vaults in another account than the shared one, and one without a registry."""
+    """Refuse a registry or vaults outside the shared account, and missing parts of an account.
+
+    The shared account needs a registry, and every other account needs an environment.
+    """
     for section, value in (("registry", settings.registry), ("vaults", settings.vaults)):
         if value and not settings.is_shared_account:
             path = (f"{PROJECT}:{section}",)
             allowed = f"only in the account {PROJECT}:sharedAccount.id ({settings.shared_account.id})"
             yield SettingFault(
                 key=path[0],
-                problem="is in an account of environments",
+                problem="is set outside the shared account",
                 allowed=allowed,
                 fix=(remove_command(path),),
             )
@@ -137,8 +140,8 @@ def _check_shared_account(settings: Settings) -> Iterator[SettingFault]:
         yield SettingFault(
             key=f"{PROJECT}:environments[0].name",
             problem="is missing",
-            allowed=f"the environment of the account; only the shared account ({settings.shared_account.id}) "
-            "has none",
+            allowed="the name of the account's environment; only the shared account "
+            f"({settings.shared_account.id}) has none",
             fix=(set_command(path, "dev"),),
         )
     if settings.registry is None and settings.is_shared_account:
@@ -146,17 +149,17 @@ def _check_shared_account(settings: Settings) -> Iterator[SettingFault]:
         yield SettingFault(
             key=f"{PROJECT}:registry.repository",
             problem="is missing",
-            allowed="a repository of ECR, such as pipe/api, since the account is the shared one",
+            allowed="the name of an ECR repository, such as pipe/api; the shared account must have one",
             fix=(set_command(path, "pipe/api"),),
         )
 
 
 def _check_datadog(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse monitors without data, and a Datadog provider whose API is not that of the site."""
+    """Refuse environments without Datadog's integration, and an API address that does not match the site."""
     datadog = settings.datadog
     if settings.environments and not datadog.enabled:
         path = (f"{PROJECT}:datadog", "enabled")
-        allowed = "true in an account of environments, since monitors use its metrics"
+        allowed = "true in an account with environments, since their monitors need its metrics"
         yield invalid_value(path, datadog.enabled, allowed, set_command(path, True))
     url, expected = settings.datadog_api_url, f"https://api.{datadog.site}/"
     if datadog.enabled and url != expected:

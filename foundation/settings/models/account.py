@@ -25,4 +25,4 @@ class Account(Model):
     ]
     """ARNs of the IAM roles and users that may assume the account's operators roles."""
     protect: bool
-    """True if Pulumi refuses to delete the registry, the state bucket and the keys (option protect)."""
+    """True if Pulumi refuses to delete the registry, the state bucket, the vaults and all keys (protect)."""

@@ -8,7 +8,7 @@ from components.settings.types import Model, string
 
 GithubId = Annotated[
     str,
-    string(r"^[1-9][0-9]*$", "a GitHub id, digits in quotes: gh api repos/OWNER/NAME", "123456"),
+    string(r"^[1-9][0-9]*$", "a GitHub ID, digits in quotes (shown by gh api repos/OWNER/NAME)", "123456"),
 ]
 """The ID of an account or a repository on GitHub."""
 

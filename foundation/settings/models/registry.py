@@ -11,7 +11,10 @@ class Registry(Model):
     """The ECR repository."""
 
     repository: Annotated[
-        str, string(r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "a repository of ECR, such as pipe/api", "pipe/api")
+        str,
+        string(
+            r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "the name of an ECR repository, such as pipe/api", "pipe/api"
+        ),
     ]
     """Name of the repository, as in the deployment guide."""
     keep_images: Annotated[int, Field(ge=10, le=10000)]

@@ -196,7 +196,7 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
     types=(ROLE,),
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_358", "CIS AWS 1.20"),
-    remediation="Bind the trust: `sub` and `aud` for a federation, the account or an external id for others.",
+    remediation="Bind the trust: `sub` and `aud` for a federation, the account or an external ID for others.",
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
 )
 def trust(resource: Resource, _: Options) -> Verdicts:

@@ -83,7 +83,7 @@ INVALID: list[tuple[str, Any, str]] = [
         456789,
         """
   pipe-foundation:github.repositoryId = 456789
-    allowed: a GitHub id, digits in quotes: gh api repos/OWNER/NAME
+    allowed: a GitHub ID, digits in quotes (shown by gh api repos/OWNER/NAME)
     fix:     pulumi config set --path 'pipe-foundation:github.repositoryId' 456789 --type string""",
     ),
     (
@@ -108,7 +108,7 @@ INVALID: list[tuple[str, Any, str]] = [
         "ap-northeast-1",
         """
   pipe-foundation:account.copyRegion = "ap-northeast-1"
-    allowed: another region than account.region
+    allowed: a region other than account.region
     fix:     pulumi config set --path 'pipe-foundation:account.copyRegion' ap-northeast-3""",
     ),
     (
@@ -135,14 +135,14 @@ INVALID: list[tuple[str, Any, str]] = [
         [],
         """
   pipe-foundation:environments[0].name is missing
-    allowed: the environment of the account; only the shared account (123456789012) has none
+    allowed: the name of the account's environment; only the shared account (123456789012) has none
     fix:     pulumi config set --path 'pipe-foundation:environments[0].name' dev""",
     ),
     (
         "registry",
         {"repository": "pipe/api", "keepImages": 200, "untaggedDays": 14},
         """
-  pipe-foundation:registry is in an account of environments
+  pipe-foundation:registry is set outside the shared account
     allowed: only in the account pipe-foundation:sharedAccount.id (123456789012)
     fix:     pulumi config rm pipe-foundation:registry""",
     ),
@@ -151,7 +151,7 @@ INVALID: list[tuple[str, Any, str]] = [
         False,
         """
   pipe-foundation:datadog.enabled = false
-    allowed: true in an account of environments, since monitors use its metrics
+    allowed: true in an account with environments, since their monitors need its metrics
     fix:     pulumi config set --path 'pipe-foundation:datadog.enabled' true""",
     ),
     (
@@ -197,7 +197,7 @@ def test_the_shared_account_has_a_registry() -> None:
     assert faults(config, "shared") == (
         "foundation/Pulumi.shared.yaml: 1 fault\n\n"
         "  pipe-foundation:registry.repository is missing\n"
-        "    allowed: a repository of ECR, such as pipe/api, since the account is the shared one\n"
+        "    allowed: the name of an ECR repository, such as pipe/api; the shared account must have one\n"
         "    fix:     pulumi config set --path 'pipe-foundation:registry.repository' pipe/api"
         " --stack shared --cwd foundation"
     )
@@ -325,7 +325,7 @@ def test_an_environment_is_copied_out_of_its_account_unless_its_file_says_otherw
 def test_vaults_are_refused_outside_the_shared_account() -> None:
     config = valid("prod") | {"pipe-foundation:vaults": valid("shared")["pipe-foundation:vaults"]}
     assert faults(config, "prod").splitlines()[2:] == [
-        "  pipe-foundation:vaults is in an account of environments",
+        "  pipe-foundation:vaults is set outside the shared account",
         "    allowed: only in the account pipe-foundation:sharedAccount.id (123456789012)",
         "    fix:     pulumi config rm pipe-foundation:vaults --stack prod --cwd foundation",
     ]
