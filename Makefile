@@ -119,8 +119,8 @@ drill-programs: ## install the programs of the drills (root on Debian), or list 
 test-drills: drill-programs $(READY) ## run the tests on a control plane, PostgreSQL, nginx and Chromium
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
-	@# Four processes on two cores, since many drills wait for pods and restarts.
-	@$(PY) -m pytest -n 4 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
+	@# Five processes on two cores, since many drills wait for pods and restarts.
+	@$(PY) -m pytest -n 5 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
 
 test-all: drill-programs test test-drills ## run every test (some 35 minutes)
 

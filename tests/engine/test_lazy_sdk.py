@@ -4,10 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,14 +20,16 @@ def python(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@cache
 def evaluation(stack: str, lazy: str) -> dict[str, Any]:
+    """Evaluate a stack with or without the hook; return the number and a digest of its registrations."""
     printed = python(f"from tools.bench.evaluation import main; main({stack!r})", PIPE_LAZY_SDK=lazy)
     return json.loads(printed.splitlines()[-1])
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_registrations_are_identical_with_and_without_the_hook(stack: str) -> None:
-    lazy, eager = evaluation(stack, "1"), evaluation(stack, "0")
+def test_registrations_are_identical_with_and_without_the_hook() -> None:
+    # prod declares every kind of resource that the other stacks declare.
+    lazy, eager = evaluation("prod", "1"), evaluation("prod", "0")
     assert lazy["resources"] > 100
     assert (lazy["resources"], lazy["digest"]) == (eager["resources"], eager["digest"])
 
