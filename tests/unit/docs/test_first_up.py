@@ -24,8 +24,8 @@ def section(start: str, end: str) -> str:
     return README.partition(start)[2].partition(end)[0]
 
 
-PLACEHOLDERS = section("**Placeholders.**", "**Quotas**")
-QUOTAS = section("**Quotas**", "**The first time**")
+PLACEHOLDERS = section("**Placeholders.**", "**Quotas.**")
+QUOTAS = section("**Quotas.**", "**The first time**")
 STEPS = section("**The first time**", "### GitHub")
 
 
