@@ -34,7 +34,7 @@ BUILDSPEC = 'version: 0.2\nphases: {build: {commands: ["true"]}}\n'
 """Build commands of the project, which do nothing.
 
 With the label `buildspec-override:true`, CodeBuild runs build commands before it registers the machine, and
-so before the runner group decides. Without this text, they would be those of a file in the branch (CodeBuild
+so before the runner group decides. Without this text, it would run those of a file in the branch (CodeBuild
 user guide, "Run buildspec commands the INSTALL, PRE_BUILD, and POST_BUILD phases")."""
 
 LOG_RETENTION_DAYS = 90

@@ -25,7 +25,7 @@ READER = "AmazonEKSAdminViewPolicy"
 """EKS access policy for previews, which allows reading every object, including Secrets.
 
 Helm stores a release's state in Secrets, with which a preview compares the program. The stack's state, which
-a preview reads anyway, contains the same secrets. A server-side dry run would require write access, since
+a preview also reads, contains the same secrets. A server-side dry run would require write access, since
 Kubernetes authorizes it like the real request; without one, the provider compares inputs."""
 
 

@@ -36,8 +36,8 @@ MONITORING_INTERVAL_SECONDS = 60
 rds-enhanced-monitoring-enabled: 1 to 60), since each measurement is a log event that costs money."""
 
 SLOW_STATEMENT_MS = 1000
-"""Milliseconds from which a statement is in the log: a second is long for a request of the API, and a lower
-limit would fill the log with usual statements."""
+"""Duration in milliseconds from which a statement is logged: a second is long for a request of the API, and a
+lower limit would fill the log with ordinary statements."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class DatabaseArgs:
     settings: DatabaseSettings
     naming: Naming
     shared_account: str
-    """The account with the vault for copies of the snapshots; the stack's own account gets none."""
+    """The account with the vault for copies of the snapshots; another account gets access to the key."""
     protect: bool
     """True to make Pulumi refuse to delete the instance and its key."""
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
@@ -214,9 +214,10 @@ class Database(pulumi.ComponentResource):
 def server_parameters(max_connections: int) -> dict[str, str]:
     """Return the server parameters that differ from the defaults of RDS or must not depend on them.
 
-    log_statement keeps its default, none. The log may still have a statement that sets a role's password: a
-    slow one by log_min_duration_statement, a failed one by PostgreSQL's default of log_min_error_statement.
-    Such a statement has a SCRAM verifier instead of the password (database_roles.py).
+    log_statement keeps its default, none. The log may still contain a statement that sets a role's password:
+    a slow one because of log_min_duration_statement, or a failed one because of PostgreSQL's default of
+    log_min_error_statement. Such a statement contains a SCRAM verifier instead of the password
+    (database_roles.py).
     """
     return {
         "rds.force_ssl": "1",

@@ -218,8 +218,8 @@ def zone_name(zones: pulumi.Output[Sequence[str]], number: int, region: str) -> 
     def pick(names: Sequence[str]) -> str:
         if number > len(names):
             raise ValueError(
-                f"{region} has {len(names)} availability zones for a cluster ({', '.join(names)}), "
-                f"but pipe:network.subnets names {number}: choose a region with {number} or more"
+                f"pipe:network.subnets needs at least {number} availability zones, but {region} has only "
+                f"{len(names)} in which EKS accepts a cluster ({', '.join(names)}). Choose another region."
             )
         return sorted(names)[number - 1]
 

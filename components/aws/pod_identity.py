@@ -28,7 +28,7 @@ class PodIdentityArgs:
 
 
 class PodIdentity(pulumi.ComponentResource):
-    """An association of one role with each service account."""
+    """An association of each service account with its role."""
 
     def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:identity:PodIdentity", name, None, opts)

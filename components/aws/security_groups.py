@@ -23,7 +23,7 @@ class SecurityGroupsArgs:
 
 
 class SecurityGroups(pulumi.ComponentResource):
-    """Rules for connections from clients to the load balancer, from there to the proxy, and from pods to RDS.
+    """The groups, and rules between clients, load balancer and proxy, and from pods to RDS and secrets.
 
     The load balancer has a custom security group, for which its controller adds no rules to the pods' group.
     The rules that admit the load balancer to the pods are therefore declared here, on the cluster's group.

@@ -31,7 +31,10 @@ class EdgeArgs:
 
 
 class Edge(pulumi.ComponentResource):
-    """DNS records for the API, through Cloudflare to the load balancer, and for the frontend on Vercel."""
+    """DNS records for the API, through Cloudflare to the load balancer, and for the frontend on Vercel.
+
+    The stack that owns the zone also declares the zone's settings, DNSSEC, CAA records and rulesets.
+    """
 
     url: pulumi.Output[str]
     frontend_url: pulumi.Output[str]

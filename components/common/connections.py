@@ -1,10 +1,10 @@
 """Network connections of the service, from which its NetworkPolicies and security-group rules follow.
 
-The NetworkPolicy of each workload in `WORKLOADS` allows its connections in `CONNECTIONS` and no others. It
-refuses a party without a known address. Security groups limit the load balancer, the database, the endpoint
-of Secrets Manager and the CI runner. Their rules take the ports from here, but aws/security_groups.py and
-aws/ci_runner.py name the pairs of parties. A new pair therefore needs a rule there too; a unit test
-(test_connections.py) fails without it.
+The NetworkPolicy of each workload in `WORKLOADS` allows its connections in `CONNECTIONS` and no others. The
+program fails if it does not know a party's address. Security groups limit the load balancer, the database,
+the endpoint of Secrets Manager and the CI runner. Their rules take the ports from here, but
+aws/security_groups.py and aws/ci_runner.py name the pairs of parties. A new pair therefore needs a rule there
+too; a unit test (test_connections.py) fails without it.
 
 Security groups do not distinguish pods. The cluster's group may open all connections (EKS's default rule),
 and the database admits the whole group, so only NetworkPolicies limit pods. Datadog's agent and the parts of

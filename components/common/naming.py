@@ -8,7 +8,7 @@ class Naming:
     """The identity of a stack, rendered as names, tags and labels for each provider."""
 
     environment: str
-    """dev, stg or prod."""
+    """dev, stg or prod; for resources of an account in foundation, shared or foundation."""
     team: str
     """The responsible team."""
     account: str
@@ -23,7 +23,7 @@ class Naming:
         return "-".join((self.service, self.environment, *parts))
 
     def role_arn(self, name: str) -> str:
-        """Return the ARN of a role that foundation declares, such as `pipe-prod-deploy`."""
+        """Return the ARN of a role that foundation declares: `deploy` is the role `pipe-prod-deploy`."""
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
     def aws(self, name: str | None = None) -> dict[str, str]:

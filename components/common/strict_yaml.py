@@ -14,7 +14,9 @@ class _StrictLoader(yaml.CSafeLoader):
         keys: set[str] = set()
         for key, _ in node.value:
             if key.value in keys:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value} twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value} occurs twice", problem_mark=key.start_mark
+                )
             keys.add(key.value)
         return super().construct_mapping(node, deep)
 

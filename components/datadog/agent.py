@@ -128,7 +128,7 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
 
 
 def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
-    """Return requests and limits: memory has equal values, and the CPU limit is five times its request."""
+    """Return requests and limits: those of memory are equal, and the CPU limit is five times its request."""
     return {
         "requests": {"cpu": cpu, "memory": memory},
         "limits": {"cpu": f"{5 * int(cpu.removesuffix('m'))}m", "memory": memory},

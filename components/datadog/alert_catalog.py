@@ -97,8 +97,8 @@ def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def _service(at: Thresholds, scope: Scope) -> list[Alert]:
-    # Each of five one-minute points must exceed the threshold. A minute without errors counts as 0, since it
-    # has no point. A minute without traffic does not count, and five of them resolve the alert.
+    # Each of five one-minute points must exceed the threshold. A minute without errors has no
+    # point and counts as 0. A minute without traffic does not count, and five of them resolve the alert.
     rate, proxy, response = at.error_rate, at.proxy_error_rate, at.response_time_seconds
     return [
         Alert(

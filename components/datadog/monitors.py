@@ -62,7 +62,7 @@ def declare_error_budget_monitor(
     # The long window shows that the burn is significant, and the short window shows that it continues (SRE
     # Workbook, Alerting on SLOs).
     windows = f'over("{slo.timeframe}").long_window("1h").short_window("5m")'
-    summary = f"The error budget burns {critical} times as fast as it may"
+    summary = f"The error budget burns {critical} times as fast as the objective allows"
     return _monitor(
         context,
         name,

@@ -91,7 +91,7 @@ class Api(pulumi.ComponentResource):
             after=[policy, *args.after],
         )
         # The Service depends on the Deployment: Pulumi waits for the Service's endpoints, and the migration
-        # that precedes the pods may exceed that timeout.
+        # that precedes the pods may take longer than this wait.
         service = kubernetes.core.v1.Service(
             name,
             metadata=workload.meta(),

@@ -22,7 +22,7 @@ PASSWORD_FILE = "password"
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseEndpoint:
-    """Address, name and owner of the database."""
+    """Address, name and master user of the database."""
 
     host: pulumi.Input[str]
     port: pulumi.Input[int]

@@ -136,9 +136,10 @@ def spread(app: str) -> list[pulumi.Input[kubernetes.core.v1.TopologySpreadConst
 def autoscaler_spec(
     app: str, replicas: Replicas
 ) -> kubernetes.autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
-    """Build an autoscaler that at most doubles the pods every 30 s, and removes at most a tenth per minute.
+    """Build an autoscaler on the average CPU use of the pods.
 
-    It removes pods only after five minutes of lower load.
+    In 30 seconds, it at most doubles the pods or adds two, whichever is more. In a minute, it removes at most
+    a tenth of the pods or one, whichever is more, and only after five minutes of lower load.
     """
 
     def change(

@@ -59,9 +59,9 @@ Endpoints: TypeAlias = Mapping[Party, Endpoint | None]
 def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
     """Build the policy of one workload's pods from its connections; both directions are always restricted.
 
-    `endpoints` has every party outside of the namespace with a connection to the workload; for a missing one,
-    KeyError is raised. None closes the connections of a party. For a connection without a condition, None
-    raises ValueError.
+    `endpoints` must contain every party outside the namespace that has a connection with the workload; a
+    missing party raises KeyError. The value None closes the connections of a party. It raises ValueError if
+    a connection has no condition.
     """
     [pods] = [pods for pods in connections.WORKLOADS if pods.app == app]
     ingress = [

@@ -1,4 +1,4 @@
-"""Command that validates stack files without the Pulumi engine: `python -m components.settings dev prod`."""
+"""A command that validates stack files without Pulumi's engine: `python -m components.settings dev prod`."""
 
 import argparse
 import json
@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0 if the files are valid, 1 if there are faults, 2 if a named stack has no file."""
+    """Validate the stack files, or print their schema.
+
+    Return 0 if all files are valid, 1 if a file has faults or is not YAML, 2 if a named stack has no file.
+    """
     options = _parser().parse_args(arguments)
     if options.schema:
         print(json.dumps(stack_file_schema(), indent=2, ensure_ascii=False))
@@ -29,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stack in options.stacks:
         if stack not in paths:
             print(
-                f"No Pulumi.{stack}.yaml in {options.directory}; there are: {', '.join(paths)}",
+                f"There is no Pulumi.{stack}.yaml in {options.directory}, only files of: {', '.join(paths)}",
                 file=sys.stderr,
             )
             return 2
@@ -46,7 +49,7 @@ def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
             file = load_file(path, secrets=secrets)
             files[file.stack] = file
         except yaml.YAMLError as error:
-            print(_heading(f"{path.name}: not a stack file: {error}"))
+            print(_heading(f"{path.name} is not a valid stack file: {error}"))
             unreadable = True
     if compare and not unreadable:
         settings = {stack: file.settings for stack, file in files.items()}
@@ -60,7 +63,7 @@ def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
         # Allowed, but a trade-off: the policy iam-environments-share-account reports it too.
         print(
             f"note: {' and '.join(stacks)} share the AWS account {account}, so the deploy role of each can "
-            "change networks and keys of the others. An account for each removes this risk."
+            "change networks and keys of the others. A separate account for each stack removes this risk."
         )
     return int(unreadable or any(file.faults for file in files.values()))
 
@@ -71,7 +74,7 @@ def _missing_provider_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str
     for key, (owner, value) in values.items():
         if key.startswith(f"{PROJECT}:"):
             continue
-        allowed = f"the keys of the other stack files; Pulumi.{owner}.yaml has it"
+        allowed = f"the same provider keys in every stack file; Pulumi.{owner}.yaml has this one"
         fix = set_command((key,), value if isinstance(value, str) else json.dumps(value))
         for stack, file in files.items():
             if key not in file.config:
@@ -93,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "fixes it. Without STACK all files are validated and compared with each other.",
         epilog="Exit status: 0 valid, 1 faults, 2 no such stack file.",
     )
-    parser.add_argument("stacks", metavar="STACK", nargs="*", help="such as dev; default: all")
+    parser.add_argument(
+        "stacks", metavar="STACK", nargs="*", help="a stack, such as dev; default: all stacks"
+    )
     parser.add_argument(
         "--secrets",
         action="store_true",
@@ -105,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         default=ROOT,
-        help="the folder of the files; default: the project",
+        help="the folder of the files; default: the repository",
     )
     return parser
 

@@ -71,7 +71,7 @@ def check_region(settings: Settings) -> Iterator[SettingFault]:
     region = settings.service.region
     if settings.aws_region != region:
         path = ("aws:region",)
-        allowed = f"{region}, as pipe:service.region"
+        allowed = f"{region}, as in pipe:service.region"
         yield invalid_value(path, settings.aws_region, allowed, set_command(path, region))
 
 
@@ -80,7 +80,7 @@ def check_allowed_accounts(settings: Settings) -> Iterator[SettingFault]:
     for index, account in enumerate(settings.aws_allowed_account_ids):
         if account != settings.service.account:
             path = ("aws:allowedAccountIds", index)
-            allowed = f"{settings.service.account}, as pipe:service.account"
+            allowed = f"{settings.service.account}, as in pipe:service.account"
             yield invalid_value(path, account, allowed, set_command(path, settings.service.account))
 
 
@@ -94,8 +94,8 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
     if not settings.cluster.operators:
         path, role = ("pipe:cluster", "operators"), settings.naming.role_arn("operators")
         allowed = (
-            f"the role {role.rpartition('/')[2]} of foundation, and the IAM role or user that runs the first "
-            "`up`: the creator of a cluster gets no access by itself"
+            f"a list with foundation's role {role.rpartition('/')[2]}, and with the IAM role or user that "
+            "runs the first `pulumi up`: the creator of a cluster gets no access by itself"
         )
         yield invalid_value(path, [], allowed, set_command((*path, 0), role))
 
@@ -106,7 +106,7 @@ def check_connection_account(settings: Settings) -> Iterator[SettingFault]:
     account, expected = arn.split(":")[4], settings.service.account
     if account != expected:
         path = ("pipe:ciRunner", "connectionArn")
-        allowed = f"a connection of pipe:service.account ({expected})"
+        allowed = f"the ARN of a connection in the account of pipe:service.account ({expected})"
         yield invalid_value(path, arn, allowed, set_command(path, arn.replace(account, expected, 1)))
 
 
@@ -117,7 +117,7 @@ def check_dump_client(settings: Settings) -> Iterator[SettingFault]:
     client = re.match(r"\d+", image.tag)
     if client and int(client[0]) < server:
         path = ("pipe:backups", "image")
-        allowed = f"PostgreSQL {server} or later, as pipe:database.engineVersion ({server})"
+        allowed = f"PostgreSQL {server} or later, as in pipe:database.engineVersion ({server})"
         fix = set_command(path, f"{image.repository}:{server}")
         yield invalid_value(path, settings.backups.image, allowed, fix)
 
@@ -128,7 +128,7 @@ def check_replica_region(settings: Settings) -> Iterator[SettingFault]:
     if region == settings.service.region:
         path = ("pipe:backups", "replica", "region")
         other = "ap-northeast-1" if region == "ap-northeast-3" else "ap-northeast-3"
-        yield invalid_value(path, region, "another region than pipe:service.region", set_command(path, other))
+        yield invalid_value(path, region, "a region other than pipe:service.region", set_command(path, other))
 
 
 def check_service_network_outside_vpc(settings: Settings) -> Iterator[SettingFault]:
@@ -168,12 +168,12 @@ def check_pod_addresses(settings: Settings) -> Iterator[SettingFault]:
     addresses = network.free_addresses(settings.network)
     if settings.namespace.quota_pods > addresses:
         path = ("pipe:namespace", "quotaPods")
-        allowed = f"at most {addresses}, the free addresses of pipe:network.subnets.private"
+        allowed = f"at most {addresses}, the number of free addresses in pipe:network.subnets.private"
         yield invalid_value(path, settings.namespace.quota_pods, allowed, set_command(path, addresses))
 
 
 def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a pod quota below the number of pods at maximum scale during a rollout."""
+    """Refuse a pod quota below the number of pods and data jobs at maximum scale during a rollout."""
     needed = capacity.pods(settings)
     if settings.namespace.quota_pods < needed:
         path = ("pipe:namespace", "quotaPods")
@@ -182,7 +182,7 @@ def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a CPU quota below the pods' CPU limits at maximum scale during a rollout."""
+    """Refuse a CPU quota below the sum of these pods' CPU limits."""
     needed = capacity.cpu_limits(settings)
     if parse_quantity(settings.namespace.quota_cpu) < needed:
         path, least = ("pipe:namespace", "quotaCpu"), str(ceil(needed))
@@ -191,7 +191,7 @@ def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a memory quota below the pods' memory limits at maximum scale during a rollout."""
+    """Refuse a memory quota below the sum of these pods' memory limits."""
     needed = capacity.memory_limits(settings)
     if parse_quantity(settings.namespace.quota_memory) < needed:
         path, least = ("pipe:namespace", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
@@ -217,7 +217,7 @@ def check_datadog_site(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a Datadog provider whose API is not that of pipe:monitoring.site."""
     path, expected = ("datadog:apiUrl",), f"https://api.{settings.monitoring.site}/"
     if settings.datadog_api_url != expected:
-        allowed = f"{expected}, as pipe:monitoring.site"
+        allowed = f"{expected}, as in pipe:monitoring.site"
         yield invalid_value(path, settings.datadog_api_url, allowed, set_command(path, expected))
 
 
@@ -227,7 +227,7 @@ def check_notify_handles(settings: Settings) -> Iterator[SettingFault]:
     for index, handle in enumerate(settings.monitoring.notify):
         if monitoring.PAGER.match(handle):
             path = ("pipe:monitoring", "notify", index)
-            allowed = f"a handle that does not wake people, such as {quiet}, since it also receives warnings"
+            allowed = f"a handle that does not page people, such as {quiet}; warnings are sent to it, too"
             yield invalid_value(path, handle, allowed, set_command(path, quiet))
 
 
@@ -253,8 +253,8 @@ def check_storage_threshold(settings: Settings) -> Iterator[SettingFault]:
 
 def _at_least(amount: str) -> str:
     return (
-        f"at least {amount}: pipe:api and pipe:proxy at replicas.max and rolling, "
-        f"and {capacity.DATA_JOBS} data jobs"
+        f"at least {amount}, enough for a rollout of pipe:api and pipe:proxy at replicas.max "
+        f"and for {capacity.DATA_JOBS} data jobs"
     )
 
 

@@ -62,6 +62,6 @@ def invalid_value(path: KeyPath, value: object, allowed: str, *fix: str) -> Sett
 
 
 def format_value(value: object) -> str:
-    """Return a value for a message: as JSON, cut after 120 characters."""
+    """Return a value for a message: as JSON, cut to 120 characters."""
     text = json.dumps(plain_number(value), ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

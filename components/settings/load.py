@@ -66,7 +66,7 @@ def load_file(path: Path, *, secrets: bool = False) -> StackFile:
     """
     file: Any = load_yaml(path.read_text())
     if not isinstance(file, dict) or not isinstance(cast(dict[str, Any], file).get("config"), dict):
-        raise yaml.YAMLError("no map `config:` in it")
+        raise yaml.YAMLError("the map `config:` is missing")
     file = cast(dict[str, Any], file)
     # The engine passes JSON; types that only YAML has (dates, keys that are numbers) become strings.
     content: dict[str, Any] = json.loads(json.dumps(file["config"], default=str))

@@ -46,7 +46,11 @@ class Settings(Model):
     datadog_api_url: Annotated[
         str,
         Field(alias="datadog:apiUrl"),
-        string(r"^https://\S+/$", "Datadog's address of the site", "https://api.ap1.datadoghq.com/"),
+        string(
+            r"^https://\S+/$",
+            "the API address of the Datadog site, with a final slash",
+            "https://api.ap1.datadoghq.com/",
+        ),
     ]
     """The API address of the Datadog provider; it must belong to pipe:monitoring.site."""
     service: Service
@@ -86,7 +90,7 @@ class Secrets:
     """The secrets of a stack, which only `pulumi config set --secret` may set."""
 
     app_password: pulumi.Output[str] = field(
-        metadata={**_PASSWORD, "description": "Password of the database role app, the API's."}
+        metadata={**_PASSWORD, "description": "Password of the database role app, which the API uses."}
     )
     migrate_password: pulumi.Output[str] = field(
         metadata={**_PASSWORD, "description": "Password of the database role migrate."}
@@ -95,12 +99,12 @@ class Secrets:
         metadata={**_PASSWORD, "description": "Password of the database role backup."}
     )
     datadog_api_key: pulumi.Output[str] = field(
-        metadata={**_TOKEN, "description": "The API key with which the Datadog agent sends."}
+        metadata={**_TOKEN, "description": "The API key with which the Datadog agent sends its data."}
     )
     synthetic_token: pulumi.Output[str] = field(
         metadata={
             **_TOKEN,
-            "description": "The header value by which Cloudflare recognizes the synthetic check.",
+            "description": "The header value by which Cloudflare recognizes synthetic checks.",
         }
     )
 

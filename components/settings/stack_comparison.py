@@ -61,7 +61,7 @@ def check_unique_values(stacks: Stacks) -> Iterator[StackFault]:
         for stack in _protected_first(stacks):
             value = unique.read(stacks[stack])
             if value in stack_of_value:
-                allowed = f"another value than in Pulumi.{stack_of_value[value]}.yaml"
+                allowed = f"a value different from the one in Pulumi.{stack_of_value[value]}.yaml"
                 fix = set_command(unique.path, unique.alternative(stack, stacks[stack]))
                 yield stack, invalid_value(unique.path, value, allowed, fix)
             stack_of_value.setdefault(value, stack)
@@ -69,7 +69,7 @@ def check_unique_values(stacks: Stacks) -> Iterator[StackFault]:
 
 @dataclass(frozen=True)
 class UniqueValue:
-    """A setting that no two stacks share."""
+    """A setting whose value must differ between any two stacks."""
 
     path: KeyPath
     read: Callable[[Settings], str]
@@ -120,7 +120,7 @@ def _require_exactly_one(
         members = [stack for stack in _protected_first(stacks) if groups[stack] == group]
         flagged = [stack for stack in members if flags[stack]]
         for stack in flagged[1:]:
-            allowed = f"false: Pulumi.{flagged[0]}.yaml has it for {group}"
+            allowed = f"false, since it is true in Pulumi.{flagged[0]}.yaml for {group}"
             yield stack, invalid_value(path, True, allowed, set_command(path, False))
         if not flagged:
             allowed = f"true in exactly one stack of {group}"
@@ -137,7 +137,7 @@ def _differences(path: KeyPath, value: Any, expected: Any, owner: str) -> Iterat
             if key in value:
                 yield from _differences((*path, key), value[key], inner, owner)
     elif value != expected:
-        allowed = f"as in Pulumi.{owner}.yaml, which owns the zone: {format_value(expected)}"
+        allowed = f"{format_value(expected)}, as in Pulumi.{owner}.yaml, which owns the zone"
         yield invalid_value(path, value, allowed, _equalizing_command(path, value, expected))
 
 

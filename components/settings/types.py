@@ -81,14 +81,19 @@ def _above_zero(quantity: str) -> str:
 CpuQuantity = Annotated[
     str,
     string(
-        r"^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$", 'a CPU quantity in quotes, such as "100m" or "0.5"', "100m"
+        r"^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$",
+        'a CPU quantity above 0 in quotes, such as "100m" or "0.5"',
+        "100m",
     ),
     AfterValidator(_above_zero),
 ]
 """CPU in cores or millicores, in the notation of Kubernetes."""
 
 MemoryQuantity = Annotated[
-    str, string(r"^[1-9][0-9]*(Mi|Gi|M|G)$", "a memory quantity with its unit, such as 256Mi or 1Gi", "256Mi")
+    str,
+    string(
+        r"^[1-9][0-9]*(Mi|Gi|M|G)$", "a whole number with the unit Mi, Gi, M or G, such as 256Mi", "256Mi"
+    ),
 ]
 """Memory with a unit, in the notation of Kubernetes."""
 
@@ -107,7 +112,7 @@ DnsLabel = Annotated[
     str,
     string(
         r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
-        "lower-case letters, digits and hyphens, a letter first, at most 63",
+        "at most 63 lower-case letters, digits and hyphens, a letter first and no hyphen last",
         "dev",
     ),
 ]
@@ -117,7 +122,7 @@ BucketName = Annotated[
     str,
     string(
         r"^[a-z0-9][a-z0-9-]{1,53}[a-z0-9]$",
-        "3 to 55 lower-case letters, digits and hyphens, no dots",
+        "3 to 55 lower-case letters, digits and hyphens, no hyphen first or last",
         "pipe-backup-dev",
     ),
 ]
@@ -147,7 +152,7 @@ Cron = Annotated[
     str,
     string(
         rf"^{_CRON_NUMBER}(,{_CRON_NUMBER})*( {_CRON_NUMBER}(,{_CRON_NUMBER})*){{4}}$",
-        "five fields: minute, hour, day, month, weekday, in UTC, such as 0 18 * * *",
+        "five numeric fields (minute, hour, day, month, weekday; UTC), such as 0 18 * * *",
         "0 18 * * *",
     ),
 ]

@@ -69,7 +69,7 @@ def compare(
             ):
                 expected = configs.get(environment.name, {}).get(f"pipe:{section}", {}).get(key, value)
                 if value != expected:
-                    allowed = f"{expected}, as pipe:{section}.{key} of {environment.name}"
+                    allowed = f"{expected}, as in pipe:{section}.{key} of {environment.name}"
                     yield stack, invalid_value(path, value, allowed, set_command(path, expected))
 
 

@@ -88,12 +88,12 @@ def check_consistency(settings: Settings) -> Iterator[SettingFault]:
     account = settings.account
     if settings.aws_region != account.region:
         path = (f"{PROJECT}:account", "region")
-        allowed = f"{settings.aws_region}, as aws:region"
+        allowed = f"{settings.aws_region}, as in aws:region"
         yield invalid_value(path, account.region, allowed, set_command(path, settings.aws_region))
     for index, allowed_account in enumerate(settings.aws_allowed_account_ids):
         if allowed_account != account.id:
             path = ("aws:allowedAccountIds", index)
-            allowed = f"{account.id}, as {PROJECT}:account.id"
+            allowed = f"{account.id}, as in {PROJECT}:account.id"
             yield invalid_value(path, allowed_account, allowed, set_command(path, account.id))
     if account.copy_region == account.region:
         path = (f"{PROJECT}:account", "copyRegion")
@@ -164,5 +164,5 @@ def _check_datadog(settings: Settings) -> Iterator[SettingFault]:
     url, expected = settings.datadog_api_url, f"https://api.{datadog.site}/"
     if datadog.enabled and url != expected:
         path = ("datadog:apiUrl",)
-        allowed = f"{expected}, as {PROJECT}:datadog.site"
+        allowed = f"{expected}, as in {PROJECT}:datadog.site"
         yield invalid_value(path, url, allowed, set_command(path, expected))

@@ -14,21 +14,23 @@ from components.settings.types import Cidr, Distinct, Image, Model, entries, str
 Path = Annotated[
     str,
     string(
-        r"^/[A-Za-z0-9._~/-]*$", "a path of letters, digits, dots, slashes, - and ~, such as /livez", "/livez"
+        r"^/[A-Za-z0-9._~/-]*$",
+        "a path that begins with / and has only letters, digits and the characters . _ ~ / -, such as /livez",
+        "/livez",
     ),
 ]
 """The path of a URL, without characters that must be escaped in nginx.conf."""
 
 
 class Egress(Model):
-    """Destinations that the API may call besides its own database, the Datadog agent and DNS."""
+    """Destinations that the API may call besides the database, DNS, and the agents on its node."""
 
     to: Literal["none", "https", "networks"]
     """none: no destinations; https: TCP 443 of public addresses, but not of private addresses or the instance
     metadata; networks: the entries of `networks`."""
     networks: Annotated[list[Annotated[Cidr, Field(examples=["192.168.10.0/24"])]], entries(0), Distinct]
-    """With `to: networks`: the destinations, which must not overlap the VPC, the service network or
-    link-local addresses."""
+    """With `to: networks`: the destinations, which must not overlap the VPC, the service network, or
+    local and multicast networks such as 169.254.0.0/16."""
     ports: Annotated[list[Annotated[int, Field(ge=1, le=65535, examples=[443])]], entries(0), Distinct]
     """With `to: networks`: TCP ports of the destinations."""
 
@@ -81,8 +83,8 @@ def check_probe_paths(api: Api) -> Iterator[SettingFault]:
         path = ("pipe:api", "livenessPath")
         other = "/livez" if api.readiness_path != "/livez" else "/alive"
         allowed = (
-            "another path than pipe:api.readinessPath, one that does not use the database: "
-            "a failover of the database would restart every pod"
+            "a path other than pipe:api.readinessPath that does not use the database; otherwise, a failover "
+            "of the database would restart every pod"
         )
         yield invalid_value(path, api.liveness_path, allowed, set_command(path, other))
 
@@ -96,10 +98,10 @@ def check_egress_entries(api: Api) -> Iterator[SettingFault]:
     ):
         path = ("pipe:api", "egress", key)
         if egress.to == "networks" and not values:
-            allowed = "one entry or more, as pipe:api.egress.to is networks"
+            allowed = "one entry or more, since pipe:api.egress.to is networks"
             yield invalid_value(path, values, allowed, set_command((*path, 0), example))
         elif egress.to != "networks" and values:
-            allowed = f"no entry, as pipe:api.egress.to is {egress.to}"
+            allowed = f"no entry, since pipe:api.egress.to is {egress.to}"
             # The last entry is removed first, so that the other indexes stay valid.
             fix = [remove_command((*path, index)) for index in reversed(range(len(values)))]
             yield invalid_value(path, values, allowed, *fix)

@@ -70,7 +70,7 @@ def check_replica_bucket(backups: Backups) -> Iterator[SettingFault]:
     if copy == backups.bucket:
         path = ("pipe:backups", "replica", "bucket")
         fix = set_command(path, f"{copy}-replica")
-        yield invalid_value(path, copy, "another name than pipe:backups.bucket", fix)
+        yield invalid_value(path, copy, "a name other than pipe:backups.bucket", fix)
 
 
 def check_requests(backups: Backups) -> Iterator[SettingFault]:

@@ -25,7 +25,7 @@ class CiRunner(Model):
     connection_arn: ConnectionArn
     """ARN of the CodeConnections connection to GitHub, which is approved once by hand in the console."""
     actors: Annotated[
-        list[Annotated[str, string(r"^[0-9]+$", "the id of a GitHub account, digits in quotes", "583231")]],
+        list[Annotated[str, string(r"^[0-9]+$", "the ID of a GitHub account, digits in quotes", "583231")]],
         entries(1),
         Distinct,
     ]

@@ -99,11 +99,11 @@ def _allowed_clients(network: IPv4Network) -> str | None:
         return "the networks of operators, never all addresses"
     if any(network.subnet_of(documentation) for documentation in DOCUMENTATION_NETWORKS):
         return (
-            "your own address with /32, as `curl -4 https://checkip.amazonaws.com` prints it; "
+            "your own address, which `curl -4 https://checkip.amazonaws.com` prints, with /32; "
             "this network is only for examples in documents (RFC 5737), and EKS refuses it"
         )
     if any(network.overlaps(refused) for refused in REFUSED_CLIENT_NETWORKS):
-        return "a network that operators have on the internet, not private or reserved (EKS)"
+        return "a public network of the operators, since EKS refuses private and reserved networks"
     return None
 
 

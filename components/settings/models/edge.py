@@ -97,7 +97,7 @@ def check_host(edge: Edge) -> Iterator[SettingFault]:
     if not is_host_of_zone(edge.host, edge.zone_name):
         path = ("pipe:edge", "host")
         allowed = (
-            f"{edge.zone_name} or a host one label below it, as Universal SSL covers (pipe:edge.zoneName)"
+            f"{edge.zone_name} (pipe:edge.zoneName) or a host one label below it, which Universal SSL covers"
         )
         fix = set_command(path, _host_below(edge.host, edge.zone_name))
         yield invalid_value(path, edge.host, allowed, fix)
@@ -107,12 +107,12 @@ def check_frontend_host(edge: Edge) -> Iterator[SettingFault]:
     """Refuse a frontend host that is not one label below the zone, or that equals the API's host."""
     zone, path = edge.zone_name, ("pipe:edge", "frontendHost")
     if not _is_one_label_below(edge.frontend_host, zone):
-        allowed = f"a host one label below {zone}, as Universal SSL covers (pipe:edge.zoneName)"
+        allowed = f"a host one label below {zone} (pipe:edge.zoneName), which Universal SSL covers"
         fix = set_command(path, _host_below(edge.frontend_host, zone))
         yield invalid_value(path, edge.frontend_host, allowed, fix)
     elif edge.frontend_host == edge.host:
         fix = set_command(path, f"app-{edge.host}")
-        yield invalid_value(path, edge.host, "another host than pipe:edge.host", fix)
+        yield invalid_value(path, edge.host, "a host other than pipe:edge.host", fix)
 
 
 def check_host_in_zone_rules(edge: Edge) -> Iterator[SettingFault]:
@@ -129,12 +129,12 @@ def check_frontend_in_zone_rules(edge: Edge) -> Iterator[SettingFault]:
 
 
 def check_zone_hosts(edge: Edge) -> Iterator[SettingFault]:
-    """Refuse hosts of the zone's rules that are outside the zone."""
+    """Refuse hosts of the zone's rules that are neither the zone nor one label below it."""
     for key, hosts in (("hosts", edge.zone.hosts), ("cachedHosts", edge.zone.cached_hosts)):
         for index, host in enumerate(hosts):
             if not is_host_of_zone(host, edge.zone_name):
                 path = ("pipe:edge", "zone", key, index)
-                allowed = f"a host of {edge.zone_name}, at most one label below it (pipe:edge.zoneName)"
+                allowed = f"{edge.zone_name} (pipe:edge.zoneName) or a host one label below it"
                 yield invalid_value(path, host, allowed, remove_command(path))
 
 
@@ -175,7 +175,9 @@ def is_host_of_zone(host: str, zone: str) -> bool:
 def _missing_host(key: str, hosts: list[str], source: str, host: str) -> Iterator[SettingFault]:
     path = ("pipe:edge", "zone", key)
     if host not in hosts:
-        allowed = f"a list with pipe:edge.{source} ({host}): the zone's rules are written once for all stacks"
+        allowed = (
+            f"a list that contains pipe:edge.{source} ({host}), since the zone's rules are for all stacks"
+        )
         yield invalid_value(path, hosts, allowed, set_command((*path, len(hosts)), host))
 
 

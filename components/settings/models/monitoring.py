@@ -90,10 +90,10 @@ class Thresholds(Model):
     backup_age_hours: Threshold
     """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
-    """Days until the public certificate expires, which Cloudflare renews 30 days before; the monitor alerts
+    """Days until the public certificate expires; Cloudflare renews it 30 days before. The monitor alerts
     below its values."""
     origin_certificate_days: Threshold
-    """Days until the origin certificate expires, which people renew; the monitor alerts below its values."""
+    """Days until the origin certificate expires; people renew it. The monitor alerts below its values."""
     node_cpu_percent: PercentThreshold
     """CPU usage of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: PercentThreshold
@@ -153,8 +153,8 @@ class Monitoring(Model):
         entries(0),
         Distinct,
     ]
-    """Handles that a critical monitor pages on an alert, on missing data and on recovery; an empty list pages
-    nobody."""
+    """Handles that a critical monitor notifies of alerts, missing data and recoveries, to page people; an
+    empty list pages nobody."""
     runbook_url: Annotated[
         str,
         string(
@@ -198,7 +198,7 @@ def check_threshold_order(monitoring: Monitoring, name: str) -> Iterator[Setting
     warning, critical = threshold.warning, threshold.critical
     path = ("pipe:monitoring", "thresholds", to_camel(name), "warning")
     if name in BELOW and warning <= critical:
-        allowed = f"above critical ({critical:g}), since this monitor alerts below"
+        allowed = f"above critical ({critical:g}), since this monitor alerts on low values"
         yield invalid_value(path, warning, allowed, set_command(path, critical * 2 or 1))
     elif name not in BELOW and warning >= critical:
         yield invalid_value(path, warning, f"below critical ({critical:g})", set_command(path, critical / 2))
@@ -209,7 +209,7 @@ def check_page_handles(monitoring: Monitoring) -> Iterator[SettingFault]:
     for index, handle in enumerate(monitoring.page):
         if handle in monitoring.notify:
             path = ("pipe:monitoring", "page", index)
-            allowed = "a handle that pipe:monitoring.notify does not have, such as @pagerduty-pipe"
+            allowed = "a handle that is not in pipe:monitoring.notify, such as @pagerduty-pipe"
             yield invalid_value(path, handle, allowed, set_command(path, "@pagerduty-pipe"))
 
 
@@ -229,7 +229,7 @@ def check_burn_rate(monitoring: Monitoring) -> Iterator[SettingFault]:
     highest = int(1000 / (100 - slo.target_percent)) / 10
     if slo.burn_rate_critical > highest:
         path = ("pipe:monitoring", "slo", "burnRateCritical")
-        allowed = f"at most {highest:g} with pipe:monitoring.slo.targetPercent {slo.target_percent:g}"
+        allowed = f"at most {highest:g} while pipe:monitoring.slo.targetPercent is {slo.target_percent:g}"
         yield invalid_value(path, slo.burn_rate_critical, allowed, set_command(path, highest))
 
 

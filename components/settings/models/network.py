@@ -71,8 +71,8 @@ class Network(Model):
 
     @property
     def nat_zones(self) -> int:
-        """Number of zones with a NAT gateway and with an address of Secrets Manager's endpoint, which both
-        cost money."""
+        """Number of zones with a NAT gateway and an address of Secrets Manager's endpoint; AWS bills each
+        zone."""
         return len(self.subnets.public) if self.nat_gateways == "each-zone" else 1
 
 
@@ -131,12 +131,12 @@ def check_subnets_disjoint(network: Network) -> Iterator[SettingFault]:
 
 
 def check_subnet_sizes(network: Network) -> Iterator[SettingFault]:
-    """Refuse a subnet that is smaller than AWS accepts, or a private subnet that is too small for EKS."""
+    """Refuse a subnet that is smaller than AWS accepts, or a private one below what EKS recommends."""
     allocator = SubnetAllocator(network)
     for path, subnet in _subnets(network):
         private = path[2] == "private"
         longest = LONGEST_PRIVATE_PREFIX if private else LONGEST_PREFIX
-        reason = "EKS needs 16 free addresses" if private else "AWS"
+        reason = "EKS recommends 16 free addresses" if private else "AWS"
         if subnet.prefixlen > longest:
             fix = set_command(path, allocator.allocate(longest))
             yield invalid_value(path, str(subnet), f"/{longest} or larger ({reason})", fix)

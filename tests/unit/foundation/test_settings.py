@@ -100,7 +100,7 @@ INVALID: list[tuple[str, Any, str]] = [
         "ap-northeast-2",
         """
   pipe-foundation:account.region = "ap-northeast-2"
-    allowed: ap-northeast-1, as aws:region
+    allowed: ap-northeast-1, as in aws:region
     fix:     pulumi config set --path 'pipe-foundation:account.region' ap-northeast-1""",
     ),
     (
@@ -127,7 +127,7 @@ INVALID: list[tuple[str, Any, str]] = [
         "pipe.backup",
         """
   pipe-foundation:environments[0].buckets[0] = "pipe.backup"
-    allowed: 3 to 55 lower-case letters, digits and hyphens, no dots
+    allowed: 3 to 55 lower-case letters, digits and hyphens, no hyphen first or last
     fix:     pulumi config set --path 'pipe-foundation:environments[0].buckets[0]' pipe-backup-dev""",
     ),
     (
@@ -159,7 +159,7 @@ INVALID: list[tuple[str, Any, str]] = [
         "datadoghq.eu",
         """
   datadog:apiUrl = "https://api.ap1.datadoghq.com/"
-    allowed: https://api.datadoghq.eu/, as pipe-foundation:datadog.site
+    allowed: https://api.datadoghq.eu/, as in pipe-foundation:datadog.site
     fix:     pulumi config set datadog:apiUrl https://api.datadoghq.eu/""",
     ),
     (
@@ -208,7 +208,7 @@ def test_the_provider_must_be_limited_to_the_account() -> None:
     assert faults(config) == (
         "foundation/Pulumi.dev.yaml: 1 fault\n\n"
         '  aws:allowedAccountIds[0] = "210987654321"\n'
-        "    allowed: 111122223333, as pipe-foundation:account.id\n"
+        "    allowed: 111122223333, as in pipe-foundation:account.id\n"
         "    fix:     pulumi config set --path 'aws:allowedAccountIds[0]' 111122223333 --type string"
         " --stack dev --cwd foundation"
     )
@@ -257,7 +257,7 @@ def test_the_command_finds_the_committed_files_valid(capsys: pytest.CaptureFixtu
         (
             {"stg": {"pipe-foundation:environments": valid("prod")["pipe-foundation:environments"]}},
             '  pipe-foundation:account.id = "444455556666"\n'
-            "    allowed: 777788889999, as pipe:service.account of prod\n"
+            "    allowed: 777788889999, as in pipe:service.account of prod\n"
             "    fix:     pulumi config set --path 'pipe-foundation:account.id' 777788889999"
             " --type string --stack stg --cwd foundation\n",
         ),
@@ -270,7 +270,7 @@ def test_the_command_finds_the_committed_files_valid(capsys: pytest.CaptureFixtu
                 }
             },
             '  pipe-foundation:environments[0].namespace = "other"\n'
-            "    allowed: pipe, as pipe:namespace.name of stg\n"
+            "    allowed: pipe, as in pipe:namespace.name of stg\n"
             "    fix:     pulumi config set --path 'pipe-foundation:environments[0].namespace' pipe"
             " --stack stg --cwd foundation\n",
         ),

@@ -118,6 +118,6 @@ def test_too_few_zones_are_reported_with_the_key_to_change() -> None:
     with pytest.raises(ValueError) as fault:
         evaluate(lambda: zone_name(zones, 3, "us-west-1"))
     assert str(fault.value) == (
-        "us-west-1 has 2 availability zones for a cluster (us-west-1a, us-west-1c), "
-        "but pipe:network.subnets names 3: choose a region with 3 or more"
+        "pipe:network.subnets needs at least 3 availability zones, but us-west-1 has only 2 in which EKS "
+        "accepts a cluster (us-west-1a, us-west-1c). Choose another region."
     )

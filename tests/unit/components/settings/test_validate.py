@@ -49,13 +49,16 @@ def test_only_the_named_stack_is_validated(files: Files, capsys: pytest.CaptureF
 def test_a_stack_without_a_file_ends_with_status_2(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     directory = files()
     assert main(["qa", *directory]) == 2
-    assert capsys.readouterr().err == f"No Pulumi.qa.yaml in {directory[1]}; there are: dev, prod, stg\n"
+    assert (
+        capsys.readouterr().err
+        == f"There is no Pulumi.qa.yaml in {directory[1]}, only files of: dev, prod, stg\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("config: {a: 1, a: 2}\n", "the key a twice"),
+        ("config: {a: 1, a: 2}\n", "the key a occurs twice"),
         ("config: [1\n", "while parsing a flow sequence"),
         ("conf: {}\n", "no map `config:` in it"),
         ("", "no map `config:` in it"),
@@ -66,7 +69,7 @@ def test_a_file_that_is_not_a_stack_file_is_refused(
 ) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
     assert main(["--directory", str(tmp_path)]) == 1
-    assert capsys.readouterr().out.startswith(f"Pulumi.dev.yaml: not a stack file: {reason}")
+    assert capsys.readouterr().out.startswith(f"Pulumi.dev.yaml is not a valid stack file: {reason}")
 
 
 def test_missing_secrets_are_faults_with_the_option_secrets(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +145,7 @@ COMPARISONS = {
         },
         "Pulumi.prod.yaml: 1 fault\n\n"
         "  aws:profile is missing\n"
-        "    allowed: the keys of the other stack files; Pulumi.stg.yaml has it\n"
+        "    allowed: the same provider keys in every stack file; Pulumi.stg.yaml has this one\n"
         "    fix:     pulumi config set aws:profile pipe --stack prod",
     ),
 }
@@ -155,7 +158,7 @@ def test_stacks_in_one_account_are_a_note_and_no_fault(
     output = capsys.readouterr().out
     assert (
         "note: dev and stg share the AWS account 111122223333, so the deploy role of each can change "
-        "networks and keys of the others. An account for each removes this risk.\n"
+        "networks and keys of the others. A separate account for each stack removes this risk.\n"
     ) in output
     assert "Pulumi.dev.yaml: valid\n" in output
 
