@@ -3,11 +3,11 @@
 exit codes:
   0    nothing blocks
   1    something blocks: a new mandatory violation, the loss of a stateful resource, prod weaker than stg,
-       a program that does not evaluate
-  2    there is no report, or not all of it: the review could not run, or was stopped by a limit
-  130  stopped by Ctrl-C
+       a program that fails during its evaluation
+  2    there is no report, or an incomplete one: the review could not run, or a limit stopped it
+  130, 143, 129  stopped by Ctrl-C, SIGTERM or SIGHUP
 
-`make review` ends with 0, or with 2 for every other code, since make(1) knows no other.
+make exits with 2 whenever a command fails, so `make review` never exits with 1.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from sandbox.errors import CommandError
 
 NOT_RUN, STOPPED = 2, 128 + signal.SIGINT
 NO_ISOLATION_HELP = (
-    "run the program with this machine's files, network, sockets and processes open to it; "
-    "for code that you trust as your own"
+    "run the program without isolation, with access to this machine's files, network, sockets and processes; "
+    "only for code that you trust like your own"
 )
 GRACE_MINUTES = 2.0
 """Minutes that the rest of the review may take, besides the evaluation: copying, building the report and
@@ -36,7 +36,7 @@ rendering it.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Create the report, and return the exit code."""
+    """Create the report, and return the exit code; on a failure, print the reason."""
     args = _parser().parse_args(arguments)
     try:
         with stop_on_signals():
@@ -88,11 +88,16 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", action="append", default=[], metavar="NAME", help="review only this stack; can be repeated"
     )
     add("--output", metavar="DIR", help=f"also write {files} there")
-    add("--events", nargs="+", metavar="FILE", help="report a real preview: event logs, --json, ledgers")
-    add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
+    add(
+        "--events",
+        nargs="+",
+        metavar="FILE",
+        help="report on real previews, from their event logs, --json outputs and ledgers",
+    )
+    add("--mask", metavar="FILE", help="with --events: file of secret values to hide, one per line")
     add("--no-isolation", action="store_true", help=NO_ISOLATION_HELP)
-    add("--minutes", type=float, default=10, help="time limit of the evaluation (default: 10)")
-    add("--tree", default=tree, metavar="DIR", help="the working tree (default: this one)")
+    add("--minutes", type=float, default=10, help="minutes that the evaluation may take (default: 10)")
+    add("--tree", default=tree, metavar="DIR", help="working tree to review (default: this program's)")
     return parser
 
 

@@ -19,7 +19,7 @@ WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
 ACCOUNT = re.compile(r"(?<=:)\d{12}(?=:)")
-"""The pattern for an AWS account in an ARN. Each stack has its own account."""
+"""Pattern of an AWS account in an ARN, which differs between the stacks."""
 
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
@@ -171,7 +171,10 @@ def _errors(stack: Stack) -> Iterator[Finding]:
 
 
 def _apply_waiver(finding: Finding, waivers: Waivers, target: str) -> Finding:
-    """Return the finding, as waived if it blocks and a waiver covers `target`, a URN or a resource's name."""
+    """Return the finding, changed if it blocks and a waiver covers `target`, a URN or a resource's name.
+
+    A valid waiver makes the finding waived. An expired waiver is added to the finding's message.
+    """
     waiver = waivers.of(finding.policy, target) if finding.blocks else None
     if waiver is None:
         return finding
@@ -201,7 +204,7 @@ def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]
 
 
 def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Yield each item once; if several stacks have it, see `without_stack` for what its texts omit."""
+    """Yield each item once, with all its stacks; `without_stack` replaces the names in an item of several."""
     groups: dict[str, list[ItemT]] = {}
     for item in items:
         groups.setdefault(_comparable(item), []).append(item)

@@ -28,7 +28,7 @@ NOT_ISOLATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a review. `minutes` limits the evaluation."""
+    """Options of a review; the evaluation may take `minutes`."""
 
     tree: Path
     base: str
@@ -56,7 +56,7 @@ def compare(options: Options, status: Status) -> Report:
         notes = [*base_tree.notes("base"), *head_tree.notes("head")]
         if untracked := snapshot.untracked(tree):
             files = list_first(untracked)
-            notes.append(f"Not reviewed, since git does not track it: {files}. To review it: git add.")
+            notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
         if not options.isolated:
             notes.append(NOT_ISOLATED)
         for note in notes:
@@ -100,7 +100,10 @@ def _isolated(
 
 
 def find_base(tree: Path, ref: str) -> tuple[str, str]:
-    """Return a ref's commit and a description; without a ref, those of the merge base with main."""
+    """Return a ref's commit and a description; without a ref, those of the merge base with main.
+
+    Raises CommandError if git does not work in the tree, if the ref is no commit, or without a merge base.
+    """
     snapshot.git(tree, "rev-parse", "--show-toplevel")  # raises with the reason if git does not work at all
     for name in (ref,) if ref else ("main", "origin/main"):
         verify = ("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
@@ -110,10 +113,10 @@ def find_base(tree: Path, ref: str) -> tuple[str, str]:
             description = name if ref else f"merge base with {name}"
             return commit, f"{description} ({commit[:9]})"
     if not ref:
-        raise CommandError("there is no main to compare with. Name the base: make review BASE=<git ref>")
+        raise CommandError("there is no merge base with main. Name the base: make review BASE=<git ref>")
     raise CommandError(
         f"BASE={ref} is no commit here. Name a branch, a tag or a commit; "
-        "in a shallow clone, first: git fetch --unshallow"
+        "in a shallow clone, first run git fetch --unshallow"
     )
 
 

@@ -34,7 +34,7 @@ UNCHECKED_POLICY = "policy-value-unknown"
 """Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
 
 NOT_APPLICABLE = '"verdict": "not applicable"'
-"""Content of the ledger's rows that are skipped, which most rows have."""
+"""Content by which the rows of the ledger that are skipped, the most common ones, are recognized."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
 """Pattern of a terminal's colour codes and of the engine's own colour tags."""
@@ -73,7 +73,10 @@ class Resource:
 
 @dataclass
 class Step:
-    """Operation that a preview plans for a resource. `diff` maps the path of each change to its kind."""
+    """Operation that a preview plans for a resource.
+
+    `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
+    """
 
     op: str
     old: Resource | None
@@ -212,7 +215,7 @@ def read(file: Path) -> Any:
 class Stack:
     """Stack with its runs in base and head; a run is None if that side does not have the stack.
 
-    `trouble` is the reason if a run did not end.
+    `trouble` is the reason why the report on the stack is incomplete, or an empty string.
     """
 
     name: str
@@ -238,11 +241,11 @@ class Stack:
 
     @property
     def project(self) -> str:
-        """Return the name of the stack's project, which each URN contains; empty without a resource."""
+        """Name of the stack's project, as in the URNs; an empty string if the head's run has no resource."""
         return next((urn.split("::")[1] for urn in self.steps), "")
 
     def _is_change(self, step: Step) -> bool:
-        """Return True if a step changes a resource; without an evaluated base, always False."""
+        """Return True for a change of a resource that is not the engine's own, unless the base failed."""
         own = not step.resource.type.startswith("pulumi:")
         return own and step.op in OPERATIONS and not self.base_failed
 
@@ -264,16 +267,16 @@ class Stack:
         return (self.resources[dependent] for dependent in seen - {urn})
 
     def deleted_component(self, step: Step) -> Resource | None:
-        """Return the component that is deleted together with a resource that belongs to it, or None."""
+        """Return the parent of the step's resource if it is a component that is deleted, too; else None."""
         parent = self.steps.get(step.resource.parent)
         return parent.resource if parent and parent.op == "delete" and parent.resource.is_component else None
 
     def value_sources(self, step: Step, path: str) -> list[Step]:
-        """Return the changed resources from which a property's value comes, replaced resources first.
+        """Return the steps of the changed resources from which a property's value comes, replacements first.
 
         The engine names candidates for a whole property. The candidates with the strongest match to the old
-        value are returned. If no candidate matches and the new value is not known yet, all candidates that
-        are created, replaced or deleted are returned.
+        value are returned. If no candidate matches, the result is empty, unless the new value is not known
+        yet: then it has all candidates that are created, replaced or deleted.
         """
         name = path.partition(".")[0].partition("[")[0]
         urns = sorted(step.resource.property_dependencies.get(name, ()))

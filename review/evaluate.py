@@ -1,4 +1,7 @@
-"""Evaluation of the stacks of two trees, or of a real preview; `python -m review.evaluate` runs isolated."""
+"""Evaluation of the stacks of two trees, and the report on this evaluation or on a real preview.
+
+The review runs the evaluation of two trees as a separate process, `python -m review.evaluate`.
+"""
 
 import json
 import os
@@ -33,9 +36,12 @@ INCOMPARABLE = (
     f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
     "the effects of the package change are not in this report."
 )
-NO_BASE_VERDICTS = "No policy checked the state before, so every violation without a waiver counts as new."
+NO_BASE_VERDICTS = (
+    "The policies did not check the state before this preview, so every violation without a waiver counts "
+    "as new."
+)
 SHORT_SECRETS = (
-    f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
+    f"Secrets shorter than {SHORTEST} characters are not hidden, because common words would be hidden, too."
 )
 
 COMMANDS = {"base": "up", "head": "preview"}
@@ -187,13 +193,13 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
         match = re.search(r"urn:pulumi:([^:]+)::([^:]+)::", json.dumps(content))
         if not match:
             raise CommandError(
-                f"{file} is neither an event log nor `--json` of a preview: no resource is in it."
+                f"{file} is no event log, `--json` output or ledger of a preview: it contains no resource."
             )
         contents.setdefault(_qualified_name(tree, *match.groups()), []).append(content)
     previewed: list[Stack] = []
     for name in sorted(contents, key=_order):
         engine = EngineRun(tree).add(*contents[name])
-        trouble = "" if any(map(is_map, contents[name])) else "the preview's --json is missing"
+        trouble = "" if any(map(is_map, contents[name])) else "the preview's --json output is missing"
         file = locate.read_stack_file(name, (tree, None), (tree, workspace.projects(tree).get(name)))
         previewed.append(Stack(name, engine, None, file, trouble))
     notes = [NO_BASE_VERDICTS]
@@ -206,7 +212,7 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
     """Return the projects of the named stacks in base and head.
 
     Without names, the result contains the stacks of the root project, and the stacks of other projects whose
-    files differ between base and head.
+    files differ between base and head. Raises CommandError for an unknown name.
     """
     base, head = map(workspace.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}

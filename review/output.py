@@ -15,15 +15,15 @@ READABLE = 0o644
 def prepare(folder: Path, tree: Path) -> Path:
     """Delete the files of an earlier report, and return the folder's absolute path.
 
-    Raises CommandError if a link in the tree under review leads to the folder. A pull request can add links
-    with any name, so no folder of the path that is inside the tree may be a link.
+    Raises CommandError if the folder is a link, or if its path leads through a link inside the tree under
+    review: a pull request can add links with any name.
     """
     path = Path.cwd() / os.path.normpath(folder)  # without following links, unlike resolve()
     tree = tree.resolve()
     inside = path.is_relative_to(tree)
     if path.is_symlink() or (inside and path.resolve() != tree / path.relative_to(tree)):
         raise CommandError(
-            f"--output {folder} is, or leads through, a link to {path.resolve()}. "
+            f"--output {folder} is a link, or leads through one, to {path.resolve()}. "
             "Name that folder itself, or another one."
         )
     for name in renderings.FILES:

@@ -16,11 +16,11 @@ SHORT_VALUE = 80
 """Number of characters below which the description of a cause shows a value."""
 
 PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
-"""Operations as in the text of a cause."""
+"""Past tense of each operation, for the text of a cause."""
 
 POLICIES = {"replace": "replaced", "delete": "deleted"}
 STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}
-"""Names of findings in rules.toml, by operation; stateful ones are of resources with data."""
+"""Names of findings in rules.toml, by operation; the stateful ones are for resources with data."""
 
 
 def find_risk(step: Step, stack: Stack) -> Finding | None:
@@ -42,7 +42,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in chain]
     lines = [f"Because: {' ← '.join(causes)}"]
     if step.op == "replace" and not setting:
-        lines.append("Set by: unknown, no value identifies a settings key")
+        lines.append("Set by: unknown, because no value identifies a settings key")
     dependents = {title(resource) for resource in stack.dependents(old.urn) if resource.type != STACK_TYPE}
     lines.append(f"Depends on it: {list_first(sorted(dependents)) or 'nothing'}")
     if loss:
@@ -72,9 +72,9 @@ def _data_loss(old: Resource) -> str:
 def _fate_of_data(old: Resource, loss: str, *, retained: bool) -> str:
     """Return the loss of a resource's data with the effect of its options."""
     if retained:
-        return "It stays where it is, without Pulumi (retainOnDelete); nothing is lost."
+        return "Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
     if old.state.get("protect"):
-        return f"{loss} It is protected: `pulumi up` refuses until the protection is taken off."
+        return f"{loss} The resource is protected: `pulumi up` fails until the protection is removed."
     return loss
 
 
@@ -121,7 +121,7 @@ def _deletion_causes(step: Step, stack: Stack) -> list[str]:
     deleted = step.resource
     cause = f"{title(deleted)} is no longer declared"
     if replacement := _similar_new_resource(deleted, stack):
-        cause += f", and {replacement.name} is new and the same: a rename without an alias?"
+        cause += f", and {replacement.name} is new and similar: is this a rename without an alias?"
     component = stack.deleted_component(step)
     return [cause, f"its component {component.name} is gone"] if component else [cause]
 

@@ -44,7 +44,7 @@ def _find_in_project(stacks: Sequence[Stack], without_stack: Callable[[str, str]
                 name=name,
                 locations=paths[resource_path],
                 policy="stacks-no-longer-the-same",
-                message=f"{path or 'it'} is {', '.join(shown)}",
+                message=f"{path or 'the resource'} is {', '.join(shown)}",
             )
 
 

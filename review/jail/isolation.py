@@ -127,8 +127,8 @@ class Isolation:
 
 def _refusal(reason: str, remedy: str) -> CommandError:
     return CommandError(
-        f"the program under review was not run: {reason}.\n{remedy}, and run this again. Or, for code "
-        "that you trust as your own, --no-isolation: files, network, sockets and processes are open to it."
+        f"the program under review was not run: {reason}.\n{remedy}, and run this again. Or, for code that "
+        "you trust like your own, add --no-isolation: it can then use files, network, sockets and processes."
     )
 
 
@@ -176,7 +176,7 @@ def python_files() -> list[Path]:
     for folder in folders:
         if home.is_relative_to(folder.resolve()):
             raise CommandError(
-                f"Python is in {folder}, with your home: the program under review would see all of it. "
+                f"Python's folder {folder} contains your home, which the program under review could read. "
                 "Use a virtual environment: make review"
             )
     return folders
@@ -214,7 +214,10 @@ def guard() -> None:
 
 
 def limit_resources(*, threads: bool) -> None:
-    """Limit this process and its children permanently; `threads` requires its own user namespace."""
+    """Limit this process and its children permanently.
+
+    `threads` also limits the number of the user's threads, which requires a user namespace of its own.
+    """
     limits = LIMITS | {resource.RLIMIT_NPROC: THREADS} if threads else LIMITS
     for name, most in limits.items():
         allowed = resource.getrlimit(name)[1]

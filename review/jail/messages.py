@@ -108,7 +108,7 @@ def receive(stream: IO[bytes]) -> Iterator[Message]:
             return
         if len(line) > LONGEST:
             raise CommandError(
-                f"the evaluation sent more than {LONGEST:,} bytes at once; there is no report."
+                f"the evaluation sent a message of more than {LONGEST:,} bytes, so there is no report."
             )
         try:
             yield MESSAGE.validate_json(line)
@@ -116,4 +116,4 @@ def receive(stream: IO[bytes]) -> Iterator[Message]:
             first = error.errors(include_input=False, include_url=False)[0]
             path = ".".join(map(str, first["loc"]))
             raise CommandError(f"the evaluation sent an invalid message ({path}: {first['msg']}).") from error
-    raise CommandError(f"the evaluation sent more than {MOST:,} messages; there is no report.")
+    raise CommandError(f"the evaluation sent more than {MOST:,} messages, so there is no report.")

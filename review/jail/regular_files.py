@@ -22,7 +22,7 @@ def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) 
         descriptor = os.open(file, flags)
     except OSError as error:
         if file.is_symlink() and not follow_links:
-            raise CommandError(f"{file} is a link, and only regular files are read there.") from error
+            raise CommandError(f"{file} is a link, and only regular files are read.") from error
         raise
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -31,7 +31,7 @@ def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) 
     with os.fdopen(descriptor, "rb") as stream:
         content = stream.read(limit + 1) if status.st_size <= limit else b""
     if status.st_size > limit or len(content) > limit:
-        raise CommandError(f"{file} is larger than {limit:,} bytes, the most that is read of a file.")
+        raise CommandError(f"{file} is larger than {limit:,} bytes, the limit for a file that is read.")
     return content
 
 

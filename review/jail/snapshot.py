@@ -52,11 +52,11 @@ class Snapshot:
                 self._bytes += len(chunk)
                 if size > LARGEST_FILE:
                     raise CommandError(
-                        f"{name} is larger than {LARGEST_FILE:,} bytes, the most that is reviewed."
+                        f"{name} is larger than {LARGEST_FILE:,} bytes, the limit for a file under review."
                     )
                 if self._bytes > LARGEST_TREE:
                     raise CommandError(
-                        f"the tree is larger than {LARGEST_TREE:,} bytes, the most that is reviewed."
+                        f"the tree is larger than {LARGEST_TREE:,} bytes, the limit for a tree under review."
                     )
                 copy.write(chunk)
         return target
@@ -77,11 +77,11 @@ class Snapshot:
         """Create the folders for the copy of a file, and return the copy's path."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise CommandError(f"{name!r} is no path inside a tree.")
+            raise CommandError(f"{name!r} is not a path inside the tree under review.")
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.parent.resolve() != target.parent:
-            raise CommandError(f"{name}: a folder of its path is a link.")
+            raise CommandError(f"{name} cannot be copied, because a folder in its path is a link.")
         return target
 
 
@@ -136,7 +136,10 @@ def untracked(tree: Path) -> list[str]:
 
 
 def git(tree: Path, *arguments: str) -> bytes:
-    """Return the output of a git command; raise GitFailure with git's message if the command fails."""
+    """Return the output of a git command.
+
+    Raises GitFailure, with git's message, if the command fails, and CommandError if git is not installed.
+    """
     try:
         done = subprocess.run([*GIT, "-C", tree, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
@@ -154,14 +157,16 @@ def _names(output: bytes) -> list[str]:
 
 
 def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
-    """Copy a file or link of a working tree, if it exists; return the path of a copied file, else None."""
+    """Copy a file or link of a working tree if it exists; return the path of a copied file, else None.
+    A link out of the tree, any other kind of file, and a file behind a link are omitted.
+    """
     source = tree / name
     try:
         status = source.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None  # the deletion is not committed yet
     if source.parent.resolve() != tree.resolve() / PurePosixPath(name).parent:
-        snapshot.omitted.append(f"{name} (a folder of its path is a link)")
+        snapshot.omitted.append(f"{name} (a folder in its path is a link)")
     elif stat.S_ISLNK(status.st_mode):
         snapshot.add_link(name, str(source.readlink()))
     elif not stat.S_ISREG(status.st_mode):

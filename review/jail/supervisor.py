@@ -78,7 +78,7 @@ def stop_on_signals() -> Generator[None]:
 
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """Raise CommandError in the code of the with statement after `seconds`, even while it waits."""
+    """Raise CommandError in the body of the with statement after `seconds`, even while the body waits."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
@@ -129,7 +129,7 @@ def evaluate(command: Command, request: Request, status: Status, bounds: Bounds 
         raise CommandError(last.text)
     if not isinstance(last, Completed) or code:
         raise CommandError(
-            f"the evaluation ended with {code} and without a report.\n{watch.stderr()}".rstrip()
+            f"the evaluation ended with {code} and without a valid report.\n{watch.stderr()}".rstrip()
         )
     return last.report
 

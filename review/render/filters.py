@@ -77,7 +77,7 @@ def code_block(text: str) -> str:
 
 
 def _backticks(text: str, least: int) -> str:
-    """Return a fence that is longer than every run of backticks in the text."""
+    """Return a fence of at least `least` backticks, longer than every run of backticks in the text."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     return "`" * max(least, longest + 1)
 

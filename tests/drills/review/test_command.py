@@ -165,7 +165,10 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
     for name, reason in REFUSED.items():
         assert f"{name}: {reason}" in answers
     assert "possible" not in done.stdout
-    assert "Not reviewed, since git does not track it: link, notes.txt. To review it: git add." in done.stdout
+    assert (
+        "Not reviewed, because git does not track them: link, notes.txt. To include them: git add."
+        in done.stdout
+    )
     assert "sees" not in done.stdout
     assert not (tree / "planted").exists()
     assert not (tmp_path / "planted").exists()
@@ -450,7 +453,7 @@ def test_a_review_that_could_not_run_leaves_no_files(
         (("HEAD", "--stack", "qa"), "no stack is called 'qa'. Stacks: dev, stg, prod, foundation"),
         (
             ("--events", "requirements.in"),
-            "requirements.in is neither an event log nor `--json` of a preview",
+            "requirements.in is no event log, `--json` output or ledger of a preview",
         ),
     ],
 )

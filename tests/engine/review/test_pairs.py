@@ -162,4 +162,4 @@ def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
 def test_a_real_preview_without_its_plan_could_not_run(reports: Path) -> None:
     done = _report_preview(reports, "head-events.jsonl")
     assert done.returncode == 2
-    assert "Could not run: dev: the preview's --json is missing" in done.stdout
+    assert "Could not run: dev: the preview's --json output is missing" in done.stdout

@@ -45,7 +45,7 @@ def test_a_link_of_the_tree_under_review_is_refused_as_a_folder(
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / path.partition("/")[0]).symlink_to(outside.parent)
-    with pytest.raises(CommandError, match="leads through, a link to"):
+    with pytest.raises(CommandError, match="leads through one, to"):
         output.prepare(tree / path, tree)
 
 

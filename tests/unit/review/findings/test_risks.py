@@ -63,7 +63,7 @@ def test_a_replacement_names_the_update_that_causes_it() -> None:
     assert risk_lines(steps[0], stack(*steps)) == [
         "Because: it (kubernetes:batch:Job) is replaced: sum aaaa → bbbb ← "
         "roles (kubernetes:core:Secret) is updated: data aaaa → bbbb",
-        "Set by: unknown, no value identifies a settings key",
+        "Set by: unknown, because no value identifies a settings key",
         "Depends on it: nothing",
     ]
 
@@ -160,7 +160,7 @@ def test_the_new_resource_with_the_most_equal_inputs_looks_renamed() -> None:
     same = resource(VPC, "same", inputs)
     far = resource(VPC, "far", inputs | {"a": 0, "name": "far"})
     old = resource(VPC, "old", inputs)
-    hint = "and {} is new and the same: a rename without an alias?"
+    hint = "and {} is new and similar: is this a rename without an alias?"
     assert rename_hint(old, far, near, same).endswith(hint.format("same"))
     assert rename_hint(old, far, near).endswith(hint.format("near"))
     assert rename_hint(old, far) == "Because: old (aws:ec2:Vpc) is no longer declared"

@@ -43,8 +43,8 @@ def by_stack(sizes: str) -> Values:
         ("333", "332", "size is 3 in dev, 3 in stg, 2 in prod"),
         ("133", "132", "size is 1 in dev, 3 in stg, 2 in prod"),
         ("-33", "-32", "size is 3 in stg, 2 in prod"),
-        ("---", "-3-", "it is absent in dev, present in stg, absent in prod"),
-        ("333", "33-", "it is present in dev, present in stg, absent in prod"),
+        ("---", "-3-", "the resource is absent in dev, present in stg, absent in prod"),
+        ("333", "33-", "the resource is present in dev, present in stg, absent in prod"),
     ],
     ids=["all were the same", "two were the same", "two have it", "created", "deleted"],
 )

@@ -92,7 +92,7 @@ def test_a_folder_that_became_a_link_is_not_followed(tree: Path, tmp_path: Path)
     (tree / "components").rmdir()
     (tree / "components").symlink_to(tmp_path / "outside")
     copy = copy_tracked(tree, tmp_path / "copy")
-    assert copy.omitted == ["components/api.py (a folder of its path is a link)"]
+    assert copy.omitted == ["components/api.py (a folder in its path is a link)"]
 
 
 def test_a_sparse_file_is_refused(tree: Path, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_tree_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside"])
 def test_a_name_outside_of_the_copy_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="no path inside a tree"):
+    with pytest.raises(CommandError, match="not a path inside the tree"):
         Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
 
 

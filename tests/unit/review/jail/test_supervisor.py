@@ -52,10 +52,10 @@ def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
         ("print('[' * 100000)", "sent an invalid message"),
         ("""print('{"kind": "completed", "report": {"code": 0}}')""", "sent an invalid message"),
         ("""print('{"kind": "failure", "text": "no stack"}'); exit(2)""", "^no stack$"),
-        ("exit(0)", "ended with 0 and without a report"),
-        ("raise ValueError('broken')", "(?s)ended with 1 and without a report.*ValueError: broken"),
-        (f"{COMPLETED}; exit(1)", "ended with 1 and without a report"),
-        (f"{COMPLETED}; import os; os.kill(os.getpid(), 2)", "and without a report"),
+        ("exit(0)", "ended with 0 and without a valid report"),
+        ("raise ValueError('broken')", "(?s)ended with 1 and without a valid report.*ValueError: broken"),
+        (f"{COMPLETED}; exit(1)", "ended with 1 and without a valid report"),
+        (f"{COMPLETED}; import os; os.kill(os.getpid(), 2)", "and without a valid report"),
     ],
 )
 def test_only_the_report_of_a_successful_evaluation_counts(
@@ -67,7 +67,7 @@ def test_only_the_report_of_a_successful_evaluation_counts(
 
 def test_endless_messages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "LONGEST", 1000)
-    with pytest.raises(CommandError, match="more than 1,000 bytes at once"):
+    with pytest.raises(CommandError, match="a message of more than 1,000 bytes"):
         run(tmp_path, "while True: print('x' * 1000, end='')")
     monkeypatch.setattr(messages, "MOST", 10)
     with pytest.raises(CommandError, match="more than 10 messages"):
