@@ -62,7 +62,7 @@ def describe_allowed(schema: Schema) -> str:
         case "array":
             return _describe_list(schema)
         case "object":
-            return "a map of " + ", ".join(schema["properties"])
+            return "a map with the keys " + ", ".join(schema["properties"])
         case _:
             return str(schema["patternErrorMessage"])
 

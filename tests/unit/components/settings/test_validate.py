@@ -60,8 +60,8 @@ def test_a_stack_without_a_file_ends_with_status_2(files: Files, capsys: pytest.
     [
         ("config: {a: 1, a: 2}\n", "the key a occurs twice"),
         ("config: [1\n", "while parsing a flow sequence"),
-        ("conf: {}\n", "no map `config:` in it"),
-        ("", "no map `config:` in it"),
+        ("conf: {}\n", "the map `config:` is missing"),
+        ("", "the map `config:` is missing"),
     ],
 )
 def test_a_file_that_is_not_a_stack_file_is_refused(
@@ -110,32 +110,32 @@ COMPARISONS = {
         {"dev": {"pipe:edge.zone.owned": True}},
         "Pulumi.dev.yaml: 1 fault\n\n"
         "  pipe:edge.zone.owned = true\n"
-        "    allowed: false: Pulumi.prod.yaml has it for pipe.dev\n"
+        "    allowed: false, since it is true in Pulumi.prod.yaml for pipe.dev\n"
         "    fix:     pulumi config set --path 'pipe:edge.zone.owned' false --stack dev",
     ),
     "zone settings of a stack that does not own the zone": (
         {"dev": {"pipe:edge.zone.minTls": "1.3", "pipe:edge.zone.hosts[3]": "old.pipe.dev"}},
         "Pulumi.dev.yaml: 2 faults\n\n"
         '  pipe:edge.zone.minTls = "1.3"\n'
-        '    allowed: as in Pulumi.prod.yaml, which owns the zone: "1.2"\n'
+        '    allowed: "1.2", as in Pulumi.prod.yaml, which owns the zone\n'
         "    fix:     pulumi config set --path 'pipe:edge.zone.minTls' 1.2 --stack dev\n\n"
         '  pipe:edge.zone.hosts = ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev", "old.pipe.dev"]\n'
-        "    allowed: as in Pulumi.prod.yaml, which owns the zone:"
-        ' ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev"]\n'
+        '    allowed: ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev"], as in Pulumi.prod.yaml, '
+        "which owns the zone\n"
         "    fix:     pulumi config rm --path 'pipe:edge.zone.hosts[3]' --stack dev",
     ),
     "a host of another stack": (
         {"stg": {"pipe:edge.host": "dev.pipe.dev"}},
         "Pulumi.stg.yaml: 1 fault\n\n"
         '  pipe:edge.host = "dev.pipe.dev"\n'
-        "    allowed: another value than in Pulumi.dev.yaml\n"
+        "    allowed: a value different from the one in Pulumi.dev.yaml\n"
         "    fix:     pulumi config set --path 'pipe:edge.host' stg.pipe.dev --stack stg",
     ),
     "the bucket of prod": (
         {"dev": {"pipe:backups.bucket": "pipe-backup"}},
         "Pulumi.dev.yaml: 1 fault\n\n"
         '  pipe:backups.bucket = "pipe-backup"\n'
-        "    allowed: another value than in Pulumi.prod.yaml\n"
+        "    allowed: a value different from the one in Pulumi.prod.yaml\n"
         "    fix:     pulumi config set --path 'pipe:backups.bucket' pipe-backup-dev --stack dev",
     ),
     "a key of a provider that one file lacks": (
@@ -206,7 +206,9 @@ def test_other_zone_settings_are_compared_next_to_an_invalid_one(
     assert main(files(dev={"pipe:edge.zone.hsts": "on", "pipe:edge.zone.plan": "business"})) == 1
     output = capsys.readouterr().out
     assert 'pipe:edge.zone.hsts = "on"' in output
-    assert 'pipe:edge.zone.plan = "business"\n    allowed: as in Pulumi.prod.yaml, which owns' in output
+    assert (
+        'pipe:edge.zone.plan = "business"\n    allowed: "pro", as in Pulumi.prod.yaml, which owns' in output
+    )
 
 
 def test_production_is_larger_and_better_protected_than_dev() -> None:
