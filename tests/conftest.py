@@ -1,10 +1,10 @@
 """Configuration of the tests: lanes, order of files, and the table of measurements (`record_property`)."""
 
+import importlib
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
-import pulumi.runtime.resource
 import pytest
 from hypothesis import HealthCheck, settings
 from pulumi.runtime.proto import source_pb2
@@ -19,7 +19,7 @@ settings.load_profile("busy")
 
 # Pulumi records the lines that declare each resource, for the messages of the engine. Mocks do not read them,
 # and below pytest's deep stack they took a third of the time of an evaluation.
-vars(pulumi.runtime.resource)["_get_stack_trace"] = source_pb2.StackTrace
+vars(importlib.import_module("pulumi.runtime.resource"))["_get_stack_trace"] = source_pb2.StackTrace
 
 LONGEST = (
     "drills/sandbox/test_life.py",
@@ -44,8 +44,16 @@ LONGEST = (
 SPLIT = ("drills/sandbox/test_life.py",)
 """Files whose tests take minutes and share nothing, so that each may run in another process."""
 
-TOGETHER = {"unit/tools/iam/test_paths.py": "unit/docs/test_documents.py"}
-"""Files that run in the process of another file, since both use the same result of a long computation."""
+TOGETHER: dict[str, str] = dict.fromkeys(
+    (
+        "unit/docs/test_first_up.py",
+        "unit/foundation/test_stack_roles.py",
+        "unit/review/test_cost.py",
+        "unit/tools/iam/test_paths.py",
+    ),
+    "unit/docs/test_documents.py",
+)
+"""Files that run in the process of another file, since both use the evaluated programs, which are cached."""
 
 
 @pytest.hookimpl(tryfirst=True)

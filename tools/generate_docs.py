@@ -6,7 +6,6 @@ begins with `<!-- generated: NAME; make schema writes it -->` and ends with `<!-
 
 import argparse
 import re
-import runpy
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -47,23 +46,13 @@ def read_settings(stack: str) -> dict[str, Any]:
 @cache
 def evaluate_program(stack: str) -> list[Registered]:
     """Evaluate the program for a stack with mocks; return the resources that it registers."""
-    import pulumi
     from google.protobuf.json_format import MessageToDict
     from pulumi.runtime.proto import resource_pb2
 
-    from tools.bench import evaluation
+    from tools.iam.recording import record_program
 
-    recorder = evaluation.RegistrationRecorder()
-    pulumi.runtime.set_mocks(recorder.mocks, project="pipe", stack=stack, monitor=recorder)
-    pulumi.runtime.set_all_config(*evaluation.configuration(stack))
-
-    @cast(Any, pulumi.runtime).test
-    def evaluate() -> None:
-        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-
-    evaluate()
     resources: list[Registered] = []
-    for text in recorder.requests:
+    for text in record_program(stack).registrations:
         request: Any = cast(Any, resource_pb2).RegisterResourceRequest.FromString(text)
         inputs = MessageToDict(request.object)
         needs = frozenset(map(_type_and_name, request.dependencies))

@@ -65,8 +65,8 @@ class Answers(pulumi.runtime.Mocks):
 class RegistrationRecorder(MockMonitor):
     """Monitor that records every registration without source positions, since these contain local paths."""
 
-    def __init__(self) -> None:
-        super().__init__(Answers())
+    def __init__(self, mocks: Answers | None = None) -> None:
+        super().__init__(mocks or Answers())
         self.requests: list[bytes] = []
 
     def RegisterResource(self, request: Any) -> Any:

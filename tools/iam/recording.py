@@ -11,7 +11,7 @@ from typing import Any, cast
 import pulumi
 import yaml
 
-from tools.bench.evaluation import Answers, configuration
+from tools.bench.evaluation import Answers, RegistrationRecorder, configuration
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +39,8 @@ class Program:
     config: Mapping[str, Any]
     """Values of the stack file by key."""
     resources: tuple[Recorded, ...]
+    registrations: tuple[bytes, ...]
+    """Requests that register the resources (`RegisterResourceRequest` of Pulumi's protocol), serialized."""
 
     def of_type(self, type_: str) -> list[Recorded]:
         """Return the resources of a type such as `aws:iam/role:Role`."""
@@ -107,19 +109,19 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in cast(list[Any], value)] if isinstance(value, list) else value
 
 
-@cache
 def record_programs() -> tuple[Program, ...]:
     """Evaluate the foundation and the stacks with every committed stack file, in that order."""
-    foundation = sorted((ROOT / "foundation").glob("Pulumi.*.yaml"))
-    stacks = [ROOT / f"Pulumi.{stack}.yaml" for stack in ("dev", "stg", "prod")]
+    foundation = [file.name.split(".")[1] for file in sorted((ROOT / "foundation").glob("Pulumi.*.yaml"))]
     return tuple(
-        [_record(file, is_foundation=True) for file in foundation]
-        + [_record(file, is_foundation=False) for file in stacks]
+        [record_program(stack, is_foundation=True) for stack in foundation]
+        + [record_program(stack) for stack in ("dev", "stg", "prod")]
     )
 
 
-def _record(file: Path, *, is_foundation: bool) -> Program:
-    stack = file.name.split(".")[1]
+@cache
+def record_program(stack: str, *, is_foundation: bool = False) -> Program:
+    """Evaluate the program, or the foundation, with a committed stack file; once per process."""
+    file = ROOT / ("foundation" if is_foundation else "") / f"Pulumi.{stack}.yaml"
     config: dict[str, Any] = yaml.safe_load(file.read_text())["config"]
     account = _list(config["aws:allowedAccountIds"])[0]
     recorder = _Recorder(account, config["aws:region"])
@@ -130,7 +132,8 @@ def _record(file: Path, *, is_foundation: bool) -> Program:
         texts, secrets = configuration(stack)
     project = "pipe-foundation" if is_foundation else "pipe"
     program = ROOT / "foundation/__main__.py" if is_foundation else ROOT / "__main__.py"
-    pulumi.runtime.set_mocks(recorder, project=project, stack=stack)
+    monitor = RegistrationRecorder(recorder)
+    pulumi.runtime.set_mocks(recorder, project=project, stack=stack, monitor=monitor)
     pulumi.runtime.set_all_config(texts, secrets)
     try:
 
@@ -148,6 +151,7 @@ def _record(file: Path, *, is_foundation: bool) -> Program:
         region=config["aws:region"],
         config=config,
         resources=tuple(recorder.resources),
+        registrations=tuple(monitor.requests),
     )
 
 

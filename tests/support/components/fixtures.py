@@ -101,16 +101,24 @@ def secret(value: Any) -> dict[str, Any]:
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
-@pytest.fixture
-def recorder() -> Recorder:
+NAMING = Naming(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
+
+
+def start_recording() -> Recorder:
+    """Replace the engine with mocks that record the resources of the next evaluations."""
     mocks = Recorder()
     pulumi.runtime.set_mocks(mocks, project="pipe", stack="test", monitor=Monitor(mocks))
     return mocks
 
 
 @pytest.fixture
+def recorder() -> Recorder:
+    return start_recording()
+
+
+@pytest.fixture
 def naming() -> Naming:
-    return Naming(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
+    return NAMING
 
 
 def load_topic(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:

@@ -1,6 +1,7 @@
 """Functions that declare the namespace's components from a stack file, and their Kubernetes objects."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, cast
 
 import pulumi
@@ -18,7 +19,15 @@ from components.settings.models.backups import Backups
 from components.settings.models.namespace import Namespace as NamespaceSettings
 from components.settings.models.network import Subnets
 from components.settings.models.proxy import Proxy
-from tests.support.components.fixtures import Recorder, Topic, evaluate, secret
+from tests.support.components.fixtures import (
+    NAMING,
+    Recorder,
+    Topic,
+    evaluate,
+    load_topic,
+    secret,
+    start_recording,
+)
 
 Declare = Callable[..., Recorder]
 Manifest = dict[str, Any]
@@ -150,10 +159,12 @@ def declare(
     return recorder
 
 
-def declare_all(recorder: Recorder, naming: Naming, topic: Topic, stack: str) -> Recorder:
-    """Declare a stack's four components; return the recorder."""
+@cache
+def declare_all(stack: str) -> Recorder:
+    """Declare a stack's four components, once per process; return the recorder."""
+    recorder = start_recording()
     for build in (namespace, api, tls_proxy, data_jobs):
-        declare(recorder, build, naming, topic, stack)
+        declare(recorder, build, NAMING, load_topic, stack)
     return recorder
 
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.common.naming import Naming
 from tests.support.components import workloads
-from tests.support.components.fixtures import Recorder, Topic
 from tests.support.components.fixtures import naming as naming
 from tests.support.components.fixtures import recorder as recorder
 from tests.support.components.fixtures import topic as topic
@@ -48,9 +46,8 @@ def documented(heading: str) -> dict[str, set[str]]:
 
 
 @pytest.fixture(params=STACKS)
-def manifests(request: pytest.FixtureRequest, recorder: Recorder, naming: Naming, topic: Topic) -> Any:
-    declared = workloads.declare_all(recorder, naming, topic, request.param)
-    return workloads.manifests(declared)
+def manifests(request: pytest.FixtureRequest) -> Any:
+    return workloads.manifests(workloads.declare_all(request.param))
 
 
 def pod_spec(manifests: dict[str, Manifest], container: str) -> Manifest:

@@ -1,14 +1,5 @@
 """Fixtures for the tests on a control plane."""
 
-from tests.support.sandbox.kubernetes.fixtures import (
-    cluster,
-    declared,
-    empty,
-    guarded,
-    naming,
-    recorder,
-    running,
-    topic,
-)
+from tests.support.sandbox.kubernetes.fixtures import cluster, declared, empty, guarded, running
 
-__all__ = ["cluster", "declared", "empty", "guarded", "naming", "recorder", "running", "topic"]
+__all__ = ["cluster", "declared", "empty", "guarded", "running"]

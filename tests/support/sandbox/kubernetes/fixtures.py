@@ -11,10 +11,7 @@ import pytest
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.clouds.kubernetes.api import Api, Json
 from sandbox.wire.values import decode_value
-from tests.support.components.fixtures import Recorder, naming, recorder, topic
 from tests.support.components.workloads import declare_all, manifests
-
-__all__ = ["naming", "recorder", "topic"]
 
 PREREQUISITES = (
     "Namespace",
@@ -87,9 +84,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 
 
 @pytest.fixture
-def declared(recorder: Recorder, naming: Any, topic: Any) -> dict[str, Json]:
+def declared() -> dict[str, Json]:
     """Return the manifests of the objects in the dev stack's namespace by `<kind>/<name>`."""
-    encoded = manifests(declare_all(recorder, naming, topic, "dev"))
+    encoded = manifests(declare_all("dev"))
     return {name: decode_value(manifest) for name, manifest in encoded.items()}
 
 

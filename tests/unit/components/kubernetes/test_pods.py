@@ -9,11 +9,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from components.common.naming import Naming
 from components.common.quantity import parse_quantity
 from components.kubernetes.pods import checksum
 from components.settings.models.api import Api
-from tests.support.components.fixtures import Recorder, Topic, evaluate, secret
+from tests.support.components.fixtures import Recorder, evaluate, secret
 from tests.support.components.workloads import (
     Manifest,
     containers,
@@ -36,8 +35,8 @@ WORKLOADS = {
 
 
 @pytest.fixture(params=["dev", "stg", "prod"])
-def declared(request: pytest.FixtureRequest, recorder: Recorder, naming: Naming, topic: Topic) -> Recorder:
-    return declare_all(recorder, naming, topic, request.param)
+def declared(request: pytest.FixtureRequest) -> Recorder:
+    return declare_all(request.param)
 
 
 def test_every_object_fits_the_schema_and_has_namespace_and_labels(declared: Recorder) -> None:
