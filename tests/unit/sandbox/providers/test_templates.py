@@ -30,11 +30,3 @@ EMPTY: list[Any] = [([{}], [{}]), ([], None), ({"a": {}}, {"a": {}})]
 @pytest.mark.parametrize(("template", "filled"), EMPTY)
 def test_an_empty_object_in_a_template_stays_and_an_empty_list_goes(template: Any, filled: Any) -> None:
     assert fill(template, {}) == filled
-
-
-def test_aws_searches_for_a_name_with_a_quote() -> None:
-    with empty_account() as account:
-        account.create("cluster")
-        eks: Any = account.client("eks")
-        answer = eks.list_pod_identity_associations(clusterName="pipe-dev", namespace="it's")
-        assert answer["associations"] == []
