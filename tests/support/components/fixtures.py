@@ -1,6 +1,7 @@
 """Fixtures that declare components with Pulumi's mocks, without an engine."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -124,6 +125,14 @@ def naming() -> Naming:
 def load_topic(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
     """Return a topic of a stack file's settings, with other values for top-level keys."""
     return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)
+
+
+@cache
+def declare_once(build: Callable[..., pulumi.Resource]) -> Recorder:
+    """Declare a component of prod with the committed settings, once per process; return the recorder."""
+    mocks = start_recording()
+    evaluate(lambda: build(NAMING, load_topic).urn)
+    return mocks
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from components.common.naming import Naming
 from tests.support.components import aws
-from tests.support.components.fixtures import Declare, Recorder
+from tests.support.components.fixtures import Declare, Recorder, declare_once
 from tests.support.components.iam import verdict
 
 MAIN = ("backups", "backups-replica")
@@ -21,6 +21,12 @@ LOGS = ("backups-logs", "backups-replica-logs")
 @pytest.fixture
 def declare(declare_component: Declare) -> Declare:
     return partial(declare_component, aws.backup_bucket)
+
+
+@pytest.fixture
+def prod() -> Recorder:
+    """Provide the buckets of prod; no test may change them."""
+    return declare_once(aws.backup_bucket)
 
 
 def of(recorder: Recorder, typ: str, bucket: str = "backups") -> dict[str, Any]:
@@ -68,8 +74,8 @@ def test_the_copy_is_in_the_second_region_of_the_same_account(declare: Declare) 
 
 
 @pytest.mark.parametrize("bucket", MAIN + LOGS)
-def test_every_bucket_deletes_incomplete_uploads_and_old_versions(declare: Declare, bucket: str) -> None:
-    assert of(declare(), "BucketLifecycleConfiguration", bucket)["rules"][-1] == {
+def test_every_bucket_deletes_incomplete_uploads_and_old_versions(prod: Recorder, bucket: str) -> None:
+    assert of(prod, "BucketLifecycleConfiguration", bucket)["rules"][-1] == {
         "id": "cleanup",
         "status": "Enabled",
         "filter": {"prefix": ""},
@@ -80,11 +86,10 @@ def test_every_bucket_deletes_incomplete_uploads_and_old_versions(declare: Decla
 
 
 @pytest.mark.parametrize("bucket", LOGS)
-def test_access_logs_are_encrypted_by_s3_itself_as_delivery_requires(declare: Declare, bucket: str) -> None:
-    recorder = declare()
-    [rule] = of(recorder, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
+def test_access_logs_are_encrypted_by_s3_itself_as_delivery_requires(prod: Recorder, bucket: str) -> None:
+    [rule] = of(prod, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
     assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
-    assert of(recorder, "BucketLogging", bucket.removesuffix("-logs"))["targetBucket"] == f"{bucket}-id"
+    assert of(prod, "BucketLogging", bucket.removesuffix("-logs"))["targetBucket"] == f"{bucket}-id"
 
 
 @pytest.mark.parametrize(
@@ -96,11 +101,11 @@ def test_access_logs_are_encrypted_by_s3_itself_as_delivery_requires(declare: De
     ],
 )
 def test_only_logs_of_the_own_bucket_and_account_are_delivered(
-    declare: Declare, change: dict[str, str], expected: str
+    prod: Recorder, change: dict[str, str], expected: str
 ) -> None:
     source = {"aws:SourceArn": "arn:aws:s3:::pipe-backup", "aws:SourceAccount": "123456789012"}
     resource = "arn:aws:s3:::pipe-backup-logs/access/x"
-    document = policy(declare(), "backups-logs")
+    document = policy(prod, "backups-logs")
     assert verdict([document], "s3:PutObject", resource, source | change) == expected
 
 
@@ -116,12 +121,11 @@ def test_only_logs_of_the_own_bucket_and_account_are_delivered(
     ],
 )
 def test_only_tls_1_2_and_later_reaches_a_bucket(
-    declare: Declare, bucket: str, secure: str, version: str, expected: str
+    prod: Recorder, bucket: str, secure: str, version: str, expected: str
 ) -> None:
-    recorder = declare()
     context = {"aws:SecureTransport": secure} | ({"s3:TlsVersion": version} if version else {})
-    for resource in (arn(recorder, bucket), f"{arn(recorder, bucket)}/latest.dump"):
-        assert verdict([policy(recorder, bucket)], "s3:GetObject", resource, context) == expected
+    for resource in (arn(prod, bucket), f"{arn(prod, bucket)}/latest.dump"):
+        assert verdict([policy(prod, bucket)], "s3:GetObject", resource, context) == expected
 
 
 ENCRYPTION = "s3:x-amz-server-side-encryption"
@@ -139,12 +143,11 @@ ENCRYPTION = "s3:x-amz-server-side-encryption"
     ],
 )
 def test_an_upload_that_names_its_own_encryption_is_refused(
-    declare: Declare, bucket: str, headers: dict[str, str], expected: str
+    prod: Recorder, bucket: str, headers: dict[str, str], expected: str
 ) -> None:
-    recorder = declare()
-    upload = f"{arn(recorder, bucket)}/latest.dump"
+    upload = f"{arn(prod, bucket)}/latest.dump"
     context = {**headers, "aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
-    assert verdict([policy(recorder, bucket)], "s3:PutObject", upload, context) == expected
+    assert verdict([policy(prod, bucket)], "s3:PutObject", upload, context) == expected
 
 
 @pytest.mark.parametrize(("days", "tiers"), [(30, 0), (31, 1), (90, 1), (91, 2)])

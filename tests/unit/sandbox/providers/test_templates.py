@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from sandbox.wire.templates import broken_rules, fill, search
-from tests.support.sandbox.providers.aws_account import empty_account
 
 TEXTS = ["it's", "\\", "a\\'b", "`", '"', "<region>", "' || 'x", "日本\n"]
 
