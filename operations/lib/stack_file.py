@@ -83,9 +83,13 @@ def version(image: str) -> str:
 
 
 def is_version(image: str, text: str) -> bool:
-    """Return True if `text` is the image's tag, such as `1.4.0`, or at least 7 digits of its digest."""
+    """Return True if `text` is the image's tag, such as `1.4.0`, or identifies its digest.
+
+    The first 7 hexadecimal digits of a digest, or more, identify it, with or without `sha256:`.
+    """
+    digits = text.removeprefix("sha256:")
     digest = parse_image_reference(image).digest
-    return version(image) == text or (len(text) >= 7 and digest.startswith(text.removeprefix("sha256:")))
+    return version(image) == text or (len(digits) >= 7 and digest.startswith(digits))
 
 
 def checked_version(text: str) -> str:

@@ -17,6 +17,7 @@ from tests.support.operations.environment import DIGEST, OLD
 
 NAME = OLD.partition(":")[0]
 NEW = f"{NAME}:1.1.0@{DIGEST}"
+DIGITS = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
@@ -145,3 +146,22 @@ def test_the_health_check_waits_for_pods_of_the_autoscaler(monkeypatch: pytest.M
     with steps.step("health"):
         health.wait_until_healthy(steps, cast(Any, ScalingCluster()), chosen, NEW)
     assert next(looks, None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.4.0", True),
+        ("1.4", False),
+        (DIGITS[:7], True),
+        (DIGITS, True),
+        (f"sha256:{DIGITS[:7]}", True),
+        (DIGITS[:6], False),
+        (f"sha256:{DIGITS[:6]}", False),
+        ("sha256:", False),
+        (DIGITS[1:9], False),
+        ("", False),
+    ],
+)
+def test_a_version_is_a_tag_or_the_first_seven_digits_of_a_digest(text: str, expected: bool) -> None:
+    assert stack_file.is_version(f"registry.example:5000/pipe/api:1.4.0@sha256:{DIGITS}", text) == expected
