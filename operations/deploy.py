@@ -279,10 +279,11 @@ def begin(
 
 
 def give_up(log: RunLog, options: Options, earlier: Journal, journal: Journal) -> None:
-    """Reset the stack file after an interrupted deployment; keep its previous frontend in the journal.
+    """Reset the stack file, and keep the state from before an interrupted deployment in the new journal.
 
-    Otherwise, a rollback would restore the frontend of the interrupted deployment. If the interrupted
-    deployment committed its image, its frontend belongs to the image that is now the previous image.
+    The state is the previous frontend, the alerts and the kinds of errors. Otherwise, a rollback would
+    restore the frontend of the interrupted deployment. If that deployment committed its image, the journal
+    keeps nothing: its frontend belongs to the image that is now the previous one.
     """
     log.line(f"giving up the interrupted deployment of {earlier.version or 'the stack file'}")
     if not options.dry_run:
@@ -298,7 +299,7 @@ def give_up(log: RunLog, options: Options, earlier: Journal, journal: Journal) -
 def bring_up(
     log: RunLog, cluster: Cluster, options: Options, journal: Journal, repository: Repository
 ) -> None:
-    """Run `pulumi up`, then record and commit the image."""
+    """Write the image into the stack file, run `pulumi up`, and record and commit the image."""
     new, migrate = journal.image, journal.migrates or journal.image != journal.before
     with log.step("pulumi up: migrations, then new pods"):
         if options.dry_run:
@@ -366,18 +367,20 @@ def undo_frontend(log: RunLog, options: Options, journal: Journal) -> list[str]:
 def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
     """Restore the earlier pods, stack file and state; return a message about the database, or "".
 
+    Raises FailedError if the image did not change, or if the cluster keeps no revision of the earlier image.
     The database keeps the newer schema. The earlier pods ran on it during the rollout, and undoing migrations
     may lose data, which needs a confirmation.
     """
     before, version = journal.before, stack_file.version(journal.before)
     if journal.image == before:
         raise FailedError(
-            f"the deployment changed only the program, and not the image {version}: git revert the change"
+            f"the deployment changed only the program, not the image {version}, so there is no version to go"
+            " back to: git revert the change"
         )
     history = revisions.history(cluster)
     target = next((revision for revision in reversed(history) if revision.image == before), None)
     if target is None:
-        raise FailedError(f"the cluster keeps no revision of {version}")
+        raise FailedError(f"the cluster keeps no revision of {version} to go back to")
     releases = Releases(cluster)
     newer_migrations = known_migrations(log, options, journal.image, releases)
     schema = migrations.between(newer_migrations, releases.migrations(before), keep=True)

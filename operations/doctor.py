@@ -141,7 +141,7 @@ def protection(log: RunLog, options: Options) -> list[github_rules.Rule]:
     the token of the workflow Operate cannot read all of them.
     """
     if options.target == "sandbox":
-        log.skip("GitHub deploys no sandbox")
+        log.skip("GitHub's rules do not protect a sandbox")
         return []
     if not github.token():
         log.skip("GitHub was not asked: GITHUB_TOKEN is not set")

@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(
-            f"drift is checked for real stacks only; for a sandbox: make preview STACK={options.stack}"
+            f"only real stacks are checked for drift, and TARGET is sandbox. To compare the sandbox with its"
+            f" program: make preview STACK={options.stack}"
         )
     return perform("drift", options, lambda log: work(log, options))
 

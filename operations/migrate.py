@@ -32,8 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version",
         metavar="V",
-        help="earlier deployed version whose migrations to run, such as the newer one after a rollback"
-        " (default: the running version)",
+        help="use the image of this version, which the stack file must have named, such as the newer version"
+        " after a rollback (default: the running version)",
     )
     return parser
 
@@ -47,13 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def npm(action: str | None, to: str | None) -> list[str]:
-    """Return the guide's npm command; npm passes the arguments after `--` to the script."""
+    """Return the guide's npm command; npm passes the arguments after `--` to the script.
+
+    Refuse `to` without the action `rollback`, and a value that is not the name of a migration.
+    """
     if to is None:
         return ["npm", "run", f"migrate:{action or 'prod'}"]
     if action is None:
         raise RefusedError("--to needs rollback: scripts/migrate.sh STACK rollback --to 20240301")
     if not re.fullmatch(VERSION, to):
-        raise RefusedError(f"--to {to}: not the name of a migration, such as 20240301")
+        raise RefusedError(f"--to {to} is not the name of a migration, such as 20240301")
     return ["npm", "run", "migrate:rollback", "--", "--to", to]
 
 
@@ -69,7 +72,7 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
             log.line(job_image)
             image.check_exists(log, options, job_image, required=False)
         if "migrate:rollback" in command:
-            options.confirm(f"{npm_command} on {options.stack} may lose data")
+            options.confirm(f"Running {npm_command} on {options.stack} (it may lose data)")
         with log.step(npm_command):
             job = jobs.copy_job(pattern, f"pipe-migrate-{log.stamp}", "migrate")
             jobs.run(cluster, jobs.with_only_container(job, "migrate", command, version_image), log)
@@ -77,18 +80,27 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
 
 
 def image_of(repository: Repository, version: str) -> str:
-    """Return a version's newest image in the stack file's history; refuse images of another registry."""
+    """Return a version's newest image in the stack file's history.
+
+    Refuse a version that the history does not name, and one whose images are in another repository.
+    """
     images = [image for image in repository.images() if stack_file.is_version(image, version)]
     own = [image for image in images if stack_file.repository(image) == repository.image_repository]
     if images and not own:
         repository.check_own(images[0])
     if not own:
-        raise RefusedError(f"--version {version}: the stack file has never named it; git pull")
+        raise RefusedError(
+            f"--version {version}: the stack file has never named this version; if it was deployed since the"
+            " last pull: git pull"
+        )
     return own[0]
 
 
 def last_migration_job(cluster: Cluster) -> Manifest:
-    """Return the migration Job of the last deployment; its containers use the deployed image."""
+    """Return the migration Job of the last deployment, whose containers use the deployed image.
+
+    Refuse a stack without such a Job.
+    """
     job = jobs.last_of_deployment(cluster, "pipe-migrate")
     if job is None:
         raise RefusedError(

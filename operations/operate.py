@@ -22,7 +22,8 @@ LONGEST = 120
 def command(stack: str, script: str, arguments: str) -> list[str]:
     """Return the script's command line.
 
-    Raise ValueError if the script is not one of SCRIPTS, or if approvers cannot read the arguments.
+    Raise ValueError if the script is not one of SCRIPTS, or if the arguments are not readable for approvers
+    or have an open quotation mark.
     """
     if script not in SCRIPTS:
         raise ValueError(f"the script {script!r} is not allowed; allowed: {', '.join(SCRIPTS)}")

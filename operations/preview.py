@@ -2,8 +2,8 @@
 
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
 
-Where the cluster's API server cannot be reached, as on a machine of GitHub, the Kubernetes provider compares
-the objects with Pulumi's state. It then neither validates them with the server nor does a dry run of them
+Where the cluster's API server cannot be reached, as on a GitHub machine, the Kubernetes provider compares the
+objects with Pulumi's state. It then neither validates them with the server nor does a dry run of them
 (pulumi-kubernetes, provider/pkg/provider/provider.go: clusterUnreachable in Configure, Check, Create and
 Update). Only a refresh needs the server, and a preview does none.
 """
@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(
-            f"TARGET is sandbox; to preview the sandbox: make preview STACK={options.stack}; to review it:"
-            " make review"
+            f"this command previews real stacks only, and TARGET is sandbox. To preview the sandbox: make"
+            f" preview STACK={options.stack}. To review the working tree: make review"
         )
     return perform("preview", options, lambda log: work(log, options))
 
@@ -94,8 +94,8 @@ def look_for_cluster(log: RunLog, options: Options) -> None:
     except OSError as error:
         log.runner.variables["PULUMI_K8S_CLIENT_TIMEOUT"] = str(CONNECT_SECONDS)
         log.skip(
-            "it cannot be reached from here, so the objects in the cluster are compared with Pulumi's state,"
-            f" and the server does not validate them ({error})"
+            "the API server cannot be reached from here. So the objects in the cluster are compared with"
+            f" Pulumi's state, and the server does not validate them ({error})"
         )
 
 

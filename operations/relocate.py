@@ -24,7 +24,8 @@ from operations.lib.services import release_names, role_copies
 NAME = r"[a-z][a-z0-9-]{1,14}"
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 NEXT = """\
-Next steps for an administrator, after a check of git diff (the runner's connection is in the lost region):
+Next steps, after a check of git diff. An administrator runs them in a terminal, since the runner is in the
+lost region:
   make validate
   scripts/relocate.sh {stack} --copy-roles {old}
   aws ecr describe-images --region {region} --registry-id {registry} --repository-name {repository} \\
@@ -43,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("relocate", __doc__ or "")
     parser.add_argument("--to", metavar="REGION", help="new region, such as ap-northeast-3")
     parser.add_argument(
-        "--as", dest="new", metavar="NAME", help="new environment, instead of dev, stg or prod in all names"
+        "--as",
+        dest="new",
+        metavar="NAME",
+        help="new environment, which replaces dev, stg or prod in all names",
     )
     parser.add_argument(
         "--take-names",
@@ -88,10 +92,14 @@ def destination(options: Options, region: str | None, name: str | None) -> tuple
     if not re.fullmatch(REGION, region) or region == lost:
         raise RefusedError(f"--to {region}: must be an AWS region other than {lost}, such as ap-northeast-3")
     if not re.fullmatch(NAME, name):
-        raise RefusedError(f"--as {name}: must be 2 to 15 lower-case letters, digits and -, such as osaka")
+        raise RefusedError(
+            f"--as {name}: must be 2 to 15 lower-case letters, digits and -, and begin with a letter, such as"
+            " osaka"
+        )
     if name in (existing := environments()):
         raise RefusedError(
-            f"--as {name}: in use; names in use: {', '.join(sorted(existing))}. Choose another, such as osaka"
+            f"--as {name} is in use; the names in use are {', '.join(sorted(existing))}. Choose another, such"
+            " as osaka"
         )
     return region, name
 

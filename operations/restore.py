@@ -52,7 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--at", metavar="TIME", help="restore the newest dump of this time or earlier: 2024-03-01T17:00Z"
     )
-    which.add_argument("--start-api", action="store_true", help="only start the API that a restore stopped")
+    which.add_argument(
+        "--start-api", action="store_true", help="only start the API, if a killed restore stopped it"
+    )
     parser.add_argument(
         "--database", default="pipe_db", metavar="NAME", help="database to restore (default: pipe_db)"
     )
@@ -78,7 +80,8 @@ def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
         )
     if not re.fullmatch(DATABASE, arguments.database):
         raise RefusedError(
-            f"--database {arguments.database}: must be at most 40 lower-case letters, digits and _"
+            f"--database {arguments.database}: must be at most 40 lower-case letters, digits and _, and must"
+            " not begin with a digit"
         )
     return {
         "OBJECT": arguments.object,
@@ -107,9 +110,7 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
         pattern = cluster.get(PATTERN)
         with log.step("the dump is in the bucket"):
             source = dump(log, options, variables)
-        options.confirm(
-            f"Restoring {database} of {options.stack} from {source}; the API will stop for a moment"
-        )
+        options.confirm(f"Restoring {database} of {options.stack} from {source} (the API stops for a moment)")
         with log.step(f"restore {source} into a new database and check it"):
             job = jobs.copy_job(pattern, f"pipe-restore-{log.stamp}", "restore")
             jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": log.stamp}), log)
@@ -144,10 +145,11 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 
 
 def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
-    """Return the key of the dump to restore, or a description if the bucket cannot be listed.
+    """Return the key of the dump to restore, or a description of the dump if listing is not permitted.
 
-    Refuse if the bucket does not have the dump. Without permission to list the bucket, the restore continues
-    unchecked: if the dump does not exist, the Job that downloads it fails before the API is stopped.
+    Refuse if the bucket does not have the dump, or cannot be listed for another reason. Without credentials
+    or permission, the restore continues unchecked: if the dump does not exist, the Job that downloads it
+    fails before the API is stopped.
     """
     bucket, time = options.settings["backups"]["bucket"], variables["AT"]
     prefix = DUMPS if time else variables["OBJECT"]
@@ -204,14 +206,14 @@ def recover_from_killed_restore(log: RunLog, cluster: Cluster) -> bool:
                 )
         replicas = replicas_before_restore(cluster.get(API))
     if replicas:
-        log.line(f"a restore was killed and left the API stopped; it had {replicas} pods")
+        log.line(f"a restore was killed and left the API stopped; the API had {replicas} pods")
         with log.step(f"start the API with {replicas} pods"):
             start(cluster, replicas, log)
     return bool(replicas)
 
 
 def stop(cluster: Cluster, replicas: int) -> None:
-    """Scale the API to zero, and record the previous number of pods in an annotation."""
+    """Record the API's number of pods in an annotation, scale it to zero, and wait until no pod is left."""
     cluster.annotate(API, KEPT_REPLICAS, str(replicas))
     cluster.scale(API, 0)
     if not cluster.runner.dry_run:
@@ -219,14 +221,19 @@ def stop(cluster: Cluster, replicas: int) -> None:
 
 
 def start(cluster: Cluster, replicas: int, log: RunLog) -> None:
-    """Scale the API to its previous number of pods; from then on, the autoscaler controls the number."""
+    """Scale the API to its previous number of pods, wait for them, and remove the annotation.
+
+    From then on, the autoscaler controls the number.
+    """
     try:
         cluster.scale(API, replicas)
         cluster.rollout(API, log.line)
         cluster.annotate(API, KEPT_REPLICAS, None)
     except FailedError as error:
         stack = log.options.stack
-        raise FailedError(f"{error}\nThe API may be down: scripts/restore.sh {stack} --start-api") from None
+        raise FailedError(
+            f"{error}\nThe API may be stopped. To start it: scripts/restore.sh {stack} --start-api"
+        ) from None
 
 
 if __name__ == "__main__":

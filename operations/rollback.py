@@ -2,8 +2,8 @@
 
 First, `kubectl rollout undo` restores the older pods within seconds. Then the older image is committed to the
 stack file and `pulumi up` runs, so that nothing deploys the bad version again. If the older pods cannot start
-because a Secret is missing, for example after a rotation of the passwords, `pulumi up` alone rolls back. Once
-the older version runs, the newer version's scripts undo the migrations between the two versions.
+because a Secret is missing, for example after a rotation of the passwords, `pulumi up` alone rolls back.
+Before the commit, the newer version's scripts undo the migrations between the two versions.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="revision of the Deployment (default: the most recent earlier version that was good)",
     )
-    which.add_argument("--to-version", metavar="V", help="tag of an image, or the first digits of its digest")
+    which.add_argument("--to-version", metavar="V", help="tag of an image, or 7 or more digits of its digest")
     parser.add_argument(
         "--keep-schema",
         action="store_true",
@@ -63,7 +63,7 @@ def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
             if same_image and (missing := revisions.missing_objects(cluster, target)):
                 raise RefusedError(
                     f"revision {target.number} has the running version, {target.version}, and its pods cannot"
-                    f" start: {', '.join(missing)} is missing"
+                    f" start, because {', '.join(missing)} is missing"
                 )
             image.check_exists(log, options, target.image, required=False)
             is_newer = choice.is_newer(target)
@@ -136,7 +136,11 @@ def between(
     *,
     keep: bool,
 ) -> migrations.Schema:
-    """Return the change to the schema; refuse a newer version if its migrations may be missing."""
+    """Return the change to the schema.
+
+    Refuse a newer version if its migrations may be missing, and, unless `keep` is true, an older version if
+    migrations cannot be undone.
+    """
     now = choice.now
     if now.image == target.image:
         return migrations.Schema(None, "the same image", kept=not repository.migrates())
@@ -164,13 +168,15 @@ def roll_back(
 ) -> None:
     """Undo the rollout and the migrations, commit the older image, and run `pulumi up`.
 
-    If the older pods can no longer start, the rollout is not undone. `bad_image` gets the verdict `bad`, so
-    that no later rollback chooses it by default.
+    If the older pods can no longer start, `pulumi up` alone replaces the pods. `bad_image` gets the verdict
+    `bad`, so that no later rollback chooses it by default.
     """
     if bad_image:
         record(log, lambda: Releases(cluster).set_verdict(bad_image, BAD))
     if missing := revisions.missing_objects(cluster, target):
-        log.line(f"the older pods cannot start: {', '.join(missing)} is missing, such as after new passwords")
+        log.line(
+            f"the older pods cannot start, because {', '.join(missing)} is missing (as after a rotation)"
+        )
         log.line("pulumi up rolls out the older image with the current Secrets and ConfigMaps")
     else:
         with log.step(f"kubectl rollout undo --to-revision={target.number}"):
@@ -222,7 +228,7 @@ def check_pushed(log: RunLog) -> None:
 def settle(
     log: RunLog, cluster: Cluster, options: Options, image: str, subject: str, *, migrate: bool
 ) -> None:
-    """Set stack file, repository and state to the running image, and check the service's health."""
+    """Set the stack file, the repository and the state to an image, and check the service's health."""
     repository = Repository(log.runner, options)
     with log.step("commit the older image"):
         if options.dry_run:

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Set new passwords, deploy them, wait for the pods, and retire the old logins."""
+    """Set and deploy new passwords, retire the old logins, and rotate the master password."""
     with connected(log.runner, options) as cluster:
         repository = Repository(log.runner, options)
         with log.step("the API is up"):
@@ -49,7 +49,7 @@ def work(log: RunLog, options: Options) -> str:
             check_image(cluster, options)
             before = user(cluster)
             log.line(f"pods connect as {before}")
-        options.confirm(f"New passwords for the database roles of {options.stack}")
+        options.confirm(f"Setting new passwords for the database roles of {options.stack}")
         with log.step("new passwords in the stack's settings"):
             set_passwords(log, options)
         with log.step("deploy: new logins, then new pods"):
@@ -78,7 +78,7 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def commit(log: RunLog, repository: Repository, options: Options) -> None:
-    """Commit the stack file; raise FailedError if that fails.
+    """Commit the stack file; raise FailedError if the commit does not reach the upstream as it is.
 
     Without the commit, the next deployment would bring back the old passwords, which still work at this
     point.
@@ -89,11 +89,14 @@ def commit(log: RunLog, repository: Repository, options: Options) -> None:
     subject = f"New passwords in {options.stack}"
     log.line(repository.commit(subject, image, migrate=migrate))
     if not options.dry_run and repository.text() != text:
-        raise FailedError(f"others have changed {file.name} meanwhile: git pull --rebase, and rotate again")
+        raise FailedError(
+            f"others have changed {file.name} meanwhile, so the new passwords are not committed: git pull"
+            " --rebase, and rotate again"
+        )
 
 
 def check_image(cluster: Cluster, options: Options) -> None:
-    """Refuse to rotate if the checkout's stack file names another version than the running one."""
+    """Refuse to rotate if the stack file of a real stack does not name the running image."""
     running, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
     if options.target == "real" and (image := stack_file.image(file.read_text())) != running:
         raise RefusedError(f"{file.name} names {image}, but {running} is deployed: git pull")
@@ -115,7 +118,10 @@ def _user(pod: jobs.Manifest) -> str:
 
 
 def set_passwords(log: RunLog, options: Options) -> None:
-    """Set random passwords through standard input, since every user of the machine can read arguments."""
+    """Set random passwords, through standard input, since every user of the machine can read arguments.
+
+    In a sandbox, only delete the old passwords: the next `up` sets random ones.
+    """
     if options.target == "sandbox":
         delete_passwords(log, options)
         return

@@ -47,13 +47,15 @@ class Options:
         return self.settings["namespace"]["name"]
 
     def confirm(self, action: str) -> None:
-        """Ask for confirmation on a protected stack; refuse without a terminal."""
+        """Ask for confirmation on a protected stack; refuse without a terminal or the right answer."""
         if self.yes or self.dry_run or not self.settings["service"]["protect"]:
             return
         if not sys.stdin.isatty():
-            raise RefusedError(f"{action} needs a confirmation, and there is no terminal to ask: add --yes")
+            raise RefusedError(
+                f"{action} needs a confirmation, and there is no terminal to ask for it: add --yes"
+            )
         if input(f"{action}. Type {self.stack} to continue: ").strip() != self.stack:
-            raise RefusedError("not confirmed")
+            raise RefusedError(f"not confirmed: the answer was not {self.stack}")
 
 
 Main = Callable[[Sequence[str] | None], int]
@@ -77,7 +79,7 @@ def non_empty(text: str) -> str:
     """Return an argument's value; refuse an empty value, since it usually comes from an unset variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError(
-            "the value is empty, as from an unset variable; give a value, or leave the option out"
+            "the value is empty (is a variable unset?); give a value, or leave the option out"
         )
     return text
 

@@ -44,7 +44,10 @@ LONGEST = 200
 
 
 def wait_until_healthy(log: RunLog, cluster: Cluster, options: Options, image: str) -> None:
-    """Wait until all pods are ready with the image and the site responds; raise FailedError on a timeout."""
+    """Wait until all pods are ready with the image and the site responds.
+
+    Raises FailedError on a timeout, and if the Deployment has another image or no pods.
+    """
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "get", API)
         return
@@ -117,7 +120,10 @@ def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
 
 
 def watch_monitors(log: RunLog, options: Options, baseline: Iterable[str], soak: float) -> None:
-    """Watch the monitors for `soak` seconds; raise FailedError if one alerts that is not in `baseline`."""
+    """Watch the monitors for `soak` seconds.
+
+    Raises FailedError if a monitor alerts that is not in `baseline`, and if there is no monitor.
+    """
     if options.dry_run:
         log.plan("would read the monitors' states from Datadog")
         return
@@ -141,8 +147,8 @@ REASONS = {
     "kubernetes_state.cronjob.": "no backup has succeeded yet; to run the first one by hand:"
     " kubectl -n pipe create job --from=cronjob/pipe-backup first-backup",
     "trace.": "the API sends no traces: docs/image-contract.md",
-    "pipe.": "the proxy's access log is not counted: check the agents' logs, and Logs, Generate Metrics in"
-    " Datadog",
+    "pipe.": "the proxy's access log is not counted: check the agents' logs, and the page Logs, Generate"
+    " Metrics in Datadog",
     "aws.": "Datadog does not read the AWS account: check pipe-foundation:datadog.enabled of the account",
     "tls.": "the agents do not check the certificate: kubectl -n datadog get pods",
     "": "the agents do not report this metric: kubectl -n datadog get pods",

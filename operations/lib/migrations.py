@@ -70,8 +70,8 @@ class Schema:
 def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
     """Return the change from the newer version's schema to the older version's schema.
 
-    If migrations cannot be undone, the result keeps the newer schema if `keep` is true; otherwise
-    RefusedError is raised.
+    If `keep` is true, migrations that cannot be undone are kept, with the whole newer schema. If it is false,
+    they raise RefusedError.
     """
     if newer is None or older is None:
         return keep_schema(keep, "the migrations between the two versions are not recorded")
@@ -89,7 +89,7 @@ def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: b
 
 
 def keep_schema(keep: bool, why: str) -> Schema:
-    """Return a change that keeps the schema; raise RefusedError with the reason unless `keep` is true."""
+    """Return a change that keeps the schema, for the reason `why`; refuse it unless `keep` is true."""
     if not keep:
         raise RefusedError(
             f"{why}. If the older version works on the newer schema, add --keep-schema; otherwise restore a"

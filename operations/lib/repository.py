@@ -73,8 +73,8 @@ class Repository:
     def check(self, show: Callable[[str], None]) -> None:
         """Refuse uncommitted changes, and a git configuration without an identity for commits.
 
-        A sandbox and a dry run allow uncommitted changes and show them. Only the stack file of a sandbox must
-        not have any, since the commit that records the image would include them.
+        A dry run refuses nothing, and only shows uncommitted changes. So does a sandbox, except for changes
+        to the stack file, since the commit that records the image would include them.
         """
         if not self._options.dry_run:
             self._check_identity()
@@ -82,7 +82,7 @@ class Repository:
             return
         message = f"not committed: {', '.join(changed)}"
         if self._options.dry_run:
-            show(f"{message}; a real run would refuse these changes or deploy them")
+            show(f"{message}; without --dry-run, only a sandbox would accept these changes")
         elif self._options.target == "real":
             raise RefusedError(f"{message}; only committed files may be deployed: git commit")
         elif self._file in changed:
@@ -104,14 +104,17 @@ class Repository:
             ) from None
 
     def check_bot(self) -> None:
-        """Refuse to deploy to a real stack in the name of a person, since a person may not push to main."""
+        """Refuse to deploy to a real stack unless git commits as the bot, since nobody else may push to main.
+
+        A dry run refuses nothing.
+        """
         if self._options.target == "sandbox" or self._options.dry_run:
             return
         identity = self._read("var", "GIT_COMMITTER_IDENT")
         if f"<{BOT}>" not in identity:
             raise RefusedError(
-                f"deployments are commits of github-actions[bot], and git would commit as"
-                f" {identity.rpartition('>')[0]}>: push to main, and the workflow Deploy deploys"
+                f"deployments are commits of github-actions[bot], but git would commit as"
+                f" {identity.rpartition('>')[0]}>. Push to main instead: then the workflow Deploy deploys"
                 f" {self._options.stack}"
             )
 
@@ -126,12 +129,16 @@ class Repository:
                 self._read(*command)
             except FailedError as error:
                 raise RefusedError(
-                    f"{error}\n{self.upstream.remote} accepts no push from here, and each deployment is a"
+                    f"{error}\n{self.upstream.remote} accepts no push from here, but each deployment pushes a"
                     " commit: log in, or ask for the right to push"
                 ) from None
 
     def check_upstream(self) -> None:
-        """Refuse an upstream that does not respond, and a checkout that has diverged from the upstream."""
+        """Fetch the upstream, and refuse a deployment that it would not accept.
+
+        The reasons are: the upstream does not respond, has diverged from the checkout, has a newer deployed
+        commit, or accepts no push.
+        """
         if self.upstream is None:
             return
         branch = self.upstream.tracking_branch
@@ -178,7 +185,7 @@ class Repository:
         return self._text(self._tip())
 
     def content(self) -> str:
-        """Return a hash of the committed content, ignoring the images in the stack files."""
+        """Return a hash of the committed content, without the stack files' images and migration flags."""
         lines = self._runner.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
         content = [line for line in lines if line.partition("\t")[2] not in names]

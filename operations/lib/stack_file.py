@@ -72,7 +72,7 @@ def own_repository(text: str, settings: Mapping[str, Any]) -> str:
     if name.partition("/")[0] != registry:
         raise RefusedError(
             f"pipe:api.image is {image(text)}, but the registry of the stacks is {registry}: push the"
-            " image there"
+            " image there, and set pipe:api.image to the pushed image"
         )
     return name
 
@@ -95,7 +95,7 @@ def is_version(image: str, text: str) -> bool:
 def checked_version(text: str) -> str:
     """Return the version if registries allow it as a tag; otherwise refuse it."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
-        raise RefusedError(f"--version {text}: not allowed; give a tag such as 1.4.0, and not latest")
+        raise RefusedError(f"--version {text} is not allowed; give a tag such as 1.4.0, but not latest")
     return text
 
 
@@ -103,5 +103,5 @@ def write(stack: str, new: str, *, migrate: bool) -> None:
     file = path(stack)
     text = with_image(file.read_text(), new, migrate=migrate)
     if image(text) != new:
-        raise FailedError(f"{file.name}: the image {new!r} could not be written")
+        raise FailedError(f"the image {new!r} could not be written into {file.name}")
     file.write_text(text)

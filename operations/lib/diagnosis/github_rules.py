@@ -153,7 +153,7 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
 
 
 def _pushes(get: Get, repository: str) -> Iterator[Rule]:
-    """Yield the rules of the push rulesets, which keep GitHub's bot from changing what jobs run.
+    """Yield the rules of the push rulesets, which keep GitHub's bot from changing the code that jobs run.
 
     GitHub shows who may bypass a ruleset only to those who may change it. Source:
     https://docs.github.com/en/rest/repos/rules#get-a-repository-ruleset.
@@ -179,7 +179,9 @@ def _pushes(get: Get, repository: str) -> Iterator[Rule]:
     apps = sorted(str(actor["actor_id"]) for actor in bypass if actor["actor_type"] == "Integration")
     shown = all("bypass_actors" in ruleset for ruleset in rulesets)
     is_set = False if apps else True if shown else None
-    detail = f"the apps {', '.join(apps)} may" if apps else "" if shown else "GitHub does not tell"
+    detail = (
+        f"the apps with the IDs {', '.join(apps)} can" if apps else "" if shown else "GitHub does not tell"
+    )
     yield Rule(is_set, "push ruleset: no app bypasses it", detail)
 
 

@@ -186,7 +186,7 @@ def _edge(
             targets = ", ".join(record.content for record in records)
             yield Finding("DNS", host, f"its record points to {targets}, not to {content}", repair_command)
     if observation.visit not in (None, "200"):
-        remedy = f"without another finding: docs/runbooks/site-down.md, and pulumi preview --stack {stack}"
+        remedy = f"if nothing else was found: docs/runbooks/site-down.md, and pulumi preview --stack {stack}"
         yield Finding("site", settings["host"], f"a visitor gets: {observation.visit}", remedy)
 
 

@@ -108,7 +108,11 @@ class NamespaceMissing(RefusedError):
 
 @contextmanager
 def connected(runner: CommandRunner, options: Options) -> Generator[Cluster]:
-    """Connect to the stack's cluster; refuse a kubeconfig for another cluster or environment."""
+    """Connect to the stack's cluster.
+
+    Refuse a kubeconfig for another cluster or environment, and a cluster that does not answer or that lacks
+    the stack's namespace.
+    """
     with _kubeconfig(runner, options) as (path, kubectl):
         runner.variables["KUBECONFIG"] = path
         cluster = Cluster(runner, options, kubectl)
@@ -164,8 +168,8 @@ def _check_same(paths: str, text: str, options: Options) -> None:
     if actual is None or expected is None or not actual.is_same(expected):
         raise RefusedError(
             f"KUBECONFIG={paths} leads to {actual.server if actual else 'no cluster'}, but the cluster of "
-            f"{options.stack} is {expected.server if expected else 'unknown'}: their certificate authorities "
-            "differ. Unset KUBECONFIG to use the stack's own"
+            f"{options.stack} is {expected.server if expected else 'unknown'}: the addresses or certificate "
+            "authorities differ. Unset KUBECONFIG to use the stack's own"
         )
 
 
@@ -189,5 +193,5 @@ def wait(condition: str, is_met: Callable[[], bool], seconds: float, every: floa
     end = time.monotonic() + seconds
     while not is_met():
         if time.monotonic() > end:
-            raise FailedError(f"not true after {seconds:.0f} s: {condition}")
+            raise FailedError(f"still not true after {seconds:.0f} s: {condition}")
         time.sleep(every)

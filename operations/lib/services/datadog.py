@@ -25,7 +25,7 @@ EVERY = 5.0
 ENDS = ("passed", "failed", "skipped")
 """Final states of a run of synthetic checks."""
 RECENT = 3600
-"""Number of past seconds in which a metric must have reported; CloudWatch's metrics are 15 minutes late."""
+"""Seconds within which a metric must have reported; CloudWatch's metrics arrive up to 15 minutes late."""
 METRICS = ("query alert", "metric alert")
 """Types of Datadog monitors that evaluate metrics."""
 SERIES = re.compile(r"\b(?P<of>(?:avg|sum|min|max|count|p\d+):[a-zA-Z][\w.]*)\{(?P<tags>[^{}]*)\}")
@@ -53,7 +53,7 @@ class Datadog:
         return [monitor for monitor in listed if self._tags <= set(monitor.tags)]
 
     def silent(self) -> dict[str, list[str]]:
-        """Return the metrics without data in the last hour, by the name of the evaluating monitor.
+        """Return, by monitor, its metrics without data in the last hour, or its check without data.
 
         Datadog notifies about missing data only if the metric has reported before. The monitor of a metric
         that has never reported therefore never alerts.
@@ -143,7 +143,10 @@ def client(options: Options) -> ApiClient:
 
 
 def _access(options: Options) -> tuple[str, tuple[str, str]]:
-    """Return Datadog's address, API key and application key, from the environment or the sandbox."""
+    """Return Datadog's address, and the API key and the application key, for the stack or its sandbox.
+
+    Refuse an environment without the keys.
+    """
     if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
@@ -153,7 +156,8 @@ def _access(options: Options) -> tuple[str, tuple[str, str]]:
     missing = [name for name in KEYS if not os.environ.get(name)]
     if missing:
         raise RefusedError(
-            f"not set in the environment: {', '.join(missing)}; the checks after a deployment read Datadog"
+            f"not set in the environment: {', '.join(missing)}; the checks after a deployment need Datadog's"
+            " keys (docs/tokens.md)"
         )
     host = os.environ.get("DATADOG_HOST") or f"https://api.{options.settings['monitoring']['site']}"
     return host, (os.environ[KEYS[0]], os.environ[KEYS[1]])

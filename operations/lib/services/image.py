@@ -84,17 +84,20 @@ class Registry:
             raise
 
     def build(self, version: str) -> None:
-        """Build a version and scan it with trivy, if it is installed. This needs no credentials."""
+        """Build a version's image and, if trivy is installed, scan it; this needs no credentials.
+
+        Refuse a folder without the service, and a checkout at another version or with changes.
+        """
         source, name = migrations.source(), f"{self.name}:{version}"
         if not (source / "Dockerfile").exists() and not self._dry_run:
             raise RefusedError(
-                f"{version} is not in {self.name}, and {source} has no Dockerfile: check out the service"
-                " there, or set APP to its folder"
+                f"the image of {version} cannot be built, because {source} has no Dockerfile: check out the"
+                " service there, or set APP to its folder"
             )
         if not self._dry_run and not migrations.is_checked_out(self._runner, version):
             raise RefusedError(
-                f"{version} is not in {self.name}, and {source} is at another version or has changes:"
-                f" git -C {source} checkout {version}"
+                f"the image of {version} cannot be built, because {source} is at another version or has"
+                f" changes: git -C {source} checkout {version}"
             )
         self._steps.follow("docker", "build", *BUILD, "--pull", "--tag", name, str(source))
         if shutil.which("trivy"):
@@ -130,7 +133,8 @@ class Registry:
         if severe := {name: counts[name] for name in SEVERE if counts.get(name)}:
             counts_text = ", ".join(f"{count} {name}" for name, count in severe.items())
             raise FailedError(
-                f"{self.name}@{digest} has {counts_text} findings: aws ecr describe-image-scan-findings"
+                f"{self.name}@{digest} has {counts_text} findings; to list them: aws ecr"
+                " describe-image-scan-findings"
             )
 
     def _findings(self, digest: str) -> dict[str, int] | None:
@@ -216,9 +220,10 @@ def build(log: RunLog, options: Options, version: str, archive: Path) -> None:
 
 
 def ensure(log: RunLog, options: Options, version: str, archive: Path | None = None) -> str:
-    """Return a version's image, `repository:version@sha256:…`; push it if it is not in the registry.
+    """Return a version's image, `repository:version@sha256:…`, after a scan and a signature in the registry.
 
-    The image comes from the file `archive`; without a file it is built here.
+    The image is pushed first if it is not in the registry. In a sandbox, nothing is pushed, scanned or
+    signed. The image comes from the file `archive`; without a file it is built here.
     """
     registry = Registry(log, options)
     if options.target == "sandbox":

@@ -22,7 +22,7 @@ CURRENT = "AWSCURRENT"
 def rotate(log: RunLog, options: Options) -> None:
     """Make RDS set a new master password, and wait until the secret contains it.
 
-    Raises FailedError if RDS refuses, or if the new password is not in place in time.
+    Raises FailedError if RDS does not manage the password, refuses or cannot rotate it, or takes too long.
     """
     identifier = f"pipe-{options.settings['service']['environment']}-db"
     if options.dry_run:
@@ -66,8 +66,8 @@ def _secret(rds: Any, identifier: str) -> dict[str, str]:
     [instance] = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
     if "MasterUserSecret" not in instance:
         raise FailedError(
-            f"RDS does not manage the master password of {identifier}, such as after a restore from a"
-            " snapshot; docs/disaster-recovery.md has the command"
+            f"RDS does not manage the master password of {identifier}, perhaps after a restore from a"
+            " snapshot; docs/disaster-recovery.md has the command that turns this on"
         )
     return instance["MasterUserSecret"]
 

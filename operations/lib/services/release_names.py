@@ -67,7 +67,10 @@ def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iter
 
 
 def client(options: Options) -> cloudflare.Cloudflare:
-    """Return a client of Cloudflare's API; its token comes from the environment."""
+    """Return a client of Cloudflare's API, with the token in the environment or of the sandbox.
+
+    Refuse an environment without a token.
+    """
     if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
@@ -75,5 +78,7 @@ def client(options: Options) -> cloudflare.Cloudflare:
         url, token = variables["CLOUDFLARE_BASE_URL"], variables["CLOUDFLARE_API_TOKEN"]
         return cloudflare.Cloudflare(api_token=token, base_url=url)
     if not os.environ.get("CLOUDFLARE_API_TOKEN"):
-        raise RefusedError("CLOUDFLARE_API_TOKEN is not in the environment")
+        raise RefusedError(
+            "CLOUDFLARE_API_TOKEN is not set; docs/tokens.md lists the permissions of the token"
+        )
     return cloudflare.Cloudflare()

@@ -105,7 +105,11 @@ def _copy_role(iam: Any, role: dict[str, Any], names: Renaming) -> None:
 
 
 def _copy_policy(iam: Any, arn: str, names: Renaming) -> str:
-    """Copy a policy of the lost environment; return the copy's ARN, or the ARN of a policy of all."""
+    """Copy a policy of the lost environment, and return the copy's ARN.
+
+    A policy that AWS manages or that does not belong to the environment is not copied; its own ARN is
+    returned.
+    """
     new_arn = names.apply(arn)
     if arn.startswith(MANAGED_BY_AWS) or new_arn == arn:
         return arn

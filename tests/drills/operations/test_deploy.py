@@ -137,7 +137,7 @@ def test_a_rollback_keeps_the_schema_and_prints_the_command_that_undoes_it(world
     programs = CommandRunner(print)
     programs.variables["GIT_DIR"] = str(world.root / ".git")
     assert migrate.image_of(Repository(programs, chosen), "1.2.0") == newer
-    with pytest.raises(RefusedError, match="the stack file has never named it"):
+    with pytest.raises(RefusedError, match="the stack file has never named this version"):
         migrate.image_of(Repository(programs, chosen), "9.9.9")
 
 

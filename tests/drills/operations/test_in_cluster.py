@@ -61,7 +61,7 @@ def test_a_protected_stack_is_not_changed_without_a_yes(stack: Stack, command: t
     before = jobs(stack)
     done = stack.run(*command)
     assert done.returncode == 2
-    assert "there is no terminal to ask: add --yes" in done.stderr
+    assert "there is no terminal to ask for it: add --yes" in done.stderr
     assert jobs(stack) == before
 
 
@@ -202,7 +202,7 @@ def test_doctor_names_a_restore_that_was_killed_and_the_next_restore_starts_the_
     done = stack.run("restore.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     output = done.stdout
-    notice = "a restore was killed and left the API stopped; it had 3 pods"
+    notice = "a restore was killed and left the API stopped; the API had 3 pods"
     assert output.index(notice) < output.index("✓ start the API with 3 pods") < output.index("fetch:")
     assert stack.get("Deployment", "pipe-api")["spec"]["replicas"] == 3
     assert data.hashes(stack.service.server) == before

@@ -328,7 +328,7 @@ def test_a_rollback_to_a_version_with_deleted_passwords_uses_the_current_ones(
         done = world.run("rollback.sh", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        "the older pods cannot start: secret/database-old is missing, such as after new passwords"
+        "the older pods cannot start, because secret/database-old is missing (as after a rotation)"
         in done.stdout
     )
     assert "rollout undo" not in done.stdout and world.asked() == [exists("1.0.0"), SECRETS, UP]

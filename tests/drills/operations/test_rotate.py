@@ -87,5 +87,6 @@ def test_a_rotation_that_cannot_commit_the_new_passwords_keeps_the_old_logins(
     world.others_push("Theirs", {"Pulumi.dev.yaml": theirs})
     world.git("fetch", "--quiet")
     done = commit(world)
-    message = "others have changed Pulumi.dev.yaml meanwhile: git pull --rebase, and rotate again"
+    message = "others have changed Pulumi.dev.yaml meanwhile, so the new passwords are not committed:"
+    message += " git pull --rebase, and rotate again"
     assert done.stderr.splitlines()[-1] == f"operations.lib.errors.FailedError: {message}"

@@ -65,8 +65,11 @@ def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
         (("--as", "osaka"), "missing: --to REGION"),
         (("--to", "ap-northeast-1", "--as", "osaka"), "an AWS region other than ap-northeast-1"),
         (("--to", "osaka", "--as", "osaka"), "--to osaka: must be an AWS region"),
-        (("--to", NEW, "--as", "prod"), "--as prod: in use; names in use: dev, prod, stg. Choose another"),
-        (("--to", NEW, "--as", "stg"), "--as stg: in use"),
+        (
+            ("--to", NEW, "--as", "prod"),
+            "--as prod is in use; the names in use are dev, prod, stg. Choose another",
+        ),
+        (("--to", NEW, "--as", "stg"), "--as stg is in use"),
         (("--to", NEW, "--as", "Osaka"), "--as Osaka"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_user_without_the_right_to_push_can_roll_back_but_not_deploy(world: De
     world.git("remote", "set-url", "--push", "origin", str(world.root / "forbidden"))
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 2
-    assert "origin accepts no push from here, and each deployment is a commit" in done.stderr
+    assert "origin accepts no push from here, but each deployment pushes a commit" in done.stderr
     assert world.asked() == []
     done = world.run("rollback.sh", "dev", "--keep-schema")
     assert done.returncode == 1 and world.cluster.image() == OLD

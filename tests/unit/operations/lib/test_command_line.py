@@ -75,4 +75,4 @@ def test_an_empty_value_is_refused_as_an_unset_variable(
         with pytest.raises(SystemExit) as ended:
             main(["dev", option, value])
         assert ended.value.code == 2
-        assert f"argument {option}: the value is empty, as from an unset variable" in capsys.readouterr().err
+        assert f"argument {option}: the value is empty (is a variable unset?)" in capsys.readouterr().err

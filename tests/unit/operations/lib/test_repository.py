@@ -54,8 +54,8 @@ def test_a_person_cannot_deploy_to_a_real_stack(root: Path) -> None:
     with pytest.raises(RefusedError) as raised:
         checkout(root, committer=PERSON).check_bot()
     assert str(raised.value) == (
-        "deployments are commits of github-actions[bot], and git would commit as x <person@example.com>:"
-        " push to main, and the workflow Deploy deploys dev"
+        "deployments are commits of github-actions[bot], but git would commit as x <person@example.com>. Push"
+        " to main instead: then the workflow Deploy deploys dev"
     )
     checkout(root).check_bot()
     checkout(root, "sandbox", committer=PERSON).check_bot()

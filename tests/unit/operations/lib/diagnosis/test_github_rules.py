@@ -183,7 +183,7 @@ def test_a_push_ruleset_that_is_not_enforced_does_not_count(api: Api) -> None:
 
 def test_an_app_that_bypasses_the_push_ruleset_is_named(api: Api) -> None:
     api.answers[PUSHES]["bypass_actors"].append({"actor_id": 15368, "actor_type": "Integration"})
-    assert api.differing() == ["✗ push ruleset: no app bypasses it: the apps 15368 may"]
+    assert api.differing() == ["✗ push ruleset: no app bypasses it: the apps with the IDs 15368 can"]
 
 
 def test_those_who_bypass_a_push_ruleset_can_be_unknown(api: Api) -> None:
