@@ -200,7 +200,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return self._passed[rule.name]
 
     def _crashed(self, urn: str) -> Iterator[Row]:
-        """Yield the row that states if a rule crashed on a resource; nothing if this policy is disabled."""
+        """Yield the row with a resource's crashed rules, or with none; nothing if this policy is disabled."""
         if self._enabled(pack_rules.crashed):
             level, crashes = self._level(pack_rules.crashed).value, self.crashes.get(urn, ())
             verdict = ledger.VIOLATION if crashes else ledger.PASS
@@ -267,7 +267,7 @@ class PolicyAnalyzer(SdkAnalyzer):
             report(text, urn if rule.on_stack else None)
 
     def _about_the_pack(self, root: str, response: analyzer_pb2.AnalyzeResponse) -> Iterable[Row]:
-        """Report waiver faults and the number of unknown values, and yield the rows of both policies."""
+        """Report waiver faults and the number of unknown values, and yield the rows of these two policies."""
         texts_by_rule = {
             pack_rules.waiver: [*self.waivers.faults, *self._unneeded(root)],
             pack_rules.unknown: self._uncertain(),
@@ -282,7 +282,7 @@ class PolicyAnalyzer(SdkAnalyzer):
             yield Row(rule.name, verdict, self._level(rule).value, "; ".join(texts))
 
     def _unneeded(self, root: str) -> list[str]:
-        """Return messages about waiver entries of this stack that cover no finding or unknown value."""
+        """Return messages about waiver entries of this stack that cover no finding and no unknown value."""
         prefix = "::".join(root.split("::")[:2]) + "::"
         needed = self.used.union(
             *(self.waivers.entries(rule.name, unknown.urn or root) for rule, unknown in self.unknown)

@@ -49,7 +49,7 @@ def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolati
 
 
 def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
-    """Return the repaired properties, or None if there is no finding or a waiver covers it."""
+    """Return the repaired properties, or None if there is no finding or a valid waiver covers it."""
     if args.resource_type not in rule.types:
         args.not_applicable(NOT_ABOUT)
     config = args.get_config()

@@ -29,8 +29,8 @@ def crashed(_resource: Resource, _options: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Pack: waivers",),
     remediation=(
-        "Correct policies/waivers.yaml: reason, owner, ticket, expires within 180 days, and existing "
-        "policies."
+        "Correct policies/waivers.yaml: each waiver needs a reason, an owner, a ticket, an expiry date "
+        "within 180 days, and findings that it covers."
     ),
 )
 def waiver(_stack: Stack, _options: Options) -> Verdicts:

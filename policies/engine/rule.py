@@ -56,7 +56,7 @@ def unreadable(fault: UnreadableValueError, urn: str | None = None) -> Finding:
 
 
 def check_each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
-    """Check each value separately, so that an unknown value does not end the check of the others."""
+    """Check each value separately: an unknown or unreadable value does not end the check of the others."""
     for value in values:
         try:
             yield from check(value)

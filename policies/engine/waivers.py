@@ -77,10 +77,14 @@ class Waiver:
             ]
             unused_targets = [target for target in own if not used & {(name, target) for name in policies}]
             alive = alive or not own or len(unused_targets) < len(own)
-            endings += [f" of the policy {name}; take it off" for name in unused_policies]
-            endings += [f" of the target {target}; take it off" for target in unused_targets]
+            endings += [
+                f" of the policy {name}; remove the policy from the waiver" for name in unused_policies
+            ]
+            endings += [
+                f" of the target {target}; remove the target from the waiver" for target in unused_targets
+            ]
         if endings and not alive:
-            endings = ["; remove it"]
+            endings = ["; remove the waiver"]
         start = f"the waiver of {self.owner} ({self.ticket}: {self.reason}) covers no finding"
         return [f"{start}{ending}" for ending in endings]
 
@@ -115,14 +119,14 @@ class Waivers:
 
 
 def load(names: Iterable[str], today: date | None = None, file: Path | None = None) -> Waivers:
-    """Return the waivers and faults of a file; the default is PIPE_POLICY_WAIVERS, else the pack's file."""
+    """Return the waivers and faults of a file; by default of $PIPE_POLICY_WAIVERS or the pack's file."""
     file = file or Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
     today = today or utc_day()
     content, fault = _content(file)
     if content is None:
         return Waivers((), (f"{file.name}{fault}",) if fault else (), today)
     if not isinstance(content, list):
-        return Waivers((), (f"{file.name}: a list of waivers, not {type(content).__name__}",), today)
+        return Waivers((), (f"{file.name}: must be a list of waivers, not {type(content).__name__}",), today)
     known = set(names)
     good: list[Waiver] = []
     faults: list[str] = []
@@ -179,7 +183,9 @@ def _waiver(item: object, known: set[str], today: date, index: int) -> tuple[Wai
     if type(expires) is not date:
         faults.append(f".expires is {_shown(expires)}; write a date such as {today.replace(day=1)}")
     elif (expires - today).days > LONGEST:
-        faults.append(f".expires is {expires}, {(expires - today).days} days away; at most {LONGEST}")
+        faults.append(
+            f".expires is {expires}, {(expires - today).days} days away; choose a date within {LONGEST} days"
+        )
     match, match_faults = _match(fields.get("match"), known)
     faults.extend(match_faults)
     if faults or type(expires) is not date:
@@ -208,7 +214,7 @@ def _match(
             if not texts
         )
         faults.extend(
-            f"{where}.policies has {name!r}, and there is no such policy; {nearest(name, known)}"
+            f"{where}.policies names {name!r}, which is not a policy; {nearest(name, known)}"
             for name in policies
             if name not in known
         )

@@ -92,7 +92,9 @@ def place(entry: Value, line: int, server: str = "") -> str:
 def unreadable(value: Value, fault: NotNginxError) -> Finding:
     """Return the finding that a text is not a valid nginx configuration."""
     reason = "" if value.secret else f" ({fault})"
-    return Finding(value.path, f"no nginx configuration{reason}", "correct it, so that it can be checked")
+    return Finding(
+        value.path, f"not a valid nginx configuration{reason}", "correct it, so that it can be checked"
+    )
 
 
 def _texts(config_map: Value, field: str) -> Iterator[tuple[str, Value]]:
@@ -198,7 +200,7 @@ class Files:
         return reached
 
     def servers(self) -> "Iterator[Server]":
-        """Yield the servers; each server records if an outer block lists TLS versions."""
+        """Yield the servers; each server records whether an outer block lists TLS versions."""
         yield from self._servers(self.roots(), False, 1)
 
     def _servers(

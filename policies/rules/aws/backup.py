@@ -24,7 +24,7 @@ BACKUP = Topic(
     "backup-vault-unlocked",
     severity=Severity.HIGH,
     controls=("Design: copies out of reach",),
-    remediation="Add an aws.backup.VaultLockConfiguration; with changeableForDays if other accounts copy in.",
+    remediation="Add an aws.backup.VaultLockConfiguration; set changeableForDays if other accounts copy in.",
 )
 def lock(stack: Stack, _: Options) -> Verdicts:
     """Require a lock for every backup vault, and a final one for a vault with copies of other accounts."""
@@ -58,14 +58,14 @@ def lock(stack: Stack, _: Options) -> Verdicts:
     },
 )
 def copy(stack: Stack, options: Options) -> Verdicts:
-    """Require copies in another account for the backups of environments that a stack's roles deploy."""
+    """Require copies in another account for backups of the configured environments with a deploy role."""
     copied = {plan["tags"]["env"].text() for plan in stack.of(PLAN) if _leaves_account(stack, plan)}
     for role in stack.of(ROLE):
         for environment in options["environments"]:
             name = role["name"]
             deploys = name.known and (name.text() or "").endswith(f"-{environment}-deploy")
             if deploys and environment not in copied:
-                remedy = "add an aws.backup.Plan that copies it"
+                remedy = "add an aws.backup.Plan with a copy"
                 yield Finding(
                     f"the backup of {environment}", "without a copy in another account", remedy, urn=role.urn
                 )
@@ -82,7 +82,7 @@ def _of_vault(stack: Stack, types: tuple[str, ...], vault: Resource) -> Iterator
 
 
 def _leaves_account(stack: Stack, plan: Resource) -> bool:
-    """Return True if a plan copies backups to another account than that of its selections' roles."""
+    """Return True if a plan copies backups to an account other than that of its selections' roles."""
     selections = [selection for selection in stack.of(SELECTION) if plan.urn in selection.reached]
     accounts = {_account(selection["iamRoleArn"].text()) for selection in selections}
     targets = {

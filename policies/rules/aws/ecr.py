@@ -47,7 +47,7 @@ def scan(resource: Resource, _: Options) -> Verdicts:
     types=REPOSITORY,
     severity=Severity.LOW,
     controls=("CKV_AWS_136",),
-    remediation="Set encryptionConfigurations with encryptionType KMS; it cannot be changed later.",
+    remediation="Set encryptionConfigurations with encryptionType KMS; the type cannot be changed later.",
     level=EnforcementLevel.ADVISORY,
 )
 def encryption(resource: Resource, _: Options) -> Verdicts:

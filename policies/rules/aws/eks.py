@@ -100,7 +100,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     types=CLUSTER,
     severity=Severity.HIGH,
     controls=("CKV_AWS_339", "FSBP EKS.2"),
-    remediation="Upgrade, one minor version at a time.",
+    remediation="Upgrade the cluster by one minor version at a time.",
     url="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
     options={
         "versions": Option(
@@ -127,7 +127,9 @@ def version(resource: Resource, options: Options) -> Verdicts:
     types=CLUSTER,
     severity=Severity.MEDIUM,
     controls=("CIS EKS 5.5.1",),
-    remediation="Set accessConfig: authenticationMode API, bootstrapClusterCreatorAdminPermissions false.",
+    remediation=(
+        "In accessConfig, set authenticationMode to API and bootstrapClusterCreatorAdminPermissions to false."
+    ),
     url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
 )
 def access(resource: Resource, _: Options) -> Verdicts:

@@ -55,10 +55,10 @@ def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) ->
     types=POLICIES | {ROLE},
     severity=Severity.HIGH,
     controls=("CKV_AWS_62", "CKV_AWS_63", "CKV_AWS_286", "CKV_AWS_289", "CIS AWS 1.16"),
-    remediation="Name the actions; `*` and `service:*` grow with everything that AWS adds.",
+    remediation="Name the actions; `*` and `service:*` grow with every action that AWS adds.",
 )
 def wildcard_action(resource: Resource, _: Options) -> Verdicts:
-    """Refuse IAM policies that allow every action, or every action of a service."""
+    """Refuse IAM policies that allow every action, every action of a service, or all but some actions."""
     yield from _each_allowed(resource, _wildcards)
 
 
@@ -114,8 +114,8 @@ _LIST_ONLY = (
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_355", "CKV_AWS_290", "CKV_AWS_288"),
     remediation=(
-        "Name the resources, or add a condition that asks for a value; only actions that know no resource "
-        "need `*`."
+        "Name the resources, or add a condition that requires a value; only actions without resource-level "
+        "permissions need `*`."
     ),
     options={
         "unrestrictable": Option(
@@ -132,7 +132,7 @@ _LIST_ONLY = (
     },
 )
 def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
-    """Refuse IAM policies that use the resource `*` for actions with resource-level permissions."""
+    """Refuse the resource `*` for actions with resource-level permissions, unless a condition limits them."""
     patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
 
     def check(statement: Statement) -> Verdicts:
@@ -196,7 +196,10 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
     types=(ROLE,),
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_358", "CIS AWS 1.20"),
-    remediation="Bind the trust: `sub` and `aud` for a federation, the account or an external ID for others.",
+    remediation=(
+        "Add conditions on `sub` and `aud` for an identity provider; for an account, name its roles or "
+        "require an external ID."
+    ),
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
@@ -237,7 +240,7 @@ def _trust(statement: Statement) -> Verdicts:
         if not bound:
             yield expected(conditions, f"a condition on the claim {claim}")
         elif not any(map(_names_claim, bound)):
-            yield expected(conditions, f"a condition that names the {claim}, not every one")
+            yield expected(conditions, f"a condition that names certain values of {claim}")
     if statement.open:
         yield disallowed(statement.named, "name the principals, or add a condition")
     elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in statement.principals) and not any(

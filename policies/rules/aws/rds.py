@@ -24,7 +24,7 @@ def _copy(resource: Resource) -> bool:
     types=(INSTANCE, CLUSTER),
     severity=Severity.HIGH,
     controls=("CKV_AWS_16", "CKV_AWS_96", "FSBP RDS.3"),
-    remediation="Set storageEncrypted to true; it cannot be changed later.",
+    remediation="Set storageEncrypted to true; the setting cannot be changed later.",
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.html",
 )
 def encryption(resource: Resource, _: Options) -> Verdicts:

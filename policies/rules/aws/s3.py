@@ -88,7 +88,7 @@ def versioning(bucket: Bucket) -> Verdicts:
     "s3-object-lock-missing",
     severity=Severity.LOW,
     controls=("CKV_AWS_143", "FSBP S3.15"),
-    remediation="Set objectLockEnabled when the bucket is made, and add an ObjectLockConfiguration.",
+    remediation="Set objectLockEnabled when the bucket is created, and add an ObjectLockConfiguration.",
     level=EnforcementLevel.ADVISORY,
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
 )

@@ -156,10 +156,10 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
     types=(*part_types("Policy"), *BUCKETS),
     severity=Severity.HIGH,
     controls=("CKV_AWS_93",),
-    remediation="Add a condition, or name actions: such a policy locks out even the people who could fix it.",
+    remediation="Add a condition, or leave out s3:PutBucketPolicy; otherwise, nobody can correct the policy.",
 )
 def lockout(resource: Resource, _: Options) -> Verdicts:
-    """Refuse bucket policies that deny every action to everybody."""
+    """Refuse bucket policies that deny everybody, without a condition, changes to the policy."""
     yield from check_each_statement(resource["policy"], _locks_out)
 
 

@@ -137,11 +137,13 @@ http = _port_rule(80, "http", "CKV_AWS_260", "open port 443 instead, or remove t
     types=RULES,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_277",),
-    remediation="Name the protocol and the ports that are meant; -1 opens all of them.",
+    remediation="Name the protocol and the ports that are needed; -1 opens all of them.",
 )
 def everything(resource: Resource, _: Options) -> Verdicts:
     """Refuse ingress rules that open every port to the internet."""
-    yield from _check_world(resource, True, None, "name a protocol and ports, or the networks that are meant")
+    yield from _check_world(
+        resource, True, None, "name a protocol and ports, or the networks that need access"
+    )
     for opening in openings(resource):
         if opening.ingress:
             yield from guarded(_all_ports(opening))
@@ -154,7 +156,9 @@ def _all_ports(opening: Opening) -> Verdicts:
 
     def source(value: Value) -> Verdicts:
         if is_world(value.text() or ""):
-            yield Finding(value.path, f"{value.shown()} for {opening.ports}", "name the ports that are meant")
+            yield Finding(
+                value.path, f"{value.shown()} for {opening.ports}", "name the ports that are needed"
+            )
 
     yield from check_each(opening.sources, source)
 
@@ -169,7 +173,7 @@ def _is_port_list(value: object) -> bool:
     severity=Severity.HIGH,
     controls=("Guide: firewall", "FSBP EC2.18"),
     remediation=(
-        "Open to the world only the ports that the policy configuration lists (443); let others name "
+        "Open only the ports that the policy configuration lists (443) to the world; for other ports, name "
         "networks."
     ),
     options={

@@ -34,7 +34,7 @@ def _without(stack: Stack, kinds: Iterable[str], lacking: str, remedy: str) -> V
     "vpc-flow-logs-missing",
     severity=Severity.MEDIUM,
     controls=("CKV2_AWS_11", "CIS AWS 3.7"),
-    remediation="Add an aws.ec2.FlowLog of the VPC.",
+    remediation="Add an aws.ec2.FlowLog for the VPC.",
     url="https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs.html",
 )
 def flow_logs(stack: Stack, _: Options) -> Verdicts:
@@ -82,7 +82,7 @@ def default_group_open(resource: Resource, _: Options) -> Verdicts:
     types=("aws:ec2/subnet:Subnet", "aws:ec2/defaultSubnet:DefaultSubnet"),
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_130", "FSBP EC2.15"),
-    remediation="Set mapPublicIpOnLaunch to false; a load balancer and a NAT gateway get theirs anyway.",
+    remediation="Set mapPublicIpOnLaunch to false; load balancers and NAT gateways do not need it.",
     url="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html",
 )
 def public_addresses(resource: Resource, _: Options) -> Verdicts:

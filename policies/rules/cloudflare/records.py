@@ -47,7 +47,7 @@ def proxied(resource: Resource, options: Options) -> Verdicts:
     types=RECORDS,
     severity=Severity.MEDIUM,
     controls=("Cloudflare: wildcard records",),
-    remediation="Name each host: a wildcard sends every name, also forgotten ones, to the origin.",
+    remediation="Name each host: a wildcard sends every name, even a forgotten one, to the origin.",
     url="https://developers.cloudflare.com/dns/manage-dns-records/reference/wildcard-dns-records/",
 )
 def wildcard(resource: Resource, _: Options) -> Verdicts:
@@ -55,7 +55,7 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
     name = resource["name"]
     addressed = resource["type"].text() in ("A", "AAAA", "CNAME")
     if addressed and ((name.text() or "") == "*" or (name.text() or "").startswith("*.")):
-        yield expected(name, "the host that is meant")
+        yield expected(name, "the name of one host")
 
 
 @CLOUDFLARE.rule(
@@ -64,8 +64,7 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.LOW,
     controls=("Design: one source of tags",),
     remediation=(
-        "Name the owner of the record in `comment`: every plan has comments, tags need a paid plan, and no "
-        "other resource of Cloudflare has either."
+        "State the purpose of the record in `comment`, which every plan supports; tags need a paid plan."
     ),
     url="https://developers.cloudflare.com/dns/manage-dns-records/reference/record-attributes/",
     level=EnforcementLevel.ADVISORY,

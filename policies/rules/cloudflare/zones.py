@@ -110,7 +110,7 @@ hsts = _setting_rule(
     about=(SETTING,),
     severity=Severity.HIGH,
     controls=("CIS Cloudflare 1.1", "CIS Cloudflare 1.2", "CIS Cloudflare 1.3"),
-    remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
+    remediation="Declare a cloudflare.ZoneSetting for each TLS setting, to replace Cloudflare's default.",
 )
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
     """Require a stack that declares a zone, or a setting of it, to declare all of the zone's TLS settings."""
@@ -131,11 +131,11 @@ def zone_settings(stack: Stack, _: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Design: one owner a zone",),
     remediation=(
-        "Declare zone-wide settings in the stack that owns the zone; two stacks would fight over them."
+        "Declare zone-wide settings only in the stack that owns the zone; two stacks would overwrite them."
     ),
     options={
         "owner": Option(
-            default=True, schema={"type": "boolean", "description": "Whether this stack owns its zone."}
+            default=True, schema={"type": "boolean", "description": "True if this stack owns its zone."}
         )
     },
 )

@@ -52,7 +52,7 @@ def _measured(resource: Resource, query: Value) -> str:
     about=(MONITOR, MONITOR_JSON, SYNTHETIC),
     severity=Severity.CRITICAL,
     controls=("Guide: alerts", "Guide: metrics"),
-    remediation="Declare the monitor, or take it off the list in the policy configuration of the stack.",
+    remediation="Declare the monitor, or remove it from the list in the policy configuration of the stack.",
     options={
         "monitors": Option(
             default=[],
@@ -101,7 +101,7 @@ def required_monitors(stack: Stack, options: Options) -> Verdicts:
         if not answers:
             suffix = f" with the tags {', '.join(sorted(tags))}" if tags else ""
             yield Finding(
-                f"monitor {word}", "missing", f"declare a datadog.Monitor whose name has {word}{suffix}"
+                f"monitor {word}", "missing", f"declare a datadog.Monitor whose name contains {word}{suffix}"
             )
 
 
@@ -116,7 +116,7 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
         if re.search(pattern, _measured(resource, query), re.IGNORECASE):
             yield None
         else:
-            yield resource.attach(disallowed(query, f"let {word} measure what matches {pattern}"))
+            yield resource.attach(disallowed(query, f"let {word} measure something that matches {pattern}"))
     except UnknownValueError as unknown:
         yield Unknown(unknown.path, resource.urn)
 
@@ -131,7 +131,7 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
     options={
         "required": Option(
             default=False,
-            schema={"type": "boolean", "description": "Whether the stack must have an objective."},
+            schema={"type": "boolean", "description": "True if the stack must have an objective."},
         ),
         "tags": Option(
             default=[],
@@ -172,7 +172,8 @@ WATCHED = tuple(
     severity=Severity.MEDIUM,
     controls=("Guide: metrics",),
     remediation=(
-        "Let the query of a monitor name the Deployment (kube_deployment), its namespace or its service."
+        "Let the query of a monitor name the workload (kube_deployment or kube_stateful_set), its namespace "
+        "or its service."
     ),
 )
 def uncovered(stack: Stack, _: Options) -> Verdicts:

@@ -53,7 +53,7 @@ def query_unreadable(resource: Resource, _: Options) -> Verdicts:
     types=MONITORS,
     severity=Severity.HIGH,
     controls=("Guide: expr",),
-    remediation="Make thresholds.critical equal to the query's, and put the warning before it.",
+    remediation="Set thresholds.critical to the query's threshold, and the others to values before it.",
 )
 def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
     """Require monitor thresholds that agree with the query."""
@@ -63,7 +63,7 @@ def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
         return
     critical = subject.thresholds["critical"]
     if critical.number() != query.threshold:
-        yield expected(critical, _unless_secret(subject, f"{query.threshold:g}, ") + "as the query has it")
+        yield expected(critical, _unless_secret(subject, f"{query.threshold:g}, ") + "the query's threshold")
     yield from _order(subject, query)
 
 
@@ -91,7 +91,7 @@ def _order(subject: Monitor, query: Query) -> Verdicts:
     types=MONITORS,
     severity=Severity.MEDIUM,
     controls=("Guide: for 5m",),
-    remediation="Shorten the window: an alert comes no sooner than the window lets it.",
+    remediation="Shorten the window, since a long window delays the alert.",
     options={
         "minutes": Option(
             default=1440,

@@ -34,7 +34,7 @@ def no_data(resource: Resource, _: Options) -> Verdicts:
         return  # missing data count as 0, which the query compares like any other number
     decides = [subject.option(name) for name in WITH_NO_DATA.get(subject.kind, ())]
     if decides and all(option.absent for option in decides):
-        also = ", or say in onMissingData what happens" if len(decides) > 1 else " or false"
+        also = ", or set onMissingData" if len(decides) > 1 else " or false"
         yield expected(decides[0], f"true{also}")
     frame, query = subject.option("noDataTimeframe"), subject.parsed() if decides else None
     if query is not None and subject.option("notifyNoData").flag():
@@ -65,7 +65,7 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Datadog: downtimes",),
     url="https://docs.datadoghq.com/monitors/downtimes/",
-    remediation="Give the downtime an end, and a monitor or tags narrower than everything.",
+    remediation="Give the downtime an end, unless it recurs.",
 )
 def muted(resource: Resource, _: Options) -> Verdicts:
     """Require an end for every downtime that does not recur."""
@@ -76,7 +76,7 @@ def muted(resource: Resource, _: Options) -> Verdicts:
         end = resource.at("oneTimeSchedule.end")
         once = resource["recurringSchedule"].absent
     if once and end.get() in (None, "", 0):
-        yield expected(end, "the moment at which the work is over")
+        yield expected(end, "the time at which the downtime ends")
 
 
 @ALERTS.rule(
@@ -84,7 +84,7 @@ def muted(resource: Resource, _: Options) -> Verdicts:
     types=MONITORS,
     severity=Severity.HIGH,
     controls=("Datadog: downtimes",),
-    remediation="Remove `silenced`; announce work with a downtime that ends.",
+    remediation="Remove `silenced`; for maintenance, declare a downtime that ends.",
 )
 def silenced(resource: Resource, _: Options) -> Verdicts:
     """Refuse monitors that are declared muted."""

@@ -52,13 +52,15 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     if not notified:
         yield Finding(
             message.path,
-            f"{message.shown()}, which tells nobody of an alert",
+            f"{message.shown()}, which notifies nobody of an alert",
             f"add a handle such as {wanted}",
         )
     for handle in notified:
         shown = "[secret]" if message.secret else handle
         if not any(re.fullmatch(pattern, handle) for pattern in existing):
-            yield Finding(message.path, f"for {shown}, which this environment does not have", f"use {wanted}")
+            yield Finding(
+                message.path, f"sent to {shown}, which is not a handle of this environment", f"use {wanted}"
+            )
 
 
 @ALERTS.rule(
@@ -68,8 +70,8 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     controls=("Datadog: conditional variables",),
     url="https://docs.datadoghq.com/monitors/notify/variables/#conditional-variables",
     remediation=(
-        "Name pagers in {{#is_alert}}, {{#is_no_data}} and {{#is_recovery}} of critical monitors alone: "
-        "text outside all blocks is sent with warnings too."
+        "Name pagers only in {{#is_alert}}, {{#is_no_data}} and {{#is_recovery}} of critical monitors: text "
+        "outside the blocks is also sent with warnings."
     ),
     options={
         "pagers": Option(
@@ -91,11 +93,11 @@ def warning_pages(resource: Resource, options: Options) -> Verdicts:
     for handle in notified:
         if any(re.fullmatch(pattern, handle) for pattern in pagers):
             shown = "[secret]" if message.secret else handle
-            occasion = "a warning" if subject.critical else "a monitor that is not critical"
+            occasion = "with warnings" if subject.critical else "by a monitor that is not critical"
             yield Finding(
                 message.path,
-                f"for {shown}, which {occasion} wakes",
-                "name it in {{#is_alert}} of critical monitors alone",
+                f"sent to the pager {shown} {occasion}",
+                "name it only in {{#is_alert}} of critical monitors",
             )
 
 
@@ -176,4 +178,4 @@ def not_renotified(resource: Resource, _: Options) -> Verdicts:
     subject = monitor(resource)
     interval = subject.option("renotifyInterval")
     if subject.critical and not interval.number():
-        yield expected(interval, "minutes above 0")
+        yield expected(interval, "a number of minutes above 0")

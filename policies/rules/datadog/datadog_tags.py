@@ -13,9 +13,7 @@ from policies.model.tag_checks import missing_keys, required_keys
     types=(SLO, SYNTHETIC),
     severity=Severity.LOW,
     controls=("Design: one source of tags", "Datadog unified service tagging"),
-    remediation=(
-        "Tag the objective or test; monitors have alert-tags-missing, dashboards know the tag team only."
-    ),
+    remediation=("Tag the objective or the test. The policy alert-tags-missing checks monitors."),
     url="https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/",
     level=EnforcementLevel.ADVISORY,
     options={

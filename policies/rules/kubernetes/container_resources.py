@@ -47,7 +47,7 @@ def _resource_rule(name: str, place: str, example: str, control: str, descriptio
         severity=Severity.HIGH,
         controls=(control, "Guide: resources"),
         url=_RESOURCES,
-        remediation=f"Give the container resources.{place}, such as {example}.",
+        remediation=f"Set resources.{place} of the container or of its pod, such as {example}.",
     )(rule)
 
 

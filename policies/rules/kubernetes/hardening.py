@@ -91,12 +91,12 @@ def security_context(resource: Resource, _: Options) -> Verdicts:
     options={
         "minimum": Option(
             default=10000,
-            schema={"type": "integer", "minimum": 1, "description": "The lowest allowed user id."},
+            schema={"type": "integer", "minimum": 1, "description": "The lowest allowed user ID."},
         )
     },
 )
 def low_user(resource: Resource, options: Options) -> Verdicts:
-    """Require containers to run with a user id that no user of the node has."""
+    """Require containers to run with a user ID that no user of the node has."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value.at("securityContext.runAsUser")

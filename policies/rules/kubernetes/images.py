@@ -30,8 +30,8 @@ def tag_of(image: str) -> str:
     controls=("CKV_K8S_14",),
     url="https://kubernetes.io/docs/concepts/containers/images/",
     remediation=(
-        "Name a version or a digest: with `latest` nobody can say what runs, and a rollback rolls nothing"
-        " back."
+        "Name a version or a digest: with `latest`, the running version is unknown, and a rollback changes "
+        "nothing."
     ),
 )
 def image_latest(resource: Resource, _: Options) -> Verdicts:
@@ -76,7 +76,7 @@ def image_digest(resource: Resource, _: Options) -> Verdicts:
     controls=("CKV_K8S_15",),
     url="https://kubernetes.io/docs/concepts/containers/images/#image-pull-policy",
     remediation=(
-        "Set imagePullPolicy to Always, so that a node checks its right to the image (AlwaysPullImages)."
+        "Set imagePullPolicy to Always, so that the registry authorizes every start of a container."
     ),
     level=EnforcementLevel.ADVISORY,
 )

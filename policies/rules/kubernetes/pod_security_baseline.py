@@ -170,7 +170,7 @@ _HOSTS = tuple(f"{place}.{kind}.host" for place in _PLACES for kind in ("httpGet
     "host-probe",
     "baseline: Host Probes / Lifecycle Hooks",
     Severity.MEDIUM,
-    "Remove host from the probe or hook: it lets the kubelet send requests to anywhere.",
+    "Remove host from the probe or hook: it lets the kubelet send requests to any host.",
 )
 def host_probe(pod: Pod) -> Iterator[Part]:
     """Refuse probes and hooks that name a host other than the pod itself."""

@@ -49,7 +49,8 @@ def seccomp_missing(pod: Pod) -> Iterator[Part]:
     "volume-type",
     "restricted: Volume Types",
     Severity.MEDIUM,
-    "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret.",
+    "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected or "
+    "secret.",
 )
 def volume_type(pod: Pod) -> Iterator[Part]:
     """Refuse volume types that the restricted standard does not allow."""
@@ -79,7 +80,7 @@ def privilege_escalation(pod: Pod) -> Iterator[Part]:
     "run-as-non-root",
     "restricted: Running as Non-root",
     Severity.HIGH,
-    "Set securityContext.runAsNonRoot of the pod to true, and let no container take it back.",
+    "Set securityContext.runAsNonRoot of the pod to true, and do not set it to false in a container.",
     "CKV_K8S_23",
 )
 def run_as_non_root(pod: Pod) -> Iterator[Part]:

@@ -135,7 +135,7 @@ def disruption_budget(stack: Stack, _: Options) -> Verdicts:
             limit = _limit(budget)
             if not 0 < _evicted(limit, least) < least:
                 shown = f"{limit.shown()} in the PodDisruptionBudget"
-                wanted = "let it keep at least one pod, and let at least one be evicted"
+                wanted = "let it keep at least one pod and allow at least one eviction"
                 yield Finding(limit.path, shown, wanted, urn=resource.urn)
 
     yield from _every_replicated(stack, check)
@@ -186,7 +186,7 @@ def spread(stack: Stack, _: Options) -> Verdicts:
     about=DECLARED,
     severity=Severity.MEDIUM,
     controls=("CKV2_K8S_6", "CIS Kubernetes 5.3.2"),
-    remediation="Add a NetworkPolicy that selects the pods; an empty podSelector selects all of a namespace.",
+    remediation="Add a NetworkPolicy that selects the pods; an empty podSelector selects all pods.",
     url="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def network_policy(stack: Stack, _: Options) -> Verdicts:

@@ -52,6 +52,6 @@ def selector_mismatch(resource: Resource, _: Options) -> Verdicts:
         def agrees(wanted: tuple[str, Value], labels: Value = labels) -> Verdicts:
             key, value = wanted
             if labels[key].get() != value.get():
-                yield expected(labels[key], f"{value.shown()}, as spec.selector.matchLabels has it")
+                yield expected(labels[key], f"{value.shown()}, as in spec.selector.matchLabels")
 
         yield from check_each(pod.owner.at("spec.selector.matchLabels").entries().items(), agrees)

@@ -20,14 +20,15 @@ from policies.model.aws.iam_documents import Statement, statements
     controls=("FSBP S3.5", "CIS AWS 2.1.1"),
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
     remediation=(
-        "Deny s3:* to everybody when aws:SecureTransport is false, and when s3:TlsVersion is below 1.2."
+        "Deny s3:* on the bucket and its objects to everybody if aws:SecureTransport is false, and if "
+        "s3:TlsVersion is below 1.2."
     ),
 )
 def bucket_policy(resource: Resource, _: Options) -> Verdicts:
     """Require bucket policies that deny plain HTTP and TLS below 1.2."""
     policy = resource["policy"]
     if resource.type in BUCKETS and policy.absent:
-        return  # its policy is a separate resource, or s3-policy-missing reports it
+        return  # the policy is a separate resource, or s3-policy-missing reports the bucket
     denials = [statement for statement in statements(policy) if _denies_everything(statement)]
     if not any(_is_plain_http(statement) for statement in denials):
         remedy = 'deny s3:* on the bucket and its objects under {"Bool": {"aws:SecureTransport": "false"}}'

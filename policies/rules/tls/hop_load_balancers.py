@@ -21,12 +21,12 @@ from policies.model.tls.nginx import Files
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings",),
     remediation=(
-        "Terminate TLS at the load balancer with a policy, or in the pods with a configuration the pack "
+        "Terminate TLS at the load balancer with a policy, or in the pods with a configuration that the pack "
         "can read."
     ),
 )
 def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """Require TLS from internet-facing load balancers to pods: re-encryption, or passthrough to our nginx."""
+    """Require TLS from internet-facing load balancers to pods: re-encryption, or passthrough to nginx."""
     for resource in stack.of((*SERVICES, *INGRESSES)):
         if not patches(resource):
             yield from guarded(_objects(stack, resource), resource.urn)
@@ -97,7 +97,7 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
         if selected:
             yield from unknown
             return
-    remedy = "let nginx listen there with ssl by a ConfigMap of this stack, or end TLS at the load balancer"
+    remedy = "let nginx listen on it with ssl (in a ConfigMap of this stack), or end TLS at the load balancer"
     yield Finding(
         port["port"].path, f"{port['port'].shown()}, where no pod ends TLS", remedy, urn=resource.urn
     )
@@ -166,4 +166,4 @@ def _host(resource: Resource, host: Value, certified: set[str]) -> Verdicts:
     text = host.text() or ""
     if text and not any(fnmatchcase(text, pattern) for pattern in certified):
         shown = f"{host.shown()}, for which spec.tls has no certificate"
-        yield Finding(host.path, shown, "add it there", urn=resource.urn)
+        yield Finding(host.path, shown, "add it to spec.tls", urn=resource.urn)

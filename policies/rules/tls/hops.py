@@ -39,7 +39,10 @@ _PARAMETERS = {
     about=_PARAMETERS,
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings", "FSBP RDS.38"),
-    remediation="Let the database use a parameter group of this stack in which TLS 1.2 is forced.",
+    remediation=(
+        "Let the database use a parameter group of this stack that forces TLS 1.2; for Oracle, an option "
+        "group with SSL."
+    ),
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def database_hop(stack: Stack, _: Options) -> Verdicts:
@@ -84,7 +87,9 @@ def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
     verdicts = list(database_faults(group))
     for fault in verdicts:
         if isinstance(fault, Finding):
-            yield Finding(value.path, f"a group in which {fault}", "correct the group", urn=database.urn)
+            yield Finding(
+                value.path, f"a group with a fault ({fault})", "correct the group", urn=database.urn
+            )
             return
     yield from verdicts
 
@@ -99,7 +104,7 @@ def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
     ),
     options={
         "owner": Option(
-            default=True, schema={"type": "boolean", "description": "Whether this stack owns its zone."}
+            default=True, schema={"type": "boolean", "description": "True if this stack owns its zone."}
         )
     },
 )

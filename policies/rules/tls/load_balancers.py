@@ -84,7 +84,7 @@ def _classic_plain(listener: Value) -> Verdicts:
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_378",),
     url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-routing.html",
-    remediation="Set protocol of the target group to HTTPS; a network load balancer's to TLS or TCP.",
+    remediation="Set protocol of the target group to HTTPS, or to TLS or TCP for a network load balancer.",
 )
 def target_group(resource: Resource, _: Options) -> Verdicts:
     """Refuse plain HTTP from load balancers to their targets."""
@@ -170,5 +170,5 @@ def _classic_listener(balancer: Resource, listener: Value, choices: list[Resourc
     else:
         shown = f"{listener['lbProtocol'].shown()} with the default policy"
         yield Finding(
-            listener["lbProtocol"].path, shown, "choose one that refers to TLS-1-2", urn=balancer.urn
+            listener["lbProtocol"].path, shown, "choose a policy that refers to TLS-1-2", urn=balancer.urn
         )

@@ -84,7 +84,7 @@ EXPECTED = {
     "set it to a quantity above zero, such as 512Mi",
     "pod-security-privilege-escalation": "spec.template.spec.containers[0].securityContext"
     ".allowPrivilegeEscalation is not set; set it to false",
-    "alert-threshold-mismatch": "monitorThresholds.critical is not set; set it to 2, as the query has it",
+    "alert-threshold-mismatch": "monitorThresholds.critical is not set; set it to 2, the query's threshold",
     "alert-without-runbook": "message is without a runbook; add a link that matches https://\\S+",
 }
 

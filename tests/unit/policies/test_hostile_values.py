@@ -223,7 +223,8 @@ def test_no_rule_crashes_on_a_document_that_is_too_deep() -> None:
 )
 def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: str) -> None:
     assert messages_of("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
-        'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
+        'data["nginx.conf"] is not a valid nginx configuration (blocks nested more than 64 deep); '
+        "correct it, so that"
         " it can be checked"
     ]
 

@@ -51,7 +51,8 @@ def test_a_note_names_a_waiver_that_covers_no_finding(tmp_path: Path, days: int)
     uncovered = report(tmp_path, days, "other")
     assert uncovered.code == 1
     assert uncovered.notes[1:] == [
-        "review/waivers.yaml: the waiver of platform (OPS-1: an empty key) covers no finding; remove it"
+        "review/waivers.yaml: the waiver of platform (OPS-1: an empty key) covers no finding; "
+        "remove the waiver"
     ]
 
 
@@ -73,4 +74,4 @@ def test_no_note_names_a_waiver_of_another_stack(tmp_path: Path) -> None:
 def test_a_note_names_the_fault_of_an_invalid_waiver_which_covers_nothing(tmp_path: Path) -> None:
     invalid = report(tmp_path, 400)
     assert invalid.code == 1
-    assert "400 days away; at most 180" in invalid.notes[0]
+    assert "400 days away; choose a date within 180" in invalid.notes[0]

@@ -39,12 +39,15 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
         ({"ticket": 7}, ".ticket is 7; write a text"),
         ({"expires": None}, ".expires is missing; write a date such as 2026-07-01"),
         ({"expires": "soon"}, ".expires is 'soon'; write a date such as 2026-07-01"),
-        ({"expires": date(2026, 12, 29)}, ".expires is 2026-12-29, 181 days away; at most 180"),
+        (
+            {"expires": date(2026, 12, 29)},
+            ".expires is 2026-12-29, 181 days away; choose a date within 180 days",
+        ),
         ({"until": 1}, ".until is not known; a waiver has expires, match, owner, reason, ticket"),
         ({"match": []}, ".match is []; write a list of policies and targets"),
         (
             {"match": [{"policies": ["workload-image-latests"], "targets": ["*"]}]},
-            ".match[0].policies has 'workload-image-latests', and there is no such policy; did you mean "
+            ".match[0].policies names 'workload-image-latests', which is not a policy; did you mean "
             "workload-image-latest or workload-image-without-digest or workload-image-pull-not-always?",
         ),
         ({"match": [{"policies": [RULE]}]}, ".match[0].targets is missing; write a list of texts"),
@@ -68,7 +71,7 @@ def test_a_fault_names_the_field_the_value_and_the_remedy(
     ("content", "fault"),
     [
         ("a: [", "waivers.yaml line 1: not YAML"),
-        ("a: 1", "waivers.yaml: a list of waivers, not dict"),
+        ("a: 1", "waivers.yaml: must be a list of waivers, not dict"),
         ("- x", "waivers.yaml[0] is 'x'; write reason, owner, ticket, expires and match"),
         ("- owner: a\n  owner: b", "waivers.yaml line 2: 'owner' is there twice"),
         ("- [[a]: 1]", "waivers.yaml line 1: found unhashable key"),
@@ -110,12 +113,15 @@ COVERS = "the waiver of platform (OPS-7: the vendor tags nothing) covers no find
 @pytest.mark.parametrize(
     ("findings", "unneeded"),
     [
-        ([], [f"{COVERS}; remove it"]),
+        ([], [f"{COVERS}; remove the waiver"]),
         (
             [(RULE, WEB)],
-            [f"{COVERS} of the policy {LIMIT}; take it off", f"{COVERS} of the target {API}; take it off"],
+            [
+                f"{COVERS} of the policy {LIMIT}; remove the policy from the waiver",
+                f"{COVERS} of the target {API}; remove the target from the waiver",
+            ],
         ),
-        ([(RULE, WEB), (RULE, API)], [f"{COVERS} of the policy {LIMIT}; take it off"]),
+        ([(RULE, WEB), (RULE, API)], [f"{COVERS} of the policy {LIMIT}; remove the policy from the waiver"]),
         ([(RULE, WEB), (LIMIT, API)], []),
     ],
 )
