@@ -21,6 +21,7 @@ COMMANDS = {
     "restore": "restore the database from a dump",
     "rollback": "roll the API back to an earlier version",
     "rotate": "set new passwords for the database's roles",
+    "teardown": "destroy a stack, and list what stays and its cost",
 }
 """Summary of each command, by the name of the command's module in this package."""
 

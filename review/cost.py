@@ -45,6 +45,13 @@ def cost(steps: Iterable[Step]) -> Costs:
     return total, sorted(lines, key=attrgetter("resource", "part")), sorted(unpriced)
 
 
+def month(resource_type: str, inputs: Mapping[str, Any]) -> float | None:
+    """Return the US dollars per month of a resource; None if a part depends on use or has no price."""
+    resource = Resource({"urn": f"::{resource_type}", "type": resource_type, "inputs": dict(inputs)})
+    parts = _part_costs(resource).values()
+    return None if any(isinstance(part, str) for part in parts) else sum(map(float, parts))
+
+
 def _part_costs(resource: Resource | None) -> PartCosts:
     if resource is None:
         return {}

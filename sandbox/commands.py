@@ -291,8 +291,11 @@ def _destroy(session: Session, options: Namespace, use: _Use) -> int:
         if code != DONE:
             return _finish(session, "down", code, phase)
         session.call("state", "unprotect", "--all", "--yes")
-    code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview"))
-    if code == DONE and not options.keep_targets:
+    if use.targets:
+        _empty_log_buckets(session, use.targets)
+    kept = [f"--exclude={urn}" for urn in options.exclude]
+    code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview", *kept))
+    if code == DONE and not options.keep_targets and not options.exclude:
         if others := _others_with_state(stack):
             commands = " and ".join(f"make down STACK={name}" for name in others)
             session.progress.say(
@@ -302,6 +305,28 @@ def _destroy(session: Session, options: Namespace, use: _Use) -> int:
             session.progress.doing("ending the targets")
             process.stop(stack.sandbox)
     return code
+
+
+def _empty_log_buckets(session: Session, targets: Targets) -> None:
+    """Stop the delivery of access logs and delete the logs, since S3 refuses to delete a bucket with objects.
+
+    Other buckets are not emptied: if they have objects, their deletion fails, as in AWS.
+    """
+    # Imported here, since botocore takes longer to import than most commands take.
+    from sandbox.wire.aws_account import REGION
+    from sandbox.wire.aws_requests import Clients
+    from sandbox.wire.bucket_contents import delete_versions, log_deliveries, stop_logging
+
+    deliveries = log_deliveries(workspace.state(session.stack, "resources"))
+    if not deliveries:
+        return
+    clients = Clients(targets.aws)
+    buckets = [(clients.get("s3", delivery.region or REGION), delivery) for delivery in deliveries]
+    for s3, delivery in buckets:
+        stop_logging(s3, delivery.bucket)
+    numbers = [(delivery.log_bucket, delete_versions(s3, delivery.log_bucket)) for s3, delivery in buckets]
+    emptied = ", ".join(f"{number} of {bucket}" for bucket, number in numbers)
+    session.progress.step(f"deleted the access logs: {emptied}")
 
 
 def _finish(session: Session, operation: str, code: int, phase: Phase) -> int:

@@ -106,15 +106,15 @@ def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
         raise FailedError(f"pulumi stack output --stack {options.stack} printed no JSON") from None
 
 
-def aws(options: Options, service: str) -> Any:
-    """Return a client of an AWS service in the stack's region.
+def aws(options: Options, service: str, region: str = "") -> Any:
+    """Return a client of an AWS service, by default in the stack's region.
 
     For a real stack, the credentials come from the environment; a sandbox accepts any credentials.
     """
     import boto3  # Imported here, since it is slow to import and few commands need it.
     from botocore.config import Config
 
-    region = options.settings["service"]["region"]
+    region = region or options.settings["service"]["region"]
     arguments: dict[str, Any] = {
         "config": Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 3})
     }

@@ -43,7 +43,6 @@ def apply_patches() -> None:
     - omits the description of a security group rule that refers to a group
     - fails on a bucket policy that applies to every principal
     - treats every condition in a bucket policy as met, so that nobody can read or write an object
-    - delivers access logs at once, so that the bucket with the logs can never be deleted
     - loads the managed policies of every partition, which takes one second per partition
     """
     _patch_buckets()
@@ -54,15 +53,10 @@ def apply_patches() -> None:
     _patch_security_group_rules()
 
 
-def do_nothing(*_: Any) -> None:
-    """Do nothing, whatever the arguments."""
-
-
 def _patch_buckets() -> None:
-    from moto.s3.models import FakeBucket, S3Backend
+    from moto.s3.models import FakeBucket
 
     bucket: Any = FakeBucket
-    backend: Any = S3Backend
     log_permissions_enabled, get_permission = bucket._log_permissions_enabled_policy, bucket.get_permission
 
     def log_permissions_enabled_without_everyone(target_bucket: Any, target_prefix: str | None) -> bool:
@@ -86,7 +80,6 @@ def _patch_buckets() -> None:
 
     bucket._log_permissions_enabled_policy = staticmethod(log_permissions_enabled_without_everyone)
     bucket.get_permission = get_unconditional_permission
-    backend.log_incoming_request = do_nothing
 
 
 def _patch_databases() -> None:

@@ -1,0 +1,119 @@
+"""Permissions to destroy an environment's stack, which people have and GitHub's jobs have not.
+
+`scripts/teardown.sh` needs them. They allow no creation, apart from changes that precede a deletion.
+"""
+
+from components.common.iam_documents import Statement, allow
+from foundation.permissions.scope import Scope
+
+NETWORK = [
+    "ec2:DeleteFlowLogs",
+    "ec2:DeleteInternetGateway",
+    "ec2:DeleteNatGateway",
+    "ec2:DeleteRoute",
+    "ec2:DeleteRouteTable",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteSubnet",
+    "ec2:DeleteVpc",
+    "ec2:DeleteVpcEndpoints",
+    "ec2:DetachInternetGateway",
+    "ec2:DisassociateAddress",
+    "ec2:DisassociateRouteTable",
+    "ec2:ReleaseAddress",
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:RevokeSecurityGroupIngress",
+]
+"""Actions that end a VPC's resources."""
+
+
+def destroy_stack(scope: Scope) -> list[Statement]:
+    """Return statements that allow the destruction of the environment's resources, by name where they have one.
+
+    No statement allows s3:BypassGovernanceRetention, so locked dumps stay. Foundation's keys and buckets are
+    denied by `protect_foundation`.
+    """
+    buckets = scope.bucket_arns()
+    return [
+        allow("DestroyNetwork", NETWORK, scope.named("ec2", "*/*")),
+        allow("EndFlowLogs", ["logs:DeleteLogDelivery"], ["*"]),
+        allow(
+            "DestroyCluster",
+            [
+                # Opens the endpoint to the caller, and switches the deletion protection off.
+                "eks:UpdateClusterConfig",
+                "eks:DeleteAccessEntry",
+                "eks:DeleteAddon",
+                "eks:DeleteCluster",
+                "eks:DeletePodIdentityAssociation",
+                "eks:DisassociateAccessPolicy",
+            ],
+            scope.named(
+                "eks",
+                "cluster/{}",
+                "addon/{}/*",
+                "access-entry/{}/*",
+                "podidentityassociation/{}/*",
+            ),
+        ),
+        # The names of Auto Mode's load balancers begin with k8s- and contain no environment. The account has
+        # no other load balancers, unless two environments share it (docs/decisions/0024-accounts.md).
+        allow(
+            "AllowDeletionOfLoadBalancers",
+            ["elasticloadbalancing:ModifyLoadBalancerAttributes"],
+            scope.named("elasticloadbalancing", "loadbalancer/net/k8s-*"),
+        ),
+        allow(
+            "DeleteLogGroups",
+            ["logs:DeleteLogGroup"],
+            scope.named(
+                "logs",
+                "log-group:/aws/codebuild/{}-*",
+                "log-group:/aws/eks/{}/*",
+                "log-group:/aws/rds/instance/{}-*",
+                f"log-group:/{scope.naming.service}/{scope.naming.environment}/*",
+            ),
+        ),
+        allow(
+            "DeleteRunner",
+            ["codebuild:DeleteProject", "codebuild:DeleteWebhook"],
+            scope.named("codebuild", "project/{}-*"),
+        ),
+        allow(
+            "DeleteDatabase",
+            [
+                "rds:AddTagsToResource",  # of the final snapshot (RDS: CopyTagsToSnapshot)
+                "rds:CreateDBSnapshot",
+                "rds:DeleteDBInstance",
+                "rds:DeleteDBParameterGroup",
+                "rds:DeleteDBSubnetGroup",
+                "rds:ModifyDBInstance",
+            ],
+            scope.named("rds", "db:{}-*", "pg:{}-*", "snapshot:{}-*", "subgrp:{}-*", "og:default:*"),
+        ),
+        allow(
+            "DeleteBuckets",
+            [
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:ListBucketVersions",
+                "s3:PutBucketLogging",
+                "s3:PutBucketObjectLockConfiguration",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+                "s3:PutReplicationConfiguration",
+            ],
+            buckets,
+        ),
+        # S3 requires DeleteObjectVersion for a deletion with a version ID.
+        allow("EmptyBuckets", ["s3:DeleteObject", "s3:DeleteObjectVersion"], [f"{arn}/*" for arn in buckets]),
+        # KMS checks the deletion of an alias against the key, too.
+        allow(
+            "DeleteKeys",
+            ["kms:DeleteAlias", "kms:ScheduleKeyDeletion"],
+            [*scope.named_anywhere("kms", "key/*"), *scope.named_anywhere("kms", "alias/{}-*")],
+        ),
+    ]

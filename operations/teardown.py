@@ -1,0 +1,315 @@
+"""Destruction of a stack in the right order, with a list of what stays and its cost.
+
+The command switches deletion protection off, reaches the cluster's endpoint, destroys the objects in the
+cluster, and waits until their load balancers and network interfaces are gone. Then it ends and deletes the
+access logs, and destroys the rest. It keeps the final snapshot of the database, the dumps, and the keys of
+both. The foundation stays, too. A run that was stopped can be repeated: each step looks for what is left.
+
+The operator role pipe-ENVIRONMENT-operators has the permissions; the deploy role has not.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from operations.lib import command_line, sandbox_targets, secret_masking, stack_state
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes import endpoint
+from operations.lib.kubernetes.cluster import wait
+from operations.lib.run_log import RunLog, perform
+from operations.lib.services import buckets, load_balancers
+from operations.lib.services.buckets import Contents
+from operations.lib.stack_state import Resource
+from operations.lib.teardown import plan, remains
+from sandbox.wire.bucket_contents import LogDelivery
+
+GONE_SECONDS = 900.0
+"""Seconds within which the load balancers and their network interfaces must be gone."""
+GONE_EVERY = 10.0
+TRIES = 3
+"""Attempts to destroy the rest, since S3 may deliver access logs while the buckets are deleted."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command_line.parser("teardown", __doc__ or "")
+    parser.add_argument(
+        "--confirm",
+        metavar="NAME",
+        help="the stack's name, which a protected stack needs; without it, the terminal asks",
+    )
+    parser.add_argument(
+        "--from",
+        dest="caller",
+        metavar="ADDRESS",
+        help="address or block to which the cluster's endpoint is opened; default: this machine's address",
+    )
+    parser.add_argument(
+        "--delete-dumps", action="store_true", help="also delete the dumps, unless Object Lock protects them"
+    )
+    return parser
+
+
+@command_line.handle_refusal
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
+    options = command_line.read_options(arguments)
+    if arguments.caller:
+        endpoint.block(arguments.caller)  # Refuses an invalid one before any change.
+    return perform("teardown", options, lambda log: _Teardown(log, options, arguments).run())
+
+
+class _Teardown:
+    """One run of the command."""
+
+    def __init__(self, log: RunLog, options: Options, arguments: argparse.Namespace) -> None:
+        self._log, self._options, self._arguments = log, options, arguments
+        self._name = f"pipe-{options.settings['service']['environment']}"
+
+    def run(self) -> str:
+        """Destroy the stack; return the message at the end."""
+        try:
+            return self._run()
+        except (BotoCoreError, ClientError) as error:
+            raise FailedError(f"AWS refused a request: {error}\nTo continue, run the command again") from None
+
+    def _run(self) -> str:
+        log, options = self._log, self._options
+        with log.step("the account and the state"):
+            self._check_account()
+            resources = stack_state.resources(log.runner, options)
+            contents = self._contents(resources)
+            kept = self._kept(resources, contents)
+            for line in self._plan(resources, contents, kept):
+                log.line(line)
+        self._confirm()
+        if resources:
+            with log.step("deletion protection is off"):
+                self._allow_deletion(resources)
+            if options.target == "real" and plan.cluster_urns(resources):
+                self._empty_cluster(resources)
+            if self._arguments.delete_dumps and not kept:
+                with log.step("delete the dumps"):
+                    self._delete_dumps(resources)
+            with log.step("destroy the rest"):
+                self._destroy_rest(kept)
+        with log.step("what stays"):
+            return self._report(resources if options.dry_run else None)
+
+    def _check_account(self) -> None:
+        """Refuse credentials of another account."""
+        expected = self._options.settings["service"]["account"]
+        identity = sandbox_targets.aws(self._options, "sts").get_caller_identity()
+        if identity["Account"] != expected:
+            raise RefusedError(
+                f"the credentials belong to the account {identity['Account']}, but {self._options.stack} is"
+                f" in {expected}; assume the role {self._name}-operators there"
+            )
+        self._log.line(f"account {expected}, as {identity['Arn']}")
+
+    def _contents(self, resources: Sequence[Resource]) -> dict[str, Contents]:
+        return {
+            bucket.name: buckets.contents(self._options, bucket.name, bucket.region)
+            for bucket in plan.dump_buckets(resources)
+        }
+
+    def _kept(self, resources: Sequence[Resource], contents: Mapping[str, Contents]) -> list[str]:
+        """Return the URNs of the dumps' buckets if they are kept; refuse to delete locked dumps."""
+        if not any(entry.versions for entry in contents.values()):
+            return []
+        if not self._arguments.delete_dumps:
+            return plan.dump_urns(resources)
+        for bucket, entry in contents.items():
+            if entry.locked_until:
+                raise RefusedError(
+                    f"--delete-dumps: Object Lock protects dumps in {bucket} until"
+                    f" {entry.locked_until:%Y-%m-%d}. Leave the option out now, and run the command again"
+                    " then"
+                )
+        return []
+
+    def _plan(
+        self, resources: Sequence[Resource], contents: Mapping[str, Contents], kept: Sequence[str]
+    ) -> Iterator[str]:
+        """Yield the plan, which a run and a dry run show before the confirmation."""
+        in_cluster = len(plan.cluster_urns(resources))
+        rest = sum(1 for resource in resources if resource.get("custom")) - in_cluster - len(kept)
+        yield f"destroys {in_cluster} objects in the cluster, then {rest} other resources"
+        for delivery in plan.log_deliveries(resources):
+            yield f"deletes the access logs in {delivery.log_bucket}"
+        verb = "keeps" if kept else "deletes"
+        for bucket, entry in contents.items():
+            yield f"{verb} {bucket}: {entry}"
+        if plan.find(resources, plan.DATABASE):
+            yield f"deletes the database {self._name}-db; keeps its final snapshot and its key"
+
+    def _confirm(self) -> None:
+        """Require the stack's name for a protected stack; --yes is enough for others."""
+        options, name = self._options, self._arguments.confirm
+        if options.dry_run:
+            return
+        if name is None:
+            if options.yes and not options.settings["service"]["protect"]:
+                return
+            if not sys.stdin.isatty():
+                flag = f"--confirm {options.stack}" if options.settings["service"]["protect"] else "--yes"
+                raise RefusedError(
+                    f"the destruction of {options.stack} needs a confirmation, and there is no terminal to"
+                    f" ask: add {flag}"
+                )
+            name = input(f"Destroy {options.stack}. Type {options.stack} to continue: ").strip()
+        if name != options.stack:
+            raise RefusedError(f"not confirmed: {name!r} is not {options.stack}")
+
+    def _allow_deletion(self, resources: Sequence[Resource]) -> None:
+        """Switch the protection of Pulumi, RDS and EKS off."""
+        log, options = self._log, self._options
+        if options.target == "real" and any(resource.get("protect") for resource in resources):
+            log.runner.change("pulumi", "state", "unprotect", "--all", "--yes", "--stack", options.stack)
+            log.line("Pulumi protects no resource of the stack")
+        if plan.find(resources, plan.DATABASE):
+            self._unprotect_database()
+        if plan.find(resources, plan.CLUSTER) and endpoint.status(options, self._name):
+            eks = sandbox_targets.aws(options, "eks")
+            if eks.describe_cluster(name=self._name)["cluster"].get("deletionProtection"):
+                self._change(
+                    f"the cluster {self._name}",
+                    lambda: endpoint.update(options, self._name, deletionProtection=False),
+                )
+
+    def _unprotect_database(self) -> None:
+        rds, identifier = sandbox_targets.aws(self._options, "rds"), f"{self._name}-db"
+        pages = rds.get_paginator("describe_db_instances").paginate()
+        instances: list[dict[str, Any]] = [instance for page in pages for instance in page["DBInstances"]]
+        if any(
+            instance["DBInstanceIdentifier"] == identifier and instance["DeletionProtection"]
+            for instance in instances
+        ):
+            off: dict[str, Any] = {"DeletionProtection": False, "ApplyImmediately": True}
+            self._change(
+                f"the database {identifier}",
+                lambda: rds.modify_db_instance(DBInstanceIdentifier=identifier, **off),
+            )
+
+    def _change(self, subject: str, change: Callable[[], object]) -> None:
+        """Switch the deletion protection of a resource off; a dry run only says so."""
+        if self._options.dry_run:
+            self._log.plan(f"would switch the deletion protection of {subject} off")
+            return
+        change()
+        self._log.line(f"the deletion protection of {subject} is off")
+
+    def _empty_cluster(self, resources: Sequence[Resource]) -> None:
+        """Destroy the objects in the cluster first, so that EKS deletes its load balancers.
+
+        A load balancer that outlives its cluster keeps subnets and security groups in use (EKS user guide,
+        Delete a cluster).
+        """
+        log, options, cluster = self._log, self._options, self._name
+        with log.step("the cluster accepts connections from here"):
+            if endpoint.status(options, cluster):
+                endpoint.reach(log, options, cluster, self._arguments.caller)
+            else:
+                log.skip(
+                    f"the cluster {cluster} does not exist, so its objects are only removed from the state"
+                )
+                # Pulumi Kubernetes provider, deleteUnreachable.
+                log.runner.variables["PULUMI_K8S_DELETE_UNREACHABLE"] = "true"
+        with log.step("destroy the objects in the cluster"):
+            for balancer in load_balancers.of_cluster(options, cluster):
+                if options.dry_run:
+                    log.line(f"load balancer {balancer.address}")
+                elif load_balancers.allow_deletion(options, balancer):
+                    log.line(f"the deletion protection of {balancer.address} is off")
+            urns = [f"--target={urn}" for urn in plan.cluster_urns(resources)]
+            self._destroy("--target-dependents", *urns)
+        with log.step("load balancers and network interfaces are gone"):
+            if options.dry_run:
+                log.plan(f"would wait up to {GONE_SECONDS:.0f} s for the load balancers of {cluster}")
+                return
+            vpc = str((plan.find(resources, plan.VPC) or {}).get("id", ""))
+            condition = f"the load balancers of {cluster} and their network interfaces are gone"
+            wait(condition, lambda: not self._blockers(vpc), GONE_SECONDS, GONE_EVERY)
+
+    def _blockers(self, vpc: str) -> list[str]:
+        """Return the cluster's load balancers and the network interfaces of load balancers in the VPC."""
+        balancers = load_balancers.of_cluster(self._options, self._name)
+        used = load_balancers.interfaces(self._options, vpc) if vpc else []
+        return [*(balancer.address for balancer in balancers), *used]
+
+    def _delete_dumps(self, resources: Sequence[Resource]) -> None:
+        for bucket in plan.dump_buckets(resources):
+            if self._options.dry_run:
+                self._log.plan(f"would delete every version in {bucket.name}")
+                continue
+            number = buckets.empty(self._options, bucket.name, bucket.region)
+            self._log.line(f"{bucket.name}: {number} versions deleted")
+
+    def _destroy_rest(self, kept: Sequence[str]) -> None:
+        """Delete the access logs and destroy the rest; try again if S3 has delivered logs meanwhile."""
+        for left in reversed(range(TRIES)):
+            deliveries = plan.log_deliveries(stack_state.resources(self._log.runner, self._options))
+            self._delete_logs(deliveries)
+            try:
+                self._destroy(*(f"--exclude={urn}" for urn in kept))
+                return
+            except FailedError:
+                if not left or not self._has_logs(deliveries):
+                    raise
+                self._log.line("S3 has delivered access logs meanwhile: trying again")
+
+    def _delete_logs(self, deliveries: Sequence[LogDelivery]) -> None:
+        if self._options.dry_run:
+            for delivery in deliveries:
+                self._log.plan(f"would delete the access logs in {delivery.log_bucket}")
+            return
+        for bucket, number in buckets.end_logs(self._options, deliveries).items():
+            self._log.line(f"{bucket}: {number} versions deleted")
+
+    def _has_logs(self, deliveries: Sequence[LogDelivery]) -> bool:
+        return any(
+            buckets.contents(self._options, delivery.log_bucket, delivery.region).versions
+            for delivery in deliveries
+        )
+
+    def _destroy(self, *flags: str) -> None:
+        """Destroy the resources of `--target`; without it, all resources but those of `--exclude`."""
+        log, options = self._log, self._options
+        if options.dry_run:
+            names = sorted({flag.rpartition("::")[2] for flag in flags if "::" in flag})
+            which = flags[-1].partition("=")[0].removeprefix("--") if names else ""
+            detail = f", {which}: {', '.join(names)}" if names else ""
+            log.plan(f"would run: pulumi destroy --stack {options.stack}{detail}")
+        elif options.target == "sandbox":
+            down = ("-m", "sandbox", "down", options.stack, "--yes", "--keep-targets")
+            log.follow(sys.executable, *down, *flags)
+        else:
+            secret_masking.hide(log.runner, options.stack)
+            log.follow("pulumi", "destroy", "--yes", "--non-interactive", "--stack", options.stack, *flags)
+
+    def _report(self, planned: Sequence[Resource] | None) -> str:
+        """Show what stays and its cost; return the message at the end.
+
+        `planned` has the state's resources in a dry run, which destroys nothing.
+        """
+        log, options = self._log, self._options
+        resources = stack_state.resources(log.runner, options) if planned is None else planned
+        contents = self._contents(resources)
+        is_kept = self._kept(resources, contents) or planned is None
+        kept = [*remains.of_state(resources, contents)] if is_kept else []
+        kept += remains.of_account(options, plan.find(resources, plan.DATABASE))
+        if planned is None:
+            kept += remains.log_groups(options)
+        for remain in kept:
+            log.line(str(remain))
+        for line in remains.FREE:
+            log.line(line)
+        log.results |= {remain.name: str(remain) for remain in kept}
+        return f"{options.stack} is destroyed; what stays costs {remains.total(kept)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

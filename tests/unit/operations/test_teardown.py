@@ -1,0 +1,205 @@
+"""Tests of the destruction of a real stack, with fakes of Pulumi and of AWS's APIs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from operations import teardown
+from operations.lib import sandbox_targets, secret_masking
+from operations.lib.command_runner import CommandRunner
+from operations.lib.kubernetes import cluster, endpoint
+from operations.lib.run_log import RunLog
+from tests.support.operations.teardown import START, FakeStack
+
+OFF = "'DeletionProtection': False, 'ApplyImmediately': True"
+UNPROTECT = [
+    "pulumi state unprotect --all --yes --stack prod",
+    f"rds {{'DBInstanceIdentifier': 'pipe-prod-db', {OFF}}}",
+    "eks deletionProtection False",
+]
+OPEN = "eks resourcesVpcConfig {'endpointPublicAccess': True, 'publicAccessCidrs': ['203.0.113.7/32']}"
+DESTROY = "pulumi destroy --yes --non-interactive --stack prod"
+CLUSTER = [
+    "elbv2 [{'Key': 'deletion_protection.enabled', 'Value': 'false'}]",
+    f"{DESTROY} --target-dependents --target={START}kubernetes:core/v1:Service::tls-proxy",
+]
+LOGS = ["s3 end logs of pipe-backup", "s3 empty pipe-backup-logs"]
+BACKUPS = f"{START}pipe:storage:BackupBucket$aws:"
+REST = f"{DESTROY} --exclude={BACKUPS}kms/key:Key::backups --exclude={BACKUPS}s3/bucket:Bucket::backups"
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
+    fake = FakeStack()
+
+    def read(_: CommandRunner, *command: str) -> str:
+        assert command == ("pulumi", "stack", "export", "--stack", "prod")
+        return json.dumps({"deployment": {"resources": fake.resources}})
+
+    def run(runner: CommandRunner, *command: str) -> str:
+        if not runner.dry_run:
+            fake.pulumi(*command)
+        return ""
+
+    def follow(log: RunLog, *command: str) -> None:
+        run(log.runner, *command)
+
+    def is_open(host: str) -> bool:
+        return fake.is_open
+
+    def no_sleep(_: float) -> None:
+        pass
+
+    monkeypatch.delenv("TARGET", raising=False)
+    monkeypatch.setattr(CommandRunner, "read", read)
+    monkeypatch.setattr(CommandRunner, "change", run)
+    monkeypatch.setattr(RunLog, "follow", follow)
+    monkeypatch.setattr(sandbox_targets, "aws", fake.client)
+    monkeypatch.setattr(secret_masking, "hide", lambda *_: set[str]())
+    monkeypatch.setattr(endpoint, "accepts", is_open)
+    monkeypatch.setattr(cluster.time, "sleep", no_sleep)
+    return fake
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run the command on prod; return the exit code and the output of both streams."""
+    code = teardown.main(["prod", *arguments])
+    output = capsys.readouterr()
+    return code, output.out + output.err
+
+
+CONFIRMED = ("--confirm", "prod", "--from", "203.0.113.7")
+
+
+def test_a_protected_stack_goes_in_order_and_its_dumps_and_snapshot_stay(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 0, output
+    assert stack.commands == [*UNPROTECT, OPEN, *CLUSTER, *LOGS, REST]
+    assert [entry["id"] for entry in stack.resources] == ["backups", "backups"]
+    assert stack.versions == {"pipe-backup": 2, "pipe-backup-logs": 0}
+    for line in (
+        "KMS key backups: 1.00 USD a month; the dumps cannot be read without it",
+        "bucket pipe-backup: cost depends on use; dumps: 2 versions, 2.0 GiB",
+        "snapshot pipe-prod-db-final-1: cost depends on use; manual, of 100 GiB",
+        "KMS key db: 1.00 USD a month; the snapshots cannot be restored without it",
+        "aws logs delete-log-group --log-group-name /aws/eks/pipe-prod/cluster",
+        "prod is destroyed; what stays costs 2.00 USD a month, without what depends on use (prices.yaml: ",
+    ):
+        assert line in output
+
+
+def test_a_machine_in_the_vpc_opens_no_endpoint(stack: FakeStack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.is_open = True
+    assert run(capsys, "--confirm", "prod")[0] == 0
+    assert stack.commands == [*UNPROTECT, *CLUSTER, *LOGS, REST]
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [*stack.resources]
+    code, output = run(capsys, "--dry-run", "--from", "203.0.113.7")
+    assert (code, stack.commands, stack.resources) == (0, [], before)
+    for line in (
+        "destroys 1 objects in the cluster, then 5 other resources",
+        "keeps pipe-backup: 2 versions, 2.0 GiB",
+        "would open the endpoint of pipe-prod to 203.0.113.7/32",
+        "would run: pulumi destroy --stack prod, target: tls-proxy",
+        "would delete the access logs in pipe-backup-logs",
+        "would run: pulumi destroy --stack prod, exclude: backups",
+        "snapshot database-final-1: cost depends on use; the final one, made by RDS",
+    ):
+        assert line in output, output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--yes",), "needs a confirmation, and there is no terminal to ask: add --confirm prod"),
+        (("--confirm", "stg"), "not confirmed: 'stg' is not prod"),
+    ],
+)
+def test_a_protected_stack_needs_its_name(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    code, output = run(capsys, *arguments)
+    assert code == 2 and message in output
+    assert stack.commands == []
+
+
+def test_credentials_of_another_account_are_refused(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.account = "111122223333"
+    code, output = run(capsys, *CONFIRMED)
+    message = "belong to the account 111122223333, but prod is in 777788889999; assume the role"
+    assert code == 2 and message in output and stack.commands == []
+
+
+def test_dumps_are_deleted_on_demand_but_not_while_they_are_locked(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.lock_days = 30
+    code, output = run(capsys, *CONFIRMED, "--delete-dumps")
+    assert code == 2 and "Object Lock protects dumps in pipe-backup until " in output
+    assert stack.commands == []
+    stack.lock_days = 0
+    assert run(capsys, *CONFIRMED, "--delete-dumps")[0] == 0
+    assert stack.resources == [] and stack.versions == {"pipe-backup": 0, "pipe-backup-logs": 0}
+
+
+def test_access_logs_that_arrive_meanwhile_are_deleted_too(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.late_logs = 2
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 0, output
+    assert stack.commands[-6:] == [*LOGS, REST, *LOGS, REST]
+    assert output.count("S3 has delivered access logs meanwhile: trying again") == 2
+
+
+def test_another_failure_ends_the_run_and_the_next_run_continues(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise stack.failure()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLog, "follow", refuse)
+        code, output = run(capsys, *CONFIRMED)
+    assert code == 1 and "✗ destroy the objects in the cluster" in output
+    stack.resources = [entry for entry in stack.resources if not entry["type"].startswith("kubernetes:")]
+    for entry in stack.resources:
+        entry["protect"] = False
+    stack.cluster = ""
+    stack.commands.clear()
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 0, output
+    assert stack.commands == [UNPROTECT[1], *LOGS, REST]
+
+
+def test_a_run_after_the_last_one_only_lists_what_stays(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.resources, stack.cluster = [], ""
+    code, output = run(capsys, "--confirm", "prod")
+    assert (code, stack.commands) == (0, [])
+    assert "snapshot pipe-prod-db-final-1: " in output
+
+
+@pytest.mark.parametrize(
+    ("caller", "message"),
+    [
+        ("home", "--from home: must be an IPv4 address or block, such as 203.0.113.7"),
+        ("0.0.0.0/0", "--from 0.0.0.0/0: has more than 256 addresses"),
+    ],
+)
+def test_the_endpoint_is_opened_to_few_addresses_only(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str], caller: str, message: str
+) -> None:
+    code, output = run(capsys, "--confirm", "prod", "--from", caller)
+    assert code == 2 and message in output
+    assert stack.commands == []
