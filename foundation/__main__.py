@@ -95,13 +95,15 @@ for environment, scope in zip(settings.environments, settings.scopes, strict=Tru
             ),
         )
 operator_roles: dict[str, pulumi.Output[str]] = {}
+scopes = {scope.naming.environment: scope for scope in settings.scopes}
 for operated in settings.operated:
     operators = Operators(
         f"{operated.environment}-operators",
         OperatorsArgs(
             principals=account.operators,
             read_policy_arn=access.read_policy_arn,
-            state=state.state if settings.environments else None,
+            state=state.state,
+            scope=scopes.get(operated.environment),
             naming=operated,
         ),
     )

@@ -8,7 +8,10 @@ import pulumi_aws as aws
 
 from components.common.iam_documents import Statement, document
 from components.common.naming import Naming
-from foundation.permissions.state import State, read_state
+from foundation.permissions.protection import protect_foundation
+from foundation.permissions.scope import Scope
+from foundation.permissions.state import State, write_state
+from foundation.permissions.teardown import destroy_stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +22,10 @@ class OperatorsArgs:
     """ARNs of the IAM roles and users that may assume the role."""
     read_policy_arn: pulumi.Input[str]
     """ARN of the managed policy that allows reading settings, but no data."""
-    state: State | None
-    """State with the stack that the role reads; None in an account without environments."""
+    state: State
+    """State of the account's stacks."""
+    scope: Scope | None
+    """Environment whose stack the role may destroy; None in an account without a stack."""
     naming: Naming
 
 
@@ -28,7 +33,7 @@ class Operators(pulumi.ComponentResource):
     """The role `pipe-<environment>-operators`, which a stack file names in `pipe:cluster.operators`.
 
     The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
-    settings and the state of the stack, like the preview role.
+    settings, and destroy the environment's stack, which no role of GitHub may do.
     """
 
     role_arn: pulumi.Output[str]
@@ -50,19 +55,28 @@ class Operators(pulumi.ComponentResource):
             opts=child,
         )
         policies = {"read": args.read_policy_arn}
-        if args.state:
-            policies["state"] = aws.iam.Policy(
-                f"{name}-state",
-                name=f"{role_name}-state",
-                description="The role operators: state",
-                policy=document(*read_state(args.state, naming.environment)),
-                tags={**naming.aws(), "Name": f"{role_name}-state"},
+        for topic, statements in operate(args.scope, args.state).items() if args.scope else ():
+            policies[topic] = aws.iam.Policy(
+                f"{name}-{topic}",
+                name=f"{role_name}-{topic}",
+                description=f"The role operators: {topic}",
+                policy=document(*statements),
+                tags={**naming.aws(), "Name": f"{role_name}-{topic}"},
                 opts=child,
             ).arn
         for topic, policy_arn in policies.items():
             aws.iam.RolePolicyAttachment(f"{name}-{topic}", role=role.name, policy_arn=policy_arn, opts=child)
         self.role_arn = role.arn
         self.register_outputs({"role_arn": self.role_arn})
+
+
+def operate(scope: Scope, state: State) -> dict[str, list[Statement]]:
+    """Return the statements of an environment's operators by topic, each for a policy of its own."""
+    return {
+        "state": write_state(state, scope.naming.environment),
+        "teardown": destroy_stack(scope),
+        "protection": protect_foundation(scope, state),
+    }
 
 
 def trust(principals: Sequence[str]) -> Statement:

@@ -20,6 +20,7 @@ def read_settings() -> list[Statement]:
                 "ecr:Describe*",
                 "eks:Describe*",
                 "eks:List*",
+                "elasticloadbalancing:Describe*",
                 "iam:Get*",
                 "iam:List*",
                 "kms:Describe*",

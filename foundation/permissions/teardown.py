@@ -27,7 +27,7 @@ NETWORK = [
 
 
 def destroy_stack(scope: Scope) -> list[Statement]:
-    """Return statements that allow the destruction of the environment's resources, by name where they have one.
+    """Return statements that allow destroying the environment's resources, by name where they have one.
 
     No statement allows s3:BypassGovernanceRetention, so locked dumps stay. Foundation's keys and buckets are
     denied by `protect_foundation`.

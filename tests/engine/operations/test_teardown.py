@@ -76,8 +76,8 @@ def shorten(program: Path) -> None:
     """Leave out what is above the database: the runner, the endpoint of Secrets Manager, and the service."""
     text = re.sub(NOT_IN_THE_PROGRAM, "", program.read_text().partition("\nin_cluster = ")[0])
     for start, end in (("Runner(", "backups = "), ("secrets_endpoint = ", "\nin_cluster = ")):
-        before, found, rest = text.partition(f"\n{start}")
-        assert found, start
+        before, marker, rest = text.partition(f"\n{start}")
+        assert marker, start
         text = before + "\n" + (end + rest.partition(end)[2] if end in rest else "")
     program.write_text(text)
 

@@ -1,6 +1,7 @@
 """Tests that the deploy role may create and change everything in a stack, and nothing else."""
 
 import json
+import re
 import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +18,8 @@ from tests.support.components import aws
 from tests.support.components.fixtures import Recorder, evaluate, load_topic
 from tests.support.components.iam import verdict
 from tests.support.foundation.fixtures import Policies
-from tests.unit.foundation.test_stack_roles import ROLE, inputs_of
+from tests.unit.foundation.test_stack_roles import ROLE
+from tools.iam.recording import record_program
 
 ROOT = Path(__file__).parents[3]
 
@@ -73,16 +75,17 @@ def test_the_deploy_role_may_pass_exactly_the_service_roles_to_the_services_that
     assert {name for name, _ in passed} == {role.name for role in environment_roles(scope())}
     assert passed <= set(services.items())
     # The stack also names roles of people and of GitHub's jobs, for access to the cluster.
-    names = {name for _, name in ROLE.findall(json.dumps(list(inputs_of("stg").values())))}
+    inputs = [resource.inputs for resource in record_program("stg").resources]
+    names = {name for _, name in ROLE.findall(json.dumps(inputs))}
     assert {(name, services[name]) for name in names if services.get(name)} <= passed
     assert len(passed) >= 10
 
 
-def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
-    """Return the deploy role's allowed actions and patterns of actions."""
+def allowed_to(role: str, policies: dict[str, list[str]]) -> set[str]:
+    """Return a role's allowed actions and patterns of actions."""
     return {
         action
-        for policy in policies["pipe-stg-deploy"]
+        for policy in policies[f"pipe-stg-{role}"]
         for statement in json.loads(policy)["Statement"]
         if statement["Effect"] == "Allow"
         for action in statement["Action"]
@@ -126,12 +129,35 @@ UNUSED = {
 def test_the_deploy_role_may_call_every_operation_of_the_provider(
     stack: Recorder, policies: dict[str, list[str]]
 ) -> None:
-    allowed = allowed_to_deploy(policies)
+    calls = calls_of(stack)
+    assert refused_to("deploy", policies, calls) == UNUSED
+    assert set(ACTIONS) <= calls
+
+
+def calls_of(stack: Recorder) -> set[str]:
+    """Return the provider's calls in the life of the stack's resources, such as `s3:DeleteBucket`."""
     sequences = tomllib.loads(SEQUENCES.read_text())
     declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
     operations: set[str] = {step["ask"] for typ in declared for step in sequences[typ]["steps"]}
-    calls = {operation.replace("s3control ", "s3 ").replace(" ", ":") for operation in operations}
+    return {operation.replace("s3control ", "s3 ").replace(" ", ":") for operation in operations}
+
+
+def refused_to(role: str, policies: Policies, calls: set[str]) -> set[str]:
+    """Return the permissions for the calls that the role lacks."""
+    allowed = allowed_to(role, policies)
     needed = {ACTIONS.get(call, call) for call in calls}
-    refused = {action for action in needed if not any(fnmatchcase(action, pattern) for pattern in allowed)}
-    assert refused == UNUSED
-    assert set(ACTIONS) <= calls
+    return {action for action in needed if not any(fnmatchcase(action, pattern) for pattern in allowed)}
+
+
+CHANGES = {"ec2:DeleteTags", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey"}
+"""Calls with such a name that change a resource and do not end it."""
+ENDS = re.compile(r"\w+:(Delete|Detach|Disassociate|Release|Revoke|Schedule)")
+"""Pattern of the calls that end a resource."""
+
+
+def test_operators_may_call_every_operation_that_ends_a_resource(
+    stack: Recorder, policies: dict[str, list[str]]
+) -> None:
+    calls = {call for call in calls_of(stack) if ENDS.match(call)}
+    assert refused_to("operators", policies, calls) == CHANGES
+    assert len(calls) > 20

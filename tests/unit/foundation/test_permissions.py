@@ -60,6 +60,9 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("s3:DeleteBucket", "arn:aws:s3:::pipe-backup", {}, "nothing"),
     ("s3:GetObject", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
     ("s3:BypassGovernanceRetention", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
+    # Only people empty buckets, so that no job can finish a destruction.
+    ("s3:DeleteObject", "arn:aws:s3:::pipe-backup-stg-logs/access/1", {}, "nothing"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-backup-stg-logs/access/1", {}, "nothing"),
     # Keys: any of the account, but not foundation's
     ("kms:CreateKey", "*", {}, "allow"),
     ("kms:ScheduleKeyDeletion", KEY, {}, "allow"),
@@ -152,6 +155,34 @@ def test_the_preview_role_reads_settings_and_state(
     assert verdict(policies["pipe-stg-preview"], action, resource, context) == expected
 
 
+OPERATORS: list[tuple[str, str, dict[str, str], str]] = [
+    # The stack may be destroyed, with the access logs.
+    ("eks:UpdateClusterConfig", f"arn:aws:eks:{HERE}:cluster/pipe-stg", {}, "allow"),
+    ("eks:DeleteCluster", f"arn:aws:eks:{HERE}:cluster/pipe-prod", {}, "nothing"),
+    ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
+    ("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:pipe-stg-db-final-1", {}, "nothing"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-backup-stg-logs/access/1", {}, "allow"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-backup-logs/access/1", {}, "nothing"),
+    # Locked dumps stay, and no dump is read.
+    ("s3:BypassGovernanceRetention", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
+    ("s3:GetObject", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
+    ("kms:ScheduleKeyDeletion", KEY, {}, "allow"),
+    ("kms:ScheduleKeyDeletion", KEY, FOUNDATION, "deny LeaveKeys"),
+    ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/stg.json", {}, "allow"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-state-444455556666/x", {}, "deny LeaveStateBucket"),
+    ("iam:DeleteRole", f"{ROLE}/pipe-stg-backup", {}, "deny LeaveRoles"),
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", {}, "nothing"),
+    ("eks:CreateCluster", "*", {}, "nothing"),
+]
+
+
+@pytest.mark.parametrize(("action", "resource", "context", "expected"), OPERATORS)
+def test_operators_destroy_the_stack_and_create_nothing(
+    policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
+) -> None:
+    assert verdict(policies["pipe-stg-operators"], action, resource, context) == expected
+
+
 BUILD = [
     ("ecr:GetAuthorizationToken", "*", "allow"),
     ("ecr:PutImage", "arn:aws:mock:::registry", "allow"),
@@ -178,6 +209,10 @@ NOT_OPERATIONS = {
 """Permissions for which no operation has the same name."""
 
 
+MODELS = {"elasticloadbalancing": "elbv2"}
+"""Name of botocore's model of a service, if it differs from the prefix of the service's actions."""
+
+
 def test_every_action_exists_in_aws(foundation: Recorder) -> None:
     session = get_session()
     for policy in foundation.of_type("aws:iam/policy:Policy").values():
@@ -187,4 +222,5 @@ def test_every_action_exists_in_aws(foundation: Recorder) -> None:
                 # S3's permissions and operations have different names, and a pattern matches several.
                 if service in ("s3", "tag") or operation.endswith("*"):
                     continue
-                assert operation in session.get_service_model(service).operation_names, action
+                model = session.get_service_model(MODELS.get(service, service))
+                assert operation in model.operation_names, action
