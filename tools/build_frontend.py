@@ -1,7 +1,7 @@
 """Build of the frontend for Vercel, without any credential: python -m tools.build_frontend.
 
 The result is the folder frontend/.vercel/output, which `vercel deploy --prebuilt` uploads. VARIABLES contains
-the public variables of the build, one NAME=value a line. Settings such as the framework and the output
+the public variables of the build, one NAME=value per line. Settings such as the framework and the output
 folder come from the frontend's vercel.json, since Vercel's project settings need a token.
 """
 
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return the variables of lines in the form NAME=value; raise ValueError for another line."""
+    """Return the variables of lines in the form NAME=value; raise ValueError for any other line."""
     variables: dict[str, str] = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         match = re.fullmatch(r"([A-Z][A-Z0-9_]*)=(.*)", line)

@@ -1,9 +1,9 @@
 """Check that owners have approved a pull request that touches guarded files: python -m tools.check_owners.
 
-Guarded are the files that .github/CODEOWNERS gives to other owners than the rest, and the deployed image in a
-stack file. Such a pull request passes only in the run that an owner's setting of LABEL has started. Every
-other run removes the label, so new commits need it again. An owner has the role Maintain or Admin in the
-repository and is not the author.
+The guarded files are those to which .github/CODEOWNERS does not give the default owners. The deployed image
+in a stack file is guarded, too. Such a pull request passes only in the run that starts when an owner sets
+LABEL. A run for new commits removes the label, so they need it again. An owner has the role Maintain or Admin
+in the repository and is not the author.
 
 The program runs from main and reads the pull request through GitHub's API only; it executes nothing of it.
 `gh` and GH_TOKEN are required, and only the standard library is used, since nothing is installed.
@@ -56,11 +56,15 @@ def main() -> int:
     pull, repository = event["pull_request"], os.environ["GITHUB_REPOSITORY"]
     about_label = event["action"] in ("labeled", "unlabeled")
     if about_label and event["label"]["name"] != LABEL:
-        print(f"the label {event['label']['name']} means nothing to this check")
+        print(f"the label {event['label']['name']} does not concern this check")
         return 0
     current = api(f"repos/{repository}/pulls/{pull['number']}")
     if current["head"]["sha"] != pull["head"]["sha"]:
-        print(f"error: {pull['head']['sha']} is not the newest commit; its own run decides", file=sys.stderr)
+        print(
+            f"error: {pull['head']['sha']} is not the newest commit of the pull request; "
+            "the run for that commit decides",
+            file=sys.stderr,
+        )
         return 1
     guarded = guarded_files(repository, current, codeowners())
     if not guarded:
@@ -78,7 +82,8 @@ def main() -> int:
     if any(label["name"] == LABEL for label in current["labels"]):
         gh("api", "--method", "DELETE", f"repos/{repository}/issues/{pull['number']}/labels/{LABEL}")
     print(
-        f"error: {problem}; an owner reviews them, and sets the label {LABEL} (README.md, section Owners)",
+        f"error: {problem}; ask an owner to review the commits and to set the label {LABEL} "
+        "(README.md, section Owners)",
         file=sys.stderr,
     )
     return 1
@@ -98,7 +103,7 @@ def codeowners() -> list[Line]:
 
 
 def is_guarded(path: str, lines: Sequence[Line]) -> bool:
-    """Return True if the last matching line names other owners than the line `*` does."""
+    """Return True if the last matching line names owners different from those of the line `*`."""
     owners = [line.owners for line in lines if line.matches(path)]
     [default] = [line.owners for line in lines if line.pattern == "*"]
     return owners[-1] != default
@@ -114,7 +119,9 @@ def guarded_files(repository: str, pull: dict[str, Any], lines: Sequence[Line]) 
     files: list[dict[str, Any]] = [file for page in pages for file in page]
     guarded: list[str] = []
     if len(files) != pull["changed_files"]:
-        guarded.append(f"GitHub lists {len(files)} of {pull['changed_files']} files")
+        guarded.append(
+            f"files that GitHub does not list ({len(files)} of {pull['changed_files']} are listed)"
+        )
     for file in files:
         names = {file["filename"], file.get("previous_filename", file["filename"])}
         guarded += sorted(name for name in names if is_guarded(name, lines))
@@ -150,9 +157,9 @@ def content(repository: str, name: str, commit: str) -> str:
 def objection(repository: str, sender: str, author: str) -> str:
     """Return the reason why a person's label does not count; empty if it counts."""
     if sender == author:
-        return f"{sender} is the author"
+        return f"{sender}, who set the label, is the author"
     role = api(f"repos/{repository}/collaborators/{quote(sender)}/permission")["role_name"]
-    return "" if role in ROLES else f"{sender} has the role {role}, and owners have {' or '.join(ROLES)}"
+    return "" if role in ROLES else f"{sender} has the role {role}, but owners have {' or '.join(ROLES)}"
 
 
 def api(path: str, *arguments: str) -> Any:

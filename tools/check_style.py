@@ -55,28 +55,32 @@ class Offence:
 
 
 def python_offences(file: str, source: str) -> Iterator[Offence]:
-    """Yield an offence for each docstring that matches QUESTION, variable named in NAMES, and `fmt: skip`."""
+    """Yield an offence for each forbidden opening of a docstring, variable name and formatter directive."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, Function | ast.ClassDef | ast.Module):
             docstring = ast.get_docstring(node)
             if docstring and QUESTION.match(docstring):
                 line = getattr(node, "lineno", 1)
                 first = docstring.splitlines()[0]
-                yield Offence(file, line, f"the docstring opens with a question word: {first!r}")
+                yield Offence(file, line, f"the docstring does not open with a verb or a noun: {first!r}")
         for name, line in _bound_names(node):
             if name in NAMES:
-                yield Offence(file, line, f"the variable {name!r} names nothing; name the thing")
+                yield Offence(
+                    file, line, f"the variable {name!r} has a name that does not describe its value"
+                )
     for number, line in enumerate(source.splitlines(), 1):
         directive = re.search(r"#\s*fmt:\s*(skip|off)", line)
         if directive and not (directive[1] == "off" and file == FORMATTED_BY_HAND):
-            yield Offence(file, number, f"`fmt: {directive[1]}`; let the formatter decide")
+            yield Offence(
+                file, number, f"`fmt: {directive[1]}` is not allowed; the formatter decides the layout"
+            )
 
 
 def line_offences(file: str, text: str) -> Iterator[Offence]:
     """Yield an offence for each line that is longer than LINE_LENGTH and could be broken."""
     for number, line in enumerate(text.splitlines(), 1):
         if len(line) > LINE_LENGTH and not UNBREAKABLE.fullmatch(line):
-            yield Offence(file, number, f"{len(line)} characters; at most {LINE_LENGTH}")
+            yield Offence(file, number, f"{len(line)} characters; at most {LINE_LENGTH} are allowed")
 
 
 def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
@@ -89,7 +93,10 @@ def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def offences(files: list[str]) -> list[Offence]:
-    """Return the offences in those files that are text files, sorted by file and line."""
+    """Return the offences in the files, sorted by file and line.
+
+    Symbolic links, binary files, missing files and files with an extension of PROSE are skipped.
+    """
     result: list[Offence] = []
     for file in files:
         path = Path(file)

@@ -20,7 +20,7 @@ ACTIONLINT = Recipe(
     packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
     time="some seconds",
     instead="actionlint on PATH",
-    without_go="no Go to build actionlint {version} with: install Go {go} or newer (https://go.dev/dl/)",
+    without_go="building actionlint {version} needs Go: install Go {go} or newer (https://go.dev/dl/)",
 )
 
 

@@ -31,13 +31,16 @@ ANNOTATIONS = Path("annotations.sarif")
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
-        print("usage: python -m tools.comment FOLDER, with review.md and review.sarif in it", file=sys.stderr)
+        print(
+            "usage: python -m tools.comment FOLDER (the folder with review.md and review.sarif)",
+            file=sys.stderr,
+        )
         return 2
     run: dict[str, Any] = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())["workflow_run"]
     repository = os.environ["GITHUB_REPOSITORY"]
     number = pull_request(repository, run)
     if number is None:
-        print(f"no comment: {run['head_sha']} is not the newest commit of an open pull request any more")
+        print(f"no comment: {run['head_sha']} is no longer the newest commit of an open pull request")
         return 0
     folder = Path(arguments[0])
     report = text(folder / "review.md", run["head_sha"])
@@ -56,7 +59,7 @@ def main(arguments: list[str]) -> int:
     try:
         ANNOTATIONS.write_text(json.dumps(annotations(read(folder / "review.sarif"))))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        print(f"no annotations: review.sarif is missing or is not a review's file: {error!r}")
+        print(f"no annotations: review.sarif is missing or is not the SARIF of a review: {error!r}")
         return 0
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a") as file:
@@ -158,7 +161,7 @@ def location(place: Any) -> dict[str, Any]:
     physical = place["physicalLocation"]
     file, line = word(physical["artifactLocation"]["uri"]), physical["region"]["startLine"]
     if not re.fullmatch(r"(?!/)(?!.*\.\.)[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
-        raise ValueError(f"{file}:{line} is not a line of the repository")
+        raise ValueError(f"{file}:{line} is not a line of a file in the repository")
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"},

@@ -1,6 +1,6 @@
 """Publication of drift as a GitHub issue: python -m tools.drift_issue FOLDER STACK…
 
-The issue is opened, updated, or closed if no stack has drifted. FOLDER contains the result of
+The issue is open while a stack differs from its program or cannot be compared. FOLDER contains the result of
 scripts/drift.sh for each stack; the state of a stack without a result is unknown. `gh`, GH_TOKEN and GH_REPO
 are required. Only the standard library is used, since nothing is installed.
 """
@@ -73,8 +73,8 @@ def existing() -> int | None:
 def body(results: list[dict[str, Any]]) -> str:
     """Return the issue's text: one line per stack, then the end of each comparison's output."""
     parts = [
-        "The nightly drift check found a difference. Either change the program to match the stack, or revert"
-        " the stack's changes: `pulumi up --refresh`.",
+        "In the nightly drift check, not every stack agrees with its program. If a stack differs, either"
+        " change the program to match the stack, or revert the stack's changes: `pulumi up --refresh`.",
         "",
     ]
     parts += [f"- **{entry['stack']}** {STATES[entry['state']]}" for entry in results]

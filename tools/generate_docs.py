@@ -240,7 +240,7 @@ def replace_part(text: str, name: str, content: str) -> str:
     start, end = f"<!-- generated: {name}; make schema writes it -->", f"<!-- end of {name} -->"
     pattern = re.escape(start) + ".*?" + re.escape(end)
     if not re.search(pattern, text, re.DOTALL):
-        raise ValueError(f"no place for {name}; add a line {start} and a line {end}")
+        raise ValueError(f"the document has no place for {name}; add a line {start} and a line {end}")
     return re.sub(pattern, lambda _: f"{start}\n\n{content}\n\n{end}", text, flags=re.DOTALL)
 
 
@@ -261,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif new != old:
             (ROOT / file).write_text(new)
     if stale:
-        print("not current (run make schema):\n" + "\n".join(stale), file=sys.stderr)
+        print("these parts are not current (run make schema):\n" + "\n".join(stale), file=sys.stderr)
     return int(bool(stale))
 
 

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 def pack(name: str, folder: Path) -> str:
     """Write the folder's content to the archive NAME.tar; return the archive's SHA-256 digest."""
     if not folder.is_dir():
-        raise HandoverError(f"{folder} is no folder, so it cannot be handed over")
+        raise HandoverError(f"{folder} is not a folder, so it cannot be handed over")
     archive = ARCHIVES / f"{name}.tar"
     archive.parent.mkdir(exist_ok=True)
     with tarfile.open(archive, "w") as tar:
@@ -60,15 +60,17 @@ def unpack(name: str, folder: Path, digest: str) -> None:
     """
     archive = ARCHIVES / f"{name}.tar"
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise HandoverError(f"DIGEST is {digest!r}, which is no SHA-256 digest of {archive}")
+        raise HandoverError(f"DIGEST is {digest!r}, which cannot be the SHA-256 digest of {archive}")
     if (actual := digest_of(archive)) != digest:
-        raise HandoverError(f"{archive} has the digest {actual}, and the job that made it reported {digest}")
+        raise HandoverError(
+            f"{archive} has the digest {actual}, but the job that packed it reported {digest}"
+        )
     if folder.exists():
         raise HandoverError(f"{folder} already exists, so {archive} is not extracted into it")
     folder.mkdir(parents=True)
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-    print(f"{folder}: {archive} with the digest {digest}")
+    print(f"extracted {archive} with the digest {digest} into {folder}")
 
 
 def digest_of(file: Path) -> str:

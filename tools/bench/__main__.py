@@ -128,11 +128,11 @@ def main() -> None:
 def exceeded_limits(share: float, seconds: float, gib: float) -> Iterator[str]:
     """Yield an error per exceeded limit of the evaluation's share, or of the time or memory of an up."""
     if share > LIMIT_SHARE:
-        yield f"error: the evaluation takes more than {LIMIT_SHARE:.0%} of the eager imports"
+        yield f"error: the evaluation takes more than {LIMIT_SHARE:.0%} of the time of the eager imports"
     if seconds > LIMIT_SECONDS:
         yield f"error: an up takes more than {LIMIT_SECONDS} s"
     if gib > LIMIT_GIB:
-        yield f"error: an up takes more than {LIMIT_GIB} GiB"
+        yield f"error: an up takes more than {LIMIT_GIB} GiB of memory"
 
 
 if __name__ == "__main__":

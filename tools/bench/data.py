@@ -41,7 +41,7 @@ def measure(rows: int, runs: int) -> tuple[int, int, float, float]:
 
 
 def main() -> None:
-    """Print one line per size, and the time per row; exit if the time grows faster than the data."""
+    """Print one line per size, and the time per row; fail if the time grows more than twice as fast."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.data", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each median (default: 3)")
     runs = parser.parse_args().runs

@@ -191,9 +191,9 @@ def main() -> int:
     errors = [
         f"{measurement} is {value:.2f}; at most {limit} is allowed"
         for measurement, value, limit in (
-            ("the start in ms", start, START),
-            ("the ratio of all rules to one rule", whole / single, RATIO),
-            ("the growth of the time of a resource with the stack", growth, GROWTH),
+            ("the time of the start in milliseconds", start, START),
+            ("the ratio of the time of all rules to that of one rule", whole / single, RATIO),
+            ("the ratio of the largest stack's time per resource to the shortest one", growth, GROWTH),
         )
         if value > limit
     ]

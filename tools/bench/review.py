@@ -90,7 +90,7 @@ def main() -> None:
     rendering = median(time_rendering, 3)
     print_row("rendering 2,000 resources", rendering, LIMIT_RENDERING, f"{LIMIT_RENDERING:.0f} s; at most 1")
     if review > LIMIT_SHARE * previews or rendering > LIMIT_RENDERING:
-        sys.exit("error: the review exceeds its time limit")
+        sys.exit("error: the review or the rendering exceeds its time limit")
 
 
 if __name__ == "__main__":

@@ -335,7 +335,7 @@ def _vaults(program: Program) -> Iterator[Resource]:
 
 
 def _pods(program: Program, resources: Mapping[str, Resource]) -> Iterator[Pod]:
-    """Yield the service accounts with a role; the API and the migration run the project's own image."""
+    """Yield the service accounts with a role; of their pods, only the API's run the project's own image."""
     image = cast(dict[str, Any], program.config.get("pipe:api", {})).get("image", "")
     own = next(
         (

@@ -175,7 +175,7 @@ def _covers(pattern: str, resource: str, context: Context, effect: Effect) -> bo
 
 
 def _expand(text: str, context: Context) -> str | Special:
-    """Replace the policy variables of a text; a variable that is absent or chosen makes the text so.
+    """Replace the policy variables of a text; return ABSENT or CHOSEN if the value of a variable is such.
 
     A policy whose variable has no value matches nothing (IAM user guide, policy variables).
     """
@@ -192,7 +192,7 @@ def _expand(text: str, context: Context) -> str | Special:
 def condition_holds(condition: Condition, context: Context, effect: Effect) -> bool:
     """Return True if a condition holds.
 
-    A condition whose key is absent is false, or true if its operator is negated or ends in IfExists, and for
+    A condition whose key is absent is false, unless its operator is negated, ends in IfExists or begins with
     ForAllValues. A key that the caller chooses satisfies each Allow and escapes each Deny.
     """
     value = context.value(condition.key)

@@ -180,7 +180,7 @@ class World:
     reviewed: frozenset[str] = frozenset()
     """GitHub environments whose jobs wait for a reviewer."""
     limits_pushes: bool = False
-    """True if a push ruleset lets only people push other files than the stack files (README.md, GitHub)."""
+    """True if a push ruleset lets only people push files other than the stack files (README.md, GitHub)."""
     _by_action: dict[tuple[str, str], Caller] = field(
         default_factory=dict[tuple[str, str], Caller], repr=False, compare=False
     )

@@ -93,7 +93,7 @@ def search_from(world: World, steps: Sequence[Step], start: Start, *, approved: 
 
 
 def environment_of(world: World, hold: Hold) -> str:
-    """Return the environment whose resources a power is about, or `shared`."""
+    """Return the environment to which the target of a power belongs, or `shared`."""
     if hold.verb == "administer":
         name = world.accounts[hold.target]
     elif hold.target in world.principals:

@@ -69,7 +69,7 @@ def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def messages_of() -> MessagesOf:
-    """`messages_of(rule, type, props, **options)` returns the messages of a rule about a resource."""
+    """Provide `messages_of(rule, type, props, **options)`, which returns a rule's messages."""
 
     def call(rule: str, kind: str, props: Mapping[str, Any], **options: Any) -> list[str]:
         return verdicts(rule, resource(kind, props), options)
@@ -79,7 +79,7 @@ def messages_of() -> MessagesOf:
 
 @pytest.fixture
 def messages_of_stack() -> MessagesOf:
-    """`messages_of_stack(rule, resources, **options)` returns the messages of a rule about a stack."""
+    """Provide `messages_of_stack(rule, resources, **options)`, which returns a rule's messages."""
 
     def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
         return verdicts(rule, Stack(resources), options)

@@ -1,4 +1,4 @@
-"""Tests of the backups' plan in an environment's account and of the vaults in the shared account."""
+"""Tests of the backup plan in an environment's account and of the vaults in the shared account."""
 
 import json
 import re

@@ -24,8 +24,8 @@ TRUST: dict[str, tuple[str, list[tuple[str, tuple[str, ...]]]]] = {
     "pipe-stg-deploy": ("stg", [("environment:stg", ("deploy-stack.yml", "operate.yml"))]),
     "pipe-prod-deploy": ("prod", [("environment:prod", ("deploy-stack.yml", "operate.yml"))]),
 }
-"""Foundation's stack of each role that GitHub's jobs assume, and the subjects with the workflows on main that
-the role trusts; without workflows, the role trusts the subject in any workflow."""
+"""Trust of each role that GitHub's jobs assume: foundation's stack with the role, and the trusted subjects,
+each with the workflows on main in which it is trusted; an empty tuple means any workflow."""
 
 REPOSITORY = "pipe-dev/infrastructure"
 

@@ -140,7 +140,7 @@ def test_a_pull_request_of_a_fork_that_was_deleted_gets_no_comment(
 ) -> None:
     done = github.run("comment", str(report), answers=OPEN, **event(tmp_path, head_repository=None))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"no comment: {SHA} is not the newest commit of an open pull request any more\n"
+    assert done.stdout == f"no comment: {SHA} is no longer the newest commit of an open pull request\n"
 
 
 @pytest.mark.parametrize("there", ["no folder", "no file", "an empty file", "a link"])
@@ -251,7 +251,7 @@ def test_a_forged_report_has_no_annotations(
     (report / "review.sarif").write_text(json.dumps(text))
     done = github.run("comment", str(report), answers={**OPEN, "--paginate": [[]]}, **event(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "no annotations: review.sarif is missing or is not a review's file" in done.stdout
+    assert "no annotations: review.sarif is missing or is not the SARIF of a review" in done.stdout
     assert not (tmp_path / "output").exists() and not (github.folder / "annotations.sarif").exists()
 
 

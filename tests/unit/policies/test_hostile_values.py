@@ -1,4 +1,4 @@
-"""Long and deeply nested values that try to exhaust the pack."""
+"""Tests with long and deeply nested values that try to exhaust the pack."""
 
 import importlib
 import json

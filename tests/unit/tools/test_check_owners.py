@@ -109,7 +109,7 @@ def test_a_guarded_file_needs_the_label(check: Check, file: str) -> None:
     assert done.returncode == 1
     assert done.stdout == f"guarded:\n  {file}\n"
     assert done.stderr == (
-        "error: no owner has approved these commits; an owner reviews them, and sets the label"
+        "error: no owner has approved these commits; ask an owner to review the commits and to set the label"
         " owners-approved (README.md, section Owners)\n"
     )
 
@@ -130,9 +130,9 @@ def test_the_label_of_an_owner_approves_the_newest_commit(check: Check, github: 
 @pytest.mark.parametrize(
     ("sender", "role", "why"),
     [
-        ("author", "admin", "author is the author"),
-        ("friend", "write", "friend has the role write, and owners have admin or maintain"),
-        ("friend", "triage", "friend has the role triage, and owners have admin or maintain"),
+        ("author", "admin", "author, who set the label, is the author"),
+        ("friend", "write", "friend has the role write, but owners have admin or maintain"),
+        ("friend", "triage", "friend has the role triage, but owners have admin or maintain"),
     ],
 )
 def test_the_label_of_somebody_else_does_not_count_and_is_removed(
@@ -154,19 +154,22 @@ def test_an_approval_of_an_older_commit_does_not_count(check: Check) -> None:
     done = check("Makefile", action="labeled", labels=("owners-approved",), newest="2" * 40)
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: {SHA} is not the newest commit; its own run decides\n",
+        f"error: {SHA} is not the newest commit of the pull request; the run for that commit decides\n",
     )
 
 
 def test_another_label_is_ignored(check: Check, github: GitHub) -> None:
     done = check("Makefile", action="labeled", label="bug")
-    assert (done.returncode, done.stdout) == (0, "the label bug means nothing to this check\n")
+    assert (done.returncode, done.stdout) == (0, "the label bug does not concern this check\n")
     assert github.calls() == []
 
 
 def test_a_list_of_files_that_is_not_complete_is_guarded(check: Check) -> None:
     done = check("README.md", changed=3001)
-    assert (done.returncode, done.stdout) == (1, "guarded:\n  GitHub lists 1 of 3001 files\n")
+    assert (done.returncode, done.stdout) == (
+        1,
+        "guarded:\n  files that GitHub does not list (1 of 3001 are listed)\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,32 @@ from tools import check_style
     ("file", "source", "messages"),
     [
         ("a.py", '"""Return."""\n', []),
-        ("a.py", '"""What it is."""\n', ["a.py:1: the docstring opens with a question word: 'What it is.'"]),
+        (
+            "a.py",
+            '"""What it is."""\n',
+            ["a.py:1: the docstring does not open with a verb or a noun: 'What it is.'"],
+        ),
         (
             "a.py",
             'def run():\n    """How to run.\n\n    More."""\n',
-            ["a.py:1: the docstring opens with a question word: 'How to run.'"],
+            ["a.py:1: the docstring does not open with a verb or a noun: 'How to run.'"],
         ),
-        ("a.py", "found = 1\n", ["a.py:1: the variable 'found' names nothing; name the thing"]),
+        ("a.py", "found = 1\n", ["a.py:1: the variable 'found' has a name that does not describe its value"]),
         (
             "a.py",
             "def run(each: int): ...\n",
-            ["a.py:1: the variable 'each' names nothing; name the thing"],
+            ["a.py:1: the variable 'each' has a name that does not describe its value"],
         ),
-        ("a.py", "x = 1  # fmt" + ": skip\n", ["a.py:1: `fmt: skip`; let the formatter decide"]),
-        ("a.py", "# fmt" + ": off\n", ["a.py:1: `fmt: off`; let the formatter decide"]),
+        (
+            "a.py",
+            "x = 1  # fmt" + ": skip\n",
+            ["a.py:1: `fmt: skip` is not allowed; the formatter decides the layout"],
+        ),
+        (
+            "a.py",
+            "# fmt" + ": off\n",
+            ["a.py:1: `fmt: off` is not allowed; the formatter decides the layout"],
+        ),
         ("__main__.py", "# fmt" + ": off\n", []),
     ],
 )
@@ -33,7 +45,7 @@ def test_python_follows_the_style(file: str, source: str, messages: list[str]) -
 def test_a_line_has_at_most_110_characters_unless_it_cannot_be_broken() -> None:
     text = "\n".join(["x " * 56, "arn:aws:" + "x" * 120, "x " * 55])
     messages = [str(offence) for offence in check_style.line_offences("file.yaml", text)]
-    assert messages == ["file.yaml:1: 112 characters; at most 110"]
+    assert messages == ["file.yaml:1: 112 characters; at most 110 are allowed"]
 
 
 def test_the_tables_of_expressions_and_the_schemas_are_exempt() -> None:

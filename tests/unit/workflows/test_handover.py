@@ -58,7 +58,8 @@ def test_an_archive_that_another_job_replaced_is_refused(tmp_path: Path) -> None
     actual = "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: .handover/wheels.tar has the digest {actual}, and the job that made it reported {digest}\n",
+        f"error: .handover/wheels.tar has the digest {actual}, but the job that packed it "
+        f"reported {digest}\n",
     )
     assert not (tmp_path / "there").exists()
 
@@ -67,7 +68,7 @@ def test_an_archive_that_another_job_replaced_is_refused(tmp_path: Path) -> None
 def test_an_archive_without_a_digest_is_refused(tmp_path: Path, digest: str) -> None:
     pack(tmp_path)
     done = run(tmp_path, "handover", "unpack", "wheels", "there", DIGEST=digest)
-    message = f"error: DIGEST is {digest!r}, which is no SHA-256 digest of .handover/wheels.tar\n"
+    message = f"error: DIGEST is {digest!r}, which cannot be the SHA-256 digest of .handover/wheels.tar\n"
     assert (done.returncode, done.stderr) == (1, message)
 
 

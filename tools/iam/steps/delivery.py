@@ -76,8 +76,7 @@ def hand_over_artifacts(world: World) -> Iterator[Step]:
 
 
 def push_commits(world: World) -> Iterator[Step]:
-    """Yield the steps from a job that can push to main, and from main to the jobs that run its workflows.
-
+    """Yield the steps from a job that can push to main, and from main to its jobs and to the pods' roles.
     GitHub's bot bypasses the rule for main, because deployments are commits. A push ruleset keeps it to the
     stack files: a commit then changes the image of a stack, and nothing that a job runs. A job of an
     environment with reviewers waits for their approval.

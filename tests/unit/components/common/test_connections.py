@@ -1,4 +1,4 @@
-"""Tests that exactly the connections have NetworkPolicies and security-group rules."""
+"""Tests that NetworkPolicies and security-group rules open exactly the declared connections."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Tests of the YAML that the engine reads."""
+"""Tests of the YAML loader that follows the engine's rules."""
 
 import pytest
 import yaml

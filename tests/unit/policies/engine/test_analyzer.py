@@ -1,4 +1,4 @@
-"""The pack's analyzer: it returns the same responses as the SDK's analyzer, and has more features."""
+"""Tests that the pack's analyzer responds as the SDK's analyzer does, and tests of its further features."""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ RESOURCES: list[tuple[str, dict[str, Any]]] = [
 
 
 def sets(response: analyzer_pb2.AnalyzeResponse) -> tuple[list[str], list[str]]:
-    """Return both lists of a response, sorted, because the order of evaluation may differ."""
+    """Return the two lists of a response, sorted, because the order of evaluation may differ."""
     diagnostics = sorted(str(answer_part) for answer_part in response.diagnostics)
     return diagnostics, sorted(str(answer_part) for answer_part in response.not_applicable)
 
@@ -118,7 +118,7 @@ def test_a_secret_stays_out_of_the_answer() -> None:
 
 @pytest.fixture
 def crash(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One rule on resources and one on stacks that raise exceptions with a secret in the message."""
+    """Provide a rule on resources and a rule on stacks that raise exceptions with a secret in the message."""
 
     def check(_: Resource, __: Options) -> Verdicts:
         raise RuntimeError("hunter2")
@@ -181,7 +181,7 @@ def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The path of the ledger's file."""
+    """Provide the path of the ledger's file."""
     monkeypatch.setenv("PIPE_POLICY_LEDGER", str(tmp_path / "ledger"))
     return tmp_path / "ledger"
 

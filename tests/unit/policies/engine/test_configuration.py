@@ -1,4 +1,4 @@
-"""The settings of the rules: valid defaults, and messages with a remedy for meaningless settings."""
+"""Tests of the rules' settings: valid defaults, and messages with a remedy for meaningless settings."""
 
 import json
 from pathlib import Path

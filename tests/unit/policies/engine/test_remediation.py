@@ -1,4 +1,4 @@
-"""The level `remediate`: unambiguous repairs that keep the marks of secrets."""
+"""Tests of the level `remediate`: unambiguous repairs that keep the marks of secrets."""
 
 import json
 from datetime import timedelta

@@ -180,7 +180,7 @@ def test_of_two_waivers_the_one_that_holds_longer_counts(
 
 @pytest.fixture(params=["Etc/GMT-14", "Etc/GMT+12"])
 def far(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A time zone in the far east or far west; at any moment, one of the two has another date than UTC."""
+    """Set a time zone in the far east or far west; at any moment, the date of one of the two is not UTC's."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield request.param

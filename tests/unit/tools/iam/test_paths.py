@@ -1,7 +1,7 @@
 """Tests of the paths through the accounts as the programs and the workflows declare them.
 
-The first tests fail when somebody reaches what is none of theirs. The others change one policy of the real
-model, and expect the path that the change opens, so that an empty result is no accident of the search.
+The first tests fail when a start reaches resources that it must not reach. The others change a policy of the
+real model, and expect the path that the change opens, so that an empty result is no accident of the search.
 """
 
 import json
@@ -41,7 +41,7 @@ def steps() -> Sequence[Step]:
 
 
 def offences(world: World, steps: Sequence[Step], start: Start, environments: Iterable[str]) -> list[str]:
-    """Return the path to each power in other environments, of which approvals are no part."""
+    """Return the paths from a start to powers in the environments, without approvals of reviewers."""
     reached = search_from(world, steps, start, approved=False)
     return [
         f"{start.name} reaches {hold}:\n{format_path(path(reached, hold))}"
@@ -67,7 +67,7 @@ def test_outsiders_and_packages_reach_nothing_of_stg_and_prod(world: World, step
 
 
 def test_no_environment_reaches_a_higher_one(world: World, steps: Sequence[Step]) -> None:
-    """The other direction is open: commits of prod's deployment also reach dev."""
+    """Check one direction only: commits of prod's deployment may also reach dev."""
     starts = [start for start in starts_of(world) if start.environment in ENVIRONMENTS]
     assert {start.environment for start in starts} == set(ENVIRONMENTS)
     paths = [
@@ -129,7 +129,7 @@ def _own_vaults(world: World, role: Principal) -> set[str]:
 
 
 def administrators(world: World, environment: str) -> set[str]:
-    """Return the starts that administer an environment's account by design: break glass and its people."""
+    """Return the starts that administer an account by design: the break-glass role and those it trusts."""
     glass = [item for item in world.roles() if item.name == "pipe-break-glass"]
     in_account = [item for item in glass if item.environment == environment]
     people = {name for item in in_account for _, name in _trusted(item) if ":user/" in name}
@@ -238,7 +238,7 @@ def test_a_trust_without_its_conditions_admits_outsiders(deploys: World, start: 
 
 
 def test_each_condition_of_a_deploy_role_keeps_somebody_out(deploys: World) -> None:
-    """A stolen environment, a branch, and another workflow of main are kept out by one condition each."""
+    """Check one condition each: against a stolen environment, a branch, and another workflow of main."""
     arn = arn_of(deploys, "pipe-prod-deploy")
     role = deploys.principals[arn]
     assert role.trust is not None

@@ -350,7 +350,7 @@ def test_the_secrets_of_a_stack_depend_on_the_encryption_context() -> None:
 def test_a_trust_admits_the_jobs_whose_claims_it_names(
     conditions: dict[str, str], expected: set[str]
 ) -> None:
-    """A branch can call main's reusable workflow, so `job_workflow_ref` alone does not keep it out."""
+    """Check a branch, which can call main's reusable workflow, so `job_workflow_ref` alone is too little."""
     branch = {"ref": "refs/heads/attack", "job_workflow_ref": CHOSEN}
     jobs = (
         Job(id="main", tokens=(token(job_workflow_ref="x/build.yml@refs/heads/main"),)),

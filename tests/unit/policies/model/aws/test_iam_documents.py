@@ -1,4 +1,4 @@
-"""Conditions that restrict the callers of a statement, or name the owners."""
+"""Tests of conditions that restrict the callers of a statement, or name the owners."""
 
 from typing import Any
 

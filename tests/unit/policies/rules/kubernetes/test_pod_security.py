@@ -28,7 +28,7 @@ def random_pods() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Kubernetes' own admission plugin, built from its published module."""
+    """Provide Kubernetes' own admission plugin, built from its published module."""
     go = shutil.which("go")
     assert go, "Go builds Kubernetes' admission plugin, with which the verdicts are compared"
     binary = tmp_path_factory.mktemp("admission") / "admission"
@@ -39,7 +39,7 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def admitted(admission: Path) -> list[tuple[bool, bool]]:
-    """The plugin's verdicts on every random pod of each kind, by the baseline and restricted standards."""
+    """Provide the plugin's verdicts on each kind of random pod, by the baseline and restricted standards."""
     objects = [{"kind": name, **around(name, pod)[0]} for pod in random_pods() for name in ADMITTED]
     lines = "\n".join(json.dumps(item) for item in objects)
     answer = subprocess.run([admission], input=lines, text=True, check=True, stdout=subprocess.PIPE)
