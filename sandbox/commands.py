@@ -128,9 +128,9 @@ class _Use:
 
 
 def _require(session: Session, use: _Use, *, apply: bool) -> int:
-    """Bring up the stack that the session's stack requires, unless it is up; return the exit code.
+    """Bring up the stack that the session's stack requires, unless that stack is up; return the exit code.
 
-    If `apply` is False, only report that it is not up.
+    If `apply` is False, only report that the required stack is not up.
     """
     stack, progress = session.stack, session.progress
     required = workspace.required_stack(stack)
@@ -138,12 +138,10 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
         return DONE
     name = required.label
     if not apply:
-        progress.step(
-            f"{name} is not up as its files declare; make sandbox STACK={stack.label} brings it up first"
-        )
+        progress.step(f"{name} is not up or has changed; make sandbox STACK={stack.label} brings it up first")
         return DONE
     started = progress.seconds
-    progress.step(f"{stack.label} requires {name}, which is not up as its files declare: bringing it up")
+    progress.step(f"bringing {name} up first: {stack.label} requires it, and it is not up or has changed")
     progress.doing(f"preparing {name}")
     required.folder.mkdir(parents=True, exist_ok=True)
     if repair := workspace.repair_truncated_state(required):
@@ -179,7 +177,8 @@ def _require_disk_space(stack: Stack) -> None:
     free = shutil.disk_usage(stack.folder).free >> 20
     if free < REQUIRED_MEGABYTES:
         raise CommandError(
-            f"{stack.folder} has {free} MB left on its disk; free {REQUIRED_MEGABYTES} MB or more."
+            f"the disk of {stack.folder} has only {free} MB left, and {REQUIRED_MEGABYTES} MB are needed. "
+            "Free some space."
         )
 
 
@@ -251,7 +250,10 @@ def _dependents(stack: Stack) -> list[str]:
 
 
 def _confirm(stack: Stack, progress: Progress) -> None:
-    """Require the stack's name as a confirmation if it is protected or another stack requires it."""
+    """Require the stack's name as a confirmation if the stack is protected or another stack requires it.
+
+    Raise CommandError without a confirmation.
+    """
     name, reasons = stack.label, list[str]()
     if dependents := _dependents(stack):
         downs = " and ".join(f"make down STACK={dependent}" for dependent in dependents)
@@ -267,14 +269,17 @@ def _confirm(stack: Stack, progress: Progress) -> None:
     command = f"make down STACK={name} FLAGS=--yes"
     if not sys.stdin.isatty():
         raise CommandError(
-            f"nothing was destroyed: there is no terminal to confirm it on. Add --yes: {command}"
+            f"nothing was destroyed, because the confirmation needs a terminal. Add --yes: {command}"
         )
     if progress.ask(f"Type {name} to destroy it: ") != name:
         raise CommandError(f"nothing was destroyed: not confirmed. Without a question: {command}")
 
 
 def _destroy(session: Session, options: Namespace, use: _Use) -> int:
-    """Destroy every resource of the stack, after the user has confirmed the protected resources."""
+    """Destroy every resource of the stack, also protected ones; return the exit code.
+
+    End the targets unless another stack of the sandbox is up or the options keep them.
+    """
     stack = session.stack
     if _protected(stack):
         session.call("state", "unprotect", "--all", "--yes")

@@ -82,7 +82,9 @@ def run(stack: Stack, progress: Progress) -> int:
         wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
         wrapper.chmod(0o700)
         path = f"{wrapper.parent}{os.pathsep}{path}"
-    progress.say(f"The targets of {stack.label}, for the scripts too; exit ends this. Try: {examples}")
+    progress.say(
+        f"This shell uses the targets of {stack.label}, also in scripts. exit ends it. Try: {examples}"
+    )
     shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
     inherited = {
         name: text

@@ -15,14 +15,14 @@ QUIET_LATER = 4.0
 """Seconds between further such lines; together with EVERY, this is less than five."""
 
 EVERY = 0.5
-"""Seconds between two checks whether a line is due."""
+"""Seconds between two checks for whether a line is due."""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
 
 
 class Progress:
-    """A printer of lines with the seconds since the start. Colour requires a terminal without NO_COLOR."""
+    """A printer of lines with the seconds since the start, in colour if `terminal.uses_colour` is true."""
 
     def __init__(self) -> None:
         self._colour = terminal.uses_colour(sys.stdout)

@@ -1,4 +1,4 @@
-"""The folder .sandbox/<name>/ of the stacks with a name, and each stack's own folder in it.
+"""The folder .sandbox/<name>/ that all stacks with this name share, and each stack's own folder in it.
 
 A stack's own folder has the state, the logs and a copy of the stack's settings. The copy can be read without
 the stack's real key. The sandbox writes nothing outside these folders.
@@ -127,7 +127,7 @@ def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
 
 
 def _stack(root: Path, project: Path, name: str, sandbox: Path, *, inside: bool) -> Stack:
-    """Return a stack; with `inside`, a stack of another project than the root's has a folder of its own."""
+    """Return a stack; with `inside`, a stack outside the root project has a folder of its own."""
     own = sandbox / project.name if inside and project != root else None
     return Stack(name, root, project, read(project / "Pulumi.yaml")["name"].value, sandbox, own)
 
@@ -160,7 +160,7 @@ def required_stack(stack: Stack) -> Stack | None:
         if is_required and (project / f"Pulumi.{stack.name}.yaml").exists():
             return _stack(stack.root, project, stack.name, stack.sandbox, inside=True)
     raise CommandError(
-        f"{stack.label} requires the stack {stack.name} of {required_project}, and there is none. "
+        f"{stack.label} requires the stack {stack.name} of {required_project}, which does not exist. "
         f"Write its Pulumi.{stack.name}.yaml, "
         f"or change [{'.'.join(SETTINGS)}.requires] in {stack.root / 'pyproject.toml'}."
     )
@@ -186,7 +186,8 @@ def zones(stack: Stack) -> set[str]:
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:
     """Update the folder from the tracked files and `settings`; return the secret keys that need a value.
 
-    Without `protect`, every protection setting is off in the copy of the stack file.
+    Without `protect`, every protection setting is off in the copy of the stack file. Raise CommandError if
+    the state's passphrase is missing.
     """
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
@@ -216,7 +217,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     if not passphrase.exists():
         if stack.checkpoint.exists():
             raise CommandError(
-                f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.label}"
+                f"{passphrase} is missing, and the state is lost without it: make clean STACK={stack.label}"
             )
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in secret_keys if key not in reused]
@@ -253,13 +254,13 @@ def has_state(stack: Stack) -> bool:
 
 
 def is_up(stack: Stack) -> bool:
-    """Return True if the stack was brought up from its project's present files, and not taken down since."""
+    """Return True if the stack was brought up from its project's current files, and not taken down since."""
     file = stack.folder / UP_FILE
     return file.exists() and file.read_text() == _digest(stack) and has_state(stack)
 
 
 def mark_up(stack: Stack) -> None:
-    """Record that the stack was brought up from its project's present files."""
+    """Record that the stack was brought up from its project's current files."""
     write_atomically(stack.folder / UP_FILE, _digest(stack))
 
 
@@ -310,9 +311,10 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
 
 
 def repair_truncated_state(stack: Stack) -> str:
-    """Replace a checkpoint that a full disk truncated; return a message about it, empty if it was intact.
+    """Restore the previous state if a full disk has truncated the checkpoint; return a message about this.
 
-    An intact checkpoint is copied for the next run.
+    Without a previous state, delete the checkpoint. Copy an intact checkpoint for the next run, and return an
+    empty string.
     """
     before = stack.folder / "state-before.json"
     if not stack.checkpoint.exists():
@@ -330,7 +332,10 @@ def repair_truncated_state(stack: Stack) -> str:
 
 
 def read(file: Path) -> Tree:
-    """Return the top-level mapping of a YAML file; raise CommandError if the file has none or is missing."""
+    """Return the top-level mapping of a YAML file.
+
+    Raise CommandError if the file is missing, is not YAML, or has no such mapping.
+    """
     try:
         node = yaml.compose(file.read_text(), yaml.SafeLoader)
     except FileNotFoundError:

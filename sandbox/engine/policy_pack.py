@@ -16,11 +16,11 @@ from sandbox.workspace import Stack, write_atomically
 def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
     """Return the engine's options for the pack, with the enforcement levels of the stack.
 
-    With `advisory`, every mandatory rule becomes advisory.
+    With `advisory`, every mandatory rule becomes advisory. Raise CommandError if there is no pack.
     """
     pack = stack.root / "policies"
     if not (pack / "__main__.py").exists():
-        raise CommandError(f"{pack} holds no policy pack; run with --no-policies to go without one.")
+        raise CommandError(f"{pack} has no policy pack; to run without one, add --no-policies.")
     program = stack.folder / "policy-pack"
     command = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
     # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.

@@ -65,7 +65,10 @@ class Session:
     """True if only failed resources get a line on the terminal."""
 
     def call(self, *arguments: str, standard_input: str | None = None) -> None:
-        """Run a short `pulumi` command. Pass secrets in `standard_input`, never in the arguments."""
+        """Run a short `pulumi` command; raise CommandError if it fails.
+
+        Pass secrets in `standard_input`, never in the arguments.
+        """
         completed = subprocess.run(
             **self._command(*arguments), input=standard_input, capture_output=True, text=True
         )

@@ -26,7 +26,7 @@ def to_properties(cls: type[Any], api_object: Json, inputs: Json, find: Find) ->
 
 
 def to_sdk(value: Any, hint: Any, program_value: Any, find: Find) -> Any:
-    """Convert a value to the SDK's type, and use the program's spelling if both mean the same."""
+    """Convert a value to the SDK's type; a number that the program spells differently keeps that spelling."""
     if schema.nouns(hint) == "a string":
         return _to_text(value, program_value)
     option = _main_option(hint)

@@ -93,7 +93,7 @@ class Plan(Target):
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
         if name not in answers:
             known = ", ".join(sorted(answers)) or "no look-up of this provider"
-            raise ProviderError(f"the sandbox has no answer to the look-up {token}; it knows {known}")
+            raise ProviderError(f"the sandbox cannot answer the look-up {token}; it knows {known}")
         searched_name = str(cast(Json, args.get("filter") or args).get("name"))
         region = args.get("region") or config.get("region") or REGION
         values = {"region": region, "account": allowed_account(config), "name": searched_name}
@@ -111,7 +111,7 @@ class Plan(Target):
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
-            raise ProviderError(f"{resource.id} cannot be looked up: TARGETS=none holds nothing")
+            raise ProviderError(f"{resource.id} cannot be looked up: with TARGETS=none, no resource exists")
         return LiveResource(resource.id, resource.inputs, state)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:

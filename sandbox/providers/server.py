@@ -27,7 +27,11 @@ CONCURRENT_CALLS = 16
 
 
 def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
-    """Return every package with its target. Without `targets`, each target is a plan without resources."""
+    """Return every package with its target.
+
+    Without `targets`, the targets of all packages are plans, which store no resources. Without a control
+    plane, that of Kubernetes is a plan. That of tls is always a plan.
+    """
     pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(),
         (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(),

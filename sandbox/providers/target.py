@@ -165,7 +165,7 @@ class Target(ABC):
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         """Return the result of a look-up; raise ProviderError if the target does not support it."""
         raise ProviderError(
-            f"the sandbox has no answer to the look-up {token}; it knows no look-up of this provider"
+            f"the sandbox cannot answer the look-up {token}; it knows no look-up of this provider"
         )
 
 

@@ -36,7 +36,9 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
     A plugin on PATH is preferred, then the newest plugin in Pulumi's folder, then a built plugin.
     """
     if targets is None:
-        raise CommandError("PROVIDERS=real needs targets: leave TARGETS=none out.")
+        raise CommandError(
+            "PROVIDERS=real needs targets, and this stack uses none: make clean, or add TARGETS=all."
+        )
     programs: dict[str, Path] = {}
     for package in (settings := VARIABLES["settings"]):
         stand_in = f"a stand-in, as no pulumi-resource-{package} is installed"

@@ -77,7 +77,7 @@ class CloudflareApi(Api):
         if request.method == "PATCH":
             sent = read_body(request)
             if sent.keys() - {"id"} != {"value"}:  # The plugin adds the ID.
-                message = f"{', '.join(sorted(sent))}: value is required, and nothing else"
+                message = f"the body must have value and nothing else; it has: {', '.join(sorted(sent))}"
                 raise ErrorResponse(400, message, 1007)
             self.check("setting", sent | {"id": setting})
             settings[setting] = {
@@ -135,7 +135,7 @@ class CloudflareApi(Api):
         zones = [zone["name"] for zone in self.collection("zone").values()]
         foreign = [host for host in sent["hostnames"] if not any(_is_within(host, zone) for zone in zones)]
         if foreign:
-            raise ErrorResponse(400, f"{', '.join(foreign)}: in no zone of the account", 1010)
+            raise ErrorResponse(400, f"the account has no zone with {', '.join(foreign)}", 1010)
         try:
             certificate, end = self._origin_ca.sign(
                 sent["csr"], sent["request_type"], sent["hostnames"], int(sent["requested_validity"])

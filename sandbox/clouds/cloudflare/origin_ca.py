@@ -32,7 +32,7 @@ class OriginCa:
             raise ValueError(f"this is not a certificate signing request in PEM: {error}") from error
         key = request.public_key()
         if not request.is_signature_valid or not isinstance(key, KEYS.get(kind, object)):
-            raise ValueError(f"{kind} does not fit the request's key, or it did not sign the request")
+            raise ValueError(f"the request's key does not fit {kind}, or the request's signature is invalid")
         begin = datetime.now(UTC).replace(microsecond=0)
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
         certificate = (

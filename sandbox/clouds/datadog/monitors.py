@@ -71,7 +71,7 @@ def parse(query: str, kind: str = "metric") -> Query:
     except UnexpectedInput as error:
         token = getattr(error, "token", None)
         read = query if token is not None and token.type == "$END" else query[: error.pos_in_stream or 0]
-        raise QueryError(f"unexpected after {read.strip()[-40:]!r}") from error
+        raise QueryError(f"syntax error after {read.strip()[-40:]!r}") from error
     tokens: dict[str, list[str]] = defaultdict(list)
     for token in tree.scan_values(lambda value: isinstance(value, Token)):
         tokens[token.type].append(str(token))

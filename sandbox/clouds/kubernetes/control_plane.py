@@ -175,7 +175,7 @@ def _start_servers(startup: _Startup, kubeconfig: Path) -> None:
 
 
 def stop() -> None:
-    """Stop the servers of the control plane; etcd stops last."""
+    """Signal the servers of the control plane to stop, the last started first, and wait for their ends."""
     for child in reversed(_children.values()):
         child.terminate()
     for child in _children.values():

@@ -59,9 +59,9 @@ class Kubernetes(Package):
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """Return True if the replacement would have the same name.
+        """Return True if the replacement would have the name of the old object.
 
-        A Release has no metadata, so the replacement of a Release is created first.
+        A Release has no metadata, so its replacement is created before the old one is deleted.
         """
         if any(change.path in (("metadata", "name"), ("metadata", "namespace")) for change in changes):
             return False

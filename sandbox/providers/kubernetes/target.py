@@ -203,7 +203,7 @@ class KubernetesTarget(KubernetesPlan):
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
-            raise ProviderError(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
+            raise ProviderError(f"no matches for kind {_kind(resource, 'in')}; create its definition first")
         body, manager = resource.known, _manager(resource)
         if resource.ignored and (live := self._api.get(path)):
             for ignored_path in resource.ignored:

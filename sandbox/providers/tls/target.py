@@ -25,7 +25,7 @@ class TlsTarget(Plan):
         return LiveResource(digits(str(outputs), 40), resource.inputs, merge(outputs, resource.inputs))
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        raise ProviderError(f"a {resource.type} cannot change; it is replaced")
+        raise ProviderError(f"{resource.type} cannot be changed in place; it is replaced")
 
 
 def _generator(resource: Resource) -> Callable[[Json], Json]:
@@ -42,7 +42,7 @@ def _generate_key(inputs: Json) -> Json:
     algorithm = (inputs["algorithm"], inputs.get("ecdsaCurve"))
     if algorithm != ("ECDSA", "P256"):
         raise ProviderError(
-            f"algorithm, ecdsaCurve: the sandbox cannot make keys of {algorithm}; it makes ECDSA on P256"
+            f"algorithm, ecdsaCurve: the sandbox makes keys for ECDSA on P256 only, not for {algorithm}"
         )
     key = ec.generate_private_key(ec.SECP256R1())
     formats, pem = serialization.PrivateFormat, serialization.Encoding.PEM

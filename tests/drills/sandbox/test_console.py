@@ -57,7 +57,8 @@ def test_clients_in_the_console_reach_the_targets_without_the_callers_settings(t
     finally:
         process.stop(stack.folder)
     lines = output.splitlines()
-    assert lines[0].startswith("The targets of dev, for the scripts too; exit ends this. Try: kubectl get ")
+    message = "This shell uses the targets of dev, also in scripts. exit ends it. Try: kubectl get "
+    assert lines[0].startswith(message)
     assert lines[0].endswith(
         '; curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
     )

@@ -154,7 +154,7 @@ def test_down_asks_before_it_destroys_protected_resources(project: Project) -> N
     assert (code, output) == (
         2,
         PROTECTED.format(folder=project.folder)
-        + "error: nothing was destroyed: there is no terminal to confirm it on. "
+        + "error: nothing was destroyed, because the confirmation needs a terminal. "
         "Add --yes: make down STACK=dev FLAGS=--yes\n",
     )
     code, output = project.run_with_answer("no\n", "down")
@@ -250,7 +250,8 @@ def test_a_missing_policy_pack_is_named_with_the_option_that_avoids_it(project: 
     (project.root / "policies" / "__main__.py").unlink()
     code, output = project.run("up")
     assert code == 2
-    assert f"error: {project.root / 'policies'} holds no policy pack; run with --no-policies" in output
+    message = "has no policy pack; to run without one, add --no-policies"
+    assert f"error: {project.root / 'policies'} {message}" in output
 
 
 def test_a_settings_error_is_shown_unchanged(project: Project) -> None:

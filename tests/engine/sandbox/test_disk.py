@@ -30,7 +30,8 @@ def test_no_command_starts_on_a_nearly_full_disk(
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     assert main(["up", "dev", "--project", str(project.root)], serve) == 2
     output = capsys.readouterr().err
-    assert output == f"error: {project.folder} has 3 MB left on its disk; free 64 MB or more.\n"
+    message = f"the disk of {project.folder} has only 3 MB left, and 64 MB are needed. Free some space."
+    assert output == f"error: {message}\n"
     assert not (project.folder / "state").exists()
 
 

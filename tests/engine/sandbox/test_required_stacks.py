@@ -51,7 +51,7 @@ def test_a_required_stack_is_brought_up_again_after_its_files_changed(project: P
 def test_a_preview_reports_that_the_required_stack_is_not_up(project: Project) -> None:
     code, output = project.run("preview")
     assert code == 0, output
-    line = "base/dev is not up as its files declare; make sandbox STACK=dev brings it up first"
+    line = "base/dev is not up or has changed; make sandbox STACK=dev brings it up first"
     assert line in output and base_things(project) == []
 
 
@@ -61,7 +61,8 @@ def test_a_required_stack_that_fails_stops_the_run(project: Project) -> None:
     assert code == 1, output
     assert "no roles today" in output and "up of base/dev failed" in output
     assert (
-        "fix what is named above, then run the same again; or start anew: make clean STACK=base/dev" in output
+        "fix the problems above, then run the same command again; or start anew: make clean STACK=base/dev"
+        in output
     )
     assert workspace.state(workspace.find_stack(project.root, "dev"), "resources") == []
 
@@ -69,7 +70,7 @@ def test_a_required_stack_that_fails_stops_the_run(project: Project) -> None:
 REFUSED = (
     "dev requires base/dev and is up. First: make down STACK=dev.\n"
     "This destroys the sandbox's copy in {folder}/base and nothing else; the stack file stays as it is.\n"
-    "error: nothing was destroyed: there is no terminal to confirm it on. "
+    "error: nothing was destroyed, because the confirmation needs a terminal. "
     "Add --yes: make down STACK=base/dev FLAGS=--yes\n"
 )
 
@@ -124,7 +125,7 @@ def test_a_missing_required_stack_is_named(project: Project) -> None:
     code, output = project.run("up", stack="stg")
     assert code == 2, output
     assert output.endswith(
-        "error: stg requires the stack stg of pipe-base, and there is none. Write its Pulumi.stg.yaml, "
+        "error: stg requires the stack stg of pipe-base, which does not exist. Write its Pulumi.stg.yaml, "
         f"or change [tool.sandbox.requires] in {project.root / 'pyproject.toml'}.\n"
     )
     with pytest.raises(CommandError):

@@ -160,7 +160,9 @@ def test_a_lost_passphrase_is_reported_with_the_remedy(project: Project) -> None
     (project.folder / "passphrase").unlink()
     code, output = project.run("up")
     assert code == 2
-    message = f"{project.folder / 'passphrase'} is gone; the state is lost without it: make clean STACK=dev"
+    message = (
+        f"{project.folder / 'passphrase'} is missing, and the state is lost without it: make clean STACK=dev"
+    )
     assert message in output
 
 

@@ -203,7 +203,7 @@ def test_a_zone_is_found_by_its_name_or_id(target: CloudflareTarget):
     for wrong in ({"zoneId": "0"}, {"filter": {"name": "nowhere"}}):
         with pytest.raises(ProviderError, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
             target.invoke(GET_ZONE, wrong, {})
-    with pytest.raises(ProviderError, match="no answer to the look-up cloudflare:index/getUser:getUser"):
+    with pytest.raises(ProviderError, match="cannot answer the look-up cloudflare:index/getUser:getUser"):
         target.invoke("cloudflare:index/getUser:getUser", {}, {})
 
 

@@ -162,7 +162,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.MONITOR,
         "query",
         "errors > 1",
-        "The value provided for parameter 'query' is invalid: unexpected after ''",
+        "The value provided for parameter 'query' is invalid: syntax error after ''",
     ),
     (
         r.MONITOR,

@@ -116,7 +116,7 @@ def test_a_certificate_has_the_key_and_the_hosts_of_its_request(providers: Provi
     assert again.outputs["certificate"] == live.outputs["certificate"]
     with pytest.raises(
         ProviderError,
-        match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$",
+        match=r"^csr: the request's key does not fit origin-rsa, or the request's signature is invalid$",
     ):
         create(providers, r.CERTIFICATE, {**inputs, "requestType": "origin-rsa"}, "other")
     with pytest.raises(ProviderError, match=r"^csr: this is not a certificate signing request in PEM: "):
@@ -161,7 +161,7 @@ UNANSWERED = {
 
 @pytest.mark.parametrize("token", UNANSWERED)
 def test_a_look_up_without_an_answer_is_refused(providers: Providers, token: str):
-    message = f"the sandbox has no answer to the look-up {token}; it knows {UNANSWERED[token]}"
+    message = f"the sandbox cannot answer the look-up {token}; it knows {UNANSWERED[token]}"
     with pytest.raises(ProviderError, match=f"^{message}$"):
         providers.target(token).invoke(token, {}, {})
 

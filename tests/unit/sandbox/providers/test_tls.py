@@ -51,7 +51,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         KEY,
         {"algorithm": "RSA"},
-        "algorithm, ecdsaCurve: the sandbox cannot make keys of ('RSA', None); it makes ECDSA on P256",
+        "algorithm, ecdsaCurve: the sandbox makes keys for ECDSA on P256 only, not for ('RSA', None)",
     ),
     (REQUEST, {"uris": []}, "uris: the sandbox makes requests with a subject and dnsNames only"),
     (REQUEST, {"privateKeyPem": "hunter2"}, "privateKeyPem: this is not a private key in PEM"),
@@ -72,6 +72,6 @@ def test_a_key_exists_only_in_the_state():
     assert TLS.find(key) == []
     assert TLS.read(key, live.outputs) == live
     assert TLS.plan(key)["privateKeyPem"] is UNKNOWN
-    with pytest.raises(ProviderError, match="cannot change; it is replaced"):
+    with pytest.raises(ProviderError, match="cannot be changed in place; it is replaced"):
         TLS.update(key, live)
     TLS.delete(key)

@@ -108,7 +108,8 @@ def test_a_plugin_gets_only_addresses_of_the_targets(tmp_path: Path) -> None:
 
 
 def test_plugins_without_targets_are_refused() -> None:
-    with pytest.raises(CommandError, match=r"^PROVIDERS=real needs targets: leave TARGETS=none out\.$"):
+    message = r"^PROVIDERS=real needs targets, and this stack uses none: make clean, or add TARGETS=all\.$"
+    with pytest.raises(CommandError, match=message):
         plugins.find(None, Progress())
 
 

@@ -94,7 +94,10 @@ def test_an_unusable_engine_in_the_variable_pulumi_is_refused(
 ) -> None:
     selected = machine.program("mine", script)
     monkeypatch.setenv("PULUMI", str(selected))
-    expected = f"PULUMI={selected} is {problem}; {PINNED} or a newer 3.x is needed. Or unset PULUMI."
+    expected = (
+        f"PULUMI={selected} is {problem}, but {PINNED} or a newer 3.x is needed."
+        " Set PULUMI to such a program, or unset it."
+    )
     assert find_error() == expected
 
 

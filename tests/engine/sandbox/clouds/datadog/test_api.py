@@ -199,7 +199,7 @@ REFUSED_MONITORS: list[tuple[str, Any, str]] = [
     ("options.timeout_h", 99, "/options/timeout_h: maximum: 24"),
     ("options.evaluation_delay", -5, "/options/evaluation_delay: minimum: 0"),
     ("options.renotify_interval", -1, "/options/renotify_interval: minimum: 0"),
-    ("query", "errors > 1", "The value provided for parameter 'query' is invalid: unexpected after ''"),
+    ("query", "errors > 1", "The value provided for parameter 'query' is invalid: syntax error after ''"),
 ]
 
 
@@ -260,7 +260,7 @@ REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
         "thresholds: each timeframe is there once",
     ),
     ("query", None, "/: required: ['query']"),
-    ("query.numerator", "good", "Invalid query: numerator: unexpected after ''"),
+    ("query.numerator", "good", "Invalid query: numerator: syntax error after ''"),
     ("monitor_ids", [7], "monitor_ids cannot be used together with query"),
     ("groups", ["env:dev"], "groups cannot be used together with query"),
     ("type", "time_slice", "/: required: ['sli_specification']"),
@@ -327,10 +327,10 @@ REFUSED_DASHBOARDS: list[tuple[str, Any, str]] = [
     ("layout_type", "grid", "layout_type: unknown value; allowed: free, ordered"),
     ("colour", "red", "colour: there is no such attribute"),
     (f"{INNER}.type", "timeserie", "definition: fits none of the alternatives"),
-    (f"{INNER}.requests.0.q", "avg:load", "Invalid query: unexpected after 'avg:load'"),
+    (f"{INNER}.requests.0.q", "avg:load", "Invalid query: syntax error after 'avg:load'"),
     (f"{INNER}.legend", "x", "legend: there is no such attribute"),
-    (f"{INNER}.requests.0", formula(query="garbage"), "definition: unexpected after ''"),
-    (f"{INNER}.requests.0", formula(formula="a +"), "definition: unexpected after 'a +'"),
+    (f"{INNER}.requests.0", formula(query="garbage"), "definition: syntax error after ''"),
+    (f"{INNER}.requests.0", formula(formula="a +"), "definition: syntax error after 'a +'"),
 ]
 
 

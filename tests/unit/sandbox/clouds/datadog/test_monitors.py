@@ -65,7 +65,7 @@ def test_every_text_is_parsed_or_refused(text: str):
         try:
             assert isinstance(parse(text, kind), Query)
         except QueryError as error:
-            assert str(error).startswith("unexpected after ")
+            assert str(error).startswith("syntax error after ")
 
 
 def test_a_change_alert_has_two_windows():
@@ -98,18 +98,18 @@ def test_a_formula_is_parsed(formula: str):
 
 
 UNREADABLE = [
-    ("errors > 1", "unexpected after ''"),
-    ("avg(last_5x):avg:a{*} > 1", "unexpected after 'avg('"),
-    ("avg(last_5m):avg:a > 1", "unexpected after 'avg(last_5m):avg:a'"),
-    ("avg(last_5m):avg:a{} > 1", "unexpected after 'avg(last_5m):avg:a{'"),
-    ("avg(last_5m):avg:a{,,} > 1", "unexpected after 'avg(last_5m):avg:a{'"),
-    ("avg(last_5m):avg:a{a:b AND} > 1", "unexpected after 'avg(last_5m):avg:a{a:b AND'"),
-    ("avg(last_5m):avg:a{a:b c:d} > 1", "unexpected after 'avg(last_5m):avg:a{a:b'"),
-    ("avg(last_5m):foo(avg:a{*}) > 1", "unexpected after 'avg(last_5m):'"),
-    ("avg(last_5m):avg:a{*}.as_rat() > 1", "unexpected after 'avg(last_5m):avg:a{*}'"),
-    ("avg(last_5m):foo:a{*} > 1", "unexpected after 'avg(last_5m):'"),
-    ("avg(last_5m):avg:a{*} >", "unexpected after 'avg(last_5m):avg:a{*} >'"),
-    ("p95(last_5m):avg:a{*} > 1", "unexpected after ''"),
+    ("errors > 1", "syntax error after ''"),
+    ("avg(last_5x):avg:a{*} > 1", "syntax error after 'avg('"),
+    ("avg(last_5m):avg:a > 1", "syntax error after 'avg(last_5m):avg:a'"),
+    ("avg(last_5m):avg:a{} > 1", "syntax error after 'avg(last_5m):avg:a{'"),
+    ("avg(last_5m):avg:a{,,} > 1", "syntax error after 'avg(last_5m):avg:a{'"),
+    ("avg(last_5m):avg:a{a:b AND} > 1", "syntax error after 'avg(last_5m):avg:a{a:b AND'"),
+    ("avg(last_5m):avg:a{a:b c:d} > 1", "syntax error after 'avg(last_5m):avg:a{a:b'"),
+    ("avg(last_5m):foo(avg:a{*}) > 1", "syntax error after 'avg(last_5m):'"),
+    ("avg(last_5m):avg:a{*}.as_rat() > 1", "syntax error after 'avg(last_5m):avg:a{*}'"),
+    ("avg(last_5m):foo:a{*} > 1", "syntax error after 'avg(last_5m):'"),
+    ("avg(last_5m):avg:a{*} >", "syntax error after 'avg(last_5m):avg:a{*} >'"),
+    ("p95(last_5m):avg:a{*} > 1", "syntax error after ''"),
 ]
 
 
@@ -142,7 +142,7 @@ RISING = {"critical": 0.5, "warning": 0.7}
 FALLING = {"critical": 5, "warning": 4}
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    (MONITOR, {"query": "avg(last_1h):avg:a{*}"}, INVALID + "unexpected after 'avg(last_1h):avg:a{*}'"),
+    (MONITOR, {"query": "avg(last_1h):avg:a{*}"}, INVALID + "syntax error after 'avg(last_1h):avg:a{*}'"),
     (
         MONITOR,
         {"query": "avg(last_9w):avg:a{*} by {host} > 0.5"},
