@@ -192,10 +192,14 @@ class Clients:
         config = Config(retries=retries, connect_timeout=5, read_timeout=60, proxies={}, s3=style)
         keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         create: Any = self.session.create_client
-        self._create = functools.cache(functools.partial(create, endpoint_url=url, config=config, **keys))
+        self._create = functools.cache(functools.partial(create, endpoint_url=url, **keys))
+        # S3 Control puts the account before the host name, which only a proxy resolves for a local address.
+        proxied = Config(proxies={"http": url}) if url else Config()
+        self._configs = {"s3control": config.merge(proxied)}
+        self._config = config
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str) -> Any:
         """Return the client for a service in a region."""
         with self._lock:
-            return self._create(service, region)
+            return self._create(service, region, config=self._configs.get(service, self._config))

@@ -138,6 +138,10 @@ def _is_map(hint: Any) -> bool:
 
 def documented_values(doc: str) -> tuple[str, ...]:
     """Return the values that a docstring lists as the only allowed values."""
+    if (
+        "also valid" in doc
+    ):  # The documentation of a topic subscription's protocol names further values later.
+        return ()
     match = ENUMERATION.search(doc)
     values: list[str] = re.findall(QUOTED, match[1]) if match else []
     # The SDK's generator mistakes underscores for Markdown and writes stars: http*request*firewall*custom.

@@ -13,7 +13,7 @@ import time
 import tomllib
 import traceback
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,6 +43,9 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_requ
 """The pattern of the region and the service in an Authorization header."""
 
 BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
+
+SIGNING_NAMES = {"access-analyzer": "accessanalyzer"}
+"""The service whose requests are signed with another name than that of its model."""
 
 INVALID_REQUEST = {
     "eks": "InvalidParameterException",
@@ -114,6 +117,7 @@ class AwsApi:
         region, service = scope.groups()
         # Requests to S3 Control are signed as S3. Only the version in the path distinguishes them.
         service = "s3control" if environ["PATH_INFO"].startswith("/v20180820/") else service
+        service = SIGNING_NAMES.get(service, service)
         request: Any = Request({**environ, "wsgi.input": io.BytesIO(body)})
         try:
             operation, path_variables = get_service_router(service).match(request)
@@ -144,6 +148,7 @@ class AwsApi:
             "account": self._account,
             "now": time.time(),
             "uuid": str(request_id),
+            "hex": request_id.hex,
             "hex32": request_id.hex.upper(),
             "id17": request_id.hex[:17],
         }
@@ -261,7 +266,12 @@ def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -
         "url_params": path_variables,
     }
     params: Json = PROTOCOL_PARSERS[protocol](operation).parse(parts)
-    return params | (json.loads(request.data or b"{}") if "json" in protocol else {})
+    if "json" not in protocol:
+        return params
+    members: Mapping[str, Any] = operation.input_shape.members if operation.input_shape else {}
+    wire_names = {member.serialization.get("name", name) for name, member in members.items()}
+    sent = cast(Json, json.loads(request.data or b"{}"))
+    return params | {name: value for name, value in sent.items() if name in members or name not in wire_names}
 
 
 def _serialized(operation: Any, protocol: str, service: str, result: Any) -> Response:

@@ -7,13 +7,21 @@ from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
-SERVICES = ("eks", "codebuild", "backup")
+SERVICES = ("eks", "codebuild", "backup", "guardduty", "accessanalyzer", "budgets", "ce")
 
 ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn", "BackupVaultArn", "BackupPlanArn")
 """Names of the members that can hold the ARN of a record."""
 
-TAG_PARAMETERS = {"backup": ("ResourceArn", "Tags", "TagKeyList")}
-"""A service's parameters for the ARN, the tags and the removed keys, if they differ from EKS's."""
+TAG_PARAMETERS = {
+    "backup": ("ResourceArn", "Tags", "TagKeyList"),
+    "guardduty": ("ResourceArn", "Tags", "TagKeys"),
+    "budgets": ("ResourceARN", "ResourceTags", "ResourceTagKeys"),
+    "ce": ("ResourceArn", "ResourceTags", "ResourceTagKeys"),
+}
+"""A service's parameters for the ARN, the tags and the removed keys, if they differ from EKS's.
+
+`ResourceTags` are a list of keys and values; other tags are a map.
+"""
 
 
 class EmulatedServices:
@@ -44,7 +52,7 @@ class EmulatedServices:
         records, key = self.records(region, family), fill_text(self._rules["keys"][family], variables)
         self._require_parents(family, region, variables)
         record = records.get(key)
-        _check_existence(row, key, record)
+        self._check_existence(row, key, record)
         variables["record"] = record
         self._check(service, action, variables)
         for step in row.get("calls", []):
@@ -57,6 +65,8 @@ class EmulatedServices:
             case "put":
                 record = records[key] = {**fill(row.get("defaults", {}), variables), **sent}
                 record |= _merged(record, added)
+                if "ResourceTags" in record:
+                    record["tags"] = _tag_map(record.pop("ResourceTags"))
             case "change" if record is not None:
                 _change(record, _merged(record, sent) | added, row)
             case "drop":
@@ -74,7 +84,27 @@ class EmulatedServices:
         for parent in self._rules["parents"].get(family, ()):
             name = fill_text(self._rules["keys"][parent], variables)
             if name not in self.records(region, parent):
-                raise ErrorResponse(404, f"No {parent} found for name: {name}.", "ResourceNotFoundException")
+                raise self._not_found(parent, f"name: {name}")
+
+    def _check_existence(self, row: Json, key: str, record: Json | None) -> None:
+        """Raise ErrorResponse if an operation needs a missing record, or would create one that exists."""
+        if row.get("again"):
+            return
+        does, family = row["does"], row["family"]
+        if does in ("get", "change", "drop") and record is None:
+            raise self._not_found(family, key)
+        if does == "put" and record is not None:
+            code = row.get("taken", "ResourceInUseException")
+            raise ErrorResponse(409, f"{family} already exists: {key}", code)
+
+    def _not_found(self, family: str, key: str) -> ErrorResponse:
+        """Return the service's error for a missing record."""
+        message = f"No {family} found for {key}."
+        error = self._rules["missing"].get(family, {})
+        status = error.get("status", 404)
+        return ErrorResponse(
+            status, error.get("say", message), error.get("code", "ResourceNotFoundException")
+        )
 
     def _drop_children(self, region: str, family: str, key: str) -> None:
         """Delete the child records of a deleted record."""
@@ -95,10 +125,13 @@ class EmulatedServices:
         if record is None:
             raise ErrorResponse(404, f"No resource with the ARN {arn}", "NotFoundException")
         tags = cast(Json, record.setdefault("tags", {}))
-        tags |= variables.get(tags_name, {})
+        tags |= _tag_map(variables.get(tags_name, {}))
         for name in variables.get(keys_name, []):
             tags.pop(name, None)
-        return {tags_name: tags} if row["tags"] == "read" else {}
+        if row["tags"] != "read":
+            return {}
+        as_list = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return {tags_name: as_list if tags_name == "ResourceTags" else tags}
 
     def _find_by_arn(self, region: str, arn: str) -> Json | None:
         for (records_region, _), records in self._records.items():
@@ -110,16 +143,9 @@ class EmulatedServices:
         return None
 
 
-def _check_existence(row: Json, key: str, record: Json | None) -> None:
-    """Raise ErrorResponse if an operation needs a missing record, or would create one that exists."""
-    if row.get("again"):
-        return
-    does, family = row["does"], row["family"]
-    if does in ("get", "change", "drop") and record is None:
-        raise ErrorResponse(404, f"No {family} found for {key}.", "ResourceNotFoundException")
-    if does == "put" and record is not None:
-        code = row.get("taken", "ResourceInUseException")
-        raise ErrorResponse(409, f"{family} already exists: {key}", code)
+def _tag_map(tags: Json | list[Json]) -> Json:
+    """Return tags as a map."""
+    return {tag["Key"]: tag["Value"] for tag in tags} if isinstance(tags, list) else tags
 
 
 def _change(record: Json, changes: Json, row: Json) -> None:

@@ -43,6 +43,8 @@ def apply_patches() -> None:
     - omits the description of a security group rule that refers to a group
     - fails on a bucket policy that applies to every principal
     - treats every condition in a bucket policy as met, so that nobody can read or write an object
+    - ignores the deletion of a trail by its ARN
+    - writes a topic's policy in another form than it was sent
     - loads the managed policies of every partition, which takes one second per partition
     """
     _patch_buckets()
@@ -51,6 +53,8 @@ def apply_patches() -> None:
     _patch_managed_policies()
     _patch_master_passwords()
     _patch_security_group_rules()
+    _patch_topics()
+    _patch_trails()
 
 
 def _patch_buckets() -> None:
@@ -186,6 +190,34 @@ def _patch_security_group_rules() -> None:
         return (self.source_group | self.ip_range).get("Description")
 
     rule.description = property(description)
+
+
+def _patch_trails() -> None:
+    from moto.cloudtrail.models import CloudTrailBackend
+
+    backend: Any = CloudTrailBackend
+    delete = backend.delete_trail
+
+    def delete_by_name_or_arn(self: Any, name: str) -> None:
+        delete(self, self.get_trail(name).trail_name)
+
+    backend.delete_trail = delete_by_name_or_arn
+
+
+def _patch_topics() -> None:
+    from moto.sns.models import Topic
+
+    topic: Any = Topic
+    parsed = topic.policy
+
+    def policy_text(self: Any) -> str:
+        return getattr(self, "policy_text", None) or parsed.fget(self)
+
+    def set_policy(self: Any, policy: str) -> None:
+        parsed.fset(self, policy)
+        self.policy_text = policy
+
+    topic.policy = property(policy_text, set_policy)
 
 
 def _backend(service: Any, region: str) -> Any:

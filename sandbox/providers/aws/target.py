@@ -24,7 +24,7 @@ from sandbox.wire.values import Json, plain, project, secret_texts
 CREATION_TAG = "sandbox:made-for"
 """The key of the tag that identifies a resource without a physical name after an interrupted run."""
 
-GONE = re.compile(r"NotFound|NoSuch|^404$")
+GONE = re.compile(r"NotFound|NoSuch|^404$|^Unknown(Monitor|Subscription)Exception$")
 """AWS's error codes for a resource that does not exist."""
 
 
@@ -180,6 +180,12 @@ class AwsCall:
         """Read the resource; return True if it exists."""
         self._answer = {}
         for number, step in enumerate(self.row.read):
+            if "as" in step:
+                answers = self._answers(step, self._variables(), gone=True)
+                self._answer[step["as"]] = [
+                    search(step["take"], answer, item_variables) for item_variables, answer in answers
+                ]
+                continue
             answer = self.run(step, gone=True)
             part = search(step["take"], answer, self._variables())
             if number == 0 and part is None:

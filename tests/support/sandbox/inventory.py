@@ -22,12 +22,17 @@ ResourceIds = set[tuple[str, str]]
 
 REGIONS = ("ap-northeast-1", "ap-northeast-3")
 
+EVENT_REGIONS = (REGIONS[0], "us-east-1")
+"""Regions with rules of EventBridge: the accounts' own, and that of STS's global endpoint."""
+
 ZONE = "pipe.dev"
 
 CLUSTER_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 """Namespaces that every cluster has."""
 
 UNLISTED_TYPES = {
+    "AccountPasswordPolicy",
+    "AccountPublicAccessBlock",
     "BucketLifecycleConfiguration",
     "BucketLogging",
     "BucketObjectLockConfiguration",
@@ -38,6 +43,8 @@ UNLISTED_TYPES = {
     "BucketServerSideEncryptionConfiguration",
     "BucketVersioning",
     "DefaultSecurityGroup",
+    "DetectorFeature",
+    "EncryptionByDefault",
     "LifecyclePolicy",
     "ReplicationConfiguration",
     "RepositoryPolicy",
@@ -45,7 +52,9 @@ UNLISTED_TYPES = {
     "VaultPolicy",
     "ZoneSetting",
 }
-"""Types that are a part of another object, so that they can be neither left over nor duplicated."""
+"""Types that are a part of another object or of the account, so that no list has them, and none is left over
+or duplicated.
+"""
 
 PREFIXES_WITHOUT_TARGET = ("pulumi:", "tls:", "kubernetes:helm.sh/")
 """Prefixes of types that do not exist in any target. Helm releases are only planned."""
@@ -118,6 +127,9 @@ def _in_aws(targets: Targets) -> ResourceIds:
         repositories = list_all("ecr", "describe_repositories", "repositories[].repositoryName", region)
         resources |= {("Repository", name) for name in repositories}
     resources |= _in_backup(list_all)
+    for region in EVENT_REGIONS:
+        resources |= _in_events(list_all, region)
+    resources |= _in_budgets(list_all)
     for name in list_all("codebuild", "list_projects", "projects[]"):
         [project] = list_all("codebuild", "batch_get_projects", "projects", names=[name])
         resources.add(("Project", project["arn"]))
@@ -169,6 +181,20 @@ def _in_backup(list_all: Callable[..., list[Any]]) -> ResourceIds:
         selections = list_all("backup", "list_backup_selections", path, BackupPlanId=plan)
         resources |= {("Selection", ident) for ident in selections}
     return resources
+
+
+def _in_events(list_all: Callable[..., list[Any]], region: str) -> ResourceIds:
+    resources: ResourceIds = set()
+    for rule in list_all("events", "list_rules", "Rules[].Name", region):
+        rule_targets = list_all("events", "list_targets_by_rule", "Targets[].Id", region, Rule=rule)
+        resources |= {("EventRule", rule)} | {("EventTarget", f"{rule}-{ident}") for ident in rule_targets}
+    return resources
+
+
+def _in_budgets(list_all: Callable[..., list[Any]]) -> ResourceIds:
+    [account] = list_all("sts", "get_caller_identity", "[Account]")
+    names = list_all("budgets", "describe_budgets", "Budgets[].BudgetName", AccountId=account)
+    return {("Budget", f"{account}:{name}") for name in names}
 
 
 def _in_iam(list_all: Callable[..., list[Any]]) -> ResourceIds:
@@ -232,6 +258,18 @@ LIST_CALLS: dict[str, tuple[str, str, str, dict[str, str]]] = {
         {},
     ),
     "Vault": ("backup", "list_backup_vaults", "BackupVaultList[].BackupVaultName", {}),
+    "Analyzer": ("accessanalyzer", "list_analyzers", "analyzers[].name", {}),
+    "AnomalyMonitor": ("ce", "get_anomaly_monitors", "AnomalyMonitors[].MonitorArn", {}),
+    "AnomalySubscription": (
+        "ce",
+        "get_anomaly_subscriptions",
+        "AnomalySubscriptions[].SubscriptionArn",
+        {},
+    ),
+    "Detector": ("guardduty", "list_detectors", "DetectorIds[]", {}),
+    "Topic": ("sns", "list_topics", "Topics[].TopicArn", {}),
+    "TopicSubscription": ("sns", "list_subscriptions", "Subscriptions[].SubscriptionArn", {}),
+    "Trail": ("cloudtrail", "list_trails", "Trails[].TrailARN", {}),
 }
 """The call that lists each of these types: service, action, path of the IDs, and arguments."""
 

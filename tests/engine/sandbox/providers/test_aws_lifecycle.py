@@ -16,14 +16,17 @@ from tests.support.sandbox.providers.aws_account import AwsAccount, empty_accoun
 from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES, PASSWORD
 
 SURVIVORS = (
+    "aws:ebs/encryptionByDefault:EncryptionByDefault",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    "aws:guardduty/detectorFeature:DetectorFeature",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
 )
 """Types whose resources still exist in AWS after their deletion.
 
 The default security group belongs to its VPC, a locked bucket stays versioned, and a bucket without its own
-encryption setting has the default of S3.
+encryption setting has the default of S3. A protection plan belongs to its detector, and the encryption of
+volumes is a switch.
 """
 
 

@@ -54,7 +54,7 @@ def test_a_search_ignores_the_resource_that_is_being_replaced(everything: AwsAcc
 
 def test_every_aws_type_of_the_program_has_a_row_and_a_test() -> None:
     used: set[str] = set()
-    for file in itertools.chain((ROOT / "components").rglob("*.py"), (ROOT / "foundation").glob("*.py")):
+    for file in itertools.chain((ROOT / "components").rglob("*.py"), (ROOT / "foundation").rglob("*.py")):
         used.update(re.findall(r"aws\.(\w+\.[A-Z]\w+)\(", file.read_text()))
     rows = {
         token: token.split(":")[1].split("/")[0] + "." + token.split(":")[2]

@@ -102,6 +102,42 @@ ENCRYPTION = {
     "applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "<key.arn>"}
 }
 REPLICA = {"region": "ap-northeast-3"}
+CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
+FROM_TRAIL = {
+    "StringEquals": {"aws:SourceArn": "arn:aws:cloudtrail:ap-northeast-1:123456789012:trail/pipe-trail"}
+}
+
+
+def publishers(service: str) -> str:
+    """Return a topic policy that lets a service publish."""
+    return document(
+        Principal={"Service": service},
+        Action="sns:Publish",
+        Resource="arn:aws:sns:ap-northeast-1:123456789012:pipe-alerts",
+    )
+
+
+def alarm(kind: str, percent: int) -> dict[str, Any]:
+    """Return a notification of a budget."""
+    return {
+        "notificationType": kind,
+        "comparisonOperator": "GREATER_THAN",
+        "threshold": percent,
+        "thresholdType": "PERCENTAGE",
+        "subscriberEmailAddresses": ["platform@pipe.dev"],
+    }
+
+
+def threshold(dollars: str) -> dict[str, Any]:
+    """Return the threshold of a report of cost anomalies."""
+    return {
+        "dimension": {
+            "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+            "matchOptions": ["GREATER_THAN_OR_EQUAL"],
+            "values": [dollars],
+        }
+    }
+
 
 S3 = "aws:s3/bucket"
 AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -679,6 +715,211 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "resources": ["arn:aws:rds:ap-northeast-1:123456789012:db:pipe-db", "arn:aws:s3:::pipe-b"],
         },
         {},
+    ),
+    "public-access": (
+        "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
+        {
+            "accountId": "123456789012",
+            "blockPublicAcls": True,
+            "ignorePublicAcls": True,
+            "blockPublicPolicy": True,
+            "restrictPublicBuckets": True,
+        },
+        {"blockPublicPolicy": False, "restrictPublicBuckets": False},
+    ),
+    "volumes": (
+        "aws:ebs/encryptionByDefault:EncryptionByDefault",
+        {"enabled": True},
+        {"enabled": False},
+    ),
+    "passwords": (
+        "aws:iam/accountPasswordPolicy:AccountPasswordPolicy",
+        {
+            "minimumPasswordLength": 14,
+            "passwordReusePrevention": 24,
+            "requireLowercaseCharacters": True,
+            "requireNumbers": True,
+            "requireSymbols": True,
+            "requireUppercaseCharacters": True,
+            "allowUsersToChangePassword": True,
+        },
+        {"minimumPasswordLength": 20, "passwordReusePrevention": 12, "requireSymbols": False},
+    ),
+    "analyzer": (
+        "aws:accessanalyzer/analyzer:Analyzer",
+        {"analyzerName": "pipe-external-access", "type": "ACCOUNT", "tags": {"a": "b"}},
+        {"tags": {"a": "c"}},
+    ),
+    "detector": (
+        "aws:guardduty/detector:Detector",
+        {"enable": True, "findingPublishingFrequency": "FIFTEEN_MINUTES", "tags": {"a": "b"}},
+        {"findingPublishingFrequency": "ONE_HOUR", "enable": False, "tags": {"a": "c"}},
+    ),
+    "runtime": (
+        "aws:guardduty/detectorFeature:DetectorFeature",
+        {
+            "detectorId": "<detector.id>",
+            "name": "RUNTIME_MONITORING",
+            "status": "ENABLED",
+            "additionalConfigurations": [
+                {"name": "EKS_ADDON_MANAGEMENT", "status": "ENABLED"},
+                {"name": "ECS_FARGATE_AGENT_MANAGEMENT", "status": "DISABLED"},
+                {"name": "EC2_AGENT_MANAGEMENT", "status": "DISABLED"},
+            ],
+        },
+        {"status": "DISABLED"},
+    ),
+    "logins": (
+        "aws:guardduty/detectorFeature:DetectorFeature",
+        {"detectorId": "<detector.id>", "name": "RDS_LOGIN_EVENTS", "status": "DISABLED"},
+        {"status": "ENABLED"},
+    ),
+    "records": (f"{S3}:Bucket", {"bucket": "pipe-trail", "objectLockEnabled": True}, {}),
+    "delivered": (
+        f"{S3}Policy:BucketPolicy",
+        {
+            "bucket": "<records.bucket>",
+            "policy": documents(
+                {
+                    "Principal": CLOUDTRAIL,
+                    "Action": "s3:GetBucketAcl",
+                    "Resource": "arn:aws:s3:::pipe-trail",
+                    "Condition": FROM_TRAIL,
+                },
+                {
+                    "Principal": CLOUDTRAIL,
+                    "Action": "s3:PutObject",
+                    "Resource": "arn:aws:s3:::pipe-trail/AWSLogs/123456789012/*",
+                    "Condition": FROM_TRAIL,
+                },
+            ),
+        },
+        {},
+    ),
+    "recordkey": (
+        "aws:kms/key:Key",
+        {
+            "description": "Records",
+            "policy": documents(
+                ADMINISTRATION,
+                {
+                    "Principal": CLOUDTRAIL,
+                    "Action": ["kms:GenerateDataKey*", "kms:Decrypt", "kms:DescribeKey"],
+                    "Resource": "*",
+                    "Condition": FROM_TRAIL,
+                },
+            ),
+        },
+        {},
+    ),
+    "trail": (
+        "aws:cloudtrail/trail:Trail",
+        {
+            "name": "pipe-trail",
+            "s3BucketName": "<delivered.bucket>",
+            "kmsKeyId": "<recordkey.arn>",
+            "isMultiRegionTrail": True,
+            "includeGlobalServiceEvents": True,
+            "enableLogFileValidation": True,
+            "enableLogging": True,
+            "tags": {"a": "b"},
+        },
+        {"enableLogFileValidation": False, "enableLogging": False, "tags": {"a": "c"}},
+    ),
+    "alerts": (
+        "aws:sns/topic:Topic",
+        {
+            "name": "pipe-alerts",
+            "kmsMasterKeyId": "<key.arn>",
+            "policy": publishers("events.amazonaws.com"),
+            "tags": {"a": "b"},
+        },
+        {
+            "displayName": "Alerts",
+            "kmsMasterKeyId": "alias/aws/sns",
+            "policy": publishers("cloudwatch.amazonaws.com"),
+            "tags": {"a": "c"},
+        },
+    ),
+    "mail": (
+        "aws:sns/topicSubscription:TopicSubscription",
+        {"topic": "<alerts.arn>", "protocol": "email", "endpoint": "platform@pipe.dev"},
+        {"filterPolicy": '{"severity": ["high"]}'},
+    ),
+    "use": (
+        "aws:cloudwatch/eventRule:EventRule",
+        {
+            "name": "pipe-use",
+            "description": "Uses",
+            "eventPattern": '{"source": ["aws.sts"]}',
+            "state": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS",
+            "tags": {"a": "b"},
+        },
+        {
+            "description": "Each use",
+            "eventPattern": '{"source": ["aws.signin"]}',
+            "state": "DISABLED",
+            "tags": {"a": "c"},
+        },
+    ),
+    "use-target": (
+        "aws:cloudwatch/eventTarget:EventTarget",
+        {"rule": "<use.name>", "targetId": "alerts", "arn": "<alerts.arn>"},
+        {"inputPath": "$.detail"},
+    ),
+    "bus-target": (
+        "aws:cloudwatch/eventTarget:EventTarget",
+        {
+            "rule": "<use.name>",
+            "targetId": "region",
+            "arn": "arn:aws:events:us-east-1:123456789012:event-bus/default",
+            "roleArn": "<role.arn>",
+        },
+        {},
+    ),
+    "budget": (
+        "aws:budgets/budget:Budget",
+        {
+            "name": "pipe-costs",
+            "budgetType": "COST",
+            "timeUnit": "MONTHLY",
+            "limitAmount": "500",
+            "limitUnit": "USD",
+            "notifications": [alarm("ACTUAL", 80), alarm("FORECASTED", 100)],
+            "tags": {"a": "b"},
+        },
+        {
+            "limitAmount": "600",
+            "notifications": [alarm("ACTUAL", 90), alarm("FORECASTED", 100)],
+            "tags": {"a": "c"},
+        },
+    ),
+    "monitor": (
+        "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
+        {
+            "name": "pipe-costs",
+            "monitorType": "DIMENSIONAL",
+            "monitorDimension": "SERVICE",
+            "tags": {"a": "b"},
+        },
+        {"name": "pipe-services", "tags": {"a": "c"}},
+    ),
+    "report": (
+        "aws:costexplorer/anomalySubscription:AnomalySubscription",
+        {
+            "name": "pipe-costs",
+            "frequency": "DAILY",
+            "monitorArnLists": ["<monitor.arn>"],
+            "subscribers": [{"type": "EMAIL", "address": "platform@pipe.dev"}],
+            "thresholdExpression": threshold("20"),
+            "tags": {"a": "b"},
+        },
+        {
+            "frequency": "WEEKLY",
+            "subscribers": [{"type": "EMAIL", "address": "costs@pipe.dev"}],
+            "thresholdExpression": threshold("30"),
+            "tags": {"a": "c"},
+        },
     ),
 }
 """The type, the inputs and the changed inputs of each resource, by name.

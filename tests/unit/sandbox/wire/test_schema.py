@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from sandbox.wire.schema import resource_class
+from sandbox.wire.schema import documented_values, resource_class
 
 SLOW = {
     "__init__.py": "import time\ntime.sleep(0.3)\nfrom .thing import *\n",
@@ -59,3 +59,16 @@ def test_only_a_single_thread_loads_a_part_of_an_sdk(monkeypatch: pytest.MonkeyP
         names = [cls.__name__ for cls in pool.map(resource_class, tokens)]
     assert names == ["RouteTable", "SecurityGroup", "Vpc"]
     assert max(counts) == 1
+
+
+@pytest.mark.parametrize(
+    ("doc", "values"),
+    [
+        ("Valid values are `a` and `b`.", ("a", "b")),
+        ("Valid values are: `a`, and `b`. The value `c` is also valid but partially supported.", ()),
+    ],
+)
+def test_only_a_complete_list_of_values_in_the_documentation_counts(
+    doc: str, values: tuple[str, ...]
+) -> None:
+    assert documented_values(doc) == values
