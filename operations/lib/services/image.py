@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -30,6 +31,10 @@ UNSIGNED = "failed with exit code 10:"
 """Part of the error of `cosign verify` for an unsigned image (cosign's doc/cosign_exit_codes.md)."""
 MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 """Errors of ECR's DescribeImages for a missing image (ECR API Reference, API_DescribeImages)."""
+IN_WORKFLOW = "GITHUB_ACTIONS"
+"""Variable that is `true` in every job of GitHub Actions, and that no workflow can change (GitHub docs,
+variables reference).
+"""
 UNKNOWN = "sha256:" + "0" * 64
 """Digest that a dry run shows for an image that it does not build."""
 
@@ -223,7 +228,8 @@ def ensure(log: RunLog, options: Options, version: str, archive: Path | None = N
     """Return a version's image, `repository:version@sha256:…`, after a scan and a signature in the registry.
 
     The image is pushed first if it is not in the registry. In a sandbox, nothing is pushed, scanned or
-    signed. The image comes from the file `archive`; without a file it is built here.
+    signed. The image comes from the file `archive`; without a file it is built here. A job of a workflow
+    builds no image here, since a build runs code of the service's packages, and the job has credentials.
     """
     registry = Registry(log, options)
     if options.target == "sandbox":
@@ -236,6 +242,11 @@ def ensure(log: RunLog, options: Options, version: str, archive: Path | None = N
     else:
         if archive:
             registry.load(archive)
+        elif os.environ.get(IN_WORKFLOW) == "true":
+            raise RefusedError(
+                f"{version} is not in {registry.name}, and a job with credentials builds no image: run the"
+                " workflow Deploy again with all its jobs, which builds and pushes the image"
+            )
         else:
             registry.build(version)
         digest = registry.push(version)

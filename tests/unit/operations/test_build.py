@@ -9,7 +9,7 @@ import pytest
 from operations import build
 from operations.lib import migrations
 from operations.lib.command_line import Options
-from operations.lib.errors import FailedError
+from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
 from operations.lib.services import image
 
@@ -64,6 +64,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 def test_a_build_that_is_saved_asks_no_registry(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     archive = tmp_path / "new" / "image.tar"
     assert machine.run("--save", str(archive)) == ["docker build", "docker save"]
@@ -74,6 +75,7 @@ def test_a_build_that_is_saved_asks_no_registry(
 def test_an_image_that_was_built_elsewhere_is_pushed_and_not_built(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     push = ["docker load", "aws ecr get-login-password", "docker login", "docker push"]
     look = "aws ecr describe-images"
@@ -81,6 +83,21 @@ def test_an_image_that_was_built_elsewhere_is_pushed_and_not_built(
     assert machine.run("--load", "image.tar") == [look, *push, look, scan]
     assert (tmp_path / "output").read_text() == f"version=1.1.0\nimage={NAME}@{DIGEST}\n"
     assert machine.run("--load", "image.tar") == [look, scan], "the registry has it"
+
+
+def test_a_job_of_a_workflow_builds_no_image_that_it_pushes(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with pytest.raises(RefusedError) as refusal:
+        machine.run()
+    assert str(refusal.value) == (
+        f"1.1.0 is not in {REGISTRY}/pipe/api, and a job with credentials builds no image: run the workflow"
+        " Deploy again with all its jobs, which builds and pushes the image"
+    )
+    assert machine.commands == ["aws ecr describe-images"]
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    assert machine.run()[1] == "docker build"
 
 
 def test_an_image_is_either_saved_or_loaded(capsys: pytest.CaptureFixture[str]) -> None:
