@@ -16,6 +16,7 @@ import pulumi
 
 from foundation.backup_plan import BackupPlan, BackupPlanArgs
 from foundation.backup_vaults import BackupVaults, BackupVaultsArgs, VaultOwner
+from foundation.baseline.baseline import Baseline, BaselineArgs
 from foundation.datadog_integration import DatadogIntegration, DatadogIntegrationArgs
 from foundation.github_access import GithubAccess, GithubAccessArgs, GithubRepository
 from foundation.operators import Operators, OperatorsArgs
@@ -27,6 +28,15 @@ from foundation.state_bucket import StateBucket, StateBucketArgs
 settings = load()
 account, naming = settings.account, settings.naming
 
+Baseline(
+    "baseline",
+    BaselineArgs(
+        settings=settings.baseline,
+        copy_region=account.copy_region,
+        naming=naming,
+        protect=account.protect,
+    ),
+)
 state = StateBucket(
     "state",
     StateBucketArgs(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -18,6 +19,11 @@ NONCURRENT_DAYS = 30
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
+LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
+"""Mode of S3 Object Lock: principals with s3:BypassGovernanceRetention can delete a version that is locked in
+governance mode; nobody, not even the root user, can delete one that is locked in compliance mode (S3, Object
+Lock retention modes)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BucketArgs:
@@ -31,9 +37,15 @@ class BucketArgs:
     rules: Sequence[Rule]
     """Lifecycle rules in addition to those that every bucket has."""
     lock_days: int
-    """Days for which S3 Object Lock (governance mode) protects each new version; 0 sets no retention."""
+    """Days for which S3 Object Lock protects each new version; 0 sets no retention."""
+    lock_mode: LockMode = "GOVERNANCE"
     protect: bool
     """True to make Pulumi refuse to delete the bucket and its key."""
+    key_statements: Sequence[Statement] = ()
+    """Key policy statements for an AWS service that writes to the bucket."""
+    write_statements: Sequence[Statement] | None = None
+    """Bucket policy statements for an AWS service that names the bucket's key in its uploads. None refuses
+    every upload that names a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +69,7 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
         description=f"Objects of the bucket {args.bucket}",
         enable_key_rotation=True,
         deletion_window_in_days=30,
-        policy=key_policy(args.naming.account),
+        policy=key_policy(args.naming.account, *args.key_statements),
         tags={**args.naming.aws(), "Name": args.alias},
         opts=protected,
     )
@@ -76,14 +88,15 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
         # One data key per bucket instead of one per object: up to 99% fewer requests to KMS.
         "bucket_key_enabled": True,
     }
-    versioning = _harden(
-        name, bucket, args.bucket, encryption, refuse_other_encryption(arn_of(args.bucket)), args.rules, opts
-    )
+    statements = args.write_statements
+    if statements is None:
+        statements = refuse_other_encryption(arn_of(args.bucket))
+    versioning = _harden(name, bucket, args.bucket, encryption, statements, args.rules, opts)
     if args.lock_days > 0:
         aws.s3.BucketObjectLockConfiguration(
             name,
             bucket=bucket.id,
-            rule={"default_retention": {"mode": "GOVERNANCE", "days": args.lock_days}},
+            rule={"default_retention": {"mode": args.lock_mode, "days": args.lock_days}},
             opts=_with(opts, depends_on=[versioning]),
         )
     _log_accesses(name, bucket, args, opts)

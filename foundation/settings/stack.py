@@ -12,6 +12,7 @@ from components.settings.errors import SettingFault, invalid_value
 from components.settings.types import AccountId, Distinct, Model, Region, entries
 from foundation.permissions.scope import Scope
 from foundation.settings.models.account import Account
+from foundation.settings.models.baseline import Baseline, conflicts
 from foundation.settings.models.datadog import Datadog
 from foundation.settings.models.environment import Environment
 from foundation.settings.models.github import Github
@@ -41,6 +42,7 @@ class Settings(Model):
     environments: list[Environment] = Field(default_factory=list[Environment])
     """The environments in the account; the shared account has none."""
     state: State
+    baseline: Baseline
     shared_account: SharedAccount
     registry: Registry | None = None
     """The image registry; only the shared account has one."""
@@ -104,6 +106,9 @@ def check_consistency(settings: Settings) -> Iterator[SettingFault]:
         if name in names[:index]:
             path = (f"{PROJECT}:environments", index, "name")
             yield invalid_value(path, name, "a name that no other entry has", remove_command(path[:2]))
+    for steps, value, allowed, example in conflicts(settings.baseline):
+        path = (f"{PROJECT}:baseline", *steps)
+        yield invalid_value(path, value, allowed, set_command(path, example))
     yield from _check_shared_account(settings)
     yield from _check_copies(settings)
 

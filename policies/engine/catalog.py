@@ -4,7 +4,9 @@ from types import ModuleType
 
 from policies.engine.rule import Rule
 from policies.rules.aws import (
+    account,
     backup,
+    cloudtrail,
     deletion_protection,
     ecr,
     eks,
@@ -68,7 +70,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         network_policies,
     ),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
-    "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, backup, vpc),
+    "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, backup, vpc, cloudtrail, account),
     "Cloudflare": (zones, records),
     "Across providers": (hops, hop_load_balancers, resource_tags, labels, datadog_tags, deletion_protection),
 }

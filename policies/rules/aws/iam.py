@@ -165,9 +165,22 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_274", "CIS AWS 1.16"),
     remediation="Attach a policy that names what is needed.",
+    options={
+        "emergencyRoles": Option(
+            default=["pipe-break-glass"],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Names of roles for emergencies; iam-administrator-without-mfa checks them.",
+            },
+        )
+    },
 )
-def administrator(resource: Resource, _: Options) -> Verdicts:
-    """Refuse attachments of AdministratorAccess."""
+def administrator(resource: Resource, options: Options) -> Verdicts:
+    """Refuse attachments of AdministratorAccess, except to the roles for emergencies."""
+    name = resource["name" if resource.type == ROLE else "role"]
+    if name.known and name.text() in options["emergencyRoles"]:
+        return
     yield from check_each(
         resource["managedPolicyArns"].items() if resource.type == ROLE else [resource["policyArn"]],
         _administrates,
@@ -177,6 +190,43 @@ def administrator(resource: Resource, _: Options) -> Verdicts:
 def _administrates(policy: Value) -> Verdicts:
     if (policy.text() or "").endswith(":policy/AdministratorAccess"):
         yield expected(policy, "a policy that names what is needed")
+
+
+@IAM.stack_rule(
+    "iam-administrator-without-mfa",
+    about=(ROLE,),
+    severity=Severity.CRITICAL,
+    controls=("Design: emergency access needs MFA",),
+    remediation="Add the condition Bool aws:MultiFactorAuthPresent true to each statement of the trust.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html",
+)
+def without_mfa(stack: Stack, _: Options) -> Verdicts:
+    """Require MFA in the trust policy of every role with AdministratorAccess."""
+    for role in stack.of((ROLE,)):
+        yield from guarded(_requires_mfa(stack, role), role.urn)
+
+
+def _requires_mfa(stack: Stack, role: Resource) -> Verdicts:
+    policies = [*role["managedPolicyArns"].items()]
+    for attachment in stack.of(("aws:iam/rolePolicyAttachment:RolePolicyAttachment",)):
+        name = attachment["role"]
+        named = name.known and role["name"].known and name.text() == role["name"].text()
+        if named or role.urn in attachment.property_dependencies.get("role", ()):
+            policies.append(attachment["policyArn"])
+    if not any(True for policy in policies for _ in _administrates(policy)):
+        return
+    for verdict in check_each_statement(role["assumeRolePolicy"], _asks_for_mfa):
+        yield role.attach(verdict) if isinstance(verdict, Finding) else verdict
+
+
+def _asks_for_mfa(statement: Statement) -> Verdicts:
+    if statement.allows and not any(
+        condition.operator == "Bool"
+        and condition.key == "aws:multifactorauthpresent"
+        and condition.values == ("true",)
+        for condition in statement.conditions
+    ):
+        yield expected(statement.value["Condition"], "Bool aws:MultiFactorAuthPresent true")
 
 
 @IAM.rule(

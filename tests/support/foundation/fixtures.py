@@ -53,6 +53,8 @@ def attached_policies(foundation: Recorder) -> Policies:
         f"arn:aws:mock:::{name}": policy["policy"]
         for name, policy in foundation.of_type("aws:iam/policy:Policy").items()
     }
+    administration = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
+    documents["arn:aws:iam::aws:policy/AdministratorAccess"] = json.dumps({"Statement": [administration]})
     attached: Policies = {}
     for attachment in foundation.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values():
         if not attachment["policyArn"].startswith("arn:aws:iam::aws:policy/"):

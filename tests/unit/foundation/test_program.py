@@ -174,25 +174,29 @@ def test_the_newest_images_stay(shared: Recorder) -> None:
     assert (rest["selection"]["countType"], rest["selection"]["countNumber"]) == ("imageCountMoreThan", 200)
 
 
-def test_state_is_kept_in_a_hardened_bucket_with_a_copy(foundation: Recorder) -> None:
+def test_state_and_records_are_kept_in_hardened_buckets_with_copies(foundation: Recorder) -> None:
     buckets = foundation.of_type("aws:s3/bucket:Bucket")
     assert {bucket["bucket"] for bucket in buckets.values()} == {
-        "pipe-state-444455556666",
-        "pipe-state-444455556666-logs",
-        "pipe-state-444455556666-copy",
-        "pipe-state-444455556666-copy-logs",
+        f"pipe-{content}-444455556666{copy}{logs}"
+        for content in ("state", "trail")
+        for copy in ("", "-copy")
+        for logs in ("", "-logs")
     }
     for typ in ("bucketVersioning:BucketVersioning", "bucketPublicAccessBlock:BucketPublicAccessBlock"):
         assert set(foundation.of_type(f"aws:s3/{typ}")) == set(buckets)
     assert set(foundation.of_type("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")) == {
         "state-bucket",
         "state-copy",
+        "trail",
+        "trail-copy",
     }
 
 
-def test_the_provider_of_the_copy_is_limited_to_the_account(foundation: Recorder) -> None:
-    [provider] = foundation.of_type("pulumi:providers:aws").values()
-    assert json.loads(provider["allowedAccountIds"]) == ["444455556666"]
+def test_every_provider_is_limited_to_the_account(foundation: Recorder) -> None:
+    providers = foundation.of_type("pulumi:providers:aws")
+    assert set(providers) == {"state-copy", "trail-copy", "break-glass-global"}
+    for provider in providers.values():
+        assert json.loads(provider["allowedAccountIds"]) == ["444455556666"]
 
 
 def test_secrets_have_their_own_key_and_every_key_rotates(foundation: Recorder) -> None:
@@ -203,6 +207,9 @@ def test_secrets_have_their_own_key_and_every_key_rotates(foundation: Recorder) 
         "alias/pipe-state-bucket",
         "alias/pipe-state-copy",
         "alias/pipe-stg-vault",
+        "alias/pipe-trail",
+        "alias/pipe-trail-copy",
+        "alias/pipe-alerts",
     }
     for key in foundation.of_type("aws:kms/key:Key").values():
         assert key["enableKeyRotation"] is True

@@ -163,6 +163,22 @@ INVALID: list[tuple[str, Any, str]] = [
     fix:     pulumi config set datadog:apiUrl https://api.datadoghq.eu/""",
     ),
     (
+        "baseline.emails",
+        [],
+        """
+  pipe-foundation:baseline.emails = []
+    allowed: a list of 1 to 10 different entries, each an e-mail address, such as platform@pipe.dev
+    fix:     pulumi config rm --path 'pipe-foundation:baseline.emails'""",
+    ),
+    (
+        "baseline.trail",
+        {"lockDays": 30, "retentionDays": 29},
+        """
+  pipe-foundation:baseline.trail.retentionDays = 29
+    allowed: at least 30, as trail.lockDays
+    fix:     pulumi config set --path 'pipe-foundation:baseline.trail.retentionDays' 30""",
+    ),
+    (
         "state.lock",
         30,
         """

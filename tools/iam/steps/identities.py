@@ -118,6 +118,7 @@ STARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "ec2": (("ec2:RunInstances",), ("ec2:AssociateIamInstanceProfile",)),
     "ecs-tasks": (("ecs:RegisterTaskDefinition", "ecs:RunTask"),),
     "eks": (("eks:CreateCluster",),),
+    "events": (("events:PutTargets",),),
     "glue": (("glue:CreateJob",), ("glue:CreateDevEndpoint",)),
     "lambda": (("lambda:CreateFunction",), ("lambda:UpdateFunctionConfiguration",)),
     "monitoring.rds": (("rds:CreateDBInstance",), ("rds:ModifyDBInstance",)),

@@ -1,0 +1,181 @@
+"""Rules on the guards that an account has once."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Stack,
+    Topic,
+    Verdicts,
+    check_each,
+    expected,
+)
+from policies.model.checks import guarded, must_be_true
+from policies.model.property_values import Value
+
+BASELINE = "pipe:account:Baseline"
+"""The component of foundation that declares an account's guards; this repeats its type."""
+
+PUBLIC_ACCESS = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
+EBS = "aws:ebs/encryptionByDefault:EncryptionByDefault"
+PASSWORDS = "aws:iam/accountPasswordPolicy:AccountPasswordPolicy"
+DETECTOR = "aws:guardduty/detector:Detector"
+FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
+BUDGET = "aws:budgets/budget:Budget"
+
+GUARDS = (
+    PUBLIC_ACCESS,
+    EBS,
+    PASSWORDS,
+    DETECTOR,
+    BUDGET,
+    "aws:accessanalyzer/analyzer:Analyzer",
+    "aws:cloudtrail/trail:Trail",
+    "aws:costexplorer/anomalySubscription:AnomalySubscription",
+)
+
+ACCOUNT = Topic(
+    framework="CIS AWS Foundations",
+    tags=("aws", "account"),
+    url="https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html",
+)
+
+
+def _type_list(description: str) -> dict[str, object]:
+    return {"type": "array", "items": {"type": "string"}, "description": description}
+
+
+@ACCOUNT.stack_rule(
+    "account-guard-missing",
+    about=(BASELINE,),
+    severity=Severity.HIGH,
+    controls=("CIS AWS 1.20", "CKV2_AWS_3", "FSBP GuardDuty.1", "FSBP IAM.28"),
+    remediation="Enable the guard in the section baseline of the account's settings.",
+    options={
+        "guards": Option(default=list(GUARDS), schema=_type_list("Types of the guards that are required."))
+    },
+)
+def guards(stack: Stack, options: Options) -> Verdicts:
+    """Require every guard in a stack that prepares an account."""
+    for baseline in stack.of((BASELINE,)):
+        for guard in options["guards"]:
+            if not stack.of((guard,)):
+                name = guard.rpartition(":")[2]
+                yield Finding("the account", f"without {name}", f"add a {name}", urn=baseline.urn)
+
+
+@ACCOUNT.rule(
+    "account-public-access-allowed",
+    types=(PUBLIC_ACCESS,),
+    severity=Severity.HIGH,
+    controls=("CIS AWS 2.1.4", "FSBP S3.1"),
+    remediation="Set all four properties to true.",
+    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
+)
+def public_access(resource: Resource, _: Options) -> Verdicts:
+    """Require an account to block every kind of public access to its buckets."""
+    names = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    yield from check_each((resource[name] for name in names), must_be_true)
+
+
+@ACCOUNT.rule(
+    "account-volumes-unencrypted",
+    types=(EBS,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_106", "CIS AWS 2.2.1", "FSBP EC2.7"),
+    remediation="Set enabled to true, its default.",
+    url="https://docs.aws.amazon.com/ebs/latest/userguide/encryption-by-default.html",
+)
+def volumes(resource: Resource, _: Options) -> Verdicts:
+    """Require EBS volumes to be encrypted by default."""
+    if resource["enabled"].flag() is False:
+        yield expected(resource["enabled"], "true")
+
+
+@ACCOUNT.rule(
+    "account-password-policy-weak",
+    types=(PASSWORDS,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_10", "CKV_AWS_13", "CIS AWS 1.8", "CIS AWS 1.9", "FSBP IAM.15", "FSBP IAM.16"),
+    remediation="Set minimumPasswordLength to 14 or more, and passwordReusePrevention to 24.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html",
+)
+def passwords(resource: Resource, _: Options) -> Verdicts:
+    """Require passwords of 14 characters that differ from the last 24."""
+    yield from check_each(
+        ((resource["minimumPasswordLength"], 14), (resource["passwordReusePrevention"], 24)), _at_least
+    )
+
+
+def _at_least(limit: tuple[Value, int]) -> Verdicts:
+    value, least = limit
+    if (value.number() or 0) < least:
+        yield expected(value, f"{least} or more" if least < 24 else str(least))
+
+
+@ACCOUNT.rule(
+    "guardduty-off",
+    types=(DETECTOR,),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_238", "FSBP GuardDuty.1"),
+    remediation="Set enable to true, its default.",
+    url="https://docs.aws.amazon.com/guardduty/latest/ug/what-is-guardduty.html",
+)
+def detector(resource: Resource, _: Options) -> Verdicts:
+    """Refuse GuardDuty detectors that are off."""
+    if resource["enable"].flag() is False:
+        yield expected(resource["enable"], "true")
+
+
+@ACCOUNT.stack_rule(
+    "guardduty-protection-missing",
+    about=(DETECTOR,),
+    severity=Severity.MEDIUM,
+    controls=("FSBP GuardDuty.5", "FSBP GuardDuty.9", "FSBP GuardDuty.10", "FSBP GuardDuty.11"),
+    remediation="Add an aws.guardduty.DetectorFeature with the status ENABLED for each protection plan.",
+    url="https://docs.aws.amazon.com/guardduty/latest/ug/guardduty-features-activation-model.html",
+    options={
+        "features": Option(
+            default=["EKS_AUDIT_LOGS", "RDS_LOGIN_EVENTS", "RUNTIME_MONITORING", "S3_DATA_EVENTS"],
+            schema=_type_list("Names of the protection plans that are required."),
+        )
+    },
+)
+def protection(stack: Stack, options: Options) -> Verdicts:
+    """Require GuardDuty's protection of EKS, RDS and S3."""
+    for resource in stack.of((DETECTOR,)):
+        for name in options["features"]:
+            yield from guarded(_enabled(stack, name, resource.urn), resource.urn)
+
+
+def _enabled(stack: Stack, name: str, urn: str) -> Verdicts:
+    features = [feature for feature in stack.of((FEATURE,)) if feature["name"].text() == name]
+    if not features:
+        yield Finding("the detector", f"without {name}", "add an aws.guardduty.DetectorFeature", urn=urn)
+    for feature in features:
+        if feature["status"].text() != "ENABLED":
+            yield feature.attach(expected(feature["status"], "'ENABLED'"))
+
+
+@ACCOUNT.rule(
+    "budget-without-alarm",
+    types=(BUDGET,),
+    severity=Severity.LOW,
+    controls=("Design: costs are watched without Datadog",),
+    remediation="Add notifications for the costs (ACTUAL) and the forecast (FORECASTED), with subscribers.",
+    url="https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-best-practices.html",
+)
+def budget(resource: Resource, _: Options) -> Verdicts:
+    """Require budgets to tell somebody of the costs and of the forecast."""
+    notifications = resource["notifications"]
+    kinds = {
+        item["notificationType"].text()
+        for item in notifications.items()
+        if item["subscriberEmailAddresses"].items() or item["subscriberSnsTopicArns"].items()
+    }
+    for kind in ("ACTUAL", "FORECASTED"):
+        if kind not in kinds:
+            yield expected(notifications, f"a list with an alarm of the type {kind} that has subscribers")

@@ -1,0 +1,113 @@
+"""CloudTrail rules: a trail of all regions, signed, encrypted, and in a locked bucket."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
+from policies.model.aws.buckets import BUCKETS, Bucket, buckets
+from policies.model.checks import guarded, must_be_true
+
+TRAIL = "aws:cloudtrail/trail:Trail"
+CLOUDTRAIL = Topic(
+    framework="CIS AWS Foundations",
+    tags=("aws", "audit"),
+    url="https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html",
+    about=(TRAIL,),
+)
+
+
+@CLOUDTRAIL.rule(
+    "cloudtrail-single-region",
+    types=(TRAIL,),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_67", "CIS AWS 3.1", "FSBP CloudTrail.1"),
+    remediation="Set isMultiRegionTrail to true, and leave includeGlobalServiceEvents at its default, true.",
+)
+def all_regions(resource: Resource, _: Options) -> Verdicts:
+    """Require trails to record the events of all regions and of global services."""
+    yield from guarded(must_be_true(resource["isMultiRegionTrail"]))
+    if resource["includeGlobalServiceEvents"].flag() is False:
+        yield expected(resource["includeGlobalServiceEvents"], "true")
+
+
+@CLOUDTRAIL.rule(
+    "cloudtrail-stopped",
+    types=(TRAIL,),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_251",),
+    remediation="Set enableLogging to true, its default.",
+)
+def stopped(resource: Resource, _: Options) -> Verdicts:
+    """Refuse trails that do not record."""
+    if resource["enableLogging"].flag() is False:
+        yield expected(resource["enableLogging"], "true")
+
+
+@CLOUDTRAIL.rule(
+    "cloudtrail-not-validated",
+    types=(TRAIL,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_36", "CIS AWS 3.2", "FSBP CloudTrail.4"),
+    remediation="Set enableLogFileValidation to true.",
+    url=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-intro.html"
+    ),
+)
+def validation(resource: Resource, _: Options) -> Verdicts:
+    """Require signed digests, which show whether a record was changed."""
+    yield from must_be_true(resource["enableLogFileValidation"])
+
+
+@CLOUDTRAIL.rule(
+    "cloudtrail-not-encrypted-by-kms",
+    types=(TRAIL,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_35", "CIS AWS 3.5", "FSBP CloudTrail.2"),
+    remediation="Set kmsKeyId to a key whose policy admits the trail.",
+    url=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"
+        "encrypting-cloudtrail-log-files-with-aws-kms.html"
+    ),
+)
+def encryption(resource: Resource, _: Options) -> Verdicts:
+    """Require records that are encrypted with a KMS key."""
+    key = resource["kmsKeyId"]
+    if key.absent:
+        yield expected(key, "the ARN of a KMS key")
+
+
+@CLOUDTRAIL.stack_rule(
+    "cloudtrail-bucket-unlocked",
+    about=(TRAIL, *BUCKETS),
+    severity=Severity.HIGH,
+    controls=("Design: records that nobody deletes",),
+    remediation="Add an aws.s3.BucketObjectLockConfiguration with a default retention to the trail's bucket.",
+    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
+)
+def locked(stack: Stack, _: Options) -> Verdicts:
+    """Require a default retention for the bucket of a trail, if the stack declares the bucket."""
+    for trail in stack.of((TRAIL,)):
+        for bucket in buckets(stack):
+            if _receives(trail, bucket):
+                yield from guarded(_retention(bucket), bucket.resource.urn)
+
+
+def _receives(trail: Resource, bucket: Bucket) -> bool:
+    """Return True if a trail writes to a bucket, by its name or by a dependency."""
+    name, own = trail["s3BucketName"], bucket.resource["bucket"]
+    if name.known and own.known:
+        return name.text() == own.text()
+    return bucket.resource.urn in trail.property_dependencies.get("s3BucketName", ())
+
+
+def _retention(bucket: Bucket) -> Verdicts:
+    days = [
+        rule.at(f"defaultRetention.{unit}").number()
+        for rule in bucket.values("ObjectLockConfiguration", "rule", "objectLockConfiguration.rule")
+        for unit in ("days", "years")
+    ]
+    if not any(days):
+        remedy = "add an aws.s3.BucketObjectLockConfiguration with a default retention"
+        if "ObjectLockConfiguration" in bucket.loose:
+            yield from bucket.missing("ObjectLockConfiguration", "a retention", remedy)
+        else:
+            yield Finding("the trail's bucket", "without a retention", remedy, urn=bucket.resource.urn)
