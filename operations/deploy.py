@@ -32,7 +32,7 @@ from operations.lib.services import frontend, image
 
 @dataclass
 class Journal:
-    """Progress of a deployment; after an interruption the next run skips the finished parts."""
+    """The progress of a deployment; after an interruption the next run skips the finished parts."""
 
     version: str
     """Value of --version; empty without this option."""

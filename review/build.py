@@ -28,7 +28,7 @@ ItemT = TypeVar("ItemT", bound=model.Item)
 
 @dataclass
 class _Draft:
-    """Parts of a report while the report is built. `caveats` are facts that the verdict must mention."""
+    """The parts of a report while the report is built. `caveats` are facts that the verdict must mention."""
 
     rows: list[StackReport] = field(default_factory=list[StackReport])
     changes: list[Change] = field(default_factory=list[Change])

@@ -28,7 +28,7 @@ NOT_ISOLATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a review; the evaluation may take `minutes`."""
+    """The options of a review; the evaluation may take `minutes`."""
 
     tree: Path
     base: str

@@ -46,7 +46,7 @@ ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
 
 
 class Resource:
-    """Resource in the state of base or head, with the lines in that side's tree that declare the resource."""
+    """A resource in the state of base or head, with the lines in that side's tree that declare it."""
 
     def __init__(self, state: Json, tree: Path | None = None) -> None:
         self.state = state
@@ -73,7 +73,7 @@ class Resource:
 
 @dataclass
 class Step:
-    """Operation that a preview plans for a resource.
+    """An operation that a preview plans for a resource.
 
     `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
     """
@@ -92,7 +92,7 @@ class Step:
 
 @dataclass
 class EngineRun:
-    """Run of the engine on a stack: the steps by URN, including those of unchanged resources.
+    """A run of the engine on a stack: the steps by URN, including those of unchanged resources.
 
     `tree` contains the program's files.
     """
@@ -113,7 +113,7 @@ class EngineRun:
 
     @property
     def errors(self) -> list[str]:
-        """Distinct errors. Tracebacks have only the program's own frames, with paths relative to its tree."""
+        """The distinct errors. Tracebacks have only the frames of the program, with paths in the tree."""
         errors = dict.fromkeys(map(self._clean, self.phase.errors))
         return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
 
@@ -213,7 +213,7 @@ def read(file: Path) -> Any:
 
 @dataclass
 class Stack:
-    """Stack with its runs in base and head; a run is None if that side does not have the stack.
+    """A stack with its runs in the base and the head; a run is None if that side does not have the stack.
 
     `trouble` is the reason why the report on the stack is incomplete, or an empty string.
     """
@@ -241,7 +241,7 @@ class Stack:
 
     @property
     def project(self) -> str:
-        """Name of the stack's project, as in the URNs; an empty string if the head's run has no resource."""
+        """The name of the stack's project, as in the URNs; empty if the head's run has no resource."""
         return next((urn.split("::")[1] for urn in self.steps), "")
 
     def _is_change(self, step: Step) -> bool:

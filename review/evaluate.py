@@ -115,7 +115,7 @@ def build_report(
 
 
 class _CurrentActivity:
-    """Sides of stacks that are being evaluated at the same time, sent as one activity."""
+    """The sides of stacks that are being evaluated at the same time, sent as one activity."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

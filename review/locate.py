@@ -28,7 +28,7 @@ ValuePair = tuple[str | None, str | None]
 
 @dataclass(frozen=True)
 class StackFile:
-    """Settings of a stack file in base and head."""
+    """The settings of a stack file in the base and the head."""
 
     name: str
     base: SettingValues

@@ -27,7 +27,7 @@ DECLARES, COMPOSES, SETS, OF_THE_BASE = "declares", "composes", "sets", "of the 
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """Line with a role: it `declares` or `composes` a resource, `sets` a value, or is `of the base`.
+    """A line with a role: it `declares` or `composes` a resource, `sets` a value, or is `of the base`.
 
     For a line that `sets` a value, `key` is the setting, and `matched_by` the reason for choosing it.
     """
@@ -42,7 +42,7 @@ class SourceLocation:
 
 @dataclass(frozen=True)
 class Property:
-    """Property that changes.
+    """A property that changes.
 
     An absent value is None. `folded` is the reason if the change is noise, else empty.
     """
@@ -57,7 +57,7 @@ class Property:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """Entry about a resource or, without a type, a whole stack; `stacks` share the same entry."""
+    """An entry about a resource or, without a type, a whole stack; `stacks` share the same entry."""
 
     stacks: list[str]
     type: str = ""
@@ -67,7 +67,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Change(Item):
-    """Resource that changes. `upstream` contains the titles of the resources on which it depends."""
+    """A resource that changes. `upstream` contains the titles of the resources on which it depends."""
 
     op: str
     component: str
@@ -77,7 +77,7 @@ class Change(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding(Item):
-    """Message from a policy or from the review.
+    """A message from a policy or from the review.
 
     `waiver` names the last day, the days left, the reason and the owner of the waiver.
     """
@@ -97,7 +97,7 @@ class Finding(Item):
 
     @property
     def section(self) -> str:
-        """Section of the report that contains this finding."""
+        """The section of the report that contains this finding."""
         if self.policy in SECTIONS:
             return SECTIONS[self.policy]
         if self.verdict == UNKNOWN:
@@ -109,7 +109,7 @@ class Finding(Item):
 
 @dataclass(frozen=True)
 class CostLine:
-    """Cost of a part of a resource, in US dollars per month."""
+    """The cost of a part of a resource, in US dollars per month."""
 
     resource: str
     part: str
@@ -119,7 +119,7 @@ class CostLine:
 
 @dataclass(frozen=True)
 class StackReport:
-    """Row in the table of stacks.
+    """A row in the table of stacks.
 
     `counts` lacks the counts that are unknown. `difference` is in US dollars per month; it excludes the
     `unpriced` parts, which are not in the price table.
@@ -134,7 +134,7 @@ class StackReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Whole report.
+    """The whole report.
 
     `code` is the exit code. `trees` contains the base URLs of head's and base's files, if there are any.
     """

@@ -22,7 +22,7 @@ LONGEST = 2000
 
 
 class Status:
-    """Reporter that prints lines with the seconds since the start, and the current activity in between.
+    """A reporter of lines with the seconds since the start, and of the current activity in between.
 
     On a terminal, the last line shows the activity and is overwritten. Elsewhere, the activity is repeated
     every few seconds.

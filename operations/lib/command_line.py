@@ -32,7 +32,7 @@ exit codes:
 
 @dataclass(frozen=True)
 class Options:
-    """Options that all commands share."""
+    """The options that all commands share."""
 
     stack: str
     target: str

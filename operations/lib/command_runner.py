@@ -15,7 +15,7 @@ LAST_LINES = 15
 
 
 class CommandRunner:
-    """Runner of commands; in a dry run, commands that change something are only shown."""
+    """A runner of commands; in a dry run, commands that change something are only shown."""
 
     def __init__(self, show: Callable[[str], None], *, dry_run: bool = False) -> None:
         self.dry_run = dry_run

@@ -264,7 +264,7 @@ def check_deployment(
 
 
 class Baseline:
-    """Alerts and kinds of errors that already exist before a deployment."""
+    """The alerts and kinds of errors that already exist before a deployment."""
 
     def __init__(self, alerts: Iterable[str] = (), errors: Iterable[str] = ()) -> None:
         self.alerts, self.errors = sorted(alerts), sorted(errors)

@@ -56,7 +56,7 @@ def _names(folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Schema:
-    """Change to the database schema that a rollback makes."""
+    """A change to the database schema that a rollback makes."""
 
     undo_to: str | None
     """Last migration that remains applied; None if the database stays as it is."""

@@ -33,7 +33,7 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Upstream:
-    """Branch of a remote to which the checkout's branch is pushed."""
+    """The branch of a remote to which the checkout's branch is pushed."""
 
     tracking_branch: str
     """Local copy of the branch as of the last fetch, such as origin/main."""
@@ -44,7 +44,7 @@ class Upstream:
 
 
 class Repository:
-    """Checkout from which a command runs."""
+    """The checkout from which a command runs."""
 
     def __init__(self, runner: CommandRunner, options: Options) -> None:
         self._runner, self._options = runner, options
@@ -54,7 +54,7 @@ class Repository:
 
     @cached_property
     def upstream(self) -> Upstream | None:
-        """Upstream of the checkout's branch; None if it has none, and for a sandbox, which never pushes."""
+        """The upstream of the checkout's branch; None without one, and for a sandbox, which never pushes."""
         if self._options.target == "sandbox":
             return None
         try:
@@ -212,7 +212,7 @@ class Repository:
 
     @cached_property
     def image_repository(self) -> str:
-        """Repository of the stack's images in the stack's own registry, without a tag."""
+        """The repository of the stack's images in the stack's own registry, without a tag."""
         text = stack_file.path(self._options.stack).read_text()
         return stack_file.own_repository(text, self._options.settings)
 

@@ -57,7 +57,7 @@ def say(text: str) -> None:
 
 
 class RunLog:
-    """Terminal reporter and record of one run, step by step."""
+    """The terminal reporter and the record of one run, step by step."""
 
     def __init__(self, command: str, options: Options) -> None:
         self.command = command
@@ -72,12 +72,12 @@ class RunLog:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the run began."""
+        """The seconds since the run began."""
         return time.monotonic() - self._begun
 
     @property
     def stamp(self) -> str:
-        """Start time in a form that names of objects and databases allow: 20240301t170000."""
+        """The start time in a form that names of objects and databases allow: 20240301t170000."""
         return self.started.strftime("%Y%m%dt%H%M%S")
 
     @contextlib.contextmanager

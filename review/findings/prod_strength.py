@@ -13,7 +13,7 @@ Resources = Mapping[tuple[str, str], Resource]
 
 
 class Weakness(NamedTuple):
-    """Value in prod that is weaker than the value in stg; without a path, a number of resources."""
+    """A value in prod that is weaker than the value in stg; without a path, a number of resources."""
 
     type: str
     name: str

@@ -14,7 +14,7 @@ ResourcePath = tuple[tuple[str, str], str]
 
 
 class StackValue(NamedTuple):
-    """Value in base and head of a stack, without the stack's name."""
+    """A value in the base and the head of a stack, without the stack's name."""
 
     stack: str
     before: str

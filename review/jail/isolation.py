@@ -83,7 +83,7 @@ ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.0
 
 
 class Isolation:
-    """Isolated environment for commands.
+    """An isolated environment for commands.
 
     Raises CommandError with the reason and the remedy if this machine cannot isolate commands.
     """

@@ -28,7 +28,7 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class Request:
-    """Request for an evaluation: the trees, and the folder for the evaluation's files."""
+    """A request for an evaluation: the trees, and the folder for the evaluation's files."""
 
     base: Path
     head: Path
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Line:
-    """Message about an event, which is printed as a line."""
+    """A message about an event, which is printed as a line."""
 
     text: str
     kind: Literal["line"] = "line"
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Activity:
-    """Message that an activity begins."""
+    """A message that an activity begins."""
 
     text: str
     kind: Literal["activity"] = "activity"
@@ -58,7 +58,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Failure:
-    """Last message if there is no report, with the reason."""
+    """The last message if there is no report, with the reason."""
 
     text: str
     kind: Literal["failure"] = "failure"
@@ -66,7 +66,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Completed:
-    """Last message of a successful evaluation, with the report."""
+    """The last message of a successful evaluation, with the report."""
 
     report: Report
     kind: Literal["completed"] = "completed"
@@ -84,7 +84,7 @@ def ignore(_: Line | Activity) -> None:
 
 
 class Channel:
-    """Sender of messages on the original standard output, to which nothing else writes from now on."""
+    """A sender of messages on the original standard output, to which nothing else writes from now on."""
 
     def __init__(self) -> None:
         self._stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")  # no child inherits it

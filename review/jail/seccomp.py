@@ -31,7 +31,7 @@ network namespaces. A Pulumi program needs neither AF_ALG, AF_PACKET nor any oth
 
 @dataclass(frozen=True)
 class Architecture:
-    """Numbers that are specific to a processor architecture."""
+    """The numbers that are specific to a processor architecture."""
 
     audit: int
     """Value of AUDIT_ARCH_*, by which the kernel identifies the architecture of a call."""

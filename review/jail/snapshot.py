@@ -33,7 +33,7 @@ class GitFailure(CommandError):
 
 
 class Snapshot:
-    """Folder with copies of a tree's files and links, within limits. `omitted` names the files left out."""
+    """A folder with copies of a tree's files and links, within limits; `omitted` names the omitted ones."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()

@@ -36,7 +36,7 @@ STDERR_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of all processes of the evaluation together."""
+    """The limits of all processes of the evaluation together."""
 
     memory: int = MEMORY_BYTES
     processes: int = PROCESSES
@@ -45,7 +45,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Command:
-    """Command line with its folder, its environment and its open file descriptors."""
+    """A command line with its folder, its environment and its open file descriptors."""
 
     arguments: Sequence[str]
     folder: Path
@@ -54,7 +54,7 @@ class Command:
 
 
 class Stopped(BaseException):
-    """Signal that ends the review. As it propagates, processes are ended and temporary files are deleted."""
+    """A signal that ends the review. As it propagates, processes end and temporary files are deleted."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -145,7 +145,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Watch:
-    """Threads that keep the end of standard error, and that kill an evaluation which exceeds its limits."""
+    """The threads that keep the end of standard error, and kill an evaluation which exceeds its limits."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", bounds: Bounds) -> None:
         self.exceeded = ""

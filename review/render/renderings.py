@@ -123,7 +123,7 @@ OMITTED, ONE_LINE, FULL = 0, 1, 2
 
 
 class Section:
-    """Section of the comment. `forms` contains, for each item of the section, the form that is shown."""
+    """A section of the comment. `forms` contains, for each item of the section, the form that is shown."""
 
     def __init__(self, part: str) -> None:
         heading, *items = (text.partition("␟") for text in part.split("␞"))

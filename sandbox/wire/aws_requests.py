@@ -181,7 +181,7 @@ def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | Non
 
 
 class Clients:
-    """botocore's clients by service and region. Without a URL, they use botocore's default endpoints."""
+    """The clients of botocore by service and region. Without a URL, they use botocore's default endpoints."""
 
     def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
         # Ignore the user's files and profile, which could refer to another account or to none.

@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Observed state of the cluster; a part that could not be read is empty."""
+    """The observed state of the cluster; a part that could not be read is empty."""
 
     stack: str = "STACK"
     """Name of the stack, for the commands in remedies."""

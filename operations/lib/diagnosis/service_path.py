@@ -52,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """Actual state of everything on the path of a request; None for a part that could not be read."""
+    """The actual state of everything on the path of a request; None for a part that could not be read."""
 
     outputs: Mapping[str, Any] | None = None
     visit: str | None = None
@@ -68,7 +68,7 @@ class Observation:
 
     @property
     def load_balancer(self) -> str:
-        """Address of the proxy's Service; empty if the Service has none."""
+        """The address of the proxy's Service; empty if the Service has none."""
         service = self.objects.get("service/pipe-proxy") or {}
         addresses: list[dict[str, str]] = (
             service.get("status", {}).get("loadBalancer", {}).get("ingress") or []

@@ -24,7 +24,7 @@ SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 
 
 class Cluster:
-    """Client for the objects of one namespace."""
+    """A client for the objects of one namespace."""
 
     def __init__(self, runner: CommandRunner, options: Options, kubectl: str = "kubectl") -> None:
         self.runner = runner

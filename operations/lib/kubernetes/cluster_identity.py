@@ -14,7 +14,7 @@ import yaml
 
 @dataclass(frozen=True)
 class ClusterIdentity:
-    """API server to which a kubeconfig leads, and the authority that signs the server's certificate."""
+    """The API server to which a kubeconfig leads, and the authority that signs the server's certificate."""
 
     server: str
     authority: str

@@ -38,7 +38,7 @@ class Release:
 
 
 class Releases:
-    """Record of a stack's releases in the cluster."""
+    """The record of a stack's releases in the cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

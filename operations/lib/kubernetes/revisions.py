@@ -52,7 +52,7 @@ def image_of(template: Manifest) -> str:
 
 
 class Choice:
-    """Revisions to which a stack can go back, with the records of their versions."""
+    """The revisions to which a stack can go back, with the records of their versions."""
 
     def __init__(self, kept: Sequence[Revision], releases: Sequence[Release], stack: str) -> None:
         *self.others, self.now = kept

@@ -33,7 +33,7 @@ SERIES = re.compile(r"\b(?P<of>(?:avg|sum|min|max|count|p\d+):[a-zA-Z][\w.]*)\{(
 
 
 class Datadog:
-    """Monitors, metrics and synthetic checks of one stack in a Datadog organization."""
+    """The monitors, metrics and synthetic checks of one stack in a Datadog organization."""
 
     def __init__(self, options: Options) -> None:
         self._tags = {f"env:{options.settings['service']['environment']}", "service:pipe-api"}

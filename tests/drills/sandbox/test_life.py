@@ -484,7 +484,7 @@ def refuses_to_replace_its_bucket(stack: Stack) -> None:
 
 
 def refuses_to_go(stack: Stack, reason: str) -> None:
-    """Run `down` on a protected stack without a confirmation: it is refused for this reason, too."""
+    """Run `down` on a protected stack without a confirmation: the refusal names protection and `reason`."""
     before = in_targets(targets(stack))
     code, output = stack.run("down")
     assert code == 2 and f"{stack.name} is protected: " in output and reason in output, output

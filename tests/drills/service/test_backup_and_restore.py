@@ -136,7 +136,7 @@ def test_a_damaged_dump_is_not_restored(filled: Service, damage: str) -> None:
 
 
 def test_a_restore_with_missing_rows_fails(filled: Service) -> None:
-    """Lose a row although pg_restore exits with 0, since the check itself counts the rows."""
+    """Check that the restore counts rows itself: here, a row is lost although pg_restore exits with 0."""
     backed_up(filled)
     command = filled.bin / "pg_restore"
     command.write_text(

@@ -35,7 +35,7 @@ def killed_after(pod: Pod, seconds: float) -> int:
 
 
 def killed(make: Callable[[], Pod], seconds: float) -> int:
-    """Kill a pod after `seconds`; if it ends sooner, kill the next pod earlier. Return how many ended."""
+    """Kill a pod after `seconds`; if it ends sooner, kill the next pod earlier. Return the number of ends."""
     sooner = 0
     while killed_after(make(), seconds) == 0:
         sooner, seconds = sooner + 1, seconds * 0.6

@@ -32,7 +32,7 @@ MADE_IN_CLUSTER = (f"{NAMESPACES}/pipe", f"{NAMESPACES}/datadog", CNI)
 
 @dataclass
 class Sandbox:
-    """Stack prod of a copied tree, in its own sandbox."""
+    """The stack prod of a copied tree, in its own sandbox."""
 
     root: Path
 

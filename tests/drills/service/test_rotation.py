@@ -17,7 +17,7 @@ from tests.support.drills.service import Manifest, Service, alone
 
 
 class ApiPod:
-    """Database connections of an API pod: one permanent session and many short sessions.
+    """The database connections of an API pod: one permanent session and many short sessions.
 
     User, password and address come from the Deployment as it is when the pod starts.
     """
@@ -53,7 +53,7 @@ class ApiPod:
         return self
 
     def work(self, connections: int = 5) -> None:
-        """Wait until the pod has made this number of further connection attempts."""
+        """Wait until the pod has made as many more connection attempts as `connections`."""
         enough, end = self.connections + connections, time.monotonic() + 60
         while self.connections < enough:
             assert time.monotonic() < end

@@ -36,7 +36,7 @@ CLAIMS = {
 
 @dataclass(frozen=True)
 class Site:
-    """Proxy of one stack, with the stack's settings and objects."""
+    """The proxy of one stack, with the stack's settings and objects."""
 
     stack: str
     host: str
@@ -257,7 +257,7 @@ def test_the_access_log_is_json_without_the_query(site: Site) -> None:
 
 @dataclass
 class Load:
-    """Load from visitors who never pause, and the pods to which the load balancer sends it."""
+    """A load from visitors who never pause, and the pods to which the load balancer sends it."""
 
     host: str
     client: ssl.SSLContext
@@ -268,7 +268,7 @@ class Load:
     failed: list[str] = field(default_factory=list[str])
 
     def more(self, requests: int = 20) -> None:
-        """Wait until this number of further requests have got a response."""
+        """Wait until as many more requests as `requests` have got a response."""
         enough, end = len(self.served) + requests, time.monotonic() + 120
         while len(self.served) < enough:
             assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""Tests of a stack that requires the stack of another project, in the sandbox that both share."""
+"""Tests of a stack that requires the stack of another project, in the sandbox that the two share."""
 
 import re
 from pathlib import Path

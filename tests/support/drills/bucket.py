@@ -17,7 +17,7 @@ IDENTITY = {
 
 
 class Bucket:
-    """Bucket, and a folder for PATH that contains an `aws` for the bucket."""
+    """A bucket, and a folder for PATH that contains an `aws` for the bucket."""
 
     def __init__(self, name: str, bin: Path) -> None:
         self.name = name

@@ -31,7 +31,7 @@ class Authority:
         self.pem = _pem(self._certificate)
 
     def issue(self, *names: str) -> KeyPair:
-        """Issue a P-256 certificate, as the origin certificate is, for DNS names or IP addresses."""
+        """Issue a P-256 certificate, like the origin certificate, for DNS names or IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = (

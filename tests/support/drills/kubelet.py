@@ -38,7 +38,7 @@ PATHS = {
 
 
 class Cluster:
-    """Cluster with one node on this machine; pod.py explains `variables`, `bin` and `home`."""
+    """A cluster with one node on this machine; pod.py explains `variables`, `bin` and `home`."""
 
     def __init__(self, variables: Mapping[str, str], bin: Path, home: Path) -> None:
         self._pod = partial(Pod, variables=variables, bin=bin, home=home)

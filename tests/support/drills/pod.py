@@ -21,7 +21,7 @@ Manifest = dict[str, Any]
 
 
 class Pod:
-    """Pod of a template, with the objects that its volumes name."""
+    """A pod of a template, with the objects that its volumes name."""
 
     def __init__(
         self,

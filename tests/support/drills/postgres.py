@@ -39,7 +39,7 @@ hostssl all all ::1/128      scram-sha-256
 
 
 class Server:
-    """PostgreSQL server on loopback; `authority` signs the server's certificate for localhost."""
+    """A PostgreSQL server on loopback; `authority` signs the server's certificate for localhost."""
 
     def __init__(self) -> None:
         self.authority = Authority()

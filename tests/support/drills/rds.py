@@ -15,7 +15,7 @@ _set_password: dict[str, Callable[[], None]] = {}
 
 
 class ManagedInstance:
-    """RDS instance in an AWS API that moto serves in this process; `server` gets its master password."""
+    """An RDS instance in an AWS API that moto serves in this process; `server` gets its master password."""
 
     def __init__(self, url: str, region: str, identifier: str, server: Server) -> None:
         _patch_rotation()

@@ -19,7 +19,7 @@ ROLES = ("app", "migrate", "backup")
 
 
 class Service:
-    """Data jobs of a stack with their own database server and bucket; the server has roles but no tables."""
+    """The data jobs of a stack with a database server and a bucket; the server has roles but no tables."""
 
     def __init__(
         self, stack: str = "prod", *, file: str | None = None, s3: bucket.Bucket | None = None

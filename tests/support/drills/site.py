@@ -25,7 +25,7 @@ LOG = Path("/tmp/log")
 
 
 class Api(BaseHTTPRequestHandler):
-    """API that responds with the request as JSON; /slow takes half a second."""
+    """An API that responds with the request as JSON; /slow takes half a second."""
 
     protocol_version = "HTTP/1.1"
 

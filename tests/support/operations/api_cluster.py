@@ -22,7 +22,7 @@ REPLICAS = 3
 
 
 class Cluster:
-    """Control plane with the API's Deployment."""
+    """A control plane with the API's Deployment."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))

@@ -86,7 +86,7 @@ def metric(query: str) -> str:
 
 
 class ExternalServices:
-    """Servers for the site and for Datadog's API."""
+    """The servers for the site and for Datadog's API."""
 
     def __init__(self, folder: Path) -> None:
         self.monitors = {"HighErrorRate (dev)": "OK", "BackupFailed (dev)": "No Data"}

@@ -17,7 +17,7 @@ LINKED = re.compile(r"(?<![A-Za-z0-9_])@[A-Za-z0-9]|#\d|\bwww\.|https?://", re.I
 
 @dataclass
 class Line:
-    """Line of text in `depth` nested lists, with its code spans and its other text."""
+    """A line of text in `depth` nested lists, with its code spans and its other text."""
 
     depth: int
     kind: str

@@ -42,7 +42,7 @@ SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
 
 @dataclass(frozen=True)
 class Pair:
-    """Edits to the program in head and base."""
+    """The edits to the program in the head and the base."""
 
     head: tuple[Edit, ...]
     stacks: tuple[str, ...] = ("dev",)

@@ -33,7 +33,7 @@ print(next((answer for part, answer in answers.items() if part in " ".join(argum
 
 
 class GitHub:
-    """Fake `gh` whose responses depend on parts of the command line."""
+    """A fake `gh` whose responses depend on parts of the command line."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -130,7 +130,7 @@ def test_the_next_review_updates_its_own_comment_and_no_other(
 def test_a_review_of_an_older_commit_is_not_shown(github: GitHub, report: Path, tmp_path: Path) -> None:
     newer = {"/pulls": [{"number": 7, "head": {"sha": "f" * 40}}]}
     done = github.run("comment", str(report), answers=newer, **event(tmp_path))
-    assert done.returncode == 0 and "not the newest commit" in done.stdout
+    assert done.returncode == 0 and "no longer the newest commit" in done.stdout
     assert len(github.calls()) == 1
     assert not (tmp_path / "output").exists()
 

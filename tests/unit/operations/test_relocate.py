@@ -1,4 +1,4 @@
-"""Tests of the stack file and the instructions of relocate.sh; test_region_lost.py runs the instructions."""
+"""Tests of the stack file that relocate.sh writes, and of its next steps, which test_region_lost.py runs."""
 
 import argparse
 from typing import Any, cast

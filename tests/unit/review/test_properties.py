@@ -19,7 +19,7 @@ MAIN = Step("create", None, resource(VPC, "main"))
 
 
 class StackOfOneSource(Stack):
-    """Stack in which every value comes from the network, if the stack has a network."""
+    """A stack in which every value comes from the network, if the stack has a network."""
 
     def value_sources(self, step: Step, path: str) -> list[Step]:
         return [source for source in self.steps.values() if source is MAIN]

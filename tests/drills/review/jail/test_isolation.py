@@ -38,7 +38,7 @@ def attempt(action):
 
 
 class Jail:
-    """Runner of programs in the isolation that the program under review gets."""
+    """A runner of programs in the isolation that the program under review gets."""
 
     def __init__(self, work: Path, *readable: Path) -> None:
         work.mkdir()

@@ -11,7 +11,7 @@ from tests.support.sandbox.providers.resources import VALID, Providers, changed,
 
 
 def replacing_paths(providers: Providers, token: str, new: dict[str, Any], **config: Any) -> list[str]:
-    """Return the paths of the changes to the valid inputs that cause a replacement."""
+    """Return the paths at which a change of the valid inputs to `new` causes a replacement."""
     new_resource = resource(token, new, **config)
     all_changes = changes(VALID[token], new)
     assert all_changes

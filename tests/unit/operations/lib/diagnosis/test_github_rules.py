@@ -120,7 +120,7 @@ ALL = [
 
 
 class Api:
-    """Local server with GitHub's answers by path; another path is not found."""
+    """A local server with GitHub's answers by path; any other path is not found."""
 
     def __init__(self) -> None:
         self.answers = copy.deepcopy(ANSWERS)

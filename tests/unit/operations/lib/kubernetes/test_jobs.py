@@ -82,7 +82,7 @@ def test_an_init_container_can_stay_with_its_container() -> None:
 
 
 class FakeCluster:
-    """Fake cluster in which a Job's pod waits until the Job fails."""
+    """A fake cluster in which a Job's pod waits until the Job fails."""
 
     def __init__(self, reason: str) -> None:
         self.reason, self.looks = reason, 0
