@@ -2,8 +2,9 @@
 
 It compares the stack file and the program's outputs with the actual DNS records, load balancer, Deployments,
 Services, certificates and database. It also reads events, logs, usage and the trace agent's status, as the
-guide's troubleshooting does. With GITHUB_TOKEN it also checks the protection rules on GitHub. It changes
-nothing.
+guide's troubleshooting does. It checks the nodes and the requests for nodes, the load balancer's targets, the
+origin certificate at Cloudflare, the copies of the dumps, and whether the monitors have data. With
+GITHUB_TOKEN it also checks the protection rules on GitHub. It changes nothing.
 """
 
 import argparse
@@ -12,8 +13,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,13 +24,14 @@ from cryptography import x509
 
 from operations.lib import command_line, health, sandbox_targets
 from operations.lib.command_line import Options
-from operations.lib.diagnosis import github_rules, service_path
+from operations.lib.diagnosis import github_rules, infrastructure, service_path
 from operations.lib.diagnosis.findings import Facts, Finding, findings
+from operations.lib.diagnosis.infrastructure import Infrastructure
 from operations.lib.diagnosis.service_path import Observation, Record
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.kubernetes.cluster import API, Cluster, Manifest, NamespaceMissing, connected
 from operations.lib.run_log import RunLog, perform, say
-from operations.lib.services import github, release_names
+from operations.lib.services import datadog, github, load_balancers, release_names
 
 Answer = TypeVar("Answer")
 
@@ -36,6 +39,8 @@ CERTIFICATES = r'{range .items[*]}{.metadata.name}{" "}{.data.tls\.crt}{"\n"}{en
 """JSONPath of each Secret's name and certificate, but not of the private key."""
 LOG_LINES = 30
 """Number of lines of a container's log to show."""
+CLAIMS = "nodeclaims.karpenter.sh"
+"""Kind of EKS Auto Mode's requests for nodes (EKS user guide, Troubleshoot EKS Auto Mode)."""
 EVENTS = 15
 """Number of the newest warnings to show."""
 VISIT_SECONDS = 10.0
@@ -105,9 +110,16 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
         with log.step("kubectl top pods"):
             show(log, "usage", cluster, "top", "pods")
         with log.step("certificates"):
-            days = certificates(cluster)
+            read_certificates = certificates(cluster)
+            days = {name: days_left(certificate) for name, certificate in read_certificates.items()}
             for name, left in days.items():
                 log.line(f"secret/{name}: {'unreadable' if left is None else f'{left:.0f} days left'}")
+        with log.step("nodes, load balancer, copies of dumps, monitors"):
+            readable = {name: pem for name, pem in read_certificates.items() if pem}
+            carrier, more = survey(log, cluster, options, observation.load_balancer, readable)
+            unanswered += more
+            for text in (*infrastructure.lines(carrier), *more):
+                log.line(text)
         with log.step("trace agent"):
             traces = trace_agent(log, cluster)
         with log.step("logs of unready containers"):
@@ -131,7 +143,10 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
         stack=options.stack,
         namespace=options.namespace,
     )
-    return findings(facts, [*path_findings, *github_rules.findings(rules)]), unanswered
+    carrier_findings = infrastructure.findings(
+        carrier, options.settings, visit=observation.visit, now=datetime.now(UTC)
+    )
+    return findings(facts, [*path_findings, *carrier_findings, *github_rules.findings(rules)]), unanswered
 
 
 def protection(log: RunLog, options: Options) -> list[github_rules.Rule]:
@@ -162,14 +177,7 @@ def protection(log: RunLog, options: Options) -> list[github_rules.Rule]:
 def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observation, list[str]]:
     """Return the state of each part of a request's path, and an error for each part that did not respond."""
     unanswered: list[str] = []
-
-    def ask(subject: str, question: Callable[[], Answer]) -> Answer | None:
-        try:
-            return question()
-        except (FailedError, RefusedError, BotoCoreError, ClientError, CloudflareError) as error:
-            unanswered.append(f"{subject}: {str(error).splitlines()[0]}")
-            return None
-
+    ask = partial(_ask, unanswered)
     observation = Observation(
         outputs=ask("the program's outputs", lambda: sandbox_targets.outputs(log.runner, options)),
         visit=visit(options),
@@ -179,6 +187,86 @@ def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observatio
         databases=ask("RDS", lambda: databases(options)),
     )
     return observation, unanswered
+
+
+def _ask(unanswered: list[str], subject: str, question: Callable[[], Answer]) -> Answer | None:
+    """Return the answer; if the part does not respond, add its error to `unanswered` and return None."""
+    try:
+        return question()
+    except (FailedError, RefusedError, BotoCoreError, ClientError, CloudflareError) as error:
+        unanswered.append(f"{subject}: {str(error).splitlines()[0]}")
+        return None
+
+
+def survey(
+    log: RunLog,
+    cluster: Cluster,
+    options: Options,
+    balancer: str,
+    readable: Mapping[str, x509.Certificate],
+) -> tuple[Infrastructure, list[str]]:
+    """Return the state of what carries the service, and an error for each part that did not respond."""
+    unanswered: list[str] = []
+    ask = partial(_ask, unanswered)
+    cloudflare = has_cloudflare(options) and bool(readable)
+    backups = options.settings["backups"]
+    replica = backups["replica"]
+    copied, where = replica["enabled"], {"bucket": replica["bucket"], "region": replica["region"]}
+    return Infrastructure(
+        nodes=ask("nodes", lambda: cluster.list("nodes", "")) or (),
+        claims=ask("node claims", lambda: claims(cluster)) or (),
+        unhealthy_targets=ask("load balancer", lambda: unhealthy_targets(options, balancer)) or {},
+        certificates=readable,
+        issued=ask("Cloudflare's origin certificates", lambda: issued(options)) if cloudflare else None,
+        dumps=(ask("dumps", lambda: dumps(options, backups["bucket"])) or {}) if copied else {},
+        copies=ask("copies of dumps", lambda: dumps(options, **where)) if copied else None,
+        silent=ask("Datadog", lambda: silent(log, options)) or {},
+    ), unanswered
+
+
+def claims(cluster: Cluster) -> list[Manifest]:
+    """Return EKS Auto Mode's requests for nodes; none in a cluster without Auto Mode, such as a sandbox."""
+    kinds = cluster.read("api-resources", "--api-group=karpenter.sh", "--output=name").split()
+    return cluster.list(CLAIMS, "") if CLAIMS in kinds else []
+
+
+def unhealthy_targets(options: Options, address: str) -> Mapping[str, str]:
+    """Return the targets that the load balancer with this address does not use, with the reasons."""
+    name = f"pipe-{options.settings['service']['environment']}"
+    balancers = load_balancers.of_cluster(options, name) if address else []
+    return {
+        target: reason
+        for balancer in balancers
+        if balancer.address == address
+        for target, reason in load_balancers.unhealthy_targets(options, balancer).items()
+    }
+
+
+def issued(options: Options) -> frozenset[int]:
+    """Return the serial numbers of the zone's certificates at Cloudflare's Origin CA that are not revoked."""
+    client = release_names.client(options)
+    zone = release_names.find_zone(client, options.settings["edge"]["zoneName"])
+    listed: Iterable[Any] = client.origin_ca_certificates.list(zone_id=zone)
+    pems = [str(entry.certificate) for entry in listed if entry.certificate]
+    return frozenset(x509.load_pem_x509_certificate(pem.encode()).serial_number for pem in pems)
+
+
+def dumps(options: Options, bucket: str, region: str = "") -> dict[str, datetime]:
+    """Return the time of each object in a bucket, by default of the stack's region."""
+    s3 = sandbox_targets.aws(options, "s3", region)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", ())}
+
+
+def silent(log: RunLog, options: Options) -> dict[str, list[str]]:
+    """Return the metrics without data by monitor; none if Datadog is not asked."""
+    if options.target == "sandbox":
+        log.line("Datadog was not asked: pods of a sandbox send no metrics")
+        return {}
+    if missing := [name for name in datadog.KEYS if not os.environ.get(name)]:
+        log.line(f"Datadog was not asked: not set: {', '.join(missing)}")
+        return {}
+    return datadog.Datadog(options).silent()
 
 
 def visit(options: Options) -> str | None:
@@ -252,21 +340,25 @@ def warnings(cluster: Cluster) -> list[Manifest]:
     )
 
 
-def certificates(cluster: Cluster) -> dict[str, float | None]:
-    """Return the days until the certificate of each TLS Secret expires; None if it is unreadable."""
+def certificates(cluster: Cluster) -> dict[str, x509.Certificate | None]:
+    """Return the certificate of each TLS Secret; None if it is unreadable."""
     selector = "--field-selector=type=kubernetes.io/tls"
     text = cluster.read("get", "secrets", selector, f"--output=jsonpath={CERTIFICATES}")
-    days: dict[str, float | None] = {}
+    read: dict[str, x509.Certificate | None] = {}
     for line in text.splitlines():
         name, _, encoded = line.partition(" ")
         try:
-            certificate = x509.load_pem_x509_certificates(base64.b64decode(encoded))[0]
+            read[name] = x509.load_pem_x509_certificates(base64.b64decode(encoded))[0]
         except ValueError:
-            days[name] = None
-            continue
-        remaining = certificate.not_valid_after_utc - datetime.now(UTC)
-        days[name] = remaining.total_seconds() / 86400
-    return days
+            read[name] = None
+    return read
+
+
+def days_left(certificate: x509.Certificate | None) -> float | None:
+    """Return the days until a certificate expires; None without a certificate."""
+    if certificate is None:
+        return None
+    return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86400
 
 
 def trace_agent(log: RunLog, cluster: Cluster) -> str:

@@ -1,6 +1,6 @@
 """Diagnosis of a namespace: findings derived from the state of its objects."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,12 +10,18 @@ Manifest = dict[str, Any]
 
 PULL = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+SCALERS = ("eks-auto-mode/compute", "karpenter")
+"""Sources of the events about pods for which no node is started; the scheduler's events have another."""
 ORDER = (
     "stopped by a restore",
     "missing",
     "scaled to zero",
+    "database storage full",
     "database",
     "certificate expired",
+    "certificate mismatch",
+    "node not ready",
+    "failed scale-up",
     "quota",
     "configuration",
     "image pull",
@@ -27,6 +33,7 @@ ORDER = (
     "failed job",
     "no pods",
     "no endpoints",
+    "unhealthy targets",
     "load balancer",
     "DNS",
     "site",
@@ -35,6 +42,8 @@ ORDER = (
     "certificate expires",
     "trace agent",
     "maximum replicas",
+    "replication behind",
+    "no data",
     "protection rules",
 )
 """Causes of findings; a cause comes before the causes that it may explain."""
@@ -104,6 +113,10 @@ def _pod(pod: Manifest, events: Sequence[Manifest]) -> Iterator[Finding]:
         return
     for condition in status.get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            if reason := _latest(events, name, "FailedScheduling", SCALERS):
+                remedy = "EKS starts no node for it: the message names the cause, such as a limit or a label"
+                yield Finding("failed scale-up", name, reason, remedy)
+                continue
             remedy = (
                 "the text after `nodes are available` names the reason: too few nodes, resources or zones"
             )
@@ -142,13 +155,20 @@ def _container(name: str, pod: Manifest, status: Manifest, events: Sequence[Mani
         yield Finding("failing probe", name, evidence, remedy)
 
 
-def _latest(events: Sequence[Manifest], name: str, reason: str) -> str:
+def _latest(events: Sequence[Manifest], name: str, reason: str, sources: Collection[str] = ()) -> str:
+    """Return the newest message about a pod with this reason, from one of the sources if there are any."""
     messages = [
         event["message"]
         for event in events
         if event["reason"] == reason and f"pod/{event['involvedObject'].get('name')}" == name
+        if not sources or _source(event) in sources
     ]
     return messages[-1] if messages else ""
+
+
+def _source(event: Manifest) -> str:
+    """Return the component that reported an event, which newer clients name in another field."""
+    return event.get("reportingComponent") or event.get("source", {}).get("component", "")
 
 
 def _deployment(deployment: Manifest, stack: str) -> Iterator[Finding]:

@@ -40,6 +40,8 @@ SERVING = frozenset(
     }
 )
 """States in which a database accepts connections (Amazon RDS user guide, Viewing DB instance status)."""
+STORAGE_FULL = "storage-full"
+"""State of a database that has no storage left (Amazon RDS user guide, Viewing DB instance status)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +154,11 @@ def _database(
     expected = str((observation.outputs or {}).get("databaseHost") or f"pipe-{environment}-db")
     for address, state in observation.databases.items():
         if address == expected or address.partition(".")[0] == expected:
-            if state not in SERVING:
+            if state == STORAGE_FULL:
+                remedy = "raise pipe:database.maxStorageGib (docs/runbooks/database-storage-low.md)"
+                evidence = f"its state is {state}: it accepts no connections"
+                yield Finding("database storage full", f"database/{address}", evidence, remedy)
+            elif state not in SERVING:
                 remedy = "see RDS's events: aws rds describe-events --source-type db-instance --duration 1440"
                 yield Finding("database", f"database/{address}", f"its state is {state}", remedy)
             return

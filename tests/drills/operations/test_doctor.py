@@ -63,6 +63,7 @@ def certificate(days: float) -> tuple[str, str]:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=90))
         .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(

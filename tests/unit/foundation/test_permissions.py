@@ -222,5 +222,5 @@ def test_every_action_exists_in_aws(foundation: Recorder) -> None:
                 # S3's permissions and operations have different names, and a pattern matches several.
                 if service in ("s3", "tag") or operation.endswith("*"):
                     continue
-                model = session.get_service_model(MODELS.get(service, service))
+                model = session.get_service_model(str(MODELS.get(service, service)))
                 assert operation in model.operation_names, action

@@ -48,6 +48,9 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     def is_open(host: str) -> bool:
         return fake.is_open
 
+    def mask_nothing(_: CommandRunner, _stack: str) -> set[str]:
+        return set()
+
     def no_sleep(_: float) -> None:
         pass
 
@@ -56,7 +59,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     monkeypatch.setattr(CommandRunner, "change", run)
     monkeypatch.setattr(RunLog, "follow", follow)
     monkeypatch.setattr(sandbox_targets, "aws", fake.client)
-    monkeypatch.setattr(secret_masking, "hide", lambda *_: set[str]())
+    monkeypatch.setattr(secret_masking, "hide", mask_nothing)
     monkeypatch.setattr(endpoint, "accepts", is_open)
     monkeypatch.setattr(cluster.time, "sleep", no_sleep)
     return fake

@@ -122,7 +122,7 @@ def other_image(parts: dict[str, Any]) -> None:
         (no_endpoints, "no endpoints", "service/pipe-api"),
         (no_database, "database", f"database/{DATABASE}"),
         (database("stopped"), "database", f"database/{DATABASE}"),
-        (database("storage-full"), "database", f"database/{DATABASE}"),
+        (database("storage-full"), "database storage full", f"database/{DATABASE}"),
         (record(), "DNS", "dev.pipe.dev"),
         (record("old.elb.amazonaws.com"), "DNS", "dev.pipe.dev"),
         (no_address, "load balancer", "service/pipe-proxy"),
