@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import argcomplete
 
 COMMANDS = {
+    "access": "open a real cluster to your address for a limited time",
     "build": "build, scan, push and sign the API's image of a version",
     "checks": "run the checks that a deployment requires",
     "deploy": "deploy a version of the service and check it",

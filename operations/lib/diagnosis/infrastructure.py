@@ -83,7 +83,7 @@ def findings(
 
 def _condition(manifest: Manifest, kind: str) -> dict[str, Any]:
     conditions: list[dict[str, Any]] = manifest.get("status", {}).get("conditions") or []
-    return next((condition for condition in conditions if condition["type"] == kind), {})
+    return next((condition for condition in conditions if condition["type"] == kind), dict[str, Any]())
 
 
 def _node(node: Manifest) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def _node(node: Manifest) -> Iterator[Finding]:
     name = f"node/{node['metadata']['name']}"
     if node["metadata"].get("deletionTimestamp"):
         return
-    remedy = "EKS replaces a broken node; if it does not: docs/runbooks/break-glass.md, section about nodes"
+    remedy = "EKS replaces a broken node; if it does not: docs/break-glass.md, section Nodes"
     ready = _condition(node, "Ready")
     if ready.get("status") != "True":
         evidence = ready.get("message") or "its kubelet reports no status"

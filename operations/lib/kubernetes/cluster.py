@@ -83,6 +83,10 @@ class Cluster:
         change = f"{key}-" if value is None else f"{key}={value}"
         self.runner.change(*self._command, "annotate", "--overwrite", name, change)
 
+    def delete(self, name: str) -> None:
+        """Delete an object by kind and name, without waiting for its end."""
+        self.runner.change(*self._command, "delete", name, "--wait=false", "--ignore-not-found")
+
     def scale(self, name: str, replicas: int) -> None:
         self.runner.change(*self._command, "scale", name, f"--replicas={replicas}")
 

@@ -62,6 +62,12 @@ def reach(log: RunLog, options: Options, cluster: str, caller: str | None) -> No
     wait(f"{host} accepts connections from {blocks[-1]}", lambda: accepts(host), UPDATE_SECONDS, EVERY)
 
 
+def differs(options: Options, cluster: str, change: dict[str, Any]) -> bool:
+    """Return True if the cluster's endpoint differs from this part of a configuration."""
+    network = _describe(options, cluster)["resourcesVpcConfig"]
+    return any(network.get(key) != value for key, value in change.items())
+
+
 def update(options: Options, cluster: str, **change: Any) -> None:
     """Change one part of the cluster's configuration, and wait until EKS has applied it.
 
