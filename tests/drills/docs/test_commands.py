@@ -26,7 +26,7 @@ PATTERNS = [pattern for patterns in ELSEWHERE.values() for pattern in patterns]
 ALL = commands.commands()
 RUNNABLE = [command for command in ALL if not any(fnmatchcase(command.text, pattern) for pattern in PATTERNS)]
 UP = "make sandbox STACK=dev"
-SLOW = re.compile(r"scripts/(deploy|restore|rotate|relocate)\.sh (?!.*--(dry-run|start-api))")
+SLOW = re.compile(r"scripts/(access|deploy|restore|rotate|relocate|teardown)\.sh (?!.*--(dry-run|start-api))")
 """Pattern of commands that take minutes, so that they are dry runs here; tests/drills/operations really runs
 them. The guide's deployments without checks and its rollbacks are no dry runs: each command continues from
 the previous one, as it does for a newcomer.
