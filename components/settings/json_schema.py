@@ -14,7 +14,7 @@ Schema: TypeAlias = dict[str, Any]
 """A JSON Schema for one value."""
 
 _BOUNDS = {
-    "minimum": "at least",
+    "minimum": "of at least",
     "exclusiveMinimum": "above",
     "maximum": "at most",
     "exclusiveMaximum": "below",

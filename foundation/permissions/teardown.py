@@ -1,6 +1,6 @@
-"""Permissions to destroy an environment's stack, which people have and GitHub's jobs have not.
+"""Permissions to destroy an environment's stack, which people have, but GitHub's jobs do not.
 
-`scripts/teardown.sh` needs them. They allow no creation, apart from changes that precede a deletion.
+`scripts/teardown.sh` needs them. They allow deletions, changes that precede a deletion, and a final snapshot.
 """
 
 from components.common.iam_documents import Statement, allow
@@ -23,14 +23,14 @@ NETWORK = [
     "ec2:RevokeSecurityGroupEgress",
     "ec2:RevokeSecurityGroupIngress",
 ]
-"""Actions that end a VPC's resources."""
+"""Actions that delete, detach and release the parts of a VPC."""
 
 
 def destroy_stack(scope: Scope) -> list[Statement]:
     """Return statements that allow destroying the environment's resources, by name where they have one.
 
-    No statement allows s3:BypassGovernanceRetention, so locked dumps stay. Foundation's keys and buckets are
-    denied by `protect_foundation`.
+    No statement allows s3:BypassGovernanceRetention, so locked dumps stay. `protect_foundation` denies the
+    deletion of foundation's keys and buckets.
     """
     buckets = scope.bucket_arns()
     return [

@@ -57,7 +57,7 @@ def main() -> None:
         growth = (large[column] - middle[column]) / (large[0] - middle[0]) * 1e6
         print(f"{name}: {growth:.1f} µs a row between the last two sizes", flush=True)
         if large[column] > 2 * middle[column] * large[0] / middle[0]:
-            sys.exit(f"error: {name} grows more than twice as fast as the data")
+            sys.exit(f"error: the time of a {name} grows more than twice as fast as the data")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ objects restore.dump > expected
 pg_dump --dbname="$target" --no-password --format=custom --schema-only --file=new.dump
 objects new.dump > actual
 diff expected actual || {
-    echo "$new does not have the same objects as the dump (< dump, > $new)" >&2
+    echo "the objects in $new differ from those in the dump (< dump, > $new)" >&2
     exit 1
 }
 
@@ -57,7 +57,7 @@ awk -F '\t' '{ label = $2; gsub(/\047/, "\047\047", label)
     print "SELECT count(*) || E\047\\t\047 || \047" label "\047 FROM " $2 ";" }' expected > count.sql
 sql --dbname="$target" --file=count.sql | sort > actual
 diff expected actual || {
-    echo "$new does not have as many rows as the dump (< dump, > $new)" >&2
+    echo "the numbers of rows in $new differ from those in the dump (< dump, > $new)" >&2
     exit 1
 }
 

@@ -38,7 +38,8 @@ ALTER ROLE migrate LOGIN PASSWORD :'migrate_password';
 ALTER ROLE :"backup_login" LOGIN PASSWORD :'backup_password';
 ALTER ROLE :"backup_login" SET default_transaction_read_only = on;
 
--- The master user is no superuser on RDS: it can only set default privileges of roles that it is a member of.
+-- On RDS, the master user is not a superuser: it sets default privileges only for roles of which it is a
+-- member.
 GRANT migrate TO CURRENT_USER;
 
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()),
@@ -55,7 +56,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT INSERT, UPDATE, DELETE ON TABLES
 ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON SEQUENCES TO app, backup;
 ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT USAGE, UPDATE ON SEQUENCES TO app;
 
--- Objects that migrations have created. Objects of extensions have another owner, and would refuse.
+-- Objects that migrations have created. Objects of extensions have another owner, and cannot be changed here.
 SELECT format('GRANT SELECT ON %s %s TO app, backup', kind, name),
        format('GRANT %s ON %s %s TO app', more, kind, name)
 FROM pg_class,

@@ -14,7 +14,10 @@ count="$(sql --dbname="$server" --set=new="$new" <<'SQL'
 SELECT count(*) FROM pg_database WHERE datname = :'new';
 SQL
 )"
-[ "$count" = 1 ] || { echo "there is no database $new: it was not restored, or swapped already" >&2; exit 1; }
+[ "$count" = 1 ] || {
+    echo "there is no database $new: it was not restored, or it has already replaced $DATABASE" >&2
+    exit 1
+}
 
 tries=0
 until sql --dbname="$server" --set=live="$DATABASE" --set=new="$new" --set=old="$old" <<'SQL'

@@ -7,7 +7,7 @@ cd "$SCRATCH"
 set -- *.dump
 name="$1"
 if [ "$#" -ne 1 ] || [ ! -f "$name" ]; then
-    echo "expected one dump in $SCRATCH" >&2
+    echo "$SCRATCH must contain exactly one dump" >&2
     exit 1
 fi
 sha256sum -c "$name.sha256"

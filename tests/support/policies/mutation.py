@@ -202,7 +202,7 @@ def main() -> int:
     arguments = parser.parse_args()
     modules: list[str] = arguments.modules or known
     if unknown := sorted({*modules} - {*known}):
-        parser.error(f"there is no module {', '.join(unknown)}; there are {', '.join(known)}")
+        parser.error(f"there is no module {', '.join(unknown)}; the modules are {', '.join(known)}")
     run = Mutation(modules, arguments.workers)
     options = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-n0"]
     pytest.main([*options, "-m", "not engine and not drill", *map(str, TESTS)], plugins=[run])

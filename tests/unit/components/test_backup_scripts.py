@@ -132,4 +132,4 @@ def test_a_dump_that_changed_since_its_checksum_is_not_uploaded(run: Run, dumped
 def test_without_a_dump_nothing_is_uploaded(run: Run, scratch: Path) -> None:
     missing = run("upload.sh")
     assert missing.returncode == 1
-    assert missing.stderr == f"expected one dump in {scratch}\n"
+    assert missing.stderr == f"{scratch} must contain exactly one dump\n"

@@ -201,7 +201,7 @@ def test_the_images_that_are_kept_have_a_lower_limit() -> None:
     assert faults(changed("registry.keepImages", 1, "shared"), "shared") == (
         "foundation/Pulumi.shared.yaml: 1 fault\n\n"
         "  pipe-foundation:registry.keepImages = 1\n"
-        "    allowed: a whole number at least 10 and at most 10000\n"
+        "    allowed: a whole number of at least 10 and at most 10000\n"
         "    fix:     pulumi config set --path 'pipe-foundation:registry.keepImages' 10"
         " --stack shared --cwd foundation"
     )

@@ -41,7 +41,7 @@ def test_only_the_named_stack_is_validated(files: Files, capsys: pytest.CaptureF
         "Pulumi.prod.yaml: valid\n"
         "Pulumi.dev.yaml: 1 fault\n\n"
         "  pipe:api.graceSeconds = 5\n"
-        "    allowed: a whole number at least 15 and at most 600\n"
+        "    allowed: a whole number of at least 15 and at most 600\n"
         "    fix:     pulumi config set --path 'pipe:api.graceSeconds' 30 --stack dev\n"
     )
 
