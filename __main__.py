@@ -31,6 +31,7 @@ naming, protect, host = settings.naming, settings.service.protect, settings.edge
 network = Network("network", NetworkArgs(settings=settings.network, naming=naming, protect=protect))
 cluster = Cluster("cluster", ClusterArgs(
     settings=settings.cluster, naming=naming, protect=protect, private_subnet_ids=network.private_subnet_ids,
+    node_disk_gib=settings.backups.node_disk_gib,
 ))
 security_groups = SecurityGroups("security-groups", SecurityGroupsArgs(
     settings=settings.security_groups, naming=naming, vpc_id=network.vpc_id,
@@ -53,7 +54,7 @@ secrets_endpoint = SecretsEndpoint("secrets-endpoint", SecretsEndpointArgs(
     security_group_id=security_groups.secrets_endpoint_security_group_id,
 ))
 
-in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
+in_cluster = pulumi.ResourceOptions(providers=[cluster.provider], depends_on=cluster.before_pods)
 namespace = Namespace("namespace", NamespaceArgs(settings=settings.namespace, naming=naming), in_cluster)
 context = WorkloadContext(
     naming=naming, namespace=namespace.namespace, ca_config_map=namespace.ca_config_map,
@@ -68,7 +69,7 @@ jobs = DataJobs("data-jobs", DataJobsArgs(
     start_deadline_seconds=settings.api.start_deadline_seconds, context=context,
     database=database.endpoint, passwords=secrets.passwords, bucket=backups.bucket,
     secrets_url=secrets_endpoint.url,
-), pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[pod_identity]))
+), pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[pod_identity, *cluster.before_pods]))
 api = Api("api", ApiArgs(
     settings=settings.api, context=context, database=database.endpoint, password=secrets.app_password,
     after=[jobs.migration],

@@ -120,6 +120,7 @@ def environment_roles(scope: Scope) -> Iterator[ServiceRole]:
             "eks.amazonaws.com", naming.account, cluster, ("sts:AssumeRole", "sts:TagSession")
         ),
         managed_policies=CONTROL_PLANE_POLICIES,
+        statements=_tag_nodes(naming.name()),
     )
     yield ServiceRole(
         name=naming.name("node"),
@@ -152,6 +153,53 @@ def environment_roles(scope: Scope) -> Iterator[ServiceRole]:
                 copy_alias=naming.name("backups", "replica"),
             ),
         )
+
+
+def _tag_nodes(cluster: str) -> list[Statement]:
+    """Return statements that allow Auto Mode to add tags of our own to what it creates for a cluster.
+
+    The managed policies allow only EKS's own tags. The statements are those of the EKS user guide (Auto Mode,
+    identity and access, "Custom AWS tags for EKS Auto resources"), without Shield, for one cluster.
+    """
+
+    def tagged(**more: str) -> Condition:
+        condition: dict[str, dict[str, object]] = {
+            "StringEquals": {"aws:RequestTag/eks:eks-cluster-name": cluster}
+        }
+        if more:
+            condition["StringLike"] = {
+                f"aws:RequestTag/eks:kubernetes-{key.replace('_', '-')}-name": value
+                for key, value in more.items()
+            }
+        return condition
+
+    return [
+        allow(
+            "Compute",
+            ["ec2:CreateFleet", "ec2:CreateLaunchTemplate", "ec2:RunInstances"],
+            ["*"],
+            tagged(node_class="*", node_pool="*"),
+        ),
+        allow(
+            "Storage",
+            ["ec2:CreateSnapshot", "ec2:CreateVolume"],
+            ["arn:aws:ec2:*:*:snapshot/*", "arn:aws:ec2:*:*:volume/*"],
+            tagged(),
+        ),
+        allow("Networking", ["ec2:CreateNetworkInterface"], ["*"], tagged(cni_node="*")),
+        allow(
+            "LoadBalancer",
+            [
+                "ec2:CreateSecurityGroup",
+                "elasticloadbalancing:CreateListener",
+                "elasticloadbalancing:CreateLoadBalancer",
+                "elasticloadbalancing:CreateRule",
+                "elasticloadbalancing:CreateTargetGroup",
+            ],
+            ["*"],
+            tagged(),
+        ),
+    ]
 
 
 def _flow_logs(scope: Scope) -> ServiceRole:

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from components.aws import nodes
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.iam_documents import key_policy
 from components.common.naming import Naming
@@ -16,8 +17,12 @@ from components.settings.models.cluster import Cluster as ClusterSettings
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """Every log that the control plane can write."""
 
-NODE_POOLS = ("general-purpose", "system")
-"""The built-in node pools; their node class enforces network policies on the pods that a policy selects."""
+NODE_POOLS = ("system",)
+"""The built-in node pools that are on.
+
+Pods run in the pool of `nodes.py`. While a built-in pool is on, EKS keeps the access entry of the node role
+and installs the kinds NodeClass and NodePool with the cluster. The pods of `system` must tolerate
+CriticalAddonsOnly, so it has nodes only if an add-on finds no room elsewhere."""
 
 ADMIN = "AmazonEKSClusterAdminPolicy"
 
@@ -37,6 +42,8 @@ class ClusterArgs:
     naming: Naming
     private_subnet_ids: Sequence[pulumi.Input[str]]
     """Subnets of the nodes and of the control plane's network interfaces, in at least two zones."""
+    node_disk_gib: int
+    """Size of a node's disk, in GiB."""
     protect: bool
     """True to make AWS and Pulumi refuse to delete the cluster and its keys."""
 
@@ -54,6 +61,9 @@ class Cluster(pulumi.ComponentResource):
     provider: kubernetes.Provider
     """Kubernetes provider with server-side apply; it depends on the access entries of the principals that use
     it."""
+    before_pods: list[pulumi.Resource]
+    """Resources that exist before the program's pods, and are deleted after them: the node pool, whose
+    deletion ends the nodes, and the add-on that serves metrics to the autoscaler."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:cluster:Cluster", name, None, opts)
@@ -136,17 +146,6 @@ class Cluster(pulumi.ComponentResource):
         access = [
             self._access(principal, policy, naming) for principal, policy in (reader | administrators).items()
         ]
-        # The HPA and `kubectl top` need this add-on; Auto Mode includes the others, such as Pod Identity.
-        metrics = aws.eks.Addon(
-            f"{name}-metrics-server",
-            cluster_name=cluster.name,
-            addon_name="metrics-server",
-            resolve_conflicts_on_create="OVERWRITE",
-            resolve_conflicts_on_update="OVERWRITE",
-            tags=naming.aws("metrics-server"),
-            opts=child,
-        )
-
         self.kubeconfig = kubeconfig(cluster, cluster_name, naming.region)
         self.provider = kubernetes.Provider(
             name,
@@ -159,8 +158,29 @@ class Cluster(pulumi.ComponentResource):
             # checksum of the mounted files.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*access, metrics]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=access),
         )
+        in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
+        pool_args = nodes.NodePoolArgs(
+            settings=settings.nodes,
+            naming=naming,
+            subnet_ids=args.private_subnet_ids,
+            security_group_id=self.security_group_id,
+            disk_gib=args.node_disk_gib,
+        )
+        pool = nodes.node_pool(name, pool_args, in_cluster)
+        # The HPA and `kubectl top` need this add-on; Auto Mode includes the others, such as Pod Identity. EKS
+        # reports it as active once its pods run, which need nodes.
+        metrics = aws.eks.Addon(
+            f"{name}-metrics-server",
+            cluster_name=cluster.name,
+            addon_name="metrics-server",
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            tags=naming.aws("metrics-server"),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[pool]),
+        )
+        self.before_pods = [pool, metrics]
         # Without this ConfigMap, network policies are stored but not enforced (EKS, Auto Mode network
         # policies).
         kubernetes.core.v1.ConfigMap(
@@ -171,7 +191,7 @@ class Cluster(pulumi.ComponentResource):
                 "labels": naming.kubernetes("amazon-vpc-cni"),
             },
             data={"enable-network-policy-controller": "true"},
-            opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
+            opts=in_cluster,
         )
         self.register_outputs(
             {

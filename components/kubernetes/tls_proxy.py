@@ -127,7 +127,7 @@ class TlsProxy(pulumi.ComponentResource):
         )
         service = kubernetes.core.v1.Service(
             name,
-            metadata=workload.meta(annotations=load_balancer(args.security_group_id)),
+            metadata=workload.meta(annotations=load_balancer(args)),
             spec=kubernetes.core.v1.ServiceSpecArgs(
                 type="LoadBalancer",
                 load_balancer_class=LOAD_BALANCER_CLASS,
@@ -209,7 +209,7 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
     )
 
 
-def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+def load_balancer(args: TlsProxyArgs) -> dict[str, pulumi.Input[str]]:
     """Return the load balancer's annotations (AWS Load Balancer Controller, annotations).
 
     With a custom security group, the controller adds no rules for the pods; SecurityGroups declares them.
@@ -222,11 +222,14 @@ def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Inpu
         "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS + FINISH_SECONDS),
         "deregistration_delay.connection_termination.enabled": "true",
     }
+    # The cluster's role needs permissions for tags of our own, which foundation/service_roles.py has.
+    tags = ",".join(f"{key}={value}" for key, value in args.context.naming.aws("proxy").items())
     values: dict[str, pulumi.Input[str]] = {
         "scheme": "internet-facing",
         "nlb-target-type": "ip",
         "ip-address-type": "ipv4",
-        "security-groups": security_group_id,
+        "security-groups": args.security_group_id,
+        "additional-resource-tags": tags,
         "attributes": "load_balancing.cross_zone.enabled=true",
         # The key contains the listener's protocol and port (AWS Load Balancer Controller 2.9, listener
         # attributes). EKS Auto Mode supports the idle timeout (EKS user guide, "Configure EKS Auto Mode

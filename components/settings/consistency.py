@@ -199,6 +199,19 @@ def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
         yield invalid_value(path, settings.namespace.quota_memory, allowed, set_command(path, least))
 
 
+def check_node_limits(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse limits of the node pool below the namespace's quota, whose pods would then stay pending."""
+    nodes, namespace = settings.cluster.nodes, settings.namespace
+    for key, limit, quota in (
+        ("cpu", nodes.cpu_limit, namespace.quota_cpu),
+        ("memory", nodes.memory_limit, namespace.quota_memory),
+    ):
+        if parse_quantity(limit) < parse_quantity(quota):
+            path = ("pipe:cluster", "nodes", f"{key}Limit")
+            allowed = f"at least pipe:namespace.quota{key.capitalize()} ({quota})"
+            yield invalid_value(path, limit, allowed, set_command(path, quota))
+
+
 def check_origin_certificate(settings: Settings) -> Iterator[SettingFault]:
     """Refuse an origin certificate so short-lived that its monitor would warn on the first day."""
     warning, days = (
@@ -271,6 +284,7 @@ CHECKS: tuple[Check, ...] = (
     check_pod_quota,
     check_cpu_quota,
     check_memory_quota,
+    check_node_limits,
     check_origin_certificate,
     check_datadog_site,
     check_notify_handles,

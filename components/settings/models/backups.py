@@ -1,6 +1,7 @@
 """Settings of the backup bucket and of the data jobs."""
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Annotated
 
 from pydantic import Field
@@ -11,11 +12,15 @@ from components.settings.models import workload
 from components.settings.models.workload import Resources
 from components.settings.types import BucketName, Cron, Days, Image, Model, Region
 
-NODE_DISK_GIB = 71
-"""Disk space of a node for pods, in GiB. EKS Auto Mode gives a node 80 GiB (EKS user guide, node class,
-ephemeralStorage); the kubelet reserves 1 GiB and evicts pods when less than a tenth is free."""
+LEAST_NODE_DISK_GIB = 80
+"""Disk of a node that EKS Auto Mode chooses by default, in GiB (EKS user guide, node class, ephemeralStorage)."""
+RESERVED_DISK_GIB = 1
+"""Disk space of a node that the kubelet reserves for the system, in GiB."""
 POD_DISK_GIB = 1
 """Disk space that a pod needs besides its scratch volume, for logs and /tmp, in GiB."""
+MOST_SCRATCH_GIB = 1000
+"""Largest scratch volume, in GiB. A node's disk could have 59000 GiB (EKS user guide, node class), but each
+node of the pool has the same disk, and costs as much."""
 
 
 class BackupReplica(Model):
@@ -42,8 +47,9 @@ class Backups(Model):
     """Image with the AWS CLI, for uploads and downloads of dumps."""
     resources: Resources
     """Resources of each container of the data jobs."""
-    scratch_gib: Annotated[int, Field(ge=1, le=NODE_DISK_GIB - POD_DISK_GIB, examples=[50])]
-    """Disk space for one dump, in GiB, limited by the disk of a node; a larger dump makes the job fail."""
+    scratch_gib: Annotated[int, Field(ge=1, le=MOST_SCRATCH_GIB, examples=[50])]
+    """Disk space for one dump, in GiB; a larger dump makes the job fail. Above 70, each node gets a larger
+    disk."""
     expire_days: Annotated[Days, Field(examples=[30])]
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]
@@ -54,6 +60,15 @@ class Backups(Model):
     def disk_gib(self) -> int:
         """Disk space that a job with a dump needs on its node, in GiB."""
         return self.scratch_gib + POD_DISK_GIB
+
+    @property
+    def node_disk_gib(self) -> int:
+        """Disk of a node that has room for a job with a dump, in GiB.
+
+        The kubelet evicts pods when less than a tenth of the disk is free (Kubernetes, node-pressure
+        eviction: nodefs.available).
+        """
+        return max(LEAST_NODE_DISK_GIB, ceil((self.disk_gib + RESERVED_DISK_GIB) * 10 / 9))
 
 
 def check_lock(backups: Backups) -> Iterator[SettingFault]:

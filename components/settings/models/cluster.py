@@ -8,7 +8,17 @@ from pydantic import Field
 
 from components.settings.config_commands import KeyPath, remove_command, set_command
 from components.settings.errors import SettingFault, invalid_value
-from components.settings.types import Arn, Cidr, Distinct, LogRetentionDays, Model, entries, one_of
+from components.settings.types import (
+    Arn,
+    Cidr,
+    CpuQuantity,
+    Distinct,
+    LogRetentionDays,
+    MemoryQuantity,
+    Model,
+    entries,
+    one_of,
+)
 from eks_versions import STANDARD_SUPPORT
 
 EXAMPLE_SERVICE_CIDR = "172.20.0.0/16"
@@ -52,6 +62,15 @@ class ClusterEndpoint(Model):
     private, reserved or 0.0.0.0/0."""
 
 
+class Nodes(Model):
+    """The pool of nodes on which the pods run."""
+
+    cpu_limit: Annotated[CpuQuantity, Field(examples=["16"])]
+    """CPU of all nodes of the pool together; at the limit, further pods stay pending."""
+    memory_limit: Annotated[MemoryQuantity, Field(examples=["64Gi"])]
+    """Memory of all nodes of the pool together; at the limit, further pods stay pending."""
+
+
 class Cluster(Model):
     """The EKS cluster (Auto Mode)."""
 
@@ -62,6 +81,7 @@ class Cluster(Model):
     """Network of the Services' cluster addresses: private, /12 to /24, outside the VPC (EKS)."""
     log_retention_days: LogRetentionDays
     """Days for which CloudWatch keeps the control plane's logs."""
+    nodes: Nodes
     operators: Annotated[list[Arn], entries(0), Distinct]
     """ARNs of the IAM principals that may administer the cluster. They must include the principal that runs
     the first `pulumi up`: the creator of a cluster gets no access by itself."""

@@ -1,4 +1,4 @@
-"""EKS rules: endpoints, logs, encryption, access and version of the control plane, and SSH to nodes."""
+"""EKS rules: endpoints, logs, encryption, access and version of the control plane, SSH to nodes, node pools."""
 
 from datetime import date
 
@@ -154,3 +154,19 @@ def node_ssh(resource: Resource, _: Options) -> Verdicts:
     groups = access["sourceSecurityGroupIds"]
     if not access["ec2SshKey"].absent and not groups.items():
         yield expected(groups, "the groups that may use SSH, or remove remoteAccess")
+
+
+@EKS.rule(
+    "eks-node-pool-unlimited",
+    types=("kubernetes:karpenter.sh/v1:NodePool",),
+    severity=Severity.MEDIUM,
+    controls=("Design: bounded cost",),
+    remediation="Set spec.limits.cpu and spec.limits.memory to the most that all nodes of the pool may have.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/create-node-pool.html",
+)
+def node_pool_limits(resource: Resource, _: Options) -> Verdicts:
+    """Require limits of a node pool, without which pods can add nodes, and costs, without end."""
+    for quantity in ("cpu", "memory"):
+        limit = resource.at(f"spec.limits.{quantity}")
+        if limit.absent:
+            yield expected(limit, f"the most {quantity} that all nodes of the pool may have")

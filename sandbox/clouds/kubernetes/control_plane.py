@@ -5,6 +5,7 @@ Authorization uses RBAC. The files in this folder:
 
 - servers.toml: the users, and the servers' command-line flags
 - nodes.yaml: the nodes
+- auto_mode.yaml: the kinds of EKS Auto Mode's objects
 - stages.yaml: the behaviour of the nodes' pods
 """
 
@@ -38,6 +39,12 @@ STARTING_SECONDS = 60.0
 
 BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
 """The path of a check that succeeds once the API server has created the roles for the other servers."""
+
+OBJECTS = {
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": "auto_mode.yaml",
+    "/api/v1/nodes": "nodes.yaml",
+}
+"""The objects of a new cluster: the path of their list, and their file."""
 
 RECIPES = tuple(builds.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
@@ -161,8 +168,9 @@ def _start_servers(startup: _Startup, kubeconfig: Path) -> None:
     startup.wait_until("the API server was ready", lambda: bool(api.get(BOOTSTRAPPED)))
     for name in sorted(startup.restartable):
         startup.spawn(name)
-    for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
-        api.call("POST", "/api/v1/nodes", node)
+    for path, file in OBJECTS.items():
+        for document in yaml.safe_load_all((HERE / file).read_text()):
+            api.call("POST", path, document)
 
     def nodes_are_ready() -> bool:
         nodes = api.items("/api/v1/nodes")

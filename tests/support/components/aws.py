@@ -34,7 +34,9 @@ def cluster(
     naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
 ) -> Cluster:
     settings = topic(ClusterSettings, "cluster", stack, **changes)
-    args = ClusterArgs(settings=settings, naming=naming, private_subnet_ids=SUBNETS, protect=protect)
+    args = ClusterArgs(
+        settings=settings, naming=naming, private_subnet_ids=SUBNETS, node_disk_gib=100, protect=protect
+    )
     return Cluster("cluster", args)
 
 

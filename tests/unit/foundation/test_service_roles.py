@@ -130,6 +130,18 @@ OF_PROD = {DATABASE_TAG: f"arn:aws:rds:{REGION}:{ACCOUNT}:db:pipe-prod-db"}
 OF_DEV = {DATABASE_TAG: f"arn:aws:rds:{REGION}:{ACCOUNT}:db:pipe-dev-db"}
 FOR_CODEBUILD = {"ec2:AuthorizedService": "codebuild.amazonaws.com"}
 
+NODE_TAGS = {
+    f"aws:RequestTag/eks:{key}": value
+    for key, value in {
+        "eks-cluster-name": "pipe-prod",
+        "kubernetes-node-class-name": "workloads",
+        "kubernetes-node-pool-name": "workloads",
+        "kubernetes-cni-node-name": "i-1",
+    }.items()
+}
+"""Tags of EKS with which Auto Mode creates an instance or its network interface for a node of prod."""
+OF_ANOTHER_CLUSTER = {**NODE_TAGS, "aws:RequestTag/eks:eks-cluster-name": "pipe-dev"}
+
 REQUESTS: list[tuple[str, str, str, dict[str, str], str]] = [
     ("backup", "s3:PutObject", DUMP, {}, "allow"),
     ("backup", "s3:DeleteObject", DUMP, {}, "nothing"),
@@ -157,6 +169,15 @@ REQUESTS: list[tuple[str, str, str, dict[str, str], str]] = [
     ("database-roles", "kms:Decrypt", KEY, through("secretsmanager", "pipe-prod-db"), "allow"),
     ("database-roles", "kms:Decrypt", KEY, through("secretsmanager", "pipe-state"), "nothing"),
     ("database-roles", "s3:GetObject", DUMP, {}, "nothing"),
+    ("cluster", "ec2:RunInstances", f"{EC2}:instance/*", NODE_TAGS, "allow"),
+    ("cluster", "ec2:RunInstances", f"{EC2}:instance/*", OF_ANOTHER_CLUSTER, "nothing"),
+    ("cluster", "ec2:RunInstances", f"{EC2}:instance/*", {}, "nothing"),
+    ("cluster", "ec2:CreateVolume", f"{EC2}:volume/*", NODE_TAGS, "allow"),
+    ("cluster", "ec2:CreateVolume", f"{EC2}:volume/*", OF_ANOTHER_CLUSTER, "nothing"),
+    ("cluster", "ec2:CreateNetworkInterface", f"{EC2}:network-interface/*", NODE_TAGS, "allow"),
+    ("cluster", "ec2:CreateNetworkInterface", f"{EC2}:network-interface/*", {}, "nothing"),
+    ("cluster", "elasticloadbalancing:CreateLoadBalancer", "*", NODE_TAGS, "allow"),
+    ("cluster", "elasticloadbalancing:CreateLoadBalancer", "*", OF_ANOTHER_CLUSTER, "nothing"),
     ("backup-replication", "s3:GetObjectVersionForReplication", DUMP, {}, "allow"),
     ("backup-replication", "s3:ReplicateObject", "arn:aws:s3:::pipe-backup-replica/x", {}, "allow"),
     ("backup-replication", "s3:ReplicateObject", DUMP, {}, "nothing"),

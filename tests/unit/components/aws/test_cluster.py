@@ -17,6 +17,8 @@ from tests.support.components.fixtures import Recorder, Topic, evaluate
 
 CLUSTER = "aws:eks/cluster:Cluster"
 PROVIDER = ("pulumi:providers:kubernetes", "cluster")
+NODE_CLASS = ("kubernetes:eks.amazonaws.com/v1:NodeClass", "cluster-node-class")
+NODE_POOL = ("kubernetes:karpenter.sh/v1:NodePool", "cluster-node-pool")
 ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 
@@ -64,6 +66,41 @@ def test_the_three_parts_of_auto_mode_are_on(declare: Declare) -> None:
     }
     assert cluster["storageConfig"] == {"blockStorage": {"enabled": True}}
     assert cluster["bootstrapSelfManagedAddons"] is False
+
+
+def test_pods_run_in_the_programs_own_pool_which_has_the_role_of_the_cluster(declare: Declare) -> None:
+    declared = declare(nodes={"cpuLimit": "24", "memoryLimit": "96Gi"})
+    assert declared.cluster["computeConfig"]["nodePools"] == ["system"]
+    node_class = declared.recorder.inputs[NODE_CLASS]
+    assert (node_class["apiVersion"], node_class["metadata"]["name"]) == ("eks.amazonaws.com/v1", "workloads")
+    assert node_class["spec"] == {
+        "role": "pipe-test-node",
+        "subnetSelectorTerms": [{"id": "subnet-1"}, {"id": "subnet-2"}],
+        "securityGroupSelectorTerms": [{"id": "sg-cluster"}],
+        "ephemeralStorage": {"size": "100Gi"},
+        "networkPolicy": "DefaultAllow",
+        "tags": {
+            "service": "pipe",
+            "env": "test",
+            "team": "platform",
+            "managed-by": "pulumi",
+            "Name": "pipe-test-node",
+        },
+    }
+    pool = declared.recorder.inputs[NODE_POOL]["spec"]
+    assert pool["limits"] == {"cpu": "24", "memory": "96Gi"}
+    assert pool["template"]["spec"]["nodeClassRef"] == {
+        "group": "eks.amazonaws.com",
+        "kind": "NodeClass",
+        "name": "workloads",
+    }
+
+
+def test_the_pool_follows_its_class_and_the_metrics_follow_the_pool(declare: Declare) -> None:
+    """Without nodes, EKS would wait for the add-on's pods until the creation fails."""
+    recorder = declare().recorder
+    assert NODE_CLASS in recorder.dependencies[NODE_POOL]
+    assert NODE_POOL in recorder.dependencies["aws:eks/addon:Addon", "cluster-metrics-server"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +198,6 @@ def test_the_provider_waits_for_access_and_the_cluster_for_its_log_group(declare
     recorder = declare().recorder
     waits_for = recorder.dependencies[PROVIDER]
     assert {(ASSOCIATION, name) for name in recorder.of_type(ASSOCIATION)} < waits_for
-    assert ("aws:eks/addon:Addon", "cluster-metrics-server") in waits_for
     waits_for = recorder.dependencies[CLUSTER, "cluster"]
     assert ("aws:cloudwatch/logGroup:LogGroup", "cluster-logs") in waits_for
 

@@ -51,6 +51,9 @@ def test_the_load_balancer_is_public_and_reaches_pods_through_its_security_group
         "nlb-target-type": "ip",
         "ip-address-type": "ipv4",
         "security-groups": "sg-load-balancer",
+        "additional-resource-tags": (
+            "service=pipe,env=test,team=platform,managed-by=pulumi,Name=pipe-test-proxy"
+        ),
         "attributes": "load_balancing.cross_zone.enabled=true",
         "listener-attributes.TCP-443": "tcp.idle_timeout.seconds=960",
         "target-group-attributes": (
