@@ -78,7 +78,7 @@ certificate = OriginCertificate("origin-certificate", OriginCertificateArgs(
     hostnames=[host], days=settings.edge.certificate_days,
 ))
 proxy = TlsProxy("tls-proxy", TlsProxyArgs(
-    settings=settings.proxy, context=context, server_name=host,
+    settings=settings.proxy, context=context, server_name=host, protect=protect,
     namespace=settings.namespace.name, upstream_port=api.service_port,
     upstream_health=settings.api.liveness_path, after=[api],
     certificate=certificate.certificate, private_key=certificate.private_key,

@@ -137,7 +137,6 @@ def environment_roles(scope: Scope) -> Iterator[ServiceRole]:
         trust=service_trust("monitoring.rds.amazonaws.com", naming.account, _databases(scope)),
         managed_policies=("service-role/AmazonRDSEnhancedMonitoringRole",),
     )
-    yield _flow_logs(scope)
     yield _runner(scope)
     yield from _pod_roles(scope)
     main, *copies = scope.buckets
@@ -200,28 +199,6 @@ def _tag_nodes(cluster: str) -> list[Statement]:
             tagged(),
         ),
     ]
-
-
-def _flow_logs(scope: Scope) -> ServiceRole:
-    naming = scope.naming
-    group = f"log-group:/{naming.service}/{naming.environment}/vpc-flow-logs"
-    return ServiceRole(
-        name=naming.name("flow-logs"),
-        description="Writes the flow logs of the VPC",
-        # AWS assigns the flow log's ID (Amazon VPC user guide: IAM role for publishing flow logs).
-        trust=service_trust(
-            "vpc-flow-logs.amazonaws.com", naming.account, scope.named("ec2", "vpc-flow-log/*")
-        ),
-        statements=[
-            allow(
-                "WriteEvents",
-                ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                scope.named("logs", group, f"{group}:*"),
-            ),
-            # The flow logs service lists all log groups to find its own.
-            allow("FindGroup", ["logs:DescribeLogGroups"], scope.named("logs", "log-group:*")),
-        ],
-    )
 
 
 def _runner(scope: Scope) -> ServiceRole:

@@ -104,14 +104,8 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
 
 
 def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
-    """Declare the bucket for access logs, with SSE-S3, the only encryption that S3 log delivery supports."""
+    """Declare the bucket for the access logs of another bucket."""
     logs_name = f"{args.bucket}-logs"
-    logs = aws.s3.Bucket(
-        f"{name}-logs",
-        bucket=logs_name,
-        tags={**args.naming.aws(), "Name": logs_name},
-        opts=_with(opts, protect=args.protect),
-    )
     delivery: Statement = {
         "Sid": "DeliverAccessLogs",
         "Effect": "Allow",
@@ -123,23 +117,64 @@ def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulu
             "StringEquals": {"aws:SourceAccount": args.naming.account},
         },
     }
+    logs = log_bucket(
+        f"{name}-logs",
+        LogBucketArgs(
+            bucket=logs_name, naming=args.naming, delivery=[delivery], days=LOG_DAYS, protect=args.protect
+        ),
+        opts,
+    )
+    aws.s3.BucketLogging(
+        name,
+        bucket=bucket.id,
+        target_bucket=logs.bucket.id,
+        target_prefix="access/",
+        opts=_with(opts, depends_on=[logs.versioning]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogBucketArgs:
+    """Arguments of a bucket to which an AWS service delivers logs."""
+
+    bucket: str
+    """Globally unique name of the bucket."""
+    naming: Naming
+    delivery: Sequence[Statement]
+    """Statements of the bucket's policy that let the service write."""
+    days: int
+    """Days until a log is deleted."""
+    protect: bool
+    """True to make Pulumi refuse to delete the bucket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogBucket:
+    """A bucket for logs, and its versioning, the last resource that must exist before logs are delivered."""
+
+    bucket: aws.s3.Bucket
+    versioning: aws.s3.BucketVersioning
+
+
+def log_bucket(name: str, args: LogBucketArgs, opts: pulumi.ResourceOptions) -> LogBucket:
+    """Declare a bucket for logs, with SSE-S3, the only encryption that delivery of access logs supports."""
+    bucket = aws.s3.Bucket(
+        name,
+        bucket=args.bucket,
+        tags={**args.naming.aws(), "Name": args.bucket},
+        opts=_with(opts, protect=args.protect),
+    )
     expire: Rule = {
         "id": "logs",
         "status": "Enabled",
         "filter": {"prefix": ""},
-        "expiration": {"days": LOG_DAYS},
+        "expiration": {"days": args.days},
     }
     encryption: aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}
     }
-    versioning = _harden(f"{name}-logs", logs, logs_name, encryption, [delivery], [expire], opts)
-    aws.s3.BucketLogging(
-        name,
-        bucket=bucket.id,
-        target_bucket=logs.id,
-        target_prefix="access/",
-        opts=_with(opts, depends_on=[versioning]),
-    )
+    versioning = _harden(name, bucket, args.bucket, encryption, args.delivery, [expire], opts)
+    return LogBucket(bucket=bucket, versioning=versioning)
 
 
 def _harden(

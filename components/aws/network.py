@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.aws.log_group import LogGroupArgs, encrypted_log_group
+from components.aws.bucket import LogBucketArgs, arn_of, log_bucket
+from components.common.iam_documents import Statement, document
 from components.common.naming import Naming
 from components.settings.models.network import Network as NetworkSettings
 
@@ -23,7 +24,7 @@ class NetworkArgs:
     settings: NetworkSettings
     naming: Naming
     protect: bool
-    """True to make Pulumi refuse to delete the key of the flow logs."""
+    """True to make Pulumi refuse to delete the bucket of the flow logs."""
 
 
 class Network(pulumi.ComponentResource):
@@ -102,6 +103,7 @@ class Network(pulumi.ComponentResource):
             service_name=f"com.amazonaws.{naming.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id for table in tables],
+            policy=document(*s3_access(naming)),
             tags=naming.aws("s3"),
             opts=child,
         )
@@ -186,15 +188,15 @@ class Network(pulumi.ComponentResource):
         return nats
 
     def _log_flows(self, vpc: aws.ec2.Vpc, args: NetworkArgs) -> None:
-        """Log accepted and rejected connections to a log group that only the flow logs' role may write to."""
+        """Log accepted and rejected connections to a bucket, which costs half as much as CloudWatch Logs."""
         name, naming = f"{self._name}-flow-logs", self._naming
-        group = encrypted_log_group(
+        logs = log_bucket(
             name,
-            LogGroupArgs(
-                group=f"/{naming.service}/{naming.environment}/vpc-flow-logs",
-                alias="flow-logs",
-                retention_days=args.settings.flow_log_retention_days,
+            LogBucketArgs(
+                bucket=naming.flow_log_bucket,
                 naming=naming,
+                delivery=deliver_flow_logs(naming),
+                days=args.settings.flow_log_retention_days,
                 protect=args.protect,
             ),
             self._child,
@@ -203,13 +205,80 @@ class Network(pulumi.ComponentResource):
             name,
             vpc_id=vpc.id,
             traffic_type="ALL",
-            log_destination_type="cloud-watch-logs",
-            log_destination=group.arn,
-            iam_role_arn=naming.role_arn("flow-logs"),
+            log_destination_type="s3",
+            log_destination=logs.bucket.arn,
             tags=naming.aws("flow-logs"),
-            # AWS refuses a second flow log for the same VPC and group.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            # AWS refuses a second flow log for the same VPC and bucket. Without the bucket's policy, AWS
+            # would write one of its own (Amazon VPC user guide, publish flow logs to Amazon S3).
+            opts=pulumi.ResourceOptions(
+                parent=self, delete_before_replace=True, depends_on=[logs.versioning]
+            ),
         )
+
+
+def deliver_flow_logs(naming: Naming) -> list[Statement]:
+    """Return the statements with which a bucket accepts flow logs.
+
+    They are those of the Amazon VPC user guide ("Amazon S3 bucket permissions for flow logs").
+    """
+    bucket = arn_of(naming.flow_log_bucket)
+    source = {"aws:SourceArn": f"arn:aws:logs:{naming.region}:{naming.account}:*"}
+    service = {"Service": "delivery.logs.amazonaws.com"}
+    return [
+        {
+            "Sid": "AWSLogDeliveryWrite",
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": "s3:PutObject",
+            "Resource": f"{bucket}/AWSLogs/{naming.account}/*",
+            "Condition": {
+                "StringEquals": {
+                    "aws:SourceAccount": naming.account,
+                    "s3:x-amz-acl": "bucket-owner-full-control",
+                },
+                "ArnLike": source,
+            },
+        },
+        {
+            "Sid": "AWSLogDeliveryAclCheck",
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+            "Resource": bucket,
+            "Condition": {"StringEquals": {"aws:SourceAccount": naming.account}, "ArnLike": source},
+        },
+    ]
+
+
+def s3_access(naming: Naming) -> list[Statement]:
+    """Return what the S3 endpoint allows: the account's buckets, with its credentials, and image layers.
+
+    Code that runs in the VPC can therefore not copy data to a bucket of another account in the region. ECR
+    keeps the layers of every repository in a bucket of its own (Amazon ECR user guide, interface VPC
+    endpoints, minimum Amazon S3 bucket permissions).
+    """
+    return [
+        {
+            "Sid": "UseOwnBuckets",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "aws:PrincipalAccount": naming.account,
+                    "aws:ResourceAccount": naming.account,
+                }
+            },
+        },
+        {
+            "Sid": "PullImageLayers",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::prod-{naming.region}-starport-layer-bucket/*",
+        },
+    ]
 
 
 def zone_name(zones: pulumi.Output[Sequence[str]], number: int, region: str) -> pulumi.Output[str]:

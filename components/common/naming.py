@@ -26,6 +26,15 @@ class Naming:
         """Return the ARN of a role that foundation declares: `deploy` is the role `pipe-prod-deploy`."""
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
+    @property
+    def flow_log_bucket(self) -> str:
+        """Name of the bucket with the VPC's flow logs.
+
+        The account and the region make it unique in all of S3, and free in a second region if this one is
+        lost.
+        """
+        return self.name("flow-logs", self.account, self.region)
+
     def aws(self, name: str | None = None) -> dict[str, str]:
         """Return AWS tags; if a name is given, they include `Name`, which the console shows."""
         tags = {"service": self.service, "env": self.environment, "team": self.team, "managed-by": "pulumi"}

@@ -70,6 +70,8 @@ class TlsProxyArgs:
     """The load balancer's security group."""
     client_cidrs: Sequence[str]
     """Networks that may connect; the same as in the security group."""
+    protect: bool
+    """True to make AWS refuse to delete the load balancer, and with it the address that the edge uses."""
     agent_enabled: bool
     """True if Datadog's agent is in the cluster and checks the certificate from there."""
 
@@ -230,7 +232,14 @@ def load_balancer(args: TlsProxyArgs) -> dict[str, pulumi.Input[str]]:
         "ip-address-type": "ipv4",
         "security-groups": args.security_group_id,
         "additional-resource-tags": tags,
-        "attributes": "load_balancing.cross_zone.enabled=true",
+        # There are no access logs: AWS writes them for TLS listeners only (ELB, access logs for Network Load
+        # Balancers), and this listener passes TCP on. nginx logs the requests.
+        "attributes": ",".join(
+            (
+                "load_balancing.cross_zone.enabled=true",
+                f"deletion_protection.enabled={str(args.protect).lower()}",
+            )
+        ),
         # The key contains the listener's protocol and port (AWS Load Balancer Controller 2.9, listener
         # attributes). EKS Auto Mode supports the idle timeout (EKS user guide, "Configure EKS Auto Mode
         # settings").

@@ -30,8 +30,9 @@ class Scope:
         return self._arns(service, [self.naming.region, self.copy_region], resources)
 
     def bucket_arns(self) -> list[str]:
-        """Return ARNs of the buckets and their log buckets."""
-        return [f"arn:aws:s3:::{bucket}{logs}" for bucket in self.buckets for logs in ("", "-logs")]
+        """Return ARNs of the buckets, of their log buckets, and of the bucket with the flow logs."""
+        names = [f"{bucket}{logs}" for bucket in self.buckets for logs in ("", "-logs")]
+        return [f"arn:aws:s3:::{name}" for name in (*names, self.naming.flow_log_bucket)]
 
     def _arns(self, service: str, regions: Sequence[str], resources: Sequence[str]) -> list[str]:
         prefix = [f"arn:aws:{service}:{region}:{self.naming.account}" for region in regions]

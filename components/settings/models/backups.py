@@ -13,7 +13,7 @@ from components.settings.models.workload import Resources
 from components.settings.types import BucketName, Cron, Days, Image, Model, Region
 
 LEAST_NODE_DISK_GIB = 80
-"""Disk of a node that EKS Auto Mode chooses by default, in GiB (EKS user guide, node class, ephemeralStorage)."""
+"""Disk of a node by default, in GiB (EKS user guide, node class, ephemeralStorage)."""
 RESERVED_DISK_GIB = 1
 """Disk space of a node that the kubelet reserves for the system, in GiB."""
 POD_DISK_GIB = 1

@@ -67,7 +67,7 @@ class Network(Model):
     """one: a single NAT gateway for all zones (cheap); each-zone: one per zone (survives the loss of a
     zone)."""
     flow_log_retention_days: LogRetentionDays
-    """Days for which CloudWatch keeps the VPC's flow logs."""
+    """Days for which the bucket keeps the VPC's flow logs."""
 
     @property
     def nat_zones(self) -> int:

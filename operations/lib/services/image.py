@@ -24,7 +24,8 @@ scanning.
 SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
 """Longest wait for the scan, and time between two queries, both in seconds."""
 BUILD = ("--platform=linux/amd64", "--provenance=false")
-"""Options of the build: the nodes' platform (components/aws/nodes.py), and no provenance. With provenance, BuildKit creates an OCI index, which ECR does not scan.
+"""Options of the build: the nodes' platform (components/aws/nodes.py), and no provenance. With provenance,
+BuildKit creates an OCI index, which ECR does not scan.
 """
 UNSIGNED = "failed with exit code 10:"
 """Part of the error of `cosign verify` for an unsigned image (cosign's doc/cosign_exit_codes.md)."""

@@ -1,4 +1,4 @@
-"""EKS rules: endpoints, logs, encryption, access and version of the control plane, SSH to nodes, node pools."""
+"""EKS rules: endpoints, logs, encryption, access, version of the control plane, SSH to nodes, node pools."""
 
 from datetime import date
 

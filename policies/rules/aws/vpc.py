@@ -1,10 +1,21 @@
-"""VPC rules: flow logs, the default security group, and public addresses of subnets."""
+"""VPC rules: flow logs, the default security group, public addresses of subnets, policies of endpoints."""
 
 from collections.abc import Iterable
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, check_each, disallowed
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Stack,
+    Topic,
+    Verdicts,
+    check_each,
+    disallowed,
+    expected,
+)
+from policies.model.aws.iam_documents import statement_of, statement_values
 from policies.model.checks import must_not_be_true
 from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
@@ -88,3 +99,32 @@ def default_group_open(resource: Resource, _: Options) -> Verdicts:
 def public_addresses(resource: Resource, _: Options) -> Verdicts:
     """Refuse subnets that assign public addresses automatically."""
     yield from must_not_be_true(resource["mapPublicIpOnLaunch"])
+
+
+@VPC.rule(
+    "vpc-endpoint-policy-open",
+    types=("aws:ec2/vpcEndpoint:VpcEndpoint",),
+    severity=Severity.MEDIUM,
+    controls=("AWS: data perimeter",),
+    remediation="Set policy: name the resources, or require an account with aws:ResourceAccount.",
+    url="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html",
+)
+def endpoint_policy(resource: Resource, _: Options) -> Verdicts:
+    """Require a policy of an endpoint that leads to named resources or accounts only.
+
+    Without a policy, an endpoint allows full access. Endpoints of a load balancer have no policies.
+    """
+    if resource["vpcEndpointType"].text() not in (None, "Gateway", "Interface"):
+        return
+    policy = resource["policy"]
+    if policy.absent:
+        yield expected(policy, "a document that names the resources or their account")
+        return
+    yield from check_each(statement_values(policy), _leads_to_named_resources)
+
+
+def _leads_to_named_resources(value: Value) -> Verdicts:
+    statement = statement_of(value)
+    everything = statement.inverted or any(not name.strip("*?:") for name in statement.resources)
+    if statement.allows and everything and not statement.narrowed:
+        yield expected(value["Resource"], "named resources, or add a condition with aws:ResourceAccount")

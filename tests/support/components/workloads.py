@@ -100,6 +100,7 @@ def tls_proxy(
     certificate: str = "certificate",
     clients: Sequence[str] = ("0.0.0.0/0",),
     watched: bool = True,
+    protect: bool = False,
     after: Sequence[pulumi.Resource] = (),
     **changes: Any,
 ) -> TlsProxy:
@@ -118,6 +119,7 @@ def tls_proxy(
             private_key="key",
             security_group_id="sg-load-balancer",
             client_cidrs=clients,
+            protect=protect,
             agent_enabled=watched,
         ),
     )

@@ -78,7 +78,7 @@ def test_the_deploy_role_may_pass_exactly_the_service_roles_to_the_services_that
     inputs = [resource.inputs for resource in record_program("stg").resources]
     names = {name for _, name in ROLE.findall(json.dumps(inputs))}
     assert {(name, services[name]) for name in names if services.get(name)} <= passed
-    assert len(passed) >= 10
+    assert len(passed) >= 9
 
 
 def allowed_to(role: str, policies: dict[str, list[str]]) -> set[str]:

@@ -35,7 +35,6 @@ OTHER_CLUSTER = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/pipe-dev"
 TRUSTED = {
     "cluster": ("eks", CLUSTER),
     "db-monitoring": ("monitoring.rds", f"arn:aws:rds:{REGION}:{ACCOUNT}:db:pipe-prod-db"),
-    "flow-logs": ("vpc-flow-logs", f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/fl-1"),
     "runner": ("codebuild", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/pipe-prod-runner"),
 }
 """Service, and the resource for which it acts, by role."""
@@ -185,9 +184,6 @@ REQUESTS: list[tuple[str, str, str, dict[str, str], str]] = [
     ("backup-replication", "kms:Decrypt", KEY, through("s3", BACKUPS), "allow"),
     ("backup-replication", "kms:Encrypt", COPY_KEY, through("s3", REPLICA, "ap-northeast-3"), "allow"),
     ("backup-replication", "kms:Decrypt", COPY_KEY, through("s3", REPLICA, "ap-northeast-3"), "nothing"),
-    ("flow-logs", "logs:PutLogEvents", f"{LOGS}:/pipe/prod/vpc-flow-logs:log-stream:x", {}, "allow"),
-    ("flow-logs", "logs:PutLogEvents", f"{LOGS}:/aws/eks/pipe-prod/cluster:log-stream:x", {}, "nothing"),
-    ("flow-logs", "logs:GetLogEvents", f"{LOGS}:/pipe/prod/vpc-flow-logs:log-stream:x", {}, "nothing"),
     ("runner", "logs:PutLogEvents", f"{LOGS}:/aws/codebuild/pipe-prod-runner:log-stream:x", {}, "allow"),
     ("runner", "codeconnections:GetConnectionToken", CONNECTION, {}, "allow"),
     ("runner", "codeconnections:GetConnectionToken", CONNECTION.replace("c47e", "0000"), {}, "nothing"),

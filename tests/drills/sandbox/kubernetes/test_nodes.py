@@ -60,7 +60,12 @@ def test_the_programs_node_class_and_pool_are_created_changed_and_deleted(target
         (CLASS, "spec.ephemeralStorage.size", "60000Gi", "at most 59000Gi"),
         (CLASS, "spec.ephemeralStorage.iops", 100, "should be greater than or equal to 3000"),
         (CLASS, "spec.tags", {"karpenter.sh/nodepool": "a"}, "tags of Karpenter and of the node class"),
-        (CLASS, "spec.subnetSelectorTerms", [{"id": "subnet-0a", "tags": {"a": "b"}}], "either an id or tags"),
+        (
+            CLASS,
+            "spec.subnetSelectorTerms",
+            [{"id": "subnet-0a", "tags": {"a": "b"}}],
+            "either an id or tags",
+        ),
         (POOL, "spec.disruption.consolidationPolicy", "WhenUnderutilized", "Unsupported value"),
         (POOL, "spec.template.spec.requirements.0.values", [], "the operator In needs a value"),
         (POOL, "spec.template.spec.requirements.3.values", ["4", "5"], "Gt and Lt need one whole number"),

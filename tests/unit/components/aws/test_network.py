@@ -13,6 +13,7 @@ import pytest
 from components.aws.network import zone_name
 from tests.support.components import aws
 from tests.support.components.fixtures import Declare, Recorder, evaluate
+from tests.support.components.iam import verdict
 
 SUBNET, NAT = "aws:ec2/subnet:Subnet", "aws:ec2/natGateway:NatGateway"
 
@@ -101,16 +102,74 @@ def test_s3_is_reached_without_nat(declare: Declare) -> None:
     assert endpoint["routeTableIds"] == [f"network-private-{zone}-id" for zone in (1, 2, 3)]
 
 
+OWN, OTHER = "123456789012", "111122223333"
+LAYER = "arn:aws:s3:::prod-ap-northeast-1-starport-layer-bucket/a"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "accounts", "expected"),
+    [
+        ("s3:PutObject", "arn:aws:s3:::pipe-backup/a", (OWN, OWN), "allow"),
+        ("s3:PutObject", "arn:aws:s3:::theirs/a", (OWN, OTHER), "nothing"),
+        ("s3:PutObject", "arn:aws:s3:::theirs/a", (OTHER, OTHER), "nothing"),
+        ("s3:GetObject", "arn:aws:s3:::pipe-backup/a", (OTHER, OWN), "nothing"),
+        ("s3:GetObject", LAYER, (OTHER, OTHER), "allow"),
+        ("s3:PutObject", LAYER, (OWN, OTHER), "nothing"),
+    ],
+)
+def test_the_way_to_s3_leads_to_the_accounts_buckets_and_to_image_layers(
+    declare: Declare, action: str, resource: str, accounts: tuple[str, str], expected: str
+) -> None:
+    [endpoint] = declare("dev").of_type("aws:ec2/vpcEndpoint:VpcEndpoint").values()
+    context = {"aws:PrincipalAccount": accounts[0], "aws:ResourceAccount": accounts[1]}
+    assert verdict([endpoint["policy"]], action, resource, context) == expected
+
+
+FLOW_LOGS = "pipe-test-flow-logs-123456789012-ap-northeast-1"
+
+
 @pytest.mark.parametrize("protect", [True, False])
-def test_all_traffic_is_logged_with_a_key_that_the_settings_protect(declare: Declare, protect: bool) -> None:
+def test_all_traffic_is_logged_to_a_bucket_that_the_settings_protect(declare: Declare, protect: bool) -> None:
     recorder = declare("prod", protect=protect)
     [log] = recorder.of_type("aws:ec2/flowLog:FlowLog").values()
-    assert (log["vpcId"], log["trafficType"]) == ("network-id", "ALL")
-    assert log["iamRoleArn"] == "arn:aws:iam::123456789012:role/pipe-test-flow-logs"
-    group = recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "network-flow-logs"]
-    assert (group["name"], group["retentionInDays"]) == ("/pipe/test/vpc-flow-logs", 365)
-    key = ("aws:kms/key:Key", "network-flow-logs")
-    assert recorder.protected == ({key} if protect else set())
+    assert (log["vpcId"], log["trafficType"], log["logDestinationType"]) == ("network-id", "ALL", "s3")
+    bucket = ("aws:s3/bucket:Bucket", "network-flow-logs")
+    assert recorder.inputs[bucket]["bucket"] == FLOW_LOGS
+    [lifecycle] = recorder.of_type(
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    ).values()
+    assert {"days": 365} in [rule.get("expiration") for rule in lifecycle["rules"]]
+    assert recorder.protected == ({bucket} if protect else set())
+    policy = ("aws:s3/bucketVersioning:BucketVersioning", "network-flow-logs")
+    assert policy in recorder.dependencies["aws:ec2/flowLog:FlowLog", "network-flow-logs"]
+
+
+OF_ACCOUNT = {
+    "aws:SourceAccount": "123456789012",
+    "aws:SourceArn": "arn:aws:logs:ap-northeast-1:123456789012:x",
+    "s3:x-amz-acl": "bucket-owner-full-control",
+    "aws:SecureTransport": "true",
+    "s3:TlsVersion": "1.3",
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "path", "changes", "expected"),
+    [
+        ("s3:PutObject", "/AWSLogs/123456789012/vpcflowlogs/a.gz", {}, "allow"),
+        ("s3:PutObject", "/AWSLogs/111122223333/vpcflowlogs/a.gz", {}, "nothing"),
+        ("s3:PutObject", "/AWSLogs/123456789012/a.gz", {"aws:SourceAccount": "111122223333"}, "nothing"),
+        ("s3:PutObject", "/AWSLogs/123456789012/a.gz", {"s3:x-amz-acl": "public-read"}, "nothing"),
+        ("s3:GetBucketAcl", "", {}, "allow"),
+        ("s3:GetObject", "/AWSLogs/123456789012/a.gz", {}, "nothing"),
+    ],
+)
+def test_log_delivery_only_adds_logs_of_the_account(
+    declare: Declare, action: str, path: str, changes: dict[str, str], expected: str
+) -> None:
+    [policy] = declare("prod").of_type("aws:s3/bucketPolicy:BucketPolicy").values()
+    context = OF_ACCOUNT | changes
+    assert verdict([policy["policy"]], action, f"arn:aws:s3:::{FLOW_LOGS}{path}", context) == expected
 
 
 def test_too_few_zones_are_reported_with_the_key_to_change() -> None:

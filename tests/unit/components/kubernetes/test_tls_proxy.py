@@ -34,6 +34,11 @@ def container(objects: Objects) -> Manifest:
     return workloads.deployed_pod(objects, "pipe-proxy")[1]
 
 
+def test_a_protected_stack_keeps_its_load_balancer(declare: Declare) -> None:
+    annotations = declare(protect=True)["Service/pipe-proxy"]["metadata"]["annotations"]
+    assert annotations[f"{PREFIX}attributes"].endswith(",deletion_protection.enabled=true")
+
+
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
 def test_there_are_always_at_least_two_pods(declare: Declare, recorder: Recorder, stack: str) -> None:
     objects = declare(stack)
@@ -54,7 +59,7 @@ def test_the_load_balancer_is_public_and_reaches_pods_through_its_security_group
         "additional-resource-tags": (
             "service=pipe,env=test,team=platform,managed-by=pulumi,Name=pipe-test-proxy"
         ),
-        "attributes": "load_balancing.cross_zone.enabled=true",
+        "attributes": "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=false",
         "listener-attributes.TCP-443": "tcp.idle_timeout.seconds=960",
         "target-group-attributes": (
             "preserve_client_ip.enabled=true,deregistration_delay.timeout_seconds=240,"
