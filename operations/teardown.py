@@ -139,7 +139,7 @@ class _Teardown:
         rest = sum(1 for resource in resources if resource.get("custom")) - in_cluster - len(kept)
         yield f"destroys {in_cluster} objects in the cluster, then {rest} other resources"
         for delivery in plan.log_deliveries(resources):
-            yield f"deletes the access logs in {delivery.log_bucket}"
+            yield f"deletes the logs in {delivery.log_bucket}"
         verb = "keeps" if kept else "deletes"
         for bucket, entry in contents.items():
             yield f"{verb} {bucket}: {entry}"
@@ -259,12 +259,12 @@ class _Teardown:
             except FailedError:
                 if not left or not self._has_logs(deliveries):
                     raise
-                self._log.line("S3 has delivered access logs meanwhile: trying again")
+                self._log.line("logs have arrived meanwhile: trying again")
 
     def _delete_logs(self, deliveries: Sequence[LogDelivery]) -> None:
         if self._options.dry_run:
             for delivery in deliveries:
-                self._log.plan(f"would delete the access logs in {delivery.log_bucket}")
+                self._log.plan(f"would delete the logs in {delivery.log_bucket}")
             return
         for bucket, number in buckets.end_logs(self._options, deliveries).items():
             self._log.line(f"{bucket}: {number} versions deleted")

@@ -14,7 +14,8 @@ CLUSTER = "aws:eks/cluster:Cluster"
 DATABASE = "aws:rds/instance:Instance"
 VPC = "aws:ec2/vpc:Vpc"
 LOGS = "-logs"
-"""End of the logical and physical names of a log bucket and its settings (components/aws/bucket.py)."""
+"""End of the logical name of a log bucket and its settings, and of the physical name of a bucket with access
+logs (components/aws/bucket.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,15 @@ def _of_dumps(resources: Sequence[Resource]) -> Iterator[Resource]:
 
 
 def log_deliveries(resources: Sequence[Resource]) -> list[LogDelivery]:
-    """Return the deliveries of access logs, by the log buckets that the state still has.
+    """Return the deliveries of logs, by the log buckets that the state still has.
 
-    A run that was stopped may have deleted the resource that declares a delivery.
+    A run that was stopped may have deleted the resource that declares a delivery. The bucket of the VPC's
+    flow logs counts as a bucket that logs itself: the flow log, which delivers, goes before its bucket.
     """
     return [
         LogDelivery(bucket=name.removesuffix(LOGS), log_bucket=name, region=outputs.get("region", ""))
         for resource in resources
-        if resource["type"] == BUCKET and f"{DUMPS}$" in resource["urn"] and name_of(resource).endswith(LOGS)
+        if resource["type"] == BUCKET and name_of(resource).endswith(LOGS)
         for outputs in [resource["outputs"]]
         for name in [str(outputs["bucket"])]
     ]

@@ -10,6 +10,8 @@ from operations.lib import sandbox_targets, secret_masking
 from operations.lib.command_runner import CommandRunner
 from operations.lib.kubernetes import cluster, endpoint
 from operations.lib.run_log import RunLog
+from operations.lib.teardown import plan
+from sandbox.wire.bucket_contents import LogDelivery
 from tests.support.operations.teardown import START, FakeStack
 
 OFF = "'DeletionProtection': False, 'ApplyImmediately': True"
@@ -111,7 +113,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
         "keeps pipe-backup: 2 versions, 2.0 GiB",
         "would open the endpoint of pipe-prod to 203.0.113.7/32",
         "would run: pulumi destroy --stack prod, target: tls-proxy",
-        "would delete the access logs in pipe-backup-logs",
+        "would delete the logs in pipe-backup-logs",
         "would run: pulumi destroy --stack prod, exclude: backups",
         "snapshot database-final-1: cost depends on use; the final one, made by RDS",
     ):
@@ -161,7 +163,17 @@ def test_access_logs_that_arrive_meanwhile_are_deleted_too(
     code, output = run(capsys, *CONFIRMED)
     assert code == 0, output
     assert stack.commands[-6:] == [*LOGS, REST, *LOGS, REST]
-    assert output.count("S3 has delivered access logs meanwhile: trying again") == 2
+    assert output.count("logs have arrived meanwhile: trying again") == 2
+
+
+def test_the_flow_logs_are_deleted_like_access_logs() -> None:
+    """Their bucket has no source whose logging must end: the flow log is destroyed before it."""
+    name = "pipe-prod-flow-logs-777788889999-ap-northeast-1"
+    urn = f"{START}pipe:network:Network$aws:s3/bucket:Bucket::network-flow-logs"
+    bucket = {"type": plan.BUCKET, "urn": urn, "outputs": {"bucket": name, "region": "ap-northeast-1"}}
+    assert plan.log_deliveries([bucket]) == [
+        LogDelivery(bucket=name, log_bucket=name, region="ap-northeast-1")
+    ]
 
 
 def test_another_failure_ends_the_run_and_the_next_run_continues(
