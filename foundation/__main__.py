@@ -1,4 +1,4 @@
-"""The resources that exist once per AWS account: roles, Pulumi state, backups, and the image registry.
+"""The resources that exist once per AWS account: roles, guards, Pulumi state, backups, the image registry.
 
 Each account has a stack of this program: dev, stg, prod, and shared. An administrator applies it before the
 stack of the account's environment. The stacks do not read its outputs, since names and ARNs follow from the

@@ -1,4 +1,4 @@
-"""The guards that an account has once."""
+"""The guards that exist once per account."""
 
 from dataclasses import dataclass
 

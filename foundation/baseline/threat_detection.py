@@ -32,7 +32,7 @@ class ThreatDetectionArgs:
 class ThreatDetection(pulumi.ComponentResource):
     """A GuardDuty detector with its protection plans, and a rule for its serious findings.
 
-    Each plan is set explicitly, also if it is off: GuardDuty enables most of them in a new detector, and
+    Each plan is set explicitly, even if it is off: GuardDuty enables most of them in a new detector, and
     deleting the resource of a plan does not change it (terraform-provider-aws,
     guardduty/detector_feature.go).
     """

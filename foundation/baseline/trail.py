@@ -113,7 +113,7 @@ class Trail(pulumi.ComponentResource):
 
 
 def use_key(trail_arn: str, naming: Naming) -> Sequence[Statement]:
-    """Return key policy statements for this trail only (CloudTrail user guide, KMS key policies)."""
+    """Return key policy statements that admit only this trail (CloudTrail user guide, KMS key policies)."""
     own = _from(trail_arn)
     context = {
         "StringLike": {
@@ -134,7 +134,7 @@ def use_key(trail_arn: str, naming: Naming) -> Sequence[Statement]:
 
 
 def deliver(trail_arn: str, bucket: str, naming: Naming) -> Sequence[Statement]:
-    """Return bucket policy statements for this trail only (CloudTrail user guide, S3 bucket policy)."""
+    """Return bucket policy statements that admit this trail only (CloudTrail guide, S3 bucket policy)."""
     own = _from(trail_arn)
     common = {"Effect": "Allow", "Principal": SERVICE}
     return [

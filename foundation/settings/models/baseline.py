@@ -97,7 +97,7 @@ class Anomalies(Model):
         str,
         string(
             r"^(arn:aws:ce::[0-9]{12}:anomalymonitor/[0-9a-f-]{36})?$",
-            "the ARN of a cost anomaly monitor, or nothing to make one",
+            "the ARN of a cost anomaly monitor, or an empty string to declare one",
             "arn:aws:ce::123456789012:anomalymonitor/4a50f8e5-5b2e-4a0c-9a0e-1f4f3f8a9b1c",
         ),
     ] = ""
@@ -119,7 +119,7 @@ class PasswordPolicy(Model):
     """The rules for passwords of IAM users in the console."""
 
     enabled: bool = True
-    """True to replace IAM's default policy, which asks for eight characters."""
+    """True to replace IAM's default policy, which requires eight characters."""
     minimum_length: Annotated[int, Field(ge=14, le=128)] = 14
     """Smallest number of characters: 14 in CIS AWS Foundations 1.8, and IAM allows up to 128."""
     remembered: Annotated[int, Field(ge=1, le=24)] = 24
@@ -127,10 +127,10 @@ class PasswordPolicy(Model):
 
 
 class Baseline(Model):
-    """The guards that the account has once; each can be disabled."""
+    """The guards that exist once per account; each can be disabled."""
 
     emails: Annotated[list[Email], entries(1, 10), Distinct]
-    """Addresses that are told of costs, findings and uses of the emergency role; at most ten (AWS Budgets
+    """Addresses that are notified of costs, findings and uses of the emergency role; at most ten (AWS Budgets
     API, NotificationWithSubscribers). SNS asks each address for a confirmation."""
     public_access_block: bool = True
     """True to refuse public access to all buckets of the account."""
@@ -150,8 +150,10 @@ def conflicts(baseline: Baseline) -> Iterator[tuple[tuple[str, ...], object, str
     """Yield the path, the value, the allowed values and an example for each setting that conflicts."""
     trail = baseline.trail
     if trail.retention_days < trail.lock_days:
-        allowed = f"at least {trail.lock_days}, as trail.lockDays"
+        allowed = f"at least {trail.lock_days}, as in trail.lockDays"
         yield ("trail", "retentionDays"), trail.retention_days, allowed, trail.lock_days
     if baseline.break_glass.principals and not trail.enabled:
-        allowed = "true, since the alarm on breakGlass reads the events of a trail"
+        allowed = (
+            "true while breakGlass names principals, since the alarm on the role reads the events of a trail"
+        )
         yield ("trail", "enabled"), trail.enabled, allowed, True

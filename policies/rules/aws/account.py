@@ -1,4 +1,4 @@
-"""Rules on the guards that an account has once."""
+"""Rules on the guards that exist once per account."""
 
 from pulumi_policy import Severity
 
@@ -64,7 +64,9 @@ def guards(stack: Stack, options: Options) -> Verdicts:
         for guard in options["guards"]:
             if not stack.of((guard,)):
                 name = guard.rpartition(":")[2]
-                yield Finding("the account", f"without {name}", f"add a {name}", urn=baseline.urn)
+                yield Finding(
+                    "the account", f"without {name}", f"declare the resource {name}", urn=baseline.urn
+                )
 
 
 @ACCOUNT.rule(
@@ -104,7 +106,7 @@ def volumes(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html",
 )
 def passwords(resource: Resource, _: Options) -> Verdicts:
-    """Require passwords of 14 characters that differ from the last 24."""
+    """Require passwords of at least 14 characters that differ from the last 24 passwords."""
     yield from check_each(
         ((resource["minimumPasswordLength"], 14), (resource["passwordReusePrevention"], 24)), _at_least
     )
@@ -145,7 +147,7 @@ def detector(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def protection(stack: Stack, options: Options) -> Verdicts:
-    """Require GuardDuty's protection of EKS, RDS and S3."""
+    """Require the protection plans of GuardDuty that the policy configuration lists."""
     for resource in stack.of((DETECTOR,)):
         for name in options["features"]:
             yield from guarded(_enabled(stack, name, resource.urn), resource.urn)
@@ -169,7 +171,7 @@ def _enabled(stack: Stack, name: str, urn: str) -> Verdicts:
     url="https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-best-practices.html",
 )
 def budget(resource: Resource, _: Options) -> Verdicts:
-    """Require budgets to tell somebody of the costs and of the forecast."""
+    """Require budgets to notify subscribers of the costs and of the forecast."""
     notifications = resource["notifications"]
     kinds = {
         item["notificationType"].text()

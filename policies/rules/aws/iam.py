@@ -197,7 +197,7 @@ def _administrates(policy: Value) -> Verdicts:
     about=(ROLE,),
     severity=Severity.CRITICAL,
     controls=("Design: emergency access needs MFA",),
-    remediation="Add the condition Bool aws:MultiFactorAuthPresent true to each statement of the trust.",
+    remediation="Add the condition Bool aws:MultiFactorAuthPresent true to each trust statement.",
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html",
 )
 def without_mfa(stack: Stack, _: Options) -> Verdicts:

@@ -175,7 +175,7 @@ INVALID: list[tuple[str, Any, str]] = [
         {"lockDays": 30, "retentionDays": 29},
         """
   pipe-foundation:baseline.trail.retentionDays = 29
-    allowed: at least 30, as trail.lockDays
+    allowed: at least 30, as in trail.lockDays
     fix:     pulumi config set --path 'pipe-foundation:baseline.trail.retentionDays' 30""",
     ),
     (

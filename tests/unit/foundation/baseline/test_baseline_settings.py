@@ -64,12 +64,14 @@ def test_valid_settings_do_not_conflict() -> None:
 def test_a_record_is_not_deleted_before_its_lock_ends() -> None:
     baseline = settings(trail={"lockDays": 365, "retentionDays": 364})
     assert [*conflicts(baseline)] == [
-        (("trail", "retentionDays"), 364, "at least 365, as trail.lockDays", 365)
+        (("trail", "retentionDays"), 364, "at least 365, as in trail.lockDays", 365)
     ]
 
 
 def test_the_emergency_role_needs_a_trail() -> None:
-    allowed = "true, since the alarm on breakGlass reads the events of a trail"
+    allowed = (
+        "true while breakGlass names principals, since the alarm on the role reads the events of a trail"
+    )
     assert [*conflicts(settings(trail={"enabled": False}))] == [(("trail", "enabled"), False, allowed, True)]
 
 
