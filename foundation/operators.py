@@ -47,7 +47,7 @@ class Operators(pulumi.ComponentResource):
             name,
             name=role_name,
             description=f"Administers {naming.environment}; assumed by people",
-            assume_role_policy=document(trust(args.principals)),
+            assume_role_policy=document(*trust(args.principals)),
             # A working day, since a restore or an incident can take longer than the default session of one
             # hour.
             max_session_duration=8 * 3600,
@@ -79,6 +79,18 @@ def operate(scope: Scope, state: State) -> dict[str, list[Statement]]:
     }
 
 
-def trust(principals: Sequence[str]) -> Statement:
-    """Return a statement that trusts these IAM roles and users, and no other principal of the account."""
-    return {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}
+def trust(principals: Sequence[str]) -> list[Statement]:
+    """Return statements that trust these IAM users with MFA, these roles, and nobody else.
+
+    A session of a role has no key `aws:MultiFactorAuthPresent`, so the trust of that role has to ask for MFA
+    (IAM user guide, AWS global condition context keys).
+    """
+    users = [arn for arn in principals if ":user/" in arn]
+    roles = [arn for arn in principals if arn not in users]
+    with_mfa = {"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+    trusted: list[Statement] = [
+        {"Effect": "Allow", "Principal": {"AWS": arns}, "Action": "sts:AssumeRole", **condition}
+        for arns, condition in ((users, with_mfa), (roles, {}))
+        if arns
+    ]
+    return trusted

@@ -23,6 +23,6 @@ class Account(Model):
         entries(1),
         Distinct,
     ]
-    """ARNs of the IAM roles and users that may assume the account's operators roles."""
+    """ARNs of the IAM roles and users that may assume the account's operators roles; users need MFA."""
     protect: bool
     """True if Pulumi refuses to delete the registry, the state bucket, the vaults and all keys (protect)."""

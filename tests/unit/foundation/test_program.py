@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from foundation.github_access import BUILD_WORKFLOW, DEPLOY_WORKFLOWS, DRIFT_WORKFLOW
+from foundation.operators import trust
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
 from tests.support.foundation.fixtures import evaluate_foundation
@@ -135,6 +136,22 @@ def test_operators_are_named_people(foundation: Recorder) -> None:
     [statement] = trust_of(foundation, "pipe-stg-operators")
     assert statement["Principal"] == {"AWS": ["arn:aws:iam::444455556666:user/operator"]}
     assert statement["Action"] == "sts:AssumeRole"
+
+
+@pytest.mark.parametrize(
+    ("principal", "mfa", "expected"),
+    [
+        ("user/operator", {"aws:MultiFactorAuthPresent": "true"}, "allow"),
+        ("user/operator", {"aws:MultiFactorAuthPresent": "false"}, "nothing"),
+        ("user/operator", {}, "nothing"),
+        ("role/platform", {}, "allow"),  # The trust of this role has to ask for MFA.
+    ],
+)
+def test_operators_who_are_users_need_mfa(principal: str, mfa: dict[str, str], expected: str) -> None:
+    arns = [f"arn:aws:iam::444455556666:{name}" for name in ("user/operator", "role/platform")]
+    [statement] = [item for item in trust(arns) if principal in str(item["Principal"])]
+    policy = json.dumps({"Statement": [{**statement, "Resource": "*"}]})
+    assert verdict([policy], "sts:AssumeRole", "*", mfa) == expected
 
 
 def test_no_policy_is_longer_than_iam_allows(foundation: Recorder) -> None:
