@@ -1,12 +1,12 @@
 """Temporary access of an operator to the cluster and the database, for when GitHub or the runner is down.
 
-Nodes of EKS Auto Mode accept neither SSH nor Session Manager, so the way leads through the cluster's API. The
-command opens the API's endpoint to the caller's address. With --database, it also starts a pod with psql, as
-the master user. After --minutes, or at Ctrl-C, it deletes the pod and closes the endpoint. If the command is
-killed, the pod still ends in time; --close closes the endpoint.
+Nodes of EKS Auto Mode accept neither SSH nor Session Manager, so operators use the cluster's API. The command
+opens the API's endpoint to the caller's address. With --database, it also starts a pod in which psql connects
+as the master user. After --minutes, or at Ctrl-C, it deletes the pod and closes the endpoint. If the command
+is killed, the pod still ends in time; --close closes the endpoint.
 
-CloudTrail logs the changes of the endpoint, the cluster's audit log each request and each session in a pod,
-and the database's log each connection.
+CloudTrail records the changes of the endpoint. The cluster's audit log has each request and each session in a
+pod. The database's log has each connection.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--minutes",
         type=int,
         default=MINUTES,
-        help=f"end after this time, 1 to {LONGEST} (default: {MINUTES})",
+        help=f"minutes until the access ends, 1 to {LONGEST} (default: {MINUTES})",
     )
     parser.add_argument("--database", action="store_true", help="also start a pod with psql")
     parser.add_argument(
@@ -70,12 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
-    """Open the endpoint, start the pod, wait, and end both; return the final message."""
+    """Open the endpoint, start the pod and wait; then delete the pod and close the endpoint.
+
+    Return the final message.
+    """
     options.confirm(f"Opening the cluster of {options.stack} for {arguments.minutes} minutes")
     try:
         with log.step("the cluster accepts connections from here"):
             if options.target == "sandbox":
-                log.skip("a sandbox has no other endpoint")
+                log.skip("the cluster of a sandbox always accepts connections from this machine")
             else:
                 endpoint.reach(log, options, name(options), arguments.caller)
         with connected(log.runner, options) as cluster:
@@ -144,7 +147,7 @@ def _runs(cluster: Cluster, name: str) -> bool:
 
 
 def show(log: RunLog, options: Options, job: str | None) -> None:
-    """Show the commands that the access allows."""
+    """Show the commands for which the access is meant."""
     with log.step("commands"):
         region, namespace = options.settings["service"]["region"], options.namespace
         if options.target == "real":

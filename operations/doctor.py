@@ -205,7 +205,7 @@ def survey(
     balancer: str,
     readable: Mapping[str, x509.Certificate],
 ) -> tuple[Infrastructure, list[str]]:
-    """Return the state of what carries the service, and an error for each part that did not respond."""
+    """Return the state of the infrastructure, and an error for each part of it that did not respond."""
     unanswered: list[str] = []
     ask = partial(_ask, unanswered)
     cloudflare = has_cloudflare(options) and bool(readable)
@@ -264,7 +264,7 @@ def silent(log: RunLog, options: Options) -> dict[str, list[str]]:
         log.line("Datadog was not asked: pods of a sandbox send no metrics")
         return {}
     if missing := [name for name in datadog.KEYS if not os.environ.get(name)]:
-        log.line(f"Datadog was not asked: not set: {', '.join(missing)}")
+        log.line(f"Datadog was not asked, because these variables are not set: {', '.join(missing)}")
         return {}
     return datadog.Datadog(options).silent()
 

@@ -29,7 +29,7 @@ REJECTED = ("525", "526")
 
 @dataclass(frozen=True, kw_only=True)
 class Infrastructure:
-    """Actual state of what carries the service; a part that could not be read is empty or None."""
+    """The actual state of the infrastructure; a part that could not be read is empty or None."""
 
     nodes: Sequence[Manifest] = ()
     claims: Sequence[Manifest] = ()
@@ -71,7 +71,7 @@ def findings(
     for claim in infrastructure.claims:
         yield from _claim(claim)
     for target, reason in infrastructure.unhealthy_targets.items():
-        remedy = "check the proxy's pods, and that the security group of the load balancer reaches them"
+        remedy = "check the proxy's pods, and that the security groups let the load balancer connect to them"
         yield Finding("unhealthy targets", f"target/{target}", reason, remedy)
     yield from _certificates(infrastructure, str(settings["edge"]["host"]).partition(":")[0], visit)
     yield from _copies(infrastructure, settings, now)
