@@ -23,6 +23,15 @@ AWS_CHECKS = {
 
 KUBERNETES_CHECKS = "schema of the release; API server"
 
+AUTO_MODE_CHECKS = "schema of auto_mode.yaml, from the documentation; API server"
+"""The checks of the kinds that EKS Auto Mode installs."""
+
+AUTO_MODE = {
+    "eks.amazonaws.com/v1:NodeClass": "whether role, subnets and security groups exist; nothing acts on it",
+    "karpenter.sh/v1:NodePool": "nothing acts on it: the sandbox has its nodes without it",
+}
+"""The limits of the checks of these kinds."""
+
 KUBERNETES = {
     "apps/v1:Deployment": ("admission of its pods; its rollout, by KWOK", "images and the programs in them"),
     "autoscaling/v2:HorizontalPodAutoscaler": ("", "scaling: without metrics it keeps its minimum"),
@@ -52,6 +61,8 @@ def rows() -> dict[str, tuple[str, str]]:
             checks[kind] = (AWS_CHECKS[row.get("api", "moto")], row.get("unchecked", "nothing else"))
     for kind, (more, unchecked) in KUBERNETES.items():
         checks[f"kubernetes:{kind}"] = ("; ".join(filter(None, (KUBERNETES_CHECKS, more))), unchecked)
+    for kind, unchecked in AUTO_MODE.items():
+        checks[f"kubernetes:{kind}"] = (AUTO_MODE_CHECKS, unchecked)
     checks["kubernetes:helm.sh/v3:Release"] = (
         "SDK types; name, version and address of the chart",
         "the chart, which is not fetched: its values and its resources",
