@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from review.build import build
-from review.cost import TABLE, Costs, cost
+from review.cost import TABLE, Costs, cost, month
 from review.engine_run import EngineRun, Stack, Step
 from review.model import BASE_TO_HEAD, CostLine
 from review.plain_data import build_mask
@@ -89,6 +89,21 @@ def test_a_change_is_priced_by_the_table(step: Step, costs: Costs) -> None:
 )
 def test_a_type_that_the_table_lacks_is_unpriced(kind: str) -> None:
     assert cost([change(kind, None, {})]) == unpriced(f"it: {kind} is not in the price table")
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "dollars"),
+    [
+        ("aws:kms/key:Key", {}, 1.0),
+        ("aws:ec2/vpcEndpoint:VpcEndpoint", {"vpcEndpointType": "Gateway"}, 0.0),
+        ("aws:s3/bucket:Bucket", {}, None),
+        ("aws:it/thing:Thing", {}, None),
+    ],
+)
+def test_the_month_of_one_resource_has_a_price_or_none(
+    kind: str, inputs: dict[str, Any], dollars: float | None
+) -> None:
+    assert month(kind, inputs) == dollars
 
 
 def test_the_table_knows_every_type_that_the_programs_use(foundation: Recorder) -> None:  # noqa: F811
