@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.errors import ProviderError
 from sandbox.providers.target import Resource
+from sandbox.wire.bucket_contents import delete_versions
 from sandbox.wire.values import Secret
 from tests.support.sandbox.clouds.local_api import Client
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
@@ -28,6 +29,8 @@ The default security group belongs to its VPC, a locked bucket stays versioned, 
 encryption setting has the default of S3. A protection plan belongs to its detector, and the encryption of
 volumes is a switch.
 """
+LOG_BUCKET = "taking"
+"""Name of the bucket to which S3 has delivered access logs, so that it refuses its deletion."""
 
 
 @pytest.fixture
@@ -56,6 +59,10 @@ def test_each_type_is_changed_in_place_and_deleted() -> None:
                 account.update(name, **changes)
                 assert account.differences(name, account.resource(name, **changes)) == [], (name, [*changes])
         for name in reversed(AWS_RESOURCES):
+            if name == LOG_BUCKET:
+                with pytest.raises(ProviderError, match="not empty"):
+                    account.delete(name)
+                assert delete_versions(account.client("s3"), "pipe-b-logs") > 0
             account.delete(name)
             if AWS_RESOURCES[name][0] not in SURVIVORS:
                 assert account.read(name) is None, name
