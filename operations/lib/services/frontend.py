@@ -101,7 +101,7 @@ def roll_back(log: RunLog, options: Options, before: str) -> None:
 def _vercel(*command: str) -> tuple[str, ...]:
     """Return a Vercel command with the team, since `inspect` and `rollback` ignore VERCEL_ORG_ID.
 
-    The CLI is the one of tools/vercel, if `make vercel` installed it, or the one on PATH.
+    The CLI in tools/vercel is used if `make vercel` has installed it, and otherwise the CLI on PATH.
     """
     own = ROOT / "tools" / "vercel" / "node_modules" / ".bin" / "vercel"
     program = str(own) if own.exists() else "vercel"

@@ -45,7 +45,7 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_requ
 BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
 
 SIGNING_NAMES = {"access-analyzer": "accessanalyzer"}
-"""The service whose requests are signed with another name than that of its model."""
+"""The service whose requests are signed with a name that differs from the name of its model."""
 
 INVALID_REQUEST = {
     "eks": "InvalidParameterException",

@@ -44,7 +44,7 @@ def apply_patches() -> None:
     - fails on a bucket policy that applies to every principal
     - treats every condition in a bucket policy as met, so that nobody can read or write an object
     - ignores the deletion of a trail by its ARN
-    - writes a topic's policy in another form than it was sent
+    - changes the form of a topic's policy
     - loads the managed policies of every partition, which takes one second per partition
     """
     _patch_buckets()
