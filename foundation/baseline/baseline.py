@@ -9,6 +9,7 @@ from foundation.baseline.account_guards import AccountGuards, AccountGuardsArgs
 from foundation.baseline.alert_topic import AlertTopic, AlertTopicArgs
 from foundation.baseline.break_glass import BreakGlass, BreakGlassArgs
 from foundation.baseline.costs import CostAlarms, CostAlarmsArgs
+from foundation.baseline.service_failures import ServiceFailures, ServiceFailuresArgs
 from foundation.baseline.threat_detection import ThreatDetection, ThreatDetectionArgs
 from foundation.baseline.trail import Trail, TrailArgs
 from foundation.settings.models.baseline import Baseline as BaselineSettings
@@ -53,7 +54,7 @@ class Baseline(pulumi.ComponentResource):
                 ),
                 child,
             )
-        if not (settings.guard_duty.enabled or settings.break_glass.principals):
+        if not (settings.guard_duty.enabled or settings.break_glass.principals or settings.service_failures):
             self.register_outputs({})
             return
         alerts = AlertTopic(
@@ -65,6 +66,8 @@ class Baseline(pulumi.ComponentResource):
                 ThreatDetectionArgs(settings=settings.guard_duty, alerts=alerts, naming=naming),
                 child,
             )
+        if settings.service_failures:
+            ServiceFailures("service-failures", ServiceFailuresArgs(alerts=alerts), child)
         # Settings without a trail have no emergency role (see conflicts in the model).
         if settings.break_glass.principals and trail:
             BreakGlass(

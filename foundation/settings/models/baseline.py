@@ -144,6 +144,8 @@ class Baseline(Model):
     anomalies: Anomalies = Anomalies()
     break_glass: BreakGlass = BreakGlass()
     password_policy: PasswordPolicy = PasswordPolicy()
+    service_failures: bool = True
+    """True to e-mail backups and copies that did not complete, and failures of database instances."""
 
 
 def conflicts(baseline: Baseline) -> Iterator[tuple[tuple[str, ...], object, str, str | float]]:

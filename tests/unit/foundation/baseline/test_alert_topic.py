@@ -55,6 +55,8 @@ def test_every_rule_has_a_target(declare_baseline: DeclareBaseline) -> None:
     }
     assert targets == {
         "pipe-guardduty-findings": "arn:aws:mock:::alerts",
+        "pipe-failed-backups": "arn:aws:mock:::alerts",
+        "pipe-database-failures": "arn:aws:mock:::alerts",
         "pipe-break-glass-use": "arn:aws:mock:::alerts",
         "pipe-break-glass-forward": "arn:aws:events:ap-northeast-1:123456789012:event-bus/default",
     }
@@ -62,7 +64,9 @@ def test_every_rule_has_a_target(declare_baseline: DeclareBaseline) -> None:
 
 
 def test_no_topic_is_declared_if_nothing_publishes(declare_baseline: DeclareBaseline) -> None:
-    recorder = declare_baseline(guardDuty={"enabled": False}, breakGlass={"principals": []})
+    recorder = declare_baseline(
+        guardDuty={"enabled": False}, breakGlass={"principals": []}, serviceFailures=False
+    )
     assert recorder.of_type("aws:sns/topic:Topic") == {}
 
 
