@@ -222,12 +222,19 @@ class GithubAccess(pulumi.ComponentResource):
 def deploy(scope: Scope, state: State) -> dict[str, list[Statement]]:
     """Return the statements of an environment's deploy role, by topic."""
     return {
+        **deploy_topics(scope),
+        "state": write_state(state, scope.naming.environment),
+        "protection": protect_foundation(scope, state),
+    }
+
+
+def deploy_topics(scope: Scope) -> dict[str, list[Statement]]:
+    """Return the statements of the deploy role that follow from the settings alone, by topic."""
+    return {
         "network": change_network(scope),
         "cluster": change_cluster(scope),
         "data": change_data(scope),
         "roles": use_roles(scope),
-        "state": write_state(state, scope.naming.environment),
-        "protection": protect_foundation(scope, state),
     }
 
 

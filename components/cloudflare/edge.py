@@ -128,14 +128,14 @@ class Edge(pulumi.ComponentResource):
 
         token = pulumi.Output.secret(args.synthetic_token)
         phases = {
-            "http_request_cache_settings": rulesets.cache(zone),
-            "http_request_firewall_custom": rulesets.skip(zone, args.naming.synthetic_header, token),
-            "http_request_firewall_managed": rulesets.managed(zone),
-            "http_ratelimit": rulesets.rate_limit(zone),
+            rulesets.CACHE_PHASE: rulesets.cache(zone),
+            rulesets.CUSTOM_PHASE: rulesets.skip(zone, args.naming.synthetic_header, token),
+            rulesets.MANAGED_PHASE: rulesets.managed(zone),
+            rulesets.RATE_LIMIT_PHASE: rulesets.rate_limit(zone),
         }
         for phase, rules in phases.items():
             cloudflare.Ruleset(
-                f"{name}-{phase.replace('_', '-')}",
+                rulesets.logical_name(name, phase),
                 zone_id=self.zone_id,
                 name=f"{args.naming.service}: {phase}",
                 description="Managed by Pulumi; changes made by hand are lost",
@@ -147,7 +147,7 @@ class Edge(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     delete_before_replace=True,
-                    additional_secret_outputs=["rules"] if phase == "http_request_firewall_custom" else None,
+                    additional_secret_outputs=["rules"] if phase == rulesets.CUSTOM_PHASE else None,
                 ),
             )
 

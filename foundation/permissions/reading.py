@@ -39,6 +39,8 @@ def read_settings() -> list[Statement]:
                 "s3:ListBucket",
                 "s3:ListTagsForResource",
                 "secretsmanager:DescribeSecret",
+                "servicequotas:GetAWSDefaultServiceQuota",
+                "servicequotas:GetServiceQuota",
             ],
             ["*"],
         )

@@ -209,7 +209,7 @@ NOT_OPERATIONS = {
 """Permissions for which no operation has the same name."""
 
 
-MODELS = {"elasticloadbalancing": "elbv2"}
+MODELS = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
 """Name of botocore's model of a service, if it differs from the prefix of the service's actions."""
 
 
