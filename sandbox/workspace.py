@@ -42,7 +42,8 @@ SETTINGS = ("tool", "sandbox")
 """The table in pyproject.toml with the sandbox's settings, all of which are optional.
 
 - `requires`: for the name of a project, the name of the project whose stacks its stacks require
-- `entities`: IAM users and roles that every account has before the first stack, such as `user/operator`
+- `entities`: IAM users and roles that every account has before the first stack, such as `user/operator`,
+  and connections to GitHub: `connection/REGION/ID`
 """
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
@@ -142,7 +143,7 @@ def project_settings(root: Path) -> dict[str, Any]:
 
 
 def entities(root: Path) -> list[str]:
-    """Return the users and roles that every account has before the first stack."""
+    """Return the users, roles and connections that every account has before the first stack."""
     return project_settings(root).get("entities", [])
 
 

@@ -184,12 +184,19 @@ class Clients:
     """The clients of botocore by service and region. Without a URL, they use botocore's default endpoints."""
 
     def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
-        # Ignore the user's files and profile, which could refer to another account or to none.
+        # Ignore the user's files, profile and endpoints, which could refer to another account or to none.
         no_files = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
         self.session = botocore.session.Session(session_vars=no_files)
         retries: Any = {"mode": "standard", "total_max_attempts": attempts}
         style: Any = {"addressing_style": "path"}
-        config = Config(retries=retries, connect_timeout=5, read_timeout=60, proxies={}, s3=style)
+        config = Config(
+            retries=retries,
+            connect_timeout=5,
+            read_timeout=60,
+            proxies={},
+            s3=style,
+            ignore_configured_endpoint_urls=True,
+        )
         keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         create: Any = self.session.create_client
         self._create = functools.cache(functools.partial(create, endpoint_url=url, **keys))

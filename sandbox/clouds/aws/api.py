@@ -14,6 +14,7 @@ import tomllib
 import traceback
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
-from eks_versions import OFFERED, UPGRADES
+from eks_versions import EXTENDED_SUPPORT, OFFERED, STANDARD_SUPPORT, UPGRADES
 from sandbox.clouds.aws import emulated, moto_patches
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire import aws_requests, policy_documents
@@ -44,7 +45,7 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_requ
 
 BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
 
-SIGNING_NAMES = {"access-analyzer": "accessanalyzer"}
+SIGNING_NAMES = {"access-analyzer": "accessanalyzer", "servicequotas": "service-quotas"}
 """The service whose requests are signed with a name that differs from the name of its model."""
 
 INVALID_REQUEST = {
@@ -88,8 +89,15 @@ class AwsApi:
             self._create_entity(entity)
 
     def _create_entity(self, entity: str) -> None:
-        """Create a user or a role, such as `user/operator`; a role trusts its account."""
+        """Create a user or a role, such as `user/operator`; a role trusts its account.
+
+        `connection/REGION/ID` is a connection to GitHub that a person has approved in the console.
+        """
         kind, _, path_and_name = entity.partition("/")
+        if kind == "connection":
+            region, _, ident = path_and_name.partition("/")
+            self._emulated.connect(region, self._account, ident)
+            return
         path, _, name = f"/{path_and_name}".rpartition("/")
         iam = self._clients.get("iam", REGION)
         if kind == "user":
@@ -154,7 +162,8 @@ class AwsApi:
         }
         self._check_document(service, action, params, variables)
         if service in emulated.SERVICES:
-            variables |= {**self._cluster(), **VERSIONS} if service == "eks" else {}
+            if service == "eks":
+                variables |= {**self._cluster(), **VERSIONS, "offers": cluster_versions(params)}
             return self._emulated.respond(service, action, params, variables)
         variables["buckets"] = BUCKET_ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
         self._check(service, action, variables)
@@ -251,6 +260,25 @@ class AwsApi:
             status, details = content["ResponseMetadata"]["HTTPStatusCode"], content["Error"]
             raise ErrorResponse(status, details["Message"], details["Code"]) from error
         return search(step["take"], response, variables)
+
+
+def cluster_versions(params: Json) -> list[Json]:
+    """Return EKS's response about the Kubernetes versions in a request, or about all of them."""
+    named = params.get("clusterVersions") or OFFERED
+    ends = {
+        version: {"endOfStandardSupportDate": datetime.fromisoformat(f"{day}T00:00:00+00:00")}
+        for version, day in STANDARD_SUPPORT.items()
+    }
+    return [
+        {
+            "clusterVersion": version,
+            "clusterType": "eks",
+            "versionStatus": "EXTENDED_SUPPORT" if version in EXTENDED_SUPPORT else "STANDARD_SUPPORT",
+            **ends.get(version, {}),
+        }
+        for version in OFFERED
+        if version in named
+    ]
 
 
 def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -> Json:

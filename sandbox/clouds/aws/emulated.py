@@ -7,7 +7,16 @@ from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
-SERVICES = ("eks", "codebuild", "backup", "guardduty", "accessanalyzer", "budgets", "ce")
+SERVICES = (
+    "eks",
+    "codebuild",
+    "backup",
+    "codeconnections",
+    "guardduty",
+    "accessanalyzer",
+    "budgets",
+    "ce",
+)
 
 ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn", "BackupVaultArn", "BackupPlanArn")
 """Names of the members that can hold the ARN of a record."""
@@ -39,6 +48,17 @@ class EmulatedServices:
     def records(self, region: str, family: str) -> dict[str, Json]:
         """Return the records of a family by their keys."""
         return self._records.setdefault((region, family), {})
+
+    def connect(self, region: str, account: str, ident: str) -> None:
+        """Add a connection to GitHub as it is after a person has approved it in the console."""
+        arn = f"arn:aws:codeconnections:{region}:{account}:connection/{ident}"
+        self.records(region, "Connection")[arn] = {
+            "ConnectionName": "github",
+            "ConnectionArn": arn,
+            "ProviderType": "GitHub",
+            "OwnerAccountId": account,
+            "ConnectionStatus": "AVAILABLE",
+        }
 
     def respond(self, service: str, action: str, params: Json, variables: Json) -> Json:
         """Perform an operation as its row in api.toml describes; return the response."""

@@ -3,16 +3,20 @@
 import functools
 import json
 import os
+import re
 import secrets
 import string
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import xmltodict
 from werkzeug.wrappers import Response
 
+from sandbox.clouds.aws import service_quotas
+from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.values import Json
 
 ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
@@ -20,6 +24,21 @@ ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
 
 POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
 """The minor version of PostgreSQL that RDS chooses for each major version."""
+
+DATABASE_CLASSES = r"db\.(t4g\.(micro|small|medium|large|x?large|2xlarge)|[mr][67]g\.(\d*x)?large)"
+"""Pattern of the instance classes that RDS offers for PostgreSQL (RDS user guide, supported DB engines)."""
+
+DATABASE_CAPABILITIES = (
+    "MultiAZCapable",
+    "SupportsStorageEncryption",
+    "SupportsStorageAutoscaling",
+    "SupportsEnhancedMonitoring",
+    "SupportsPerformanceInsights",
+)
+"""Capabilities of these instance classes in RDS's response."""
+
+DATABASE_AUTHORITIES = {"rds-ca-rsa2048-g1": 2061, "rds-ca-rsa4096-g1": 2121, "rds-ca-ecc384-g1": 2121}
+"""The year in which each certificate authority expires (RDS user guide, certificate authorities)."""
 
 DATABASE_ATTRIBUTES = {
     "EngineLifecycleSupport": "engine_lifecycle_support",
@@ -281,11 +300,73 @@ def _set_database_attributes(region: str, params: Json) -> None:
             setattr(database, attribute, params[parameter])
 
 
+def _end_dry_run(region: str, params: Json) -> None:
+    """Raise ErrorResponse for a dry run that would succeed (KMS developer guide, testing your"
+    " permissions)."""
+    if params.get("DryRun"):
+        message = "The request would have succeeded, but the DryRun option is set."
+        raise ErrorResponse(412, message, "DryRunOperationException")
+
+
 def _reset_parameters(region: str, params: Json) -> Json:
     group = _backend("rds", region).db_parameter_groups[params["DBParameterGroupName"]]
     for parameter in params.get("Parameters", []):
         group.parameters.pop(parameter["ParameterName"], None)
     return {"DBParameterGroupName": group.name}
+
+
+def _engine_versions(region: str, params: Json) -> Json:
+    """Return RDS's minor versions of PostgreSQL; each family of parameter groups is one major version."""
+    family = params.get("DBParameterGroupFamily", "")
+    versions = [
+        {
+            "Engine": "postgres",
+            "EngineVersion": minor,
+            "MajorEngineVersion": major,
+            "DBParameterGroupFamily": f"postgres{major}",
+            "Status": "available",
+        }
+        for major, minor in POSTGRES_MINOR.items()
+        if family in ("", f"postgres{major}")
+    ]
+    return {"DBEngineVersions": versions}
+
+
+def _database_offers(region: str, params: Json) -> Json:
+    """Return RDS's offer of an instance class with gp3 storage, in the zones of the region."""
+    zones = _backend("ec2", region).describe_availability_zones()
+    is_offered = params.get("EngineVersion") in POSTGRES_MINOR.values() and re.fullmatch(
+        DATABASE_CLASSES, params.get("DBInstanceClass", "")
+    )
+    offer: Json = {
+        "Engine": "postgres",
+        "EngineVersion": params.get("EngineVersion"),
+        "DBInstanceClass": params.get("DBInstanceClass"),
+        "StorageType": "gp3",
+        "AvailabilityZones": [{"Name": zone.name} for zone in zones],
+        "MinStorageSize": 20,
+        "MaxStorageSize": 65536,
+        "Vpc": True,
+        **dict.fromkeys(DATABASE_CAPABILITIES, True),
+    }
+    return {"OrderableDBInstanceOptions": [offer] if is_offered else []}
+
+
+def _database_authorities(region: str, params: Json) -> Json:
+    name = params.get("CertificateIdentifier", "")
+    authorities = [
+        {
+            "CertificateIdentifier": identifier,
+            "CertificateType": "CA",
+            "ValidFrom": datetime(2021, 5, 25, tzinfo=UTC),
+            "ValidTill": datetime(year, 5, 25, tzinfo=UTC),
+        }
+        for identifier, year in DATABASE_AUTHORITIES.items()
+        if name in ("", identifier)
+    ]
+    if not authorities:
+        raise ErrorResponse(404, f"CA certificate {name} is not found.", "CertificateNotFound")
+    return {"Certificates": authorities}
 
 
 REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
@@ -295,6 +376,11 @@ REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
     "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
     "GetBucketReplication": _get_replication,  # moto invents parts of the response.
     "ResetDBParameterGroup": _reset_parameters,
+    "DescribeDBEngineVersions": _engine_versions,
+    "DescribeOrderableDBInstanceOptions": _database_offers,
+    "DescribeCertificates": _database_authorities,
+    "GetServiceQuota": service_quotas.get_applied,
+    "GetAWSDefaultServiceQuota": service_quotas.get_default,
 }
 """Functions that handle an action in place of moto.
 
@@ -304,6 +390,7 @@ Each takes the region and the parameters, and returns the response. None stands 
 COMPLETED_ACTIONS: Mapping[str, Callable[[str, Json], None]] = {
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
+    "Decrypt": _end_dry_run,
     "CreateDBInstance": _set_database_attributes,
     "ModifyDBInstance": _set_database_attributes,
 }

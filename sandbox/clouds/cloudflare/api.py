@@ -4,6 +4,7 @@ It has the Origin CA, and zones with their records, settings, DNSSEC and ruleset
 messages of the real API.
 """
 
+import re
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
@@ -26,21 +27,41 @@ SERVER_MEMBERS = ("id", "version", "last_updated")
 
 
 class CloudflareApi(Api):
-    """An account with the given zones. Any bearer token gives access to the account."""
+    """An account with the given zones.
+
+    Any bearer token gives access to the account, unless `tokens` limits it.
+    """
 
     name = "cloudflare"
 
     def __init__(self, zones: Iterable[str]) -> None:
         super().__init__()
         self._origin_ca = OriginCa()
+        self.tokens: dict[str, set[str]] = {}
+        """Permissions of limited tokens, such as `DNS Read` and `DNS Write`; a token with an empty set is
+        invalid.
+        """
         for name in zones:
             ident = sha256(name.encode()).hexdigest()[:32]
             zone = {"id": ident, "name": name, "created_on": timestamp()} | self.table["zone"]
             self.collection("zone")[ident] = zone
 
     def authorize(self, request: Request) -> None:
-        if not request.headers.get("Authorization", "").startswith("Bearer "):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer":
             raise ErrorResponse(400, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", 9106)
+        if token not in self.tokens:
+            return
+        if not self.tokens[token]:
+            raise ErrorResponse(401, "Invalid API Token", 1000)
+        path = request.path.removeprefix(self.table["base"])
+        level = "Read" if request.method == "GET" else "Write"
+        for row in self.table["permissions"]:
+            if re.match(row["path"], path):
+                granted = self.tokens[token] & {f"{row['name']} {level}", f"{row['name']} Write"}
+                if not granted:
+                    raise ErrorResponse(403, "Authentication error", 10000)
+                return
 
     def success_body(self, result: Any) -> Any:
         envelope: Json = {"success": True, "errors": [], "messages": [], "result": result}
@@ -51,6 +72,20 @@ class CloudflareApi(Api):
     def error_body(self, error: ErrorResponse) -> Any:
         errors = [{"code": error.code or 10000, "message": str(error)}]
         return {"success": False, "errors": errors, "messages": [], "result": None}
+
+    # Tokens
+
+    def verify_user_token(self, request: Request) -> Any:
+        """Refuse the token: the sandbox's tokens are an account's, and have another address."""
+        raise ErrorResponse(401, "Invalid API Token", 1000)
+
+    def verify_account_token(self, request: Request, account: str) -> Any:
+        return {"id": sha256(request.headers["Authorization"].encode()).hexdigest()[:32], "status": "active"}
+
+    # Page rules
+
+    def put_page_rule(self, sent: Json, own: Json, before: Json, zone: str) -> Json:
+        return before | sent
 
     # DNS
 
@@ -109,10 +144,19 @@ class CloudflareApi(Api):
     # Rulesets
 
     def entrypoint(self, request: Request, zone: str, phase: str) -> Any:
-        for ruleset in self.collection("ruleset", zone).values():
-            if ruleset["phase"] == phase and ruleset["kind"] == "zone":
-                return ruleset
-        raise ErrorResponse(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
+        """Return a phase's ruleset; PUT replaces its rules, but only its dry run is emulated."""
+        rulesets = self.collection("ruleset", zone).values()
+        matches = [item for item in rulesets if (item["phase"], item["kind"]) == (phase, "zone")]
+        if request.method == "PUT":
+            if request.args.get("dry_run") != "true":
+                raise ErrorResponse(405, "the sandbox only emulates the dry run of this request", 10405)
+            before = matches[0] if matches else {}
+            sent: Json = {"kind": "zone", "name": "default", "phase": phase} | read_body(request)
+            return self.build("ruleset", sent, {"id": before.get("id", uuid4().hex)}, before, zone=zone)
+        if not matches:
+            message = f"could not find entrypoint ruleset in the {phase} phase"
+            raise ErrorResponse(404, message, 10003)
+        return matches[0]
 
     def put_ruleset(self, sent: Json, own: Json, before: Json, zone: str) -> Json:
         fixed = {key: before[key] for key in FIXED_MEMBERS if key in before}

@@ -17,14 +17,43 @@ from sandbox.clouds.web import Api, ErrorResponse, Json, random_number, read_bod
 
 
 class DatadogApi(Api):
-    """An organization. Any API key together with any application key gives access to the organization."""
+    """An organization.
+
+    Any API key together with any application key gives access to the organization, unless `api_keys` or
+    `application_keys` limits them.
+    """
 
     name = "datadog"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.api_keys: set[str] = set()
+        """The valid API keys; empty if all are valid."""
+        self.application_keys: dict[str, set[str]] = {}
+        """The scopes of limited application keys; a key with an empty set is invalid."""
+        self.slack: dict[str, set[str]] = {}
+        """The Slack channels of each workspace, such as `#alerts`, to which the organization is connected."""
+        self.pagerduty: set[str] = set()
+        """The PagerDuty services to which the organization is connected."""
+        self.webhooks: set[str] = set()
+        self.reporting: set[str] | None = None
+        """The metrics that report; None if all do."""
 
     def authorize(self, request: Request) -> None:
         has_api_key = bool(request.headers.get("DD-API-KEY"))
         has_application_key = bool(request.headers.get("DD-APPLICATION-KEY"))
         if not has_api_key or not (has_application_key or request.path == "/api/v1/validate"):
+            raise ErrorResponse(403, "Forbidden")
+        if self.api_keys and request.headers["DD-API-KEY"] not in self.api_keys:
+            raise ErrorResponse(403, "Forbidden")
+        key = request.headers.get("DD-APPLICATION-KEY", "")
+        if key not in self.application_keys or request.path == "/api/v1/validate":
+            return
+        scopes = next(
+            (row for path, row in self.table["scopes"].items() if request.path.startswith(path)), None
+        )
+        needed = {scopes[0 if request.method == "GET" else 1]} if scopes else set[str]()
+        if not self.application_keys[key] or not needed <= self.application_keys[key]:
             raise ErrorResponse(403, "Forbidden")
 
     def error_body(self, error: ErrorResponse) -> Any:
@@ -32,6 +61,37 @@ class DatadogApi(Api):
 
     def validate(self, request: Request) -> Any:
         return {"valid": True}
+
+    def validate_keys(self, request: Request) -> Any:
+        return {"status": "ok"}
+
+    # Metrics
+
+    def query(self, request: Request) -> Any:
+        """Return a point for a query of a metric that reports."""
+        series = monitors.parse(request.args["query"], "expression").series
+        silent = [
+            name for name in series if self.reporting is not None and _metric(name) not in self.reporting
+        ]
+        points = [] if silent else [{"pointlist": [[float(request.args["to"]) * 1000, 1.0]]}]
+        return {"status": "ok", "series": points}
+
+    # Integrations
+
+    def slack_channels(self, request: Request, workspace: str) -> Any:
+        if workspace not in self.slack:
+            raise ErrorResponse(404, "Account not found")
+        return [{"name": name, "display": {}} for name in sorted(self.slack[workspace])]
+
+    def pagerduty_service(self, request: Request, service: str) -> Any:
+        if service not in self.pagerduty:
+            raise ErrorResponse(404, "Service not found")
+        return {"service_name": service}
+
+    def webhook(self, request: Request, webhook: str) -> Any:
+        if webhook not in self.webhooks:
+            raise ErrorResponse(404, "Webhook not found")
+        return {"name": webhook, "url": "https://example.com/hook"}
 
     # Monitors
 
@@ -117,6 +177,11 @@ class DatadogApi(Api):
             external_id = old.get("auth_config", {}).get("external_id", uuid4().hex)
             attributes["auth_config"] = {"external_id": external_id} | attributes["auth_config"]
         return {"attributes": attributes}
+
+
+def _metric(series: str) -> str:
+    """Return the metric of a series, such as `system.load.1` in `avg:system.load.1`."""
+    return series.rpartition(":")[2]
 
 
 def _with_ids(widgets: Sequence[Json]) -> list[Json]:

@@ -1,0 +1,62 @@
+"""Quotas of the sandbox's account, in place of moto's Service Quotas, which knows only some of the VPC's."""
+
+from dataclasses import dataclass
+
+from sandbox.clouds.web import ErrorResponse
+from sandbox.wire.values import Json
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A quota with AWS's default, and the account's own value, if AWS has set one."""
+
+    name: str
+    default: float
+    applied: float | None = None
+
+
+QUOTAS = {
+    ("ec2", "L-0263D0A3"): Quota("EC2-VPC Elastic IPs", 5, 5),
+    # AWS raises the value of a new account (5) as the account uses more.
+    ("ec2", "L-1216C47A"): Quota("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5, 64),
+    ("vpc", "L-F678F1CE"): Quota("VPCs per Region", 5, 5),
+    ("elasticloadbalancing", "L-69A177A2"): Quota("Network Load Balancers per Region", 50, 50),
+    ("rds", "L-7B6409FD"): Quota("DB instances", 40, 40),
+    ("rds", "L-7ADDB58A"): Quota("Total storage for all DB instances", 100000, 100000),
+    ("iam", "L-FE177D64"): Quota("Roles per account", 1000),
+}
+"""Quotas by service and code (AWS General Reference, endpoints and quotas of each service)."""
+
+
+def get_applied(region: str, params: Json) -> Json:
+    """Return the account's value of a quota; raise ErrorResponse if the quota has only a default."""
+    quota = _find(params)
+    if quota.applied is None:
+        raise ErrorResponse(400, "The quota has no applied value.", "NoSuchResourceException")
+    return {"Quota": _response(params, quota, quota.applied)}
+
+
+def get_default(region: str, params: Json) -> Json:
+    """Return AWS's default for a quota."""
+    quota = _find(params)
+    return {"Quota": _response(params, quota, quota.default)}
+
+
+def _find(params: Json) -> Quota:
+    quota = QUOTAS.get((params["ServiceCode"], params["QuotaCode"]))
+    if quota is None:
+        raise ErrorResponse(
+            400, "The request failed because the quota does not exist.", "NoSuchResourceException"
+        )
+    return quota
+
+
+def _response(params: Json, quota: Quota, value: float) -> Json:
+    return {
+        "ServiceCode": params["ServiceCode"],
+        "QuotaCode": params["QuotaCode"],
+        "QuotaName": quota.name,
+        "Value": value,
+        "Unit": "None",
+        "Adjustable": True,
+    }
