@@ -20,9 +20,9 @@ READY := $(VENV)/.ready
 WHEELS ?=
 # A wheel is only unpacked; a source distribution would run its own code (pip's manual, Secure installs).
 ONLY_WHEELS := --require-hashes --only-binary :all:
-TASKS := help packages wheels sandbox preview down clean refresh console control-plane plugins validate \
-  check format drill-programs test-unit test test-drills test-all checks scan current vercel review \
-  bench kills mutation truth schema lock
+TASKS := help packages wheels sandbox preflight preview down clean refresh console control-plane plugins \
+  validate check format drill-programs test-unit test test-drills test-all checks scan current vercel \
+  review bench kills mutation truth schema lock
 STACKS := $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml)) \
   $(patsubst foundation/Pulumi.%.yaml,foundation/%,$(wildcard foundation/Pulumi.*.yaml))
 
@@ -62,6 +62,9 @@ wheels: ## download the Python packages into the folder wheels, for make package
 
 sandbox: $(READY) ## bring STACK up; TARGETS=none only plans, PROVIDERS=real uses plugins
 	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(FLAGS)
+
+preflight: $(READY) ## ask the real providers for everything that STACK needs from them; changes nothing
+	@$(PY) -m operations preflight $(STACK) $(FLAGS)
 
 preview: $(READY) ## show what `make sandbox` would change
 	@$(PY) -m sandbox preview $(STACK) $(TARGET_FLAGS) $(FLAGS)

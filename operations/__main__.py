@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": "find out what is wrong with a stack",
     "drift": "compare a stack with its program",
     "migrate": "run the migrations of the deployed version, or undo them",
+    "preflight": "ask the providers for everything that a stack needs from them",
     "preview": "review the changes that the working tree would make",
     "relocate": "prepare a stack for another region after the loss of its own",
     "restore": "restore the database from a dump",

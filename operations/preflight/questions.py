@@ -1,0 +1,44 @@
+"""The questions about a stack, and the time limit for their answers."""
+
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: skip  (first: SDKs load lazily)
+
+from collections.abc import Collection
+
+from operations.preflight import (
+    aws_account,
+    aws_foundation,
+    aws_quotas,
+    aws_services,
+    cloudflare_zone,
+    datadog_organization,
+    github_repository,
+    unanswered,
+    vercel_project,
+)
+from operations.preflight.answers import Asking, Question
+from operations.preflight.subject import Subject
+
+MODULES = (
+    aws_account,
+    aws_foundation,
+    aws_quotas,
+    aws_services,
+    cloudflare_zone,
+    datadog_organization,
+    vercel_project,
+    github_repository,
+)
+"""Modules with questions, in the order of the report."""
+SECONDS = 15.0
+"""Seconds after which a question counts as unanswered; the whole command takes less than 20."""
+
+
+def build(subject: Subject, skip: Collection[str] = ()) -> list[Question]:
+    """Return the questions about a stack, without the skipped topics."""
+    listed = [question for module in MODULES for question in module.questions(subject)]
+    return [question for question in listed if question.topic not in skip]
+
+
+def ask(subject: Subject, skip: Collection[str] = (), seconds: float = SECONDS) -> Asking:
+    """Ask all questions at once, and return the run."""
+    return Asking(build(subject, skip), unanswered.explain, seconds)

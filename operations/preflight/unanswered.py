@@ -1,0 +1,81 @@
+"""Explanations of errors with which the providers' clients fail, as answers with a remedy."""
+
+from typing import Any, cast
+
+import cloudflare
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from datadog_api_client.exceptions import ApiException
+
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.services.github import GitHubError
+from operations.preflight.answers import Answer, NotAsked, unknown
+
+AWS_DENIALS = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
+"""Codes with which AWS services refuse a caller without a permission."""
+AWS_BAD_CREDENTIALS = (
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+"""Codes with which AWS services refuse credentials that are wrong or out of date."""
+SET_AWS = "set AWS_PROFILE, or log in (aws sso login), for the account of the stack"
+TOKENS = "docs/tokens.md lists the permissions of each token"
+DENIED = (401, 403)
+
+
+def explain(error: Exception) -> Answer | None:
+    """Return the answer for an error of a provider's client; None for an error in this program."""
+    match error:
+        case NotAsked():
+            return unknown(str(error), error.fix)
+        case NoCredentialsError():
+            return unknown("there are no AWS credentials", SET_AWS)
+        case ClientError():
+            return _explain_aws(error)
+        case cloudflare.APIStatusError():
+            text = f"Cloudflare answers {error.status_code}: {_first_line(cloudflare_messages(error))}"
+            return unknown(text, TOKENS if error.status_code in DENIED else "ask again")
+        case ApiException():
+            status, reason = cast(Any, error).status, cast(Any, error).reason
+            return unknown(f"Datadog answers {status}: {reason}", TOKENS if status in DENIED else "ask again")
+        case GitHubError():
+            fix = "give GITHUB_TOKEN the permission" if error.status in (403, 404) else "ask again"
+            return unknown(str(error), fix)
+        case BotoCoreError() | cloudflare.CloudflareError() | urllib3.exceptions.HTTPError() | FailedError():
+            return unknown(_first_line(str(error)), "check the network, and ask again")
+        case RefusedError():
+            return unknown(_first_line(str(error)), "see the message")
+        case _:
+            return None
+
+
+def _explain_aws(error: ClientError) -> Answer:
+    response = cast(Any, error.response)
+    code, message = response["Error"]["Code"], response["Error"].get("Message", "")
+    if code in AWS_BAD_CREDENTIALS:
+        return unknown(f"AWS refuses the credentials: {code}", SET_AWS)
+    operation = error.operation_name
+    if code in AWS_DENIALS:
+        return unknown(
+            f"the caller may not use {operation}: {code}",
+            "use a role with the policy pipe-read (preview, deploy, operators); if it has one, apply the"
+            " foundation again, which adds new permissions to it",
+        )
+    return unknown(f"{operation} fails: {code} {_first_line(message)}".rstrip(), "ask again")
+
+
+def cloudflare_messages(error: cloudflare.APIStatusError) -> str:
+    """Return the messages of Cloudflare's response, without the request."""
+    body: Any = error.body
+    errors = cast(dict[str, Any], body).get("errors") if isinstance(body, dict) else None
+    if not errors:
+        return error.response.reason_phrase
+    return ", ".join(f"{entry.get('code')} {entry.get('message')}" for entry in errors)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
