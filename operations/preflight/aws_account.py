@@ -159,11 +159,11 @@ def ask_state_key(subject: Subject) -> Answer:
     if key["KeyState"] != "Enabled":
         return no(f"{alias} is {key['KeyState']}", f"aws kms enable-key --key-id {key['KeyId']}")
     file: dict[str, Any] = yaml.safe_load(stack_file.path(subject.name).read_text())
-    provider, encrypted = file.get("secretsprovider", ""), file.get("encryptedkey")
+    provider, encrypted = str(file.get("secretsprovider", "")), file.get("encryptedkey")
     if subject.is_sandbox:
         return yes(f"{alias} is enabled")
     if not encrypted or not provider.startswith("awskms:"):
-        return skipped(f"{alias} is enabled; the stack file has no secrets that it encrypts")
+        return yes(f"{alias} is enabled; the stack file has no secrets that it encrypts")
     context = {
         name.removeprefix("context_"): values[0]
         for name, values in parse_qs(urlsplit(provider).query).items()

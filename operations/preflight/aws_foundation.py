@@ -1,7 +1,7 @@
 """Questions about the foundation: its roles exist, and have the policies that the checkout declares."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from components.common.iam_documents import Statement
 from foundation.github_access import deploy_topics
@@ -107,8 +107,8 @@ def _ordered(value: Any) -> Any:
     grammar of the JSON policy language).
     """
     if isinstance(value, dict):
-        return sorted((key, _ordered(item)) for key, item in value.items())
+        return sorted((key, _ordered(item)) for key, item in cast(dict[str, Any], value).items())
     if isinstance(value, (list, tuple)):
-        items = sorted((_ordered(item) for item in value), key=repr)
+        items = sorted((_ordered(item) for item in cast(list[Any], value)), key=repr)
         return items[0] if len(items) == 1 else items
     return value

@@ -82,10 +82,10 @@ def _validate_phase(phase: str) -> Callable[[Zone], object]:
     def request(zone: Zone) -> None:
         path, api = f"/zones/{zone.id}/rulesets/phases/{phase}/entrypoint", zone.api
         try:
-            ruleset = cast(dict[str, Any], api.get(path, cast_to=object))["result"]
+            rules: list[Any] = cast(Any, api.get(path, cast_to=object))["result"].get("rules") or []
         except cloudflare.NotFoundError:
-            ruleset = {"rules": []}
-        body = {"rules": ruleset.get("rules") or []}
+            rules = []
+        body: dict[str, Any] = {"rules": rules}
         api.put(path, cast_to=object, body=body, options={"params": {"dry_run": "true"}})
 
     return request

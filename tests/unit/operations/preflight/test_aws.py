@@ -202,7 +202,7 @@ def test_the_secrets_of_the_stack_file_are_only_decrypted_in_a_dry_run(
 ) -> None:
     key = make_key(aws)
     assert account(stack, "key of the state") == [
-        "–: alias/pipe-state is enabled; the stack file has no secrets that it encrypts"
+        "✓: alias/pipe-state is enabled; the stack file has no secrets that it encrypts"
     ]
     encrypted = aws("kms").encrypt(KeyId=key, Plaintext=b"data key", EncryptionContext={"env": "prod"})
     file = stack.folder / "Pulumi.prod.yaml"
@@ -388,7 +388,7 @@ def pushed(stack: Stack, aws: Any) -> Stack:
     """Return the stack with an image that its account's registry has."""
     ecr = aws("ecr")
     ecr.create_repository(repositoryName="pipe/api")
-    manifest = {
+    manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
         "config": {"digest": "sha256:" + "1" * 64, "size": 1, "mediaType": "x"},

@@ -186,7 +186,7 @@ def test_a_ruleset_of_the_dashboard_has_an_import_command(stack: Stack, cloud: C
     ruleset = cloud.add(
         "rulesets", {"kind": "zone", "name": "default", "phase": "http_ratelimit", "rules": []}
     )
-    own = {"kind": "zone", "name": "x", "phase": "http_request_cache_settings", "rules": []}
+    own: dict[str, Any] = {"kind": "zone", "name": "x", "phase": "http_request_cache_settings", "rules": []}
     cloud.add("rulesets", own | {"description": "Managed by Pulumi; changes made by hand are lost"})
     assert lines(stack, "rulesets") == [
         "✗ http_ratelimit: the phase has a ruleset; fix: pulumi import cloudflare:index/ruleset:Ruleset"

@@ -63,7 +63,11 @@ def test_the_committed_files_are_refused_before_anything_is_asked(
 ) -> None:
     for name in FILES:
         shutil.copy(ROOT / name, stack.folder / name)
-    monkeypatch.setattr("operations.preflight.command._start", lambda *_: pytest.fail("it asks"))
+
+    def ask(*_: object) -> None:
+        pytest.fail("it asks")
+
+    monkeypatch.setattr("operations.preflight.command._start", ask)
     assert preflight.main(["prod"]) == 1
     output = capsys.readouterr()
     line = (
