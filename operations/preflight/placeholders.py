@@ -43,11 +43,11 @@ VALUES = re.compile(
             rf"\b({'|'.join(EXAMPLE_ACCOUNTS)})\b",
             r"\bpipe-dev/infrastructure\b",
             r"^(123456|456789|583231)$",
-            r"\buser/operator$",
+            r"\buser/(operator|emergency)$",
             r"3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
             r"^pipe-backup(-(dev|stg))?(-replica)?$",
             r"sha256:05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd",
-            r"(^|\.)pipe\.dev$",
+            r"(^|[.@])pipe\.dev$",
             r"^@slack-pipe-(dev|stg|prod)$",
             r"^@pagerduty-pipe$",
         )

@@ -27,6 +27,7 @@ REPLACEMENTS = {
     '"456789"': '"900002"',
     "583231": "900003",
     "user/operator": "user/kim",
+    "user/emergency": "user/lee",
     "3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96": CONNECTION,
     "pipe-backup": "acme-backup",
     "05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd": "ab" * 32,
