@@ -39,6 +39,6 @@ def build(subject: Subject, skip: Collection[str] = ()) -> list[Question]:
     return [question for question in listed if question.topic not in skip]
 
 
-def ask(subject: Subject, skip: Collection[str] = (), seconds: float = SECONDS) -> Asking:
+def ask(subject: Subject, skip: Collection[str] = ()) -> Asking:
     """Ask all questions at once, and return the run."""
-    return Asking(build(subject, skip), unanswered.explain, seconds)
+    return Asking(build(subject, skip), unanswered.explain, SECONDS)
