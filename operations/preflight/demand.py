@@ -57,9 +57,10 @@ def roles(scope: Scope) -> int:
 
 
 def buckets(settings: Settings) -> dict[str, str]:
-    """Return the region of each bucket that the stack creates, by name (components/aws/bucket.py)."""
+    """Return the region of each bucket that the stack creates, by name (components/aws/bucket.py and network.py)."""
     backups = settings.backups
     regions = {backups.bucket: settings.service.region}
     if backups.replica.enabled:
         regions[backups.replica.bucket] = backups.replica.region
-    return {f"{name}{logs}": region for name, region in regions.items() for logs in ("", "-logs")}
+    copies = {f"{name}{logs}": region for name, region in regions.items() for logs in ("", "-logs")}
+    return {**copies, settings.naming.flow_log_bucket: settings.service.region}

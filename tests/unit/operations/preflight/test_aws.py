@@ -484,8 +484,8 @@ def test_roles_of_the_foundation_must_exist_and_be_current(stack: Stack, aws: An
     policy = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodeMinimalPolicy"
     iam.detach_role_policy(RoleName="pipe-prod-node", PolicyArn=policy)
     iam.delete_role_policy(RoleName="pipe-prod-backup", PolicyName="pipe-prod-backup")
-    old = document(roles["pipe-prod-flow-logs"].statements[:1])
-    iam.put_role_policy(RoleName="pipe-prod-flow-logs", PolicyName="pipe-prod-flow-logs", PolicyDocument=old)
+    old = document(roles["pipe-prod-runner"].statements[:1])
+    iam.put_role_policy(RoleName="pipe-prod-runner", PolicyName="pipe-prod-runner", PolicyDocument=old)
     iam.update_assume_role_policy(
         RoleName="pipe-prod-api", PolicyDocument=document([roles["pipe-prod-node"].trust])
     )
@@ -493,7 +493,7 @@ def test_roles_of_the_foundation_must_exist_and_be_current(stack: Stack, aws: An
     assert sorted(foundation(stack, title)) == sorted(
         [
             f"✗: pipe-prod-node: lacks the managed policies AmazonEKSWorkerNodeMinimalPolicy; {APPLY}",
-            f"✗: pipe-prod-flow-logs: the policy differs from the checkout's; {APPLY}",
+            f"✗: pipe-prod-runner: the policy differs from the checkout's; {APPLY}",
             f"✗: pipe-prod-api: the trust policy differs from the checkout's; {APPLY}",
             f"✗: pipe-prod-backup: has no policy of its own; {APPLY}",
             f"✗: pipe-prod-operators: does not exist; {APPLY}",
