@@ -57,7 +57,7 @@ def roles(scope: Scope) -> int:
 
 
 def buckets(settings: Settings) -> dict[str, str]:
-    """Return the region of each bucket that the stack creates, by name (components/aws/bucket.py and network.py)."""
+    """Return the region of each bucket that the stack creates, by name (components/aws: bucket, network)."""
     backups = settings.backups
     regions = {backups.bucket: settings.service.region}
     if backups.replica.enabled:
