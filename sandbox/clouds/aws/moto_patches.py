@@ -15,15 +15,13 @@ from typing import Any, cast
 import xmltodict
 from werkzeug.wrappers import Response
 
-from sandbox.clouds.aws import service_quotas
+from sandbox.clouds.aws import databases, service_quotas
+from sandbox.clouds.aws.databases import POSTGRES_MINOR
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.values import Json
 
 ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
 """moto's environment variable for the ID of the account (getmoto/moto, docs/docs/multi_account.rst)."""
-
-POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
-"""The minor version of PostgreSQL that RDS chooses for each major version."""
 
 DATABASE_CLASSES = r"db\.(t4g\.(micro|small|medium|large|x?large|2xlarge)|[mr][67]g\.(\d*x)?large)"
 """Pattern of the instance classes that RDS offers for PostgreSQL (RDS user guide, supported DB engines)."""
@@ -54,6 +52,7 @@ DATABASE_ATTRIBUTES = {
 def apply_patches() -> None:
     """Patch moto where it differs from AWS. Without the patches, moto:
 
+    - applies all changes of databases at once (databases.py)
     - loses a subnet group when it is modified
     - gives every database the same ID, and no minor version
     - gives every managed master user the same name and password, and loses the password in a rotation
@@ -68,6 +67,7 @@ def apply_patches() -> None:
     """
     _patch_buckets()
     _patch_databases()
+    databases.apply_patches()
     _patch_endpoints()
     _patch_managed_policies()
     _patch_master_passwords()
@@ -293,8 +293,10 @@ def _route_endpoint(region: str, params: Json) -> None:
 
 
 def _set_database_attributes(region: str, params: Json) -> None:
-    name = params.get("NewDBInstanceIdentifier") or params["DBInstanceIdentifier"]
-    database = _backend("rds", region).databases.get(name)
+    names = ("TargetDBInstanceIdentifier", "NewDBInstanceIdentifier", "DBInstanceIdentifier")
+    existing = _backend("rds", region).databases
+    # A rename that waits for the maintenance window leaves the old name.
+    database = next(existing[params[name]] for name in names if name in params and params[name] in existing)
     for parameter, attribute in DATABASE_ATTRIBUTES.items():
         if parameter in params:
             setattr(database, attribute, params[parameter])
@@ -311,25 +313,10 @@ def _end_dry_run(region: str, params: Json) -> None:
 def _reset_parameters(region: str, params: Json) -> Json:
     group = _backend("rds", region).db_parameter_groups[params["DBParameterGroupName"]]
     for parameter in params.get("Parameters", []):
-        group.parameters.pop(parameter["ParameterName"], None)
+        removed = group.parameters.pop(parameter["ParameterName"], None)
+        if removed and parameter.get("ApplyMethod") == "pending-reboot":
+            databases.mark_pending(_backend("rds", region), group.name)
     return {"DBParameterGroupName": group.name}
-
-
-def _engine_versions(region: str, params: Json) -> Json:
-    """Return RDS's minor versions of PostgreSQL; each family of parameter groups is one major version."""
-    family = params.get("DBParameterGroupFamily", "")
-    versions = [
-        {
-            "Engine": "postgres",
-            "EngineVersion": minor,
-            "MajorEngineVersion": major,
-            "DBParameterGroupFamily": f"postgres{major}",
-            "Status": "available",
-        }
-        for major, minor in POSTGRES_MINOR.items()
-        if family in ("", f"postgres{major}")
-    ]
-    return {"DBEngineVersions": versions}
 
 
 def _database_offers(region: str, params: Json) -> Json:
@@ -369,6 +356,18 @@ def _database_authorities(region: str, params: Json) -> Json:
     return {"Certificates": authorities}
 
 
+def _describe_maintenance(region: str, params: Json) -> Json:
+    return databases.describe_maintenance(_backend("rds", region), params)
+
+
+def _apply_maintenance(region: str, params: Json) -> Json:
+    return databases.apply_maintenance(_backend("rds", region), params)
+
+
+def _describe_engine_versions(region: str, params: Json) -> Json:
+    return databases.engine_versions(params)
+
+
 REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
     "AssociateKmsKey": _set_log_key,
     "DisassociateKmsKey": _set_log_key,
@@ -376,11 +375,13 @@ REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
     "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
     "GetBucketReplication": _get_replication,  # moto invents parts of the response.
     "ResetDBParameterGroup": _reset_parameters,
-    "DescribeDBEngineVersions": _engine_versions,
     "DescribeOrderableDBInstanceOptions": _database_offers,
     "DescribeCertificates": _database_authorities,
     "GetServiceQuota": service_quotas.get_applied,
     "GetAWSDefaultServiceQuota": service_quotas.get_default,
+    "ApplyPendingMaintenanceAction": _apply_maintenance,
+    "DescribeDBEngineVersions": _describe_engine_versions,
+    "DescribePendingMaintenanceActions": _describe_maintenance,
 }
 """Functions that handle an action in place of moto.
 
@@ -393,5 +394,7 @@ COMPLETED_ACTIONS: Mapping[str, Callable[[str, Json], None]] = {
     "Decrypt": _end_dry_run,
     "CreateDBInstance": _set_database_attributes,
     "ModifyDBInstance": _set_database_attributes,
+    "RestoreDBInstanceFromDBSnapshot": _set_database_attributes,
+    "RestoreDBInstanceToPointInTime": _set_database_attributes,
 }
 """Functions that complete an action after moto has handled it; each takes the region and the parameters."""

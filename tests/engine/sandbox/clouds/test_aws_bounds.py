@@ -498,7 +498,7 @@ def test_a_new_database_leaves_the_backups_of_the_previous_one(account: AwsAccou
 
 def test_a_database_can_be_upgraded_to_a_later_minor_version(account: AwsAccount) -> None:
     rds = account.client("rds")
-    rds.modify_db_instance(DBInstanceIdentifier="pipe-db", EngineVersion="17.10")
+    rds.modify_db_instance(DBInstanceIdentifier="pipe-db", EngineVersion="17.10", ApplyImmediately=True)
     refusal = refusal_of(
         account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", EngineVersion="17.9"
     )

@@ -474,6 +474,7 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "backupRetentionPeriod": 7,
             "backupWindow": "19:00-20:00",
             "maintenanceWindow": "sat:20:30-sat:21:30",
+            "applyImmediately": True,
             "copyTagsToSnapshot": True,
             "deleteAutomatedBackups": False,
             "deletionProtection": False,

@@ -200,7 +200,9 @@ def test_a_later_minor_version_of_rds_is_no_difference(everything: AwsAccount) -
     assert live.outputs["engineLifecycleSupport"] == f"{extended}-disabled"
 
     # In a maintenance window, RDS upgrades the database to a later minor version.
-    everything.client("rds").modify_db_instance(DBInstanceIdentifier="major", EngineVersion="17.99")
+    everything.client("rds").modify_db_instance(
+        DBInstanceIdentifier="major", EngineVersion="17.99", ApplyImmediately=True
+    )
     later = everything.target.read(resource, live.outputs)
     assert later is not None
     assert (later.outputs["engineVersion"], later.outputs["engineVersionActual"]) == ("17", "17.99")
