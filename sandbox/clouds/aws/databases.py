@@ -82,6 +82,12 @@ def apply_patches() -> None:
         if not arguments.get("apply_immediately") and pending and not hasattr(instance, "_requested"):
             instance._requested = _now()
         name = arguments.get("db_parameter_group_name")
+        if name and name.startswith("default.") and name not in self.db_parameter_groups:
+            # Every account has the default group of each family; moto creates it at the first use.
+            family = name.removeprefix("default.")
+            self.db_parameter_groups[name] = group(
+                self, name, f"Default parameter group for {family}", family, []
+            )
         if name is not None and name != instance.db_parameter_group_name:
             instance._parameters_pending = True
         modify(self, identifier, arguments)
@@ -156,7 +162,7 @@ def describe_maintenance(backend: Any, params: Json) -> Json:
 def apply_maintenance(backend: Any, params: Json) -> Json:
     """Perform a maintenance action at once, or record that it is wanted in the next window."""
     arn, action = params["ResourceIdentifier"], params["ApplyAction"]
-    [instance] = [each for each in backend.databases.values() if each.arn == arn]
+    [instance] = [database for database in backend.databases.values() if database.arn == arn]
     actions: dict[str, Json] = instance._maintenance
     if params["OptInType"] == "immediate":
         del actions[action]

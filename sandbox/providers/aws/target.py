@@ -42,6 +42,7 @@ class Row:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     local: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
+    deferred: str = ""
     tag: list[Json] = field(default_factory=list[Json])
     find: Json = field(default_factory=dict[str, Any])
     id: str = ""
@@ -262,11 +263,18 @@ class AwsCall:
                 self.run(step)
         self.load()
         live = self.live()
-        if unchanged := ", ".join(sorted(self._differences(live))):
+        if unchanged := ", ".join(sorted(self._differences(live) - self._deferred())):
             raise ProviderError(
                 f"{unchanged}: the API did not change it; this type's row in calls.toml has no call for it"
             )
         return live
+
+    def _deferred(self) -> set[str]:
+        """Return the names of the inputs whose new values the API has accepted, and applies later."""
+        if not self.row.deferred:
+            return set()
+        waiting = {name.lower() for name in search(self.row.deferred, self._answer)}
+        return {name for name in self._inputs if self.row.names.get(name, name).lower() in waiting}
 
     def _invisible_changes(self, live: LiveResource, old: Json, names: Collection[str]) -> set[str]:
         """Return the names of changed inputs that a comparison with the live resource does not show.

@@ -317,3 +317,13 @@ def test_a_removed_input_is_removed(account: AwsAccount) -> None:
     role = account.update("role", permissionsBoundary=None, tags=None)
     assert not {"retentionInDays", "kmsKeyId"} & logs.outputs.keys()
     assert "permissionsBoundary" not in role.outputs and role.outputs["tagsAll"] == {"team": "platform"}
+
+
+def test_a_database_may_be_changed_in_the_next_maintenance_window(account: AwsAccount) -> None:
+    account.create("database")
+    live = account.update("database", instanceClass="db.t4g.large", multiAz=True, applyImmediately=False)
+    assert (live.outputs["instanceClass"], live.outputs["multiAz"]) == ("db.t4g.medium", False)
+    changed = account.resource("database", instanceClass="db.t4g.large", multiAz=True)
+    assert len(account.differences("database", changed)) == 2
+    live = account.update("database", instanceClass="db.t4g.large", multiAz=True, applyImmediately=True)
+    assert (live.outputs["instanceClass"], live.outputs["multiAz"]) == ("db.t4g.large", True)

@@ -19,8 +19,7 @@ def account() -> Generator[AwsAccount]:
 
 
 def instance(account: AwsAccount, name: str = "pipe-db") -> dict[str, Any]:
-    [found] = account.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-    return found
+    return account.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
 
 def await_available(account: AwsAccount, name: str) -> list[str]:
