@@ -35,6 +35,19 @@ MONITORING_INTERVAL_SECONDS = 60
 """Seconds between measurements of the operating system: RDS's maximum (AWS Config rule
 rds-enhanced-monitoring-enabled: 1 to 60), since each measurement is a log event that costs money."""
 
+DYNAMIC_PARAMETERS = (
+    "log_connections",
+    "log_disconnections",
+    "log_lock_waits",
+    "log_min_duration_statement",
+)
+"""Parameters whose changes apply at once, since PostgreSQL reads them without a restart.
+
+All others wait for a reboot (scripts/database.sh). AWS reports a parameter that has RDS's default value as
+pending-reboot, and ignores a change of the method alone (terraform-provider-aws, issue 22857). So a parameter
+with a default value must not be here: every preview would show a difference.
+"""
+
 SLOW_STATEMENT_MS = 1000
 """Duration in milliseconds from which a statement is logged: a second is long for a request of the API, and a
 lower limit would fill the log with ordinary statements."""
@@ -123,10 +136,12 @@ class Database(pulumi.ComponentResource):
             name=f"{identifier}-{family}",
             family=family,
             description="TLS only, with a log of connections and slow statements",
-            # AWS reports default values as pending-reboot; with another method, every preview would show a
-            # difference.
             parameters=[
-                {"name": parameter, "value": value, "apply_method": "pending-reboot"}
+                {
+                    "name": parameter,
+                    "value": value,
+                    "apply_method": "immediate" if parameter in DYNAMIC_PARAMETERS else "pending-reboot",
+                }
                 for parameter, value in server_parameters(settings.max_connections).items()
             ],
             tags=naming.aws("db"),
@@ -163,6 +178,8 @@ class Database(pulumi.ComponentResource):
             vpc_security_group_ids=[args.security_group_id],
             publicly_accessible=False,
             multi_az=settings.multi_az,
+            # Otherwise, a new class, storage size, standby or version waits for the maintenance window.
+            apply_immediately=settings.apply_immediately,
             backup_retention_period=settings.backup_retention_days,
             backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,

@@ -42,6 +42,10 @@ class Database(Model):
     """Days for which Performance Insights keeps its history (7 days are free)."""
     log_retention_days: LogRetentionDays
     """Days for which CloudWatch keeps the server's logs."""
+    apply_immediately: Annotated[bool, Field(examples=[False])]
+    """True if RDS applies a new class, storage size or standby at once instead of in the maintenance window.
+
+    A new class interrupts the database for about a minute."""
     max_connections: Annotated[int, Field(ge=50, le=5000, examples=[100])]
     """The server's max_connections; a GiB of memory is enough for about 110 connections (RDS)."""
 

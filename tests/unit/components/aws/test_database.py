@@ -82,7 +82,8 @@ def test_parameters_accept_only_scram_and_do_not_log_every_statement(declare: De
     assert values["rds.accepted_password_auth_method"] == "scram"
     assert values["max_connections"] == "321"
     assert "log_statement" not in values
-    assert {parameter["applyMethod"] for parameter in parameters} == {"pending-reboot"}
+    immediate = {parameter["name"] for parameter in parameters if parameter["applyMethod"] == "immediate"}
+    assert immediate == {name for name in values if name.startswith("log_")}
 
 
 def test_it_listens_on_the_port_of_its_connections(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,9 +101,11 @@ def test_differences_between_stacks_come_from_the_settings(declare: Declare) -> 
         storageGib=30,
         maxStorageGib=90,
         instanceClass="db.t4g.medium",
+        applyImmediately=True,
     )
     assert_instance_has(
         recorder,
+        applyImmediately=True,
         multiAz=True,
         deletionProtection=True,
         backupRetentionPeriod=9,
