@@ -32,6 +32,7 @@ def change_data(scope: Scope) -> list[Statement]:
             "ChangeDatabase",
             [
                 "rds:AddTagsToResource",
+                "rds:ApplyPendingMaintenanceAction",
                 "rds:CreateDBInstance",
                 "rds:CreateDBParameterGroup",
                 "rds:CreateDBSnapshot",
@@ -45,8 +46,19 @@ def change_data(scope: Scope) -> list[Statement]:
                 "rds:RebootDBInstance",
                 "rds:RemoveTagsFromResource",
                 "rds:ResetDBParameterGroup",
+                "rds:RestoreDBInstanceFromDBSnapshot",
+                "rds:RestoreDBInstanceToPointInTime",
             ],
-            scope.named("rds", "db:{}-*", "pg:{}-*", "snapshot:{}-*", "subgrp:{}-*", "og:default:*"),
+            scope.named(
+                "rds",
+                "db:{}-*",
+                "pg:{}-*",
+                # An upgrade begins with the default group of the new version (operations/lib/database).
+                "pg:default.postgres*",
+                "snapshot:{}-*",
+                "subgrp:{}-*",
+                "og:default:*",
+            ),
         ),
         allow(
             "ChangeBuckets",

@@ -55,6 +55,16 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     # Data: may be created, but not read
     ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
     ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:pipe-prod-db", {}, "nothing"),
+    ("rds:RestoreDBInstanceToPointInTime", f"arn:aws:rds:{HERE}:db:pipe-stg-db-new-1", {}, "allow"),
+    ("rds:RestoreDBInstanceToPointInTime", f"arn:aws:rds:{HERE}:db:pipe-prod-db", {}, "nothing"),
+    (
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        f"arn:aws:rds:{HERE}:snapshot:pipe-stg-db-before-17",
+        {},
+        "allow",
+    ),
+    ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:pg:default.postgres17", {}, "allow"),
+    ("rds:ApplyPendingMaintenanceAction", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
     ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-backup-stg", {}, "allow"),
     ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-backup-stg-replica-logs", {}, "allow"),
     ("s3:DeleteBucket", "arn:aws:s3:::pipe-backup", {}, "nothing"),
