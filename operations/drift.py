@@ -1,5 +1,6 @@
 """Comparison of a stack with its program by `pulumi preview --refresh --expect-no-changes`.
 
+Changes of the database that RDS has not applied count as drift too, since the server runs without them.
 The result is written to .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue. The
 exit code is 0 after a comparison, with or without drift, and 1 if the comparison failed.
 """
@@ -12,6 +13,8 @@ from typing import Any
 
 from operations.lib import command_line, secret_masking
 from operations.lib.command_line import ROOT, Options
+from operations.lib.database.instances import Instances, identifier
+from operations.lib.database.pending import pending
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog, perform
 
@@ -57,11 +60,32 @@ def work(log: RunLog, options: Options) -> str:
         except FailedError as error:
             why = str(error)
             state = "drifted" if any(UNEXPECTED in line for line in lines) else "unknown"
+    with log.step("pending changes of the database"):
+        if state == "unknown":
+            log.skip("the comparison failed")
+        elif waiting := pending_lines(log, options):
+            lines += waiting
+            state = "drifted"
         save({"stack": stack, "state": state, "lines": (lines or why.splitlines())[-LINES:]})
         log.results["state"] = state
-        if state == "unknown":
-            raise FailedError(f"{stack} could not be compared with its program: {why}")
+    if state == "unknown":
+        raise FailedError(f"{stack} could not be compared with its program: {why}")
     return f"{stack}: {state}"
+
+
+def pending_lines(log: RunLog, options: Options) -> list[str]:
+    """Return a line for each change of the database that waits; empty if RDS cannot be asked."""
+    rds, name = Instances(log, options), identifier(options)
+    try:
+        instance = rds.find(name)
+        lines = pending(rds, instance).lines() if instance else []
+    except FailedError as error:
+        log.skip(str(error))
+        return []
+    for line in lines:
+        log.line(line)
+    advice = f"to apply the pending changes of {name}: scripts/database.sh {options.stack} apply"
+    return [*(f"pending in {name}: {line}" for line in lines), advice] if lines else []
 
 
 def save(comparison: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
-SCRIPTS = ("doctor", "migrate", "restore", "rollback", "rotate")
+SCRIPTS = ("database", "doctor", "migrate", "restore", "rollback", "rotate")
 FOLDER = Path(__file__).parents[1] / "scripts"
 
 

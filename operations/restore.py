@@ -1,4 +1,7 @@
-"""Restore a dump into a new database, check it, and swap it with the live database.
+"""Restore the database, check the result, and swap it with the live database.
+
+With --from rds, RDS makes a new instance from its log, at most about five minutes behind, which gets the name
+of the old one. A run that was killed goes on with the same command. Otherwise a dump is restored:
 
 The live database does not change until the swap, which is a single transaction, and is then kept under
 another name. The API is stopped only for the swap. If a restore is killed during the swap, the API stays
@@ -15,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from operations.lib import command_line, sandbox_targets
 from operations.lib.command_line import Options
+from operations.lib.database import recovery
+from operations.lib.database.recovery import Source
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.kubernetes import jobs
 from operations.lib.kubernetes.cluster import (
@@ -50,10 +55,24 @@ def build_parser() -> argparse.ArgumentParser:
         help="key of the dump, such as dumps/20240301T170000Z.dump; default: latest.dump",
     )
     which.add_argument(
-        "--at", metavar="TIME", help="restore the newest dump of this time or earlier: 2024-03-01T17:00Z"
+        "--at",
+        metavar="TIME",
+        help="restore the newest dump of this time or earlier, or with --from rds this very moment:"
+        " 2024-03-01T17:00Z",
     )
+    which.add_argument("--snapshot", metavar="NAME", help="restore this snapshot; only with --from rds")
     which.add_argument(
         "--start-api", action="store_true", help="only start the API, if a killed restore stopped it"
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        choices=("dump", "rds"),
+        default="dump",
+        help="dump (default): into a new database; rds: into a new instance, from RDS's log or a snapshot",
+    )
+    parser.add_argument(
+        "--no-swap", action="store_true", help="with --from rds: stop when the new instance is checked"
     )
     parser.add_argument(
         "--database", default="pipe_db", metavar="NAME", help="database to restore (default: pipe_db)"
@@ -65,10 +84,28 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
+    if arguments.origin == "rds":
+        source = rds_source(arguments)
+        swap = not arguments.no_swap
+        return perform("restore", options, lambda log: recovery.recover(log, options, source, swap=swap))
+    if arguments.snapshot or arguments.no_swap:
+        raise RefusedError("--snapshot and --no-swap need --from rds")
     variables = job_variables(arguments)
     if arguments.start_api:
         return perform("restore", options, lambda log: resume(log, options))
     return perform("restore", options, lambda log: work(log, options, variables))
+
+
+def rds_source(arguments: argparse.Namespace) -> Source:
+    """Return the backup of RDS that the arguments name; refuse missing or invalid arguments."""
+    if arguments.snapshot:
+        return Source(snapshot=recovery.checked_snapshot(arguments.snapshot))
+    if not arguments.at:
+        raise RefusedError(
+            f"--from rds: needs --at TIME or --snapshot NAME; example: scripts/restore.sh {arguments.stack}"
+            " --from rds --at 2024-03-01T17:00Z"
+        )
+    return Source(time=moment(arguments.at))
 
 
 def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
@@ -92,13 +129,18 @@ def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
 
 def utc(text: str) -> str:
     """Return a time in the format of the dumps' names: 2024-03-02T02:00+09:00 becomes 20240301T170000Z."""
+    return moment(text).strftime("%Y%m%dT%H%M%SZ")
+
+
+def moment(text: str) -> datetime:
+    """Return a time in UTC; refuse a text that is none, or that has no time zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise RefusedError(f"--at {text}: must be a time such as 2024-03-01T17:00Z") from None
     if time.tzinfo is None:
         raise RefusedError(f"--at {text}: the time zone is missing; add Z (UTC) or +09:00 (Japan)")
-    return time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return time.astimezone(UTC).replace(microsecond=0)
 
 
 def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:

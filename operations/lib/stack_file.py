@@ -1,4 +1,4 @@
-"""Image and migration flag in a stack file: pipe:api.image and pipe:api.migrate."""
+"""Values in a stack file that commands set: image, migration flag, and PostgreSQL's version."""
 
 import re
 from collections.abc import Mapping
@@ -18,20 +18,34 @@ def path(stack: str) -> Path:
 
 def image(text: str) -> str:
     """Return `pipe:api.image` of a stack file's text."""
-    return str(_scalar(text, "image").value)
+    return str(_scalar(text, "pipe:api", "image").value)
 
 
 def migrates(text: str) -> bool:
     """Return `pipe:api.migrate` of a stack file: False while the database keeps a newer version's schema."""
-    return _scalar(text, "migrate").value != "false"
+    return _scalar(text, "pipe:api", "migrate").value != "false"
 
 
 def with_image(text: str, new: str, *, migrate: bool = True) -> str:
     """Return a stack file's text with another image and migration flag, and otherwise unchanged."""
     for key, value in (("image", new), ("migrate", str(migrate).lower())):
-        node = _scalar(text, key)
-        text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
+        text = _with_scalar(text, "pipe:api", key, value)
     return text
+
+
+def engine_version(text: str) -> str:
+    """Return `pipe:database.engineVersion` of a stack file's text."""
+    return str(_scalar(text, "pipe:database", "engineVersion").value)
+
+
+def with_engine_version(text: str, version: str) -> str:
+    """Return a stack file's text with another major version of PostgreSQL, and otherwise unchanged."""
+    return _with_scalar(text, "pipe:database", "engineVersion", f'"{version}"')
+
+
+def _with_scalar(text: str, topic: str, key: str, value: str) -> str:
+    node = _scalar(text, topic, key)
+    return text[: node.start_mark.index] + value + text[node.end_mark.index :]
 
 
 def without_set_values(text: str) -> Any:
@@ -46,13 +60,13 @@ def _without_secrets(node: Any) -> Any:
     return {key: "" if key == "secure" else _without_secrets(value) for key, value in pairs.items()}
 
 
-def _scalar(text: str, last: str) -> yaml.ScalarNode:
+def _scalar(text: str, topic: str, last: str) -> yaml.ScalarNode:
     node = yaml.compose(text, yaml.SafeLoader)
-    for key in ("config", "pipe:api", last):
+    for key in ("config", topic, last):
         pairs = node.value if isinstance(node, yaml.MappingNode) else ()
         node = next((value for name, value in pairs if name.value == key), None)
     if not isinstance(node, yaml.ScalarNode):
-        raise RefusedError(f"the stack file has no pipe:api.{last}")
+        raise RefusedError(f"the stack file has no {topic}.{last}")
     return node
 
 

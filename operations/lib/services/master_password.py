@@ -9,6 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.lib import sandbox_targets
 from operations.lib.command_line import Options
+from operations.lib.database import instances
+from operations.lib.database.instances import Instances
 from operations.lib.errors import FailedError
 from operations.lib.kubernetes.cluster import wait
 from operations.lib.run_log import RunLog
@@ -24,7 +26,7 @@ def rotate(log: RunLog, options: Options) -> None:
 
     Raises FailedError if RDS does not manage the password, refuses or cannot rotate it, or takes too long.
     """
-    identifier = f"pipe-{options.settings['service']['environment']}-db"
+    identifier = instances.identifier(options)
     if options.dry_run:
         log.plan(f"would rotate the master password of the RDS instance {identifier}")
         return
@@ -33,20 +35,31 @@ def rotate(log: RunLog, options: Options) -> None:
         secret = _secret(rds, identifier)
         versions = _Versions(options, secret["SecretArn"])
         before = versions.current()
-        rds.modify_db_instance(
-            DBInstanceIdentifier=identifier, RotateMasterUserPassword=True, ApplyImmediately=True
-        )
+        _start(log, options, identifier)
         wait(
             f"the secret {secret['SecretArn']} has a new master password",
             lambda: versions.current() != before and _status(rds, identifier) == "active",
             ROTATE_SECONDS,
         )
     except (BotoCoreError, ClientError) as error:
-        raise FailedError(
-            f"the master password of {identifier} was not rotated: {error}\n"
-            "RDS also rotates it itself, every seven days. To try again, run this command again"
-        ) from None
+        raise _not_rotated(identifier, error) from None
     log.line(f"{secret['SecretArn']} has a new version")
+
+
+def _start(log: RunLog, options: Options, identifier: str) -> None:
+    """Ask RDS for a new password, again while a permission for the secret's key has not arrived."""
+    request = {"RotateMasterUserPassword": True, "ApplyImmediately": True}
+    try:
+        Instances(log, options).change("modify_db_instance", DBInstanceIdentifier=identifier, **request)
+    except FailedError as error:
+        raise _not_rotated(identifier, error) from None
+
+
+def _not_rotated(identifier: str, reason: Exception) -> FailedError:
+    return FailedError(
+        f"the master password of {identifier} was not rotated: {reason}\n"
+        "RDS also rotates it itself, every seven days. To try again, run this command again"
+    )
 
 
 class _Versions:
@@ -67,7 +80,9 @@ def _secret(rds: Any, identifier: str) -> dict[str, str]:
     if "MasterUserSecret" not in instance:
         raise FailedError(
             f"RDS does not manage the master password of {identifier}, perhaps after a restore from a"
-            " snapshot; docs/disaster-recovery.md has the command that turns this on"
+            f" snapshot. To turn it on: aws rds modify-db-instance --db-instance-identifier {identifier}"
+            f" --manage-master-user-password --master-user-secret-kms-key-id alias/{identifier}"
+            " --apply-immediately"
         )
     return instance["MasterUserSecret"]
 

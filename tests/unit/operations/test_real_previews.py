@@ -6,11 +6,12 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operations import drift, preview
-from operations.lib import run_log
+from operations.lib import run_log, sandbox_targets
 
 PULUMI = """\
 #!/usr/bin/python3
@@ -32,6 +33,23 @@ MASKED = "KeyError: [secret] [secret] [secret] visible-setting"
 Pulumi = Callable[[str], None]
 
 
+class FakeRds:
+    """RDS with a database for which nothing is pending, unless a test sets the status of its parameters."""
+
+    status = "in-sync"
+
+    @staticmethod
+    def client(_options: object, _service: str) -> "FakeRds":
+        return FakeRds()
+
+    def describe_db_instances(self, **_: object) -> dict[str, Any]:
+        group = {"DBParameterGroupName": "pipe-dev-db-postgres17", "ParameterApplyStatus": self.status}
+        return {"DBInstances": [{"DBInstanceArn": "arn", "DBParameterGroups": [group]}]}
+
+    def describe_pending_maintenance_actions(self, **_: object) -> dict[str, Any]:
+        return {"PendingMaintenanceActions": []}
+
+
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
     """Provide a function that puts a fake pulumi with the given preview into PATH."""
@@ -44,6 +62,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(run_log, "RECORDS", tmp_path / ".runs")
     monkeypatch.setattr(drift, "FOLDER", tmp_path / "drift")
+    monkeypatch.setattr(sandbox_targets, "aws", FakeRds.client)
 
     def write(body: str) -> None:
         (bin / "pulumi").write_text(PULUMI + body + "\n")
@@ -82,6 +101,22 @@ def test_a_drift_check_distinguishes_drift_from_a_failed_comparison(
     assert (record["state"], record["lines"]) == (state, [output])
     assert last_command(tmp_path).startswith("preview --refresh --expect-no-changes ")
     assert "--policy-pack policies" in last_command(tmp_path)
+
+
+def test_parameters_that_wait_for_a_reboot_are_drift(
+    tmp_path: Path, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulumi("print('Resources: 180 unchanged')")
+    monkeypatch.setattr(FakeRds, "status", "pending-reboot")
+    assert drift.main(["dev"]) == 0
+    record = json.loads((tmp_path / "drift" / "dev.json").read_text())
+    assert record["state"] == "drifted"
+    assert record["lines"] == [
+        "Resources: 180 unchanged",
+        "pending in pipe-dev-db: parameters of pipe-dev-db-postgres17: only after a reboot, which nobody"
+        " plans",
+        "to apply the pending changes of pipe-dev-db: scripts/database.sh dev apply",
+    ]
 
 
 def test_the_help_explains_the_exit_codes_of_a_drift_check(capsys: pytest.CaptureFixture[str]) -> None:

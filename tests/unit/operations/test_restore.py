@@ -9,7 +9,8 @@ from operations.lib.errors import RefusedError
 
 
 def arguments(**changes: str | None) -> argparse.Namespace:
-    return argparse.Namespace(**{"object": "latest.dump", "at": None, "database": "pipe_db"} | changes)
+    own = {"object": "latest.dump", "at": None, "database": "pipe_db", "snapshot": None, "stack": "dev"}
+    return argparse.Namespace(**own | changes)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,20 @@ def test_invalid_names_are_refused(changes: dict[str, str | None]) -> None:
 def test_wrong_usage_ends_with_2_and_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert restore.main(["prod", "--at", "never"]) == 2
     assert capsys.readouterr().err == "error: --at never: must be a time such as 2024-03-01T17:00Z\n"
+
+
+def test_a_backup_of_rds_is_a_moment_or_a_snapshot() -> None:
+    source = restore.rds_source(arguments(at="2024-03-02T02:00:30.5+09:00"))
+    assert (str(source), source.label) == ("2024-03-01T17:00:30Z", "20240301t170030z")
+    source = restore.rds_source(arguments(snapshot="pipe-dev-db-before-17"))
+    assert (str(source), source.label) == ("the snapshot pipe-dev-db-before-17", "pipe-dev-db-before-17")
+    with pytest.raises(RefusedError, match="--from rds: needs --at TIME or --snapshot NAME; example: "):
+        restore.rds_source(arguments())
+    with pytest.raises(RefusedError, match="--snapshot a b: must be the name of a snapshot"):
+        restore.rds_source(arguments(snapshot="a b"))
+
+
+@pytest.mark.parametrize("option", [["--no-swap"], ["--snapshot", "x"]])
+def test_options_of_rds_are_refused_for_a_dump(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert restore.main(["dev", *option]) == 2
+    assert "--snapshot and --no-swap need --from rds" in capsys.readouterr().err

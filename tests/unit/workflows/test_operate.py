@@ -60,9 +60,14 @@ def test_typed_text_becomes_arguments_and_is_never_executed(tmp_path: Path) -> N
         (
             "relocate",
             "",
-            "the script 'relocate' is not allowed; allowed: doctor, migrate, restore, rollback, rotate",
+            "the script 'relocate' is not allowed; allowed: database, doctor, migrate, restore, rollback,"
+            " rotate",
         ),
-        ("../x", "", "the script '../x' is not allowed; allowed: doctor, migrate, restore, rollback, rotate"),
+        (
+            "../x",
+            "",
+            "the script '../x' is not allowed; allowed: database, doctor, migrate, restore, rollback, rotate",
+        ),
         ("rollback", "--to-version '1", "No closing quotation"),
         (
             "rollback",

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from operations.lib import sandbox_targets
 from operations.lib.command_line import Options
+from operations.lib.database import instances
 from operations.lib.errors import FailedError
 from operations.lib.kubernetes import cluster
 from operations.lib.run_log import RunLog
@@ -26,7 +27,8 @@ class FakeAws:
     def __init__(self, *statuses: str, versions: str = "") -> None:
         self.statuses, self.versions = [*statuses], [*versions]
         self.modified: list[dict[str, Any]] = []
-        self.refusal = ""
+        self.refusal, self.refusals = "", 1_000_000_000
+        """Code with which the next changes are refused, and the number of these changes."""
 
     def client(self, _options: Options, _service: str) -> "FakeAws":
         return self
@@ -42,7 +44,8 @@ class FakeAws:
         return {"DBInstances": [{"MasterUserSecret": {"SecretArn": ARN, "SecretStatus": status}}]}
 
     def modify_db_instance(self, **arguments: Any) -> None:
-        if self.refusal:
+        if self.refusal and self.refusals:
+            self.refusals -= 1
             error: Any = {"Error": {"Code": self.refusal, "Message": "no"}}
             raise ClientError(error, "ModifyDBInstance")
         self.modified.append(arguments)
@@ -60,6 +63,8 @@ def rotate(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, *, dry_run: bool = Fal
     monkeypatch.setattr(sandbox_targets, "aws", aws.client)
     monkeypatch.setattr(cluster.time, "sleep", aws.sleep)
     monkeypatch.setattr(master_password, "ROTATE_SECONDS", 0.2)
+    monkeypatch.setattr(instances, "LAG_SECONDS", 0.02)
+    monkeypatch.setattr(instances, "LAG_EVERY_SECONDS", 0.01)
     with log.step("rotate"):
         master_password.rotate(log, options)
     return log
@@ -96,6 +101,24 @@ def test_a_refusal_by_aws_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> 
     aws.refusal = "AccessDenied"
     with pytest.raises(FailedError, match=r"was not rotated: .*AccessDenied.*\n.*run this command again"):
         rotate(monkeypatch, aws)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "KMSKeyNotAccessibleFault"])
+def test_a_permission_that_arrives_late_is_awaited(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    aws = FakeAws("active", versions="ab")
+    aws.refusal, aws.refusals = code, 2
+    log = rotate(monkeypatch, aws)
+    assert aws.modified == [ROTATION]
+    waiting = [line for line in log.steps[-1].lines if "take up to five minutes" in line]
+    assert len(waiting) == 2 and f"was denied ({code})" in waiting[0]
+
+
+def test_another_refusal_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws("active", versions="a")
+    aws.refusal = "InvalidParameterCombination"
+    with pytest.raises(FailedError, match="was not rotated"):
+        rotate(monkeypatch, aws)
+    assert aws.refusals == 1_000_000_000 - 1
 
 
 def test_a_dry_run_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,312 @@
+"""Recovery of the database from RDS's own backups: a new instance, a check, and a swap of names.
+
+RDS restores into a new instance only. The new instance gets the name of the old one, and so its endpoint and
+its ARN; the old instance is kept under another name. The names of the instances show how far a run came, so
+the same command goes on after a run that was killed.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from operations.lib.command_line import Options
+from operations.lib.database import program_state, settling
+from operations.lib.database.instances import Description, Instances, identifier
+from operations.lib.database.program_state import DeclaredInstance
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.repository import Repository
+from operations.lib.run_log import RunLog
+
+
+@dataclass(frozen=True)
+class Source:
+    """A backup of the database: a moment of RDS's log, or a snapshot."""
+
+    time: datetime | None = None
+    """Moment in UTC; None for a snapshot, and for the latest moment that RDS can restore."""
+    snapshot: str = ""
+    """Name of a snapshot; empty for a moment."""
+
+    @property
+    def label(self) -> str:
+        """Part of the instances' names: 20240301t170000z, or the snapshot's name."""
+        return f"{self.time:%Y%m%dt%H%M%Sz}" if self.time else self.snapshot.lower()
+
+    def __str__(self) -> str:
+        return f"{self.time:%Y-%m-%dT%H:%M:%SZ}" if self.time else f"the snapshot {self.snapshot}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of the instances of a recovery."""
+
+    live: str
+    """The program's name, which the new instance has in the end."""
+    new: str
+    """Name of the new instance before the swap."""
+    old: str
+    """Name of the replaced instance after the swap."""
+
+
+def names(options: Options, source: Source) -> Names:
+    """Return the names of a recovery, the same for each run with the same source."""
+    live = identifier(options)
+    label = source.label.removeprefix(f"{live}-")
+    return Names(live, f"{live}-new-{label}", f"{live}-old-{label}")
+
+
+def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True) -> str:
+    """Restore the database, check it, swap it in and let the program manage it; return the final message.
+
+    Without `swap`, the run ends when the new instance is checked. Raises RefusedError if this recovery has
+    already been done, and FailedError if RDS refuses a step.
+    """
+    rds, name = Instances(log, options), names(options, source)
+    repository = Repository(log.runner, options)
+    with log.step("how far an earlier run came"):
+        repository.check(log.line)
+        repository.check_upstream()
+        declared = program_state.read(log, options)
+        new, old = rds.find(name.new), rds.find(name.old)
+        check_start(log, options, source, declared, rds)
+    if old is None:
+        question = f"Replacing {name.live} of {options.stack} by its state of {source}; the API will fail"
+        options.confirm(f"{question} for some minutes, and what was written later stays in {name.old}")
+        if new is None:
+            with log.step(f"RDS restores {source} into {name.new}"):
+                restore(rds, source, name.new, declared, rds.get(name.live))
+        with log.step(f"{name.new} is available"):
+            rds.wait(name.new, "available")
+        with log.step(f"check {name.new}"):
+            check(log, options, rds, name, declared)
+        if not swap:
+            return (
+                f"{name.new} has the state of {source}; {name.live} is unchanged. The same command without"
+                f" --no-swap goes on. To delete it instead: {deletion_command(options, name.new)}"
+            )
+        with log.step(f"rename {name.live} to {name.old}"):
+            rename(rds, name.live, name.old)
+    if rds.find(name.live) is None or options.dry_run:
+        with log.step(f"rename {name.new} to {name.live}"):
+            rename(rds, name.new, name.live)
+    with log.step(f"settings, logs and a new master password of {name.live}"):
+        complete(rds, name.live, declared)
+    with log.step(f"the program manages the new {name.live}"):
+        if not options.dry_run:
+            resource_id = rds.get(name.live)["DbiResourceId"]
+            program_state.adopt(log, options, declared.urn, resource_id)
+            log.line(f"{declared.urn.rpartition('::')[2]}: {resource_id} instead of {declared.resource_id}")
+    version = rds.get(name.live)["EngineVersion"].partition(".")[0]
+    settling.settle(log, options, repository, version)
+    with log.step(f"what {name.old} costs"):
+        kept = rds.find(name.old)
+        for line in kept_lines(options, name.old, kept or {}):
+            log.line(line)
+    log.results |= {"previous instance": name.old}
+    return f"{name.live} has the state of {source}\n" + "\n".join(kept_lines(options, name.old, kept or {}))
+
+
+def check_start(
+    log: RunLog, options: Options, source: Source, declared: DeclaredInstance, rds: Instances
+) -> None:
+    """Refuse a recovery that is done, that lacks its instances, or whose moment RDS cannot restore."""
+    name = names(options, source)
+    live, new, old = rds.find(name.live), rds.find(name.new), rds.find(name.old)
+    if old is not None:
+        if live is None and new is None:
+            raise RefusedError(
+                f"{name.old} exists, but neither {name.new} nor {name.live}: somebody deleted the restored"
+                f" instance. To bring the old one back: aws rds modify-db-instance --db-instance-identifier"
+                f" {name.old} --new-db-instance-identifier {name.live} --apply-immediately"
+            )
+        if live is not None and new is not None:
+            raise RefusedError(
+                f"{name.live}, {name.new} and {name.old} exist, which no run leaves behind; rename or delete"
+                f" {name.old}, and run this again"
+            )
+        if live is not None and live["DbiResourceId"] == declared.resource_id:
+            raise RefusedError(
+                f"{name.live} already has the state of {source}, and the program manages it. For another"
+                f" recovery of the same state, first delete {name.old}"
+            )
+        log.line("an earlier run was interrupted during the swap; this run goes on")
+        return
+    if live is None:
+        raise RefusedError(f"there is no RDS instance {name.live} to restore; docs/disaster-recovery.md")
+    if new is not None:
+        log.line(f"an earlier run has created {name.new}; this run goes on")
+        return
+    latest = live.get("LatestRestorableTime")
+    if source.time and (latest is None or source.time > latest):
+        shown = f"{latest:%Y-%m-%dT%H:%M:%SZ}" if latest else "none"
+        raise RefusedError(
+            f"--at {source}: RDS cannot restore it yet; the latest moment is {shown}, and it grows every five"
+            f" minutes. Choose an earlier moment: scripts/restore.sh {options.stack} --from rds --at {shown}"
+        )
+
+
+def restore(
+    rds: Instances, source: Source, target: str, declared: DeclaredInstance, live: Description
+) -> None:
+    """Create an instance with the declared settings from a backup.
+
+    RDS would otherwise use the default security group, parameter group and a single zone (RDS API,
+    RestoreDBInstanceToPointInTime). It cannot manage the password of a restored PostgreSQL from the start
+    ("Applies to RDS for Oracle only"), and logs would go to log groups of the temporary name.
+    """
+    inputs = declared.inputs
+    arguments: dict[str, Any] = {
+        "TargetDBInstanceIdentifier": target,
+        "DBInstanceClass": inputs["instanceClass"],
+        "DBSubnetGroupName": inputs["dbSubnetGroupName"],
+        "VpcSecurityGroupIds": inputs["vpcSecurityGroupIds"],
+        "MultiAZ": inputs["multiAz"],
+        "PubliclyAccessible": False,
+        "AutoMinorVersionUpgrade": inputs["autoMinorVersionUpgrade"],
+        "CopyTagsToSnapshot": inputs["copyTagsToSnapshot"],
+        # RDS may have enlarged the storage.
+        "AllocatedStorage": max(inputs["allocatedStorage"], live["AllocatedStorage"]),
+        "BackupRetentionPeriod": inputs["backupRetentionPeriod"],
+        "PreferredBackupWindow": inputs["backupWindow"],
+        "CACertificateIdentifier": inputs["caCertIdentifier"],
+        "EngineLifecycleSupport": inputs["engineLifecycleSupport"],
+        "Tags": [tag for tag in live["TagList"] if not tag["Key"].startswith("aws:")],
+    }
+    version = live["EngineVersion"]
+    if source.snapshot:
+        [taken] = rds.call("describe_db_snapshots", DBSnapshotIdentifier=source.snapshot)["DBSnapshots"]
+        version = taken["EngineVersion"]
+    major = version.partition(".")[0]
+    group = inputs["parameterGroupName"]
+    family = f"postgres{major}"
+    arguments["DBParameterGroupName"] = group if rds.family(group) == family else f"default.{family}"
+    if source.snapshot:
+        arguments["DBInstanceIdentifier"] = arguments.pop("TargetDBInstanceIdentifier")
+        rds.change("restore_db_instance_from_db_snapshot", DBSnapshotIdentifier=source.snapshot, **arguments)
+    else:
+        moment = {"RestoreTime": source.time} if source.time else {"UseLatestRestorableTime": True}
+        rds.change(
+            "restore_db_instance_to_point_in_time",
+            SourceDBInstanceIdentifier=live["DBInstanceIdentifier"],
+            **moment,
+            **arguments,
+        )
+
+
+def check(log: RunLog, options: Options, rds: Instances, name: Names, declared: DeclaredInstance) -> None:
+    """Compare the new instance with the live one; raise FailedError with all differences."""
+    if options.dry_run:
+        log.plan(f"would compare {name.new} with {name.live}")
+        return
+    new, live = rds.get(name.new), rds.get(name.live)
+    differences = list(compare(new, live))
+    if differences:
+        raise FailedError(f"{name.new} differs from {name.live}, and nothing was swapped: {differences}")
+    log.line(
+        f"{new['Engine']} {new['EngineVersion']}, {new['AllocatedStorage']} GiB, encrypted by the same key"
+    )
+
+
+def compare(new: Description, live: Description) -> Iterator[str]:
+    """Yield the settings that the swap could not repair and that differ, without their values."""
+    for setting in (
+        "Engine",
+        "MasterUsername",
+        "DBName",
+        "KmsKeyId",
+        "StorageEncrypted",
+        "CACertificateIdentifier",
+    ):
+        if new.get(setting) != live.get(setting):
+            yield setting
+    if new["DBSubnetGroup"]["DBSubnetGroupName"] != live["DBSubnetGroup"]["DBSubnetGroupName"]:
+        yield "DBSubnetGroup"
+    groups = [
+        sorted(group["VpcSecurityGroupId"] for group in instance["VpcSecurityGroups"])
+        for instance in (new, live)
+    ]
+    if groups[0] != groups[1]:
+        yield "VpcSecurityGroups"
+
+
+def rename(rds: Instances, before: str, after: str) -> None:
+    """Rename an instance at once, and wait until it is available under its new name.
+
+    A rename restarts the instance (RDS API, ModifyDBInstance, NewDBInstanceIdentifier).
+    """
+    rds.wait(before, "available")
+    rds.change(
+        "modify_db_instance",
+        DBInstanceIdentifier=before,
+        NewDBInstanceIdentifier=after,
+        ApplyImmediately=True,
+    )
+    rds.wait(after, "available")
+
+
+def complete(rds: Instances, name: str, declared: DeclaredInstance) -> None:
+    """Give the restored instance the settings that a restore cannot set.
+
+    RDS makes a new password and a new secret. The secret's tag with the instance's ARN, on which permissions
+    depend, has the final name, since the management begins after the rename.
+    """
+    inputs = declared.inputs
+    instance = rds.wait(name, "available")
+    arguments: dict[str, Any] = {
+        "PreferredMaintenanceWindow": inputs["maintenanceWindow"],
+        # A restore from a snapshot does not take it.
+        "MaxAllocatedStorage": inputs["maxAllocatedStorage"],
+        "DeletionProtection": inputs["deletionProtection"],
+        "MonitoringInterval": inputs["monitoringInterval"],
+        "MonitoringRoleArn": inputs["monitoringRoleArn"],
+        "EnablePerformanceInsights": inputs["performanceInsightsEnabled"],
+        "PerformanceInsightsKMSKeyId": inputs["performanceInsightsKmsKeyId"],
+        "PerformanceInsightsRetentionPeriod": inputs["performanceInsightsRetentionPeriod"],
+    }
+    exported = set(instance.get("EnabledCloudwatchLogsExports", []))
+    if logs := [log for log in inputs["enabledCloudwatchLogsExports"] if log not in exported]:
+        arguments["CloudwatchLogsExportConfiguration"] = {"EnableLogTypes": logs}
+    if "MasterUserSecret" not in instance:
+        arguments |= {
+            "ManageMasterUserPassword": True,
+            "MasterUserSecretKmsKeyId": inputs["masterUserSecretKmsKeyId"],
+        }
+    rds.change("modify_db_instance", DBInstanceIdentifier=name, ApplyImmediately=True, **arguments)
+    rds.wait(
+        name,
+        "available with a managed password",
+        lambda instance: instance.get("MasterUserSecret", {}).get("SecretStatus") == "active",
+    )
+
+
+def deletion_command(options: Options, name: str) -> str:
+    """Return the command that deletes an instance, with a last snapshot."""
+    selected = f"--region {options.settings['service']['region']} --db-instance-identifier {name}"
+    return (
+        f"aws rds modify-db-instance {selected} --no-deletion-protection --apply-immediately"
+        f" && aws rds delete-db-instance {selected} --final-db-snapshot-identifier {name}-final"
+    )
+
+
+def kept_lines(options: Options, name: str, instance: Description) -> list[str]:
+    """Return the name, the size and the price basis of the replaced instance, and how to delete it."""
+    zones = "two zones" if instance.get("MultiAZ") else "one zone"
+    size = f"{instance.get('DBInstanceClass')} in {zones} and {instance.get('AllocatedStorage')} GiB"
+    return [
+        f"the previous instance is kept as {name} and costs as much as before: {size}",
+        f"to delete it when nobody needs it any more: {deletion_command(options, name)}",
+    ]
+
+
+SNAPSHOT = r"[a-zA-Z][a-zA-Z0-9-]{0,62}"
+
+
+def checked_snapshot(text: str) -> str:
+    """Return a snapshot's name; refuse an invalid one."""
+    if not re.fullmatch(SNAPSHOT, text):
+        raise RefusedError(
+            f"--snapshot {text}: must be the name of a snapshot, such as pipe-prod-db-before-17"
+        )
+    return text

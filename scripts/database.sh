@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# PYTHON_ARGCOMPLETE_OK
+# The work is in operations/database.py; --help lists the options.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ -e .venv/.ready ] || make packages >&2
+exec .venv/bin/python -m operations database "$@"

@@ -1,0 +1,22 @@
+"""Tests of the arguments of database.sh."""
+
+import pytest
+
+from operations import database
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["upgrade"], "--to is missing: must be a major version; example: scripts/database.sh dev upgrade"),
+        (["upgrade", "--to", "17.7"], "--to 17.7: must be a major version"),
+        (["apply", "--to", "17"], "--to and --rehearse belong to upgrade, not to apply"),
+        (["pending", "--rehearse"], "--to and --rehearse belong to upgrade, not to pending"),
+        (["pending", "--now"], "--now belongs to apply, not to pending"),
+    ],
+)
+def test_options_of_another_action_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert database.main(["dev", *arguments]) == 2
+    assert message in capsys.readouterr().err
