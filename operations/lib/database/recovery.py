@@ -93,6 +93,8 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
             rename(rds, name.new, name.live)
     with log.step(f"settings, logs and a new master password of {name.live}"):
         complete(rds, name.live, declared)
+    with log.step(f"free the parameter group and the logs of {name.old}"):
+        release(rds, name.old)
     with log.step(f"the program manages the new {name.live}"):
         if not options.dry_run:
             resource_id = rds.get(name.live)["DbiResourceId"]
@@ -279,6 +281,23 @@ def complete(rds: Instances, name: str, declared: DeclaredInstance) -> None:
         "available with a managed password",
         lambda instance: instance.get("MasterUserSecret", {}).get("SecretStatus") == "active",
     )
+
+
+def release(rds: Instances, name: str) -> None:
+    """Take the program's parameter group and logs from the replaced instance.
+
+    RDS deletes no group that an instance uses, and would write the logs to groups without a retention period.
+    """
+    instance = rds.find(name)
+    if instance is None:
+        return
+    default = f"default.postgres{instance['EngineVersion'].partition('.')[0]}"
+    arguments: dict[str, Any] = {"DBParameterGroupName": default}
+    if logs := instance.get("EnabledCloudwatchLogsExports"):
+        arguments["CloudwatchLogsExportConfiguration"] = {"DisableLogTypes": logs}
+    if logs or [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]] != [default]:
+        rds.wait(name, "available")
+        rds.change("modify_db_instance", DBInstanceIdentifier=name, ApplyImmediately=True, **arguments)
 
 
 def deletion_command(options: Options, name: str) -> str:

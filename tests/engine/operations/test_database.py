@@ -42,6 +42,7 @@ def test_a_recovery_that_is_killed_at_each_change_goes_on_and_the_program_adopts
     instances = stack.instances()
     after = instances[LIVE]
     assert instances[old]["DbiResourceId"] == before["DbiResourceId"] != after["DbiResourceId"]
+    assert instances[old]["DBParameterGroups"][0]["DBParameterGroupName"] == "default.postgres16"
     assert stack.managed()["id"] == after["DbiResourceId"]
     assert (
         stack.managed()["outputs"]["masterUserSecrets"][0]["secretArn"]
