@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components.common.iam_documents import Statement, document
 from components.common.naming import Naming
 from foundation.permissions.protection import protect_foundation
+from foundation.permissions.recovery import recover_database
 from foundation.permissions.scope import Scope
 from foundation.permissions.state import State, write_state
 from foundation.permissions.teardown import destroy_stack
@@ -33,7 +34,7 @@ class Operators(pulumi.ComponentResource):
     """The role `pipe-<environment>-operators`, which a stack file names in `pipe:cluster.operators`.
 
     The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
-    settings, and destroy the environment's stack, which no role of GitHub may do.
+    settings, recover the database, and destroy the environment's stack, which no role of GitHub may do.
     """
 
     role_arn: pulumi.Output[str]
@@ -75,6 +76,7 @@ def operate(scope: Scope, state: State) -> dict[str, list[Statement]]:
     return {
         "state": write_state(state, scope.naming.environment),
         "teardown": destroy_stack(scope),
+        "database": recover_database(scope),
         "protection": protect_foundation(scope, state),
     }
 

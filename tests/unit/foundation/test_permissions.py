@@ -183,11 +183,22 @@ OPERATORS: list[tuple[str, str, dict[str, str], str]] = [
     ("iam:DeleteRole", f"{ROLE}/pipe-stg-backup", {}, "deny LeaveRoles"),
     ("ec2:CreateVpc", f"{EC2}:vpc/*", {}, "nothing"),
     ("eks:CreateCluster", "*", {}, "nothing"),
+    # The database may be restored, under its own names.
+    ("rds:CreateDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "nothing"),
+    ("rds:RestoreDBInstanceToPointInTime", f"arn:aws:rds:{HERE}:db:pipe-stg-db-new-1", {}, "allow"),
+    ("rds:RestoreDBInstanceToPointInTime", f"arn:aws:rds:{HERE}:db:pipe-prod-db", {}, "nothing"),
+    ("rds:RebootDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
+    ("kms:CreateGrant", KEY, RDS, "allow"),
+    ("kms:CreateGrant", KEY, {}, "nothing"),
+    ("kms:CreateGrant", KEY, {**RDS, **FOUNDATION}, "deny LeaveKeys"),
+    ("secretsmanager:CreateSecret", SECRET, {}, "allow"),
+    ("secretsmanager:GetSecretValue", SECRET, secret_of("stg"), "nothing"),
+    ("iam:PassRole", f"{ROLE}/pipe-stg-db-monitoring", passed_to("monitoring.rds"), "allow"),
 ]
 
 
 @pytest.mark.parametrize(("action", "resource", "context", "expected"), OPERATORS)
-def test_operators_destroy_the_stack_and_create_nothing(
+def test_operators_destroy_the_stack_restore_the_database_and_create_nothing_else(
     policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:
     assert verdict(policies["pipe-stg-operators"], action, resource, context) == expected
