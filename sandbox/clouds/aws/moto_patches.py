@@ -119,7 +119,7 @@ def _patch_databases() -> None:
         # RDS chooses the minor version if the request has only the major one (RDS API, CreateDBInstance).
         self.engine_version = POSTGRES_MINOR.get(self.engine_version, self.engine_version)
         if self.db_cluster_identifier is None and not self.option_group_supplied:
-            self.option_group_name = f"default:{self.engine}-{self.engine_version.partition('.')[0]}"
+            self.option_group_name = f"default:{self.engine}-{str(self.engine_version).partition('.')[0]}"
 
     def modify_and_store_subnet_group(self: Any, subnet_name: str, *args: Any, **kwargs: Any) -> Any:
         group = modify_subnet_group(self, subnet_name, *args, **kwargs)
