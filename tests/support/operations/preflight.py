@@ -100,3 +100,11 @@ def set_root(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Provide a real stack without placeholders, and without credentials."""
+    write_files(tmp_path)
+    set_root(tmp_path, monkeypatch)
+    return Stack(load(tmp_path), tmp_path)

@@ -20,6 +20,7 @@ from operations.lib.errors import FailedError
 from operations.lib.run_log import RunLog
 from operations.lib.services import role_copies
 from operations.relocate import relocated_text
+from sandbox.clouds.aws.moto_patches import ACCOUNT_VARIABLE
 
 LOST, NEW = "ap-northeast-1", "ap-northeast-3"
 ACCOUNT = "123456789012"
@@ -61,6 +62,9 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Provide a client of an account with the roles of prod and one role of dev."""
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(variable, "testing")
+    monkeypatch.setenv(
+        ACCOUNT_VARIABLE, ACCOUNT
+    )  # Another test of this process may have set another account.
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         client = cast(Any, boto3).client("iam", region_name=NEW)
         monkeypatch.setattr(sandbox_targets, "aws", functools.partial(_client, client))

@@ -1,0 +1,5 @@
+"""Fixtures of the tests of preflight."""
+
+from tests.support.operations.preflight import stack
+
+__all__ = ["stack"]
