@@ -195,7 +195,7 @@ class Clients:
             read_timeout=60,
             proxies={},
             s3=style,
-            ignore_configured_endpoint_urls=True,
+            ignore_configured_endpoint_urls=True,  # pyright: ignore[reportCallIssue]  # The stubs lack it.
         )
         keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         create: Any = self.session.create_client
