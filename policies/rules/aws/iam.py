@@ -92,6 +92,8 @@ _LIST_ONLY = (
     "s3:GetEncryptionConfiguration",
     "s3:GetLifecycleConfiguration",
     "s3:GetReplicationConfiguration",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "tag:GetResources",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
