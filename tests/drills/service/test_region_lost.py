@@ -27,7 +27,9 @@ from tests.support.operations.environment import checkout
 LOST, NEW = "ap-northeast-1", "ap-northeast-3"
 NAMESPACES = "/api/v1/namespaces"
 CNI = f"{NAMESPACES}/kube-system/configmaps/amazon-vpc-cni"
-MADE_IN_CLUSTER = (f"{NAMESPACES}/pipe", f"{NAMESPACES}/datadog", CNI)
+NODE_CLASS = "/apis/eks.amazonaws.com/v1/nodeclasses/workloads"
+NODE_POOL = "/apis/karpenter.sh/v1/nodepools/workloads"
+MADE_IN_CLUSTER = (f"{NAMESPACES}/pipe", f"{NAMESPACES}/datadog", CNI, NODE_POOL, NODE_CLASS)
 
 
 @dataclass

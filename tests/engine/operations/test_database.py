@@ -1,4 +1,4 @@
-"""Tests of the database's recovery, pending changes and upgrade, with the engine and the sandbox's RDS."""
+"""Tests of the database's recovery and pending changes, with the engine and the sandbox's RDS."""
 
 import re
 from collections.abc import Iterator
