@@ -111,7 +111,7 @@ test-unit: $(READY) ## run the tests that need no engine and no server (about tw
 	@$(PY) -m pytest -n 2 --dist loadscope -m "not engine and not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/test_lanes.py)
 
-test: $(READY) ## run the unit tests and those on the real engine (some 9 minutes)
+test: $(READY) ## run the unit tests and those on the real engine (some 11 minutes)
 	@$(PY) -m sandbox engine
 	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/engine tests/test_lanes.py)
@@ -125,7 +125,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 	@# Five processes on two cores, since many drills wait for pods and restarts.
 	@$(PY) -m pytest -n 5 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
 
-test-all: drill-programs test test-drills ## run every test (some 35 minutes)
+test-all: drill-programs test test-drills ## run every test (some 45 minutes)
 
 checks: $(READY) ## run the checks before a deployment of STACK: check, tests, scan, bench, documents
 	@$(PY) -m operations.checks $(STACK)
