@@ -67,6 +67,9 @@ def unpack(name: str, folder: Path, digest: str) -> None:
         )
     if folder.exists():
         raise HandoverError(f"{folder} already exists, so {archive} is not extracted into it")
+    if not hasattr(tarfile, "data_filter"):
+        version = sys.version.split()[0]
+        raise HandoverError(f"Python {version} cannot extract {archive} safely; use 3.11.4 or newer")
     folder.mkdir(parents=True)
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
