@@ -1,15 +1,16 @@
 """Fixtures that declare an account's guards with mocks."""
 
+import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import pytest
 from moto.events.models import EventPattern
 
-from components.common.naming import Naming
 from foundation.baseline.baseline import Baseline, BaselineArgs
 from foundation.settings.models.baseline import Baseline as BaselineSettings
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.fixtures import NAMING, Recorder, evaluate, start_recording
 
 EMAILS = ["platform@pipe.dev", "costs@pipe.dev"]
 USERS = ["arn:aws:iam::123456789012:user/operator"]
@@ -25,16 +26,23 @@ def settings(**changes: Any) -> BaselineSettings:
     return BaselineSettings.model_validate(SETTINGS | changes)
 
 
+@cache
+def _declare(changes: str, *, protect: bool) -> Recorder:
+    """Declare the guards with these settings, once per process; callers only read the result."""
+    recorder = start_recording()
+    args = BaselineArgs(
+        settings=settings(**json.loads(changes)), copy_region="ap-northeast-3", naming=NAMING, protect=protect
+    )
+    evaluate(lambda: Baseline("baseline", args) and None)
+    return recorder
+
+
 @pytest.fixture
-def declare_baseline(recorder: Recorder, naming: Naming) -> DeclareBaseline:
+def declare_baseline() -> DeclareBaseline:
     """Provide `declare_baseline(protect=True, **changes)`, which returns the recorder."""
 
     def declare(*, protect: bool = True, **changes: Any) -> Recorder:
-        args = BaselineArgs(
-            settings=settings(**changes), copy_region="ap-northeast-3", naming=naming, protect=protect
-        )
-        evaluate(lambda: Baseline("baseline", args) and None)
-        return recorder
+        return _declare(json.dumps(changes, sort_keys=True), protect=protect)
 
     return declare
 
