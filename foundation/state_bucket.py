@@ -6,11 +6,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.bucket import BucketArgs, hardened_bucket
-from components.aws.replication import ReplicationArgs, replicate
 from components.common.iam_documents import key_policy
 from components.common.naming import Naming
+from foundation.bucket_copy import BucketCopyArgs, declare_bucket_copy
 from foundation.permissions.state import State
-from foundation.service_roles import Replication, declare_role, replication_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,34 +66,17 @@ class StateBucket(pulumi.ComponentResource):
             protect=args.protect,
         )
         main = hardened_bucket(f"{name}-bucket", main_args, child)
-        provider = aws.Provider(
-            f"{name}-copy", region=args.copy_region, allowed_account_ids=[naming.account], opts=child
-        )
         copy_args = replace(main_args, bucket=f"{main_args.bucket}-copy", alias=f"{alias}-copy")
-        copy = hardened_bucket(
-            f"{name}-copy",
-            copy_args,
-            pulumi.ResourceOptions(parent=self, provider=provider),
-        )
-        role, policies = declare_role(
-            replication_role(
-                f"{alias}-replication",
-                Replication(
-                    naming=naming,
-                    copy_region=args.copy_region,
-                    bucket=main_args.bucket,
-                    alias=main_args.alias,
-                    copy=copy_args.bucket,
-                    copy_alias=copy_args.alias,
-                ),
+        declare_bucket_copy(
+            name,
+            BucketCopyArgs(
+                source=main,
+                source_args=main_args,
+                copy_args=copy_args,
+                region=args.copy_region,
+                role=f"{alias}-replication",
             ),
-            naming,
-            child,
-        )
-        replicate(
-            f"{name}-copy",
-            ReplicationArgs(source=main, target=copy, role_arn=role.arn),
-            pulumi.ResourceOptions(parent=self, depends_on=policies),
+            self,
         )
 
         self.bucket = main.bucket.bucket

@@ -44,12 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"minutes until the access ends, 1 to {LONGEST} (default: {MINUTES})",
     )
     parser.add_argument("--database", action="store_true", help="also start a pod with psql")
-    parser.add_argument(
-        "--from",
-        dest="caller",
-        metavar="ADDRESS",
-        help="address or block to which the endpoint is opened; default: this machine's address",
-    )
+    endpoint.add_caller_option(parser)
     parser.add_argument(
         "--close", action="store_true", help="only close the endpoint, after a run that was killed"
     )

@@ -41,12 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="the stack's name, which a protected stack needs; without it, the terminal asks",
     )
-    parser.add_argument(
-        "--from",
-        dest="caller",
-        metavar="ADDRESS",
-        help="address or block to which the cluster's endpoint is opened; default: this machine's address",
-    )
+    endpoint.add_caller_option(parser)
     parser.add_argument(
         "--delete-dumps", action="store_true", help="also delete the dumps, unless Object Lock protects them"
     )

@@ -7,10 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.bucket import BucketArgs, arn_of, hardened_bucket
-from components.aws.replication import ReplicationArgs, replicate
 from components.common.iam_documents import Condition, Statement
 from components.common.naming import Naming
-from foundation.service_roles import Replication, declare_role, replication_role
+from foundation.bucket_copy import BucketCopyArgs, declare_bucket_copy
 from foundation.settings.models.baseline import Trail as TrailSettings
 
 SERVICE = {"Service": "cloudtrail.amazonaws.com"}
@@ -63,9 +62,6 @@ class Trail(pulumi.ComponentResource):
             write_statements=deliver(self.arn, self.bucket, naming),
         )
         main = hardened_bucket(name, main_args, child)
-        provider = aws.Provider(
-            f"{name}-copy", region=args.copy_region, allowed_account_ids=[naming.account], opts=child
-        )
         copy_args = replace(
             main_args,
             bucket=f"{self.bucket}-copy",
@@ -73,28 +69,16 @@ class Trail(pulumi.ComponentResource):
             key_statements=(),
             write_statements=None,
         )
-        copy = hardened_bucket(
-            f"{name}-copy", copy_args, pulumi.ResourceOptions(parent=self, provider=provider)
-        )
-        role, policies = declare_role(
-            replication_role(
-                f"{trail_name}-replication",
-                Replication(
-                    naming=naming,
-                    copy_region=args.copy_region,
-                    bucket=main_args.bucket,
-                    alias=main_args.alias,
-                    copy=copy_args.bucket,
-                    copy_alias=copy_args.alias,
-                ),
+        declare_bucket_copy(
+            name,
+            BucketCopyArgs(
+                source=main,
+                source_args=main_args,
+                copy_args=copy_args,
+                region=args.copy_region,
+                role=f"{trail_name}-replication",
             ),
-            naming,
-            child,
-        )
-        replicate(
-            f"{name}-copy",
-            ReplicationArgs(source=main, target=copy, role_arn=role.arn),
-            pulumi.ResourceOptions(parent=self, depends_on=policies),
+            self,
         )
         aws.cloudtrail.Trail(
             name,

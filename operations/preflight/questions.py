@@ -5,10 +5,6 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: ski
 from collections.abc import Collection
 
 from operations.preflight import (
-    aws_account,
-    aws_foundation,
-    aws_quotas,
-    aws_services,
     cloudflare_zone,
     datadog_organization,
     github_repository,
@@ -16,13 +12,14 @@ from operations.preflight import (
     vercel_project,
 )
 from operations.preflight.answers import Asking, Question
+from operations.preflight.aws import account, foundation, quotas, services
 from operations.preflight.subject import Subject
 
 MODULES = (
-    aws_account,
-    aws_foundation,
-    aws_quotas,
-    aws_services,
+    account,
+    foundation,
+    quotas,
+    services,
     cloudflare_zone,
     datadog_organization,
     vercel_project,

@@ -4,6 +4,7 @@ A real cluster answers only within its VPC (`pipe:cluster.endpoint`). EKS can op
 list of addresses; the caller still needs the credentials of an operator.
 """
 
+import argparse
 import ipaddress
 import json
 import socket
@@ -105,6 +106,16 @@ def public_address() -> str:
         raise FailedError(
             f"{ADDRESS_URL} does not answer: {error}; name the address: --from ADDRESS"
         ) from None
+
+
+def add_caller_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option --from, whose value `block` checks."""
+    parser.add_argument(
+        "--from",
+        dest="caller",
+        metavar="ADDRESS",
+        help="address or block to which the cluster's endpoint is opened; default: this machine's address",
+    )
 
 
 def block(caller: str) -> str:

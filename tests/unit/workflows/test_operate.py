@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from operations import operate
 from tests.unit.workflows.test_workflows import ROOT, load
+from tools import operate
 
 INPUT = re.compile(r"\$\{\{ inputs\.(\w+) \}\}")
 
@@ -19,7 +19,7 @@ INPUT = re.compile(r"\$\{\{ inputs\.(\w+) \}\}")
 def step(folder: Path, **inputs: str) -> "subprocess.CompletedProcess[str]":
     """Run the workflow's step in a checkout whose scripts print their arguments."""
     (folder / "scripts").mkdir()
-    shutil.copytree(ROOT / "operations", folder / "operations")
+    shutil.copytree(ROOT / "tools", folder / "tools")
     for name in operate.SCRIPTS:
         script = folder / "scripts" / f"{name}.sh"
         script.write_text("#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(sys.argv))\n")

@@ -15,8 +15,12 @@ import yaml
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from components.common.iam_documents import Statement
 from foundation.service_roles import ServiceRole, environment_roles
-from operations.preflight import aws_account, aws_foundation, aws_quotas, aws_services, demand
-from operations.preflight.aws_quotas import stack_scope
+from operations.preflight import demand
+from operations.preflight.aws import account as aws_account
+from operations.preflight.aws import foundation as aws_foundation
+from operations.preflight.aws import quotas as aws_quotas
+from operations.preflight.aws import services as aws_services
+from operations.preflight.aws.quotas import stack_scope
 from sandbox.clouds.aws import api as aws_api
 from sandbox.clouds.aws import moto_patches, service_quotas
 from sandbox.clouds.aws.api import AwsApi

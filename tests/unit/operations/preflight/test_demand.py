@@ -7,7 +7,7 @@ import pytest
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from foundation.service_roles import environment_roles
 from operations.preflight import demand
-from operations.preflight.aws_quotas import stack_scope
+from operations.preflight.aws.quotas import stack_scope
 from tests.support.operations.preflight import Stack
 
 

@@ -10,7 +10,7 @@ from foundation.permissions.scope import Scope
 from foundation.service_roles import ServiceRole, environment_roles
 from operations.preflight import demand
 from operations.preflight.answers import Answer, Question, no, yes
-from operations.preflight.aws_quotas import stack_scope
+from operations.preflight.aws.quotas import stack_scope
 from operations.preflight.subject import Subject
 
 

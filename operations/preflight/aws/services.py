@@ -8,7 +8,7 @@ from components.aws.database import CA_IDENTIFIER
 from components.common.image_reference import parse_ecr_registry, parse_image_reference
 from operations.lib.services.image import SCANNED, SCANNING, SEVERE
 from operations.preflight.answers import Answer, Question, no, skipped, unknown, yes
-from operations.preflight.aws_account import chosen_zones
+from operations.preflight.aws.account import chosen_zones
 from operations.preflight.subject import Subject
 
 ENGINE = "postgres"
