@@ -128,7 +128,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 test-all: drill-programs test test-drills ## run every test (some 45 minutes)
 
 checks: $(READY) ## run the checks before a deployment of STACK: check, tests, scan, bench, documents
-	@$(PY) -m operations.checks $(STACK)
+	@$(PY) -m operations.delivery.checks $(STACK)
 
 scan: $(READY) ## look for unsafe code, vulnerable dependencies and unsafe workflows
 	@$(VENV)/bin/ruff check .

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import argcomplete
 
@@ -26,7 +27,10 @@ COMMANDS = {
     "rotate": "set new passwords for the database's roles",
     "teardown": "destroy a stack, and list what stays and its cost",
 }
-"""Summary of each command, by the name of the command's module in this package."""
+"""Summary of each command, by the name of the command's module."""
+
+DELIVERY = ("build", "checks", "deploy", "preview", "rollback")
+"""Commands whose modules are in operations/delivery/; those of the others are in this package."""
 
 COMPLETION = "_ARGCOMPLETE"
 """Environment variable that a shell sets to ask for completions (https://kislyuk.github.io/argcomplete/)."""
@@ -45,8 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of the commands below")
     parser.add_argument("arguments", metavar="…", nargs=argparse.REMAINDER, help="arguments of the command")
     namespace = parser.parse_args(argv)
-    run: Callable[[Sequence[str]], int] = importlib.import_module(f"operations.{namespace.command}").main
+    run: Callable[[Sequence[str]], int] = command_module(namespace.command).main
     return run(namespace.arguments)
+
+
+def command_module(name: str) -> ModuleType:
+    """Import the module of a command."""
+    folder = "operations.delivery" if name in DELIVERY else "operations"
+    return importlib.import_module(f"{folder}.{name}")
 
 
 def complete(arguments: Sequence[str]) -> None:
@@ -60,7 +70,7 @@ def complete(arguments: Sequence[str]) -> None:
 
 def command_parser(name: str) -> argparse.ArgumentParser:
     """Return the parser of a command."""
-    build: Callable[[], argparse.ArgumentParser] = importlib.import_module(f"operations.{name}").build_parser
+    build: Callable[[], argparse.ArgumentParser] = command_module(name).build_parser
     return build()
 
 

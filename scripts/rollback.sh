@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # PYTHON_ARGCOMPLETE_OK
-# The work is in operations/rollback.py; --help lists the options.
+# The work is in operations/delivery/rollback.py; --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -e .venv/.ready ] || make packages >&2

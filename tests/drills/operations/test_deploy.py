@@ -76,7 +76,7 @@ def test_passed_checks_are_not_repeated_until_a_file_changes(
     world.git("commit", "--quiet", "--allow-empty", "-m", "Nothing")
     assert world.run("checks.sh", "dev").returncode == 0
     assert world.asked() == []
-    with (world.root / "operations" / "deploy.py").open("a") as file:
+    with (world.root / "operations" / "delivery" / "deploy.py").open("a") as file:
         file.write("# changed\n")
     world.git("commit", "--quiet", "--all", "-m", "Something")
     assert world.run("checks.sh", "dev").returncode == 0

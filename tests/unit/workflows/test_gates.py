@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from operations import checks
+from operations.delivery import checks
 
 ROOT = Path(__file__).parents[3]
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0][

@@ -1,12 +1,12 @@
 """Tests of the options that all commands share, and of the confirmation."""
 
 import argparse
-import importlib
 import sys
 from typing import Any
 
 import pytest
 
+from operations.__main__ import command_module
 from operations.lib import command_line
 from operations.lib.errors import RefusedError
 
@@ -70,7 +70,7 @@ def test_an_empty_value_is_refused_as_an_unset_variable(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     option = {"rollback": "--to-version", "restore": "--at", "relocate": "--as"}.get(name, "--version")
-    main = importlib.import_module(f"operations.{name}").main
+    main = command_module(name).main
     for value in ("", " "):
         with pytest.raises(SystemExit) as ended:
             main(["dev", option, value])

@@ -10,8 +10,8 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from operations import deploy
-from operations.deploy import Journal
+from operations.delivery import deploy
+from operations.delivery.deploy import Journal
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from operations import checks, rollback
+from operations.delivery import checks, rollback
 from operations.lib import command_line, health, migrations, pulumi_up, stack_file
 from operations.lib.command_line import ROOT, Options
 from operations.lib.errors import CommandStopped, FailedError, RefusedError

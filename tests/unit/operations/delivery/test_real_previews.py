@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from operations import drift, preview
+from operations import drift
+from operations.delivery import preview
 from operations.lib import run_log, sandbox_targets
 
 PULUMI = """\

@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from operations import build
+from operations.delivery import build
 from operations.lib import migrations
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError

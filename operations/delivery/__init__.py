@@ -1,0 +1,1 @@
+"""Commands that review, build, check and deliver a version of the service."""
