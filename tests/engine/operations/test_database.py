@@ -94,3 +94,38 @@ def test_a_new_class_waits_and_is_applied_on_demand(stack: DatabaseStack) -> Non
     assert (instance["DBInstanceClass"], instance["PendingModifiedValues"]) == ("db.t4g.medium", {})
     assert instance["DBParameterGroups"][0]["ParameterApplyStatus"] == "in-sync"
     assert stack.changes() == {"same"}
+
+
+def test_an_upgrade_is_rehearsed_done_and_taken_back(stack: DatabaseStack) -> None:
+    command = ("database", "dev", "upgrade", "--to", "17", "--yes")
+    code, output = stack.operate("database", "dev", "upgrade", "--to", "15")
+    assert code == 2 and "RDS does not upgrade PostgreSQL 16.11 to it; allowed: 17, 18" in output
+    before = stack.instances()
+    code, output = stack.operate(*command, "--rehearse")
+    assert code == 0 and "the rehearsal succeeded" in output, output
+    assert set(stack.instances()) == set(before)
+
+    code, output = stack.operate(*command, kill_after=2)  # The snapshot and the upgrade.
+    assert code == -9, output
+    code, output = stack.operate(*command)
+    assert code == 0 and "an earlier run has upgraded it" in output, output
+    upgraded = stack.instances()[LIVE]
+    assert upgraded["EngineVersion"] == "17.7"
+    assert upgraded["DBParameterGroups"] == [
+        {"DBParameterGroupName": f"{LIVE}-postgres17", "ParameterApplyStatus": "in-sync"}
+    ]
+    assert stack.setting("engineVersion") == "17"
+    assert upgraded["DbiResourceId"] == before[LIVE]["DbiResourceId"]
+    assert stack.changes() == {"same"}
+
+    back = ("restore", "dev", "--from", "rds", "--snapshot", f"{LIVE}-before-17", "--yes")
+    stack.git("commit", "--quiet", "--all", "--message", "PostgreSQL 17")
+    code, output = stack.operate(*back)
+    assert code == 0, output
+    restored = stack.instances()[LIVE]
+    assert (restored["EngineVersion"], stack.setting("engineVersion")) == ("16.11", "16")
+    assert restored["DBParameterGroups"] == [
+        {"DBParameterGroupName": f"{LIVE}-postgres16", "ParameterApplyStatus": "in-sync"}
+    ]
+    assert stack.managed()["id"] == restored["DbiResourceId"] != upgraded["DbiResourceId"]
+    assert stack.changes() == {"same"}
