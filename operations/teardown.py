@@ -11,7 +11,6 @@ The operator role pipe-ENVIRONMENT-operators has the permissions; the deploy rol
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,7 +23,7 @@ from operations.lib.run_log import RunLog, perform
 from operations.lib.services import buckets, load_balancers
 from operations.lib.services.buckets import Contents
 from operations.lib.stack_state import Resource
-from operations.lib.teardown import plan, remains
+from operations.lib.teardown import databases, plan, remains
 from sandbox.wire.bucket_contents import LogDelivery
 
 GONE_SECONDS = 900.0
@@ -80,6 +79,8 @@ class _Teardown:
             kept = self._kept(resources, contents)
             for line in self._plan(resources, contents, kept):
                 log.line(line)
+        if not options.dry_run:
+            databases.refuse_kept(options)
         self._confirm()
         if resources:
             with log.step("deletion protection is off"):
@@ -166,7 +167,9 @@ class _Teardown:
             log.runner.change("pulumi", "state", "unprotect", "--all", "--yes", "--stack", options.stack)
             log.line("Pulumi protects no resource of the stack")
         if plan.find(resources, plan.DATABASE):
-            self._unprotect_database()
+            identifier = f"{self._name}-db"
+            if databases.is_protected(options, identifier):
+                self._change(f"the database {identifier}", lambda: databases.unprotect(options, identifier))
         if plan.find(resources, plan.CLUSTER) and endpoint.status(options, self._name):
             eks = sandbox_targets.aws(options, "eks")
             if eks.describe_cluster(name=self._name)["cluster"].get("deletionProtection"):
@@ -174,20 +177,6 @@ class _Teardown:
                     f"the cluster {self._name}",
                     lambda: endpoint.update(options, self._name, deletionProtection=False),
                 )
-
-    def _unprotect_database(self) -> None:
-        rds, identifier = sandbox_targets.aws(self._options, "rds"), f"{self._name}-db"
-        pages = rds.get_paginator("describe_db_instances").paginate()
-        instances: list[dict[str, Any]] = [instance for page in pages for instance in page["DBInstances"]]
-        if any(
-            instance["DBInstanceIdentifier"] == identifier and instance["DeletionProtection"]
-            for instance in instances
-        ):
-            off: dict[str, Any] = {"DeletionProtection": False, "ApplyImmediately": True}
-            self._change(
-                f"the database {identifier}",
-                lambda: rds.modify_db_instance(DBInstanceIdentifier=identifier, **off),
-            )
 
     def _change(self, subject: str, change: Callable[[], object]) -> None:
         """Switch the deletion protection of a resource off; a dry run only says so."""

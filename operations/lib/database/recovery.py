@@ -14,6 +14,7 @@ from typing import Any
 from operations.lib.command_line import Options
 from operations.lib.database import program_state, settling
 from operations.lib.database.instances import Description, Instances, identifier
+from operations.lib.database.kept_instances import deletion_command, kept_lines, release
 from operations.lib.database.program_state import DeclaredInstance
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.repository import Repository
@@ -281,42 +282,6 @@ def complete(rds: Instances, name: str, declared: DeclaredInstance) -> None:
         "available with a managed password",
         lambda instance: instance.get("MasterUserSecret", {}).get("SecretStatus") == "active",
     )
-
-
-def release(rds: Instances, name: str) -> None:
-    """Take the program's parameter group and logs from the replaced instance.
-
-    RDS deletes no group that an instance uses, and would write the logs to groups without a retention period.
-    """
-    instance = rds.find(name)
-    if instance is None:
-        return
-    default = f"default.postgres{instance['EngineVersion'].partition('.')[0]}"
-    arguments: dict[str, Any] = {"DBParameterGroupName": default}
-    if logs := instance.get("EnabledCloudwatchLogsExports"):
-        arguments["CloudwatchLogsExportConfiguration"] = {"DisableLogTypes": logs}
-    if logs or [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]] != [default]:
-        rds.wait(name, "available")
-        rds.change("modify_db_instance", DBInstanceIdentifier=name, ApplyImmediately=True, **arguments)
-
-
-def deletion_command(options: Options, name: str) -> str:
-    """Return the command that deletes an instance, with a last snapshot."""
-    selected = f"--region {options.settings['service']['region']} --db-instance-identifier {name}"
-    return (
-        f"aws rds modify-db-instance {selected} --no-deletion-protection --apply-immediately"
-        f" && aws rds delete-db-instance {selected} --final-db-snapshot-identifier {name}-final"
-    )
-
-
-def kept_lines(options: Options, name: str, instance: Description) -> list[str]:
-    """Return the name, the size and the price basis of the replaced instance, and how to delete it."""
-    zones = "two zones" if instance.get("MultiAZ") else "one zone"
-    size = f"{instance.get('DBInstanceClass')} in {zones} and {instance.get('AllocatedStorage')} GiB"
-    return [
-        f"the previous instance is kept as {name} and costs as much as before: {size}",
-        f"to delete it when nobody needs it any more: {deletion_command(options, name)}",
-    ]
 
 
 SNAPSHOT = r"[a-zA-Z][a-zA-Z0-9-]{0,62}"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from operations.lib import sandbox_targets
 from operations.lib.command_line import Options
+from operations.lib.database import kept_instances
 from operations.lib.services.buckets import Contents
 from operations.lib.stack_state import Resource, name_of
-from operations.lib.teardown import plan
+from operations.lib.teardown import databases, plan
 from review import cost
 
 KEY = "aws:kms/key:Key"
@@ -50,7 +51,7 @@ def of_state(resources: Sequence[Resource], contents: Mapping[str, Contents]) ->
 
 
 def of_account(options: Options, database: Resource | None) -> Iterator[Remain]:
-    """Yield the database's snapshots and their keys.
+    """Yield instances that a recovery kept, the database's snapshots, and the keys of the snapshots.
 
     The snapshots' names follow from the environment, so that a repeated run lists them, too. `database` is
     the database in the state if it is not destroyed yet: its final snapshot does not exist yet.
@@ -58,6 +59,10 @@ def of_account(options: Options, database: Resource | None) -> Iterator[Remain]:
     identifier = f"pipe-{options.settings['service']['environment']}-db"
     rds = sandbox_targets.aws(options, "rds")
     keys = dict[str, None]()
+    for instance in databases.kept(options):
+        name = instance["DBInstanceIdentifier"]
+        reason = f"{kept_instances.size(instance)}; {kept_instances.deletion_command(options, name)}"
+        yield Remain(name=f"database {name}", reason=reason, month=kept_instances.month(instance))
     if database:
         keys.setdefault(str(database["outputs"]["kmsKeyId"]))
         name = database["inputs"]["finalSnapshotIdentifier"]

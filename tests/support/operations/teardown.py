@@ -64,6 +64,8 @@ class FakeStack:
     late_logs: int = 0
     """Number of destructions during which S3 delivers access logs."""
     lock_days: int = 0
+    kept_database: str = ""
+    """Name of an instance that a recovery kept; empty if there is none."""
 
     def client(self, _options: Options, service: str, _region: str = "") -> Any:
         return FakeService(self, service)
@@ -131,7 +133,17 @@ class FakeService:
         return {"update": {"status": "Successful"}}
 
     def describe_db_instances(self) -> Any:
-        return {"DBInstances": [{"DBInstanceIdentifier": "pipe-prod-db", "DeletionProtection": True}]}
+        live = {"DBInstanceIdentifier": "pipe-prod-db", "DeletionProtection": True}
+        kept = {
+            "DBInstanceIdentifier": self._stack.kept_database,
+            "DBInstanceClass": "db.r7g.large",
+            "Engine": "postgres",
+            "MultiAZ": True,
+            "AllocatedStorage": 100,
+            "StorageType": "gp3",
+            "DeletionProtection": True,
+        }
+        return {"DBInstances": [live, kept] if self._stack.kept_database else [live]}
 
     def modify_db_instance(self, **arguments: Any) -> None:
         self._stack.commands.append(f"rds {arguments}")

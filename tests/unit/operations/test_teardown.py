@@ -205,6 +205,19 @@ def test_a_run_after_the_last_one_only_lists_what_stays(
     assert "snapshot pipe-prod-db-final-1: " in output
 
 
+def test_a_database_that_a_recovery_kept_is_listed_and_must_be_deleted_first(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.kept_database = "pipe-prod-db-old-20240301t170000z"
+    code, output = run(capsys, "--dry-run", "--from", "203.0.113.7")
+    assert code == 0 and f"database {stack.kept_database}: " in output
+    assert "db.r7g.large in two zones and 100 GiB; aws rds modify-db-instance " in output
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 2 and f"cannot be destroyed: {stack.kept_database}\n" in output
+    assert f"--final-db-snapshot-identifier {stack.kept_database}-final" in output
+    assert stack.commands == []
+
+
 @pytest.mark.parametrize(
     ("caller", "message"),
     [
