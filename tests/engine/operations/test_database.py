@@ -98,8 +98,6 @@ def test_a_new_class_waits_and_is_applied_on_demand(stack: DatabaseStack) -> Non
 
 def test_an_upgrade_is_rehearsed_done_and_taken_back(stack: DatabaseStack) -> None:
     command = ("database", "dev", "upgrade", "--to", "17", "--yes")
-    code, output = stack.operate("database", "dev", "upgrade", "--to", "15")
-    assert code == 2 and "RDS does not upgrade PostgreSQL 16.11 to it; allowed: 17, 18" in output
     before = stack.instances()
     code, output = stack.operate(*command, "--rehearse")
     assert code == 0 and "the rehearsal succeeded" in output, output
@@ -116,7 +114,6 @@ def test_an_upgrade_is_rehearsed_done_and_taken_back(stack: DatabaseStack) -> No
     ]
     assert stack.setting("engineVersion") == "17"
     assert upgraded["DbiResourceId"] == before[LIVE]["DbiResourceId"]
-    assert stack.changes() == {"same"}
 
     back = ("restore", "dev", "--from", "rds", "--snapshot", f"{LIVE}-before-17", "--yes")
     stack.git("commit", "--quiet", "--all", "--message", "PostgreSQL 17")
