@@ -110,14 +110,33 @@ def test_the_japanese_guide_has_the_headings_of_the_original_guide() -> None:
     assert [heading for heading in headings if heading in HEADINGS] == HEADINGS
 
 
-def test_the_english_guide_has_the_same_levels_of_headings() -> None:
-    english, japanese = (
-        re.findall(
-            r"^#+(?= )", re.sub(r"```.*?```", "", (DOCS / name).read_text(), flags=re.DOTALL), re.MULTILINE
-        )
-        for name in ("deployment.md", "ja/deployment.md")
-    )
-    assert english == japanese
+def twins() -> Iterator[tuple[Path, Path]]:
+    """Yield each Japanese page with its English one; README.md is at the root."""
+    for japanese in sorted((DOCS / "ja").rglob("*.md")):
+        name = japanese.relative_to(DOCS / "ja")
+        yield (ROOT if str(name) == "README.md" else DOCS) / name, japanese
+
+
+def test_a_japanese_page_has_the_headings_levels_and_commands_of_the_english_one() -> None:
+    for english, japanese in twins():
+        levels, lines = list[list[str]](), list[list[str]]()
+        for page in (english, japanese):
+            text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+            levels.append(re.findall(r"^#+(?= )", text, re.MULTILINE))
+            lines.append([re.sub(r"\s+#.*", "", command) for command in commands.in_blocks(page)])
+        assert levels[0] == levels[1], japanese
+        assert lines[0] == lines[1], japanese
+
+
+def names(page: Path) -> set[str]:
+    """Return the names in a page's sentences and tables: of settings, secrets, files, roles, placeholders."""
+    sentences = re.sub(r"\n +(?=\S)", " ", re.sub(r"(?m)^ {4,}.*$", "", page.read_text()))
+    return set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b|`[^`\n]+`", sentences, re.ASCII))
+
+
+def test_the_japanese_readme_has_the_names_of_the_english_one() -> None:
+    only_japanese = {"`docs/ja/`"}
+    assert names(DOCS / "ja" / "README.md") - only_japanese == names(ROOT / "README.md")
 
 
 def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None:
