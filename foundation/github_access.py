@@ -32,8 +32,14 @@ DEPLOY_WORKFLOWS = ("deploy-stack.yml", "operate.yml")
 DRIFT_WORKFLOW = "drift.yml"
 """Workflow whose jobs compare every stack's state with its account."""
 
+DRIFT_ENVIRONMENT = "drift"
+"""GitHub environment of these jobs, which only main can use."""
+
 PREVIEW_OF_PULL_REQUESTS = "dev"
-"""The only environment whose preview role trusts jobs of pull requests, whose code nobody has reviewed."""
+"""The only environment whose preview role trusts jobs of pull requests, whose code is not merged yet."""
+
+PREVIEW_ENVIRONMENT = "preview"
+"""GitHub environment of these jobs, whose reviewers admit each run (README.md, GitHub)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +130,13 @@ class GithubAccess(pulumi.ComponentResource):
         deploys: dict[str, aws.iam.Role] = {}
         for scope in args.environments:
             environment = scope.naming.environment
-            trusted = [self._trust_branch(DRIFT_WORKFLOW)]
+            trusted = [
+                self._trust_workflows(
+                    self._repository.subjects(f"environment:{DRIFT_ENVIRONMENT}"), DRIFT_WORKFLOW
+                )
+            ]
             if environment == PREVIEW_OF_PULL_REQUESTS:
-                trusted.append(self._trust(self._repository.subjects("pull_request")))
+                trusted.append(self._trust(self._repository.subjects(f"environment:{PREVIEW_ENVIRONMENT}")))
             preview = self._role(scope.naming.name("preview"), f"Previews {environment}", *trusted)
             policies = self._policies(
                 f"{environment}-preview", {"state": read_state(args.state, environment)}

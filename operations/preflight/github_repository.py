@@ -15,8 +15,10 @@ KINDS = ("secrets", "variables")
 WORKFLOWS = ".github/workflows"
 ENVIRONMENT_WORKFLOWS = ("deploy-stack.yml", "operate.yml")
 """Workflows whose jobs belong to the environment of the stack."""
-REPOSITORY_WORKFLOWS = ("deploy.yml", "drift.yml", "preview.yml")
+REPOSITORY_WORKFLOWS = ("deploy.yml",)
 """Workflows with jobs that belong to no environment."""
+READING_WORKFLOWS = {github_rules.DRIFT: "drift.yml", github_rules.PREVIEW: "preview.yml"}
+"""Workflows of the environments with tokens that only read, by environment."""
 OPTIONAL = re.compile(r"SOURCE_TOKEN|FRONTEND_VARIABLES_\w+")
 """Names that may be missing: the token if the other repositories are public, and an empty build."""
 NAME = r"\b{}\.([A-Z][A-Z0-9_]+)"
@@ -29,6 +31,9 @@ def questions(subject: Subject) -> list[Question]:
         for kind in KINDS:
             title = f"{kind} of the {holder}"
             listed.append(Question("GitHub", "github", title, functools.partial(ask, subject, kind)))
+    for name in READING_WORKFLOWS:
+        ask = functools.partial(ask_reading, subject, name)
+        listed.append(Question("GitHub", "github", f"secrets of the environment {name}", ask))
     return listed
 
 
@@ -71,6 +76,15 @@ def ask_environment(subject: Subject, kind: str) -> Answer:
     expected = required_names(kind, ENVIRONMENT_WORKFLOWS)
     names = _names(f"repos/{subject.settings.service.repository}/environments/{environment}/{kind}", kind)
     return _answer(expected, names, f"gh {kind.removesuffix('s')} set --env {subject.name}")
+
+
+def ask_reading(subject: Subject, environment: str) -> Answer:
+    """Look for the names of the tokens that only read, in the environment of their workflow."""
+    if answer := _check_token(subject):
+        return answer
+    expected = required_names("secrets", (READING_WORKFLOWS[environment],))
+    path = f"repos/{subject.settings.service.repository}/environments/{environment}/secrets"
+    return _answer(expected, _names(path, "secrets"), f"gh secret set --env {environment}")
 
 
 def ask_repository(subject: Subject, kind: str) -> Answer:

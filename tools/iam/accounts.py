@@ -22,7 +22,7 @@ PART = r"-(dev|stg|prod|[0-9]{12})\b"
 RUNNER_GROUP = "CODEBUILD_CONFIG_GITHUB_ACTIONS_RUNNER_GROUP_ID"
 """Variable of a runner whose machines belong to a group, which admits main's workflows alone (README.md)."""
 
-REVIEWED = frozenset({"stg", "prod"})
+REVIEWED = frozenset({"stg", "prod", "preview"})
 """GitHub environments with required reviewers (README.md, GitHub)."""
 
 EVERYTHING = parse_policy({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})

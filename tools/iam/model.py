@@ -147,6 +147,8 @@ class Job:
     """Names of the GitHub secrets that the job gets."""
     environment: str = ""
     """GitHub environment of the job."""
+    author: str = ""
+    """ID of the outsider's job whose author also writes this one; empty for the workflows of main."""
     builds: bool = False
     """True if packages run code in the job while they are installed, built or tested."""
     imports: bool = False

@@ -20,6 +20,9 @@ FORK = "a fork's pull request"
 PULL_REQUEST = "a pull request of this repository"
 BRANCH = "any pushed branch"
 
+PREVIEW = "preview"
+"""GitHub environment that admits every branch, after an approval (README.md, GitHub)."""
+
 BUILDING = re.compile(
     r"npm (ci|install)|npx |pip install|tools\.build_frontend|scripts/(build|checks)\.sh|\.ci/install|make "
 )
@@ -75,7 +78,7 @@ class Github:
 def read_jobs(github: Github, world: World) -> Iterator[Job]:
     """Yield the jobs of main's workflows, and those that a fork, a pull request or a branch can define."""
     yield Job(id=FORK)
-    secrets = _repository_secrets()
+    secrets, preview_secrets = _secrets_of(""), _secrets_of(PREVIEW)
     # The authors of a branch write its workflows, so they choose the event, the reusable workflow that they
     # call and any environment that admits the branch: those of the project admit main only.
     unprotected = "unprotected"
@@ -90,6 +93,13 @@ def read_jobs(github: Github, world: World) -> Iterator[Job]:
             pushes=True,
             machines=tuple(runner.id for runner in world.of_kind("runner") if not runner.locked),
             secrets=secrets,
+        )
+        yield Job(
+            id=f"{name}, in the environment {PREVIEW}",
+            author=name,
+            tokens=github.tokens(f"environment:{PREVIEW}", ref, CHOSEN, PREVIEW),
+            secrets=preview_secrets,
+            environment=PREVIEW,
         )
     for file in sorted(WORKFLOWS.glob("*.yml")):
         yield from _jobs_of(file, github, world)
@@ -190,22 +200,19 @@ def _job(identifier: str, job: Mapping[str, Any], workflow: str, github: Github,
 
 
 def secret_id(name: str, environment: str) -> str:
-    """Return the ID of a GitHub secret; secrets of repositories serve jobs without an environment too.
-
-    Only the secrets READ_… belong to the repository (README.md, GitHub).
-    """
-    repository_wide = name.startswith("READ_")
-    scope = environment if environment and not repository_wide else "repository"
-    return f"GitHub secret {name} of {scope}"
+    """Return the ID of a GitHub secret; a job without an environment gets only the repository's."""
+    return f"GitHub secret {name} of {environment or 'repository'}"
 
 
-def _repository_secrets() -> tuple[str, ...]:
-    """Return the IDs of all secrets that a workflow without an environment can use."""
-    names: set[str] = set()
+def _secrets_of(environment: str) -> tuple[str, ...]:
+    """Return the IDs of the secrets that jobs of an environment, or of none, use in any workflow."""
+    ids: set[str] = set()
     for file in WORKFLOWS.glob("*.yml"):
-        names.update(re.findall(r"secrets\.(\w+)", file.read_text()))
-    ids = (secret_id(name, "environment") for name in sorted(names - {"GITHUB_TOKEN"}))
-    return tuple(identifier for identifier in ids if identifier.endswith(" of repository"))
+        for job in _load(file)["jobs"].values():
+            if str(job.get("environment", "")) == environment:
+                names = re.findall(r"secrets\.(\w+)", yaml.safe_dump(job))
+                ids.update(secret_id(name, environment) for name in names if name != "GITHUB_TOKEN")
+    return tuple(sorted(ids))
 
 
 def _runs_on(job: Mapping[str, Any], runner: str) -> bool:

@@ -15,6 +15,10 @@ from operations.lib.services.github import GitHubError
 BRANCH = "main"
 SOURCES = "sources"
 """Environment with the token of the service's and the frontend's repositories."""
+DRIFT = "drift"
+"""Environment with the tokens of the nightly comparison, which only read."""
+PREVIEW = "preview"
+"""Environment with the tokens of a pull request's preview of dev; any branch may ask its reviewers."""
 CHECKS = ("Checks and tests", "Owners")
 """Names of the jobs that a pull request must pass."""
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
@@ -62,6 +66,8 @@ def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group
     parts: list[tuple[str, Callable[[], Iterator[Rule]]]] = [
         (f"environment {stack}", lambda: _environment(get, repository, stack, reviewed, is_private)),
         (f"environment {SOURCES}", lambda: _environment(get, repository, SOURCES, False, is_private)),
+        (f"environment {DRIFT}", lambda: _environment(get, repository, DRIFT, False, is_private)),
+        (f"environment {PREVIEW}", lambda: _environment(get, repository, PREVIEW, True, is_private)),
         (f"branch {BRANCH}", lambda: _branch(get, repository)),
         ("push ruleset", lambda: _pushes(get, repository)),
     ]
@@ -102,17 +108,8 @@ def _environment(get: Get, repository: str, stack: str, reviewed: bool, is_priva
             raise
         yield Rule(False, name, "does not exist")
         return
-    branches: dict[str, Any] = environment.get("deployment_branch_policy") or {}
-    if branches.get("custom_branch_policies"):
-        policies = get(f"{path}/deployment-branch-policies")["branch_policies"]
-        names = sorted(f"{policy.get('type', 'branch')} {policy['name']}" for policy in policies)
-        detail = (
-            "" if names == [f"branch {BRANCH}"] else f"deployments come from {', '.join(names) or 'nowhere'}"
-        )
-        yield Rule(not detail, f"{name}: deployments only from {BRANCH}", detail)
-    else:
-        policy = "protected branches" if branches else "any branch"
-        yield Rule(False, f"{name}: deployments only from {BRANCH}", f"deployments come from {policy}")
+    if stack != PREVIEW:
+        yield _deployment_branches(get, name, path, environment)
     if reviewed:
         review = [rule for rule in environment["protection_rules"] if rule["type"] == "required_reviewers"]
         has_reviewers = any(rule["reviewers"] for rule in review)
@@ -126,6 +123,18 @@ def _environment(get: Get, repository: str, stack: str, reviewed: bool, is_priva
     details = {None: "GitHub does not tell", True: "administrators can bypass the rules", False: ""}
     is_set = None if bypass is None else not bypass
     yield Rule(is_set, f"{name}: no bypass for administrators", details[bypass])
+
+
+def _deployment_branches(get: Get, name: str, path: str, environment: dict[str, Any]) -> Rule:
+    """Return the rule that an environment admits only main."""
+    branches: dict[str, Any] = environment.get("deployment_branch_policy") or {}
+    if not branches.get("custom_branch_policies"):
+        policy = "protected branches" if branches else "any branch"
+        return Rule(False, f"{name}: deployments only from {BRANCH}", f"deployments come from {policy}")
+    policies = get(f"{path}/deployment-branch-policies")["branch_policies"]
+    names = sorted(f"{policy.get('type', 'branch')} {policy['name']}" for policy in policies)
+    detail = "" if names == [f"branch {BRANCH}"] else f"deployments come from {', '.join(names) or 'nowhere'}"
+    return Rule(not detail, f"{name}: deployments only from {BRANCH}", detail)
 
 
 def _branch(get: Get, repository: str) -> Iterator[Rule]:

@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[3]
 
 TRUST: dict[str, tuple[str, list[tuple[str, tuple[str, ...]]]]] = {
     "pipe-build": ("shared", [("ref:refs/heads/main", ("deploy.yml",))]),
-    "pipe-dev-preview": ("dev", [("ref:refs/heads/main", ("drift.yml",)), ("pull_request", ())]),
-    "pipe-stg-preview": ("stg", [("ref:refs/heads/main", ("drift.yml",))]),
-    "pipe-prod-preview": ("prod", [("ref:refs/heads/main", ("drift.yml",))]),
+    "pipe-dev-preview": ("dev", [("environment:drift", ("drift.yml",)), ("environment:preview", ())]),
+    "pipe-stg-preview": ("stg", [("environment:drift", ("drift.yml",))]),
+    "pipe-prod-preview": ("prod", [("environment:drift", ("drift.yml",))]),
     "pipe-dev-deploy": ("dev", [("environment:dev", ("deploy-stack.yml", "operate.yml"))]),
     "pipe-stg-deploy": ("stg", [("environment:stg", ("deploy-stack.yml", "operate.yml"))]),
     "pipe-prod-deploy": ("prod", [("environment:prod", ("deploy-stack.yml", "operate.yml"))]),

@@ -86,7 +86,20 @@ def test_each_role_trusts_the_workflows_that_assume_it() -> None:
         f"{file}/{name}": job["environment"] for file, name, job in jobs() if "environment" in job
     }
     assert environments.pop("deploy/sources") == "sources"  # It assumes no role.
+    assert environments.pop("drift/look") == trusted("DRIFT_ENVIRONMENT").pop()
+    assert environments.pop("preview/preview") == trusted("PREVIEW_ENVIRONMENT").pop()
     assert environments == dict.fromkeys(("deploy-stack/deploy", "operate/operate"), "${{ inputs.stack }}")
+
+
+def test_every_secret_belongs_to_an_environment() -> None:
+    """Whoever can push a branch can read a secret of the repository, but not one of an environment."""
+    bare = [
+        f"{file}/{name}: {secret}"
+        for file, name, job in jobs()
+        for secret in re.findall(r"secrets\.(\w+)", yaml.safe_dump(job))
+        if "environment" not in job and secret != "GITHUB_TOKEN"
+    ]
+    assert bare == []
 
 
 @pytest.mark.parametrize(

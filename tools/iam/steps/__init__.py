@@ -27,6 +27,7 @@ RULES: tuple[Callable[[World], Iterator[Step]], ...] = (
     delivery.use_machines,
     delivery.use_job_secrets,
     delivery.hand_over_artifacts,
+    delivery.await_reviews,
     delivery.push_commits,
     delivery.borrow_connections,
     delivery.decrypt_stack_secrets,

@@ -75,6 +75,14 @@ def hand_over_artifacts(world: World) -> Iterator[Step]:
                 yield Step(needed, Hold("run", other.id), "an archive that a later job runs", source)
 
 
+def await_reviews(world: World) -> Iterator[Step]:
+    """Yield a step from an outsider's job to the one that waits for the reviewers of an environment."""
+    for job in world.jobs.values():
+        if job.author:
+            needed = frozenset((Hold("run", job.author),)) | _approval(world, job.environment)
+            yield Step(needed, Hold("run", job.id), "an approval", "README.md, GitHub")
+
+
 def push_commits(world: World) -> Iterator[Step]:
     """Yield the steps from a job that can push to main, and from main to its jobs and to the pods' roles.
     GitHub's bot bypasses the rule for main, because deployments are commits. A push ruleset keeps it to the

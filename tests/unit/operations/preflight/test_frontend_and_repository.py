@@ -37,7 +37,9 @@ class Server:
             # https://docs.github.com/en/rest/actions/secrets and …/variables
             f"{ENVIRONMENT}/secrets{PAGE}": listed("secrets", SECRETS),
             f"{ENVIRONMENT}/variables{PAGE}": listed("variables", ["VERCEL_ORG_ID", "VERCEL_PROJECT_ID"]),
-            f"{REPOSITORY}/actions/secrets{PAGE}": listed("secrets", READING),
+            f"{REPOSITORY}/actions/secrets{PAGE}": listed("secrets", []),
+            f"{REPOSITORY}/environments/drift/secrets{PAGE}": listed("secrets", READING),
+            f"{REPOSITORY}/environments/preview/secrets{PAGE}": listed("secrets", READING),
             f"{REPOSITORY}/actions/variables{PAGE}": listed("variables", ["APP_REPOSITORY"]),
             f"{REPOSITORY}/actions/organization-variables{PAGE}": listed(
                 "variables", ["FRONTEND_REPOSITORY"]
@@ -163,21 +165,23 @@ def test_a_rule_that_is_not_set_is_a_no(stack: Stack, server: Server) -> None:
 def test_names_of_secrets_and_variables_are_read_from_the_workflows(stack: Stack, server: Server) -> None:
     assert repository(stack, "secrets of the environment") == [f"✓: {', '.join(SECRETS)}"]
     assert repository(stack, "variables of the environment") == ["✓: VERCEL_ORG_ID, VERCEL_PROJECT_ID"]
-    assert repository(stack, "secrets of the repository") == [f"✓: {', '.join(READING)}"]
+    assert repository(stack, "secrets of the repository") == ["✓: none is needed"]
+    for environment in ("drift", "preview"):
+        assert repository(stack, f"secrets of the environment {environment}") == [f"✓: {', '.join(READING)}"]
     assert repository(stack, "variables of the repository") == ["✓: APP_REPOSITORY, FRONTEND_REPOSITORY"]
 
 
 def test_missing_secrets_and_variables_are_named_with_commands(stack: Stack, server: Server) -> None:
     server.answers[f"{ENVIRONMENT}/secrets{PAGE}"] = listed("secrets", SECRETS[:2])
     server.answers[f"{REPOSITORY}/actions/organization-variables{PAGE}"] = listed("variables", [])
-    server.answers[f"{REPOSITORY}/actions/secrets{PAGE}"] = listed("secrets", READING[1:])
+    server.answers[f"{REPOSITORY}/environments/drift/secrets{PAGE}"] = listed("secrets", READING[1:])
     assert repository(stack, "secrets of the environment") == [
         "✗: not set: DATADOG_APP_KEY, VERCEL_TOKEN; fix: gh secret set --env prod DATADOG_APP_KEY && gh"
         " secret set"
         " --env prod VERCEL_TOKEN"
     ]
-    assert repository(stack, "secrets of the repository") == [
-        "✗: not set: READ_CLOUDFLARE_API_TOKEN; fix: gh secret set READ_CLOUDFLARE_API_TOKEN"
+    assert repository(stack, "secrets of the environment drift") == [
+        "✗: not set: READ_CLOUDFLARE_API_TOKEN; fix: gh secret set --env drift READ_CLOUDFLARE_API_TOKEN"
     ]
     assert repository(stack, "variables of the repository") == [
         "✗: not set: FRONTEND_REPOSITORY; fix: gh variable set FRONTEND_REPOSITORY"

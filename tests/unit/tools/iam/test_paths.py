@@ -15,6 +15,7 @@ from tools.iam.evaluation import CHOSEN
 from tools.iam.model import Hold, Principal, Resource, Step, World
 from tools.iam.policies import parse_policy
 from tools.iam.report import (
+    COLUMNS,
     ENVIRONMENTS,
     HIDDEN,
     NO_RESOURCE,
@@ -64,6 +65,23 @@ def test_outsiders_and_packages_reach_nothing_of_stg_and_prod(world: World, step
     assert len(outsiders[3].powers) > 1
     paths = [offence for start in outsiders for offence in offences(world, steps, start, ("stg", "prod"))]
     assert not paths, "\n\n".join(paths)
+
+
+def test_forks_pull_requests_and_branches_reach_nothing_without_an_approval(
+    world: World, steps: Sequence[Step]
+) -> None:
+    """Check the column `shared` too, which has the GitHub secrets; with an approval, a preview reads dev."""
+    outsiders = outside_starts(world)[:3]
+    paths = [offence for start in outsiders for offence in offences(world, steps, start, COLUMNS)]
+    assert not paths, "\n\n".join(paths)
+    admitted = search_from(world, steps, outsiders[1], approved=True)
+    assert Hold("read", "GitHub secret READ_CLOUDFLARE_API_TOKEN of preview") in admitted
+    environments = {
+        environment_of(world, hold)
+        for hold in admitted
+        if hold.verb not in HIDDEN and hold.target not in NO_RESOURCE
+    }
+    assert environments == {"dev", "shared"}
 
 
 def test_no_environment_reaches_a_higher_one(world: World, steps: Sequence[Step]) -> None:

@@ -54,6 +54,31 @@ ANSWERS: dict[str, Any] = {
         "total_count": 1,
         "branch_policies": [{"id": 361472, "node_id": "y", "name": "main", "type": "branch"}],
     },
+    f"{REPO}/environments/drift": {
+        "id": 161088070,
+        "name": "drift",
+        "protection_rules": [{"id": 3758, "type": "branch_policy"}],
+        "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+        "can_admins_bypass": False,
+    },
+    f"{REPO}/environments/drift/deployment-branch-policies": {
+        "total_count": 1,
+        "branch_policies": [{"id": 361473, "node_id": "z", "name": "main", "type": "branch"}],
+    },
+    f"{REPO}/environments/preview": {
+        "id": 161088071,
+        "name": "preview",
+        "protection_rules": [
+            {
+                "id": 3759,
+                "type": "required_reviewers",
+                "prevent_self_review": True,
+                "reviewers": [{"type": "Team", "reviewer": {"id": 1, "slug": "platform"}}],
+            }
+        ],
+        "deployment_branch_policy": None,
+        "can_admins_bypass": False,
+    },
     # https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
     f"{REPO}/rules/branches/main": [
         {"type": "deletion", "ruleset_source_type": "Repository", "ruleset_id": 42},
@@ -108,6 +133,11 @@ ALL = [
     "✓ environment prod: no bypass for administrators",
     "✓ environment sources: deployments only from main",
     "✓ environment sources: no bypass for administrators",
+    "✓ environment drift: deployments only from main",
+    "✓ environment drift: no bypass for administrators",
+    "✓ environment preview: required reviewers",
+    "✓ environment preview: no self-review",
+    "✓ environment preview: no bypass for administrators",
     "✓ branch main: a review",
     "✓ branch main: a review by code owners",
     "✓ branch main: the job Checks and tests",
@@ -271,6 +301,14 @@ def test_whoever_starts_a_deployment_must_not_approve_it(api: Api) -> None:
     api.answers[ENVIRONMENT]["protection_rules"][1]["prevent_self_review"] = False
     line = "✗ environment prod: no self-review: whoever starts a deployment can approve it"
     assert api.differing() == [line]
+
+
+def test_a_preview_of_a_branch_needs_a_reviewer(api: Api) -> None:
+    api.answers[f"{REPO}/environments/preview"]["protection_rules"] = []
+    assert [line.partition(";")[0] for line in api.differing()] == [
+        "✗ environment preview: required reviewers: nobody has to approve a deployment",
+        "✗ environment preview: no self-review: whoever starts a deployment can approve it",
+    ]
 
 
 def test_the_token_of_the_sources_is_for_main_alone(api: Api) -> None:
