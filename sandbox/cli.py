@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import tomllib
@@ -21,6 +22,10 @@ COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml"
 
 BUILD_COMMANDS = ("engine", "control-plane", "plugins")
 """Commands that find or build a program. They need no stack."""
+
+
+FLAGS_VARIABLE = "PIPE_SANDBOX_FLAGS"
+"""Environment variable with options that every command gets, such as `--skip-preview`."""
 
 
 def main(arguments: Sequence[str] | None = None, serve: Serve | None = None) -> int:
@@ -90,7 +95,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         if name == "command":
             keywords["choices"] = COMMAND_LINE["commands"]
         parser.add_argument(name, **row, **keywords)
-    options = parser.parse_args(arguments)
+    flags = shlex.split(os.environ.get(FLAGS_VARIABLE, ""))
+    options = parser.parse_args([*flags, *(sys.argv[1:] if arguments is None else arguments)])
     if not options.stack and options.command not in BUILD_COMMANDS:
         parser.error("name a STACK")
     return options

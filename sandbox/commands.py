@@ -72,6 +72,8 @@ def perform(
         session.announce_engine = announce_engine
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.extra_environment = dict(installed.environment)
+        if options.throwaway or options.written_once:
+            session.extra_environment |= workspace.VARIABLES["written_once"]
         if options.throwaway:
             session.extra_environment |= workspace.VARIABLES["throwaway"]
         use = _Use(targets, find_unrecorded, installed.settings)

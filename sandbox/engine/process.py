@@ -24,6 +24,7 @@ from typing import Any, TextIO
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
+from pulumi import log
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
 
@@ -231,6 +232,13 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
             self._progress.resource(op, typ, name_of(urn), outcome + self._finished_count())
 
 
+def _drop_debug_message(*_args: Any, **_named: Any) -> None:
+    """Do nothing, in place of a request to the engine for each debug message of the SDK.
+
+    The SDK writes several messages for each resource, and the receiver of events drops them all.
+    """
+
+
 class _Program(LanguageServer):
     """A language server that runs a project's __main__.py from its folder, as Python's language host does."""
 
@@ -244,6 +252,7 @@ class _Program(LanguageServer):
         super().__init__(evaluate)
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
+        log.debug = _drop_debug_message
         # A task that is cancelled after the program failed raises this. The failure itself is logged.
         with suppress(InvalidStateError):
             if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]

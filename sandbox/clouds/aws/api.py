@@ -26,7 +26,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from eks_versions import EXTENDED_SUPPORT, OFFERED, STANDARD_SUPPORT, UPGRADES
-from sandbox.clouds.aws import emulated, moto_patches
+from sandbox.clouds.aws import emulated, moto_patches, moto_speed
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire import aws_requests, policy_documents
 from sandbox.wire.aws_account import ACCOUNT, REGION
@@ -72,6 +72,7 @@ class AwsApi:
         self._kubeconfig = kubeconfig
         self._account = account
         os.environ.update(SETTINGS | {moto_patches.ACCOUNT_VARIABLE: account})
+        moto_speed.apply_patches()
         from moto.core.botocore_stubber import BotocoreStubber
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
+from sandbox.cli import FLAGS_VARIABLE
 from sandbox.engine.lock import add_holder, hold, remove_dead_locks, started_at
 from sandbox.errors import CommandError
 from tests.support.sandbox.project import Project
@@ -67,6 +68,22 @@ def test_the_down_after_a_kill_converges(project: Project) -> None:
     assert pending(project) == ["creating"]
     code, output = project.run("down")
     assert (code, pending(project)) == (0, []), output
+
+
+def test_a_state_that_is_written_once_lacks_the_operations_of_a_killed_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FLAGS_VARIABLE, "--written-once")
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    os.kill(engine_of(process), signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert pending(project) == []
+    project.things(cup={"size": 1})
+    code, output = project.run("up")
+    assert code == 0, output
+    assert project.run("preview") and project.summary()["changes"] == {"same": 3}
 
 
 def commands_with(root: Path) -> list[bytes]:

@@ -30,6 +30,18 @@ def refused(call: Callable[..., Any], **params: Any) -> str:
     return str(cast(Any, error.value.response)["Error"]["Code"])
 
 
+def test_a_symmetric_key_costs_no_rsa_key(everything: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    def generate(**_named: Any) -> None:
+        raise AssertionError("an RSA key was generated")
+
+    kms = everything.client("kms")
+    monkeypatch.setattr("moto.kms.utils.rsa.generate_private_key", generate)
+    assert kms.create_key()["KeyMetadata"]["KeySpec"] == "SYMMETRIC_DEFAULT"
+    monkeypatch.undo()
+    asymmetric = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    assert kms.get_public_key(KeyId=asymmetric)["PublicKey"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
