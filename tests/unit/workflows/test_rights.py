@@ -92,7 +92,7 @@ def test_each_role_trusts_the_workflows_that_assume_it() -> None:
 
 
 def test_every_secret_belongs_to_an_environment() -> None:
-    """Whoever can push a branch can read a secret of the repository, but not one of an environment."""
+    """Check that the repository has none: every workflow of a pushed branch could read it."""
     bare = [
         f"{file}/{name}: {secret}"
         for file, name, job in jobs()
