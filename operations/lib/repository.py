@@ -155,6 +155,18 @@ class Repository:
             self._check_order(self.upstream.remote)
         self.check_push()
 
+    def check_upstream_if_it_responds(self, show: Callable[[str], None]) -> None:
+        """Check the upstream as `check_upstream` does, but only report one that does not respond.
+
+        This is for commands of the bad hours, which commit little or nothing and cannot wait for GitHub.
+        """
+        try:
+            self.fetch()
+        except FailedError as error:
+            show(f"the upstream does not respond, so a commit may have to be pushed by hand: {error}")
+        else:
+            self.check_upstream()
+
     def _check_order(self, remote: str) -> None:
         """Refuse a commit that is older than the last deployed commit, for example after a late approval."""
         if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:

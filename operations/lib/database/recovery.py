@@ -68,7 +68,7 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
     repository = Repository(log.runner, options)
     with log.step("how far an earlier run came"):
         repository.check(log.line)
-        repository.check_upstream()
+        repository.check_upstream_if_it_responds(log.line)
         declared = program_state.read(log, options)
         new, old = rds.find(name.new), rds.find(name.old)
         check_start(log, options, source, declared, rds)
