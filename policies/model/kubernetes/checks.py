@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-from policies.engine.rule import Resource, Stack, Unknown, Verdicts
+from policies.engine.rule import Finding, Resource, Stack, Unknown, Verdicts
 from policies.model.checks import guarded
-from policies.model.kubernetes.pods import Container, Object, Pod, objects, pods
+from policies.model.kubernetes.pods import DECLARED, Container, Object, Pod, objects, pods
 from policies.model.property_values import UnknownValueError
 
 ObjectCheck = Callable[[Resource, Object], Verdicts]
+PodCheck = Callable[[Resource, Pod], Verdicts]
 
 
 def check_each_container(
@@ -38,3 +39,15 @@ def check_each_object(stack: Stack, kinds: Iterable[str], check: ObjectCheck) ->
 def _objects(resource: Resource, check: ObjectCheck) -> Verdicts:
     for item in objects(resource):
         yield from guarded(check(resource, item), resource.urn)
+
+
+def check_each_pod(stack: Stack, check: PodCheck) -> Verdicts:
+    """Check every pod that a stack declares separately; a finding without a URN gets that of the resource."""
+    for resource in stack.of(DECLARED):
+        for verdict in guarded(_pods(resource, check), resource.urn):
+            yield resource.attach(verdict) if isinstance(verdict, Finding) else verdict
+
+
+def _pods(resource: Resource, check: PodCheck) -> Verdicts:
+    for pod in pods(resource):
+        yield from guarded(check(resource, pod), resource.urn)

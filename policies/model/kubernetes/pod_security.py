@@ -100,6 +100,12 @@ VOLUMES = (
 
 
 def is_allowed_volume(volume: Value) -> bool:
-    """Return True if the restricted standard allows the type of a volume."""
+    """Return True if the restricted standard allows the type of a volume.
+
+    A volume without a type is an emptyDir (Kubernetes API reference v1.34, core/v1 Volume and VolumeSource).
+    """
     volume.get()
-    return any(not volume[name].absent for name in VOLUMES)
+    if any(not volume[name].absent for name in VOLUMES):
+        return True
+    entries = volume.entries()
+    return bool(entries) and all(name == "name" or value.absent for name, value in entries.items())

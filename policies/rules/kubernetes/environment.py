@@ -1,7 +1,5 @@
 """Rules on environment variables: duplicates and secrets."""
 
-import re
-
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import (
@@ -17,6 +15,7 @@ from policies.model.checks import guarded
 from policies.model.kubernetes.checks import check_each_container
 from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod
 from policies.model.property_values import Value
+from policies.model.secrets import is_secret
 
 
 @WORKLOADS.rule(
@@ -43,28 +42,6 @@ def duplicate_env(resource: Resource, _: Options) -> Verdicts:
     yield from check_each_container(resource, check)
 
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SECRET_NAME = re.compile(
-    r"(PASSWORD|PASSWD|PASSPHRASE|(^|_)(PASS|PWD|SECRET|TOKEN|CREDENTIALS?)"
-    r"|(API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING|MASTER)_?KEY(_BASE)?)(_ID)?$",
-    re.IGNORECASE,
-)
-_HARMLESS = re.compile(r"|true|false|yes|no|on|off|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE)
-"""An empty string, a boolean, a file path, or a reference to another variable."""
-_PASSWORD_IN_URL = re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
-"""The pattern starts at `://`, because a pattern that starts at the scheme takes quadratic time for a long
-word."""
-
-
-def _is_secret(name: str, value: Value) -> bool:
-    """Return True if a value is marked as secret, has the name of a secret, or has a URL with a password."""
-    if value.secret:
-        return True
-    text = str(value.get())
-    named = _SECRET_NAME.search(_HUMP.sub("_", name)) and not _HARMLESS.fullmatch(text)
-    return bool(named or _PASSWORD_IN_URL.search(text))
-
-
 @WORKLOADS.rule(
     "workload-secret-in-env",
     types=POD_SHAPED,
@@ -81,7 +58,7 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
     def check(_: Pod, container: Container) -> Verdicts:
         def variable(item: Value) -> Verdicts:
             value = item["value"]
-            if not value.absent and _is_secret(item["name"].text() or "", value):
+            if not value.absent and is_secret(item["name"].text() or "", value):
                 # The message never quotes the value, even if it is not marked as secret.
                 yield Finding(value.path, "[secret]", "move it to a Secret and use valueFrom.secretKeyRef")
 

@@ -9,15 +9,17 @@ from policies.engine.rule import (
     Option,
     Options,
     Resource,
+    Stack,
     Verdicts,
     check_each,
     disallowed,
     expected,
 )
 from policies.engine.topics import WORKLOADS
-from policies.model.checks import must_be_false, must_be_true
-from policies.model.kubernetes.checks import check_each_container
-from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod, pods
+from policies.model.checks import must_be_true, must_not_be_true
+from policies.model.kubernetes.checks import check_each_container, check_each_pod
+from policies.model.kubernetes.label_selectors import Index
+from policies.model.kubernetes.pods import DECLARED, POD_SHAPED, Container, Pod, objects, pods
 from policies.model.property_values import Value
 
 
@@ -33,9 +35,50 @@ from policies.model.property_values import Value
     ),
 )
 def token_mounted(resource: Resource, _: Options) -> Verdicts:
-    """Refuse the automatic mount of API tokens in pods."""
+    """Refuse pods that ask for an API token."""
     for pod in pods(resource):
-        yield from check_each([pod.spec["automountServiceAccountToken"]], must_be_false)
+        yield from check_each([pod.spec["automountServiceAccountToken"]], must_not_be_true)
+
+
+_ACCOUNTS = tuple(f"kubernetes:core/v1:ServiceAccount{variant}" for variant in ("", "List", "Patch"))
+
+
+@WORKLOADS.stack_rule(
+    "workload-token-mounted-by-default",
+    about=DECLARED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_38", "CIS Kubernetes 5.1.6"),
+    url="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+    remediation=(
+        "Set automountServiceAccountToken to false in the pod's spec or its ServiceAccount, unless the pod "
+        "calls the cluster's API."
+    ),
+)
+def token_by_default(stack: Stack, _: Options) -> Verdicts:
+    """Require pods without a setting for API tokens to have a ServiceAccount that switches them off.
+
+    A setting of the pod takes precedence over that of its account.
+    """
+    accounts = Index[Value]()
+    for resource in stack.of(_ACCOUNTS):
+        for item in objects(resource):
+            name = item.value.at("metadata.name")
+            if name.known:
+                accounts.add(item.value, [("name", name.text())], item.value)
+
+    def check(_: Resource, pod: Pod) -> Verdicts:
+        own, name = pod.spec["automountServiceAccountToken"], pod.spec["serviceAccountName"]
+        if not own.absent:
+            return
+        # `serviceAccount` is the old name of the property (Kubernetes API reference v1.34, PodSpec).
+        account = name.text() or pod.spec["serviceAccount"].text() or "default"
+        settings = [
+            item["automountServiceAccountToken"] for item in accounts.at(pod.owner, ("name", account))
+        ]
+        if not any(setting.flag() is False for setting in settings):
+            yield expected(own, "false, there or in the ServiceAccount")
+
+    yield from check_each_pod(stack, check)
 
 
 @WORKLOADS.rule(
@@ -62,7 +105,7 @@ def read_only_root(resource: Resource, _: Options) -> Verdicts:
     "workload-security-context-missing",
     types=POD_SHAPED,
     severity=Severity.LOW,
-    controls=("CKV_K8S_29", "CKV_K8S_30"),
+    controls=("CIS Kubernetes 5.7.3",),
     url="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
     remediation="Give the pod or each of its containers a securityContext.",
 )

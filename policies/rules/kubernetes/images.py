@@ -84,10 +84,11 @@ def image_pull(resource: Resource, _: Options) -> Verdicts:
     """Require a pull at every start for images without a digest."""
 
     def check(_: Pod, container: Container) -> Verdicts:
-        policy = container.value["imagePullPolicy"]
-        # Without a policy, Kubernetes always pulls `latest`, and other images only if the node lacks them.
-        by_digest = "@sha256:" in (container.value["image"].text() or "")
-        if policy.text() != "Always" and not by_digest:
+        policy, image = container.value["imagePullPolicy"], container.value["image"].text() or ""
+        # Without a policy, the API server sets Always for the tag `latest` and for an image without tag and
+        # digest, else IfNotPresent (Kubernetes docs, Images, "Default image pull policy").
+        always = policy.text() == "Always" or (not policy.text() and tag_of(image) == "latest")
+        if not always and "@sha256:" not in image:
             yield expected(policy, "'Always'")
 
     yield from check_each_container(resource, check)

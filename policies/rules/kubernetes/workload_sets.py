@@ -1,17 +1,16 @@
 """Rules on replicas, disruption budgets, spreading and network policies of workloads."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, expected
+from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, disallowed, expected
 from policies.engine.topics import WORKLOADS
-from policies.model.checks import guarded
-from policies.model.kubernetes.checks import check_each_object
-from policies.model.kubernetes.label_selectors import Index, Selectors, labels_of
-from policies.model.kubernetes.pods import DECLARED, Object, Pod, objects, pods
+from policies.model.kubernetes.checks import check_each_object, check_each_pod
+from policies.model.kubernetes.label_selectors import Index, Selectors, labels_of, selects
+from policies.model.kubernetes.pods import DECLARED, Object, Pod, objects
 from policies.model.property_values import Value
 
 
@@ -96,17 +95,6 @@ def replicas(stack: Stack, options: Options) -> Verdicts:
     yield from check_each_object(stack, DEPLOYMENTS, check)
 
 
-def _every_replicated(stack: Stack, check: Callable[[Resource, Value, int], Verdicts]) -> Verdicts:
-    """Check every workload with more than one replica separately."""
-
-    def replicated(resource: Resource, item: Object) -> Verdicts:
-        _, least = _replicas(stack, resource, item)
-        if least > 1:
-            yield from check(resource, item.value, least)
-
-    yield from check_each_object(stack, REPLICATED, replicated)
-
-
 def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
     shown = f"{labels.shown()}, which no {kind} selects"
     return Finding(labels.path, shown, "add one", urn=resource.urn)
@@ -114,31 +102,57 @@ def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
 
 @WORKLOADS.stack_rule(
     "workload-disruption-budget-missing",
-    about=REPLICATED,
+    about=(*REPLICATED, *BUDGETS),
     severity=Severity.MEDIUM,
-    controls=("kube-linter no-pod-disruption-budget",),
+    controls=(
+        "kube-linter no-pod-disruption-budget",
+        "kube-linter pdb-max-unavailable",
+        "kube-linter pdb-min-available",
+    ),
     remediation="Add a PodDisruptionBudget that selects the pods and lets at least one of them be evicted.",
     url="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
-    """Require a PodDisruptionBudget for every workload with more than one replica."""
+    """Require a PodDisruptionBudget for every workload with replicas, and refuse budgets that stop drains."""
     # A budget without a selector selects no pod.
     declared = (budget for budget in _values(stack, BUDGETS) if not _is_absent(budget.at("spec.selector")))
     budgets = Selectors(declared, "spec.selector")
+    limited: set[int] = set()
+    """The identities of the limits that were compared with the number of a workload's pods."""
 
-    def check(resource: Resource, item: Value, least: int) -> Verdicts:
-        labels = item.at("spec.template.metadata.labels")
-        selecting = list(budgets.of(item, labels_of(labels)))
-        if not selecting:
+    def check(resource: Resource, item: Object) -> Verdicts:
+        _, least = _replicas(stack, resource, item)
+        labels = item.value.at("spec.template.metadata.labels")
+        selecting = list(budgets.of(item.value, labels_of(labels))) if least > 0 else []
+        if least > 1 and not selecting:
             yield _unselected(resource, labels, "PodDisruptionBudget")
         for budget in selecting:
             limit = _limit(budget)
-            if not 0 < _evicted(limit, least) < least:
+            limited.add(id(limit))
+            evicted = _evicted(limit, least)
+            if evicted <= 0 or (least > 1 and evicted >= least):
                 shown = f"{limit.shown()} in the PodDisruptionBudget"
-                wanted = "let it keep at least one pod and allow at least one eviction"
-                yield Finding(limit.path, shown, wanted, urn=resource.urn)
+                keeps = "keep at least one pod and " * (least > 1)
+                yield Finding(
+                    limit.path, shown, f"let it {keeps}allow at least one eviction", urn=resource.urn
+                )
+        if len(selecting) > 1:
+            # The API then refuses every eviction (Kubernetes docs, disruptions, "Pod disruption budgets").
+            shown = f"{labels.shown()}, which {len(selecting)} PodDisruptionBudgets select"
+            yield Finding(labels.path, shown, "keep one of them", urn=resource.urn)
 
-    yield from _every_replicated(stack, check)
+    yield from check_each_object(stack, REPLICATED, check)
+
+    def lets_nothing_go(resource: Resource, item: Object) -> Verdicts:
+        limit = _limit(item.value)
+        if id(limit) not in limited and _evicted(limit, _MANY_PODS) <= 0:
+            yield resource.attach(disallowed(limit, "allow at least one eviction"))
+
+    yield from check_each_object(stack, BUDGETS, lets_nothing_go)
+
+
+_MANY_PODS = 1_000_000_000
+"""A number of pods above every number in a budget, so that only limits for all pods remain."""
 
 
 def _is_absent(value: Value) -> bool:
@@ -170,15 +184,40 @@ def _evicted(limit: Value, pods: int) -> int:
     url="https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
 )
 def spread(stack: Stack, _: Options) -> Verdicts:
-    """Require the replicas of a workload to be spread over nodes or zones."""
+    """Require the replicas of a workload to be kept apart by a selector that selects their own labels."""
 
-    def check(resource: Resource, item: Value, _: int) -> Verdicts:
-        spec = item.at("spec.template.spec")
-        constraints = spec["topologySpreadConstraints"]
-        if not constraints.items() and not spec.at("affinity.podAntiAffinity").entries():
-            yield resource.attach(expected(constraints, "a constraint over topology.kubernetes.io/zone"))
+    def check(resource: Resource, item: Object) -> Verdicts:
+        _, least = _replicas(stack, resource, item)
+        spec = item.value.at("spec.template.spec")
+        constraints, affinity = spec["topologySpreadConstraints"], spec.at("affinity.podAntiAffinity")
+        if least > 1 and not any(_separates(term, item.value) for term in _terms(constraints, affinity)):
+            wanted = "a constraint over topology.kubernetes.io/zone whose labelSelector selects the pods"
+            yield resource.attach(expected(constraints, wanted))
 
-    yield from _every_replicated(stack, check)
+    yield from check_each_object(stack, REPLICATED, check)
+
+
+def _terms(constraints: Value, affinity: Value) -> Iterator[Value]:
+    """Yield the terms that keep pods apart: spread constraints, and required and preferred anti-affinity."""
+    yield from constraints.items()
+    yield from affinity["requiredDuringSchedulingIgnoredDuringExecution"].items()
+    for preferred in affinity["preferredDuringSchedulingIgnoredDuringExecution"].items():
+        yield preferred["podAffinityTerm"]
+
+
+def _separates(term: Value, workload: Value) -> bool:
+    """Return True if a term keeps the pods of a workload apart from each other.
+
+    A term without a selector matches no pod. An anti-affinity term applies to the pod's own namespace, unless
+    it names others (Kubernetes API reference v1.34, TopologySpreadConstraint and PodAffinityTerm).
+    """
+    labels = labels_of(workload.at("spec.template.metadata.labels"))
+    selector, namespaces = term["labelSelector"], term["namespaces"].texts()
+    if selector.absent or not selects(selector, labels):
+        return False
+    if namespaces and term["namespaceSelector"].absent:
+        return workload.at("metadata.namespace").text() in namespaces
+    return labels.keys().isdisjoint(term["mismatchLabelKeys"].texts())
 
 
 @WORKLOADS.stack_rule(
@@ -190,18 +229,33 @@ def spread(stack: Stack, _: Options) -> Verdicts:
     url="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def network_policy(stack: Stack, _: Options) -> Verdicts:
-    """Require a NetworkPolicy for every pod."""
+    """Require for every pod a NetworkPolicy that restricts incoming traffic."""
     policies = Selectors(_values(stack, NETWORKS), "spec.podSelector")
 
     def check(resource: Resource, pod: Pod) -> Verdicts:
         labels = pod.metadata["labels"]
-        if not any(policies.of(pod.owner, labels_of(labels))):
+        selecting = list(policies.of(pod.owner, labels_of(labels)))
+        if not selecting:
             yield _unselected(resource, labels, "NetworkPolicy")
+        elif not any(map(_isolates, selecting)) or any(map(_admits_all, selecting)):
+            shown = f"{labels.shown()}, whose NetworkPolicies admit all traffic"
+            yield Finding(labels.path, shown, "name sources or ports in ingress", urn=resource.urn)
 
-    for resource in stack.of(DECLARED):
-        yield from guarded(_pods(resource, check), resource.urn)
+    yield from check_each_pod(stack, check)
 
 
-def _pods(resource: Resource, check: Callable[[Resource, Pod], Verdicts]) -> Verdicts:
-    for pod in pods(resource):
-        yield from guarded(check(resource, pod), resource.urn)
+def _isolates(policy: Value) -> bool:
+    """Return True if a policy denies incoming traffic that no policy allows.
+
+    Without policyTypes, a policy always applies to ingress. The policies of a pod add up (Kubernetes docs,
+    concepts/services-networking/network-policies).
+    """
+    types = policy.at("spec.policyTypes")
+    return not types.items() or "Ingress" in types.texts()
+
+
+def _admits_all(policy: Value) -> bool:
+    """Return True if a policy has an ingress rule without sources and ports, which allows everything."""
+    return _isolates(policy) and any(
+        not rule["from"].items() and not rule["ports"].items() for rule in policy.at("spec.ingress").items()
+    )

@@ -30,7 +30,9 @@ POD: dict[str, Any] = {
             "runAsUser": 10001,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1}],
+        "topologySpreadConstraints": [
+            {"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "labelSelector": {}}
+        ],
         "containers": [CONTAINER],
     },
 }

@@ -56,6 +56,10 @@ def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
             for name, value in vars(importlib.import_module(module.name)).items():
                 if isinstance(value, re.Pattern):
                     yield f"{module.name}.{name}", value
+                if isinstance(value, dict):
+                    for key, pattern in value.items():
+                        if isinstance(pattern, re.Pattern):
+                            yield f"{module.name}.{name}[{key}]", pattern
     files = sorted((Path(policies.__path__[0]) / "config").glob("*.json"))
     configured = [rule.defaults() for rule in ALL]
     configured += [
@@ -145,7 +149,7 @@ PATTERNS = dict(compiled())
 
 def test_the_regular_expressions_of_the_pack_are_found() -> None:
     assert len(PATTERNS) > 25
-    assert {"policies.rules.kubernetes.environment._PASSWORD_IN_URL", r"https://\S+", "@.+"} <= set(PATTERNS)
+    assert {"policies.model.secrets.FORMS[://]", r"https://\S+", "@.+"} <= set(PATTERNS)
 
 
 @pytest.mark.engine

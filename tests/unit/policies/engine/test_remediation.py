@@ -109,7 +109,7 @@ def test_missing_tags_get_the_configured_values() -> None:
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("variant", ["", "List"])
 def test_pods_are_repaired_in_every_kind(name: str, variant: str) -> None:
-    broken = changed(POD, spec__automountServiceAccountToken=None, spec__containers__0__image="a:1")
+    broken = changed(POD, spec__automountServiceAccountToken=True, spec__containers__0__image="a:1")
     broken["spec"]["initContainers"] = [{"name": "b", "image": "b:1"}]
     props, _ = around(name, broken)
     props = {"items": [{"kind": name, **props}]} if variant else props
