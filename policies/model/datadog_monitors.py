@@ -62,7 +62,7 @@ WITH_NO_DATA = {
 _COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
     r"""\(\s*(?:last_|current_)(\d{1,9})(m|h|d|w|mo)\b"""
-    r"""|\.(?:last|short_window|long_window)\(\s*["'](\d{1,9})(m|h|d|w|mo)["']\s*\)"""
+    r"""|\.(?:last|short_window|long_window)\(\s*["']?(\d{1,9})(m|h|d|w|mo)["']?\s*\)"""
 )
 _MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 43200}
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -110,10 +110,13 @@ def parse_query(text: str) -> Query:
 def _outside(text: str) -> Iterator[tuple[int, str]]:
     """Yield the characters of a query outside brackets and quotes, with their positions."""
     open_brackets: list[str] = []
-    quote = ""
+    quote, escaped = "", False
     for index, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote and text[index - 1] != "\\" else quote
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = character == "\\"
+            quote = "" if character == quote else quote
         elif character in "\"'":
             quote = character
         elif character in "([{":
@@ -128,6 +131,10 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 
 _HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
+_VARIABLE = re.compile(r"\{\{\{?[^{}]*\}\}")
+"""A variable, such as {{ @machine_id.name }}, whose name can be that of a facet but is no handle.
+
+Source: docs.datadoghq.com/monitors/notify/variables, "Group by facet"."""
 _TAG = re.compile(r"\{\{(?:([#^])(?:(is_\w+)\b[^{}]*\}\})?|/(is_\w+)\}\}|else\}\})")
 """A tag that opens or closes a condition, or its {{else}}. The groups are the sign and the name of an opening
 tag, and the name of a closing tag."""
@@ -153,7 +160,7 @@ def handles(message: str, state: str = "is_alert") -> list[str]:
         hiding += change
     if hiding == 0:
         parts.append(message[begin:])
-    return _HANDLE.findall("".join(parts))
+    return _HANDLE.findall(_VARIABLE.sub(" ", "".join(parts)))
 
 
 def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]]:
@@ -235,6 +242,16 @@ class Monitor:
             if self.compared:
                 return None
             raise UnknownValueError(self.query.path) from None
+
+    @property
+    def runbooks(self) -> list[str]:
+        """The URLs of the runbooks among the assets; Datadog's own notebooks have relative URLs."""
+        urls = [
+            asset["url"].text() or ""
+            for asset in self.value["assets"].items()
+            if asset["category"].text() == "runbook"
+        ]
+        return [f"https://app.datadoghq.com{url}" if url.startswith("/") else url for url in urls]
 
     @property
     def tags(self) -> list[str]:

@@ -53,6 +53,7 @@ def query_unreadable(resource: Resource, _: Options) -> Verdicts:
     types=MONITORS,
     severity=Severity.HIGH,
     controls=("Guide: expr",),
+    url="https://docs.datadoghq.com/api/latest/monitors/#create-a-monitor",
     remediation="Set thresholds.critical to the query's threshold, and the others to values before it.",
 )
 def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
@@ -62,7 +63,8 @@ def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
     if query is None:
         return
     critical = subject.thresholds["critical"]
-    if critical.number() != query.threshold:
+    # Without the option, the number in the query sets the threshold (API "Create a monitor", query types).
+    if not critical.absent and critical.number() != query.threshold:
         yield expected(critical, _unless_secret(subject, f"{query.threshold:g}, ") + "the query's threshold")
     yield from _order(subject, query)
 

@@ -1,5 +1,7 @@
 """Rules on silent monitors: drafts, downtimes, mutes and missing data."""
 
+import re
+
 from pulumi_policy import Severity
 
 from policies.engine.rule import (
@@ -7,6 +9,7 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
+    check_each,
     expected,
 )
 from policies.engine.topics import ALERTS
@@ -65,18 +68,57 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Datadog: downtimes",),
     url="https://docs.datadoghq.com/monitors/downtimes/",
-    remediation="Give the downtime an end, unless it recurs.",
+    remediation="Give the downtime an end; let one that recurs leave time for alerts and name what it mutes.",
 )
 def muted(resource: Resource, _: Options) -> Verdicts:
-    """Require an end for every downtime that does not recur."""
-    if resource.type.endswith(":Downtime"):
-        end, once = resource["end"], resource["recurrence"].absent
-        end = resource["endDate"] if end.absent else end
+    """Require an end for every downtime, and refuse recurring downtimes that mute everything every day."""
+    old = resource.type.endswith(":Downtime")
+    recurrence = resource["recurrence" if old else "recurringSchedule"]
+    if recurrence.absent:
+        end = resource["end"] if old else resource.at("oneTimeSchedule.end")
+        end = resource["endDate"] if old and end.absent else end
+        if end.get() in (None, "", 0):
+            yield expected(end, "the time at which the downtime ends")
+    elif old:
+        if recurrence["type"].text() == "days" and (recurrence["period"].number() or 1) <= 1:
+            yield from _everything(resource, resource["scopes"], resource["monitorTags"])
     else:
-        end = resource.at("oneTimeSchedule.end")
-        once = resource["recurringSchedule"].absent
-    if once and end.get() in (None, "", 0):
-        yield expected(end, "the time at which the downtime ends")
+        yield from check_each(recurrence["recurrences"].items(), _lasting)
+        if any(_period(item) <= DAY for item in recurrence["recurrences"].items()):
+            yield from _everything(resource, resource["scope"], resource.at("monitorIdentifier.monitorTags"))
+
+
+DAY = 1440
+"""The minutes of a day."""
+_MINUTES = {"MINUTELY": 1, "HOURLY": 60, "DAILY": DAY, "WEEKLY": 7 * DAY, "MONTHLY": 28 * DAY}
+"""By FREQ of RFC 5545, section 3.3.10, the shortest time between two events in minutes."""
+_PART = re.compile(r"(FREQ|INTERVAL|BYDAY)=([^;]*)")
+_DURATION = re.compile(r"(\d{1,9})([mhdw])")
+_UNITS = {"m": 1, "h": 60, "d": DAY, "w": 7 * DAY}
+
+
+def _period(recurrence: Value) -> int:
+    """Return the minutes between two events of a recurrence; one that repeats on all weekdays is daily."""
+    parts = dict(_PART.findall(recurrence["rrule"].text() or ""))
+    period = _MINUTES.get(parts.get("FREQ", ""), 365 * DAY)
+    interval = parts.get("INTERVAL", "1")
+    if period == 7 * DAY and len(set(parts.get("BYDAY", "").split(","))) == 7:
+        period = DAY
+    return period * (int(interval) if interval.isdecimal() and len(interval) < 10 else 1)
+
+
+def _lasting(recurrence: Value) -> Verdicts:
+    """Report a recurrence whose next event begins before the last one ends."""
+    match = _DURATION.fullmatch(recurrence["duration"].text() or "")
+    if match and int(match[1]) * _UNITS[match[2]] >= _period(recurrence):
+        yield expected(recurrence["duration"], "less than the time between two events of its rrule")
+
+
+def _everything(resource: Resource, scope: Value, monitors: Value) -> Verdicts:
+    """Report a downtime of all monitors in every scope; a monitor ID or a tag of monitors limits it."""
+    identifier = resource["monitorId"].get() or resource.at("monitorIdentifier.monitorId").get()
+    if not identifier and set(monitors.texts()) <= {"*"} and set(scope.texts()) <= {"*"}:
+        yield expected(scope, "what is under maintenance every day, or name monitors")
 
 
 @ALERTS.rule(

@@ -10,26 +10,29 @@ from policies.engine.rule import (
     Option,
     Options,
     Resource,
+    Stack,
     Verdicts,
     expected,
 )
 from policies.engine.topics import ALERTS
+from policies.model.checks import guarded
 from policies.model.datadog_monitors import (
     MONITORS,
     handles,
     monitor,
 )
+from policies.model.datadog_notification_rules import NOTIFICATION_RULE, recipients
 
 
-@ALERTS.rule(
+@ALERTS.stack_rule(
     "alert-without-target",
-    types=MONITORS,
+    about=MONITORS,
     severity=Severity.HIGH,
     controls=("Guide: incident step 1",),
     url="https://docs.datadoghq.com/monitors/notify/",
     remediation=(
         "Name a notification handle in the message, outside {{#is_warning}}, {{#is_recovery}} and "
-        "{{#is_renotify}}."
+        "{{#is_renotify}}, or declare a datadog.MonitorNotificationRule for the tags of the monitor."
     ),
     options={
         "targets": Option(
@@ -43,24 +46,40 @@ from policies.model.datadog_monitors import (
         )
     },
 )
-def without_target(resource: Resource, options: Options) -> Verdicts:
-    """Require every monitor message to name notification handles that exist for the environment."""
-    message = monitor(resource).value["message"]
+def without_target(stack: Stack, options: Options) -> Verdicts:
+    """Require every monitor to notify handles that exist, by its message or by a notification rule."""
+    for resource in stack.of(MONITORS):
+        yield from guarded(_targets(stack, resource, options), resource.urn)
+
+
+def _targets(stack: Stack, resource: Resource, options: Options) -> Verdicts:
+    subject = monitor(resource)
+    message = subject.value["message"]
     notified = handles(message.text() or "")
     existing = [str(pattern) for pattern in options["targets"]]
     wanted = " or ".join(existing)
-    if not notified:
+    routed = stack.of((NOTIFICATION_RULE,)) if not notified else []
+    added = [handle for rule in routed for handle in recipients(rule, subject.tags)]
+    if not notified and not any(_exists(handle, existing) for handle in added):
         yield Finding(
             message.path,
             f"{message.shown()}, which notifies nobody of an alert",
             f"add a handle such as {wanted}",
+            urn=resource.urn,
         )
     for handle in notified:
         shown = "[secret]" if message.secret else handle
-        if not any(re.fullmatch(pattern, handle) for pattern in existing):
+        if not _exists(handle, existing):
             yield Finding(
-                message.path, f"sent to {shown}, which is not a handle of this environment", f"use {wanted}"
+                message.path,
+                f"sent to {shown}, which is not a handle of this environment",
+                f"use {wanted}",
+                urn=resource.urn,
             )
+
+
+def _exists(handle: str, existing: list[str]) -> bool:
+    return any(re.fullmatch(pattern, handle) for pattern in existing)
 
 
 @ALERTS.rule(
@@ -121,7 +140,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     types=MONITORS,
     severity=Severity.MEDIUM,
     controls=("Guide: incident steps",),
-    remediation="Link the runbook in the message: the person on call must not have to search.",
+    remediation="Link the runbook in the message or in `assets`: the person on call must not have to search.",
     options={
         "pattern": Option(
             default=r"https://\S+",
@@ -132,9 +151,14 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def without_runbook(resource: Resource, options: Options) -> Verdicts:
-    """Require a link to the runbook in every monitor message."""
-    message = monitor(resource).value["message"]
+    """Require a link to the runbook in the message or the assets of every monitor."""
+    subject = monitor(resource)
+    message, assets = subject.value["message"], subject.value["assets"]
+    linked = subject.runbooks if assets.known else []
+    if any(re.search(options["pattern"], url) for url in linked):
+        return
     if not re.search(options["pattern"], message.text() or ""):
+        assets.get()  # unknown assets may contain the link
         yield Finding(
             message.path, "without a runbook", f"add a link that matches {options['pattern']}", message.absent
         )
