@@ -40,19 +40,34 @@ class Bucket:
     """True if the bucket receives access logs; it then supports only SSE-S3 and no object lock."""
     replica: bool = False
     """True if another bucket replicates its objects to this bucket."""
+    foreign: bool = False
+    """True if another stack declares the bucket; `resource` is then the first of its sub-resources."""
 
-    def values(self, part: str, path: str, inline: str) -> list[Value]:
-        """Return a property of the sub-resources of a kind, and the same setting of the bucket itself."""
+    def values(self, part: str, path: str, *inline: str) -> list[Value]:
+        """Return a property of the sub-resources of a kind, and the same setting of the bucket itself.
+
+        `inline` has the names of the setting in Bucket, and in BucketV2, where it is a list.
+        """
         values = [resource.at(path) if path else resource.props for resource in self.parts.get(part, ())]
-        own = self.resource.at(inline) if inline else Value(None)
-        return values if own.known and own.absent else [*values, own]
+        for own in (self.resource.at(name) for name in inline if not self.foreign):
+            if not own.known or not own.absent:
+                values += own.items() if own.known and isinstance(own.get(), list) else [own]
+        return values
 
     def expected(self, value: Value, wanted: str) -> Finding:
-        """Return the finding that a value of the bucket or of a sub-resource should be `wanted`."""
+        """Return the finding that a value of the bucket or of a sub-resource should be `wanted`.
+
+        The finding belongs to the bucket, or to the sub-resource of a bucket of another stack.
+        """
         return self.resource.attach(expected(value, wanted))
 
     def missing(self, part: str, lacking: str, remedy: str) -> Verdicts:
-        """Report that the bucket lacks a setting, or that this is unknown."""
+        """Report that the bucket lacks a setting, or that this is unknown.
+
+        If another stack declares the bucket, it may declare the setting too.
+        """
+        if self.foreign and part not in self.parts:
+            return
         if part in self.loose:
             yield Unknown("bucket", self.resource.urn)
         else:
@@ -82,12 +97,16 @@ def _match(stack: Stack) -> list[Bucket]:
     for part in _PARTS:
         for resource in stack.of(part_types(part)):
             owner = _owner(resource, "bucket", resource["bucket"], by_urn, by_name)
+            if owner is None and resource["bucket"].known:
+                owner = Bucket(resource, foreign=True)
+                by_name[resource["bucket"].text() or resource.urn] = owner
+                all_buckets.append(owner)
             if owner is not None:
                 owner.parts.setdefault(part, []).append(resource)
-            elif not resource["bucket"].known:
+            else:
                 for bucket in all_buckets:
                     bucket.loose.add(part)
-    _roles(stack, by_urn, by_name)
+    _roles(stack, all_buckets, by_urn, by_name)
     return all_buckets
 
 
@@ -101,12 +120,23 @@ def _owner(
     return reached[0] if len(reached) == 1 else None
 
 
-def _roles(stack: Stack, by_urn: dict[str, Bucket], by_name: dict[str, Bucket]) -> None:
+def _roles(
+    stack: Stack, all_buckets: list[Bucket], by_urn: dict[str, Bucket], by_name: dict[str, Bucket]
+) -> None:
     for resource in stack.of(part_types("Logging")):
         target = _owner(resource, "targetBucket", resource["targetBucket"], by_urn, by_name)
         if target is not None:
             target.logs = True
-    for bucket in by_urn.values():
+    for bucket in all_buckets:
+        for block in bucket.values("", "", "logging", "loggings"):
+            name = block["targetBucket"] if block.known else block
+            if name.known and (text := name.text()) in by_name:
+                by_name[text or ""].logs = True
+        acls = bucket.values("Acl", "acl", "acl")
+        # Server access logs cannot be delivered to a bucket with default encryption by SSE-KMS (Amazon S3
+        # User Guide, enable-server-access-logging); this canned ACL exists for them (acl-overview).
+        if any(acl.known and acl.text() == "log-delivery-write" for acl in acls):
+            bucket.logs = True
         if any(_takes_logs(policy) for policy in bucket.parts.get("Policy", ())):
             bucket.logs = True
     for resource in stack.of(part_types("ReplicationConfig")):
@@ -145,10 +175,19 @@ BucketCheck = Callable[[Bucket], Iterator[Finding | Unknown]]
 
 def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
     """Turn a check of one bucket into a separate check of every bucket in a stack."""
+    return _each(check, foreign=False)
 
+
+def each_bucket_or_part(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
+    """Turn a check of one bucket into one of every bucket, and of the parts of other stacks' buckets."""
+    return _each(check, foreign=True)
+
+
+def _each(check: BucketCheck, foreign: bool) -> Callable[[Stack, Options], Verdicts]:
     def evaluate(stack: Stack, _: Options) -> Verdicts:
         for bucket in buckets(stack):
-            yield from guarded(check(bucket), bucket.resource.urn)
+            if foreign or not bucket.foreign:
+                yield from guarded(check(bucket), bucket.resource.urn)
 
     evaluate.__doc__ = check.__doc__
     return evaluate

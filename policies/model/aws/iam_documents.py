@@ -32,14 +32,23 @@ _OWNERS = frozenset(
         "aws:sourcearn",
         "aws:sourceip",
         "aws:sourceorgid",
+        "aws:sourceorgpaths",
         "aws:sourcevpc",
         "aws:sourcevpce",
+        "aws:vpceaccount",
+        "aws:vpceorgid",
+        "aws:vpceorgpaths",
         "aws:vpcsourceip",
         "kms:calleraccount",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
         "sts:externalid",
     }
 )
-"""Condition keys that identify the caller or the caller's network."""
+"""Condition keys that identify the caller, the caller's network, or the owner of an access point.
+
+Sources: IAM User Guide, reference_policies_condition-keys; Amazon S3 User Guide, access-points-policies,
+"Delegating access control to access points"."""
 
 
 @dataclass(frozen=True)

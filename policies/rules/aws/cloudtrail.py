@@ -87,7 +87,7 @@ def locked(stack: Stack, _: Options) -> Verdicts:
     """Require a default retention for the bucket of a trail, if the stack declares the bucket."""
     for trail in stack.of((TRAIL,)):
         for bucket in buckets(stack):
-            if _receives(trail, bucket):
+            if not bucket.foreign and _receives(trail, bucket):
                 yield from guarded(_retention(bucket), bucket.resource.urn)
 
 

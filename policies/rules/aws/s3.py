@@ -6,7 +6,7 @@ from policies.engine.rule import (
     Verdicts,
 )
 from policies.engine.topics import S3
-from policies.model.aws.buckets import Bucket, each_bucket
+from policies.model.aws.buckets import BUCKETS, Bucket, each_bucket, each_bucket_or_part, part_types
 from policies.model.property_values import Value
 
 
@@ -20,14 +20,14 @@ from policies.model.property_values import Value
 @each_bucket
 def logging(bucket: Bucket) -> Verdicts:
     """Require access logging for every bucket, except for buckets that receive logs."""
-    if not bucket.logs and not bucket.values("Logging", "targetBucket", "loggings"):
+    if not bucket.logs and not bucket.values("Logging", "targetBucket", "logging", "loggings"):
         yield from bucket.missing("Logging", "access logging", "add an aws.s3.BucketLogging")
 
 
 @S3.stack_rule(
     "s3-encryption-missing",
     severity=Severity.HIGH,
-    controls=("CKV_AWS_19",),
+    controls=("CKV_AWS_19", "CKV_AWS_145"),
     remediation="Add an aws.s3.BucketServerSideEncryptionConfiguration.",
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html",
 )
@@ -40,21 +40,34 @@ def encryption(bucket: Bucket) -> Verdicts:
 
 
 def _algorithms(bucket: Bucket) -> list[Value]:
-    part, inline = "ServerSideEncryptionConfiguration", "serverSideEncryptionConfiguration"
-    own = bucket.resource.at(inline)
-    rules = [rule for values in bucket.values(part, "rules", "") for rule in values.items()]
-    rules += own["rules"].items() or ([own["rule"]] if own["rule"].entries() else [])
-    return [rule.at("applyServerSideEncryptionByDefault.sseAlgorithm") for rule in rules]
+    values = bucket.values(
+        "ServerSideEncryptionConfiguration",
+        "",
+        "serverSideEncryptionConfiguration",
+        "serverSideEncryptionConfigurations",
+    )
+    rules = [rule for value in values for rule in (*value["rules"].items(), value["rule"])]
+    # BucketV2 has a list of defaults in each rule.
+    defaults = [
+        default
+        for rule in rules
+        for default in (
+            rule["applyServerSideEncryptionByDefault"],
+            *rule["applyServerSideEncryptionByDefaults"].items(),
+        )
+    ]
+    return [default["sseAlgorithm"] for default in defaults if not default.known or default.entries()]
 
 
 @S3.stack_rule(
     "s3-encryption-without-kms",
+    about=(*BUCKETS, *part_types("ServerSideEncryptionConfiguration")),
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_145",),
     remediation="Set sseAlgorithm to aws:kms and name a key; a bucket of access logs can have AES256 only.",
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",
 )
-@each_bucket
+@each_bucket_or_part
 def kms(bucket: Bucket) -> Verdicts:
     """Require encryption with a KMS key for every bucket, except for buckets that receive logs."""
     for value in _algorithms(bucket):
@@ -64,30 +77,31 @@ def kms(bucket: Bucket) -> Verdicts:
 
 @S3.stack_rule(
     "s3-versioning-off",
+    about=(*BUCKETS, *part_types("Versioning")),
     severity=Severity.MEDIUM,
-    controls=("CKV_AWS_21", "FSBP S3.14"),
+    controls=("CKV_AWS_21", "Security Hub S3.14"),
     remediation="Add an aws.s3.BucketVersioning with status Enabled.",
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html",
 )
-@each_bucket
+@each_bucket_or_part
 def versioning(bucket: Bucket) -> Verdicts:
     """Require versioning for every bucket."""
-    values = bucket.values("Versioning", "versioningConfiguration.status", "")
-    own = bucket.resource.at("versioning.enabled")
-    if not own.absent:
-        if own.flag() is not True:
-            yield bucket.expected(own, "true")
-    elif not values:
-        yield from bucket.missing("Versioning", "versioning", "add an aws.s3.BucketVersioning")
+    own = [block["enabled"] for block in bucket.values("", "", "versioning", "versionings")]
+    values = bucket.values("Versioning", "versioningConfiguration.status")
+    for value in own:
+        if value.flag() is not True:
+            yield bucket.expected(value, "true")
     for value in values:
         if value.text() != "Enabled":
             yield bucket.expected(value, "'Enabled'")
+    if not own and not values:
+        yield from bucket.missing("Versioning", "versioning", "add an aws.s3.BucketVersioning")
 
 
 @S3.stack_rule(
     "s3-object-lock-missing",
     severity=Severity.LOW,
-    controls=("CKV_AWS_143", "FSBP S3.15"),
+    controls=("CKV_AWS_143", "Security Hub S3.15"),
     remediation="Set objectLockEnabled when the bucket is created, and add an ObjectLockConfiguration.",
     level=EnforcementLevel.ADVISORY,
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
@@ -96,7 +110,9 @@ def versioning(bucket: Bucket) -> Verdicts:
 def object_lock(bucket: Bucket) -> Verdicts:
     """Require object lock for every bucket, except for buckets that receive logs."""
     locks = bucket.values("ObjectLockConfiguration", "", "objectLockConfiguration")
-    if not bucket.logs and not locks and bucket.resource["objectLockEnabled"].flag() is not True:
+    # Enabled is the only value that switches the lock on, and the default.
+    enabled = any(lock["objectLockEnabled"].text() in (None, "Enabled") for lock in locks)
+    if not bucket.logs and not enabled and bucket.resource["objectLockEnabled"].flag() is not True:
         yield from bucket.missing("ObjectLockConfiguration", "object lock", "set objectLockEnabled to true")
 
 
@@ -111,8 +127,13 @@ def object_lock(bucket: Bucket) -> Verdicts:
 @each_bucket
 def replication(bucket: Bucket) -> Verdicts:
     """Require replication for every bucket, except for replicas and for buckets that receive logs."""
-    replicas = bucket.values("ReplicationConfig", "rules", "replicationConfiguration")
-    if not (bucket.logs or bucket.replica or replicas):
+    configurations = bucket.values(
+        "ReplicationConfig", "", "replicationConfiguration", "replicationConfigurations"
+    )
+    enabled = any(
+        rule["status"].text() == "Enabled" for value in configurations for rule in value["rules"].items()
+    )
+    if not (bucket.logs or bucket.replica or enabled):
         yield from bucket.missing("ReplicationConfig", "replication", "add an aws.s3.BucketReplicationConfig")
 
 
@@ -125,22 +146,27 @@ def replication(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def lifecycle(bucket: Bucket) -> Verdicts:
-    """Require a lifecycle configuration for every bucket."""
-    if not _lifecycle(bucket):
+    """Require a lifecycle configuration with an enabled rule for every bucket."""
+    if not any(map(_is_on, _lifecycle(bucket))):
         yield from bucket.missing(
             "LifecycleConfiguration", "a lifecycle", "add an aws.s3.BucketLifecycleConfiguration"
         )
 
 
 def _lifecycle(bucket: Bucket) -> list[Value]:
-    own = bucket.resource["lifecycleRules"].items()
+    own = bucket.values("", "", "lifecycleRules")
     return own + [
-        rule for rules in bucket.values("LifecycleConfiguration", "rules", "") for rule in rules.items()
+        rule for rules in bucket.values("LifecycleConfiguration", "rules") for rule in rules.items()
     ]
+
+
+def _is_on(rule: Value) -> bool:
+    return rule["status"].text() == "Enabled" or rule["enabled"].flag() is True
 
 
 @S3.stack_rule(
     "s3-incomplete-uploads-kept",
+    about=(*BUCKETS, *part_types("LifecycleConfiguration")),
     severity=Severity.LOW,
     controls=("CKV_AWS_300",),
     remediation="Add abortIncompleteMultipartUpload to an enabled rule of the whole bucket.",
@@ -148,7 +174,7 @@ def _lifecycle(bucket: Bucket) -> list[Value]:
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html"
     ),
 )
-@each_bucket
+@each_bucket_or_part
 def incomplete_uploads(bucket: Bucket) -> Verdicts:
     """Require lifecycle configurations to abort incomplete multipart uploads."""
     rules = _lifecycle(bucket)
@@ -165,8 +191,7 @@ def _aborts(rule: Value) -> bool:
         rule.at("abortIncompleteMultipartUpload.daysAfterInitiation"),
         rule["abortIncompleteMultipartUploadDays"],
     ]
-    on = rule["status"].text() == "Enabled" or rule["enabled"].flag() is True
     whole = not rule["prefix"].text() and not any(
         rule.at(f"filter.{name}").get() for name in ("prefix", "tag", "and")
     )
-    return on and whole and any(value.number() for value in days)
+    return _is_on(rule) and whole and any(value.number() for value in days)

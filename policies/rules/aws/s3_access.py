@@ -12,7 +12,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import S3
-from policies.model.aws.buckets import BUCKETS, Bucket, each_bucket, part_types
+from policies.model.aws.buckets import BUCKETS, Bucket, each_bucket, each_bucket_or_part, part_types
 from policies.model.aws.iam_documents import Statement
 from policies.model.checks import check_each_statement, must_be_true, open_to_everybody
 from policies.model.property_values import Value
@@ -34,7 +34,7 @@ def public_access_block(bucket: Bucket) -> Verdicts:
         )
 
 
-def _block_rule(name: str, setting: str, control: str, description: str) -> Rule:
+def _block_rule(name: str, setting: str, controls: tuple[str, ...], description: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
         yield from must_be_true(resource[setting])  # absent: false
 
@@ -43,26 +43,32 @@ def _block_rule(name: str, setting: str, control: str, description: str) -> Rule
         f"s3-{name}",
         types=("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",),
         severity=Severity.HIGH,
-        controls=(control, "FSBP S3.8"),
+        controls=(*controls, "FSBP S3.8"),
         remediation=f"Set {setting} to true.",
         url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
     )(check)
 
 
 public_acls = _block_rule(
-    "public-acls-accepted", "blockPublicAcls", "CKV_AWS_53", "Require buckets to refuse new public ACLs."
+    "public-acls-accepted",
+    "blockPublicAcls",
+    ("CKV_AWS_53", "CKV2_AWS_6"),
+    "Require buckets to refuse new public ACLs.",
 )
 
 
 public_policy = _block_rule(
-    "public-policy-accepted", "blockPublicPolicy", "CKV_AWS_54", "Require buckets to refuse public policies."
+    "public-policy-accepted",
+    "blockPublicPolicy",
+    ("CKV_AWS_54", "CKV2_AWS_6"),
+    "Require buckets to refuse public policies.",
 )
 
 
 ignored_acls = _block_rule(
     "public-acls-honoured",
     "ignorePublicAcls",
-    "CKV_AWS_55",
+    ("CKV_AWS_55",),
     "Require buckets to ignore existing public ACLs.",
 )
 
@@ -70,7 +76,7 @@ ignored_acls = _block_rule(
 restricted = _block_rule(
     "public-buckets-unrestricted",
     "restrictPublicBuckets",
-    "CKV_AWS_56",
+    ("CKV_AWS_56",),
     "Require buckets with a public policy to restrict access to their own account.",
 )
 
@@ -119,15 +125,16 @@ acl_write = _acl_rule(
 
 @S3.stack_rule(
     "s3-acls-enabled",
+    about=(*BUCKETS, *part_types("OwnershipControls")),
     severity=Severity.MEDIUM,
     controls=("CKV2_AWS_65", "FSBP S3.12"),
     remediation="Add an aws.s3.BucketOwnershipControls with objectOwnership BucketOwnerEnforced.",
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html",
 )
-@each_bucket
+@each_bucket_or_part
 def acls_enabled(bucket: Bucket) -> Verdicts:
     """Require buckets to disable ACLs, so that only policies grant access."""
-    values = bucket.values("OwnershipControls", "rule.objectOwnership", "")
+    values = bucket.values("OwnershipControls", "rule.objectOwnership")
     # Since April 2023, ACLs are disabled on a new bucket without ownership controls.
     for value in values:
         if value.text() != "BucketOwnerEnforced":

@@ -30,7 +30,9 @@ PARTS: dict[str, dict[str, Any]] = {
     },
     "Policy": {"policy": json.dumps({"Statement": []})},
     "ObjectLockConfiguration": {"rule": {}},
-    "ReplicationConfig": {"rules": [{"destination": {"bucket": "arn:aws:s3:::elsewhere"}}]},
+    "ReplicationConfig": {
+        "rules": [{"status": "Enabled", "destination": {"bucket": "arn:aws:s3:::elsewhere"}}]
+    },
 }
 
 

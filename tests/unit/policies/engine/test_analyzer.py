@@ -192,7 +192,7 @@ def test_a_policy_on_stacks_has_a_row_for_each_resource_and_the_worst_of_them_fo
     assert spread("s3-versioning-off", file) == {
         "good": ("pass", ""),
         "bad": ("violation", "bucket is 'bad' without versioning; add an aws.s3.BucketVersioning"),
-        "kept": ("not applicable", ""),
+        "kept": ("pass", ""),
         "other": ("not applicable", ""),
         "pipe-prod": ("violation", ""),
     }
@@ -216,7 +216,7 @@ def test_a_policy_on_stacks_that_raises_an_error_passes_no_resource(
     assert {name: (verdict, detail.rstrip("0123456789")) for name, (verdict, detail) in rows.items()} == {
         "good": expected_row,
         "bad": expected_row,
-        "kept": ("not applicable", ""),
+        "kept": expected_row,
         "other": ("not applicable", ""),
         "pipe-prod": expected_row,
     }

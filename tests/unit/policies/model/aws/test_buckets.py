@@ -78,7 +78,7 @@ INLINE: list[tuple[str, dict[str, Any]]] = [
     ("s3-lifecycle-missing", {"lifecycleRules": [{"enabled": True}]}),
     ("s3-policy-missing", {"policy": "{}"}),
     ("s3-object-lock-missing", {"objectLockEnabled": True}),
-    ("s3-replication-missing", {"replicationConfiguration": {"role": "x"}}),
+    ("s3-replication-missing", {"replicationConfiguration": {"rules": [{"status": "Enabled"}]}}),
 ]
 
 
@@ -135,10 +135,14 @@ def test_a_bucket_of_logs_is_encrypted_by_sse_s3(messages_of_stack: MessagesOf) 
 @pytest.mark.parametrize(
     "config",
     [
-        part("ReplicationConfig", "pipe-it", rules=[{"destination": {"bucket": "arn:aws:s3:::pipe-copy"}}]),
+        part(
+            "ReplicationConfig",
+            "pipe-it",
+            rules=[{"status": "Enabled", "destination": {"bucket": "arn:aws:s3:::pipe-copy"}}],
+        ),
         resource(
             "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
-            {"bucket": UNKNOWN, "rules": UNKNOWN},
+            {"bucket": UNKNOWN, "rules": [{"status": "Enabled", "destination": UNKNOWN}]},
             property_dependencies={"bucket": (urn(BUCKET),), "rules": (urn(BUCKET, "copy"), urn(BUCKET))},
         ),
     ],
