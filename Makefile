@@ -122,8 +122,8 @@ drill-programs: ## install the programs of the drills (root on Debian), or list 
 test-drills: drill-programs $(READY) ## run the tests on a control plane, PostgreSQL, nginx and Chromium
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
-	@# Five processes on two cores, since many drills wait for pods and restarts.
-	@$(PY) -m pytest -n 5 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
+	@# Six processes on two cores, since many drills wait for pods and restarts. Each takes up to 1.3 GiB.
+	@$(PY) -m pytest -n 6 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
 
 test-all: drill-programs test test-drills ## run every test (some 45 minutes)
 

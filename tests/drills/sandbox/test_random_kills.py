@@ -36,7 +36,7 @@ from tests.support.stacks import Stack, copy
 
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
 """The committed stack whose runs are killed (`make kills`); empty for the stack of a small project."""
-KILLS = int(os.environ.get("PIPE_KILLS", "12"))
+KILLS = int(os.environ.get("PIPE_KILLS", "8"))
 """The number of runs that are killed; `make kills` kills more."""
 SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 """The seed of the random moments."""
@@ -195,7 +195,7 @@ def test_the_run_after_a_killed_replacement_completes_it(
     chance, moments = random.Random(SEED), Counter[str]()
     run(stack, "up")
     resource_count = len(existing(stack))
-    for number in range(KILLS // 5):
+    for number in range(KILLS // 4):
         for before, after in REPLACEMENTS.items():
             stack.edit("__main__.py", *((before, after) if number % 2 == 0 else (after, before)))
         moments[kill(stack, "up", 2.0, chance, begun=True)] += 1

@@ -127,7 +127,7 @@ class Cluster:
         return node
 
     def _watch(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.25):
             for pod in self.api.items("/api/v1/namespaces/pipe/pods"):
                 name, owners = pod["metadata"]["name"], pod["metadata"].get("ownerReferences", [])
                 job_owners = [owner for owner in owners if owner["kind"] == "Job"]
