@@ -1,4 +1,4 @@
-"""The AWS API on this machine: moto, and the operations and checks of api.toml that moto lacks.
+"""The AWS API on this machine: moto, and what the modules of the services add to it (services.py).
 
 Every request is first parsed and checked with botocore's model of the service.
 """
@@ -9,12 +9,8 @@ import json
 import os
 import re
 import threading
-import time
-import tomllib
 import traceback
-import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,12 +21,15 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
-from eks_versions import EXTENDED_SUPPORT, OFFERED, STANDARD_SUPPORT, UPGRADES
-from sandbox.clouds.aws import emulated, moto_patches, moto_speed
+from sandbox.clouds.aws import moto_patches, moto_speed, services
+from sandbox.clouds.aws.delivery.codeconnections import connect
+from sandbox.clouds.aws.documents import read_document
+from sandbox.clouds.aws.records import Records
+from sandbox.clouds.aws.registry import PRECONDITIONS, REGISTRY
+from sandbox.clouds.aws.requests import AwsRequest
 from sandbox.clouds.web import ErrorResponse
-from sandbox.wire import aws_requests, policy_documents
+from sandbox.wire import aws_requests
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
@@ -43,8 +42,6 @@ loaded, since no instance is ever created.
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_request")
 """The pattern of the region and the service in an Authorization header."""
 
-BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
-
 SIGNING_NAMES = {"access-analyzer": "accessanalyzer", "servicequotas": "service-quotas"}
 """The service whose requests are signed with a name that differs from the name of its model."""
 
@@ -55,8 +52,13 @@ INVALID_REQUEST = {
 }
 """The error code for a request that violates the service's model; other services use ValidationException."""
 
-VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES)}
-"""Variables with the EKS versions, for the rules in api.toml."""
+UNHEEDED_MODELS = ("s3control",)
+"""Services that ignore the patterns in their own model: S3 Control's for ARNs does not match bucket ARNs."""
+
+EMULATED_SERVICES = frozenset(
+    {"accessanalyzer", "backup", "budgets", "ce", "codebuild", "codeconnections", "eks", "guardduty"}
+)
+"""The services of which every operation is emulated, since moto lacks them or has them only in part."""
 
 
 class AwsApi:
@@ -83,8 +85,8 @@ class AwsApi:
         stubber.enabled = True
         self._clients = aws_requests.Clients(None, attempts=1)
         self._clients.session.register("before-send", stubber)
-        self._rules = tomllib.loads(Path(__file__).with_name("api.toml").read_text())
-        self._emulated = emulated.EmulatedServices(self._rules, self._check, self._look)
+        self._records = Records()
+        self.modules = services.MODULES
         self._lock = threading.Lock()  # moto's models do not support concurrent requests.
         for entity in entities:
             self._create_entity(entity)
@@ -97,7 +99,7 @@ class AwsApi:
         kind, _, path_and_name = entity.partition("/")
         if kind == "connection":
             region, _, ident = path_and_name.partition("/")
-            self._emulated.connect(region, self._account, ident)
+            connect(self._records, region, self._account, ident)
             return
         path, _, name = f"/{path_and_name}".rpartition("/")
         iam = self._clients.get("iam", REGION)
@@ -146,60 +148,38 @@ class AwsApi:
     def _handle(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
         """Return moto's response, or the result of an emulated operation.
 
-        Raise ErrorResponse if the model, a rule of api.toml or an emulated operation refuses the request.
+        Raise ErrorResponse if the model, a refusal or an emulated operation refuses the request.
         """
         action: str = operation.name
-        self._check_model(service, operation, params)
-        request_id = uuid.uuid4()
-        variables = {
-            **params,
-            "region": region,
-            "account": self._account,
-            "now": time.time(),
-            "uuid": str(request_id),
-            "hex": request_id.hex,
-            "hex32": request_id.hex.upper(),
-            "id17": request_id.hex[:17],
-        }
-        self._check_document(service, action, params, variables)
-        if service in emulated.SERVICES:
-            if service == "eks":
-                variables |= {**self._cluster(), **VERSIONS, "offers": cluster_versions(params)}
-            return self._emulated.respond(service, action, params, variables)
-        variables["buckets"] = BUCKET_ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
-        self._check(service, action, variables)
-        if replacement := moto_patches.REPLACED_ACTIONS.get(action):
-            return replacement(region, params) or {}
-        if steps := self._rules["then"].get(f"{service} {action}"):
-            return self._then(service, action, steps, variables | {"asked": params})
+        name = f"{service}:{action}"
+        _check_model(service, operation, params)
+        request = AwsRequest(service, action, params, region, self._account, self._send, self._records)
+        request.document = read_document(name, params)
+        emulation = REGISTRY.emulations.get(name)
+        if service in EMULATED_SERVICES and emulation is None:
+            message = f"the sandbox's {service} has no {action}"
+            raise ErrorResponse(404, message, "UnknownOperationException")
+        if precondition := PRECONDITIONS.get(name):
+            precondition(request)
+        for refusal in REGISTRY.refusals(name):
+            refusal(request)
+        if emulation:
+            request.control_plane = self._control_plane() if name == "eks:CreateCluster" else {}
+            return emulation(request)
+        if completions := REGISTRY.completions(name):
+            response = request.send(action, **params)
+            for change in REGISTRY.changes(name):
+                change(request)
+            for completion in completions:
+                completion(request, response)
+            return response
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
-        if status.startswith("2") and (complete := moto_patches.COMPLETED_ACTIONS.get(action)):
-            complete(region, params)
+        if status.startswith("2"):
+            for change in REGISTRY.changes(name):
+                change(request)
         return Response(chunks, status, headers)
 
-    def _check_model(self, service: str, operation: Any, params: Json) -> None:
-        """Raise ErrorResponse if the parameters violate the operation's model."""
-        shape = operation.input_shape
-        if not shape:
-            return
-        report = ParamValidator().validate(params, shape)
-        faults = [report.generate_report()] if report.has_errors() else []
-        if service not in self._rules["unheeded"]:
-            faults += aws_requests.faults(shape, params)
-        if faults:
-            code = INVALID_REQUEST.get(service, "ValidationException")
-            raise ErrorResponse(400, "; ".join(faults), code)
-
-    def _check_document(self, service: str, action: str, params: Json, variables: Json) -> None:
-        """Raise ErrorResponse if the request's policy document is invalid; add it to the variables."""
-        name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
-        if name not in params:
-            return
-        if faults := list(policy_documents.faults(name, purpose, params[name])):
-            raise ErrorResponse(400, "; ".join(faults), code)
-        variables["document"] = json.loads(params[name])
-
-    def _cluster(self) -> Json:
+    def _control_plane(self) -> Json:
         """Return the address and the certificate (in base64) of the control plane; empty if there is none."""
         if self._kubeconfig is None:
             return {}
@@ -207,79 +187,28 @@ class AwsApi:
         authority = Path(cluster["certificate-authority"]).read_bytes()
         return {"server": cluster["server"], "authority": base64.b64encode(authority).decode()}
 
-    def _check(self, service: str, action: str, variables: Json) -> None:
-        """Raise ErrorResponse if a rule of api.toml refuses a request that moto would accept."""
-        request_names = {"*", f"{service} {action}"}
-        tables = cast(dict[str, list[Json]], self._rules["refuse"])
-        for names, rows in tables.items():
-            if request_names.isdisjoint(names.split(", ")):
-                continue
-            for row in rows:
-                self._check_row(service, row, variables)
-
-    def _check_row(self, service: str, row: Json, variables: Json) -> None:
-        for step in row.get("look", []):
-            variables[step["as"]] = self._look(service, step, variables)
-        mismatches = [
-            value
-            for name, pattern in row.get("match", {}).items()
-            for value in policy_documents.as_list(search(name, variables))
-            if value is not None and not re.fullmatch(pattern, str(value))
-        ]
-        violation = mismatches or ("if" in row and search(row["if"], variables, variables))
-        if violation:
-            message = fill_text(row["say"], variables | {"found": violation})
-            raise ErrorResponse(row.get("status", 400), message, row["code"])
-
-    def _then(self, service: str, action: str, steps: list[Json], variables: Json) -> Json:
-        """Perform the side effects that moto omits; return its response with the members that AWS adds."""
-        call = {"call": action, "with": "<asked>", "take": "@"}
-        response = variables["answer"] = self._look(service, call, variables)
-        if complete := moto_patches.COMPLETED_ACTIONS.get(action):
-            complete(variables["region"], variables["asked"])
-        for step in steps:
-            if "call" in step and search(step.get("if", "`true`"), variables, variables):
-                variables[step.get("as", "")] = self._look(service, step, variables)
-            for item in cast(list[Json], search(step.get("at", "`[]`"), response) or []):
-                added = fill(step["with"], variables | {"it": item})
-                item |= {**added, **item}
-        return response
-
-    def _look(self, service: str, step: Json, variables: Json) -> Any:
-        """Return the existing objects of moto or of an emulated family that a step of a row selects."""
-        if "family" in step:
-            records = [*self._emulated.records(variables["region"], step["family"]).values()]
-            return search(step["take"], records, variables)
-        region = fill_text(step.get("region", "<region>"), variables)
-        client = self._clients.get(step.get("service", service), region)
+    def _send(self, service: str, region: str, action: str, params: Json) -> Json:
+        """Return moto's response to a request; raise ErrorResponse if moto refuses the request."""
         try:
-            response = aws_requests.send(client, step["call"], fill(step.get("with", {}), variables) or {})
+            return aws_requests.send(self._clients.get(service, region), action, params)
         except ClientError as error:
-            if "else" in step:
-                return step["else"]
             content = cast(Json, error.response)
             status, details = content["ResponseMetadata"]["HTTPStatusCode"], content["Error"]
             raise ErrorResponse(status, details["Message"], details["Code"]) from error
-        return search(step["take"], response, variables)
 
 
-def cluster_versions(params: Json) -> list[Json]:
-    """Return EKS's response about the Kubernetes versions in a request, or about all of them."""
-    named = params.get("clusterVersions") or OFFERED
-    ends = {
-        version: {"endOfStandardSupportDate": datetime.fromisoformat(f"{day}T00:00:00+00:00")}
-        for version, day in STANDARD_SUPPORT.items()
-    }
-    return [
-        {
-            "clusterVersion": version,
-            "clusterType": "eks",
-            "versionStatus": "EXTENDED_SUPPORT" if version in EXTENDED_SUPPORT else "STANDARD_SUPPORT",
-            **ends.get(version, {}),
-        }
-        for version in OFFERED
-        if version in named
-    ]
+def _check_model(service: str, operation: Any, params: Json) -> None:
+    """Raise ErrorResponse if the parameters violate the operation's model."""
+    shape = operation.input_shape
+    if not shape:
+        return
+    report = ParamValidator().validate(params, shape)
+    faults = [report.generate_report()] if report.has_errors() else []
+    if service not in UNHEEDED_MODELS:
+        faults += aws_requests.faults(shape, params)
+    if faults:
+        code = INVALID_REQUEST.get(service, "ValidationException")
+        raise ErrorResponse(400, "; ".join(faults), code)
 
 
 def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -> Json:

@@ -1,51 +1,20 @@
-"""Patches for differences between moto 5.2 and AWS: request members that moto ignores, and moto's bugs."""
+"""Patches of moto 5.2 where it differs from AWS, each with the text of an issue to file at getmoto/moto."""
 
 import functools
 import json
 import os
-import re
 import secrets
 import string
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-import xmltodict
-from werkzeug.wrappers import Response
-
-from sandbox.clouds.aws import databases, service_quotas
+from sandbox.clouds.aws import databases
 from sandbox.clouds.aws.databases import POSTGRES_MINOR
-from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.values import Json
 
 ACCOUNT_VARIABLE = "MOTO_ACCOUNT_ID"
 """moto's environment variable for the ID of the account (getmoto/moto, docs/docs/multi_account.rst)."""
-
-DATABASE_CLASSES = r"db\.(t4g\.(micro|small|medium|large|x?large|2xlarge)|[mr][67]g\.(\d*x)?large)"
-"""Pattern of the instance classes that RDS offers for PostgreSQL (RDS user guide, supported DB engines)."""
-
-DATABASE_CAPABILITIES = (
-    "MultiAZCapable",
-    "SupportsStorageEncryption",
-    "SupportsStorageAutoscaling",
-    "SupportsEnhancedMonitoring",
-    "SupportsPerformanceInsights",
-)
-"""Capabilities of these instance classes in RDS's response."""
-
-DATABASE_AUTHORITIES = {"rds-ca-rsa2048-g1": 2061, "rds-ca-rsa4096-g1": 2121, "rds-ca-ecc384-g1": 2121}
-"""The year in which each certificate authority expires (RDS user guide, certificate authorities)."""
-
-DATABASE_ATTRIBUTES = {
-    "EngineLifecycleSupport": "engine_lifecycle_support",
-    "DBPortNumber": "port",
-    "EnablePerformanceInsights": "performance_insights_enabled",
-    "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",
-    "PerformanceInsightsRetentionPeriod": "performance_insights_retention_period",
-}
-"""The attribute in moto for each database parameter that moto ignores."""
 
 
 @functools.cache
@@ -77,6 +46,12 @@ def apply_patches() -> None:
 
 
 def _patch_buckets() -> None:
+    """Check the bucket policies that apply to every principal, and leave out conditional statements.
+
+    To file: "S3: PutBucketLogging raises AttributeError if a statement of the target's policy has
+    `Principal: "*"`, since `_log_permissions_enabled_policy` expects an object. FakeBucket.get_permission
+    ignores `Condition`: a Deny of plain HTTP (`aws:SecureTransport: false`) denies every request."
+    """
     from moto.s3.models import FakeBucket
 
     bucket: Any = FakeBucket
@@ -106,6 +81,12 @@ def _patch_buckets() -> None:
 
 
 def _patch_databases() -> None:
+    """Give each database an ID, a minor version and the default option group, and keep changed subnet groups.
+
+    To file: "RDS: DbiResourceId is a constant. EngineVersion `17` stays, where RDS chooses the minor version.
+    ModifyDBSubnetGroup removes the group from the backend. Two automatic backups in one minute get the same
+    name, and the second fails."
+    """
     from moto.rds.models import DBInstance, RDSBackend
 
     database: Any = DBInstance
@@ -136,6 +117,11 @@ def _patch_databases() -> None:
 
 
 def _patch_endpoints() -> None:
+    """Name interface endpoints as AWS does.
+
+    To file: "EC2: DnsEntries of an interface endpoint end with its ServiceName. AWS PrivateLink names them
+    `vpce-ID-SUFFIX.SERVICE.REGION.vpce.amazonaws.com`."
+    """
     from moto.ec2.models import vpcs
 
     module: Any = vpcs
@@ -153,6 +139,11 @@ def _patch_endpoints() -> None:
 
 
 def _patch_master_passwords() -> None:
+    """Give each managed master user its own name and password, and keep the password in a rotation.
+
+    To file: "RDS: the secret of ManageMasterUserPassword has a constant user name and password, and
+    RotateMasterUserPassword stores no new value."
+    """
     from moto.rds.models import MasterUserSecret
 
     secret: Any = MasterUserSecret
@@ -191,6 +182,11 @@ def _master_password() -> str:
 
 
 def _patch_managed_policies() -> None:
+    """Load AWS's managed policies only for the main partition.
+
+    To file: "IAM: with MOTO_IAM_LOAD_MANAGED_POLICIES, every partition's backend parses all managed policies,
+    which takes about one second each. Load them when a backend is first used."
+    """
     from moto.iam.models import IAMBackend
 
     backend: Any = IAMBackend
@@ -203,6 +199,10 @@ def _patch_managed_policies() -> None:
 
 
 def _patch_security_group_rules() -> None:
+    """Return the description of a rule that refers to a group.
+
+    To file: "EC2: DescribeSecurityGroupRules omits Description if the peer is a security group."
+    """
     from moto.ec2.models.security_groups import SecurityGroupRule
 
     rule: Any = SecurityGroupRule
@@ -214,6 +214,10 @@ def _patch_security_group_rules() -> None:
 
 
 def _patch_trails() -> None:
+    """Delete a trail by its ARN, too.
+
+    To file: "CloudTrail: DeleteTrail with an ARN succeeds and deletes nothing."
+    """
     from moto.cloudtrail.models import CloudTrailBackend
 
     backend: Any = CloudTrailBackend
@@ -226,6 +230,10 @@ def _patch_trails() -> None:
 
 
 def _patch_topics() -> None:
+    """Return a topic's policy as it was set.
+
+    To file: "SNS: GetTopicAttributes returns the policy with other white space than was set."
+    """
     from moto.sns.models import Topic
 
     topic: Any = Topic
@@ -241,162 +249,8 @@ def _patch_topics() -> None:
     topic.policy = property(policy_text, set_policy)
 
 
-def _backend(service: Any, region: str) -> Any:
+def backend(service: Any, region: str) -> Any:
+    """Return moto's models of a service in the account; the region is `aws` for IAM and S3."""
     from moto.backends import get_backend
 
     return cast(Any, get_backend(service))[os.environ[ACCOUNT_VARIABLE]][region]
-
-
-def _set_log_key(region: str, params: Json) -> None:
-    _backend("logs", region).groups[params["logGroupName"]].kms_key_id = params.get("kmsKeyId")
-
-
-def _client_ids(params: Json) -> list[str]:
-    """Return the list in which moto stores the client IDs of an OpenID Connect provider."""
-    provider = _backend("iam", "aws").get_open_id_connect_provider(params["OpenIDConnectProviderArn"])
-    return provider.client_id_list
-
-
-def _add_client_id(region: str, params: Json) -> None:
-    client_ids = _client_ids(params)
-    if params["ClientID"] not in client_ids:
-        client_ids.append(params["ClientID"])
-
-
-def _remove_client_id(region: str, params: Json) -> None:
-    client_ids = _client_ids(params)
-    client_ids[:] = [client_id for client_id in client_ids if client_id != params["ClientID"]]
-
-
-def _get_replication(region: str, params: Json) -> Response:
-    replication = _backend("s3", "aws").buckets[params["Bucket"]].replication
-    return Response(xmltodict.unparse({"ReplicationConfiguration": replication}), mimetype="text/xml")
-
-
-def _change_peers(region: str, params: Json) -> None:
-    """Change the group and the IPv6 block to which security group rules refer."""
-    group = _backend("ec2", region).get_security_group_from_id(params["GroupId"])
-    for update in params["SecurityGroupRules"]:
-        rule, new = group.get_rule(update["SecurityGroupRuleId"]), update["SecurityGroupRule"]
-        if "ReferencedGroupId" in new:
-            rule.source_group |= {"GroupId": new["ReferencedGroupId"]}
-        if "CidrIpv6" in new:
-            rule.ip_range |= {"CidrIpv6": new["CidrIpv6"]}
-
-
-def _route_endpoint(region: str, params: Json) -> None:
-    """Add and remove routes to a gateway endpoint when its route tables change."""
-    ec2, endpoint_id = _backend("ec2", region), params["VpcEndpointId"]
-    prefix_list = ec2.vpc_end_points[endpoint_id].destination_prefix_list_id
-    for table in params.get("AddRouteTableIds", []):
-        ec2.create_route(table, None, gateway_id=endpoint_id, destination_prefix_list_id=prefix_list)
-    for table in params.get("RemoveRouteTableIds", []):
-        ec2.delete_route(table, prefix_list)
-
-
-def _set_database_attributes(region: str, params: Json) -> None:
-    names = ("TargetDBInstanceIdentifier", "NewDBInstanceIdentifier", "DBInstanceIdentifier")
-    existing = _backend("rds", region).databases
-    # A rename that waits for the maintenance window leaves the old name.
-    database = next(existing[params[name]] for name in names if name in params and params[name] in existing)
-    for parameter, attribute in DATABASE_ATTRIBUTES.items():
-        if parameter in params:
-            setattr(database, attribute, params[parameter])
-
-
-def _end_dry_run(region: str, params: Json) -> None:
-    """Raise ErrorResponse for a dry run that would succeed (KMS developer guide, testing your"
-    " permissions)."""
-    if params.get("DryRun"):
-        message = "The request would have succeeded, but the DryRun option is set."
-        raise ErrorResponse(412, message, "DryRunOperationException")
-
-
-def _reset_parameters(region: str, params: Json) -> Json:
-    group = _backend("rds", region).db_parameter_groups[params["DBParameterGroupName"]]
-    for parameter in params.get("Parameters", []):
-        removed = group.parameters.pop(parameter["ParameterName"], None)
-        if removed and parameter.get("ApplyMethod") == "pending-reboot":
-            databases.mark_pending(_backend("rds", region), group.name)
-    return {"DBParameterGroupName": group.name}
-
-
-def _database_offers(region: str, params: Json) -> Json:
-    """Return RDS's offer of an instance class with gp3 storage, in the zones of the region."""
-    zones = _backend("ec2", region).describe_availability_zones()
-    is_offered = params.get("EngineVersion") in POSTGRES_MINOR.values() and re.fullmatch(
-        DATABASE_CLASSES, params.get("DBInstanceClass", "")
-    )
-    offer: Json = {
-        "Engine": "postgres",
-        "EngineVersion": params.get("EngineVersion"),
-        "DBInstanceClass": params.get("DBInstanceClass"),
-        "StorageType": "gp3",
-        "AvailabilityZones": [{"Name": zone.name} for zone in zones],
-        "MinStorageSize": 20,
-        "MaxStorageSize": 65536,
-        "Vpc": True,
-        **dict.fromkeys(DATABASE_CAPABILITIES, True),
-    }
-    return {"OrderableDBInstanceOptions": [offer] if is_offered else []}
-
-
-def _database_authorities(region: str, params: Json) -> Json:
-    name = params.get("CertificateIdentifier", "")
-    authorities = [
-        {
-            "CertificateIdentifier": identifier,
-            "CertificateType": "CA",
-            "ValidFrom": datetime(2021, 5, 25, tzinfo=UTC),
-            "ValidTill": datetime(year, 5, 25, tzinfo=UTC),
-        }
-        for identifier, year in DATABASE_AUTHORITIES.items()
-        if name in ("", identifier)
-    ]
-    if not authorities:
-        raise ErrorResponse(404, f"CA certificate {name} is not found.", "CertificateNotFound")
-    return {"Certificates": authorities}
-
-
-def _describe_maintenance(region: str, params: Json) -> Json:
-    return databases.describe_maintenance(_backend("rds", region), params)
-
-
-def _apply_maintenance(region: str, params: Json) -> Json:
-    return databases.apply_maintenance(_backend("rds", region), params)
-
-
-def _describe_engine_versions(region: str, params: Json) -> Json:
-    return databases.engine_versions(params)
-
-
-REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
-    "AssociateKmsKey": _set_log_key,
-    "DisassociateKmsKey": _set_log_key,
-    "AddClientIDToOpenIDConnectProvider": _add_client_id,
-    "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
-    "GetBucketReplication": _get_replication,  # moto invents parts of the response.
-    "ResetDBParameterGroup": _reset_parameters,
-    "DescribeOrderableDBInstanceOptions": _database_offers,
-    "DescribeCertificates": _database_authorities,
-    "GetServiceQuota": service_quotas.get_applied,
-    "GetAWSDefaultServiceQuota": service_quotas.get_default,
-    "ApplyPendingMaintenanceAction": _apply_maintenance,
-    "DescribeDBEngineVersions": _describe_engine_versions,
-    "DescribePendingMaintenanceActions": _describe_maintenance,
-}
-"""Functions that handle an action in place of moto.
-
-Each takes the region and the parameters, and returns the response. None stands for an empty response.
-"""
-
-COMPLETED_ACTIONS: Mapping[str, Callable[[str, Json], None]] = {
-    "ModifySecurityGroupRules": _change_peers,
-    "ModifyVpcEndpoint": _route_endpoint,
-    "Decrypt": _end_dry_run,
-    "CreateDBInstance": _set_database_attributes,
-    "ModifyDBInstance": _set_database_attributes,
-    "RestoreDBInstanceFromDBSnapshot": _set_database_attributes,
-    "RestoreDBInstanceToPointInTime": _set_database_attributes,
-}
-"""Functions that complete an action after moto has handled it; each takes the region and the parameters."""

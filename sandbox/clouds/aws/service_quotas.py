@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sandbox.clouds.aws.registry import emulates
+from sandbox.clouds.aws.requests import AwsRequest
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.values import Json
 
@@ -28,18 +30,20 @@ QUOTAS = {
 """Quotas by service and code (AWS General Reference, endpoints and quotas of each service)."""
 
 
-def get_applied(region: str, params: Json) -> Json:
-    """Return the account's value of a quota; raise ErrorResponse if the quota has only a default."""
-    quota = _find(params)
+@emulates("service-quotas:GetServiceQuota")
+def get_applied(request: AwsRequest) -> Json:
+    """Return the account's value of a quota; refuse a quota that has only a default."""
+    quota = _find(request.params)
     if quota.applied is None:
         raise ErrorResponse(400, "The quota has no applied value.", "NoSuchResourceException")
-    return {"Quota": _response(params, quota, quota.applied)}
+    return {"Quota": _response(request.params, quota, quota.applied)}
 
 
-def get_default(region: str, params: Json) -> Json:
+@emulates("service-quotas:GetAWSDefaultServiceQuota")
+def get_default(request: AwsRequest) -> Json:
     """Return AWS's default for a quota."""
-    quota = _find(params)
-    return {"Quota": _response(params, quota, quota.default)}
+    quota = _find(request.params)
+    return {"Quota": _response(request.params, quota, quota.default)}
 
 
 def _find(params: Json) -> Quota:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clouds.aws import moto_patches
+from sandbox.clouds.aws.api import EMULATED_SERVICES
+from sandbox.clouds.aws.registry import REGISTRY
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "sandbox.md"
@@ -16,8 +18,8 @@ START = "### moto\n"
 HEAD = "| type | checked by | not checked |\n|---|---|---|\n"
 
 AWS_CHECKS = {
-    "moto": "botocore's model, moto, `api.toml`",
-    "kept": "botocore's model, `api.toml` (moto lacks the type or a part of it, so the sandbox emulates it)",
+    "moto": "botocore's model, moto, the sandbox's refusals",
+    "kept": "botocore's model, the sandbox's emulation and refusals (moto lacks the type or a part of it)",
 }
 """The checks of an AWS type, by the value of `api` in its row of calls.toml."""
 
@@ -81,10 +83,11 @@ def moto_section() -> str:
     """Return the Markdown section about the differences between moto and AWS."""
     docstring = inspect.getdoc(moto_patches.apply_patches) or ""
     faults = "\n".join(line for line in docstring.splitlines() if line.startswith("- "))
-    replaced = ", ".join(f"`{name}`" for name in sorted(moto_patches.REPLACED_ACTIONS))
-    completed = ", ".join(f"`{name}`" for name in sorted(moto_patches.COMPLETED_ACTIONS))
+    emulated = [name for name in REGISTRY.emulations if name.partition(":")[0] not in EMULATED_SERVICES]
+    replaced = ", ".join(f"`{name}`" for name in sorted(emulated))
+    completed = ", ".join(f"`{name}`" for name in sorted(REGISTRY.completed_operations()))
     return (
-        f"{START}\nThe sandbox corrects moto where it differs from AWS.\n\n"
+        f"{START}\nThe sandbox corrects moto where it differs from AWS (`sandbox/clouds/aws`).\n\n"
         f"- It handles these actions in place of moto: {replaced}.\n"
         f"- It completes these actions after moto: {completed}.\n\n"
         "It also patches moto itself (`sandbox/clouds/aws/moto_patches.py`). Without the patches, moto:\n\n"

@@ -21,9 +21,12 @@ from operations.preflight.aws import foundation as aws_foundation
 from operations.preflight.aws import quotas as aws_quotas
 from operations.preflight.aws import services as aws_services
 from operations.preflight.aws.quotas import stack_scope
-from sandbox.clouds.aws import api as aws_api
-from sandbox.clouds.aws import moto_patches, service_quotas
+from sandbox.clouds.aws import service_quotas
 from sandbox.clouds.aws.api import AwsApi
+from sandbox.clouds.aws.eks import clusters
+from sandbox.clouds.aws.rds import offers
+from sandbox.clouds.aws.registry import REGISTRY
+from sandbox.clouds.aws.requests import AwsRequest
 from tests.support.operations.preflight import ACCOUNT, CONNECTION, Stack
 from tests.support.sandbox.clouds.local_api import Client, serve
 
@@ -305,14 +308,13 @@ def test_a_database_that_rds_offers_in_all_zones_is_a_yes(stack: Stack, aws: Any
 
 def offer(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Change RDS's offers of instances."""
-    original = moto_patches.REPLACED_ACTIONS["DescribeOrderableDBInstanceOptions"]
 
-    def changed_offers(region: str, params: Any) -> Any:
-        options = original(region, params)["OrderableDBInstanceOptions"]
+    def changed_offers(request: AwsRequest) -> Any:
+        options = offers.describe_offers(request)["OrderableDBInstanceOptions"]
         return {"OrderableDBInstanceOptions": [option | changes for option in options]}
 
-    actions = cast(dict[str, Any], moto_patches.REPLACED_ACTIONS)
-    monkeypatch.setitem(actions, "DescribeOrderableDBInstanceOptions", changed_offers)
+    emulated = REGISTRY.emulations
+    monkeypatch.setitem(emulated, "rds:DescribeOrderableDBInstanceOptions", changed_offers)
 
 
 @pytest.mark.parametrize(
@@ -366,9 +368,9 @@ def test_the_certificate_authority_of_the_database(
     title, name = "RDS certificate authority", "rds-ca-rsa2048-g1"
     assert services(stack, title) == [f"✓: {name} is valid until 2061-05-25"]
     soon = datetime.now(UTC) + timedelta(days=400)
-    monkeypatch.setitem(moto_patches.DATABASE_AUTHORITIES, name, soon.year - 2)
+    monkeypatch.setitem(offers.AUTHORITIES, name, soon.year - 2)
     assert services(stack, title)[0].startswith(f"✗: {name} is valid for -")
-    monkeypatch.delitem(moto_patches.DATABASE_AUTHORITIES, name)
+    monkeypatch.delitem(offers.AUTHORITIES, name)
     assert services(stack, title)[0].startswith(
         f"✗: RDS does not have {name} in this region; fix: choose another"
     )
@@ -376,7 +378,7 @@ def test_the_certificate_authority_of_the_database(
 
 def test_the_support_of_the_clusters_version(stack: Stack, aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     end = datetime.now(UTC).date() + timedelta(days=100)
-    monkeypatch.setattr(aws_api, "STANDARD_SUPPORT", {"1.35": end.isoformat()})
+    monkeypatch.setattr(clusters, "STANDARD_SUPPORT", {"1.35": end.isoformat()})
     assert services(stack, "EKS version") == [f"✓: 1.35 has standard support until {end} (99 days)"]
     old = changed(stack, "cluster", version="1.32")
     assert services(old, "EKS version") == [

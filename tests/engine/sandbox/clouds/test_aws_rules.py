@@ -1,78 +1,85 @@
-"""A test that the rules in api.toml read only names that exist in their requests.
+"""Tests that the functions for AWS's operations concern operations and parameters that exist.
 
-A rule that reads any other name would never refuse a request.
+A function that reads any other parameter would never refuse a request.
 """
 
-import tomllib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, cast
+import ast
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import jmespath.parser
+from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationNotFoundError
 from botocore.session import Session
 
-from sandbox.clouds.aws import api
-from sandbox.clouds.aws.api import VERSIONS
-from sandbox.clouds.aws.emulated import SERVICES
-from sandbox.clouds.web import Json
-from sandbox.wire.templates import PLACEHOLDER, STRING_LITERAL
+from sandbox.clouds.aws import services
+from sandbox.clouds.aws.registry import REGISTRY
 
-RULES: Json = tomllib.loads(Path(api.__file__).with_suffix(".toml").read_text())
-
-COMMON_NAMES = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found", *VERSIONS}
-"""Names that the rules can read for every request; `found` is the result of the rule's `if`."""
-
-ONWARD = ("subexpression", "projection", "filter_projection", "value_projection", "pipe", "index_expression")
-"""Types of nodes of which only the first child reads from the same object as the node itself."""
+get_service_model = functools.cache(Session().get_service_model)
 
 
-def roots(node: Json) -> Iterator[str]:
-    """Yield the names that an expression reads from its input."""
-    if node["type"] == "field":
-        yield node["value"]
-    elif node["type"] != "expref":
-        children = cast(list[Json], node["children"])
-        for child in children[:1] if node["type"] in ONWARD else children:
-            yield from roots(child)
+def members(operation: str) -> set[str] | None:
+    """Return the names of an operation's parameters; None if there is no such operation."""
+    service, action = operation.split(":")
+    try:
+        shape = get_service_model(service).operation_model(action).input_shape
+    except (UnknownServiceError, OperationNotFoundError):
+        return None
+    return set(shape.members if shape else ())
 
 
-def read(rule: Json) -> Iterator[str]:
-    """Yield the names that the expressions and the message of a rule read."""
-    texts = [*rule.get("match", ())]
-    if "if" in rule:
-        texts.append(rule["if"])
-    placeholders = [name for text in (*texts, rule.get("say", "")) for name in PLACEHOLDER.findall(text)]
-    # A placeholder is not JMESPath, so a constant replaces it.
-    expressions = [PLACEHOLDER.sub("`0`", STRING_LITERAL.sub("`0`", text)) for text in texts]
-    parser: Any = jmespath.parser.Parser()
-    for expression in (*expressions, *placeholders):
-        yield from roots(parser.parse(expression).parsed)
+@functools.cache
+def module_functions(module: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions of a module by their names."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def members(operation: str) -> set[str]:
-    """Return the names of an operation's parameters, and the names that the sandbox derives from them."""
-    service, action = operation.split()
-    shape = Session().get_service_model(service).operation_model(action).input_shape
-    names = set(shape.members if shape else ())
-    if operation in RULES["documents"]:
-        names.add("document")
-    if service in SERVICES:
-        names.add("record")
-    return names
+def reads(module: str, name: str) -> Iterator[str]:
+    """Yield the parameters that a function and the module's functions that it calls read by their names."""
+    for node in ast.walk(module_functions(module)[name]):
+        match node:
+            case ast.Subscript(value=value, slice=ast.Constant(value=str(key))) if is_params(value):
+                yield key
+            case ast.Call(
+                func=ast.Attribute(value=value, attr="get"), args=[ast.Constant(value=str(key)), *_]
+            ):
+                if is_params(value):
+                    yield key
+            case ast.Call(func=ast.Name(id=called)) if called in module_functions(module) and called != name:
+                yield from reads(module, called)
+            case _:
+                pass
 
 
-def test_a_rule_reads_names_that_its_operations_have() -> None:
-    names_of: dict[str, set[str]] = {}
-    unknown: list[str] = []
-    for operations, rules in RULES["refuse"].items():
-        if operations == "*":
-            continue
-        for rule in rules:
-            known = set(COMMON_NAMES)
-            for operation in operations.split(", "):
-                names = names_of.setdefault(operation, members(operation))
-                # A look-up of one rule stays visible to the rules after it.
-                names |= {step["as"] for step in rule.get("look", ())}
-                known |= names
-            unknown += [f"{operations}: {name}" for name in read(rule) if name not in known]
-    assert not unknown, "\n".join(unknown)
+def is_params(node: ast.expr) -> bool:
+    """Return True for `request.params`, and for the variable `params`."""
+    match node:
+        case ast.Attribute(value=ast.Name(id="request"), attr="params") | ast.Name(id="params"):
+            return True
+        case _:
+            return False
+
+
+def test_every_function_concerns_operations_that_exist() -> None:
+    operations = REGISTRY.operations()
+    assert len(operations) > len(services.MODULES)
+    unknown = [operation for operation in operations if members(operation) is None]
+    assert unknown == []
+
+
+def test_a_function_reads_parameters_that_its_operations_have() -> None:
+    operations_of: dict[Callable[..., Any], list[str]] = {}
+    for operation, functions in REGISTRY.operations().items():
+        for function in functions:
+            operations_of.setdefault(function, []).append(operation)
+    unknown = [
+        f"{function.__module__}.{function.__name__}: {name}"
+        for function, operations in operations_of.items()
+        for name in reads(function.__module__, function.__name__)
+        if name not in set().union(*(members(operation) or set() for operation in operations))
+    ]
+    assert unknown == []
+    assert any(reads(function.__module__, function.__name__) for function in operations_of)

@@ -1,0 +1,1 @@
+"""The services that build and keep the program: ECR, CodeBuild and CodeConnections."""

@@ -1,0 +1,1 @@
+"""EKS, which is emulated: clusters, add-ons, access entries and Pod Identity associations (EKS API)."""

@@ -1,0 +1,84 @@
+"""The instances, certificate authorities and versions that RDS offers, in place of moto's (RDS API)."""
+
+import re
+from datetime import UTC, datetime
+
+from sandbox.clouds.aws import databases
+from sandbox.clouds.aws.databases import POSTGRES_MINOR
+from sandbox.clouds.aws.moto_patches import backend
+from sandbox.clouds.aws.registry import emulates
+from sandbox.clouds.aws.requests import AwsRequest
+from sandbox.clouds.web import ErrorResponse
+from sandbox.wire.values import Json
+
+CLASSES = re.compile(r"db\.(t4g\.(micro|small|medium|large|x?large|2xlarge)|[mr][67]g\.(\d*x)?large)")
+"""The instance classes that RDS offers for PostgreSQL (RDS user guide, supported DB engines)."""
+
+CAPABILITIES = (
+    "MultiAZCapable",
+    "SupportsStorageEncryption",
+    "SupportsStorageAutoscaling",
+    "SupportsEnhancedMonitoring",
+    "SupportsPerformanceInsights",
+)
+"""Capabilities of these instance classes in RDS's response."""
+
+AUTHORITIES = {"rds-ca-rsa2048-g1": 2061, "rds-ca-rsa4096-g1": 2121, "rds-ca-ecc384-g1": 2121}
+"""The year in which each certificate authority expires (RDS user guide, certificate authorities)."""
+
+
+@emulates("rds:DescribeOrderableDBInstanceOptions")
+def describe_offers(request: AwsRequest) -> Json:
+    """Return RDS's offer of an instance class with gp3 storage, in the zones of the region."""
+    version, instance_class = (request.params.get(name) for name in ("EngineVersion", "DBInstanceClass"))
+    zones = backend("ec2", request.region).describe_availability_zones()
+    offer: Json = {
+        "Engine": "postgres",
+        "EngineVersion": version,
+        "DBInstanceClass": instance_class,
+        "StorageType": "gp3",
+        "AvailabilityZones": [{"Name": zone.name} for zone in zones],
+        "MinStorageSize": 20,
+        "MaxStorageSize": 65536,
+        "Vpc": True,
+        **dict.fromkeys(CAPABILITIES, True),
+    }
+    is_offered = version in POSTGRES_MINOR.values() and CLASSES.fullmatch(instance_class or "")
+    return {"OrderableDBInstanceOptions": [offer] if is_offered else []}
+
+
+@emulates("rds:DescribeCertificates")
+def describe_authorities(request: AwsRequest) -> Json:
+    """Return the certificate authorities; refuse the name of an unknown one."""
+    name = request.params.get("CertificateIdentifier", "")
+    authorities = [
+        {
+            "CertificateIdentifier": identifier,
+            "CertificateType": "CA",
+            "ValidFrom": datetime(2021, 5, 25, tzinfo=UTC),
+            "ValidTill": datetime(year, 5, 25, tzinfo=UTC),
+        }
+        for identifier, year in AUTHORITIES.items()
+        if name in ("", identifier)
+    ]
+    if not authorities:
+        raise ErrorResponse(404, f"CA certificate {name} is not found.", "CertificateNotFound")
+    return {"Certificates": authorities}
+
+
+@emulates("rds:DescribeDBEngineVersions")
+def describe_versions(request: AwsRequest) -> Json:
+    """Return the versions of PostgreSQL with the versions to which RDS upgrades them."""
+    return databases.engine_versions(request.params)
+
+
+@emulates("rds:DescribePendingMaintenanceActions")
+def describe_maintenance(request: AwsRequest) -> Json:
+    """Return the maintenance actions that wait for instances."""
+    return databases.describe_maintenance(backend("rds", request.region), request.params)
+
+
+@emulates("rds:ApplyPendingMaintenanceAction")
+def apply_maintenance(request: AwsRequest) -> Json:
+    """Perform a maintenance action at once, or record that it is wanted in the next window."""
+    return databases.apply_maintenance(backend("rds", request.region), request.params)

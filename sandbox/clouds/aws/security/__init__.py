@@ -1,0 +1,1 @@
+"""Services for identities, keys, audit and threats: IAM, KMS, CloudTrail, GuardDuty, Access Analyzer."""
