@@ -12,7 +12,7 @@ from review.model import CostLine
 from review.plain_data import is_list, value_at
 
 FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
-TABLE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())
+TABLE: Mapping[str, Any] = yaml.load(FILE.read_text(), yaml.CSafeLoader)
 
 HOURS = 730.0
 """Hours per month, as in the AWS Pricing Calculator."""

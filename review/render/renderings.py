@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from review.plain_data import map_texts
 from review.policy_rules import POLICY_RULES
 from review.render import filters
 from review.render.filters import remove_unseen
+from sandbox import terminal
 from sandbox.progress import Progress
 
 LIMIT = 64_000
@@ -65,12 +66,16 @@ FILTERS: dict[str, Any] = {
 }
 
 
-def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
-    """Render a template; a drawing in it shows the first `drawn` changes."""
-    report = map_texts(report, remove_unseen)
+@cache
+def _environment(html: bool, coloured: bool) -> jinja2.Environment:
+    """Return the templates and their filters, which keep each template after its first compilation.
+
+    `coloured` is true if standard output is a terminal with colours. Compiled templates contain the colours
+    of their constant strings.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=name.endswith(".html"),
+        autoescape=html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -78,6 +83,13 @@ def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
     )
     paint: Any = Progress().paint
     environment.filters.update(FILTERS, paint=paint)
+    return environment
+
+
+def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
+    """Render a template; a drawing in it shows the first `drawn` changes."""
+    report = map_texts(report, remove_unseen)
+    environment = _environment(name.endswith(".html"), terminal.uses_colour(sys.stdout))
     values |= {
         "report": report,
         "before_changes": BEFORE_CHANGES,
