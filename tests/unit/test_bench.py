@@ -41,7 +41,7 @@ def test_memory_includes_the_command_its_children_and_the_targets(tmp_path: Path
     others = [subprocess.Popen(hold, start_new_session=True) for _ in range(2)]
     try:
         (tmp_path / "targets.json").write_text(json.dumps({"pid": others[0].pid}))
-        child = HOLD.format(mib=60, seconds=3)
+        child = HOLD.format(mib=60, seconds=1.5)
         program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
         most = measure_peak([sys.executable, "-c", program], tmp_path, tmp_path) / 2**20
         assert 120 < most < 195  # Both processes count, but not the unrelated third process.

@@ -21,7 +21,7 @@ from tools import comment
 ROOT = Path(__file__).parents[3]
 SHA = "1234567890abcdef1234567890abcdef12345678"
 GH = """\
-#!/usr/bin/python3
+#!/usr/bin/python3 -ES
 import json, os, sys
 here = os.path.dirname(os.path.abspath(__file__))
 arguments, typed = sys.argv[1:], sys.stdin.read()
@@ -49,7 +49,7 @@ class GitHub:
         (self.folder / "answers.json").write_text(json.dumps(texts))
         (self.folder / "calls").write_text("")
         return subprocess.run(
-            ["/usr/bin/python3", "-m", f"tools.{module}", *arguments],
+            ["/usr/bin/python3", "-S", "-m", f"tools.{module}", *arguments],
             cwd=self.folder,
             capture_output=True,
             text=True,
