@@ -11,7 +11,7 @@ from sandbox.clouds.kubernetes import control_plane
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
-from tests import conftest, lanes
+from tests import lanes, scheduling
 from tests.support.stacks import ROOT
 
 
@@ -76,7 +76,7 @@ def test_a_test_s_own_program_of_a_refused_name_runs(tmp_path: Path) -> None:
 
 def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
-        "from tests.conftest import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler\n"
+        "from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler\n"
     )
     log = tmp_path / "log"
     test = (
@@ -96,6 +96,10 @@ def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -
         "2",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:anyio",
+        "-p",
+        "no:hypothesispytest",
         "--rootdir",
         tmp_path,
         tmp_path,
@@ -111,5 +115,5 @@ def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -
 
 def test_lives_that_share_nothing_may_run_in_several_processes() -> None:
     life = "tests/drills/sandbox/test_life.py::test_it[dev]"
-    assert conftest.process_group(life) == life
-    assert conftest.process_group("tests/unit/test_makefile.py::test_it[a::b]") == "unit/test_makefile.py"
+    assert scheduling.process_group(life) == life
+    assert scheduling.process_group("tests/unit/test_makefile.py::test_it[a::b]") == "unit/test_makefile.py"

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def test_make_alone_lists_every_task(tree: Path) -> None:
 
 
 def test_an_unreachable_package_registry_is_reported_and_nothing_counts_as_installed(tree: Path) -> None:
+    (tree / "requirements-dev.txt").write_text(f"pipe-absent==1 --hash=sha256:{64 * '0'}\n")
+    python = tree / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     unreachable = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
     code, output = make(tree, "validate", **unreachable, PIP_NO_CACHE_DIR="1")
     assert code == 2
@@ -128,7 +134,7 @@ def test_each_lane_has_a_task_and_together_they_run_each_test_once(installed: Pa
         "not drill tests/unit tests/engine tests/test_lanes.py",
         "drill",
     ]
-    unit = "-m pytest -n 2 --dist loadscope -m not engine and not drill"
+    unit = "-m pytest -n 4 --dist loadscope --no-loadscope-reorder -m not engine and not drill"
     code, output = make(installed, "test-unit", "FLAGS=-x")
     assert (code, output) == (0, f"{unit} -x tests/unit tests/test_lanes.py\n")
     code, output = make(installed, "test-unit", "FLAGS=tests/unit/test_makefile.py")

@@ -1,0 +1,87 @@
+"""Distribution of the tests over processes, and the order in which they start."""
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+LONGEST = (
+    "drills/sandbox/test_life.py",
+    "drills/sandbox/test_random_kills.py",
+    "drills/sandbox/test_real_plugin.py",
+    "drills/docs/test_commands.py",
+    "engine/review/test_pairs.py",
+    "drills/operations/test_deploy_in_sandbox.py",
+    "drills/sandbox/kubernetes/test_life.py",
+    "drills/operations/test_in_cluster.py",
+    "drills/service/test_region_lost.py",
+    "drills/review/test_command.py",
+    "drills/test_first_up.py",
+    "drills/operations/test_deploy.py",
+    "drills/service/test_killed.py",
+    "engine/test_stacks.py",
+    "unit/docs/test_documents.py",
+    "unit/policies/test_random.py",
+    "unit/components/settings/test_invalid_stack_files.py",
+    "unit/test_makefile.py",
+    "unit/operations/preflight/test_cloudflare_zone.py",
+    "unit/tools/test_check_owners.py",
+    "unit/operations/test_shell.py",
+    "unit/policies/test_hostile_values.py",
+    "test_lanes.py",
+    "unit/workflows/test_workflows.py",
+    "unit/operations/test_real_previews.py",
+    "unit/operations/test_completion.py",
+)
+"""Files whose tests take longest in their lanes: started last, such a file would keep one process busy alone.
+"""
+
+SPLIT = ("drills/sandbox/test_life.py",)
+"""Files whose tests take minutes and share nothing, so that each may run in another process."""
+
+TOGETHER: dict[str, str] = dict.fromkeys(
+    (
+        "unit/docs/test_first_up.py",
+        "unit/foundation/test_stack_roles.py",
+        "unit/review/test_cost.py",
+        "unit/tools/iam/test_paths.py",
+    ),
+    "unit/docs/test_documents.py",
+)
+"""Files that run in the process of another file, since both use the evaluated programs, which are cached."""
+
+
+def file_of(node_id: str) -> str:
+    """Return the path of a test's file relative to tests/."""
+    return node_id.partition("::")[0].removeprefix("tests/")
+
+
+def place(node_id: str) -> tuple[bool, int]:
+    """Return the place of a test's file in the order: unit tests last, and the longest files of a lane first.
+
+    The files of the unit tests are the shortest, so all processes have work until the last second.
+    """
+    file = file_of(node_id)
+    unit = not file.startswith(("engine/", "drills/"))
+    return unit, LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
+def process_group(node_id: str) -> str:
+    """Return the group of tests that run in one process: a file, or one test of a file that may be split."""
+    file = file_of(node_id)
+    return node_id if file in SPLIT else TOGETHER.get(file, file)
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Distribution of tests over processes by group.
+
+    A module's fixtures are set up once, and the module's tests run in order. pytest-xdist's own `--dist
+    loadgroup` ignores its groups with pytest 9.2 (github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return process_group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """Return the scheduler that distributes tests by group."""
+    return GroupScheduling(config, log)
