@@ -67,7 +67,7 @@ class _Document:
     value: Any
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with the tags !unknown, !secret <value>, and !json <value> for a property with a JSON string."""
 
 

@@ -15,6 +15,7 @@ from sandbox import cli as sandbox_command
 from sandbox import console
 from sandbox.workspace import Stack
 from tests.support.docs import commands
+from tests.support.rows import each_row
 from tools import generate_docs
 
 ROOT = Path(__file__).parents[3]
@@ -62,13 +63,13 @@ def documents() -> Iterator[Path]:
     yield from sorted(DOCS.rglob("*.md"))
 
 
-@pytest.mark.parametrize("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
+@each_row("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_link_to_a_file_has_a_target(document: Path) -> None:
     links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
+@each_row("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
 def test_monitors_and_runbooks_correspond(folder: Path) -> None:
     messages = [
         str(resource.inputs.get("message", "")) for resource in generate_docs.evaluate_program("prod")
@@ -78,7 +79,7 @@ def test_monitors_and_runbooks_correspond(folder: Path) -> None:
     assert {file.name for file in folder.glob("*.md")} == linked
 
 
-@pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
+@each_row("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
 def test_the_title_of_a_runbook_is_the_name_of_its_alert(folder: Path) -> None:
     titles = {file.name: file.read_text().splitlines()[0].removeprefix("# ") for file in folder.glob("*.md")}
     assert {runbook(title) for title in titles.values()} == titles.keys()
@@ -91,7 +92,7 @@ def test_the_doctor_checks_the_origin_certificate_and_names_its_runbook() -> Non
     assert '["originCertificateDays"]' in (ROOT / "operations" / "doctor.py").read_text()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "document",
     [ROOT / "README.md", DOCS / "deployment.md", DOCS / "ja" / "deployment.md"],
     ids=lambda file: str(file.relative_to(ROOT)),
@@ -148,7 +149,7 @@ COVERAGE = (DOCS / "guide-coverage.md").read_text().splitlines()
 ROWS = [row.split(" | ") for row in COVERAGE if row.startswith("| ") and not row.startswith("| in the guide")]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].lstrip("| "))
+@each_row("row", ROWS, ids=lambda row: row[0].lstrip("| "))
 def test_every_row_of_the_coverage_names_existing_files_tasks_and_tests(row: list[str]) -> None:
     _, here, tests = row
     files = re.findall(r"`((?:components|docs|scripts|\.github|Pulumi)[^`]*)`", here)
@@ -196,20 +197,20 @@ def test_flags_of_the_sandbox_in_the_documents_exist() -> None:
     assert {flag for flag in flags if flag not in sandbox_command.COMMAND_LINE["arguments"]} == set()
 
 
-@pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
+@each_row("guide", ["deployment.md", "ja/deployment.md"])
 def test_the_guide_shows_the_prompt_of_the_console(guide: str) -> None:
     stack = Stack("dev", ROOT, ROOT, "pipe", ROOT / ".sandbox" / "dev")
     assert f"`{console.mark(stack).strip()}`" in (DOCS / guide).read_text()
 
 
-@pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
+@each_row("guide", ["deployment.md", "ja/deployment.md"])
 def test_the_guide_explains_each_choice_of_the_apis_egress(guide: str) -> None:
     text = (DOCS / guide).read_text()
     explained = re.findall(r"^\| `(\w+)` \|", text.partition("| `to` |")[2], re.MULTILINE)
     assert explained == list(get_args(Egress.model_fields["to"].annotation))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("guide", "order"),
     [
         ("docs/deployment.md", "the most recent earlier version that was good"),

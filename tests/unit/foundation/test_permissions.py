@@ -2,12 +2,12 @@
 
 import json
 
-import pytest
 from botocore.session import get_session
 
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
 from tests.support.foundation.fixtures import Policies, attached_policies
+from tests.support.rows import each_row
 
 HERE = "ap-northeast-1:444455556666"
 EC2 = f"arn:aws:ec2:{HERE}"
@@ -134,7 +134,7 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("action", "resource", "context", "expected"), DEPLOY)
+@each_row(("action", "resource", "context", "expected"), DEPLOY)
 def test_the_deploy_role_of_stg(
     policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:
@@ -158,7 +158,7 @@ PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("action", "resource", "context", "expected"), PREVIEW)
+@each_row(("action", "resource", "context", "expected"), PREVIEW)
 def test_the_preview_role_reads_settings_and_state(
     policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:
@@ -197,7 +197,7 @@ OPERATORS: list[tuple[str, str, dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("action", "resource", "context", "expected"), OPERATORS)
+@each_row(("action", "resource", "context", "expected"), OPERATORS)
 def test_operators_destroy_the_stack_restore_the_database_and_create_nothing_else(
     policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:
@@ -214,7 +214,7 @@ BUILD = [
 ]
 
 
-@pytest.mark.parametrize(("action", "resource", "expected"), BUILD)
+@each_row(("action", "resource", "expected"), BUILD)
 def test_the_build_role_pushes_images(shared: Recorder, action: str, resource: str, expected: str) -> None:
     assert verdict(attached_policies(shared)["pipe-build"], action, resource, {}) == expected
 

@@ -4,13 +4,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from components.common import connections
 from components.common.naming import Naming
 from foundation.permissions.scope import Scope
 from foundation.service_roles import Replication, ServiceRole, environment_roles, replication_role
 from tests.support.components.iam import verdict
+from tests.support.rows import each_row
 
 ACCOUNT, REGION = "777788889999", "ap-northeast-1"
 CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/c47e9d03-2b5a-4f86-8e1d-7a90b3c6f245"
@@ -48,7 +47,7 @@ def trust_verdict(role: str, source: str, account: str = ACCOUNT, **tags: str) -
     return verdict([document], "sts:AssumeRole", "*", context)
 
 
-@pytest.mark.parametrize(("role", "service", "source"), [(role, *rest) for role, rest in TRUSTED.items()])
+@each_row(("role", "service", "source"), [(role, *rest) for role, rest in TRUSTED.items()])
 def test_a_service_assumes_its_role_for_one_resource_of_the_environment(
     role: str, service: str, source: str
 ) -> None:
@@ -68,7 +67,7 @@ PODS = {
 }
 
 
-@pytest.mark.parametrize(("role", "pods"), PODS.items())
+@each_row(("role", "pods"), PODS.items())
 def test_only_pods_of_one_service_account_in_one_cluster_assume_a_role(
     role: str, pods: connections.Pods
 ) -> None:
@@ -81,7 +80,7 @@ def test_only_pods_of_one_service_account_in_one_cluster_assume_a_role(
     assert trust_verdict(role, CLUSTER, **mine | {"service_account": "pipe-proxy"}) == "nothing"
 
 
-@pytest.mark.parametrize(("role", "service"), [("node", "ec2"), ("backup-replication", "s3")])
+@each_row(("role", "service"), [("node", "ec2"), ("backup-replication", "s3")])
 def test_services_that_send_no_source_are_trusted_by_name(role: str, service: str) -> None:
     assert ROLES[role].trust == {
         "Effect": "Allow",
@@ -209,7 +208,7 @@ REQUESTS: list[tuple[str, str, str, dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("role", "action", "resource", "context", "expected"), REQUESTS)
+@each_row(("role", "action", "resource", "context", "expected"), REQUESTS)
 def test_a_role_may_do_what_its_service_needs_and_nothing_else(
     role: str, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:

@@ -1,5 +1,6 @@
 """Tests that compare the verdicts of the rules with the texts of the controls."""
 
+from collections import defaultdict
 from datetime import date
 
 import pytest
@@ -7,8 +8,12 @@ import pytest
 from policies.engine.catalog import BY_NAME, RULES
 from policies.rules.aws import eks
 from tests.support.policies.truth import Case, cases
+from tests.support.rows import check_rows, each_row
 
 CASES = cases()
+BY_RULE: defaultdict[str, list[Case]] = defaultdict(list)
+for _case in CASES:
+    BY_RULE[_case.rule].append(_case)
 
 
 @pytest.fixture(autouse=True)
@@ -17,12 +22,15 @@ def day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_rule_returns_the_verdict_of_its_control_with_this_message(case: Case) -> None:
-    assert case.evaluate() == (case.verdict, case.messages)
+@pytest.mark.parametrize("rule", sorted(BY_RULE))
+def test_a_rule_returns_the_verdicts_of_its_controls_with_these_messages(rule: str) -> None:
+    def check(case: Case) -> None:
+        assert case.evaluate() == (case.verdict, case.messages)
+
+    check_rows(((str(case), case) for case in BY_RULE[rule]), check)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each_row("case", CASES, ids=str)
 def test_a_case_names_a_control_that_its_rule_maps(case: Case) -> None:
     assert [control for control in case.controls if control not in BY_NAME[case.rule].controls] == []
 
@@ -34,8 +42,8 @@ def test_there_are_cases_of_every_provider_and_verdict() -> None:
         assert verdicts == {"pass", "violation", "unknown", "not applicable"}
 
 
-@pytest.mark.parametrize("rule", [rule.name for rule in RULES])
+@each_row("rule", [rule.name for rule in RULES])
 def test_every_rule_has_a_violation_and_another_verdict(rule: str) -> None:
-    verdicts = {case.verdict for case in CASES if case.rule == rule}
+    verdicts = {case.verdict for case in BY_RULE[rule]}
     assert "violation" in verdicts
     assert verdicts & {"pass", "not applicable"}

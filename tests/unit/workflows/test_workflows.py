@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from operations.lib import health
+from tests.support.rows import each_row
 from tools import check_workflows
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +111,7 @@ def test_an_action_has_one_commit_in_all_workflows() -> None:
     assert {action: pins for action, pins in pins_by_action.items() if len(pins) > 1} == {}
 
 
-@pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
+@each_row(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
 def test_every_step_runs_a_task_or_a_tested_script(where: str, command: str) -> None:
     match = ALLOWED.fullmatch(command)
     assert match, command
@@ -126,7 +127,7 @@ def test_every_step_runs_a_task_or_a_tested_script(where: str, command: str) -> 
     assert re.search(uses, tests)
 
 
-@pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
+@each_row(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
 def test_no_expression_is_inserted_into_a_command(where: str, command: str) -> None:
     assert "${{" not in command
 

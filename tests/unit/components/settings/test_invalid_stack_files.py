@@ -52,12 +52,14 @@ def test_the_message_names_every_fault(invalid: InvalidStackFile, tmp_path: Path
 def test_the_commands_of_the_message_fix_the_file(invalid: InvalidStackFile, tmp_path: Path) -> None:
     """Run the commands in several rounds, since a command adds only one entry to a list, or removes a map."""
     config = changed(invalid.change, invalid.remove)
+    faults = load_file(write(tmp_path, config)).faults
     for _ in range(6):
-        faults = load_file(write(tmp_path, config)).faults
         for fault in faults:
             for command in fault.commands("dev"):
                 run(config, command)
-    assert load_file(write(tmp_path, config)).faults == []
+        if not (faults := load_file(write(tmp_path, config)).faults):
+            break
+    assert faults == []
 
 
 def test_a_value_that_may_be_a_secret_is_never_shown() -> None:

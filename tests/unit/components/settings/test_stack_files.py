@@ -15,6 +15,7 @@ from components.settings.load import load_file
 from components.settings.stack import SECRETS
 from eks_versions import OFFERED, STANDARD_SUPPORT
 from tests.support.components.settings.stack_files import ROOT, STACKS, changed, committed, write
+from tests.support.rows import each_row
 
 SCHEMA = ROOT / "schemas" / "stack-file.schema.json"
 
@@ -40,7 +41,7 @@ def key_paths(value: Any, path: str = "") -> set[str]:
     }
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@each_row("stack", STACKS)
 def test_a_committed_file_is_valid(stack: str) -> None:
     assert load_file(ROOT / f"Pulumi.{stack}.yaml").faults == []
 
@@ -60,7 +61,7 @@ ENCRYPTION = {"secretsprovider", "encryptedkey", "encryptionsalt"}
 """Keys that `pulumi stack init` and `pulumi config set --secret` add to a stack file."""
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@each_row("stack", STACKS)
 def test_a_committed_file_contains_secrets_only_encrypted(stack: str) -> None:
     content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
     assert {"config"} <= content.keys() <= {"config", *ENCRYPTION}
@@ -76,7 +77,7 @@ def test_a_file_with_encrypted_secrets_is_valid(tmp_path: Path) -> None:
     jsonschema.validate(yaml.safe_load(file.read_text()), json.loads(SCHEMA.read_text()))
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@each_row("stack", STACKS)
 def test_the_schema_accepts_a_committed_file_and_the_file_names_it(stack: str) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
     jsonschema.validate(yaml.safe_load(text), json.loads(SCHEMA.read_text()))
@@ -102,7 +103,7 @@ def test_the_schema_marks_secrets_and_accepts_only_encrypted_ones() -> None:
             jsonschema.validate("hunter2-hunter2-hunter2", properties[key])
 
 
-@pytest.mark.parametrize("path", list(leaves()), ids=lambda path: ".".join(map(str, path)))
+@each_row("path", list(leaves()), ids=lambda path: ".".join(map(str, path)))
 def test_every_setting_has_a_description_and_a_valid_example(path: KeyPath) -> None:
     parent = schema_at(path[:-1])["properties"][path[-1]]
     assert parent.get("description"), "no docstring"

@@ -4,7 +4,6 @@ from decimal import Decimal
 from ipaddress import IPv4Network
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -19,6 +18,7 @@ from components.settings.types import (
     Image,
     MemoryQuantity,
 )
+from tests.support.rows import each_row
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 NAME = st.from_regex(r"[a-z0-9]{1,8}(/[a-z0-9]{1,8}){0,2}", fullmatch=True)
@@ -65,12 +65,12 @@ def test_memory_in_binary_units_is_more_than_in_decimal_ones(amount: int) -> Non
     assert all(is_accepted(MemoryQuantity, f"{amount}{unit}") for unit in ("M", "Mi", "G", "Gi"))
 
 
-@pytest.mark.parametrize("text", ["", "0", "0m", "00", "-1", "1e3", "100M", "1.2345", " 1", "1\n", "٣", 1])
+@each_row("text", ["", "0", "0m", "00", "-1", "1e3", "100M", "1.2345", " 1", "1\n", "٣", 1])
 def test_an_invalid_cpu_quantity_is_refused(text: object) -> None:
     assert not is_accepted(CpuQuantity, text)
 
 
-@pytest.mark.parametrize("text", ["", "0Mi", "512", "1.5Gi", "-1Mi", "1Ki", "512m", "1 Gi", "1Gi\n", 512])
+@each_row("text", ["", "0Mi", "512", "1.5Gi", "-1Mi", "1Ki", "512m", "1 Gi", "1Gi\n", 512])
 def test_an_invalid_memory_quantity_is_refused(text: object) -> None:
     assert not is_accepted(MemoryQuantity, text)
 
@@ -105,12 +105,12 @@ def test_a_host_name_has_labels_and_a_top_level_domain(labels: list[str]) -> Non
     )
 
 
-@pytest.mark.parametrize("schedule", ["0 18 * * *", "*/5 * * * *", "0 1-5/2 * * 1,3", "30 17 1 * 0"])
+@each_row("schedule", ["0 18 * * *", "*/5 * * * *", "0 1-5/2 * * 1,3", "30 17 1 * 0"])
 def test_a_schedule_has_five_fields(schedule: str) -> None:
     assert is_accepted(Cron, schedule)
     assert not is_accepted(Cron, f"{schedule} *") and not is_accepted(Cron, schedule.rpartition(" ")[0])
 
 
-@pytest.mark.parametrize("schedule", ["@daily", "0 18 * * MON", "0  18 * * *", "100 18 * * *"])
+@each_row("schedule", ["@daily", "0 18 * * MON", "0  18 * * *", "100 18 * * *"])
 def test_an_invalid_schedule_is_refused(schedule: str) -> None:
     assert not is_accepted(Cron, schedule)

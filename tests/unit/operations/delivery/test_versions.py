@@ -14,13 +14,14 @@ from operations.lib.health import error_kind
 from operations.lib.kubernetes.cluster import Manifest
 from operations.lib.run_log import RunLog
 from tests.support.operations.environment import DIGEST, OLD
+from tests.support.rows import each_row
 
 NAME = OLD.partition(":")[0]
 NEW = f"{NAME}:1.1.0@{DIGEST}"
 DIGITS = "0123456789abcdef" * 4
 
 
-@pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
+@each_row("version", ["latest", "a b", "-1", "x" * 129])
 def test_invalid_versions_are_refused(version: str) -> None:
     with pytest.raises(RefusedError):
         stack_file.checked_version(version)
@@ -34,7 +35,7 @@ def test_only_the_image_is_replaced_in_the_stack_file() -> None:
     assert stack_file.without_set_values(new) == stack_file.without_set_values(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("image", "version", "repository"),
     [
         (NEW, "1.1.0", NAME),
@@ -51,7 +52,7 @@ def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
     assert error_kind(first) == error_kind(second) != error_kind("ERROR other")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("newer", "older", "keep", "undo"),
     [
         (["1-a", "2-b"], ["1-a", "2-b"], False, None),
@@ -68,7 +69,7 @@ def test_a_rollback_undoes_newer_migrations(
     assert (schema.undo_to, schema.kept) == (undo, keep)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("newer", "older", "message"),
     [
         (
@@ -148,7 +149,7 @@ def test_the_health_check_waits_for_pods_of_the_autoscaler(monkeypatch: pytest.M
     assert next(looks, None) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expected"),
     [
         ("1.4.0", True),

@@ -9,6 +9,7 @@ import pytest
 from policies.engine.catalog import BY_NAME, RULES
 from policies.engine.configuration import faults
 from policies.engine.rule import Option
+from tests.support.rows import each_row
 
 OPTIONS = [(rule.name, key, option) for rule in RULES for key, option in rule.options.items()]
 CONFIG = Path(__file__).parents[4] / "policies" / "config"
@@ -23,9 +24,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("rule", "key", "option"), OPTIONS, ids=lambda value: value if isinstance(value, str) else ""
-)
+@each_row(("rule", "key", "option"), OPTIONS, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_default_is_what_its_own_schema_asks_for(rule: str, key: str, option: Option) -> None:
     assert set(option.schema) <= {
         "type",
@@ -44,7 +43,7 @@ def test_a_default_is_what_its_own_schema_asks_for(rule: str, key: str, option: 
 
 
 @pytest.mark.parametrize("value", ["much", "0", "-1", ""])
-@pytest.mark.parametrize("key", ["cpu", "memory"])
+@each_row("key", ["cpu", "memory"])
 def test_a_ceiling_is_a_quantity_above_zero(key: str, value: str) -> None:
     assert faults(BY_NAME, {CEILING: {key: value}}) == [
         f"{CEILING}.{key} is {value!r}; set it to a Kubernetes quantity above zero"
@@ -52,7 +51,7 @@ def test_a_ceiling_is_a_quantity_above_zero(key: str, value: str) -> None:
     assert faults(BY_NAME, {CEILING: {key: "1m"}}) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("config", "fault"),
     [
         (
@@ -70,7 +69,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_exist(config: dict[str, 
     assert message.startswith(fault)
 
 
-@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
+@each_row("stack", ["dev", "stg", "prod"])
 def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
     content: dict[str, Any] = json.loads((CONFIG / f"{stack}.json").read_text())
     settings = {name: cast("dict[str, Any]", value) for name, value in content.items() if name != "all"}
@@ -84,9 +83,7 @@ def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "stg"])
-@pytest.mark.parametrize(
-    "name", [rule.name for rule in RULES if rule.name.startswith(("tls-", "pod-security-"))]
-)
+@each_row("name", [rule.name for rule in RULES if rule.name.startswith(("tls-", "pod-security-"))])
 def test_policies_that_keep_an_environment_closed_are_mandatory_in_every_stack(stack: str, name: str) -> None:
     """Compare with docs/decisions/0008-policy-levels.md; prod uses the defaults of the rules."""
     config = json.loads((CONFIG / f"{stack}.json").read_text())

@@ -3,12 +3,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from policies.engine.catalog import RULES
 from policies.engine.documentation import render
 from tests.support.policies.truth import cases
+from tests.support.rows import each_row
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "policies.md"
 PROMISES: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -39,7 +39,7 @@ def test_every_promised_rule_exists_with_its_controls_and_no_other() -> None:
     assert {rule.name: list(rule.controls) for rule in RULES} == PROMISES["rules"]
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@each_row("control", CONTROLS)
 def test_every_promised_control_has_a_rule_a_row_and_cases_of_both_verdicts(control: str) -> None:
     covering = {rule.name for rule in RULES if control in rule.controls}
     assert covering

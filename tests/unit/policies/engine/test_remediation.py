@@ -17,6 +17,7 @@ from policies.engine.pack import NAME, policies
 from policies.engine.waivers import utc_day
 from tests.support.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
 from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
+from tests.support.rows import each_row
 
 
 def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> dict[str, Any] | None:
@@ -92,7 +93,7 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "kind", "props", "expected"), CASES)
+@each_row(("policy", "kind", "props", "expected"), CASES)
 def test_old_tls_is_repaired(policy: str, kind: str, props: dict[str, Any], expected: dict[str, Any]) -> None:
     assert repaired(policy, kind, props) == expected
     assert repaired(policy, kind, expected) is None
@@ -107,7 +108,7 @@ def test_missing_tags_get_the_configured_values() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("variant", ["", "List"])
+@each_row("variant", ["", "List"])
 def test_pods_are_repaired_in_every_kind(name: str, variant: str) -> None:
     broken = changed(POD, spec__automountServiceAccountToken=True, spec__containers__0__image="a:1")
     broken["spec"]["initContainers"] = [{"name": "b", "image": "b:1"}]

@@ -1,9 +1,10 @@
 import pytest
 
 from policies.model.datadog_monitors import QueryError, handles, parse_query
+from tests.support.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expression", "comparator", "threshold", "window"),
     [
         ("avg(last_5m):avg:a{*} > 1", "avg(last_5m):avg:a{*}", ">", 1, 5),
@@ -30,7 +31,7 @@ def test_queries_are_parsed(
     assert expression is None or query.expression == expression
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "fault"),
     [
         ("", "it ends without a comparison such as > 0.01"),
@@ -47,7 +48,7 @@ def test_an_unreadable_query_is_refused_with_the_reason(text: str, fault: str) -
     assert str(raised.value) == fault
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("message", "recipients"),
     [
         ("@slack-a and @b@pipe.dev", ["@slack-a", "@b@pipe.dev"]),
@@ -71,7 +72,7 @@ def test_handles_are_notified_of_an_alert(message: str, recipients: list[str]) -
     assert handles(message) == recipients
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("message", "recipients"),
     [
         ("@slack-a", ["@slack-a"]),

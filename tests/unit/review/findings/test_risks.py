@@ -12,6 +12,7 @@ from review.locate import StackFile
 from review.model import REVIEW_RULES
 from sandbox.summary import LATER
 from tests.support.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
+from tests.support.rows import each_row
 
 OLD = resource(VPC, "main", {"cidrBlock": "10.0.0.0/16"}, id="vpc-1234")
 NEW = resource(VPC, "main", {"cidrBlock": "10.1.0.0/16"})
@@ -85,7 +86,7 @@ SUBNETS = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "sources"),
     [
         ("vpcConfig.vpcId", ["main"]),
@@ -118,7 +119,7 @@ def test_every_type_that_the_policies_protect_is_known_to_hold_data() -> None:
 
 
 @pytest.mark.parametrize("kind", REVIEW_RULES["stateful"])
-@pytest.mark.parametrize("op", ["delete", "replace"])
+@each_row("op", ["delete", "replace"])
 def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
     old = resource(kind, "it", {"name": "a"})
     change = Step(op, old, resource(kind, "it", {"name": "b"}) if op == "replace" else None)
@@ -128,9 +129,7 @@ def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
     assert risk.message.splitlines()[-1] == f"Data: {REVIEW_RULES['stateful'][kind]}"
 
 
-@pytest.mark.parametrize(
-    "rule", REVIEW_RULES["stateful-when"], ids=lambda rule: f"{rule['type']}.{rule['property']}"
-)
+@each_row("rule", REVIEW_RULES["stateful-when"], ids=lambda rule: f"{rule['type']}.{rule['property']}")
 def test_a_property_may_change_the_fate_of_the_data(rule: dict[str, str]) -> None:
     deletion = Step("delete", resource(rule["type"], "it", {rule["property"]: True}), None)
     risk = find_risk(deletion, stack(deletion))

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from sandbox.providers.diff import Change, changes
 from sandbox.wire.values import UNKNOWN, Secret, show_path
+from tests.support.rows import each_row
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
@@ -81,7 +80,7 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("token", "path", "value", "expected"), CHANGES)
+@each_row(("token", "path", "value", "expected"), CHANGES)
 def test_a_change_is_in_place_or_replaces_the_resource(
     providers: Providers, token: str, path: str, value: Any, expected: list[str]
 ):
@@ -124,7 +123,7 @@ def test_each_change_has_its_path_and_kind():
     ]
 
 
-@pytest.mark.parametrize("token", [r.BUCKET, r.ROLE, r.DEPLOYMENT])
+@each_row("token", [r.BUCKET, r.ROLE, r.DEPLOYMENT])
 def test_a_resource_with_a_chosen_name_is_deleted_before_its_replacement(providers: Providers, token: str):
     package = providers.package(token)
     new_resource = resource(token, VALID[token])
@@ -138,7 +137,7 @@ def test_a_renamed_object_is_deleted_after_its_replacement(providers: Providers)
     assert not providers.package(r.DEPLOYMENT).delete_first(new_resource, changes(VALID[r.DEPLOYMENT], new))
 
 
-@pytest.mark.parametrize(("token", "path"), [(r.BUCKET, "bucket"), (r.ROLE, "name")])
+@each_row(("token", "path"), [(r.BUCKET, "bucket"), (r.ROLE, "name")])
 def test_aws_resources_are_deleted_first_even_if_the_chosen_name_changes(
     providers: Providers, token: str, path: str
 ):
@@ -167,7 +166,7 @@ def test_an_object_is_deleted_first_only_if_its_own_name_stays(providers: Provid
     assert not package.delete_first(resource(token, unnamed), changes({**unnamed, "roleRef": {}}, unnamed))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("token", "path", "forces"),
     [
         ("kubernetes:core/v1:Pod", "spec.containers.image", True),

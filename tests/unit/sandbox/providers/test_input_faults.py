@@ -7,16 +7,17 @@ import pytest
 
 from sandbox.wire.schema import UnknownTypeError
 from sandbox.wire.values import UNKNOWN, Secret, map_items
+from tests.support.rows import each_row
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed
 
 
-@pytest.mark.parametrize("token", VALID)
+@each_row("token", VALID)
 def test_valid_inputs_pass(providers: Providers, token: str):
     assert providers.faults(token, VALID[token]) == []
 
 
-@pytest.mark.parametrize("token", VALID)
+@each_row("token", VALID)
 def test_unknown_and_secret_values_pass(providers: Providers, token: str):
     def make_unknown(value: Any) -> Any:
         return map_items(value, make_unknown) if isinstance(value, dict | list) else UNKNOWN
@@ -175,7 +176,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("token", "path", "value", "message"), FAULTS)
+@each_row(("token", "path", "value", "message"), FAULTS)
 def test_a_wrong_property_is_refused(providers: Providers, token: str, path: str, value: Any, message: str):
     assert message in providers.faults(token, changed(token, path, value))
 
@@ -217,7 +218,7 @@ DOCUMENTS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("days", [6, 31])
+@each_row("days", [6, 31])
 def test_a_deletion_window_outside_the_limits_is_refused(providers: Providers, days: int):
     faults = providers.faults("aws:kms/key:Key", {"deletionWindowInDays": days})
     assert faults == [f"deletionWindowInDays: {days}, a number, is not within 7 to 30"]
@@ -228,12 +229,12 @@ def bucket_policy_faults(providers: Providers, document: Any) -> list[str]:
     return providers.faults("aws:s3/bucketPolicy:BucketPolicy", inputs)
 
 
-@pytest.mark.parametrize(("document", "message"), DOCUMENTS)
+@each_row(("document", "message"), DOCUMENTS)
 def test_an_invalid_policy_document_is_refused(providers: Providers, document: Any, message: str):
     assert bucket_policy_faults(providers, document) == [message]
 
 
-@pytest.mark.parametrize(("change", "message"), STATEMENTS)
+@each_row(("change", "message"), STATEMENTS)
 def test_an_invalid_policy_statement_is_refused(providers: Providers, change: dict[str, Any], message: str):
     statement = {key: value for key, value in {**GRANT, **change}.items() if value is not None}
     assert bucket_policy_faults(providers, {"Version": "2012-10-17", "Statement": [statement]}) == [message]
@@ -334,16 +335,14 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("token", "path", "value", "message"), OBJECT_FAULTS)
+@each_row(("token", "path", "value", "message"), OBJECT_FAULTS)
 def test_a_wrong_field_of_an_object_is_refused(
     providers: Providers, token: str, path: str, value: Any, message: str
 ):
     assert message in providers.faults(token, changed(token, path, value))
 
 
-@pytest.mark.parametrize(
-    "token", ["aws:ec2/vpcs:Vpcs", "datadog:index/alarm:Alarm", "cloudflare:index/vpc:Vpc"]
-)
+@each_row("token", ["aws:ec2/vpcs:Vpcs", "datadog:index/alarm:Alarm", "cloudflare:index/vpc:Vpc"])
 def test_a_type_that_the_sdk_lacks_is_refused(providers: Providers, token: str):
     package = token.partition(":")[0]
     with pytest.raises(UnknownTypeError, match=f"^pulumi-{package} has no resource type {token}$"):

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.support.rows import each_row
 from tools.iam.evaluation import ABSENT, CHOSEN, Caller, Context, ContextValue, Request, decide
 from tools.iam.policies import Statement, parse_policy
 
@@ -52,7 +51,7 @@ def test_notaction_and_notresource_allow_the_rest() -> None:
     assert reason(caller(others), action="s3:PutObject") == "nothing"
 
 
-@pytest.mark.parametrize("place", ["identity", "boundary", "session", "resource"])
+@each_row("place", ["identity", "boundary", "session", "resource"])
 def test_an_explicit_deny_anywhere_overrides_every_allow(place: str) -> None:
     statements = [allow(), deny()]
     sender = caller(
@@ -65,13 +64,13 @@ def test_an_explicit_deny_anywhere_overrides_every_allow(place: str) -> None:
     assert reason(sender, resource_policy=resource_policy) == "deny No"
 
 
-@pytest.mark.parametrize("limit", ["boundary", "session"])
+@each_row("limit", ["boundary", "session"])
 def test_a_boundary_or_session_policy_limits_the_identity_policy(limit: str) -> None:
     assert reason(caller(allow(), **{limit: policy(allow("s3:PutObject"))})) == "nothing"
     assert reason(caller(allow(), **{limit: policy(allow("s3:*"))})) == "allow"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("principal", "without_identity", "with_identity", "with_boundary_that_allows_nothing"),
     [
         ({"AWS": ROLE}, "allow", "allow", "nothing"),
@@ -93,7 +92,7 @@ def test_a_resource_policy_within_an_account(
     assert reason(bounded, resource_policy=resource_policy) == with_boundary_that_allows_nothing
 
 
-@pytest.mark.parametrize(
+@each_row(
     "principal", [{"AWS": ROLE}, {"AWS": "111122223333"}, {"AWS": "arn:aws:iam::111122223333:root"}, "*"]
 )
 def test_across_accounts_both_sides_must_allow(principal: Any) -> None:
@@ -103,7 +102,7 @@ def test_across_accounts_both_sides_must_allow(principal: Any) -> None:
     assert reason(caller(allow()), "444455556666") == "nothing"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("principal", "without_identity", "with_identity"),
     [
         ({"AWS": ROLE}, "allow", "allow"),
@@ -124,7 +123,7 @@ def test_a_key_or_trust_policy_must_allow_even_within_the_account(
     assert reason(caller(allow("kms:Decrypt")), **request) == with_identity
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "name", "expected"),
     [
         ("Service", "ec2.amazonaws.com", "allow"),
@@ -141,7 +140,7 @@ def test_a_service_needs_a_trust_policy_that_names_it(kind: Any, name: str, expe
     assert reason(sender, **request, needs_resource_policy=True) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("operator", "expected", "value", "holds"),
     [
         ("StringEquals", "a", "a", True),
@@ -209,7 +208,7 @@ def test_a_context_value_can_cover_all_keys_with_a_prefix() -> None:
     assert reason(caller(tagged), context=Context(values=values)) == "nothing"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("user", "reasons"),
     [("ann", ("allow", "nothing")), (ABSENT, ("nothing", "nothing")), (CHOSEN, ("allow", "allow"))],
 )

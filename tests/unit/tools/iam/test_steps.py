@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
+from tests.support.rows import each_row
 from tools.iam.evaluation import CHOSEN, ContextValue
 from tools.iam.model import Hold, Job, Pod, Principal, Resource, World
 from tools.iam.policies import parse_policy
@@ -116,7 +115,7 @@ def test_a_role_that_may_do_nothing_reaches_nothing() -> None:
     assert set(reach([act("dev-a")], all_steps(world))) == {act("dev-a")}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("identity", "trusted", "expected"),
     [
         (allow("sts:AssumeRole", role_arn("prod-b")), {"AWS": role_arn("dev-a")}, True),
@@ -144,7 +143,7 @@ def test_a_role_without_mfa_cannot_assume_a_role_that_requires_it() -> None:
     assert way(world, Hold("act as", person.arn), act("dev-b")) is not None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "statement",
     [
         allow("iam:PutRolePolicy"),
@@ -164,7 +163,7 @@ def test_whoever_may_extend_permissions_administers_the_account(statement: dict[
     assert Hold("administer", PROD) not in reached
 
 
-@pytest.mark.parametrize(
+@each_row(
     "statement",
     [
         allow("iam:PutRolePolicy", f"arn:aws:iam::{DEV}:role/none-*"),
@@ -207,7 +206,7 @@ def test_a_new_access_key_gives_the_user() -> None:
 PASS = allow("iam:PassRole", StringEquals={"iam:PassedToService": "lambda.amazonaws.com"})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("statements", "service", "expected"),
     [
         ([PASS, allow("lambda:CreateFunction")], "lambda", True),
@@ -238,7 +237,7 @@ OWN_KEY = {"Effect": "Allow", "Principal": {"AWS": PROD}, "Action": "kms:*", "Re
 OPEN_BUCKET = {"Effect": "Allow", "Principal": {"AWS": DEV}, "Action": "s3:*", "Resource": "*"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key_policy", "bucket_policy", "expected"),
     [
         ([OWN_KEY], [], False),
@@ -290,7 +289,7 @@ def test_a_key_that_works_only_through_a_service_is_not_read_directly() -> None:
     assert way(world, act("dev-a"), Hold("read", "state of dev")) is not None
 
 
-@pytest.mark.parametrize("change", ["kms:TagResource", "kms:CreateAlias"])
+@each_row("change", ["kms:TagResource", "kms:CreateAlias"])
 def test_a_tag_or_alias_that_the_principal_sets_itself_satisfies_conditions(change: str) -> None:
     conditions: dict[str, dict[str, Any]] = {
         "kms:TagResource": {"StringEquals": {"aws:ResourceTag/env": "dev"}},
@@ -333,7 +332,7 @@ def test_the_secrets_of_a_stack_depend_on_the_encryption_context() -> None:
     assert way(other, act("dev-a"), Hold("read", "secrets of dev")) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("conditions", "expected"),
     [
         ({"sub": MAIN, "ref": "refs/heads/main"}, {"main"}),
@@ -437,7 +436,7 @@ def cluster_world(*principals: Principal, reviewed: frozenset[str] = frozenset()
     return build(pod, *principals, resources=(cluster, registry), pods=pods, reviewed=reviewed)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "principal",
     [
         role("dev-operators"),
@@ -450,7 +449,7 @@ def test_clusters_nodes_and_images_lead_to_the_roles_of_pods(principal: Principa
     assert way(cluster_world(principal), Hold("act as", principal.arn), act("dev-api")) is not None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "principal",
     [role("dev-a", allow("eks:CreateAccessEntry")), role("dev-b", allow("ecr:BatchGetImage"))],
 )
@@ -478,7 +477,7 @@ def test_an_image_waits_for_the_reviewers_of_the_environment() -> None:
     assert way(world, act("dev-build"), act("dev-api")) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("action", "expected"),
     [
         ("secretsmanager:GetSecretValue", True),

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import pytest
-
 from policies.model.aws.iam_documents import statements
 from policies.model.networks import is_world
 from policies.model.property_values import Value, from_plain
+from tests.support.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("operator", "key", "value", "narrows", "names_owners"),
     [
         ("StringEquals", "kms:CallerAccount", "123456789012", True, True),
@@ -56,15 +55,11 @@ def test_one_condition_that_names_owners_is_enough() -> None:
     assert not parsed.open
 
 
-@pytest.mark.parametrize(
-    "text", ["0.0.0.0/0", "128.0.0.0/1", "::/0", "::/1", "2000::/3", "2000::/4", "0::/2"]
-)
+@each_row("text", ["0.0.0.0/0", "128.0.0.0/1", "::/0", "::/1", "2000::/3", "2000::/4", "0::/2"])
 def test_the_internet_or_half_of_it_is_the_world(text: str) -> None:
     assert is_world(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["10.0.0.0/8", "0.0.0.0/2", "2001::/16", "2000::/5", "fc00::/7", "fe80::/3", "", "pl-1"]
-)
+@each_row("text", ["10.0.0.0/8", "0.0.0.0/2", "2001::/16", "2000::/5", "fc00::/7", "fe80::/3", "", "pl-1"])
 def test_a_part_of_the_internet_is_not_the_world(text: str) -> None:
     assert not is_world(text)

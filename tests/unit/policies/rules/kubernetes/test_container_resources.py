@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.policies.fixtures import CONTAINER, KINDS, POD, around, kind
 from tests.support.policies.pytest_fixtures import MessagesOf, changed
+from tests.support.rows import each_row
 
 MISSING = [
     ("workload-cpu-request-missing", "resources__requests__cpu", "resources.requests.cpu", "100m"),
@@ -15,7 +16,7 @@ MISSING = [
 
 @pytest.mark.parametrize(("policy", "change", "path", "example"), MISSING)
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("field", ["containers", "initContainers"])
+@each_row("field", ["containers", "initContainers"])
 def test_a_missing_quantity_is_named_in_every_kind(
     messages_of: MessagesOf, policy: str, change: str, path: str, example: str, name: str, field: str
 ) -> None:

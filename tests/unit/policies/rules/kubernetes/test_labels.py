@@ -1,12 +1,11 @@
-import pytest
-
 from policies.rules.kubernetes.labels import LABELLED
 from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf
+from tests.support.rows import each_row
 
 LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by")
 
 
-@pytest.mark.parametrize("kind", sorted(kind for kind in LABELLED if not kind.endswith("List")))
+@each_row("kind", sorted(kind for kind in LABELLED if not kind.endswith("List")))
 def test_every_object_is_labelled(messages_of: MessagesOf, kind: str) -> None:
     policy, labels = "labels-missing", dict.fromkeys(LABELS, "x")
     assert messages_of(policy, kind, {"metadata": {"labels": labels}}) == []

@@ -15,6 +15,7 @@ from tests.support.policies.fixtures import KINDS, POD, around, kind
 from tests.support.policies.pytest_fixtures import MessagesOf, changed, resource
 from tests.support.policies.random_pods import Maker
 from tests.support.policies.truth import cases
+from tests.support.rows import each_row
 
 PSS = [rule for rule in RULES if rule.name.startswith("pod-security-")]
 POD_TYPE = kind("Pod")
@@ -88,7 +89,7 @@ def violating_pod(rule: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("rule", PSS, ids=lambda rule: rule.name)
-@pytest.mark.parametrize("name", KINDS)
+@each_row("name", KINDS)
 def test_every_rule_checks_every_kind_and_every_container(
     messages_of: MessagesOf, rule: Rule, name: str
 ) -> None:

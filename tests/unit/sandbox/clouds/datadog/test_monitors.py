@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.clouds.datadog.monitors import MINUTES, Query, QueryError, faults, parse
+from tests.support.rows import each_row
 
 SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])
 METRICS = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,3}", fullmatch=True)
@@ -87,12 +88,12 @@ def test_an_slo_alert_is_parsed():
 SCOPES = ["*", "$cluster", "a:b,!c:d*", "a:b AND (c:d OR NOT e:f)", "a IN (b,c) AND d NOT IN (e)"]
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@each_row("scope", SCOPES)
 def test_a_scope_of_tags_is_parsed(scope: str):
     assert parse(f"avg(last_5m):avg:a{{{scope}}} by {{x}} > 1").groups == {"x"}
 
 
-@pytest.mark.parametrize("formula", ["a", "a / (b + 1) * 100", "per_second(a)", "timeshift(a, -3600)"])
+@each_row("formula", ["a", "a / (b + 1) * 100", "per_second(a)", "timeshift(a, -3600)"])
 def test_a_formula_is_parsed(formula: str):
     assert parse(formula, "formula") == Query()
 
@@ -113,7 +114,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(("query", "message"), UNREADABLE)
+@each_row(("query", "message"), UNREADABLE)
 def test_an_invalid_query_is_refused_with_the_text_before_the_mistake(query: str, message: str):
     with pytest.raises(QueryError) as error:
         parse(query)
@@ -208,7 +209,7 @@ def test_a_valid_monitor_is_accepted():
     assert [*faults(MONITOR), *faults(CHECK)] == []
 
 
-@pytest.mark.parametrize("comparator", ["==", "!="])
+@each_row("comparator", ["==", "!="])
 def test_a_warning_may_be_on_either_side_of_an_equality(comparator: str):
     for warning in (4, 6):
         query = f"avg(last_5m):avg:a{{*}} {comparator} 5"
@@ -216,6 +217,6 @@ def test_a_warning_may_be_on_either_side_of_an_equality(comparator: str):
         assert [*faults(MONITOR | {"query": query, "options": {"thresholds": thresholds}})] == []
 
 
-@pytest.mark.parametrize(("monitor", "change", "message"), REFUSED)
+@each_row(("monitor", "change", "message"), REFUSED)
 def test_an_invalid_monitor_is_refused(monitor: dict[str, Any], change: dict[str, Any], message: str):
     assert list(faults(monitor | change)) == [message]
