@@ -16,16 +16,31 @@ STACKS = ["dev", "stg", "prod", "foundation/dev", "foundation/stg", "foundation/
 
 RunningStack = Callable[[str], tuple[Stack, str]]
 
+BEFORE_ANYTHING_EXISTS = (
+    "s3-policy-any-principal",
+    "s3-policy-lockout",
+    "tls-bucket-policy-missing-denial",
+    "tls-nginx-old-version",
+)
+"""Rules that read only values that are known from the settings, before any resource exists."""
+
 
 @pytest.fixture(scope="module")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> RunningStack:
-    """Provide running stacks with the output of `up`, each started only once for all tests of this file."""
+    """Provide running stacks with the output of `up`, each started only once for all tests of this file.
+
+    A preview precedes `up`, as in every `up` without --skip-preview. Its ledger stays in ledger.jsonl.
+    """
     stacks: dict[str, tuple[Stack, str]] = {}
 
     def make(name: str) -> tuple[Stack, str]:
         if name not in stacks:
             stack = copy(tmp_path_factory.mktemp(name.replace("/", "-")), name)
-            code, output = stack.run("up")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("PIPE_POLICY_LEDGER", str(stack.root / "ledger.jsonl"))
+                code, output = stack.run("preview")
+            assert code == 0, output
+            code, output = stack.run("up", "--skip-preview")
             assert code == 0, output
             (stack.root / "summary-of-first-up.json").write_text(json.dumps(stack.summary()))
             stacks[name] = stack, output
@@ -47,10 +62,34 @@ def test_a_stack_comes_up_without_an_unwaived_violation(running_stack: RunningSt
     assert f"up of {name} succeeded" in output
 
 
+def ledger(stack: Stack) -> list[dict[str, Any]]:
+    """Return the rows of the first preview's ledger."""
+    head, *rows = (json.loads(line) for line in (stack.root / "ledger.jsonl").read_text().splitlines())
+    assert head["run"] == "complete"
+    return rows
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_first_preview_has_no_violation_without_a_waiver(running_stack: RunningStack, name: str) -> None:
+    rows = ledger(running_stack(name)[0])
+    assert [f"{row['policy']}: {row['urn']}" for row in rows if row["verdict"] == "violation"] == []
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_policies_and_configuration_files_are_checked_before_anything_exists(
+    running_stack: RunningStack, name: str
+) -> None:
+    rows = ledger(running_stack(name)[0])
+    for policy in BEFORE_ANYTHING_EXISTS:
+        verdicts = {row["verdict"] for row in rows if row["policy"] == policy}
+        assert verdicts <= {"pass", "not applicable"}, policy
+        assert "pass" in verdicts or (name.startswith("foundation/") and policy == "tls-nginx-old-version")
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_a_second_up_changes_nothing(running_stack: RunningStack, name: str) -> None:
     stack, _ = running_stack(name)
-    code, output = stack.run("up")
+    code, output = stack.run("up", "--skip-preview")
     assert code == 0, output
     assert set(stack.summary()["changes"]) == {"same"}
     assert "Changes: 0 (" in output
@@ -140,24 +179,43 @@ def open_ssh(stack: Stack) -> None:
     )
 
 
-FAULTS: dict[str, tuple[Callable[[Stack], None], list[str]]] = {
+WRONG_SETTINGS: dict[str, tuple[Callable[[Stack], None], list[str]]] = {
     "TLS 1.1": (low_tls, ["pipe:edge.zone.minTls", '"1.1"', "1.2", "pulumi config set"]),
-    "no memory limit": (no_memory_limit, ["workload-memory-limit-missing", "limits.memory", "api"]),
     "latest": (latest_image, ["pipe:api.image", "pipe/api:latest", "pulumi config set"]),
-    "no HighErrorRate": (no_error_rate_monitor, ["alert-required-monitor-missing", "HighErrorRate"]),
-    "port 22": (open_ssh, ["ssh", "22", "0.0.0.0/0"]),
 }
 
+VIOLATIONS: dict[str, tuple[Callable[[Stack], None], list[str]]] = {
+    "no memory limit": (no_memory_limit, ["workload-memory-limit-missing", "limits.memory", "api"]),
+    "no HighErrorRate": (no_error_rate_monitor, ["alert-required-monitor-missing", "HighErrorRate"]),
+    "port 22": (open_ssh, ["security-group-", "ssh", "22", "0.0.0.0/0"]),
+}
+"""Changes of the program, with the parts of the mandatory violation that each one causes."""
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_weakness_stops_up_before_any_change(tmp_path: Path, fault: str) -> None:
-    weaken, named = FAULTS[fault]
+
+@pytest.mark.parametrize("fault", WRONG_SETTINGS)
+def test_a_wrong_setting_stops_up_before_any_change(tmp_path: Path, fault: str) -> None:
+    weaken, named = WRONG_SETTINGS[fault]
     stack = copy(tmp_path, "dev")
     weaken(stack)
     code, output = stack.run("up")
     assert code == 1, output
     assert [text for text in named if text not in output] == [], output
-    assert workspace.state(workspace.find_stack(stack.root, "dev"), "resources") == []
+    assert workspace.state(stack.located, "resources") == []
+
+
+def test_each_weakness_of_the_program_is_mandatory_and_stops_up_before_any_change(tmp_path: Path) -> None:
+    stack = copy(tmp_path, "dev")
+    for weaken, _ in VIOLATIONS.values():
+        weaken(stack)
+    code, output = stack.run("up")
+    assert code == 1, output
+    mandatory = [
+        str(violation) for violation in stack.summary()["violations"] if violation["level"] == "mandatory"
+    ]
+    for fault, (_, named) in VIOLATIONS.items():
+        assert any(all(text in violation for text in named) for violation in mandatory), (fault, output)
+        assert [text for text in named if text not in output] == [], output
+    assert workspace.state(stack.located, "resources") == []
 
 
 def test_no_secret_of_the_program_is_in_state_logs_events_or_summary(running_stack: RunningStack) -> None:
