@@ -1,23 +1,14 @@
 """The alerts of a stack, the source of monitors, dashboard and runbooks."""
 
-import re
-from dataclasses import dataclass
-
 import pulumi
 
 from components.datadog.alert import Alert, Comparator, number
+from components.datadog.alert_scope import Scope
+from components.datadog.kubernetes_alerts import node_alerts, pod_alerts
 from components.settings.models.monitoring import Threshold, Thresholds
-
-CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
-"""Metric of the CPU limit in cores, and the nanocores per core; the kubelet reports usage in nanocores."""
-
-MEMORY_LIMIT = "kubernetes.memory.limits"
-"""Metric of the memory limit, which is in bytes, like the usage."""
 
 GIB = 1024**3
 HOUR = 3600
-
-POD, DEPLOYMENT = ("kube_deployment", "pod_name"), ("kube_deployment",)
 
 BACKUPS = "Backups and certificates"
 BACKUP_CHECK = "kubernetes_state.cronjob.complete"
@@ -30,68 +21,13 @@ CLOUDWATCH_DELAY = 900
 """Seconds until CloudWatch's metrics arrive (Datadog requires at least this delay)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """Tags and metrics that the queries read.
-
-    The agent or pod labels set the tags. The database's tags come from CloudWatch, like its metrics.
-    """
-
-    environment: str
-    service: str
-    """The `service` tag of traces: the API."""
-    namespace: str
-    """The namespace of the pods."""
-    backup: str
-    """Name of the CronJob that backs up the database."""
-    database: pulumi.Input[str]
-    """The RDS instance's identifier."""
-    probe_paths: tuple[str, ...]
-    """Paths of the kubelet's probes, which can outnumber the requests of visitors at night."""
-    proxy_requests: str
-    """Metric of the requests that the TLS proxy answered."""
-    proxy_errors: str
-    """Metric of the requests that the TLS proxy answered with a status of 500 or above."""
-
-    @property
-    def traces(self) -> str:
-        """Tags that select the API's requests except probes, which would lower the share of errors."""
-        probes = "".join(f",!resource_name:{resource_name(path)}" for path in self.probe_paths)
-        return f"{{env:{self.environment},service:{self.service}{probes}}}"
-
-    def certificate(self, side: str) -> str:
-        """Return the tags of a certificate that the agents check (set in components/datadog/agent.py)."""
-        return f"{{env:{self.environment},service:{self.service},certificate:{side}}}"
-
-    @property
-    def hosts(self) -> str:
-        return f"{{env:{self.environment}}}"
-
-    @property
-    def pods(self) -> str:
-        return f"{{env:{self.environment},kube_namespace:{self.namespace}}}"
-
-    @property
-    def backups(self) -> list[str]:
-        return [f"env:{self.environment}", f"kube_namespace:{self.namespace}", f"kube_cronjob:{self.backup}"]
-
-
-def resource_name(path: str) -> str:
-    """Return the tag value of a path's GET requests in trace metrics.
-
-    The tracer names an Express route "GET /healthz". Tags are in lower case, with underscores for characters
-    that a tag may not contain (Datadog documentation: Trace Metrics; Getting Started, Tags).
-    """
-    return re.sub(r"[^a-z0-9_:./-]+", "_", f"get {path}".lower()).rstrip("_")
-
-
 def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
-    """Return all alerts; within a section of the dashboard, the most urgent alert comes first."""
+    """Return all alerts, in the order of the dashboard."""
     return [
         *_service(thresholds, scope),
-        *_pods(thresholds, scope),
+        *pod_alerts(thresholds, scope),
         *_data(thresholds, scope),
-        *_nodes(thresholds, scope),
+        *node_alerts(thresholds, scope),
         *_database(thresholds, scope),
     ]
 
@@ -151,61 +87,6 @@ def share(errors: str, requests: str, tags: str, minimum: int) -> str:
     return f"default_zero({failed}) / clamp_min({answered}, {number(round(minimum / 60, 4))})"
 
 
-def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
-    # Limits are per pod, so pods are evaluated separately; notifications are per Deployment.
-    pods = f"{scope.pods} by {{kube_deployment,pod_name}}"
-    cpu, memory = f"sum:{at.cpu_percent.metric}{pods}", f"sum:{at.memory_percent.metric}{pods}"
-    return [
-        Alert(
-            name="HighCpu",
-            summary="CPU of {{pod_name.name}} in percent of its limit",
-            section="Pods",
-            severity="warning",
-            window="avg(last_10m)",
-            expression=f"100 * {cpu} / ( sum:{CPU_LIMIT}{pods} * {NANO} )",
-            threshold=at.cpu_percent,
-            missing="resolve",
-            groups=POD,
-            notify_by=DEPLOYMENT,
-        ),
-        Alert(
-            name="HighMemory",
-            summary="Memory of {{pod_name.name}} in percent of its limit",
-            section="Pods",
-            severity="warning",
-            window="avg(last_10m)",
-            expression=f"100 * {memory} / sum:{MEMORY_LIMIT}{pods}",
-            threshold=at.memory_percent,
-            missing="resolve",
-            groups=POD,
-            notify_by=DEPLOYMENT,
-        ),
-        Alert(
-            name="PodRestarts",
-            summary="Restarts of {{pod_name.name}} in ten minutes",
-            section="Pods",
-            severity="warning",
-            window="change(max(last_10m),last_10m)",  # The value now, minus the value ten minutes ago.
-            expression=f"max:{at.restarts.metric}{pods}",
-            threshold=at.restarts,
-            missing="resolve",
-            groups=POD,
-            notify_by=DEPLOYMENT,
-        ),
-        Alert(
-            name="UnavailableReplicas",
-            summary="Replicas of {{kube_deployment.name}} that are not available",
-            section="Pods",
-            severity="critical",
-            window="min(last_10m)",
-            expression=f"max:{at.unavailable_replicas.metric}{scope.pods} by {{kube_deployment}}",
-            threshold=at.unavailable_replicas,
-            missing="show_and_notify_no_data",
-            groups=DEPLOYMENT,
-        ),
-    ]
-
-
 def _data(at: Thresholds, scope: Scope) -> list[Alert]:
     backups = ",".join(scope.backups)
     return [
@@ -235,35 +116,6 @@ def _data(at: Thresholds, scope: Scope) -> list[Alert]:
                 ("CertificateExpiry", "visitor", at.certificate_days),
                 ("OriginCertificateExpiry", "origin", at.origin_certificate_days),
             )
-        ),
-    ]
-
-
-def _nodes(at: Thresholds, scope: Scope) -> list[Alert]:
-    # Nodes come and go with the load, so a node that stops reporting is not a problem.
-    node = f"{scope.hosts} by {{host}}"
-    return [
-        Alert(
-            name="NodeCpuPressure",
-            summary="CPU use of node {{host.name}} in percent",
-            section="Nodes",
-            severity="warning",
-            window="avg(last_15m)",
-            expression=f"100 - avg:{at.node_cpu_percent.metric}{node}",
-            threshold=at.node_cpu_percent,
-            missing="resolve",
-            groups=("host",),
-        ),
-        Alert(
-            name="NodeMemoryPressure",
-            summary="Memory use of node {{host.name}} in percent",
-            section="Nodes",
-            severity="warning",
-            window="avg(last_15m)",
-            expression=f"100 - 100 * avg:{at.node_memory_percent.metric}{node}",
-            threshold=at.node_memory_percent,
-            missing="resolve",
-            groups=("host",),
         ),
     ]
 

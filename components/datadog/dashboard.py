@@ -7,7 +7,8 @@ import pulumi
 
 from components.common.naming import Naming
 from components.datadog.alert import Alert, number
-from components.datadog.alert_catalog import BACKUP_CHECK, BACKUPS, Scope
+from components.datadog.alert_catalog import BACKUP_CHECK, BACKUPS
+from components.datadog.alert_scope import Scope
 
 
 def render(

@@ -8,7 +8,8 @@ import pulumi_datadog as datadog
 from components.common import connections
 from components.common.naming import Naming
 from components.common.outputs import require_output
-from components.datadog.alert_catalog import Scope, alerts
+from components.datadog.alert_catalog import alerts
+from components.datadog.alert_scope import Scope
 from components.datadog.dashboard import render
 from components.datadog.monitoring_context import MonitoringContext
 from components.datadog.monitors import (

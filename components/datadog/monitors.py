@@ -4,7 +4,8 @@ import pulumi
 import pulumi_datadog as datadog
 
 from components.datadog.alert import PRIORITIES, Alert, Missing, Severity, number
-from components.datadog.alert_catalog import BACKUP_CHECK, Scope
+from components.datadog.alert_catalog import BACKUP_CHECK
+from components.datadog.alert_scope import Scope
 from components.datadog.monitoring_context import MonitoringContext
 
 NEW_GROUP_SECONDS = 300

@@ -2,7 +2,7 @@
 
 import pulumi_datadog as datadog
 
-from components.datadog.alert_catalog import Scope
+from components.datadog.alert_scope import Scope
 from components.datadog.monitoring_context import MonitoringContext
 
 

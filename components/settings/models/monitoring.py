@@ -87,6 +87,15 @@ class Thresholds(Model):
     """Container restarts in ten minutes; the metric counts all restarts."""
     unavailable_replicas: Threshold
     """Replicas that are missing for ten minutes."""
+    crash_loops: Threshold
+    """Containers of a workload that crash again and again, so that Kubernetes delays their restart; the
+    metric counts waiting containers by reason."""
+    image_pull_failures: Threshold
+    """Containers of a workload whose image cannot be pulled; the metric counts waiting containers by
+    reason."""
+    out_of_memory_kills: Threshold
+    """Containers of a workload that the kernel killed for lack of memory; the metric counts terminated
+    containers by reason."""
     backup_age_hours: Threshold
     """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
@@ -98,6 +107,8 @@ class Thresholds(Model):
     """CPU usage of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: PercentThreshold
     """Memory usage of a node, in percent; the metric is the usable share, from 0 to 1."""
+    unready_nodes: Threshold
+    """Nodes that are not ready for 15 minutes; the metric counts nodes by condition."""
     database_cpu_percent: PercentThreshold
     """CPU usage of the database, in percent."""
     database_free_storage_gib: Threshold

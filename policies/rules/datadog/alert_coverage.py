@@ -77,6 +77,10 @@ def _measured(resource: Resource, query: Value) -> str:
                 "HighMemory": "mem",
                 "BackupLate": "backup|cronjob|snapshot",
                 "CertificateExpiry": "cert|tls|ssl",
+                "CrashLoopBackOff": "reason:crashloopbackoff",
+                "ImagePullBackOff": "reason:imagepullbackoff",
+                "OomKilled": "reason:oomkilled",
+                "NodesUnavailable": r"kubernetes_state\.node",
             },
             schema={
                 "type": "object",

@@ -7,14 +7,17 @@ import pulumi
 import pytest
 
 from components.datadog.alert import Alert, number, runbook
-from components.datadog.alert_catalog import Scope, alerts, resource_name
+from components.datadog.alert_catalog import alerts
+from components.datadog.alert_scope import Scope, resource_name
 from components.settings.models.monitoring import Monitoring as Settings
 from components.settings.models.monitoring import Thresholds
 from tests.support.components.fixtures import Recorder, Topic, evaluate
 
 TRACES = "{env:prod,service:pipe-api,!resource_name:get_/healthz}"
 CERTIFICATE = "{env:prod,service:pipe-api,certificate:"
+WORKLOADS = "{env:prod,kube_namespace:pipe} by {kube_app_name}"
 PODS = "{env:prod,kube_namespace:pipe} by {kube_deployment,pod_name}"
+WAITING = "kubernetes_state.container.status_report.count.waiting"
 RDS = "{dbinstanceidentifier:pipe-prod-db}"
 
 QUERIES = {
@@ -32,12 +35,24 @@ QUERIES = {
     "PodRestarts": f"change(max(last_10m),last_10m):max:kubernetes.containers.restarts{PODS} > 3",
     "UnavailableReplicas": "min(last_10m):max:kubernetes_state.deployment.replicas_unavailable"
     "{env:prod,kube_namespace:pipe} by {kube_deployment} > 1",
+    **{
+        name: f"max(last_10m):default_zero(sum:{metric}"
+        f"{{env:prod,kube_namespace:pipe,reason:{name.lower()}}} by {{kube_app_name}})"
+        f" + 0 * sum:{restarts}{WORKLOADS} > 1"
+        for name, metric, restarts in (
+            ("CrashLoopBackOff", WAITING, "kubernetes_state.container.restarts"),
+            ("ImagePullBackOff", WAITING, "kubernetes_state.container.restarts"),
+            ("OomKilled", "kubernetes.containers.state.terminated", "kubernetes.containers.restarts"),
+        )
+    },
     "BackupLate": "min(last_15m):max:kubernetes_state.cronjob.duration_since_last_successful"
     "{env:prod,kube_namespace:pipe,kube_cronjob:pipe-backup} / 3600 > 26",
     "CertificateExpiry": f"max(last_15m):min:tls.days_left{CERTIFICATE}visitor}} < 14",
     "OriginCertificateExpiry": f"max(last_15m):min:tls.days_left{CERTIFICATE}origin}} < 14",
     "NodeCpuPressure": "avg(last_15m):100 - avg:system.cpu.idle{env:prod} by {host} > 90",
     "NodeMemoryPressure": "avg(last_15m):100 - 100 * avg:system.mem.pct_usable{env:prod} by {host} > 90",
+    "NodesUnavailable": "min(last_15m):sum:kubernetes_state.node.count{env:prod}"
+    " - sum:kubernetes_state.node.by_condition{env:prod,condition:ready,status:true} > 1",
     "DatabaseCpuPressure": f"avg(last_15m):avg:aws.rds.cpuutilization{RDS} > 90",
     "DatabaseStorageLow": f"avg(last_15m):avg:aws.rds.free_storage_space{RDS} / 1073741824 < 10",
     "DatabaseConnectionsHigh": f"avg(last_15m):avg:aws.rds.database_connections{RDS} > 450",
