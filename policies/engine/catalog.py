@@ -19,7 +19,11 @@ from policies.rules.aws import (
     security_groups,
     vpc,
 )
-from policies.rules.cloudflare import records, zones
+from policies.rules.aws.compute import instance_metadata, volumes
+from policies.rules.aws.data import kms_decryption, rds_operation
+from policies.rules.aws.network import load_balancers as load_balancer_settings
+from policies.rules.aws.network import network_acls
+from policies.rules.cloudflare import firewall, records, zones
 from policies.rules.datadog import alert_coverage, alert_queries, alert_silence, alerts, datadog_tags
 from policies.rules.kubernetes import (
     container_resources,
@@ -35,6 +39,8 @@ from policies.rules.kubernetes import (
     workload_sets,
     workloads,
 )
+from policies.rules.kubernetes.access import rbac, service_accounts
+from policies.rules.kubernetes.reliability import evictions, probe_ports
 from policies.rules.tls import (
     annotations,
     buckets,
@@ -68,10 +74,17 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         workload_sets,
         services,
         network_policies,
+        service_accounts,
+        probe_ports,
+        evictions,
     ),
+    "Kubernetes access": (rbac,),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
     "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, backup, vpc, cloudtrail, account),
-    "Cloudflare": (zones, records),
+    "AWS compute": (instance_metadata, volumes),
+    "AWS network": (load_balancer_settings, network_acls),
+    "AWS data": (rds_operation, kms_decryption),
+    "Cloudflare": (zones, records, firewall),
     "Across providers": (hops, hop_load_balancers, resource_tags, labels, datadog_tags, deletion_protection),
 }
 """The modules of each topic, in the order of the documentation."""

@@ -39,3 +39,13 @@ ACROSS_PROVIDERS = Topic(
     tags=("across-providers",),
     url="https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/",
 )
+EC2 = Topic(
+    framework="AWS Foundational Security Best Practices",
+    tags=("aws", "ec2"),
+    url="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-security.html",
+)
+RBAC = Topic(
+    framework="CIS Kubernetes Benchmark",
+    tags=("kubernetes", "rbac"),
+    url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+)

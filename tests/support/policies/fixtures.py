@@ -9,6 +9,7 @@ DIGEST = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api@sha256:" + 
 CONTAINER: dict[str, Any] = {
     "name": "api",
     "image": DIGEST,
+    "ports": [{"containerPort": 8080}],
     "resources": {
         "requests": {"cpu": "100m", "memory": "256Mi"},
         "limits": {"cpu": "200m", "memory": "512Mi"},
@@ -98,6 +99,9 @@ DATABASE: dict[str, Any] = {
     "skipFinalSnapshot": False,
     "enabledCloudwatchLogsExports": ["postgresql"],
     "parameterGroupName": "pipe",
+    "iamDatabaseAuthenticationEnabled": True,
+    "monitoringInterval": 60,
+    "engineLifecycleSupport": "open-source-rds-extended-support-disabled",
 }
 REPOSITORY: dict[str, Any] = {
     "name": "pipe/api",

@@ -1,0 +1,69 @@
+"""A rule on IAM policies that decrypt with every KMS key."""
+
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Options, Resource, Verdicts, expected
+from policies.engine.topics import IAM
+from policies.model.aws.iam_documents import Statement
+from policies.model.checks import check_each_statement, guarded
+from policies.model.property_values import Value
+from policies.model.wildcards import matches
+
+ROLE = "aws:iam/role:Role"
+PERMISSION_SET = "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy"
+POLICIES = tuple(
+    f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
+    for name in ("Policy", "RolePolicy", "UserPolicy", "GroupPolicy")
+)
+
+ACTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
+"""The actions that read data (AWS Security Hub, KMS.1)."""
+
+ANY_KEY = "arn:aws:kms:some-region:000000000000:key/00000000-0000-0000-0000-000000000000"
+"""A key that nobody has; a pattern that matches it matches every key."""
+
+
+def _documents(resource: Resource) -> Iterator[Value]:
+    if resource.type == ROLE:
+        for item in resource["inlinePolicies"].items():
+            yield item["policy"]
+    else:
+        yield resource["inlinePolicy" if resource.type == PERMISSION_SET else "policy"]
+
+
+@IAM.rule(
+    "kms-decryption-of-everything",
+    types=(*POLICIES, ROLE, PERMISSION_SET),
+    severity=Severity.MEDIUM,
+    controls=("FSBP KMS.1", "FSBP KMS.2"),
+    remediation="Name the keys, at least their region and account, or add a condition on kms:ViaService.",
+    url="https://docs.aws.amazon.com/kms/latest/developerguide/iam-policies-best-practices.html",
+)
+def decryption(resource: Resource, _: Options) -> Verdicts:
+    """Refuse IAM policies that decrypt with all KMS keys, without a condition that narrows them."""
+
+    def check(statement: Statement) -> Verdicts:
+        if not statement.allows or not any(map(statement.covers, ACTIONS)) or statement.narrowed:
+            return
+        value = statement.value["Resource"]
+        for item in value.items() or [value]:
+            if _is_every_key(item.text() or ""):
+                yield expected(item, "the keys that are needed")
+
+    for document in _documents(resource):
+        yield from guarded(check_each_statement(document, check))
+
+
+def _is_every_key(pattern: str) -> bool:
+    """Return True if a pattern matches the keys of all regions or of all accounts.
+
+    All keys of one region and account are narrow enough (AWS Security Hub, KMS.1).
+    """
+    parts = pattern.split(":", 5)
+    if len(parts) < 6:
+        return matches(ANY_KEY, pattern)
+    _, _, service, region, account, key = parts
+    wide = any(sign in part for part in (region, account) for sign in "*?")
+    return wide and matches("kms", service) and matches(ANY_KEY.rpartition(":")[2], key)

@@ -1,0 +1,118 @@
+"""Rules on load balancers: invalid headers, access logs, deletion, request smuggling and the firewall."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
+from policies.model.checks import guarded, must_be_true
+from policies.model.property_values import Value
+
+LOAD_BALANCERS = Topic(
+    framework="AWS Foundational Security Best Practices",
+    tags=("aws", "load-balancer"),
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html",
+)
+MODERN = tuple(
+    f"aws:{module}/loadBalancer:LoadBalancer"
+    for module in ("alb", "applicationloadbalancing", "elasticloadbalancingv2", "lb")
+)
+"""Types of application, network and gateway load balancers."""
+CLASSIC = ("aws:elb/loadBalancer:LoadBalancer", "aws:elasticloadbalancing/loadBalancer:LoadBalancer")
+FIREWALLS = (
+    "aws:wafv2/webAclAssociation:WebAclAssociation",
+    "aws:wafregional/webAclAssociation:WebAclAssociation",
+)
+
+
+def _kind(resource: Resource) -> str:
+    """Return application, network, gateway or classic."""
+    if resource.type in CLASSIC:
+        return "classic"
+    return resource["loadBalancerType"].text() or "application"
+
+
+@LOAD_BALANCERS.rule(
+    "load-balancer-invalid-headers",
+    types=MODERN,
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_131", "FSBP ELB.4"),
+    remediation="Set dropInvalidHeaderFields to true.",
+)
+def invalid_headers(resource: Resource, _: Options) -> Verdicts:
+    """Require application load balancers to drop headers with invalid names."""
+    if _kind(resource) == "application":
+        yield from must_be_true(resource["dropInvalidHeaderFields"])
+
+
+@LOAD_BALANCERS.rule(
+    "load-balancer-logs-missing",
+    types=(*MODERN, *CLASSIC),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_91", "CKV_AWS_92", "FSBP ELB.5"),
+    remediation="Set accessLogs with a bucket, and with enabled true.",
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html",
+)
+def logs(resource: Resource, _: Options) -> Verdicts:
+    """Require access logs of every load balancer except gateway load balancers, which have none."""
+    kind, own = _kind(resource), resource["accessLogs"]
+    if kind == "gateway":
+        return
+    # The block of a classic load balancer is enabled by default, that of the others is not.
+    enabled = own["enabled"].flag()
+    if own.absent or not (kind == "classic" if enabled is None else enabled):
+        yield expected(own if own.absent else own["enabled"], "a bucket, with enabled true")
+
+
+@LOAD_BALANCERS.rule(
+    "load-balancer-deletion-unprotected",
+    types=MODERN,
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_150", "FSBP ELB.6"),
+    remediation="Set enableDeletionProtection to true.",
+)
+def deletion(resource: Resource, _: Options) -> Verdicts:
+    """Require deletion protection for load balancers, whose names visitors and firewalls know."""
+    yield from must_be_true(resource["enableDeletionProtection"])
+
+
+@LOAD_BALANCERS.rule(
+    "load-balancer-desync-allowed",
+    types=(*MODERN, *CLASSIC),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_328", "FSBP ELB.12", "FSBP ELB.14"),
+    remediation="Set desyncMitigationMode to defensive, its default, or to strictest.",
+)
+def desync(resource: Resource, _: Options) -> Verdicts:
+    """Refuse load balancers that pass ambiguous requests on, which can smuggle another request."""
+    mode = resource["desyncMitigationMode"]
+    if _kind(resource) in ("application", "classic") and mode.text() == "monitor":
+        yield expected(mode, "'defensive' or 'strictest'")
+
+
+@LOAD_BALANCERS.stack_rule(
+    "load-balancer-without-firewall",
+    about=MODERN,
+    severity=Severity.MEDIUM,
+    controls=("CKV2_AWS_28", "FSBP ELB.16"),
+    remediation="Add an aws.wafv2.WebAclAssociation whose resourceArn is the load balancer's.",
+    url="https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-associating-aws-resource.html",
+)
+def firewall(stack: Stack, _: Options) -> Verdicts:
+    """Require a WAF for every application load balancer that the internet reaches."""
+    arns = [association["resourceArn"] for association in stack.of(FIREWALLS)]
+    reached = {
+        urn for part in stack.of(FIREWALLS) for urn in part.property_dependencies.get("resourceArn", ())
+    }
+    named = {arn.text() for arn in arns if arn.known}
+    for resource in stack.of(MODERN):
+        if resource.urn not in reached:
+            yield from guarded(_firewall(resource, named), resource.urn)
+
+
+def _firewall(resource: Resource, named: set[str | None]) -> Verdicts:
+    own: Value = resource["arn"]
+    if _kind(resource) != "application" or resource["internal"].flag():
+        return
+    if not (own.known and not own.absent and own.text() in named):
+        yield Finding(
+            "the load balancer", "without a WAF", "add an aws.wafv2.WebAclAssociation", urn=resource.urn
+        )

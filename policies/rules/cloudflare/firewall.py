@@ -1,0 +1,166 @@
+"""Rules on Cloudflare's firewall: managed rules, overrides that weaken it, and pulls from the origin."""
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Stack,
+    Unknown,
+    Verdicts,
+    check_each,
+    disallowed,
+    expected,
+)
+from policies.engine.topics import CLOUDFLARE
+from policies.model.checks import guarded
+from policies.model.cloudflare_zones import OVERRIDE, SETTING, Zones
+from policies.model.property_values import Value
+
+RULESET = "cloudflare:index/ruleset:Ruleset"
+PAGE_RULE = "cloudflare:index/pageRule:PageRule"
+PULLS = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
+MANAGED_PHASE = "http_request_firewall_managed"
+WEAK_LEVELS = ("off", "essentially_off")
+
+
+def _is_enabled(rule: Value) -> bool:
+    return rule["enabled"].flag() is not False
+
+
+def _owners(stack: Stack, zones: Zones) -> dict[str | None, str]:
+    """Return the zones that the stack owns, with a resource for the finding: it declares them or settings."""
+    owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING, OVERRIDE)))}
+    return owners | {zone.urn: zone.urn for zone in zones.declared}
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-managed-rules-off",
+    about=(RULESET, SETTING, OVERRIDE),
+    severity=Severity.HIGH,
+    controls=("Cloudflare WAF: deploy managed rules",),
+    remediation=(
+        f"Declare a cloudflare.Ruleset of the phase {MANAGED_PHASE} whose rules execute a managed ruleset."
+    ),
+    url="https://developers.cloudflare.com/waf/managed-rules/deploy-zone-dashboard/",
+)
+def managed_rules(stack: Stack, _: Options) -> Verdicts:
+    """Require the stack that owns a zone to run one of Cloudflare's managed rulesets."""
+    zones = Zones(stack)
+    protected: set[str | None] = set()
+    unknown: Unknown | None = None
+    for ruleset in stack.of((RULESET,)):
+        if not (ruleset["phase"].known and ruleset["rules"].known):
+            unknown = Unknown("phase" if not ruleset["phase"].known else "rules", ruleset.urn)
+        elif ruleset["phase"].text() == MANAGED_PHASE and any(map(_executes, ruleset["rules"].items())):
+            protected.add(zones.of(ruleset))
+    for zone, urn in _owners(stack, zones).items():
+        if zone in protected:
+            continue
+        yield unknown or Finding(
+            "the zone", "without managed rules", f"execute a managed ruleset in {MANAGED_PHASE}", urn=urn
+        )
+
+
+def _executes(rule: Value) -> bool:
+    """Return True if a rule runs a ruleset; a rule that is not known yet may do so."""
+    parts = (rule, rule["action"], rule["enabled"])
+    return not all(part.known for part in parts) or (rule["action"].text() == "execute" and _is_enabled(rule))
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-firewall-weakened",
+    types=(RULESET, PAGE_RULE),
+    severity=Severity.HIGH,
+    controls=("Cloudflare WAF: exceptions", "Cloudflare Rules: configuration rules"),
+    remediation="Remove the override, or limit it to the rule of the managed ruleset that misfires.",
+    url="https://developers.cloudflare.com/waf/managed-rules/waf-exceptions/",
+)
+def weakened(resource: Resource, _: Options) -> Verdicts:
+    """Refuse rules that switch the managed rules, the security level or the browser check off."""
+    if resource.type == PAGE_RULE:
+        yield from _page_rule(resource["actions"])
+    else:
+        yield from check_each(resource["rules"].items(), _rule)
+
+
+def _page_rule(actions: Value) -> Verdicts:
+    if actions["disableSecurity"].flag():
+        yield disallowed(actions["disableSecurity"])
+    if actions["waf"].text() == "off":
+        yield disallowed(actions["waf"])
+    yield from _level(actions["securityLevel"])
+
+
+def _level(value: Value) -> Verdicts:
+    if value.text() in WEAK_LEVELS:
+        yield expected(value, "medium or a higher level")
+
+
+def _rule(rule: Value) -> Verdicts:
+    if not _is_enabled(rule):
+        return
+    parameters, action = rule["actionParameters"], rule["action"].text()
+    if action == "set_config":
+        yield from _level(parameters["securityLevel"])
+        if parameters["bic"].flag() is False:
+            yield expected(parameters["bic"], "true")
+    elif action == "skip":
+        yield from check_each(parameters["phases"].items(), _phase)
+        for name in ("ruleset", "rulesets"):
+            if not parameters[name].absent and _applies_to_everything(rule):
+                yield disallowed(parameters[name], "limit the expression to the requests that are exempt")
+    elif action == "execute":
+        yield from _overrides(parameters["overrides"])
+
+
+def _phase(phase: Value) -> Verdicts:
+    if phase.text() == MANAGED_PHASE:
+        yield disallowed(phase, "skip single rules of the managed ruleset instead")
+
+
+def _applies_to_everything(rule: Value) -> bool:
+    return (rule["expression"].text() or "true").strip(" ()") == "true"
+
+
+def _overrides(overrides: Value) -> Verdicts:
+    """Check the overrides of a whole ruleset and of its categories; single rules may be switched off."""
+    for value in (overrides, *overrides["categories"].items()):
+        if value["enabled"].flag() is False:
+            yield expected(value["enabled"], "true")
+        if value["action"].text() == "log":
+            yield disallowed(value["action"], "let the ruleset block")
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-origin-pulls-unauthenticated",
+    about=(PULLS, SETTING, OVERRIDE),
+    severity=Severity.MEDIUM,
+    controls=("Cloudflare SSL: authenticated origin pulls",),
+    remediation=(
+        "Declare a cloudflare.AuthenticatedOriginPullsSettings, and let the origin verify the certificate."
+    ),
+    url="https://developers.cloudflare.com/ssl/origin-configuration/authenticated-origin-pull/",
+    level=EnforcementLevel.ADVISORY,
+)
+def origin_pulls(stack: Stack, _: Options) -> Verdicts:
+    """Require the stack that owns a zone to let the origin recognize Cloudflare by a client certificate."""
+    zones = Zones(stack)
+    settings = stack.of((PULLS,))
+    for resource in settings:
+        yield from guarded(_pulls(resource), resource.urn)
+    enabled = {zones.of(resource) for resource in settings}
+    for zone, urn in _owners(stack, zones).items():
+        if zone not in enabled:
+            yield Finding(
+                "the zone",
+                "without authenticated origin pulls",
+                "declare a cloudflare.AuthenticatedOriginPullsSettings",
+                urn=urn,
+            )
+
+
+def _pulls(resource: Resource) -> Verdicts:
+    if resource["enabled"].flag() is not True:
+        yield resource.attach(expected(resource["enabled"], "true"))
