@@ -170,6 +170,7 @@ truth: $(READY) ## count the cases of the policies' truth table, by control
 schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.engine.documentation > docs/policies.md
+	@$(PY) -m tests.support.policies.pages
 	@$(PY) -m tests.support.sandbox.fidelity
 	@$(PY) -m tools.report_schema > schemas/review-report.schema.json
 	@$(PY) -m tools.generate_docs

@@ -18,7 +18,9 @@ and settings. policies/config/ has such a file for each stack. Its form is:
 
 Levels: `mandatory` stops the run, `advisory` reports, `remediate` repairs (policies marked ✎), and `disabled`
 switches a policy off. An exception is a waiver in policies/waivers.yaml, with an owner, a ticket and a
-reason, for at most 180 days. A waiver is valid until the end of its last day in UTC.
+reason, for at most 180 days. A waiver is valid until the end of its last day in UTC. The page of each policy
+has its reason, examples, options and the form of a waiver. Another program can use the pack, too
+([docs/policies/README.md](policies/README.md)).
 
 A run with `--target` checks the targeted resources and the resources that already exist. The engine does not
 report other new resources, so in such a run their waivers count as unused.
@@ -30,13 +32,18 @@ def render() -> str:
     parts = [HEAD]
     for title, modules in TOPICS.items():
         parts.append(section(title, rules_of(*modules)))
-    parts.append(section("The pack itself", sorted(pack_rules.RULES, key=lambda rule: rule.name)))
+    parts.append(
+        section("The pack itself", sorted(pack_rules.RULES, key=lambda rule: rule.name), pages=False)
+    )
     parts.append(controls())
     return "\n".join(parts)
 
 
-def section(title: str, rules: list[Rule]) -> str:
-    """Return the section of one topic: a table of its policies, then their settings."""
+def section(title: str, rules: list[Rule], pages: bool = True) -> str:
+    """Return the section of one topic: a table of its policies, then their settings.
+
+    With `pages`, each policy is linked to its page, else to the page of its topic.
+    """
     lines = [
         f"## {title}",
         "",
@@ -45,8 +52,9 @@ def section(title: str, rules: list[Rule]) -> str:
     ]
     for rule in rules:
         mark = " ✎" if rule.remedy else ""
+        address = f"policies/{rule.name}.md" if pages else rule.url
         cells = (
-            f"[{rule.name}]({rule.url}){mark}",
+            f"[{rule.name}]({address}){mark}",
             rule.description,
             rule.severity.value,
             rule.level.value,

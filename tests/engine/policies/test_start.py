@@ -1,10 +1,14 @@
 """Other ways to run the pack: as a directory, with other programs, and without the engine."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +113,41 @@ def test_a_foreign_program_comes_up_when_the_pack_only_advises(foreign: Engine) 
 def test_the_engine_starts_the_pack_as_a_directory(foreign: Engine) -> None:
     run = foreign.run(shop, policy_packs=[str(PACK)])
     assert run.of("workload-image-latest"), run.text
+
+
+@pytest.mark.usefixtures("shim")
+def test_another_repository_uses_the_installed_pack_with_two_lines(
+    foreign: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"  # a build writes into its folder
+    shutil.copytree(PACK, source / "policies", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "eks_versions.py"):
+        shutil.copy(ROOT / name, source)
+    build = ("-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "-w", str(tmp_path), ".")
+    subprocess.run((sys.executable, *build), cwd=source, check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+    monkeypatch.delenv("PIPE_POLICY_WAIVERS")
+    page = (ROOT / "docs" / "policies" / "README.md").read_text()
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(program.splitlines()) == 2
+    pack = tmp_path / "policy"
+    pack.mkdir()
+    (pack / "__main__.py").write_text(program)
+    (pack / "PulumiPolicy.yaml").write_text("runtime: python\n")
+    waived = {"policies": ["workload-image-latest"], "targets": ["urn:pulumi:live::shop::*::web"]}
+    texts = {"reason": "a demonstration", "owner": "shop", "ticket": "SHOP-1"}
+    expires = date.today() + timedelta(days=30)
+    (pack / "waivers.yaml").write_text(yaml.safe_dump([{**texts, "expires": expires, "match": [waived]}]))
+
+    run = foreign.run(shop, policy_packs=[str(pack)])
+    assert run.failed
+    expected = {policy: text for policy, text in EXPECTED.items() if policy != "workload-image-latest"}
+    assert {policy: run.of(policy)[0].partition("\n")[0] for policy in expected} == expected
+    assert run.of("policy-rule-crashed") == run.of("policy-waiver-invalid") == []
+    assert "waived" in run.of("workload-image-latest")[0]
 
 
 def test_the_project_file_says_how_to_start_it() -> None:

@@ -43,6 +43,8 @@ class Case:
     messages: tuple[str, ...]
     type: str
     resources: tuple[Resource, ...]
+    text: str
+    """The text of the control, shortened."""
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __str__(self) -> str:
@@ -178,6 +180,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
         messages=tuple(_messages(row)),
         type=declared[0]["type"] if declared else "",
         resources=resources,
+        text=row["says"],
         options=row.get("options", {}),
     )
 

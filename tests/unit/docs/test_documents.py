@@ -60,7 +60,9 @@ GitHubActionsワークフロー
 def documents() -> Iterator[Path]:
     yield ROOT / "README.md"
     yield ROOT / "CONTRIBUTING.md"
-    yield from sorted(DOCS.rglob("*.md"))
+    # tests/unit/policies/engine/test_documentation.py compares the pages of the rules with their source.
+    pages = DOCS / "policies"
+    yield from sorted(file for file in DOCS.rglob("*.md") if file.parent != pages or file.name == "README.md")
 
 
 @each_row("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))

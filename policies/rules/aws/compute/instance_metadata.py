@@ -82,7 +82,7 @@ def hop_limit(resource: Resource, options: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def node_group(resource: Resource, _: Options) -> Verdicts:
-    """Require node groups to use a launch template of their own; EKS's template has a hop limit of 2."""
+    """Require node groups to use a launch template of their own, in which the metadata options are set."""
     template = resource["launchTemplate"]
     if template["id"].absent and template["name"].absent:
         yield expected(template, "a launch template with metadataOptions")

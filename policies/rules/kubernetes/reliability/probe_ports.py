@@ -9,6 +9,9 @@ from policies.model.kubernetes.checks import check_each_container
 from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod
 from policies.model.property_values import Value
 
+_PROBES = (
+    "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"
+)
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 HANDLERS = ("httpGet", "tcpSocket", "grpc")
 
@@ -19,7 +22,7 @@ HANDLERS = ("httpGet", "tcpSocket", "grpc")
     severity=Severity.MEDIUM,
     controls=("kube-linter liveness-port", "kube-linter readiness-port", "kube-linter startup-port"),
     remediation="Declare the port in `ports` of the container, or let the probe use a port that is there.",
-    url="https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/",
+    url=_PROBES,
 )
 def probe_ports(resource: Resource, _: Options) -> Verdicts:
     """Require probes to use TCP ports that their container declares."""

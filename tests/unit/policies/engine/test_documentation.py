@@ -1,12 +1,15 @@
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from policies.engine import controls
 from policies.engine.catalog import RULES
 from policies.engine.documentation import render
+from tests.support.policies import pages
 from tests.support.policies.truth import cases
 from tests.support.rows import each_row
 
@@ -51,3 +54,31 @@ def test_every_promised_control_has_a_rule_a_row_and_cases_of_both_verdicts(cont
 def test_every_rule_has_a_row() -> None:
     document = DOCUMENT.read_text()
     assert [rule.name for rule in RULES if f"| [{rule.name}](" not in document] == []
+
+
+def test_every_rule_has_a_current_page() -> None:
+    files = {file.name: file.read_text() for file in pages.PAGES.glob("*.md")}
+    expected = pages.pages()
+    assert files.keys() == expected.keys(), "run: python -m tests.support.policies.pages"
+    stale = [name for name, text in expected.items() if files[name] != text]
+    assert stale == [], "run: python -m tests.support.policies.pages"
+
+
+def test_every_rule_has_a_reason_and_every_control_a_page() -> None:
+    assert pages.REASONS.keys() == {rule.name for rule in RULES}
+    assert [control for rule in RULES for control in rule.controls if controls.page(control) is None] == []
+
+
+def test_the_examples_of_a_page_are_rows_of_the_truth_table_with_both_verdicts() -> None:
+    for rule in RULES:
+        wrong, right = pages.examples(rule)
+        assert wrong.evaluate()[0] == "violation", rule.name
+        assert right.evaluate()[0] in ("pass", "not applicable"), rule.name
+
+
+def test_an_installed_pack_needs_the_versions_that_the_program_needs() -> None:
+    project = tomllib.loads((DOCUMENT.parents[1] / "pyproject.toml").read_text())["project"]
+    pinned = (DOCUMENT.parents[1] / "requirements.in").read_text()
+    exact = [text for text in project["dependencies"] if "==" in text]
+    assert exact
+    assert [text for text in exact if not re.search(rf"^{re.escape(text)}\b", pinned, re.MULTILINE)] == []
