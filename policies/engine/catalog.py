@@ -19,7 +19,7 @@ from policies.rules.aws import (
     security_groups,
     vpc,
 )
-from policies.rules.aws.compute import instance_metadata, volumes
+from policies.rules.aws.compute import instance_metadata, plain_secrets, volumes
 from policies.rules.aws.data import kms_decryption, rds_operation
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls
@@ -39,7 +39,7 @@ from policies.rules.kubernetes import (
     workload_sets,
     workloads,
 )
-from policies.rules.kubernetes.access import rbac, service_accounts
+from policies.rules.kubernetes.access import config_maps, rbac, service_accounts
 from policies.rules.kubernetes.reliability import evictions, probe_ports
 from policies.rules.tls import (
     annotations,
@@ -77,11 +77,12 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         service_accounts,
         probe_ports,
         evictions,
+        config_maps,
     ),
     "Kubernetes access": (rbac,),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
     "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, backup, vpc, cloudtrail, account),
-    "AWS compute": (instance_metadata, volumes),
+    "AWS compute": (instance_metadata, volumes, plain_secrets),
     "AWS network": (load_balancer_settings, network_acls),
     "AWS data": (rds_operation, kms_decryption),
     "Cloudflare": (zones, records, firewall),
