@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from operations.doctor import report, section
 from operations.lib.diagnosis.findings import ORDER, Facts, findings
-from tests.support.drills import aws_api
+from tests.support.drills.aws import aws_api
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS
 from tests.support.operations.environment import OLD, ROOT, DeployEnvironment
 from tests.support.operations.environment import cluster as cluster

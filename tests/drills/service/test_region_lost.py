@@ -19,7 +19,8 @@ from operations.lib import command_line, stack_file
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
 from tests.drills.operations.test_deploy_in_sandbox import PARTS
-from tests.support.drills import bucket, data
+from tests.support.drills import data
+from tests.support.drills.aws import bucket
 from tests.support.drills.fixtures import Measured
 from tests.support.drills.service import Service
 from tests.support.operations.environment import checkout

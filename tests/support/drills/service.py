@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml
 
-from tests.support.drills import bucket, program
+from tests.support.drills import program
+from tests.support.drills.aws import bucket
+from tests.support.drills.aws.rds import ManagedInstance
 from tests.support.drills.pod import Pod
 from tests.support.drills.postgres import Server
-from tests.support.drills.rds import ManagedInstance
 
 Manifest = dict[str, Any]
 ROLES = ("app", "migrate", "backup")

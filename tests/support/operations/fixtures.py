@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.drills import bucket, data, tools
+from tests.support.drills import data, tools
+from tests.support.drills.aws import bucket
 from tests.support.drills.kubelet import PATHS, Cluster
 from tests.support.drills.program import ROOT
 from tests.support.drills.service import Service

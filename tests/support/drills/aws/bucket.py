@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import boto3
 
-from tests.support.drills import aws_api, tools
+from tests.support.drills import tools
+from tests.support.drills.aws import aws_api
 
 IDENTITY = {
     "AWS_ACCESS_KEY_ID": "drill",

@@ -1,0 +1,1 @@
+"""AWS APIs on loopback for the drills."""
