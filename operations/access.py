@@ -137,8 +137,15 @@ def psql_job(pattern: jobs.Manifest, name: str, seconds: int) -> jobs.Manifest:
 
 
 def _runs(cluster: Cluster, name: str) -> bool:
+    """Return True if the Job's pod runs, or if it has ended, as the pods of a sandbox do at once.
+
+    Raise FailedError if the pod has failed.
+    """
     pods = cluster.list("pods", f"batch.kubernetes.io/job-name={name}")
-    return any(pod.get("status", {}).get("phase") == "Running" for pod in pods)
+    phases = {pod.get("status", {}).get("phase") for pod in pods}
+    if "Failed" in phases:
+        raise FailedError(f"the pod of job/{name} has failed; its log: kubectl -n pipe logs job/{name}")
+    return bool(phases & {"Running", "Succeeded"})
 
 
 def show(log: RunLog, options: Options, job: str | None) -> None:

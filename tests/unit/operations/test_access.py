@@ -110,6 +110,18 @@ def test_a_failure_still_closes_the_endpoint(
     assert stack.commands == [OPEN, CLOSE]
 
 
+def test_a_pod_that_fails_ends_the_access_at_once(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed(_: FakeCluster, kind: str, _labels: str) -> list[dict[str, Any]]:
+        return [PATTERN] if kind == "jobs" else [{"status": {"phase": "Failed"}}]
+
+    monkeypatch.setattr(FakeCluster, "list", failed)
+    code, output = run(capsys, *ARGUMENTS, "--database")
+    assert code == 1 and "has failed; its log: kubectl -n pipe logs job/pipe-access-" in output
+    assert stack.commands == [OPEN, "create", CLOSE]
+
+
 def test_an_endpoint_that_was_left_open_can_be_closed(
     stack: FakeStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
