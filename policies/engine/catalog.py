@@ -10,7 +10,6 @@ from policies.rules.aws import (
     deletion_protection,
     ecr,
     eks,
-    iam,
     kms,
     rds,
     resource_tags,
@@ -21,6 +20,7 @@ from policies.rules.aws import (
 )
 from policies.rules.aws.compute import instance_metadata, plain_secrets, volumes
 from policies.rules.aws.data import kms_decryption, rds_operation
+from policies.rules.aws.iam import attachments, permissions, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls
 from policies.rules.cloudflare import firewall, records, zones
@@ -81,7 +81,22 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     ),
     "Kubernetes access": (rbac,),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
-    "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, backup, vpc, cloudtrail, account),
+    "AWS": (
+        security_groups,
+        s3,
+        s3_access,
+        eks,
+        rds,
+        kms,
+        permissions,
+        attachments,
+        trust,
+        ecr,
+        backup,
+        vpc,
+        cloudtrail,
+        account,
+    ),
     "AWS compute": (instance_metadata, volumes, plain_secrets),
     "AWS network": (load_balancer_settings, network_acls),
     "AWS data": (rds_operation, kms_decryption),

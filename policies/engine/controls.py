@@ -7,6 +7,7 @@ _KUBERNETES = "https://kubernetes.io/docs"
 _AWS = "https://docs.aws.amazon.com"
 _DATADOG = "https://docs.datadoghq.com/monitors"
 _CLOUDFLARE = "https://developers.cloudflare.com"
+_EDGE = f"{_CLOUDFLARE}/ssl/edge-certificates/additional-options"
 _DOCS = "https://github.com/pipe-dev/infrastructure/blob/main/docs"
 
 PAGES = {
@@ -16,8 +17,12 @@ PAGES = {
     r"CIS (Amazon )?EKS [\d.]+": "https://www.cisecurity.org/benchmark/kubernetes",
     r"CIS Kubernetes [\d.]+": "https://www.cisecurity.org/benchmark/kubernetes",
     r"CIS NGINX [\d.]+": "https://www.cisecurity.org/benchmark/nginx",
-    r"CIS Cloudflare [\d.]+": f"{_CLOUDFLARE}/ssl/edge-certificates/additional-options/",
-    r"CKV_CLOUDFLARE: .*": f"{_CLOUDFLARE}/ssl/edge-certificates/additional-options/minimum-tls/",
+    r"Cloudflare SSL/TLS: Full \(strict\)": f"{_CLOUDFLARE}/ssl/origin-configuration/ssl-modes/full-strict/",
+    r"Cloudflare SSL/TLS: Always Use HTTPS": f"{_EDGE}/always-use-https/",
+    r"Cloudflare SSL/TLS: HSTS": f"{_EDGE}/http-strict-transport-security/",
+    r"Cloudflare SSL/TLS: Minimum TLS Version": f"{_EDGE}/minimum-tls/",
+    r"Cloudflare DNS: proxy status": f"{_CLOUDFLARE}/dns/proxy-status/",
+    r"Cloudflare DNS: DNSSEC": f"{_CLOUDFLARE}/dns/dnssec/",
     r"PSS .*": f"{_KUBERNETES}/concepts/security/pod-security-standards/",
     r"Kubernetes: recommended labels": f"{_KUBERNETES}/concepts/overview/working-with-objects/common-labels/",
     r"Cloudflare Rules: .*": f"{_CLOUDFLARE}/rules/configuration-rules/",

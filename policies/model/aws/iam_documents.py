@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from policies.model.networks import is_world
 from policies.model.property_values import Value
@@ -75,19 +76,40 @@ class Condition:
         return self.key in _OWNERS and self.narrows and all(map(_has_owner, self.values))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statement:
-    """One statement of a policy document."""
+    """One statement of a policy document.
+
+    Each part is read when a rule asks for it, so that an unknown part hides no violation in the others.
+    """
 
     value: Value
-    effect: str
-    actions: tuple[str, ...]
-    inverted: bool
-    """True if the statement has NotAction, NotResource or NotPrincipal."""
-    resources: tuple[str, ...]
-    principals: tuple[tuple[str, str], ...]
-    """Kind (AWS, Service, Federated, CanonicalUser) and name."""
-    conditions: tuple[Condition, ...]
+
+    @cached_property
+    def effect(self) -> str:
+        return self.value["Effect"].text() or "Allow"
+
+    @cached_property
+    def actions(self) -> tuple[str, ...]:
+        return tuple(self.value["Action"].texts())
+
+    @cached_property
+    def inverted(self) -> bool:
+        """True if the statement has NotAction, NotResource or NotPrincipal."""
+        return any(not self.value[key].absent for key in ("NotAction", "NotResource", "NotPrincipal"))
+
+    @cached_property
+    def resources(self) -> tuple[str, ...]:
+        return tuple(self.value["Resource"].texts())
+
+    @cached_property
+    def principals(self) -> tuple[tuple[str, str], ...]:
+        """Kind (AWS, Service, Federated, CanonicalUser) and name."""
+        return tuple((kind, name.text() or "") for kind, name in _principals(self.value["Principal"]))
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        return tuple(_conditions(self.value["Condition"]))
 
     @property
     def allows(self) -> bool:
@@ -95,8 +117,9 @@ class Statement:
 
     @property
     def everybody(self) -> bool:
-        """True if the statement applies to every principal."""
-        return any(name == "*" and kind in ("AWS", "*") for kind, name in self.principals)
+        """True if the statement applies to every principal; unknown principals cannot change that."""
+        named = [name for kind, name in _principals(self.value["Principal"]) if kind in ("AWS", "*")]
+        return any(name.text() == "*" for name in sorted(named, key=_is_unknown))
 
     @property
     def narrowed(self) -> bool:
@@ -116,9 +139,13 @@ class Statement:
         return self.value["Principal"] if inverted.absent else inverted
 
     def covers(self, action: str) -> bool:
-        """Return True if a pattern covers an action; `service:*` stands for all actions of a service."""
+        """Return True if a pattern covers an action; `service:*` stands for all actions of a service.
+
+        Raise UnknownValueError if only an unknown pattern may cover it.
+        """
         wanted = action.lower()
-        return any(matches(wanted, pattern.lower()) for pattern in self.actions)
+        patterns = sorted(elements(self.value["Action"]), key=_is_unknown)
+        return any(matches(wanted, (pattern.text() or "").lower()) for pattern in patterns)
 
 
 def _has_owner(value: str) -> bool:
@@ -145,23 +172,27 @@ def statement_values(document: Value) -> list[Value]:
 
 
 def statement_of(value: Value) -> Statement:
-    """Read one statement; raise UnknownValueError if a part of it is unknown."""
-    return Statement(
-        value=value,
-        effect=value["Effect"].text() or "Allow",
-        actions=tuple(value["Action"].texts()),
-        inverted=any(not value[key].absent for key in ("NotAction", "NotResource", "NotPrincipal")),
-        resources=tuple(value["Resource"].texts()),
-        principals=tuple(_principals(value["Principal"])),
-        conditions=tuple(_conditions(value["Condition"])),
-    )
+    """Return a statement; raise UnknownValueError if it is unknown as a whole."""
+    value.get()
+    return Statement(value)
 
 
-def _principals(value: Value) -> Iterable[tuple[str, str]]:
+def elements(value: Value) -> list[Value]:
+    """Return the elements of a list, or a single value as a list; an absent value has none."""
+    if not value.known:
+        return [value]
+    return value.items() or ([] if value.absent or isinstance(value.get(), list) else [value])
+
+
+def _is_unknown(value: Value) -> bool:
+    return not value.known
+
+
+def _principals(value: Value) -> Iterable[tuple[str, Value]]:
     if isinstance(value.get(), str):
-        yield "*", value.text() or ""
+        yield "*", value
     for kind, names in value.entries().items():
-        for name in names.texts():
+        for name in elements(names):
             yield kind, name
 
 

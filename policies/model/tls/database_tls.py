@@ -21,7 +21,7 @@ def _requirements(family: str) -> list[Requirement]:
     """Return the parameters that control TLS: name, allowed values, and True if the default suffices.
 
     Sources in the AmazonRDS UserGuide: PostgreSQL.Concepts.General.SSL, mysql-ssl-connections.require-ssl,
-    mariadb-ssl-connections.require-ssl, SQLServer.Ciphers.
+    mariadb-ssl-connections.require-ssl, SQLServer.Ciphers, Db2.Concepts.SSL.
     """
     major, minor = _version(family)
     if family.startswith(("postgres", "aurora-postgresql")):
@@ -36,6 +36,8 @@ def _requirements(family: str) -> list[Requirement]:
             ("require_secure_transport", ("1", "ON", "on"), forced and not family.startswith("aurora")),
             ("tls_version", safe, not family.startswith(("mysql5", "aurora-mysql5", "mariadb10"))),
         ]
+    if family.startswith("db2"):
+        return [("db2comm", ("SSL", "ssl"), False)]  # TCPIP,SSL also accepts connections without TLS
     if family.startswith("sqlserver"):
         old = [(name, ("disabled",), False) for name in ("rds.tls10", "rds.tls11")]
         return [("rds.force_ssl", ("1",), False), *old]
@@ -72,7 +74,7 @@ def database_faults(group: Resource) -> Verdicts:
         return  # the parameter group of the cluster controls TLS
     named = [item for item in group["parameters"].items() if item["name"].known]
     unknown_names = [item["name"] for item in group["parameters"].items() if not item["name"].known]
-    values = {item["name"].text() or "": item["value"] for item in named}
+    values = {(item["name"].text() or "").lower(): item["value"] for item in named}
     for name, allowed, by_default in _requirements(family):
         yield from guarded(_parameter(name, allowed, by_default, values.get(name), unknown_names), group.urn)
 

@@ -46,7 +46,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     "eks-endpoint-open-to-world",
     types=CLUSTER,
     severity=Severity.CRITICAL,
-    controls=("CKV_AWS_38", "CKV_AWS_39", "CIS EKS 5.4.1"),
+    controls=("CKV_AWS_38", "CIS EKS 5.4.1"),
     remediation="Set vpcConfig.endpointPublicAccess to false, or list the networks in publicAccessCidrs.",
     url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
 )
@@ -90,9 +90,14 @@ def private_endpoint(resource: Resource, _: Options) -> Verdicts:
 )
 def secrets(resource: Resource, _: Options) -> Verdicts:
     """Require encryption of Kubernetes Secrets with a KMS key."""
-    resources = resource.at("encryptionConfig.resources")
+    resources, key = (
+        resource.at("encryptionConfig.resources"),
+        resource.at("encryptionConfig.provider.keyArn"),
+    )
     if "secrets" not in resources.texts():
         yield expected(resources, "['secrets'], with a key in encryptionConfig.provider.keyArn")
+    elif key.known and not key.get():  # a key that is unknown yet is a key
+        yield expected(key, "the ARN of a KMS key")
 
 
 @EKS.rule(

@@ -16,7 +16,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.aws.iam_documents import statement_of, statement_values
-from policies.model.checks import must_not_be_true
+from policies.model.checks import guarded, must_not_be_true
 from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
 
@@ -70,22 +70,45 @@ def default_group(stack: Stack, _: Options) -> Verdicts:
     )
 
 
-@VPC.rule(
+_ADDED = (
+    "aws:ec2/securityGroupRule:SecurityGroupRule",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+)
+"""The rules of security groups that are resources of their own."""
+
+
+@VPC.stack_rule(
     "vpc-default-group-open",
-    types=(DEFAULT_SECURITY_GROUP,),
+    about=(DEFAULT_SECURITY_GROUP, *_ADDED),
     severity=Severity.MEDIUM,
     controls=("CKV2_AWS_12", "CIS AWS 5.4"),
-    remediation="Remove all rules from the default security group.",
+    remediation="Remove all rules from the default security group, and those that other resources add to it.",
     url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
 )
-def default_group_open(resource: Resource, _: Options) -> Verdicts:
-    """Refuse rules in the default security group."""
+def default_group_open(stack: Stack, _: Options) -> Verdicts:
+    """Refuse rules in the default security group, and rules that are added to it from outside."""
+    groups = stack.of((DEFAULT_SECURITY_GROUP,))
+    for group in groups:
+        for direction in ("ingress", "egress"):
+            yield from guarded(_no_rules(group, direction), group.urn)
+    networks = stack.of(NETWORK)
+    # A rule can depend on a VPC by the ID of its default group only.
+    urns = {resource.urn for resource in (*groups, *networks)}
+    ids = [*(group["id"] for group in groups), *(network["defaultSecurityGroupId"] for network in networks)]
+    names = {name.text() for name in ids if name.known} - {None}
+    for rule in stack.of(_ADDED):
+        group = rule["securityGroupId"]
+        if not urns.isdisjoint(rule.property_dependencies.get("securityGroupId", ())) or (
+            group.known and group.text() in names
+        ):
+            shown = group.shown() if group.known else "that of the default group"
+            yield Finding(group.path or "securityGroupId", shown, "name a group of its own", urn=rule.urn)
 
-    def check(rules: Value) -> Verdicts:
-        if rules.items():
-            yield disallowed(rules)
 
-    yield from check_each((resource["ingress"], resource["egress"]), check)
+def _no_rules(group: Resource, direction: str) -> Verdicts:
+    if group[direction].items():
+        yield group.attach(disallowed(group[direction]))
 
 
 @VPC.rule(

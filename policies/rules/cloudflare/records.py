@@ -12,7 +12,7 @@ from policies.model.cloudflare_zones import RECORDS
     "cloudflare-record-not-proxied",
     types=RECORDS,
     severity=Severity.HIGH,
-    controls=("CIS Cloudflare 2.1",),
+    controls=("Cloudflare DNS: proxy status",),
     remediation="Set proxied to true, so that the origin's address stays hidden behind the proxy.",
     url="https://developers.cloudflare.com/dns/proxy-status/",
     options={

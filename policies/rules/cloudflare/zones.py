@@ -14,6 +14,7 @@ from policies.engine.rule import (
     Stack,
     Unknown,
     Verdicts,
+    check_each,
     expected,
 )
 from policies.engine.topics import CLOUDFLARE
@@ -39,6 +40,7 @@ class Setting:
 def _hsts(value: Value) -> bool:
     header = value["strict_transport_security"]
     header = value["strictTransportSecurity"] if header.absent else header
+    header = value if header.absent else header  # the form of ZoneSettingsOverride before version 6
     age = header["max_age"] if not header["max_age"].absent else header["maxAge"]
     return header["enabled"].flag() is True and (age.number() or 0) >= HALF_A_YEAR
 
@@ -86,30 +88,65 @@ ssl = _setting_rule(
     "ssl-not-strict",
     _BY_NAME["ssl"],
     Severity.CRITICAL,
-    "CIS Cloudflare 1.1",
+    "Cloudflare SSL/TLS: Full (strict)",
     "Require Cloudflare to verify the certificate of the origin.",
 )
 https = _setting_rule(
     "plain-http-served",
     _BY_NAME["always_use_https"],
     Severity.HIGH,
-    "CIS Cloudflare 1.3",
+    "Cloudflare SSL/TLS: Always Use HTTPS",
     "Require a redirect from HTTP to HTTPS for every zone.",
 )
 hsts = _setting_rule(
     "hsts-missing",
     _BY_NAME["security_header"],
     Severity.MEDIUM,
-    "CIS Cloudflare 1.4",
+    "Cloudflare SSL/TLS: HSTS",
     "Require HSTS of at least half a year for every zone.",
 )
+
+
+RULESET = "cloudflare:index/ruleset:Ruleset"
+PAGE_RULE = "cloudflare:index/pageRule:PageRule"
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-ssl-weakened-by-rule",
+    types=(RULESET, PAGE_RULE),
+    severity=Severity.CRITICAL,
+    controls=("Cloudflare SSL/TLS: Full (strict)",),
+    remediation="Remove ssl from the rule, or set it to strict; it takes precedence over the zone's setting.",
+    url="https://developers.cloudflare.com/rules/configuration-rules/settings/",
+)
+def ssl_by_rule(resource: Resource, _: Options) -> Verdicts:
+    """Refuse page rules and configuration rules that undo the verification of the origin's certificate."""
+    if resource.type == PAGE_RULE:
+        if resource["status"].text() != "disabled":
+            yield from _strict(resource.at("actions.ssl"))
+    else:
+        yield from check_each(resource["rules"].items(), _configuration)
+
+
+def _configuration(rule: Value) -> Verdicts:
+    if rule["action"].text() == "set_config" and rule["enabled"].flag() is not False:
+        yield from _strict(rule.at("actionParameters.ssl"))
+
+
+def _strict(value: Value) -> Verdicts:
+    if not value.absent and not _BY_NAME["ssl"].good(value):
+        yield expected(value, _BY_NAME["ssl"].wanted)
 
 
 @CLOUDFLARE.stack_rule(
     "cloudflare-zone-setting-missing",
     about=(SETTING,),
     severity=Severity.HIGH,
-    controls=("CIS Cloudflare 1.1", "CIS Cloudflare 1.2", "CIS Cloudflare 1.3"),
+    controls=(
+        "Cloudflare SSL/TLS: Full (strict)",
+        "Cloudflare SSL/TLS: Minimum TLS Version",
+        "Cloudflare SSL/TLS: Always Use HTTPS",
+    ),
     remediation="Declare a cloudflare.ZoneSetting for each TLS setting, to replace Cloudflare's default.",
 )
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
@@ -151,7 +188,7 @@ def owner(resource: Resource, options: Options) -> Verdicts:
     "cloudflare-dnssec-off",
     about=(DNSSEC, SETTING, OVERRIDE),
     severity=Severity.LOW,
-    controls=("CIS Cloudflare 3.1",),
+    controls=("Cloudflare DNS: DNSSEC",),
     remediation="Add a cloudflare.ZoneDnssec, and give the DS record to the registrar.",
     url="https://developers.cloudflare.com/dns/dnssec/",
     level=EnforcementLevel.ADVISORY,

@@ -23,7 +23,7 @@ _CLOUDFLARE_SAFE = ("1.2", "1.3")
         "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride",
     ),
     severity=Severity.HIGH,
-    controls=("CKV_CLOUDFLARE: minimum TLS version", "CIS Cloudflare 1.2"),
+    controls=("Cloudflare SSL/TLS: Minimum TLS Version",),
     url="https://developers.cloudflare.com/ssl/edge-certificates/additional-options/minimum-tls/",
     remediation="Set the zone setting min_tls_version to 1.2; Cloudflare's default is 1.0.",
 )
@@ -47,7 +47,7 @@ def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
         "cloudflare:index/r2CustomDomain:R2CustomDomain",
     ),
     severity=Severity.HIGH,
-    controls=("CIS Cloudflare 1.2",),
+    controls=("Cloudflare SSL/TLS: Minimum TLS Version",),
     url="https://developers.cloudflare.com/api/resources/hostnames/subresources/settings/subresources/tls/",
     remediation="Set the host's own minimum TLS version to 1.2; it overrides the zone's.",
 )

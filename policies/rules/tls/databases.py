@@ -18,8 +18,8 @@ from policies.model.tls.database_tls import CLUSTER_PARAMETERS, OPTIONS, PARAMET
     controls=("CKV2_AWS_69", "FSBP RDS.38"),
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
     remediation=(
-        "For PostgreSQL, set rds.force_ssl to 1 and ssl_min_protocol_version to TLSv1.2; for Oracle, add the "
-        "option SSL."
+        "For PostgreSQL, set rds.force_ssl to 1 and ssl_min_protocol_version to TLSv1.2; for Db2, set "
+        "DB2COMM to SSL; for Oracle, add the option SSL."
     ),
 )
 def database_parameters(resource: Resource, _: Options) -> Verdicts:

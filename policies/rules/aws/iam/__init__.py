@@ -1,0 +1,1 @@
+"""Rules on IAM: permissions, attachments of policies, and trust."""

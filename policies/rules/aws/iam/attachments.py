@@ -1,0 +1,116 @@
+"""IAM rules on attachments: administrators, and policies on users."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Stack,
+    Verdicts,
+    check_each,
+    disallowed,
+    expected,
+)
+from policies.engine.topics import IAM
+from policies.model.aws.iam_documents import Statement
+from policies.model.aws.iam_policies import ROLE
+from policies.model.checks import check_each_statement, guarded
+from policies.model.property_values import Value
+
+PERMISSION_SET = "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment"
+GENERAL = "aws:iam/policyAttachment:PolicyAttachment"
+
+
+@IAM.rule(
+    "iam-administrator-attached",
+    types=(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+        GENERAL,
+        PERMISSION_SET,
+        ROLE,
+    ),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_274", "CKV2_AWS_56", "CIS AWS 1.16"),
+    remediation="Attach a policy that names what is needed.",
+    options={
+        "emergencyRoles": Option(
+            default=["pipe-break-glass"],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Names of roles for emergencies; iam-administrator-without-mfa checks them.",
+            },
+        )
+    },
+)
+def administrator(resource: Resource, options: Options) -> Verdicts:
+    """Refuse attachments of AdministratorAccess and IAMFullAccess, except to the roles for emergencies.
+
+    With IAMFullAccess, a principal can attach AdministratorAccess to itself.
+    """
+    name = resource["name" if resource.type == ROLE else "role"]
+    if name.known and name.text() in options["emergencyRoles"]:
+        return
+    names = {ROLE: "managedPolicyArns", PERMISSION_SET: "managedPolicyArn"}
+    policies = resource[names.get(resource.type, "policyArn")]
+    yield from check_each(policies.items() if resource.type == ROLE else [policies], _administrates)
+
+
+def _administrates(policy: Value) -> Verdicts:
+    if (policy.text() or "").endswith((":policy/AdministratorAccess", ":policy/IAMFullAccess")):
+        yield expected(policy, "a policy that names what is needed")
+
+
+@IAM.stack_rule(
+    "iam-administrator-without-mfa",
+    about=(ROLE,),
+    severity=Severity.CRITICAL,
+    controls=("Design: emergency access needs MFA",),
+    remediation="Add the condition Bool aws:MultiFactorAuthPresent true to each trust statement.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html",
+)
+def without_mfa(stack: Stack, _: Options) -> Verdicts:
+    """Require MFA in the trust policy of every role with AdministratorAccess or IAMFullAccess."""
+    for role in stack.of((ROLE,)):
+        yield from guarded(_requires_mfa(stack, role), role.urn)
+
+
+def _requires_mfa(stack: Stack, role: Resource) -> Verdicts:
+    policies = [*role["managedPolicyArns"].items()]
+    for attachment in stack.of(("aws:iam/rolePolicyAttachment:RolePolicyAttachment",)):
+        name = attachment["role"]
+        named = name.known and role["name"].known and name.text() == role["name"].text()
+        if named or role.urn in attachment.property_dependencies.get("role", ()):
+            policies.append(attachment["policyArn"])
+    if not any(True for policy in policies for _ in _administrates(policy)):
+        return
+    for verdict in check_each_statement(role["assumeRolePolicy"], _asks_for_mfa):
+        yield role.attach(verdict) if isinstance(verdict, Finding) else verdict
+
+
+def _asks_for_mfa(statement: Statement) -> Verdicts:
+    if statement.allows and not any(
+        condition.operator == "Bool"
+        and condition.key == "aws:multifactorauthpresent"
+        and condition.values == ("true",)
+        for condition in statement.conditions
+    ):
+        yield expected(statement.value["Condition"], "Bool aws:MultiFactorAuthPresent true")
+
+
+@IAM.rule(
+    "iam-policy-on-user",
+    types=("aws:iam/userPolicy:UserPolicy", "aws:iam/userPolicyAttachment:UserPolicyAttachment", GENERAL),
+    severity=Severity.LOW,
+    controls=("CKV_AWS_40", "CIS AWS 1.15"),
+    remediation="Attach the policy to a role or a group.",
+)
+def on_user(resource: Resource, _: Options) -> Verdicts:
+    """Require permissions on roles and groups instead of users."""
+    users = resource["users" if resource.type == GENERAL else "user"]
+    if resource.type != GENERAL or users.items():
+        yield disallowed(users, "attach the policy to a role or a group")

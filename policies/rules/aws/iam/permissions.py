@@ -1,0 +1,230 @@
+"""IAM rules on permissions: wildcards in actions and resources, and privilege escalation."""
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Option, Options, Resource, Verdicts, check_each, disallowed, expected
+from policies.engine.topics import IAM
+from policies.model.aws.iam_documents import Statement, elements, statement_of, statement_values
+from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
+from policies.model.checks import check_each_statement, guarded
+from policies.model.property_values import UnknownValueError, Value
+
+
+def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) -> Verdicts:
+    """Check every statement with the effect Allow separately."""
+
+    def allowed(statement: Statement) -> Verdicts:
+        if statement.allows:
+            yield from check(statement)
+
+    for document in documents(resource):
+        yield from guarded(check_each_statement(document, allowed))
+
+
+@IAM.rule(
+    "iam-wildcard-action",
+    types=WITH_DOCUMENTS,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_62", "CKV_AWS_63", "CIS AWS 1.16"),
+    remediation="Name the actions; `*`, `service:*` and `service:*Name` grow with each new action of AWS.",
+)
+def wildcard_action(resource: Resource, _: Options) -> Verdicts:
+    """Refuse permissions for every action, for every action or verb of a service, or for all but some."""
+    yield from _each_allowed(resource, _wildcards)
+
+
+def _wildcards(statement: Statement) -> Verdicts:
+    yield from check_each(elements(statement.value["Action"]), _wildcard)
+    if not statement.value["NotAction"].absent:
+        yield disallowed(statement.value["NotAction"], "name the allowed actions in Action")
+
+
+def _wildcard(action: Value) -> Verdicts:
+    """Report an action whose name begins with a wildcard, and which therefore includes every verb.
+
+    `*` stands for any characters and `?` for one, so `?*` and `**` stand for all actions too (IAM User Guide,
+    reference_policies_elements_action).
+    """
+    service, _, name = (action.text() or "").partition(":")
+    if name.startswith(("*", "?")) or (service and not service.strip("*?")):
+        yield expected(action, "the actions that are needed")
+
+
+_LIST_ONLY = (
+    "*:Describe*",
+    "*:List*",
+    "*:Lookup*",
+    "*:Search*",
+    # These read settings and metrics. Most other Get actions read data, such as objects or secrets.
+    "cloudwatch:GetMetric*",
+    "codebuild:BatchGetProjects",
+    "codeconnections:GetConnection",
+    "iam:Get*",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucket*",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
+    "tag:GetResources",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssociateVpcCidrBlock",
+    "ecr:GetAuthorizationToken",
+    "eks:CreateCluster",
+    "kms:CreateKey",
+    "logs:CreateLogDelivery",
+    "logs:CreateLogGroup",
+    "logs:DeleteLogDelivery",
+    "sts:GetCallerIdentity",
+    "xray:Put*",
+    "cloudwatch:PutMetricData",
+)
+
+
+@IAM.rule(
+    "iam-wildcard-resource",
+    types=WITH_DOCUMENTS,
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_355", "CKV_AWS_290", "CKV_AWS_288"),
+    remediation=(
+        "Name the resources, or add a condition that requires a value; only actions without resource-level "
+        "permissions need `*`."
+    ),
+    options={
+        "unrestrictable": Option(
+            default=list(_LIST_ONLY),
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": (
+                    "Patterns of actions that may use the resource `*`: they have no resource-level "
+                    "permissions, or read no data."
+                ),
+            },
+        )
+    },
+)
+def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
+    """Refuse the resource `*` for actions with resource-level permissions, unless a condition limits them."""
+    patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
+
+    def check(statement: Statement) -> Verdicts:
+        narrow = [
+            name
+            for name in statement.actions
+            if not any(fnmatchcase(name.lower(), known) for known in patterns)
+        ]
+        if not narrow or statement.narrowed:
+            return
+        if not (inverted := statement.value["NotResource"]).absent:
+            yield disallowed(inverted, "name the allowed resources in Resource, or add a condition")
+        if "*" in statement.resources:
+            value = next(item for item in elements(statement.value["Resource"]) if item.text() == "*")
+            named = "its actions" if statement.value.secret else narrow[0]
+            yield expected(value, f"the resources of {named}, or add a condition")
+
+    yield from _each_allowed(resource, check)
+
+
+_ESCALATIONS = (
+    "iam:AddUserToGroup",
+    "iam:AttachGroupPolicy",
+    "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:CreatePolicyVersion",
+    "iam:PutGroupPolicy",
+    "iam:PutRolePolicy",
+    "iam:PutUserPolicy",
+    "iam:SetDefaultPolicyVersion",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateLoginProfile",
+    "glue:UpdateDevEndpoint",
+    "lambda:UpdateFunctionCode",
+    "sagemaker:CreatePresignedNotebookInstanceUrl",
+)
+"""Actions that each give a principal the permissions of others.
+
+Sources: Rhino Security Labs, "AWS IAM privilege escalation: methods and mitigation"; Datadog,
+pathfinding.cloud."""
+
+_COMPUTE = (
+    "apprunner:CreateService",
+    "cloudformation:CreateStack",
+    "cloudformation:CreateStackSet",
+    "codebuild:CreateProject",
+    "datapipeline:CreatePipeline",
+    "ec2:RequestSpotInstances",
+    "ec2:RunInstances",
+    "ecs:RegisterTaskDefinition",
+    "glue:CreateDevEndpoint",
+    "glue:CreateJob",
+    "glue:UpdateJob",
+    "lambda:CreateFunction",
+    "sagemaker:CreateNotebookInstance",
+    "sagemaker:CreateProcessingJob",
+    "sagemaker:CreateTrainingJob",
+)
+"""Actions that run code with a role that iam:PassRole passes; the sources are the same."""
+
+
+@IAM.rule(
+    "iam-privilege-escalation",
+    types=WITH_DOCUMENTS,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_286",),
+    remediation="Name the users, roles, policies and functions, or add a condition that requires a value.",
+    url="https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/",
+)
+def privilege_escalation(resource: Resource, _: Options) -> Verdicts:
+    """Refuse permissions with which a principal can take those of every other user, role or function."""
+    for document in documents(resource):
+        yield from guarded(_escalations(document))
+
+
+def _escalations(document: Value) -> Verdicts:
+    compute = [action for action in _COMPUTE if _allows(document, action)]
+
+    def check(statement: Statement) -> Verdicts:
+        if not statement.allows:
+            return
+        action = next((action for action in _ESCALATIONS if statement.covers(action)), "")
+        if not action and compute and statement.covers("iam:PassRole"):
+            action = f"iam:PassRole, which with {compute[0]} gives the permissions of every role"
+        if not action:
+            return
+        for value in _unlimited(statement.value["Resource"]):
+            if not statement.narrowed:
+                named = "these actions" if document.secret else action
+                yield expected(value, f"the resources of {named}")
+
+    yield from check_each_statement(document, check)
+
+
+def _allows(document: Value, action: str) -> bool:
+    """Return True if a statement certainly allows an action."""
+    for value in statement_values(document):
+        try:
+            statement = statement_of(value)
+            if statement.allows and statement.covers(action):
+                return True
+        except UnknownValueError:
+            continue
+    return False
+
+
+def _unlimited(resource: Value) -> Iterator[Value]:
+    """Yield the resource `*`, and ARNs such as arn:aws:iam::*:role/* whose name is a wildcard."""
+    for value in elements(resource):
+        name = (value.text() or "").split(":", 5)[-1].rpartition("/")[2]
+        if name and not name.strip("*?"):
+            yield value
+            return

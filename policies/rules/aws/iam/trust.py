@@ -1,0 +1,115 @@
+"""IAM rules on trust: conditions in trust policies, and roles that deploy several environments."""
+
+import re
+from itertools import chain
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Verdicts, disallowed, expected
+from policies.engine.topics import IAM
+from policies.model.aws.iam_documents import Condition, Statement
+from policies.model.aws.iam_policies import ROLE
+from policies.model.checks import check_each_statement
+
+
+@IAM.rule(
+    "iam-trust-without-condition",
+    types=(ROLE,),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_358", "CIS AWS 1.20"),
+    remediation=(
+        "Add conditions on `sub` and `aud` for an identity provider; for an account, name its roles or "
+        "require an external ID."
+    ),
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
+)
+def trust(resource: Resource, _: Options) -> Verdicts:
+    """Refuse roles that trust everybody, all users of an identity provider, or a whole account."""
+    yield from check_each_statement(resource["assumeRolePolicy"], _trust)
+
+
+_ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
+"""Patterns of `sub` that match every caller of an identity provider, because they fix only the kind."""
+
+_GITHUB = "token.actions.githubusercontent.com:"
+
+_GITHUB_OWNER = re.compile(
+    r"(repo|repository|repository_id|repository_owner|repository_owner_id|job_workflow_ref):[^*?/:]+([/:].*)?"
+)
+"""A `sub` of GitHub Actions that begins with an owner or a repository. Other claims match any caller."""
+
+
+_CLAIMS = {"sts:AssumeRoleWithWebIdentity": ("sub", "aud"), "sts:AssumeRoleWithSAML": ("aud",)}
+"""The claims that a condition must restrict, by the action that accepts the token or assertion."""
+
+_ACCOUNT = re.compile(r"\d+|arn:[\w-]+:iam::\d+:root")
+
+_MEMBERS = re.compile(
+    r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username|vpcsourceip)|sts:externalid"
+)
+"""Condition keys that distinguish the principals of an account."""
+
+
+def _trust(statement: Statement) -> Verdicts:
+    if not statement.allows:
+        return
+    conditions = statement.value["Condition"]
+    federated = any(kind == "Federated" for kind, _ in statement.principals)
+    taken = [claims for action, claims in _CLAIMS.items() if federated and statement.covers(action)]
+    for claim in dict.fromkeys(chain.from_iterable(taken)):
+        bound = [condition for condition in statement.conditions if condition.key.endswith(f":{claim}")]
+        if not bound:
+            yield expected(conditions, f"a condition on the claim {claim}")
+        elif not any(map(_names_claim, bound)):
+            yield expected(conditions, f"a condition that names certain values of {claim}")
+    if statement.open:
+        yield disallowed(statement.named, "name the principals, or add a condition")
+    elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in statement.principals) and not any(
+        item.narrows and _MEMBERS.fullmatch(item.key) for item in statement.conditions
+    ):
+        remedy = "name roles of the account, or add a condition such as sts:ExternalId"
+        yield disallowed(statement.value["Principal"], remedy)
+
+
+def _names_claim(condition: Condition) -> bool:
+    if not condition.narrows or condition.key.endswith(":aud"):
+        return condition.narrows
+    if condition.key.startswith(_GITHUB):
+        return all(map(_GITHUB_OWNER.fullmatch, condition.values))
+    return not any(map(_ANY_SUBJECT.fullmatch, condition.values))
+
+
+_DEPLOY_SUFFIX = "-deploy"
+"""End of the name of a role that deploys an environment, such as pipe-prod-deploy."""
+
+
+@IAM.stack_rule(
+    "iam-environments-share-account",
+    about=(ROLE,),
+    severity=Severity.HIGH,
+    controls=("Well-Architected SEC01-BP01",),
+    remediation="Give each environment an account, and with it a stack that declares its deploy role.",
+    url=(
+        "https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/"
+        "sec_securely_operate_multi_accounts.html"
+    ),
+    level=EnforcementLevel.ADVISORY,
+)
+def environments_share_account(stack: Stack, _: Options) -> Verdicts:
+    """Warn about an account with the deploy roles of several environments.
+
+    Networks and keys have generated IDs, so each of these roles can change those of the other environments.
+    """
+    roles: dict[str, Resource] = {}
+    for role in stack.of((ROLE,)):
+        name = role["name"]
+        text = (name.text() or "") if name.known else ""
+        if text.endswith(_DEPLOY_SUFFIX):
+            service, dash, environment = text.removesuffix(_DEPLOY_SUFFIX).rpartition("-")
+            if service and dash and environment:
+                roles[environment] = role
+    for environment, role in roles.items():
+        if others := sorted(roles.keys() - {environment}):
+            remedy = f"move {environment} to an account of its own"
+            shared = f"in one account with {', '.join(others)}"
+            yield Finding(f"the environment {environment}", shared, remedy, urn=role.urn)
