@@ -1,6 +1,5 @@
 """The template language of the TOML tables: JMESPath in angle brackets, with additional functions."""
 
-import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,6 @@ from typing import Any, cast
 import jmespath
 from jmespath.functions import Functions, signature
 
-from sandbox.wire import policy_documents
 from sandbox.wire.values import Json
 
 PLACEHOLDER = re.compile(r"<([^<>]+)>")
@@ -18,7 +16,6 @@ PLACEHOLDER = re.compile(r"<([^<>]+)>")
 STRING_LITERAL = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")
 """The pattern of a string in JMESPath, which may contain placeholders."""
 
-DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
 OBJECT: Any = {"types": ["object"]}
 ARRAY: Any = {"types": ["array", "null"]}
@@ -27,35 +24,6 @@ ANY: Any = {"types": []}
 
 class _Functions(Functions):
     """The additional functions. In JMESPath, the name of each is the part after `_func_`."""
-
-    @signature(STRING)
-    def _func_network(self, block: str) -> Json | None:
-        """Return the first and last address and the prefix length of a CIDR block; null if it is invalid."""
-        try:
-            network = ipaddress.ip_network(block)
-        except ValueError:
-            return None
-        return {"first": int(network[0]), "last": int(network[-1]), "length": network.prefixlen}
-
-    @signature(STRING)
-    def _func_numbers(self, text: str) -> list[int]:
-        """Return the whole numbers in a string, such as a version."""
-        return [int(digits) for digits in re.findall(r"\d+", text)]
-
-    @signature(DOCUMENT)
-    def _func_size(self, document: Any) -> int:
-        """Return the length of a policy document without white space, which is how IAM counts it."""
-        return len(re.sub(r"\s", "", document if isinstance(document, str) else json.dumps(document)))
-
-    @signature(DOCUMENT, STRING, STRING, OBJECT)
-    def _func_lets(self, document: Any, principal: str, action: str, context: Json) -> bool:
-        """Return True if a policy document allows a principal to perform an action."""
-        return policy_documents.allows(document, principal, action, context)
-
-    @signature(DOCUMENT, STRING)
-    def _func_entities(self, document: Any, account: str) -> list[str]:
-        """Return the ARNs of the account's roles and users that a policy document names as principals."""
-        return policy_documents.entities(document, account)
 
     @signature(STRING)
     def _func_host(self, name: str) -> str:

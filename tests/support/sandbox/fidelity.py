@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.clouds.aws import moto_patches
 from sandbox.clouds.aws.api import EMULATED_SERVICES
 from sandbox.clouds.aws.registry import REGISTRY
+from sandbox.providers.aws.calls import CALLS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "sandbox.md"
@@ -18,10 +19,10 @@ START = "### moto\n"
 HEAD = "| type | checked by | not checked |\n|---|---|---|\n"
 
 AWS_CHECKS = {
-    "moto": "botocore's model, moto, the sandbox's refusals",
-    "kept": "botocore's model, the sandbox's emulation and refusals (moto lacks the type or a part of it)",
+    False: "botocore's model, moto, the sandbox's refusals",
+    True: "botocore's model, the sandbox's emulation and refusals (moto lacks the type or a part of it)",
 }
-"""The checks of an AWS type, by the value of `api` in its row of calls.toml."""
+"""The checks of an AWS type that moto handles, and of one that the sandbox emulates."""
 
 KUBERNETES_CHECKS = "schema of the release; API server"
 
@@ -58,9 +59,8 @@ KUBERNETES = {
 def rows() -> dict[str, tuple[str, str]]:
     """Return the checks of each resource type and the limits of these checks."""
     checks: dict[str, tuple[str, str]] = {}
-    for kind, row in _table("aws", "calls").items():
-        if kind.startswith("aws:"):
-            checks[kind] = (AWS_CHECKS[row.get("api", "moto")], row.get("unchecked", "nothing else"))
+    for kind, calls in CALLS.items():
+        checks[kind] = (AWS_CHECKS[calls.is_emulated], calls.unchecked)
     for kind, (more, unchecked) in KUBERNETES.items():
         checks[f"kubernetes:{kind}"] = ("; ".join(filter(None, (KUBERNETES_CHECKS, more))), unchecked)
     for kind, unchecked in AUTO_MODE.items():
@@ -75,8 +75,8 @@ def rows() -> dict[str, tuple[str, str]]:
     return {kind: checks[kind] for kind in sorted(checks) if kind.count(":") == 2}
 
 
-def _table(package: str, name: str = "resource_types") -> dict[str, Any]:
-    return tomllib.loads((ROOT / "sandbox" / "providers" / package / f"{name}.toml").read_text())
+def _table(package: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / "sandbox" / "providers" / package / "resource_types.toml").read_text())
 
 
 def moto_section() -> str:

@@ -12,7 +12,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sandbox.providers.resource_types import table
+from sandbox.providers.aws.calls import CALLS
+from sandbox.providers.aws.lookups import LOOKUPS
 from sandbox.wire import aws_requests
 from sandbox.wire.templates import fill, search
 from tests.support.sandbox.clouds import go_decoder
@@ -76,7 +77,5 @@ def test_the_requests_of_the_plugin_get_the_expected_responses(account: AwsAccou
 
 
 def test_every_type_and_lookup_is_replayed() -> None:
-    calls = table("aws", "calls")
-    types = {kind for kind in calls if kind.startswith("aws:")}
-    look_ups = {f"aws:index/{name}:{name}" for name in calls["invokes"]}
-    assert types | look_ups | {"configuration"} == set(SEQUENCES)
+    look_ups = {f"aws:index/{name}:{name}" for name in LOOKUPS}
+    assert {*CALLS} | look_ups | {"configuration"} == set(SEQUENCES)

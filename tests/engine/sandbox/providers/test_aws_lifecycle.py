@@ -115,9 +115,10 @@ def test_the_zones_are_those_of_the_region(account: AwsAccount) -> None:
     assert others["names"] == zones["names"][1:] and others["region"] == "ap-northeast-1"
 
 
-def test_a_type_without_a_row_is_refused(account: AwsAccount) -> None:
+def test_a_type_without_calls_is_refused(account: AwsAccount) -> None:
     with pytest.raises(
-        ProviderError, match=r"has no aws:sqs/queue:Queue: add a row to sandbox/providers/aws/calls.toml"
+        ProviderError,
+        match=r"has no aws:sqs/queue:Queue: add its calls to a module in sandbox/providers/aws",
     ):
         account.target.create(Resource("urn::q", "aws:sqs/queue:Queue", {"name": "q"}))
 

@@ -5,14 +5,16 @@ import re
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from sandbox.errors import ProviderError
+from sandbox.providers.aws.calls import CALLS
+from sandbox.providers.aws.calls.model import Change, Items
+from sandbox.providers.aws.lookups import LOOKUPS, Lookup
 from sandbox.providers.aws.target import CREATION_TAG, AwsCall
 from sandbox.providers.diff import changes
-from sandbox.providers.resource_types import table
 from sandbox.providers.target import Resource
 from sandbox.wire.aws_requests import Clients
 from sandbox.wire.values import Secret
@@ -52,15 +54,11 @@ def test_a_search_ignores_the_resource_that_is_being_replaced(everything: AwsAcc
     assert everything.read(name) == before
 
 
-def test_every_aws_type_of_the_program_has_a_row_and_a_test() -> None:
+def test_every_aws_type_of_the_program_has_calls_and_a_test() -> None:
     used: set[str] = set()
     for file in itertools.chain((ROOT / "components").rglob("*.py"), (ROOT / "foundation").rglob("*.py")):
         used.update(re.findall(r"aws\.(\w+\.[A-Z]\w+)\(", file.read_text()))
-    rows = {
-        token: token.split(":")[1].split("/")[0] + "." + token.split(":")[2]
-        for token in table("aws", "calls")
-        if ":" in token
-    }
+    rows = {token: token.split(":")[1].split("/")[0] + "." + token.split(":")[2] for token in CALLS}
     assert used and used <= set(rows.values())
     assert set(rows) == {token for token, _, _ in AWS_RESOURCES.values()}
 
@@ -142,8 +140,13 @@ def test_a_client_ignores_the_configuration_of_the_user(monkeypatch: pytest.Monk
 def test_a_look_up_that_aws_refuses_is_an_error(
     everything: AwsAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lookup = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
-    monkeypatch.setitem(table("aws", "calls")["invokes"], "getRole", lookup)
+    lookup = Lookup(
+        "iam",
+        "GetRole",
+        lambda arguments: {"RoleName": arguments["name"]},
+        lambda response, arguments: response,
+    )
+    monkeypatch.setitem(cast(dict[str, Lookup], LOOKUPS), "getRole", lookup)
     with pytest.raises(ProviderError, match=r"^GetRole: NoSuchEntity: "):
         everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
 
@@ -152,11 +155,16 @@ def test_the_error_of_a_step_has_no_secret(everything: AwsAccount) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
     call = AwsCall(everything.target.clients, resource, everything.target.account)
-    versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
+    versions = Items(
+        "ListPolicyVersions",
+        lambda context: {"PolicyArn": context.id},
+        lambda response: response["Versions"],
+    )
+    step = Change(action="GetPolicy", items=versions)
     with pytest.raises(ProviderError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as error:
-        call.run({"call": "GetPolicy", "for": versions})
+        call.run(step)
     assert "pipe-secret" not in str(error.value)
-    assert call.run({"call": "GetPolicy", "for": versions}, gone=True) is None
+    assert call.run(step, gone=True) is None
 
 
 def test_a_provider_that_is_limited_to_another_account_is_refused(everything: AwsAccount) -> None:

@@ -1,0 +1,337 @@
+"""The calls for database instances, subnet groups and parameter groups (RDS API)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.providers.aws.calls.model import (
+    Change,
+    Context,
+    Find,
+    Read,
+    ResourceCalls,
+    first,
+    first_object,
+    items_of,
+    members,
+)
+from sandbox.providers.aws.tags import CREATION_TAG
+from sandbox.wire.values import Json
+
+MOST_PARAMETERS = 20
+"""The parameters that one request can change (RDS API, ModifyDBParameterGroup)."""
+
+MODIFIED = (
+    "identifier",
+    "port",
+    "allocatedStorage",
+    "maxAllocatedStorage",
+    "storageType",
+    "iops",
+    "storageThroughput",
+    "instanceClass",
+    "engineVersion",
+    "multiAz",
+    "backupRetentionPeriod",
+    "backupWindow",
+    "maintenanceWindow",
+    "parameterGroupName",
+    "caCertIdentifier",
+    "vpcSecurityGroupIds",
+    "publiclyAccessible",
+    "copyTagsToSnapshot",
+    "deletionProtection",
+    "autoMinorVersionUpgrade",
+    "monitoringInterval",
+    "monitoringRoleArn",
+    "iamDatabaseAuthenticationEnabled",
+    "performanceInsightsEnabled",
+    "performanceInsightsKmsKeyId",
+    "performanceInsightsRetentionPeriod",
+    "password",
+    "manageMasterUserPassword",
+    "masterUserSecretKmsKeyId",
+)
+"""The inputs of an instance that one request can change."""
+
+LOCAL = (
+    "skipFinalSnapshot",
+    "finalSnapshotIdentifier",
+    "deleteAutomatedBackups",
+    "applyImmediately",
+    "allowMajorVersionUpgrade",
+)
+
+INSTANCE_NAMES = {
+    "identifier": "DBInstanceIdentifier",
+    "instanceClass": "DBInstanceClass",
+    "username": "MasterUsername",
+    "password": "MasterUserPassword",
+    "parameterGroupName": "DBParameterGroupName",
+    "caCertIdentifier": "CACertificateIdentifier",
+    "backupWindow": "PreferredBackupWindow",
+    "maintenanceWindow": "PreferredMaintenanceWindow",
+    "performanceInsightsEnabled": "EnablePerformanceInsights",
+    "enabledCloudwatchLogsExports": "EnableCloudwatchLogsExports",
+}
+
+
+def _tag_list() -> Read:
+    return Read(
+        action="ListTagsForResource",
+        arguments=lambda context: {"ResourceName": context.live.get("arn")},
+        take=lambda response, context: {"tags": response.get("TagList")},
+    )
+
+
+def _subnet_group(response: Json, context: Context) -> Json | None:
+    group: Json | None = first(response["DBSubnetGroups"])
+    return group and {
+        "DBSubnetGroupName": group.get("DBSubnetGroupName"),
+        "DBSubnetGroupDescription": group.get("DBSubnetGroupDescription"),
+        "arn": group.get("DBSubnetGroupArn"),
+        "vpcId": group.get("VpcId"),
+        "subnetIds": [subnet["SubnetIdentifier"] for subnet in group.get("Subnets", [])],
+    }
+
+
+def _subnet_group_name(context: Context) -> Json:
+    return {"DBSubnetGroupName": context.id}
+
+
+def _parameter_group_name(context: Context) -> Json:
+    return {"DBParameterGroupName": context.id}
+
+
+def _parameters(response: Json, context: Context) -> Json:
+    parameters = [
+        members(parameter, name="ParameterName", value="ParameterValue", applyMethod="ApplyMethod")
+        for parameter in response["Parameters"]
+    ]
+    return {"parameters": parameters}
+
+
+def _batches(parameters: list[Json] | None) -> list[list[Json]]:
+    """Return parameters in groups that a request can change."""
+    items = parameters or []
+    return [items[start : start + MOST_PARAMETERS] for start in range(0, len(items), MOST_PARAMETERS)]
+
+
+def _removed_parameters(context: Context) -> list[list[Json]]:
+    """Return the parameters that the program no longer sets, even to another value."""
+    names = {parameter["name"] for parameter in context.list("parameters")}
+    removed: list[Json] = context.removed.get("parameters") or []
+    return _batches([parameter for parameter in removed if parameter["name"] not in names])
+
+
+def _reset_parameters(context: Context) -> Json:
+    parameters = [
+        {"ParameterName": parameter["name"], "ApplyMethod": parameter.get("applyMethod") or "immediate"}
+        for parameter in context.item
+    ]
+    return {"DBParameterGroupName": context.id, "Parameters": parameters}
+
+
+def _changed_parameters(context: Context) -> Json:
+    parameters = [
+        {
+            "ParameterName": parameter["name"],
+            "ParameterValue": parameter["value"],
+            "ApplyMethod": parameter.get("applyMethod") or "immediate",
+        }
+        for parameter in context.item
+    ]
+    return {"DBParameterGroupName": context.id, "Parameters": parameters}
+
+
+def _abandoned_instances(response: Json, context: Context) -> list[str]:
+    """Return the instance with the program's identifier that the same creation began."""
+    mark = {"Key": CREATION_TAG, "Value": context.mark}
+    return [
+        instance["DbiResourceId"]
+        for instance in response["DBInstances"]
+        if instance["DBInstanceIdentifier"] == context["identifier"] and mark in instance.get("TagList", [])
+    ]
+
+
+def _instance(response: Json, context: Context) -> Json | None:
+    instances = (item for item in response["DBInstances"] if item["DbiResourceId"] == context.id)
+    instance: Json | None = first(instances)
+    if instance is None:
+        return None
+    endpoint: Json = instance.get("Endpoint", {})
+    groups: list[Json] = items_of(instance, "VpcSecurityGroups")
+    parameter_group = first_object(instance.get("DBParameterGroups"))
+    option_group = first_object(instance.get("OptionGroupMemberships"))
+    secret: Json | None = instance.get("MasterUserSecret")
+    version, requested = str(instance["EngineVersion"]), context.text("engineVersion")
+    return {
+        **instance,
+        "arn": instance.get("DBInstanceArn"),
+        "address": endpoint.get("Address"),
+        "endpoint": f"{endpoint.get('Address')}:{endpoint.get('Port')}",
+        "port": endpoint.get("Port"),
+        "hostedZoneId": endpoint.get("HostedZoneId"),
+        "dbSubnetGroupName": instance.get("DBSubnetGroup", {}).get("DBSubnetGroupName"),
+        "vpcSecurityGroupIds": [group["VpcSecurityGroupId"] for group in groups],
+        "DBParameterGroupName": parameter_group.get("DBParameterGroupName"),
+        "optionGroupName": option_group.get("OptionGroupName"),
+        "status": instance.get("DBInstanceStatus"),
+        "resourceId": instance.get("DbiResourceId"),
+        "engineVersionActual": version,
+        # The program may name only the major version.
+        "EngineVersion": requested if version.startswith(f"{requested}.") and requested else version,
+        "LatestRestorableTime": None,
+        "tags": instance.get("TagList"),
+        "EnableCloudwatchLogsExports": instance.get("EnabledCloudwatchLogsExports"),
+        "EnablePerformanceInsights": instance.get("PerformanceInsightsEnabled"),
+        "masterUserSecrets": [secret] if secret else None,
+    }
+
+
+def _live_identifier(context: Context) -> str:
+    return context.live["DBInstanceIdentifier"]
+
+
+def _end_managed_password(context: Context) -> Json:
+    """Return the arguments that set a password: the secret is deleted with the management."""
+    return {
+        "DBInstanceIdentifier": _live_identifier(context),
+        "ManageMasterUserPassword": False,
+        "MasterUserPassword": context["password"],
+        "ApplyImmediately": context["applyImmediately"],
+    }
+
+
+def _changed_instance(context: Context) -> Json:
+    def changed(name: str, live_value: Any) -> Any:
+        return context[name] if context[name] != live_value else None
+
+    secret: Json = context.live.get("MasterUserSecret") or {}
+    changes_key = context["masterUserSecretKmsKeyId"] != secret.get("KmsKeyId")
+    return {
+        "ManageMasterUserPassword": (context["manageMasterUserPassword"] or None) if changes_key else None,
+        "DBInstanceIdentifier": _live_identifier(context),
+        "NewDBInstanceIdentifier": changed("identifier", _live_identifier(context)) or None,
+        "DBPortNumber": changed("port", context.live.get("port")),
+        "ApplyImmediately": context["applyImmediately"],
+        "AllowMajorVersionUpgrade": context["allowMajorVersionUpgrade"],
+    }
+
+
+def _changed_logs(context: Context) -> Json:
+    name = "enabledCloudwatchLogsExports"
+    logs = {"EnableLogTypes": context.added.get(name), "DisableLogTypes": context.removed.get(name)}
+    return {"DBInstanceIdentifier": context["identifier"], "CloudwatchLogsExportConfiguration": logs}
+
+
+def _deleted_instance(context: Context) -> Json:
+    skips = context["skipFinalSnapshot"]
+    return {
+        "DBInstanceIdentifier": context["identifier"],
+        "SkipFinalSnapshot": skips,
+        "FinalDBSnapshotIdentifier": None if skips else context["finalSnapshotIdentifier"] or None,
+        "DeleteAutomatedBackups": context["deleteAutomatedBackups"],
+    }
+
+
+CALLS: Mapping[str, ResourceCalls] = {
+    "aws:rds/subnetGroup:SubnetGroup": ResourceCalls(
+        service="rds",
+        create=Change(action="CreateDBSubnetGroup"),
+        names={
+            "name": "DBSubnetGroupName",
+            "description": "DBSubnetGroupDescription",
+            "arn": "DBSubnetGroupArn",
+        },
+        read=(
+            Read(action="DescribeDBSubnetGroups", arguments=_subnet_group_name, take=_subnet_group),
+            _tag_list(),
+        ),
+        update=(
+            Change(
+                action="ModifyDBSubnetGroup",
+                when=("subnetIds", "description"),
+                arguments=lambda context: {
+                    "DBSubnetGroupName": context.id,
+                    "SubnetIds": context["subnetIds"],
+                },
+            ),
+        ),
+        delete=(Change(action="DeleteDBSubnetGroup", arguments=_subnet_group_name),),
+    ),
+    "aws:rds/parameterGroup:ParameterGroup": ResourceCalls(
+        service="rds",
+        unchecked="nothing else; parameters that the program does not use are refused",
+        create=Change(action="CreateDBParameterGroup"),
+        names={
+            "name": "DBParameterGroupName",
+            "family": "DBParameterGroupFamily",
+            "arn": "DBParameterGroupArn",
+        },
+        local=("skipDestroy",),
+        read=(
+            Read(
+                action="DescribeDBParameterGroups",
+                arguments=_parameter_group_name,
+                take=lambda response, context: members(
+                    first(response["DBParameterGroups"]),
+                    DBParameterGroupName="DBParameterGroupName",
+                    DBParameterGroupFamily="DBParameterGroupFamily",
+                    description="Description",
+                    arn="DBParameterGroupArn",
+                ),
+            ),
+            Read(
+                action="DescribeDBParameters",
+                arguments=lambda context: {"DBParameterGroupName": context.id, "Source": "user"},
+                take=_parameters,
+            ),
+            _tag_list(),
+        ),
+        update=(
+            Change(
+                action="ResetDBParameterGroup",
+                when=("parameters",),
+                condition=lambda context: context.removed.get("parameters"),
+                items=_removed_parameters,
+                arguments=_reset_parameters,
+            ),
+            Change(
+                action="ModifyDBParameterGroup",
+                when=("parameters",),
+                items=lambda context: _batches(context.added.get("parameters")),
+                arguments=_changed_parameters,
+            ),
+        ),
+        delete=(Change(action="DeleteDBParameterGroup", arguments=_parameter_group_name),),
+    ),
+    "aws:rds/instance:Instance": ResourceCalls(
+        service="rds",
+        unchecked="which classes and versions RDS offers in the region, and what a class lacks",
+        create=Change(action="CreateDBInstance"),
+        created_id=lambda response: response["DBInstance"]["DbiResourceId"],
+        find=Find(action="DescribeDBInstances", take=_abandoned_instances),
+        names=INSTANCE_NAMES,
+        local=LOCAL,
+        unread=("password", "manageMasterUserPassword", "masterUserSecretKmsKeyId"),
+        deferred=lambda live: live.get("PendingModifiedValues") or {},
+        read=(Read(action="DescribeDBInstances", take=_instance),),
+        update=(
+            Change(
+                action="ModifyDBInstance",
+                when=("manageMasterUserPassword",),
+                condition=lambda context: (
+                    context.live.get("MasterUserSecret") and not context["manageMasterUserPassword"]
+                ),
+                arguments=_end_managed_password,
+            ),
+            Change(action="ModifyDBInstance", when=MODIFIED, arguments=_changed_instance),
+            Change(
+                action="ModifyDBInstance",
+                when=("enabledCloudwatchLogsExports",),
+                arguments=_changed_logs,
+            ),
+        ),
+        delete=(Change(action="DeleteDBInstance", arguments=_deleted_instance),),
+    ),
+}
