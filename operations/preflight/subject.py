@@ -93,7 +93,7 @@ def load_subject(options: Options, root: Path | None = None) -> Subject:
 
 def _load_foundation(root: Path, stack: str) -> FoundationSettings:
     path = root / "foundation" / f"Pulumi.{stack}.yaml"
-    config: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
+    config: dict[str, Any] = yaml.load(path.read_text(), yaml.CSafeLoader)["config"]
     own = ("aws:region", "aws:allowedAccountIds", "datadog:apiUrl")
     settings, faults = foundation_load.read(
         {key: value for key, value in config.items() if key in own or key.startswith(f"{FOUNDATION}:")}

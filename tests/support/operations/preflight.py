@@ -54,7 +54,9 @@ def write_files(folder: Path) -> None:
 
 def load(folder: Path) -> Subject:
     """Return the stack of the folder's files as a real one."""
-    config: dict[str, Any] = yaml.safe_load((folder / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    config: dict[str, Any] = yaml.load((folder / f"Pulumi.{STACK}.yaml").read_text(), yaml.CSafeLoader)[
+        "config"
+    ]
     settings = {key.removeprefix("pipe:"): value for key, value in config.items()}
     return load_subject(Options(STACK, "real", False, True, settings), folder)
 

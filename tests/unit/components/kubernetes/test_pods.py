@@ -4,9 +4,11 @@ The policy pack checks pod security, resources, images, probes, secrets and netw
 objects; tests/engine/test_stacks.py runs the pack on every stack.
 """
 
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import kubernetes_validate
+import kubernetes_validate.utils
 import pytest
 
 from components.common.quantity import parse_quantity
@@ -32,6 +34,11 @@ WORKLOADS = {
     "pipe-backup",
     "pipe-restore",
 }
+
+
+# kubernetes_validate reads the same schemas again for each object.
+utils = vars(cast(Any, kubernetes_validate).utils)
+utils["schema_contents"] = cache(utils["schema_contents"])
 
 
 @pytest.fixture(params=["dev", "stg", "prod"])
