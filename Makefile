@@ -151,6 +151,7 @@ review: $(READY) ## review the changes of the working tree since BASE (default: 
 bench: $(READY) ## measure times and memory; print medians and ratios
 	@$(PY) -m tools.bench
 	@$(PY) -m tools.bench.policies
+	@$(PY) -m tests.support.policies.sizes
 	@$(PY) -m tools.bench.data
 	@$(PY) -m tools.bench.review
 

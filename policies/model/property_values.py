@@ -30,6 +30,8 @@ DEEPEST = 64
 """The maximum number of nested lists and objects in a JSON document. An IAM policy has five levels and a
 dashboard about ten; Python's parser fails at about a thousand."""
 
+_TOO_DEEP = (f"a document of more than {DEEPEST} levels", "write it flatter, so that it can be checked")
+
 LONGEST_INTEGER = 400
 """The maximum number of digits of an integer that is read exactly; Python refuses more than 4,300 digits."""
 
@@ -297,8 +299,7 @@ class Value:
         except RecursionError:
             document = UNKNOWN
         if document is UNKNOWN or _is_deeper(document, DEEPEST):
-            reason = f"a document of more than {DEEPEST} levels"
-            raise UnreadableValueError(self.path, reason, "write it flatter, so that it can be checked")
+            raise UnreadableValueError(self.path, *_TOO_DEEP)
         return document
 
     def plain(self) -> Any:
@@ -316,7 +317,10 @@ class Value:
             return "not set"
         if self.secret or _has_secret(self._raw):
             return "[secret]"
-        text = repr(self._raw)
+        try:
+            text = repr(self._raw)
+        except RecursionError:
+            return _TOO_DEEP[0]
         return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
@@ -341,8 +345,11 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def _has_secret(raw: Any) -> bool:
-    if isinstance(raw, dict):
-        return any(map(_has_secret, cast("dict[str, Any]", raw).values()))
-    if isinstance(raw, list):
-        return any(map(_has_secret, cast("list[Any]", raw)))
-    return type(raw) is _Secret
+    """Return True if a value or a part of it is secret; uses no recursion."""
+    values = [raw]
+    while values:
+        value = values.pop()
+        if type(value) is _Secret:
+            return True
+        values += _children(value)
+    return False

@@ -154,5 +154,6 @@ def is_secret(name: str, value: Value) -> bool:
     """Return True if a value is marked as secret, has the name of a secret, or has the form of one."""
     if value.secret:
         return True
-    text = str(value.get())
+    content = value.get()
+    text = "an object" if isinstance(content, dict | list) else str(content)
     return names_secret(name, text) or holds_secret(text)

@@ -20,6 +20,7 @@ from policies.engine.patterns import patterns
 from policies.engine.waivers import load
 from policies.model.datadog_monitors import handles, parse_query
 from tests.support.policies.pytest_fixtures import MessagesOf, resource
+from tests.support.policies.sizes import milliseconds, mutations
 
 SECONDS = 2.0
 LENGTH = 1_000_000
@@ -202,6 +203,11 @@ def test_conditions_in_conditions_are_read_in_one_pass(message: str) -> None:
     began = time.process_time()
     assert handles(message) == ["@a-b"]
     assert time.process_time() - began < SECONDS
+
+
+def test_no_rule_crashes_on_a_large_value() -> None:
+    for large in mutations(seed=2, count=30):
+        milliseconds(large)  # raises AssertionError if a rule crashes; make bench limits the times
 
 
 def test_a_query_of_numbers_is_read_in_one_pass() -> None:

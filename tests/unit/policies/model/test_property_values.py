@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from policies.model.property_values import DEEPEST, UnreadableValueError, Value
-from tests.support.policies.pytest_fixtures import MessagesOf
+from policies.model.property_values import DEEPEST, UnreadableValueError, Value, from_plain
+from tests.support.policies.pytest_fixtures import MessagesOf, secret
 
 ROLE = "aws:iam/role:Role"
 DEEP = {
@@ -33,3 +33,11 @@ def test_a_document_of_the_greatest_depth_is_read() -> None:
 def test_a_number_of_thousands_of_digits_hides_no_statement() -> None:
     text = '{"Statement": {"Effect": "Allow"}, "x": ' + "1" * 5000 + "}"
     assert Value(text).json().at("Statement.Effect").text() == "Allow"
+
+
+def test_a_value_that_is_too_deep_is_shown_without_its_parts() -> None:
+    deep: object = "hunter2"
+    for _ in range(5000):
+        deep = [deep]
+    assert Value(deep).shown() == "a document of more than 64 levels"
+    assert Value(from_plain([{"a": [secret("hunter2")]}])).shown() == "[secret]"
