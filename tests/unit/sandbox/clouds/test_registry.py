@@ -30,8 +30,11 @@ def test_the_refusals_of_every_operation_come_first_and_others_in_their_order() 
 
 def test_an_operation_has_only_one_emulation() -> None:
     registry: Registry[str] = Registry()
-    registry.emulates("eks:CreateCluster")(lambda request: {})
-    with pytest.raises(
-        ValueError, match=r"^eks:CreateCluster has two emulations: .*test_registry has the second$"
-    ):
-        registry.emulates("eks:CreateCluster")(lambda request: {})
+
+    def create(request: str) -> dict[str, str]:
+        return {"name": request}
+
+    registry.emulates("eks:CreateCluster")(create)
+    message = r"^eks:CreateCluster has two emulations: .*test_registry has the second$"
+    with pytest.raises(ValueError, match=message):
+        registry.emulates("eks:CreateCluster")(create)
