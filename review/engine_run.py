@@ -168,8 +168,9 @@ def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:
     for frame in state.get("stackTrace") or ():
         position = unquote(frame.get("sourcePosition") or "").removeprefix("project://")
         path, _, line_and_column = position.partition("#")
-        if file := _file_in_tree(path, tree):
-            frames.append((file, int(line_and_column.partition(",")[0])))
+        line = line_and_column.partition(",")[0]
+        if (file := _file_in_tree(path, tree)) and _is_line(line, file, tree):
+            frames.append((file, int(line)))
     if not frames:
         return
     innermost, *others = frames
@@ -194,6 +195,16 @@ def _file_in_tree(path: str, tree: Path) -> str:
         if (tree / ending).is_file():
             return ending
     return ""
+
+
+def _is_line(number: str, file: str, tree: Path) -> bool:
+    """Return True for the number of a line of a file; the program sends the numbers, and may send any."""
+    return number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= _count_lines(file, tree)
+
+
+@cache
+def _count_lines(file: str, tree: Path) -> int:
+    return len(read_text(tree / file, follow_links=True).splitlines())
 
 
 def read(file: Path) -> Any:

@@ -2,11 +2,12 @@
 
 import base64
 import dataclasses
+import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeGuard
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from sandbox.summary import MASK
 
@@ -62,20 +63,37 @@ def build_mask(values: Iterable[str]) -> Callable[[str], str]:
     forms = {form for value in values for form in _encodings(value) if len(form) >= SHORTEST}
     longest_first = sorted(forms, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-    return lambda text: pattern.sub(MASK, text)
+
+    def mask_wrapped(match: re.Match[str]) -> str:
+        joined = BREAK.sub("", match[0])
+        masked = pattern.sub(MASK, joined)
+        return match[0] if masked == joined else masked
+
+    return lambda text: WRAPPED.sub(mask_wrapped, pattern.sub(MASK, text))
+
+
+BREAK = re.compile(r"(?:\\+[rn]|[\r\n]+[ \t]*)+")
+WRAPPED = re.compile(rf"[\w+/-]{{8,}}(?:{BREAK.pattern}[\w+/=-]+)+")
+"""Patterns of a line break, also as an escape in a string, and of base64 in several lines."""
 
 
 def _encodings(value: str) -> Iterator[str]:
-    """Yield the forms that a value may have in JSON, Python, a URL, hexadecimal and base64."""
+    """Yield the forms that a value may have in JSON, Python, HTML, a shell, a URL, hexadecimal and base64."""
     raw, json_text = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
     # Go's JSON encoder, which the engine uses, escapes these characters as well.
     go_json = re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
     escaped = {json_text, go_json, json.dumps(value)[1:-1], repr(value)[1:-1], repr(raw)[2:-1]}
-    yield from (value, quote(value, safe=""), quote(value), raw.hex())
+    yield from (value, value.upper(), value.lower(), raw.hex(), raw.hex().upper())
+    yield from (quote(value, safe=""), quote(value), quote_plus(value))
+    yield value.replace("'", "'\"'\"'")  # as shlex.quote does
+    numeric = html.escape(value).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")  # as Jinja does
+    yield from (html.escape(value), html.escape(value, quote=False), numeric)
     yield from escaped
     for text in escaped:
         yield json.dumps(text, ensure_ascii=False)[1:-1]  # JSON in JSON
     yield from _base64_forms(raw)
+    for form in {*_base64_forms(raw)}:
+        yield from _base64_forms(form.encode())
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

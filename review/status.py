@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from review.render.filters import remove_unseen
+from review.render.filters import neutralize_commands, remove_unseen
 from sandbox import terminal
 
 INTERVAL = 4.0
@@ -72,7 +72,9 @@ class Status:
 
     def _stamped(self, text: str) -> str:
         """Return a text after the time, so that no line from the program can start with a CI log command."""
-        return f"{time.monotonic() - self._started:6.1f}s  {remove_unseen(text)[:LONGEST]}"
+        return (
+            f"{time.monotonic() - self._started:6.1f}s  {neutralize_commands(remove_unseen(text))[:LONGEST]}"
+        )
 
     def _clear(self) -> None:
         if self._terminal:

@@ -225,9 +225,10 @@ def limit_resources(*, threads: bool) -> None:
         resource.setrlimit(name, (limit, limit))
 
 
-def end_all(processes: Sequence[psutil.Process] = ()) -> None:
-    """Kill these processes and their descendants; without arguments, the descendants of this process."""
-    while remaining := _alive([*processes, *_descendants(processes or [psutil.Process()])]):
+def end_all(processes: Sequence[psutil.Process] | None = None) -> None:
+    """Kill these processes and their descendants; without an argument, the descendants of this process."""
+    roots = [psutil.Process()] if processes is None else processes
+    while remaining := _alive([*(processes or ()), *_descendants(roots)]):
         for process in remaining:
             with suppress(psutil.NoSuchProcess):
                 process.kill()

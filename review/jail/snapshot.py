@@ -5,16 +5,18 @@ The program under review sees these copies and never the working tree. Therefore
 """
 
 import importlib.util
+import io
 import os
+import re
 import shutil
 import stat
 import subprocess
-import tarfile
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from review.jail.regular_files import kind
+from review.jail.regular_files import kind, read_bytes
 from review.model import list_first
 from sandbox.errors import CommandError
 
@@ -23,6 +25,9 @@ LARGEST_TREE = 512 * 2**20
 """Largest number of bytes in a file, and in a whole tree."""
 
 CHUNK = 2**20
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""Pattern of characters that a file's name could use to write lines of its own into a report."""
 
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
 """Git command that runs no programs from a repository's own configuration (git-config(1))."""
@@ -51,9 +56,7 @@ class Snapshot:
                 size += len(chunk)
                 self._bytes += len(chunk)
                 if size > LARGEST_FILE:
-                    raise CommandError(
-                        f"{name} is larger than {LARGEST_FILE:,} bytes, the limit for a file under review."
-                    )
+                    raise CommandError(_too_large(name))
                 if self._bytes > LARGEST_TREE:
                     raise CommandError(
                         f"the tree is larger than {LARGEST_TREE:,} bytes, the limit for a tree under review."
@@ -93,6 +96,29 @@ def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
     return snapshot
 
 
+def copy_indexed(tree: Path, to: Path) -> Snapshot:
+    """Copy the files in the index of a working tree that is not trusted, with their current content.
+
+    Git reads a copy of the index in an empty repository, and thus none of the tree's own configuration. Raise
+    CommandError if the tree has no index of its own.
+    """
+    index = tree / ".git" / "index"
+    with tempfile.TemporaryDirectory(prefix="index-") as folder:
+        repository = Path(folder)
+        subprocess.run([*GIT, "init", "-q", "--bare", repository], check=True, stdout=subprocess.DEVNULL)
+        try:
+            (repository / "index").write_bytes(read_bytes(index))
+        except OSError as error:
+            raise CommandError(
+                f"{tree} has no readable .git/index ({error.strerror}): give the top folder of a clone."
+            ) from None
+        names = _names(git(repository, "ls-files", "--cached", "-z"))
+    snapshot = Snapshot(to)
+    for name in names:
+        _copy(tree, name, snapshot)
+    return snapshot
+
+
 def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
     """Copy the review's own packages with their byte code, so that no process compiles them again."""
     tracked = subprocess.run([*GIT, "-C", tree, "ls-files", "-z", "--", *parts], capture_output=True)
@@ -111,22 +137,36 @@ def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
     return snapshot
 
 
-def copy_commit(tree: Path, commit: str, to: Path) -> Snapshot:
-    """Copy the files and links of a commit."""
+def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
+    """Copy the files and links of a commit, none of which its .gitattributes can change or leave out."""
     snapshot = Snapshot(to)
-    command = [*GIT, "-C", tree, "archive", "--format=tar", commit]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        try:
-            with tarfile.open(fileobj=cast(IO[bytes], process.stdout), mode="r|") as archive:
-                for member in archive:
-                    if member.isreg() and (content := archive.extractfile(member)):
-                        snapshot.add_file(member.name, content, executable=bool(member.mode & 0o100))
-                    elif member.issym():
-                        snapshot.add_link(member.name, member.linkname)
-        except tarfile.TarError as error:
-            raise CommandError(f"git cannot archive {commit}: {error}") from error
-        finally:
-            process.kill()
+    entries = [
+        (line.partition(b"\t")[0].split(), os.fsdecode(line.partition(b"\t")[2]))
+        for line in git(repository, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
+        if line
+    ]
+    blobs = [(mode, digest, name) for (mode, kind, digest), name in entries if kind == b"blob"]
+    snapshot.omitted += [f"{name} (a submodule)" for (_, kind, _), name in entries if kind != b"blob"]
+    command = [*GIT, "-C", repository, "cat-file", "--batch"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+        snapshot.omitted += [
+            f"{name!r} (control characters in its name)" for *_, name in blobs if CONTROL.search(name)
+        ]
+        for mode, digest, name in blobs:
+            if CONTROL.search(name):
+                continue
+            requests.write(digest + b"\n")
+            requests.flush()
+            size = int(answers.readline().split()[2])
+            if size > LARGEST_FILE:
+                raise CommandError(_too_large(name))
+            content = answers.read(size)
+            answers.read(1)  # a line break ends the content
+            if mode == b"120000":
+                snapshot.add_link(name, os.fsdecode(content))
+            else:
+                snapshot.add_file(name, io.BytesIO(content), executable=mode == b"100755")
     return snapshot
 
 
@@ -152,6 +192,10 @@ def git(tree: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
+def _too_large(name: str) -> str:
+    return f"{name} is larger than {LARGEST_FILE:,} bytes, the limit for a file under review."
+
+
 def _names(output: bytes) -> list[str]:
     return [os.fsdecode(name) for name in output.split(b"\0") if name]
 
@@ -161,6 +205,9 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
     A link out of the tree, any other kind of file, and a file behind a link are omitted.
     """
     source = tree / name
+    if CONTROL.search(name):
+        snapshot.omitted.append(f"{name!r} (control characters in its name)")
+        return None
     try:
         status = source.lstat()
     except (FileNotFoundError, NotADirectoryError):

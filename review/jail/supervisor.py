@@ -184,11 +184,11 @@ class _Watch:
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
     with suppress(psutil.NoSuchProcess):
-        below = psutil.Process(process.pid).children(recursive=True)
+        evaluation = psutil.Process(process.pid)
+        evaluation.suspend()  # Processes that it starts from now on would keep its output open.
+        below = evaluation.children(recursive=True)
         process.kill()
-        for child in below:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
+        isolation.end_all(below)
 
 
 def excess(pid: int, bounds: Bounds) -> str:

@@ -13,13 +13,24 @@ EMPTY = "(empty)"
 
 UNSEEN = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|"
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]|"
+    "[\u00ad\u115f\u1160\u180e\u200b-\u200d\u2060-\u2064\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-"""Pattern of invisible characters that control a terminal or reverse text, and of the characters that
-separate the Markdown's sections and items.
+"""Pattern of invisible characters that control a terminal or reverse text, of the characters that separate
+the Markdown's sections and items, and of characters without width, which hide text from readers.
 """
 
 remove_unseen = partial(UNSEEN.sub, "")
+
+COMMAND = re.compile(r"^(\s*:)(?=:)|(##)(?=\[)", re.MULTILINE)
+"""Pattern of the starts of workflow commands: `::` at the start of a line, and `##[` anywhere
+(github.com/actions/runner, src/Runner.Common/ActionCommand.cs: TryParseV2 and TryParse).
+"""
+
+
+def neutralize_commands(text: str) -> str:
+    """Return a text for a log in which no line is a workflow command, by spaces without width."""
+    return COMMAND.sub(lambda match: f"{match[0]}\u200b", text)
 
 
 def location_list(locations: Iterable[SourceLocation]) -> str:
@@ -53,13 +64,13 @@ def stack_table(report: Report) -> list[list[str]]:
 def escape_markdown(text: str) -> str:
     """Return Markdown that GitHub shows literally: without markup, HTML, lists, mentions and links.
 
-    GitHub looks for mentions and references in the rendered HTML, which has no escapes. A zero-width space
-    after `@` or `#` prevents them.
+    GitHub looks for mentions and references (`#1`, `GH-1`) in the rendered HTML, which has no escapes. A
+    zero-width space after `@`, `#` or `GH` prevents them.
     """
     text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
     text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([@#]|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
+    return re.sub(r"([@#]|\bGH(?=-\d)|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
 
 
 def code_span(text: str) -> str:

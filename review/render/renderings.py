@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+import re
 import sys
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import jinja2
@@ -88,7 +89,7 @@ def _environment(html: bool, coloured: bool) -> jinja2.Environment:
 
 def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
     """Render a template; a drawing in it shows the first `drawn` changes."""
-    report = map_texts(report, remove_unseen)
+    report = _clean(report)
     environment = _environment(name.endswith(".html"), terminal.uses_colour(sys.stdout))
     values |= {
         "report": report,
@@ -98,6 +99,23 @@ def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
         "policy_rules": POLICY_RULES,
     }
     return environment.get_template(name).render(values)
+
+
+MULTILINE = {"after", "before", "message", "remediation", "waiver"}
+"""Names of the fields whose values may have several lines."""
+
+
+def _clean(value: Any, name: str = "") -> Any:
+    """Return a part of a report without invisible characters, and without line breaks in names."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **{key: _clean(item, key) for key, item in vars(value).items()})
+    if isinstance(value, list):
+        return [_clean(item, name) for item in cast(list[Any], value)]
+    text: Any = map_texts(value, remove_unseen)
+    return LINE_BREAKS.sub(" ", text) if isinstance(text, str) and name not in MULTILINE else text
+
+
+LINE_BREAKS = re.compile(r"[\r\n\t\v\f\x85]+")
 
 
 def _nodes(changes: list[Change]) -> list[dict[str, Any]]:
@@ -119,7 +137,11 @@ def _sources(change: Change, changes: list[Change]) -> list[str]:
     ]
 
 
-render_terminal = partial(_render, "terminal.j2")
+def render_terminal(report: Report) -> str:
+    """Return the report for a terminal or a log, in which no line is a workflow command."""
+    return filters.neutralize_commands(_render("terminal.j2", report))
+
+
 render_html = partial(_render, "page.html", drawn=DRAWN_ON_PAGE)
 render_sarif = partial(_render, "sarif.j2")
 render_verdict = partial(_render, "verdict.j2")
@@ -204,4 +226,4 @@ FILES = {
 def print_message(text: str) -> None:
     """Print a message to standard error, unless it is empty; standard output contains only the report."""
     if text:
-        print(remove_unseen(text), file=sys.stderr, flush=True)
+        print(filters.neutralize_commands(remove_unseen(text)), file=sys.stderr, flush=True)

@@ -1,12 +1,16 @@
 """Tests that no rendering shows secrets which the engine marks or whose values are known."""
 
 import base64
+import html
 import json
+import shlex
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
+from markupsafe import escape
 
 from review.build import build
 from review.engine_run import EngineRun, Stack
@@ -110,6 +114,15 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     ),
     "the end of base64": lambda value: _base64_at(value, 1)[4:],
     "the end of base64 without padding": lambda value: _base64_at(value, 2)[4:].rstrip("="),
+    "hexadecimal in upper case": lambda value: value.encode().hex().upper(),
+    "upper case": str.upper,
+    "a form's field": quote_plus,
+    "HTML": html.escape,
+    "HTML with numbers": lambda value: str(escape(value)),
+    "a shell's word": lambda value: shlex.quote(value).removeprefix("'").removesuffix("'"),
+    "base64 of base64": lambda value: _base64_at(_base64_at(value, 0), 0),
+    "wrapped base64": lambda value: textwrap.fill(_base64_at(value, 0), 8),
+    "wrapped base64 in JSON": lambda value: textwrap.fill(_base64_at(value, 0), 8).replace("\n", "\\n"),
 }
 
 

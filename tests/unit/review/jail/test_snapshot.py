@@ -149,3 +149,23 @@ def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:
 def test_a_base_that_looks_like_an_option_is_refused(tree: Path) -> None:
     with pytest.raises(CommandError, match="BASE=--all is no commit here"):
         find_base(tree, "--all")
+
+
+def test_a_file_whose_name_has_control_characters_is_left_out(tree: Path, tmp_path: Path) -> None:
+    (tree / "x\n::error::pwned.py").write_text("x")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "name")
+    for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
+        assert copy.notes("head") == [
+            "Left out of the head: 'x\\n::error::pwned.py' (control characters in its name)."
+        ]
+
+
+def test_attributes_of_a_commit_neither_leave_out_nor_change_files(tree: Path, tmp_path: Path) -> None:
+    (tree / ".gitattributes").write_text("run.sh export-ignore\n*.py export-subst\n")
+    (tree / "components" / "api.py").write_text("$Format:%H$\n")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "attributes")
+    copy = copy_commit(tree, "HEAD", tmp_path / "base").folder
+    assert (copy / "components" / "api.py").read_text() == "$Format:%H$\n"
+    assert (copy / "run.sh").exists()
