@@ -135,7 +135,6 @@ def test_restore_recovers_the_data_and_stops_the_api_only_for_the_swap(
 def test_a_dump_that_is_not_in_the_bucket_is_refused_before_anything_is_changed(
     stack: Stack, option: tuple[str, str], lacking: str, rehearsal: str
 ) -> None:
-    backed_up(stack)
     before = jobs(stack)
     done = stack.run("restore.sh", "prod", rehearsal, *option)
     assert done.returncode == 2, done.stdout
@@ -159,8 +158,7 @@ def test_a_restore_whose_download_fails_never_stops_the_api(stack: Stack) -> Non
 
 
 def begun(stack: Stack) -> "subprocess.Popen[str]":
-    """Start a restore and return once it has stopped the API."""
-    backed_up(stack)
+    """Start a restore of an earlier backup, and return once it has stopped the API."""
     process = subprocess.Popen(
         # As from a terminal; children of background jobs and of nohup would ignore signals.
         ["env", "--default-signal=HUP,INT", stack.root / "scripts" / "restore.sh", "prod", "--yes"],
