@@ -65,6 +65,7 @@ class Module:
         self.name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         self.source = file.read_text(encoding="utf-8")
         self.rules = rules_of(importlib.import_module(self.name))
+        gc.unfreeze()  # tests/conftest.py freezes all objects, and get_objects omits frozen ones
         self.functions = [
             candidate
             for candidate in gc.get_objects()
