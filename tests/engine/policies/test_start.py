@@ -88,7 +88,6 @@ EXPECTED = {
     "set it to a quantity above zero, such as 512Mi",
     "pod-security-privilege-escalation": "spec.template.spec.containers[0].securityContext"
     ".allowPrivilegeEscalation is not set; set it to false",
-    "alert-threshold-mismatch": "monitorThresholds.critical is not set; set it to 2, the query's threshold",
     "alert-without-runbook": "message is without a runbook; add a link that matches https://\\S+",
 }
 
@@ -132,7 +131,7 @@ def test_another_repository_uses_the_installed_pack_with_two_lines(
     monkeypatch.delenv("PIPE_POLICY_WAIVERS", raising=False)
     page = (ROOT / "docs" / "policies" / "README.md").read_text()
     [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(program.splitlines()) == 2
+    assert len([line for line in program.splitlines() if line]) == 2
     pack = tmp_path / "policy"
     pack.mkdir()
     (pack / "__main__.py").write_text(program)
