@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -99,6 +100,34 @@ def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> 
             text = re.sub(rf"\b{word}\b", sandbox.read(query), text)
     process = sandbox.run(text)
     assert process.returncode == 0, f"{command.where}: {text}\n{process.stdout}"
+
+
+def test_an_access_starts_a_pod_with_psql_and_ends_with_ctrl_c(sandbox: Sandbox) -> None:
+    """Run the access of docs/break-glass.md, which is a dry run above, on the same control plane."""
+    jobs = "kubectl -n pipe get jobs -o name | grep -c /pipe-access- || true"
+    access = subprocess.Popen(
+        ["scripts/access.sh", "dev", "--database", "--yes"],
+        cwd=sandbox.root,
+        env=sandbox.environment | {"PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert access.stdout
+    lines: list[str] = []
+    for line in access.stdout:
+        lines.append(line)
+        if " exec -it job/pipe-access-" in line:
+            break
+    else:
+        pytest.fail("".join(lines))
+    assert sandbox.read(jobs) == "1"
+    time.sleep(1)  # The command then waits for the end.
+    access.send_signal(signal.SIGINT)
+    output, _ = access.communicate(timeout=60)
+    assert access.returncode == 0 and "the access has ended" in output, "".join(lines) + output
+    assert sandbox.read(jobs) == "0"
 
 
 def test_the_runbooks_client_can_speak_tls_1_1(tmp_path: Path) -> None:
