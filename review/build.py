@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.engine.waivers import Waivers, load
-from review import cost, model
-from review.engine_run import Stack, Step
+from review import model
+from review.cost import estimate, price_table
+from review.engine_run import Resource, Stack, Step
 from review.findings import policy_findings, prod_strength, risks, stack_divergence
 from review.model import Change, Finding, Report, StackReport
 from review.plain_data import map_texts
@@ -69,7 +70,7 @@ def build(
         changes=sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)),
         findings=sorted(draft.findings, key=_finding_urgency),
         notes=draft.notes,
-        prices=cost.SOURCE,
+        prices=price_table.SOURCE,
     )
     masked: Report = map_texts(report, mask)
     return replace(masked, verdict=renderings.render_verdict(masked, caveats=draft.caveats).strip())
@@ -95,10 +96,17 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str) -> 
         caveat = f"{stack.name} has no stack file any more, and its {count} resources stay"
         draft.caveats.append(caveat)
         draft.notes.append(f"{caveat} until somebody destroys them.")
-    costs: cost.Costs = (0, [], ["cost of the base"]) if stack.base_failed else cost.cost(stack.changed)
-    draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), *costs))
+    costs = estimate.compare(stack.name, *_sides(stack))
+    draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
     draft.changes += changes
     draft.findings += findings
+
+
+def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:
+    """Return the resources of a stack in base and head; None for a side that did not evaluate."""
+    failed = not stack.head or stack.head.errors or stack.trouble
+    before = None if stack.base_failed or failed else [*stack.old.values()]
+    return before, None if failed else [*stack.new.values()]
 
 
 def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers) -> Iterator[Finding]:

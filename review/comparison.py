@@ -18,7 +18,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
-OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py", "docs/prices.yaml")
+OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py")
 """The review's own code that the evaluation needs; the evaluation runs a copy of it."""
 
 NOT_ISOLATED = (

@@ -109,27 +109,62 @@ class Finding(Item):
 
 @dataclass(frozen=True)
 class CostLine:
-    """The cost of a part of a resource, in US dollars per month."""
+    """A part of a stack's bill in base and head, in US dollars per month.
+
+    A part that a side lacks costs 0. None is a cost that is unknown: the side was not evaluated, or the price
+    table lacks the price. `basis` is the calculation of the newer cost, or the price that is missing.
+    `assumes` has the use of the stack from which the quantity follows.
+    """
 
     resource: str
     part: str
-    before: float
-    after: float
+    before: float | None
+    after: float | None
+    basis: str = ""
+    assumes: list[str] = field(default_factory=list[str])
+
+    @property
+    def is_unknown(self) -> bool:
+        """True if the price table lacks the price."""
+        return self.basis.startswith("no price of ")
+
+
+@dataclass(frozen=True)
+class StackCosts:
+    """The estimates of a stack's bill in base and head, in US dollars per month; None is unknown.
+
+    The sums exclude the lines without a price.
+    """
+
+    before: float | None = 0.0
+    after: float | None = 0.0
+    lines: list[CostLine] = field(default_factory=list[CostLine])
+
+    @property
+    def difference(self) -> float | None:
+        """The change of the estimate, or None if a side is unknown."""
+        return None if self.before is None or self.after is None else round(self.after - self.before, 2)
+
+    @property
+    def changed(self) -> list[CostLine]:
+        """The lines whose cost changes, largest change first; empty if a side is unknown."""
+        if self.difference is None:
+            return []
+        return [line for line in self.lines if line.before != line.after]
+
+    @property
+    def unknown(self) -> list[CostLine]:
+        """The lines without a price."""
+        return [line for line in self.lines if line.is_unknown]
 
 
 @dataclass(frozen=True)
 class StackReport:
-    """A row in the table of stacks.
-
-    `counts` lacks the counts that are unknown. `difference` is in US dollars per month; it excludes the
-    `unpriced` parts, which are not in the price table.
-    """
+    """A row in the table of stacks. `counts` lacks the counts that are unknown."""
 
     name: str
     counts: dict[str, int]
-    difference: float = 0
-    costs: list[CostLine] = field(default_factory=list[CostLine])
-    unpriced: list[str] = field(default_factory=list[str])
+    costs: StackCosts = field(default_factory=StackCosts)
 
 
 @dataclass(frozen=True)

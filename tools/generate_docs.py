@@ -8,15 +8,16 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
 from components.settings.scale_limits import LIMITS
+from tools import cost_tables
 from tools.connection_diagram import format_connections
 
 ROOT = Path(__file__).parents[1]
@@ -180,65 +181,6 @@ def format_limits() -> str:
     return "\n".join(rows)
 
 
-def format_costs() -> str:
-    """Format each stack's monthly cost according to the price table, and the resources without a price."""
-    from review.engine_run import Resource
-
-    stacks = {
-        stack: [
-            Resource({"urn": f"::{resource.name}", "type": resource.type, "inputs": resource.inputs})
-            for resource in evaluate_program(stack)
-        ]
-        for stack in STACKS
-    }
-    return _format_costs(stacks, "without nodes, database, load balancers and logs")
-
-
-def format_account_costs() -> str:
-    """Format the monthly cost of foundation in each account, and the resources without a price."""
-    from review.engine_run import Resource
-
-    # Imported here, since the policies of AWS in moto take time to load.
-    from tools.iam.recording import record_programs
-
-    programs = {program.stack: program for program in record_programs() if program.is_foundation}
-    accounts = {
-        stack: [
-            Resource({"urn": f"::{resource.name}", "type": resource.type, "inputs": {**resource.inputs}})
-            for resource in programs[stack].resources
-        ]
-        for stack in (*STACKS, "shared")
-    }
-    return _format_costs(accounts, "without stored objects and what GuardDuty analyzes")
-
-
-def _format_costs(stacks: Mapping[str, Sequence[Any]], total: str) -> str:
-    """Format a table of costs with a column for each stack, and the parts that have no price."""
-    from review.cost import SOURCE
-    from review.cost import cost as priced
-    from review.engine_run import Step
-
-    sums: dict[str, dict[str, float]] = {}
-    unknown: dict[str, set[str]] = {}
-    for stack, resources in stacks.items():
-        _, lines, unpriced = priced([Step("create", None, resource) for resource in resources])
-        for line in lines:
-            row = sums.setdefault(line.part, dict.fromkeys(stacks, 0.0))
-            row[stack] += line.after
-        for line in unpriced:
-            unknown.setdefault(line.partition(": ")[2], set()).add(stack)
-    rows = [f"| USD a month | {' | '.join(stacks)} |", "|---" * (len(stacks) + 1) + "|"]
-    for part, row in sorted(sums.items(), key=lambda item: (-item[1]["prod"], item[0])):
-        rows.append(f"| {part} | {' | '.join(f'{row[stack]:.2f}' for stack in stacks)} |")
-    totals = [f"**{sum(row[stack] for row in sums.values()):.2f}**" for stack in stacks]
-    rows.append(f"| **{total}** | {' | '.join(totals)} |")
-    unpriced_parts: list[str] = []
-    for part, having in sorted(unknown.items()):
-        in_order = ", ".join(stack for stack in stacks if stack in having)
-        unpriced_parts.append(f"- {part} ({in_order})")
-    return "\n".join([*rows, "", f"Source: {SOURCE}.", "", "These sums do not include:", "", *unpriced_parts])
-
-
 def format_paths() -> str:
     """Format the tables of the paths through the accounts."""
     # Imported here, since the policies of AWS in moto take time to load.
@@ -250,8 +192,19 @@ def format_paths() -> str:
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "settings": ("docs/environments.md", format_settings),
     "limits": ("docs/scaling.md", format_limits),
-    "prices": ("docs/cost.md", format_costs),
-    "account prices": ("docs/cost.md", format_account_costs),
+    **{
+        f"{name}{suffix}": (document, partial(generate, stacks, texts))
+        for document, suffix, texts in (
+            ("docs/cost.md", "", None),
+            ("docs/ja/cost.md", " in Japanese", cost_tables.japanese()),
+        )
+        for name, generate, stacks in (
+            ("costs", cost_tables.format_costs, cost_tables.STACKS),
+            ("use", cost_tables.format_usage, cost_tables.STACKS),
+            ("costs of accounts", cost_tables.format_costs, cost_tables.ACCOUNTS),
+            ("use of accounts", cost_tables.format_usage, cost_tables.ACCOUNTS),
+        )
+    },
     "diagram": ("docs/architecture.md", format_diagram),
     "parts": ("docs/architecture.md", format_component_table),
     "connections": ("docs/architecture.md", format_connections),

@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from review.model import COUNTS, OF_THE_BASE, Report, SourceLocation
+from review.model import COUNTS, OF_THE_BASE, Report, SourceLocation, StackCosts
 
 EMPTY = "(empty)"
 
@@ -53,12 +53,16 @@ def stack_table(report: Report) -> list[list[str]]:
     """Return the table of stacks: a heading, then one row per stack with `?` for unknown values."""
     rows = [["stack", *COUNTS, "USD a month"]]
     for stack in report.stacks:
-        costs = [f"{stack.difference:+,.2f}"] if stack.costs else []
-        if stack.unpriced:
-            costs.append("unknown")
         counts = [str(stack.counts.get(key, "?")) for key in COUNTS]
-        rows.append([stack.name, *counts, " + ".join(costs) or ("0" if stack.counts else "?")])
+        rows.append([stack.name, *counts, estimate(stack.costs)])
     return rows
+
+
+def estimate(costs: StackCosts) -> str:
+    """Return the estimate of the head with its change, such as `753.69 (+36.74)`; `?` if it is unknown."""
+    if costs.after is None:
+        return "?"
+    return f"{costs.after:,.2f} ({costs.difference:+,.2f})" if costs.difference else f"{costs.after:,.2f}"
 
 
 def escape_markdown(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from operations.lib.command_line import Options
 from operations.lib.database.instances import Description, Instances, identifier
-from review import cost
+from review.cost import estimate, price_table
 
 SUFFIXES = ("-old-", "-new-", "-rehearsal")
 """Parts of the names that `restore --from rds` and `database upgrade --rehearse` give, after the stack's."""
@@ -35,7 +35,7 @@ def release(rds: Instances, name: str) -> None:
 
 
 def month(instance: Description) -> float | None:
-    """Return the US dollars per month of an instance without tax; None if docs/prices.yaml lacks its price.
+    """Return the US dollars per month of an instance without tax; None if a price is missing.
 
     The price table has the names of the program's inputs.
     """
@@ -46,7 +46,7 @@ def month(instance: Description) -> float | None:
         "allocatedStorage": instance.get("AllocatedStorage"),
         "storageType": instance.get("StorageType"),
     }
-    return cost.month("aws:rds/instance:Instance", inputs)
+    return estimate.month("aws:rds/instance:Instance", inputs)
 
 
 def size(instance: Description) -> str:
@@ -56,11 +56,11 @@ def size(instance: Description) -> str:
 
 
 def cost_text(instance: Description) -> str:
-    """Return the cost in dollars, or the size if docs/prices.yaml lacks the price."""
+    """Return the cost in dollars, or the size if review/cost/prices.yaml lacks the price."""
     dollars = month(instance)
     if dollars is None:
-        return f"costs as much as before: {size(instance)}; docs/prices.yaml has no price of it"
-    return f"costs {dollars:.2f} USD a month: {size(instance)} ({cost.SOURCE})"
+        return f"costs as much as before: {size(instance)}; review/cost/prices.yaml has no price of it"
+    return f"costs {dollars:.2f} USD a month: {size(instance)} ({price_table.SOURCE})"
 
 
 def deletion_command(options: Options, name: str) -> str:

@@ -9,7 +9,7 @@ from operations.lib.database import kept_instances
 from operations.lib.services.buckets import Contents
 from operations.lib.stack_state import Resource, name_of
 from operations.lib.teardown import databases, plan
-from review import cost
+from review.cost import price_table
 
 KEY = "aws:kms/key:Key"
 LOG_GROUPS = ("/aws/eks/{}/", "/aws/rds/instance/{}-")
@@ -29,7 +29,7 @@ class Remain:
     name: str
     reason: str
     month: float | None
-    """US dollars a month without tax; None if the price depends on use or is not in docs/prices.yaml."""
+    """US dollars a month without tax; None if the price depends on use."""
 
     def __str__(self) -> str:
         price = "cost depends on use" if self.month is None else f"{self.month:.2f} USD a month"
@@ -91,13 +91,13 @@ def log_groups(options: Options) -> Iterator[Remain]:
             yield Remain(name=f"log group {group}", reason=reason, month=None)
 
 
-def key_month() -> float | None:
-    """Return the price of a KMS key per month, from docs/prices.yaml."""
-    return cost.month(KEY, {})
+def key_month() -> float:
+    """Return the price of a KMS key per month, from review/cost/prices.yaml."""
+    return price_table.key_month()
 
 
 def total(remains: Sequence[Remain]) -> str:
     """Return the sum of the known costs, with the source of the prices."""
     known = sum(remain.month or 0.0 for remain in remains)
     more = ", without what depends on use" if any(remain.month is None for remain in remains) else ""
-    return f"{known:.2f} USD a month{more} ({cost.SOURCE})"
+    return f"{known:.2f} USD a month{more} ({price_table.SOURCE})"

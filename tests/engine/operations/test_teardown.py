@@ -60,8 +60,6 @@ def teardown(tmp_path_factory: pytest.TempPathFactory) -> Generator[Teardown]:
     stack = copy(root, "prod", targets="all")
     for part in PARTS:
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "prices.yaml", root / "docs")
     shorten(root / "__main__.py")
     try:
         code, output = stack.run("up", "--no-policies", "--skip-preview")

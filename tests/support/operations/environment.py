@@ -249,9 +249,9 @@ class DeployEnvironment:
 
 
 def checkout(root: Path, *parts: str) -> None:
-    """Copy the tracked files with the price table, and add a link to the installed packages."""
+    """Copy the tracked files and add a link to the installed packages."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--", *parts, "Pulumi*.yaml", ".gitignore", "docs/prices.yaml"],
+        ["git", "ls-files", "-z", "--", *parts, "Pulumi*.yaml", ".gitignore"],
         cwd=ROOT,
         capture_output=True,
         text=True,

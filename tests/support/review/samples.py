@@ -12,6 +12,7 @@ from review.model import (
     Property,
     Report,
     SourceLocation,
+    StackCosts,
     StackReport,
 )
 
@@ -74,7 +75,15 @@ def finding(number: int = 0, message: str = "size is 10; set it to 20", status: 
 
 def report(**parts: object) -> Report:
     """Return a report on one stack with all kinds of entries; `parts` replace fields of the report."""
-    cost = 1.5, [CostLine("a", "b", 1, 2.5)], ["c: d"]
+    costs = StackCosts(
+        10,
+        11.5,
+        [
+            CostLine("a", "b", 1, 2.5, "2.5 × 1 USD per month", ["natGb 30: GB through all NAT gateways"]),
+            CostLine("c", "d", None, None, "no price of d in ap-northeast-3"),
+            CostLine("e", "f", 9, 9, "9 × 1 USD per month"),
+        ],
+    )
     weaker = Finding(
         stacks=["prod"],
         policy="prod-weaker-than-stg",
@@ -87,7 +96,7 @@ def report(**parts: object) -> Report:
         head="working tree",
         verdict="2 findings block: stateful-replaced (thing-1).",
         code=1,
-        stacks=[StackReport("dev", dict.fromkeys(COUNTS, 1), *cost)],
+        stacks=[StackReport("dev", dict.fromkeys(COUNTS, 1), costs)],
         changes=[change(1, "replace"), change(2), change(3, "create"), change(4, "delete")],
         findings=[
             risk(1),

@@ -1,10 +1,8 @@
 """Tests of the cost of an instance that a recovery replaced."""
 
-import pytest
-
 from operations.lib.command_line import Options
 from operations.lib.database import kept_instances
-from review import cost
+from review.cost import price_table
 
 INSTANCE = {
     "DBInstanceIdentifier": "pipe-dev-db-old-20240301t170000z",
@@ -24,22 +22,15 @@ def test_only_instances_beside_the_stacks_own_are_kept_ones() -> None:
     assert kept == list(names[1:4])
 
 
-def test_the_cost_comes_from_the_price_table_under_the_names_of_the_programs_inputs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def month(resource_type: str, inputs: dict[str, object]) -> float | None:
-        assert resource_type == "aws:rds/instance:Instance"
-        return prices.get((inputs["engine"], inputs["instanceClass"], inputs["multiAz"]))
-
-    prices: dict[tuple[object, ...], float] = {("postgres", "db.t4g.small", False): 43.0}
-    monkeypatch.setattr(cost, "month", month)
+def test_the_cost_comes_from_the_price_table_under_the_names_of_the_programs_inputs() -> None:
     first, second = kept_instances.kept_lines(DEV, "pipe-dev-db-old-1", INSTANCE)
     assert first == (
-        "the previous instance is kept as pipe-dev-db-old-1 and costs 43.00 USD a month: db.t4g.small in one"
-        f" zone and 20 GiB ({cost.SOURCE})"
+        "the previous instance is kept as pipe-dev-db-old-1 and costs 39.26 USD a month: db.t4g.small in one"
+        f" zone and 20 GiB ({price_table.SOURCE})"
     )
     assert "--db-instance-identifier pipe-dev-db-old-1 --final-db-snapshot-identifier" in second
-    text = kept_instances.cost_text(INSTANCE | {"MultiAZ": True})
+    text = kept_instances.cost_text(INSTANCE | {"DBInstanceClass": "db.x9.huge", "MultiAZ": True})
     assert text == (
-        "costs as much as before: db.t4g.small in two zones and 20 GiB; docs/prices.yaml has no price of it"
+        "costs as much as before: db.x9.huge in two zones and 20 GiB; "
+        "review/cost/prices.yaml has no price of it"
     )

@@ -1,0 +1,137 @@
+"""Estimate of a stack's monthly bill, and the comparison of two estimates."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from review.cost.aws_charges import AWS_CHARGES
+from review.cost.charges import Charge, Context
+from review.cost.price_table import HOME, TABLE, Price, PriceTable
+from review.cost.service_charges import SERVICE_CHARGES
+from review.cost.usage import Usage, usage_of
+from review.engine_run import Resource
+from review.model import CostLine, StackCosts
+
+CHARGES = {**AWS_CHARGES, **SERVICE_CHARGES}
+PROVIDER = "pulumi:providers:aws"
+NOT_IN_TABLE = "price of this resource type"
+
+QUALITY = {"old": "of 2025", "weak": "second-hand"}
+"""Remarks about prices whose source is not a current list."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A part of the bill; `month` is in US dollars, and None if the price is unknown in the region."""
+
+    type: str
+    resource: str
+    part: str
+    month: float | None
+    basis: str
+    assumptions: tuple[str, ...] = ()
+
+
+def estimate(resources: Iterable[Resource], usage: Usage, table: PriceTable = TABLE) -> list[Line]:
+    """Return the parts of the bill for resources. Resources without a price of their own have none."""
+    everything = tuple(resources)
+    regions = {
+        resource.urn: str(resource.inputs["region"])
+        for resource in everything
+        if resource.type == PROVIDER and "region" in resource.inputs
+    }
+    return [line for resource in everything for line in _lines(resource, everything, regions, usage, table)]
+
+
+def compare(stack: str, before: Iterable[Resource] | None, after: Iterable[Resource] | None) -> StackCosts:
+    """Return the costs of a stack in base and head; None stands for a side that is unknown."""
+    usage = usage_of(stack)
+    old, new = (None if side is None else estimate(side, usage) for side in (before, after))
+    old_lines, new_lines = ({_key(line): line for line in side or ()} for side in (old, new))
+    lines = list[CostLine]()
+    for key in old_lines | new_lines:
+        line = new_lines.get(key) or old_lines[key]
+        months = [
+            None if side is None else lines_of[key].month if key in lines_of else 0.0
+            for side, lines_of in ((old, old_lines), (new, new_lines))
+        ]
+        if months == [0.0, 0.0] and line.month == 0:
+            continue
+        rounded = [month if month is None else round(month, 2) for month in months]
+        assumed = [*line.assumptions]
+        lines.append(CostLine(line.resource, line.part, rounded[0], rounded[1], line.basis, assumed))
+    lines.sort(key=lambda line: (-abs((line.after or 0) - (line.before or 0)), -(line.after or 0), line.part))
+    totals = [None if side is None else round(total(side), 2) for side in (old, new)]
+    return StackCosts(totals[0], totals[1], lines)
+
+
+def total(lines: Iterable[Line]) -> float:
+    """Return the sum of the lines with a price, in US dollars per month."""
+    return sum(line.month or 0.0 for line in lines)
+
+
+def month(resource_type: str, inputs: Mapping[str, Any]) -> float | None:
+    """Return the US dollars per month of a resource without further resources, at the default use.
+
+    The result is None if a part of it has no price.
+    """
+    lines = estimate([resource_of(resource_type, "it", HOME, inputs)], usage_of(""))
+    return None if any(line.month is None for line in lines) else total(lines)
+
+
+def resource_of(resource_type: str, name: str, region: str, inputs: Mapping[str, Any]) -> Resource:
+    """Return a resource that a program declares without an engine, such as in a test or a document."""
+    with_region = {"region": region, **inputs} if resource_type.startswith("aws:") else {**inputs}
+    return Resource({"urn": f"::{name}", "type": resource_type, "custom": True, "inputs": with_region})
+
+
+def _key(line: Line) -> tuple[str, str, str]:
+    return line.type, line.resource, line.part
+
+
+def _region(resource: Resource, regions: Mapping[str, str]) -> str:
+    """Return the region of a resource: its own, that of its provider, or the one of all stacks."""
+    if region := resource.inputs.get("region"):
+        return str(region)
+    provider = str(resource.state.get("provider") or "").rpartition("::")[0]
+    return regions.get(provider, HOME)
+
+
+def _lines(
+    resource: Resource,
+    everything: tuple[Resource, ...],
+    regions: Mapping[str, str],
+    usage: Usage,
+    table: PriceTable,
+) -> Iterator[Line]:
+    region = _region(resource, regions)
+    if charges := CHARGES.get(resource.type):
+        for charge in charges(resource, Context(everything, usage, region, table)):
+            yield _line(resource, charge, region, usage, table)
+    elif not table.is_free(resource.type):
+        yield _line(resource, Charge(resource.type, NOT_IN_TABLE), region, usage, table)
+
+
+def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: PriceTable) -> Line:
+    line = Line(resource.type, resource.name, charge.part, 0.0, "")
+    assumptions = tuple(usage.describe(field, resource.name) for field in charge.assumes)
+    if not charge.quantity:
+        return replace(line, basis=charge.detail, assumptions=assumptions)
+    price = table.find(charge.price, region)
+    if price is None:
+        missing = f"no price of {charge.price} in {region}"
+        return replace(line, month=None, basis=missing, assumptions=assumptions)
+    month = charge.quantity * price.month
+    return replace(line, month=month, basis=_basis(charge, price), assumptions=assumptions)
+
+
+def _basis(charge: Charge, price: Price) -> str:
+    """Return the calculation of a line: quantity and price, and a remark about the price's source."""
+    quality = f"; price {QUALITY[price.trust]}" if price.trust in QUALITY else ""
+    detail = f" ({charge.detail})" if charge.detail else ""
+    return f"{charge.quantity:,.4g} × {price.usd:,.6g} USD per {price.unit}{detail}{quality}"
+
+
+def is_known(resource_type: str, table: PriceTable = TABLE) -> bool:
+    """Return True if a resource type has charges or is free."""
+    return resource_type in CHARGES or table.is_free(resource_type)

@@ -1,0 +1,248 @@
+"""Tests of the estimate of a stack's bill, and of the comparison of base and head."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from review.build import build
+from review.cost import estimate, price_table
+from review.cost.estimate import Line
+from review.cost.usage import Usage, usage_of
+from review.engine_run import EngineRun, Resource, Stack, Step
+from review.model import BASE_TO_HEAD, CostLine
+from review.plain_data import build_mask
+from review.render import renderings
+from tests.support.review.stacks import KEY, resource, stack, urn
+
+DATABASE, SERVICE = "aws:rds/instance:Instance", "kubernetes:core/v1:Service"
+ENDPOINT, GATEWAY = "aws:ec2/vpcEndpoint:VpcEndpoint", "aws:ec2/natGateway:NatGateway"
+BUCKET, REPLICATION = "aws:s3/bucket:Bucket", "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+GROUP, TEST = "aws:cloudwatch/logGroup:LogGroup", "datadog:index/syntheticsTest:SyntheticsTest"
+FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
+SUBNET, SETTING = "aws:ec2/subnet:Subnet", "cloudflare:index/zoneSetting:ZoneSetting"
+SMALL = {"instanceClass": "db.t4g.small", "allocatedStorage": 20, "storageType": "gp3"}
+FACING = {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing"}
+OSAKA = {"region": "ap-northeast-3"}
+
+
+def usage(**changes: Any) -> Usage:
+    """Return the default use of a stack with changes."""
+    return usage_of("").model_copy(update=changes)
+
+
+def months(*resources: Resource, **changes: Any) -> dict[str, float | None]:
+    """Return the cost per month by part, without parts that cost nothing, rounded to cents."""
+    lines = estimate.estimate(resources, usage(**changes))
+    costs = {line.part: line.month if line.month is None else round(line.month, 2) for line in lines}
+    return {part: month for part, month in costs.items() if month != 0}
+
+
+@pytest.mark.parametrize(
+    ("resources", "changes", "expected"),
+    [
+        ([resource(KEY, "it", {})], {"key_requests": 2.0}, {"key": 1.0, "key's requests": 0.06}),
+        (
+            [resource(KEY, "it", {"enableKeyRotation": True})],
+            {"key_requests": 0.0, "key_rotations": 2},
+            {"key": 3},
+        ),
+        (
+            [resource(GATEWAY, "a", {}), resource(GATEWAY, "b", {})],
+            {"nat_gb": 100.0},
+            {"NAT gateway": 45.26, "NAT gateway's traffic": 3.1},
+        ),
+        (
+            [resource(ENDPOINT, "it", {"vpcEndpointType": "Interface", "subnetIds": ["a", "b"]})],
+            {"endpoint_gb": 10.0},
+            {"endpoint in each zone": 20.44, "endpoint's traffic": 0.1},
+        ),
+        ([resource(ENDPOINT, "it", {"vpcEndpointType": "Gateway"})], {}, {}),
+        (
+            [resource(DATABASE, "it", SMALL | {"multiAz": True, "manageMasterUserPassword": True})],
+            {"database_backup_gb": 30.0, "database_credits": 2.0},
+            {
+                "database instances": 73.0,
+                "database storage": 5.52,
+                "database backups": 0.95,
+                "database's CPU credits": 0.15,
+                "database's master password": 0.4,
+            },
+        ),
+        ([resource(DATABASE, "it", SMALL)], {}, {"database instances": 36.5, "database storage": 2.76}),
+        (
+            [resource(DATABASE, "it", SMALL | {"instanceClass": "db.x9.huge"})],
+            {},
+            {"database instances": None, "database storage": 2.76},
+        ),
+        (
+            [
+                resource(
+                    SERVICE, "it", {"spec": {"type": "LoadBalancer"}, "metadata": {"annotations": FACING}}
+                ),
+                *(resource(SUBNET, name, {"tags": {"kubernetes.io/role/elb": "1"}}) for name in "ab"),
+                resource(SUBNET, "c", {"tags": {}}),
+            ],
+            {"load_balancer_units": 2.0},
+            {"load balancer": 17.74, "load balancer's units": 8.76, "load balancer's addresses": 7.3},
+        ),
+        ([resource(SERVICE, "it", {"spec": {"type": "ClusterIP"}})], {}, {}),
+        (
+            [resource(GROUP, "it", {"retentionInDays": 365})],
+            {"log_gb": {"others": 5.0, "it": 10.0}},
+            {"log events in CloudWatch": 7.6, "stored log events in CloudWatch": 0.59},
+        ),
+        (
+            [
+                resource(BUCKET, "copy", {"bucket": "copy", **OSAKA}),
+                resource(
+                    REPLICATION,
+                    "it",
+                    {
+                        "rules": [
+                            {"destination": {"bucket": "arn:aws:s3:::copy", "storageClass": "STANDARD_IA"}}
+                        ]
+                    },
+                ),
+            ],
+            {
+                "bucket_gb": {"others": 100.0},
+                "bucket_writes": 0.0,
+                "bucket_reads": 0.0,
+                "replicated_gb": 10.0,
+            },
+            {"objects in buckets": 1.38, "copies to another region": 0.9},
+        ),
+        (
+            [
+                resource(
+                    TEST, "it", {"type": "api", "optionsList": {"tickEvery": 60}, "locations": ["a", "b"]}
+                )
+            ],
+            {},
+            {"Datadog: test runs": 43.8},
+        ),
+        (
+            [resource(FEATURE, "it", {"status": "ENABLED", "name": "RDS_LOGIN_EVENTS"})],
+            {"guard_duty_database_cpus": 2.0},
+            {"GuardDuty: logins to databases": 2.66},
+        ),
+        ([resource(FEATURE, "it", {"status": "DISABLED", "name": "RDS_LOGIN_EVENTS"})], {}, {}),
+        (
+            [resource(FEATURE, "it", {"status": "ENABLED", "name": "NEW"})],
+            {},
+            {"GuardDuty: NEW": None},
+        ),
+        (
+            [resource(SETTING, name, {"zoneId": zone}) for name, zone in (("a", "1"), ("b", "1"))],
+            {},
+            {"Cloudflare: plan of the zone": 25.0},
+        ),
+        ([resource(SETTING, "a", {"zoneId": "1"})], {"cloudflare_plan": "free"}, {}),
+        ([resource("aws:ecr/repository:Repository", "it", OSAKA)], {}, {"images in registries": None}),
+        ([resource("aws:iam/role:Role", "it", {})], {}, {}),
+        ([resource("pipe:data:Database", "it", {})], {}, {}),
+        ([resource("aws:ec2/instance:Instance", "it", {})], {}, {"aws:ec2/instance:Instance": None}),
+        (
+            [resource("kubernetes:core/v1:PersistentVolumeClaim", "it", {})],
+            {},
+            {"kubernetes:core/v1:PersistentVolumeClaim": None},
+        ),
+    ],
+)
+def test_a_resource_costs_its_quantity_times_the_price(
+    resources: list[Resource], changes: dict[str, Any], expected: dict[str, float | None]
+) -> None:
+    assert months(*resources, **changes) == expected
+
+
+def test_a_bill_of_equal_zones_has_one_plan() -> None:
+    settings = [
+        resource(SETTING, name, {"zoneId": zone}) for name, zone in (("a", "1"), ("b", "1"), ("c", "2"))
+    ]
+    lines = estimate.estimate(settings, usage())
+    assert [line.resource for line in lines] == ["a", "c"]
+
+
+def test_the_region_of_a_resource_is_that_of_its_provider() -> None:
+    provider = resource("pulumi:providers:aws", "osaka", OSAKA)
+    copy = resource(KEY, "copy", {}, provider=f"{provider.urn}::an-id")
+    small = resource(DATABASE, "copy", SMALL, provider=f"{provider.urn}::an-id")
+    home = resource(DATABASE, "home", SMALL)
+    lines = estimate.estimate([provider, copy, small, home], usage())
+    prices = {line.resource: line.basis for line in lines if line.part == "database instances"}
+    assert prices == {
+        "copy": "1 × 0.051 USD per hour (db.t4g.small); price of 2025",
+        "home": "1 × 0.05 USD per hour (db.t4g.small)",
+    }
+    assert [line.basis for line in lines if line.part == "database storage"] == [
+        "no price of database storage in ap-northeast-3",
+        "20 × 0.138 USD per GB-month (20 GiB)",
+    ]
+
+
+def test_a_line_states_the_use_that_it_assumes() -> None:
+    [line] = [
+        line for line in estimate.estimate([resource(GATEWAY, "it", {})], usage()) if "traffic" in line.part
+    ]
+    assert line == Line(
+        GATEWAY,
+        "it",
+        "NAT gateway's traffic",
+        pytest.approx(1.86),  # pyright: ignore[reportArgumentType,reportUnknownMemberType]
+        "30 × 0.062 USD per GB",
+        ("natGb 30: GB through all NAT gateways",),
+    )
+
+
+def test_only_the_lines_that_differ_are_changed_and_the_largest_change_is_first() -> None:
+    before = [resource(GATEWAY, "a", {}), resource(DATABASE, "db", SMALL), resource(KEY, "key", {})]
+    after = [resource(GATEWAY, "a", {}), resource(DATABASE, "db", SMALL | {"multiAz": True})]
+    costs = estimate.compare("dev", before, after)
+    assert [(line.resource, line.part, line.before, line.after) for line in costs.changed] == [
+        ("db", "database instances", 36.5, 73.0),
+        ("db", "database storage", 2.76, 5.52),
+        ("key", "key", 1.0, 0.0),
+        ("key", "key's requests", 0.03, 0.0),
+    ]
+    assert costs.difference == 38.23
+
+
+def test_a_part_without_a_price_is_unknown_and_the_rest_of_the_stack_is_not() -> None:
+    costs = estimate.compare("dev", [], [resource(KEY, "a", {}), resource("aws:ec2/fleet:Fleet", "it", {})])
+    assert (costs.before, costs.after, costs.difference) == (0.0, 1.03, 1.03)
+    assert [line.part for line in costs.unknown] == ["aws:ec2/fleet:Fleet"]
+
+
+def test_the_cost_of_a_side_that_does_not_evaluate_is_unknown(tmp_path: Path) -> None:
+    base = EngineRun(tmp_path)
+    base.phase.errors.append("no")
+    head = EngineRun(tmp_path, {urn(KEY, "a"): Step("create", None, resource(KEY, "a", {}))})
+    report = build(BASE_TO_HEAD, ("base", "head"), [Stack("dev", head, base)], build_mask([]), tmp_path)
+    costs = report.stacks[0].costs
+    assert (costs.before, costs.after, costs.changed) == (None, 1.03, [])
+    assert "dev: unknown → 1.03 USD a month" in renderings.render_terminal(report)
+
+
+def test_the_report_shows_the_estimate_its_change_and_the_reason(tmp_path: Path) -> None:
+    old, new = (resource(DATABASE, "db", SMALL | {"multiAz": value}) for value in (False, True))
+    same = resource(GATEWAY, "nat", {})
+    steps = Step("update", old, new, {"multiAz": "update"}), Step("same", same, same)
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack(*steps)], build_mask([]), tmp_path)
+    text = renderings.render_terminal(report)
+    assert "125.64 (+39.26)" in text
+    assert text.partition("Cost\n")[2].splitlines()[:3] == [
+        "  dev: 86.38 → 125.64 USD a month (+39.26)",
+        "  dev: db, database instances: 36.50 → 73.00; 2 × 0.05 USD per hour (db.t4g.small, Multi-AZ)",
+        "  dev: db, database storage: 2.76 → 5.52; 40 × 0.138 USD per GB-month (20 GiB)",
+    ]
+
+
+def test_a_cost_line_is_unknown_without_a_price() -> None:
+    line = CostLine("a", "b", None, None, "no price of b in ap-northeast-3")
+    assert line.is_unknown and not dataclasses.replace(line, basis="1 × 1 USD per month").is_unknown
+
+
+def test_a_key_has_the_price_of_the_table() -> None:
+    assert price_table.key_month() == 1.0
