@@ -40,6 +40,11 @@ def value_at(value: Any, path: str) -> Any:
     return value
 
 
+def path_of(parent: str, key: str) -> str:
+    """Return the property path of a key in an object, in quotes if the key has other characters than names."""
+    return f"{parent}.{key}" if re.fullmatch(r"[^.\[\]\"]+", key) else f"{parent}[{json.dumps(key)}]"
+
+
 def as_text(value: object) -> str | None:
     """Return a value as a string; None stays None."""
     return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False, default=str)

@@ -8,7 +8,7 @@ from typing import Any
 
 from review.engine_run import Stack, Step
 from review.model import Property, list_first, title
-from review.plain_data import as_text, is_list, is_map, value_at
+from review.plain_data import PATH_STEP, as_text, is_list, is_map, path_of, value_at
 from sandbox.summary import LATER, MASK
 
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
@@ -29,7 +29,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     if step.old is None or step.new is None:
         return []
     properties: dict[str, Property] = {}
-    for path in step.diff or step.forced_by:
+    for path in _changed_paths(step):
         forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
         source = _source(step, stack, path)
         before, after = value_at(step.old.inputs, path), value_at(step.new.inputs, path)
@@ -42,6 +42,38 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
             setting = stack.file.find_setting(part_path, old, new, stack.component_of(step.resource.urn))
             properties[part_path] = Property(part_path, old, new, forces, folded, setting)
     return list(properties.values())
+
+
+def _changed_paths(step: Step) -> list[str]:
+    """Return the paths that the engine names, and those of all further inputs that differ.
+
+    A provider that replaces a resource may name only the inputs that force the replacement, and the engine
+    names none for a resource whose provider is replaced.
+    """
+    named = [*(step.diff or step.forced_by)]
+    covered = {_path_steps(path) for path in named}
+    old, new = (side.inputs if side else {} for side in (step.old, step.new))
+    for name in old | new:
+        # Names with underscores are the provider's notes, such as its default values.
+        if name.startswith("__") or old.get(name) == new.get(name):
+            continue
+        for path, _, _ in _parts(name, old.get(name), new.get(name)):
+            steps = _path_steps(path)
+            prefixes = {steps[:length] for length in range(1, len(steps) + 1)}
+            if prefixes.isdisjoint(covered) and not _contains(steps, covered):
+                named.append(path.partition(" › ")[0])
+                covered.add(steps)
+    return named
+
+
+def _path_steps(path: str) -> tuple[str, ...]:
+    """Return the steps of a path, which are equal for all notations of the path."""
+    return tuple(index or name or key for key, index, name in PATH_STEP.findall(path.partition(" › ")[0]))
+
+
+def _contains(steps: tuple[str, ...], paths: set[tuple[str, ...]]) -> bool:
+    """Return True if one of the paths leads into the value at `steps`."""
+    return any(path[: len(steps)] == steps for path in paths)
 
 
 def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str:
@@ -67,7 +99,7 @@ def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:
         yield from _parts(f"{path} › ", before_document, after_document)
     elif is_map(before) and is_map(after):
         for key in before | after:
-            key_path = f"{path}.{key}".replace(" › .", " › ")
+            key_path = path_of(path, key).replace(" › .", " › ")
             yield from _parts(key_path, before.get(key), after.get(key))
     elif is_list(before) and is_list(after) and len(before) == len(after):
         for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import jinja2
 
+from sandbox.differences import Difference, compare
 from sandbox.progress import Progress, name_of, short
 from sandbox.wire.sentinels import SIGNATURE, UNKNOWNS
 from sandbox.workspace import write_atomically
@@ -41,6 +42,8 @@ POLICY_FIELDS = {
 """The name in summary.json for each member of a policy event. The message is copied separately."""
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
+DIFFERING = ("update", "replace", "delete")
+"""Operations whose differences a preview shows."""
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Phase:
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     errors: list[str] = field(default_factory=list[str])
     warnings: list[str] = field(default_factory=list[str])
+    differences: dict[str, Difference] = field(default_factory=dict[str, Difference])  # by URN
 
     def record(self, event: dict[str, Any]) -> None:
         """Add one of the engine's events."""
@@ -81,6 +85,11 @@ class Phase:
                 pass
 
     @property
+    def losses(self) -> dict[str, str]:
+        """The fate of the data of resources that would be replaced or deleted, by the resource's URN."""
+        return {urn: change.loss for urn, change in self.differences.items() if change.loss}
+
+    @property
     def mandatory(self) -> list[Row]:
         """The mandatory violations, which stop an `up`."""
         return [violation for violation in self.violations if violation["level"] == "mandatory"]
@@ -102,8 +111,17 @@ class Phase:
         }
         if not state.get("custom"):
             self.components.add(urn)
+        operation = self.resources[urn]["op"]
+        # Of a replacement, the events of the new and of the deleted resource have only one side.
+        if self.preview and operation in DIFFERING and op != "delete-replaced" and not _is_engines_own(typ):
+            old, new = ((metadata[side] or {}).get("inputs") or {} for side in ("old", "new"))
+            self.differences[urn] = compare(operation, typ, masked(old), masked(new), LATER)
         if typ == "pulumi:pulumi:Stack" and op != "delete":
             self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
+
+
+def _is_engines_own(resource_type: str) -> bool:
+    return resource_type.startswith("pulumi:")
 
 
 def masked(value: Any) -> Any:
@@ -137,7 +155,9 @@ def show(phase: Phase, progress: Progress, **context: Any) -> None:
         "json": partial(json.dumps, ensure_ascii=False),
         "seconds": progress.seconds,
     }
-    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text())
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.filters["name_of"] = name_of
+    template = environment.from_string(TEMPLATE.read_text())
     progress.say(template.render(**variables, **context)[1:])
 
 

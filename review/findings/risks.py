@@ -1,9 +1,10 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
 from review.engine_run import STACK_TYPE, Resource, Stack, Step
-from review.model import REVIEW_RULES, Finding, SourceLocation, list_first, title
+from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.properties import changed_properties
+from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75
 """Smallest share of equal inputs for which a new resource is taken for a renamed deleted resource.
@@ -33,7 +34,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
         return None
     old = step.old or step.resource
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
-    loss = _data_loss(old)
+    loss = data_loss(old.type, old.inputs)
     retained = bool(old.state.get("retainOnDelete"))
     blocks = bool(loss) and not retained
     follows_another = len(chain) > 1 and chain[1].op == "replace"
@@ -58,15 +59,6 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
         setting=setting,
         blocks=blocks,
     )
-
-
-def _data_loss(old: Resource) -> str:
-    """Return the loss of a resource's data, by its inputs, else by its type; empty if it has no data."""
-    loss = REVIEW_RULES["stateful"].get(old.type, "")
-    for rule in REVIEW_RULES["stateful-when"]:
-        if rule["type"] == old.type and old.inputs.get(rule["property"]) is True:
-            loss = rule["message"]
-    return loss
 
 
 def _fate_of_data(old: Resource, loss: str, *, retained: bool) -> str:

@@ -139,6 +139,20 @@ def test_the_exit_code_is_one_if_something_blocks(pair: str, reports: Path) -> N
     assert report["code"] == CODES[pair]
 
 
+def test_changes_of_resources_that_are_replaced_with_the_cluster_are_not_hidden(reports: Path) -> None:
+    report = _report("cluster-replaced", reports)
+    changed = {
+        (change.name, changed.path, changed.setting.key if changed.setting else "")
+        for change in report.changes
+        if change.op == "replace"
+        for changed in change.properties
+        if not changed.folded
+    }
+    image = "spec.template.spec.containers[0].image"
+    assert ("api", "spec.minReplicas", "pipe:api.replicas.min") in changed
+    assert ("api", image, "pipe:api.image") in changed
+
+
 def _report_preview(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
     """Run a review of files in a checkout that a real preview has written."""
     work, head = reports / "bucket-replaced" / "work" / "dev", reports / "bucket-replaced" / "head"

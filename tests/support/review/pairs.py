@@ -109,6 +109,13 @@ PAIRS: dict[str, Pair] = {
         _in_every_stack("hstsSeconds: 31536000", "hstsSeconds: 63072000"), ("dev", "stg", "prod")
     ),
     "image-changed": Pair(((DEV, "sha256:05e27da35aec", "sha256:15e27da35aec"),)),
+    "cluster-replaced": Pair(
+        (
+            (DEV, "serviceCidr: 172.20.0.0/16", "serviceCidr: 172.21.0.0/16"),
+            (DEV, "replicas: { min: 3, max: 4", "replicas: { min: 2, max: 4"),
+            (DEV, "sha256:05e27da35aec", "sha256:15e27da35aec"),
+        )
+    ),
     "network-renumbered": Pair(((DEV, "10.10.", "10.11."),)),
     "zones-reordered": Pair(
         ((DEV, CLOSED, OPEN.format("8.8.4.4/32, 8.8.8.8/32")),),
@@ -169,6 +176,7 @@ QUICK = (
     "setting-changed",
     "bucket-replaced",
     "bucket-replaced-with-a-waiver",
+    "cluster-replaced",
     "policy-broken",
     "stack-file-invalid",
     "stack-file-is-no-yaml",

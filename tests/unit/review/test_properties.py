@@ -72,7 +72,8 @@ def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
     kinds = {"a[0]": "update", "a[1]": "update"}
     assert changes({"a": ["x", "y"]}, {"a": ["y", "x"]}, **kinds) == [("a", "y", "x", False, "order only")]
     kinds = {"args[0]": "update"}
-    assert changes({"args": ["x", "y"]}, {"args": ["y", "x"]}, **kinds) == [("args[0]", "x", "y", False, "")]
+    expected = [("args[0]", "x", "y", False, ""), ("args[1]", "y", "x", False, "")]
+    assert changes({"args": ["x", "y"]}, {"args": ["y", "x"]}, **kinds) == expected
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,50 @@ def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
 )
 def test_a_path_of_the_engine_names_a_value(path: str, value: int | None) -> None:
     assert value_at({"a": {"b": [2, 3], "c.d": 4}}, path) == value
+
+
+def replaced(diff: dict[str, str], forced_by: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Return path and reason for folding of the changes of a replaced workload with a new image and scale."""
+    old, new = (
+        resource(
+            KEY,
+            "it",
+            {
+                "spec": {"replicas": count, "image": image, "cluster": cluster},
+                "metadata": {"annotations": {"a.b/c": image}, "labels": {"app": "api"}},
+                "__defaults": [image],
+            },
+        )
+        for count, image, cluster in ((3, "one", "c1"), (2, "two", "[known after up]"))
+    )
+    step = Step("replace", old, new, diff, forced_by)
+    stack = StackOfOneSource("dev", EngineRun(Path(), {step.resource.urn: step}))
+    return [(changed.path, changed.folded) for changed in changed_properties(step, stack)]
+
+
+EVERYTHING = ["spec.replicas", "spec.image", "spec.cluster", 'metadata.annotations["a.b/c"]']
+
+
+@pytest.mark.parametrize(
+    ("diff", "forced_by"),
+    [
+        ({}, ()),
+        ({}, ("provider",)),
+        ({"spec.cluster": "update-replace"}, ("spec.cluster",)),
+        ({'metadata.annotations["a.b/c"]': "update"}, ()),
+        (dict.fromkeys(EVERYTHING, "update"), ()),
+    ],
+    ids=["nothing named", "provider", "one named", "quoted path", "all named"],
+)
+def test_a_replacement_names_every_change_whatever_the_engine_names(
+    diff: dict[str, str], forced_by: tuple[str, ...]
+) -> None:
+    paths = [path for path, _ in replaced(diff, forced_by) if path != "provider"]
+    assert sorted(paths) == sorted(EVERYTHING)
+
+
+def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:
+    assert changes({"a": ["x"]}, {"a": ["x", "y"]}, **{"a[1]": "add"}) == [("a[1]", None, "y", False, "")]
 
 
 BASE = {"pipe:database.class": ("small", 4), "pipe:api.days": ("30", 6), "pipe:proxy.days": ("30", 8)}

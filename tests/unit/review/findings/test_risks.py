@@ -9,7 +9,7 @@ from policies.rules.aws.deletion_protection import STATEFUL
 from review.engine_run import Resource, Stack, Step
 from review.findings.risks import find_risk
 from review.locate import StackFile
-from review.model import REVIEW_RULES
+from sandbox.stateful import FACTS
 from sandbox.summary import LATER
 from tests.support.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
 from tests.support.rows import each_row
@@ -115,10 +115,10 @@ def test_a_known_value_that_matches_no_resource_comes_from_none() -> None:
 
 
 def test_every_type_that_the_policies_protect_is_known_to_hold_data() -> None:
-    assert {*STATEFUL} <= {*REVIEW_RULES["stateful"]}
+    assert {*STATEFUL} <= {*FACTS["types"]}
 
 
-@pytest.mark.parametrize("kind", REVIEW_RULES["stateful"])
+@pytest.mark.parametrize("kind", FACTS["types"])
 @each_row("op", ["delete", "replace"])
 def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
     old = resource(kind, "it", {"name": "a"})
@@ -126,10 +126,10 @@ def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
     risk = find_risk(change, stack(change))
     policy = {"delete": "stateful-deleted", "replace": "stateful-replaced"}[op]
     assert risk and (risk.policy, risk.blocks) == (policy, True)
-    assert risk.message.splitlines()[-1] == f"Data: {REVIEW_RULES['stateful'][kind]}"
+    assert risk.message.splitlines()[-1] == f"Data: {FACTS['types'][kind]}"
 
 
-@each_row("rule", REVIEW_RULES["stateful-when"], ids=lambda rule: f"{rule['type']}.{rule['property']}")
+@each_row("rule", FACTS["when"], ids=lambda rule: f"{rule['type']}.{rule['property']}")
 def test_a_property_may_change_the_fate_of_the_data(rule: dict[str, str]) -> None:
     deletion = Step("delete", resource(rule["type"], "it", {rule["property"]: True}), None)
     risk = find_risk(deletion, stack(deletion))
@@ -138,7 +138,7 @@ def test_a_property_may_change_the_fate_of_the_data(rule: dict[str, str]) -> Non
 
 def test_data_that_a_type_holds_only_with_a_property_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = {"type": VPC, "property": "holdsData", "message": "Its data is lost: holdsData is on."}
-    monkeypatch.setitem(REVIEW_RULES, "stateful-when", [rule])
+    monkeypatch.setitem(FACTS, "when", [rule])
     deletions = [Step("delete", resource(VPC, "it", {"holdsData": value}), None) for value in (True, False)]
     with_data, without = (find_risk(deletion, stack(deletion)) for deletion in deletions)
     assert with_data and without
