@@ -14,6 +14,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from review import evaluate, output
@@ -61,6 +62,7 @@ def _run(args: argparse.Namespace) -> int:
             options = Options(tree, args.base, args.stack, args.minutes, isolated=not args.no_isolation)
             report = compare(options, status)
         status.activity("writing the report")
+        report = replace(report, seconds=status.end())
         text = renderings.render_terminal(report)
         files = output.write(report, folder) if folder else []
     print(text, end="", flush=True)

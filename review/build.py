@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.engine.waivers import Waivers, load
-from review import model
+from review import model, setting_changes
 from review.cost import estimate, price_table
 from review.engine_run import Resource, Stack, Step
 from review.findings import policy_findings, prod_strength, risks, stack_divergence
-from review.model import Change, Finding, Report, StackReport
+from review.model import Change, Finding, Report, SettingChange, StackReport
 from review.plain_data import map_texts
 from review.properties import changed_properties
 from review.render import renderings
@@ -34,6 +34,7 @@ class _Draft:
     rows: list[StackReport] = field(default_factory=list[StackReport])
     changes: list[Change] = field(default_factory=list[Change])
     findings: list[Finding] = field(default_factory=list[Finding])
+    settings: list[SettingChange] = field(default_factory=list[SettingChange])
     notes: list[str] = field(default_factory=list[str])
     caveats: list[str] = field(default_factory=list[str])
 
@@ -71,6 +72,7 @@ def build(
         findings=sorted(draft.findings, key=_finding_urgency),
         notes=draft.notes,
         prices=price_table.SOURCE,
+        settings=draft.settings,
     )
     masked: Report = map_texts(report, mask)
     return replace(masked, verdict=renderings.render_verdict(masked, caveats=draft.caveats).strip())
@@ -98,6 +100,7 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str) -> 
         draft.notes.append(f"{caveat} until somebody destroys them.")
     costs = estimate.compare(stack.name, *_sides(stack))
     draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
+    draft.settings += setting_changes.find_changes(stack.name, stack.file)
     draft.changes += changes
     draft.findings += findings
 

@@ -79,7 +79,8 @@ class Change(Item):
 class Finding(Item):
     """A message from a policy or from the review.
 
-    `waiver` names the last day, the days left, the reason and the owner of the waiver.
+    `waiver` names the last day, the days left, the reason and the owner of the waiver. `dependents` has the
+    titles of all resources that depend on a resource at risk.
     """
 
     policy: str
@@ -94,6 +95,7 @@ class Finding(Item):
     waiver: str = ""
     setting: SourceLocation | None = None
     blocks: bool = False
+    dependents: list[str] = field(default_factory=list[str])
 
     @property
     def section(self) -> str:
@@ -105,6 +107,17 @@ class Finding(Item):
         if self.status != NEW:
             return f"Policy: {self.status}"
         return "Policy: newly waived" if self.verdict == WAIVED else "Policy: new or no longer waived"
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """A setting of a stack file that changes. An absent value is None; the value of a secret is masked."""
+
+    stack: str
+    key: str
+    before: str | None
+    after: str | None
+    location: SourceLocation
 
 
 @dataclass(frozen=True)
@@ -172,6 +185,7 @@ class Report:
     """The whole report.
 
     `code` is the exit code. `trees` contains the base URLs of head's and base's files, if there are any.
+    `seconds` has the duration of each phase of the review, by its name.
     """
 
     compares: str
@@ -184,7 +198,9 @@ class Report:
     findings: list[Finding]
     notes: list[str]
     prices: str
+    settings: list[SettingChange] = field(default_factory=list[SettingChange])
     trees: list[str] = field(default_factory=list[str])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def title(item: Any) -> str:

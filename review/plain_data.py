@@ -41,7 +41,7 @@ def value_at(value: Any, path: str) -> Any:
 
 
 def path_of(parent: str, key: str) -> str:
-    """Return the property path of a key in an object, in quotes if the key has other characters than names."""
+    """Return the property path of a key in an object; a key with characters such as dots is in quotes."""
     return f"{parent}.{key}" if re.fullmatch(r"[^.\[\]\"]+", key) else f"{parent}[{json.dumps(key)}]"
 
 

@@ -1,6 +1,7 @@
 """Progress of a review on standard error, with a sign of life every few seconds."""
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -16,6 +17,9 @@ INTERVAL = 4.0
 
 BLINK = 0.5
 """Seconds between two checks for silence, and between two updates of a terminal's last line."""
+
+EVALUATED = re.compile(r"(\S+): (base|head) evaluated")
+"""Pattern of the line that says that a side of a stack is evaluated."""
 
 LONGEST = 2000
 """Largest number of characters in a line."""
@@ -34,6 +38,10 @@ class Status:
         self._activity = "getting ready"
         self._started = self._last = time.monotonic()
         self._updates = terminal.repeat(self._update, BLINK)
+        self._phase = ("", self._started)
+        """The name of the current phase, and its start."""
+        self.seconds: dict[str, float] = {}
+        """Durations of the phases that have ended, by name, and of the whole review so far."""
 
     def __enter__(self) -> Self:
         self._updates.__enter__()
@@ -49,11 +57,30 @@ class Status:
         """Print a line that is not overwritten."""
         with self._lock:
             self._print(text)
+            if match := EVALUATED.fullmatch(text):
+                stack, side = match.groups()
+                before = sum(self.seconds.get(f"{stack}, {earlier}", 0.0) for earlier in ("base", "head"))
+                started = self._phase[1] if self._phase[0] == "evaluating" else self._started
+                self.seconds[f"{stack}, {side}"] = round(time.monotonic() - started - before, 1)
 
     def activity(self, text: str) -> None:
-        """Set the current activity."""
+        """Set the current activity. Activities that begin with the same word are one phase."""
         with self._lock:
             self._activity = text
+            self._end_phase(text.partition(" ")[0])
+
+    def end(self) -> dict[str, float]:
+        """End the last phase, and return the durations of all phases in seconds."""
+        with self._lock:
+            self._end_phase("")
+            return self.seconds | {"total": round(time.monotonic() - self._started, 1)}
+
+    def _end_phase(self, following: str) -> None:
+        name, started = self._phase
+        now = time.monotonic()
+        if name:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + now - started, 1)
+        self._phase = following, now
 
     def _update(self) -> None:
         with self._lock:

@@ -13,6 +13,9 @@ A rename usually changes the name and the tags, few of a resource's inputs, so a
 is a choice, not a measurement. A wrong choice only adds or omits a hint in the message.
 """
 
+FEW = 3
+"""Number of dependents that a message names; a report has all of them."""
+
 SHORT_VALUE = 80
 """Number of characters below which the description of a cause shows a value."""
 
@@ -44,8 +47,9 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     lines = [f"Because: {' ← '.join(causes)}"]
     if step.op == "replace" and not setting:
         lines.append("Set by: unknown, because no value identifies a settings key")
-    dependents = {title(resource) for resource in stack.dependents(old.urn) if resource.type != STACK_TYPE}
-    lines.append(f"Depends on it: {list_first(sorted(dependents)) or 'nothing'}")
+    urns = stack.dependents(old.urn)
+    dependents = sorted({title(resource) for resource in urns if resource.type != STACK_TYPE})
+    lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
     if loss:
         lines.append(f"Data: {_fate_of_data(old, loss, retained=retained)}")
     return Finding(
@@ -58,6 +62,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
         level="mandatory" if blocks else "advisory",
         setting=setting,
         blocks=blocks,
+        dependents=dependents,
     )
 
 

@@ -39,7 +39,7 @@ BEFORE_CHANGES = tuple(
 AFTER_CHANGES = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
 """Sections of findings after the changes; these sections are closed."""
 
-OPEN_SECTIONS = ("Verdict", "Notes", *BEFORE_CHANGES)
+OPEN_SECTIONS = ("Verdict", "Notes", "Settings", *BEFORE_CHANGES)
 
 UNFOLDING_ORDER = (OPEN_SECTIONS, ("Changes", "Cost", *AFTER_CHANGES, "Drawing"))
 """Sections of a comment, in the order in which they are unfolded while there is room."""

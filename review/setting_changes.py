@@ -1,0 +1,33 @@
+"""Settings of a stack file that differ between base and head."""
+
+from collections.abc import Iterator
+
+from review.locate import SettingValues, StackFile
+from review.model import OF_THE_BASE, SETS, SettingChange, SourceLocation
+from sandbox.summary import MASK
+
+SECRET = ".secure"
+"""End of the keys of encrypted values."""
+
+
+def find_changes(stack: str, file: StackFile) -> Iterator[SettingChange]:
+    """Yield the changed settings of a stack in the order of the file; none if a side lacks the file."""
+    if not file.base or not file.head:
+        return
+    for key in sorted({**file.base, **file.head}, key=lambda key: _line(file, key)):
+        before, after = _value(file.base, key), _value(file.head, key)
+        if before == after:
+            continue
+        if key.endswith(SECRET):
+            before, after = (value and MASK for value in (before, after))
+        role = SETS if key in file.head else OF_THE_BASE
+        location = SourceLocation(file.name, _line(file, key), role, key)
+        yield SettingChange(stack, key.removesuffix(SECRET), before, after, location)
+
+
+def _value(values: SettingValues, key: str) -> str | None:
+    return values[key][0] if key in values else None
+
+
+def _line(file: StackFile, key: str) -> int:
+    return (file.head.get(key) or file.base[key])[1]
