@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
+from urllib.parse import quote
 
-from review.model import COUNTS, OF_THE_BASE, Report, SourceLocation, StackCosts
+from review.model import COUNTS, NEW, OF_THE_BASE, SECTIONS, Finding, Report, SourceLocation, StackCosts
 
 EMPTY = "(empty)"
 
@@ -58,11 +59,40 @@ def stack_table(report: Report) -> list[list[str]]:
     return rows
 
 
+def month(value: float | None) -> str:
+    """Return US dollars with two decimals, or `unknown`."""
+    return "unknown" if value is None else f"{value:,.2f}"
+
+
 def estimate(costs: StackCosts) -> str:
     """Return the estimate of the head with its change, such as `753.69 (+36.74)`; `?` if it is unknown."""
     if costs.after is None:
         return "?"
     return f"{costs.after:,.2f} ({costs.difference:+,.2f})" if costs.difference else f"{costs.after:,.2f}"
+
+
+def riskiest(report: Report) -> Finding | None:
+    """Return the finding that a reviewer has to see first: one that blocks, with the most dependents."""
+    at_risk = [item for item in report.findings if item.blocks or (item.dependents and item.status == NEW)]
+    return max(at_risk, key=lambda item: (item.blocks, *_danger(item)), default=None)
+
+
+def _danger(finding: Finding) -> tuple[bool, bool, int]:
+    stateful = finding.policy.startswith("stateful-")
+    return finding.policy == "does-not-evaluate", stateful, len(finding.dependents)
+
+
+def policy_address(finding: Finding, trees: Sequence[str]) -> str:
+    """Return the address of a policy's page, or an empty string if there is none.
+
+    With the address of the head's files, it is the line of docs/policies.md; a text fragment finds the line
+    (https://wicg.github.io/scroll-to-text-fragment/). Else it is the page of the rule's source.
+    """
+    if trees and finding.policy in SECTIONS:
+        return f"{trees[0]}/docs/review.md#what-blocks"
+    if trees:
+        return f"{trees[0]}/docs/policies.md#:~:text={quote(finding.policy).replace('-', '%2D')}"
+    return finding.url if finding.url.startswith("https://") else ""
 
 
 def escape_markdown(text: str) -> str:

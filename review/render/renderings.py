@@ -14,7 +14,7 @@ import jinja2
 from review.model import SECTIONS, Change, Report, list_first, short, shorten, title
 from review.plain_data import map_texts
 from review.policy_rules import POLICY_RULES
-from review.render import filters
+from review.render import filters, overview
 from review.render.filters import remove_unseen
 from sandbox import terminal
 from sandbox.progress import Progress
@@ -54,11 +54,16 @@ FILTERS: dict[str, Any] = {
     "code_span": filters.code_span,
     "escape_markdown": filters.escape_markdown,
     "fingerprint": filters.fingerprint,
+    "component_anchor": overview.anchor,
+    "estimate": filters.estimate,
     "group_by": filters.group_by,
     "list_first": list_first,
     "location_list": filters.location_list,
     "mermaid_label": filters.mermaid_label,
+    "month": filters.month,
+    "policy_address": filters.policy_address,
     "quote": quote,
+    "riskiest": filters.riskiest,
     "short": short,
     "shorten": shorten,
     "sign": SIGNS.get,
@@ -96,6 +101,7 @@ def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
         "before_changes": BEFORE_CHANGES,
         "after_changes": AFTER_CHANGES,
         "nodes": _nodes(report.changes[:drawn]),
+        "overview": overview.draw(report.changes),
         "policy_rules": POLICY_RULES,
     }
     return environment.get_template(name).render(values)

@@ -6,29 +6,46 @@ const form = document.getElementById("filter");
 const shownCount = document.getElementById("shown");
 form.hidden = false;
 
-const parts = [...document.querySelectorAll("details")].filter((part) => part.querySelector(".item, .node"));
+const parts = [...document.querySelectorAll("details")].filter((part) => part.querySelector(".item, #canvas .node"));
 const unfilteredCounts = new Map(parts.map((part) => [part, part.querySelector(".count").textContent]));
+
+const texts = new WeakMap();
+
+/* Returns the text of an element in lower case. */
+function textOf(element) {
+  if (!texts.has(element)) {
+    texts.set(element, element.textContent.toLowerCase());
+  }
+  return texts.get(element);
+}
 
 function filter() {
   const wanted = Object.fromEntries(new FormData(form));
   const filtered = Object.values(wanted).some(Boolean);
   const has = (names, name) => !name || names.split(" ").includes(name);
-  const fits = ({ dataset }) =>
-    has(dataset.stacks, wanted.stack) && has(dataset.op, wanted.op) && has(dataset.levels, wanted.severity);
+  const text = (wanted.text || "").trim().toLowerCase();
+  const fits = (element) =>
+    has(element.dataset.stacks, wanted.stack) &&
+    has(element.dataset.op, wanted.op) &&
+    has(element.dataset.levels, wanted.severity) &&
+    (!text || textOf(element).includes(text));
   const nodeFits = (id) => fits(document.getElementById(id));
   const count = (items) => items.reduce((total, item) => total + Number(item.dataset.count || 1), 0);
 
   for (const item of document.querySelectorAll(".item")) {
     item.hidden = !fits(item);
   }
-  for (const node of document.querySelectorAll(".node")) {
+  for (const row of document.querySelectorAll(".setting-row")) {
+    row.hidden = !has(row.dataset.stacks, wanted.stack) || !textOf(row).includes(text);
+  }
+  for (const node of document.querySelectorAll("#canvas .node")) {
     node.classList.toggle("dim", !fits(node));
   }
   for (const edge of document.querySelectorAll(".edge")) {
     edge.classList.toggle("dim", !nodeFits(edge.dataset.from) || !nodeFits(edge.dataset.to));
   }
   for (const part of parts) {
-    const items = [...part.querySelectorAll(".item, .node")];
+    const items = [...part.querySelectorAll(".item, #canvas .node")];
     const left = items.filter(fits);
     part.hidden = filtered && !left.length;
     if (filtered && left.length) {
@@ -43,6 +60,7 @@ function filter() {
 }
 
 form.addEventListener("change", filter);
+form.addEventListener("input", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 
 /* The drawing: columns of boxes, a box for each component, with the nodes of its resources. */
@@ -254,3 +272,15 @@ if (canvas) {
   canvas.hidden = false;
   makeMovable(canvas);
 }
+
+/* A link to a component opens its part of the page. */
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.tagName === "DETAILS") {
+    target.open = true;
+    target.scrollIntoView();
+  }
+}
+
+window.addEventListener("hashchange", openTarget);
+openTarget();

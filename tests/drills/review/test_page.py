@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
 
-from review.model import COUNTS, Report, StackReport
+from review.model import COUNTS, Report, SettingChange, StackReport
 from review.render import renderings
 from tests.support.review import samples
 
@@ -59,16 +60,33 @@ def _open(
     return page
 
 
+def _whole_report() -> Report:
+    """Return a report with every part of the page."""
+    dependents = [f"thing-{number} (aws:ec2:Thing)" for number in range(14)]
+    findings = samples.report().findings
+    return samples.report(
+        findings=[dataclasses.replace(findings[0], dependents=dependents), *findings[1:]],
+        settings=[
+            SettingChange("dev", "pipe:api.replicas.min", "3", "2", samples.SETTING),
+            SettingChange("prod", "pipe:api.replicas.min", "3", "2", samples.SETTING),
+            SettingChange("dev", "pipe:cluster.serviceCidr", "172.20.0.0/16", None, samples.SETTING),
+        ],
+        seconds={"copying": 1.2, "total": 33.0},
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1440])
 def test_it_can_be_read_on_any_screen(browser: Browser, tmp_path: Path, width: int, scheme: Scheme) -> None:
-    page = _open(browser, tmp_path, samples.report(), width, scheme)
+    page = _open(browser, tmp_path, _whole_report(), width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
     hidden = "(table) => table.scrollWidth - table.clientWidth"
-    assert page.locator(".scroll").evaluate(hidden) == 0, "a column of the table is out of sight"
+    assert page.locator(".scroll").first.evaluate(hidden) == 0, "a column of the table is out of sight"
     page.evaluate("document.querySelectorAll('details').forEach((part) => part.open = true)")
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate(UNLABELLED) == []
+    violations = Axe().run(page).response["violations"]
+    assert [(violation["id"], violation["nodes"]) for violation in violations] == []
     assert FAULTS == []
 
 
@@ -86,6 +104,90 @@ def test_it_has_the_landmarks_and_headings_that_a_screen_reader_needs(
     assert len(ids) == len(set(ids))
 
 
+def test_the_first_screen_has_the_verdict_the_stacks_and_the_riskiest_change(
+    browser: Browser, tmp_path: Path
+) -> None:
+    page = _open(browser, tmp_path, _whole_report())
+    card = page.get_by_role("region", name="Riskiest change")
+    assert [line for line in card.inner_text().splitlines() if line] == [
+        "Riskiest change",
+        "thing-1 (aws:ec2:Thing) dev stg stateful-replaced blocks",
+        "Because: thing-1 is replaced",
+        "Data: Its data is lost.",
+        "14 resources depend on it.",
+        "set by pipe:database.storageGib Pulumi.dev.yaml:44",
+    ]
+    box = card.bounding_box()
+    assert box and box["y"] + box["height"] < 900
+
+
+def test_the_resources_that_depend_on_one_at_risk_are_folded(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, _whole_report())
+    folded = page.locator(".dependents")
+    assert folded.inner_text() == "Depends on it: 14 resources"
+    folded.locator("summary").click()
+    assert folded.locator("li:visible").count() == 14
+
+
+def test_the_changed_settings_are_a_table_of_stacks(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, _whole_report())
+    rows = page.get_by_role("table", name="Settings that changed").get_by_role("row").all()
+    cells = [[" ".join(cell.inner_text().split()) for cell in row.get_by_role("cell").all()] for row in rows]
+    assert cells == [
+        [],
+        ["3 → becomes 2 Pulumi.dev.yaml:44"] * 2,
+        ["172.20.0.0/16 → becomes (absent) Pulumi.dev.yaml:44", "unchanged"],
+    ]
+
+
+def test_the_search_finds_texts_of_items_and_settings(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, _whole_report())
+    page.get_by_role("searchbox", name="Search").fill("Too-Small-0")
+    assert page.locator(".item:visible h3 code").all_inner_texts() == ["thing-too-small-0"]
+    assert page.locator("#shown").inner_text() == "1 shown"
+    assert page.locator(".setting-row:visible").count() == 0
+    page.get_by_role("searchbox", name="Search").fill("servicecidr")
+    assert page.locator(".setting-row:visible").count() == 1
+
+
+def test_a_policy_links_to_its_page(browser: Browser, tmp_path: Path) -> None:
+    report = _whole_report()
+    page = _open(browser, tmp_path, report)
+    rule = page.get_by_role("link", name="thing-too-small-0").first
+    assert rule.get_attribute("href") == "https://example.com/rule"
+    trees = ["https://example.com/o/r/blob/head", ""]
+    page = _open(browser, tmp_path, dataclasses.replace(report, trees=trees))
+    rule = page.get_by_role("link", name="thing-too-small-0").first
+    assert rule.get_attribute("href") == f"{trees[0]}/docs/policies.md#:~:text=thing%2Dtoo%2Dsmall%2D0"
+    own = page.get_by_role("link", name="stateful-deleted").first
+    assert own.get_attribute("href") == f"{trees[0]}/docs/review.md#what-blocks"
+
+
+def test_a_component_of_the_overview_opens_its_changes(browser: Browser, tmp_path: Path) -> None:
+    changes = [samples.change(number) for number in range(70)]
+    page = _open(browser, tmp_path, samples.report(changes=changes))
+    assert page.locator(".overview .link").count() == 40
+    assert page.locator(".component[open]").count() == 0
+    page.get_by_role("link", name="component-7 ").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".component[open] h3").all_inner_texts() == ["component-7 2 update"]
+
+
+def test_the_cost_is_a_table_of_each_stack(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, _whole_report())
+    page.evaluate("document.querySelectorAll('details').forEach((part) => part.open = true)")
+    table = page.get_by_role("table", name="Estimate of dev")
+    assert table.locator(".changed").inner_text().split("\t") == [
+        "a",
+        "b",
+        "1.00",
+        "2.50",
+        "2.5 × 1 USD per month",
+        "natGb 30: GB through all NAT gateways",
+    ]
+    assert page.get_by_text("Not included, since there is no price: d.").count() == 1
+
+
 def test_the_filter_works_by_keyboard_and_counts_the_items_left(browser: Browser, tmp_path: Path) -> None:
     page = _open(browser, tmp_path, samples.report())
     page.keyboard.press("Tab")
@@ -94,7 +196,7 @@ def test_the_filter_works_by_keyboard_and_counts_the_items_left(browser: Browser
     page.keyboard.press("d")  # delete
     assert {item.get_attribute("data-op") for item in page.locator(".item:visible").all()} == {"delete"}
     assert re.fullmatch(r"\d+ shown", page.locator("#shown").inner_text())
-    assert page.locator(".node.dim").count() == page.locator(".node:not(.delete)").count() > 0
+    assert page.locator("#canvas .node.dim").count() == page.locator("#canvas .node:not(.delete)").count() > 0
 
 
 def test_the_filter_knows_stacks(browser: Browser, tmp_path: Path) -> None:
@@ -131,8 +233,8 @@ def test_filtered_items_are_visible_and_counted_in_the_headings(browser: Browser
     assert page.locator("#shown").inner_text() == "6 shown", "a closed section is opened"
     page.get_by_label("Kind").select_option("update")
     heads = [summary.inner_text() for summary in page.locator("summary:visible").all()]
-    filtered = ["Drawing 3 of 4", "Changes 3 of 4", "component-1 2 of 2", "component-2 1 of 1"]
-    assert heads == ["Notes 1", *filtered, "Cost 3"]
+    filtered = ["Changes 3 of 4", "component-1 2 of 2", "component-2 1 of 1", "Drawing 3 of 4"]
+    assert heads == ["Notes 1", *filtered, "Cost 1"]
     page.get_by_label("Kind").select_option("")
     page.get_by_role("combobox", name="Stack").select_option("")
     heads = [summary.inner_text() for summary in page.locator("summary:visible").all()]
@@ -161,6 +263,7 @@ def test_the_focused_element_is_not_under_the_filter(browser: Browser, tmp_path:
 
 def test_a_small_screen_scrolls_past_the_drawing(browser: Browser, tmp_path: Path) -> None:
     page = _open(browser, tmp_path, samples.report(), 375)
+    page.get_by_text("Drawing").first.click()
     canvas = page.locator("#canvas")
     assert canvas.evaluate("(canvas) => getComputedStyle(canvas).touchAction") == "pan-y"
     box = canvas.bounding_box()
@@ -174,7 +277,8 @@ def test_a_small_screen_scrolls_past_the_drawing(browser: Browser, tmp_path: Pat
 def test_the_drawing_distinguishes_equal_names_and_shows_directions(browser: Browser, tmp_path: Path) -> None:
     changes = [samples.change(1), dataclasses.replace(samples.change(1), stacks=["prod"]), samples.change(2)]
     page = _open(browser, tmp_path, samples.report(changes=changes))
-    texts = [node.text_content() for node in page.locator(".node").all()]
+    page.get_by_text("Drawing").first.click()
+    texts = [node.text_content() for node in page.locator("#canvas .node").all()]
     assert len(texts) == len(set(texts)) == 3
     assert [text for text in texts if text and text.endswith("dev, stg")]
     edge = page.locator(".edge").first
@@ -198,6 +302,7 @@ def test_a_changed_secret_is_only_called_changed(browser: Browser, tmp_path: Pat
 
 def test_the_drawing_moves_and_zooms_by_keyboard_and_by_mouse(browser: Browser, tmp_path: Path) -> None:
     page = _open(browser, tmp_path, samples.report())
+    page.get_by_text("Drawing").first.click()
     view = "document.querySelector('#canvas svg').getAttribute('viewBox').split(' ').map(Number)"
     whole = page.evaluate(view)
     page.locator("#canvas").focus()
@@ -237,5 +342,5 @@ def test_two_thousand_changes_stay_readable(browser: Browser, tmp_path: Path) ->
     page = _open(browser, tmp_path, samples.report(changes=changes))
     assert page.locator(".component[open]").count() == 0, "components are closed at first"
     assert page.locator(".component").count() == 40
-    assert page.locator(".node").count() <= 300
+    assert page.locator("#canvas .node").count() <= 300
     assert page.get_by_text("Not drawn: 1700 more").count() == 1
