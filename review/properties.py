@@ -20,6 +20,12 @@ CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}"
 ORDER_ONLY = "order only"
 """Reason for folding a list in which only an insignificant order changes."""
 
+KNOWN_LATER = "known after up"
+"""Reason for folding a value that another resource determines during `up`."""
+
+SECRET, SECRET_FORMS = "kubernetes:core/v1:Secret", ("data", "stringData")
+"""Type whose inputs the provider converts: a state has `data` where the program declares `stringData`."""
+
 Part = tuple[str, Any, Any]
 """Path with its old and new value."""
 
@@ -81,6 +87,10 @@ def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str
     path, old, new = part
     if source and old != MASK:
         return f"forces the replacement, {source}" if forces else source
+    if not forces and new == LATER and old is not None:
+        return KNOWN_LATER
+    if step.resource.type == SECRET and path in SECRET_FORMS and None in (old, new):
+        return "data and stringData are two forms of one content"
     if not forces and CHECKSUM.fullmatch(f"{path} {old} {new}"):
         return "checksums"
     return ORDER_ONLY if _is_reordered(path, step) else ""

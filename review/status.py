@@ -67,7 +67,9 @@ class Status:
         """Set the current activity. Activities that begin with the same word are one phase."""
         with self._lock:
             self._activity = text
-            self._end_phase(text.partition(" ")[0])
+            name = text.partition(" ")[0]
+            if name != self._phase[0]:
+                self._end_phase(name)
 
     def end(self) -> dict[str, float]:
         """End the last phase, and return the durations of all phases in seconds."""

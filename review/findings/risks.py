@@ -91,7 +91,12 @@ def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation |
 
 
 def _forcing_setting(step: Step, stack: Stack) -> SourceLocation | None:
-    """Return the first setting of a property that forces a replacement, else of any changed property."""
+    """Return the first setting of a property that forces a replacement, else of any changed property.
+
+    A resource for which the engine names no property is replaced because of another resource.
+    """
+    if not step.forced_by and not step.diff:
+        return None
     for changed in changed_properties(step, stack):
         if changed.setting and (changed.forces or not step.forced_by):
             return changed.setting

@@ -6,7 +6,8 @@ const form = document.getElementById("filter");
 const shownCount = document.getElementById("shown");
 form.hidden = false;
 
-const parts = [...document.querySelectorAll("details")].filter((part) => part.querySelector(".item, #canvas .node"));
+const hasItems = (part) => part.querySelector(".item, #canvas .node");
+const parts = [...document.querySelectorAll("details")].filter(hasItems);
 const unfilteredCounts = new Map(parts.map((part) => [part, part.querySelector(".count").textContent]));
 
 const texts = new WeakMap();

@@ -144,7 +144,6 @@ def test_changes_of_resources_that_are_replaced_with_the_cluster_are_not_hidden(
     changed = {
         (change.name, changed.path, changed.setting.key if changed.setting else "")
         for change in report.changes
-        if change.op == "replace"
         for changed in change.properties
         if not changed.folded
     }

@@ -10,7 +10,7 @@ from review.locate import StackFile, read_stack_file
 from review.model import SourceLocation
 from review.plain_data import value_at
 from review.properties import changed_properties
-from tests.support.review.stacks import KEY, VPC, resource
+from tests.support.review.stacks import KEY, SECRET, VPC, resource
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 
@@ -121,6 +121,23 @@ def test_a_replacement_names_every_change_whatever_the_engine_names(
 ) -> None:
     paths = [path for path, _ in replaced(diff, forced_by) if path != "provider"]
     assert sorted(paths) == sorted(EVERYTHING)
+
+
+def test_values_that_are_known_later_are_folded_unless_they_force_a_replacement() -> None:
+    later = "[known after up]"
+    assert changes({"a": "x"}, {"a": later}) == [("a", "x", later, False, "known after up")]
+    assert changes({"a": "x"}, {"a": later}, a="update-replace") == [("a", "x", later, True, "")]
+    assert changes({}, {"a": later}) == [("a", None, later, False, "")]
+
+
+def test_the_two_forms_of_a_secrets_content_are_folded() -> None:
+    old, new = (resource(SECRET, "it", {form: "[secret]"}) for form in ("data", "stringData"))
+    properties = changed_properties(Step("update", old, new), Stack("dev", EngineRun(Path())))
+    reason = "data and stringData are two forms of one content"
+    assert [(changed.path, changed.folded) for changed in properties] == [
+        ("data", reason),
+        ("stringData", reason),
+    ]
 
 
 def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:

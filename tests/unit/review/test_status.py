@@ -62,3 +62,28 @@ def test_no_line_of_a_program_controls_a_terminal_or_a_log(
     assert len(lines) == 2
     assert not [line for line in lines if line.lstrip().startswith("::") or "\x1b" in line]
     assert len(lines[1]) < 2100
+
+
+def test_the_time_of_each_phase_and_of_each_side_of_a_stack_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    reporter = Status()
+    for seconds, action, text in (
+        (1, reporter.activity, "copying base and head"),
+        (2, reporter.activity, "evaluating dev (base)"),
+        (5, reporter.line, "dev: base evaluated"),
+        (0, reporter.activity, "evaluating dev (head)"),
+        (3, reporter.line, "dev: head evaluated"),
+        (0, reporter.activity, "building the report"),
+        (1, reporter.line, "something else"),
+    ):
+        now[0] += seconds
+        action(text)
+    assert reporter.end() == {
+        "copying": 2.0,
+        "dev, base": 5.0,
+        "dev, head": 3.0,
+        "evaluating": 8.0,
+        "building": 1.0,
+        "total": 12.0,
+    }

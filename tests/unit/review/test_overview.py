@@ -1,0 +1,51 @@
+"""Tests of the diagram of components, and of the choice of the riskiest change."""
+
+from dataclasses import replace
+
+from review.render import filters, overview
+from tests.support.review import samples
+
+
+def test_a_component_is_to_the_right_of_those_on_which_it_depends() -> None:
+    changes = [
+        replace(samples.change(0, "replace"), component="network"),
+        replace(samples.change(1), component="database"),
+        replace(samples.change(2, "create"), component="api"),
+        replace(samples.change(3), component="api", upstream=["thing-2 (aws:ec2:Thing)"]),
+    ]
+    drawn = overview.draw(changes)
+    places = {component.name: (component.column, component.row) for component in drawn.components}
+    assert places == {"network": (0, 0), "database": (1, 0), "api": (2, 0)}
+    texts = {component.name: (component.text, component.worst) for component in drawn.components}
+    assert texts["api"] == ("1 update, 1 create", "update")
+    assert len(drawn.edges) == 2
+    assert (drawn.width, drawn.height) == (3 * 168 + 2 * 44 + 4, 48)
+
+
+def test_a_circle_of_components_has_an_end() -> None:
+    changes = [
+        replace(samples.change(0), component="a", upstream=["thing-1 (aws:ec2:Thing)"]),
+        replace(samples.change(1), component="b"),
+    ]
+    assert {component.column for component in overview.draw(changes).components} == {0, 1}
+
+
+def test_without_changes_the_diagram_is_empty() -> None:
+    drawn = overview.draw([])
+    assert (drawn.components, drawn.edges) == ([], [])
+
+
+def test_anchors_of_components_are_valid_ids_and_differ() -> None:
+    assert overview.anchor("tls-proxy") == "component-tls-proxy"
+    assert overview.anchor("(stack)") != overview.anchor("[stack]")
+
+
+def test_the_riskiest_change_blocks_holds_data_and_has_the_most_dependents() -> None:
+    many = replace(samples.risk(2), dependents=["a", "b"])
+    few = replace(samples.risk(1), dependents=["a"])
+    waived = replace(samples.risk(3), dependents=["a", "b", "c"], blocks=False)
+    policy = samples.finding()
+    report = samples.report(findings=[policy, few, waived, many])
+    assert filters.riskiest(report) == many
+    assert filters.riskiest(samples.report(findings=[policy, waived])) == policy
+    assert filters.riskiest(samples.report(findings=[samples.finding(status="existing")])) is None
