@@ -114,7 +114,8 @@ class Phase:
         operation = self.resources[urn]["op"]
         # Of a replacement, the events of the new and of the deleted resource have only one side.
         if self.preview and operation in DIFFERING and op != "delete-replaced" and not _is_engines_own(typ):
-            old, new = ((metadata[side] or {}).get("inputs") or {} for side in ("old", "new"))
+            sides = (cast(dict[str, Any], metadata[side] or {}) for side in ("old", "new"))
+            old, new = (cast(dict[str, Any], side.get("inputs") or {}) for side in sides)
             self.differences[urn] = compare(operation, typ, masked(old), masked(new), LATER)
         if typ == "pulumi:pulumi:Stack" and op != "delete":
             self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}

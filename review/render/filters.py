@@ -85,13 +85,13 @@ def _danger(finding: Finding) -> tuple[bool, bool, int]:
 def policy_address(finding: Finding, trees: Sequence[str]) -> str:
     """Return the address of a policy's page, or an empty string if there is none.
 
-    With the address of the head's files, it is the line of docs/policies.md; a text fragment finds the line
-    (https://wicg.github.io/scroll-to-text-fragment/). Else it is the page of the rule's source.
+    With the address of the head's files, it is the rule's page in docs/policies. Else it is the page of the
+    rule's source.
     """
     if trees and finding.policy in SECTIONS:
         return f"{trees[0]}/docs/review.md#what-blocks"
     if trees:
-        return f"{trees[0]}/docs/policies.md#:~:text={quote(finding.policy).replace('-', '%2D')}"
+        return f"{trees[0]}/docs/policies/{quote(finding.policy, safe='')}.md"
     return finding.url if finding.url.startswith("https://") else ""
 
 

@@ -44,7 +44,7 @@ def printed(phase: Phase, capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
 
 def test_every_input_that_changes_is_a_line() -> None:
-    old = {
+    old: dict[str, Any] = {
         "spec": {"replicas": 3, "args": ["a", "b"]},
         "metadata": {"labels": {"a.b/c": "x"}},
         "__defaults": [],
