@@ -98,12 +98,13 @@ def time_processor(make: Callable[[], Any], batches: int = 8, rounds: int = 100)
     """
     request = analyze_request(*namespace(0)[0])
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
+    connections: tuple[Any, Any] = context.Pipe()
+    ours, theirs = connections
     process = context.Process(target=_serve_until_told, args=(make, theirs), daemon=True)
     process.start()
     durations: list[float] = []
     with grpc.insecure_channel(f"127.0.0.1:{ours.recv()}") as channel:
-        client = analyzer_pb2_grpc.AnalyzerStub(channel)
+        client: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
         for _ in range(batches):
             started = _processor_time(ours)
             for _ in range(rounds):

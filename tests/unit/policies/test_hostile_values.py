@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -58,7 +58,7 @@ def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
                 if isinstance(value, re.Pattern):
                     yield f"{module.name}.{name}", value
                 if isinstance(value, dict):
-                    for key, pattern in value.items():
+                    for key, pattern in cast("dict[object, object]", value).items():
                         if isinstance(pattern, re.Pattern):
                             yield f"{module.name}.{name}[{key}]", pattern
     files = sorted((Path(policies.__path__[0]) / "config").glob("*.json"))
