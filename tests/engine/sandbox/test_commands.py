@@ -59,7 +59,7 @@ def test_the_summary_file_records_the_run(project: Project) -> None:
 
 
 def test_a_second_up_changes_nothing_and_keeps_the_secrets(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     first = (project.folder / "Pulumi.dev.yaml").read_text()
     code, output = project.run("up")
     assert (code, project.summary()["changes"]) == (0, {"same": 4}), output
@@ -78,7 +78,7 @@ def drift(project: Project) -> None:
 
 
 def test_up_reverts_changes_and_deletions_by_hand(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     drift(project)
     code, output = project.run("preview")
     assert code == 0 and "would create" in output and "would update" in output, output
@@ -93,7 +93,7 @@ def test_up_reverts_changes_and_deletions_by_hand(project: Project) -> None:
 
 
 def test_a_preview_applies_nothing(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     project.things(cup={"size": 5}, jug={"size": 2, "shape": "round"}, pan={"size": 3})
     code, output = project.run("preview")
     assert code == 0, output
@@ -104,7 +104,7 @@ def test_a_preview_applies_nothing(project: Project) -> None:
 
 
 def test_up_applies_a_changed_stack_file(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     project.things(cup={"size": 5}, jug={"size": 2, "shape": "round"})
     code, output = project.run("up")
     assert (code, project.summary()["changes"]) == (0, {"replace": 1, "same": 2, "update": 1}), output
@@ -114,7 +114,7 @@ def test_up_applies_a_changed_stack_file(project: Project) -> None:
 
 
 def test_refresh_removes_a_deleted_resource_from_the_state(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     files = (project.folder / "targets").glob("*.json")
     [cup] = [file for file in files if '"size": 1' in file.read_text()]
     cup.unlink()
@@ -124,7 +124,7 @@ def test_refresh_removes_a_deleted_resource_from_the_state(project: Project) -> 
 
 
 def test_down_destroys_everything(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     code, output = project.run("down")
     assert (code, project.summary()["changes"]) == (0, {"delete": 4}), output
     assert re.search(r" shelf +delete done   [34]/4\n", output), output
@@ -147,7 +147,7 @@ PROTECTED = (
 
 def test_down_asks_before_it_destroys_protected_resources(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True})
-    project.run("up")
+    project.run("up", "--skip-preview")
     file = project.root / "Pulumi.dev.yaml"
     before = file.read_text()
     code, output = project.run("down")
@@ -167,19 +167,19 @@ def test_down_asks_before_it_destroys_protected_resources(project: Project) -> N
 
 def test_down_switches_deletion_protection_off_without_a_change_of_the_stack_file(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True, "deletionProtection": True})
-    project.run("up")
+    project.run("up", "--skip-preview")
     file = project.root / "Pulumi.dev.yaml"
     before = file.read_text()
     code, output = project.run("down", "--yes")
     assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), output
     assert "switching deletion protection off: vase" in output
     assert file.read_text() == before
-    project.run("up")
+    project.run("up", "--skip-preview")
     assert any("true" in file.read_text() for file in (project.folder / "targets").glob("*.json"))
 
 
 def test_clean_deletes_the_stacks_folder(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     code, output = project.run("clean")
     assert (code, project.folder.exists()) == (0, False)
     assert output == f"{project.folder} is gone; the next up starts from nothing.\n"

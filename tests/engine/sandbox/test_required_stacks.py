@@ -42,7 +42,7 @@ def test_up_brings_the_required_stack_up_first_and_only_once(project: Project) -
 
 
 def test_a_required_stack_is_brought_up_again_after_its_files_changed(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     project.require_base(role={"size": 1}, other={"size": 2})
     code, output = project.run("up")
     assert (code, BASE_IS_UP.findall(output)) == (0, ["1 create, 3 same"]), output
@@ -76,7 +76,7 @@ REFUSED = (
 
 
 def test_a_required_stack_does_not_go_down_before_the_stack_that_requires_it(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     assert project.run("down", stack="base/dev") == (2, REFUSED.format(folder=project.folder))
     code, output = project.run("down")
     assert code == 0, output
@@ -90,13 +90,13 @@ def test_a_required_stack_does_not_go_down_before_the_stack_that_requires_it(pro
 
 
 def test_a_required_stack_goes_down_first_after_a_confirmation(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     code, output = project.run("down", "--yes", stack="base/dev")
     assert code == 0 and base_things(project) == [], output
 
 
 def test_clean_deletes_the_states_of_both_stacks(project: Project) -> None:
-    project.run("up")
+    project.run("up", "--skip-preview")
     code, output = project.run("clean")
     assert (code, project.folder.exists()) == (0, False)
     assert output == (

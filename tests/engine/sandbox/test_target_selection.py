@@ -156,7 +156,7 @@ def test_a_stack_without_a_control_plane_uses_the_other_apis_and_checks_objects(
     (root := tmp_path / "project").mkdir()
     stack = create_project(root)
     try:
-        code, output = stack.run("up", "--no-policies")
+        code, output = stack.run("up", "--no-policies", "--skip-preview")
         assert code == 0, output
         assert "Kubernetes: no control plane is built" in output.splitlines()[0]
         missing = {kind for kind, _ in in_state(stack) - in_targets(running(stack))}
