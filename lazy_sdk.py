@@ -25,6 +25,10 @@ from typing import Any
 
 SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
 
+_LAZY = SDKS - sys.modules.keys()
+"""The SDKs that load lazily. One that was imported before this module stays as it is, since half of a package
+cannot be lazy."""
+
 HEADER = 4096
 """Number of bytes at the start of `_inputs` and `outputs`; they contain all imports, before `__all__`."""
 
@@ -136,7 +140,7 @@ class SdkFinder:
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name.partition(".")[0] not in SDKS:
+        if name.partition(".")[0] not in _LAZY:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or not isinstance(spec.loader, SourceFileLoader) or spec.origin is None:

@@ -55,6 +55,13 @@ def test_without_the_hook_a_resource_loads_other_modules() -> None:
     assert loaded == "True"
 
 
+def test_an_sdk_that_was_imported_before_the_hook_stays_whole() -> None:
+    loaded = python(
+        "import pulumi_aws, lazy_sdk;print(pulumi_aws.s3.BucketLifecycleConfigurationRuleArgsDict.__name__)"
+    )
+    assert loaded == "BucketLifecycleConfigurationRuleArgsDict"
+
+
 SAMPLE = """
 import random, re, importlib, lazy_sdk
 from pathlib import Path
