@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pulumi.runtime.proto import source_pb2
 
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (before any test imports an SDK)
 from tests import lanes
 from tests.scheduling import place
 from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
