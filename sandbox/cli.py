@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():
-        session = Session(engine, stack, progress, descriptor)
+        session = Session(engine, stack, progress, descriptor, program_sockets=options.program)
         return commands.perform(session, serve, find_unrecorded, options)
 
 

@@ -67,7 +67,7 @@ def perform(
     throwaway_up = options.throwaway and operation == "up"
     pack: list[str] = []
     if options.policies and operation in ("up", "preview"):
-        pack = policy_pack.flags(stack, advisory=throwaway_up)
+        pack = policy_pack.flags(stack, options.policies_of or stack.root, advisory=throwaway_up)
     with serve(stack.folder, targets) as served, relay.open_relay(served) as (ports, announce_engine):
         session.announce_engine = announce_engine
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}

@@ -24,8 +24,12 @@ from sandbox.wire.aws_account import ACCOUNT
 GENERATED_SECRETS = "hidden"
 """File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
 
-NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
-"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that refer to a real key, a real state or Pulumi Cloud."""
+COPIED = {"name", "description", "runtime", "config"}
+"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that the copies have.
+
+Others refer to a real key, a real state or Pulumi Cloud, or name programs that the engine would run, such as
+`plugins` (www.pulumi.com/docs/iac/concepts/projects/project-file).
+"""
 
 VARIABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("environment.toml").read_text())
 
@@ -361,7 +365,7 @@ def write_atomically(file: Path, text: str) -> None:
 
 
 def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:
-    copied = {key: value for key, value in content.items() if key not in NOT_COPIED}
+    copied = {key: value for key, value in content.items() if key in COPIED}
     write_atomically(file, _text(_mapping(copied | replacements)))
 
 

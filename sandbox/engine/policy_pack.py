@@ -1,5 +1,6 @@
 """The policy pack as an executable, which the engine can run without a Python language host."""
 
+import base64
 import json
 import os
 import runpy
@@ -7,18 +8,22 @@ import shlex
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import grpc
 
 from sandbox.errors import CommandError
 from sandbox.workspace import Stack, write_atomically
 
 
-def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
-    """Return the engine's options for the pack, with the enforcement levels of the stack.
+def flags(stack: Stack, root: Path, *, advisory: bool = False) -> list[str]:
+    """Return the engine's options for the pack in `root`, with the enforcement levels of the stack.
 
     With `advisory`, every mandatory rule becomes advisory. Raise CommandError if there is no pack.
     """
-    pack = stack.root / "policies"
+    pack = root / "policies"
     if not (pack / "__main__.py").exists():
         raise CommandError(f"{pack} has no policy pack; to run without one, add --no-policies.")
     program = stack.folder / "policy-pack"
@@ -43,8 +48,47 @@ def _end_with(parent: int) -> None:
     os._exit(0)
 
 
+RECORDING = "PIPE_POLICY_RECORDING"
+"""Environment variable with the file to which the engine's questions to the pack are recorded."""
+
+METHOD_PREFIX = "/pulumirpc.Analyzer/"
+
+
+class _Recorder(grpc.ServerInterceptor):
+    """Interceptor that records each call in a file: a line of JSON with the method and both messages."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("w", encoding="utf-8")
+        self._lock = threading.Lock()
+
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method.removeprefix(METHOD_PREFIX)
+
+        def answer(request: Any, context: Any) -> Any:
+            response = handler.unary_unary(request, context)
+            messages = [
+                base64.b64encode(message.SerializeToString()).decode() for message in (request, response)
+            ]
+            with self._lock:
+                self._file.write(json.dumps([method, *messages]) + "\n")
+                self._file.flush()  # The engine may kill the pack without notice.
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer, handler.request_deserializer, handler.response_serializer
+        )
+
+
+def _record(file: Path) -> None:
+    """Have the SDK's server record the engine's questions to the pack."""
+    grpc.server = partial(grpc.server, interceptors=[_Recorder(file)])
+
+
 if __name__ == "__main__":
     os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
+    if recording := os.environ.get(RECORDING):
+        _record(Path(recording))
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -7,13 +7,9 @@ one process. A mandatory violation in the preview stops the process.
 """
 
 import json
-import os
-import runpy
 import shutil
 import signal
 import subprocess
-import sys
-from asyncio import InvalidStateError
 from collections.abc import Generator, Iterator
 from concurrent import futures
 from contextlib import contextmanager, suppress
@@ -24,20 +20,17 @@ from typing import Any, TextIO
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi import log
-from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
+from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2_grpc
+from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeServicer
 
 from sandbox import workspace
 from sandbox.engine import lock
+from sandbox.engine.program import MESSAGE_BYTES, LocalProgram, RemoteProgram
 from sandbox.engine.relay import AnnounceEngine
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack
-
-MESSAGE_BYTES = 400 * 2**20
-"""The size limit for messages in Pulumi's own servers and clients."""
 
 FULL_DISK_BYTES = 2**20
 """Free disk space in bytes below which the engine may wait for its own writes."""
@@ -62,6 +55,8 @@ class Session:
     """The ports of the running providers, by package."""
     extra_environment: dict[str, str] = field(default_factory=dict[str, str])
     announce_engine: AnnounceEngine = field(default=lambda pid: None)
+    program_sockets: Path | None = None
+    """The folder with the sockets of the process that evaluates the program; None for this process."""
     brief: bool = False
     """True if only failed resources get a line on the terminal."""
 
@@ -91,7 +86,7 @@ class Session:
             events,
             (folder / "engine.log").open("w") as log,
             errors.open("w") as stderr,
-            _serve(self.stack, receiver) as port,
+            _serve(self._program(), receiver) as port,
             self.progress.waiting_for(receiver.detail),
         ):
             server_flags = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
@@ -121,6 +116,12 @@ class Session:
             message = errors.read_text().strip().removeprefix("error: ")
             phase.errors.append(message or f"the engine ended with {process.returncode}")
         return FAILED, phase
+
+    def _program(self) -> LanguageRuntimeServicer:
+        """Return the language server that evaluates the program."""
+        return (
+            RemoteProgram(self.program_sockets) if self.program_sockets else LocalProgram(self.stack.project)
+        )
 
     def _count_resources(self, operation: str) -> int:
         """Return the number of resources that a refresh or destroy handles; 0 for other operations."""
@@ -232,41 +233,12 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
             self._progress.resource(op, typ, name_of(urn), outcome + self._finished_count())
 
 
-def _drop_debug_message(*_args: Any, **_named: Any) -> None:
-    """Do nothing, in place of a request to the engine for each debug message of the SDK.
-
-    The SDK writes several messages for each resource, and the receiver of events drops them all.
-    """
-
-
-class _Program(LanguageServer):
-    """A language server that runs a project's __main__.py from its folder, as Python's language host does."""
-
-    def __init__(self, project: Path) -> None:
-        def evaluate() -> None:
-            os.chdir(project)
-            if str(project) not in sys.path:
-                sys.path.insert(0, str(project))
-            runpy.run_path(str(project / "__main__.py"), run_name="__main__")
-
-        super().__init__(evaluate)
-
-    def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        log.debug = _drop_debug_message
-        # A task that is cancelled after the program failed raises this. The failure itself is logged.
-        with suppress(InvalidStateError):
-            if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]
-                return language_pb2.RunResponse()
-        # The message has been logged as an error. Without `bail`, the engine would repeat it as "unhandled".
-        return language_pb2.RunResponse(bail=True)
-
-
 @contextmanager
-def _serve(stack: Stack, receiver: _EventReceiver) -> Generator[int]:
+def _serve(program: LanguageRuntimeServicer, receiver: _EventReceiver) -> Generator[int]:
     """Serve the program and the receiver of events on one port of the loopback address; yield the port."""
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_Program(stack.project), server)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(program, server)
     events_pb2_grpc.add_EventsServicer_to_server(receiver, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
