@@ -59,7 +59,17 @@ def _run(args: argparse.Namespace) -> int:
             secrets = Path(args.mask).read_text().splitlines() if args.mask else []
             report = evaluate.report_preview(map(Path, args.events), tree, secrets, describe_head(tree))
         else:
-            options = Options(tree, args.base, args.stack, args.minutes, isolated=not args.no_isolation)
+            repository = Path(args.repository).resolve()
+            options = Options(
+                tree,
+                repository,
+                args.base,
+                args.stack,
+                args.minutes,
+                isolated=not args.no_isolation,
+                merge=args.merge,
+                approved_by=args.approved_by,
+            )
             report = compare(options, status)
         status.activity("writing the report")
         report = replace(report, seconds=status.end())
@@ -99,6 +109,24 @@ def _parser() -> argparse.ArgumentParser:
     add("--mask", metavar="FILE", help="with --events: file of secret values to hide, one per line")
     add("--no-isolation", action="store_true", help=NO_ISOLATION_HELP)
     add("--minutes", type=float, default=10, help="minutes that the evaluation may take (default: 10)")
+    add(
+        "--approved-by",
+        default="",
+        metavar="OWNER",
+        help="owner who has approved weaker policies and new waivers: they apply, and the report says so",
+    )
+    add(
+        "--repository",
+        default=tree,
+        metavar="DIR",
+        help="trusted repository that has the base (default: this program's)",
+    )
+    add(
+        "--merge",
+        default="",
+        metavar="COMMIT",
+        help="review the merge of this commit into the base, instead of a working tree",
+    )
     add("--tree", default=tree, metavar="DIR", help="working tree to review (default: this program's)")
     return parser
 

@@ -10,7 +10,7 @@ from policies.engine.waivers import Waivers, load
 from review import model, setting_changes
 from review.cost import estimate, price_table
 from review.engine_run import Resource, Stack, Step
-from review.findings import policy_findings, prod_strength, risks, stack_divergence
+from review.findings import guard_findings, policy_findings, prod_strength, risks, stack_divergence
 from review.model import Change, Finding, Report, SettingChange, StackReport
 from review.plain_data import map_texts
 from review.properties import changed_properties
@@ -44,18 +44,26 @@ def build(
     names: tuple[str, str],
     stacks: Sequence[Stack],
     mask: Callable[[str], str],
-    tree: Path,
+    trees: tuple[Path, Path],
     notes: Iterable[str] = (),
+    approved_by: str = "",
 ) -> Report:
     """Build the report on all stacks.
 
-    `names` are readable descriptions of base and head. `mask` masks secrets in a string.
+    `names` are readable descriptions of base and head, and `trees` their folders. `mask` masks secrets in a
+    string. The waivers of the base apply or, if an owner has approved those of the head (`approved_by`), the
+    waivers of the head.
     """
-    waivers = load(model.SECTIONS, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
+    base, head = trees
+    file = (head if approved_by else base) / WAIVERS
+    waivers = load(model.SECTIONS, None, file) if file.exists() else Waivers()
     draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)])
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
-        _add_stack(draft, stack, waivers, compares)
+        _add_stack(draft, stack, waivers, compares, approved_by)
+    if compares == model.BASE_TO_HEAD:
+        draft.findings += guard_findings.find_wider_waivers([stack.name for stack in stacks], base, head)
+    draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     waiver_lines = {line for finding in draft.findings for line in _lines(finding)}
     draft.changes, draft.findings = [*_merge(draft.changes)], [*_merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
@@ -83,14 +91,19 @@ def _caveat(note: str) -> str:
     return note.rpartition("; ")[2].rstrip(".")
 
 
-def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str) -> None:
+def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, approved_by: str) -> None:
     """Add a stack's changes, findings, costs and notes to the draft."""
     changes = [_change(step, stack) for step in stack.changed]
     findings = [*_errors(stack)]
     for step in stack.changed:
         if risk := risks.find_risk(step, stack):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
-    findings += policy_findings.find(stack, None if stack.base_failed else stack.base)
+    admitted = guard_findings.admitted(stack.packs)
+    base = None if stack.base_failed else stack.base
+    findings += policy_findings.find(stack, base, admitted, approved_by)
+    if stack.packs:
+        findings += guard_findings.find_weakened(stack.name, stack.packs)
+        findings += policy_findings.find_new(stack, guard_findings.find_new(stack.packs))
     if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
         draft.notes.append(f"{stack.name}: the base has no such stack; everything in it is new.")
     if not stack.trouble and not stack.head and stack.base:
@@ -176,6 +189,8 @@ def _errors(stack: Stack) -> Iterator[Finding]:
     head_errors = stack.head.errors if stack.head else []
     for text in [*head_errors, stack.trouble] if stack.trouble else head_errors:
         yield Finding(name="the program", message=text, blocks=True, **details)
+    if stack.guard_error:
+        yield Finding(name="the policies", message=stack.guard_error, blocks=True, **details)
     for text in stack.base.errors if stack.base else ():
         message = f"The changes are unknown, because the base does not evaluate: {text}"
         yield Finding(name="the base's program", message=message, status=model.EXISTING, **details)

@@ -3,15 +3,17 @@
 import os
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from review.jail import isolation, snapshot
-from review.jail.isolation import Isolation
+from review.evaluate import select_stacks
+from review.jail import snapshot
 from review.jail.messages import Request
-from review.jail.supervisor import Command, evaluate
+from review.jail.processes import Processes
+from review.jail.supervisor import evaluate
 from review.model import BASE_TO_HEAD, Report, list_first
 from review.status import Status
 from sandbox.errors import CommandError
@@ -28,20 +30,28 @@ NOT_ISOLATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a review; the evaluation may take `minutes`."""
+    """The options of a review of `tree` against a commit of `repository`; it may take `minutes`."""
 
     tree: Path
+    repository: Path
     base: str
     stacks: Sequence[str]
     minutes: float
     isolated: bool
+    merge: str = ""
+    """The commit of `repository` whose merge into the base is reviewed, instead of `tree` if not empty."""
+    approved_by: str = ""
+    """The owner who has approved weaker policies and new waivers of the tree; empty without an approval."""
 
 
 def compare(options: Options, status: Status) -> Report:
     """Evaluate the base and the working tree, and return the report on the changes between them."""
-    tree = options.tree
-    commit, base = find_base(tree, options.base)
-    names = base, describe_head(tree)
+    tree, repository = options.tree, options.repository
+    is_own = tree == repository
+    commit, base = find_base(repository, options.base, merge_base=is_own and not options.merge)
+    merge = Merge.find(repository, commit, options.merge) if options.merge else None
+    head = merge.description if merge else describe_head(tree) if is_own else f"tree {tree.name}"
+    names = base, head
     status.activity("looking for the engine")
     with redirect_stdout(sys.stderr):  # Standard output contains only the report.
         program = pulumi_cli.find(Progress())
@@ -50,11 +60,15 @@ def compare(options: Options, status: Status) -> Report:
         work = root / "work"
         work.mkdir()
         status.activity("copying base, working tree and the review's own code")
-        base_tree = snapshot.copy_commit(tree, commit, root / "base")
-        head_tree = snapshot.copy_tracked(tree, root / "head")
+        base_tree = snapshot.copy_commit(repository, commit, root / "base")
+        if merge:
+            head_tree = snapshot.copy_commit(repository, merge.tree, root / "head")
+        else:
+            copy = snapshot.copy_tracked if is_own else snapshot.copy_indexed
+            head_tree = copy(tree, root / "head")
         code = snapshot.copy_code(Path(__file__).parents[1], root / "code", OWN_CODE)
         notes = [*base_tree.notes("base"), *head_tree.notes("head")]
-        if untracked := snapshot.untracked(tree):
+        if is_own and not merge and (untracked := snapshot.untracked(tree)):
             files = list_first(untracked)
             notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
         if not options.isolated:
@@ -62,60 +76,87 @@ def compare(options: Options, status: Status) -> Report:
         for note in notes:
             status.line(note)
         status.activity("starting the evaluation")
-        request = Request(
-            base=base_tree.folder,
-            head=head_tree.folder,
-            work=work,
-            names=names,
-            stacks=tuple(options.stacks),
-            minutes=options.minutes,
-            notes=tuple(notes),
-            isolated=options.isolated,
-        )
-        readable = [base_tree.folder, head_tree.folder, code.folder]
-        with _isolated(options.isolated, program, work, readable) as (prefix, descriptors):
-            command = [*prefix, sys.executable, "-m", "review.evaluate"]
-            environment = isolation.environment(work, program)
-            report = evaluate(Command(command, code.folder, environment, descriptors), request, status)
-    # The evaluation ran together with the program under review, so its values of these fields are replaced.
-    return replace(report, compares=BASE_TO_HEAD, base=base, head=names[1], trees=file_addresses(commit))
+        projects = select_stacks((base_tree.folder, head_tree.folder), options.stacks)
+        with Processes(root, code.folder, program, isolated=options.isolated) as processes:
+            for name, (_, project) in projects.items():
+                if project:
+                    processes.add(name, head_tree.folder, project)
+            request = Request(
+                base=base_tree.folder,
+                head=head_tree.folder,
+                work=work,
+                names=names,
+                stacks=tuple(options.stacks),
+                sockets=processes.sockets,
+                minutes=options.minutes,
+                notes=tuple(notes),
+                isolated=options.isolated,
+                approved_by=options.approved_by,
+            )
+            evaluation = processes.evaluation(work, [base_tree.folder, head_tree.folder])
+            report = evaluate(evaluation, request, status, programs=processes.commands)
+    # The evaluation has read the files of the program under review, so its values here are replaced.
+    addresses = file_addresses(commit, merge.commit if merge else os.environ.get("GITHUB_SHA", ""))
+    return replace(report, compares=BASE_TO_HEAD, base=base, head=head, trees=addresses)
 
 
-@contextmanager
-def _isolated(
-    isolated: bool, program: Path, work: Path, readable: Sequence[Path]
-) -> Generator[tuple[list[str], tuple[int, ...]]]:
-    """Provide the prefix that isolates a command, and the file descriptors that the command inherits.
+@dataclass(frozen=True)
+class Merge:
+    """A commit, and the tree that results from its merge into the base."""
 
-    Both are empty if `isolated` is false.
+    commit: str
+    tree: str
+
+    @property
+    def description(self) -> str:
+        """The name of the head in the report."""
+        return f"{self.commit[:9]} merged into the base"
+
+    @classmethod
+    def find(cls, repository: Path, base: str, ref: str) -> Self:
+        """Merge a commit into the base, without a working tree.
+
+        Raises CommandError if the ref is no commit, or if the two conflict.
+        """
+        try:
+            verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+            commit = snapshot.git(repository, *verify).decode().strip()
+        except snapshot.GitFailure:
+            raise CommandError(
+                f"--merge {ref} is no commit of {repository}. Name a branch, tag or commit that is fetched."
+            ) from None
+        try:
+            merged = snapshot.git(repository, "merge-tree", "--write-tree", "--no-messages", base, commit)
+        except snapshot.GitFailure:
+            raise CommandError(
+                f"{commit[:9]} cannot be merged into {base[:9]}, because both change the same lines. Merge "
+                "the base into the branch, and review it again."
+            ) from None
+        return cls(commit, merged.decode().split()[0])
+
+
+def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[str, str]:
+    """Return a ref's commit and a description.
+
+    Without a ref, return those of the merge base with main or, if `merge_base` is false, of the commit that
+    is checked out. Raise CommandError if git does not work, if the ref is no commit, or without a merge base.
     """
-    if not isolated:
-        yield [], ()
-        return
-    jail = Isolation(work, [*readable, *isolation.python_files(), *isolation.engine_files(program)])
-    try:
-        yield jail.command(), jail.descriptors
-    finally:
-        jail.close()
-
-
-def find_base(tree: Path, ref: str) -> tuple[str, str]:
-    """Return a ref's commit and a description; without a ref, those of the merge base with main.
-
-    Raises CommandError if git does not work in the tree, if the ref is no commit, or without a merge base.
-    """
-    snapshot.git(tree, "rev-parse", "--show-toplevel")  # raises with the reason if git does not work at all
+    # This raises with the reason if git does not work at all.
+    snapshot.git(repository, "rev-parse", "--show-toplevel")
+    if not ref and not merge_base:
+        commit = snapshot.git(repository, "rev-parse", "HEAD").decode().strip()
+        return commit, f"checkout of the base ({commit[:9]})"
     for name in (ref,) if ref else ("main", "origin/main"):
-        verify = ("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
+        verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
         arguments = verify if ref else ("merge-base", name, "HEAD")
         with suppress(snapshot.GitFailure):
-            commit = snapshot.git(tree, *arguments).decode().strip()
+            commit = snapshot.git(repository, *arguments).decode().split()[-1]
             description = name if ref else f"merge base with {name}"
             return commit, f"{description} ({commit[:9]})"
     if not ref:
         raise CommandError("there is no merge base with main. Name the base: make review BASE=<git ref>")
     raise CommandError(
-        f"BASE={ref} is no commit here. Name a branch, a tag or a commit; "
+        f"BASE={ref} is no commit of {repository}. Name a branch, a tag or a commit; "
         "in a shallow clone, first run git fetch --unshallow"
     )
 
@@ -127,10 +168,9 @@ def describe_head(tree: Path) -> str:
     return f"working tree ({commit}{', with changes' if changed else ''})"
 
 
-def file_addresses(commit: str) -> list[str]:
+def file_addresses(commit: str, head: str) -> list[str]:
     """Return the base URLs of the files of head and base on GitHub; an empty list outside of a workflow."""
-    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
-    server, repository, head = (os.environ.get(name, "") for name in names)
+    server, repository = (os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
     if not (server and repository and head):
         return []
     return [f"{server}/{repository}/blob/{revision}" for revision in (head, commit)]

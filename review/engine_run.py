@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import unquote
 
+from review.guard import Packs
 from review.jail.regular_files import read_text
 from review.locate import StackFile
 from review.model import COMPOSES, DECLARES, OF_THE_BASE, OPERATIONS, UNKNOWN, SourceLocation
@@ -226,7 +227,9 @@ def read(file: Path) -> Any:
 class Stack:
     """A stack with its runs in the base and the head; a run is None if that side does not have the stack.
 
-    `trouble` is the reason why the report on the stack is incomplete, or an empty string.
+    `trouble` is the reason why the report on the stack is incomplete, or an empty string. `packs` are the
+    policy packs of base and head on the head's resources, or None if the head's pack did not run; then
+    `guard_error` is the reason, unless nobody has asked that pack.
     """
 
     name: str
@@ -234,6 +237,8 @@ class Stack:
     base: EngineRun | None = None
     file: StackFile = field(default_factory=lambda: StackFile("", {}, {}))
     trouble: str = ""
+    packs: Packs | None = None
+    guard_error: str = ""
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)

@@ -14,9 +14,10 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from review import engine_run, locate
+from review import engine_run, guard, locate
 from review.build import build
 from review.engine_run import EngineRun, Stack
 from review.jail import isolation, messages
@@ -25,6 +26,7 @@ from review.jail.regular_files import read_bytes, read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from sandbox import workspace
+from sandbox.engine import policy_pack
 from sandbox.errors import CommandError
 
 FIRST = ("dev", "stg", "prod")
@@ -46,6 +48,9 @@ SHORT_SECRETS = (
 
 COMMANDS = {"base": "up", "head": "preview"}
 """Command of the sandbox for each side."""
+
+RECORDING = "recording.jsonl"
+"""File with the questions of the engine to the base's policies in the last run."""
 
 OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
@@ -81,11 +86,11 @@ def _evaluate(request: Request, send: Send) -> Report:
     projects = select_stacks(trees, request.stacks)
     work = request.work / "stacks"
     try:
-        run(trees, projects, work, request.minutes, send)
+        run(trees, projects, work, request.minutes, send, request.sockets)
     finally:
         isolation.end_all()
     send(Activity("building the report"))
-    return build_report(trees, request.names, projects, work, request.notes)
+    return build_report(trees, request.names, projects, work, request.notes, request.approved_by)
 
 
 def report(
@@ -102,16 +107,24 @@ def report(
 
 
 def build_report(
-    trees: Trees, names: tuple[str, str], projects: Projects, work: Path, notes: Sequence[str] = ()
+    trees: Trees,
+    names: tuple[str, str],
+    projects: Projects,
+    work: Path,
+    notes: Sequence[str] = (),
+    approved_by: str = "",
 ) -> Report:
-    """Return the report on the files that `run` wrote to `work`."""
+    """Return the report on the files that `run` wrote to `work`.
+
+    `approved_by` is the owner who has approved weaker policies and new waivers of the head.
+    """
     secrets = {
         secret for name in projects for secret in _text(work / name / workspace.GENERATED_SECRETS).split()
     }
     locks = {_text(tree / LOCK) for tree in trees}
     notes = [*notes, INCOMPARABLE] if len(locks) > 1 else notes
     evaluated = [_read_stack(name, trees, projects[name], work / name) for name in projects]
-    return build(BASE_TO_HEAD, names, evaluated, build_mask(secrets), trees[1], notes)
+    return build(BASE_TO_HEAD, names, evaluated, build_mask(secrets), trees, notes, approved_by)
 
 
 class _CurrentActivity:
@@ -128,8 +141,19 @@ class _CurrentActivity:
         self._send(Activity(f"evaluating {running}" if running else "ending the evaluation"))
 
 
-def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send = messages.ignore) -> None:
+def run(
+    trees: Trees,
+    projects: Projects,
+    work: Path,
+    minutes: float,
+    send: Send = messages.ignore,
+    sockets: Mapping[str, Path] = MappingProxyType({}),
+) -> None:
     """Bring up each stack's base and preview the head on the base's state, all stacks in parallel.
+
+    Both sides are judged by the base's policies. `sockets` has, by stack, the folder with the sockets of the
+    processes that evaluate the head's program and run the head's policies. Without a folder, the program is
+    evaluated together with the engine, and the head's policies do not run.
 
     The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
     run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
@@ -147,7 +171,10 @@ def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send
                 continue
             activity.update(stack, side)
             try:
-                _run_side(stack, side, tree, folder, deadline - time.monotonic())
+                served = sockets.get(stack) if side == "head" else None
+                _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
+                if served:
+                    _judge(stack, tree, folder, served, deadline - time.monotonic())
             except subprocess.TimeoutExpired:
                 reason = f"stopped after {minutes:g} minutes, the time limit"
                 (folder / "trouble").write_text(reason)
@@ -161,24 +188,42 @@ def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send
         list(pool.map(evaluate_stack, projects))
 
 
-def _run_side(stack: str, side: str, tree: Path, folder: Path, seconds: float) -> None:
+def _run_side(
+    stack: str, side: str, trees: Trees, folder: Path, seconds: float, sockets: Path | None
+) -> None:
     """Run the sandbox's command for a side, and copy its files; raise TimeoutExpired after `seconds`."""
     command = [sys.executable, "-m", "sandbox", COMMANDS[side], stack, "--throwaway", "--targets", "none"]
-    command += ["--project", str(tree), "--folder", str(folder)]
-    ledger = folder / "ledger.jsonl"
+    base, head = trees
+    command += ["--project", str(base if side == "base" else head), "--folder", str(folder)]
+    command += ["--policies-of", str(base)]
+    command += ["--program", str(sockets)] if sockets else []
+    files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
     with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=errors,
-            env=os.environ | {"PIPE_POLICY_LEDGER": str(ledger)},
+            env=os.environ | {name: str(file) for name, file in files.items()},
             timeout=seconds,
         )
     for name in OUTPUT_FILES:
         if (folder / name).exists():
             (folder / name).rename(folder / f"{side}-{name}")
     (folder / f"{side}.code").write_text(f"{done.returncode}")
+
+
+def _judge(stack: str, tree: Path, folder: Path, sockets: Path, seconds: float) -> None:
+    """Have the head's policies judge the resources of the preview; write the verdicts or the reason."""
+    if not (folder / RECORDING).exists():
+        return  # The preview failed before it registered anything.
+    try:
+        levels = tree / "policies" / "config" / f"{stack}.json"
+        packs = guard.judge(folder / RECORDING, sockets, levels, seconds)
+    except CommandError as error:
+        (folder / "guard.errors").write_text(str(error))
+    else:
+        (folder / "packs.json").write_bytes(guard.PACKS.dump_json(packs))
 
 
 def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], head: str) -> Report:
@@ -205,7 +250,9 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     notes = [NO_BASE_VERDICTS]
     if any(len(secret) < SHORTEST for secret in secrets):
         notes.append(SHORT_SECRETS)
-    return build(STATE_TO_HEAD, ("state of each stack", head), previewed, build_mask(secrets), tree, notes)
+    return build(
+        STATE_TO_HEAD, ("state of each stack", head), previewed, build_mask(secrets), (tree, tree), notes
+    )
 
 
 def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
@@ -261,7 +308,16 @@ def _read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | Non
     """Read the runs on a stack from the files that `run` wrote."""
     base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
     file = locate.read_stack_file(name, *zip(trees, projects, strict=True))
-    return Stack(name, head, base, file, _text(folder / "trouble"))
+    packs = folder / "packs.json"
+    return Stack(
+        name,
+        head,
+        base,
+        file,
+        trouble=_text(folder / "trouble"),
+        packs=guard.PACKS.validate_json(packs.read_bytes()) if packs.exists() else None,
+        guard_error=_text(folder / "guard.errors"),
+    )
 
 
 def _read_run(side: str, tree: Path, folder: Path) -> EngineRun | None:

@@ -1,7 +1,8 @@
 """Findings of the policy pack, with their status relative to the base."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 from typing import Any
 
 from policies.engine.rule import Rule
@@ -20,12 +21,21 @@ PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)
 VERDICT_KEY = re.compile(r"'[^']*'|\d+")
 """Pattern of the values that a message quotes; for one violation, they may differ between base and head."""
 
+OF_THE_HEAD = "The pull request's own policies report this."
+"""Text in place of a remedy, since the rule of the base may differ."""
+
 Key = tuple[str, ...]
 """Identity of a verdict: policy, URN, message without values, and UNKNOWN if the verdict is unknown."""
 
 
-def find(stack: Stack, base: EngineRun | None) -> Iterator[Finding]:
-    """Yield the findings of a stack. Without a base, every unwaived finding counts as new."""
+def find(
+    stack: Stack, base: EngineRun | None, admitted: Set[tuple[str, str]] = frozenset(), approved_by: str = ""
+) -> Iterator[Finding]:
+    """Yield the findings of a stack. Without a base, every unwaived finding counts as new.
+
+    If `approved_by` names an owner, violations at the places in `admitted` do not block. A place is a policy
+    and the URN of a resource.
+    """
     before = _verdicts(base)
     after = _verdicts(stack.head)
     named_values = any(verdict["level"] == UNKNOWN for verdict in after.values())
@@ -33,11 +43,20 @@ def find(stack: Stack, base: EngineRun | None) -> Iterator[Finding]:
         # The count of unchecked values is redundant if a ledger lists the values.
         if verdict["policy"] == UNCHECKED_POLICY and named_values:
             continue
-        yield _finding(verdict, stack, NEW if _is_new(verdict, before.get(key), base) else EXISTING)
+        finding = _finding(verdict, stack, NEW if _is_new(verdict, before.get(key), base) else EXISTING)
+        if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
+            finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
+        yield finding
     if stack.head and not stack.head.errors:
         for key, verdict in before.items():
             if key not in after and _counts_as_fixed(verdict):
                 yield _finding(verdict, stack, FIXED)
+
+
+def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:
+    """Yield the findings for violations that only the head's policies report, or that weigh more there."""
+    for violation in violations:
+        yield replace(_finding(violation, stack, NEW), remediation=OF_THE_HEAD)
 
 
 def _verdicts(run: EngineRun | None) -> dict[Key, Row]:

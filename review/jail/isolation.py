@@ -88,7 +88,14 @@ class Isolation:
     Raises CommandError with the reason and the remedy if this machine cannot isolate commands.
     """
 
-    def __init__(self, work: Path, readable: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        work: Path,
+        readable: Iterable[Path],
+        shared: Iterable[Path] = (),
+        *,
+        work_bytes: int = WORK_BYTES,
+    ) -> None:
         if sys.platform != "linux":
             raise _refusal(f"isolation needs Linux, and this is {platform.system()}", "Use a Linux machine")
         program = filter_program(platform.machine())
@@ -99,7 +106,7 @@ class Isolation:
         self._filter = os.memfd_create("system-call-filter")
         os.write(self._filter, program)
         self.descriptors = (self._filter,)
-        self._prefix = bwrap_command(work, readable, self._filter)
+        self._prefix = bwrap_command(work, readable, shared, self._filter, work_bytes)
         probe = subprocess.run(
             self.command("true"),
             stdin=subprocess.DEVNULL,
@@ -132,8 +139,14 @@ def _refusal(reason: str, remedy: str) -> CommandError:
     )
 
 
-def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[str]:
-    """Return the prefix that isolates a command, which may read `readable` and write only to `work`."""
+def bwrap_command(
+    work: Path, readable: Iterable[Path], shared: Iterable[Path], seccomp: int, work_bytes: int = WORK_BYTES
+) -> list[str]:
+    """Return the prefix that isolates a command.
+
+    The command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
+    its own with `work_bytes` bytes, and to the folders in `shared`.
+    """
     arguments = [
         "bwrap",
         *NAMESPACES,
@@ -147,7 +160,8 @@ def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[st
     ]
     arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
-    mounts[work] = ["--size", str(WORK_BYTES), "--tmpfs"]
+    mounts[work] = ["--size", str(work_bytes), "--tmpfs"]
+    mounts |= {path: ["--bind", str(path)] for path in shared}
     for path, options in sorted(mounts.items()):  # a folder before its content
         arguments += [*options, str(path)]
     return [*arguments, "--remount-ro", "/"]

@@ -28,16 +28,21 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class Request:
-    """A request for an evaluation: the trees, and the folder for the evaluation's files."""
+    """A request for an evaluation: the trees, and the folder for the evaluation's files.
+
+    `sockets` has, for each stack of the head, the folder with the sockets of its program and its policies.
+    """
 
     base: Path
     head: Path
     work: Path
     names: tuple[str, str]
     stacks: tuple[str, ...]
+    sockets: dict[str, Path]
     minutes: float
     notes: tuple[str, ...]
     isolated: bool
+    approved_by: str = ""
 
 
 @dataclass(frozen=True)

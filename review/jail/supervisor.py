@@ -5,10 +5,9 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import IO, cast
 
@@ -16,6 +15,7 @@ import psutil
 
 from review.jail import isolation, messages
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request
+from review.jail.processes import Command
 from review.model import Report
 from review.status import Status
 from sandbox.errors import CommandError
@@ -41,16 +41,6 @@ class Bounds:
     memory: int = MEMORY_BYTES
     processes: int = PROCESSES
     threads: int = isolation.THREADS
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command line with its folder, its environment and its open file descriptors."""
-
-    arguments: Sequence[str]
-    folder: Path
-    environment: Mapping[str, str]
-    descriptors: Sequence[int] = ()
 
 
 class Stopped(BaseException):
@@ -92,12 +82,49 @@ def time_limit(seconds: float) -> Generator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def evaluate(command: Command, request: Request, status: Status, bounds: Bounds | None = None) -> Report:
-    """Run the evaluation and return its report.
+def evaluate(
+    command: Command,
+    request: Request,
+    status: Status,
+    bounds: Bounds | None = None,
+    programs: Iterable[Command] = (),
+) -> Report:
+    """Run the evaluation, and the programs that it evaluates beside it; return the evaluation's report.
 
-    Raises CommandError if the evaluation fails, sends no report or exceeds its limits.
+    Raises CommandError if the evaluation fails or sends no report, or if all of these processes together
+    exceed the limits.
     """
     isolation.leave_session_keyring()
+    with ExitStack() as stack:
+        evaluated = [stack.enter_context(running(program)) for program in programs]
+        return _evaluate(command, request, status, evaluated, bounds or Bounds())
+
+
+@contextmanager
+def running(command: Command) -> "Generator[subprocess.Popen[bytes]]":
+    """Run the process of a program under review, whose output is not read."""
+    process = subprocess.Popen(
+        command.arguments,
+        cwd=command.folder,
+        env=command.environment,
+        pass_fds=command.descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _evaluate(
+    command: Command,
+    request: Request,
+    status: Status,
+    programs: "Sequence[subprocess.Popen[bytes]]",
+    bounds: Bounds,
+) -> Report:
     process = subprocess.Popen(
         command.arguments,
         cwd=command.folder,
@@ -107,7 +134,7 @@ def evaluate(command: Command, request: Request, status: Status, bounds: Bounds 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    watch = _Watch(process, bounds or Bounds())
+    watch = _Watch(process, programs, bounds)
     last: messages.Message | None = None
     try:
         watch.start()
@@ -147,9 +174,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 class _Watch:
     """The threads that keep the end of standard error, and kill an evaluation which exceeds its limits."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", bounds: Bounds) -> None:
+    def __init__(
+        self,
+        process: "subprocess.Popen[bytes]",
+        programs: "Sequence[subprocess.Popen[bytes]]",
+        bounds: Bounds,
+    ) -> None:
         self.exceeded = ""
         self._process = process
+        self._pids = [process.pid, *(program.pid for program in programs)]
         self._bounds = bounds
         self._stderr: deque[bytes] = deque(maxlen=STDERR_CHARACTERS // 100)
         self._threads = [
@@ -175,7 +208,7 @@ class _Watch:
 
     def _check_limits(self) -> None:
         while self._process.poll() is None:
-            if reason := excess(self._process.pid, self._bounds):
+            if reason := excess(self._pids, self._bounds):
                 self.exceeded = reason
                 _kill(self._process)
                 return
@@ -191,13 +224,13 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
         isolation.end_all(below)
 
 
-def excess(pid: int, bounds: Bounds) -> str:
-    """Return a message on the limit that the process's descendants exceed together, or an empty string."""
+def excess(pids: Iterable[int], bounds: Bounds) -> str:
+    """Return a message on the limit that the processes' descendants exceed together, or an empty string."""
     memory = count = threads = 0
-    try:
-        processes = psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return ""
+    processes: list[psutil.Process] = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            processes += psutil.Process(pid).children(recursive=True)
     for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
             usage = process.memory_info()

@@ -128,8 +128,23 @@ def test_its_sarif_is_valid_and_distinguishes_all_findings(pair: str, reports: P
     assert all(rule["fullDescription"]["text"] and rule["help"]["text"] for rule in rules)
 
 
-BLOCKING = ("policy-broken", "bucket-replaced", "stack-file-invalid", "stack-file-is-no-yaml", "syntax-error")
-FREE = ("bucket-replaced-with-a-waiver", "nothing-changed", "policy-mended", "base-does-not-evaluate")
+BLOCKING = (
+    "policy-broken",
+    "policy-broken-and-disabled",
+    "policy-broken-and-its-rule-changed",
+    "bucket-replaced",
+    "bucket-replaced-with-a-waiver",
+    "stack-file-invalid",
+    "stack-file-is-no-yaml",
+    "syntax-error",
+)
+FREE = (
+    "bucket-replaced-with-an-approved-waiver",
+    "policy-broken-and-disabled-with-an-approval",
+    "nothing-changed",
+    "policy-mended",
+    "base-does-not-evaluate",
+)
 CODES: dict[str, int] = {**dict.fromkeys(BLOCKING, 1), **dict.fromkeys(FREE, 0)}
 
 

@@ -9,13 +9,17 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from review import evaluate
+from review.jail.processes import Processes
+from review.jail.supervisor import running
 from review.model import Report
 from review.render import renderings
 from sandbox.progress import Progress
@@ -47,6 +51,12 @@ class Pair:
     head: tuple[Edit, ...]
     stacks: tuple[str, ...] = ("dev",)
     base: tuple[Edit, ...] = ()
+    approved_by: str = ""
+
+    @property
+    def changes_policies(self) -> bool:
+        """True if the head changes the policy pack, so that the head's pack judges, too."""
+        return any(file.startswith("policies/") for file, _, _ in self.head)
 
 
 def _in_every_stack(before: str, after: str) -> tuple[Edit, ...]:
@@ -100,6 +110,16 @@ OWN_WAIVER: Edit = (
     "",
     WAIVER.format(day="{day}", policy="stateful-replaced", target=BUCKET),
 )
+DISABLED: Edit = (
+    "policies/config/dev.json",
+    '"pod-security-run-as-non-root": "mandatory"',
+    '"pod-security-run-as-non-root": "disabled"',
+)
+SILENCED: Edit = (
+    "policies/rules/kubernetes/pod_security_restricted.py",
+    '        if value.flag() is False:\n            yield expected(value, "true")',
+    "        yield from ()",
+)
 UNNEEDED_WAIVER = WAIVER.format(day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*")
 
 PAIRS: dict[str, Pair] = {
@@ -123,6 +143,7 @@ PAIRS: dict[str, Pair] = {
     ),
     "bucket-replaced": Pair((RENAMED,)),
     "bucket-replaced-with-a-waiver": Pair((RENAMED, OWN_WAIVER)),
+    "bucket-replaced-with-an-approved-waiver": Pair((RENAMED, OWN_WAIVER), approved_by="an-owner"),
     "log-group-removed": Pair(
         (("components/aws/database.py", '("postgresql", "upgrade")', '("postgresql",)'),)
     ),
@@ -136,6 +157,9 @@ PAIRS: dict[str, Pair] = {
     ),
     "policy-broken": Pair((RUN_AS_ROOT,)),
     "policy-mended": Pair((), base=(RUN_AS_ROOT,)),
+    "policy-broken-and-disabled": Pair((RUN_AS_ROOT, DISABLED)),
+    "policy-broken-and-its-rule-changed": Pair((RUN_AS_ROOT, SILENCED)),
+    "policy-broken-and-disabled-with-an-approval": Pair((RUN_AS_ROOT, DISABLED), approved_by="an-owner"),
     "policy-made-mandatory": Pair(
         (("policies/config/dev.json", '"rds-single-zone": "disabled"', '"rds-single-zone": "mandatory"'),)
     ),
@@ -264,7 +288,18 @@ def _evaluate(name: str, folder: Path, bases: dict[Base, Path]) -> Report:
             shutil.copytree(work, folder / name / "work" / stack)
     trees = base, head
     work, projects = folder / name / "work", evaluate.select_stacks(trees, pair.stacks)
-    return evaluate.report(trees, ("base", "head"), projects, work, 5)
+    with ExitStack() as started:
+        # The path of a Unix socket has at most 107 bytes (unix(7)).
+        root = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="pair-")))
+        processes = started.enter_context(Processes(root, ROOT, Path(os.environ["PULUMI"]), isolated=False))
+        if pair.changes_policies:
+            for stack, (_, project) in projects.items():
+                if project:
+                    processes.add(stack, head, project)
+        for command in processes.commands:
+            started.enter_context(running(command))
+        evaluate.run(trees, projects, work, 5, sockets=processes.sockets)
+    return evaluate.build_report(trees, ("base", "head"), projects, work, approved_by=pair.approved_by)
 
 
 def main(folder: Path, names: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ def report(folder: Path, days: int, name: str = "old", **changed: Any) -> Report
     (folder / "review").mkdir()
     (folder / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
     deletion = stack(Step("delete", resource(KEY, name), None))
-    return build(BASE_TO_HEAD, ("base", "head"), [deletion], build_mask([]), folder)
+    return build(BASE_TO_HEAD, ("base", "head"), [deletion], build_mask([]), (folder, folder))
 
 
 def test_a_waived_finding_does_not_block(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_waiver_may_cover_several_stacks(tmp_path: Path) -> None:
     (tmp_path / "review").mkdir()
     (tmp_path / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
     deletions = [stack(Step("delete", resource(KEY, "old"), None), name=name) for name in ("dev", "stg")]
-    waived = build(BASE_TO_HEAD, ("base", "head"), deletions, build_mask([]), tmp_path)
+    waived = build(BASE_TO_HEAD, ("base", "head"), deletions, build_mask([]), (tmp_path, tmp_path))
     assert (waived.code, waived.notes[2:]) == (0, [])
 
 

@@ -68,7 +68,14 @@ def _report(tmp_path: Path) -> Report:
     }
     run.add([{"policyEvent": policy}])
     stack = Stack("dev", run, trouble=everywhere)
-    return build(STATE_TO_HEAD, ("state", everywhere), [stack], build_mask([PLANTED]), tmp_path, [everywhere])
+    return build(
+        STATE_TO_HEAD,
+        ("state", everywhere),
+        [stack],
+        build_mask([PLANTED]),
+        (tmp_path, tmp_path),
+        [everywhere],
+    )
 
 
 @pytest.mark.parametrize("rendering", RENDERINGS)

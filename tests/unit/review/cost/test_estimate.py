@@ -219,7 +219,7 @@ def test_the_cost_of_a_side_that_does_not_evaluate_is_unknown(tmp_path: Path) ->
     base = EngineRun(tmp_path)
     base.phase.errors.append("no")
     head = EngineRun(tmp_path, {urn(KEY, "a"): Step("create", None, resource(KEY, "a", {}))})
-    report = build(BASE_TO_HEAD, ("base", "head"), [Stack("dev", head, base)], build_mask([]), tmp_path)
+    report = build(BASE_TO_HEAD, ("base", "head"), [Stack("dev", head, base)], build_mask([]), (tmp_path, tmp_path))
     costs = report.stacks[0].costs
     assert (costs.before, costs.after, costs.changed) == (None, 1.03, [])
     assert "dev: unknown → 1.03 USD a month" in renderings.render_terminal(report)
@@ -229,7 +229,7 @@ def test_the_report_shows_the_estimate_its_change_and_the_reason(tmp_path: Path)
     old, new = (resource(DATABASE, "db", SMALL | {"multiAz": value}) for value in (False, True))
     same = resource(GATEWAY, "nat", {})
     steps = Step("update", old, new, {"multiAz": "update"}), Step("same", same, same)
-    report = build(BASE_TO_HEAD, ("base", "head"), [stack(*steps)], build_mask([]), tmp_path)
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack(*steps)], build_mask([]), (tmp_path, tmp_path))
     text = renderings.render_terminal(report)
     assert "125.64 (+39.26)" in text
     assert text.partition("Cost\n")[2].splitlines()[:3] == [

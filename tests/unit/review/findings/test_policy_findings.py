@@ -79,7 +79,7 @@ def test_the_message_is_without_the_waiver() -> None:
 
 def test_a_blocking_finding_of_a_real_preview_has_its_remediation_and_controls(tmp_path: Path) -> None:
     stack = Stack("dev", side("days is 5"))
-    report = build(STATE_TO_HEAD, ("state", "head"), [stack], build_mask([]), tmp_path)
+    report = build(STATE_TO_HEAD, ("state", "head"), [stack], build_mask([]), (tmp_path, tmp_path))
     sections = renderings.render_terminal(report).split("\n\n")
     [blocking] = [text for text in sections if RULE.name in text and "BLOCKS" in text]
     controls = "; ".join(f"{RULE.framework}: {control}" for control in RULE.controls)

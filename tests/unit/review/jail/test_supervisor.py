@@ -27,7 +27,7 @@ COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(samples.r
 
 def run(tmp_path: Path, program: str, bounds: Bounds | None = None) -> Report:
     """Supervise a program in place of the evaluation."""
-    request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), 1, (), False)
+    request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), {}, 1, (), False)
     command = [sys.executable, "-c", textwrap.dedent(program)]
     return evaluate(Command(command, tmp_path, dict(os.environ)), request, Status(), bounds)
 
@@ -108,7 +108,7 @@ def test_threads_are_counted() -> None:
     process = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{program}"; true'])
     try:
         until = time.monotonic() + 20
-        while not (reason := excess(process.pid, Bounds(threads=10))) and time.monotonic() < until:
+        while not (reason := excess([process.pid], Bounds(threads=10))) and time.monotonic() < until:
             time.sleep(0.05)
         assert "threads; the limit is 10" in reason
     finally:

@@ -1,0 +1,139 @@
+"""Findings about the policies themselves: what the head weakens, and the violations of its new rules."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from policies.engine.waivers import Waivers, load
+from review import model
+from review.guard import Pack, Packs
+from review.model import SECTIONS, Finding, list_first
+from review.policy_rules import POLICY_RULES
+from sandbox.progress import name_of
+from sandbox.summary import WAIVED, Row
+
+WEAKENED = "guard-weakened"
+
+STRENGTH = {"disabled": 0, "advisory": 1, "mandatory": 2, "remediate": 2}
+"""How much a level demands. A rule that repairs resources is mandatory for those that it cannot repair."""
+
+WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.yaml": tuple(SECTIONS)}
+"""Files of waivers, with the names of the findings that they may waive."""
+
+STACK_OF_URN = re.compile(r"urn:pulumi:([\w-]+)::")
+"""Pattern of the name of the stack in a URN."""
+
+Place = tuple[str, str]
+"""A rule and the URN of a resource."""
+
+
+def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
+    """Yield a finding for each rule of the base that the head removes, lowers, or decides more mildly."""
+    base, head = packs.base, packs.head
+    milder = admitted(packs)
+    for rule, level in sorted(base.levels.items()):
+        if level == "disabled":
+            continue
+        if rule not in head.levels:
+            yield _weakened(stack, rule, "the pull request removes this rule")
+        elif _strength(head, rule) < _strength(base, rule):
+            yield _weakened(
+                stack, rule, f"the pull request lowers its level from {level} to {head.levels[rule]}"
+            )
+        elif missing := sorted(name_of(urn) for name, urn in milder if name == rule):
+            yield _weakened(
+                stack,
+                rule,
+                f"the pull request's rule or waivers admit violations in {list_first(missing)}",
+            )
+
+
+def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each waiver of the head's files that the base lacks, or that lasts longer there."""
+    for file, names in WAIVER_FILES.items():
+        before, after = (load(names, None, tree / file) for tree in (base, head))
+        expiries = _expiries(before)
+        for (policy, target), expires in sorted(_expiries(after).items()):
+            earlier = expiries.get((policy, target))
+            if earlier and expires <= earlier:
+                continue
+            change = (
+                f"extends the waiver until {earlier} to {expires}"
+                if earlier
+                else f"adds a waiver until {expires}"
+            )
+            message = f"the pull request {change} for {target} ({file})"
+            for stack in _covered(target, stacks):
+                yield _weakened(stack, policy, message)
+
+
+def _covered(target: str, stacks: Sequence[str]) -> Sequence[str]:
+    """Return the stacks of a waiver's target, or all stacks if its URN has a pattern or an unknown stack."""
+    match = STACK_OF_URN.match(target)
+    return [stack for stack in stacks if match and stack.rpartition("/")[2] == match[1]] or stacks
+
+
+def admitted(packs: Packs | None) -> set[Place]:
+    """Return the places of violations that weigh less by the head's policies than by the base's."""
+    if packs is None:
+        return set()
+    before, after = _unwaived(packs.base), _unwaived(packs.head)
+    return {
+        (rule, urn)
+        for (rule, urn), count in before.items()
+        if after[rule, urn] < count or _strength(packs.head, rule) < _strength(packs.base, rule)
+    }
+
+
+def find_new(packs: Packs) -> Iterator[Row]:
+    """Yield the unwaived violations that only the head's policies report, or that weigh more there."""
+    before, after = _unwaived(packs.base), _unwaived(packs.head)
+    for violation in packs.head.violations:
+        rule = violation["policy"]
+        place = rule, violation["urn"]
+        is_stricter = _strength(packs.head, rule) > _strength(packs.base, rule)
+        is_waived = WAIVED.search(violation["message"])
+        if not is_waived and (is_stricter or after[place] > before[place]):
+            yield violation
+
+
+def apply_approval(finding: Finding, owner: str) -> Finding:
+    """Return a finding about a weaker guard as waived if an owner has approved it, and others as they are."""
+    if not owner or finding.policy != WEAKENED:
+        return finding
+    return replace(finding, waiver=f"approved by {owner}", verdict=model.WAIVED, blocks=False)
+
+
+def _weakened(stack: str, rule: str, message: str) -> Finding:
+    return Finding(
+        stacks=[stack],
+        policy=WEAKENED,
+        name=rule,
+        message=f"{rule}: {message}",
+        level="mandatory",
+        blocks=True,
+    )
+
+
+def _strength(pack: Pack, rule: str) -> int:
+    return STRENGTH[pack.levels.get(rule, "disabled")]
+
+
+def _unwaived(pack: Pack) -> Counter[Place]:
+    return Counter(
+        (violation["policy"], violation["urn"])
+        for violation in pack.violations
+        if not WAIVED.search(violation["message"])
+    )
+
+
+def _expiries(waivers: Waivers) -> dict[tuple[str, str], date]:
+    """Return the latest expiry date by policy and target."""
+    expiries: dict[tuple[str, str], date] = {}
+    for waiver in sorted(waivers.waivers, key=lambda waiver: waiver.expires):
+        for policies, targets in waiver.match:
+            expiries |= {(policy, target): waiver.expires for policy in policies for target in targets}
+    return expiries

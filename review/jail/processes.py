@@ -1,0 +1,111 @@
+"""Commands of a review's processes, each in an isolation of its own."""
+
+import socket
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from review.jail import isolation, program
+from review.jail.guard import ANALYZER
+from review.jail.isolation import Isolation
+from sandbox.engine.program import SERVICE, SERVICES
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line with its folder, its environment and its open file descriptors."""
+
+    arguments: Sequence[str]
+    folder: Path
+    environment: dict[str, str]
+    descriptors: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class _Access:
+    """The files that a process may read, the folders that it shares with others, and its file descriptors.
+
+    It may create `work_bytes` bytes of files in memory.
+    """
+
+    readable: Iterable[Path]
+    shared: Iterable[Path] = ()
+    descriptors: Sequence[int] = ()
+    work_bytes: int = isolation.WORK_BYTES
+
+
+UNTRUSTED_BYTES = 64 * 2**20
+"""The size of the file system in memory of each process that runs code under review."""
+
+
+class Processes:
+    """Commands of the evaluation, and of the program and the policies of each stack under review.
+
+    A program and a pack of policies can read the tree under review and the review's own code. They inherit
+    the listening sockets through which the evaluation reaches them. A program can also connect to the sockets
+    in one folder, but it cannot write there. Without `isolated`, the commands run with the caller's access.
+    """
+
+    def __init__(self, root: Path, code: Path, engine: Path, *, isolated: bool) -> None:
+        self.sockets: dict[str, Path] = {}
+        """The folder with the sockets of each stack."""
+        self.commands: list[Command] = []
+        """Commands of the programs and of the policies."""
+        self._root = root
+        self._code = code
+        self._engine = engine
+        self._isolated = isolated
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def add(self, stack: str, tree: Path, project: Path) -> None:
+        """Add the processes for a stack whose program is in `project`, a folder of the tree under review."""
+        number = len(self.sockets)
+        sockets = self._root / "sockets" / str(number)
+        services = sockets / SERVICES
+        services.mkdir(parents=True)
+        self.sockets[stack] = sockets
+        for module, folder, name, readable in (
+            ("review.jail.program", project, SERVICE, [tree, services]),
+            ("review.jail.guard", tree, ANALYZER, [tree]),
+        ):
+            home = self._root / f"{name}-{number}"
+            home.mkdir()
+            listener = self._listen(sockets / name)
+            access = _Access(readable, descriptors=[listener], work_bytes=UNTRUSTED_BYTES)
+            mode = program.ISOLATED if self._isolated else program.OPEN
+            self.commands.append(self._command(home, access, module, str(listener), str(folder), mode))
+
+    def evaluation(self, work: Path, trees: Sequence[Path]) -> Command:
+        """Return the command of the evaluation, which writes to `work` and reaches all sockets."""
+        readable = [*trees, *isolation.engine_files(self._engine)]
+        return self._command(work, _Access(readable, [*self.sockets.values()]), "review.evaluate")
+
+    def _listen(self, path: Path) -> int:
+        """Return the file descriptor of a new socket that listens at a path."""
+        listener = self._opened.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(path))
+        listener.listen()
+        return listener.fileno()
+
+    def _command(self, home: Path, access: _Access, *module: str) -> Command:
+        arguments = [sys.executable, "-m", *module]
+        environment = isolation.environment(home, self._engine)
+        if not self._isolated:
+            return Command(arguments, self._code, environment, access.descriptors)
+        readable = [*access.readable, self._code, *isolation.python_files()]
+        jail = Isolation(home, readable, access.shared, work_bytes=access.work_bytes)
+        self._opened.callback(jail.close)
+        descriptors = [*jail.descriptors, *access.descriptors]
+        return Command(jail.command(*arguments), self._code, environment, descriptors)

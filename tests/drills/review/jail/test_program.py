@@ -1,0 +1,198 @@
+"""Tests of a program in its isolation, which speaks to a resource monitor and a log of the test."""
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    language_pb2,
+    resource_pb2,
+    resource_pb2_grpc,
+)
+
+from review.comparison import OWN_CODE
+from review.jail import snapshot
+from review.jail.guard import ANALYZER
+from review.jail.processes import Processes
+from review.jail.supervisor import running
+from sandbox.engine.program import RemoteProgram
+
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's"),
+]
+ROOT = Path(__file__).parents[4]
+
+
+class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorServicer):
+    """A log and a resource monitor that keep the messages and the names of the resources."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.names: list[str] = []
+
+    def Log(self, request: engine_pb2.LogRequest, context: Any) -> Empty:
+        self.messages.append(request.message)
+        return Empty()
+
+    def GetRootResource(self, request: Any, context: Any) -> engine_pb2.GetRootResourceResponse:
+        return engine_pb2.GetRootResourceResponse()
+
+    def SetRootResource(self, request: Any, context: Any) -> engine_pb2.SetRootResourceResponse:
+        return engine_pb2.SetRootResourceResponse()
+
+    def SupportsFeature(self, request: Any, context: Any) -> resource_pb2.SupportsFeatureResponse:
+        return resource_pb2.SupportsFeatureResponse(hasSupport=False)
+
+    def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
+        self.names.append(request.name)
+        urn = f"urn:pulumi:dev::attack::{request.type}::{request.name}"
+        return resource_pb2.RegisterResourceResponse(urn=urn)
+
+    def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
+        return Empty()
+
+    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:
+        return Empty()
+
+
+Evaluate = Callable[[str], tuple[language_pb2.RunResponse, Engine]]
+
+
+@pytest.fixture
+def evaluate() -> Iterator[Evaluate]:
+    """Provide a function that evaluates a program in isolation, and returns the response and the engine."""
+    with ExitStack() as stack:
+        # The path of a Unix socket has at most 107 bytes (unix(7)).
+        root = Path(stack.enter_context(TemporaryDirectory(prefix="review-"))).resolve()
+
+        def run(program: str) -> tuple[language_pb2.RunResponse, Engine]:
+            tree = root / "head"
+            (tree / "policies").mkdir(parents=True)
+            (tree / "__main__.py").write_text(textwrap.dedent(program))
+            (tree / "policies" / "__main__.py").write_text(
+                "print(1, flush=True)\nimport time\ntime.sleep(600)\n"
+            )
+            code = snapshot.copy_code(ROOT, root / "code", OWN_CODE).folder
+            processes = stack.enter_context(Processes(root, code, Path("/usr/bin/pulumi"), isolated=True))
+            processes.add("dev", tree, tree)
+            for command in processes.commands:
+                stack.enter_context(running(command))
+            engine = Engine()
+            server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+            engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
+            resource_pb2_grpc.add_ResourceMonitorServicer_to_server(engine, server)
+            address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+            server.start()
+            stack.callback(server.stop, 0)
+            request = language_pb2.RunRequest(
+                project="attack",
+                stack="dev",
+                monitor_address=address,
+                args=[address],
+                dryRun=True,
+                parallel=4,
+            )
+            return RemoteProgram(processes.sockets["dev"]).Run(request, None), engine
+
+        yield run
+
+
+def test_a_program_registers_its_resources_through_the_socket(evaluate: Evaluate) -> None:
+    program = """
+        import pulumi
+        pulumi.ComponentResource("a:b:C", "component")
+        pulumi.log.warn("a warning")
+    """
+    response, engine = evaluate(program)
+    assert (response.error, response.bail, engine.messages) == ("", False, ["a warning"])
+    assert engine.names == ["attack-dev", "component"]
+
+
+def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate) -> None:
+    program = """
+        import os, pathlib, signal, socket
+        tree = pathlib.Path(__file__).parent
+        sockets = tree.parent / "sockets"
+        results = [f"sees {path.relative_to(sockets)}" for path in sorted(sockets.rglob("*"))]
+        results += [f"sees process {name}" for name in os.listdir("/proc") if name.isdigit()]
+        results += [f"sees interface {name}" for _, name in socket.if_nameindex()]
+        def attempt(name, action):
+            try:
+                results.append(f"{name}: possible ({action()})")
+            except OSError as error:
+                results.append(f"{name}: {error.strerror}")
+        monitor = sockets / "0" / "services" / "monitor"
+        attempt("replace a socket", monitor.unlink)
+        attempt("write a FIFO beside the sockets", lambda: os.mkfifo(monitor.with_name("fifo")))
+        attempt("write a link beside the sockets", lambda: os.symlink("/dev/zero", monitor.with_name("link")))
+        attempt("write to the tree", lambda: (tree / "planted").write_text("x"))
+        attempt("reach the network", lambda: socket.create_connection(("192.0.2.1", 53), timeout=2))
+        file = pathlib.Path(os.environ["TMPDIR"], "x")
+        attempt("fill the memory file system", lambda: file.write_bytes(bytes(65 * 2**20)))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGKILL):
+            os.kill(1, number)
+        raise RuntimeError("; ".join(results))
+    """
+    response, engine = evaluate(program)
+    assert response.bail
+    [message] = engine.messages
+    results = message.rpartition("RuntimeError: ")[2].strip().split("; ")
+    assert results == [
+        "sees 0",
+        "sees 0/services",
+        "sees 0/services/engine",
+        "sees 0/services/monitor",
+        "sees process 1",
+        "sees interface lo",
+        "replace a socket: Read-only file system",
+        "write a FIFO beside the sockets: Read-only file system",
+        "write a link beside the sockets: Read-only file system",
+        "write to the tree: Read-only file system",
+        "reach the network: Network is unreachable",
+        "fill the memory file system: No space left on device",
+    ]
+
+
+def test_a_program_that_ends_its_process_has_failed(evaluate: Evaluate) -> None:
+    response, _ = evaluate("import os; os._exit(0)")
+    assert response.error == "the process that evaluates the program has ended before the program"
+
+
+def test_a_relay_carries_a_limited_number_of_connections(evaluate: Evaluate) -> None:
+    program = """
+        import pathlib, socket
+        path = next(pathlib.Path(__file__).parents[1].glob("sockets/*/services/monitor"))
+        connections = []
+        for _ in range(500):
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(1)
+            try:
+                connection.connect(str(path))
+            except OSError:
+                break
+            connections.append(connection)
+        raise RuntimeError(f"{len(connections) < 500}")
+    """
+    _, engine = evaluate(program)
+    assert "RuntimeError: True" in engine.messages[0]
+
+
+def test_the_policies_under_review_do_not_share_the_programs_isolation(evaluate: Evaluate) -> None:
+    program = """
+        import pathlib
+        path = pathlib.Path(__file__).parents[1] / "sockets" / "0"
+        raise RuntimeError(f"{[(path / name).exists() for name in ('NAME', 'program')]}")
+    """
+    _, engine = evaluate(program.replace("NAME", ANALYZER))
+    assert "RuntimeError: [False, False]" in engine.messages[0]

@@ -1,0 +1,201 @@
+"""Tests of a pull request that attacks its review: a program with one resource, and hostile code around it.
+
+The trusted repository declares a closed security group. Each attack opens SSH to the world. The review has to
+report this, or to end with 2.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.support.review.pairs import ROOT
+
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's"),
+]
+
+PROGRAM = """\
+import pulumi_aws as aws
+aws.ec2.SecurityGroup("firewall", description="Entry", ingress=[
+    {"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": ["CIDR"], "description": "SSH"},
+])
+"""
+CLOSED, OPEN = PROGRAM.replace("CIDR", "10.0.0.0/8"), PROGRAM.replace("CIDR", "0.0.0.0/0")
+RULE = "security-group-ssh-open-to-world"
+IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+
+FORGERY = """
+import os, pathlib, signal, sys
+outside = pathlib.Path("OUTSIDE")
+# The recorder, the report and the language server of this process, replaced by empty ones.
+import sandbox.summary, sandbox.engine.process, review.build, review.engine_run
+for module in (sandbox.summary, sandbox.engine.process, review.build, review.engine_run):
+    for name, value in list(vars(module).items()):
+        if callable(value) and getattr(value, "__module__", "") == module.__name__:
+            setattr(module, name, lambda *_args, **_named: None)
+# Links, FIFOs and forged records in every folder that can be written.
+for folder, folders, _ in os.walk("/"):
+    folders[:] = [name for name in folders if name not in ("proc", "sys", "usr", "lib", "lib64", "nix")]
+    for name, target in (("head-events.jsonl", None), ("summary.json", "/dev/zero"), ("review.md", outside)):
+        try:
+            os.mkfifo(f"{folder}/{name}") if target is None else os.symlink(target, f"{folder}/{name}")
+        except OSError:
+            pass
+for path in pathlib.Path(__file__).parents[1].glob("sockets/**/*"):
+    try:
+        path.unlink()
+    except OSError:
+        pass
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGKILL):
+    os.kill(1, number)
+    try:
+        os.kill(-1, number)
+    except ProcessLookupError:
+        pass
+sys.stdout.write("::error::from the program\\n")
+sys.stderr.write("::error::from the program\\n")
+"""
+
+INJECTION = """
+import pulumi
+name = "x\\n::error::pwned\\n<!-- pipe-review -->![i](https://e.example/i)@octocat GH-1 #1"
+aws.ec2.Vpc(name, cidr_block="10.0.0.0/16", tags={"Name": name})
+pulumi.log.warn("::add-mask::0")
+"""
+
+SILENT_PACK = """
+import json, pathlib, runpy, sys
+from policies.rules.aws import security_groups
+for name, value in list(vars(security_groups).items()):
+    if hasattr(value, "check"):
+        object.__setattr__(value, "check", lambda *_: ())
+pathlib.Path("OUTSIDE/ran").write_text("x")
+"""
+
+
+def _git(tree: Path, *arguments: str) -> None:
+    subprocess.run(["git", *IDENTITY, *arguments], cwd=tree, check=True, capture_output=True)
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    """Provide the trusted repository and a stranger's clone."""
+    trusted, stranger = tmp_path / "trusted", tmp_path / "stranger"
+    shutil.copytree(ROOT / "policies", trusted / "policies", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("eks_versions.py", "lazy_sdk.py"):
+        shutil.copy(ROOT / name, trusted / name)
+    (trusted / "policies" / "waivers.yaml").write_text("[]\n")
+    (trusted / "Pulumi.yaml").write_text("name: attack\nruntime: python\n")
+    (trusted / "Pulumi.dev.yaml").write_text("config:\n  aws:region: ap-northeast-1\n")
+    (trusted / "__main__.py").write_text(CLOSED)
+    _git(trusted, "init", "-q", "-b", "main")
+    _git(trusted, "add", "-A")
+    _git(trusted, "commit", "-q", "-m", "base")
+    _git(tmp_path, "clone", "-q", str(trusted), str(stranger))
+    return trusted, stranger
+
+
+def _review(trees: tuple[Path, Path], output: Path) -> "subprocess.CompletedProcess[str]":
+    trusted, stranger = trees
+    command = [sys.executable, "-m", "review", "HEAD", "--repository", trusted, "--tree", stranger]
+    return subprocess.run(
+        [*command, "--output", output, "--minutes", "2"],
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_a_program_cannot_hide_what_it_declares(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    main = trees[1] / "__main__.py"
+    main.write_text(FORGERY.replace("OUTSIDE", str(tmp_path / "mine")) + OPEN + INJECTION)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert RULE in {finding["policy"] for finding in report["findings"] if finding["blocks"]}
+    assert {change["op"] for change in report["changes"]} == {"update", "create"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "review.md",
+        "review.html",
+        "review.sarif",
+        "review.json",
+    }
+    assert all(file.lstat().st_mode == 0o100644 for file in (tmp_path / "out").iterdir())
+    assert (tmp_path / "mine").read_text() == "mine"
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    assert not [line for line in lines if line.startswith("::")]
+    comment = (tmp_path / "out" / "review.md").read_text()
+    assert "\n<!-- pipe-review -->!" not in comment
+
+
+def test_policies_cannot_be_silenced_by_code_levels_waivers_or_an_own_main(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    stranger = trees[1]
+    (stranger / "__main__.py").write_text(OPEN)
+    _git(stranger, "commit", "-q", "-a", "-m", "the hole is in its main already")
+    pack = stranger / "policies" / "__main__.py"
+    pack.write_text(SILENT_PACK.replace("OUTSIDE", str(tmp_path)) + pack.read_text())
+    levels = stranger / "policies" / "config" / "dev.json"
+    levels.write_text(json.dumps(json.loads(levels.read_text()) | {RULE: "disabled"}))
+    waiver = f"""\
+        - reason: none
+          owner: me
+          ticket: X-1
+          expires: 2027-01-31
+          match:
+            - policies: [{RULE}]
+              targets: ["*"]
+        """
+    (stranger / "policies" / "waivers.yaml").write_text(textwrap.dedent(waiver))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = {(finding["policy"], finding["name"]) for finding in report["findings"] if finding["blocks"]}
+    assert (RULE, "firewall") in blocking
+    assert {policy for policy, _ in blocking} >= {RULE, "guard-weakened"}
+    assert not (tmp_path / "ran").exists()
+
+
+BOMBS = {
+    "deep data": """
+        value = {}
+        for _ in range(5000):
+            value = {"a": value}
+        aws.ec2.Vpc("deep", cidr_block="10.0.0.0/16", tags=value)
+    """,
+    "an end in the middle": "import os; os._exit(0)",
+    "a plugin of its own": """
+        import pulumi
+        folder = __import__("pathlib").Path(__file__).parent
+        for package in (f"{folder}/planted", "../../../head/planted", "planted"):
+            pulumi.CustomResource(f"{package}:index:Thing", package.rpartition("/")[0] or "x", {})
+    """,
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_program_that_breaks_the_review_is_reported_or_ends_it(
+    bomb: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    stranger = trees[1]
+    (stranger / "planted").mkdir()
+    plugin = stranger / "planted" / "pulumi-resource-planted"
+    plugin.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho 1\n")
+    plugin.chmod(0o755)
+    (stranger / "__main__.py").write_text(OPEN + textwrap.dedent(BOMBS[bomb]))
+    _git(stranger, "add", "-A")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    assert "Nothing blocks" not in done.stdout and "Nothing changes" not in done.stdout
+    assert not (tmp_path / "ran").exists()

@@ -1,0 +1,109 @@
+"""Tests of the findings about policies and waivers that a pull request weakens."""
+
+from pathlib import Path
+
+import pytest
+
+from review.findings import guard_findings
+from review.guard import Pack, Packs
+
+BASE = Pack(
+    levels={"ssh-open": "mandatory", "tags": "advisory", "off": "disabled"},
+    violations=(
+        {"policy": "ssh-open", "urn": "urn:a::firewall", "message": "22 is open", "level": "mandatory"},
+    ),
+)
+WAIVED = "waived until 2027-03-31 (90 days left): later\n22 is open"
+
+
+def messages(head: Pack) -> list[str]:
+    return [finding.message for finding in guard_findings.find_weakened("dev", Packs(BASE, head))]
+
+
+def test_the_same_policies_are_not_weaker() -> None:
+    assert messages(BASE) == []
+    assert guard_findings.admitted(Packs(BASE, BASE)) == set()
+    assert [*guard_findings.find_new(Packs(BASE, BASE))] == []
+
+
+def test_a_rule_that_is_removed_lowered_changed_or_waived_is_a_finding() -> None:
+    levels, [violation] = BASE.levels, BASE.violations
+    removed = Pack({"tags": "advisory"}, BASE.violations)
+    assert messages(removed) == ["ssh-open: the pull request removes this rule"]
+    lowered = Pack({**levels, "ssh-open": "advisory"}, BASE.violations)
+    assert messages(lowered) == ["ssh-open: the pull request lowers its level from mandatory to advisory"]
+    admitting = "ssh-open: the pull request's rule or waivers admit violations in firewall"
+    assert messages(Pack(levels, ())) == [admitting]
+    assert messages(Pack(levels, (violation | {"message": WAIVED},))) == [admitting]
+    for head in (removed, lowered, Pack(levels, ())):
+        assert guard_findings.admitted(Packs(BASE, head)) == {("ssh-open", "urn:a::firewall")}
+
+
+def test_every_finding_about_a_weaker_guard_blocks_without_an_approval() -> None:
+    [finding] = guard_findings.find_weakened("dev", Packs(BASE, Pack({"tags": "advisory"})))
+    assert (finding.policy, finding.level, finding.blocks) == ("guard-weakened", "mandatory", True)
+    assert guard_findings.apply_approval(finding, "") == finding
+    approved = guard_findings.apply_approval(finding, "an-owner")
+    assert (approved.blocks, approved.verdict, approved.waiver) == (False, "waived", "approved by an-owner")
+
+
+def test_stricter_policies_are_shown_with_their_violations() -> None:
+    new = {"policy": "tags", "urn": "urn:a::b", "message": "no tag", "level": "mandatory"}
+    levels = {**BASE.levels, "tags": "mandatory", "extra": "advisory"}
+    extra = {"policy": "extra", "urn": "urn:a::b", "message": "x", "level": "advisory"}
+    head = Pack(levels, (*BASE.violations, new, extra))
+    assert [*guard_findings.find_new(Packs(BASE, head))] == [new, extra]
+    # A waiver that the pull request removes: the base's pack reports the violation as waived.
+    [violation] = BASE.violations
+    waiving = Pack(BASE.levels, (violation | {"message": WAIVED},))
+    assert [*guard_findings.find_new(Packs(waiving, BASE))] == [violation]
+
+
+def waiver(policy: str, target: str, expires: str) -> str:
+    return (
+        f"- reason: later\n  owner: platform\n  ticket: OPS-1\n  expires: {expires}\n"
+        f'  match:\n    - policies: [{policy}]\n      targets: ["{target}"]\n'
+    )
+
+
+DEV = "urn:pulumi:dev::pipe::*::backups"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("", waiver("stateful-replaced", DEV, "2027-01-31"), {"dev": "adds a waiver until 2027-01-31"}),
+        (
+            waiver("stateful-replaced", DEV, "2027-01-31"),
+            waiver("stateful-replaced", DEV, "2027-02-28"),
+            {"dev": "extends the waiver until 2027-01-31 to 2027-02-28"},
+        ),
+        (waiver("stateful-replaced", DEV, "2027-01-31"), waiver("stateful-replaced", DEV, "2027-01-30"), {}),
+        (waiver("stateful-replaced", DEV, "2027-01-31"), "[]\n", {}),
+        (
+            "",
+            waiver("stateful-replaced", "*", "2027-01-31"),
+            dict.fromkeys(("dev", "prod"), "adds a waiver until 2027-01-31"),
+        ),
+        # A stack outside of the review: nothing hides the waiver.
+        (
+            "",
+            waiver("stateful-replaced", DEV.replace("dev", "qa"), "2027-01-31"),
+            dict.fromkeys(("dev", "prod"), "adds a waiver until 2027-01-31"),
+        ),
+    ],
+)
+def test_a_new_or_longer_waiver_is_a_finding_of_the_stacks_that_it_covers(
+    before: str, after: str, expected: dict[str, str], tmp_path: Path
+) -> None:
+    for side, text in (("base", before), ("head", after)):
+        (tmp_path / side / "review").mkdir(parents=True)
+        (tmp_path / side / "policies").mkdir()
+        if text:
+            (tmp_path / side / "review" / "waivers.yaml").write_text(text)
+    findings = guard_findings.find_wider_waivers(["dev", "prod"], tmp_path / "base", tmp_path / "head")
+    assert {finding.stacks[0]: finding.message for finding in findings} == {
+        stack: f"stateful-replaced: the pull request {change} for "
+        f"{after.partition('targets: [')[2].split(chr(34))[1]} (review/waivers.yaml)"
+        for stack, change in expected.items()
+    }

@@ -1,0 +1,117 @@
+"""Tests of base and head: commits of a trusted repository, and trees that are not trusted."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from review import comparison
+from review.comparison import Merge
+from review.jail import snapshot
+from sandbox.errors import CommandError
+
+IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+
+
+def git(tree: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *IDENTITY, *arguments], cwd=tree, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(tree: Path, message: str, **files: str) -> str:
+    for name, text in files.items():
+        (tree / f"{name}.py").write_text(text)
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", message)
+    return git(tree, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def trusted(tmp_path: Path) -> Path:
+    """Provide a repository with one commit, whose rule refuses SSH."""
+    tree = tmp_path / "trusted"
+    tree.mkdir()
+    git(tree, "init", "-q", "-b", "main")
+    commit(tree, "base", rule="refuse SSH\n", api="1\n")
+    return tree
+
+
+@pytest.fixture
+def stranger(trusted: Path, tmp_path: Path) -> Path:
+    """Provide a clone whose own main already has the hole, and whose git configuration starts a program."""
+    tree = tmp_path / "stranger"
+    git(tmp_path, "clone", "-q", str(trusted), str(tree))
+    commit(tree, "hole in main", rule="allow SSH\n")
+    (tree / ".gitattributes").write_text("*.py filter=run export-ignore\n")
+    commit(tree, "attributes")
+    for name in ("core.fsmonitor", "core.sshCommand", "filter.run.clean", "filter.run.smudge", "core.pager"):
+        git(tree, "config", name, f"touch {tmp_path}/ran;")
+    git(tree, "config", "core.hooksPath", str(tree / "hooks"))
+    (tmp_path / "ran").unlink(missing_ok=True)
+    return tree
+
+
+def test_the_base_is_a_commit_of_the_trusted_repository(trusted: Path, stranger: Path) -> None:
+    newest = git(trusted, "rev-parse", "HEAD")
+    assert comparison.find_base(trusted, "", merge_base=False) == (
+        newest,
+        f"checkout of the base ({newest[:9]})",
+    )
+    assert comparison.find_base(trusted, "main")[0] == newest
+    foreign = git(stranger, "rev-parse", "HEAD")
+    with pytest.raises(CommandError, match=f"BASE={foreign} is no commit of {trusted}"):
+        comparison.find_base(trusted, foreign)
+
+
+def test_a_strangers_tree_is_copied_without_its_git_configuration(
+    trusted: Path, stranger: Path, tmp_path: Path
+) -> None:
+    (stranger / "untracked.py").write_text("x")
+    copy = snapshot.copy_indexed(stranger, tmp_path / "copy").folder
+    assert sorted(file.name for file in copy.iterdir()) == [".gitattributes", "api.py", "rule.py"]
+    assert (copy / "rule.py").read_text() == "allow SSH\n"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:
+    index = stranger / ".git" / "index"
+    index.rename(tmp_path / "index")
+    index.symlink_to(tmp_path / "index")
+    with pytest.raises(CommandError, match="is a link"):
+        snapshot.copy_indexed(stranger, tmp_path / "copy")
+    index.unlink()
+    with pytest.raises(CommandError, match=r"has no readable \.git/index"):
+        snapshot.copy_indexed(stranger, tmp_path / "copy")
+
+
+def test_a_merge_has_the_newest_base_and_the_change_and_no_working_tree(
+    trusted: Path, tmp_path: Path
+) -> None:
+    fork = tmp_path / "fork"
+    git(tmp_path, "clone", "-q", str(trusted), str(fork))
+    (fork / ".gitattributes").write_text("*.py export-ignore\n")
+    change = commit(fork, "change", api="2\n")
+    base = commit(trusted, "newer policies", rule="refuse SSH and RDP\n")
+    git(trusted, "fetch", "-q", str(fork), "main")
+    merge = Merge.find(trusted, base, "FETCH_HEAD")
+    assert (merge.commit, merge.description) == (change, f"{change[:9]} merged into the base")
+    copy = snapshot.copy_commit(trusted, merge.tree, tmp_path / "copy").folder
+    assert {file.name: file.read_text() for file in copy.iterdir()} == {
+        "rule.py": "refuse SSH and RDP\n",
+        "api.py": "2\n",
+        ".gitattributes": "*.py export-ignore\n",
+    }
+    assert git(trusted, "status", "--porcelain") == ""
+
+
+def test_a_merge_that_is_impossible_gives_the_reason(trusted: Path) -> None:
+    git(trusted, "checkout", "-q", "-b", "change")
+    change = commit(trusted, "change", api="2\n")
+    git(trusted, "checkout", "-q", "main")
+    base = commit(trusted, "other", api="3\n")
+    with pytest.raises(CommandError, match=r"both change the same lines\. Merge the base into the branch"):
+        Merge.find(trusted, base, change)
+    with pytest.raises(CommandError, match="--merge nowhere is no commit of"):
+        Merge.find(trusted, base, "nowhere")

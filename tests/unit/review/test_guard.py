@@ -1,0 +1,76 @@
+"""Tests of the responses of the policy pack under review, which are not trusted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.runtime.proto import analyzer_pb2
+
+from review import guard
+from sandbox.errors import CommandError
+
+ABOUT = analyzer_pb2.AnalyzerInfo(
+    policies=[
+        analyzer_pb2.PolicyInfo(name="ssh-open", enforcementLevel=analyzer_pb2.MANDATORY),
+        analyzer_pb2.PolicyInfo(name="tags", enforcementLevel=analyzer_pb2.ADVISORY),
+    ]
+)
+
+
+def levels(file: Path, text: str) -> dict[str, str]:
+    file.write_text(text)
+    return guard._levels(ABOUT, guard._configuration(ABOUT, file))  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", {"ssh-open": "mandatory", "tags": "advisory"}),
+        ('{"ssh-open": "disabled"}', {"ssh-open": "disabled", "tags": "advisory"}),
+        ('{"all": "disabled"}', {"ssh-open": "disabled", "tags": "disabled"}),
+        (
+            '{"all": "advisory", "tags": {"enforcementLevel": "mandatory", "names": ["Name"]}}',
+            {"ssh-open": "advisory", "tags": "mandatory"},
+        ),
+    ],
+)
+def test_levels_are_read_as_the_engine_reads_them(
+    text: str, expected: dict[str, str], tmp_path: Path
+) -> None:
+    assert levels(tmp_path / "dev.json", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "policies/config/dev.json is no valid JSON: "),
+        ("{", "policies/config/dev.json is no valid JSON: "),
+        ("[]", "policies/config/dev.json contains no JSON object."),
+        ('{"tags": "off"}', "dev.json: the level of tags is 'off'; allowed: advisory, mandatory"),
+        (json.dumps({"tags": {"names": "x", "enforcementLevel": []}}), "the level of tags is "),
+    ],
+)
+def test_an_invalid_file_of_levels_is_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as error:
+        levels(tmp_path / "dev.json", text)
+    assert message in str(error.value)
+
+
+def test_a_number_without_a_meaning_is_refused() -> None:
+    response = analyzer_pb2.AnalyzeResponse()
+    level: Any = 77
+    response.diagnostics.add(policyName="ssh-open", enforcementLevel=level)
+    question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
+    with pytest.raises(CommandError, match="the policy pack under review sent 77, which is none of"):
+        guard._violations(question, response)  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_violation_without_a_urn_belongs_to_the_resource_of_the_question() -> None:
+    response = analyzer_pb2.AnalyzeResponse()
+    response.diagnostics.add(
+        policyName="ssh-open", enforcementLevel=analyzer_pb2.MANDATORY, message="22 is open"
+    )
+    question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
+    [violation] = guard._violations(question, response)  # pyright: ignore[reportPrivateUsage]
+    assert (violation["urn"], violation["level"]) == ("urn:a::firewall", "mandatory")
