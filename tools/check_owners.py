@@ -1,5 +1,8 @@
 """Check that owners have approved a pull request that touches guarded files: python -m tools.check_owners.
 
+With `--approval`, the program prints the owner whose approval this run is about instead, and sets the output
+`owner` of the workflow's step; the output is empty without an approval.
+
 The guarded files are those to which .github/CODEOWNERS does not give the default owners. The deployed image
 in a stack file is guarded, too. Such a pull request passes only in the run that starts when an owner sets
 LABEL. A run for new commits removes the label, so they need it again. An owner has the role Maintain or Admin
@@ -51,9 +54,15 @@ class Line:
         return "/" not in path and fnmatch.fnmatchcase(path, anchored)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())
     pull, repository = event["pull_request"], os.environ["GITHUB_REPOSITORY"]
+    if [*arguments] == ["--approval"]:
+        owner = approval(repository, event)
+        print(owner or "no owner has approved these commits")
+        with Path(os.environ["GITHUB_OUTPUT"]).open("a") as output:
+            output.write(f"owner={owner}\n")
+        return 0
     about_label = event["action"] in ("labeled", "unlabeled")
     if about_label and event["label"]["name"] != LABEL:
         print(f"the label {event['label']['name']} does not concern this check")
@@ -87,6 +96,14 @@ def main() -> int:
         file=sys.stderr,
     )
     return 1
+
+
+def approval(repository: str, event: dict[str, Any]) -> str:
+    """Return the owner who set LABEL in this event, and thereby approved the newest commit; else empty."""
+    if event["action"] != "labeled" or event["label"]["name"] != LABEL:
+        return ""
+    sender: str = event["sender"]["login"]
+    return "" if objection(repository, sender, event["pull_request"]["user"]["login"]) else sender
 
 
 def codeowners() -> list[Line]:
@@ -183,4 +200,4 @@ def checked(result: "subprocess.CompletedProcess[str]", command: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

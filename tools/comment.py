@@ -1,10 +1,10 @@
 """Publication of a review as a comment on its pull request: python -m tools.comment FOLDER.
 
-This module runs with write permission, after a workflow without write permission has created the review.
-FOLDER is that workflow's artifact. It may be missing, and the pull request's program may have written it.
-Therefore mentions in review.md are neutralized, and annotations.sarif is rebuilt from the known fields of
-review.sarif. The number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the
-artifact. Only the standard library is used, since nothing is installed.
+This module runs with write permission, after a job without write permission has created the review. FOLDER is
+that job's artifact. It may be missing, and it quotes the pull request's program. Therefore mentions in
+review.md are neutralized, and annotations.sarif is rebuilt from the known fields of review.sarif. The number
+of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the standard
+library is used, since nothing is installed.
 """
 
 import json
@@ -36,14 +36,14 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    run: dict[str, Any] = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())["workflow_run"]
-    repository = os.environ["GITHUB_REPOSITORY"]
-    number = pull_request(repository, run)
-    if number is None:
-        print(f"no comment: {run['head_sha']} is no longer the newest commit of an open pull request")
+    event: dict[str, Any] = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())
+    repository, number = os.environ["GITHUB_REPOSITORY"], event["pull_request"]["number"]
+    commit: str = event["pull_request"]["head"]["sha"]
+    if not is_newest(repository, number, commit):
+        print(f"no comment: {commit} is no longer the newest commit of an open pull request")
         return 0
     folder = Path(arguments[0])
-    report = text(folder / "review.md", run["head_sha"])
+    report = text(folder / "review.md", commit)
     before = comment(repository, number)
     method, path = ("PATCH", f"issues/comments/{before}") if before else ("POST", f"issues/{number}/comments")
     gh(
@@ -63,21 +63,14 @@ def main(arguments: list[str]) -> int:
         return 0
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a") as file:
-            file.write(f"ref=refs/pull/{number}/head\nsha={run['head_sha']}\nsarif={ANNOTATIONS}\n")
+            file.write(f"ref=refs/pull/{number}/head\nsha={commit}\nsarif={ANNOTATIONS}\n")
     return 0
 
 
-def pull_request(repository: str, run: dict[str, Any]) -> int | None:
-    """Return the number of the open pull request whose newest commit was reviewed, or None.
-
-    If the pull request comes from a fork, the event does not name it, so it is looked up.
-    """
-    if not run["head_repository"]:
-        return None  # The fork was deleted.
-    head = f"{run['head_repository']['owner']['login']}:{run['head_branch']}"
-    query = ("--method", "GET", "-f", "state=open", "-f", f"head={head}")
-    listed: list[dict[str, Any]] = json.loads(gh("api", *query, f"repos/{repository}/pulls"))
-    return next((entry["number"] for entry in listed if entry["head"]["sha"] == run["head_sha"]), None)
+def is_newest(repository: str, number: int, commit: str) -> bool:
+    """Return True if a commit is the newest one of an open pull request."""
+    pull = json.loads(gh("api", f"repos/{repository}/pulls/{number}"))
+    return pull["state"] == "open" and pull["head"]["sha"] == commit
 
 
 def read(file: Path) -> str:
@@ -93,7 +86,7 @@ def read(file: Path) -> str:
 
 def text(file: Path, commit: str) -> str:
     """Return the text of the comment: the report, or a notice if it is missing or too long."""
-    head = f"{MARK}\nReview of {commit}, created by running the pull request's own program.\n\n"
+    head = f"{MARK}\nReview of {commit}, by the program and the policies of main.\n\n"
     report = neutral(read(file))
     if not report.strip():
         return f"{head}There is no report; see the workflow's log for the reason."

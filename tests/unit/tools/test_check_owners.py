@@ -222,3 +222,41 @@ def test_an_unknown_form_of_a_pattern_is_an_error(tmp_path: Path, monkeypatch: p
     (tmp_path / "CODEOWNERS").write_text("* @team\n/docs/**/x.md @owners\n")
     with pytest.raises(ValueError, match=r"the form of the pattern '/docs/\*\*/x.md' is not known"):
         check_owners.codeowners()
+
+
+APPROVALS = [
+    ("labeled", check_owners.LABEL, "owner", "maintain", "owner"),
+    ("labeled", check_owners.LABEL, "friend", "write", ""),
+    ("labeled", check_owners.LABEL, "author", "admin", ""),
+    ("labeled", "bug", "owner", "maintain", ""),
+    ("unlabeled", check_owners.LABEL, "owner", "maintain", ""),
+    ("synchronize", check_owners.LABEL, "owner", "maintain", ""),
+]
+"""Events: the action, the label, the sender with the role, and the owner who has approved in this event."""
+
+
+@pytest.mark.parametrize(("action", "label", "sender", "role", "owner"), APPROVALS)
+def test_an_approval_comes_from_the_owner_who_sets_the_label(
+    action: str,
+    label: str,
+    sender: str,
+    role: str,
+    owner: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    pull = {"number": 7, "head": {"sha": SHA}, "user": {"login": "author"}, "labels": [{"name": label}]}
+    event = {"action": action, "label": {"name": label}, "sender": {"login": sender}, "pull_request": pull}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+
+    def answer(_path: str) -> dict[str, str]:
+        return {"role_name": role}
+
+    monkeypatch.setattr(check_owners, "api", answer)
+    assert check_owners.main(["--approval"]) == 0
+    assert (tmp_path / "output").read_text() == f"owner={owner}\n"
+    assert capsys.readouterr().out == f"{owner or 'no owner has approved these commits'}\n"

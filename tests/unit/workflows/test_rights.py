@@ -31,8 +31,8 @@ def test_only_listed_jobs_have_write_permissions() -> None:
         ("drift", "look", "id-token"),
         ("drift", "issue", "issues"),
         ("preview", "preview", "id-token"),
-        ("comment", "comment", "pull-requests"),
-        ("comment", "comment", "security-events"),
+        ("review", "comment", "pull-requests"),
+        ("review", "comment", "security-events"),
         ("owners", "owners", "pull-requests"),
     }
 
@@ -200,24 +200,41 @@ def test_only_dev_is_previewed_for_a_pull_request() -> None:
     assert not [run for run in runs if "stg" in run or "prod" in run]
 
 
-def test_a_job_that_runs_a_forks_program_has_no_secrets_and_only_reads() -> None:
-    review = load("preview")["jobs"]["review"]
-    assert set(load("preview")["on"]) == {"pull_request"}
+def test_the_job_that_reviews_is_mains_has_no_secrets_and_only_reads() -> None:
+    workflow = load("review")
+    review = workflow["jobs"]["review"]
+    assert set(workflow["on"]) == {"pull_request_target"}  # Its workflow file is main's.
+    types = workflow["on"]["pull_request_target"]["types"]
+    assert set(types) == {"opened", "reopened", "synchronize", "labeled"}
     assert review["permissions"] == {"contents": "read"}
     assert "secrets" not in str(review) and "vars" not in str(review)
+    [own, commits] = [step["with"] for step in review["steps"] if "actions/checkout" in step.get("uses", "")]
+    assert own["ref"] == "main" and "path" not in own
+    # The commit of the event, to which an approval in this event applies, even if newer ones exist by now.
+    assert commits["ref"] == "${{ github.event.pull_request.head.sha }}"
+    runs = [step["run"] for step in review["steps"] if "run" in step]
+    assert [run for run in runs if commits["path"] in run] == [f'.ci/fetch {commits["path"]} "$HEAD"']
+    [command] = [run for run in runs if run.startswith("make review")]
+    flags = "--merge $HEAD --approved-by=$OWNER --output review-report"
+    assert command == f'make review BASE=HEAD FLAGS="{flags}"'
+    [step] = [step for step in review["steps"] if step.get("run") == command]
+    assert step["env"] == {"HEAD": commits["ref"], "OWNER": "${{ steps.approval.outputs.owner }}"}
+    assert "python3 -m tools.check_owners --approval" in runs
+
+
+def test_a_forks_preview_has_no_access() -> None:
+    assert set(load("preview")["on"]) == {"pull_request"}
     same = "github.event.pull_request.head.repo.full_name == github.repository"
     assert load("preview")["jobs"]["preview"]["if"] == same
 
 
 def test_the_job_that_comments_runs_no_code_of_the_pull_request() -> None:
-    [job] = load("comment")["jobs"].values()
-    assert set(load("comment")["on"]) == {"workflow_run"}
+    job = load("review")["jobs"]["comment"]
     [checkout] = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
     assert checkout["with"] == {"ref": "main", "persist-credentials": "false"}
     assert [step["run"] for step in job["steps"] if "run" in step] == [
         "python3 -m tools.comment review-report"
     ]
-    assert load("comment")["on"]["workflow_run"]["workflows"] == [load("preview")["name"]]
 
 
 def test_the_check_of_owners_runs_mains_program_on_every_change_of_a_pull_request() -> None:

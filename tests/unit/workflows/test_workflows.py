@@ -54,7 +54,7 @@ RUNS = [(where, step["run"]) for where, step in steps() if "run" in step]
 
 
 def test_the_workflows_of_deployment_review_and_drift_exist() -> None:
-    assert {file.stem for file in FILES} >= {"deploy", "preview", "comment", "drift"}
+    assert {file.stem for file in FILES} >= {"deploy", "preview", "review", "drift"}
 
 
 def finds(command: list[str]) -> str:
@@ -225,7 +225,7 @@ def test_debians_packages_are_installed_in_debian_as_root() -> None:
 
 
 def test_a_forks_program_runs_after_isolation_is_possible() -> None:
-    runs = [step.get("run", "") for step in load("preview")["jobs"]["review"]["steps"]]
+    runs = [step.get("run", "") for step in load("review")["jobs"]["review"]["steps"]]
     assert runs.index(".ci/namespaces") < min(
         n for n, run in enumerate(runs) if run.startswith("make review")
     )
@@ -303,12 +303,34 @@ def test_the_issue_about_drift_covers_every_compared_stack() -> None:
 
 
 def test_a_comment_needs_no_report_and_is_written_by_one_run_at_a_time() -> None:
-    [job] = load("comment")["jobs"].values()
+    job = load("review")["jobs"]["comment"]
+    assert job["if"].startswith("always() && ")
     [download] = [step for step in job["steps"] if "download-artifact" in step.get("uses", "")]
     assert download["continue-on-error"] == "true"
-    run = "github.event.workflow_run"
-    group = f"comment-${{{{ {run}.head_repository.full_name }}}}-${{{{ {run}.head_branch }}}}"
-    assert load("comment")["concurrency"] == {"group": group, "cancel-in-progress": "false"}
+    assert load("review")["concurrency"]["group"].startswith(
+        "review-${{ github.event.pull_request.number }}-"
+    )
+
+
+def test_another_label_neither_cancels_a_review_nor_replaces_its_result() -> None:
+    workflow = load("review")
+    another = "github.event.action == 'labeled' && github.event.label.name != 'owners-approved'"
+    assert f"{another} && 'another-label' || 'commits'" in workflow["concurrency"]["group"]
+    assert workflow["jobs"]["review"]["name"] == f"${{{{ {another} && 'Another label' || 'Review' }}}}"
+
+
+def test_a_commit_is_fetched_from_another_clone_without_a_checkout(tmp_path: Path) -> None:
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=tmp_path / name, check=True)
+    (tmp_path / "other" / "planted").write_text("x")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for arguments in (["add", "-A"], ["commit", "-q", "-m", "change"]):
+        subprocess.run([*git, *arguments], cwd=tmp_path / "other", check=True)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=tmp_path / "other", text=True).strip()
+    subprocess.run([ROOT / ".ci" / "fetch", tmp_path / "other", commit], cwd=tmp_path / "own", check=True)
+    assert subprocess.check_output(["git", "cat-file", "-t", commit], cwd=tmp_path / "own") == b"commit\n"
+    assert [file.name for file in (tmp_path / "own").iterdir()] == [".git"]
 
 
 def test_engine_and_kubectl_have_the_tested_versions() -> None:
