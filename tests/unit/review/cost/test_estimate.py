@@ -219,7 +219,9 @@ def test_the_cost_of_a_side_that_does_not_evaluate_is_unknown(tmp_path: Path) ->
     base = EngineRun(tmp_path)
     base.phase.errors.append("no")
     head = EngineRun(tmp_path, {urn(KEY, "a"): Step("create", None, resource(KEY, "a", {}))})
-    report = build(BASE_TO_HEAD, ("base", "head"), [Stack("dev", head, base)], build_mask([]), (tmp_path, tmp_path))
+    report = build(
+        BASE_TO_HEAD, ("base", "head"), [Stack("dev", head, base)], build_mask([]), (tmp_path, tmp_path)
+    )
     costs = report.stacks[0].costs
     assert (costs.before, costs.after, costs.changed) == (None, 1.03, [])
     assert "dev: unknown → 1.03 USD a month" in renderings.render_terminal(report)
