@@ -1,7 +1,9 @@
 """Commands of a review's processes, each in an isolation of its own."""
 
+import os
 import socket
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,6 +43,10 @@ class _Access:
 UNTRUSTED_BYTES = 64 * 2**20
 """The size of the file system in memory of each process that runs code under review."""
 
+SOCKET_BYTES = 60
+"""The most bytes of a folder's path, so that the paths of the sockets in it stay within the 107 bytes of
+Linux's `sun_path` (unix(7))."""
+
 
 class Processes:
     """Commands of the evaluation, and of the program and the policies of each stack under review.
@@ -60,6 +66,7 @@ class Processes:
         self._engine = engine
         self._isolated = isolated
         self._opened = ExitStack()
+        self._sockets = self._socket_folder()
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +79,7 @@ class Processes:
     def add(self, stack: str, tree: Path, project: Path) -> None:
         """Add the processes for a stack whose program is in `project`, a folder of the tree under review."""
         number = len(self.sockets)
-        sockets = self._root / "sockets" / str(number)
+        sockets = self._sockets / str(number)
         services = sockets / SERVICES
         services.mkdir(parents=True)
         self.sockets[stack] = sockets
@@ -91,6 +98,13 @@ class Processes:
         """Return the command of the evaluation, which writes to `work` and reaches all sockets."""
         readable = [*trees, *isolation.engine_files(self._engine)]
         return self._command(work, _Access(readable, [*self.sockets.values()]), "review.evaluate")
+
+    def _socket_folder(self) -> Path:
+        """Return the folder of all sockets: below /tmp if the path of `root` is too long for them."""
+        if len(os.fsencode(self._root)) <= SOCKET_BYTES:
+            return self._root / "sockets"
+        folder = tempfile.TemporaryDirectory(prefix="pipe-review-", dir="/tmp")
+        return Path(self._opened.enter_context(folder))
 
     def _listen(self, path: Path) -> int:
         """Return the file descriptor of a new socket that listens at a path."""

@@ -1,0 +1,32 @@
+"""Tests of the commands of a review's processes."""
+
+import socket
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from review.jail.processes import Processes
+
+
+@pytest.fixture
+def short() -> Generator[Path]:
+    """Provide a temporary folder whose path is short, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("length", [10, 120])
+def test_the_sockets_listen_whatever_the_length_of_the_folder(
+    short: Path, tmp_path: Path, length: int
+) -> None:
+    root, project = short / ("r" * length), tmp_path
+    root.mkdir()
+    with Processes(root, project, Path("/usr/bin/pulumi"), isolated=False) as processes:
+        processes.add("dev", project, project)
+        folder = processes.sockets["dev"]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(folder / "program"))
+    assert folder.is_relative_to(root) == (length == 10)
+    assert not folder.exists() or length == 10
