@@ -79,8 +79,9 @@ class Change(Item):
 class Finding(Item):
     """A message from a policy or from the review.
 
-    `waiver` names the last day, the days left, the reason and the owner of the waiver. `dependents` has the
-    titles of all resources that depend on a resource at risk.
+    `waiver` names the last day, the days left, the reason and the owner of the waiver. `from_head` is True if
+    only the policies of the pull request report the finding. `dependents` has the titles of all resources
+    that depend on a resource at risk.
     """
 
     policy: str
@@ -95,6 +96,7 @@ class Finding(Item):
     waiver: str = ""
     setting: SourceLocation | None = None
     blocks: bool = False
+    from_head: bool = False
     dependents: list[str] = field(default_factory=list[str])
 
     @property

@@ -60,7 +60,7 @@ def compare(stack: str, before: Iterable[Resource] | None, after: Iterable[Resou
         rounded = [month if month is None else round(month, 2) for month in months]
         assumed = [*line.assumptions]
         lines.append(CostLine(line.resource, line.part, rounded[0], rounded[1], line.basis, assumed))
-    lines.sort(key=lambda line: (-abs((line.after or 0) - (line.before or 0)), -(line.after or 0), line.part))
+    lines.sort(key=_importance)
     totals = [None if side is None else round(total(side), 2) for side in (old, new)]
     return StackCosts(totals[0], totals[1], lines)
 
@@ -87,6 +87,12 @@ def resource_of(resource_type: str, name: str, region: str, inputs: Mapping[str,
 
 def _key(line: Line) -> tuple[str, str, str]:
     return line.type, line.resource, line.part
+
+
+def _importance(line: CostLine) -> tuple[float, float, str, str]:
+    """Return a sort key: the largest change first, then the largest cost, then the names."""
+    before, after = line.before or 0.0, line.after or 0.0
+    return -abs(after - before), -after, line.part, line.resource
 
 
 def _region(resource: Resource, regions: Mapping[str, str]) -> str:
