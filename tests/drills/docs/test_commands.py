@@ -99,6 +99,10 @@ def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> 
         if re.search(rf"\b{word}\b", text):
             text = re.sub(rf"\b{word}\b", sandbox.read(query), text)
     process = sandbox.run(text)
+    for _ in range(2):
+        # Beside other drills, an answer of a busy API can come after the time limit of preflight.
+        if process.returncode and ": no answer within " in process.stdout:
+            process = sandbox.run(text)
     assert process.returncode == 0, f"{command.where}: {text}\n{process.stdout}"
 
 
