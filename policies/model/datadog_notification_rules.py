@@ -12,7 +12,7 @@ from policies.model.property_values import UnknownValueError, Value
 
 NOTIFICATION_RULE = "datadog:index/monitorNotificationRule:MonitorNotificationRule"
 
-_TAG = re.compile(r"[\w./-]+:[\w./-]+")
+_TAG = re.compile(r"\A[\w./-]+:[\w./-]+\Z")
 
 
 def recipients(rule: Resource, tags: list[str]) -> list[str]:
@@ -33,6 +33,6 @@ def recipients(rule: Resource, tags: list[str]) -> list[str]:
 def _scope(scope: Value) -> Iterator[str]:
     """Yield the tags of an expression that joins them by AND."""
     for term in (scope.text() or "").split(" AND ") if not scope.absent else ():
-        if not _TAG.fullmatch(term.strip()):
+        if not _TAG.match(term.strip()):
             raise UnknownValueError(scope.path)
         yield term.strip()
