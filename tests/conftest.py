@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from pulumi.runtime.proto import source_pb2
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (before any test imports an SDK)
+from sandbox.toolchain import downloads
 from tests import lanes
 from tests.scheduling import place
 from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
@@ -22,6 +24,9 @@ settings.load_profile("busy")
 # Pulumi records the lines that declare each resource, for the messages of the engine. Mocks do not read them,
 # and below pytest's deep stack they took a third of the time of an evaluation.
 vars(importlib.import_module("pulumi.runtime.resource"))["_get_stack_trace"] = source_pb2.StackTrace
+
+# The same programs and providers run with and without the internet.
+os.environ[downloads.VARIABLE] = "never"
 
 # With Python's default of 700, a tenth of the processor time of the unit tests is garbage collection.
 gc.set_threshold(100_000, 20, 50)

@@ -1,4 +1,4 @@
-"""Programs that are built once, from pinned Go modules, and kept in the user's cache."""
+"""Programs of pinned versions in the user's cache: downloaded once, or built once from Go modules."""
 
 import hashlib
 import os
@@ -16,6 +16,8 @@ from typing import Any
 from sandbox.engine import lock
 from sandbox.errors import CommandError, from_system_error
 from sandbox.progress import Progress
+from sandbox.toolchain import downloads
+from sandbox.toolchain.downloads import Release
 
 TOOLCHAIN = Path(__file__).parent
 
@@ -24,13 +26,18 @@ _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A row of recipes.toml: a folder below toolchain/, and the programs that are built from this folder."""
+    """A row of recipes.toml: a folder below toolchain/, and the programs that are built from this folder.
+
+    Programs with a published release are downloaded instead, if possible.
+    """
 
     name: str
     pin: str
     packages: Mapping[str, str]
     time: str
     flags: str = ""
+    download: Release | None = None
+    """The published release; None if the programs are always built."""
     instead: str = "{programs} on PATH"
     """The alternative to a build; it completes a message after the word "put"."""
     without_go: str = (
@@ -66,19 +73,25 @@ class Recipe:
         return {name: self.folder / name for name in self.packages if (self.folder / name).exists()}
 
     def build(self, progress: Progress) -> dict[str, Path]:
-        """Build the programs that are not in the cache, or wait until another run has built them."""
+        """Download or build the programs that are not in the cache, or wait until another run has done so."""
         try:
             if len(self.cached_programs()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 progress.doing(f"another run is building {self.name}; waiting for it")
                 with lock.hold_file(self.folder / "lock", progress.tick):
-                    if len(self.cached_programs()) < len(self.packages):
+                    if len(self.cached_programs()) < len(self.packages) and not self._download(progress):
                         self._build_programs(progress)
         except OSError as error:
             raise from_system_error(
                 error, cache_folder(), ", or set XDG_CACHE_HOME to another place"
             ) from error
         return self.cached_programs()
+
+    def _download(self, progress: Progress) -> bool:
+        """Download the release; return True if all programs are in the cache now."""
+        if self.download is None:
+            return False
+        return downloads.fetch(self.download, self.packages, self.version, self.folder, progress)
 
     def _build_programs(self, progress: Progress) -> None:
         if (go := shutil.which("go")) is None:
@@ -123,7 +136,12 @@ class Recipe:
         )
 
 
-RECIPES = {name: Recipe(name=name, **row) for name, row in _table["recipes"].items()}
+def _recipe(name: str, row: dict[str, Any]) -> Recipe:
+    download: dict[str, Any] | None = row.pop("download", None)
+    return Recipe(name=name, download=Release(**download) if download else None, **row)
+
+
+RECIPES = {name: _recipe(name, row) for name, row in _table["recipes"].items()}
 
 
 def cache_folder() -> Path:

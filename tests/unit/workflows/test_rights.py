@@ -218,7 +218,8 @@ def test_the_job_that_reviews_is_mains_has_no_secrets_and_only_reads() -> None:
     flags = "--merge $HEAD --approved-by=$OWNER --output review-report"
     assert command == f'make review BASE=HEAD FLAGS="{flags}"'
     [step] = [step for step in review["steps"] if step.get("run") == command]
-    assert step["env"] == {"HEAD": commits["ref"], "OWNER": "${{ steps.approval.outputs.owner }}"}
+    own_settings = {"OWNER": "${{ steps.approval.outputs.owner }}", "SANDBOX_DOWNLOADS": "never"}
+    assert step["env"] == {"HEAD": commits["ref"], **own_settings}
     assert "python3 -m tools.check_owners --approval" in runs
 
 
