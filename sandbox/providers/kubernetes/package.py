@@ -11,7 +11,6 @@ from sandbox.providers.plan import Plan, now
 from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
 from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.wire import json_schema
-from sandbox.wire.templates import broken_rules
 from sandbox.wire.values import Json, Secret, known, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -48,7 +47,7 @@ class Kubernetes(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         if resource.type != RELEASE:
             yield from schemas.faults(resource.inputs)
-            yield from (rule["say"] for rule in broken_rules(table("kubernetes")["rules"], resource.known))
+            yield from _annotation_faults(resource)
             return
         yield from super().faults(resource)
         yield from json_schema.faults(json_schema.file_validator("helm_release"), resource.inputs)
@@ -67,6 +66,17 @@ class Kubernetes(Package):
             return False
         metadata = metadata_of(resource.inputs)
         return "name" in metadata and AUTONAMED not in metadata.get("annotations", {})
+
+
+def _annotation_faults(resource: Resource) -> Iterator[str]:
+    """Yield a fault if the object has annotations of the provider that have no effect here."""
+    annotations: Any = metadata_of(resource.known).get("annotations")
+    if not isinstance(annotations, dict):
+        return
+    handled = table("kubernetes")["annotations"]["handled"]
+    names = [name for name in cast(Json, annotations) if name.startswith("pulumi.com/")]
+    if unhandled := [name for name in names if name not in handled]:
+        yield f"metadata.annotations: the sandbox does not do what {', '.join(unhandled)} asks for"
 
 
 def _with_marked_values(inputs: Json) -> Json:

@@ -1,15 +1,12 @@
 """Waits until objects are ready by the rules of pulumi-kubernetes, and the reasons if they are not."""
 
-import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-import jinja2
-
-from sandbox.clouds.kubernetes.api import Api, Json, condition, dig
-from sandbox.providers.resource_types import table
+from sandbox.clouds.kubernetes.api import Api, Json, dig
+from sandbox.providers.kubernetes.reasons import object_reasons, pod_reasons
+from sandbox.providers.kubernetes.requirements import StuckError, unmet_requirement
 
 POLL_SECONDS = 0.2
 
@@ -18,12 +15,6 @@ EXPLAIN_SECONDS = 3.0
 
 MOST_REASONS = 5
 """The maximum number of reasons in a message."""
-
-TEMPLATES = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
-
-
-class StuckError(Exception):
-    """An object cannot become ready, or has not become ready in time; the message has the reason."""
 
 
 def wait(
@@ -74,16 +65,16 @@ def explain(api: Api, api_object: Json | None) -> str:
     if api_object is None:
         return ""
     kind, namespace = api_object["kind"], api_object["metadata"].get("namespace")
-    reasons = _state_reasons("object", api_object)
+    reasons = object_reasons(api_object)
     # An object's events are used only if its state has no reason.
     unexplained = {api_object["metadata"]["uid"]}
     for pod in [api_object] if kind == "Pod" else _pods(api, api_object):
-        pod_reasons, uid = _state_reasons("pod", pod), pod["metadata"]["uid"]
-        if pod_reasons:
+        reasons_of_pod, uid = pod_reasons(pod), pod["metadata"]["uid"]
+        if reasons_of_pod:
             unexplained.discard(uid)
         else:
             unexplained.add(uid)
-        reasons += [f"pod {pod['metadata']['name']}: {reason}" for reason in pod_reasons]
+        reasons += [f"pod {pod['metadata']['name']}: {reason}" for reason in reasons_of_pod]
     for event in api.items(f"/api/v1/namespaces/{namespace}/events") if namespace else ():
         source = event["involvedObject"]
         # The event for a claim without a volume is not of the type Warning.
@@ -103,47 +94,11 @@ def _pods(api: Api, api_object: Json) -> list[Json]:
     return api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
 
 
-def _state_reasons(template: str, api_object: Json) -> list[str]:
-    """Return the reasons in the state of an object, one per line, from a template of readiness.toml."""
-    variables = {**api_object, "condition": functools.partial(condition, api_object)}
-    text = table("kubernetes", "readiness")["reasons"][template]
-    return TEMPLATES.from_string(text).render(variables).splitlines()
-
-
-@dataclass(frozen=True)
-class _Requirement:
-    """A row of readiness.toml."""
-
-    kinds: list[str]
-    is_missing: Callable[..., Any]
-    message: jinja2.Template
-    is_failure: bool
-
-
-@functools.cache
-def _requirements() -> list[_Requirement]:
-    return [
-        _Requirement(
-            row["of"],
-            TEMPLATES.compile_expression(row["lacks"]),
-            TEMPLATES.from_string(row.get("failed") or row["say"]),
-            "failed" in row,
-        )
-        for row in table("kubernetes", "readiness")["row"]
-    ]
-
-
 def _missing(api: Api, api_object: Json | None) -> str:
     """Return the reason why an object is not ready; empty if the object is ready."""
     if api_object is None:
         raise StuckError("it was deleted meanwhile")
-    kind = f"{api_object['apiVersion']} {api_object['kind']}"
-    functions = {"get": api.get, "items": api.items, "condition": functools.partial(condition, api_object)}
-    variables: Json = {**api_object, **functions}
-    for requirement in _requirements():
-        if kind in requirement.kinds and requirement.is_missing(**variables):
-            message = requirement.message.render(**variables)
-            if requirement.is_failure:
-                raise StuckError(message + explain(api, api_object))
-            return message
-    return ""
+    try:
+        return unmet_requirement(api, api_object)
+    except StuckError as stuck:
+        raise StuckError(f"{stuck}{explain(api, api_object)}") from None
