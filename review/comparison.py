@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from review.evaluate import select_stacks
 from review.jail import snapshot
 from review.jail.messages import Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
 from review.model import BASE_TO_HEAD, Report, list_first
+from review.project_selection import select_stacks
 from review.status import Status
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
@@ -86,7 +86,7 @@ def compare(options: Options, status: Status) -> Report:
                 head=head_tree.folder,
                 work=work,
                 names=names,
-                stacks=tuple(options.stacks),
+                stacks=tuple(projects),
                 sockets=processes.sockets,
                 minutes=options.minutes,
                 notes=tuple(notes),
@@ -116,7 +116,7 @@ class Merge:
     def find(cls, repository: Path, base: str, ref: str) -> Self:
         """Merge a commit into the base, without a working tree.
 
-        Raises CommandError if the ref is no commit, or if the two conflict.
+        Raises CommandError if the ref is no commit or has too many files, or if the two conflict.
         """
         try:
             verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
@@ -125,6 +125,7 @@ class Merge:
             raise CommandError(
                 f"--merge {ref} is no commit of {repository}. Name a branch, tag or commit that is fetched."
             ) from None
+        snapshot.list_files(repository, commit)  # Git lists a folder in memory to merge it.
         try:
             merged = snapshot.git(repository, "merge-tree", "--write-tree", "--no-messages", base, commit)
         except snapshot.GitFailure:

@@ -22,15 +22,13 @@ from review.build import build
 from review.engine_run import EngineRun, Stack
 from review.jail import isolation, messages
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Send
-from review.jail.regular_files import read_bytes, read_text
+from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
+from review.project_selection import Projects, Trees, order, select_stacks
 from sandbox import workspace
 from sandbox.engine import policy_pack
 from sandbox.errors import CommandError
-
-FIRST = ("dev", "stg", "prod")
-"""Stacks that come first in a report, in this order."""
 
 LOCK = "requirements.txt"
 
@@ -54,11 +52,6 @@ RECORDING = "recording.jsonl"
 
 OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
-
-Trees = tuple[Path, Path]
-
-Projects = Mapping[str, tuple[Path | None, Path | None]]
-"""Folders of each stack's project in base and head."""
 
 
 def main() -> int:
@@ -242,7 +235,7 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
             )
         contents.setdefault(_qualified_name(tree, *match.groups()), []).append(content)
     previewed: list[Stack] = []
-    for name in sorted(contents, key=_order):
+    for name in sorted(contents, key=order):
         engine = EngineRun(tree).add(*contents[name])
         trouble = "" if any(map(is_map, contents[name])) else "the preview's --json output is missing"
         file = locate.read_stack_file(name, (tree, None), (tree, workspace.projects(tree).get(name)))
@@ -255,27 +248,6 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     )
 
 
-def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
-    """Return the projects of the named stacks in base and head.
-
-    Without names, the result contains the stacks of the root project, and the stacks of other projects whose
-    files differ between base and head. Raises CommandError for an unknown name.
-    """
-    base, head = map(workspace.projects, trees)
-    known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}
-    missing = sorted({*names} - {*known})
-    if missing:
-        raise CommandError(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
-    if names:
-        return {name: projects for name, projects in known.items() if name in names}
-    return {name: projects for name, projects in known.items() if _is_of_interest(projects, trees)}
-
-
-def _is_of_interest(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
-    in_root = bool({*projects} & {*trees})
-    return in_root or _content(projects[0]) != _content(projects[1])
-
-
 def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
     """Return the name that users type for a stack; the engine's name if the tree lacks the stack."""
     for name, project in workspace.projects(tree).items():
@@ -283,25 +255,6 @@ def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
         if name.rpartition("/")[2] == stack and own_name == project_name:
             return name
     return stack
-
-
-def _order(stack: str) -> tuple[int, str]:
-    return FIRST.index(stack) if stack in FIRST else len(FIRST), stack
-
-
-def _content(folder: Path | None) -> dict[Path, bytes]:
-    """Return the content of a project's Python and YAML files; for a link, its target."""
-    if folder is None:
-        return {}
-    content: dict[Path, bytes] = {}
-    for file in folder.rglob("*"):
-        if file.suffix not in (".py", ".yaml"):
-            continue
-        if file.is_symlink():
-            content[file.relative_to(folder)] = bytes(file.readlink())
-        elif not file.is_dir():
-            content[file.relative_to(folder)] = read_bytes(file)
-    return content
 
 
 def _read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:

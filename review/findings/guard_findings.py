@@ -9,9 +9,9 @@ from pathlib import Path
 
 from policies.engine.waivers import Waivers, load
 from review import model
+from review.findings.policy_rules import POLICY_RULES
 from review.guard import Pack, Packs
 from review.model import SECTIONS, Finding, list_first
-from review.policy_rules import POLICY_RULES
 from sandbox.progress import name_of
 from sandbox.summary import WAIVED, Row
 

@@ -70,6 +70,19 @@ LIMITS: dict[int, int] = {
 }
 """Limits of each process. The supervisor enforces the limits of all processes together."""
 
+UNTRUSTED_LIMITS = LIMITS | {
+    resource.RLIMIT_AS: 32
+    * 2**30,  # bytes of addresses: the tables of their pages count towards no other limit
+    resource.RLIMIT_DATA: 2 * 2**30,
+    resource.RLIMIT_NOFILE: 256,  # the kernel keeps up to 0.2 MB for each socket, outside of any process
+}
+"""Limits of each process that runs code under review. The program of dev takes 1.4 GB of addresses, 0.4 GB of
+memory and 16 files.
+"""
+
+UNTRUSTED_THREADS = 512
+"""Largest number of threads of a program under review, if the user is not root. The program of dev has 43."""
+
 THREADS = 8192
 """Largest number of threads of all processes together. The supervisor counts the threads, since the kernel
 exempts root (kernel/fork.c).
@@ -227,12 +240,14 @@ def guard() -> None:
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def limit_resources(*, threads: bool) -> None:
-    """Limit this process and its children permanently.
+def limit_resources(*, threads: bool, trusted: bool = True) -> None:
+    """Limit this process and its children permanently; more so without `trusted`.
 
     `threads` also limits the number of the user's threads, which requires a user namespace of its own.
     """
-    limits = LIMITS | {resource.RLIMIT_NPROC: THREADS} if threads else LIMITS
+    limits = LIMITS if trusted else UNTRUSTED_LIMITS
+    if threads:
+        limits = limits | {resource.RLIMIT_NPROC: THREADS if trusted else UNTRUSTED_THREADS}
     for name, most in limits.items():
         allowed = resource.getrlimit(name)[1]
         limit = most if allowed == resource.RLIM_INFINITY else min(most, allowed)

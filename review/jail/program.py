@@ -23,7 +23,7 @@ def protect(*, isolated: bool) -> None:
     # The first process of a PID namespace gets signals from inside the namespace only if it has a handler,
     # and Python has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but not this handler.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
-    isolation.limit_resources(threads=isolated)
+    isolation.limit_resources(threads=isolated, trusted=False)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -23,6 +24,14 @@ from sandbox.errors import CommandError
 LARGEST_FILE = 32 * 2**20
 LARGEST_TREE = 512 * 2**20
 """Largest number of bytes in a file, and in a whole tree."""
+
+MOST_FILES = 50_000
+"""Largest number of files and links in a tree. Empty files take no bytes, and a commit that contains the same
+folder many times lists billions of files with a few objects.
+"""
+
+LONGEST_LISTING = MOST_FILES * 1024
+"""Largest number of bytes of git's list of a commit's files. A path has at most 4,096 bytes (PATH_MAX)."""
 
 CHUNK = 2**20
 
@@ -44,6 +53,7 @@ class Snapshot:
         self.folder = folder.resolve()
         self.omitted: list[str] = []
         self._bytes = 0
+        self._count = 0
         self.folder.mkdir(parents=True)
 
     def add_file(self, name: str, content: IO[bytes], *, executable: bool = False) -> Path:
@@ -65,9 +75,14 @@ class Snapshot:
         return target
 
     def add_link(self, name: str, target: str) -> None:
-        """Copy a symbolic link if its target is inside the tree; otherwise omit it."""
+        """Copy a symbolic link if its target is inside the tree; otherwise omit it.
+
+        A target whose `..` follows a name is omitted too: if this name is a link, `..` leads out of the
+        folder to which the link leads.
+        """
         inside = os.path.normpath(PurePosixPath(name).parent / target)
-        if target.startswith("/") or PurePosixPath(inside).parts[:1] == ("..",):
+        below = [*dropwhile(lambda part: part == "..", PurePosixPath(target).parts)]
+        if target.startswith("/") or ".." in below or PurePosixPath(inside).parts[:1] == ("..",):
             self.omitted.append(f"{name} (a link that leads out of the tree)")
         else:
             self._target(name).symlink_to(target)
@@ -78,6 +93,9 @@ class Snapshot:
 
     def _target(self, name: str) -> Path:
         """Create the folders for the copy of a file, and return the copy's path."""
+        self._count += 1
+        if self._count > MOST_FILES:
+            raise CommandError(_too_many())
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise CommandError(f"{name!r} is not a path inside the tree under review.")
@@ -142,7 +160,7 @@ def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
     snapshot = Snapshot(to)
     entries = [
         (line.partition(b"\t")[0].split(), os.fsdecode(line.partition(b"\t")[2]))
-        for line in git(repository, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
+        for line in list_files(repository, commit).split(b"\0")
         if line
     ]
     blobs = [(mode, digest, name) for (mode, kind, digest), name in entries if kind == b"blob"]
@@ -190,6 +208,26 @@ def git(tree: Path, *arguments: str) -> bytes:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}")
     return done.stdout
+
+
+def list_files(repository: Path, commit: str) -> bytes:
+    """Return the output of `git ls-tree` for a commit's files, each with a NUL at its end.
+
+    Raise CommandError if it is longer than LONGEST_LISTING.
+    """
+    command = [*GIT, "-C", repository, "ls-tree", "-r", "-z", "--full-tree", commit]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        listing = cast(IO[bytes], process.stdout).read(LONGEST_LISTING + 1)
+        if len(listing) > LONGEST_LISTING:
+            process.kill()
+            raise CommandError(_too_many())
+    if process.returncode:
+        raise GitFailure(f"{repository} cannot be reviewed: git ls-tree {commit} failed.")
+    return listing
+
+
+def _too_many() -> str:
+    return f"the tree has more than {MOST_FILES:,} files, the limit for a tree under review."
 
 
 def _too_large(name: str) -> str:

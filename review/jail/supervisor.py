@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from types import FrameType
 from typing import IO, cast
 
@@ -27,6 +28,9 @@ with 290 threads.
 
 PROCESSES = 256
 
+PROGRAM_PROCESSES = 32
+"""Largest number of processes of one program or policy pack under review, which have at most three."""
+
 INTERVAL = 0.25
 """Seconds between two checks of the limits."""
 
@@ -41,6 +45,8 @@ class Bounds:
     memory: int = MEMORY_BYTES
     processes: int = PROCESSES
     threads: int = isolation.THREADS
+    program_processes: int = PROGRAM_PROCESSES
+    """The limit of each program and policy pack under review."""
 
 
 class Stopped(BaseException):
@@ -182,7 +188,7 @@ class _Watch:
     ) -> None:
         self.exceeded = ""
         self._process = process
-        self._pids = [process.pid, *(program.pid for program in programs)]
+        self._programs = [program.pid for program in programs]
         self._bounds = bounds
         self._stderr: deque[bytes] = deque(maxlen=STDERR_CHARACTERS // 100)
         self._threads = [
@@ -208,7 +214,7 @@ class _Watch:
 
     def _check_limits(self) -> None:
         while self._process.poll() is None:
-            if reason := excess(self._pids, self._bounds):
+            if reason := excess([self._process.pid], self._bounds, self._programs):
                 self.exceeded = reason
                 _kill(self._process)
                 return
@@ -224,14 +230,14 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
         isolation.end_all(below)
 
 
-def excess(pids: Iterable[int], bounds: Bounds) -> str:
-    """Return a message on the limit that the processes' descendants exceed together, or an empty string."""
+def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) -> str:
+    """Return a message on a limit that the processes' descendants exceed, or an empty string.
+
+    The descendants of `pids` and of `programs`, the programs under review, count together.
+    """
     memory = count = threads = 0
-    processes: list[psutil.Process] = []
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            processes += psutil.Process(pid).children(recursive=True)
-    for process in processes:
+    under_review = [_below(pid) for pid in programs]
+    for process in [*chain.from_iterable(map(_below, pids)), *chain.from_iterable(under_review)]:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
             usage = process.memory_info()
             memory += usage.rss - usage.shared
@@ -243,4 +249,13 @@ def excess(pids: Iterable[int], bounds: Bounds) -> str:
         return f"it ran {count} processes; the limit is {bounds.processes}"
     if threads > bounds.threads:
         return f"it ran {threads} threads; the limit is {bounds.threads}"
+    largest = max(map(len, under_review), default=0)
+    if largest > bounds.program_processes:
+        return f"a program ran {largest} processes; the limit is {bounds.program_processes}"
     return ""
+
+
+def _below(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []

@@ -21,6 +21,7 @@ from review import evaluate
 from review.jail.processes import Processes
 from review.jail.supervisor import running
 from review.model import Report
+from review.project_selection import select_stacks
 from review.render import renderings
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
@@ -287,7 +288,7 @@ def _evaluate(name: str, folder: Path, bases: dict[Base, Path]) -> Report:
         if (work := bases[pair.base, stack] / "work" / stack).exists():
             shutil.copytree(work, folder / name / "work" / stack)
     trees = base, head
-    work, projects = folder / name / "work", evaluate.select_stacks(trees, pair.stacks)
+    work, projects = folder / name / "work", select_stacks(trees, pair.stacks)
     with ExitStack() as started:
         # The path of a Unix socket has at most 107 bytes (unix(7)).
         root = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="pair-")))

@@ -193,15 +193,19 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
         sys.path.insert(0, "{ROOT}")
         import resource
         from review.jail import isolation
-        isolation.limit_resources(threads=True)
-        attempt(lambda: bytearray(5 * 2**30))
-        for name, most in isolation.LIMITS.items():
-            assert resource.getrlimit(name) == (most, most)
-        attempt(lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**40, 2**40)))
+        for trusted, limits in ((True, isolation.LIMITS), (False, isolation.UNTRUSTED_LIMITS)):
+            isolation.limit_resources(threads=True, trusted=trusted)
+            attempt(lambda: bytearray(limits[resource.RLIMIT_DATA] + 2**20))
+            for name, most in limits.items():
+                assert resource.getrlimit(name) == (most, most)
+            attempt(lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**40, 2**40)))
+        import mmap
+        attempt(lambda: mmap.mmap(-1, 40 * 2**30, mmap.MAP_PRIVATE, mmap.PROT_READ))
+        attempt(lambda: [socket.socketpair() for _ in range(200)])
     """
     lines = jail.run(program).splitlines()
-    assert lines[0].startswith("MemoryError")
-    assert "possible" not in lines[1]
+    assert [line.split()[0] for line in lines[::2]] == ["MemoryError", "MemoryError", "OSError"]
+    assert "possible" not in " ".join(lines)
 
 
 def test_other_files_in_the_folder_of_the_engine_are_hidden(tmp_path: Path) -> None:

@@ -85,6 +85,18 @@ def test_links_that_lead_out_of_the_tree_are_left_out_of_both_sides(tree: Path, 
         assert (copy.folder / "components" / "start").readlink() == Path("../run.sh")
 
 
+def test_links_that_leave_the_tree_together_are_left_out(tree: Path, tmp_path: Path) -> None:
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "top").symlink_to("../..")
+    # Without a look at the link `top`, this is a/start; with it, it is outside, next to the tree.
+    (tree / "out").symlink_to("a/b/top/../start")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "links")
+    for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
+        assert copy.omitted == ["out (a link that leads out of the tree)"]
+        assert (copy.folder / "a" / "b" / "top").resolve() == copy.folder
+
+
 def test_a_folder_that_became_a_link_is_not_followed(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "api.py").write_text("secret")
@@ -108,6 +120,30 @@ def test_a_tree_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     copy.add_file("first", io.BytesIO(b"x" * 8))
     with pytest.raises(CommandError, match="the tree is larger than 10 bytes"):
         copy.add_file("second", io.BytesIO(b"x" * 8))
+
+
+def test_a_tree_with_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(snapshot, "MOST_FILES", 1)
+    copy = Snapshot(tmp_path / "copy")
+    copy.add_file("first", io.BytesIO())
+    with pytest.raises(CommandError, match="the tree has more than 1 files"):
+        copy.add_link("second", "first")
+
+
+def test_a_commit_that_repeats_a_folder_without_end_is_refused(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(snapshot, "LONGEST_LISTING", 10**6)
+    tree_id = subprocess.check_output(["git", "write-tree"], cwd=tree, text=True).strip()
+    for _ in range(12):  # 10 to the power of 12 copies of the tree
+        entries = "".join(f"040000 tree {tree_id}\t{name}\n" for name in range(10))
+        mktree = subprocess.run(
+            ["git", "mktree"], cwd=tree, input=entries, capture_output=True, text=True, check=True
+        )
+        tree_id = mktree.stdout.strip()
+    with pytest.raises(CommandError, match="the tree has more than 50,000 files"):
+        copy_commit(tree, tree_id, tmp_path / "copy")
+    assert list((tmp_path / "copy").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside"])

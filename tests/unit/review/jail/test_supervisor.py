@@ -117,6 +117,20 @@ def test_threads_are_counted() -> None:
         process.wait()
 
 
+def test_the_processes_of_a_program_have_a_limit_of_their_own() -> None:
+    process = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60 & sleep 60 & wait"])
+    try:
+        bounds, until = Bounds(program_processes=2), time.monotonic() + 20
+        while not (reason := excess([], bounds, [process.pid])) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert reason == "a program ran 3 processes; the limit is 2"
+        assert excess([process.pid], bounds) == ""
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.wait()
+
+
 def test_an_endless_program_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:
     with (
         pytest.raises(CommandError, match=r"stopped after 0.01 minutes; --minutes allows more"),

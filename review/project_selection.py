@@ -1,0 +1,120 @@
+"""Selection of the stacks under review: those of the root project, and those that a change can affect."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from review.jail.regular_files import read_bytes
+from sandbox import workspace
+from sandbox.errors import CommandError
+
+FIRST = ("dev", "stg", "prod")
+"""Stacks that come first in a report, in this order."""
+
+MOST_STACKS = 20
+"""Largest number of stacks in one review, since each has five processes of its own."""
+
+Trees = tuple[Path, Path]
+
+Projects = Mapping[str, tuple[Path | None, Path | None]]
+"""Folders of each stack's project in base and head."""
+
+
+def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
+    """Return the projects of the named stacks in base and head.
+
+    Without names, the result contains the stacks of the root project, and the stacks of other projects that
+    differ between base and head, in their own files or in those that they import. Raises CommandError for an
+    unknown name, and for more than MOST_STACKS stacks.
+    """
+    base, head = map(workspace.projects, trees)
+    known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=order)}
+    missing = sorted({*names} - {*known})
+    if missing:
+        raise CommandError(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
+    if names:
+        selected = {name: projects for name, projects in known.items() if name in names}
+    else:
+        changed = {projects: _differs(projects, trees) for projects in {*known.values()}}
+        selected = {name: projects for name, projects in known.items() if changed[projects]}
+    if len(selected) > MOST_STACKS:
+        raise CommandError(
+            f"{len(selected)} stacks would be reviewed; at most {MOST_STACKS} can be. Name them with --stack."
+        )
+    return selected
+
+
+def order(stack: str) -> tuple[int, str]:
+    """Return a sort key for the stacks of a report."""
+    return FIRST.index(stack) if stack in FIRST else len(FIRST), stack
+
+
+def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
+    """Return True for the root project, and for a project whose files or imports differ in base and head."""
+    base, head = projects
+    if {*projects} & {*trees} or base is None or head is None:
+        return True
+    if _content(base) != _content(head):
+        return True
+    # The project's own code is the same, so the imports of the base are those of the head, until a file that
+    # they name differs.
+    return any(_file(trees[0] / path) != _file(trees[1] / path) for path in _imports(trees[0], base))
+
+
+def _content(folder: Path) -> dict[Path, bytes | None]:
+    """Return the content of a project's files."""
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {file.relative_to(folder): _file(file) for file in files}
+
+
+def _file(path: Path) -> bytes | None:
+    """Return the content of a file; the target of a link to a folder; None if there is no file."""
+    with suppress(OSError, CommandError):
+        return read_bytes(path, follow_links=True)
+    return bytes(path.readlink()) if path.is_symlink() else None
+
+
+def _imports(tree: Path, project: Path) -> set[Path]:
+    """Return the files of a tree that a project's code imports or would import, and the data beside them.
+
+    Python searches the project's folder and the tree's top folder. The result has every path that a name can
+    mean, so that a new file which hides a package is noticed.
+    """
+    own = project.relative_to(tree)
+    roots = (own, Path())
+    pending = [file.relative_to(tree) for file in project.rglob("*.py")]
+    paths: set[Path] = set()
+    while pending:
+        file = pending.pop()
+        for name in _imported_names(tree / file, ".".join(file.parent.parts)):
+            parts = name.split(".")
+            for root in roots:
+                for end in range(1, len(parts) + 1):
+                    module = root.joinpath(*parts[:end])
+                    for path in ({module.with_suffix(".py"), module / "__init__.py"}) - paths:
+                        paths.add(path)
+                        if (tree / path).is_file():
+                            pending.append(path)
+                            paths |= _data_beside(tree, path)
+    return paths
+
+
+def _data_beside(tree: Path, file: Path) -> set[Path]:
+    """Return the files in a module's folder that are not Python; none for the tree's top folder."""
+    if file.parent == Path():
+        return set()
+    siblings = (tree / file).parent.iterdir()
+    return {path.relative_to(tree) for path in siblings if path.suffix != ".py" and path.is_file()}
+
+
+def _imported_names(file: Path, package: str) -> Iterator[str]:
+    """Yield the names of modules, or of their members, that a file's import statements mention."""
+    for node in ast.walk(ast.parse(read_bytes(file, follow_links=True))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
