@@ -19,7 +19,7 @@ DRIFT = "drift"
 """Environment with the tokens of the nightly comparison, which only read."""
 PREVIEW = "preview"
 """Environment with the tokens of a pull request's preview of dev; any branch may ask its reviewers."""
-CHECKS = ("Checks and tests", "Owners")
+CHECKS = ("Checks and tests", "Owners", "Review")
 """Names of the jobs that a pull request must pass."""
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
 """Workflows whose jobs run on a stack's runner."""

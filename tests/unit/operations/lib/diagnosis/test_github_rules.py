@@ -89,7 +89,7 @@ ANSWERS: dict[str, Any] = {
         {
             "type": "required_status_checks",
             "parameters": {
-                "required_status_checks": [{"context": "Checks and tests"}, {"context": "Owners"}],
+                "required_status_checks": [{"context": name} for name in github_rules.CHECKS],
                 "strict_required_status_checks_policy": False,
             },
         },
@@ -142,6 +142,7 @@ ALL = [
     "✓ branch main: a review by code owners",
     "✓ branch main: the job Checks and tests",
     "✓ branch main: the job Owners",
+    "✓ branch main: the job Review",
     "✓ push ruleset: only people change the program",
     "✓ push ruleset: no app bypasses it",
     "✓ runner group stacks: only selected repositories",
@@ -336,6 +337,7 @@ def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> N
             [
                 "✗ branch main: the job Checks and tests: is not required",
                 "✗ branch main: the job Owners: is not required",
+                "✗ branch main: the job Review: is not required",
             ],
         ),
     ],
