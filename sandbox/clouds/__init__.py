@@ -1,1 +1,1 @@
-"""The targets of a stack: local APIs in a background process that keeps running between commands."""
+"""The targets of an account's stacks: local APIs in a process that keeps running between commands."""

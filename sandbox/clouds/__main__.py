@@ -1,9 +1,10 @@
 """Serve the targets of one sandbox until SIGTERM: python -m sandbox.clouds FOLDER SETTINGS
 
-SETTINGS is the JSON text of the arguments of `serve`.
+SETTINGS is a JSON object with the keyword arguments of `serve`.
 
-Each API is a WSGI application on a free port of 127.0.0.1. It runs in separate threads and keeps its objects
-in memory. FOLDER/targets.json is written once every API answers. The process ends when this file is deleted.
+The AWS, Cloudflare and Datadog APIs are WSGI applications on free ports of 127.0.0.1, and keep their objects
+in memory. FOLDER/targets.json is written once all targets are ready. The process ends when this file is
+deleted.
 """
 
 import gc
@@ -29,7 +30,7 @@ from sandbox.clouds.process import KUBECONFIG, Targets, read_record
 from sandbox.errors import CommandError
 
 POLL = 3600.0
-"""Seconds between two checks of whether a server is to stop."""
+"""Seconds between a server's checks for a shutdown request."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -44,7 +45,7 @@ def serve(folder: Path, *, control_plane: bool, account: str, entities: list[str
     """Serve the targets until SIGTERM, or until targets.json in `folder` no longer names this process.
 
     - `control_plane`: True to start a Kubernetes control plane, whose programs must be built already
-    - the others: as in `process.start`
+    - the other parameters: as in `process.start`
 
     Raise CommandError if the control plane does not start.
     """
@@ -80,7 +81,7 @@ def _start_cluster(folder: Path, stack: ExitStack) -> None:
 @contextmanager
 def _serve_app(app: Any) -> Generator[str]:
     server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=_Handler)
-    # The server polls only to learn that it is to stop. It need not: its thread ends with the process.
+    # A server polls for shutdown requests, but nothing sends one: its thread ends with the process.
     threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sandbox.wire.values import Json
 
 DISCRIMINATORS = ("type", "action")
-"""Members that select the variant of a body. Cloudflare's client makes one optional; its API requires it."""
+"""Members that select the variant of a body. The API requires them, even if the client's model does not."""
 
 ARGUMENT = re.compile(r"'(\w+)'")
 """A name in Python's message "missing 2 required positional arguments: 'query' and 'type'"."""
@@ -75,7 +75,7 @@ def _table() -> Json:
 
 
 def setting_type(setting: str) -> Any:
-    """Return the type that Cloudflare's client gives a zone setting; None if there is no such setting."""
+    """Return the type of a zone setting's value in Cloudflare's client; None for an unknown setting."""
     from cloudflare.types.zones.setting_edit_response import SettingEditResponse
 
     for model in typing.get_args(SettingEditResponse):
@@ -173,14 +173,14 @@ def datadog_faults(model: str, value: Any) -> Iterator[str]:
 
 
 def _unparsed(value: Any, path: str) -> Iterator[str]:
-    """Yield the faults that Datadog's client tolerates, since the API may be newer than the client."""
+    """Yield the unknown values and attributes, which Datadog's client accepts, since its API may be newer."""
     from datadog_api_client.model_utils import ModelComposed, ModelSimple, OpenApiModel, UnparsedObject
 
     if isinstance(value, list):
         for index, item in enumerate(cast("list[Any]", value)):
             yield from _unparsed(item, f"{path}[{index}]")
     elif isinstance(value, UnparsedObject):
-        yield f"{path}: fits none of the alternatives"
+        yield f"{path}: matches none of the allowed types"
     elif isinstance(value, ModelComposed):  # This wraps an instance of one of several models.
         for item in vars(value)["_composed_instances"]:
             yield from _unparsed(item, path)

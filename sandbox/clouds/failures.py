@@ -22,7 +22,7 @@ STATUSES = {"throttle": 429, "error": 500, "outage": 503}
 
 
 class Switches(BaseModel):
-    """The failure that the next requests get; by default, no request fails."""
+    """The settings of a simulated failure; by default, no request fails."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -37,10 +37,10 @@ class Switches(BaseModel):
     requests: int | None = Field(default=None, gt=0)
     """Number of requests that fail; by default, every request fails."""
     path: str = ""
-    """A string in the paths of the requests that fail; with a final `$`, the end of these paths."""
+    """A string that the path of a failing request contains; with a final `$`, the path ends with it."""
 
     def matches(self, path: str) -> bool:
-        """Return True if a request with this path fails."""
+        """Return True if the failure applies to a path."""
         return path.endswith(self.path[:-1]) if self.path.endswith("$") else self.path in path
 
 
@@ -91,7 +91,10 @@ class Failures:
         return True
 
     def _switch(self, request: Request) -> Response:
-        """Set the switches if the request is a PUT; return the current switches."""
+        """Set the switches if the request is a PUT; return the current switches.
+
+        Invalid switches get status 400 and the list of their faults.
+        """
         if request.method == "PUT":
             try:
                 switches = Switches.model_validate_json(request.get_data())
@@ -105,7 +108,7 @@ class Failures:
 
 
 def _reset(environ: Any) -> None:
-    """End the client's connection with a TCP reset; always raises ConnectionResetError.
+    """End the client's connection with a TCP reset, and always raise ConnectionResetError.
 
     The end of input lets the server close the connection, and a linger time of 0 makes this a reset.
     """

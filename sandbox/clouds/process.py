@@ -1,4 +1,4 @@
-"""Start, look-up and end of the background process that serves a sandbox's targets.
+"""The functions that start, find and end the background process that serves a sandbox's targets.
 
 The process has a separate session, so neither Ctrl-C nor kill -9 of a command reaches it. It keeps running
 between commands, as clouds do. When it ends, its data and its children's data are lost.
@@ -31,6 +31,7 @@ KUBECONFIG = Path("control-plane", "admin.kubeconfig")
 
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
+"""The time that the process has to start and to end."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class Targets:
     kubeconfig: Path | None
     """The administrator's kubeconfig; None without a control plane."""
     since: float
-    """The start time in seconds since 1970, which tells the process from a later one with the same PID."""
+    """The time at which the targets were ready, in seconds since 1970.
+
+    It distinguishes the process from a later one with the same PID.
+    """
 
     def write(self, folder: Path) -> None:
         """Write targets.json atomically, with mode 0600."""
@@ -82,8 +86,10 @@ def start(
 ) -> Targets:
     """Return the running targets of a sandbox's folder, or start them.
 
+    - `control_plane`: True to start a Kubernetes control plane, too
     - `account`: the ID of the AWS account
-    - `entities`: the users and roles that the account has from the beginning, such as `user/operator`
+    - `entities`: the users, roles and connections to GitHub that the account has from the beginning, such as
+      `user/operator`, `role/admin` and `connection/REGION/ID`
     - `zones`: the names of the Cloudflare account's zones
 
     Raise CommandError if the targets do not start.
@@ -143,13 +149,13 @@ def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) 
             last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise CommandError(
                 f"the targets did not start; {log} ends with:\n{last_lines}\n"
-                "Fix that and run this again, or go without targets: TARGETS=none."
+                "Fix the cause and repeat the command, or run it without targets: TARGETS=none."
             )
         time.sleep(0.05)
 
 
 def _clear(folder: Path) -> None:
-    """Delete the record of dead targets, and end the child processes that a killed process left."""
+    """Delete the record and the control plane's data of dead targets, and end their child processes."""
     targets = read_record(folder)
     if targets and lock.started_at(targets.pid) is None:
         _kill(targets.pid)

@@ -1,4 +1,4 @@
-"""A registry of the behaviour of a cloud: typed functions, by the operation that each concerns."""
+"""A registry of the functions that correct and extend a cloud's emulator, by operation."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -8,7 +8,7 @@ RequestT = TypeVar("RequestT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 EVERY = "*"
-"""The name that stands for every operation."""
+"""The name under which functions for every operation are registered."""
 
 
 class Registry(Generic[RequestT]):
@@ -54,9 +54,10 @@ class Registry(Generic[RequestT]):
         return register
 
     def follows(self, *operations: str) -> Callable[[FunctionT], FunctionT]:
-        """Register a function that changes the emulator's objects after the operations have succeeded.
+        """Register a function that runs after the operations have succeeded.
 
-        The function takes the request; the emulator's response stays the same.
+        The function takes the request. It may change the emulator's objects or raise ErrorResponse; otherwise
+        the emulator's response stays the same.
         """
 
         def register(function: FunctionT) -> FunctionT:
@@ -67,7 +68,7 @@ class Registry(Generic[RequestT]):
         return register
 
     def completes(self, *operations: str) -> Callable[[FunctionT], FunctionT]:
-        """Register a function that has the side effects and response members that the emulator omits.
+        """Register a function that adds the side effects and response members that the emulator lacks.
 
         The function takes the request and the response, which it may change.
         """
@@ -96,7 +97,7 @@ class Registry(Generic[RequestT]):
         return {*self._changes, *self._completions}
 
     def operations(self) -> dict[str, list[Callable[..., Any]]]:
-        """Return all functions by the operation, without those for every operation."""
+        """Return the functions of each operation, without those that are registered for every operation."""
         functions: dict[str, list[Callable[..., Any]]] = defaultdict(list)
         for table in (self._refusals, self._changes, self._completions):
             for operation, registered in table.items():

@@ -33,8 +33,8 @@ class Api(ABC):
     """A WSGI application that keeps its objects in memory and handles one request at a time.
 
     `<name>/api.toml` declares its routes and collections. A subclass has the method that each route names,
-    and for each collection a method `put_<collection>(sent, own, before, **scope)`. The latter returns the
-    object to store or raises ErrorResponse. Its arguments are:
+    and for each writable collection a method `put_<collection>(sent, own, before, **scope)`. The latter
+    returns the object to store or raises ErrorResponse. Its arguments are:
 
     - `sent`: the body of the request
     - `own`: the members that the API itself sets, such as the ID
@@ -49,7 +49,7 @@ class Api(ABC):
         self._collections: dict[tuple[str, ...], dict[str, Json]] = {}
         self.table: Json = tomllib.loads((Path(__file__).parent / self.name / "api.toml").read_text())
         self.page_info: Json = {}
-        """The numbers and sizes of the listed page; empty if the response is not a list."""
+        """The page number, page size and counts of a list response; empty for other responses."""
         base = self.table["base"]
         rules: list[Rule] = []
         for path, (method, *verbs) in self.table["routes"].items():
@@ -63,7 +63,7 @@ class Api(ABC):
 
     @abstractmethod
     def authorize(self, request: Request) -> None:
-        """Raise ErrorResponse for a request without credentials."""
+        """Raise ErrorResponse if a request's credentials are missing, invalid or lack the permission."""
 
     @abstractmethod
     def error_body(self, error: ErrorResponse) -> Any:
@@ -78,7 +78,7 @@ class Api(ABC):
         return self.error_body(ErrorResponse(status, message))
 
     def collection(self, name: str, *scope: str) -> dict[str, Json]:
-        """Return the objects of a collection by their IDs."""
+        """Return the objects of a collection by their IDs; `scope` has the variables in the path."""
         return self._collections.setdefault((name, *scope), {})
 
     def require(self, name: str, ident: str, *scope: str) -> Json:
@@ -171,7 +171,11 @@ class Api(ABC):
 
 
 def _matches(value: Any, *path: str, expected: str) -> bool:
-    """Return True if the value at a path equals `expected` (as JSON), or if the path does not exist."""
+    """Return True if the value at a path equals `expected`, or if the path does not exist.
+
+    `expected` is a string from the query, optionally with the prefix `equal:`. A value that is not a string
+    is compared as JSON text.
+    """
     if path and isinstance(value, dict):
         members = cast(Json, value)
         return path[0] not in members or _matches(members[path[0]], *path[1:], expected=expected)
@@ -203,7 +207,10 @@ def random_number(digits: int) -> int:
 
 
 def read_body(request: Request) -> Json:
-    """Return the JSON object in a request, without null members: null means the same as absent."""
+    """Return the JSON object in a request, without null members, since null means absent.
+
+    Raise ErrorResponse if the body is not a JSON object.
+    """
     content: Any = request.get_json(force=True, silent=True)
     if not isinstance(content, dict):
         raise ErrorResponse(400, "the body is not a JSON object", 9207)
@@ -218,5 +225,5 @@ def without_null(value: Any) -> Any:
 
 
 def timestamp() -> str:
-    """Return the current time in the format of the APIs."""
+    """Return the current time in UTC in ISO 8601, such as `2026-01-31T09:00:00.000000Z`."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

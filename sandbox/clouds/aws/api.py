@@ -1,4 +1,4 @@
-"""The AWS API on this machine: moto, and what the modules of the services add to it (services.py).
+"""The AWS API on this machine: moto, corrected and extended by the modules in services.py.
 
 Every request is first parsed and checked with botocore's model of the service.
 """
@@ -43,7 +43,7 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_requ
 """The pattern of the region and the service in an Authorization header."""
 
 SIGNING_NAMES = {"access-analyzer": "accessanalyzer", "servicequotas": "service-quotas"}
-"""The service whose requests are signed with a name that differs from the name of its model."""
+"""The name of a service's model, by the name in its requests' signatures, if the two differ."""
 
 INVALID_REQUEST = {
     "eks": "InvalidParameterException",
@@ -53,7 +53,7 @@ INVALID_REQUEST = {
 """The error code for a request that violates the service's model; other services use ValidationException."""
 
 UNHEEDED_MODELS = ("s3control",)
-"""Services that ignore the patterns in their own model: S3 Control's for ARNs does not match bucket ARNs."""
+"""Services whose models are not enforced: S3 Control's pattern for ARNs matches no ARN of a bucket."""
 
 EMULATED_SERVICES = frozenset(
     {"accessanalyzer", "backup", "budgets", "ce", "codebuild", "codeconnections", "eks", "guardduty"}
@@ -64,8 +64,8 @@ EMULATED_SERVICES = frozenset(
 class AwsApi:
     """A WSGI application with an account in memory. Every EKS cluster has the API server of `kubeconfig`.
 
-    `entities` are the users and roles that exist from the beginning. A process has at most one such account,
-    since moto's models and its account ID are global.
+    `entities` are the users, roles and connections to GitHub that exist from the beginning. A process has at
+    most one such account, since moto's models and its account ID are global.
     """
 
     def __init__(
@@ -92,9 +92,11 @@ class AwsApi:
             self._create_entity(entity)
 
     def _create_entity(self, entity: str) -> None:
-        """Create a user or a role, such as `user/operator`; a role trusts its account.
+        """Create a user, a role or a connection to GitHub.
 
-        `connection/REGION/ID` is a connection to GitHub that a person has approved in the console.
+        - `user/NAME`: a user
+        - `role/NAME`: a role that trusts its account
+        - `connection/REGION/ID`: a connection to GitHub that a person has approved in the console
         """
         kind, _, path_and_name = entity.partition("/")
         if kind == "connection":
@@ -134,7 +136,7 @@ class AwsApi:
             operation, path_variables = get_service_router(service).match(request)
             protocol = determine_request_protocol(operation.service_model, request.content_type)
         except (NotFound, NotImplementedError, UnknownServiceError):
-            # The program does not use the service, or the service's model does not know the operation.
+            # botocore has no model of the service, or no operation of the model matches the request.
             return self._moto
         try:
             params = _params(operation, protocol, request, path_variables)
@@ -157,7 +159,7 @@ class AwsApi:
         request.document = read_document(name, params)
         emulation = REGISTRY.emulations.get(name)
         if service in EMULATED_SERVICES and emulation is None:
-            message = f"the sandbox's {service} has no {action}"
+            message = f"the sandbox does not emulate {service}:{action}"
             raise ErrorResponse(404, message, "UnknownOperationException")
         if precondition := PRECONDITIONS.get(name):
             precondition(request)
@@ -233,7 +235,7 @@ def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -
 
 
 def _serialized(operation: Any, protocol: str, service: str, result: Any) -> Response:
-    """Return a response that has a result or an error in the service's format."""
+    """Return a response with a result or an error, in the service's format."""
     from moto.core.serialize import get_serializer_class
 
     parts = get_serializer_class(service, protocol)(operation).serialize(result)
@@ -248,5 +250,5 @@ def _internal_error(error: Exception, service: str) -> ErrorResponse:
     """
     last = traceback.extract_tb(error.__traceback__)[-1]
     location = f"{last.name} of {Path(last.filename).name}"
-    message = f"{type(error).__name__} in the sandbox's AWS: {location}, at a request to {service}"
+    message = f"the sandbox failed at a request to {service}: {type(error).__name__} in {location}"
     return ErrorResponse(400, message, "SandboxFault")

@@ -1,4 +1,4 @@
-"""RDS's changes that take effect later, reboots, renames and restores, as patches for moto 5.2.
+"""Patches that give moto 5.2 RDS's deferred changes, maintenance, reboots, renames and restores.
 
 moto applies every change at once, restores an instance with all settings of its source, and knows neither the
 maintenance window nor maintenance actions.
@@ -29,7 +29,7 @@ DEFERRED = {
 request has ApplyImmediately (RDS user guide, settings for DB instances)."""
 
 BUSY_READS = 2
-"""The number of responses in which an instance restarts, is renamed or is created before it is available."""
+"""The number of responses that give a busy status, such as `rebooting`, before an instance is available."""
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -49,8 +49,9 @@ RESTORED = (
 )
 """The settings that a restored instance takes from its source if the request does not name them.
 
-All others have RDS's defaults: one zone, the default security group and parameter group, no deletion
-protection, no tags, no managed master password (RDS API, RestoreDBInstanceToPointInTime).
+So are the KMS key and the master user's name. All others have RDS's defaults: one zone, the default security
+and parameter groups, no deletion protection, no tags, no managed master password (RDS API,
+RestoreDBInstanceToPointInTime).
 """
 
 
@@ -76,7 +77,7 @@ def apply_patches() -> None:
         pending: Json = getattr(instance, "_deferred", {})
         named = {name: arguments.pop(name) for name in DEFERRED if arguments.get(name) is not None}
         changes = {name: value for name, value in named.items() if _current(instance, name) != value}
-        # A request for the present value takes back a pending change.
+        # A request for the present value cancels a pending change.
         pending = {name: value for name, value in pending.items() if name not in named} | changes
         instance._deferred = pending
         if not arguments.get("apply_immediately") and pending and not hasattr(instance, "_requested"):
@@ -160,7 +161,7 @@ def describe_maintenance(backend: Any, params: Json) -> Json:
 
 
 def apply_maintenance(backend: Any, params: Json) -> Json:
-    """Perform a maintenance action at once, or record that it is wanted in the next window."""
+    """Perform a maintenance action at once, or record another opt-in, such as `next-maintenance`."""
     arn, action = params["ResourceIdentifier"], params["ApplyAction"]
     [instance] = [database for database in backend.databases.values() if database.arn == arn]
     actions: dict[str, Json] = instance._maintenance
@@ -179,7 +180,7 @@ def apply_maintenance(backend: Any, params: Json) -> Json:
 
 
 def engine_versions(params: Json) -> Json:
-    """Return the versions of PostgreSQL with the major versions to which RDS upgrades them."""
+    """Return the requested versions of PostgreSQL, or all, each with the later major versions as targets."""
     requested = params.get("EngineVersion", "")
     versions = [
         {
@@ -240,8 +241,8 @@ def _apply_pending(backend: Any, modify: Any, instance: Any) -> None:
 def _restore(backend: Any, source: Any, target: str, arguments: Json) -> Any:
     """Create an instance from a backup of another one.
 
-    Raise moto's error if the time is outside of the source's life, or if RDS is to manage the password, which
-    a restore of PostgreSQL does not support (RDS API, RestoreDBInstanceToPointInTime).
+    Raise moto's error if the restore time is before the source's creation or in the future, or if RDS is to
+    manage the password, which PostgreSQL does not support (RDS API, RestoreDBInstanceToPointInTime).
     """
     from moto.rds.exceptions import RDSClientError
 
@@ -249,7 +250,7 @@ def _restore(backend: Any, source: Any, target: str, arguments: Json) -> Any:
     if time and not source.instance_create_time.replace(microsecond=0) <= time.replace(
         tzinfo=None
     ) <= _now().replace(tzinfo=None):
-        message = f"The specified instance cannot be restored to {time}: its backups do not have this time."
+        message = f"The specified instance cannot be restored to {time}: its backups do not cover this time."
         raise RDSClientError("InvalidParameterValue", message)
     if arguments.get("manage_master_user_password"):
         message = "ManageMasterUserPassword applies to RDS for Oracle only."

@@ -1,4 +1,4 @@
-"""The policy documents in requests, which AWS checks with every request that has one."""
+"""The policy documents in requests, and their validation."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ from sandbox.wire.values import Json
 
 
 class Document(NamedTuple):
-    """The parameter with a document, its kind (policy_document.json) and the error code of an invalid one."""
+    """A request parameter that contains a policy document."""
 
     parameter: str
     purpose: str
+    """The kind of the document, a key of policy_document.json."""
     code: str
+    """The error code for an invalid document."""
 
 
 DOCUMENTS: Mapping[str, Document] = {

@@ -1,4 +1,4 @@
-"""Look-ups of an account's objects that refusals of several services need."""
+"""Look-ups of an account's objects, and helpers, which several services share."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,12 @@ from sandbox.wire.values import Json
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-NO_KEY = "no key"
-"""The state of a KMS key that does not exist."""
+NO_KEY = "not found"
+"""The state of a KMS key that does not exist, as in messages."""
 
 
 def network(block: str) -> Network | None:
-    """Return a CIDR block; None if it is invalid or has bits of a host."""
+    """Parse a CIDR block; return None if it is invalid or has host bits."""
     try:
         return ipaddress.ip_network(block)
     except ValueError:
@@ -65,7 +65,7 @@ def trusts(
 
 
 def key_state(request: AwsRequest, key_id: str | None) -> str:
-    """Return the state of a KMS key, such as `Enabled`; `no key` if the key does not exist."""
+    """Return the state of a KMS key, such as `Enabled`; `not found` if the key does not exist."""
     key = request.look_if_there("DescribeKey", "kms", KeyId=key_id) if key_id else None
     return str(key["KeyMetadata"]["KeyState"]) if key else NO_KEY
 

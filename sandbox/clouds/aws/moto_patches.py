@@ -1,4 +1,4 @@
-"""Patches of moto 5.2 where it differs from AWS, each with the text of an issue to file at getmoto/moto."""
+"""Patches of moto 5.2 where it differs from AWS, with the texts of issues to file at getmoto/moto."""
 
 import functools
 import json
@@ -24,14 +24,14 @@ def apply_patches() -> None:
     - applies all changes of databases at once (databases.py)
     - loses a subnet group when it is modified
     - gives every database the same ID, and no minor version
-    - gives every managed master user the same name and password, and loses the password in a rotation
+    - gives every managed master user the same name and password, and stores no new password in a rotation
     - gives VPC endpoints names that AWS does not use
     - gives two backups that are taken in the same minute the same name
     - omits the description of a security group rule that refers to a group
     - fails on a bucket policy that applies to every principal
-    - treats every condition in a bucket policy as met, so that nobody can read or write an object
+    - ignores the conditions in a bucket policy, so that a conditional denial blocks every request
     - ignores the deletion of a trail by its ARN
-    - changes the form of a topic's policy
+    - changes the white space in a topic's policy
     - loads the managed policies of every partition, which takes one second per partition
     """
     _patch_buckets()
@@ -46,7 +46,7 @@ def apply_patches() -> None:
 
 
 def _patch_buckets() -> None:
-    """Check the bucket policies that apply to every principal, and leave out conditional statements.
+    """Accept bucket policies for every principal (`*`), and ignore their conditional statements.
 
     To file: "S3: PutBucketLogging raises AttributeError if a statement of the target's policy has
     `Principal: "*"`, since `_log_permissions_enabled_policy` expects an object. FakeBucket.get_permission
@@ -70,7 +70,7 @@ def _patch_buckets() -> None:
         return bool(log_permissions_enabled(copy, target_prefix))
 
     def get_unconditional_permission(self: Any, action: str, resource: str) -> Any:
-        # The program's conditions concern plain HTTP, old TLS and headers, which are not known here.
+        # The program's conditions concern plain HTTP, old TLS and headers, which are unknown in this method.
         policy: Json = json.loads(self.policy or b'{"Statement": []}')
         statements = [statement for statement in policy["Statement"] if "Condition" not in statement]
         content = json.dumps(policy | {"Statement": statements}).encode()
@@ -81,9 +81,9 @@ def _patch_buckets() -> None:
 
 
 def _patch_databases() -> None:
-    """Give each database an ID, a minor version and the default option group, and keep changed subnet groups.
+    """Give databases IDs, minor versions and option groups, keep subnet groups, and name backups uniquely.
 
-    To file: "RDS: DbiResourceId is a constant. EngineVersion `17` stays, where RDS chooses the minor version.
+    To file: "RDS: DbiResourceId is a constant. EngineVersion stays `17`, but RDS chooses a minor version.
     ModifyDBSubnetGroup removes the group from the backend. Two automatic backups in one minute get the same
     name, and the second fails."
     """
@@ -139,7 +139,7 @@ def _patch_endpoints() -> None:
 
 
 def _patch_master_passwords() -> None:
-    """Give each managed master user its own name and password, and keep the password in a rotation.
+    """Give each managed master user its own name and password, and a new password in a rotation.
 
     To file: "RDS: the secret of ManageMasterUserPassword has a constant user name and password, and
     RotateMasterUserPassword stores no new value."
@@ -169,7 +169,7 @@ def _patch_master_passwords() -> None:
 
 
 def _master_password() -> str:
-    """Return a password like those that RDS makes.
+    """Return a password like those that RDS generates.
 
     It has 28 characters with at least one lower-case letter, one upper-case letter, one digit and one
     punctuation mark (Aurora user guide, rotating the master user password secret).
@@ -214,7 +214,7 @@ def _patch_security_group_rules() -> None:
 
 
 def _patch_trails() -> None:
-    """Delete a trail by its ARN, too.
+    """Delete a trail if the request has its name or its ARN.
 
     To file: "CloudTrail: DeleteTrail with an ARN succeeds and deletes nothing."
     """
@@ -250,7 +250,7 @@ def _patch_topics() -> None:
 
 
 def backend(service: Any, region: str) -> Any:
-    """Return moto's models of a service in the account; the region is `aws` for IAM and S3."""
+    """Return moto's models of a service in the account; `region` is `aws` for IAM and S3."""
     from moto.backends import get_backend
 
     return cast(Any, get_backend(service))[os.environ[ACCOUNT_VARIABLE]][region]

@@ -1,4 +1,4 @@
-"""Patches that spare moto 5.2 work that it repeats, and change no response."""
+"""Patches that make moto 5.2 faster and do not change its responses."""
 
 import functools
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 def apply_patches() -> None:
     """Patch moto, before its models are imported. Without the patches, moto:
 
-    - reads botocore's list of endpoints, which has a megabyte, again for each list of regions
-    - lists its own folder for each request
+    - parses botocore's list of endpoints (one megabyte) again for each list of regions
+    - lists the modules in its own folder for each request
     - generates an RSA key for each KMS key, although a symmetric key never uses it
     """
     _patch_regions()
@@ -57,7 +57,7 @@ def _patch_key_pairs() -> None:
 
 
 class _LateKey:
-    """A private key that is generated at its first use."""
+    """A private key that is generated on first use."""
 
     def __init__(self, generate: Any, key_spec: str) -> None:
         self._generate = functools.cache(functools.partial(generate, key_spec))

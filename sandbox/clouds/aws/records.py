@@ -16,7 +16,7 @@ ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn", "BackupVau
 
 @dataclass(frozen=True)
 class Missing:
-    """The error for a missing record. An empty message names the family and the key."""
+    """The error for a missing record. If `message` is empty, the error names the family and the key."""
 
     code: str = "ResourceNotFoundException"
     message: str = ""
@@ -27,7 +27,7 @@ class Missing:
 class Family:
     """A kind of record, such as the add-ons of clusters.
 
-    - `name`: as in messages
+    - `name`: the name of the family in messages
     - `key`: returns the key of the record that a request concerns
     - `parents`: the families whose records a record requires, and with which it is deleted
     - `missing`: the error for a missing record
@@ -54,7 +54,7 @@ class Records:
         self._parents: dict[str, frozenset[str]] = {}
 
     def of(self, region: str, family: Family) -> dict[str, Json]:
-        """Return the records of a family by their keys."""
+        """Return the records of a family in a region by their keys."""
         self._parents.setdefault(family.name, frozenset(parent.name for parent in family.parents))
         return self._records.setdefault((region, family.name), {})
 

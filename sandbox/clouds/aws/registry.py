@@ -1,4 +1,4 @@
-"""The registry of AWS's behaviour that moto lacks: refusals, emulated operations, and what follows others."""
+"""The registry of the AWS behaviour that moto lacks: refusals, emulations, completions and side effects."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -19,7 +19,7 @@ completes = REGISTRY.completes
 follows = REGISTRY.follows
 
 PRECONDITIONS: dict[str, Callable[[AwsRequest], None]] = {}
-"""The check of each emulated operation that comes before its refusals."""
+"""The check of the existing records that precedes the refusals, by emulated operation."""
 
 
 def emulates(

@@ -1,4 +1,4 @@
-"""A request to the AWS API, with the objects of the account that functions for it can read and change."""
+"""A request to the AWS API, with access to the account's objects in moto and in the records."""
 
 import json
 import time
@@ -20,7 +20,7 @@ Its arguments are the service, the region, the operation and the parameters.
 
 @dataclass
 class AwsRequest:
-    """A request that AWS's model of the service has found valid."""
+    """A request that is valid according to botocore's model of the service."""
 
     service: str
     """The service's name in botocore, such as `eks`."""
@@ -33,11 +33,14 @@ class AwsRequest:
     moto: Send
     records: Records
     control_plane: Json = field(default_factory=dict[str, Any])
-    """The address (`server`) and the certificate (`authority`, base64) of the cluster; empty without one."""
+    """The address (`server`) and the certificate (`authority`, base64) of the control plane.
+
+    It is empty for all operations except `eks:CreateCluster`, and without a control plane.
+    """
     document: Json = field(default_factory=dict[str, Any])
     """The policy document in the request; empty if it has none."""
     record: Json = field(default_factory=dict[str, Any])
-    """The existing record that an emulated operation concerns; empty if it needs none."""
+    """The existing record that an emulated operation concerns; empty if there is none."""
     now: float = field(default_factory=time.time)
     """The time of the request in seconds since 1970."""
     uuid: UUID = field(default_factory=uuid4)
@@ -51,7 +54,7 @@ class AwsRequest:
 
     @property
     def id17(self) -> str:
-        """The 17 hexadecimal digits with which most IDs of AWS end."""
+        """The first 17 hexadecimal digits of the new UUID: most AWS IDs end with as many digits."""
         return self.uuid.hex[:17]
 
     def arn(self, resource: str, service: str = "") -> str:
@@ -61,7 +64,7 @@ class AwsRequest:
     # Objects in moto
 
     def look(self, action: str, service: str = "", /, **params: Any) -> Json:
-        """Return moto's response to a request that changes nothing; it is sent once per request.
+        """Return moto's response to a request that reads objects, and cache it.
 
         `service` is this request's service by default. Raise ErrorResponse if moto refuses the request.
         """
@@ -95,7 +98,7 @@ class AwsRequest:
         ]
 
     def sent(self, *omitted: str) -> Json:
-        """Return the parameters that a record keeps, without the client's token and those in `omitted`."""
+        """Return the parameters to store, without `clientRequestToken` and those in `omitted`."""
         return {
             name: item
             for name, item in self.params.items()
@@ -131,7 +134,7 @@ def merged(old: Json, new: Json) -> Json:
 
 
 def tag_map(tags: Json | list[Json]) -> Json:
-    """Return tags as a map."""
+    """Return tags as a map of keys to values; a list has objects with `Key` and `Value`."""
     return {tag["Key"]: tag["Value"] for tag in tags} if isinstance(tags, list) else tags
 
 

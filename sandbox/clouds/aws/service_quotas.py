@@ -1,4 +1,4 @@
-"""Quotas of the sandbox's account, in place of moto's Service Quotas, which knows only some of the VPC's."""
+"""Quotas of the sandbox's account, in place of moto's Service Quotas, which has only a few VPC quotas."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sandbox.wire.values import Json
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota with AWS's default, and the account's own value, if AWS has set one."""
+    """A quota with AWS's default and, if AWS has applied one, the account's own value."""
 
     name: str
     default: float

@@ -49,13 +49,13 @@ def _tags(params: Json) -> Iterator[tuple[str | None, str | None]]:
 
 @refuses(EVERY)
 def invalid_tag(request: AwsRequest) -> None:
-    """Refuse a tag with a reserved or long key, or a long value."""
+    """Refuse a tag with a reserved key, or with a key or a value that is too long."""
     for key, value in _tags(request.params):
         is_bad_key = key and (len(key) > LONGEST_KEY or key.startswith(RESERVED_PREFIX))
         if is_bad_key or (value and len(value) > LONGEST_VALUE):
             message = (
-                "A tag's key has at most 128 characters and does not begin with aws:, and its value has at"
-                " most 256"
+                "A tag's key must have at most 128 characters and not begin with aws:, and its value must"
+                " have at most 256 characters"
             )
             raise ErrorResponse(400, message, "InvalidParameterValue")
 

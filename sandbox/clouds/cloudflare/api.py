@@ -1,7 +1,7 @@
-"""The part of Cloudflare's API v4 that pulumi-cloudflare calls for the program.
+"""A part of Cloudflare's API v4: zones, the Origin CA and the verification of tokens.
 
-It has the Origin CA, and zones with their records, settings, DNSSEC and rulesets. Errors have the codes and
-messages of the real API.
+A zone has DNS records, settings, DNSSEC, rulesets and page rules. Errors have the codes and messages of the
+real API.
 """
 
 import re
@@ -27,7 +27,7 @@ SERVER_MEMBERS = ("id", "version", "last_updated")
 
 
 class CloudflareApi(Api):
-    """An account with the given zones.
+    """Cloudflare's API with one account, which has the zones with the names in `zones`.
 
     Any bearer token gives access to the account, unless `tokens` limits it.
     """
@@ -76,7 +76,7 @@ class CloudflareApi(Api):
     # Tokens
 
     def verify_user_token(self, request: Request) -> Any:
-        """Refuse the token: the sandbox's tokens are an account's, and have another address."""
+        """Refuse the token: the sandbox has only account tokens, which another path verifies."""
         raise ErrorResponse(401, "Invalid API Token", 1000)
 
     def verify_account_token(self, request: Request, account: str) -> Any:
@@ -112,7 +112,7 @@ class CloudflareApi(Api):
         if request.method == "PATCH":
             sent = read_body(request)
             if sent.keys() - {"id"} != {"value"}:  # The plugin adds the ID.
-                message = f"the body must have value and nothing else; it has: {', '.join(sorted(sent))}"
+                message = f"the body must contain only `value`; it contains: {', '.join(sorted(sent))}"
                 raise ErrorResponse(400, message, 1007)
             self.check("setting", sent | {"id": setting})
             settings[setting] = {
@@ -137,19 +137,22 @@ class CloudflareApi(Api):
         key: Json = {"digest": digest, "public_key": digest, "ds": f"{name}. 3600 IN DS 2371 13 2 {digest}"}
         key |= self.table["dnssec"]
         rows[zone] = key | rows.get(zone, {}) | sent | {"modified_on": timestamp()}
-        # The status is pending until the registrar has the DS record. The sandbox assumes that this is the
-        # case at the next request.
+        # The status is pending until the registrar has the DS record. The sandbox assumes that it has the
+        # record by the next request.
         return rows[zone] | ({"status": "pending"} if sent.get("status") == "active" else {})
 
     # Rulesets
 
     def entrypoint(self, request: Request, zone: str, phase: str) -> Any:
-        """Return a phase's ruleset; PUT replaces its rules, but only its dry run is emulated."""
+        """Return the entry point ruleset of a phase, or for a PUT the ruleset that would replace it.
+
+        Refuse a PUT that is not a dry run.
+        """
         rulesets = self.collection("ruleset", zone).values()
         matches = [item for item in rulesets if (item["phase"], item["kind"]) == (phase, "zone")]
         if request.method == "PUT":
             if request.args.get("dry_run") != "true":
-                raise ErrorResponse(405, "the sandbox only emulates the dry run of this request", 10405)
+                raise ErrorResponse(405, "the sandbox emulates only the dry run of this request", 10405)
             before = matches[0] if matches else {}
             sent: Json = {"kind": "zone", "name": "default", "phase": phase} | read_body(request)
             return self.build("ruleset", sent, {"id": before.get("id", uuid4().hex)}, before, zone=zone)
@@ -179,7 +182,7 @@ class CloudflareApi(Api):
         zones = [zone["name"] for zone in self.collection("zone").values()]
         foreign = [host for host in sent["hostnames"] if not any(_is_within(host, zone) for zone in zones)]
         if foreign:
-            raise ErrorResponse(400, f"the account has no zone with {', '.join(foreign)}", 1010)
+            raise ErrorResponse(400, f"the account has no zone that contains {', '.join(foreign)}", 1010)
         try:
             certificate, end = self._origin_ca.sign(
                 sent["csr"], sent["request_type"], sent["hostnames"], int(sent["requested_validity"])

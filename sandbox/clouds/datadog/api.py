@@ -1,7 +1,8 @@
-"""The part of Datadog's API v1 and v2 that pulumi-datadog calls for the program.
+"""A part of Datadog's API v1 and v2.
 
-It has monitors, objectives, dashboards, synthetic tests, log-based metrics and the AWS integration. Like the
-real API, it refuses some requests that the models of Datadog's client allow.
+It has monitors, SLOs, dashboards, synthetic tests, log-based metrics, the AWS integration, metric queries,
+the validation of keys, and the recipients of notifications: Slack channels, PagerDuty services and webhooks.
+Like the real API, it refuses some requests that the models of Datadog's client allow.
 """
 
 import re
@@ -17,7 +18,7 @@ from sandbox.clouds.web import Api, ErrorResponse, Json, random_number, read_bod
 
 
 class DatadogApi(Api):
-    """An organization.
+    """Datadog's API with one organization.
 
     Any API key together with any application key gives access to the organization, unless `api_keys` or
     `application_keys` limits them.
@@ -36,6 +37,7 @@ class DatadogApi(Api):
         self.pagerduty: set[str] = set()
         """The PagerDuty services to which the organization is connected."""
         self.webhooks: set[str] = set()
+        """The names of the organization's webhooks."""
         self.reporting: set[str] | None = None
         """The metrics that report; None if all do."""
 
@@ -68,7 +70,7 @@ class DatadogApi(Api):
     # Metrics
 
     def query(self, request: Request) -> Any:
-        """Return a point for a query of a metric that reports."""
+        """Return one point if all metrics of the query report, and no series otherwise."""
         series = monitors.parse(request.args["query"], "expression").series
         silent = [
             name for name in series if self.reporting is not None and _metric(name) not in self.reporting
@@ -111,7 +113,7 @@ class DatadogApi(Api):
             options["thresholds"] = {"critical": query.threshold} | options.get("thresholds", {})
         return merged | {"options": options, "multi": bool(query.groups), "modified": timestamp()}
 
-    # Objectives
+    # SLOs
 
     def put_slo(self, sent: Json, own: Json, before: Json) -> Json:
         self.check("slo", sent, update=bool(before))

@@ -1,4 +1,4 @@
-"""Checks of monitors, objectives and dashboards, with a parser of queries."""
+"""Checks of monitors, SLOs and dashboards, with a parser of their queries."""
 
 import functools
 import re
@@ -23,6 +23,7 @@ GRAMMAR_RULES = {
 """The rule of monitor_query.lark for the queries of each monitor type; other types are refused."""
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
+"""The length of each unit of an evaluation window, in minutes."""
 
 BLOCK = re.compile(r"\{\{\s*([#^/])\s*([^}\s]+)[^}]*\}\}")
 """The start or end of a conditional block in a message: {{#is_alert}}, {{^is_recovery}}, {{/is_alert}}."""
@@ -41,7 +42,7 @@ class Query:
     groups: frozenset[str] = frozenset()
     """The tags by which the query groups its results; "*" stands for any tag."""
     last: int = 0
-    """The number of the latest runs of a service check that are evaluated."""
+    """The number of runs of a service check that are evaluated, counted back from the latest."""
     strings: tuple[str, ...] = ()
     """For an SLO alert, the SLO's ID and the windows; for a service check, its name and tags."""
     minutes: tuple[int, ...] = ()
@@ -118,7 +119,7 @@ def faults(monitor: Any) -> Iterator[str]:
 
 
 def _message_faults(text: str) -> Iterator[str]:
-    """Yield a fault for the first conditional block in a message that is not closed or not opened."""
+    """Yield a fault if an end of a conditional block has no matching start, or a block is not closed."""
     open_blocks: list[str] = []
     for sign, name in BLOCK.findall(text):
         if sign != "/":
@@ -131,14 +132,14 @@ def _message_faults(text: str) -> Iterator[str]:
 
 
 def slo_faults(slo: Any) -> Iterator[str]:
-    """Yield the faults of an objective that Datadog finds, but the client's model does not."""
+    """Yield the faults of an SLO that Datadog finds, but the client's model does not."""
     yield from (rule["say"] for rule in broken_rules(_rules()["slo"], slo))
     for name, query in slo.get("query", {}).items():
         yield from _query_faults(name, query)
 
 
 def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
-    """Yield the faults of a dashboard or group that Datadog finds, but the client's model does not."""
+    """Yield the faults of a dashboard or group widget that Datadog finds, but the client's model does not."""
     for index, widget in enumerate(dashboard.get("widgets", ())):
         definition, location = widget["definition"], f"{path}widgets[{index}].definition"
         yield from dashboard_faults(definition, f"{location}.")

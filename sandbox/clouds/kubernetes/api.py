@@ -81,7 +81,7 @@ class Api:
             raise
 
     def items(self, path: str, **query: Any) -> list[Json]:
-        """Return the objects in a list."""
+        """Return the objects in a list; empty if the path does not exist."""
         return (self.get(path, **query) or {}).get("items") or []
 
     def apply(self, path: str, body: Json, manager: str, *, force: bool, dry_run: bool = False) -> Json:

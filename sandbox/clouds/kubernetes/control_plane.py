@@ -5,8 +5,10 @@ Authorization uses RBAC. The files in this folder:
 
 - servers.toml: the users, and the servers' command-line flags
 - nodes.yaml: the nodes
-- auto_mode.yaml: the kinds of EKS Auto Mode's objects
-- stages.yaml: the behaviour of the nodes' pods
+- auto_mode.yaml: the custom resource definitions of EKS Auto Mode
+- stages.yaml: the simulated behaviour of nodes, pods and load balancers
+- kubeconfig.yaml, encryption.yaml: templates of the kubeconfigs and of the API server's encryption
+- aws: a replacement of the AWS CLI that returns a token of the control plane
 """
 
 import base64
@@ -44,7 +46,7 @@ OBJECTS = {
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": "auto_mode.yaml",
     "/api/v1/nodes": "nodes.yaml",
 }
-"""The objects of a new cluster: the path of their list, and their file."""
+"""The files with the objects of a new cluster, by the path of the list that contains them."""
 
 RECIPES = tuple(builds.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
@@ -55,7 +57,7 @@ _children: dict[str, "subprocess.Popen[bytes]"] = {}
 def find(report: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
     """Return the path of each program, from KUBEBUILDER_ASSETS, PATH or the cache; None if one is missing.
 
-    A program with another minor version is skipped, and `report` is called with a message.
+    A program that does not run, or has another minor version, is skipped; `report` gets a message about it.
     """
     programs: dict[str, Path] = {}
     folders = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
@@ -86,14 +88,14 @@ def build(progress: Progress) -> dict[str, Path]:
 
 
 def start(folder: Path) -> Path:
-    """Start the control plane and return an administrator's kubeconfig.
+    """Start the control plane and return the path of the administrator's kubeconfig.
 
-    The data is stored in a new folder below `folder`. Raise CommandError if a program is missing or a server
-    does not start.
+    A control plane that this process has started before is stopped first. The data is stored in a new folder
+    below `folder`. Raise CommandError if a program is missing or a server does not start.
     """
     programs = find()
     if programs is None:
-        raise CommandError("there is no Kubernetes control plane; `make control-plane` builds it, once.")
+        raise CommandError("there is no Kubernetes control plane; run `make control-plane` once to build it")
     stop()
     data = folder / KUBECONFIG.parent
     shutil.rmtree(data, ignore_errors=True)
@@ -116,7 +118,7 @@ class _Startup:
         self._programs, self._data, self._ports = programs, data, ports
         self._end = time.monotonic() + STARTING_SECONDS
         self.restartable = {"kube-controller-manager", "kube-scheduler", "kwok"}
-        """Servers that are restarted once if they end: the API server may not have been ready for them."""
+        """Servers that are restarted once if they end, since the API server may not have been ready yet."""
 
     def spawn(self, name: str) -> None:
         """Start a server with its flags from servers.toml."""
@@ -136,7 +138,10 @@ class _Startup:
             )
 
     def wait_until(self, milestone: str, is_reached: Callable[[], bool]) -> None:
-        """Wait for a milestone; raise CommandError after STARTING_SECONDS, or if a server ends for good."""
+        """Wait for a milestone; restart servers that may be restarted.
+
+        Raise CommandError after STARTING_SECONDS, or if another server ends.
+        """
         while True:
             # An error means that the milestone has not been reached yet.
             with suppress(ApiError, HTTPError, OSError):
@@ -183,7 +188,7 @@ def _start_servers(startup: _Startup, kubeconfig: Path) -> None:
 
 
 def stop() -> None:
-    """Signal the servers of the control plane to stop, the last started first, and wait for their ends."""
+    """Terminate the servers of the control plane, the last started first, and wait until they have ended."""
     for child in reversed(_children.values()):
         child.terminate()
     for child in _children.values():

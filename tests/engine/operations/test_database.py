@@ -68,7 +68,7 @@ def test_a_moment_that_rds_does_not_have_is_refused(stack: DatabaseStack) -> Non
     code, output = stack.operate("restore", "dev", "--from", "rds", "--at", "2999-01-01T00:00Z", "--yes")
     assert code == 2 and "RDS cannot restore it yet; the latest moment is" in output
     code, output = stack.operate("restore", "dev", "--from", "rds", "--at", "2001-01-01T00:00Z", "--yes")
-    assert code == 1 and "its backups do not have this time" in output
+    assert code == 1 and "its backups do not cover this time" in output
     assert not [name for name in stack.instances() if "-2001" in name or "-2999" in name]
 
 

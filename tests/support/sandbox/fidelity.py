@@ -31,15 +31,15 @@ AUTO_MODE_CHECKS = "schema of auto_mode.yaml, from the documentation; API server
 
 AUTO_MODE = {
     "eks.amazonaws.com/v1:NodeClass": "whether role, subnets and security groups exist; nothing acts on it",
-    "karpenter.sh/v1:NodePool": "nothing acts on it: the sandbox has its nodes without it",
+    "karpenter.sh/v1:NodePool": "nothing acts on it: nodes.yaml declares the sandbox's nodes",
 }
 """The limits of the checks of these kinds."""
 
 KUBERNETES = {
     "apps/v1:Deployment": ("admission of its pods; its rollout, by KWOK", "images and the programs in them"),
-    "autoscaling/v2:HorizontalPodAutoscaler": ("", "scaling: without metrics it keeps its minimum"),
+    "autoscaling/v2:HorizontalPodAutoscaler": ("", "scaling: without metrics, the number of pods stays"),
     "batch/v1:CronJob": ("its Jobs, by the controllers", "the programs in them"),
-    "batch/v1:Job": ("admission and end of its pods, by KWOK", "the programs in them"),
+    "batch/v1:Job": ("admission of its pods; their completion, by KWOK", "the programs in them"),
     "core/v1:ConfigMap": ("", "nothing"),
     "core/v1:LimitRange": ("enforced by admission", "nothing"),
     "core/v1:Namespace": ("its Pod Security level, by admission; its deletion", "nothing"),
@@ -47,7 +47,7 @@ KUBERNETES = {
     "core/v1:Secret": ("", "nothing"),
     "core/v1:Service": (
         "its endpoints, by the controllers",
-        "the load balancer: the sandbox invents its address",
+        "the load balancer, which has only a simulated address",
     ),
     "core/v1:ServiceAccount": ("", "Pod Identity's credentials"),
     "networking.k8s.io/v1:NetworkPolicy": ("the pods that it selects, by tests", "traffic"),

@@ -160,8 +160,8 @@ def test_a_failed_start_reports_the_reason_and_leaves_no_record(
     assert not (tmp_path / "targets.json").exists()
     assert str(fault.value) == (
         f"the targets did not start; {tmp_path / 'targets.log'} ends with:\n"
-        "there is no Kubernetes control plane; `make control-plane` builds it, once.\n"
-        "Fix that and run this again, or go without targets: TARGETS=none."
+        "there is no Kubernetes control plane; run `make control-plane` once to build it\n"
+        "Fix the cause and repeat the command, or run it without targets: TARGETS=none."
     )
 
 

@@ -1,1 +1,1 @@
-"""The services that build and keep the program: ECR, CodeBuild and CodeConnections."""
+"""The services of the delivery pipeline: ECR, CodeBuild and CodeConnections."""

@@ -38,7 +38,7 @@ def missing_role_or_network(request: AwsRequest) -> None:
 
 @refuses("codebuild:CreateProject")
 def invalid_location(request: AwsRequest) -> None:
-    """Refuse a location of a source in GitHub that is not a URL."""
+    """Refuse a GitHub source whose location is not an HTTPS URL."""
     source: Json = request.params["source"]
     location = source.get("location", "")
     if source["type"].startswith("GITHUB") and not location.startswith("https://"):
@@ -68,7 +68,7 @@ def create_project(request: AwsRequest) -> Json:
 
 @emulates("codebuild:BatchGetProjects")
 def batch_get_projects(request: AwsRequest) -> Json:
-    """Return the projects with the names or ARNs in the request, and the names that no project has."""
+    """Return the projects with the names or ARNs in the request, and those that no project has."""
     names: list[str] = request.params["names"]
     projects = [
         project

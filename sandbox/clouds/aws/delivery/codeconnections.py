@@ -1,4 +1,4 @@
-"""Connections to GitHub, which are emulated (CodeConnections API)."""
+"""Connections to providers of source code, such as GitHub, which are emulated (CodeConnections API)."""
 
 from sandbox.clouds.aws.records import Family, Records
 from sandbox.clouds.aws.registry import emulates
@@ -12,7 +12,7 @@ CONNECTION = Family(
 
 
 def connect(records: Records, region: str, account: str, connection_id: str) -> None:
-    """Add a connection to GitHub as it is after a person has approved it in the console."""
+    """Add a connection to GitHub that is available, as if a person had approved it in the console."""
     arn = f"arn:aws:codeconnections:{region}:{account}:connection/{connection_id}"
     records.of(region, CONNECTION)[arn] = {
         "ConnectionName": "github",
@@ -25,7 +25,7 @@ def connect(records: Records, region: str, account: str, connection_id: str) -> 
 
 @emulates("codeconnections:CreateConnection", creates=CONNECTION)
 def create_connection(request: AwsRequest) -> Json:
-    """Create a connection, which waits for a person who approves it in the console."""
+    """Create a connection. It stays pending, since nobody approves it in the console."""
     connection = {
         **request.sent(),
         "ConnectionArn": request.arn(f"connection/{request.uuid}"),

@@ -20,7 +20,7 @@ def second_webhook(request: AwsRequest) -> None:
 
 @refuses("codebuild:CreateWebhook")
 def source_without_webhooks(request: AwsRequest) -> None:
-    """Refuse a webhook for a source that has none."""
+    """Refuse a webhook for a type of source that does not support webhooks."""
     kind = request.record["source"]["type"]
     if kind not in SOURCES:
         raise ErrorResponse(400, f"a source of type {kind} has no webhooks", "InvalidInputException")
@@ -28,14 +28,14 @@ def source_without_webhooks(request: AwsRequest) -> None:
 
 @refuses("codebuild:UpdateWebhook", "codebuild:DeleteWebhook")
 def unknown_webhook(request: AwsRequest) -> None:
-    """Refuse a project without a webhook."""
+    """Refuse to change or delete the webhook of a project that has none."""
     if not request.record.get("webhook"):
         message = f"No webhook found for project {request.params['projectName']}"
         raise ErrorResponse(400, message, "ResourceNotFoundException")
 
 
 def _filter_groups(request: AwsRequest) -> list[list[Json]] | None:
-    """Return the filters in a request, with the defaults of their members; None if it has none."""
+    """Return the filter groups in a request, with the members' defaults; None if it has none."""
     groups: list[list[Json]] | None = request.params.get("filterGroups")
     if groups is None:
         return None

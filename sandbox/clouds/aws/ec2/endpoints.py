@@ -18,7 +18,7 @@ SERVICE = re.compile(
     r"|sagemaker\.(api|runtime)|secretsmanager|sns|sqs|ssm"
     r"|ssmmessages|states|sts|xray)|com\.amazonaws\.vpce\..+"
 )
-"""The pattern of the services with endpoints (AWS PrivateLink guide, services that integrate)."""
+"""The names of services that have endpoints (AWS PrivateLink guide, services that integrate)."""
 
 FULL_ACCESS = json.dumps(
     {
@@ -61,7 +61,7 @@ def log_group_of_flow_logs(request: AwsRequest) -> None:
 
 @completes("ec2:ModifyVpcEndpoint")
 def reset_policy(request: AwsRequest, response: Json) -> None:
-    """Give an endpoint the policy that allows everything, if the request resets its policy."""
+    """Set the policy of an endpoint to full access if the request resets it."""
     if request.params.get("ResetPolicy"):
         endpoint_id = request.params["VpcEndpointId"]
         request.send("ModifyVpcEndpoint", VpcEndpointId=endpoint_id, PolicyDocument=FULL_ACCESS)
@@ -69,7 +69,7 @@ def reset_policy(request: AwsRequest, response: Json) -> None:
 
 @completes("ec2:DescribeVpcEndpoints")
 def describe_endpoints(request: AwsRequest, response: Json) -> None:
-    """Add the member of an endpoint that moto omits."""
+    """Add `RequesterManaged` to each endpoint; moto omits it."""
     for endpoint in response["VpcEndpoints"]:
         endpoint.setdefault("RequesterManaged", False)
 

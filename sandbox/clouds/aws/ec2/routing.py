@@ -22,7 +22,7 @@ def _internet_gateways(request: AwsRequest, vpc_id: str) -> list[str]:
 
 @refuses("ec2:DeleteRouteTable")
 def route_table_in_use(request: AwsRequest) -> None:
-    """Refuse to delete a route table that subnets use."""
+    """Refuse to delete a route table that has associations, such as those with subnets."""
     table_id = request.params["RouteTableId"]
     table = request.look("DescribeRouteTables", RouteTableIds=[table_id])["RouteTables"][0]
     if users := [association["RouteTableAssociationId"] for association in table["Associations"]]:
@@ -111,7 +111,7 @@ def second_internet_gateway(request: AwsRequest) -> None:
 
 @refuses("ec2:DetachInternetGateway")
 def internet_gateway_in_use(request: AwsRequest) -> None:
-    """Refuse to detach an internet gateway while the VPC has public addresses, those of NAT gateways."""
+    """Refuse to detach an internet gateway while the VPC has NAT gateways, which have public addresses."""
     vpc_id = request.params["VpcId"]
     in_vpc = [{"Name": "vpc-id", "Values": [vpc_id]}]
     gateways = request.look("DescribeNatGateways", Filter=in_vpc)["NatGateways"]
@@ -125,7 +125,7 @@ def internet_gateway_in_use(request: AwsRequest) -> None:
 
 @completes("ec2:DeleteNatGateway")
 def free_address(request: AwsRequest, response: Json) -> None:
-    """Free the address of a deleted gateway."""
+    """Disassociate the address of a deleted NAT gateway."""
     gateways = request.send("DescribeNatGateways", NatGatewayIds=[request.params["NatGatewayId"]])
     associations = [
         address["AssociationId"]
@@ -139,7 +139,7 @@ def free_address(request: AwsRequest, response: Json) -> None:
 
 @completes("ec2:DescribeAddresses")
 def describe_addresses(request: AwsRequest, response: Json) -> None:
-    """Add the members of an address that moto omits."""
+    """Add the pool and the network border group of each address; moto omits them."""
     for address in response["Addresses"]:
         address.setdefault("PublicIpv4Pool", "amazon")
         address.setdefault("NetworkBorderGroup", request.region)

@@ -12,12 +12,12 @@ from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.values import Json
 
 TEXT = r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]"
-"""The characters that names and descriptions may have (EC2 API, CreateSecurityGroup)."""
+"""The pattern of a character that EC2 allows in names and descriptions (EC2 API, CreateSecurityGroup)."""
 
 DESCRIPTION = re.compile(rf"{TEXT}{{0,255}}")
 
 WITH_PORTS = ("tcp", "udp", "6", "17")
-"""The protocols of which a rule has a range of ports."""
+"""The protocols whose rules require a range of ports: TCP and UDP, by name or number."""
 
 PEER_LISTS = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 
@@ -69,15 +69,15 @@ def invalid_ports(request: AwsRequest) -> None:
     if not all(map(_ports_are_valid, permissions)):
         ports = [_port_text(rule.get(name)) for rule in permissions for name in ("FromPort", "ToPort")]
         message = (
-            f"Invalid value '{listing(ports)}' for portRange: 0 to 65535 are allowed, and the first is not"
-            " above the last"
+            f"Invalid value '{listing(ports)}' for portRange: ports are 0 to 65535, and the first must not"
+            " exceed the last"
         )
         raise ErrorResponse(400, message, "InvalidParameterValue")
 
 
 @refuses(*AUTHORIZE)
 def invalid_description(request: AwsRequest) -> None:
-    """Refuse a description that is too long or has other characters."""
+    """Refuse a description that is too long or has characters that EC2 does not allow."""
     for rule in request.params.get("IpPermissions", []):
         for peer in (peer for name in PEER_LISTS for peer in rule.get(name, [])):
             if not DESCRIPTION.fullmatch(peer.get("Description", "")):
@@ -92,15 +92,15 @@ def invalid_change_of_rule(request: AwsRequest) -> None:
         blocks = [rule[name] for name in ("CidrIpv4", "CidrIpv6") if rule.get(name)]
         if not _ports_are_valid(rule) or any(network(block) is None for block in blocks):
             message = (
-                "Invalid ports or CIDR block of a rule: 0 to 65535 are allowed, the first not above the"
-                " last, and blocks without bits of a host"
+                "Invalid ports or CIDR block of a rule: ports are 0 to 65535, the first must not exceed the"
+                " last, and a block must have no host bits"
             )
             raise ErrorResponse(400, message, "InvalidParameterValue")
 
 
 @refuses("ec2:ModifySecurityGroupRules")
 def invalid_new_description(request: AwsRequest) -> None:
-    """Refuse a description that is too long or has other characters."""
+    """Refuse a description that is too long or has characters that EC2 does not allow."""
     for update in request.params["SecurityGroupRules"]:
         if not DESCRIPTION.fullmatch(update.get("SecurityGroupRule", {}).get("Description", "")):
             raise _invalid_description()
@@ -148,7 +148,7 @@ def _permission_identity(permission: Json) -> tuple[Any, ...]:
 
 
 def _without_ports(identity: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return an identity without the ports of a rule for every protocol, which has none."""
+    """Return an identity; if the rule is for all protocols, remove its ports, which EC2 ignores."""
     return (identity[0], None, None, *identity[3:]) if identity[0] == "-1" else identity
 
 
@@ -166,7 +166,7 @@ def duplicate_rule(request: AwsRequest) -> None:
 
 @refuses("ec2:ModifySecurityGroupRules")
 def another_kind_of_peer(request: AwsRequest) -> None:
-    """Refuse to put a block, a prefix list or a group in the place of a peer of another kind."""
+    """Refuse to change the kind of a rule's peer: IPv4 block, IPv6 block, prefix list or group."""
     request.look("DescribeSecurityGroups", GroupIds=[request.params["GroupId"]])
     existing = {
         rule["SecurityGroupRuleId"]: [
@@ -180,14 +180,14 @@ def another_kind_of_peer(request: AwsRequest) -> None:
     updates: list[Json] = request.params["SecurityGroupRules"]
     ids = [update["SecurityGroupRuleId"] for update in updates]
     if lacking(ids, existing):
-        return  # The next refusal is about these.
+        return  # `unknown_rule` refuses these IDs.
     names = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
     for update in updates:
         rule = update.get("SecurityGroupRule", {})
         if existing[update["SecurityGroupRuleId"]] != [name in rule for name in names]:
             message = (
                 f"Invalid rule type for a security group rule of {listing(ids)}: a block, a prefix list and a"
-                " group cannot take the place of each other"
+                " group cannot replace each other"
             )
             raise ErrorResponse(400, message, "InvalidParameterValue")
 
@@ -222,14 +222,14 @@ def unknown_properties_of_rule(request: AwsRequest) -> None:
 
 @completes("ec2:DescribeSecurityGroupRules")
 def describe_owner_of_rules(request: AwsRequest, response: Json) -> None:
-    """Add the member of a rule that moto omits."""
+    """Add the owner of each rule's group; moto omits it."""
     for rule in response["SecurityGroupRules"]:
         rule.setdefault("GroupOwnerId", request.account)
 
 
 @follows("ec2:ModifySecurityGroupRules")
 def change_peers(request: AwsRequest) -> None:
-    """Change the group and the IPv6 block to which rules refer, which moto ignores."""
+    """Change the groups and the IPv6 blocks to which rules refer; moto ignores these changes."""
     group = backend("ec2", request.region).get_security_group_from_id(request.params["GroupId"])
     for update in request.params["SecurityGroupRules"]:
         rule, new = group.get_rule(update["SecurityGroupRuleId"]), update["SecurityGroupRule"]

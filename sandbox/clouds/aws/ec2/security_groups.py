@@ -22,8 +22,8 @@ def invalid_group(request: AwsRequest) -> None:
     name, description = request.params["GroupName"], request.params["Description"]
     if not NAME.fullmatch(name) or not DESCRIPTION.fullmatch(description):
         message = (
-            f"Invalid security group name or description: '{name}', '{description}'; 1 to 255 of a-z, A-Z,"
-            " 0-9, spaces, and ._-:/()#,@[]+=&;{}!$* are allowed, and a name does not begin"
+            f"Invalid security group name or description: '{name}', '{description}'; each has 1 to 255"
+            " characters of a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*, and a name must not begin"
             " with sg-"
         )
         raise ErrorResponse(400, message, "InvalidParameterValue")
@@ -51,8 +51,8 @@ def group_in_use(request: AwsRequest) -> None:
     ]
     if name == "default" or users:
         message = (
-            f"resource {group_id} has a dependent object: {listing(users)} (the group '{name}'; nobody can"
-            " delete a default one)"
+            f"resource {group_id} has a dependent object: {listing(users)} (its name is '{name}'; the default"
+            " group of a VPC cannot be deleted)"
         )
         raise ErrorResponse(400, message, "DependencyViolation")
 

@@ -10,20 +10,23 @@ from sandbox.wire.values import Json
 
 @refuses("ec2:CreateVpc", "ec2:CreateSubnet")
 def block_of_a_wrong_size(request: AwsRequest) -> None:
-    """Refuse a CIDR block that is invalid, larger than /16 or smaller than /28."""
+    """Refuse a CIDR block that is invalid, has host bits, is larger than /16 or is smaller than /28."""
     block = request.params.get("CidrBlock")
     parsed = network(block) if block else None
     if block and (parsed is None or not 16 <= parsed.prefixlen <= 28):
         message = (
-            f"Value ({block}) for parameter cidrBlock is invalid: a block of /16 to /28 without bits of a"
-            " host is required."
+            f"Value ({block}) for parameter cidrBlock is invalid: a block of /16 to /28 without host bits is"
+            " required."
         )
         raise ErrorResponse(400, message, "InvalidParameterValue")
 
 
 @refuses("ec2:DeleteVpc")
 def vpc_in_use(request: AwsRequest) -> None:
-    """Refuse to delete a VPC that has security groups, internet gateways or endpoints."""
+    """Refuse to delete a VPC with internet gateways, endpoints or security groups.
+
+    The default security group and deleted endpoints do not count.
+    """
     vpc_id = request.params["VpcId"]
     in_vpc = [{"Name": "vpc-id", "Values": [vpc_id]}]
     attached = [{"Name": "attachment.vpc-id", "Values": [vpc_id]}]
@@ -91,7 +94,7 @@ def allow_traffic_in_default_group(request: AwsRequest, response: Json) -> None:
 
 @completes("ec2:DescribeAvailabilityZones")
 def describe_zones(request: AwsRequest, response: Json) -> None:
-    """Add the members of a zone that moto omits."""
+    """Add the opt-in status, the group and the network border group of each zone; moto omits them."""
     for zone in response["AvailabilityZones"]:
         region = zone["RegionName"]
         zone.setdefault("OptInStatus", "opt-in-not-required")
@@ -101,7 +104,7 @@ def describe_zones(request: AwsRequest, response: Json) -> None:
 
 @completes("ec2:DescribeSubnets")
 def describe_subnets(request: AwsRequest, response: Json) -> None:
-    """Add the members of a subnet that moto omits."""
+    """Add the flags of each subnet for DNS64 and customer-owned addresses; moto omits them."""
     for subnet in response["Subnets"]:
         subnet.setdefault("EnableDns64", False)
         subnet.setdefault("MapCustomerOwnedIpOnLaunch", False)

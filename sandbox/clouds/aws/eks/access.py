@@ -20,7 +20,7 @@ POLICY = re.compile(
 """The access policies (EKS user guide, review access policy permissions)."""
 
 RESERVED_PREFIXES = ("system:", "eks:", "aws:", "amazon:", "iam:")
-"""The beginnings that names of Kubernetes groups may not have (EKS API, CreateAccessEntry)."""
+"""The prefixes that the names of Kubernetes groups must not have (EKS API, CreateAccessEntry)."""
 
 
 @refuses("eks:CreateAccessEntry")
@@ -52,12 +52,12 @@ def cluster_without_access_entries(request: AwsRequest) -> None:
 
 @refuses("eks:CreateAccessEntry")
 def reserved_group(request: AwsRequest) -> None:
-    """Refuse a name of a Kubernetes group with a reserved beginning."""
+    """Refuse a Kubernetes group whose name has a reserved prefix."""
     groups = request.params.get("kubernetesGroups", [])
     if any(group.startswith(RESERVED_PREFIXES) for group in groups):
         message = (
-            "The kubernetes group name is invalid, it cannot start with with system:, eks:, aws:, amazon: or"
-            f" iam:: {listing(groups)}"
+            f"The kubernetes group name is invalid: {listing(groups)}; it cannot start with"
+            " system:, eks:, aws:, amazon: or iam:"
         )
         raise ErrorResponse(400, message, "InvalidParameterException")
 
@@ -73,11 +73,11 @@ def unknown_access_policy(request: AwsRequest) -> None:
 
 @refuses("eks:AssociateAccessPolicy")
 def invalid_access_scope(request: AwsRequest) -> None:
-    """Refuse a scope of namespaces without namespaces, and a scope of the cluster with namespaces."""
+    """Refuse a namespace scope that lists no namespaces, and a cluster scope that lists some."""
     scope = request.params["accessScope"]
     kind, namespaces = scope.get("type"), scope.get("namespaces")
     if (kind == "namespace" and not namespaces) or (kind == "cluster" and namespaces):
-        message = "an access scope of type namespace needs namespaces, and one of type cluster has none"
+        message = "an access scope of type namespace must list namespaces, and one of type cluster must not"
         raise ErrorResponse(400, message, "InvalidParameterException")
 
 

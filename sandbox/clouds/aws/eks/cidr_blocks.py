@@ -31,7 +31,7 @@ RESERVED = (
         ),
     ),
 )
-"""Blocks that no public client has: a public endpoint allows them only as a part of 0.0.0.0/0."""
+"""Blocks without public addresses: a public endpoint allows them only as a part of 0.0.0.0/0."""
 
 
 def _public_blocks(request: AwsRequest) -> list[str]:
@@ -40,7 +40,7 @@ def _public_blocks(request: AwsRequest) -> list[str]:
 
 @refuses("eks:CreateCluster", "eks:UpdateClusterConfig")
 def invalid_public_blocks(request: AwsRequest) -> None:
-    """Refuse a block without a length, or with host bits."""
+    """Refuse a block that is invalid, lacks a prefix length or has host bits."""
     invalid = [block for block in _public_blocks(request) if "/" not in block or network(block) is None]
     if invalid:
         message = f"The following CIDRs are invalid in publicAccessCidrs: {listing(invalid)}"
@@ -49,7 +49,7 @@ def invalid_public_blocks(request: AwsRequest) -> None:
 
 @refuses("eks:CreateCluster", "eks:UpdateClusterConfig")
 def reserved_public_blocks(request: AwsRequest) -> None:
-    """Refuse a block with private or reserved addresses."""
+    """Refuse a block with private or reserved addresses, except 0.0.0.0/0."""
     blocks = [block for block in _public_blocks(request) if block != EVERYWHERE]
     reserved = [
         block
@@ -63,7 +63,7 @@ def reserved_public_blocks(request: AwsRequest) -> None:
 
 @refuses("eks:CreateCluster")
 def invalid_service_block(request: AwsRequest) -> None:
-    """Refuse a block for Kubernetes services that is not private, or not of /24 to /12."""
+    """Refuse a block for Kubernetes services that is not private, smaller than /24 or larger than /12."""
     block = request.params.get("kubernetesNetworkConfig", {}).get("serviceIpv4Cidr")
     if not block:
         return

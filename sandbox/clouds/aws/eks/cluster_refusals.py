@@ -1,4 +1,4 @@
-"""The requests for clusters that EKS refuses (EKS API, CreateCluster and UpdateClusterConfig)."""
+"""Refusals of requests that create, change or delete clusters (EKS API)."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def unknown_security_groups(request: AwsRequest) -> None:
 
 @refuses("eks:CreateCluster")
 def unknown_roles(request: AwsRequest) -> None:
-    """Refuse roles that do not exist, and subnets that do not."""
+    """Refuse roles and subnets that do not exist."""
     subnets(request, _subnet_ids(request))
     role_arn, node_role_arn = request.params["roleArn"], _node_role(request)
     if lacking(filter(None, [role_arn, node_role_arn]), role_arns(request)):
@@ -90,7 +90,7 @@ def unsupported_version(request: AwsRequest) -> None:
 
 @refuses("eks:CreateCluster")
 def partial_auto_mode(request: AwsRequest) -> None:
-    """Refuse a part of Auto Mode (EKS user guide, create an EKS Auto Mode cluster)."""
+    """Refuse to enable only a part of Auto Mode (EKS user guide, create an EKS Auto Mode cluster)."""
     params = request.params
     switches: list[Any] = [
         params.get("computeConfig", {}).get("enabled"),
@@ -118,18 +118,18 @@ def invalid_node_pools(request: AwsRequest) -> None:
     pools = request.params.get("computeConfig", {}).get("nodePools", [])
     if (pools and not _node_role(request)) or lacking(pools, NODE_POOLS):
         raise _invalid(
-            "computeConfig: node pools are general-purpose and system, and need a nodeRoleArn; these are"
-            f" {listing(pools)}"
+            f"computeConfig: invalid nodePools: {listing(pools)}; general-purpose and system are allowed, and"
+            " nodeRoleArn is required"
         )
 
 
 @refuses("eks:CreateCluster", "eks:AssociateEncryptionConfig")
 def unusable_key(request: AwsRequest) -> None:
-    """Refuse a KMS key that is not enabled, and for an existing cluster a second key."""
+    """Refuse a KMS key that is not enabled, and any key for a cluster that has one."""
     if request.record.get("encryptionConfig"):
         raise _invalid(
             f"The cluster {request.params.get('clusterName', '')} has an encryption config already; it cannot"
-            " be changed or taken away"
+            " be changed or removed"
         )
     config = request.params.get("encryptionConfig")
     key_arn = config[0].get("provider", {}).get("keyArn") if config else None
@@ -141,7 +141,7 @@ def unusable_key(request: AwsRequest) -> None:
 
 @refuses("eks:CreateCluster")
 def no_endpoint(request: AwsRequest) -> None:
-    """Refuse a cluster that nobody could reach."""
+    """Refuse a cluster with neither a public nor a private endpoint."""
     config = _network_config(request)
     if config.get("endpointPublicAccess") is False and config.get("endpointPrivateAccess") is not True:
         raise _invalid("Private and public endpoint access cannot both be false")
@@ -149,7 +149,7 @@ def no_endpoint(request: AwsRequest) -> None:
 
 @refuses("eks:UpdateClusterConfig")
 def several_updates(request: AwsRequest) -> None:
-    """Refuse a request that changes nothing, or several things at once."""
+    """Refuse a request that makes no change, or changes of several types."""
     params = request.params
     names = (
         "resourcesVpcConfig",
@@ -163,7 +163,7 @@ def several_updates(request: AwsRequest) -> None:
     changed = [bool(params.get(name)) for name in names]
     changed += ["deletionProtection" in params, any(params.get(name) for name in auto_mode)]
     if sum(changed) != 1:
-        raise _invalid("The type for cluster update was not provided, or is more than one")
+        raise _invalid("The type for cluster update was not provided, or several types were provided")
 
 
 @refuses("eks:UpdateClusterConfig")
@@ -178,16 +178,18 @@ def subnets_of_another_vpc(request: AwsRequest) -> None:
         or (groups and lacking(groups, _groups_of_vpc(request, current["vpcId"])))
     ):
         raise _invalid(
-            "Subnets specified must be in at least two different AZs, and belong to the VPC of the cluster,"
-            f" as security groups have to: {listing([*(subnet['SubnetId'] for subnet in chosen), *groups])}"
+            "Subnets specified must be in at least two different AZs, and subnets and security groups must"
+            " belong to the VPC of the cluster:"
+            f" {listing([*(subnet['SubnetId'] for subnet in chosen), *groups])}"
         )
 
 
 @refuses("eks:UpdateClusterConfig")
 def subnets_in_other_zones(request: AwsRequest) -> None:
-    """Refuse zones other than those at the creation.
+    """Refuse a subnet in an availability zone in which the cluster has no subnet.
 
-    EKS user guide, network-reqs; aws/containers-roadmap issue 2330.
+    The zones of a cluster stay those of its creation (EKS user guide, network-reqs; aws/containers-roadmap
+    issue 2330).
     """
     subnet_ids = _network_config(request).get("subnetIds")
     if not subnet_ids:
@@ -204,7 +206,7 @@ def subnets_in_other_zones(request: AwsRequest) -> None:
 
 @refuses("eks:UpdateClusterConfig")
 def weaker_authentication_mode(request: AwsRequest) -> None:
-    """Refuse to leave the authentication mode API."""
+    """Refuse to change the authentication mode from API to another one."""
     mode = request.params.get("accessConfig", {}).get("authenticationMode")
     if request.record["accessConfig"]["authenticationMode"] == "API" and mode and mode != "API":
         raise _invalid(f"Unsupported authentication mode update from API to {mode}")

@@ -28,7 +28,7 @@ GROUP_DESCRIPTION = (
 
 
 def update(request: AwsRequest, kind: str, update_id: str = "") -> Json:
-    """Return the response about an update, which is complete when its ID is returned."""
+    """Return the response about an update, which is already complete."""
     return {
         "update": {
             "id": update_id or str(request.uuid),
@@ -83,7 +83,7 @@ def create_cluster(request: AwsRequest) -> Json:
 
 
 def _create_security_group(request: AwsRequest, name: str, vpc_id: str) -> str:
-    """Create the group of the control plane and the nodes; return its ID."""
+    """Create the security group of the control plane and the nodes; return its ID."""
     tags = [{"Key": "Name", "Value": f"eks-cluster-sg-{name}"}]
     tags.append({"Key": f"kubernetes.io/cluster/{name}", "Value": "owned"})
     group = request.send(

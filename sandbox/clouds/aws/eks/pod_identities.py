@@ -11,7 +11,7 @@ from sandbox.wire.values import Json
 SERVICE = "pods.eks.amazonaws.com"
 
 ACTIONS = ("sts:AssumeRole", "sts:TagSession")
-"""The actions that the role has to allow (EKS user guide, create an IAM role with a trust policy)."""
+"""The actions that the role's trust policy has to allow (EKS user guide, create an IAM role)."""
 
 
 @refuses("eks:CreatePodIdentityAssociation")
@@ -41,8 +41,8 @@ def role_without_trust(request: AwsRequest) -> None:
         raise ErrorResponse(400, message, "InvalidParameterException")
     if not all(policy_documents.allows(policy, SERVICE, action, {}) for action in ACTIONS):
         message = (
-            f"Trust policy of the role provided is invalid: {SERVICE} has to be allowed"
-            f" {' and '.join(ACTIONS)} by {role_arn}"
+            f"Trust policy of the role provided is invalid: {role_arn} has to allow {SERVICE} the actions"
+            f" {' and '.join(ACTIONS)}"
         )
         raise ErrorResponse(400, message, "InvalidParameterException")
 

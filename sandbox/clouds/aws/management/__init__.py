@@ -1,1 +1,4 @@
-"""Services that watch, back up and count costs: CloudWatch Logs, EventBridge, Backup, Budgets and CE."""
+"""Services for logs, events, backups and costs.
+
+They are CloudWatch Logs, EventBridge, AWS Backup, AWS Budgets and Cost Explorer.
+"""

@@ -22,10 +22,10 @@ RULE_DEFAULTS: Json = {
     "CompletionWindowMinutes": 10080,
     "EnableContinuousBackup": False,
 }
-"""The members of a rule that a request omits (AWS Backup API, BackupRuleInput)."""
+"""The defaults of the members of a rule (AWS Backup API, BackupRuleInput)."""
 
 SHORTEST_START_WINDOW = 60
-"""Minutes in which a backup has to start, at least (AWS Backup API, BackupRuleInput)."""
+"""The shortest allowed start window of a backup, in minutes (AWS Backup API, BackupRuleInput)."""
 
 
 def _rules(request: AwsRequest) -> list[Json]:
@@ -34,7 +34,7 @@ def _rules(request: AwsRequest) -> list[Json]:
 
 @refuses("backup:CreateBackupPlan", "backup:UpdateBackupPlan")
 def short_start_window(request: AwsRequest) -> None:
-    """Refuse a rule with too short a start window."""
+    """Refuse a rule whose start window is too short."""
     names = [
         rule["RuleName"]
         for rule in _rules(request)
@@ -85,7 +85,7 @@ def _completed_rules(request: AwsRequest) -> list[Json]:
 
 
 def _version(plan: Json, *names: str) -> Json:
-    """Return the members of a plan that name its version."""
+    """Return the members of a plan that identify its version, and those in `names`."""
     return {name: plan[name] for name in ("BackupPlanId", "BackupPlanArn", "VersionId", *names)}
 
 

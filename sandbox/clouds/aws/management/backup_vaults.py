@@ -14,7 +14,10 @@ VAULT = Family(
 VAULT_POLICY = Family("VaultPolicy", lambda request: f"{request.params['BackupVaultName']} policy", (VAULT,))
 
 LONGEST_RETENTION = 36500
-"""Days that a lock or its grace time may have at most (AWS Backup API, PutBackupVaultLockConfiguration)."""
+"""The longest retention, and the longest grace time of a lock, in days.
+
+Source: AWS Backup API, PutBackupVaultLockConfiguration.
+"""
 
 
 def invalid(message: str) -> ErrorResponse:
@@ -24,21 +27,19 @@ def invalid(message: str) -> ErrorResponse:
 
 @refuses("backup:PutBackupVaultLockConfiguration")
 def invalid_retention(request: AwsRequest) -> None:
-    """Refuse retention times outside of the limits of a lock."""
+    """Refuse retention times that AWS Backup does not allow for a lock."""
     shortest, longest = (request.params.get(name) for name in ("MinRetentionDays", "MaxRetentionDays"))
     low, high = 1 if shortest is None else shortest, LONGEST_RETENTION if longest is None else longest
     if not 1 <= low <= high <= LONGEST_RETENTION:
         raise invalid(
-            f"A retention of {'' if shortest is None else shortest} to {'' if longest is None else longest}"
-            " days: at"
-            f" least 1 day and at most {LONGEST_RETENTION} days are allowed, and the minimum is not above the"
-            " maximum"
+            f"MinRetentionDays is {shortest} and MaxRetentionDays is {longest}: 1 to {LONGEST_RETENTION} are"
+            " allowed, and the minimum must not exceed the maximum"
         )
 
 
 @refuses("backup:PutBackupVaultLockConfiguration")
 def invalid_grace_time(request: AwsRequest) -> None:
-    """Refuse a grace time outside of the limits of a lock."""
+    """Refuse a grace time that AWS Backup does not allow for a lock."""
     days = request.params.get("ChangeableForDays")
     if days is not None and not 3 <= days <= LONGEST_RETENTION:
         raise invalid(
@@ -90,7 +91,7 @@ def delete_backup_vault(request: AwsRequest) -> Json:
 
 @emulates("backup:PutBackupVaultLockConfiguration", needs=VAULT)
 def put_backup_vault_lock_configuration(request: AwsRequest) -> Json:
-    """Lock a vault; the grace time never ends here."""
+    """Lock a vault. In the sandbox the grace time never ends, so the lock can always be removed."""
     request.change("BackupVaultName", "ChangeableForDays", Locked=True)
     return {}
 

@@ -14,7 +14,7 @@ ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 MOST_NOTIFICATIONS = 10
 MOST_SUBSCRIBERS = {"EMAIL": 10, "SNS": 1}
-"""Notifications of a budget, and subscribers of a notification by type (AWS Budgets, quotas)."""
+"""The most notifications of a budget, and subscribers of a notification by type (AWS Budgets, quotas)."""
 
 
 def _budget(request: AwsRequest) -> Json:
@@ -67,7 +67,7 @@ def many_notifications(request: AwsRequest) -> None:
     name = request.params["BudgetName"]
     others = [item for item in request.existing(NOTIFICATION) if item["BudgetName"] == name]
     if len(others) >= MOST_NOTIFICATIONS:
-        message = f"A budget can have {MOST_NOTIFICATIONS} notifications"
+        message = f"A budget can have at most {MOST_NOTIFICATIONS} notifications"
         raise ErrorResponse(400, message, "CreationLimitExceededException")
 
 
@@ -76,7 +76,7 @@ def many_subscribers(request: AwsRequest) -> None:
     """Refuse more subscribers than a notification can have."""
     counts = Counter(item["SubscriptionType"] for item in request.params["Subscribers"])
     if any(counts[kind] > most for kind, most in MOST_SUBSCRIBERS.items()):
-        raise _invalid("A notification can have 10 e-mail subscribers and one SNS subscriber")
+        raise _invalid("A notification can have at most 10 e-mail subscribers and one SNS subscriber")
 
 
 @refuses("budgets:CreateNotification")

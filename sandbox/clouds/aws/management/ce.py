@@ -92,11 +92,11 @@ def unknown_subscribed_monitor(request: AwsRequest) -> None:
 
 @refuses("ce:CreateAnomalySubscription")
 def subscriber_of_another_frequency(request: AwsRequest) -> None:
-    """Refuse subscribers by SNS to daily or weekly reports, and by e-mail to immediate ones."""
+    """Refuse SNS subscribers of daily or weekly summaries, and e-mail subscribers of immediate alerts."""
     subscription: Json = request.params["AnomalySubscription"]
     refused_type = "EMAIL" if subscription["Frequency"] == "IMMEDIATE" else "SNS"
     if any(subscriber.get("Type") == refused_type for subscriber in subscription["Subscribers"]):
-        message = "Daily or weekly frequencies only support Email subscriptions, and immediate ones SNS"
+        message = "Daily or weekly frequencies only support Email subscriptions, and IMMEDIATE only SNS"
         raise ErrorResponse(400, message, "ValidationException")
 
 

@@ -33,7 +33,7 @@ def target_in_another_region(request: AwsRequest) -> None:
 
 @refuses("events:PutTargets")
 def event_bus_without_role(request: AwsRequest) -> None:
-    """Refuse an event bus in another region without a role that may send to it."""
+    """Refuse a target that is an event bus in another region and has no role."""
     targets: list[Json] = request.params["Targets"]
     without_role = [
         target["Arn"]

@@ -30,7 +30,7 @@ def other_class(request: AwsRequest) -> None:
     """Refuse a class of log groups that the sandbox cannot store."""
     kind = request.params.get("logGroupClass", CLASS)
     if kind != CLASS:
-        message = f"the sandbox's log groups are of the class {CLASS}, and not {kind}"
+        message = f"logGroupClass is {kind}; the sandbox supports only {CLASS}"
         raise ErrorResponse(400, message, "InvalidParameterException")
 
 
@@ -57,7 +57,7 @@ def unusable_key(request: AwsRequest) -> None:
 
 @refuses("logs:PutRetentionPolicy")
 def invalid_retention(request: AwsRequest) -> None:
-    """Refuse a retention time that CloudWatch Logs does not have."""
+    """Refuse a retention time that CloudWatch Logs does not allow."""
     days = request.params["retentionInDays"]
     if days not in RETENTION_DAYS:
         message = (
@@ -89,7 +89,7 @@ def unknown_tagged_group(request: AwsRequest) -> None:
 
 @completes("logs:DescribeLogGroups")
 def describe_log_groups(request: AwsRequest, response: Json) -> None:
-    """Add the class of a log group, which moto omits."""
+    """Add the class of each log group; moto omits it."""
     for group in response["logGroups"]:
         group.setdefault("logGroupClass", CLASS)
 
@@ -104,7 +104,7 @@ def delete_tags(request: AwsRequest, response: Json) -> None:
 
 @emulates("logs:AssociateKmsKey", "logs:DisassociateKmsKey")
 def set_key(request: AwsRequest) -> Json:
-    """Set or remove the KMS key of a log group; moto has only that of a new group."""
+    """Set or remove the KMS key of a log group; moto sets it only when it creates a group."""
     groups = backend("logs", request.region).groups
     groups[request.params["logGroupName"]].kms_key_id = request.params.get("kmsKeyId")
     return {}

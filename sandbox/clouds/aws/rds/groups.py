@@ -24,13 +24,13 @@ PARAMETERS: Mapping[str, re.Pattern[str]] = {
     "max_connections": re.compile(r"[6-9]|[1-9]\d{1,5}|[1-7]\d{6}|8[0-2]\d{5}"),
     "log_min_duration_statement": re.compile(r"-1|\d{1,9}|1\d{9}"),
 }
-"""The form of the values of PostgreSQL 17's parameters that the program sets.
+"""The pattern of the allowed values of each PostgreSQL 17 parameter that the program sets.
 
-RDS allows no wider ranges than PostgreSQL. Add the range of any further parameter here.
+RDS allows no wider ranges than PostgreSQL. Add the pattern of any further parameter here.
 """
 
 STATIC = ("max_connections", "rds.force_ssl")
-"""The parameters that only a restart changes."""
+"""The parameters whose changes take effect only after a reboot."""
 
 
 @refuses("rds:CreateDBSubnetGroup", "rds:ModifyDBSubnetGroup")
@@ -72,8 +72,8 @@ def unknown_parameter(request: AwsRequest) -> None:
     names = [item["ParameterName"] for item in _parameters(request) if "ParameterName" in item]
     if any(name not in PARAMETERS for name in names):
         raise invalid_value(
-            f"Could not find parameter with name: one of {listing(names)}; the sandbox knows the ranges of"
-            " those that the program sets"
+            f"Could not find parameter with name: one of {listing(names)}; the sandbox knows only"
+            f" {listing(PARAMETERS)}"
         )
 
 
@@ -94,7 +94,7 @@ def invalid_parameter(request: AwsRequest) -> None:
 
 @refuses("rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup")
 def immediate_static_parameter(request: AwsRequest) -> None:
-    """Refuse to change a static parameter at once."""
+    """Refuse to apply a static parameter without a reboot."""
     for parameter in _parameters(request):
         if parameter.get("ParameterName") in STATIC and parameter.get("ApplyMethod") != "pending-reboot":
             raise invalid_combination("cannot use immediate apply method for static parameter")
@@ -102,7 +102,7 @@ def immediate_static_parameter(request: AwsRequest) -> None:
 
 @refuses("rds:DescribeDBParameterGroups")
 def unknown_parameter_group(request: AwsRequest) -> None:
-    """Refuse the name of a parameter group that does not exist, except those of the default groups."""
+    """Refuse the name of a parameter group that does not exist, except a name that begins with `default.`."""
     name = request.params.get("DBParameterGroupName")
     if not name or name.startswith("default."):
         return
@@ -130,21 +130,21 @@ def parameter_group_in_use(request: AwsRequest) -> None:
 
 @completes("rds:DescribeDBSubnetGroups")
 def describe_subnet_groups(request: AwsRequest, response: Json) -> None:
-    """Add the member of a subnet group that moto omits."""
+    """Add the network types of each subnet group; moto omits them."""
     for group in response["DBSubnetGroups"]:
         group.setdefault("SupportedNetworkTypes", ["IPV4"])
 
 
 @completes("rds:DescribeDBParameters")
 def describe_parameters(request: AwsRequest, response: Json) -> None:
-    """Add the source of a parameter, without which the plugin ignores it."""
+    """Add the source of each parameter; the plugin ignores parameters without one."""
     for parameter in response["Parameters"]:
         parameter.setdefault("Source", "user")
 
 
 @emulates("rds:ResetDBParameterGroup")
 def reset_parameters(request: AwsRequest) -> Json:
-    """Give parameters their defaults, which moto cannot."""
+    """Reset parameters to their defaults; moto lacks this operation."""
     rds = backend("rds", request.region)
     group = rds.db_parameter_groups[request.params["DBParameterGroupName"]]
     for parameter in _parameters(request):

@@ -1,4 +1,4 @@
-"""The changes of an instance that RDS refuses (RDS API, ModifyDBInstance)."""
+"""The changes of an instance that RDS refuses, and the settings that moto ignores (RDS API)."""
 
 import re
 
@@ -32,9 +32,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 @refuses("rds:ModifyDBInstance")
 def change_of_managed_password(request: AwsRequest) -> None:
-    """Refuse a change of the secret that RDS does not make.
+    """Refuse a change of the master password that its management by RDS excludes.
 
-    The key of a secret cannot be changed, and a secret and a password exclude each other.
+    The key of a secret cannot be changed, an instance has either a secret or a password, and a rotation
+    requires a secret.
     """
     params = request.params
     secret: Json | None = _instance(request).get("MasterUserSecret")
@@ -48,11 +49,9 @@ def change_of_managed_password(request: AwsRequest) -> None:
         is_refused = changes_key or has_password_too or lacks_password
     if is_refused:
         raise invalid_combination(
-            f"The master password of {params['DBInstanceIdentifier']} cannot be changed in this way: RDS"
-            " manages it"
-            f" in the secret {(secret or {}).get('SecretArn') or 'none'}. The key of a secret cannot be"
-            " changed, a"
-            " password requires that the management is turned off, and a rotation requires that it is on."
+            f"The master password of {params['DBInstanceIdentifier']} cannot be changed in this way. Its"
+            f" secret is {(secret or {}).get('SecretArn') or 'none'}. The key of a secret cannot be changed, a"
+            " password requires that its management by RDS is turned off, and a rotation that it is on."
         )
 
 
@@ -62,7 +61,8 @@ def smaller_storage(request: AwsRequest) -> None:
     size, current = request.params.get("AllocatedStorage"), _instance(request)["AllocatedStorage"]
     if size is not None and size < current:
         raise invalid_combination(
-            f"The storage of a database cannot be made smaller: {current} GiB, and {size} requested"
+            f"The storage of a database cannot be made smaller: it has {current} GiB, and the request has"
+            f" {size} GiB"
         )
 
 
@@ -77,7 +77,7 @@ def earlier_version(request: AwsRequest) -> None:
 
 @refuses("rds:ModifyDBInstance")
 def unconfirmed_major_version(request: AwsRequest) -> None:
-    """Refuse a later major version unless the request allows it."""
+    """Refuse a later major version unless the request allows major upgrades."""
     version = request.params.get("EngineVersion")
     is_major = version and _numbers(version)[0] > _numbers(_instance(request)["EngineVersion"])[0]
     if is_major and request.params.get("AllowMajorVersionUpgrade") is not True:
@@ -101,7 +101,7 @@ def unknown_log_types(request: AwsRequest) -> None:
 
 @refuses("rds:ModifyDBInstance")
 def parameter_group_of_another_family(request: AwsRequest) -> None:
-    """Refuse a parameter group for another version of the engine than the present or the requested one."""
+    """Refuse a parameter group for another major version than the instance's after the change."""
     instance = _instance(request)
     name = request.params.get("DBParameterGroupName")
     name = name or instance["DBParameterGroups"][0]["DBParameterGroupName"]

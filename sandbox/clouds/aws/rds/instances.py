@@ -1,4 +1,4 @@
-"""The settings that RDS refuses for a new or a changed instance, and the deletion of instances (RDS API)."""
+"""Refusals of settings of new and changed instances, and of deletions (RDS API)."""
 
 import re
 from collections.abc import Iterator
@@ -61,7 +61,8 @@ def groups_of_another_vpc(request: AwsRequest) -> None:
     ]
     if lacking(chosen, groups):
         raise invalid_value(
-            f"Invalid security group, groups, or of another VPC than the database: {listing(chosen)}"
+            "Invalid security groups: at least one does not exist or is in another VPC than the database:"
+            f" {listing(chosen)}"
         )
 
 
@@ -136,18 +137,18 @@ def unknown_certificate_authority(request: AwsRequest) -> None:
 
 @refuses(*CREATE_OR_MODIFY)
 def invalid_password(request: AwsRequest) -> None:
-    """Refuse a master password that is too short, too long or has other characters."""
+    """Refuse a master password that is too short, too long or has characters that RDS does not allow."""
     password = request.params.get("MasterUserPassword")
     if password is not None and not PASSWORD.fullmatch(password):
         raise invalid_value(
             "The parameter MasterUserPassword is not a valid password: 8 to 128 printable ASCII characters,"
-            " without /, @, quotes and spaces, are allowed."
+            " without /, @, double quotes and spaces, are allowed."
         )
 
 
 @refuses(*CREATE_OR_MODIFY)
 def password_in_two_places(request: AwsRequest) -> None:
-    """Refuse a master password if RDS manages it in Secrets Manager."""
+    """Refuse a master password in a request that lets RDS manage it in Secrets Manager."""
     if request.params.get("ManageMasterUserPassword") and request.params.get("MasterUserPassword"):
         raise invalid_combination(
             "MasterUserPassword can't be specified if ManageMasterUserPassword is turned on."
@@ -184,7 +185,7 @@ def unusable_key(request: AwsRequest) -> None:
 
 @refuses("rds:CreateDBInstance")
 def parameter_group_of_another_family(request: AwsRequest) -> None:
-    """Refuse a parameter group for another version of the engine."""
+    """Refuse a parameter group for another major version of the engine."""
     name, version = request.params.get("DBParameterGroupName"), request.params.get("EngineVersion")
     engine = request.params["Engine"]
     if not name or not version:
@@ -212,7 +213,7 @@ def unknown_log_types(request: AwsRequest) -> None:
 
 @refuses("rds:CreateDBInstance")
 def maximum_below_storage(request: AwsRequest) -> None:
-    """Refuse a maximum of the storage that is below its size."""
+    """Refuse a maximum storage size that is below the initial size."""
     size, maximum = request.params.get("AllocatedStorage"), request.params.get("MaxAllocatedStorage")
     if size is not None and maximum is not None and maximum < size:
         raise invalid_combination(f"Max storage size must be greater than storage size: {maximum}, {size}")
@@ -242,7 +243,7 @@ def no_final_snapshot(request: AwsRequest) -> None:
 
 @refuses("rds:DeleteDBInstance")
 def existing_final_snapshot(request: AwsRequest) -> None:
-    """Refuse the name of an existing snapshot for the final one."""
+    """Refuse a final snapshot with the name of an existing snapshot."""
     name = request.params.get("FinalDBSnapshotIdentifier")
     snapshots: list[Json] = request.look("DescribeDBSnapshots")["DBSnapshots"] if name else []
     if name in [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots]:

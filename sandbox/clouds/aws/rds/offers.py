@@ -1,4 +1,4 @@
-"""The instances, certificate authorities and versions that RDS offers, in place of moto's (RDS API)."""
+"""The instance classes, certificate authorities, versions and maintenance actions of RDS (RDS API)."""
 
 import re
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ AUTHORITIES = {"rds-ca-rsa2048-g1": 2061, "rds-ca-rsa4096-g1": 2121, "rds-ca-ecc
 
 @emulates("rds:DescribeOrderableDBInstanceOptions")
 def describe_offers(request: AwsRequest) -> Json:
-    """Return RDS's offer of an instance class with gp3 storage, in the zones of the region."""
+    """Return RDS's offer of an instance class with gp3 storage, if it offers the class and the version."""
     version, instance_class = (request.params.get(name) for name in ("EngineVersion", "DBInstanceClass"))
     zones = backend("ec2", request.region).describe_availability_zones()
     offer: Json = {
@@ -68,7 +68,7 @@ def describe_authorities(request: AwsRequest) -> Json:
 
 @emulates("rds:DescribeDBEngineVersions")
 def describe_versions(request: AwsRequest) -> Json:
-    """Return the versions of PostgreSQL with the versions to which RDS upgrades them."""
+    """Return the requested versions of PostgreSQL, or all, each with the later major versions as targets."""
     return databases.engine_versions(request.params)
 
 
@@ -80,5 +80,5 @@ def describe_maintenance(request: AwsRequest) -> Json:
 
 @emulates("rds:ApplyPendingMaintenanceAction")
 def apply_maintenance(request: AwsRequest) -> Json:
-    """Perform a maintenance action at once, or record that it is wanted in the next window."""
+    """Perform a maintenance action at once, or record another opt-in, such as `next-maintenance`."""
     return databases.apply_maintenance(backend("rds", request.region), request.params)

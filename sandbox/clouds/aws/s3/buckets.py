@@ -14,12 +14,12 @@ NAME = re.compile(r"(?!xn--)(?!.*-s3alias$)(?![\d.]+$)[a-z0-9](?:[a-z0-9-]|\.(?=
 ENCRYPTION: Json = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
 }
-"""The encryption of a bucket that has no other: since 2023, no bucket is without."""
+"""The default encryption of a bucket: since 2023, S3 encrypts every bucket."""
 
 PUBLIC_ACCESS_BLOCK = dict.fromkeys(
     ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
 )
-"""The setting of every new bucket since 2023."""
+"""The default public access block of a bucket, which every new bucket has since 2023."""
 
 
 def bucket_names(request: AwsRequest) -> list[str]:
@@ -43,15 +43,18 @@ def invalid_name(request: AwsRequest) -> None:
     name = request.params["Bucket"]
     if not NAME.fullmatch(name):
         message = (
-            f"The specified bucket is not valid: {name}; 3 to 63 of a-z, 0-9, - and . are allowed, the first"
-            " and last of a-z, 0-9"
+            f"The specified bucket is not valid: {name}; a name has 3 to 63 characters of a-z, 0-9, - and .,"
+            " and the first and the last are of a-z, 0-9"
         )
         raise ErrorResponse(400, message, "InvalidBucketName")
 
 
 @refuses("s3:HeadBucket")
 def bucket_of_another_account(request: AwsRequest) -> None:
-    """Refuse another owner than the account; the response to HEAD has no body (S3 API, HeadBucket)."""
+    """Refuse an expected owner that is another account.
+
+    The code is the status, since the response to HEAD has no body (S3 API, HeadBucket).
+    """
     owner = request.params.get("ExpectedBucketOwner")
     if owner and owner != request.account and request.params["Bucket"] in bucket_names(request):
         raise ErrorResponse(403, "Forbidden", "403")
@@ -121,21 +124,20 @@ def complete_bucket(request: AwsRequest, response: Json) -> None:
     request.send("PutBucketEncryption", Bucket=bucket, ServerSideEncryptionConfiguration=ENCRYPTION)
     request.send("PutPublicAccessBlock", Bucket=bucket, PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK)
     request.send("PutBucketOwnershipControls", Bucket=bucket, OwnershipControls=ownership)
-    request.send(
-        "DeleteBucketTagging", Bucket=bucket
-    )  # moto keeps those of an earlier bucket with this name.
+    # moto keeps the tags of an earlier bucket with this name.
+    request.send("DeleteBucketTagging", Bucket=bucket)
     if tags := request.params.get("CreateBucketConfiguration", {}).get("Tags"):
         request.send("PutBucketTagging", Bucket=bucket, Tagging={"TagSet": tags})
 
 
 @completes("s3:DeleteBucketEncryption")
 def encrypt_by_default(request: AwsRequest, response: Json) -> None:
-    """Encrypt a bucket with S3's own keys."""
+    """Encrypt a bucket with S3's own keys after its encryption setting is deleted."""
     bucket = request.params["Bucket"]
     request.send("PutBucketEncryption", Bucket=bucket, ServerSideEncryptionConfiguration=ENCRYPTION)
 
 
 @completes("s3:GetBucketRequestPayment")
 def describe_payer(request: AwsRequest, response: Json) -> None:
-    """Name the payer, which moto omits."""
+    """Add the payer to the response; moto omits it."""
     response.setdefault("Payer", "BucketOwner")

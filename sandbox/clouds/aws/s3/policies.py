@@ -34,7 +34,7 @@ def _statements(request: AwsRequest) -> Iterator[Json]:
 
 
 def _is_public(statement: Json) -> bool:
-    """Return True if a statement allows something to everyone."""
+    """Return True if a statement allows an action to everyone."""
     principal: Json | str | None = statement.get("Principal")
     names = as_list(principal.get("AWS")) if isinstance(principal, dict) else [principal]
     keys = {key for condition in statement.get("Condition", {}).values() for key in condition}
@@ -51,7 +51,7 @@ def unknown_policy_principal(request: AwsRequest) -> None:
 
 @refuses("s3:PutBucketPolicy")
 def policy_for_another_bucket(request: AwsRequest) -> None:
-    """Refuse a policy that is about other buckets."""
+    """Refuse a policy whose resources belong to other buckets."""
     bucket = request.params["Bucket"]
     arn = f"arn:aws:s3:::{bucket}"
     resources = [
@@ -61,7 +61,7 @@ def policy_for_another_bucket(request: AwsRequest) -> None:
         for resource in as_list(statement.get(name, []))
     ]
     if not all(resource in ("", "*", arn) or resource.startswith(f"{arn}/") for resource in resources):
-        message = f"Policy has invalid resource: it is about other buckets than {bucket}"
+        message = f"Policy has invalid resource: it names other buckets than {bucket}"
         raise ErrorResponse(400, message, "MalformedPolicy")
 
 

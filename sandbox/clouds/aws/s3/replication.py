@@ -16,7 +16,7 @@ def _replication_rules(request: AwsRequest) -> list[Json]:
 
 @refuses("s3:PutBucketReplication")
 def replication_without_versioning(request: AwsRequest) -> None:
-    """Refuse replication unless both buckets have versioning."""
+    """Refuse replication unless the source and the first rule's destination have versioning."""
     source = request.params["Bucket"]
     target = _replication_rules(request)[0]["Destination"]["Bucket"].removeprefix("arn:aws:s3:::")
     states = [request.look("GetBucketVersioning", Bucket=name).get("Status") for name in (source, target)]
@@ -30,7 +30,7 @@ def replication_without_versioning(request: AwsRequest) -> None:
 
 @refuses("s3:PutBucketReplication")
 def incomplete_replication_rule(request: AwsRequest) -> None:
-    """Refuse a rule with a filter that lacks members of its version of the configuration."""
+    """Refuse a rule with a filter that lacks a priority or the replication of delete markers."""
     for rule in _replication_rules(request):
         if "Filter" in rule and ("Priority" not in rule or not rule.get("DeleteMarkerReplication")):
             message = (
@@ -42,7 +42,7 @@ def incomplete_replication_rule(request: AwsRequest) -> None:
 
 @refuses("s3:PutBucketReplication")
 def unselected_encrypted_objects(request: AwsRequest) -> None:
-    """Refuse an encryption of the copies unless encrypted objects are copied."""
+    """Refuse a key for the copies unless the rule selects objects that are encrypted with KMS."""
     for rule in _replication_rules(request):
         selected = rule.get("SourceSelectionCriteria", {}).get("SseKmsEncryptedObjects")
         if rule["Destination"].get("EncryptionConfiguration") and not selected:

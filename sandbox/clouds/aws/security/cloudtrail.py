@@ -18,7 +18,7 @@ def _trail_arn(request: AwsRequest) -> str:
 def bucket_without_permission(request: AwsRequest) -> None:
     """Refuse a bucket to which CloudTrail may not write.
 
-    CloudTrail user guide, Amazon S3 bucket policy for CloudTrail.
+    Source: CloudTrail user guide, Amazon S3 bucket policy for CloudTrail.
     """
     bucket = request.params.get("S3BucketName")
     if not bucket:
@@ -40,7 +40,7 @@ def bucket_without_permission(request: AwsRequest) -> None:
 def key_without_permission(request: AwsRequest) -> None:
     """Refuse a KMS key that CloudTrail may not use.
 
-    CloudTrail user guide, configure AWS KMS key policies for CloudTrail.
+    Source: CloudTrail user guide, configure AWS KMS key policies for CloudTrail.
     """
     key_id = request.params.get("KmsKeyId")
     if not key_id:
@@ -58,5 +58,5 @@ def key_without_permission(request: AwsRequest) -> None:
 
 @completes("cloudtrail:GetTrail")
 def describe_home_region(request: AwsRequest, response: Json) -> None:
-    """Add the region of a trail, which moto omits."""
+    """Add the home region of a trail; moto omits it."""
     response["Trail"].setdefault("HomeRegion", request.region)

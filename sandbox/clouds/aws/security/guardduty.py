@@ -30,8 +30,10 @@ FEATURES = {
 """The protection plans of a new detector (GuardDuty user guide, protection plans of a new account)."""
 
 CREATED_AT = "2026-01-01T00:00:00.000Z"
+"""The time of creation and of the last change that every detector reports."""
 
 RUNTIME_MONITORING = ("RUNTIME_MONITORING", "EKS_RUNTIME_MONITORING")
+"""The two features for runtime monitoring, which exclude each other."""
 
 
 @refuses("guardduty:CreateDetector")

@@ -14,7 +14,10 @@ from sandbox.wire.values import Json
 LARGEST_POLICY = 6144
 LARGEST_TRUST_POLICY = 2048
 LARGEST_INLINE_POLICIES = 10240
-"""Characters of a managed policy, a trust policy and a role's inline policies (IAM user guide, quotas)."""
+"""The most characters of a managed policy, a trust policy and a role's inline policies in total.
+
+Source: IAM user guide, quotas.
+"""
 
 
 def size(document: Any) -> int:
@@ -83,7 +86,7 @@ def insecure_identity_provider(request: AwsRequest) -> None:
     """Refuse an identity provider without TLS."""
     url = request.params["Url"]
     if not url.startswith("https://"):
-        message = f"Invalid Open ID Connect Provider URL: {url}; it begins with https://"
+        message = f"Invalid Open ID Connect Provider URL: {url}; it must begin with https://"
         raise ErrorResponse(400, message, "InvalidInput")
 
 
@@ -105,15 +108,15 @@ def policy_in_use(request: AwsRequest) -> None:
     ]
     if attached > 0 or versions:
         message = (
-            f"Cannot delete a policy attached to entities ({attached}), or with more versions than its"
-            f" default one ({listing(versions)})."
+            f"Cannot delete a policy that is attached to entities ({attached}), or that has versions besides"
+            f" its default one ({listing(versions)})."
         )
         raise ErrorResponse(409, message, "DeleteConflict")
 
 
 @completes("iam:UpdateRole")
 def keep_description(request: AwsRequest, response: Json) -> None:
-    """Keep the description of a role, which moto drops, if the request has none."""
+    """Restore the description of a role if the request has none; moto drops it."""
     name = request.params["RoleName"]
     description = request.look("GetRole", RoleName=name)["Role"].get("Description")
     if not request.params.get("Description") and description:
@@ -128,7 +131,7 @@ def _client_ids(request: AwsRequest) -> list[str]:
 
 @emulates("iam:AddClientIDToOpenIDConnectProvider")
 def add_client_id(request: AwsRequest) -> Json:
-    """Add a client ID to an identity provider, which moto cannot."""
+    """Add a client ID to an identity provider; moto lacks this operation."""
     client_ids, client_id = _client_ids(request), request.params["ClientID"]
     if client_id not in client_ids:
         client_ids.append(client_id)
@@ -137,7 +140,7 @@ def add_client_id(request: AwsRequest) -> Json:
 
 @emulates("iam:RemoveClientIDFromOpenIDConnectProvider")
 def remove_client_id(request: AwsRequest) -> Json:
-    """Remove a client ID from an identity provider, which moto cannot."""
+    """Remove a client ID from an identity provider; moto lacks this operation."""
     client_ids, removed = _client_ids(request), request.params["ClientID"]
     client_ids[:] = [client_id for client_id in client_ids if client_id != removed]
     return {}

@@ -8,10 +8,10 @@ from sandbox.wire import policy_documents
 from sandbox.wire.values import Json
 
 WAITING_DAYS = range(7, 31)
-"""The days that a key may wait for its deletion (KMS API, ScheduleKeyDeletion)."""
+"""The allowed waiting periods before the deletion of a key, in days (KMS API, ScheduleKeyDeletion)."""
 
 ROTATION_DAYS = 365
-"""The days between two rotations of a key, which moto does not store."""
+"""The days between two rotations of a key. moto stores no other period."""
 
 
 def _refuse_pending_deletion(request: AwsRequest, key_id: str) -> None:
@@ -31,7 +31,7 @@ def other_rotation_period(request: AwsRequest) -> None:
     """Refuse a rotation period that the sandbox cannot store."""
     days = request.params.get("RotationPeriodInDays", ROTATION_DAYS)
     if days != ROTATION_DAYS:
-        message = f"the sandbox's keys rotate once a year, and not in {days} days"
+        message = f"RotationPeriodInDays is {days}; the sandbox supports only {ROTATION_DAYS}"
         raise ErrorResponse(400, message, "UnsupportedOperationException")
 
 
@@ -54,9 +54,9 @@ def unknown_policy_principal(request: AwsRequest) -> None:
 
 @refuses("kms:CreateKey", "kms:PutKeyPolicy")
 def lockout(request: AwsRequest) -> None:
-    """Refuse a policy with which nobody could change the policy again.
+    """Refuse a policy that does not allow the account to change the policy again.
 
-    The caller counts as the account, since the account's IAM policies decide the caller's permissions.
+    The policy is checked for the account, not for the caller, whose permissions depend on IAM policies.
     """
     if not request.document or request.params.get("BypassPolicyLockoutSafetyCheck") is True:
         return
@@ -86,14 +86,14 @@ def alias_of_key_pending_deletion(request: AwsRequest) -> None:
 
 @completes("kms:GetKeyRotationStatus")
 def describe_rotation(request: AwsRequest, response: Json) -> None:
-    """Add the rotation period, which moto omits."""
+    """Add the rotation period of a key that rotates; moto omits it."""
     if response.get("KeyRotationEnabled"):
         response.setdefault("RotationPeriodInDays", ROTATION_DAYS)
 
 
 @follows("kms:Decrypt")
 def end_dry_run(request: AwsRequest) -> None:
-    """Refuse a dry run that would succeed (KMS developer guide, testing your permissions)."""
+    """Return KMS's error for a dry run that would succeed (KMS developer guide, testing your permissions)."""
     if request.params.get("DryRun"):
         message = "The request would have succeeded, but the DryRun option is set."
         raise ErrorResponse(412, message, "DryRunOperationException")

@@ -116,15 +116,15 @@ def tagged(**tag: str) -> dict[str, Any]:
     return {"Resources": ["~vpc.id~"], "Tags": [tag]}
 
 
-PORTS = "portRange: 0 to 65535 are allowed, and the first is not above the last"
+PORTS = "portRange: ports are 0 to 65535, and the first must not exceed the last"
 DESCRIPTION = (
     "InvalidParameterValue: Invalid rule description. Descriptions must be less than 256 characters long and"
     " a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
 )
-BLOCK = "a block of /16 to /28 without bits of a host is required."
+BLOCK = "a block of /16 to /28 without host bits is required."
 TAG = (
-    "InvalidParameterValue: A tag's key has at most 128 characters and does not begin with aws:,"
-    " and its value has at most 256"
+    "InvalidParameterValue: A tag's key must have at most 128 characters and not begin with aws:,"
+    " and its value must have at most 256 characters"
 )
 
 
@@ -183,9 +183,8 @@ TAG = (
                     }
                 ]
             },
-            "InvalidParameterValue: Invalid ports or CIDR block of a rule: 0 to 65535 are allowed, the "
-            "first not "
-            "above the last, and blocks without bits of a host",
+            "InvalidParameterValue: Invalid ports or CIDR block of a rule: ports are 0 to 65535, the first"
+            " must not exceed the last, and a block must have no host bits",
         ),
         ("create_tags", tagged(Key="k" * 129, Value="v"), TAG),
         ("create_tags", tagged(Key="k", Value="v" * 257), TAG),
@@ -424,8 +423,8 @@ def test_a_replication_that_s3_refuses_is_refused(
         ),
         (
             {"AllocatedStorage": 19},
-            "InvalidParameterCombination: The storage of a database cannot be made smaller: 20 GiB, and "
-            "19 requested",
+            "InvalidParameterCombination: The storage of a database cannot be made smaller: it has 20 GiB,"
+            " and the request has 19 GiB",
         ),
         ({"EngineVersion": "17.6"}, "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to 17.6"),
         (
@@ -548,9 +547,8 @@ def test_a_pod_identity_needs_a_role_that_trusts_pods(account: AwsAccount, trust
     role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
     params = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "x", "roleArn": role}
     assert refusal_of(account, "eks", "create_pod_identity_association", **params) == (
-        "InvalidParameterException: Trust policy of the role provided is invalid: "
-        "pods.eks.amazonaws.com has to be"
-        f" allowed sts:AssumeRole and sts:TagSession by {role}"
+        f"InvalidParameterException: Trust policy of the role provided is invalid: {role} has to allow"
+        " pods.eks.amazonaws.com the actions sts:AssumeRole and sts:TagSession"
     )
     iam.delete_role(RoleName="other")
 

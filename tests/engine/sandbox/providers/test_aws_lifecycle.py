@@ -230,7 +230,7 @@ def test_a_cluster_moves_to_other_subnets_and_groups_in_place(account: AwsAccoun
     assert live.outputs["vpcConfig"]["subnetIds"] == subnets
     assert live.outputs["vpcConfig"]["securityGroupIds"] == groups
     with pytest.raises(
-        ProviderError, match="at least two different AZs, and belong to the VPC of the cluster"
+        ProviderError, match="at least two different AZs, and subnets and security groups must belong"
     ):
         account.update("cluster", vpcConfig={**vpc, "subnetIds": subnets[:1]})
 
@@ -242,7 +242,7 @@ def test_a_cluster_gets_an_encryption_only_once(account: AwsAccount) -> None:
     live = account.target.update(account.resource("cluster"), account.live["cluster"])
     assert live.inputs["encryptionConfig"]["provider"]["keyArn"] == account.live["key"].outputs["arn"]
     eks, config = account.client("eks"), {"provider": {"keyArn": "other"}, "resources": ["secrets"]}
-    with pytest.raises(ClientError, match="has an encryption config already; it cannot be changed or taken"):
+    with pytest.raises(ClientError, match="has an encryption config already; it cannot be changed or"):
         eks.associate_encryption_config(clusterName="pipe-dev", encryptionConfig=[config])
 
 

@@ -78,7 +78,7 @@ def test_a_restored_database_has_the_defaults_of_rds_and_takes_a_name(account: A
     rds, source = account.client("rds"), instance(account)
     request = {"SourceDBInstanceIdentifier": "pipe-db", "TargetDBInstanceIdentifier": "pipe-restored"}
     future = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
-    with pytest.raises(ClientError, match="its backups do not have this time"):
+    with pytest.raises(ClientError, match="its backups do not cover this time"):
         rds.restore_db_instance_to_point_in_time(**request, RestoreTime=future)
     with pytest.raises(ClientError, match="applies to RDS for Oracle only"):
         rds.restore_db_instance_to_point_in_time(

@@ -257,7 +257,7 @@ REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
     (
         "thresholds",
         [{"timeframe": "30d", "target": 99.0}, {"timeframe": "30d", "target": 98.0}],
-        "thresholds: each timeframe is there once",
+        "thresholds: a timeframe must not occur twice",
     ),
     ("query", None, "/: required: ['query']"),
     ("query.numerator", "good", "Invalid query: numerator: syntax error after ''"),
@@ -326,7 +326,7 @@ REFUSED_DASHBOARDS: list[tuple[str, Any, str]] = [
     ("title", None, "missing: title"),
     ("layout_type", "grid", "layout_type: unknown value; allowed: free, ordered"),
     ("colour", "red", "colour: there is no such attribute"),
-    (f"{INNER}.type", "timeserie", "definition: fits none of the alternatives"),
+    (f"{INNER}.type", "timeserie", "definition: matches none of the allowed types"),
     (f"{INNER}.requests.0.q", "avg:load", "Invalid query: syntax error after 'avg:load'"),
     (f"{INNER}.legend", "x", "legend: there is no such attribute"),
     (f"{INNER}.requests.0", formula(query="garbage"), "definition: syntax error after ''"),
@@ -359,7 +359,7 @@ def test_a_synthetic_test_is_created_changed_and_deleted(api: Datadog):
 
 
 REFUSED_TESTS: list[tuple[str, Any, str]] = [
-    ("config.assertions.0.operator", "equals", "fits none of the alternatives"),
+    ("config.assertions.0.operator", "equals", "matches none of the allowed types"),
     ("config.assertions", [], "/config/assertions: minItems: 1"),
     ("config.request.url", None, "/config/request: required: ['method', 'url']"),
     ("subtype", "ssl", "/config/request: required: ['host', 'port']"),
@@ -375,11 +375,11 @@ REFUSED_TESTS: list[tuple[str, Any, str]] = [
     ("status", "on", "status: unknown value; allowed: live, paused"),
     ("options.tick_every", 604801, "must be a value less than or equal to `604800`"),
     ("options.monitor_priority", 6, "must be a value less than or equal to `5`"),
-    ("config.request.headers", {"X Token": "a"}, "/headers: this is no name of a header"),
+    ("config.request.headers", {"X Token": "a"}, "/headers: invalid name of a header"),
     (
         "config.request.headers",
         {"X-Token": "a\nb"},
-        "a header's value has one line without control characters",
+        "the value of a header must be one line without control characters",
     ),
 ]
 
@@ -430,7 +430,7 @@ def test_a_log_based_metric_is_created_changed_and_deleted(api: Datadog):
             "unknown value; allowed: count, distribution",
         ),
         ("data.attributes.compute.aggregation_type", "distribution", "required: ['path']"),
-        ("data.attributes.compute.path", "@duration", "path is of distributions only"),
+        ("data.attributes.compute.path", "@duration", "only distributions have a path"),
         ("data.attributes.query", "a", "query: there is no such attribute"),
     ],
 )
@@ -468,7 +468,7 @@ def test_an_aws_account_is_created_changed_and_deleted(api: Datadog):
 REFUSED_ACCOUNTS: list[tuple[str, Any, str]] = [
     ("aws_account_id", "1234", "/data/attributes/aws_account_id: pattern"),
     ("aws_partition", "aws-eu", "aws_partition: unknown value; allowed: aws, aws-cn, aws-us-gov"),
-    ("auth_config", {"role": "x"}, "auth_config: fits none of the alternatives"),
+    ("auth_config", {"role": "x"}, "auth_config: matches none of the allowed types"),
     ("account_tag", [], "account_tag: there is no such attribute"),
     ("auth_config", {"access_key_id": "ASIA1234", "secret_access_key": "x"}, "/access_key_id: pattern"),
     ("logs_config", {}, "/logs_config: required: ['lambda_forwarder']"),
@@ -477,7 +477,7 @@ REFUSED_ACCOUNTS: list[tuple[str, Any, str]] = [
     (
         "metrics_config.namespace_filters",
         {"include_only": [], "exclude_only": []},
-        "fits none of the alternatives",
+        "matches none of the allowed types",
     ),
 ]
 

@@ -83,7 +83,7 @@ def test_a_program_of_another_minor_version_is_skipped_and_reported(machine: Mac
 def test_no_program_is_found_where_one_is_missing(machine: Machine, tmp_path: Path, name: str) -> None:
     machine.fill_cache()[name].unlink()
     assert control_plane.find() is None
-    with pytest.raises(CommandError, match="`make control-plane` builds it, once"):
+    with pytest.raises(CommandError, match="run `make control-plane` once to build it"):
         control_plane.start(tmp_path)
 
 
