@@ -30,8 +30,8 @@ def missing_role_or_network(request: AwsRequest) -> None:
         is_refused = bool(lacking(group_ids, (group["GroupId"] for group in security_groups(request))))
     if is_refused:
         message = (
-            f"CodeBuild is not authorized to perform: sts:AssumeRole on {role_arn or ''}, or there are no"
-            f" such subnets ({listing(subnet_ids)}) or groups ({listing(group_ids)})"
+            f"CodeBuild is not authorized to perform: sts:AssumeRole on {role_arn or 'no role'}, or a subnet"
+            f" or security group does not exist: {listing([*subnet_ids, *group_ids]) or 'none is given'}"
         )
         raise ErrorResponse(400, message, "InvalidInputException")
 

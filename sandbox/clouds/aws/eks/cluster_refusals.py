@@ -41,9 +41,9 @@ def unknown_security_groups(request: AwsRequest) -> None:
 def unknown_roles(request: AwsRequest) -> None:
     """Refuse roles and subnets that do not exist."""
     subnets(request, _subnet_ids(request))
-    role_arn, node_role_arn = request.params["roleArn"], _node_role(request)
-    if lacking(filter(None, [role_arn, node_role_arn]), role_arns(request)):
-        raise _invalid(f"The role with arn {role_arn} or {node_role_arn or ''} is invalid or does not exist")
+    roles = [role for role in (request.params["roleArn"], _node_role(request)) if role]
+    if unknown := lacking(roles, role_arns(request)):
+        raise _invalid(f"The role with arn {listing(unknown)} is invalid or does not exist")
 
 
 def _node_role(request: AwsRequest) -> str | None:

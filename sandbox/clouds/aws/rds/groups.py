@@ -87,8 +87,8 @@ def invalid_parameter(request: AwsRequest) -> None:
     ]
     if not all(PARAMETERS[name].fullmatch(value) for name, value in pairs):
         raise invalid_value(
-            "Invalid parameter value: one of"
-            f" {listing(text for pair in pairs for text in pair)} is not among its allowed values"
+            "Invalid parameter value: at least one of"
+            f" {listing(f'{name}={value}' for name, value in pairs)} is not allowed"
         )
 
 
