@@ -50,8 +50,8 @@ def change_of_managed_password(request: AwsRequest) -> None:
     if is_refused:
         raise invalid_combination(
             f"The master password of {params['DBInstanceIdentifier']} cannot be changed in this way. Its"
-            f" secret is {(secret or {}).get('SecretArn') or 'none'}. The key of a secret cannot be changed, a"
-            " password requires that its management by RDS is turned off, and a rotation that it is on."
+            f" secret is {(secret or {}).get('SecretArn') or 'none'}. The key of a secret cannot be changed,"
+            " a password requires that its management by RDS is turned off, and a rotation that it is on."
         )
 
 
