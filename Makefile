@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 STACK ?= dev
 FLAGS ?=
 TARGETS ?=
-PROVIDERS ?= stand-ins
+PROVIDERS ?= auto
 TARGET_FLAGS := $(if $(TARGETS),--targets $(TARGETS)) --providers $(PROVIDERS)
 PYTHON ?= python3
 VENV := .venv
@@ -60,7 +60,7 @@ wheels: ## download the Python packages into the folder wheels, for make package
 	@$(PYTHON) -m pip download --quiet --disable-pip-version-check $(ONLY_WHEELS) --no-deps \
 	  --dest wheels -r requirements-dev.txt
 
-sandbox: $(READY) ## bring STACK up; TARGETS=none only plans, PROVIDERS=real uses plugins
+sandbox: $(READY) ## bring STACK up; TARGETS=none only plans, PROVIDERS=stand-ins uses no plugins
 	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(FLAGS)
 
 preflight: $(READY) ## ask the real providers for everything that STACK needs from them; changes nothing
@@ -84,7 +84,7 @@ console: $(READY) ## open a shell whose kubectl and aws use STACK's sandbox
 control-plane: $(READY) ## build Kubernetes' servers for the sandbox (about 9 minutes, once)
 	@$(PY) -m sandbox control-plane
 
-plugins: $(READY) ## build the Kubernetes provider's plugin, for PROVIDERS=real (about 12 minutes, once)
+plugins: $(READY) ## build the Kubernetes provider's plugin (about 12 minutes, once)
 	@$(PY) -m sandbox plugins
 
 validate: $(READY) ## check the stack files

@@ -17,7 +17,7 @@ from sandbox import summary, target_selection, workspace
 from sandbox.clouds import process
 from sandbox.clouds.process import Targets
 from sandbox.engine import lock, policy_pack, relay
-from sandbox.engine.process import DONE, Session
+from sandbox.engine.process import DONE, FAILED, Session
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
@@ -26,6 +26,8 @@ from sandbox.workspace import Stack
 
 REQUIRED_MEGABYTES = 64
 """Free disk space below which no command starts. On a full disk, the engine would truncate its state."""
+
+STAND_INS_HINT = "PROVIDERS=stand-ins runs the same command with the sandbox's own providers."
 
 SETTLE_SECONDS = 1.0
 """Seconds for which a target may still handle a request from a killed run."""
@@ -60,7 +62,7 @@ def perform(
         workspace.unmark_up(stack)
     targets = target_selection.find(stack, options.targets, progress) if find_unrecorded else None
     progress.doing("starting the providers")
-    installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
+    installed = plugins.choose(options.providers, session.engine, stack, targets, progress)
     for name in filter(workspace.ACCOUNT_VARIABLE.match, list(os.environ)):
         del os.environ[name]
     _prepare(session, installed.settings, throwaway=options.throwaway)
@@ -98,6 +100,10 @@ def perform(
         code = _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
         if code == DONE and operation == "up":
             workspace.mark_up(stack)
+        if code == FAILED and installed.programs and options.providers == plugins.AUTO:
+            progress.say(
+                f"The plugins of {', '.join(sorted(installed.programs))} took part. {STAND_INS_HINT}"
+            )
         return code
 
 

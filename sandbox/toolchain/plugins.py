@@ -1,20 +1,36 @@
-"""Provider plugins that are installed, and the settings that make them use the sandbox's targets."""
+"""The choice between provider plugins and stand-ins, and the settings with which plugins use the targets."""
 
+import json
 import os
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sandbox import workspace
 from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
+from sandbox.toolchain import plugin_downloads
 from sandbox.toolchain.builds import RECIPES
-from sandbox.workspace import VARIABLES, fill_variables
+from sandbox.workspace import VARIABLES, Stack, fill_variables
 
 RECIPE = RECIPES["kubernetes-plugin"]
 """The recipe for the only provider plugin that a Go module proxy has."""
+
+AUTO, REAL, STAND_INS = "auto", "real", "stand-ins"
+"""The values of the option `--providers`.
+
+- AUTO: a plugin that is installed or can be downloaded; otherwise a stand-in
+- REAL: as AUTO, but with a new attempt to download each missing plugin, and never without targets
+- STAND_INS: a stand-in for every package
+"""
+
+CHOICE_FILE = "providers-choice"
+"""File in a sandbox's folder with the packages that plugins served last, as a JSON list."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +46,76 @@ class Plugins:
 NONE = Plugins()
 
 
-def find(targets: Targets | None, progress: Progress) -> Plugins:
-    """Return the installed plugins and print which program serves each package.
+def choose(choice: str, engine: Path, stack: Stack, targets: Targets | None, progress: Progress) -> Plugins:
+    """Return the plugins for a stack's sandbox; print which packages they serve, and why not the others.
 
-    A plugin on PATH is preferred, then the newest plugin in Pulumi's folder, then a built plugin.
+    While a state of the sandbox has resources, AUTO keeps the last choice, since plugins and stand-ins write
+    some inputs differently. Raise CommandError for REAL without targets.
     """
-    if targets is None:
+    if targets is None and choice == REAL:
         raise CommandError(
             "PROVIDERS=real needs targets, and this stack uses none: make clean, or add TARGETS=all."
         )
+    file = stack.sandbox / CHOICE_FILE
+    if targets is None or choice == STAND_INS:
+        selected = NONE
+    else:
+        keep = choice == AUTO and file.exists() and any(map(workspace.has_state, workspace.stacks_in(stack)))
+        kept = frozenset(json.loads(file.read_text())) if keep else None
+        selected = find(targets, progress, engine, kept=kept, again=choice == REAL)
+    workspace.write_atomically(file, json.dumps(sorted(selected.programs)))
+    return selected
+
+
+def find(
+    targets: Targets,
+    progress: Progress,
+    engine: Path,
+    *,
+    kept: frozenset[str] | None = None,
+    again: bool = False,
+) -> Plugins:
+    """Return the plugins that are installed or can be downloaded; print the program or reason per package.
+
+    A plugin on PATH is preferred, then one in Pulumi's folder or a downloaded one, then a built one.
+
+    - `kept`: the only packages that plugins may serve; None for all
+    - `again`: True to repeat a download that failed before
+    """
+    reasons: dict[str, list[str]] = defaultdict(list)
     programs: dict[str, Path] = {}
+    missing: dict[str, str] = {}
     for package in (settings := VARIABLES["settings"]):
-        stand_in = f"a stand-in, as no pulumi-resource-{package} is installed"
         if package == "kubernetes" and targets.kubeconfig is None:
-            stand_in = "a stand-in, as no control plane is built"
+            reasons["no control plane is built"].append(package)
+        elif kept is not None and package not in kept:
+            reasons["they created the resources of this sandbox"].append(package)
         elif program := installed(package):
             programs[package] = program
-        progress.step(f"{package}: {programs.get(package, stand_in)}")
-    if not programs:
-        return NONE
+        elif sdk := sdk_version(package):
+            missing[package] = sdk
+        else:
+            reasons["no SDK and no plugin is installed"].append(package)
+    unavailable = (
+        plugin_downloads.fetch(engine, missing, progress, again=again) if missing else frozenset[str]()
+    )
+    for package in missing:
+        program = None if package in unavailable else installed(package)
+        if program:
+            programs[package] = program
+        else:
+            reasons["no plugin is installed, and none can be downloaded"].append(package)
+    for package, program in sorted(programs.items()):
+        progress.step(f"{package}: {program}")
+    for reason, packages in reasons.items():
+        progress.step(f"{', '.join(sorted(packages))}: stand-ins, since {reason}")
+    return _use(programs, settings, targets) if programs else NONE
+
+
+def _use(
+    programs: Mapping[str, Path], settings: Mapping[str, Mapping[str, str]], targets: Targets
+) -> Plugins:
+    """Return the plugins with the settings and variables that make them use the targets."""
     folders = [program.parent for program in programs.values()]
     if targets.kubeconfig:
         # The `aws` program in this folder prints a token that the API server accepts.
@@ -67,16 +134,31 @@ def client_environment(targets: Targets) -> dict[str, str]:
     return variables | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
 
 
+def sdk_version(package: str) -> str | None:
+    """Return the version of a package's Python SDK; None if it is not installed."""
+    try:
+        return version(f"pulumi-{package}")
+    except PackageNotFoundError:
+        return None
+
+
 def installed(package: str) -> Path | None:
-    """Return the path of a package's plugin; None if the plugin is not installed."""
+    """Return the path of a package's plugin; None if the plugin is not installed.
+
+    In Pulumi's folder, a plugin must have the SDK's major version. The SDK's own version is preferred, then
+    the newest one.
+    """
     name = f"pulumi-resource-{package}"
     if program := shutil.which(name):
         return Path(program).absolute()
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    versions = [
-        (tuple(map(int, match[1].split("."))), folder / name)
+    sdk = sdk_version(package)
+    homes = (Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi"), plugin_downloads.home())
+    candidates = [
+        (match[1] == sdk, tuple(map(int, match[1].split("."))), folder / name)
+        for home in homes
         for folder in (home / "plugins").glob(f"resource-{package}-v*")
         if (match := re.fullmatch(rf"resource-{package}-v(\d+\.\d+\.\d+)", folder.name))
+        if sdk is None or match[1].split(".")[0] == sdk.split(".")[0]
+        if os.access(folder / name, os.X_OK)
     ]
-    executable = (candidate for candidate in versions if os.access(candidate[1], os.X_OK))
-    return max(executable, default=((), RECIPE.cached_programs().get(name)))[1]
+    return max(candidates)[2] if candidates else RECIPE.cached_programs().get(name)

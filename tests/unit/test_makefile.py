@@ -82,14 +82,14 @@ def test_an_old_python_is_reported_with_the_remedy(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "command"),
     [
-        (["sandbox"], "up dev --providers stand-ins"),
-        (["sandbox", "STACK=prod", "TARGETS=none"], "up prod --targets none --providers stand-ins"),
+        (["sandbox"], "up dev --providers auto"),
+        (["sandbox", "STACK=prod", "TARGETS=none"], "up prod --targets none --providers auto"),
         (["sandbox", "PROVIDERS=real", "FLAGS=--no-policies"], "up dev --providers real --no-policies"),
-        (["preview", "STACK=stg"], "preview stg --providers stand-ins"),
+        (["preview", "STACK=stg"], "preview stg --providers auto"),
         (["down", "STACK=stg", "FLAGS=--keep-targets"], "down stg --keep-targets"),
         (["clean", "STACK=foundation/shared"], "clean foundation/shared"),
         (["console", "STACK=prod"], "console prod"),
-        (["refresh", "STACK=stg"], "refresh stg --providers stand-ins"),
+        (["refresh", "STACK=stg"], "refresh stg --providers auto"),
         (["control-plane"], "control-plane"),
     ],
 )

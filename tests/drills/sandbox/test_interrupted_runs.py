@@ -73,7 +73,7 @@ def test_the_down_after_a_kill_converges(project: Project) -> None:
 def test_a_state_that_is_written_once_lacks_the_operations_of_a_killed_run(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(FLAGS_VARIABLE, "--written-once")
+    monkeypatch.setenv(FLAGS_VARIABLE, "--providers stand-ins --written-once")
     project.things(**SLOW)
     process = project.start("up")
     project.wait_for_creation("slow")
