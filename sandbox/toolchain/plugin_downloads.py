@@ -94,9 +94,10 @@ def _install(engine: Path, versions: Mapping[str, str], progress: Progress) -> s
                     if installation.process.poll() != 0:
                         failed.add(package)
                     _end(running.pop(package).process)
-                megabytes = sum(installation.size for installation in running.values()) >> 20
-                progress.tick(f"downloading plugins: {', '.join(sorted(running))}; {megabytes} MB so far")
-                time.sleep(0.05)
+                if running:
+                    megabytes = sum(installation.size for installation in running.values()) >> 20
+                    progress.tick(f"downloading plugins: {', '.join(sorted(running))}; {megabytes} MB so far")
+                    time.sleep(0.05)
         finally:
             for installation in running.values():
                 _end(installation.process)
