@@ -32,7 +32,7 @@ LONGEST = (
     "unit/policies/test_hostile_values.py",
     "test_lanes.py",
     "unit/workflows/test_workflows.py",
-    "unit/operations/test_real_previews.py",
+    "unit/operations/delivery/test_real_previews.py",
     "unit/operations/test_completion.py",
 )
 """Files whose tests take longest in their lanes: started last, such a file would keep one process busy alone.
@@ -44,8 +44,9 @@ SPLIT = ("drills/sandbox/test_life.py",)
 TOGETHER: dict[str, str] = dict.fromkeys(
     (
         "unit/docs/test_first_up.py",
+        "unit/foundation/test_deploy_role.py",
         "unit/foundation/test_stack_roles.py",
-        "unit/review/test_cost.py",
+        "unit/review/cost/test_bill.py",
         "unit/tools/iam/test_paths.py",
     ),
     "unit/docs/test_documents.py",

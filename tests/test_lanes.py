@@ -113,6 +113,11 @@ def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -
         assert len({worker for _, worker in tests}) == 1
 
 
+def test_every_file_of_the_order_exists() -> None:
+    files = {*scheduling.LONGEST, *scheduling.SPLIT, *scheduling.TOGETHER, *scheduling.TOGETHER.values()}
+    assert {file for file in files if not (ROOT / "tests" / file).exists()} == set()
+
+
 def test_lives_that_share_nothing_may_run_in_several_processes() -> None:
     life = "tests/drills/sandbox/test_life.py::test_it[dev]"
     assert scheduling.process_group(life) == life

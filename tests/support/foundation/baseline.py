@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any, cast
 
 import pytest
-from moto.events.models import EventPattern
 
 from foundation.baseline.baseline import Baseline, BaselineArgs
 from foundation.settings.models.baseline import Baseline as BaselineSettings
@@ -55,6 +54,8 @@ def only(recorder: Recorder, typ: str) -> dict[str, Any]:
 
 def matches(recorder: Recorder, rule: str, event: dict[str, Any]) -> bool:
     """Return True if a rule, by its physical name, matches an event."""
+    from moto.events.models import EventPattern  # Imported here, since moto takes over a second.
+
     [pattern] = [
         inputs["eventPattern"]
         for inputs in recorder.of_type("aws:cloudwatch/eventRule:EventRule").values()

@@ -1,12 +1,16 @@
 """AWS API on loopback, which moto serves in this process."""
 
 import urllib.request
+from typing import TYPE_CHECKING
 
-from moto.server import ThreadedMotoServer
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
 
 
-def start() -> tuple[ThreadedMotoServer, str]:
+def start() -> "tuple[ThreadedMotoServer, str]":
     """Start an API without any resource and return it with its URL; the caller stops it."""
+    from moto.server import ThreadedMotoServer  # Imported here, since moto takes over a second.
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,11 +1,11 @@
 """Comparison of the estimates with bills that are added up by hand, and coverage of all resource types."""
 
 from collections.abc import Mapping
-
-import pytest
+from functools import cache
 
 from review.cost import estimate, price_table, usage
 from review.cost.estimate import CHARGES, Line
+from tests.support.rows import each_row
 from tools.iam.recording import Program, record_programs
 
 HOURS = 730
@@ -110,19 +110,22 @@ def name_of(program: Program) -> str:
     return f"foundation/{program.stack}" if program.is_foundation else program.stack
 
 
-PROGRAMS = {name_of(program): program for program in record_programs()}
+@cache
+def programs() -> dict[str, Program]:
+    """Evaluate the programs once, and return them by the stack's name."""
+    return {name_of(program): program for program in record_programs()}
 
 
 def lines_of(stack: str) -> list[Line]:
     """Return the estimate of a stack."""
     resources = [
         estimate.resource_of(resource.type, resource.name, resource.region, resource.inputs)
-        for resource in PROGRAMS[stack].resources
+        for resource in programs()[stack].resources
     ]
     return estimate.estimate(resources, usage.usage_of(stack))
 
 
-@pytest.mark.parametrize("stack", BILLS)
+@each_row("stack", BILLS)
 def test_the_estimate_covers_the_bill(stack: str) -> None:
     lines = lines_of(stack)
     missing = [MISSING[line.part] for line in lines if line.month is None]
@@ -132,21 +135,21 @@ def test_the_estimate_covers_the_bill(stack: str) -> None:
 
 
 def test_every_resource_type_is_priced_or_free() -> None:
-    types = {resource.type for program in PROGRAMS.values() for resource in program.resources}
+    types = {resource.type for program in programs().values() for resource in program.resources}
     unpriced = {name for name in types if name not in CHARGES and not price_table.TABLE.is_free(name)}
     assert unpriced == set()
     assert {name for name in CHARGES if price_table.TABLE.is_free(name)} == set()
 
 
 def test_only_parts_that_no_public_source_prices_are_unknown() -> None:
-    parts = {line.part for stack in PROGRAMS for line in lines_of(stack) if line.month is None}
+    parts = {line.part for stack in programs() for line in lines_of(stack) if line.month is None}
     assert parts == {*MISSING}
 
 
 def test_every_name_of_an_assumption_is_a_declared_resource() -> None:
     types = {"log_gb": "aws:cloudwatch/logGroup:LogGroup", "bucket_gb": "aws:s3/bucket:Bucket"}
     for field, resource_type in types.items():
-        declared = {item.name for program in PROGRAMS.values() for item in program.of_type(resource_type)}
+        declared = {item.name for program in programs().values() for item in program.of_type(resource_type)}
         named = {name for use in usage.usages().values() for name in getattr(use, field)}
         assert named - declared == {usage.OTHERS}
-    assert usage.usages().keys() - PROGRAMS.keys() == {""}
+    assert usage.usages().keys() - programs().keys() == {""}
