@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, Required, TypedDict, TypeVar, Unpack
 
 from pulumi_policy import EnforcementLevel, Severity
@@ -82,8 +82,8 @@ class Resource:
     """The properties of the provider."""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """A cache for objects, such as pods, that several rules read from the same properties."""
+    memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
+    """The results of functions with the decorator `cached`, such as the pods that several rules read."""
 
     def attach(self, finding: Finding) -> Finding:
         """Return the finding with this resource's URN."""
@@ -108,8 +108,8 @@ class Stack:
     """The resources of a stack, indexed by type, by URN and by dependency."""
 
     resources: tuple[Resource, ...]
-    memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """A cache for results that several rules compute from the same resources."""
+    memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
+    """The results of functions with the decorator `cached`."""
 
     @cached_property
     def by_urn(self) -> dict[str, Resource]:
@@ -126,6 +126,22 @@ class Stack:
         """Return the resources of these types, in the order of their URNs."""
         resources = [resource for kind in types for resource in self._by_type.get(kind, ())]
         return sorted(resources, key=lambda resource: resource.urn)
+
+
+SubjectT = TypeVar("SubjectT", Resource, Stack)
+ResultT = TypeVar("ResultT")
+
+
+def cached(compute: Callable[[SubjectT], ResultT]) -> Callable[[SubjectT], ResultT]:
+    """Keep the result of a function of a resource or a stack in that object."""
+
+    @wraps(compute)
+    def result(subject: SubjectT) -> ResultT:
+        if compute not in subject.memo:
+            subject.memo[compute] = compute(subject)
+        return subject.memo[compute]
+
+    return result
 
 
 ResourceCheck = Callable[[Resource, Options], Verdicts]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from policies.engine.rule import Resource
+from policies.engine.rule import Resource, cached
 from policies.model.property_values import UnknownValueError, Value
 
 MONITOR = "datadog:index/monitor:Monitor"
@@ -59,6 +59,7 @@ WITH_NO_DATA = {
 }
 """The options that control the handling of missing data, by monitor type."""
 
+_COMPARATORS = frozenset("<>=!")
 _COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
     r"""\(\s*(?:last_|current_)(\d{1,9})(m|h|d|w|mo)\b"""
@@ -97,11 +98,11 @@ class QueryError(ValueError):
 
 def parse_query(text: str) -> Query:
     """Parse a query; its threshold is in the last comparison outside brackets and quotes."""
-    place = -1
+    place: int | None = None
     for index, character in _outside(text):
-        if character in "<>=!" and text[index - 1 : index] not in ("<", ">", "=", "!"):
+        if character in _COMPARATORS and text[index - 1 : index] not in _COMPARATORS:
             place = index
-    match = _COMPARISON.fullmatch(text[place:]) if place > 0 else None
+    match = _COMPARISON.fullmatch(text[place:]) if place else None
     if match is None:
         raise QueryError("it ends without a comparison such as > 0.01")
     return Query(text[:place].strip(), match[1], float(match[2]))
@@ -268,19 +269,15 @@ class Monitor:
         return self.value["priority"]
 
 
+@cached
 def monitor(resource: Resource) -> Monitor:
-    """Return the monitor that a resource declares; cached in the resource."""
-    cached = resource.memo.get("monitor")
-    if cached is None:
-        if resource.type == MONITOR:
-            props = resource.props
-            cached = Monitor(resource, props, props, props["monitorThresholds"], json=False)
-        else:
-            document = resource["monitor"].json()
-            options = document["options"]
-            cached = Monitor(resource, document, options, options["thresholds"], json=True)
-        resource.memo["monitor"] = cached
-    return cached
+    """Return the monitor that a resource declares."""
+    if resource.type == MONITOR:
+        props = resource.props
+        return Monitor(resource, props, props, props["monitorThresholds"], json=False)
+    document = resource["monitor"].json()
+    options = document["options"]
+    return Monitor(resource, document, options, options["thresholds"], json=True)
 
 
 def _snake(name: str) -> str:

@@ -19,7 +19,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
                 raise ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
             seen.add(key.value)
     loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
+    return loader.construct_mapping(node)
 
 
 def _timestamp(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:

@@ -8,8 +8,8 @@ def matches(text: str, pattern: str) -> bool:
     with 20,000 brackets, because it builds a regular expression first. Besides, brackets have no special
     meaning in IAM (IAM User Guide, reference_policies_elements_resource, wildcards).
     """
-    at = place = 0
-    star, resume = -1, 0
+    at = place = resume = 0
+    star: int | None = None
     while at < len(text):
         if place < len(pattern) and pattern[place] == "*":
             star, resume = place, at
@@ -17,7 +17,7 @@ def matches(text: str, pattern: str) -> bool:
         elif place < len(pattern) and pattern[place] in ("?", text[at]):
             at += 1
             place += 1
-        elif star >= 0:
+        elif star is not None:
             # The last star matches one more character; earlier stars need no further attempt.
             resume += 1
             at, place = resume, star + 1

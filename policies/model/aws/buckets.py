@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, cached, expected
 from policies.model.aws.iam_documents import statements
 from policies.model.checks import guarded
 from policies.model.property_values import UnknownValueError, Value
@@ -77,12 +77,10 @@ class Bucket:
             yield Finding(where, shown, remedy, urn=self.resource.urn)
 
 
+@cached
 def buckets(stack: Stack) -> list[Bucket]:
-    """Return the buckets of a stack; cached in the stack."""
-    cached: list[Bucket] | None = stack.memo.get("buckets")
-    if cached is None:
-        cached = stack.memo["buckets"] = _match(stack)
-    return cached
+    """Return the buckets of a stack."""
+    return _match(stack)
 
 
 def _match(stack: Stack) -> list[Bucket]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from policies.engine.rule import Resource, Stack, Unknown
+from policies.engine.rule import Resource, Stack, Unknown, cached
 from policies.model.kubernetes.label_selectors import Index, labels_of
 from policies.model.kubernetes.pods import POD_SHAPED, Object, Pod, kubernetes, objects, patches, pods
 from policies.model.property_values import UnknownValueError, Value
@@ -96,9 +96,7 @@ def _names(volume: Value) -> Iterator[Value]:
     )
 
 
+@cached
 def mounts(stack: Stack) -> Mounts:
-    """Return the mounts of a stack; cached in the stack."""
-    cached: Mounts | None = stack.memo.get("mounts")
-    if cached is None:
-        cached = stack.memo["mounts"] = Mounts(stack)
-    return cached
+    """Return the mounts of a stack."""
+    return Mounts(stack)

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from policies.engine.rule import Resource
+from policies.engine.rule import Resource, cached
 from policies.model.property_values import UnknownValueError, Value
 
 PLACES = {
@@ -128,17 +127,19 @@ class Pod:
 
 
 def pods(resource: Resource) -> list[Pod]:
-    """Return the pods that a resource declares; cached in the resource."""
-    cached: Any = resource.memo.get("pods")
-    if cached is None:
-        try:
-            cached = [_pod(item) for item in objects(resource) if item.kind in PLACES]
-        except UnknownValueError as unknown:
-            cached = unknown
-        resource.memo["pods"] = cached
-    if isinstance(cached, UnknownValueError):
-        raise UnknownValueError(cached.path)
-    return cached
+    """Return the pods that a resource declares; raise UnknownValueError if a preview does not know them."""
+    declared = _pods(resource)
+    if isinstance(declared, UnknownValueError):
+        raise UnknownValueError(declared.path)
+    return declared
+
+
+@cached
+def _pods(resource: Resource) -> list[Pod] | UnknownValueError:
+    try:
+        return [_pod(item) for item in objects(resource) if item.kind in PLACES]
+    except UnknownValueError as unknown:
+        return unknown
 
 
 def _pod(item: Object) -> Pod:

@@ -6,7 +6,17 @@ from math import ceil
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, disallowed, expected
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Stack,
+    Verdicts,
+    cached,
+    disallowed,
+    expected,
+)
 from policies.engine.topics import WORKLOADS
 from policies.model.kubernetes.checks import check_each_object, check_each_pod
 from policies.model.kubernetes.label_selectors import Index, Selectors, labels_of, selects
@@ -44,18 +54,17 @@ class _Scalers:
         return named[0] if named else self.by_urn.get(resource.urn)
 
 
+@cached
 def _scalers(stack: Stack) -> _Scalers:
-    scalers: _Scalers | None = stack.memo.get("scalers")
-    if scalers is None:
-        scalers = stack.memo["scalers"] = _Scalers()
-        for resource in stack.of(SCALERS):
-            for item in objects(resource):
-                target = item.value.at("spec.scaleTargetRef")
-                kind, name = target["kind"], target["name"]
-                if kind.known and name.known and (text := kind.text()):
-                    scalers.by_name.add(item.value, [(text, name.text())], item.value)
-                for urn in resource.property_dependencies.get("spec", ()):
-                    scalers.by_urn[urn] = item.value
+    scalers = _Scalers()
+    for resource in stack.of(SCALERS):
+        for item in objects(resource):
+            target = item.value.at("spec.scaleTargetRef")
+            kind, name = target["kind"], target["name"]
+            if kind.known and name.known and (text := kind.text()):
+                scalers.by_name.add(item.value, [(text, name.text())], item.value)
+            for urn in resource.property_dependencies.get("spec", ()):
+                scalers.by_urn[urn] = item.value
     return scalers
 
 

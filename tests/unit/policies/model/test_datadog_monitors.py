@@ -20,6 +20,9 @@ from tests.support.rows import each_row
         ('burn_rate("x").over("30d").long_window("1h").short_window("5m") > 14.4', None, ">", 14.4, 60),
         ('logs("a").index("*").rollup("count").last("1h") == 0', None, "==", 0, 60),
         ("processes('nginx').over('env:a').rollup('count').last('2d') < 1", None, "<", 1, 2880),
+        ("(a) > 1", "(a)", ">", 1, 0),
+        ("a~b>1", "a~b", ">", 1, 0),
+        ("a>1", "a", ">", 1, 0),
         ("avg(last_1w):default_zero(a{*}) < .5", "avg(last_1w):default_zero(a{*})", "<", 0.5, 10080),
     ],
 )

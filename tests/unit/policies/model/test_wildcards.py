@@ -1,9 +1,8 @@
-import pytest
-
 from policies.model.wildcards import matches
+from tests.support.rows import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "pattern", "expected"),
     [
         ("s3:getobject", "s3:*", True),
@@ -15,6 +14,9 @@ from policies.model.wildcards import matches
         ("s3:getobject", "s3:get", False),
         ("s3:getobject", "s3:getobject?", False),
         ("s3:getobject", "s3:[a-z]*", False),
+        ("b", "*ab", False),
+        ("xb", "*ab", False),
+        ("a", "a~", False),
         ("", "*", True),
         ("", "?", False),
         ("a", "", False),
