@@ -1,77 +1,21 @@
-"""Checks of request bodies against the official clients' models, made strict, and against rules.toml."""
+"""Checks of request bodies against the official clients' models, made strict."""
 
 import functools
 import re
-import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast
 
-import jsonschema
 import typing_extensions as extensions
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
-from sandbox.wire.values import Json
 
 DISCRIMINATORS = ("type", "action")
 """Members that select the variant of a body. The API requires them, even if the client's model does not."""
 
 ARGUMENT = re.compile(r"'(\w+)'")
 """A name in Python's message "missing 2 required positional arguments: 'query' and 'type'"."""
-
-
-def check(kind: str, sent: Json, whole: Json | None = None, *, update: bool = False) -> list[str]:
-    """Return the faults of a request body; `kind` is a key of `models` in rules.toml, or "setting".
-
-    A fault names the path and the allowed values, but never the value itself. `whole` is the resulting object
-    if the body has only the changed part of the object.
-    """
-    whole = sent if whole is None else whole
-    if kind == "setting":
-        value_type = setting_type(sent.get("id", ""))
-        if value_type is None:
-            return ["no such setting"]
-        return list(cloudflare_faults(value_type, sent.get("value"), "/value"))
-    model = _table()["models"][kind][-1 if update else 0]
-    # Cloudflare's models also have the parameters of the path.
-    path_parameters = {"zone_id": "-"} if kind in ("record", "ruleset", "dnssec") else {}
-    if model.startswith("v"):
-        faults = list(datadog_faults(model, sent))
-    else:
-        faults = list(cloudflare_faults(model, sent | path_parameters))
-    return faults or list(_rule_faults(kind, whole))
-
-
-def _rule_faults(kind: str, value: Json) -> Iterator[str]:
-    """Yield the faults for which the API refuses a body although the client's model allows it."""
-    from sandbox.clouds.cloudflare import expressions
-    from sandbox.clouds.datadog import monitors
-
-    for error in _rules(kind).iter_errors(value):
-        message = error.schema.get("title") or f"{error.validator}: {error.validator_value}"
-        yield f"/{'/'.join(map(str, error.path))}: {message}"
-    checks: dict[str, Callable[[Json], Iterator[str]]] = {
-        "ruleset": expressions.faults,
-        "monitor": monitors.faults,
-        "slo": monitors.slo_faults,
-        "dashboard": monitors.dashboard_faults,
-    }
-    if kind in checks:
-        yield from checks[kind](value)
-
-
-@functools.cache
-def _rules(kind: str) -> Any:
-    validator = jsonschema.Draft202012Validator
-    return validator(_table().get(kind, True), format_checker=validator.FORMAT_CHECKER)
-
-
-@functools.cache
-def _table() -> Json:
-    return tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 
 
 def setting_type(setting: str) -> Any:

@@ -162,10 +162,10 @@ class RestPackage(Package):
             return
         api = row(resource.type)
         if known == inputs or (api.enough and known.keys() >= {*api.enough}):
-            from sandbox.clouds import client_models
+            from sandbox.clouds import body_checks
 
             try:
-                yield from client_models.check(api.kind, body(resource))
+                yield from body_checks.check(api.kind, body(resource))
             except ProviderError as refused:
                 yield str(refused)
 

@@ -1,166 +1,84 @@
-"""Checks of monitors, SLOs and dashboards, with a parser of their queries."""
+"""Monitors (docs.datadoghq.com/api/latest/monitors)."""
 
-import functools
-import re
-import tomllib
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-from lark import Lark, Token
-from lark.exceptions import UnexpectedInput
+from sandbox.clouds.datadog.organization import USER, DatadogRequest, emulates, refuses, stores
+from sandbox.clouds.datadog.rules.monitors import METRIC_TYPES
+from sandbox.clouds.datadog.rules.queries import GRAMMAR_RULES, parse
+from sandbox.clouds.rest_api import Collection
+from sandbox.clouds.web import ErrorResponse, random_number, timestamp
+from sandbox.wire.values import Json
 
-from sandbox.wire.templates import broken_rules
-
-GRAMMAR_RULES = {
-    "metric alert": "metric",
-    "query alert": "metric",
-    "service check": "check",
-    "slo alert": "slo",
+DEFAULT_OPTIONS: Mapping[str, Any] = {
+    "notify_audit": False,
+    "include_tags": True,
+    "notify_no_data": False,
+    "silenced": {},
 }
-"""The rule of monitor_query.lark for the queries of each monitor type; other types are refused."""
-
-MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
-"""The length of each unit of an evaluation window, in minutes."""
-
-BLOCK = re.compile(r"\{\{\s*([#^/])\s*([^}\s]+)[^}]*\}\}")
-"""The start or end of a conditional block in a message: {{#is_alert}}, {{^is_recovery}}, {{/is_alert}}."""
 
 
-class QueryError(ValueError):
-    """A query does not follow the grammar."""
+def _own_members() -> Json:
+    state = {"overall_state": "No Data", "creator": USER}
+    return {"id": random_number(8), "created": timestamp(), **state}
 
 
-@dataclass(frozen=True)
-class Query:
-    """The parsed parts of a query."""
-
-    comparator: str = ""
-    threshold: float | None = None
-    groups: frozenset[str] = frozenset()
-    """The tags by which the query groups its results; "*" stands for any tag."""
-    last: int = 0
-    """The number of runs of a service check that are evaluated, counted back from the latest."""
-    strings: tuple[str, ...] = ()
-    """For an SLO alert, the SLO's ID and the windows; for a service check, its name and tags."""
-    minutes: tuple[int, ...] = ()
-    """The evaluation windows in minutes."""
-    series: tuple[str, ...] = ()
-    """The metrics, each with its aggregation, such as `avg:system.load.1`."""
+MONITORS = Collection(
+    name="monitor",
+    path="/api/v1/monitor",
+    missing=(404, "Monitor not found", 0),
+    own=_own_members,
+    defaults={"name": "", "message": "", "tags": []},
+    gone="deleted_monitor_id",
+)
 
 
-@functools.cache
-def _parser() -> Lark:
-    grammar = Path(__file__).with_name("monitor_query.lark").read_text()
-    return Lark(grammar, parser="lalr", start=[*{*GRAMMAR_RULES.values()}, "expression", "formula"])
+@emulates("POST /api/v1/monitor/validate")
+def validate_new_monitor(request: DatadogRequest) -> Json:
+    """Check a monitor without creating it."""
+    request.sent = request.body()
+    request.api.build("monitor", request)
+    return {}
 
 
-@functools.cache
-def _rules() -> Any:
-    return tomllib.loads(Path(__file__).with_name("monitors.toml").read_text())
+@emulates("POST /api/v1/monitor/<ident>/validate")
+def validate_monitor(request: DatadogRequest) -> Json:
+    """Check a change of a monitor without making it."""
+    before = request.api.require("monitor", request.scope["ident"])
+    changed = DatadogRequest(request.api, request.http, {}, request.body(), before=before)
+    request.api.build("monitor", changed)
+    return {}
 
 
-def parse(query: str, kind: str = "metric") -> Query:
-    """Parse a query; `kind` is a rule of the grammar: metric, check, slo, expression or formula.
-
-    Raise QueryError for an invalid query. The message quotes the text before the mistake.
-    """
-    try:
-        tree = _parser().parse(query, start=kind)  # pyright: ignore[reportUnknownMemberType]
-    except UnexpectedInput as error:
-        token = getattr(error, "token", None)
-        read = query if token is not None and token.type == "$END" else query[: error.pos_in_stream or 0]
-        raise QueryError(f"syntax error after {read.strip()[-40:]!r}") from error
-    tokens: dict[str, list[str]] = defaultdict(list)
-    for token in tree.scan_values(lambda value: isinstance(value, Token)):
-        tokens[token.type].append(str(token))
-    threshold = next(tree.find_data("threshold"), None)
-    groups = [name.strip() for text in tokens["GROUPS"] for name in text.strip("{} ").split(",")]
-    return Query(
-        comparator=next(iter(tokens["COMPARATOR"]), ""),
-        threshold=float("".join(map(str, threshold.children))) if threshold else None,
-        groups=frozenset(groups),
-        last=int(next(iter(tokens["LAST"]), 0)),
-        strings=tuple(text[1:-1] for text in tokens["STRING"]),
-        minutes=tuple(_minutes(span) for span in tokens["SPAN"]),
-        series=tuple(tokens["SERIES"]),
-    )
+@stores(MONITORS)
+def put_monitor(request: DatadogRequest) -> Json:
+    """Return the monitor with default options and with the threshold in its query."""
+    merged = request.before | request.sent
+    request.check("monitor", request.sent, merged)
+    query = parse(merged["query"], GRAMMAR_RULES[merged["type"]])
+    if merged["type"] == "slo alert" and query.strings[0] not in request.api.collection("slo"):
+        reason = f"there is no SLO {query.strings[0]}"
+        raise ErrorResponse(400, f"The value provided for parameter 'query' is invalid: {reason}")
+    options: Json = {**DEFAULT_OPTIONS, **merged.get("options", {})}
+    if query.threshold is not None:
+        options["thresholds"] = {"critical": query.threshold} | options.get("thresholds", {})
+    return merged | {"options": options, "multi": bool(query.groups), "modified": timestamp()}
 
 
-def _minutes(span: str) -> int:
-    number, unit = re.findall(r"last_(\d+)(\w+)", span)[0]
-    return int(number) * MINUTES[unit]
+@refuses("monitor:put")
+def changed_type(request: DatadogRequest) -> None:
+    """Refuse another type, except for another name of the same type."""
+    before, after = request.before.get("type"), request.built["type"]
+    if before and before != after and not {before, after} <= {*METRIC_TYPES}:
+        raise ErrorResponse(400, f"type: it cannot be changed from {before}")
 
 
-def faults(monitor: Any) -> Iterator[str]:
-    """Yield the faults of a monitor that Datadog's validation finds, but the client's model does not."""
-    kind, options = monitor["type"], monitor.get("options", {})
-    if kind not in GRAMMAR_RULES:
-        known = ", ".join(sorted(GRAMMAR_RULES))
-        yield f"the sandbox cannot check a monitor of the type {kind}; it can check {known}"
-        return
-    try:
-        query = parse(monitor["query"], GRAMMAR_RULES[kind])
-    except QueryError as error:
-        yield f"The value provided for parameter 'query' is invalid: {error}"
-        return
-    parts = asdict(query) | {
-        "groups": [*query.groups],
-        "minutes": [*query.minutes],
-        "series": [*query.series],
-        "rises": ">" in query.comparator,
-        "falls": "<" in query.comparator,
-    }
-    variables = {"type": kind, "options": options, "at": options.get("thresholds") or {}, "query": parts}
-    yield from (rule["say"] for rule in broken_rules(_rules()["monitor"], variables))
-    yield from _message_faults(monitor.get("message", ""))
-
-
-def _message_faults(text: str) -> Iterator[str]:
-    """Yield a fault if an end of a conditional block has no matching start, or a block is not closed."""
-    open_blocks: list[str] = []
-    for sign, name in BLOCK.findall(text):
-        if sign != "/":
-            open_blocks.append(name)
-        elif not open_blocks or open_blocks.pop() != name:
-            yield f"message: {{{{/{name}}}}} does not match an open block"
-            return
-    if open_blocks:
-        yield f"message: {{{{#{open_blocks[-1]}}}}} is not closed"
-
-
-def slo_faults(slo: Any) -> Iterator[str]:
-    """Yield the faults of an SLO that Datadog finds, but the client's model does not."""
-    yield from (rule["say"] for rule in broken_rules(_rules()["slo"], slo))
-    for name, query in slo.get("query", {}).items():
-        yield from _query_faults(name, query)
-
-
-def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
-    """Yield the faults of a dashboard or group widget that Datadog finds, but the client's model does not."""
-    for index, widget in enumerate(dashboard.get("widgets", ())):
-        definition, location = widget["definition"], f"{path}widgets[{index}].definition"
-        yield from dashboard_faults(definition, f"{location}.")
-        requests = definition.get("requests")
-        for request in cast("list[Any]", requests) if isinstance(requests, list) else ():
-            yield from _request_faults(location, request)
-
-
-def _request_faults(location: str, request: Any) -> Iterator[str]:
-    """Yield the faults of the queries and formulas in a widget's request."""
-    if query := request.get("q"):
-        yield from _query_faults(location, query)
-    for query in request.get("queries", ()):
-        if query["data_source"] == "metrics":
-            yield from _query_faults(location, query["query"])
-    for formula in request.get("formulas", ()):
-        yield from _query_faults(location, formula["formula"], "formula")
-
-
-def _query_faults(location: str, query: str, kind: str = "expression") -> Iterator[str]:
-    try:
-        parse(query, kind)
-    except QueryError as error:
-        yield f"Invalid query: {location}: {error}"
+@refuses("monitor:delete")
+def monitor_of_an_slo(request: DatadogRequest) -> None:
+    """Refuse to delete a monitor on which an SLO is based."""
+    ident, name = request.before["id"], request.before["name"]
+    slos = request.api.collection("slo").values()
+    users = [slo["id"] for slo in slos if ident in slo.get("monitor_ids", ())]
+    if users:
+        message = f"monitor [{ident},\"{name}\"] is referenced in slos: ['{', '.join(users)}']"
+        raise ErrorResponse(400, message)

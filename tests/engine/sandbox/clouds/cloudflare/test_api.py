@@ -172,7 +172,10 @@ REFUSED_RECORDS: list[tuple[Json, str]] = [
         "/content: Content must be a host name.",
     ),
     ({"type": "MX", "proxied": False}, "/: required: ['priority']"),
-    ({"type": "MX", "proxied": False, "priority": 1, "content": "192.0.2.1"}, "/content: Content is no name"),
+    (
+        {"type": "MX", "proxied": False, "priority": 1, "content": "192.0.2.1"},
+        "/content: Content must be a host name.",
+    ),
     ({"name": "bad name!"}, "/name: DNS name is invalid."),
     ({"name": "a..pipe.dev"}, "/name: DNS name is invalid."),
     ({"comment": "x" * 501}, "/comment: A comment must be one line of at most 500 characters."),
@@ -370,7 +373,7 @@ REFUSED_RULESETS: list[tuple[Json, str]] = [
     ),
     (
         limits(characteristics=["cf.colo.id", 'http.request.headers["X-Key"]']),
-        "istics/1: nothing that",
+        "istics/1: requests cannot be counted by this",
     ),
     (
         limits(characteristics=["cf.colo.id", "ip.src", "cf.unique_visitor_id"]),

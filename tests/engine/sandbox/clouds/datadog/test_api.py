@@ -423,7 +423,7 @@ def test_a_log_based_metric_is_created_changed_and_deleted(api: Datadog):
 @pytest.mark.parametrize(
     ("path", "value", "fault"),
     [
-        ("data.id", "5xx of pipe", "/data/id: a metric's name has letters"),
+        ("data.id", "5xx of pipe", "/data/id: a metric's name begins with a letter"),
         (
             "data.attributes.compute.aggregation_type",
             "sum",

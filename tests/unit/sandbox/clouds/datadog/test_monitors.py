@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.clouds.datadog.monitors import MINUTES, Query, QueryError, faults, parse
+from sandbox.clouds.datadog.rules.monitors import validation_faults as faults
+from sandbox.clouds.datadog.rules.queries import MINUTES, Query, QueryError, parse
 from tests.support.rows import each_row
 
 SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])
