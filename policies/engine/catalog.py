@@ -5,21 +5,16 @@ from types import ModuleType
 from policies.engine.rule import Rule
 from policies.rules.aws import (
     account,
-    backup,
     cloudtrail,
     deletion_protection,
     ecr,
     eks,
-    kms,
-    rds,
     resource_tags,
-    s3,
-    s3_access,
     security_groups,
     vpc,
 )
 from policies.rules.aws.compute import instance_metadata, plain_secrets, volumes
-from policies.rules.aws.data import kms_decryption, rds_operation
+from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operation, s3, s3_access
 from policies.rules.aws.iam import attachments, permissions, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls

@@ -91,7 +91,7 @@ def test_a_change_of_other_files_needs_no_label(check: Check, github: GitHub) ->
 @pytest.mark.parametrize(
     "file",
     [
-        "policies/rules/aws/s3.py",
+        "policies/rules/aws/data/s3.py",
         "review/jail/seccomp.py",
         "sandbox/cli.py",
         "foundation/__main__.py",
