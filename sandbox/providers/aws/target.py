@@ -312,13 +312,18 @@ class AwsCall:
     def _send(
         self, step: Step, context: Context, names: list[str] | None = None, *, gone: bool = False
     ) -> Any:
-        """Return the response to a call; None if no argument has a value, or with `gone` for no resource."""
+        """Return the response to a call; None with `gone` if there is no resource.
+
+        A call whose arguments have no values is not made, and has the response None, except the creation.
+        """
         client = self._clients.get(step.service, self._region) if step.service else self._client
         shape = cast(StructureShape, operation(client, step.action).input_shape)
         inputs = self._input_arguments(shape, names, context.tags)
-        arguments = without_empty(step.arguments(context))
+        arguments: Json | None = without_empty(step.arguments(context))
         if arguments is None:
-            return None
+            if step is not self.calls.create:
+                return None
+            arguments = Json()
         explicit = {name.lower() for name in arguments}
         inputs = {name: item for name, item in inputs.items() if name.lower() not in explicit}
         return request(client, step.action, inputs | arguments, GONE if gone else None)
