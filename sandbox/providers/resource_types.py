@@ -27,9 +27,9 @@ class ResourceType:
 
 
 @functools.cache
-def table(package: str, name: str = "resource_types") -> Json:
-    """Return the content of a package's TOML file; `name` is the file's name without the extension."""
-    return tomllib.loads((Path(__file__).parent / package / f"{name}.toml").read_text())
+def table(package: str) -> Json:
+    """Return the content of a package's resource_types.toml."""
+    return tomllib.loads((Path(__file__).parent / package / "resource_types.toml").read_text())
 
 
 @functools.cache

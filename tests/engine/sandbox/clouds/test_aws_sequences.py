@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
+import jmespath
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -15,9 +16,9 @@ from botocore.exceptions import ClientError
 from sandbox.providers.aws.calls import CALLS
 from sandbox.providers.aws.lookups import LOOKUPS
 from sandbox.wire import aws_requests
-from sandbox.wire.templates import fill, search
 from tests.support.sandbox.clouds import go_decoder
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
+from tests.support.sandbox.references import fill
 
 Row = dict[str, Any]
 
@@ -53,7 +54,7 @@ def _send(account: AwsAccount, step: Row, variables: Row) -> Row:
     """Return the response; for an error, its code and message."""
     service, call = step["ask"].split()
     try:
-        return aws_requests.send(_client(account, service), call, fill(step.get("with", {}), variables) or {})
+        return aws_requests.send(_client(account, service), call, fill(step.get("with", {}), variables))
     except ClientError as error:
         details = cast(Row, error.response)["Error"]
         return {"refused": details["Code"], "says": details.get("Message")}
@@ -71,9 +72,11 @@ def test_the_requests_of_the_plugin_get_the_expected_responses(account: AwsAccou
         assert step.get("says") in (None, answer.get("says")), location
         has: Row = step.get("has", {})
         expected: Row = {path: fill(value, variables) if value else value for path, value in has.items()}
-        assert {path: search(path, answer) for path in expected} == expected, location
-        assert [path for path in step.get("there", []) if search(path, answer) is None] == [], location
-        variables |= {name: search(path, answer) for name, path in step.get("keep", {}).items()}
+        assert {path: jmespath.search(path, answer) for path in expected} == expected, location
+        assert [path for path in step.get("there", []) if jmespath.search(path, answer) is None] == [], (
+            location
+        )
+        variables |= {name: jmespath.search(path, answer) for name, path in step.get("keep", {}).items()}
 
 
 def test_every_type_and_lookup_is_replayed() -> None:

@@ -13,10 +13,10 @@ from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT
-from sandbox.wire.templates import fill
 from sandbox.wire.values import map_items, plain, project
 from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES
+from tests.support.sandbox.references import fill
 
 
 class AwsAccount:
