@@ -108,8 +108,8 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
 
 test-unit: $(READY) ## run the tests that need no engine and no server (about two minutes)
-	@# Four processes on two cores, since many tests wait for processes that they start.
-	@$(PY) -m pytest -n 4 --dist loadscope --no-loadscope-reorder -m "not engine and not drill" $(FLAGS) \
+	@# Three processes on two cores, since tests wait for processes; each process collects all tests.
+	@$(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not engine and not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/test_lanes.py)
 
 test: $(READY) ## run the unit tests and those on the real engine (some 11 minutes)

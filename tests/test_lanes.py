@@ -74,6 +74,7 @@ def test_a_test_s_own_program_of_a_refused_name_runs(tmp_path: Path) -> None:
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "its own\n"
 
 
+@pytest.mark.engine
 def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler\n"

@@ -134,7 +134,7 @@ def test_each_lane_has_a_task_and_together_they_run_each_test_once(installed: Pa
         "not drill tests/unit tests/engine tests/test_lanes.py",
         "drill",
     ]
-    unit = "-m pytest -n 4 --dist loadscope --no-loadscope-reorder -m not engine and not drill"
+    unit = "-m pytest -n 3 --dist loadscope --no-loadscope-reorder -m not engine and not drill"
     code, output = make(installed, "test-unit", "FLAGS=-x")
     assert (code, output) == (0, f"{unit} -x tests/unit tests/test_lanes.py\n")
     code, output = make(installed, "test-unit", "FLAGS=tests/unit/test_makefile.py")

@@ -13,6 +13,7 @@ from foundation.operators import trust
 from tests.support.components.fixtures import Recorder
 from tests.support.components.iam import verdict
 from tests.support.foundation.fixtures import evaluate_foundation
+from tools.iam.recording import record_program
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,10 +46,10 @@ def trust_of(foundation: Recorder, name: str) -> list[dict[str, Any]]:
 
 def test_github_s_jobs_assume_no_other_role() -> None:
     federated = {
-        role["name"]
+        role.inputs["name"]
         for stack in ("dev", "stg", "prod", "shared")
-        for role in evaluate_foundation(stack).of_type("aws:iam/role:Role").values()
-        if "sts:AssumeRoleWithWebIdentity" in role["assumeRolePolicy"]
+        for role in record_program(stack, is_foundation=True).of_type("aws:iam/role:Role")
+        if "sts:AssumeRoleWithWebIdentity" in role.inputs["assumeRolePolicy"]
     }
     assert federated == set(TRUST)
 

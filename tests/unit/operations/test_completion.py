@@ -13,10 +13,10 @@ from tests.support.stacks import ROOT
 @pytest.mark.parametrize(
     ("line", "words_before", "arguments", "completions"),
     [
-        ("scripts/deploy.sh st", "1", ["deploy"], {"stg "}),
+        pytest.param("scripts/deploy.sh st", "1", ["deploy"], {"stg "}, marks=pytest.mark.engine),
         ("scripts/rollback.sh dev --to-", "1", ["rollback"], {"--to-revision", "--to-version"}),
-        ("python -m operations ro", "3", [], {"rollback", "rotate"}),
-        ("python -m operations migrate d", "3", [], {"dev "}),
+        pytest.param("python -m operations ro", "3", [], {"rollback", "rotate"}, marks=pytest.mark.engine),
+        pytest.param("python -m operations migrate d", "3", [], {"dev "}, marks=pytest.mark.engine),
         ("python -m operations restore dev --start", "3", [], {"--start-api "}),
     ],
 )

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from operations.__main__ import COMMANDS as operations_commands
+from operations.__main__ import main
 from tests.support.drills import tools
+from tests.support.rows import each_row
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = sorted((ROOT / "scripts").glob("*.sh"))
@@ -27,21 +29,41 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("script", [*COMMANDS, *OTHERS], ids=lambda path: path.name)
+@each_row("script", [*COMMANDS, *OTHERS], ids=lambda path: path.name)
 def test_a_script_ends_at_the_first_failure(script: Path) -> None:
     strict = "set -euo pipefail" if "bash" in script.read_text().splitlines()[0] else "set -eu"
     assert f"\n{strict}\n" in script.read_text()
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
-def test_a_command_prints_its_help_from_any_folder(command: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"usage: scripts/{command.name}")
+@each_row("command", COMMANDS, ids=lambda path: path.name)
+def test_a_command_prints_its_help(capsys: pytest.CaptureFixture[str], command: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command.stem, "--help"])
+    output = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert output.startswith(f"usage: scripts/{command.name}")
     for text in ("--dry-run", "--yes", "TARGET", "exit codes"):
-        assert text in done.stdout
+        assert text in output
+
+
+def test_a_script_runs_its_command_from_any_folder(tmp_path: Path) -> None:
+    script = ROOT / "scripts" / "drift.sh"
+    done = subprocess.run([script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: scripts/drift.sh")
+
+
+def test_the_scripts_differ_only_in_the_name_of_the_command() -> None:
+    """Compare their commands: a comment names the module, whose folder differs."""
+    texts = {
+        "\n".join(
+            line.replace(f" {command.stem} ", " COMMAND ")
+            for line in command.read_text().splitlines()
+            if not line.startswith("#")
+        )
+        for command in COMMANDS
+    }
+    assert len(texts) == 1
 
 
 def test_packages_of_ci_are_sorted_and_include_those_of_the_drills() -> None:

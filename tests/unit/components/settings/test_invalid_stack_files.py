@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from components.settings.errors import describe_faults
 from components.settings.load import load_file
 from tests.support.components.settings.stack_files import INVALID, changed, run, write
+from tests.support.rows import each_row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ INVALID_FILES = [
     for entry in yaml.safe_load(file.read_text())
 ]
 
-for_every_invalid_file = pytest.mark.parametrize("invalid", INVALID_FILES, ids=lambda invalid: invalid.name)
+for_every_invalid_file = each_row("invalid", INVALID_FILES, ids=lambda invalid: invalid.name)
 
 
 @for_every_invalid_file

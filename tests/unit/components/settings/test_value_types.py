@@ -1,6 +1,7 @@
 """Tests of the value types: accepted and refused values."""
 
 from decimal import Decimal
+from functools import cache
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -26,9 +27,14 @@ TAG = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 DIGEST = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 
 
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
 def is_accepted(kind: Any, value: object) -> bool:
     try:
-        return TypeAdapter(kind).validate_python(value, strict=True) == value
+        return adapter(kind).validate_python(value, strict=True) == value
     except ValidationError:
         return False
 

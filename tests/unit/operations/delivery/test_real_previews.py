@@ -180,6 +180,7 @@ clusters: [{name: dev, cluster: {server: "https://127.0.0.1:PORT"}}]
 """
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("is_reachable", [True, False])
 def test_a_preview_without_access_to_the_cluster_says_so_and_does_not_wait(
     tmp_path: Path,
@@ -207,6 +208,7 @@ def test_a_preview_without_access_to_the_cluster_says_so_and_does_not_wait(
     assert (note in capsys.readouterr().out) is not is_reachable
 
 
+@pytest.mark.engine
 def test_secrets_in_exceptions_are_masked_in_log_and_files(
     tmp_path: Path, pulumi: Pulumi, capfd: pytest.CaptureFixture[str]
 ) -> None:
