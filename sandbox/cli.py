@@ -24,7 +24,7 @@ BUILD_COMMANDS = ("engine", "control-plane", "plugins")
 """Commands that find or build a program. They need no stack."""
 
 
-FLAGS_VARIABLE = "PIPE_SANDBOX_FLAGS"
+FLAGS_VARIABLE = "SANDBOX_FLAGS"
 """Environment variable with options that every command gets, such as `--skip-preview`."""
 
 

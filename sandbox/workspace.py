@@ -48,6 +48,7 @@ SETTINGS = ("tool", "sandbox")
 - `requires`: for the name of a project, the name of the project whose stacks its stacks require
 - `entities`: IAM users and roles that every account has before the first stack, such as `user/operator`,
   and connections to GitHub: `connection/REGION/ID`
+- `zones`: names of Cloudflare zones, in addition to those in the stack files (`zoneName: …`)
 """
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
@@ -182,10 +183,12 @@ def stacks_in(stack: Stack) -> list[Stack]:
 
 
 def zones(stack: Stack) -> set[str]:
-    """Return the names of the Cloudflare zones in the stack files of all projects."""
+    """Return the names of the Cloudflare zones: those of SETTINGS, and those in the stack files."""
     folders = {stack.project, *projects(stack.root).values()}
     files = (file.read_text(errors="replace") for folder in folders for file in folder.glob("Pulumi.*.yaml"))
-    return {name for text in files for name in ZONE.findall(text)}
+    return {*project_settings(stack.root).get("zones", [])} | {
+        name for text in files for name in ZONE.findall(text)
+    }
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:

@@ -58,7 +58,7 @@ class AwsRequest:
         return self.uuid.hex[:17]
 
     def arn(self, resource: str, service: str = "") -> str:
-        """Return the ARN of a resource of the account in the region, such as `cluster/pipe-dev`."""
+        """Return the ARN of a resource of the account in the region, such as `cluster/shop-dev`."""
         return f"arn:aws:{service or self.service}:{self.region}:{self.account}:{resource}"
 
     # Objects in moto
