@@ -10,9 +10,12 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import WORKLOADS
-from policies.model.kubernetes.pods import POD_SHAPED, objects, pods
+from policies.model.kubernetes.pods import POD_SHAPED, Object, objects, pods
 from policies.model.kubernetes.types import NAMESPACED
 from policies.model.property_values import Value
+
+_SYSTEM = {("Service", "kubernetes"), ("ServiceAccount", "default")}
+"""Objects of Kubernetes itself in the default namespace, by kind and name (CIS Kubernetes 5.7.4, audit)."""
 
 
 @WORKLOADS.rule(
@@ -25,12 +28,17 @@ from policies.model.property_values import Value
 def default_namespace(resource: Resource, _: Options) -> Verdicts:
     """Refuse objects in the default namespace."""
 
+    def is_system(item: Object) -> bool:
+        name = item.value.at("metadata.name")
+        return name.known and (item.kind, name.text()) in _SYSTEM
+
     def check(namespace: Value) -> Verdicts:
         # Without a namespace, the provider's applies; without either, `default` in most kubeconfigs.
         if (namespace.text() or resource.settings["namespace"].text() or "default") == "default":
             yield expected(namespace, "a namespace of its own")
 
-    yield from check_each((item.value.at("metadata.namespace") for item in objects(resource)), check)
+    own = (item for item in objects(resource) if not is_system(item))
+    yield from check_each((item.value.at("metadata.namespace") for item in own), check)
 
 
 @WORKLOADS.rule(

@@ -142,7 +142,9 @@ def _controls(rule: Rule) -> Iterator[str]:
     yield "## Controls"
     yield ""
     for control in rule.controls:
-        texts = {case.text for case in cases() if case.rule == rule.name and control in case.controls}
+        texts = {
+            case.text for case in cases() if case.text and case.rule == rule.name and control in case.controls
+        }
         yield f"- [{control}]({page(control)}): {' '.join(sorted(texts))}".removesuffix(": ")
     yield ""
 

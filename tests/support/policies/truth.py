@@ -1,7 +1,8 @@
 """The truth table: the verdicts that the text of each control demands for resources, and the rules' messages.
 
 `python -m tests.support.policies.truth` counts the cases by control. Each file truth/<provider>_<topic>.yaml
-contains groups of cases. A group has a control, the text of the control, and the rule that covers it.
+contains groups of cases. A group has a control, the text of the control (`says`, in one of the control's
+groups), and the rule that covers it.
 
 A case has properties (`is`, placed `at` a path) or a `stack` of resources. Its verdict is pass, violation,
 unknown or not applicable, as the text of the control demands. `each` creates one case per element, and the
@@ -180,7 +181,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
         messages=tuple(_messages(row)),
         type=declared[0]["type"] if declared else "",
         resources=resources,
-        text=row["says"],
+        text=row.get("says", ""),
         options=row.get("options", {}),
     )
 
