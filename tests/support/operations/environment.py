@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from operations.lib.repository import BOT
+from operations.lib.checkout import BOT
 from sandbox.clouds.kubernetes import control_plane
 from tests.support.drills.certificates import Authority
 from tests.support.operations.api_cluster import Cluster

@@ -8,10 +8,11 @@ import pytest
 
 from operations.lib import repository as repositories
 from operations.lib import stack_file
+from operations.lib.checkout import BOT
 from operations.lib.command_line import Options
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import RefusedError
-from operations.lib.repository import BOT, Repository
+from operations.lib.repository import Repository
 
 PERSON, MERGED = "person@example.com", "noreply@github.com"
 """Committers of a person's push, and of a pull request that GitHub merged."""

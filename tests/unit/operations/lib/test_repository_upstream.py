@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from operations.lib import repository
 from operations.lib.command_line import Options
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import RefusedError
@@ -27,7 +26,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     git(tmp_path / "work", "commit", "--quiet", "--allow-empty", "--message=Start")
     git(tmp_path / "work", "push", "--quiet", "--set-upstream", "origin", "HEAD:main")
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(repository, "ROOT", tmp_path / "work", raising=False)
     options = Options("dev", "real", False, True, SETTINGS)
     return Repository(CommandRunner(print), options)
 
