@@ -1,7 +1,7 @@
-"""Patches that give moto 5.2 RDS's deferred changes, maintenance, reboots, renames and restores.
+"""Patches that give moto 5.2 RDS's deferred changes, reboots, renames and restores.
 
-moto applies every change at once, restores an instance with all settings of its source, and knows neither the
-maintenance window nor maintenance actions.
+moto applies every change at once, restores an instance with all settings of its source, and does not know
+the maintenance window.
 """
 
 import copy
@@ -100,7 +100,7 @@ def apply_patches() -> None:
         instance = describe(self, identifier)[0]
         _check_available(instance)
         instance._parameters_pending = False
-        _be_busy(instance, "rebooting")
+        be_busy(instance, "rebooting")
         return instance
 
     def restore_to_time(self: Any, source: str, target: str, arguments: Json) -> Any:
@@ -141,67 +141,6 @@ def mark_pending(backend: Any, group: str) -> None:
             instance._parameters_pending = True
 
 
-def announce_maintenance(instance: Any, action: str, description: str) -> None:
-    """Add a maintenance action, such as `system-update`, that waits for an instance."""
-    instance._maintenance = {action: {"Action": action, "Description": description}}
-
-
-def describe_maintenance(backend: Any, params: Json) -> Json:
-    """Return the maintenance actions that wait for instances."""
-    resources = [
-        {
-            "ResourceIdentifier": instance.arn,
-            "PendingMaintenanceActionDetails": [*instance._maintenance.values()],
-        }
-        for instance in backend.databases.values()
-        if getattr(instance, "_maintenance", {})
-        and params.get("ResourceIdentifier", instance.arn) == instance.arn
-    ]
-    return {"PendingMaintenanceActions": resources}
-
-
-def apply_maintenance(backend: Any, params: Json) -> Json:
-    """Perform a maintenance action at once, or record another opt-in, such as `next-maintenance`."""
-    arn, action = params["ResourceIdentifier"], params["ApplyAction"]
-    [instance] = [database for database in backend.databases.values() if database.arn == arn]
-    actions: dict[str, Json] = instance._maintenance
-    if params["OptInType"] == "immediate":
-        del actions[action]
-        _be_busy(instance, "maintenance")
-    else:
-        actions[action]["OptInStatus"] = params["OptInType"]
-    details = [*actions.values()]
-    return {
-        "ResourcePendingMaintenanceActions": {
-            "ResourceIdentifier": arn,
-            "PendingMaintenanceActionDetails": details,
-        }
-    }
-
-
-def engine_versions(params: Json) -> Json:
-    """Return the requested versions of PostgreSQL, or all, each with the later major versions as targets."""
-    requested = params.get("EngineVersion", "")
-    versions = [
-        {
-            "Engine": "postgres",
-            "EngineVersion": minor,
-            "MajorEngineVersion": major,
-            "DBParameterGroupFamily": f"postgres{major}",
-            "Status": "available",
-            "ValidUpgradeTarget": [
-                {"Engine": "postgres", "EngineVersion": later, "IsMajorVersionUpgrade": True}
-                for later_major, later in POSTGRES_MINOR.items()
-                if int(later_major) > int(major)
-            ],
-        }
-        for major, minor in POSTGRES_MINOR.items()
-        if requested in ("", major, minor)
-        and params.get("DBParameterGroupFamily", f"postgres{major}") == f"postgres{major}"
-    ]
-    return {"DBEngineVersions": versions}
-
-
 def window_start(window: str, time: datetime.datetime) -> datetime.datetime:
     """Return the first start of a weekly window, such as `sat:20:30-sat:21:30`, at or after a time in UTC."""
     day, hour, minute = window.partition("-")[0].split(":")
@@ -235,7 +174,7 @@ def _apply_pending(backend: Any, modify: Any, instance: Any) -> None:
     busy = "renaming" if name in changes else "upgrading" if "engine_version" in changes else ""
     modify(backend, instance.db_instance_identifier, dict(changes))
     if busy:
-        _be_busy(instance, busy)
+        be_busy(instance, busy)
 
 
 def _restore(backend: Any, source: Any, target: str, arguments: Json) -> Any:
@@ -261,7 +200,7 @@ def _restore(backend: Any, source: Any, target: str, arguments: Json) -> Any:
     settings |= {name: value for name, value in named.items() if name != "source_db_instance_identifier"}
     settings["db_instance_identifier"] = target
     instance = backend.create_db_instance(settings)
-    _be_busy(instance, "creating")
+    be_busy(instance, "creating")
     return instance
 
 
@@ -271,7 +210,8 @@ def _current(instance: Any, name: str) -> Any:
     return getattr(instance, name)
 
 
-def _be_busy(instance: Any, status: str) -> None:
+def be_busy(instance: Any, status: str) -> None:
+    """Give an instance a busy status, such as `rebooting`, for the next responses."""
     instance._busy = [status] * BUSY_READS
 
 

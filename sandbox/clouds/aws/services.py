@@ -5,7 +5,7 @@ from sandbox.clouds.aws.delivery import codebuild, codeconnections, ecr, webhook
 from sandbox.clouds.aws.ec2 import endpoints, routing, security_group_rules, security_groups, vpcs
 from sandbox.clouds.aws.eks import access, addons, cidr_blocks, cluster_refusals, clusters, pod_identities
 from sandbox.clouds.aws.management import backup_plans, backup_vaults, budgets, ce, events, logs
-from sandbox.clouds.aws.rds import groups, instance_changes, instances, offers
+from sandbox.clouds.aws.rds import groups, instance_changes, instances, maintenance, offers
 from sandbox.clouds.aws.s3 import buckets, lifecycle, policies, replication
 from sandbox.clouds.aws.security import accessanalyzer, cloudtrail, guardduty, iam, kms
 
@@ -15,7 +15,7 @@ MODULES = (
     *(endpoints, routing, security_group_rules, security_groups, vpcs),
     *(access, addons, cidr_blocks, cluster_refusals, clusters, pod_identities),
     *(backup_plans, backup_vaults, budgets, ce, events, logs),
-    *(groups, instance_changes, instances, offers),
+    *(groups, instance_changes, instances, maintenance, offers),
     *(buckets, lifecycle, policies, replication),
     *(accessanalyzer, cloudtrail, guardduty, iam, kms),
 )

@@ -1,9 +1,8 @@
-"""The instance classes, certificate authorities, versions and maintenance actions of RDS (RDS API)."""
+"""The instance classes, certificate authorities and versions of RDS (RDS API)."""
 
 import re
 from datetime import UTC, datetime
 
-from sandbox.clouds.aws import databases
 from sandbox.clouds.aws.databases import POSTGRES_MINOR
 from sandbox.clouds.aws.moto_patches import backend
 from sandbox.clouds.aws.registry import emulates
@@ -69,16 +68,23 @@ def describe_authorities(request: AwsRequest) -> Json:
 @emulates("rds:DescribeDBEngineVersions")
 def describe_versions(request: AwsRequest) -> Json:
     """Return the requested versions of PostgreSQL, or all, each with the later major versions as targets."""
-    return databases.engine_versions(request.params)
-
-
-@emulates("rds:DescribePendingMaintenanceActions")
-def describe_maintenance(request: AwsRequest) -> Json:
-    """Return the maintenance actions that wait for instances."""
-    return databases.describe_maintenance(backend("rds", request.region), request.params)
-
-
-@emulates("rds:ApplyPendingMaintenanceAction")
-def apply_maintenance(request: AwsRequest) -> Json:
-    """Perform a maintenance action at once, or record another opt-in, such as `next-maintenance`."""
-    return databases.apply_maintenance(backend("rds", request.region), request.params)
+    params = request.params
+    requested = params.get("EngineVersion", "")
+    versions = [
+        {
+            "Engine": "postgres",
+            "EngineVersion": minor,
+            "MajorEngineVersion": major,
+            "DBParameterGroupFamily": f"postgres{major}",
+            "Status": "available",
+            "ValidUpgradeTarget": [
+                {"Engine": "postgres", "EngineVersion": later, "IsMajorVersionUpgrade": True}
+                for later_major, later in POSTGRES_MINOR.items()
+                if int(later_major) > int(major)
+            ],
+        }
+        for major, minor in POSTGRES_MINOR.items()
+        if requested in ("", major, minor)
+        and params.get("DBParameterGroupFamily", f"postgres{major}") == f"postgres{major}"
+    ]
+    return {"DBEngineVersions": versions}

@@ -4,29 +4,32 @@ from collections.abc import Mapping
 
 from sandbox.providers.aws.calls import (
     backups,
-    buckets,
     clusters,
     costs,
-    databases,
     delivery,
     gateways,
     guards,
-    iam,
     keys_and_logs,
     networks,
     notifications,
     security_groups,
 )
+from sandbox.providers.aws.calls.iam import roles, sign_in
 from sandbox.providers.aws.calls.model import ResourceCalls
+from sandbox.providers.aws.calls.rds import groups, instances
+from sandbox.providers.aws.calls.s3 import buckets, object_versions
 
 CALLS: Mapping[str, ResourceCalls] = {
     **networks.CALLS,
     **gateways.CALLS,
     **security_groups.CALLS,
-    **iam.CALLS,
+    **roles.CALLS,
+    **sign_in.CALLS,
     **keys_and_logs.CALLS,
     **buckets.CALLS,
-    **databases.CALLS,
+    **object_versions.CALLS,
+    **groups.CALLS,
+    **instances.CALLS,
     **clusters.CALLS,
     **delivery.CALLS,
     **backups.CALLS,

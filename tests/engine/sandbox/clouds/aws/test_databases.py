@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.clouds.aws import databases
+from sandbox.clouds.aws.rds.maintenance import announce_maintenance
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 
 
@@ -112,7 +113,7 @@ def test_a_maintenance_action_waits_until_it_is_applied(account: AwsAccount) -> 
     rds, arn = account.client("rds"), instance(account)["DBInstanceArn"]
     moto: Any = get_backend("rds")
     database = moto["123456789012"]["ap-northeast-1"].databases["pipe-db"]
-    databases.announce_maintenance(database, "system-update", "New operating system")
+    announce_maintenance(database, "system-update", "New operating system")
     [waiting] = rds.describe_pending_maintenance_actions()["PendingMaintenanceActions"]
     assert waiting["PendingMaintenanceActionDetails"][0]["Action"] == "system-update"
     request = {"ResourceIdentifier": arn, "ApplyAction": "system-update"}

@@ -1,14 +1,14 @@
-"""The calls for roles, policies, identity providers and the password policy (IAM API)."""
+"""The calls for roles and policies (IAM API)."""
 
 from collections.abc import Mapping
 
+from sandbox.providers.aws.calls.iam.tags import tag_calls
 from sandbox.providers.aws.calls.model import (
     Change,
     Context,
     Items,
     Read,
     ResourceCalls,
-    extended,
     first,
     members,
 )
@@ -16,18 +16,6 @@ from sandbox.wire.values import Json
 
 OLDEST_KEPT_VERSIONS = 3
 """Versions of a policy, besides the default one, that leave room for a new one: it has at most five."""
-
-PASSWORD_SETTINGS = {
-    "allowUsersToChangePassword": "AllowUsersToChangePassword",
-    "hardExpiry": "HardExpiry",
-    "maxPasswordAge": "MaxPasswordAge",
-    "minimumPasswordLength": "MinimumPasswordLength",
-    "passwordReusePrevention": "PasswordReusePrevention",
-    "requireLowercaseCharacters": "RequireLowercaseCharacters",
-    "requireNumbers": "RequireNumbers",
-    "requireSymbols": "RequireSymbols",
-    "requireUppercaseCharacters": "RequireUppercaseCharacters",
-}
 
 
 def _role_name(context: Context) -> Json:
@@ -48,18 +36,6 @@ def _role(response: Json, context: Context) -> Json | None:
         "tags": role.get("Tags"),
         "createDate": role.get("CreateDate"),
     }
-
-
-def _tag(kind: str, id_name: str) -> tuple[Change, Change]:
-    """Return the calls that add and remove tags of a kind of object, such as `Role`."""
-    return (
-        Change(action=f"Tag{kind}", arguments=lambda context: {id_name: context.id, "Tags": context.tags}),
-        Change(
-            action=f"Untag{kind}",
-            condition=lambda context: context.removed.get("tags"),
-            arguments=lambda context: {id_name: context.id, "TagKeys": context.removed["tags"]},
-        ),
-    )
 
 
 def _attachment(response: Json, context: Context) -> Json | None:
@@ -88,19 +64,6 @@ def _policy_arn(context: Context) -> Json:
 
 def _policy_version(context: Context) -> Json:
     return {"PolicyArn": context.id, "VersionId": context.item}
-
-
-def _provider_arn(context: Context) -> Json:
-    return {"OpenIDConnectProviderArn": context.id}
-
-
-def _identity_provider(response: Json, context: Context) -> Json | None:
-    provider = members(response, ClientIDList="ClientIDList", ThumbprintList="ThumbprintList", tags="Tags")
-    return extended(provider, arn=context.id, url=f"https://{response['Url']}")
-
-
-def _client_id(context: Context) -> Json:
-    return {"OpenIDConnectProviderArn": context.id, "ClientID": context.item}
 
 
 CALLS: Mapping[str, ResourceCalls] = {
@@ -154,7 +117,7 @@ CALLS: Mapping[str, ResourceCalls] = {
                 arguments=_role_name,
             ),
         ),
-        tag=_tag("Role", "RoleName"),
+        tag=tag_calls("Role", "RoleName"),
         delete=(
             Change(
                 action="RemoveRoleFromInstanceProfile",
@@ -242,7 +205,7 @@ CALLS: Mapping[str, ResourceCalls] = {
                 arguments=lambda context: {"PolicyArn": context.id, "SetAsDefault": True},
             ),
         ),
-        tag=_tag("Policy", "PolicyArn"),
+        tag=tag_calls("Policy", "PolicyArn"),
         delete=(
             Change(
                 action="DeletePolicyVersion",
@@ -251,53 +214,5 @@ CALLS: Mapping[str, ResourceCalls] = {
             ),
             Change(action="DeletePolicy", arguments=_policy_arn),
         ),
-    ),
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ResourceCalls(
-        service="iam",
-        create=Change(action="CreateOpenIDConnectProvider"),
-        names={"clientIdLists": "ClientIDList", "thumbprintLists": "ThumbprintList"},
-        read=(Read(action="GetOpenIDConnectProvider", arguments=_provider_arn, take=_identity_provider),),
-        update=(
-            Change(
-                action="AddClientIDToOpenIDConnectProvider",
-                when=("clientIdLists",),
-                items=lambda context: context.added.get("clientIdLists"),
-                arguments=_client_id,
-            ),
-            Change(
-                action="RemoveClientIDFromOpenIDConnectProvider",
-                when=("clientIdLists",),
-                items=lambda context: context.removed.get("clientIdLists"),
-                arguments=_client_id,
-            ),
-            Change(
-                action="UpdateOpenIDConnectProviderThumbprint",
-                when=("thumbprintLists",),
-                arguments=_provider_arn,
-            ),
-        ),
-        tag=_tag("OpenIDConnectProvider", "OpenIDConnectProviderArn"),
-        delete=(Change(action="DeleteOpenIDConnectProvider", arguments=_provider_arn),),
-    ),
-    "aws:iam/accountPasswordPolicy:AccountPasswordPolicy": ResourceCalls(
-        service="iam",
-        create=Change(action="UpdateAccountPasswordPolicy"),
-        names={"hardExpiry": "HardExpiry"},
-        read=(
-            Read(
-                action="GetAccountPasswordPolicy",
-                take=lambda response, context: response["PasswordPolicy"],
-            ),
-        ),
-        update=(
-            Change(
-                action="UpdateAccountPasswordPolicy",
-                when=tuple(PASSWORD_SETTINGS),
-                arguments=lambda context: {
-                    api_name: context[name] for name, api_name in PASSWORD_SETTINGS.items()
-                },
-            ),
-        ),
-        delete=(Change(action="DeleteAccountPasswordPolicy"),),
     ),
 }
