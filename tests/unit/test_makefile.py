@@ -141,6 +141,22 @@ def test_each_lane_has_a_task_and_together_they_run_each_test_once(installed: Pa
     assert (code, output) == (0, f"{unit} tests/unit/test_makefile.py\n")
 
 
+def test_make_schema_runs_every_generator(installed: Path) -> None:
+    for folder in ("docs", "schemas"):
+        (installed / folder).mkdir()
+    code, output = make(installed, "schema")
+    files = [*installed.glob("schemas/*.json"), *installed.glob("docs/*.md")]
+    written = {str(file.relative_to(installed)): file.read_text() for file in files}
+    assert code == 0
+    assert written == {
+        "schemas/stack-file.schema.json": "-m components.settings --schema\n",
+        "schemas/review-report.schema.json": "-m tools.report_schema\n",
+        "docs/policies.md": "-m policies.engine.documentation\n",
+    }
+    others = ("tests.support.policies.pages", "tests.support.sandbox.fidelity", "tools.generate_docs")
+    assert output.splitlines() == [f"-m {module}" for module in others]
+
+
 @pytest.mark.parametrize("task", ["test-drills", "test-all"])
 def test_missing_programs_of_the_drills_are_reported_before_any_installation(tree: Path, task: str) -> None:
     python = tree / "python"
