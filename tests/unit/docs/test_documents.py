@@ -1,6 +1,7 @@
 """Tests of the documents: links, runbooks, generated parts, and facts about the program."""
 
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,12 @@ def test_the_japanese_readme_has_the_names_of_the_english_one() -> None:
 def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     code = generate_docs.main(["--check"])
     assert code == 0, capsys.readouterr().err
+
+
+def test_the_schema_of_the_report_is_current(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_module("tools.report_schema")
+    schema = (ROOT / "schemas" / "review-report.schema.json").read_text()
+    assert capsys.readouterr().out == schema, "run: make schema"
 
 
 COVERAGE = (DOCS / "guide-coverage.md").read_text().splitlines()
