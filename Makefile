@@ -13,6 +13,7 @@ FLAGS ?=
 TARGETS ?=
 PROVIDERS ?= auto
 TARGET_FLAGS := $(if $(TARGETS),--targets $(TARGETS)) --providers $(PROVIDERS)
+CLOCK_FLAGS := $(if $(CLOCK),--clock $(CLOCK))
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -60,8 +61,8 @@ wheels: ## download the Python packages into the folder wheels, for make package
 	@$(PYTHON) -m pip download --quiet --disable-pip-version-check $(ONLY_WHEELS) --no-deps \
 	  --dest wheels -r requirements-dev.txt
 
-sandbox: $(READY) ## bring STACK up; TARGETS=none only plans, PROVIDERS=stand-ins uses no plugins
-	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(FLAGS)
+sandbox: $(READY) ## bring STACK up; TARGETS=none plans, PROVIDERS=stand-ins: no plugins, CLOCK=1:60 waits
+	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(CLOCK_FLAGS) $(FLAGS)
 
 preflight: $(READY) ## ask the real providers for everything that STACK needs from them; changes nothing
 	@$(PY) -m operations preflight $(STACK) $(FLAGS)

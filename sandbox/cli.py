@@ -7,6 +7,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sandbox.engine import lock
 from sandbox.engine.process import DONE, NOT_RUN, STOPPED, Session
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins, pulumi_cli
+from sandbox.wire.clock import Clock
 
 COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml").read_text())
 """The commands and options, each with its help text."""
@@ -26,6 +28,19 @@ BUILD_COMMANDS = ("engine", "control-plane", "plugins")
 
 FLAGS_VARIABLE = "SANDBOX_FLAGS"
 """Environment variable with options that every command gets, such as `--skip-preview`."""
+
+
+def read_clock(text: str) -> Clock:
+    """Return the clock of a ratio; raise ArgumentTypeError for any other text."""
+    try:
+        return Clock.parse(text)
+    except ValueError as error:
+        allowed = "1:1 to 1:9999, such as 1:60, where an hour passes in a minute"
+        raise argparse.ArgumentTypeError(f'"{text}"; allowed: {allowed}') from error
+
+
+TYPES: dict[str, Any] = {"DIR": Path, "RATIO": read_clock}
+"""The type of an argument by its metavar in cli.toml."""
 
 
 def main(arguments: Sequence[str] | None = None, serve: Serve | None = None) -> int:
@@ -64,6 +79,8 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     if serve is None:
         # The import takes longer than the commands above, which do not need it.
         from sandbox.providers.server import find_unrecorded, serve
+
+        serve = partial(serve, clock=options.clock)
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():
@@ -91,7 +108,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for name, row in COMMAND_LINE["arguments"].items():
-        keywords: dict[str, Any] = {"type": Path} if row.get("metavar") == "DIR" else {}
+        keywords: dict[str, Any] = {"type": TYPES[row["metavar"]]} if row.get("metavar") in TYPES else {}
         if name == "command":
             keywords["choices"] = COMMAND_LINE["commands"]
         parser.add_argument(name, **row, **keywords)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import summary, target_selection, workspace
+from sandbox import summary, target_selection, waits, workspace
 from sandbox.clouds import process
 from sandbox.clouds.process import Targets
 from sandbox.engine import lock, policy_pack, relay
@@ -61,8 +61,12 @@ def perform(
             _confirm(stack, progress)
         workspace.unmark_up(stack)
     targets = target_selection.find(stack, options.targets, progress) if find_unrecorded else None
+    waits.set_clock(targets, options.clock)
     progress.doing("starting the providers")
-    installed = plugins.choose(options.providers, session.engine, stack, targets, progress)
+    # The limits of plugins are in real time, so only PROVIDERS=real combines plugins with the clock.
+    on_clock = options.clock is not None and options.providers == plugins.AUTO
+    choice = plugins.STAND_INS if on_clock else options.providers
+    installed = plugins.choose(choice, session.engine, stack, targets, progress)
     for name in filter(workspace.ACCOUNT_VARIABLE.match, list(os.environ)):
         del os.environ[name]
     _prepare(session, installed.settings, throwaway=options.throwaway)
@@ -98,6 +102,7 @@ def perform(
         flags = ["--skip-preview"] if skip_preview else []
         flags += refresh if operation == "up" else []
         code = _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
+        waits.show(options.clock, progress)
         if code == DONE and operation == "up":
             workspace.mark_up(stack)
         if code == FAILED and installed.programs and options.providers == plugins.AUTO:

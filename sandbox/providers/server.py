@@ -14,9 +14,11 @@ from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare, CloudflarePlan, CloudflareTarget
 from sandbox.providers.datadog.package import Datadog, DatadogPlan, DatadogTarget
 from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
+from sandbox.providers.kubernetes.timed import TimedKubernetes
 from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls.target import TlsTarget
+from sandbox.wire.clock import Clock
 from sandbox.wire.values import decode_value
 
 MESSAGE_BYTES = 400 * 1024 * 1024
@@ -26,11 +28,12 @@ CONCURRENT_CALLS = 16
 """The number of calls that one provider handles at a time; a call that waits uses no processor time."""
 
 
-def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
+def packages(targets: Targets | None = None, clock: Clock | None = None) -> list[tuple[Package, Target]]:
     """Return every package with its target.
 
     Without `targets`, the targets of all packages are plans, which store no resources. Without a control
-    plane, that of Kubernetes is a plan. That of tls is always a plan.
+    plane, that of Kubernetes is a plan. That of tls is always a plan. With a `clock`, AWS and Kubernetes take
+    their time.
     """
     pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(),
@@ -45,20 +48,24 @@ def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
     from sandbox.providers.aws.target import AwsTarget
     from sandbox.providers.kubernetes.target import KubernetesTarget
 
-    pairs[aws] = AwsTarget(targets.aws)
+    pairs[aws] = AwsTarget(targets.aws, clock)
     pairs[cloudflare] = CloudflareTarget(targets.cloudflare)
     pairs[datadog] = DatadogTarget(targets.datadog)
     if targets.kubeconfig:
         pairs[kubernetes] = KubernetesTarget(targets.kubeconfig)
+    if clock:
+        pairs[kubernetes] = TimedKubernetes(pairs[kubernetes], clock)
     return list(pairs.items())
 
 
 @contextmanager
-def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
+def serve(
+    folder: Path, targets: Targets | None = None, clock: Clock | None = None
+) -> Generator[dict[str, int]]:
     """Serve every package on 127.0.0.1 while the body runs; yield the port of each package."""
     with ExitStack() as stack:
         ports: dict[str, int] = {}
-        for package, target in packages(targets):
+        for package, target in packages(targets, clock):
             pool = stack.enter_context(ThreadPoolExecutor(CONCURRENT_CALLS, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)

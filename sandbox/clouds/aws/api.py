@@ -27,8 +27,9 @@ from sandbox.clouds.aws.documents import read_document
 from sandbox.clouds.aws.records import Records
 from sandbox.clouds.aws.registry import PRECONDITIONS, REGISTRY
 from sandbox.clouds.aws.requests import AwsRequest
+from sandbox.clouds.aws.transitions import Transitions
 from sandbox.clouds.web import ErrorResponse
-from sandbox.wire import aws_requests
+from sandbox.wire import aws_requests, clock
 from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.values import Json
 
@@ -86,6 +87,7 @@ class AwsApi:
         self._clients = aws_requests.Clients(None, attempts=1)
         self._clients.session.register("before-send", stubber)
         self._records = Records()
+        self._transitions = Transitions()
         self.modules = services.MODULES
         self._lock = threading.Lock()  # moto's models do not support concurrent requests.
         for entity in entities:
@@ -116,8 +118,21 @@ class AwsApi:
     def __call__(self, environ: Json, start: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"] == clock.PATH:
+            return self._set_clock(environ["REQUEST_METHOD"], body)(environ, start)
         with self._lock:
             return self._respond(environ, body)(environ, start)
+
+    def _set_clock(self, method: str, body: bytes) -> Response:
+        """Set the clock's scale; refuse any request other than PUT {"scale": 60}."""
+        try:
+            scale = float(json.loads(body)["scale"]) if method == "PUT" else -1.0
+        except (ValueError, TypeError, KeyError):
+            scale = -1.0
+        if not 0 <= scale <= 10_000:
+            return Response(f'PUT {clock.PATH} needs a body such as {{"scale": 60}}, with 0 to 10000\n', 400)
+        self._transitions.set_scale(scale)
+        return Response(status=204)
 
     def _respond(self, environ: Json, body: bytes) -> Any:
         """Return the WSGI application that answers a request: moto itself or a finished response."""
@@ -157,6 +172,7 @@ class AwsApi:
         _check_model(service, operation, params)
         request = AwsRequest(service, action, params, region, self._account, self._send, self._records)
         request.document = read_document(name, params)
+        request.new_roles = self._transitions.new_roles()
         emulation = REGISTRY.emulations.get(name)
         if service in EMULATED_SERVICES and emulation is None:
             message = f"the sandbox does not emulate {service}:{action}"
@@ -165,16 +181,19 @@ class AwsApi:
             precondition(request)
         for refusal in REGISTRY.refusals(name):
             refusal(request)
+        is_timed = self._transitions.concerns(name)
         if emulation:
             request.control_plane = self._control_plane() if name == "eks:CreateCluster" else {}
-            return emulation(request)
-        if completions := REGISTRY.completions(name):
+            response = emulation(request)
+            return self._transitions.apply(name, region, response) if is_timed else response
+        completions = REGISTRY.completions(name)
+        if completions or is_timed:
             response = request.send(action, **params)
             for change in REGISTRY.changes(name):
                 change(request)
             for completion in completions:
                 completion(request, response)
-            return response
+            return self._transitions.apply(name, region, response) if is_timed else response
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
         if status.startswith("2"):
             for change in REGISTRY.changes(name):

@@ -27,9 +27,15 @@ def lacking(items: Iterable[str] | None, among: Iterable[str] | None) -> list[st
     return [item for item in items or () if item not in known]
 
 
+def roles(request: AwsRequest) -> list[Json]:
+    """Return the account's roles, without those that services do not know yet."""
+    existing: list[Json] = request.look("ListRoles", "iam")["Roles"]
+    return [role for role in existing if role["Arn"] not in request.new_roles]
+
+
 def role_arns(request: AwsRequest) -> list[str]:
     """Return the ARNs of the account's roles."""
-    return [role["Arn"] for role in request.look("ListRoles", "iam")["Roles"]]
+    return [role["Arn"] for role in roles(request)]
 
 
 def user_arns(request: AwsRequest) -> list[str]:
@@ -49,8 +55,8 @@ def unknown_principals(request: AwsRequest) -> list[str]:
 
 def trust_policy(request: AwsRequest, role_arn: str) -> Json | None:
     """Return the trust policy of a role; None if the role does not exist."""
-    roles: list[Json] = request.look("ListRoles", "iam")["Roles"]
-    return next((role["AssumeRolePolicyDocument"] for role in roles if role["Arn"] == role_arn), None)
+    policies = (role["AssumeRolePolicyDocument"] for role in roles(request) if role["Arn"] == role_arn)
+    return next(policies, None)
 
 
 def trusts(

@@ -41,6 +41,8 @@ class AwsRequest:
     """The policy document in the request; empty if it has none."""
     record: Json = field(default_factory=dict[str, Any])
     """The existing record that an emulated operation concerns; empty if there is none."""
+    new_roles: frozenset[str] = frozenset()
+    """The ARNs of roles that services other than IAM do not know yet."""
     now: float = field(default_factory=time.time)
     """The time of the request in seconds since 1970."""
     uuid: UUID = field(default_factory=uuid4)

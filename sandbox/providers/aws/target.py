@@ -16,12 +16,16 @@ from sandbox.providers.aws.calls.model import Change, Context, Items, Read, Reso
 from sandbox.providers.aws.lookups import LOOKUPS
 from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.aws.tags import CREATION_TAG, FINDS, TAGS
+from sandbox.providers.aws.waits import CREATION_WAITS, repeat_until_known, status_of
 from sandbox.providers.diff import changes
 from sandbox.providers.resource_types import digits, resource_type
 from sandbox.providers.target import LiveResource, Resource
+from sandbox.providers.waits import wait
 from sandbox.wire import aws_requests, schema
 from sandbox.wire.aws_account import REGION
 from sandbox.wire.aws_requests import SECRETS, Clients, operation, request
+from sandbox.wire.clock import Clock
+from sandbox.wire.durations import DURATIONS
 from sandbox.wire.values import Json, plain, project, secret_texts
 
 GONE = re.compile(r"NotFound|NoSuch|^404$|^Unknown(Monitor|Subscription)Exception$")
@@ -41,8 +45,9 @@ def calls_for(token: str) -> ResourceCalls:
 class AwsTarget(AwsPlan):
     """A local AWS API, whose account at first has only the resources of every new account."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
         self.clients = Clients(url)
+        self._clock = clock
 
     @functools.cached_property
     def account(self) -> str:
@@ -67,19 +72,35 @@ class AwsTarget(AwsPlan):
         call = self._call(resource)
         step, created_id = call.calls.create, call.calls.created_id
         names = () if step.bare else sorted(resource.inputs.keys() - {*call.calls.local})
-        response = call.run(step, names)
+        response = repeat_until_known(self._clock, lambda: call.run(step, names))
         aws_id = str(created_id(response) if created_id else call.natural_id())
-        live = call.with_id(aws_id).finish()
+        created = call.with_id(aws_id)
+        self._wait(created)
+        live = repeat_until_known(self._clock, created.finish)
         if live is None:
             raise ProviderError(f"{aws_id} was created, but {call.calls.read[0].action} does not find it")
         return live
+
+    def _wait(self, call: "AwsCall") -> None:
+        """Wait on the clock, if there is one, until a new resource is ready."""
+        creation_wait = CREATION_WAITS.get(call.resource.type)
+        if self._clock is None or creation_wait is None:
+            return
+
+        def unready() -> str:
+            return status_of(call.properties, creation_wait) if call.load() else "not found"
+
+        duration = DURATIONS[f"{call.calls.service}:{call.calls.create.action}"]
+        limit = call.resource.timeout or creation_wait.limit
+        wait(self._clock, call.resource, limit, unready, call.live, duration)
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         call = self._call(resource, plain(state))
         return call.live() if call.load() else None
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        live = self._call(resource).change_from(before)
+        call = self._call(resource)
+        live = repeat_until_known(self._clock, lambda: call.change_from(before))
         if live is None:
             raise ProviderError(f"{resource.id} does not exist any more; a refresh removes it from the state")
         return live
@@ -176,6 +197,11 @@ class AwsCall:
     def _read_list(self, step: Read) -> list[Json | None]:
         responses = self._responses(step, self._context(), gone=True)
         return [None if response is None else step.take(response, context) for context, response in responses]
+
+    @property
+    def properties(self) -> Json:
+        """The properties in the responses to the last `load`, by the API's names."""
+        return self._live
 
     def live(self) -> LiveResource:
         """Return the resource with the SDK's properties; inputs are ordered and spelled as in the program."""

@@ -14,6 +14,8 @@ from sandbox.wire import json_schema
 from sandbox.wire.values import Json, Secret, known, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+JOB = "kubernetes:batch/v1:Job"
+SERVICE = "kubernetes:core/v1:Service"
 SECRET = "kubernetes:core/v1:Secret"
 SECRET_FIELDS = ("data", "stringData")
 """The fields of a Secret that contain secret values."""
@@ -125,7 +127,7 @@ def _status(resource: Resource, variables: TemplateVariables) -> Json:
     if "template" in spec and "replicas" in spec:
         count = spec["replicas"]
         return {"status": {"replicas": count, "readyReplicas": count, "availableReplicas": count}}
-    if resource.type != "kubernetes:core/v1:Service" or spec.get("type") != "LoadBalancer":
+    if resource.type != SERVICE or spec.get("type") != "LoadBalancer":
         return {}
     # The name has the form of an AWS load balancer's name, with the region of the cluster.
     endpoint = re.search(r"\.([a-z0-9-]+)\.eks\.amazonaws\.com", str(resource.config.get("kubeconfig")))

@@ -67,6 +67,7 @@ def _nat_gateway(response: Json, context: Context) -> Json | None:
         return None
     address: Json = first(gateway.get("NatGatewayAddresses")) or {}
     return {
+        "state": gateway.get("State"),
         "subnetId": gateway.get("SubnetId"),
         "connectivityType": gateway.get("ConnectivityType"),
         "tags": gateway.get("Tags"),
