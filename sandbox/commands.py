@@ -61,7 +61,7 @@ def perform(
             _confirm(stack, progress)
         workspace.unmark_up(stack)
     targets = target_selection.find(stack, options.targets, progress) if find_unrecorded else None
-    waits.set_clock(targets, options.clock)
+    waits.set_clock(stack.sandbox, targets, options.clock)
     progress.doing("starting the providers")
     # The limits of plugins are in real time, so only PROVIDERS=real combines plugins with the clock.
     on_clock = options.clock is not None and options.providers == plugins.AUTO

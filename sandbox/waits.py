@@ -1,5 +1,7 @@
 """The scaled clock of a command: its start in the AWS API, and the table of the longest waits."""
 
+from pathlib import Path
+
 import urllib3
 
 from sandbox.clouds.process import Targets
@@ -7,22 +9,38 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.wire.clock import PATH, Clock, minutes
 
+CLOCK_FILE = "clock"
+"""The file in a sandbox's folder that exists while its AWS API has a clock."""
+
 ROWS = 8
 """Number of waits in the table."""
 
 
-def set_clock(targets: Targets | None, clock: Clock | None) -> None:
-    """Set the clock of the AWS API to the command's; without one, resources are ready at once.
+def set_clock(folder: Path, targets: Targets | None, clock: Clock | None) -> None:
+    """Set the clock of the AWS API of a sandbox's folder; without one, resources are ready at once.
 
-    Raise CommandError for a clock without an AWS API.
+    The file CLOCK_FILE shows that a command has set the clock, which outlives the command. Raise CommandError
+    for a clock without an AWS API, and if the API does not set it.
     """
     if targets is None:
         if clock:
             raise CommandError("CLOCK needs the APIs: leave TARGETS=none out, or leave CLOCK out.")
         return
-    response = urllib3.request("PUT", f"{targets.aws}{PATH}", json={"scale": clock.scale if clock else 0})
+    file = folder / CLOCK_FILE
+    if clock is None and not file.exists():
+        return
+    if clock:
+        file.touch()
+    try:
+        response = urllib3.request(
+            "PUT", f"{targets.aws}{PATH}", retries=False, json={"scale": clock.scale if clock else 0}
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise CommandError(f"the AWS API does not set its clock: {type(error).__name__}") from error
     if response.status >= 400:
-        raise CommandError(f"the AWS API refused the clock: {response.data.decode()}")
+        raise CommandError(f"the AWS API does not set its clock: status {response.status}")
+    if clock is None:
+        file.unlink()
 
 
 def show(clock: Clock | None, progress: Progress) -> None:

@@ -8,9 +8,7 @@ from sandbox.clouds import process
 from sandbox.progress import Progress
 from tests.support.stacks import copy
 
-ROW = re.compile(
-    r"^(?P<name>\S+) +(?P<type>\S+:\S+) +(?P<wait>\d+)m\d\ds +(?:(?P<limit>\d+)m\d\ds|none)$", re.M
-)
+ROW = re.compile(r"^(?P<name>\S+) +\S+:\S+ +(?P<needed>\d+)m\d\ds +(?P<limit>\d+)m\d\ds$", re.MULTILINE)
 """A row of the table of the longest waits, with the minutes."""
 
 

@@ -2,10 +2,13 @@
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sandbox import cli
+from sandbox import cli, waits
+from sandbox.clouds.process import Targets
+from sandbox.errors import CommandError
 from sandbox.providers.kubernetes.package import KubernetesPlan
 from sandbox.providers.kubernetes.timed import TimedKubernetes, limit
 from sandbox.providers.target import NotReadyError, Resource
@@ -77,3 +80,13 @@ def test_a_job_with_a_deadline_has_no_other_limit() -> None:
 def test_a_clock_is_a_ratio(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=f'"{text}"; allowed: 1:1 to 1:9999'):
         cli.read_clock(text)
+
+
+def test_only_a_command_with_a_clock_or_after_one_sets_the_clock(tmp_path: Path) -> None:
+    unreachable = Targets(1, "http://127.0.0.1:1", "", "", None, 0.0)
+    waits.set_clock(tmp_path, unreachable, None)
+    with pytest.raises(CommandError, match="CLOCK needs the APIs: leave TARGETS=none out"):
+        waits.set_clock(tmp_path, None, Clock(60))
+    (tmp_path / waits.CLOCK_FILE).touch()
+    with pytest.raises(CommandError, match="the AWS API does not set its clock"):
+        waits.set_clock(tmp_path, unreachable, None)
