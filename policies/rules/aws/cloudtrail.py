@@ -2,7 +2,7 @@
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Unknown, Verdicts, expected
 from policies.model.aws.buckets import BUCKETS, Bucket, buckets
 from policies.model.checks import guarded, must_be_true
 
@@ -108,6 +108,6 @@ def _retention(bucket: Bucket) -> Verdicts:
     if not any(days):
         remedy = "add an aws.s3.BucketObjectLockConfiguration with a default retention"
         if "ObjectLockConfiguration" in bucket.loose:
-            yield from bucket.missing("ObjectLockConfiguration", "a retention", remedy)
+            yield Unknown("bucket", bucket.resource.urn)
         else:
             yield Finding("the trail's bucket", "without a retention", remedy, urn=bucket.resource.urn)
