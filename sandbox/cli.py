@@ -27,7 +27,7 @@ BUILD_COMMANDS = ("engine", "control-plane", "plugins")
 
 
 FLAGS_VARIABLE = "SANDBOX_FLAGS"
-"""Environment variable with options that every command gets, such as `--skip-preview`."""
+"""The environment variable with options for every command, such as `--skip-preview`."""
 
 
 def read_clock(text: str) -> Clock:
@@ -115,7 +115,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     flags = shlex.split(os.environ.get(FLAGS_VARIABLE, ""))
     options = parser.parse_args([*flags, *(sys.argv[1:] if arguments is None else arguments)])
     if not options.stack and options.command not in BUILD_COMMANDS:
-        parser.error("name a STACK")
+        parser.error("a STACK is required, such as dev or foundation/dev")
     return options
 
 

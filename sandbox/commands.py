@@ -1,4 +1,4 @@
-"""The steps of each command."""
+"""The steps of the commands up, preview, refresh, down and clean."""
 
 import gc
 import os
@@ -121,7 +121,7 @@ def clean(stack: Stack, progress: Progress) -> int:
             process.stop(stack.sandbox)
             shutil.rmtree(stack.sandbox)
     states = f", with the states of {' and '.join(deleted)}" if len(deleted) > 1 else ""
-    progress.say(f"{stack.sandbox} is gone{states}; the next up starts from nothing.")
+    progress.say(f"deleted {stack.sandbox}{states}; the next up starts from nothing.")
     return DONE
 
 
@@ -151,7 +151,9 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
         return DONE
     name = required.label
     if not apply:
-        progress.step(f"{name} is not up or has changed; make sandbox STACK={stack.label} brings it up first")
+        progress.step(
+            f"{name} is not up or has changed; `make sandbox STACK={stack.label}` brings it up first"
+        )
         return DONE
     started = progress.seconds
     progress.step(f"bringing {name} up first: {stack.label} requires it, and it is not up or has changed")
@@ -159,7 +161,7 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
     required.folder.mkdir(parents=True, exist_ok=True)
     if repair := workspace.repair_truncated_state(required):
         progress.step(repair)
-    # Neither a preview nor the policies: both belong to the command for the required stack itself.
+    # This runs neither a preview nor the policies: both belong to a command for the required stack itself.
     required_session = replace(session, stack=required, brief=True)
     _prepare(required_session, use.settings, throwaway=False)
     refresh = ["--refresh"] if workspace.has_state(required) else []
@@ -172,7 +174,7 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
     workspace.mark_up(required)
     progress.step(
         f"{name} is up: {summary.counts(phase.changes)} in {progress.seconds - started:.1f} s; "
-        f"make preview STACK={name} checks it with the policies"
+        f"`make preview STACK={name}` checks it with the policies"
     )
     return DONE
 
@@ -200,12 +202,12 @@ def _prepare(session: Session, settings: Mapping[str, str], *, throwaway: bool) 
     stack, progress = session.stack, session.progress
     missing_secrets = workspace.prepare(stack, settings)
     for owner in lock.remove_dead_locks(stack.locks):
-        progress.step(f"removed the lock of a run that is dead: {owner}")
+        progress.step(f"removed the lock of a dead process: {owner}")
     if not stack.checkpoint.exists():
         progress.step(f"creating stack {stack.label}: {stack.folder}")
         session.call("stack", "init")
     if missing_secrets:
-        progress.step(f"entering random secrets: {', '.join(missing_secrets)}")
+        progress.step(f"setting random secrets: {', '.join(missing_secrets)}")
     for key in missing_secrets:
         # RDS, Datadog and HTTP headers all accept hexadecimal digits.
         value = secrets.token_hex(16)
@@ -227,14 +229,16 @@ def _adopt_pending(session: Session, use: _Use) -> int:
     if not pending:
         return DONE
     names = sorted(f"{operation['type']} {name_of(operation['resource']['urn'])}" for operation in pending)
-    session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
+    session.progress.step(
+        f"the last run was interrupted while {', '.join(names)}; refreshing the state first"
+    )
     if use.targets and use.find_unrecorded:
         creating = (operation["resource"] for operation in pending if operation["type"] == "creating")
         time.sleep(SETTLE_SECONDS)
         ids = use.find_unrecorded(use.targets, creating, workspace.state(stack, "resources"))
         workspace.adopt(stack, ids)
         for urn, resource_id in ids.items():
-            session.progress.step(f"{name_of(urn)} was created before: it is {resource_id}")
+            session.progress.step(f"{name_of(urn)} was already created: its ID is {resource_id}")
     code, phase = session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
     return code if code == DONE else _finish(session, "refresh", code, phase)
 
@@ -269,29 +273,29 @@ def _confirm(stack: Stack, progress: Progress) -> None:
     """
     name, reasons = stack.label, list[str]()
     if dependents := _dependents(stack):
-        downs = " and ".join(f"make down STACK={dependent}" for dependent in dependents)
-        reasons.append(f"{' and '.join(dependents)} requires {name} and is up. First: {downs}.")
+        downs = " and ".join(f"`make down STACK={dependent}`" for dependent in dependents)
+        reasons.append(f"Stacks that require {name} are up: {', '.join(dependents)}. First: {downs}.")
     if protected := _protected(stack):
         reasons.append(f"{name} is protected: {', '.join(sorted(protected))}.")
     if not reasons:
         return
-    reasons.append(
-        f"This destroys the sandbox's copy in {stack.folder} and nothing else; the stack file stays as it is."
-    )
+    reasons.append(f"This destroys only the sandbox's copy in {stack.folder}; the stack file stays as it is.")
     progress.say("\n".join(reasons))
     command = f"make down STACK={name} FLAGS=--yes"
     if not sys.stdin.isatty():
         raise CommandError(
-            f"nothing was destroyed, because the confirmation needs a terminal. Add --yes: {command}"
+            "nothing was destroyed, because the confirmation needs a terminal. "
+            f"Without a terminal: `{command}`"
         )
     if progress.ask(f"Type {name} to destroy it: ") != name:
-        raise CommandError(f"nothing was destroyed: not confirmed. Without a question: {command}")
+        raise CommandError(f"nothing was destroyed: not confirmed. To skip the question: `{command}`")
 
 
 def _destroy(session: Session, options: Namespace, use: _Use) -> int:
-    """Destroy every resource of the stack, also protected ones; return the exit code.
+    """Destroy the stack's resources, even protected ones; return the exit code.
 
-    End the targets unless another stack of the sandbox is up or the options keep them.
+    Resources that the options exclude stay. End the targets, unless resources are excluded, another stack of
+    the sandbox is up, or the options keep the targets.
     """
     stack = session.stack
     if _protected(stack):
@@ -315,10 +319,8 @@ def _destroy(session: Session, options: Namespace, use: _Use) -> int:
     code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview", *kept))
     if code == DONE and not options.keep_targets and not options.exclude:
         if others := _others_with_state(stack):
-            commands = " and ".join(f"make down STACK={name}" for name in others)
-            session.progress.say(
-                f"{' and '.join(others)} stays up, with the targets. To end them: {commands}"
-            )
+            commands = " and ".join(f"`make down STACK={name}`" for name in others)
+            session.progress.say(f"Still up, with the targets: {', '.join(others)}. To end them: {commands}")
         else:
             session.progress.doing("ending the targets")
             process.stop(stack.sandbox)

@@ -83,7 +83,7 @@ def run(stack: Stack, progress: Progress) -> int:
         wrapper.chmod(0o700)
         path = f"{wrapper.parent}{os.pathsep}{path}"
     progress.say(
-        f"This shell uses the targets of {stack.label}, also in scripts. exit ends it. Try: {examples}"
+        f"Commands in this shell use the targets of {stack.label}. `exit` ends the shell. Try: {examples}"
     )
     shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
     inherited = {

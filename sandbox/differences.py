@@ -8,10 +8,10 @@ from typing import Any, cast
 from sandbox.stateful import data_loss
 
 LONGEST = 80
-"""Number of characters above which only the part of a value is shown that differs from the other value."""
+"""Number of characters above which only the part around the first difference of a value is shown."""
 
 CONTEXT = 20
-"""Number of equal characters that are shown before the first difference of a long value."""
+"""Number of equal characters that are shown before the first difference in a long value."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def compare(
 ) -> Difference:
     """Return the difference between the old and the new inputs of a resource.
 
-    Secrets have to be masked already. `later` is the mark of a value that is known after `up`. A deletion has
-    no lines.
+    Secrets must be masked in both. `later` is the placeholder for a value that is known only after `up`. A
+    deletion has no lines.
     """
     loss = data_loss(resource_type, old) if op in ("replace", "delete") else ""
     if op == "delete":
@@ -49,13 +49,13 @@ def compare(
 
 
 def _leaves(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the path, the old and the new value of everything that differs; an absent value is None."""
+    """Yield the path, the old value and the new value of each difference; an absent value is None."""
     if old == new:
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         before, after = cast(Mapping[str, Any], old), cast(Mapping[str, Any], new)
         for key in dict.fromkeys((*before, *after)):
-            # Names with underscores are the provider's notes, such as its default values.
+            # Keys with two underscores are notes of the provider, such as the names of its defaults.
             if not key.startswith("__"):
                 yield from _leaves(_join(path, key), before.get(key), after.get(key))
     elif isinstance(old, list) and isinstance(new, list):
@@ -73,7 +73,7 @@ def _join(path: str, key: str) -> str:
 
 
 def _short(value: Any, other: Any) -> str:
-    """Return a value on one line; of a long value, the part around the first difference."""
+    """Return a value on one line, shortened to the part around the first difference if it is long."""
     if value is None:
         return "(absent)"
     text, other_text = f"{value}".replace("\n", " ⏎ "), f"{other}".replace("\n", " ⏎ ")

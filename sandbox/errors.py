@@ -13,7 +13,7 @@ class ProviderError(CommandError):
 
 
 def from_system_error(error: OSError, folder: Path, alternative: str = "") -> CommandError:
-    """Return an error for a failure of the file system.
+    """Return an error with the remedy for a failure of the file system.
 
     `folder` needs free space or write access. `alternative` is appended to the usual remedy.
     """
@@ -22,6 +22,6 @@ def from_system_error(error: OSError, folder: Path, alternative: str = "") -> Co
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         remedy = f"Make {folder} writable for this user"
     else:
-        remedy = f"Look at {folder}"
+        remedy = f"Check {folder}"
     message = f"{error.filename or folder}: {error.strerror}. {remedy}{alternative}"
     return CommandError(f"{message}, and run this again.")

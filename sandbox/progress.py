@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from sandbox import terminal
 
 QUIET_AT_FIRST = 2.0
-"""Seconds without output after which the first line tells what the command waits for."""
+"""Seconds without output after which a line tells what the command waits for."""
 
 QUIET_LATER = 4.0
-"""Seconds between further such lines; together with EVERY, this is less than five."""
+"""Seconds between further such lines. The sum with EVERY is less than five."""
 
 EVERY = 0.5
-"""Seconds between two checks for whether a line is due."""
+"""Seconds between two checks of the time since the last line."""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -33,7 +33,7 @@ class Progress:
         self._detail = ("", 0.0)
         """The last argument of `tick`, and its time."""
         self.detail: Callable[[], str] = str
-        """A function that returns what the command waits for, in more detail than `doing` if possible."""
+        """A function that returns what the command waits for, in more detail than `doing`; may be empty."""
 
     @property
     def seconds(self) -> float:
@@ -57,11 +57,11 @@ class Progress:
             self.say(f"{self.seconds:6.1f}s  {text}")
 
     def doing(self, activity: str) -> None:
-        """Set the activity that `tick` prints after some time without output."""
+        """Set the activity that `tick` prints if it has no detail."""
         self._activity = activity
 
     def tick(self, detail: str = "") -> None:
-        """Print a line if there was no output for some time. Callers call this repeatedly while waiting."""
+        """Print a line if there was no output for some time. A caller that waits calls this repeatedly."""
         with self._lock:
             self._detail = (detail, time.monotonic())
             if time.monotonic() - self._last >= self._silence:

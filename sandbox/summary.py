@@ -31,7 +31,7 @@ TEMPLATE = Path(__file__).with_name("summary.j2")
 Row = dict[str, str]
 
 WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
-"""The beginning of the message for a violation that policies/waivers.yaml waives."""
+"""The pattern of the first words in the message of a waived violation (policies/waivers.yaml)."""
 
 POLICY_FIELDS = {
     "policy": "policyName",
@@ -39,7 +39,7 @@ POLICY_FIELDS = {
     "severity": "severity",
     "urn": "resourceUrn",
 }
-"""The name in summary.json for each member of a policy event. The message is copied separately."""
+"""The member of a policy event for each key in summary.json. The message is copied separately."""
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 DIFFERING = ("update", "replace", "delete")
@@ -91,7 +91,7 @@ class Phase:
 
     @property
     def mandatory(self) -> list[Row]:
-        """The mandatory violations, which stop an `up`."""
+        """The violations of mandatory rules, which stop an `up`."""
         return [violation for violation in self.violations if violation["level"] == "mandatory"]
 
     def describe(self) -> str:
@@ -112,7 +112,7 @@ class Phase:
         if not state.get("custom"):
             self.components.add(urn)
         operation = self.resources[urn]["op"]
-        # Of a replacement, the events of the new and of the deleted resource have only one side.
+        # In a replacement, the event of the new resource and that of the deleted one have only one side each.
         if self.preview and operation in DIFFERING and op != "delete-replaced" and not _is_engines_own(typ):
             sides = (cast(dict[str, Any], metadata[side] or {}) for side in ("old", "new"))
             old, new = (cast(dict[str, Any], side.get("inputs") or {}) for side in sides)
@@ -146,7 +146,7 @@ def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) 
 
 
 def show(phase: Phase, progress: Progress, **context: Any) -> None:
-    """Print the summary and the next commands; `context` has further variables for summary.j2."""
+    """Print the summary and the next commands; `context` contains further variables for summary.j2."""
     total, components = _by_component(phase)
     changed = {op: count for op, count in phase.changes.items() if op != "same"}
     variables = {"phase": phase, "total": total, "components": components, "changed": changed}
@@ -165,7 +165,7 @@ def show(phase: Phase, progress: Progress, **context: Any) -> None:
 def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, str, dict[str, int]]]]:
     """Return the number of resources by operation, in total and for each component.
 
-    An item for a component has its depth, name and type, and the numbers for the resources below it.
+    The item of a component contains its depth, name and type, and the numbers of the resources below it.
     """
     operations: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     types: dict[tuple[str, ...], str] = {}

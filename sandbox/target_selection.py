@@ -1,4 +1,4 @@
-"""The choice whether the stacks of a sandbox use targets. It is fixed while a state has resources."""
+"""The choice of a sandbox between targets and none. It cannot change while a state has resources."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ NO_CONTROL_PLANE = (
 )
 STARTED_WITHOUT_CONTROL_PLANE = (
     "Kubernetes: this sandbox was started before the control plane was built, so it has none; "
-    "make clean STACK={0}, and the next up has one"
+    "`make clean STACK={0}` deletes this sandbox, and the next up starts a control plane"
 )
 
 
@@ -35,10 +35,10 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
     counts = _resource_counts(stack) if previous else {}
     count = sum(counts.values())
     if count and choice not in (None, previous):
-        downs = ", ".join(f"make down STACK={name}" for name in counts)
+        commands = " and ".join(f"`make down STACK={name}`" for name in counts)
         raise CommandError(
-            f"the {count} resources of {_and(counts)} were created with TARGETS={previous}, not {choice}: "
-            f"leave TARGETS out, or first {downs}, or make clean STACK={stack.label}."
+            f"the resources of {_and(counts)} ({count}) were created with TARGETS={previous}, not {choice}. "
+            f"Omit TARGETS, or delete the resources first: {commands} (or `make clean STACK={stack.label}`)."
         )
     selected = (previous if count else choice or previous) or ALL
     workspace.write_atomically(choice_file, selected)
@@ -51,7 +51,7 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
         raise CommandError(advice(stack))
     if targets and targets.kubeconfig:
         return targets
-    # The import takes a long time.
+    # Imported here, because the import takes a long time.
     from sandbox.clouds.kubernetes import control_plane
 
     built = control_plane.find() is not None
@@ -72,15 +72,15 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
 
 
 def advice(stack: Stack) -> str:
-    """Return a message that tells why a stack's targets do not answer, and what to do.
+    """Return a message with the reason why a stack's targets do not answer, and the remedy.
 
     Every command and script shows this message.
     """
     name, counts, choice_file = stack.label, _resource_counts(stack), stack.sandbox / CHOICE_FILE
-    restart = f"Start anew: make clean STACK={name}, then make sandbox STACK={name}"
-    log = f"{stack.sandbox / 'targets.log'} may say why."
+    restart = f"Start anew: `make clean STACK={name}`, then `make sandbox STACK={name}`"
+    log = f"{stack.sandbox / 'targets.log'} may contain the reason."
     if not counts:
-        return f"the sandbox of {name} does not run. Start it: make sandbox STACK={name}"
+        return f"the sandbox of {name} does not run. Start it: `make sandbox STACK={name}`"
     if choice_file.exists() and choice_file.read_text() == NONE:
         return f"{name} was created with TARGETS=none, so its providers use no API. {restart}"
     if process.find_running(stack.sandbox):
@@ -92,7 +92,7 @@ def advice(stack: Stack) -> str:
 
 
 def _resource_counts(stack: Stack) -> dict[str, int]:
-    """Return the number of resources that exist in a target, for each stack of the sandbox that has some."""
+    """Return the number of resources in the targets for each stack of the sandbox that has any."""
     without_target = ("pulumi:", "tls:")
     counts = {
         shared.label: sum(

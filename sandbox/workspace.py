@@ -75,7 +75,7 @@ class Stack:
     """The folder with the targets and the lock, which the stacks with this name share: `.sandbox/<stack>`
     below `root`, or another folder in a review."""
     own: Path | None = None
-    """The stack's own folder; None for a stack that has the sandbox's folder."""
+    """The stack's own folder; None for a stack that uses the sandbox's folder."""
 
     @property
     def label(self) -> str:
@@ -118,9 +118,9 @@ def projects(root: Path) -> dict[str, Path]:
 
 
 def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
-    """Return the stack with a full name.
+    """Return the stack with a full name, such as `dev` or `foundation/dev`.
 
-    `folder` is used for all of its files in place of `.sandbox/<stack>`. If no stack has the name, raise
+    `folder` replaces `.sandbox/<stack>` for all files of the stack. If no stack has the name, raise
     CommandError, whose message lists the stacks.
     """
     stacks = projects(root)
@@ -133,7 +133,7 @@ def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
 
 
 def _stack(root: Path, project: Path, name: str, sandbox: Path, *, inside: bool) -> Stack:
-    """Return a stack; with `inside`, a stack outside the root project has a folder of its own."""
+    """Return a stack; with `inside`, a stack outside the root project has its own folder in the sandbox's."""
     own = sandbox / project.name if inside and project != root else None
     return Stack(name, root, project, read(project / "Pulumi.yaml")["name"].value, sandbox, own)
 
@@ -225,7 +225,8 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     if not passphrase.exists():
         if stack.checkpoint.exists():
             raise CommandError(
-                f"{passphrase} is missing, and the state is lost without it: make clean STACK={stack.label}"
+                f"{passphrase} is missing, and nothing else decrypts the state. Delete the sandbox: "
+                f"`make clean STACK={stack.label}`"
             )
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in secret_keys if key not in reused]
@@ -278,7 +279,7 @@ def unmark_up(stack: Stack) -> None:
 
 
 def _digest(stack: Stack) -> str:
-    """Return a digest of the project's Python files, and of the stack file."""
+    """Return a digest of the stack file and, for a project outside the root, of its Python files."""
     files = sorted(stack.project.rglob("*.py")) if stack.project != stack.root else []
     digest = hashlib.sha256()
     for file in (*files, stack.project / f"Pulumi.{stack.name}.yaml"):
@@ -319,7 +320,7 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
 
 
 def repair_truncated_state(stack: Stack) -> str:
-    """Restore the previous state if a full disk has truncated the checkpoint; return a message about this.
+    """Restore the previous state if a full disk has truncated the checkpoint; return a message that says so.
 
     Without a previous state, delete the checkpoint. Copy an intact checkpoint for the next run, and return an
     empty string.
@@ -333,9 +334,9 @@ def repair_truncated_state(stack: Stack) -> str:
     except ValueError:
         if before.exists():
             write_atomically(stack.checkpoint, before.read_text())
-            return "a full disk has truncated the state: the state before that run is restored"
+            return "a full disk truncated the state; the state from before that run is restored"
         stack.checkpoint.unlink()  # The engine creates a new one.
-        return "a full disk has truncated the stack's first state: it is deleted"
+        return "a full disk truncated the stack's first state; this state is deleted"
     return ""
 
 

@@ -55,7 +55,7 @@ def hold_file(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[
 
 
 def add_holder(descriptor: int, pid: int) -> None:
-    """Record another process that holds the lock in the lock file."""
+    """Add the ID of another process that holds the lock to the lock file."""
     os.write(descriptor, f" {pid}".encode())
 
 
@@ -65,13 +65,13 @@ def _holder_message(file: Path) -> str:
     if pid is None:  # The holder has not written its PID yet, or is about to end.
         return f"{file.parent} is in use by another run. Wait for it."
     holder = f"{file.parent} is in use: `{operation}` by process {pid} since {since}"
-    return f"{holder}. Wait for it, or stop it with: kill -INT {pid}"
+    return f"{holder}. Wait for it, or stop it: `kill -INT {pid}`"
 
 
 def remove_dead_locks(folder: Path) -> list[str]:
     """Remove the engine's locks that dead processes left; return a description of each process.
 
-    Unlike `pulumi cancel`, keep the lock of a live process or of another machine, and raise CommandError.
+    If a live process or another machine holds a lock, raise CommandError; `pulumi cancel` would delete it.
     """
     removed: list[str] = []
     for file in sorted(folder.glob("*.json")):
@@ -85,15 +85,13 @@ def remove_dead_locks(folder: Path) -> list[str]:
         if host != socket.gethostname():
             raise CommandError(
                 f"the state is locked by {owner}, which this machine cannot check. "
-                f"If that process is over, delete {file} and run this again."
+                f"If that process has ended, delete {file} and run this again."
             )
         started = started_at(pid)
         # A process that started after the lock was written has reused the PID of a dead process. The two
-        # seconds allow for a clock that was set after the boot: the kernel counts from the boot.
+        # seconds allow for a clock that was set after the boot, from which the kernel counts.
         if started is not None and started <= since.timestamp() + 2:
-            raise CommandError(
-                f"the state is locked by {owner}. Wait for it, or stop it with: kill -INT {pid}"
-            )
+            raise CommandError(f"the state is locked by {owner}. Wait for it, or stop it: `kill -INT {pid}`")
         file.unlink()
         removed.append(owner)
     return removed

@@ -60,7 +60,7 @@ def _serve(ports: list[int]) -> None:
 
 
 def _listen(server: socket.socket, port: int) -> None:
-    connections: list[socket.socket] = []  # A socket that nothing refers to would be closed.
+    connections: list[socket.socket] = []  # Python closes a socket that has no reference.
     while True:
         engine = server.accept()[0]
         connections.append(engine)

@@ -1,4 +1,4 @@
-"""Conversion of API responses to the SDK's properties, in the spelling of the program."""
+"""Conversion of API responses to the SDK's properties, written as the program writes them."""
 
 import datetime
 import json
@@ -26,7 +26,7 @@ def to_properties(cls: type[Any], api_object: Json, inputs: Json, find: Find) ->
 
 
 def to_sdk(value: Any, hint: Any, program_value: Any, find: Find) -> Any:
-    """Convert a value to the SDK's type; a number that the program spells differently keeps that spelling."""
+    """Convert a value to the SDK's type. A number in a string keeps the program's notation, such as `1.0`."""
     if schema.nouns(hint) == "a string":
         return _to_text(value, program_value)
     option = _main_option(hint)
@@ -82,9 +82,9 @@ def number(value: Any) -> Any:
 
 
 def align(live: Any, program: Any, path: str, unread: list[str]) -> Any:
-    """Return a live value in the program's spelling: with its order of lists and its layout of documents.
+    """Return a live value with the program's order of lists and its layout of JSON documents.
 
-    `unread` has the paths of inputs that the API does not return; these keep the program's values.
+    `unread` contains the paths of inputs that the API does not return; these keep the program's values.
     """
     if isinstance(live, dict) and isinstance(program, dict):
         return _align_object(cast(Json, live), cast(Json, program), path, unread)

@@ -20,7 +20,7 @@ EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list":
 """The simulated value for each type, by the noun for the type."""
 
 TIMES = ("Date", "At", "On", "Time", "Updated")
-"""The endings of the names of properties whose value is a time."""
+"""Endings of property names; a property with such an ending is a time."""
 
 
 def allowed_account(config: Mapping[str, Any]) -> str:
@@ -44,7 +44,7 @@ class Plan(Target):
         """Return the outputs that the API would add to the inputs; `before` has the outputs in the state.
 
         These are the outputs that the SDK declares as always set, with a value of the right type, and the
-        outputs in the tables. A string that is not in a table, such as a creation date, keeps its value.
+        outputs in the tables. A string that is in no table, such as a creation date, keeps its old value.
         """
         variables = self.variables(resource, resource.id)
         outputs: Json = {}
@@ -93,7 +93,7 @@ class Plan(Target):
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
         if name not in answers:
             known = ", ".join(sorted(answers)) or "no look-up of this provider"
-            raise ProviderError(f"the sandbox cannot answer the look-up {token}; it knows {known}")
+            raise ProviderError(f"the sandbox cannot answer the look-up {token}; it answers {known}")
         searched_name = str(cast(Json, args.get("filter") or args).get("name"))
         region = args.get("region") or config.get("region") or REGION
         values = {"region": region, "account": allowed_account(config), "name": searched_name}

@@ -206,7 +206,7 @@ class Provider(ResourceProviderServicer):
     def _report(self, urn: str, text: str) -> None:
         if self._engine is not None:
             message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text)
-            with contextlib.suppress(grpc.RpcError):  # The loss of a log line does not matter.
+            with contextlib.suppress(grpc.RpcError):  # A lost progress message does no harm.
                 self._engine.Log(message, timeout=5)  # pyright: ignore[reportUnknownMemberType]
 
     def _config(self, context: Context) -> Json:

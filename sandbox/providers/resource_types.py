@@ -14,7 +14,7 @@ from sandbox.wire.values import Json, map_items
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """The facts about a resource type. Templates have the names of `TemplateVariables` in braces."""
+    """The facts about a resource type. Templates contain names of `TemplateVariables` in braces."""
 
     replaced_by: tuple[str, ...] = ()
     """The paths of properties that cannot be changed in place."""
@@ -23,7 +23,7 @@ class ResourceType:
     name: str = "name"
     """The property with the physical name. If it is optional and not set, the provider generates a name."""
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The outputs that the API adds to the inputs. The row "*" applies to types that have such an output."""
+    """The outputs that the API adds. Those of the row "*" apply to each type with an output of that name."""
 
 
 @functools.cache
@@ -75,5 +75,5 @@ class TemplateVariables(dict[str, Any]):
 
 
 def digits(text: str, length: int) -> str:
-    """Return hexadecimal digits that depend only on a string."""
+    """Return the first `length` hexadecimal digits of a string's SHA-256 hash, at most 64."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]

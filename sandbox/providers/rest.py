@@ -1,4 +1,4 @@
-"""A target with a JSON API. Data is converted according to the SDK's types and the tables."""
+"""A target with a JSON API, for which data is converted by the SDK's types and the package's tables."""
 
 import contextlib
 import functools
@@ -33,14 +33,14 @@ WAITS = (0, 1, 2, 4, 4, 4, 4, 4)
 """Seconds between the attempts to create a resource, as with RETRY."""
 
 RETRY_CREATION = RETRY.new(read=False, status_forcelist=(429, 503))
-"""The retries for a creation, which happen only after failures that certainly created nothing."""
+"""The retries for a creation. They happen only after failures in which nothing can have been created."""
 
 UNCONFIRMED = (500, 502, 504)
 """Status codes of requests that the API may nevertheless have carried out."""
 
 
 class UnconfirmedError(ProviderError):
-    """A request may have been carried out, but got no response or a server error."""
+    """An error of a request that may have been carried out: it got no response or a server error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,12 +171,12 @@ class RestPackage(Package):
 
 
 class RestTarget(Target):
-    """A target for the resources of one package."""
+    """A JSON API as the target for the resources of one package."""
 
     computed: Sequence[str] = ()
     """Members that the API adds to a JSON document."""
     wrapped = ""
-    """The member of a response with the object or list; empty if these are the whole response."""
+    """The member of a response that contains the object or list; empty if the response itself is that."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
@@ -190,7 +190,7 @@ class RestTarget(Target):
         try:
             response = self._http.request(verb, self._url + path, json=content, retries=retries)
         except urllib3.exceptions.HTTPError as error:
-            message = f"no answer after {RETRY.total} retries ({type(error).__name__})"
+            message = f"no response after {RETRY.total} retries ({type(error).__name__})"
             raise UnconfirmedError(f"{verb} {path}: {message}") from error
         answer = json.loads(response.data) if response.data else None
         if response.status < 400:
@@ -313,7 +313,7 @@ class RestTarget(Target):
         return {name: value for name, value in properties.items() if value is not None}
 
     def _document(self, result: Json, program_text: str | None) -> str:
-        """Return an object as a JSON string; if the program's string means the same, return that string."""
+        """Return an object as a JSON string; return the program's string if only computed members differ."""
         document = self._without_computed(result)
         if program_text and self._without_computed(json.loads(program_text)) == document:
             return program_text

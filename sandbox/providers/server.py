@@ -31,9 +31,9 @@ CONCURRENT_CALLS = 16
 def packages(targets: Targets | None = None, clock: Clock | None = None) -> list[tuple[Package, Target]]:
     """Return every package with its target.
 
-    Without `targets`, the targets of all packages are plans, which store no resources. Without a control
-    plane, that of Kubernetes is a plan. That of tls is always a plan. With a `clock`, AWS and Kubernetes take
-    their time.
+    Without `targets`, every target is a plan, which stores no resources. The target of Kubernetes is also a
+    plan if there is no control plane, and the target of tls always is. With a `clock`, changes of AWS and
+    Kubernetes resources take time.
     """
     pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(),
@@ -44,7 +44,7 @@ def packages(targets: Targets | None = None, clock: Clock | None = None) -> list
     }
     if targets is None:
         return list(pairs.items())
-    # Importing the targets' clients takes longer than an operation with plans.
+    # Imported here, because these imports take longer than an operation with plans.
     from sandbox.providers.aws.target import AwsTarget
     from sandbox.providers.kubernetes.target import KubernetesTarget
 
@@ -90,7 +90,7 @@ def find_unrecorded(
         for resource in resources
         if resource.get("id")
     }
-    # A resource that is deleted before its replacement is gone: the replacement may have the same ID.
+    # A resource with a pending replacement is already deleted, and its replacement may have the same ID.
     recorded = [
         (resource["urn"], resource.get("id", ""))
         for resource in resources

@@ -67,11 +67,11 @@ class LiveResource:
     outputs: Json
     """The inputs and the properties that the target added."""
     unready_reason: str = ""
-    """The reason why the resource was not ready when it was read; the next update waits for it again."""
+    """The reason why the resource was not ready when it was read, or empty. The next update waits again."""
 
 
 class NotReadyError(ProviderError):
-    """A resource was created or updated, but does not become ready. The state records it with the reason."""
+    """An error: a resource was created or updated, but is not ready. The state records it with the reason."""
 
     def __init__(self, live: LiveResource, reason: str) -> None:
         super().__init__(reason)
@@ -105,14 +105,14 @@ class Target(ABC):
     """An API that holds resources."""
 
     def configure(self, config: Mapping[str, Any]) -> None:  # noqa: B027  (most targets accept any settings)
-        """Raise ProviderError if the provider would refuse its settings after a look at the API."""
+        """Check settings with the API; raise ProviderError if the real provider would refuse them."""
 
     @abstractmethod
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         """Return the resources that an interrupted `create` of this resource left.
 
-        They are identified by a tag, a field manager or the name. `known` has IDs to leave out, such as the
-        ID of the resource that is being replaced.
+        They are identified by a tag, a field manager or the name. `known` contains IDs to leave out, such as
+        the ID of the resource that is being replaced.
         """
 
     @abstractmethod
@@ -121,7 +121,7 @@ class Target(ABC):
 
     @abstractmethod
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
-        """Return the current resource, in the spelling of the program; None if it does not exist.
+        """Return the current resource, written as the program writes it; None if it does not exist.
 
         `state` has the outputs in the state.
         """
@@ -165,7 +165,7 @@ class Target(ABC):
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         """Return the result of a look-up; raise ProviderError if the target does not support it."""
         raise ProviderError(
-            f"the sandbox cannot answer the look-up {token}; it knows no look-up of this provider"
+            f"the sandbox cannot answer the look-up {token}; it answers no look-up of this provider"
         )
 
 

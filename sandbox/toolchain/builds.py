@@ -73,7 +73,10 @@ class Recipe:
         return {name: self.folder / name for name in self.packages if (self.folder / name).exists()}
 
     def build(self, progress: Progress) -> dict[str, Path]:
-        """Download or build the programs that are not in the cache, or wait until another run has done so."""
+        """Download or build the programs that the cache lacks, or wait for another run that does so.
+
+        Return the paths of all programs, by name.
+        """
         try:
             if len(self.cached_programs()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -120,8 +123,8 @@ class Recipe:
                 if process.returncode != 0:
                     causes = (cause for cause in _table["causes"] if re.search(cause["pattern"], last))
                     cause = self._fill(next(causes)["means"])
-                    raise CommandError(f"{name} cannot be built: {cause}\nGo says:\n{last}")
-                # A rename is atomic: no other process sees half of the file.
+                    raise CommandError(f"{name} cannot be built: {cause}\nOutput of Go:\n{last}")
+                # A rename is atomic, so no other process sees an incomplete file.
                 (Path(work) / name).replace(self.folder / name)
                 progress.step(f"{name} {self.version} is built: {self.folder / name}")
 

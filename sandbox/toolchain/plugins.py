@@ -19,7 +19,7 @@ from sandbox.toolchain.builds import RECIPES
 from sandbox.workspace import VARIABLES, Stack, fill_variables
 
 RECIPE = RECIPES["kubernetes-plugin"]
-"""The recipe for the only provider plugin that a Go module proxy has."""
+"""The recipe for the only provider plugin that can be built from a Go module proxy."""
 
 AUTO, REAL, STAND_INS = "auto", "real", "stand-ins"
 """The values of the option `--providers`.
@@ -54,7 +54,8 @@ def choose(choice: str, engine: Path, stack: Stack, targets: Targets | None, pro
     """
     if targets is None and choice == REAL:
         raise CommandError(
-            "PROVIDERS=real needs targets, and this stack uses none: make clean, or add TARGETS=all."
+            "PROVIDERS=real needs targets, but this stack uses none. Add TARGETS=all; if the stack has "
+            "resources, run `make clean` first."
         )
     file = stack.sandbox / CHOICE_FILE
     if targets is None or choice == STAND_INS:

@@ -29,8 +29,8 @@ def find(progress: Progress) -> Path:
         needed = f"{pinned} or a newer 3.x is needed"
         if configured:
             raise CommandError(
-                f"PULUMI={configured} is {version or 'not a pulumi that runs'}, but {needed}. Set PULUMI to "
+                f"PULUMI={configured} is {version or 'not a working pulumi'}, but {needed}. Set PULUMI to "
                 "such a program, or unset it."
             )
-        progress.step(f"pulumi {version} on PATH cannot be used, {needed}; using the pinned version")
+        progress.step(f"pulumi {version} on PATH cannot be used: {needed}; using the pinned version")
     return RECIPE.build(progress)["pulumi"]

@@ -33,7 +33,7 @@ TAG_MEMBERS = ({"key", "value"}, {"tagkey", "tagvalue"})
 
 
 def find_member(shape: StructureShape, name: str) -> str | None:
-    """Return the member with a name, in any case, since services and the SDK differ in case."""
+    """Return the member with a name, in any case, because the SDK and the services differ in case."""
     return next((candidate for candidate in shape.members if candidate.lower() == name.lower()), None)
 
 
@@ -58,7 +58,7 @@ def to_shape(shape: Shape, value: Any) -> Any:
 def _to_structure(shape: StructureShape, value: Json) -> Json:
     structure: Json = {}
     for key, item in value.items():
-        if item is None:  # A multi-select hash in JMESPath also returns keys without a value.
+        if item is None:  # The member has no value.
             continue
         if (name := find_member(shape, key)) is None:
             allowed = ", ".join(shape.members)
@@ -115,7 +115,7 @@ def _fault(shape: Shape, value: Any) -> str:
         return f"allowed: {', '.join(limits['enum'])}"
     pattern = compile_pattern(limits["pattern"]) if limits.get("pattern") else None
     if pattern is not None and not pattern.fullmatch(value):
-        return f"it has to match {limits['pattern']}"
+        return f"it must match {limits['pattern']}"
     return ""
 
 
@@ -131,7 +131,7 @@ def _size_fault(limits: Mapping[str, Any], value: Any) -> str:
     if not has_length:
         return f"{bounds} is allowed"
     unit = "characters" if isinstance(value, str) else "items"
-    return f"{bounds} {unit} are allowed, these are {size}"
+    return f"{bounds} {unit} are allowed, not {size}"
 
 
 @functools.cache

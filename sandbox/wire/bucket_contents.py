@@ -1,4 +1,4 @@
-"""Contents of S3 buckets: the end of access logs, and the deletion of every version."""
+"""Functions that empty S3 buckets: they stop access logging and delete every version of every object."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Checks with JSON Schemas. The library's messages would quote secrets, so other messages replace them."""
+"""Checks with JSON Schemas, with messages that quote no secrets; the library's own messages would."""
 
 import functools
 import json

@@ -40,8 +40,8 @@ def allows(document: "Json | str", principal: str, action: str, context: Mapping
 def entities(document: "Json | str", account: str) -> list[str]:
     """Return the ARNs of the account's roles and users that a document names as principals.
 
-    A principal of another account is left out, as is the account itself. So are roles that AWS makes: a
-    service's own roles, and those of IAM Identity Center.
+    Principals of other accounts and the account itself are left out. So are the roles that AWS creates, which
+    are service-linked roles and those of IAM Identity Center.
     """
     document = cast(Json, json.loads(document)) if isinstance(document, str) else document
     pattern = re.compile(rf"arn:aws:iam::{account}:(user|role(?!/aws-service-role/|/aws-reserved/))/.+")

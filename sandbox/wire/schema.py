@@ -62,7 +62,7 @@ class Property:
 
 
 class UnknownTypeError(Exception):
-    """The SDK has no class for a type token."""
+    """An error: the SDK has no class for a type token."""
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 (sdk/go/common/resource/properties.go and plugin/rpc.go)."""
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key that marks an object as such a value. The value at this key tells the kind."""
+"""The key that marks an object as a special value, such as a secret. The value at this key is its kind."""
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"

@@ -9,7 +9,7 @@ from sandbox.wire.values import Json
 
 @dataclass(frozen=True)
 class Lookup:
-    """A look-up: a call, whose arguments and result depend on the program's arguments."""
+    """A look-up: a call to AWS. `arguments` and `take` derive its arguments and the result."""
 
     service: str
     action: str

@@ -45,7 +45,7 @@ class Aws(Package):
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(sources) or 'none'}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """Return True also if a rule gets another kind of source, or a `lasting` property is removed."""
+        """Return True also for a new kind of source in a rule, and if a `lasting` property is removed."""
         if RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update":
             return True
         lasting = table("aws")["lasting"].get(resource.type, ())
@@ -54,7 +54,7 @@ class Aws(Package):
         return super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """Return True if the program sets the name, or for a type that is always deleted first.
+        """Return True if the program sets the name, or if the table lists the type under `deleted_first`.
 
         Like pulumi-aws, ignore whether the old and the new name differ. Generated names always differ.
         """

@@ -1,4 +1,4 @@
-"""The calls that change tags, and those that find a resource by the tag of its creation, by service."""
+"""The calls that change tags, and the calls that find a resource by the tag of its creation."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ CREATION_TAG = "sandbox:made-for"
 
 
 def _tags_of_arn(arn_name: str, tags_name: str, keys_name: str) -> tuple[Change, ...]:
-    """Return the calls TagResource and UntagResource with these names of parameters."""
+    """Return the calls TagResource and UntagResource for a service with these names of parameters."""
     return (
         Change(
             action="TagResource",
@@ -29,7 +29,10 @@ def _tags_of_arn(arn_name: str, tags_name: str, keys_name: str) -> tuple[Change,
 def _tags(
     actions: tuple[str, str], id_name: str, tags_name: str, keys_name: str, *, live_id: str = ""
 ) -> tuple[Change, ...]:
-    """Return two calls that add and remove tags of the resource's ID, or of the property `live_id`."""
+    """Return the calls `actions`, which add and remove tags.
+
+    They name the resource by its ID or, if `live_id` is set, by this property of the live resource.
+    """
     return (
         Change(
             action=actions[0],
@@ -90,7 +93,7 @@ TAGS: Mapping[str, tuple[Change, ...]] = {
         ),
     ),
 }
-"""The calls that change tags."""
+"""The calls that change tags, by service."""
 
 FINDS: Mapping[str, Find] = {
     "ec2": Find(
@@ -116,4 +119,4 @@ FINDS: Mapping[str, Find] = {
         ],
     ),
 }
-"""The calls that find resources by the tag of their creation."""
+"""The calls that find resources by the tag of their creation, by service."""

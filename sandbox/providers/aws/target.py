@@ -1,4 +1,4 @@
-"""The AWS API as a target, which makes the calls of the modules in `calls` with botocore."""
+"""The AWS API as a target, on which botocore makes the calls that the modules in `calls` describe."""
 
 import functools
 import re
@@ -43,7 +43,7 @@ def calls_for(token: str) -> ResourceCalls:
 
 
 class AwsTarget(AwsPlan):
-    """A local AWS API, whose account at first has only the resources of every new account."""
+    """A local AWS API. Its account starts with the resources that every new account has."""
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self.clients = Clients(url)
@@ -204,7 +204,7 @@ class AwsCall:
         return self._live
 
     def live(self) -> LiveResource:
-        """Return the resource with the SDK's properties; inputs are ordered and spelled as in the program."""
+        """Return the resource with the SDK's properties, in the order and notation of the program."""
         sdk_names = {api_name.lower(): name for name, api_name in self.calls.names.items()}
         answer = {sdk_names.get(key.lower(), key): item for key, item in self._live.items()}
         outputs = to_properties(self._resource_class, answer, {}, _find)
@@ -241,7 +241,7 @@ class AwsCall:
     # Writing
 
     def finish(self) -> LiveResource | None:
-        """Make the remaining calls of a creation; return None if the resource does not exist."""
+        """Make the remaining calls of a creation; return the resource, or None if it does not exist."""
         if not self.load():
             return None
         for step in self.calls.finish:
@@ -251,7 +251,7 @@ class AwsCall:
         return self._change(self._inputs)
 
     def change_from(self, before: LiveResource) -> LiveResource | None:
-        """Change the resource from `before` to the program's inputs; return None if it is missing."""
+        """Change the resource from `before` to the program's inputs; return None if it does not exist."""
         return self._change(plain(before.inputs)) if self.load() else None
 
     def _change(self, old: Json) -> LiveResource:
@@ -273,7 +273,8 @@ class AwsCall:
         live = self.live()
         if unchanged := ", ".join(sorted(self._differences(live) - self._deferred())):
             raise ProviderError(
-                f"{unchanged}: the API did not change it; the calls of this type have none for it"
+                f"{unchanged}: the API did not change it; {self.resource.type} needs another call in "
+                "sandbox/providers/aws/calls"
             )
         return live
 
@@ -287,8 +288,8 @@ class AwsCall:
     def _invisible_changes(self, live: LiveResource, old: Json, names: Collection[str]) -> set[str]:
         """Return the names of changed inputs that a comparison with the live resource does not show.
 
-        Some inputs are not returned by the API. Of other inputs, the program has removed a part, which the
-        comparison ignores although the live resource still has it.
+        The API does not return some inputs. In others, the program no longer sets a part: the comparison
+        ignores this part although the live resource still has it.
         """
         unread = {name for name in self.calls.unread if old.get(name) != self._inputs.get(name)}
         partly_removed = {
@@ -338,9 +339,10 @@ class AwsCall:
     def _send(
         self, step: Step, context: Context, names: list[str] | None = None, *, gone: bool = False
     ) -> Any:
-        """Return the response to a call; None with `gone` if there is no resource.
+        """Make a call and return the response.
 
-        A call whose arguments have no values is not made, and has the response None, except the creation.
+        A call whose arguments have no values is not made, except a creation. Return None in this case and, with
+        `gone`, if the resource is missing.
         """
         client = self._clients.get(step.service, self._region) if step.service else self._client
         shape = cast(StructureShape, operation(client, step.action).input_shape)
@@ -389,7 +391,7 @@ class AwsCall:
         )
 
     def _compare_items(self, live: LiveResource) -> None:
-        """Find the items to add to each list and to the tags, and the items to remove."""
+        """Record which items to add to each list and to the tags, and which to remove."""
         new: Json = {**self._inputs, "tags": list(self._tags | self._creation_tag)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
         for name in [name for name, value in (old | new).items() if isinstance(value, list)]:

@@ -70,7 +70,9 @@ class CloudflareTarget(RestTarget):
         result: Any = answer["result"] if answer else []
         zones = cast("list[Json]", result if isinstance(result, list) else [result])
         if len(zones) != 1:
-            raise ProviderError(f"{len(zones)} zones are called {zone_id or name}; exactly one is required")
+            raise ProviderError(
+                f"{len(zones)} zones have the name or ID {zone_id or name}; exactly one is required"
+            )
         [zone] = zones
         renamed = {"zoneId": zone["id"], "nameServers": zone["name_servers"]}
         return {**args, **renamed, **{key: value for key, value in zone.items() if "_" not in key}}

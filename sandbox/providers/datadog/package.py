@@ -11,14 +11,14 @@ MONITOR = "datadog:index/monitor:Monitor"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 
 COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified_at")
-"""Members that Datadog adds to a dashboard, and in case of `id` also to every widget."""
+"""Members that Datadog adds to a dashboard; it adds `id` to every widget, too."""
 
 
 class Datadog(RestPackage):
     """The rules of pulumi-datadog."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Keep the monitor type in the state if it is another name for the program's type."""
+        """Keep a monitor's type in the state if the program's type is only another name for it."""
         types = {resource.inputs.get("type"), before.get("type")}
         inputs = super().complete(resource, before, seed)
         if resource.type == MONITOR and types == {"metric alert", "query alert"}:

@@ -61,7 +61,7 @@ def without_managers(api_object: Json) -> Json:
 
 
 def respell(program: Any, stored: Any, live: Any) -> Any:
-    """Return the live value in the program's spelling.
+    """Return the live value, with the program's notation of each part that has not changed.
 
     `stored` is the program's value as the server stores it. Where `stored` equals the live value, the result
     has the program's value.

@@ -78,7 +78,7 @@ def _annotation_faults(resource: Resource) -> Iterator[str]:
     handled = table("kubernetes")["annotations"]["handled"]
     names = [name for name in cast(Json, annotations) if name.startswith("pulumi.com/")]
     if unhandled := [name for name in names if name not in handled]:
-        yield f"metadata.annotations: the sandbox does not do what {', '.join(unhandled)} asks for"
+        yield f"metadata.annotations: the sandbox does not support {', '.join(unhandled)}"
 
 
 def _with_marked_values(inputs: Json) -> Json:

@@ -11,7 +11,7 @@ from sandbox.providers.kubernetes.requirements import StuckError, unmet_requirem
 POLL_SECONDS = 0.2
 
 EXPLAIN_SECONDS = 3.0
-"""Seconds without a change after which the progress also shows the reasons."""
+"""Seconds without a change after which the progress also shows the reasons for the wait."""
 
 MOST_REASONS = 5
 """The maximum number of reasons in a message."""

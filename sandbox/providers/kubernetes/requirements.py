@@ -76,7 +76,8 @@ def deployment_pods(_: Api, deployment: Json) -> str:
     old = _count(deployment, "replicas") - updated
     if min(updated, available) >= desired and old <= 0:
         return ""
-    return f"{updated} of {desired} new pods are made, {available} pods are available, {old} old ones left"
+    pods = f"{updated} of {desired} new pods are created, {available} pods are available"
+    return f"{pods}, {old} old pods are left"
 
 
 @awaits("apps/v1 Deployment")
@@ -97,7 +98,7 @@ def stateful_set_pods(_: Api, stateful_set: Json) -> str:
 
 @awaits("apps/v1 StatefulSet")
 def stateful_set_revision(_: Api, stateful_set: Json) -> str:
-    """Wait until all pods are of the new revision."""
+    """Wait until all pods have the new revision."""
     spec, status = stateful_set["spec"], stateful_set.get("status", {})
     # With OnDelete, nothing waits for the deletion of the old pods.
     is_first = stateful_set["metadata"]["generation"] == 1
@@ -106,7 +107,7 @@ def stateful_set_revision(_: Api, stateful_set: Json) -> str:
     is_current = status.get("currentRevision") == status.get("updateRevision")
     if is_current and (status.get("currentReplicas") or 0) == spec["replicas"]:
         return ""
-    return f"{status.get('updatedReplicas') or 0} of {spec['replicas']} pods are of the new revision"
+    return f"{status.get('updatedReplicas') or 0} of {spec['replicas']} pods have the new revision"
 
 
 @awaits("apps/v1 DaemonSet")
@@ -119,7 +120,7 @@ def daemon_set_pods(_: Api, daemon_set: Json) -> str:
     scheduled, ready = _count(daemon_set, "currentNumberScheduled"), _count(daemon_set, "numberReady")
     if min(scheduled, updated, available, ready) >= desired:
         return ""
-    return f"{updated} of {desired} new pods are made, {available} pods are available"
+    return f"{updated} of {desired} new pods are created, {available} pods are available"
 
 
 @awaits("v1 ReplicationController")
@@ -253,7 +254,7 @@ def observed_quota(_: Api, quota: Json) -> str:
 
 @awaits("v1 Secret")
 def service_account_token(_: Api, secret: Json) -> str:
-    """Wait until the controller has made the token of a service account."""
+    """Wait until the controller has created the token of a service account."""
     is_token = secret.get("type") == "kubernetes.io/service-account-token"
     return "it has no token yet" if is_token and not secret.get("data") else ""
 

@@ -36,7 +36,7 @@ KUBECONFIG_PARTS = ("context", "cluster", "user")
 
 
 class KubernetesTarget(KubernetesPlan):
-    """The local control plane, used for every cluster of the stack. Helm releases are only planned."""
+    """The local control plane, used for every cluster of the stack. Helm releases are only simulated."""
 
     def __init__(self, kubeconfig: Path, patience: float = PATIENCE) -> None:
         self._api = Api(kubeconfig)
@@ -213,7 +213,7 @@ class KubernetesTarget(KubernetesPlan):
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
     def _live(self, resource: Resource, api_object: Json) -> LiveResource:
-        """Return the live object, with the program's spelling of each input that means the same."""
+        """Return the live object, with the program's notation of each input that has not changed."""
         manager = _manager(resource)
         if not resource.known:  # An imported resource has no inputs yet.
             inputs = managed_fields.without_managers(api_object)
@@ -221,7 +221,7 @@ class KubernetesTarget(KubernetesPlan):
         with_id = replace(resource, id=managed_fields.object_id(api_object))
         try:
             stored = self._apply(with_id, dry_run=True, force=True)
-        except (ApiError, ProviderError):  # Another client made a change that cannot be reverted in place.
+        except (ApiError, ProviderError):  # A change by another client cannot be reverted in place.
             stored = resource.known
         inputs = managed_fields.respell(resource.known, stored, api_object)
         return managed_fields.to_live_resource(resource, api_object, inputs, manager)
@@ -265,7 +265,7 @@ def _seconds(resource: Resource) -> float:
 
 def _refused(resource: Resource, error: ApiError) -> ProviderError:
     conflict = any(cause.get("reason") == "FieldManagerConflict" for cause in error.causes)
-    remedy = '; the annotation pulumi.com/patchForce: "true" takes the fields over' if conflict else ""
+    remedy = '; the annotation pulumi.com/patchForce: "true" takes over the fields' if conflict else ""
     return ProviderError(f"{resource.id or resource.name}: {error}{remedy}")
 
 
@@ -281,7 +281,7 @@ def _check_kubeconfig(resource: Resource) -> None:
         complete = False
     if not complete:
         raise ProviderError(
-            "the provider's kubeconfig does not lead to a cluster; it needs current-context, "
+            "the provider's kubeconfig names no cluster; it needs a current-context, and entries for its "
             f"{', '.join(KUBECONFIG_PARTS)}"
         )
 

@@ -31,7 +31,7 @@ class TlsTarget(Plan):
 def _generator(resource: Resource) -> Callable[[Json], Json]:
     generators = {KEY: _generate_key, REQUEST: _generate_request}
     if resource.type not in generators:
-        raise ProviderError(f"the sandbox cannot make a {resource.type}; it makes {KEY} and {REQUEST}")
+        raise ProviderError(f"the sandbox cannot generate {resource.type}, only {KEY} and {REQUEST}")
     return generators[resource.type]
 
 
@@ -39,10 +39,11 @@ def _generate_key(inputs: Json) -> Json:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    algorithm = (inputs["algorithm"], inputs.get("ecdsaCurve"))
-    if algorithm != ("ECDSA", "P256"):
+    algorithm, curve = inputs["algorithm"], inputs.get("ecdsaCurve")
+    if (algorithm, curve) != ("ECDSA", "P256"):
+        shown = f"ecdsaCurve = {curve}" if curve else "ecdsaCurve unset"
         raise ProviderError(
-            f"algorithm, ecdsaCurve: the sandbox makes keys for ECDSA on P256 only, not for {algorithm}"
+            f"algorithm = {algorithm}, {shown}: the sandbox generates only ECDSA keys on P256"
         )
     key = ec.generate_private_key(ec.SECP256R1())
     formats, pem = serialization.PrivateFormat, serialization.Encoding.PEM
@@ -64,7 +65,7 @@ def _generate_request(inputs: Json) -> Json:
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
     if others := ", ".join(sorted(inputs.keys() - {"privateKeyPem", "subject", "dnsNames"})):
-        raise ProviderError(f"{others}: the sandbox makes requests with a subject and dnsNames only")
+        raise ProviderError(f"{others}: the sandbox generates requests with only a subject and dnsNames")
     try:
         key: Any = load_pem_private_key(str(inputs.get("privateKeyPem")).encode(), None)
     except (ValueError, TypeError) as error:

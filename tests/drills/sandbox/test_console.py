@@ -57,7 +57,7 @@ def test_clients_in_the_console_reach_the_targets_without_the_callers_settings(t
     finally:
         process.stop(stack.folder)
     lines = output.splitlines()
-    message = "This shell uses the targets of dev, also in scripts. exit ends it. Try: kubectl get "
+    message = "Commands in this shell use the targets of dev. `exit` ends the shell. Try: kubectl get "
     assert lines[0].startswith(message)
     assert lines[0].endswith(
         '; curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
@@ -73,7 +73,7 @@ def test_the_console_without_targets_names_the_command_that_starts_them(tmp_path
     create_project(tmp_path)
     code, output = run_console(tmp_path)
     assert code == 2
-    assert output == "error: the sandbox of dev does not run. Start it: make sandbox STACK=dev\n"
+    assert output == "error: the sandbox of dev does not run. Start it: `make sandbox STACK=dev`\n"
 
 
 RC = """\

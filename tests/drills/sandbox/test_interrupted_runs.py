@@ -51,8 +51,8 @@ def test_the_up_after_a_kill_adopts_an_interrupted_creation(project: Project, vi
     while code == 2 and "is in use" in output:  # The engine of a killed sandbox ends a moment later.
         code, output = project.run("up")
     assert code == 0, output
-    assert f"removed the lock of a run that is dead: process {engine} on {socket.gethostname()}" in output
-    assert "the last run was cut off while creating slow; refreshing first" in output
+    assert f"removed the lock of a dead process: process {engine} on {socket.gethostname()}" in output
+    assert "the last run was interrupted while creating slow; refreshing the state first" in output
     assert project.creations() == ["cup created", "slow adopted", "slow created"]
     assert len(list((project.folder / "targets").glob("*.json"))) == 2
     assert pending(project) == []
@@ -114,7 +114,7 @@ def test_the_second_of_two_runs_names_the_first_one(project: Project) -> None:
     code, output = project.run("preview")
     assert code == 2
     assert output.startswith(f"error: {project.folder} is in use: `up` by process {process.pid} since ")
-    assert f"Wait for it, or stop it with: kill -INT {process.pid}" in output
+    assert f"Wait for it, or stop it: `kill -INT {process.pid}`" in output
     code, output = project.run("clean")
     assert code == 2 and "is in use" in output
     first, _ = process.communicate(timeout=60)
@@ -133,7 +133,7 @@ def test_an_engine_that_outlives_its_sandbox_holds_the_stack(tmp_path: Path) -> 
             pass
     assert str(fault.value) == (
         f"{tmp_path} is in use: `up` by process {os.getpid()} since 10:20:30. "
-        f"Wait for it, or stop it with: kill -INT {os.getpid()}"
+        f"Wait for it, or stop it: `kill -INT {os.getpid()}`"
     )
     with hold(tmp_path, "down"):
         assert (tmp_path / "lock").read_text().startswith("down ")
@@ -201,7 +201,7 @@ def test_the_lock_of_a_live_process_stays(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "30"]) as process:
         file = lock_file(tmp_path, process.pid, socket.gethostname(), ago=timedelta(seconds=-1))
         with pytest.raises(
-            CommandError, match=f"the state is locked by process {process.pid} on .* kill -INT"
+            CommandError, match=f"the state is locked by process {process.pid} on .* `kill -INT"
         ):
             remove_dead_locks(tmp_path)
         process.kill()
@@ -219,7 +219,7 @@ def test_the_lock_of_another_machine_stays_and_is_explained(tmp_path: Path) -> N
     with pytest.raises(CommandError) as fault:
         remove_dead_locks(tmp_path)
     assert "locked by process 1 on elsewhere since" in str(fault.value)
-    assert f"If that process is over, delete {file} and run this again." in str(fault.value)
+    assert f"If that process has ended, delete {file} and run this again." in str(fault.value)
     assert file.exists()
 
 
@@ -241,6 +241,6 @@ def test_a_required_stack_whose_run_was_killed_is_completed_first(project: Proje
     while code == 2 and "is in use" in output:  # The engine of the killed sandbox ends a moment later.
         code, output = project.run("up")
     assert code == 0, output
-    assert "the last run was cut off while creating role; refreshing first" in output
+    assert "the last run was interrupted while creating role; refreshing the state first" in output
     assert "base/dev is up: " in output
     assert project.creations() == ["cup created", "jug created", "role adopted", "role created"]

@@ -196,7 +196,7 @@ def follows_the_readme(stack: Stack) -> None:
     *_, output = [make(stack, task, name=name) for name, task in own_steps]
     assert "foundation/" not in output  # It is up.
     # The terminal has no new line for at most two of the ten seconds.
-    waiting = r"… waiting for create of api: \d of \d new pods are made, \d pods are available"
+    waiting = r"… waiting for create of api: \d of \d new pods are created, \d pods are available"
     assert stack.name == REAL_TIME and re.search(waiting, output)
     is_complete(stack, output)
     assert run(stack, "preview", NO_POLICIES) == {}
@@ -316,7 +316,7 @@ def follows_its_foundation(stack: Stack) -> None:
     assert run(foundation, "up", NO_POLICIES).keys() == {"update"}
     types = {name.partition(" ")[0] for name in operations(foundation)}
     assert {"aws:iam:Role", "aws:s3:BucketObjectLockConfiguration"} <= types
-    refuses_to_go(foundation, f"{stack.name} requires {foundation.name} and is up. ")
+    refuses_to_go(foundation, f"Stacks that require {foundation.name} are up: {stack.name}. ")
 
 
 # dev: its settings change, and versions fail

@@ -123,7 +123,7 @@ def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, b
 
 DURING = "during an operation"
 
-ADOPTED = re.compile(r"^.* (\S+) was created before: it is ", re.MULTILINE)
+ADOPTED = re.compile(r"^.* (\S+) was already created: its ID is ", re.MULTILINE)
 """The line that a run prints for each interrupted creation that it adopts."""
 
 

@@ -141,7 +141,7 @@ def test_down_without_resources_starts_nothing(project: Project) -> None:
 
 PROTECTED = (
     "dev is protected: vase.\n"
-    "This destroys the sandbox's copy in {folder} and nothing else; the stack file stays as it is.\n"
+    "This destroys only the sandbox's copy in {folder}; the stack file stays as it is.\n"
 )
 
 
@@ -155,7 +155,7 @@ def test_down_asks_before_it_destroys_protected_resources(project: Project) -> N
         2,
         PROTECTED.format(folder=project.folder)
         + "error: nothing was destroyed, because the confirmation needs a terminal. "
-        "Add --yes: make down STACK=dev FLAGS=--yes\n",
+        "Without a terminal: `make down STACK=dev FLAGS=--yes`\n",
     )
     code, output = project.run_with_answer("no\n", "down")
     assert code == 2 and "Type dev to destroy it: " in output and "not confirmed" in output, output
@@ -182,7 +182,7 @@ def test_clean_deletes_the_stacks_folder(project: Project) -> None:
     project.run("up", "--skip-preview")
     code, output = project.run("clean")
     assert (code, project.folder.exists()) == (0, False)
-    assert output == f"{project.folder} is gone; the next up starts from nothing.\n"
+    assert output == f"deleted {project.folder}; the next up starts from nothing.\n"
 
 
 def test_an_advisory_violation_is_printed_with_its_severity(project: Project) -> None:

@@ -67,7 +67,7 @@ def test_a_truncated_state_is_restored(project: Project) -> None:
     file.write_text(file.read_text()[:2000])
     code, output = project.run("up")
     assert code == 0, output
-    assert "a full disk has truncated the state: the state before that run is restored" in output
+    assert "a full disk truncated the state; the state from before that run is restored" in output
     assert project.creations() == ["cup created", "jug created", "pan adopted", "pan created"]
 
 
@@ -77,7 +77,7 @@ def test_a_truncated_first_state_is_deleted(project: Project) -> None:
     file.parent.mkdir(parents=True)
     file.write_text('{"version": 3, "check')
     assert workspace.repair_truncated_state(stack) == (
-        "a full disk has truncated the stack's first state: it is deleted"
+        "a full disk truncated the stack's first state; this state is deleted"
     )
     assert not file.exists()
     assert workspace.repair_truncated_state(stack) == ""

@@ -51,7 +51,7 @@ def test_a_required_stack_is_brought_up_again_after_its_files_changed(project: P
 def test_a_preview_reports_that_the_required_stack_is_not_up(project: Project) -> None:
     code, output = project.run("preview")
     assert code == 0, output
-    line = "base/dev is not up or has changed; make sandbox STACK=dev brings it up first"
+    line = "base/dev is not up or has changed; `make sandbox STACK=dev` brings it up first"
     assert line in output and base_things(project) == []
 
 
@@ -68,10 +68,10 @@ def test_a_required_stack_that_fails_stops_the_run(project: Project) -> None:
 
 
 REFUSED = (
-    "dev requires base/dev and is up. First: make down STACK=dev.\n"
-    "This destroys the sandbox's copy in {folder}/base and nothing else; the stack file stays as it is.\n"
+    "Stacks that require base/dev are up: dev. First: `make down STACK=dev`.\n"
+    "This destroys only the sandbox's copy in {folder}/base; the stack file stays as it is.\n"
     "error: nothing was destroyed, because the confirmation needs a terminal. "
-    "Add --yes: make down STACK=base/dev FLAGS=--yes\n"
+    "Without a terminal: `make down STACK=base/dev FLAGS=--yes`\n"
 )
 
 
@@ -80,7 +80,7 @@ def test_a_required_stack_does_not_go_down_before_the_stack_that_requires_it(pro
     assert project.run("down", stack="base/dev") == (2, REFUSED.format(folder=project.folder))
     code, output = project.run("down")
     assert code == 0, output
-    assert "base/dev stays up, with the targets. To end them: make down STACK=base/dev" in output
+    assert "Still up, with the targets: base/dev. To end them: `make down STACK=base/dev`" in output
     assert project.run("down") == (0, "dev is not up: there is nothing to destroy.\n")
     assert len(base_things(project)) == 1
     code, output = project.run("down", stack="base/dev")
@@ -100,7 +100,7 @@ def test_clean_deletes_the_states_of_both_stacks(project: Project) -> None:
     code, output = project.run("clean")
     assert (code, project.folder.exists()) == (0, False)
     assert output == (
-        f"{project.folder} is gone, with the states of base/dev and dev; the next up starts from nothing.\n"
+        f"deleted {project.folder}, with the states of base/dev and dev; the next up starts from nothing.\n"
     )
 
 

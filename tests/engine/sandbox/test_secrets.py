@@ -161,7 +161,8 @@ def test_a_lost_passphrase_is_reported_with_the_remedy(project: Project) -> None
     code, output = project.run("up")
     assert code == 2
     message = (
-        f"{project.folder / 'passphrase'} is missing, and the state is lost without it: make clean STACK=dev"
+        f"{project.folder / 'passphrase'} is missing, and nothing else decrypts the state. "
+        "Delete the sandbox: `make clean STACK=dev`"
     )
     assert message in output
 

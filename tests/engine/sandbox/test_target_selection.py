@@ -65,7 +65,7 @@ def test_running_targets_do_not_get_a_control_plane_that_is_built_later(
     capsys.readouterr()
     assert target_selection.find(stack, None, Progress()) == targets
     first, *_ = capsys.readouterr().out.splitlines()
-    assert "started before the control plane was built, so it has none; make clean STACK=dev" in first
+    assert "started before the control plane was built, so it has none; `make clean STACK=dev`" in first
 
 
 def test_the_cloudflare_account_has_the_zones_of_the_stack_files(stack: Stack) -> None:
@@ -97,16 +97,17 @@ def test_a_stack_without_targets_does_not_get_them_while_it_has_resources(stack:
     with pytest.raises(CommandError) as fault:
         target_selection.find(stack, "all", Progress())
     assert str(fault.value) == (
-        "the 1 resources of dev were created with TARGETS=none, not all: "
-        "leave TARGETS out, or first make down STACK=dev, or make clean STACK=dev."
+        "the resources of dev (1) were created with TARGETS=none, not all. "
+        "Omit TARGETS, or delete the resources first: `make down STACK=dev` (or `make clean STACK=dev`)."
     )
     assert target_selection.find(stack, None, Progress()) is None
 
 
 def test_the_advice_depends_on_the_targets_and_the_state(stack: Stack) -> None:
-    restart = "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
+    restart = "Start anew: `make clean STACK=dev`, then `make sandbox STACK=dev`"
     assert (
-        target_selection.advice(stack) == "the sandbox of dev does not run. Start it: make sandbox STACK=dev"
+        target_selection.advice(stack)
+        == "the sandbox of dev does not run. Start it: `make sandbox STACK=dev`"
     )
     write_state(stack, "aws:ec2/vpc:Vpc")
     workspace.write_atomically(stack.folder / target_selection.CHOICE_FILE, "none")
@@ -132,8 +133,8 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
         target_selection.find(stack, None, Progress())
     assert str(fault.value) == (
         "the targets of dev have ended, and their resources are lost, while the state of dev has 2 "
-        f"resources. {stack.folder / 'targets.log'} may say why. "
-        "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
+        f"resources. {stack.folder / 'targets.log'} may contain the reason. "
+        "Start anew: `make clean STACK=dev`, then `make sandbox STACK=dev`"
     )
     assert str(fault.value) == target_selection.advice(stack)
     empty_state = json.dumps({"checkpoint": {"latest": {"resources": []}}})

@@ -102,7 +102,7 @@ def test_a_preview_that_loses_data_does_not_suggest_to_go_on(
 ) -> None:
     text = printed(preview(*events), capsys, tmp_path)
     assert "make sandbox" not in text
-    assert "      data: Only a final snapshot is left, and the new one does not start from it.\n" in text
+    assert "      data: Only a final snapshot is left; a new instance does not start from it.\n" in text
     assert text.endswith(
         "Next: change the program, since data is at risk: it; then make preview STACK=dev again\n"
     )

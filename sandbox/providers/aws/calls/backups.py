@@ -136,7 +136,7 @@ CALLS: Mapping[str, ResourceCalls] = {
         service="backup",
         is_emulated=True,
         unchecked=(
-            "whether the caller may make a grant for the key; there are no jobs, so no recovery points"
+            "whether the caller may create a grant for the key; no jobs run, so no recovery points exist"
         ),
         create=Change(
             action="CreateBackupVault", arguments=lambda context: {"BackupVaultTags": context.tags}
@@ -185,7 +185,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     "aws:backup/plan:Plan": ResourceCalls(
         service="backup",
         is_emulated=True,
-        unchecked="whether the vaults of a rule exist, and whether another account lets copies in",
+        unchecked="whether the vaults of a rule exist, and whether another account accepts copies",
         find=Find(
             items=Items("ListBackupPlans", lambda context: {}, lambda response: response["BackupPlansList"]),
             action="ListTags",
@@ -224,7 +224,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     "aws:backup/selection:Selection": ResourceCalls(
         service="backup",
         is_emulated=True,
-        unchecked="whether the resources exist, and what the role may do",
+        unchecked="whether the resources exist; the role's permissions",
         find=Find(
             action="ListBackupSelections",
             arguments=lambda context: {"BackupPlanId": context["planId"]},

@@ -45,7 +45,7 @@ def _cluster(response: Json, context: Context) -> Json | None:
 
 
 def _endpoint_access_differs(context: Context) -> bool:
-    """Return True if the program sets another access to the endpoints."""
+    """Return True if the program changes who can reach the cluster's endpoint."""
     new: Json = context.object("vpcConfig")
     live: Json = context.live["vpcConfig"]
     return any(new.get(name) is not None and new.get(name) != live.get(name) for name in ENDPOINT_ACCESS)
@@ -142,7 +142,7 @@ CALLS: Mapping[str, ResourceCalls] = {
                 condition=lambda context: not context.live.get("encryptionConfig"),
                 arguments=lambda context: {"clusterName": context.id},
             ),
-            # As in the provider, the access to the endpoints and their subnets are separate updates.
+            # As in the provider, the access to the endpoint and the networks change in separate updates.
             Change(
                 action="UpdateClusterConfig",
                 when=("vpcConfig",),

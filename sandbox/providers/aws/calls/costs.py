@@ -155,7 +155,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     "aws:budgets/budget:Budget": ResourceCalls(
         service="budgets",
         is_emulated=True,
-        unchecked="costs: there are none; cost filters and types",
+        unchecked="actual costs, since there are none; cost filters and cost types",
         create=Change(
             action="CreateBudget",
             bare=True,
@@ -214,7 +214,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     "aws:costexplorer/anomalyMonitor:AnomalyMonitor": ResourceCalls(
         service="ce",
         is_emulated=True,
-        unchecked="anomalies: there are none",
+        unchecked="anomalies, since there are no costs",
         create=Change(
             action="CreateAnomalyMonitor",
             bare=True,

@@ -74,7 +74,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     "aws:codebuild/project:Project": ResourceCalls(
         service="codebuild",
         is_emulated=True,
-        unchecked="whether the connection to GitHub exists, and what the service role may do",
+        unchecked="whether the connection to GitHub exists; the service role's permissions",
         create=Change(action="CreateProject"),
         names={"buildTimeout": "timeoutInMinutes", "queuedTimeout": "queuedTimeoutInMinutes"},
         read=(

@@ -48,7 +48,7 @@ def _endpoint_change(name: str, suffix: str) -> Change:
 
 
 def _address(response: Json, context: Context) -> Json | None:
-    """Return an address without its association, which the resource that uses it sets after its creation."""
+    """Return an address without its association, which the resource that uses the address sets later."""
     address = members(
         first(response["Addresses"]),
         allocationId="AllocationId",

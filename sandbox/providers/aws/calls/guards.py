@@ -1,4 +1,4 @@
-"""The calls for what watches an account: analyzers, detectors and trails."""
+"""The calls for IAM Access Analyzer, GuardDuty and CloudTrail."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def _analyzer_name(context: Context) -> Json:
 def _known_detector(name: str) -> Read:
     """Return the call that finds a detector; `name` is the property with its ID.
 
-    GetDetector refuses an unknown ID with a code of every bad request, so the list is read first.
+    GetDetector refuses an unknown ID with the error code of any bad request, so the list is read first.
     """
 
     def take(response: Json, context: Context) -> Json | None:
@@ -166,7 +166,7 @@ CALLS: Mapping[str, ResourceCalls] = {
                 },
             ),
         ),
-        # A new trail records nothing; the provider starts it, unless the program says otherwise.
+        # A new trail records nothing. The provider starts it unless `enableLogging` is false.
         finish=(
             Change(
                 action="StartLogging",

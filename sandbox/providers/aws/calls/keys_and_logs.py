@@ -63,7 +63,7 @@ def _log_group_name(context: Context) -> Json:
 
 
 def _set_or_remove(name: str, set_action: str, remove_action: str) -> tuple[Change, Change]:
-    """Return the calls that set a setting of a log group, and that remove it."""
+    """Return the calls that set and remove a setting of a log group."""
     return (
         Change(
             action=set_action,

@@ -15,15 +15,15 @@ class Context:
     region: str = ""
     account: str = ""
     inputs: Json = field(default_factory=dict[str, Any])
-    """The inputs; then the state of a resource that is only read, and the parts of its ID."""
+    """The inputs. They override the state's properties, which only a read has, and the parts of the ID."""
     live: Json = field(default_factory=dict[str, Any])
-    """The result of reading."""
+    """The properties that the calls for reading have returned."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The tags of the resource and of the provider."""
+    """The tags of the resource, with the provider's default tags and the creation tag."""
     added: Json = field(default_factory=dict[str, Any])
-    """The items that each list lacks, and the keys of tags; None if there are none."""
+    """The items of each list that the live resource lacks, and the missing keys of tags; None without any."""
     removed: Json = field(default_factory=dict[str, Any])
-    """The items that each list has in addition, and the keys of tags; None if there are none."""
+    """The live items of each list that the program does not set, and such keys of tags; None without any."""
     mark: str = ""
     """The value of the tag by which an interrupted creation is found."""
     item: Any = None
@@ -55,7 +55,7 @@ Condition: TypeAlias = Callable[[Context], Any]
 
 
 def no_arguments(context: Context) -> Json:
-    """Return the arguments of a call that has none."""
+    """Return no arguments, for a call that has none."""
     return {}
 
 
@@ -72,7 +72,7 @@ class Items:
 class Step:
     """A call, or a call for each of several items.
 
-    - `arguments`: returns the arguments. One without a value is left out; without any value, there is no call
+    - `arguments`: returns the arguments. Those without a value are left out; if none has one, no call is made
     - `items`: returns the items, or a call whose response has them; the arguments use `context.item`
     - `service`: the service, if it differs from that of the resource type
     """
@@ -111,7 +111,7 @@ class Read(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Find(Step):
-    """A call that finds what an interrupted creation left; `take` returns the IDs in the response."""
+    """A call that finds resources of an interrupted creation; `take` returns the IDs in the response."""
 
     take: Callable[[Json, Context], Iterable[str]]
 
@@ -126,10 +126,10 @@ class ResourceCalls:
     created_id: Callable[[Json], str] | None = None
     """Returns the ID in the response to `create`; None if the ID can be derived from the inputs."""
     read: tuple[Read, ...]
-    """If the first result is None, the resource does not exist."""
+    """The calls that read the resource. If the first one returns None, the resource does not exist."""
     update: tuple[Change, ...] = ()
     finish: tuple[Change, ...] = ()
-    """Calls after a creation."""
+    """Further calls that complete a creation."""
     delete: tuple[Change, ...] = ()
     stays: bool = False
     """True if the resource still exists after its deletion."""
@@ -148,11 +148,11 @@ class ResourceCalls:
     id: Callable[[Context], str] | None = None
     """Returns the ID, if the template in resource_types.toml does not suffice."""
     tagged: str = ""
-    """The type's name in tag specifications of EC2."""
+    """The type's name in EC2's tag specifications; empty if a creation sends no tag specification."""
     is_emulated: bool = False
     """True if the sandbox itself handles the calls, False if moto does."""
     unchecked: str = "nothing else"
-    """AWS's refusals that the sandbox lacks."""
+    """The checks of AWS that the sandbox lacks, for the table in docs/sandbox.md."""
 
 
 def first(items: Iterable[Any] | None) -> Any:
@@ -181,7 +181,7 @@ def extended(api_object: Json | None, /, **more: Any) -> Json | None:
 
 
 def without_empty(value: Any) -> Any:
-    """Return arguments without those that have no value; None if there is no other.
+    """Return arguments without those that have no value; None if none has a value.
 
     An object whose members have no value is left out. So is an item of a list whose first member has none.
     """

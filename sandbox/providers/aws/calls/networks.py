@@ -186,8 +186,8 @@ CALLS: Mapping[str, ResourceCalls] = {
         update=(Change(action="ReplaceRoute", when=ROUTE_TARGETS, arguments=_route_key),),
         delete=(Change(action="DeleteRoute", arguments=_route_key),),
     ),
-    # A subnet has at most one association, which is found by the subnet: another route table changes the ID
-    # of the association, but the engine keeps the first ID.
+    # A subnet has at most one association, so the subnet identifies it. A change of the route table also
+    # changes the association's ID, but the engine keeps the first ID.
     "aws:ec2/routeTableAssociation:RouteTableAssociation": ResourceCalls(
         service="ec2",
         create=Change(action="AssociateRouteTable"),

@@ -31,7 +31,10 @@ def _topic(response: Json, context: Context) -> Json | None:
 
 
 def _topic_attribute(name: str, attribute: str, condition: Condition | None = None) -> Change:
-    """Return the call that changes an attribute; without a condition, the attribute always has a value."""
+    """Return the call that changes an attribute.
+
+    An attribute that the program may leave out needs a condition; the call then empties it.
+    """
     return Change(
         action="SetTopicAttributes",
         when=(name,),
@@ -139,7 +142,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     ),
     "aws:sns/topicSubscription:TopicSubscription": ResourceCalls(
         service="sns",
-        unchecked="the confirmation of an address: it counts as given",
+        unchecked="the confirmation of an address, which counts as confirmed at once",
         create=Change(
             action="Subscribe",
             arguments=lambda context: {"TopicArn": context["topic"], "ReturnSubscriptionArn": True},
@@ -188,7 +191,7 @@ CALLS: Mapping[str, ResourceCalls] = {
     ),
     "aws:cloudwatch/eventRule:EventRule": ResourceCalls(
         service="events",
-        unchecked="events: none occur",
+        unchecked="events, since none occur",
         create=Change(action="PutRule", arguments=lambda context: {"Tags": context.tags}),
         local=("forceDestroy",),
         read=(

@@ -52,7 +52,7 @@ def _default_group(response: Json, context: Context) -> Json | None:
 
 
 def _group(response: Json, context: Context) -> Json | None:
-    """Return a group; `rules` are those that allow all outbound traffic."""
+    """Return a group; `rules` contains the rules that allow all outbound traffic."""
     group: Json | None = first(response["SecurityGroups"])
     return group and {
         "arn": group.get("SecurityGroupArn"),
@@ -82,7 +82,7 @@ def _outbound_rules(context: Context) -> Json:
 
 
 def _replace_rules(name: str, live_name: str, direction: str) -> tuple[Change, Change]:
-    """Return the calls that remove all rules of a direction, and that add those of the program."""
+    """Return the calls that remove all rules of a direction and add the program's rules."""
     revoke = Change(
         action=f"RevokeSecurityGroup{direction}",
         when=(name,),

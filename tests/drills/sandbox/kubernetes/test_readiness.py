@@ -80,7 +80,7 @@ def test_a_read_object_reports_why_it_is_not_ready(target: KubernetesTarget, web
     with pytest.raises(NotReadyError):
         target.update(bad, web)
     live = target.read(bad, web.outputs)
-    assert live and live.unready_reason.startswith("pipe/web: not ready: 1 of 2 new pods are made")
+    assert live and live.unready_reason.startswith("pipe/web: not ready: 1 of 2 new pods are created")
     assert "ImagePullBackOff" in live.unready_reason
     bad.inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
     an_import = replace(bad, inputs={})

@@ -158,7 +158,7 @@ def test_a_created_object_is_recorded_if_the_server_fails_during_the_wait(
 
 @pytest.mark.parametrize("kubeconfig", [None, "{}", {**KUBECONFIG, "users": []}])
 def test_an_invalid_kubeconfig_is_refused(target: KubernetesTarget, kubeconfig: Any) -> None:
-    with pytest.raises(ProviderError, match="kubeconfig does not lead to a cluster"):
+    with pytest.raises(ProviderError, match="kubeconfig names no cluster"):
         target.create(replace(resource(CONFIG_MAP), config={"kubeconfig": kubeconfig}))
 
 
@@ -214,7 +214,7 @@ def test_a_field_of_another_manager_is_a_conflict_unless_forced(
 ) -> None:
     empty.kubectl("set", "image", "deployment/web", "web=web:theirs", "--field-manager=theirs")
     with pytest.raises(
-        ProviderError, match=r'conflict with "theirs".*patchForce: "true" takes the fields over'
+        ProviderError, match=r'conflict with "theirs".*patchForce: "true" takes over the fields'
     ):
         target.update(resource(DEPLOYMENT, id=web.id), web)
     forced = {**DEPLOYMENT["metadata"], "annotations": {"pulumi.com/patchForce": "true"}}

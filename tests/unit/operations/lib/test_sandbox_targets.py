@@ -154,6 +154,6 @@ def test_a_stopped_sandbox_is_reported_with_the_command_that_starts_it(
 ) -> None:
     (sandbox / "targets.json").unlink()
     with pytest.raises(
-        RefusedError, match=r"the sandbox of prod does not run\. Start it: make sandbox STACK=prod"
+        RefusedError, match=r"the sandbox of prod does not run\. Start it: `make sandbox STACK=prod`"
     ):
         sandbox_targets.running(chosen(monkeypatch, "sandbox"))

@@ -200,7 +200,8 @@ def test_a_zone_is_found_by_its_name_or_id(target: CloudflareTarget):
     zone = target.invoke(GET_ZONE, {"zoneId": ZONE}, {})
     assert (zone["name"], zone["zoneId"], len(zone["nameServers"])) == ("pipe.dev", ZONE, 2)
     for wrong in ({"zoneId": "0"}, {"filter": {"name": "nowhere"}}):
-        with pytest.raises(ProviderError, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
+        message = r"^0 zones have the name or ID (0|nowhere); exactly one is required$"
+        with pytest.raises(ProviderError, match=message):
             target.invoke(GET_ZONE, wrong, {})
     with pytest.raises(ProviderError, match="cannot answer the look-up cloudflare:index/getUser:getUser"):
         target.invoke("cloudflare:index/getUser:getUser", {}, {})
@@ -240,7 +241,7 @@ def test_a_retry_waits_for_the_time_that_a_429_names(target: CloudflareTarget, w
 
 def test_a_lasting_failure_is_an_error(target: CloudflareTarget, waits: list[float]):
     fail(target, kind="reset")
-    with pytest.raises(ProviderError, match=r"no answer after 8 retries"):
+    with pytest.raises(ProviderError, match=r"no response after 8 retries"):
         target.create(CASES["record"].resource())
     fail(target, kind="outage")
     with pytest.raises(ProviderError, match=r"503: 10000: failure on demand: outage$"):

@@ -99,6 +99,6 @@ def test_an_annotation_of_the_provider_without_an_effect_here_is_refused(api: st
         manifest = {"apiVersion": api, "kind": "ConfigMap", "metadata": metadata}
         return list(PACKAGE.faults(resource("kubernetes:core/v1:ConfigMap", manifest)))
 
-    fault = "metadata.annotations: the sandbox does not do what pulumi.com/waitFor asks for"
+    fault = "metadata.annotations: the sandbox does not support pulumi.com/waitFor"
     assert faults(supported | {"pulumi.com/waitFor": "condition=Ready"}) == [fault]
     assert not faults(supported)

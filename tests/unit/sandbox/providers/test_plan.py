@@ -131,7 +131,7 @@ def public_pem(key: ec.EllipticCurvePublicKey) -> str:
 
 def test_an_unsupported_type_of_tls_is_refused(providers: Providers):
     token = "tls:index/selfSignedCert:SelfSignedCert"
-    message = f"the sandbox cannot make a {token}; it makes {r.KEY} and {r.REQUEST}"
+    message = f"the sandbox cannot generate {token}, only {r.KEY} and {r.REQUEST}"
     with pytest.raises(ProviderError, match=f"^{message}$"):
         providers.target(token).plan(resource(token, {}))
 
@@ -161,7 +161,7 @@ UNANSWERED = {
 
 @pytest.mark.parametrize("token", UNANSWERED)
 def test_a_look_up_without_an_answer_is_refused(providers: Providers, token: str):
-    message = f"the sandbox cannot answer the look-up {token}; it knows {UNANSWERED[token]}"
+    message = f"the sandbox cannot answer the look-up {token}; it answers {UNANSWERED[token]}"
     with pytest.raises(ProviderError, match=f"^{message}$"):
         providers.target(token).invoke(token, {}, {})
 

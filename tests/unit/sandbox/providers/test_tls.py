@@ -51,11 +51,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         KEY,
         {"algorithm": "RSA"},
-        "algorithm, ecdsaCurve: the sandbox makes keys for ECDSA on P256 only, not for ('RSA', None)",
+        "algorithm = RSA, ecdsaCurve unset: the sandbox generates only ECDSA keys on P256",
     ),
-    (REQUEST, {"uris": []}, "uris: the sandbox makes requests with a subject and dnsNames only"),
+    (REQUEST, {"uris": []}, "uris: the sandbox generates requests with only a subject and dnsNames"),
     (REQUEST, {"privateKeyPem": "hunter2"}, "privateKeyPem: this is not a private key in PEM"),
-    ("tls:index/locallySignedCert:LocallySignedCert", {}, f"it makes {KEY} and {REQUEST}"),
+    ("tls:index/locallySignedCert:LocallySignedCert", {}, f"only {KEY} and {REQUEST}"),
 ]
 
 

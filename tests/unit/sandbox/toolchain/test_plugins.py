@@ -231,7 +231,10 @@ def test_the_choice_stays_while_the_sandbox_has_resources(
 def test_without_targets_every_package_has_a_stand_in(tmp_path: Path, engine: Path, stack: Stack) -> None:
     assert plugins.choose("auto", engine, stack, None, Progress()) == plugins.NONE
     assert asked(tmp_path) == set()
-    message = r"^PROVIDERS=real needs targets, and this stack uses none: make clean, or add TARGETS=all\.$"
+    message = (
+        r"^PROVIDERS=real needs targets, but this stack uses none\. Add TARGETS=all; if the stack has "
+        r"resources, run `make clean` first\.$"
+    )
     with pytest.raises(CommandError, match=message):
         plugins.choose("real", engine, stack, None, Progress())
 

@@ -75,7 +75,7 @@ def test_the_pinned_engine_replaces_a_pulumi_of_another_version_on_path(
     machine.program("go", GO)
     assert pulumi_cli.find(Progress()).is_relative_to(machine.cache)
     needed = f"{PINNED} or a newer 3.x is needed"
-    expected = f"pulumi {version} on PATH cannot be used, {needed}; using the pinned version"
+    expected = f"pulumi {version} on PATH cannot be used: {needed}; using the pinned version"
     assert expected in capsys.readouterr().out
 
 
@@ -87,7 +87,7 @@ def test_the_variable_pulumi_selects_the_engine(machine: Machine, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("script", "problem"), [("echo v3.1.0\n", "3.1.0"), ("exit 1\n", "not a pulumi that runs")]
+    ("script", "problem"), [("echo v3.1.0\n", "3.1.0"), ("exit 1\n", "not a working pulumi")]
 )
 def test_an_unusable_engine_in_the_variable_pulumi_is_refused(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, script: str, problem: str
@@ -163,7 +163,7 @@ def test_without_go_the_error_names_the_programs_to_install(
 def test_the_error_names_a_go_that_is_too_old(machine: Machine, message: str) -> None:
     machine.program("go", f"cat >&2 <<'END'\n{message}\nEND\nexit 1\n")
     cause = "Go is too old. Install Go 1.26 or newer (https://go.dev/dl/), or put pulumi itself on PATH."
-    assert find_error() == f"pulumi cannot be built: {cause}\nGo says:\n{message}"
+    assert find_error() == f"pulumi cannot be built: {cause}\nOutput of Go:\n{message}"
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_the_error_names_an_unreachable_registry(machine: Machine, message: str)
     machine.program("go", f"cat >&2 <<'END'\n{message}\nEND\nexit 1\n")
     assert find_error() == (
         "pulumi cannot be built: the Go module registry cannot be reached. Check the network and GOPROXY "
-        "(go env GOPROXY), or put pulumi itself on PATH. What is downloaded already is kept.\n"
-        f"Go says:\n{message}"
+        "(go env GOPROXY), or put pulumi itself on PATH. The next build reuses the downloaded modules.\n"
+        f"Output of Go:\n{message}"
     )
 
 
@@ -193,7 +193,8 @@ def test_the_error_names_a_full_disk(machine: Machine) -> None:
 
 def test_any_other_error_shows_the_output_of_go(machine: Machine) -> None:
     machine.program("go", "echo 'x.go:3:1: syntax error' >&2; exit 2\n")
-    assert find_error() == "pulumi cannot be built: see the output of Go.\nGo says:\nx.go:3:1: syntax error"
+    message = "pulumi cannot be built: see Go's output below.\nOutput of Go:\nx.go:3:1: syntax error"
+    assert find_error() == message
 
 
 def test_the_error_names_a_cache_that_cannot_be_written(machine: Machine) -> None:

@@ -15,7 +15,7 @@ from sandbox.providers.aws.calls.model import (
 from sandbox.wire.values import Json
 
 OLDEST_KEPT_VERSIONS = 3
-"""Versions of a policy, besides the default one, that leave room for a new one: it has at most five."""
+"""Number of non-default versions to keep before a new one is created; a policy has at most five in all."""
 
 
 def _role_name(context: Context) -> Json:

@@ -6,7 +6,7 @@ from sandbox.providers.aws.calls.model import Change, Context, Read, ResourceCal
 from sandbox.wire.values import Json
 
 MOST_PARAMETERS = 20
-"""The parameters that one request can change (RDS API, ModifyDBParameterGroup)."""
+"""The number of parameters that one request can change (RDS API, ModifyDBParameterGroup)."""
 
 
 def _tag_list() -> Read:
@@ -45,13 +45,13 @@ def _parameters(response: Json, context: Context) -> Json:
 
 
 def _batches(parameters: list[Json] | None) -> list[list[Json]]:
-    """Return parameters in groups that a request can change."""
+    """Split parameters into groups, each small enough for one request."""
     items = parameters or []
     return [items[start : start + MOST_PARAMETERS] for start in range(0, len(items), MOST_PARAMETERS)]
 
 
 def _removed_parameters(context: Context) -> list[list[Json]]:
-    """Return the parameters that the program no longer sets, even to another value."""
+    """Return the parameters that the program no longer sets, in groups for one request each."""
     names = {parameter["name"] for parameter in context.list("parameters")}
     removed: list[Json] = context.removed.get("parameters") or []
     return _batches([parameter for parameter in removed if parameter["name"] not in names])

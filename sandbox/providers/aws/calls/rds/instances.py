@@ -72,7 +72,7 @@ INSTANCE_NAMES = {
 
 
 def _abandoned_instances(response: Json, context: Context) -> list[str]:
-    """Return the instance with the program's identifier that the same creation began."""
+    """Return the ID of the instance with the program's identifier and this creation's tag, in a list."""
     mark = {"Key": CREATION_TAG, "Value": context.mark}
     return [
         instance["DbiResourceId"]
@@ -121,7 +121,7 @@ def _live_identifier(context: Context) -> str:
 
 
 def _end_managed_password(context: Context) -> Json:
-    """Return the arguments that set a password: the secret is deleted with the management."""
+    """Return the arguments that end RDS's management of the password, and set the program's password."""
     return {
         "DBInstanceIdentifier": _live_identifier(context),
         "ManageMasterUserPassword": False,
@@ -165,7 +165,7 @@ def _deleted_instance(context: Context) -> Json:
 CALLS: Mapping[str, ResourceCalls] = {
     "aws:rds/instance:Instance": ResourceCalls(
         service="rds",
-        unchecked="which classes and versions RDS offers in the region, and what a class lacks",
+        unchecked="classes and versions that RDS offers in the region; features that a class lacks",
         create=Change(action="CreateDBInstance"),
         created_id=lambda response: response["DBInstance"]["DbiResourceId"],
         find=Find(action="DescribeDBInstances", take=_abandoned_instances),
