@@ -10,7 +10,7 @@ from sandbox import workspace
 from sandbox.errors import CommandError
 from tests.support.sandbox.project import THINGS, Project
 
-BASE_IS_UP = re.compile(r"  base/dev is up: (.*) in \d+\.\d s; make preview STACK=base/dev checks it")
+BASE_IS_UP = re.compile(r"  base/dev is up: (.*) in \d+\.\d s; `make preview STACK=base/dev` checks it")
 """The line about a required stack that a run has brought up."""
 
 
