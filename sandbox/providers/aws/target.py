@@ -341,8 +341,8 @@ class AwsCall:
     ) -> Any:
         """Make a call and return the response.
 
-        A call whose arguments have no values is not made, except a creation. Return None in this case and, with
-        `gone`, if the resource is missing.
+        A call whose arguments have no values is not made, except a creation. Return None in this case and,
+        with `gone`, if the resource is missing.
         """
         client = self._clients.get(step.service, self._region) if step.service else self._client
         shape = cast(StructureShape, operation(client, step.action).input_shape)
