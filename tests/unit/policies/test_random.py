@@ -27,7 +27,7 @@ from tests.support.policies.pytest_fixtures import UNKNOWN, resource, secret, ur
 from tests.support.policies.sdk_types import inputs, properties
 
 SEEDS = 100
-IN_EVERY_RUN = 30
+IN_EVERY_RUN = 15
 """Seeds of the unit lane; the others take too long for it."""
 EACH = 100
 KINDS = [sorted(rule.types) for rule in RULES if rule.types]

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
 from components.settings.errors import describe_faults
-from components.settings.load import load_file
+from components.settings.load import StackFile, load_file
 from tests.support.components.settings.stack_files import INVALID, changed, run, write
 from tests.support.rows import each_row
 
@@ -42,9 +44,17 @@ INVALID_FILES = [
 for_every_invalid_file = each_row("invalid", INVALID_FILES, ids=lambda invalid: invalid.name)
 
 
+@cache
+def loaded(name: str) -> StackFile:
+    """Return the faulty file with this name, which both tests of all files read."""
+    [invalid] = [invalid for invalid in INVALID_FILES if invalid.name == name]
+    with TemporaryDirectory() as folder:
+        return load_file(write(Path(folder), changed(invalid.change, invalid.remove)))
+
+
 @for_every_invalid_file
-def test_the_message_names_every_fault(invalid: InvalidStackFile, tmp_path: Path) -> None:
-    file = load_file(write(tmp_path, changed(invalid.change, invalid.remove)))
+def test_the_message_names_every_fault(invalid: InvalidStackFile) -> None:
+    file = loaded(invalid.name)
     assert describe_faults(file.stack, file.faults) == invalid.message
 
 
@@ -52,7 +62,7 @@ def test_the_message_names_every_fault(invalid: InvalidStackFile, tmp_path: Path
 def test_the_commands_of_the_message_fix_the_file(invalid: InvalidStackFile, tmp_path: Path) -> None:
     """Run the commands in several rounds, since a command adds only one entry to a list, or removes a map."""
     config = changed(invalid.change, invalid.remove)
-    faults = load_file(write(tmp_path, config)).faults
+    faults = loaded(invalid.name).faults
     for _ in range(6):
         for fault in faults:
             for command in fault.commands("dev"):
