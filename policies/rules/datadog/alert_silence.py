@@ -101,7 +101,7 @@ def _period(recurrence: Value) -> int:
     """Return the minutes between two events of a recurrence; one that repeats on all weekdays is daily."""
     parts = dict(_PART.findall(recurrence["rrule"].text() or ""))
     period = _MINUTES.get(parts.get("FREQ", ""), 365 * DAY)
-    interval = parts.get("INTERVAL", "1")
+    interval = parts.get("INTERVAL", "")
     if period == 7 * DAY and len(set(parts.get("BYDAY", "").split(","))) == 7:
         period = DAY
     return period * (int(interval) if interval.isdecimal() and len(interval) < 10 else 1)
