@@ -26,8 +26,8 @@ from typing import Any
 SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
 
 _LAZY = SDKS - sys.modules.keys()
-"""The SDKs that load lazily. One that was imported before this module stays as it is, since half of a package
-cannot be lazy."""
+"""The SDKs that load lazily. An SDK that was imported before this module is left unchanged, since a package
+cannot load half of its modules lazily."""
 
 HEADER = 4096
 """Number of bytes at the start of `_inputs` and `outputs`; they contain all imports, before `__all__`."""
@@ -75,7 +75,7 @@ class LazyPackage(SourceFileLoader):
 
 
 class LazyClasses(SourceFileLoader):
-    """Loader of `_inputs` and `outputs` that creates a class and those it mentions on first access."""
+    """Loader of `_inputs` and `outputs` that creates classes on first access, with those they mention."""
 
     def exec_module(self, module: ModuleType) -> None:
         code = self.get_code(module.__name__)

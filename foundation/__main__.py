@@ -1,8 +1,8 @@
 """The resources that exist once per AWS account: roles, guards, Pulumi state, backups, the image registry.
 
-Each account has a stack of this program: dev, stg, prod, and shared. An administrator applies it before the
-stack of the account's environment. The stacks do not read its outputs, since names and ARNs follow from the
-settings.
+Each account has a stack of this program: dev, stg, prod or shared. An administrator deploys it before the
+stack of the account's environment. The environments' stacks do not read its outputs, since they derive names
+and ARNs from their settings.
 """
 
 import sys

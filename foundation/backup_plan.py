@@ -24,7 +24,7 @@ COMPLETION_WINDOW_MINUTES = 720
 """Minutes after which AWS Backup cancels a backup: 12 hours, so that a backup never overlaps the next one."""
 
 MIN_RETENTION_DAYS = 1
-"""The shortest retention in the local vault in days; the lock is there to prevent deletions."""
+"""The shortest retention in the local vault, in days; the lock only has to prevent deletions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,14 @@ class BackupPlanArgs:
 
 
 class BackupPlan(pulumi.ComponentResource):
-    """AWS Backup's plan for an environment: a local vault, and a copy in the shared account.
+    """AWS Backup's plan for an environment: backups in a local vault, and copies in the shared account.
 
     The plan belongs to foundation, so the deploy role needs no permission for AWS Backup and cannot stop the
     copies. It names the database and the bucket by ARN, which follow from the environment's name, so it can
     exist before the stack. Until then, the plan finds nothing to back up.
 
     The local vault has a governance lock: it prevents deletions by mistake, and an administrator of the
-    account can remove it. The copy is out of that administrator's reach.
+    account can remove it. That administrator cannot delete the copy.
     """
 
     vault: pulumi.Output[str]

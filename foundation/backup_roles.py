@@ -32,7 +32,7 @@ def declare_backup_role(
 def back_up(naming: Naming, bucket: str, vaults: Sequence[str]) -> list[Statement]:
     """Return the permissions to back up an environment's database and bucket and to copy the backups.
 
-    `vaults` has the ARNs of the vaults that the backups and their copies go to.
+    `vaults` contains the ARNs of the vaults that store the backups and their copies.
     """
     database = f"arn:aws:rds:{naming.region}:{naming.account}:db:{naming.name('db')}"
     snapshots = f"arn:aws:rds:{naming.region}:{naming.account}:snapshot:awsbackup:*"
@@ -73,7 +73,7 @@ def back_up(naming: Naming, bucket: str, vaults: Sequence[str]) -> list[Statemen
             ],
             [f"{bucket_arn}/*"],
         ),
-        # AWS Backup follows the changes of the bucket with an EventBridge rule of its own.
+        # AWS Backup tracks changes to the bucket with an EventBridge rule that it manages.
         allow(
             "FollowChanges",
             [
@@ -102,7 +102,7 @@ def back_up(naming: Naming, bucket: str, vaults: Sequence[str]) -> list[Statemen
 
 
 def copy_snapshots(naming: Naming) -> list[Statement]:
-    """Return the permissions to copy AWS Backup's own snapshots and recovery points to another account."""
+    """Return the permissions to copy the snapshots and recovery points of AWS Backup to another account."""
     home = f"{naming.region}:{naming.account}"
     snapshots = f"arn:aws:rds:{home}:snapshot:awsbackup:*"
     return [
@@ -136,11 +136,11 @@ def copy_snapshots(naming: Naming) -> list[Statement]:
 
 
 def restore(naming: Naming, bucket: str) -> list[Statement]:
-    """Return the permissions to restore a copy as a new database or into a new bucket, `<bucket>-restored`.
+    """Return the permissions to restore a copy to a new database or a new bucket, `<bucket>-restored`.
 
     They are the parts of AWSBackupServiceRolePolicyForRestores (v36) and
-    AWSBackupServiceRolePolicyForS3Restore (v2) for RDS and S3. The backup bucket itself cannot receive
-    a restore: it refuses uploads that name a key, and those of a restore do.
+    AWSBackupServiceRolePolicyForS3Restore (v2) for RDS and S3. AWS Backup cannot restore into the
+    backup bucket itself: the bucket refuses uploads that name a key, as those of a restore do.
     """
     home = f"{naming.region}:{naming.account}"
     bucket_arn, database = f"arn:aws:s3:::{bucket}-restored", naming.name("db")

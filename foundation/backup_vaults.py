@@ -1,4 +1,4 @@
-"""Backup vaults in the shared account, out of reach of the accounts whose backups they hold."""
+"""Backup vaults in the shared account; the accounts whose backups they store cannot delete the copies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class BackupVaultsArgs:
 
     owners: Sequence[VaultOwner]
     changeable_for_days: int
-    """Days until nobody can change or remove the lock; at least 3 (AWS Backup, vault lock)."""
+    """Days during which the lock can still be changed or removed; at least 3 (AWS Backup, vault lock)."""
     min_retention_days: int
     """The shortest retention of a copy in days."""
     max_retention_days: int
@@ -41,10 +41,10 @@ class BackupVaultsArgs:
 class BackupVaults(pulumi.ComponentResource):
     """A vault per environment with a compliance lock and its own key.
 
-    A compliance lock is final after its grace time: no user, not even the root user, can delete a copy
+    A compliance lock is final after its grace time: then no user, not even the root user, can delete a copy
     before its retention ends, or remove the lock. The vault's policy lets only one account copy into it.
-    AWS Backup refuses every other action of another account, whatever the policy says (AWS Backup developer
-    guide, vault access policies).
+    AWS Backup refuses every other action of another account, even if the policy allows it (AWS Backup
+    developer guide, vault access policies).
     """
 
     arns: dict[str, pulumi.Output[str]]

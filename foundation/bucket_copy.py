@@ -21,11 +21,11 @@ class BucketCopyArgs:
     region: str
     """Region of the copy."""
     role: str
-    """Name of the role with which S3 copies."""
+    """Name of the role that S3 assumes to replicate objects."""
 
 
 def declare_bucket_copy(name: str, args: BucketCopyArgs, parent: pulumi.Resource) -> None:
-    """Declare the copy with its key, the role and the replication; `<name>-copy` is the logical name."""
+    """Declare the copy with its key, the replication and its role; the logical name is `<name>-copy`."""
     child = pulumi.ResourceOptions(parent=parent)
     naming = args.source_args.naming
     provider = aws.Provider(

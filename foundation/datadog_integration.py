@@ -31,7 +31,7 @@ class DatadogIntegrationArgs:
     site: str
     """The Datadog site, such as ap1.datadoghq.com."""
     copy_region: str
-    """The second region, where a stack comes up if the first is lost."""
+    """The second region, where stacks are restored if the first is lost."""
     naming: Naming
 
 

@@ -33,13 +33,13 @@ DRIFT_WORKFLOW = "drift.yml"
 """Workflow whose jobs compare every stack's state with its account."""
 
 DRIFT_ENVIRONMENT = "drift"
-"""GitHub environment of these jobs, which only main can use."""
+"""GitHub environment of the drift workflow's jobs; only jobs on main can use it."""
 
 PREVIEW_OF_PULL_REQUESTS = "dev"
-"""The only environment whose preview role trusts jobs of pull requests, whose code is not merged yet."""
+"""The only environment whose preview role trusts jobs of pull requests; their code is not merged yet."""
 
 PREVIEW_ENVIRONMENT = "preview"
-"""GitHub environment of these jobs, whose reviewers admit each run (README.md, GitHub)."""
+"""GitHub environment of the previews of pull requests; its reviewers approve each run (README.md, GitHub)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,8 @@ class GithubRepository:
         """Return the claim `job_workflow_ref` of jobs whose workflow is one of these files on a branch.
 
         For a job in a reusable workflow, the claim names this workflow and not its caller (GitHub docs,
-        "Using OpenID Connect with reusable workflows"). Every job has the claim (pypi/warehouse requires it
-        of each: warehouse/oidc/models/github.py).
+        "Using OpenID Connect with reusable workflows"). Every job's token has the claim
+        (pypi/warehouse requires it: warehouse/oidc/models/github.py).
         """
         return [f"{self.name}/.github/workflows/{file}@refs/heads/{branch}" for file in files]
 
@@ -95,10 +95,10 @@ class GithubAccess(pulumi.ComponentResource):
     """GitHub as an identity provider, and the roles that GitHub's jobs assume without access keys."""
 
     build_role_arn: pulumi.Output[str] | None
-    """ARN of the role that pushes images, for the branch's build; None in an account without a registry."""
+    """ARN of the role with which the build on the branch pushes images; None without a registry."""
     preview_role_arns: dict[str, pulumi.Output[str]]
-    """ARN of each environment's role that reads settings and state: for the nightly drift check, and in dev
-    for pull requests."""
+    """ARN of each environment's preview role, which reads settings and state. The nightly drift check assumes
+    it; in dev, previews of pull requests do, too."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
     """ARN of each environment's deploy role, for jobs that the GitHub environment has approved."""
     read_policy_arn: pulumi.Output[str]
@@ -173,9 +173,9 @@ class GithubAccess(pulumi.ComponentResource):
     def _trust_workflows(self, subjects: Sequence[str], *workflows: str) -> Statement:
         """Return a statement that trusts jobs with one of these subjects if branch and workflow match.
 
-        A job of an environment has no branch in its subject, so `ref` is a condition of its own. GitHub would
-        check the branch too (deployment branches of the environment), but a setting on GitHub can change
-        without a review.
+        The subject of a job in an environment contains no branch, so `ref` is a separate condition. GitHub
+        checks the branch, too (deployment branches of the environment), but that setting on GitHub can be
+        changed without a review.
         """
         return self._trust(
             subjects,
@@ -184,7 +184,7 @@ class GithubAccess(pulumi.ComponentResource):
         )
 
     def _trust(self, subjects: Sequence[str], **claims: object) -> Statement:
-        """Return a statement that trusts the repository's jobs with one of the subjects and all claims."""
+        """Return a statement that trusts jobs of the repository with one of the subjects and all claims."""
         return trust(self._github.arn, subjects, self._repository.repository_id, **claims)
 
     def _role(self, name: str, description: str, *trusted: Statement) -> aws.iam.Role:

@@ -72,7 +72,7 @@ class Operators(pulumi.ComponentResource):
 
 
 def operate(scope: Scope, state: State) -> dict[str, list[Statement]]:
-    """Return the statements of an environment's operators by topic, each for a policy of its own."""
+    """Return the statements of an environment's operators role by topic; each topic gets its own policy."""
     return {
         "state": write_state(state, scope.naming.environment),
         "teardown": destroy_stack(scope),
@@ -84,8 +84,8 @@ def operate(scope: Scope, state: State) -> dict[str, list[Statement]]:
 def trust(principals: Sequence[str]) -> list[Statement]:
     """Return statements that trust these IAM users with MFA, these roles, and nobody else.
 
-    A session of a role has no key `aws:MultiFactorAuthPresent`, so the trust of that role has to ask for MFA
-    (IAM user guide, AWS global condition context keys).
+    The session of a role lacks the key `aws:MultiFactorAuthPresent`, so the trust policy of that role must
+    require MFA (IAM user guide, AWS global condition context keys).
     """
     users = [arn for arn in principals if ":user/" in arn]
     roles = [arn for arn in principals if arn not in users]

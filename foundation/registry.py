@@ -17,7 +17,7 @@ LOOK_UP = ("ecr:DescribeImageScanFindings", "ecr:DescribeImages")
 """Actions of the image checks before a deployment."""
 
 PULLING_ROLES = ("node", "deploy", "preview", "operators")
-"""Roles of an environment that may pull: the nodes' role, and the roles that check images."""
+"""Roles of an environment that may pull images: the nodes' role, and the roles that check images."""
 
 CHECKING_ROLES = ("deploy", "preview", "operators")
 """Roles of an environment that may look up images and the findings of their scans."""
@@ -45,17 +45,17 @@ class RegistryArgs:
 class Registry(pulumi.ComponentResource):
     """An ECR repository with immutable tags, scans on push, a lifecycle for old images, and a copy.
 
-    ECR copies images, but no settings: a repository that replication creates has mutable tags, no scans and
-    no key of its own, and neither its policy nor its lifecycle (github.com/aws/containers-roadmap/issues/140;
-    ECR user guide, lp_creation). So the repository in the second region is declared, too, before the
-    replication. ECR copies only images that are pushed after that (ECR user guide, replication).
+    ECR copies images, but no settings. A repository that replication creates has mutable tags and no scans,
+    and lacks the source's key, policy and lifecycle (github.com/aws/containers-roadmap/issues/140; ECR user
+    guide, lp_creation). Therefore, the repository in the second region is declared before the replication.
+    ECR copies only images that are pushed after the replication is configured (ECR user guide, replication).
 
     The accounts that pull need no permission for the key: ECR decrypts with a grant whose grantee is the
     repository (ECR user guide, encryption at rest).
     """
 
     url: pulumi.Output[str]
-    """Name of the images, without tag and digest."""
+    """URL of the repository: the name of its images without tag and digest."""
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -122,6 +122,7 @@ class Registry(pulumi.ComponentResource):
 
 def pull_statements(accounts: Sequence[str], service: str) -> list[Statement]:
     """Return the repository policy: environments' roles may pull, and some may look up images and scans.
+
     The principals are the accounts, since a policy with a role that is deleted or does not exist yet is
     invalid. The condition limits them to roles by name. The policy has no resource, because ECR refuses one
     (github.com/aws/aws-cdk/issues/24314).

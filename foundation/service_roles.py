@@ -1,8 +1,9 @@
 """Roles that AWS services and the pods of a stack assume.
 
-A stack declares none of them: it names them with `Naming.role_arn`. Its deploy role therefore needs no
+No stack declares them; stacks refer to them with `Naming.role_arn`. Therefore, a stack's deploy role needs no
 permission to create a role or to change a policy. The roles exist before the stack and outlive it, as EKS
-needs: the control plane's role must have its policies before the cluster is created and while it is deleted.
+requires: the control plane's role must have its policies before the cluster is created and while it is
+deleted.
 
 Policies name resources by the names that the stack gives them. KMS keys have generated IDs, so a policy
 names a key by its alias (KMS developer guide: "Use aliases to control access to KMS keys"; an alias takes up
@@ -40,7 +41,7 @@ BACKUP_OBJECTS = ("dumps/*", "latest.dump")
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRole:
-    """A role that an AWS service assumes, for itself or for a pod."""
+    """A role that an AWS service assumes, either for its own work or on behalf of a pod."""
 
     name: str
     """Name in IAM, such as pipe-prod-node."""
@@ -49,7 +50,7 @@ class ServiceRole:
     managed_policies: Sequence[str] = ()
     """Names of AWS managed policies, with their path: service-role/AmazonRDSEnhancedMonitoringRole."""
     statements: Sequence[Statement] = ()
-    """Statements of the role's own policy; a role without statements has no policy of its own."""
+    """Statements of the role's inline policy; a role without statements has no inline policy."""
 
     @property
     def service(self) -> str:
@@ -155,7 +156,7 @@ def environment_roles(scope: Scope) -> Iterator[ServiceRole]:
 
 
 def _tag_nodes(cluster: str) -> list[Statement]:
-    """Return statements that allow Auto Mode to add tags of our own to what it creates for a cluster.
+    """Return statements that allow Auto Mode to add our tags to the resources that it creates for a cluster.
 
     The managed policies allow only EKS's own tags. The statements are those of the EKS user guide (Auto Mode,
     identity and access, "Custom AWS tags for EKS Auto resources"), without Shield, for one cluster.
@@ -202,7 +203,7 @@ def _tag_nodes(cluster: str) -> list[Statement]:
 
 
 def _runner(scope: Scope) -> ServiceRole:
-    """Return the role of the GitHub runner: its logs, its network interfaces, its connection to GitHub.
+    """Return the role with which the GitHub runner writes logs, joins the VPC and connects to GitHub.
 
     EC2 assigns the IDs of the subnets and of the security group, so the policy names them by the tag `Name`
     that the stack gives them. The condition ec2:Subnet, which CodeBuild's guide uses, needs the IDs.
@@ -261,7 +262,7 @@ def _runner(scope: Scope) -> ServiceRole:
 
 
 def _pod_roles(scope: Scope) -> Iterator[ServiceRole]:
-    """Yield a role per service account; the API's role has no policy, as the API uses no AWS service."""
+    """Yield a role per service account; the API's role has no policy, since the API calls no AWS service."""
     naming, bucket = scope.naming, f"arn:aws:s3:::{scope.buckets[0]}"
     keys = scope.named("kms", "key/*")
     dumps = [f"{bucket}/{key}" for key in BACKUP_OBJECTS]
@@ -332,7 +333,7 @@ def _pod_role(
 
 @dataclass(frozen=True, kw_only=True)
 class Replication:
-    """Two buckets, of which S3 copies the first to the second, and the aliases of their keys."""
+    """A bucket, its copy in a second region, and the aliases of their keys."""
 
     naming: Naming
     copy_region: str
@@ -344,9 +345,9 @@ class Replication:
 
 
 def replication_role(name: str, replication: Replication) -> ServiceRole:
-    """Return the role with which S3 replicates encrypted, locked objects (S3, live replication).
+    """Return the role that S3 assumes to replicate encrypted, locked objects (S3, live replication).
 
-    Its trust policy has no condition: S3's guide names none for replication.
+    Its trust policy has no condition, since S3's guide documents none for replication.
     """
     naming, copy_region = replication.naming, replication.copy_region
     bucket, copy = f"arn:aws:s3:::{replication.bucket}", f"arn:aws:s3:::{replication.copy}"
@@ -391,10 +392,11 @@ def service_trust(
     actions: Sequence[str] = ("sts:AssumeRole",),
     request_tags: dict[str, str] | None = None,
 ) -> Statement:
-    """Return a statement that trusts an AWS service on behalf of these resources (confused deputy problem).
+    """Return a trust policy statement for an AWS service that acts on behalf of these resources.
 
-    `account` is None for a service that sends neither a source account nor a source ARN. Without
-    `source_arns`, the service may act for each resource of the account.
+    The conditions prevent the confused deputy problem. `account` is None for a service that sends neither a
+    source account nor a source ARN. Without `source_arns`, the service may act for each resource of the
+    account.
     """
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": list(actions)}
     if account is None:
@@ -410,7 +412,7 @@ def service_trust(
 def key_condition(alias: str, service: str, region: str) -> Condition:
     """Return the condition that the KMS key has an alias and that the request comes through a service.
 
-    The condition has an operator for several values, since a key may have several aliases (KMS developer
+    The operator ForAnyValue is necessary, since a key may have several aliases (KMS developer
     guide: kms:ResourceAliases).
     """
     return {

@@ -39,7 +39,7 @@ class StateBucket(pulumi.ComponentResource):
     secrets_provider: pulumi.Output[str]
     """Value of `pulumi stack init --secrets-provider`, without `&context_env=<stack>`."""
     state: State
-    """Location and keys, from which the permissions to read and write state are built."""
+    """Location and keys of the state; the permissions to read and write state are built from them."""
 
     def __init__(self, name: str, args: StateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:StateBucket", name, None, opts)

@@ -18,20 +18,22 @@ LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """Every log that the control plane can write."""
 
 NODE_POOLS = ("system",)
-"""The built-in node pools that are on.
+"""Names of the built-in node pools that are enabled.
 
-Pods run in the pool of `nodes.py`. While a built-in pool is on, EKS keeps the access entry of the node role
-and installs the kinds NodeClass and NodePool with the cluster. The pods of `system` must tolerate
-CriticalAddonsOnly, so it has nodes only if an add-on finds no room elsewhere."""
+The program's pods run in the pool that `nodes.py` declares. While a built-in pool is enabled, EKS keeps the
+access entry of the node role and installs the kinds NodeClass and NodePool with the cluster. Only pods that
+tolerate the taint CriticalAddonsOnly can run in `system`, so it has nodes only if an add-on finds no room
+elsewhere."""
 
 ADMIN = "AmazonEKSClusterAdminPolicy"
 
 READER = "AmazonEKSAdminViewPolicy"
 """EKS access policy for previews, which allows reading every object, including Secrets.
 
-Helm stores a release's state in Secrets, with which a preview compares the program. The stack's state, which
-a preview also reads, contains the same secrets. A server-side dry run would require write access, since
-Kubernetes authorizes it like the real request; without one, the provider compares inputs."""
+Helm stores the state of a release in Secrets, and a preview compares the program with that state. The
+stack's state, which a preview also reads, contains the same secrets. A server-side dry run would require
+write access, since Kubernetes authorizes it like the real request; without a dry run, the provider compares
+inputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +64,8 @@ class Cluster(pulumi.ComponentResource):
     """Kubernetes provider with server-side apply; it depends on the access entries of the principals that use
     it."""
     before_pods: list[pulumi.Resource]
-    """Resources that exist before the program's pods, and are deleted after them: the node pool, whose
-    deletion ends the nodes, and the add-on that serves metrics to the autoscaler."""
+    """Resources that are created before the program's pods and deleted after them: the node pool, whose
+    deletion terminates the nodes, and the add-on that serves metrics to the autoscaler."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:cluster:Cluster", name, None, opts)

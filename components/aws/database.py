@@ -29,7 +29,8 @@ MAINTENANCE_WINDOW = "sat:20:30-sat:21:30"
 (RDS)."""
 
 KEY_DELETION_DAYS = 30
-"""Days from a key's deletion to its end: KMS's maximum, since no snapshot can be restored without the key."""
+"""Days between the request to delete the key and its deletion: KMS's maximum, since no snapshot can be
+restored without the key."""
 
 MONITORING_INTERVAL_SECONDS = 60
 """Seconds between measurements of the operating system: RDS's maximum (AWS Config rule
@@ -44,8 +45,8 @@ DYNAMIC_PARAMETERS = (
 """Parameters whose changes apply at once, since PostgreSQL reads them without a restart.
 
 All others wait for a reboot (scripts/database.sh). AWS reports a parameter that has RDS's default value as
-pending-reboot, and ignores a change of the method alone (terraform-provider-aws, issue 22857). So a parameter
-with a default value must not be here: every preview would show a difference.
+pending-reboot, and ignores a change of only the method (terraform-provider-aws, issue 22857). So a parameter
+with a default value must not be listed here: every preview would show a difference.
 """
 
 SLOW_STATEMENT_MS = 1000
@@ -85,7 +86,7 @@ class Database(pulumi.ComponentResource):
     host: pulumi.Output[str]
     endpoint: DatabaseEndpoint
     identifier: pulumi.Output[str]
-    """The instance's identifier, which its metrics in Datadog have as a tag."""
+    """The instance's identifier, by which its metrics in Datadog are tagged."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:data:Database", name, None, opts)

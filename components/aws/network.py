@@ -251,11 +251,12 @@ def deliver_flow_logs(naming: Naming) -> list[Statement]:
 
 
 def s3_access(naming: Naming) -> list[Statement]:
-    """Return what the S3 endpoint allows: the account's buckets, with its credentials, and image layers.
+    """Return the policy statements of the S3 endpoint.
 
-    Code that runs in the VPC can therefore not copy data to a bucket of another account in the region. ECR
-    keeps the layers of every repository in a bucket of its own (Amazon ECR user guide, interface VPC
-    endpoints, minimum Amazon S3 bucket permissions).
+    They allow the account's principals to use the account's buckets, and everybody to read image layers. Code
+    in the VPC therefore cannot copy data to a bucket of another account in the region. ECR keeps the layers
+    of all repositories in a bucket that AWS owns (Amazon ECR user guide, interface VPC endpoints, minimum
+    Amazon S3 bucket permissions).
     """
     return [
         {

@@ -1,4 +1,4 @@
-"""The node class and the node pool of the cluster's pods, as objects of the cluster."""
+"""The node class and the node pool for the program's pods, which are Kubernetes objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ARCHITECTURE = "amd64"
 
 REQUIREMENTS: tuple[dict[str, Any], ...] = (
     {"key": "kubernetes.io/arch", "operator": "In", "values": [ARCHITECTURE]},
-    # A spot instance is taken away two minutes after a notice, but a pod of the proxy needs four to leave.
+    # EC2 interrupts a spot instance two minutes after a notice, but a proxy pod needs up to four to end.
     {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"]},
     # The families and generations of EKS's general-purpose pool (EKS user guide, built-in node pools).
     {"key": "eks.amazonaws.com/instance-category", "operator": "In", "values": ["c", "m", "r"]},
@@ -28,18 +28,19 @@ REQUIREMENTS: tuple[dict[str, Any], ...] = (
 
 DISRUPTION = {
     "consolidationPolicy": "WhenEmptyOrUnderutilized",
-    # Longer than the pause between two pods of a rollout, so that a rollout does not move nodes.
+    # Longer than the pause between two pods of a rollout, so that a rollout triggers no consolidation.
     "consolidateAfter": "5m",
     # One node at a time, as long as there are at most ten: Karpenter rounds up.
     "budgets": [{"nodes": "10%"}],
 }
-"""When nodes are replaced or removed (Karpenter, disruption)."""
+"""Conditions and pace of the removal and replacement of nodes (Karpenter, disruption)."""
 
 EXPIRE_AFTER = "336h"
 """Age at which a node is replaced, so that each node has a recent image; EKS's default, at most 504h."""
 
 TERMINATION_GRACE_PERIOD = "24h"
-"""Time for which a node that is replaced waits for its pods, EKS's default: longer than the longest Job."""
+"""Longest time that a node waits for its pods to end before it is terminated. EKS's default; longer than the
+longest Job."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def class_spec(args: NodePoolArgs) -> dict[str, Any]:
         "ephemeralStorage": {"size": f"{args.disk_gib}Gi"},
         # The program's namespace has a NetworkPolicy that denies by default.
         "networkPolicy": "DefaultAllow",
-        # On instances, disks and network interfaces. The cluster's role needs permissions for them.
+        # EKS adds these tags to instances, disks and network interfaces, if the cluster's role allows it.
         "tags": args.naming.aws("node"),
     }
 

@@ -1,4 +1,4 @@
-"""The endpoint by which the data jobs read the database's master password from Secrets Manager."""
+"""The VPC endpoint through which the data jobs read the master password from Secrets Manager."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class SecretsEndpointArgs:
 class SecretsEndpoint(pulumi.ComponentResource):
     """An interface endpoint of Secrets Manager that returns only the account's secrets of RDS.
 
-    The endpoint has a name of its own instead of the service's public name (private DNS). Therefore, only
-    programs that get its URL use it; other clients in the VPC reach Secrets Manager as before.
+    The endpoint has its own name instead of the service's public name (private DNS). Therefore, only
+    programs that get its URL use it; other clients in the VPC use the public name.
     """
 
     url: pulumi.Output[str]

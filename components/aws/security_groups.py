@@ -23,10 +23,11 @@ class SecurityGroupsArgs:
 
 
 class SecurityGroups(pulumi.ComponentResource):
-    """The groups, and rules between clients, load balancer and proxy, and from pods to RDS and secrets.
+    """Security groups of the load balancer, the database and Secrets Manager's endpoint, with their rules.
 
-    The load balancer has a custom security group, for which its controller adds no rules to the pods' group.
-    The rules that admit the load balancer to the pods are therefore declared here, on the cluster's group.
+    The rules admit clients to the load balancer, the load balancer to the proxy, and pods to the database and
+    the endpoint. Since the load balancer has a custom security group, its controller adds no rules to the
+    pods' group. The rules that admit it to the pods are therefore declared here, on the cluster's group.
     """
 
     load_balancer_security_group_id: pulumi.Output[str]

@@ -22,7 +22,7 @@ CUSTOM_PHASE = "http_request_firewall_custom"
 MANAGED_PHASE = "http_request_firewall_managed"
 RATE_LIMIT_PHASE = "http_ratelimit"
 PHASES = (CACHE_PHASE, CUSTOM_PHASE, MANAGED_PHASE, RATE_LIMIT_PHASE)
-"""Phases of the zone that have a ruleset of the program; a zone has at most one ruleset per phase."""
+"""Phases for which the program declares a ruleset; a zone has at most one ruleset per phase."""
 
 STATIC_CONTENT = ("avif", "css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "webp", "woff", "woff2")
 """Extensions of frontend files whose names change with their content."""
@@ -94,7 +94,8 @@ def rate_limit(zone: Zone) -> Rules:
 def skip(zone: Zone, header: str, token: pulumi.Output[str]) -> Rules:
     """Return the rule that exempts synthetic checks, by their token, from rate limits and bot detection.
 
-    WAF managed rules still apply. Custom rules run before the phases that they skip. The free plan has no
+    They also skip the Browser Integrity Check, the security level and User Agent Blocking (`products`). WAF
+    managed rules still apply. Custom rules run before the phases that they skip. The free plan has no
     Super Bot Fight Mode.
     """
 

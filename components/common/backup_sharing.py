@@ -7,9 +7,9 @@ SERVICE_LINKED_ROLE = "role/aws-service-role/backup.amazonaws.com/AWSServiceRole
 
 
 def share_with_backup(account: str, region: str) -> list[Statement]:
-    """Return statements of a key policy that let an account's AWS Backup copy snapshots of RDS.
+    """Return key policy statements that let AWS Backup in an account copy RDS snapshots.
 
-    A snapshot of RDS keeps the key of its database, so the account that receives a copy needs that key
+    An RDS snapshot keeps the key of its database, so the account that receives a copy needs that key
     (repost.aws/knowledge-center/backup-cross-account-copy). The actions are those that AWS Backup's own role
     may request: AWSBackupServiceLinkedRolePolicyForBackup v31, statements KMSDescribePermissions,
     KMSGrantPermissions and KMSCreateGrantPermissions. The principal is the account, since KMS refuses a role

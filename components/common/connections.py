@@ -58,7 +58,7 @@ class Connection:
     seen_as: Party | None = None
     """The party whose addresses the target sees; None if it sees the source's addresses."""
     condition: str = ""
-    """The setting that opens the connection; empty if the connection is always open."""
+    """The setting on which the connection depends; empty if the connection is always allowed."""
 
 
 CLIENTS = Party("clients", "networks of pipe:securityGroups.ingressCidrs")
@@ -67,8 +67,8 @@ DATABASE = Party("database", "PostgreSQL in the database subnets")
 NODE_AGENT = Party("node-agent", "Datadog's agent on every node")
 POD_IDENTITY = Party("pod-identity-agent", "EKS Pod Identity agent on every node")
 DNS = Party("dns", "cluster DNS at the Service addresses")
-S3 = Party("s3", "backup bucket, by the gateway endpoint")
-SECRETS_ENDPOINT = Party("secrets-endpoint", "Secrets Manager, by an endpoint in the database subnets")
+S3 = Party("s3", "backup bucket, through the gateway endpoint")
+SECRETS_ENDPOINT = Party("secrets-endpoint", "Secrets Manager, through an endpoint in the database subnets")
 EXTERNAL_SERVICES = Party("external-services", "services that the API calls")
 CI_RUNNER = Party("ci-runner", "GitHub runner in the VPC")
 CLUSTER_API = Party("cluster-api", "Kubernetes API of the cluster")

@@ -33,10 +33,10 @@ class ImageReference:
 
     @property
     def label(self) -> str:
-        """A string that differs between versions and is valid in Kubernetes names and labels.
+        """A short string for the version, valid in Kubernetes names and labels.
 
-        The short digest if there is one; otherwise the tag in lower case, with hyphens in place of all
-        characters except letters and digits, cut to 40 characters.
+        It is the short digest if there is one. Otherwise, it is the tag in lower case, cut to 40 characters,
+        with a hyphen in place of each run of characters that are neither letters nor digits.
         """
         if self.digest:
             return self.short_digest
@@ -62,7 +62,7 @@ def parse_ecr_registry(image: str) -> EcrRegistry | None:
 
 
 def parse_image_reference(image: str) -> ImageReference:
-    """Split an image reference into its parts; a registry's port is not taken for a tag."""
+    """Split an image reference into its parts; a registry's port is not mistaken for a tag."""
     name, _, digest = image.partition("@sha256:")
     registry, slash, last_part = name.rpartition("/")
     last_name, _, tag = last_part.partition(":")

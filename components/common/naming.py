@@ -8,7 +8,7 @@ class Naming:
     """The identity of a stack, rendered as names, tags and labels for each provider."""
 
     environment: str
-    """dev, stg or prod; for resources of an account in foundation, shared or foundation."""
+    """dev, stg or prod. Foundation also uses `shared` and `foundation`, for resources of a whole account."""
     team: str
     """The responsible team."""
     account: str
@@ -30,8 +30,8 @@ class Naming:
     def flow_log_bucket(self) -> str:
         """Name of the bucket with the VPC's flow logs.
 
-        The account and the region make it unique in all of S3, and free in a second region if this one is
-        lost.
+        The account and the region make it unique in all of S3. A stack that is restored in a second region
+        gets another bucket.
         """
         return self.name("flow-logs", self.account, self.region)
 
@@ -41,7 +41,7 @@ class Naming:
         return tags if name is None else {**tags, "Name": self.name(name)}
 
     def kubernetes(self, app: str) -> dict[str, str]:
-        """Return the labels of an object and its pods; the deployment guide selects by `app`.
+        """Return the labels of an object and its pods; the deployment guide's commands select pods by `app`.
 
         Datadog's unified service tagging reads the three tags.datadoghq.com labels; the caller adds the
         version label, since it changes with the image.

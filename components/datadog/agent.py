@@ -101,8 +101,8 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
             "clusterChecks": {"enabled": True},
             "logs": {"enabled": True, "containerCollectAll": True},
             "processAgent": {"enabled": True, "processCollection": True},
-            # Pods under `restricted` may not mount a socket of the host, so they connect to a host port over
-            # TCP.
+            # The Pod Security Standard `restricted` forbids mounting the agent's socket on the host, so pods
+            # connect to a host port over TCP.
             "apm": {"portEnabled": True, "socketEnabled": False},
         },
         "agents": {
@@ -128,7 +128,10 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
 
 
 def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
-    """Return requests and limits: those of memory are equal, and the CPU limit is five times its request."""
+    """Return resource requests and limits.
+
+    The memory limit equals the request; the CPU limit is five times the request.
+    """
     return {
         "requests": {"cpu": cpu, "memory": memory},
         "limits": {"cpu": f"{5 * int(cpu.removesuffix('m'))}m", "memory": memory},

@@ -39,7 +39,7 @@ class Alert:
     threshold: Threshold | RequestShare
     missing: Missing
     evaluation_delay: int = 0
-    """Seconds by which a point may arrive late."""
+    """Seconds by which the evaluation lags, for points that arrive late."""
     groups: tuple[str, ...] = field(default=())
     """Tags whose values are evaluated separately."""
     notify_by: tuple[str, ...] = field(default=())

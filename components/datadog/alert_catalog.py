@@ -78,10 +78,11 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def share(errors: str, requests: str, tags: str, minimum: int) -> str:
-    """Return the share of errors per minute, with at least `minimum` requests as the denominator.
+    """Return the expression of the share of requests that fail, computed for each minute.
 
-    as_rate gives requests per second: the sum over a rollup interval, divided by its length; clamp_min raises
-    values below its bound (Datadog documentation: Metric Type Modifiers; Functions, Exclusion).
+    The denominator is at least `minimum` requests per minute. as_rate gives requests per second: the sum over
+    a rollup interval, divided by its length; clamp_min raises values below its bound (Datadog
+    documentation: Metric Type Modifiers; Functions, Exclusion).
     """
     failed, answered = (f"sum:{metric}{tags}.as_rate().rollup(sum, 60)" for metric in (errors, requests))
     return f"default_zero({failed}) / clamp_min({answered}, {number(round(minimum / 60, 4))})"

@@ -41,14 +41,17 @@ class Scope:
 
     @property
     def hosts(self) -> str:
+        """Tags that select the stack's nodes."""
         return f"{{env:{self.environment}}}"
 
     @property
     def pods(self) -> str:
+        """Tags that select the pods of the service's namespace."""
         return f"{{env:{self.environment},kube_namespace:{self.namespace}}}"
 
     @property
     def backups(self) -> list[str]:
+        """Tags that select the CronJob that backs up the database, one per entry."""
         return [f"env:{self.environment}", f"kube_namespace:{self.namespace}", f"kube_cronjob:{self.backup}"]
 
 

@@ -29,7 +29,7 @@ def render(
             "layout_type": "ordered",
             "reflow_type": "auto",
             "tags": [f"team:{naming.team}"],
-            # Datadog returns these fields even if they are omitted; every preview would then show a
+            # If these fields were omitted, Datadog would still return them, and every preview would show a
             # difference.
             "notify_list": [],
             "restricted_roles": [],
@@ -81,7 +81,7 @@ def monitors(naming: Naming) -> dict[str, Any]:
 
 
 def availability(objective: pulumi.Input[str], timeframe: str) -> dict[str, Any]:
-    """Build the widget of the availability objective and its remaining error budget."""
+    """Build the widget of the availability SLO and its remaining error budget."""
     return {
         "type": "slo",
         "title": "Availability",

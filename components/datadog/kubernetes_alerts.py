@@ -15,7 +15,7 @@ POD, DEPLOYMENT, WORKLOAD = ("kube_deployment", "pod_name"), ("kube_deployment",
 Jobs have, too (datadog-agent, ksm/kubernetes_state_defaults.go)."""
 
 RESTARTS = "kubernetes_state.container.restarts"
-"""Metric of the restarts of a container, which reports for every container, also for those without restarts
+"""Metric of a container's restarts, which also has a value for containers that have never restarted
 (integrations-core, kubernetes_state_core/metadata.csv)."""
 
 NODES = "kubernetes_state.node.count"
@@ -23,7 +23,7 @@ NODES = "kubernetes_state.node.count"
 
 
 def pod_alerts(at: Thresholds, scope: Scope) -> list[Alert]:
-    """Return the alerts on pods; those of Datadog's recommendations come last."""
+    """Return the alerts on pods; the ones that Datadog recommends come last."""
     # Limits are per pod, so pods are evaluated separately; notifications are per Deployment.
     pods = f"{scope.pods} by {{kube_deployment,pod_name}}"
     cpu, memory = f"sum:{at.cpu_percent.metric}{pods}", f"sum:{at.memory_percent.metric}{pods}"
@@ -92,7 +92,7 @@ def pod_alerts(at: Thresholds, scope: Scope) -> list[Alert]:
             for name, problem, reason, restarts, threshold in (
                 (
                     "CrashLoopBackOff",
-                    "that crash again and again",
+                    "that crash repeatedly",
                     "crashloopbackoff",
                     RESTARTS,
                     at.crash_loops,
@@ -117,7 +117,7 @@ def pod_alerts(at: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def _containers(metric: str, reason: str, restarts: str, scope: Scope) -> str:
-    """Return the number of containers of each workload that are in a state for this reason.
+    """Return the expression that counts a workload's containers in a state with this reason.
 
     The metric reports nothing while no container is in the state. The restarts, times zero, add a metric that
     always reports, so that the checks after a deployment can see that the agents send data.
@@ -129,7 +129,7 @@ def _containers(metric: str, reason: str, restarts: str, scope: Scope) -> str:
 
 def node_alerts(at: Thresholds, scope: Scope) -> list[Alert]:
     """Return the alerts on nodes."""
-    # Nodes come and go with the load, so a node that stops reporting is not a problem.
+    # EKS adds and removes nodes with the load, so a node that stops reporting is not a problem.
     node = f"{scope.hosts} by {{host}}"
     return [
         Alert(

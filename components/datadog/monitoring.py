@@ -45,7 +45,7 @@ class MonitoringArgs:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Monitors and dashboard for the alert catalog, the service level objective, and the synthetic checks."""
+    """Monitors and a dashboard for the alert catalog, the availability SLO, and the synthetic checks."""
 
     monitor_ids: dict[str, pulumi.Output[str]]
     """ID of each monitor by the name of its alert, such as HighErrorRate."""

@@ -57,13 +57,13 @@ def declare_backup_monitor(context: MonitoringContext, scope: Scope) -> datadog.
 def declare_error_budget_monitor(
     context: MonitoringContext, objective: pulumi.Output[str]
 ) -> datadog.Monitor:
-    """Declare the monitor of the objective's error budget."""
+    """Declare the monitor of the rate at which the SLO's error budget burns."""
     name, slo = "ErrorBudgetBurn", context.settings.slo
     critical = number(slo.burn_rate_critical)
     # The long window shows that the burn is significant, and the short window shows that it continues (SRE
     # Workbook, Alerting on SLOs).
     windows = f'over("{slo.timeframe}").long_window("1h").short_window("5m")'
-    summary = f"The error budget burns {critical} times as fast as the objective allows"
+    summary = f"The error budget burns {critical} times as fast as the SLO allows"
     return _monitor(
         context,
         name,

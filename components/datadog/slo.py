@@ -1,4 +1,4 @@
-"""Datadog's service level objective of the API."""
+"""Datadog's service level objective (SLO) for the API."""
 
 import pulumi_datadog as datadog
 
@@ -7,7 +7,7 @@ from components.datadog.monitoring_context import MonitoringContext
 
 
 def declare_availability(context: MonitoringContext, scope: Scope) -> datadog.ServiceLevelObjective:
-    """Declare the availability objective: the share of requests to the API that succeed."""
+    """Declare the availability SLO: a target for the share of requests to the API that succeed."""
     slo, rate = context.settings.slo, context.settings.thresholds.error_rate
     hits = f"sum:{rate.hits_metric}{scope.traces}.as_count()"
     errors = f"sum:{rate.errors_metric}{scope.traces}.as_count()"

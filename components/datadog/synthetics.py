@@ -18,7 +18,7 @@ CERTIFICATE_CHECK_SECONDS = 3600
 def declare_site_check(
     context: MonitoringContext, host: str, health_path: str, token: pulumi.Input[str]
 ) -> None:
-    """Declare the check that the API answers at its public address.
+    """Declare the check that the API answers at its public address, with 200 and within five seconds.
 
     `token` is the secret header value that identifies synthetic checks at the edge.
     """
@@ -34,7 +34,7 @@ def declare_site_check(
             {"type": "statusCode", "operator": "is", "target": "200"},
             {"type": "responseTime", "operator": "lessThan", "target": str(RESPONSE_MILLISECONDS)},
         ],
-        summary=f"https://{host} does not answer as it should",
+        summary=f"https://{host} does not answer with status 200 within {RESPONSE_MILLISECONDS // 1000} s",
     )
 
 

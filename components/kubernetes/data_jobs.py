@@ -37,11 +37,11 @@ NEVER = "0 0 31 2 *"
 RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
 """Annotation of a Job that the next `pulumi up` replaces, and so reruns, if it has not completed."""
 RESTART = "Never"
-"""Restart policy: a failed pod stays with its log, and each retry uses a new pod."""
+"""Restart policy with which a failed pod keeps its log, and each retry uses a new pod."""
 MASTER_FILES = ("master.sh",)
 """Scripts of the container that reads the master password."""
 MASTER_SIZE = "1Mi"
-"""Limit of the volume in memory that has the master user's connection, a file of about 300 bytes."""
+"""Size limit of the in-memory volume for the file with the master user's connection, about 300 bytes."""
 LATE_SECONDS = 3600
 """Seconds after the scheduled time during which a delayed backup may still start."""
 
@@ -135,9 +135,9 @@ class DataJobs(pulumi.ComponentResource):
         verifiers: kubernetes.core.v1.Secret,
         image: kubernetes.batch.v1.Job,
     ) -> kubernetes.batch.v1.Job:
-        """Declare the Job that creates the database roles as the master user.
+        """Declare the Job that creates or updates the database roles as the master user.
 
-        This is a Job of its own, because the migration's pod runs the API's image, which must not get the
+        This is a separate Job, because the migration's pod runs the API's image, which must not get the
         identity that reads the master password.
         """
         names = (database_roles.SCRIPT, database_roles.RETIRE)
@@ -173,6 +173,7 @@ class DataJobs(pulumi.ComponentResource):
     def _migration(
         self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.batch.v1.Job
     ) -> kubernetes.batch.v1.Job:
+        """Declare the migration Job, and the Secret with its database password."""
         account, policy = self._guards(name, args, job)
         password = {PASSWORD_FILE: args.passwords.migrate}
         secret = kubernetes.core.v1.Secret(
@@ -208,7 +209,10 @@ class DataJobs(pulumi.ComponentResource):
         seconds: int,
         after: Sequence[pulumi.Resource],
     ) -> kubernetes.batch.v1.Job:
-        """Declare a Job of an image's version, which must succeed within `seconds` before new pods start."""
+        """Declare a Job named after the image's version.
+
+        New pods start only after it has succeeded, which may take at most `seconds`.
+        """
         return kubernetes.batch.v1.Job(
             name,
             # The Job has no TTL: Pulumi would recreate, and so rerun, a Job that Kubernetes deleted.
@@ -236,6 +240,7 @@ class DataJobs(pulumi.ComponentResource):
         return job_containers.master(args.settings, args.database, region, args.secrets_url)
 
     def _backup(self, name: str, args: DataJobsArgs, job: pods.Workload) -> None:
+        """Declare the CronJob of the nightly backup, and the Secret with its database connection."""
         settings = args.settings
         account, policy = self._guards(name, args, job)
         login = database_roles.login(database_roles.BACKUP, args.passwords.backup)
@@ -308,7 +313,7 @@ class DataJobs(pulumi.ComponentResource):
     def _shared_volumes(
         self, name: str, args: DataJobsArgs, job: pods.Workload, scripts: Sequence[str]
     ) -> list[kubernetes.core.v1.VolumeArgs]:
-        """Declare the volumes that a backup and a restore share."""
+        """Declare a ConfigMap with the scripts; return the volumes that both backups and restores need."""
         assets = Path(__file__).parent / "assets"
         config = kubernetes.core.v1.ConfigMap(
             name,
@@ -326,7 +331,7 @@ class DataJobs(pulumi.ComponentResource):
     def _guards(
         self, name: str, args: DataJobsArgs, job: pods.Workload
     ) -> tuple[kubernetes.core.v1.ServiceAccount, kubernetes.networking.v1.NetworkPolicy]:
-        """Declare the service account and network policy of a job."""
+        """Declare and return the service account and the network policy of a job."""
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata=job.meta(),

@@ -12,7 +12,7 @@ SECRET_DIR = "/etc/pipe/database"
 MASTER_DIR = "/etc/pipe/master"
 """Directory in memory with the master user's connection, which an init container writes."""
 SERVICE_FILE = "pg_service.conf"
-"""File that libpq reads (psql, pg_dump): the whole connection, password included.
+"""File from which libpq (psql, pg_dump) reads the whole connection, including the password.
 
 Unlike a .pgpass file, this file may be readable by the group, as the files of a mounted Secret are
 (PostgreSQL, The Connection Service File)."""
@@ -35,8 +35,8 @@ class DatabaseEndpoint:
     def variables(self) -> dict[str, pulumi.Input[str]]:
         """Return the environment variables of a Node program that connects to the database.
 
-        They contain PostgreSQL's variables except PGUSER, Node's certificate authorities, and the password
-        file.
+        They are libpq's connection variables without PGUSER, and the paths of the certificate authorities
+        for Node and of the password file.
         """
         return {
             "PGHOST": self.host,

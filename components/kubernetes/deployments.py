@@ -83,7 +83,10 @@ def replicated(
 
 
 def change_cause(image: str) -> str:
-    """Return the image's version for `kubectl rollout history`: its tag, or 12 digits of its digest."""
+    """Return the image's version for `kubectl rollout history`.
+
+    The version is the tag, or the first 12 digits of the digest if there is no tag.
+    """
     return f"version {parse_image_reference(image).version}"
 
 

@@ -52,7 +52,10 @@ def container(
 def master(
     settings: Backups, database: DatabaseEndpoint, region: str, secrets_url: pulumi.Input[str]
 ) -> kubernetes.core.v1.ContainerArgs:
-    """Build the container that reads the master password with the pod's AWS identity, into memory."""
+    """Build the container that reads the master password with the pod's AWS identity.
+
+    It writes the master user's connection to a volume in memory (assets/master.sh).
+    """
     return container(
         "master",
         settings.upload_image,
@@ -68,7 +71,7 @@ def master(
 
 
 def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
-    """Build the container that creates the database roles, as the master user."""
+    """Build the container that creates or updates the database roles, as the master user."""
     return container(
         "roles",
         settings.image,
@@ -117,7 +120,7 @@ def migrate(
 
 
 def start(image: str, settings: Backups) -> kubernetes.core.v1.ContainerArgs:
-    """Build the container that starts the image and exits at once."""
+    """Build the container that runs `true` in the API's image, which proves that the image starts."""
     return container("start", image, settings, ["true"], {}, [])
 
 
@@ -163,7 +166,7 @@ def fetch(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernet
 
 
 def restore(settings: Backups, database: DatabaseEndpoint) -> kubernetes.core.v1.ContainerArgs:
-    """Build the container that restores the dump into a new database, as the master user."""
+    """Build the container that restores the dump into a new database and checks it, as the master user."""
     return container(
         "restore",
         settings.image,

@@ -53,15 +53,15 @@ class Endpoint:
 
 
 Endpoints: TypeAlias = Mapping[Party, Endpoint | None]
-"""Endpoints of parties outside the namespace; None for a party whose connections the settings close."""
+"""Endpoints of parties outside the namespace; None for a party to which the settings allow no connection."""
 
 
 def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
     """Build the policy of one workload's pods from its connections; both directions are always restricted.
 
     `endpoints` must contain every party outside the namespace that has a connection with the workload; a
-    missing party raises KeyError. The value None closes the connections of a party. It raises ValueError if
-    a connection has no condition.
+    missing party raises KeyError. If the value is None, the policy does not allow the party's connections;
+    ValueError is raised if one of them does not depend on a setting (`Connection.condition`).
     """
     [pods] = [pods for pods in connections.WORKLOADS if pods.app == app]
     ingress = [
@@ -106,7 +106,7 @@ def networks(cidrs: Sequence[str], ports: Sequence[pulumi.Input[int]] | None = N
 
 
 def public_internet(vpc_cidr: str, ports: Sequence[pulumi.Input[int]] | None = None) -> Endpoint:
-    """Return the endpoint for all public addresses except those of the VPC."""
+    """Return the endpoint for all public addresses outside the VPC."""
     vpc = IPv4Network(vpc_cidr)
     own = [] if any(vpc.subnet_of(IPv4Network(cidr)) for cidr in NOT_PUBLIC) else [vpc_cidr]
     return Endpoint([_block("0.0.0.0/0", [*NOT_PUBLIC, *own])], ports)
@@ -133,7 +133,7 @@ def pods_endpoint(pods: Pods) -> Endpoint:
 
 
 def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
-    """Return the endpoint of the external services in the API's settings; None if the API calls none."""
+    """Return the endpoint of the external services; None if the settings allow the API to call none."""
     match settings.to:
         case "none":
             return {connections.EXTERNAL_SERVICES: None}
@@ -144,7 +144,7 @@ def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
 
 
 def _endpoint(connection: Connection, party: Party, endpoints: Endpoints) -> Endpoint | None:
-    """Return the endpoint of a party; None if the settings close the connection."""
+    """Return the endpoint of a party; None if the settings do not allow the connection."""
     if isinstance(party, Pods) and party in connections.WORKLOADS:
         return pods_endpoint(party)
     if party not in endpoints:
@@ -152,7 +152,10 @@ def _endpoint(connection: Connection, party: Party, endpoints: Endpoints) -> End
     endpoint = endpoints[party]
     if endpoint is None and not connection.condition:
         source, target = connection.source.name, connection.target.name
-        raise ValueError(f"no setting closes the connection from {source} to {target}")
+        raise ValueError(
+            f"the endpoint of the connection from {source} to {target} is None, but the connection depends on"
+            " no setting. Pass an endpoint, or set the connection's condition in connections.py."
+        )
     return endpoint
 
 

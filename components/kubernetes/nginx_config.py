@@ -67,8 +67,8 @@ class _Conf(Template):
 def render(settings: Proxy, *, server_name: str, upstream: str, upstream_health: str) -> str:
     """Render nginx.conf.
 
-    `upstream` is host:port of the API's Service; `upstream_health` is a path that the API answers without
-    using the database.
+    `server_name` is the only host name that nginx answers, and `upstream` is host:port of the API's Service.
+    `upstream_health` is a path that the API answers without using the database.
     """
     hsts = f'add_header Strict-Transport-Security "max-age={settings.hsts_seconds}" always;'
     template = (Path(__file__).parent / "assets" / "nginx.conf").read_text()

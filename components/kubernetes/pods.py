@@ -14,7 +14,7 @@ from components.settings.models.network import Subnets
 from components.settings.models.workload import Resources
 
 API = connections.API.app
-"""The `app` label of the API's pods; the deployment guide's name."""
+"""The `app` label of the API's pods, as in the commands of the deployment guide."""
 PROXY = connections.PROXY.app
 """The `app` label of the TLS proxy's pods."""
 
@@ -117,7 +117,10 @@ def pod_spec(
 
 
 def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
-    """Build a pod's security context for `restricted`; fs_group makes mounted Secrets readable."""
+    """Build a pod's security context that meets the Pod Security Standard `restricted`.
+
+    `fs_group` lets the containers read mounted Secrets.
+    """
     return kubernetes.core.v1.PodSecurityContextArgs(
         run_as_non_root=True,
         run_as_user=USER,
@@ -128,9 +131,10 @@ def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
 
 
 def container_security() -> kubernetes.core.v1.SecurityContextArgs:
-    """Build a container's security context for `restricted`, with a read-only root file system.
+    """Build a container's security context that meets the Pod Security Standard `restricted`.
 
-    Some fields of the pod's security context are repeated, since Checkov reads them here.
+    The root file system is read-only, which the standard does not require. Some fields of the pod's security
+    context are repeated, since Checkov reads them here.
     """
     return kubernetes.core.v1.SecurityContextArgs(
         allow_privilege_escalation=False,
@@ -157,7 +161,7 @@ def resources(
 def variables(
     values: Mapping[str, pulumi.Input[str]],
 ) -> list[pulumi.Input[kubernetes.core.v1.EnvVarArgs]]:
-    """Build environment variables with plain values; secrets are files, never variables."""
+    """Build environment variables with plain values; secrets are mounted as files instead."""
     return [kubernetes.core.v1.EnvVarArgs(name=name, value=value) for name, value in values.items()]
 
 
@@ -223,8 +227,8 @@ def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core
 def checksum(data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
     """Return an annotation value that changes with the data, so that a changed file replaces the pods.
 
-    The value is not a secret even for secret data, because it appears in the pod's metadata. 32 bits of
-    SHA-256 distinguish an old secret from a new one, but are too few to recover it.
+    The value is not marked as secret, even for secret data, because the pod's metadata shows it. Its 32 bits
+    of SHA-256 distinguish an old secret from a new one, but are too few to recover it.
     """
 
     def digest(text: str) -> str:

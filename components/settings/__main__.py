@@ -1,4 +1,7 @@
-"""A command that validates stack files without Pulumi's engine: `python -m components.settings dev prod`."""
+"""A command that validates stack files, or prints their schema, without Pulumi's engine.
+
+Example: `python -m components.settings dev prod`.
+"""
 
 import argparse
 import json
@@ -22,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Validate the stack files, or print their schema.
 
-    Return 0 if all files are valid, 1 if a file has faults or is not YAML, 2 if a named stack has no file.
+    Return 0 if all files are valid, 1 if a file has faults or is not a valid stack file, 2 if a named
+    stack has no file.
     """
     options = _parser().parse_args(arguments)
     if options.schema:
@@ -32,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stack in options.stacks:
         if stack not in paths:
             print(
-                f"There is no Pulumi.{stack}.yaml in {options.directory}, only files of: {', '.join(paths)}",
+                f"There is no Pulumi.{stack}.yaml in {options.directory}. "
+                f"Stacks with a file: {', '.join(paths)}",
                 file=sys.stderr,
             )
             return 2

@@ -16,14 +16,17 @@ def format_path(path: KeyPath) -> str:
 
 
 def set_command(path: KeyPath, value: str | float) -> str:
-    """Return the command that sets a value; it names the value's type if Pulumi would guess another one."""
+    """Return the command that sets a value, without `pulumi` and `--stack`.
+
+    The command names the value's type if Pulumi would guess another one.
+    """
     value = plain_number(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"config set {_path_argument(path)} {shlex.quote(text)}{_type_option(value)}"
 
 
 def remove_command(path: KeyPath) -> str:
-    """Return the command that removes a value."""
+    """Return the command that removes a value, without `pulumi` and `--stack`."""
     return f"config rm {_path_argument(path)}"
 
 

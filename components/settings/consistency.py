@@ -95,7 +95,7 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
         path, role = ("pipe:cluster", "operators"), settings.naming.role_arn("operators")
         allowed = (
             f"a list with foundation's role {role.rpartition('/')[2]}, and with the IAM role or user that "
-            "runs the first `pulumi up`: the creator of a cluster gets no access by itself"
+            "runs the first `pulumi up`: the creator of a cluster has no access by default"
         )
         yield invalid_value(path, [], allowed, set_command((*path, 0), role))
 
@@ -132,7 +132,7 @@ def check_replica_region(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_service_network_outside_vpc(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a service network that overlaps the VPC, where a host could have a Service's address."""
+    """Refuse a service network that overlaps the VPC, since a host could then have a Service's address."""
     services = IPv4Network(settings.cluster.service_cidr)
     if cluster.is_service_network(services) and services.overlaps(IPv4Network(settings.network.cidr)):
         path = ("pipe:cluster", "serviceCidr")
@@ -182,7 +182,7 @@ def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a CPU quota below the sum of these pods' CPU limits."""
+    """Refuse a CPU quota below the sum of the pods' CPU limits at maximum scale during a rollout."""
     needed = capacity.cpu_limits(settings)
     if parse_quantity(settings.namespace.quota_cpu) < needed:
         path, least = ("pipe:namespace", "quotaCpu"), str(ceil(needed))
@@ -191,7 +191,7 @@ def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a memory quota below the sum of these pods' memory limits."""
+    """Refuse a memory quota below the sum of the pods' memory limits at maximum scale during a rollout."""
     needed = capacity.memory_limits(settings)
     if parse_quantity(settings.namespace.quota_memory) < needed:
         path, least = ("pipe:namespace", "quotaMemory"), f"{ceil(needed / MIB)}Mi"

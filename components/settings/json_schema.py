@@ -91,10 +91,16 @@ def stack_file_schema() -> Schema:
         "additionalProperties": False,
         "properties": {
             "config": config,
-            "encryptionsalt": {"type": "string", "description": "Written by Pulumi (passphrase)."},
-            "encryptedkey": {"type": "string", "description": "Written by Pulumi (cloud key)."},
+            "encryptionsalt": {
+                "type": "string",
+                "description": "The salt with which Pulumi derives a key from the passphrase.",
+            },
+            "encryptedkey": {
+                "type": "string",
+                "description": "The data key of the secrets, encrypted by the secrets provider.",
+            },
             "secretsprovider": {"type": "string", "description": "The key that encrypts the secrets."},
-            "environment": {"description": "Pulumi ESC environments."},
+            "environment": {"description": "Pulumi ESC environments whose values the stack imports."},
         },
         "$defs": definitions,
     }

@@ -17,7 +17,10 @@ StackFault: TypeAlias = tuple[str, SettingFault]
 
 
 def compare_stacks(stacks: Stacks, *, partial: bool) -> Iterator[StackFault]:
-    """Yield the faults that only a comparison finds; `partial` is explained at `check_settings`."""
+    """Yield the faults that only a comparison finds.
+
+    If the settings are partial, a check that reads a missing value is ignored, as in `check_settings`.
+    """
     for check in (check_zone_owner, check_zone_settings, check_unique_values):
         try:
             yield from check(stacks)

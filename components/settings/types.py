@@ -126,8 +126,10 @@ BucketName = Annotated[
         "pipe-backup-dev",
     ),
 ]
-"""An S3 bucket name without dots, which break TLS to the virtual host. The limit is eight characters below
-the 63 that S3 allows, which leaves room for the suffix of the access-log bucket."""
+"""An S3 bucket name without dots, since dots break TLS verification of virtual-hosted addresses.
+
+The limit is eight characters below the 63 that S3 allows, which leaves room for the suffix of the access-log
+bucket."""
 
 Region = Annotated[
     str, string(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "an AWS region, such as ap-northeast-1", "ap-northeast-1")

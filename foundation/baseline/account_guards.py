@@ -1,4 +1,4 @@
-"""The guards of an account that are one switch each, such as EBS encryption and the password policy."""
+"""Guards of an account that consist of one setting each, such as EBS encryption and the password policy."""
 
 from dataclasses import dataclass
 
@@ -37,8 +37,8 @@ class AccountGuards(pulumi.ComponentResource):
                 opts=child,
             )
         if settings.ebs_encryption:
-            # The default key stays aws/ebs: its policy already admits the services that make volumes in the
-            # account, whereas a key of our own would need a statement for each of them.
+            # The default key stays aws/ebs: its policy already admits the services that create volumes in the
+            # account. The policy of a customer managed key would need a statement for each of them.
             aws.ebs.EncryptionByDefault(name, enabled=True, opts=child)
         if settings.access_analyzer:
             analyzer = f"{naming.service}-external-access"

@@ -1,4 +1,4 @@
-"""The SNS topic whose messages are e-mailed, and EventBridge rules that publish to it."""
+"""The SNS topic that sends e-mails, and EventBridge rules that publish to it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def declare_rule(
 ) -> aws.cloudwatch.EventRule:
     """Declare an EventBridge rule `pipe-<name>`, which also matches read-only events of CloudTrail.
 
-    A rule that is merely enabled misses them (EventBridge user guide, read-only management events).
+    A rule in the state ENABLED does not match them (EventBridge user guide, read-only management events).
     """
     rule_name = f"{naming.service}-{name}"
     return aws.cloudwatch.EventRule(
@@ -93,7 +93,7 @@ def declare_rule(
 
 
 def _rules_may(naming: Naming, sid: str, actions: Sequence[str], resource: str) -> Statement:
-    """Return a statement that allows actions to EventBridge for the account's rules in the region."""
+    """Return a statement that allows EventBridge these actions on behalf of the region's rules `pipe-*`."""
     return {
         "Sid": f"Rules{sid}",
         "Effect": "Allow",

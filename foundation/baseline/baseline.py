@@ -28,7 +28,7 @@ class BaselineArgs:
 
 
 class Baseline(pulumi.ComponentResource):
-    """The guards of an account. The policy pack checks that a stack with this component has all of them."""
+    """The guards of an account; the policy account-guard-missing lists those that must be enabled."""
 
     def __init__(self, name: str, args: BaselineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:account:Baseline", name, None, opts)

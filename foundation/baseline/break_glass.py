@@ -31,7 +31,7 @@ class BreakGlassArgs:
 
 
 class BreakGlass(pulumi.ComponentResource):
-    """The role pipe-break-glass: an administrator for named IAM users with MFA, in short sessions.
+    """The role pipe-break-glass, with which named IAM users with MFA administer the account for a short time.
 
     STS records AssumeRole in the region of its endpoint, and EventBridge rules see the events of their own
     region only. The trust policy therefore admits the account's region and us-east-1, and both have a rule;
@@ -152,7 +152,7 @@ def trust(principals: Sequence[str], regions: Sequence[str]) -> Statement:
 
 
 def keep_records(trail_arn: str, trail_bucket: str) -> Statement:
-    """Return a statement that denies stopping the trail and weakening its bucket.
+    """Return a statement that denies stopping the trail, weakening its buckets and deleting records.
 
     An administrator can remove the statement, but the trail records that.
     """
@@ -188,7 +188,7 @@ def _copies(bucket: str) -> tuple[str, str]:
 
 
 def use(role_arn: str) -> EventPattern:
-    """Return the pattern of a role's uses: AssumeRole, and SwitchRole in the console."""
+    """Return the event pattern of a role's uses: AssumeRole, and SwitchRole in the console."""
     account, _, role = role_arn.removeprefix("arn:aws:iam::").partition(":role/")
     session = f"arn:aws:sts::{account}:assumed-role/{role}/"
     return {

@@ -78,7 +78,7 @@ class CostAlarms(pulumi.ComponentResource):
 
 
 def alarms(budget: Budget, emails: Sequence[str]) -> list[aws.budgets.BudgetNotificationArgsDict]:
-    """Return an alarm for each share of the budget that is spent, and one for the forecast."""
+    """Return an alarm for each percentage of actual costs, and one for the forecast."""
     thresholds = [("ACTUAL", percent) for percent in sorted(budget.actual_percents)]
     thresholds.append(("FORECASTED", budget.forecast_percent))
     return [

@@ -1,4 +1,4 @@
-"""E-mails about failures that AWS services report of themselves, without Datadog."""
+"""E-mails about failures that AWS Backup and RDS report, without Datadog."""
 
 from dataclasses import dataclass
 

@@ -15,8 +15,9 @@ AGENT_MANAGEMENT = (
     ("ECS_FARGATE_AGENT_MANAGEMENT", "DISABLED"),
     ("EC2_AGENT_MANAGEMENT", "DISABLED"),
 )
-"""The agents of runtime monitoring that GuardDuty installs: only those on the nodes of EKS, since the account
-has no other machines. All three are named, since the API returns all three."""
+"""Management of the agents for runtime monitoring: GuardDuty installs only those on EKS nodes.
+
+The account has no other machines. All three settings are listed, since the API returns all three."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class ThreatDetectionArgs:
 class ThreatDetection(pulumi.ComponentResource):
     """A GuardDuty detector with its protection plans, and a rule for its serious findings.
 
-    Each plan is set explicitly, even if it is off: GuardDuty enables most of them in a new detector, and
+    Each plan is set explicitly, even if it is disabled: GuardDuty enables most of them in a new detector, and
     deleting the resource of a plan does not change it (terraform-provider-aws,
     guardduty/detector_feature.go).
     """
@@ -79,7 +80,7 @@ class ThreatDetection(pulumi.ComponentResource):
 
 
 def features(settings: GuardDuty) -> dict[str, bool]:
-    """Return each protection plan by its name in the API, with True if it is on.
+    """Return the protection plans by their names in the API; the value is True if the plan is enabled.
 
     The names are those of the enumeration DetectorFeature (GuardDuty API reference,
     DetectorFeatureConfiguration). RUNTIME_MONITORING replaces EKS_RUNTIME_MONITORING; GuardDuty refuses both

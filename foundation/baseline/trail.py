@@ -13,7 +13,7 @@ from foundation.bucket_copy import BucketCopyArgs, declare_bucket_copy
 from foundation.settings.models.baseline import Trail as TrailSettings
 
 SERVICE = {"Service": "cloudtrail.amazonaws.com"}
-"""The principal that writes the records."""
+"""The service principal of CloudTrail, which writes the records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class TrailArgs:
 
     settings: TrailSettings
     copy_region: str
-    """Region of the copy, which nobody with access to the first region alone can delete."""
+    """Region of the copy."""
     naming: Naming
     protect: bool
     """True to make Pulumi refuse to delete the bucket, its copy and their keys."""

@@ -46,7 +46,7 @@ CHANGES = [
     "ec2:RevokeSecurityGroupEgress",
     "ec2:RevokeSecurityGroupIngress",
 ]
-"""Actions that create, change and delete the parts of a VPC; none starts a machine."""
+"""Actions that create, change and delete the parts of a VPC. They cannot launch instances."""
 
 
 def change_network(scope: Scope) -> list[Statement]:

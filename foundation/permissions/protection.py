@@ -1,7 +1,7 @@
-"""Denials that keep a deploy role away from foundation's own resources.
+"""Denials that protect foundation's own resources from the deploy role and the operators role.
 
-No other statement of the deploy role allows these actions, except for keys, which have generated IDs. The
-denials hold even if a person attaches a further policy to the role.
+Of foundation's resources, the roles' other statements cover only the keys, which have generated IDs. The
+denials hold even if a person attaches a further policy to a role.
 """
 
 from components.common.iam_documents import Statement
@@ -40,7 +40,7 @@ GUARDS = [
     "s3:PutAccountPublicAccessBlock",
     "sns:*",
 ]
-"""Actions on the account's guards, alarms and backup vaults, none of which a stack manages."""
+"""Actions on the account's guards, alarms and backup vaults, which no stack manages."""
 
 STATE_BUCKET_CHANGES = [
     "s3:BypassGovernanceRetention",

@@ -1,6 +1,6 @@
-"""Permissions to recover, change and upgrade an environment's database, which people have too.
+"""Permissions of operators to recover, change and upgrade an environment's database.
 
-`scripts/restore.sh --from rds` and `scripts/database.sh` need them, if GitHub cannot run them.
+`scripts/restore.sh --from rds` and `scripts/database.sh` need them if operators run them without GitHub.
 """
 
 from components.common.iam_documents import Statement, allow
@@ -8,7 +8,7 @@ from foundation.permissions.scope import Scope
 
 
 def recover_database(scope: Scope) -> list[Statement]:
-    """Return statements that allow a new instance from RDS's log, its swap with the old one, and upgrades.
+    """Return statements that allow point-in-time recovery to a new instance, its swap, and upgrades.
 
     RDS creates grants for the keys, and the secret with the master password, on behalf of the caller (RDS
     user guide, password management with Secrets Manager). No statement allows reading the secret.

@@ -1,4 +1,4 @@
-"""Permissions to hand the environment's service roles to AWS services."""
+"""Permissions to pass the environment's service roles to AWS services."""
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope

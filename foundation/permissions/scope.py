@@ -26,7 +26,7 @@ class Scope:
         return self._arns(service, [self.naming.region], resources)
 
     def named_anywhere(self, service: str, *resources: str) -> list[str]:
-        """Return ARNs in the stack's region and in the copy region; `{}` is pipe-<environment>."""
+        """Return ARNs in both the stack's region and the copy region; `{}` is pipe-<environment>."""
         return self._arns(service, [self.naming.region, self.copy_region], resources)
 
     def bucket_arns(self) -> list[str]:

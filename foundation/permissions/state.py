@@ -28,7 +28,7 @@ class State:
 def read_state(state: State, stack: str) -> list[Statement]:
     """Return statements for `pulumi preview` of one stack: read its state and decrypt its secrets.
 
-    A preview evaluates the program, which needs the secrets, so whoever can start one can read them.
+    A preview evaluates the program, which needs the secrets, so everyone who can run a preview can read them.
     """
     return [
         _find(state),

@@ -1,4 +1,4 @@
-"""Permissions to destroy an environment's stack, which people have, but GitHub's jobs do not.
+"""Permissions to destroy an environment's stack, which operators have, but GitHub's jobs do not.
 
 `scripts/teardown.sh` needs them. They allow deletions, changes that precede a deletion, and a final snapshot.
 """
@@ -27,7 +27,7 @@ NETWORK = [
 
 
 def destroy_stack(scope: Scope) -> list[Statement]:
-    """Return statements that allow destroying the environment's resources, by name where they have one.
+    """Return statements that allow destroying the environment's resources, which are named where possible.
 
     No statement allows s3:BypassGovernanceRetention, so locked dumps stay. `protect_foundation` denies the
     deletion of foundation's keys and buckets.

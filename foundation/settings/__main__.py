@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print each file's faults or that it is valid; return 1 if any file has a fault, else 0.
+    """Print for each file its faults, or that it is valid; return 1 if any file has a fault, else 0.
 
-    The argument is the root folder of the repository; its default is this repository.
+    The only argument is the root folder of the repository; its default is this repository.
     """
     folders = sys.argv[1:] if arguments is None else arguments
     root = Path(folders[0]) if folders else ROOT

@@ -1,4 +1,4 @@
-"""Reader of foundation's stack files; faults have the same form as those of the stacks."""
+"""Reader of foundation's settings; faults have the same form as those of the environments' stack files."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +71,7 @@ def _node(path: KeyPath) -> Schema:
     node: Schema = root
     for step in path:
         node = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step, {})
-        # A section that may be missing is a map or null.
+        # The schema of an optional section allows a map or null.
         node = next((option for option in node.get("anyOf", []) if option.get("type") != "null"), node)
         if "$ref" in node:
             node = root["$defs"][node["$ref"].rpartition("/")[2]]

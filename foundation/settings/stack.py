@@ -58,7 +58,7 @@ class Settings(Model):
 
     @property
     def operated(self) -> list[Naming]:
-        """Names of what the account's operators operate: the environments, or the shared account."""
+        """Names of the environments with an operators role; in the shared account, of the account itself."""
         return [scope.naming for scope in self.scopes] or [self.naming]
 
     @property
@@ -114,11 +114,11 @@ def check_consistency(settings: Settings) -> Iterator[SettingFault]:
 
 
 def _check_copies(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse copies in the account of the backups, contradictory retentions, and faults of Datadog."""
+    """Refuse copies of the shared account's backups, contradictory retentions, and faults of Datadog."""
     for index, environment in enumerate(settings.environments):
         if environment.copies.enabled and settings.is_shared_account:
             path = (f"{PROJECT}:environments", index, "copies", "enabled")
-            allowed = "false in the shared account, where the copies would be in the account of the backups"
+            allowed = "false in the shared account, since backups and copies would be in the same account"
             yield invalid_value(path, True, allowed, set_command(path, False))
     if settings.vaults:
         yield from check_retention(f"{PROJECT}:vaults", settings.vaults)

@@ -42,7 +42,7 @@ while :; do
 done
 [ -n "$password" ] || refuse
 
-# A here document would not do: a shell may write it to a temporary file on the disk.
+# A here document is unsuitable: a shell may write it to a temporary file on the disk.
 {
     printf '[%s]\nhost=%s\nport=%s\n' "$PGSERVICE" "$DATABASE_HOST" "$DATABASE_PORT"
     printf 'dbname=%s\nuser=%s\npassword=%s\n' "$DATABASE_NAME" "$DATABASE_USER" "$password"

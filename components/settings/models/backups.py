@@ -13,21 +13,21 @@ from components.settings.models.workload import Resources
 from components.settings.types import BucketName, Cron, Days, Image, Model, Region
 
 LEAST_NODE_DISK_GIB = 80
-"""Disk of a node by default, in GiB (EKS user guide, node class, ephemeralStorage)."""
+"""Default size of a node's disk, in GiB (EKS user guide, node class, ephemeralStorage)."""
 RESERVED_DISK_GIB = 1
 """Disk space of a node that the kubelet reserves for the system, in GiB."""
 POD_DISK_GIB = 1
 """Disk space that a pod needs besides its scratch volume, for logs and /tmp, in GiB."""
 MOST_SCRATCH_GIB = 1000
-"""Largest scratch volume, in GiB. A node's disk could have 59000 GiB (EKS user guide, node class), but each
-node of the pool has the same disk, and costs as much."""
+"""Largest scratch volume, in GiB. A node's disk could have 59000 GiB (EKS user guide, node class), but every
+node of the pool gets a disk of this size."""
 
 
 class BackupReplica(Model):
     """The copy of the backup bucket in a second region."""
 
     enabled: bool
-    """True if the bucket is copied to a second region."""
+    """True if S3 replicates the bucket to a second region."""
     region: Annotated[Region, Field(examples=["ap-northeast-3"])]
     """The region of the copy; it must differ from the stack's region."""
     bucket: Annotated[BucketName, Field(examples=["pipe-backup-dev-replica"])]

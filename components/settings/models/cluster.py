@@ -58,8 +58,8 @@ class ClusterEndpoint(Model):
         list[Annotated[Cidr, Field(examples=["203.0.113.7/32"])]], entries(0, 40), Distinct
     ]
     """Networks that may reach the public endpoint, such as the egress address of an office. To see your own
-    address, run `curl -4 https://checkip.amazonaws.com`. EKS allows at most 40 networks, none of them
-    private, reserved or 0.0.0.0/0."""
+    address, run `curl -4 https://checkip.amazonaws.com`. EKS allows at most 40 networks, and
+    refuses private and reserved ones. 0.0.0.0/0 is refused, too."""
 
 
 class Nodes(Model):
@@ -84,7 +84,7 @@ class Cluster(Model):
     nodes: Nodes
     operators: Annotated[list[Arn], entries(0), Distinct]
     """ARNs of the IAM principals that may administer the cluster. They must include the principal that runs
-    the first `pulumi up`: the creator of a cluster gets no access by itself."""
+    the first `pulumi up`: the creator of a cluster has no access by default."""
 
 
 def is_service_network(network: IPv4Network) -> bool:

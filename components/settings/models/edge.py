@@ -175,9 +175,7 @@ def is_host_of_zone(host: str, zone: str) -> bool:
 def _missing_host(key: str, hosts: list[str], source: str, host: str) -> Iterator[SettingFault]:
     path = ("pipe:edge", "zone", key)
     if host not in hosts:
-        allowed = (
-            f"a list that contains pipe:edge.{source} ({host}), since the zone's rules are for all stacks"
-        )
+        allowed = f"a list that contains pipe:edge.{source} ({host}), since the zone's rules cover all stacks"
         yield invalid_value(path, hosts, allowed, set_command((*path, len(hosts)), host))
 
 

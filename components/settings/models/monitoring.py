@@ -48,7 +48,7 @@ class PercentThreshold(Threshold):
 
 
 class RequestShare(Model):
-    """A threshold for a share of requests, with a floor for quiet minutes."""
+    """A threshold for a share of requests, with a smallest denominator for minutes with few requests."""
 
     warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
     """The share at which the monitor warns."""
@@ -76,8 +76,8 @@ class Thresholds(Model):
     proxy_error_rate: RequestShare
     """Share of requests that the TLS proxy answers with a status of 500 or above, according to its log."""
     response_time_seconds: Threshold
-    """95th percentile of the API's response time, in seconds; the metric is an APM distribution without a
-    suffix."""
+    """95th percentile of the API's response time, in seconds; the metric is an APM distribution, whose
+    name has no suffix such as `.hits`."""
     cpu_percent: PercentThreshold
     """CPU usage of the pods, in percent of their limit; the metric is the usage in nanocores."""
     memory_percent: PercentThreshold
@@ -86,9 +86,9 @@ class Thresholds(Model):
     restarts: Threshold
     """Container restarts in ten minutes; the metric counts all restarts."""
     unavailable_replicas: Threshold
-    """Replicas that are missing for ten minutes."""
+    """Replicas that have been unavailable for ten minutes."""
     crash_loops: Threshold
-    """Containers of a workload that crash again and again, so that Kubernetes delays their restart; the
+    """Containers of a workload that crash repeatedly, so that Kubernetes delays their restart; the
     metric counts waiting containers by reason."""
     image_pull_failures: Threshold
     """Containers of a workload whose image cannot be pulled; the metric counts waiting containers by
@@ -99,16 +99,17 @@ class Thresholds(Model):
     backup_age_hours: Threshold
     """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
-    """Days until the public certificate expires; Cloudflare renews it 30 days before. The monitor alerts
+    """Days until the public certificate expires; Cloudflare renews it 30 days in advance. The monitor alerts
     below its values."""
     origin_certificate_days: Threshold
-    """Days until the origin certificate expires; people renew it. The monitor alerts below its values."""
+    """Days until the origin certificate expires; people renew it by hand. The monitor alerts below its
+    values."""
     node_cpu_percent: PercentThreshold
     """CPU usage of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: PercentThreshold
     """Memory usage of a node, in percent; the metric is the usable share, from 0 to 1."""
     unready_nodes: Threshold
-    """Nodes that are not ready for 15 minutes; the metric counts nodes by condition."""
+    """Nodes that have not been ready for 15 minutes; the metric counts nodes by condition."""
     database_cpu_percent: PercentThreshold
     """CPU usage of the database, in percent."""
     database_free_storage_gib: Threshold
@@ -118,15 +119,15 @@ class Thresholds(Model):
 
 
 class Slo(Model):
-    """The availability objective."""
+    """The service level objective (SLO) for availability."""
 
     target_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.9])]
     """Share of requests that succeed, in percent."""
     warning_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.95])]
-    """Share of successful requests below which the objective is at risk, in percent; above the target
-    (Datadog)."""
+    """Share of successful requests below which the SLO is at risk, in percent; Datadog requires a value above
+    the target."""
     timeframe: Literal["7d", "30d", "90d"]
-    """The period over which the objective is measured."""
+    """The period over which the SLO is measured."""
     burn_rate_critical: Annotated[float, Field(gt=1, le=14.4, examples=[14.4])]
     """Burn rate of the error budget above which the monitor alerts, as a multiple of the rate that uses up
     the budget exactly (14.4 for an hour uses 2% of a 30-day budget)."""

@@ -15,7 +15,7 @@ class Proxy(Model):
     """The TLS proxy in front of the pods (nginx, unprivileged)."""
 
     image: Image
-    """An nginx image that runs without root."""
+    """An nginx image that does not run as root."""
     min_tls: Literal["1.2", "1.3"]
     """The oldest TLS version that nginx accepts; versions below 1.2 cannot be chosen."""
     hsts_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]

@@ -32,7 +32,7 @@ class Replicas(Model):
     max: Annotated[int, Field(ge=1, le=500, examples=[6])]
     """The largest number of pods."""
     target_cpu_percent: Annotated[int, Field(ge=10, le=95, examples=[70])]
-    """Average CPU usage that the autoscaler aims at, in percent of the requests."""
+    """Target of the autoscaler: average CPU usage, in percent of the requests."""
 
 
 def check_requests(key: str, resources: Resources) -> Iterator[SettingFault]:

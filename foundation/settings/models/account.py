@@ -15,7 +15,7 @@ class Account(Model):
     region: Region
     """The AWS region of the account; the same as aws:region."""
     copy_region: Annotated[Region, Field(examples=["ap-northeast-3"])]
-    """The second region, to which buckets are copied."""
+    """The second region, to which buckets and images are copied."""
     team: DnsLabel
     """The responsible team, as named in tags."""
     operators: Annotated[

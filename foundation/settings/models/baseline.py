@@ -1,6 +1,6 @@
 """The settings of an account's guards: section `pipe-foundation:baseline`.
 
-Every setting but the e-mail addresses has a default, and every default is the safe value.
+All settings except the e-mail addresses have defaults, which are the safe values.
 """
 
 from collections.abc import Iterator
@@ -37,10 +37,10 @@ Percent = Annotated[int, Field(ge=1, le=1000)]
 
 
 class GuardDuty(Model):
-    """The threat detection of GuardDuty, and the data that it reads besides the events of the account."""
+    """GuardDuty's threat detection: protection plans, and the findings that are reported by e-mail."""
 
     enabled: bool = True
-    """True to run the detector; it reads CloudTrail events, VPC flow logs and DNS queries."""
+    """True to enable the detector, which reads CloudTrail events, VPC flow logs and DNS queries."""
     eks_audit_logs: bool = True
     """True to read the audit logs of EKS clusters (EKS_AUDIT_LOGS)."""
     runtime_monitoring: bool = True
@@ -74,7 +74,7 @@ class Budget(Model):
     """The monthly budget of the account, whose alarms AWS e-mails without Datadog."""
 
     enabled: bool = True
-    """True to watch the costs."""
+    """True to declare the budget with its alarms."""
     monthly_usd: Annotated[int, Field(ge=1, le=10_000_000)] = 500
     """Planned costs of a month in US dollars, with tax; docs/cost.md has the minimum."""
     actual_percents: Annotated[list[Percent], entries(1, 4), Distinct] = Field(
@@ -90,7 +90,7 @@ class Anomalies(Model):
     """The detection of unusual costs, whose reports AWS e-mails once a day."""
 
     enabled: bool = True
-    """True to detect anomalies."""
+    """True to report anomalies."""
     minimum_usd: Annotated[int, Field(ge=1, le=10_000_000)] = 20
     """Lowest total impact of an anomaly that is reported, in US dollars."""
     monitor_arn: Annotated[
@@ -101,13 +101,13 @@ class Anomalies(Model):
             "arn:aws:ce::123456789012:anomalymonitor/4a50f8e5-5b2e-4a0c-9a0e-1f4f3f8a9b1c",
         ),
     ] = ""
-    """ARN of the account's monitor of AWS services, if it has one (`aws ce get-anomaly-monitors`). Empty to
-    declare one. An account can have only one, and may have got it with Cost Explorer
+    """ARN of the account's monitor of AWS services, if it has one (`aws ce get-anomaly-monitors`). An empty
+    string declares one. An account can have only one, and Cost Explorer may have created it
     (aws-cloudformation/cloudformation-coverage-roadmap#2515)."""
 
 
 class BreakGlass(Model):
-    """The administrators' role for emergencies, pipe-break-glass; its use is e-mailed."""
+    """The administrators' role for emergencies, pipe-break-glass; each use is reported by e-mail."""
 
     principals: Annotated[list[UserArn], entries(0, 10), Distinct] = Field(default_factory=list[str])
     """ARNs of the IAM users that may assume the role with MFA; an empty list declares no role."""
@@ -145,11 +145,11 @@ class Baseline(Model):
     break_glass: BreakGlass = BreakGlass()
     password_policy: PasswordPolicy = PasswordPolicy()
     service_failures: bool = True
-    """True to e-mail backups and copies that did not complete, and failures of database instances."""
+    """True to report by e-mail incomplete backups and copies, and failures of database instances."""
 
 
 def conflicts(baseline: Baseline) -> Iterator[tuple[tuple[str, ...], object, str, str | float]]:
-    """Yield the path, the value, the allowed values and an example for each setting that conflicts."""
+    """Yield path, value, allowed values and an example for each setting that contradicts another."""
     trail = baseline.trail
     if trail.retention_days < trail.lock_days:
         allowed = f"at least {trail.lock_days}, as in trail.lockDays"

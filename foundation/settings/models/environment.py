@@ -14,7 +14,7 @@ class Copies(Model):
     enabled: bool = True
     """True if the database and the bucket are backed up and copied to the shared account's vault."""
     keep_days: Annotated[int, Field(ge=1, le=36500)] = 35
-    """Days until a backup and its copy are deleted; within the limits of the shared account's vaults."""
+    """Days until a backup and its copy are deleted; the shared account's vaults limit the value."""
 
 
 class Environment(Model):

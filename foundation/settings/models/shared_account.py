@@ -4,7 +4,7 @@ from components.settings.types import AccountId, Model
 
 
 class SharedAccount(Model):
-    """The account that has the image registry and the vaults with the copies of backups."""
+    """The account with the image registry and the vaults for copies of backups."""
 
     id: AccountId
     """The AWS account; the same in every stack file of foundation."""

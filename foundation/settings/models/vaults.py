@@ -28,7 +28,7 @@ class Vaults(Model):
     owners: Annotated[list[VaultOwner], entries(1)]
     """The environments with a vault."""
     changeable_for_days: Annotated[int, Field(ge=3, le=MAX_DAYS)] = 14
-    """Days until the locks are final: nobody can change or remove them then, not even the root user."""
+    """Days until the locks are final. Then nobody can change or remove them, not even the root user."""
     min_retention_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = 7
     """The shortest retention of a copy, in days; a copy with a shorter one is refused."""
     max_retention_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = 400

@@ -190,7 +190,7 @@ def test_the_readme_describes_every_folder() -> None:
 
 
 def test_every_measured_number_names_its_drill() -> None:
-    section = (DOCS / "scaling.md").read_text().partition("## What was measured")[2]
+    section = (DOCS / "scaling.md").read_text().partition("## Measurements")[2]
     rows = [row.split("|")[2:4] for row in section.splitlines() if row.startswith("| ")][1:]
     assert len(rows) >= 4
     for measured, by in rows:

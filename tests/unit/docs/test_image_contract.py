@@ -122,7 +122,7 @@ def test_commands_are_those_of_the_table(manifests: dict[str, Manifest]) -> None
     rows = table(PAGE.read_text().split("\n## ")[0])
     commands = {code(row[0]): row[1] for row in rows}
     assert commands.keys() == set(CONTAINERS)
-    assert commands["api"] == "the image's own" and "command" not in container_of(manifests, "api")
+    assert commands["api"] == "the image's default" and "command" not in container_of(manifests, "api")
     for name in ("migrate", "start"):
         assert code(commands[name]) == " ".join(container_of(manifests, name)["command"])
 

@@ -40,7 +40,7 @@ def test_a_connection_without_a_condition_cannot_be_closed(naming: Naming) -> No
         **network_policies.endpoints(workload_context(naming)),
         connections.DATABASE: None,
     }
-    with pytest.raises(ValueError, match="no setting closes the connection from migration to database"):
+    with pytest.raises(ValueError, match="from migration to database is None, but the connection depends on"):
         network_policies.policy_spec(connections.MIGRATION.app, endpoints)
 
 

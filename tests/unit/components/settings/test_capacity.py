@@ -14,9 +14,9 @@ from tests.support.components.fixtures import ROOT
 
 STACKS = ("dev", "stg", "prod")
 ROWS = {
-    "quotaPods": "Pods at the maximum, rolling / quota",
-    "quotaCpu": "CPU limits at the maximum, rolling / quota",
-    "quotaMemory": "Memory limits at the maximum, rolling / quota",
+    "quotaPods": "Pods at the maximum, during a rollout / quota",
+    "quotaCpu": "CPU limits at the maximum, during a rollout / quota",
+    "quotaMemory": "Memory limits at the maximum, during a rollout / quota",
 }
 
 

@@ -51,7 +51,7 @@ def test_a_stack_without_a_file_ends_with_status_2(files: Files, capsys: pytest.
     assert main(["qa", *directory]) == 2
     assert (
         capsys.readouterr().err
-        == f"There is no Pulumi.qa.yaml in {directory[1]}, only files of: dev, prod, stg\n"
+        == f"There is no Pulumi.qa.yaml in {directory[1]}. Stacks with a file: dev, prod, stg\n"
     )
 
 
