@@ -92,7 +92,9 @@ def perform(
                 return code
         if operation == "preview":
             flags = ["--json", "--show-sames", *refresh, *pack]
-            return _finish(session, operation, *session.operate(operation, *flags))
+            code = _finish(session, operation, *session.operate(operation, *flags))
+            _hint(code, options, installed.programs, progress)
+            return code
         code = _adopt_pending(session, use)
         if code != DONE:
             return code
@@ -105,11 +107,14 @@ def perform(
         waits.show(options.clock, progress)
         if code == DONE and operation == "up":
             workspace.mark_up(stack)
-        if code == FAILED and installed.programs and options.providers == plugins.AUTO:
-            progress.say(
-                f"The plugins of {', '.join(sorted(installed.programs))} took part. {STAND_INS_HINT}"
-            )
+        _hint(code, options, installed.programs, progress)
         return code
+
+
+def _hint(code: int, options: Namespace, programs: Mapping[str, Path], progress: Progress) -> None:
+    """After a failure, print how to run the command without the plugins that the sandbox has chosen."""
+    if code == FAILED and programs and options.providers == plugins.AUTO:
+        progress.say(f"The plugins of {', '.join(sorted(programs))} took part. {STAND_INS_HINT}")
 
 
 def clean(stack: Stack, progress: Progress) -> int:

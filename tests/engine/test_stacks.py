@@ -114,7 +114,7 @@ def test_the_fidelity_table_has_every_type_of_the_program(running_stack: Running
     }
     of_providers = {kind for kind in used if not kind.startswith(("pipe:", "pulumi:"))}
     missing = of_providers - set(rows())
-    assert not missing, f"docs/sandbox.md does not describe the checks of {sorted(missing)}"
+    assert not missing, f"docs/fidelity.md does not describe the checks of {sorted(missing)}"
 
 
 GUIDE: dict[str, tuple[str, str]] = {

@@ -242,7 +242,7 @@ def zone_settings(stack: Stack) -> dict[str, Any]:
 
 
 def check_leftovers(stack: Stack, keys: ResourceIds, settings: Mapping[str, Any]) -> ResourceIds:
-    """Check what remains of a destroyed stack (docs/sandbox.md); return the key of its last snapshot.
+    """Check what remains of a destroyed stack (docs/sandbox-details.md); return the key of its last snapshot.
 
     The remaining objects are the database's snapshots, the instance profile that EKS created for its nodes
     (with the foundation's role), the zone settings, and the other keys, which are scheduled for deletion.

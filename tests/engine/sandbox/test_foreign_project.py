@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -80,7 +81,7 @@ def changes(stack: Stack, *command: str) -> dict[str, int]:
 def test_a_foreign_project_comes_up_converges_changes_and_goes_away(shop: Stack) -> None:
     assert changes(shop, "up", "--skip-preview") == {"create": 8}
     running = targets(shop)
-    sns = boto3.client(
+    sns: Any = cast(Any, boto3).client(
         "sns",
         region_name="eu-west-1",
         endpoint_url=running.aws,

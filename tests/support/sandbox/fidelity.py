@@ -1,4 +1,4 @@
-"""A generator of the tables in docs/sandbox.md, which list each resource type's checks and their limits.
+"""A generator of the tables in docs/fidelity.md, which list each resource type's checks and their limits.
 
 `make schema` runs this module, which rewrites the end of the document from the providers' tables.
 """
@@ -14,8 +14,8 @@ from sandbox.clouds.aws.registry import REGISTRY
 from sandbox.providers.aws.calls import CALLS
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT = ROOT / "docs" / "sandbox.md"
-START = "### moto\n"
+DOCUMENT = ROOT / "docs" / "fidelity.md"
+START = "## moto\n"
 HEAD = "| type | checked by | not checked |\n|---|---|---|\n"
 
 AWS_CHECKS = {
@@ -98,7 +98,7 @@ def moto_section() -> str:
 def generated_end() -> str:
     """Return the generated end of the document."""
     lines = [f"| `{kind}` | {checked} | {unchecked} |\n" for kind, (checked, unchecked) in rows().items()]
-    return f"{moto_section()}\n### Resource types\n\n{HEAD}{''.join(lines)}"
+    return f"{moto_section()}\n## Resource types\n\n{HEAD}{''.join(lines)}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Tests that docs/sandbox.md names the checks of each resource type and their limits."""
+"""Tests that docs/fidelity.md names the checks of each resource type and their limits."""
 
 import json
 import re
