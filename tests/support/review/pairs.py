@@ -1,7 +1,7 @@
 """Pairs of base and head, which are edited copies of the program, and the reports on them.
 
 `python -m tests.support.review.pairs FOLDER PAIR...` evaluates pairs in two processes, each base once, and
-writes `<pair>.json` and `<pair>.txt` into FOLDER.
+writes `<pair>.json` and `<pair>.txt` into FOLDER. Pairs whose evaluations are equal share one evaluation.
 """
 
 import multiprocessing
@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -42,6 +42,9 @@ Edit = tuple[str, str, str]
 string is empty too, the file is deleted.
 """
 
+REPORT_WAIVERS = "review/waivers.yaml"
+"""File that the evaluation of a stack does not read. The program's tree does not have this file."""
+
 SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
 
 
@@ -53,6 +56,16 @@ class Pair:
     stacks: tuple[str, ...] = ("dev",)
     base: tuple[Edit, ...] = ()
     approved_by: str = ""
+
+    @property
+    def evaluated(self) -> tuple[Edit, ...]:
+        """The edits that the evaluation of the head depends on: only the report reads REPORT_WAIVERS."""
+        return tuple(edit for edit in self.head if edit[0] != REPORT_WAIVERS)
+
+    @property
+    def of_the_report(self) -> tuple[Edit, ...]:
+        """The other edits of the head."""
+        return tuple(edit for edit in self.head if edit[0] == REPORT_WAIVERS)
 
     @property
     def changes_policies(self) -> bool:
@@ -107,7 +120,7 @@ EXCEPTION_IN_AN_OUTPUT: Edit = (
     "\npulumi.Output.from_input({}).apply(lambda values: values['late'])\nproxy = TlsProxy(",
 )
 OWN_WAIVER: Edit = (
-    "review/waivers.yaml",
+    REPORT_WAIVERS,
     "",
     WAIVER.format(day="{day}", policy="stateful-replaced", target=BUCKET),
 )
@@ -198,7 +211,6 @@ PAIRS: dict[str, Pair] = {
 
 QUICK = (
     "nothing-changed",
-    "setting-changed",
     "bucket-replaced",
     "bucket-replaced-with-a-waiver",
     "cluster-replaced",
@@ -279,10 +291,21 @@ def _bring_up_bases(folder: Path, names: Iterable[str]) -> dict[Base, Path]:
     return folders
 
 
-def _evaluate(name: str, folder: Path, bases: dict[Base, Path]) -> Report:
+def group_by_evaluation(names: Iterable[str]) -> list[list[str]]:
+    """Return the pairs in groups whose evaluations are equal."""
+    groups: dict[object, list[str]] = {}
+    for name in names:
+        pair = PAIRS[name]
+        groups.setdefault((pair.base, pair.evaluated, pair.stacks), []).append(name)
+    return list(groups.values())
+
+
+def _evaluate(names: Sequence[str], folder: Path, bases: dict[Base, Path]) -> Iterator[tuple[str, Report]]:
+    """Evaluate the first pair of a group, and yield the report on each pair of the group."""
+    name = names[0]
     pair = PAIRS[name]
     head = copy(folder / name / "head")
-    apply_edits(head, pair.head, DAY)
+    apply_edits(head, pair.evaluated, DAY)
     base = bases[pair.base, pair.stacks[0]] / "tree"
     for stack in pair.stacks:
         if (work := bases[pair.base, stack] / "work" / stack).exists():
@@ -300,7 +323,14 @@ def _evaluate(name: str, folder: Path, bases: dict[Base, Path]) -> Report:
         for command in processes.commands:
             started.enter_context(running(command))
         evaluate.run(trees, projects, work, 5, sockets=processes.sockets)
-    return evaluate.build_report(trees, ("base", "head"), projects, work, approved_by=pair.approved_by)
+    for name in names:
+        pair = PAIRS[name]
+        apply_edits(head, pair.of_the_report, DAY)
+        yield (
+            name,
+            evaluate.build_report(trees, ("base", "head"), projects, work, approved_by=pair.approved_by),
+        )
+        (head / REPORT_WAIVERS).unlink(missing_ok=True)
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
@@ -308,16 +338,17 @@ def main(folder: Path, names: Sequence[str]) -> None:
     os.environ["PULUMI"] = str(pulumi_cli.find(Progress()))
     bases = _bring_up_bases(folder, names)
 
-    def evaluate_half(half: Sequence[str]) -> None:
-        for name in half:
-            report = _evaluate(name, folder, bases)
-            text = normalize(renderings.render_terminal(report), folder / name / "head")
-            (folder / f"{name}.txt").write_text(text)
-            (folder / f"{name}.json").write_text(renderings.render_json(report))
-            print(name, flush=True)
+    def evaluate_half(half: Sequence[Sequence[str]]) -> None:
+        for group in half:
+            for name, report in _evaluate(group, folder, bases):
+                text = normalize(renderings.render_terminal(report), folder / group[0] / "head")
+                (folder / f"{name}.txt").write_text(text)
+                (folder / f"{name}.json").write_text(renderings.render_json(report))
+                print(name, flush=True)
 
+    groups = group_by_evaluation(names)
     context = multiprocessing.get_context("fork")
-    halves = [context.Process(target=evaluate_half, args=(names[start::2],)) for start in (0, 1)]
+    halves = [context.Process(target=evaluate_half, args=(groups[start::2],)) for start in (0, 1)]
     for half in halves:
         half.start()
     for half in halves:
