@@ -57,8 +57,10 @@ def choose(choice: str, engine: Path, stack: Stack, targets: Targets | None, pro
             "PROVIDERS=real needs targets, but this stack uses none. Add TARGETS=all; if the stack has "
             "resources, run `make clean` first."
         )
+    if targets is None:
+        return NONE
     file = stack.sandbox / CHOICE_FILE
-    if targets is None or choice == STAND_INS:
+    if choice == STAND_INS:
         selected = NONE
     else:
         keep = choice == AUTO and file.exists() and any(map(workspace.has_state, workspace.stacks_in(stack)))
