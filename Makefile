@@ -64,7 +64,7 @@ wheels: ## download the Python packages into the folder wheels, for make package
 sandbox: $(READY) ## bring STACK up; TARGETS=none plans, PROVIDERS=stand-ins: no plugins, CLOCK=1:60 waits
 	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(CLOCK_FLAGS) $(FLAGS)
 
-preflight: $(READY) ## ask the real providers for everything that STACK needs from them; changes nothing
+preflight: $(READY) ## check that the real providers have everything that STACK needs; changes nothing
 	@$(PY) -m operations preflight $(STACK) $(FLAGS)
 
 preview: $(READY) ## show what `make sandbox` would change

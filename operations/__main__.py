@@ -11,33 +11,33 @@ from types import ModuleType
 import argcomplete
 
 COMMANDS = {
-    "access": "open a real cluster to your address for a limited time",
+    "access": "open a real cluster's API to your address for a limited time",
     "build": "build, scan, push and sign the API's image of a version",
     "checks": "run the checks that a deployment requires",
-    "database": "apply pending changes of the database, or upgrade it",
+    "database": "show or apply pending changes of the database, or upgrade it",
     "deploy": "deploy a version of the service and check it",
-    "doctor": "find out what is wrong with a stack",
+    "doctor": "diagnose the problems of a stack",
     "drift": "compare a stack with its program",
     "migrate": "run the migrations of the deployed version, or undo them",
-    "preflight": "ask the providers for everything that a stack needs from them",
+    "preflight": "check that the providers have everything that a stack needs",
     "preview": "review the changes that the working tree would make",
     "relocate": "prepare a stack for another region after the loss of its own",
-    "restore": "restore the database from a dump or from RDS's log",
+    "restore": "restore the database from a dump, a snapshot or RDS's log",
     "rollback": "roll the API back to an earlier version",
-    "rotate": "set new passwords for the database's roles",
+    "rotate": "set new passwords for the database's roles and master user",
     "teardown": "destroy a stack, and list what stays and its cost",
 }
 """Summary of each command, by the name of the command's module."""
 
 DELIVERY = ("build", "checks", "deploy", "preview", "rollback")
-"""Commands whose modules are in operations/delivery/; those of the others are in this package."""
+"""Commands whose modules are in operations/delivery/; the other modules are in operations/."""
 
 COMPLETION = "_ARGCOMPLETE"
 """Environment variable that a shell sets to ask for completions (https://kislyuk.github.io/argcomplete/)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command with its own arguments; return its exit code."""
+    """Run a command with its own arguments, or complete a command line; return the exit code."""
     if COMPLETION in os.environ:
         complete(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(

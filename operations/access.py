@@ -1,12 +1,12 @@
-"""Temporary access of an operator to the cluster and the database, for when GitHub or the runner is down.
+"""Temporary access to the cluster and the database for an operator while GitHub or the runner is down.
 
 Nodes of EKS Auto Mode accept neither SSH nor Session Manager, so operators use the cluster's API. The command
 opens the API's endpoint to the caller's address. With --database, it also starts a pod in which psql connects
 as the master user. After --minutes, or at Ctrl-C, it deletes the pod and closes the endpoint. If the command
-is killed, the pod still ends in time; --close closes the endpoint.
+is killed, the pod still ends at its deadline; --close closes the endpoint.
 
-CloudTrail records the changes of the endpoint. The cluster's audit log has each request and each session in a
-pod. The database's log has each connection.
+CloudTrail records each change of the endpoint. The cluster's audit log records each request and each session
+in a pod. The database's log records each connection.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
-    """Open the endpoint, start the pod and wait; then delete the pod and close the endpoint.
+    """Open the endpoint and wait; then close the endpoint. With --database, also start and delete the pod.
 
     Return the final message.
     """
@@ -96,7 +96,7 @@ def name(options: Options) -> str:
 
 
 def close(log: RunLog, options: Options) -> str:
-    """Give the endpoint the settings of the stack file again; return the final message."""
+    """Restore the endpoint's settings from the stack file; return the final message."""
     settings = options.settings["cluster"]["endpoint"]
     change: dict[str, Any] = {"endpointPublicAccess": settings["public"]}
     if settings["public"]:
@@ -137,7 +137,7 @@ def psql_job(pattern: jobs.Manifest, name: str, seconds: int) -> jobs.Manifest:
 
 
 def _runs(cluster: Cluster, name: str) -> bool:
-    """Return True if the Job's pod runs, or if it has ended, as the pods of a sandbox do at once.
+    """Return True if the Job's pod runs or has succeeded; the pods of a sandbox succeed at once.
 
     Raise FailedError if the pod has failed.
     """
@@ -149,7 +149,7 @@ def _runs(cluster: Cluster, name: str) -> bool:
 
 
 def show(log: RunLog, options: Options, job: str | None) -> None:
-    """Show the commands for which the access is meant."""
+    """Show the commands with which an operator uses kubectl and psql."""
     with log.step("commands"):
         region, namespace = options.settings["service"]["region"], options.namespace
         if options.target == "real":

@@ -1,9 +1,9 @@
-"""Changes of the database that RDS knows but has not applied, and major upgrades of PostgreSQL.
+"""Pending changes of the database, which RDS has not applied yet, and major upgrades of PostgreSQL.
 
-`pending` shows what waits: new settings, parameters that need a reboot, and RDS's maintenance. With --now,
-`apply` applies it at once, which interrupts the database for about a minute. Without --now, it reboots only
-inside of the maintenance window, in which RDS applies the rest itself. `upgrade` changes the major version,
-or with --rehearse only that of a copy.
+`pending` shows these changes: new settings, parameters that need a reboot, and RDS's maintenance. With --now,
+`apply` applies them at once, which interrupts the database for about a minute. Without --now, it reboots only
+in the maintenance window, in which RDS applies the rest itself. `upgrade` changes the major version of the
+database, or with --rehearse of a copy only.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Refuse options of another action, and an upgrade without a major version."""
+    """Refuse options that the action does not have, and an upgrade without a major version."""
     stack, action = arguments.stack, arguments.action
     if action == "upgrade":
         if not (arguments.to or "").isdecimal():
@@ -58,13 +58,13 @@ def check_arguments(arguments: argparse.Namespace) -> None:
                 f" scripts/database.sh {stack} upgrade --to 17 --rehearse"
             )
     elif arguments.to or arguments.rehearse:
-        raise RefusedError(f"--to and --rehearse belong to upgrade, not to {action}")
+        raise RefusedError(f"--to and --rehearse are allowed only with upgrade, not with {action}")
     if arguments.now and action != "apply":
-        raise RefusedError(f"--now belongs to apply, not to {action}")
+        raise RefusedError(f"--now is allowed only with apply, not with {action}")
 
 
 def show(log: RunLog, options: Options) -> str:
-    """Show the changes that wait, and the next maintenance window."""
+    """Show the pending changes and the next maintenance window; return the final message."""
     waiting, _ = read(log, options)
     return (
         f"changes are pending: scripts/database.sh {options.stack} apply" if waiting else "nothing is pending"
@@ -72,7 +72,7 @@ def show(log: RunLog, options: Options) -> str:
 
 
 def read(log: RunLog, options: Options) -> tuple[Pending, Description]:
-    """Return the changes of the stack's database that wait, and the instance, after showing them."""
+    """Show and return the pending changes of the stack's database; also return the instance."""
     rds = Instances(log, options)
     with log.step(f"pending changes of {identifier(options)}"):
         instance = rds.get(identifier(options))
@@ -86,7 +86,10 @@ def read(log: RunLog, options: Options) -> tuple[Pending, Description]:
 
 
 def apply(log: RunLog, options: Options, *, now: bool) -> str:
-    """Apply the changes that wait; return the final message."""
+    """Apply the pending changes; return the final message.
+
+    Unless `now` is true, do nothing before the maintenance window, and only reboot for parameters in it.
+    """
     waiting, instance = read(log, options)
     if not waiting:
         return "nothing is pending"
@@ -98,7 +101,7 @@ def apply(log: RunLog, options: Options, *, now: bool) -> str:
             f" window, or at once: scripts/database.sh {options.stack} apply --now"
         )
     name = identifier(options)
-    options.confirm(f"Applying the pending changes of {name}; it may not answer for some minutes")
+    options.confirm(f"Applying the pending changes of {name}; it may be unavailable for some minutes")
     rds = Instances(log, options)
     if now and waiting.values:
         with log.step("new values"):

@@ -44,7 +44,7 @@ CLAIMS = "nodeclaims.karpenter.sh"
 EVENTS = 15
 """Number of the newest warnings to show."""
 VISIT_SECONDS = 10.0
-"""Seconds without a response after which the site counts as down."""
+"""Seconds without a successful response after which the site counts as down."""
 
 
 EXIT_CODES = """\
@@ -152,8 +152,8 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
 def protection(log: RunLog, options: Options) -> list[github_rules.Rule]:
     """Show and return the state of the protection rules on GitHub; empty if GitHub is not asked.
 
-    Only a rule that is not set is a problem. A rule whose state is unknown is no incomplete diagnosis, since
-    the token of the workflow Operate cannot read all of them.
+    Only a rule that is not set is a problem. A rule whose state is unknown does not make the diagnosis
+    incomplete, since the token of the workflow Operate cannot read every rule.
     """
     if options.target == "sandbox":
         log.skip("GitHub's rules do not protect a sandbox")
@@ -225,7 +225,7 @@ def survey(
 
 
 def claims(cluster: Cluster) -> list[Manifest]:
-    """Return EKS Auto Mode's requests for nodes; none in a cluster without Auto Mode, such as a sandbox."""
+    """Return EKS Auto Mode's requests for nodes; empty without Auto Mode, as in a sandbox."""
     kinds = cluster.read("api-resources", "--api-group=karpenter.sh", "--output=name").split()
     return cluster.list(CLAIMS, "") if CLAIMS in kinds else []
 
@@ -259,7 +259,7 @@ def dumps(options: Options, bucket: str, region: str = "") -> dict[str, datetime
 
 
 def silent(log: RunLog, options: Options) -> dict[str, list[str]]:
-    """Return the metrics without data by monitor; none if Datadog is not asked."""
+    """Return the metrics without data by the name of the monitor; empty if Datadog is not asked."""
     if options.target == "sandbox":
         log.line("Datadog was not asked: pods of a sandbox send no metrics")
         return {}
@@ -386,9 +386,12 @@ def section(status: str) -> str:
 
 
 def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
-    """Show the end of the log of each container that is not ready; after a restart, of its previous run."""
+    """Show the end of the log of each container that is not ready.
+
+    After a restart, this is the log of the previous run.
+    """
     if cluster.silent:
-        log.skip("pods of a sandbox run nothing")
+        log.skip("pods of a sandbox run no containers")
         return
     for pod in pods:
         for status in pod.get("status", {}).get("containerStatuses", ()):

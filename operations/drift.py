@@ -1,8 +1,8 @@
 """Comparison of a stack with its program by `pulumi preview --refresh --expect-no-changes`.
 
 Changes of the database that RDS has not applied count as drift too, since the server runs without them.
-The result is written to .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue. The
-exit code is 0 after a comparison, with or without drift, and 1 if the comparison failed.
+The result is written to .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens, updates or
+closes an issue. The exit code is 0 after a comparison, with or without drift, and 1 if the comparison failed.
 """
 
 import argparse
@@ -42,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Compare the stack, and save the result; raise FailedError if the comparison was not possible."""
+    """Compare the stack and save the result; return the final message.
+
+    Raises FailedError if the comparison was not possible.
+    """
     stack, lines, why = options.stack, list[str](), ""
     command = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
     command += ["--stack", stack, "--policy-pack", "policies"]
@@ -74,7 +77,10 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def pending_lines(log: RunLog, options: Options) -> list[str]:
-    """Return a line for each change of the database that waits; empty if RDS cannot be asked."""
+    """Return a line for each pending change of the database, and a line with the remedy.
+
+    The list is empty if nothing is pending, or if RDS does not respond.
+    """
     rds, name = Instances(log, options), identifier(options)
     try:
         instance = rds.find(name)

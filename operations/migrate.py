@@ -32,8 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version",
         metavar="V",
-        help="use the image of this version, which the stack file must have named, such as the newer version"
-        " after a rollback (default: the running version)",
+        help="use the image of this version, which the stack file must have named; after a rollback, give the"
+        " newer version (default: the running version)",
     )
     return parser
 
@@ -47,14 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def npm(action: str | None, to: str | None) -> list[str]:
-    """Return the guide's npm command; npm passes the arguments after `--` to the script.
+    """Return the npm command that runs migrations, or undoes them if `action` is `rollback`.
+
+    npm passes the arguments after `--` to the script.
 
     Refuse `to` without the action `rollback`, and a value that is not the name of a migration.
     """
     if to is None:
         return ["npm", "run", f"migrate:{action or 'prod'}"]
     if action is None:
-        raise RefusedError("--to needs rollback: scripts/migrate.sh STACK rollback --to 20240301")
+        raise RefusedError(
+            "--to is allowed only with the action rollback: scripts/migrate.sh STACK rollback --to 20240301"
+        )
     if not re.fullmatch(VERSION, to):
         raise RefusedError(f"--to {to} is not the name of a migration, such as 20240301")
     return ["npm", "run", "migrate:rollback", "--", "--to", to]

@@ -1,9 +1,9 @@
-"""Preparation of a stack for another region after the loss of its current region.
+"""Move of a stack to another region after the loss of its current region.
 
-Without --take-names, the command changes the stack file and its policy levels, and prints the next steps.
-With --take-names, it deletes the lost stack's resources whose names are unique across regions: DNS records
-and rulesets at Cloudflare. The next `pulumi up` creates them again. With --copy-roles, it copies the IAM
-roles of the lost environment, since the foundation that declares them cannot run without the lost KMS key.
+With --to and --as, the command changes the stack file and its policy levels, and prints the next steps. With
+--take-names, it deletes the lost stack's DNS records and rulesets at Cloudflare, whose names the new stack
+needs; the next `pulumi up` creates them again. With --copy-roles, it copies the IAM roles of the lost
+environment, since the foundation that declares them cannot run without the lost KMS key.
 """
 
 import argparse
@@ -148,10 +148,11 @@ def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> l
 
 
 def relocated_text(text: str, settings: dict[str, Any], new: str, region: str) -> str:
-    """Return the stack file's text for another region, in which the two regions swap places.
+    """Return the stack file's text for another region: the lost and the new region swap places.
 
-    Names that must be unique worldwide or in the account change. The replication of dumps to a second
-    region is switched off. Secrets are removed, since the key that encrypts them is lost with the region.
+    The environment and the buckets get new names, since the old names are still taken. The replication of
+    dumps to a second region is switched off. Secrets are removed, since the key that encrypts them is lost
+    with the region.
     """
     service, lost, placeholder = settings["service"], settings["service"]["region"], "\0"
     bucket, replica = settings["backups"]["bucket"], settings["backups"]["replica"]["bucket"]

@@ -1,11 +1,12 @@
 """Restore the database, check the result, and swap it with the live database.
 
-With --from rds, RDS makes a new instance from its log, at most about five minutes behind, which gets the name
-of the old one. A run that was killed goes on with the same command. Otherwise a dump is restored:
+By default, a dump is restored into a new database of the same instance. The live database does not change
+until the swap, which is a single transaction, and is then kept under another name. The API is stopped only
+for the swap. If a restore is killed during the swap, the API stays stopped. The next restore starts it first;
+--start-api starts it without a restore.
 
-The live database does not change until the swap, which is a single transaction, and is then kept under
-another name. The API is stopped only for the swap. If a restore is killed during the swap, the API stays
-stopped. The next restore starts it first; --start-api starts it without a restore.
+With --from rds, RDS creates a new instance from its log, which is at most about five minutes behind, or from
+a snapshot. The new instance gets the name of the old one. After a run was killed, the same command continues.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from operations.lib.kubernetes.cluster import (
 from operations.lib.run_log import RunLog, perform
 
 PATTERN = "cronjob/pipe-restore"
-"""CronJob whose pod template a restore copies."""
+"""CronJob whose pod template the Jobs of a restore copy."""
 DUMPS = "dumps/"
 """Prefix of the dumps' keys in the bucket."""
 DENIED = ("AccessDenied", "403")
@@ -57,8 +58,8 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--at",
         metavar="TIME",
-        help="restore the newest dump of this time or earlier, or with --from rds this very moment:"
-        " 2024-03-01T17:00Z",
+        help="restore the newest dump of this time or earlier, or with --from rds the state at this time,"
+        " such as 2024-03-01T17:00Z",
     )
     which.add_argument("--snapshot", metavar="NAME", help="restore this snapshot; only with --from rds")
     which.add_argument(
@@ -72,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="dump (default): into a new database; rds: into a new instance, from RDS's log or a snapshot",
     )
     parser.add_argument(
-        "--no-swap", action="store_true", help="with --from rds: stop when the new instance is checked"
+        "--no-swap", action="store_true", help="with --from rds: stop after the check of the new instance"
     )
     parser.add_argument(
         "--database", default="pipe_db", metavar="NAME", help="database to restore (default: pipe_db)"
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         swap = not arguments.no_swap
         return perform("restore", options, lambda log: recovery.recover(log, options, source, swap=swap))
     if arguments.snapshot or arguments.no_swap:
-        raise RefusedError("--snapshot and --no-swap need --from rds")
+        raise RefusedError("--snapshot and --no-swap are allowed only with --from rds")
     variables = job_variables(arguments)
     if arguments.start_api:
         return perform("restore", options, lambda log: resume(log, options))
@@ -133,7 +134,7 @@ def utc(text: str) -> str:
 
 
 def moment(text: str) -> datetime:
-    """Return a time in UTC; refuse a text that is none, or that has no time zone."""
+    """Return a time in UTC; refuse a text that is not a time, or that has no time zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -189,9 +190,9 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     """Return the key of the dump to restore, or a description of the dump if listing is not permitted.
 
-    Refuse if the bucket does not have the dump, or cannot be listed for another reason. Without credentials
-    or permission, the restore continues unchecked: if the dump does not exist, the Job that downloads it
-    fails before the API is stopped.
+    Without credentials or permission to list the bucket, the restore continues unchecked: if the dump does
+    not exist, the Job that downloads it fails before the API is stopped. Refuse if the bucket does not have
+    the dump, or cannot be listed for another reason.
     """
     bucket, time = options.settings["backups"]["bucket"], variables["AT"]
     prefix = DUMPS if time else variables["OBJECT"]

@@ -1,6 +1,6 @@
 """Rotation of the database's passwords, without downtime of the API.
 
-Each password of a role belongs to its own login (components/kubernetes/database_roles.py). `pulumi up`
+Each new password of a role gets a login of its own (components/kubernetes/database_roles.py). `pulumi up`
 creates the new logins and replaces the API's pods, while the old logins stay valid. The old logins are
 retired once no pod uses them. Finally, RDS sets a new master password, as it does by itself every seven days.
 After an interruption, run the command again.
@@ -40,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Set and deploy new passwords, retire the old logins, and rotate the master password."""
+    """Set and deploy new passwords, retire the old logins, and rotate the master password.
+
+    Returns the final message.
+    """
     with connected(log.runner, options) as cluster:
         repository = Repository(log.runner, options)
         with log.step("the API is up"):
@@ -78,10 +81,9 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def commit(log: RunLog, repository: Repository, options: Options) -> None:
-    """Commit the stack file; raise FailedError if the commit does not reach the upstream as it is.
+    """Commit the stack file; raise FailedError if others have changed it at the upstream meanwhile.
 
-    Without the commit, the next deployment would bring back the old passwords, which still work at this
-    point.
+    Without the commit, the next deployment would restore the old passwords, which still work at this point.
     """
     file = stack_file.path(options.stack)
     text = file.read_text()
@@ -118,9 +120,10 @@ def _user(pod: jobs.Manifest) -> str:
 
 
 def set_passwords(log: RunLog, options: Options) -> None:
-    """Set random passwords, through standard input, since every user of the machine can read arguments.
+    """Set random passwords in the stack's settings.
 
-    In a sandbox, only delete the old passwords: the next `up` sets random ones.
+    Pulumi reads them from standard input, since every user of the machine can read arguments. In a sandbox,
+    the old passwords are only deleted: the next `up` sets random ones.
     """
     if options.target == "sandbox":
         delete_passwords(log, options)

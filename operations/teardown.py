@@ -1,11 +1,11 @@
 """Destruction of a stack in the right order, with a list of what stays and its cost.
 
 The command switches deletion protection off, reaches the cluster's endpoint, destroys the objects in the
-cluster, and waits until their load balancers and network interfaces are gone. Then it ends and deletes the
-access logs, and destroys the rest. It keeps the final snapshot of the database, the dumps, and the keys of
-both. The foundation stays, too. A run that was stopped can be repeated: each step looks for what is left.
+cluster, and waits until their load balancers and network interfaces are gone. Then it stops and deletes the
+logs in the log buckets, and destroys the rest. It keeps the final snapshot of the database, the dumps, and
+the keys of both. The foundation stays, too. A stopped run can be repeated: each step handles only the rest.
 
-The operator role pipe-ENVIRONMENT-operators has the permissions; the deploy role has not.
+The operator role pipe-ENVIRONMENT-operators has the permissions for this; the deploy role does not.
 """
 
 import argparse
@@ -64,7 +64,7 @@ class _Teardown:
         self._name = f"pipe-{options.settings['service']['environment']}"
 
     def run(self) -> str:
-        """Destroy the stack; return the message at the end."""
+        """Destroy the stack; return the final message."""
         try:
             return self._run()
         except (BotoCoreError, ClientError) as error:
@@ -113,7 +113,10 @@ class _Teardown:
         }
 
     def _kept(self, resources: Sequence[Resource], contents: Mapping[str, Contents]) -> list[str]:
-        """Return the URNs of the dumps' buckets if they are kept; refuse to delete locked dumps."""
+        """Return the URNs of the dump buckets, their keys and their settings if they are kept.
+
+        Refuse to delete locked dumps.
+        """
         if not any(entry.versions for entry in contents.values()):
             return []
         if not self._arguments.delete_dumps:
@@ -122,8 +125,8 @@ class _Teardown:
             if entry.locked_until:
                 raise RefusedError(
                     f"--delete-dumps: Object Lock protects dumps in {bucket} until"
-                    f" {entry.locked_until:%Y-%m-%d}. Leave the option out now, and run the command again"
-                    " then"
+                    f" {entry.locked_until:%Y-%m-%d}. Run the command without the option now, or again"
+                    " after that day"
                 )
         return []
 
@@ -161,7 +164,7 @@ class _Teardown:
             raise RefusedError(f"not confirmed: {name!r} is not {options.stack}")
 
     def _allow_deletion(self, resources: Sequence[Resource]) -> None:
-        """Switch the protection of Pulumi, RDS and EKS off."""
+        """Switch off the deletion protection of Pulumi, RDS and EKS."""
         log, options = self._log, self._options
         if options.target == "real" and any(resource.get("protect") for resource in resources):
             log.runner.change("pulumi", "state", "unprotect", "--all", "--yes", "--stack", options.stack)
@@ -179,7 +182,7 @@ class _Teardown:
                 )
 
     def _change(self, subject: str, change: Callable[[], object]) -> None:
-        """Switch the deletion protection of a resource off; a dry run only says so."""
+        """Run `change`, which switches off the deletion protection of a resource; a dry run only says so."""
         if self._options.dry_run:
             self._log.plan(f"would switch the deletion protection of {subject} off")
             return
@@ -233,7 +236,7 @@ class _Teardown:
             self._log.line(f"{bucket.name}: {number} versions deleted")
 
     def _destroy_rest(self, kept: Sequence[str]) -> None:
-        """Delete the access logs and destroy the rest; try again if S3 has delivered logs meanwhile."""
+        """Delete the logs and destroy the rest; try again if new logs were delivered meanwhile."""
         for left in reversed(range(TRIES)):
             deliveries = plan.log_deliveries(stack_state.resources(self._log.runner, self._options))
             self._delete_logs(deliveries)
@@ -260,7 +263,7 @@ class _Teardown:
         )
 
     def _destroy(self, *flags: str) -> None:
-        """Destroy the resources of `--target`; without it, all resources but those of `--exclude`."""
+        """Destroy the resources of the flags `--target`, or else all but those of `--exclude`."""
         log, options = self._log, self._options
         if options.dry_run:
             names = sorted({flag.rpartition("::")[2] for flag in flags if "::" in flag})
@@ -275,9 +278,9 @@ class _Teardown:
             log.follow("pulumi", "destroy", "--yes", "--non-interactive", "--stack", options.stack, *flags)
 
     def _report(self, planned: Sequence[Resource] | None) -> str:
-        """Show what stays and its cost; return the message at the end.
+        """Show the resources that stay and their cost; return the final message.
 
-        `planned` has the state's resources in a dry run, which destroys nothing.
+        In a dry run, which destroys nothing, `planned` is the state's resources; otherwise it is None.
         """
         log, options = self._log, self._options
         resources = stack_state.resources(log.runner, options) if planned is None else planned

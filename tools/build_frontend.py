@@ -22,10 +22,11 @@ SETTINGS = {"installCommand": "npm ci --ignore-scripts"}
 (vercel/vercel, packages/cli/src/commands/build/index.ts).
 """
 HARMLESS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "NO_COLOR", "NODE_EXTRA_CA_CERTS")
-"""Environment variables that the packages' code may read. The tokens of the job are not among them."""
+"""Environment variables of the build, which code of the packages can read; none is a token."""
 
 
 def main() -> int:
+    """Build the frontend; return the exit code: that of Vercel's CLI, or 2 for invalid VARIABLES."""
     if not (FRONTEND / "package-lock.json").is_file():
         print(f"error: {FRONTEND}/package-lock.json is missing; `npm ci` needs it", file=sys.stderr)
         return 1
@@ -42,7 +43,7 @@ def main() -> int:
     lines = [f"{name}={json.dumps(value)}\n" for name, value in variables.items()]
     (folder / ".env.production.local").write_text("".join(lines))
     environment = {name: os.environ[name] for name in HARMLESS if name in os.environ}
-    # --standalone puts all files that functions need into the output, which is handed on alone.
+    # --standalone puts all files that functions need into the output, since only the output is handed over.
     command = [str(VERCEL.resolve()), "--cwd", str(FRONTEND), "build", "--prod", "--standalone"]
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
 
@@ -53,7 +54,7 @@ def parse(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         match = re.fullmatch(r"([A-Z][A-Z0-9_]*)=(.*)", line)
         if not match:
-            raise ValueError(f"VARIABLES has the line {line!r}; each line has the form NAME=value")
+            raise ValueError(f"VARIABLES has the line {line!r}; each line must have the form NAME=value")
         variables[match[1]] = match[2]
     return variables
 

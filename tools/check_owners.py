@@ -1,15 +1,15 @@
 """Check that owners have approved a pull request that touches guarded files: python -m tools.check_owners.
 
-With `--approval`, the program prints the owner whose approval this run is about instead, and sets the output
-`owner` of the workflow's step; the output is empty without an approval.
+With `--approval`, the program instead prints the owner who approved the commits in this run's event, and sets
+the step's output `owner` to this name. The output is empty without an approval.
 
 The guarded files are those to which .github/CODEOWNERS does not give the default owners. The deployed image
 in a stack file is guarded, too. Such a pull request passes only in the run that starts when an owner sets
-LABEL. A run for new commits removes the label, so they need it again. An owner has the role Maintain or Admin
-in the repository and is not the author.
+LABEL. A run for new commits removes the label, so that an owner must approve them again. An owner has the
+role Maintain or Admin in the repository and is not the author.
 
-The program runs from main and reads the pull request through GitHub's API only; it executes nothing of it.
-`gh` and GH_TOKEN are required, and only the standard library is used, since nothing is installed.
+The program runs from main, reads the pull request only through GitHub's API, and executes none of its code.
+It needs `gh` and GH_TOKEN, and uses only the standard library, since nothing is installed.
 """
 
 import fnmatch
@@ -34,7 +34,7 @@ STACK_FILE = re.compile(r"Pulumi\.\w+\.yaml")
 DEPLOYED = re.compile(r"  +(image|migrate):")
 """Keys of `pipe:api` in a stack file that only deployments set."""
 SHOWN = 20
-"""Largest number of guarded files that the message lists."""
+"""Largest number of guarded files that the output lists."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Line:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
+    """Check the pull request of the event, or print its approval; return 0, or 1 if the check fails."""
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())
     pull, repository = event["pull_request"], os.environ["GITHUB_REPOSITORY"]
     if [*arguments] == ["--approval"]:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return 0
     about_label = event["action"] in ("labeled", "unlabeled")
     if about_label and event["label"]["name"] != LABEL:
-        print(f"the label {event['label']['name']} does not concern this check")
+        print(f"this check ignores the label {event['label']['name']}")
         return 0
     current = api(f"repos/{repository}/pulls/{pull['number']}")
     if current["head"]["sha"] != pull["head"]["sha"]:
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return 1
     guarded = guarded_files(repository, current, codeowners())
     if not guarded:
-        print("no guarded file is touched")
+        print("the pull request changes no guarded file")
         return 0
     listed = [*guarded[:SHOWN], *([f"and {len(guarded) - SHOWN} more"] if len(guarded) > SHOWN else [])]
     print("guarded:", *listed, sep="\n  ")
@@ -107,20 +108,23 @@ def approval(repository: str, event: dict[str, Any]) -> str:
 
 
 def codeowners() -> list[Line]:
-    """Return the lines of CODEOWNERS; raise ValueError for a pattern whose form is not known here."""
+    """Return the lines of CODEOWNERS; raise ValueError for a pattern that `Line.matches` does not support."""
     lines: list[Line] = []
     for text in CODEOWNERS.read_text().splitlines():
         pattern, *owners = text.partition("#")[0].split() or [""]
         if not pattern:
             continue
         if not re.fullmatch(r"\*|/[\w.-]+\*?|/([\w.-]+/)+", pattern):
-            raise ValueError(f"{CODEOWNERS.name}: the form of the pattern {pattern!r} is not known")
+            raise ValueError(
+                f"{CODEOWNERS.name}: the pattern {pattern!r} is not supported; allowed: *, /NAME, /PREFIX*,"
+                " /FOLDER/"
+            )
         lines.append(Line(pattern, tuple(owners)))
     return lines
 
 
 def is_guarded(path: str, lines: Sequence[Line]) -> bool:
-    """Return True if the last matching line names owners different from those of the line `*`."""
+    """Return True if the last matching line has other owners than the line `*`."""
     owners = [line.owners for line in lines if line.matches(path)]
     [default] = [line.owners for line in lines if line.pattern == "*"]
     return owners[-1] != default
@@ -130,7 +134,7 @@ def guarded_files(repository: str, pull: dict[str, Any], lines: Sequence[Line]) 
     """Return the guarded files that a pull request changes, under their new and their old names.
 
     GitHub lists at most 3,000 files (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files);
-    if the list is not complete, an entry says so.
+    if the list is incomplete, an entry of the result says so.
     """
     pages = api(f"repos/{repository}/pulls/{pull['number']}/files?per_page=100", "--paginate", "--slurp")
     files: list[dict[str, Any]] = [file for page in pages for file in page]
@@ -180,6 +184,7 @@ def objection(repository: str, sender: str, author: str) -> str:
 
 
 def api(path: str, *arguments: str) -> Any:
+    """Return the JSON of a response of GitHub's API; exit if the request fails."""
     return json.loads(gh("api", *arguments, path))
 
 

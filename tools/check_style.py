@@ -1,4 +1,4 @@
-"""Checker of the style rules that no published linter checks: `python -m tools.check_style [PATH…]`.
+"""Checks of the style rules that no published linter covers: `python -m tools.check_style [PATH…]`.
 
 docs/contributing/style.md explains the rules. Exit codes: 0 without offences, 1 with offences, 2 for wrong
 arguments.
@@ -23,7 +23,7 @@ EXEMPT = re.compile(r"schemas/.*|.*/package-lock\.json|tests/support/sandbox/clo
 """Pattern of paths without a line limit: generated files, and a table with one request in each line."""
 
 FORMATTED_BY_HAND = "__main__.py"
-"""The program's composition, the only file in which the formatter may be switched off."""
+"""The only file in which the formatter may be switched off: the program that composes the components."""
 
 PROSE = (".md", ".sum", ".pem", ".svg", ".txt", ".png", ".lock")
 """File name extensions without a line limit: editors wrap prose, and tools generate lock files."""
@@ -32,7 +32,7 @@ QUESTION = re.compile(
     r"(what|how|whether|who|whose|where|when|why|which|that|all|those|whatever|nothing|whoever|so)\b",
     re.IGNORECASE,
 )
-"""Pattern of the words with which a docstring must not open; it must open with a verb or a noun."""
+"""Pattern of the words with which a docstring must not begin; it must begin with a verb or a noun."""
 
 NAMES = frozenset({"found", "said", "made", "told", "given", "asked", "words", "each", "one"})
 """Names that a variable must not have, since participles and pronouns do not describe a value."""
@@ -112,9 +112,9 @@ def offences(files: list[str]) -> list[Offence]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the tracked and the new files below the given paths; return the exit code."""
+    """Check all files below the paths that git does not ignore; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.check_style", description=__doc__)
-    parser.add_argument("paths", nargs="*", help="files or folders; default: everything that git tracks")
+    parser.add_argument("paths", nargs="*", help="files or folders (default: all that git does not ignore)")
     paths: list[str] = parser.parse_args(arguments).paths
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths],

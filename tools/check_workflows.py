@@ -1,6 +1,6 @@
-"""Linters of the workflows: python -m tools.check_workflows runs actionlint and zizmor.
+"""Lint of the workflows: python -m tools.check_workflows runs actionlint and zizmor.
 
-A finding that is accepted is waived with a reason, in .github/actionlint.yaml, .github/zizmor.yml or a
+An accepted finding is ignored with a reason, in .github/actionlint.yaml, .github/zizmor.yml or a
 comment of the workflow.
 """
 
@@ -37,6 +37,7 @@ def zizmor() -> list[str]:
 
 
 def main() -> int:
+    """Run both linters; return 1 if one reports a finding or fails, else 0."""
     codes = [
         subprocess.run(command, cwd=ROOT, check=False).returncode for command in (actionlint(), zizmor())
     ]

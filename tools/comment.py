@@ -2,8 +2,8 @@
 
 This module runs with write permission, after a job without write permission has created the review. FOLDER is
 that job's artifact. It may be missing, and it quotes the pull request's program. Therefore mentions in
-review.md are neutralized, and annotations.sarif is rebuilt from the known fields of review.sarif. The number
-of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the standard
+review.md are made ineffective, and annotations.sarif is rebuilt from the known fields of review.sarif. The
+number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the standard
 library is used, since nothing is installed.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = "<!-- pipe-review -->"
-"""Start of the comment, by which the next review finds the comment."""
+"""Start of the comment, by which the next run recognizes the comment."""
 LONGEST = 65_000
 """Largest number of characters in a review; GitHub accepts 65,536 in a comment."""
 
@@ -24,12 +24,13 @@ TOOL = "pipe-review"
 """Tool name in the annotations, which replace earlier annotations with the same tool name."""
 
 LARGEST, MOST = 5_000_000, 5_000
-"""Largest numbers of characters to read from a file and of results in it; GitHub shows 5,000 results."""
+"""Largest number of characters to read from a file, and of results in it; GitHub shows 5,000 results."""
 
 ANNOTATIONS = Path("annotations.sarif")
 
 
 def main(arguments: list[str]) -> int:
+    """Create or update the comment, and write ANNOTATIONS; return 2 for wrong arguments, else 0."""
     if len(arguments) != 1:
         print(
             "usage: python -m tools.comment FOLDER (the folder with review.md and review.sarif)",
@@ -85,7 +86,7 @@ def read(file: Path) -> str:
 
 
 def text(file: Path, commit: str) -> str:
-    """Return the text of the comment: the report, or a notice if it is missing or too long."""
+    """Return the text of the comment: the report, or a notice if the report is missing or too long."""
     head = f"{MARK}\nReview of {commit}, by the program and the policies of main.\n\n"
     report = neutral(read(file))
     if not report.strip():
@@ -114,8 +115,10 @@ def annotations(sarif: str) -> dict[str, Any]:
     """
     [run] = json.loads(sarif)["runs"]
     driver = run["tool"]["driver"]
-    if driver["name"] != TOOL or len(run["results"]) > MOST:
-        raise ValueError(f"{driver['name']!r} with {len(run['results'])} results")
+    if driver["name"] != TOOL:
+        raise ValueError(f"the tool is {driver['name']!r}, not {TOOL!r}")
+    if (number := len(run["results"])) > MOST:
+        raise ValueError(f"{number:,} results; at most {MOST:,} are allowed")
     rules = [
         {"id": word(entry["id"])} | {key: {"text": word(entry[key]["text"])} for key in RULE}
         for entry in driver["rules"]
@@ -140,10 +143,13 @@ def annotations(sarif: str) -> dict[str, Any]:
 
 
 RULE = ("shortDescription", "fullDescription", "help")
+"""Fields of a SARIF rule that contain text."""
 LINE = "primaryLocationLineHash"
+"""Name of the fingerprint by which GitHub recognizes a result in a later run."""
 
 
 def word(value: Any) -> str:
+    """Return a text without effective mentions; raise TypeError for any other value."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a string")
     return neutral(value)

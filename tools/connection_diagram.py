@@ -6,7 +6,7 @@ from components.common.connections import CONNECTIONS, WORKLOADS, Connection, Pa
 
 
 def format_connections() -> str:
-    """Format the connections as Mermaid; connections that a setting can close are dotted."""
+    """Format the connections as Mermaid; connections that a setting can disallow are dotted."""
     parties = dict.fromkeys(
         party for connection in CONNECTIONS for party in (connection.source, connection.target)
     )

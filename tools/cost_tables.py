@@ -1,4 +1,4 @@
-"""Tables of docs/cost.md and of its Japanese version, from the estimates of the review."""
+"""Tables of docs/cost.md and of its Japanese version, from the review's cost estimates."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -15,17 +15,18 @@ ACCOUNTS = tuple(f"foundation/{stack}" for stack in (*STACKS, "shared"))
 JAPANESE = Path(__file__).with_name("cost_texts_ja.yaml")
 
 Texts = Mapping[str, str]
-"""Texts of a language by the English text."""
+"""Translations by the English text."""
 
 Translate = Callable[[str], str]
+"""Function that translates an English text."""
 
 
 @cache
 def _estimates() -> Mapping[str, list[Any]]:
-    """Return the lines of the estimate of every stack, by the stack's name in the review."""
+    """Return the lines of each stack's estimate, by the stack's name in the review."""
     from review.cost import estimate, usage
 
-    # Imported here, since the policies of AWS in moto take time to load.
+    # Imported here, since moto's copy of the AWS managed policies takes time to load.
     from tools.iam.recording import record_programs
 
     estimates: dict[str, list[Any]] = {}
@@ -41,14 +42,14 @@ def _estimates() -> Mapping[str, list[Any]]:
 
 @cache
 def japanese() -> Texts:
-    """Return the Japanese texts by their English originals."""
+    """Return the Japanese translations by the English text."""
     return yaml.safe_load(JAPANESE.read_text())
 
 
 def format_costs(stacks: tuple[str, ...], texts: Texts | None = None) -> str:
-    """Format the estimate of each stack as a table, with the parts without a price below it.
+    """Format the estimates of stacks as one table, with a list of the parts without a price below it.
 
-    Raises KeyError if `texts` are given and lack a text.
+    Without `texts`, the result is English. Raises KeyError if `texts` lacks a translation.
     """
     translate = _translator(texts)
     sums: dict[str, dict[str, float]] = {}
@@ -72,7 +73,7 @@ def format_costs(stacks: tuple[str, ...], texts: Texts | None = None) -> str:
 
 
 def format_usage(stacks: tuple[str, ...], texts: Texts | None = None) -> str:
-    """Format the assumptions on which the estimates of the stacks depend as a table."""
+    """Format the assumptions behind the stacks' estimates as a table; `texts` is as in `format_costs`."""
     from review.cost import usage
 
     translate = _translator(texts)

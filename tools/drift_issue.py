@@ -1,8 +1,8 @@
 """Publication of drift as a GitHub issue: python -m tools.drift_issue FOLDER STACK…
 
 The issue is open while a stack differs from its program or cannot be compared. FOLDER contains the result of
-scripts/drift.sh for each stack; the state of a stack without a result is unknown. `gh`, GH_TOKEN and GH_REPO
-are required. Only the standard library is used, since nothing is installed.
+scripts/drift.sh for each stack; the state of a stack without a result is unknown. The program
+needs `gh`, GH_TOKEN and GH_REPO. It uses only the standard library, since nothing is installed.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 TITLE = "Drift: a stack differs from its program"
 LONGEST = 60_000
-"""Largest total number of characters of the differences in the issue; GitHub accepts 65,536."""
+"""Largest number of characters of all comparisons' outputs in the issue; GitHub accepts 65,536 in all."""
 STATES = {
     "agrees": "agrees with its program",
     "drifted": "differs from its program",
@@ -23,9 +23,10 @@ STATES = {
 
 
 def main(arguments: list[str]) -> int:
+    """Open, update or close the issue, as the results require; return 2 for wrong arguments, else 0."""
     if len(arguments) < 2:
-        usage = "usage: python -m tools.drift_issue FOLDER STACK…; FOLDER has the results of scripts/drift.sh"
-        print(usage, file=sys.stderr)
+        usage = "usage: python -m tools.drift_issue FOLDER STACK…"
+        print(f"{usage} (FOLDER has the results of scripts/drift.sh)", file=sys.stderr)
         return 2
     folder, *stacks = arguments
     results = [result(Path(folder), stack) for stack in stacks]
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def result(folder: Path, stack: str) -> dict[str, Any]:
-    """Return the result for a stack; the state is unknown if there is no readable result."""
+    """Return the result for a stack; without a readable result, one with the state `unknown`."""
     for file in folder.rglob(f"{stack}.json"):
         try:
             return json.loads(file.read_text())
@@ -71,7 +72,10 @@ def existing() -> int | None:
 
 
 def body(results: list[dict[str, Any]]) -> str:
-    """Return the issue's text: one line per stack, then the end of each comparison's output."""
+    """Return the issue's text: one line per stack, then the output for each stack that does not agree.
+
+    A long output is shortened to its end.
+    """
     parts = [
         "In the nightly drift check, not every stack agrees with its program. If a stack differs, either"
         " change the program to match the stack, or revert the stack's changes: `pulumi up --refresh`.",

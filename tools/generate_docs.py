@@ -1,6 +1,6 @@
-"""Generator of those parts of the documents that follow from the stack files and the program.
+"""Generator of the parts of the documents that follow from the stack files and the program.
 
-`python -m tools.generate_docs` writes the parts; `--check` lists the parts that are not current. A part
+`python -m tools.generate_docs` writes the parts; `--check` only lists the parts that are not current. A part
 begins with `<!-- generated: NAME; make schema writes it -->` and ends with `<!-- end of NAME -->`.
 """
 
@@ -27,13 +27,15 @@ PROVIDERS = {"aws": "AWS", "kubernetes": "Kubernetes", "cloudflare": "Cloudflare
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource that the program registers."""
+    """A resource that the program registers, with its parent, its dependencies and its inputs."""
 
     type: str
     name: str
+    """Logical name."""
     parent: tuple[str, str]
     """Type and name of the parent."""
     needs: frozenset[tuple[str, str]]
+    """Type and name of each resource on which it depends."""
     inputs: dict[str, Any]
 
 
@@ -69,7 +71,10 @@ def _type_and_name(urn: str) -> tuple[str, str]:
 
 
 def group_by_component(stack: str) -> tuple[dict[str, list[Registered]], set[tuple[str, str]]]:
-    """Return the resources of each component, and the dependencies between components."""
+    """Return the resources of each top-level component, and the dependencies between these components.
+
+    A dependency is a pair of names: the component that depends, and the one on which it depends.
+    """
     by_key = {(resource.type, resource.name): resource for resource in evaluate_program(stack)}
     owner: dict[tuple[str, str], str] = {}
     for key in by_key:
@@ -91,7 +96,7 @@ def group_by_component(stack: str) -> tuple[dict[str, list[Registered]], set[tup
 
 
 def reduce_edges(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the sorted edges, except edges that are implied by a longer path."""
+    """Return the sorted edges, without those that a longer path implies."""
 
     neighbours: dict[str, set[str]] = {}
     for source, target in edges:
@@ -171,7 +176,7 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def format_limits() -> str:
-    """Format the limits of automatic growth as a table."""
+    """Format the limits to which a stack can grow automatically as a table."""
     from components.settings.load import load_file
 
     files = [load_file(ROOT / f"Pulumi.{stack}.yaml").settings for stack in STACKS]
@@ -182,8 +187,8 @@ def format_limits() -> str:
 
 
 def format_paths() -> str:
-    """Format the tables of the paths through the accounts."""
-    # Imported here, since the policies of AWS in moto take time to load.
+    """Format the tables of the attack paths through the accounts."""
+    # Imported here, since moto's copy of the AWS managed policies takes time to load.
     from tools.iam import report
 
     return report.format_paths()
@@ -218,7 +223,7 @@ def replace_part(text: str, name: str, content: str) -> str:
     start, end = f"<!-- generated: {name}; make schema writes it -->", f"<!-- end of {name} -->"
     pattern = re.escape(start) + ".*?" + re.escape(end)
     if not re.search(pattern, text, re.DOTALL):
-        raise ValueError(f"the document has no place for {name}; add a line {start} and a line {end}")
+        raise ValueError(f"the document has no place for {name}; add the lines {start} and {end}")
     return re.sub(pattern, lambda _: f"{start}\n\n{content}\n\n{end}", text, flags=re.DOTALL)
 
 

@@ -1,7 +1,8 @@
 """Hand-over of a folder between jobs of a workflow: python -m tools.handover pack|unpack NAME FOLDER.
 
-`pack` writes the folder to .handover/NAME.tar and sets the step's output `digest`. `unpack` compares the
-archive with the digest in the variable DIGEST, which the other job's output contains, and extracts it.
+`pack` writes the folder to .handover/NAME.tar, and sets the archive's digest as the step's output `digest`.
+`unpack` compares the archive with the digest in the variable DIGEST, which must be that output, and extracts
+the archive into the folder.
 
 Any job of a run can replace an artifact, and actions/download-artifact only warns about an unexpected digest
 (its src/download-artifact.ts, v4.3.0). So the job that unpacks compares the digest itself. Only the standard
@@ -25,6 +26,7 @@ class HandoverError(Exception):
 
 
 def main(arguments: list[str]) -> int:
+    """Pack or unpack a folder; return 0, 1 for a failure, or 2 for wrong arguments."""
     if len(arguments) != 3 or arguments[0] not in ("pack", "unpack"):
         print(USAGE, file=sys.stderr)
         return 2
@@ -77,6 +79,7 @@ def unpack(name: str, folder: Path, digest: str) -> None:
 
 
 def digest_of(file: Path) -> str:
+    """Return the SHA-256 digest of a file, as 64 hexadecimal digits."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -12,6 +12,7 @@ LARGEST = 1_000_000
 
 
 def main(arguments: list[str]) -> int:
+    """Publish each file, or a notice if it is missing or too large; return 2 without files, else 0."""
     if not arguments:
         print("usage: python -m tools.job_summary FILE…", file=sys.stderr)
         return 2

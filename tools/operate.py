@@ -1,4 +1,4 @@
-"""Run the script that was chosen in the form of .github/workflows/operate.yml.
+"""Start of the script that was chosen in the form of .github/workflows/operate.yml.
 
 The arguments from the form are split as a shell would split them, but never passed to a shell. The approval
 for the stack's GitHub environment replaces the script's confirmation. Approvers see the arguments in the name
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[1] / "scripts"
 
 
 LONGEST = 120
-"""Largest number of characters in the arguments, so that lists of runs show all of them."""
+"""Largest number of characters in the arguments, so that GitHub's list of runs shows them in full."""
 
 
 def command(stack: str, script: str, arguments: str) -> list[str]:
@@ -36,6 +36,7 @@ def command(stack: str, script: str, arguments: str) -> list[str]:
 
 
 def main() -> None:
+    """Replace this process by the script; exit with 2 if the input is refused."""
     try:
         arguments = command(*(os.environ.get(name, "") for name in ("STACK", "SCRIPT", "ARGUMENTS")))
     except ValueError as error:

@@ -1,4 +1,7 @@
-"""Generator of the JSON Schema of review.json; every field is required, and no other field is allowed."""
+"""Generator of the JSON Schema of review.json, which it prints.
+
+Every field is required, and no other field is allowed.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Build, scan, push and sign the API's image for a version; skip the build if the registry has the image.
+"""Build, push, scan and sign the API's image of a version; an image in the registry is not built again.
 
 The image is built from the service's checkout: the folder app, or the folder that APP names. A build runs
 code of the service's packages. So the workflow builds with --save in a job without credentials, and a second
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
-    """Build the image if it is missing, or only build it; return the final message."""
+    """Write the built image to a file (--save), or ensure that the registry has it; return the message."""
     version: str = (
         arguments.version
         or log.runner.read("git", "-C", str(migrations.source()), "rev-parse", "--short=12", "HEAD").strip()

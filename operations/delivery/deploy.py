@@ -47,9 +47,9 @@ class Journal:
     has_started_frontend: bool = False
     """True once Vercel may serve a new frontend."""
     frontend: bool = False
-    """True once the new frontend is served."""
+    """True once Vercel serves the new frontend."""
     previous_frontend: str = ""
-    """ID of the Vercel deployment that was served before; empty if there was none."""
+    """ID of the Vercel deployment that visitors got before; empty if there was none."""
     alerts: list[str] = field(default_factory=list[str])
     """Monitors that were alerting before the deployment."""
     errors: list[str] = field(default_factory=list[str])
@@ -75,7 +75,7 @@ def journal_file(stack: str) -> Path:
 def read_journal(stack: str) -> Journal | None:
     """Return the journal of an interrupted deployment; None if there is no file.
 
-    Refuse a file that is unreadable or no journal: a new journal would replace the only record of what the
+    Refuse a file that is unreadable or not a journal: a new journal would replace the only record of what the
     interrupted run changed.
     """
     file = journal_file(stack)
@@ -112,7 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--skip-checks",
         action="store_true",
-        help="with TARGET=sandbox only: skip the half hour of tests, scan and performance test",
+        help="with TARGET=sandbox only: skip the checks, which take half an hour",
     )
     parser.add_argument(
         "--soak",
@@ -164,7 +164,7 @@ def deploy(
 ) -> None:
     """Deploy the version and check it; roll back if that fails.
 
-    From the deployment of the frontend on, a refusal counts as a failure.
+    Once the deployment of the frontend has begun, a RefusedError counts as a failure.
     """
     if not arguments.skip_checks:
         checks.run(log, options)
@@ -252,7 +252,7 @@ def frontend_lines(journal: Journal) -> list[str]:
 def begin(
     log: RunLog, cluster: Cluster, options: Options, arguments: argparse.Namespace, repository: Repository
 ) -> Journal:
-    """Refuse a deployment that cannot succeed; return an interrupted run's journal, or a new journal."""
+    """Refuse a deployment that cannot succeed; return the journal of an interrupted run, or a new one."""
     version = arguments.version or ""
     if not arguments.skip_frontend:
         frontend.check(options)
@@ -332,7 +332,7 @@ def known_migrations(log: RunLog, options: Options, new: str, releases: Releases
 def undo(
     log: RunLog, cluster: Cluster, options: Options, journal: Journal, why: FailedError | RefusedError
 ) -> None:
-    """Roll back automatically, the API first; always raise FailedError with the result."""
+    """Roll back the API, then the frontend; always raise FailedError with the result."""
     database, problems = "", list[str]()
     try:
         database = undo_api(log, cluster, options, journal)

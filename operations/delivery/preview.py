@@ -2,10 +2,10 @@
 
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
 
-Where the cluster's API server cannot be reached, as on a GitHub machine, the Kubernetes provider compares the
-objects with Pulumi's state. It then neither validates them with the server nor does a dry run of them
-(pulumi-kubernetes, provider/pkg/provider/provider.go: clusterUnreachable in Configure, Check, Create and
-Update). Only a refresh needs the server, and a preview does none.
+If the cluster's API server cannot be reached, as from a GitHub-hosted runner, the Kubernetes provider
+compares the objects with Pulumi's state. It then neither validates them nor tries them on the server in a
+dry run (pulumi-kubernetes, provider/pkg/provider/provider.go: clusterUnreachable in Configure, Check, Create
+and Update). Only a refresh would need the server, and this command does not refresh.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def look_for_cluster(log: RunLog, options: Options) -> None:
-    """Show whether the cluster can be reached, and shorten the provider's attempts if it cannot.
+    """Show whether the API server can be reached, and shorten the provider's timeout if it cannot.
 
     The provider's option `skipUpdateUnreachable` is never used: it replaces the new objects with the old
     ones, so it would hide every change.
@@ -100,7 +100,10 @@ def look_for_cluster(log: RunLog, options: Options) -> None:
 
 
 def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Path) -> str:
-    """Write the preview to the files; return the error of a failed preview, or an empty string."""
+    """Preview the stack; return the error of a failed preview, or an empty string.
+
+    `plan` receives the preview as JSON, `events` the engine's events, and `ledger` the policy verdicts.
+    """
     stack = options.stack
     command = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
     command += ["--stack", stack, "--policy-pack", "policies"]

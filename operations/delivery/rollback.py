@@ -1,9 +1,9 @@
 """Roll the API back to an earlier version.
 
-First, `kubectl rollout undo` restores the older pods within seconds. Then the older image is committed to the
-stack file and `pulumi up` runs, so that nothing deploys the bad version again. If the older pods cannot start
-because a Secret is missing, for example after a rotation of the passwords, `pulumi up` alone rolls back.
-Before the commit, the newer version's scripts undo the migrations between the two versions.
+First, `kubectl rollout undo` restores the older pods within seconds. Then the newer version's scripts undo
+the migrations between the two versions. Finally, the older image is committed to the stack file and
+`pulumi up` runs, so that nothing deploys the bad version again. If the older pods cannot start because a
+Secret is missing, for example after a rotation of the passwords, `pulumi up` replaces the pods.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def stopped(options: Options, target: Revision) -> str:
 
 
 def fetch_upstream(log: RunLog, repository: Repository) -> None:
-    """Fetch the upstream, and check that a push is possible; only report a failure."""
+    """Fetch the upstream, and check that it accepts a push; show a failure without raising it."""
     try:
         repository.fetch()
         repository.check_push()
@@ -136,7 +136,7 @@ def between(
     *,
     keep: bool,
 ) -> migrations.Schema:
-    """Return the change to the schema.
+    """Return the change that the rollback makes to the database schema.
 
     Refuse a newer version if its migrations may be missing, and, unless `keep` is true, an older version if
     migrations cannot be undone.
@@ -166,7 +166,7 @@ def roll_back(
     *,
     bad_image: str | None,
 ) -> None:
-    """Undo the rollout and the migrations, commit the older image, and run `pulumi up`.
+    """Undo the rollout and the migrations, commit the older image, run `pulumi up`, and check the health.
 
     If the older pods can no longer start, `pulumi up` alone replaces the pods. `bad_image` gets the verdict
     `bad`, so that no later rollback chooses it by default.
@@ -194,13 +194,16 @@ def roll_back(
 def settle_target(
     log: RunLog, cluster: Cluster, options: Options, target: Revision, schema: migrations.Schema
 ) -> None:
-    """Set the stack file, the repository and the state to the image of a revision."""
+    """Write the image of a revision into the stack file, commit and apply it, and check the health."""
     subject = f"Roll {options.stack} back to {target.version}"
     settle(log, cluster, options, target.image, subject, migrate=not schema.kept)
 
 
 def record(log: RunLog, write: Callable[[], None]) -> None:
-    """Write the record of releases; show a failure without raising it, since the version itself works."""
+    """Run `write`, which changes the record of releases; show a failure without raising it.
+
+    The version itself works without the record.
+    """
     try:
         write()
     except FailedError as error:
@@ -228,7 +231,7 @@ def check_pushed(log: RunLog) -> None:
 def settle(
     log: RunLog, cluster: Cluster, options: Options, image: str, subject: str, *, migrate: bool
 ) -> None:
-    """Set the stack file, the repository and the state to an image, and check the service's health."""
+    """Write an image into the stack file, commit it, run `pulumi up`, and check the service's health."""
     repository = Repository(log.runner, options)
     with log.step("commit the older image"):
         if options.dry_run:

@@ -57,8 +57,8 @@ class Checkout:
     def check(self, show: Callable[[str], None]) -> None:
         """Refuse uncommitted changes, and a git configuration without an identity for commits.
 
-        A dry run refuses nothing, and only shows uncommitted changes. So does a sandbox, except for changes
-        to the stack file, since the commit that records the image would include them.
+        A dry run refuses nothing, and only shows uncommitted changes. A sandbox accepts uncommitted changes,
+        except to the stack file, since the commit that records the image would include them.
         """
         if not self._options.dry_run:
             self._check_identity()
@@ -83,12 +83,14 @@ class Checkout:
                 self._read("var", name)  # `git var` is as strict as `git commit-tree` (git-var(1)).
         except FailedError:
             raise RefusedError(
-                "git has no name and address for commits, and each deployment is a commit:"
+                "git has no user.name or no user.email, and each deployment is a commit:"
                 " git config --global user.name NAME, and git config --global user.email ADDRESS"
             ) from None
 
     def check_bot(self) -> None:
-        """Refuse to deploy to a real stack unless git commits as the bot, since nobody else may push to main.
+        """Refuse to deploy to a real stack unless git commits as the bot.
+
+        Only the bot may push to main without a pull request.
 
         A dry run refuses nothing.
         """
@@ -140,9 +142,9 @@ class Checkout:
         self.check_push()
 
     def check_upstream_if_it_responds(self, show: Callable[[str], None]) -> None:
-        """Check the upstream as `check_upstream` does, but only report one that does not respond.
+        """Check the upstream as `check_upstream` does, but only warn if it does not respond.
 
-        This is for commands of the bad hours, which commit little or nothing and cannot wait for GitHub.
+        Incident commands use this: they commit little or nothing, and must work during an outage of GitHub.
         """
         try:
             self.fetch()
@@ -152,7 +154,7 @@ class Checkout:
             self.check_upstream()
 
     def _check_order(self, remote: str) -> None:
-        """Refuse a commit that is older than the last deployed commit, for example after a late approval."""
+        """Refuse a checkout that is older than the last deployed commit, as after a late approval."""
         if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:
             self._runner.change("git", "fetch", "--quiet", remote, self._mark)
             if self._count(f"HEAD..{last}") and not self._count(f"{last}..HEAD"):

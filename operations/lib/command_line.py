@@ -47,7 +47,10 @@ class Options:
         return self.settings["namespace"]["name"]
 
     def confirm(self, action: str) -> None:
-        """Ask for confirmation on a protected stack; refuse without a terminal or the right answer."""
+        """Ask for confirmation on a protected stack; refuse if there is no terminal, or another answer.
+
+        With --yes or --dry-run, it does not ask.
+        """
         if self.yes or self.dry_run or not self.settings["service"]["protect"]:
             return
         if not sys.stdin.isatty():
@@ -108,7 +111,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def read_options(arguments: argparse.Namespace) -> Options:
-    """Check the shared options and return them with the stack's settings."""
+    """Return the shared options with the stack's settings; refuse an unknown stack or TARGET."""
     if arguments.stack not in stacks():
         raise RefusedError(f"no stack is called {arguments.stack!r}; stacks: {', '.join(stacks())}")
     target = os.environ.get("TARGET", "real")

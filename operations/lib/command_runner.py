@@ -31,13 +31,20 @@ class CommandRunner:
         self._secrets |= set(values)
 
     def read(self, *command: str) -> str:
-        """Return the output of a command that changes nothing."""
+        """Run a command that changes nothing; return its standard output.
+
+        Raises FailedError if the command fails or is not installed.
+        """
         return self._run(command, None)
 
     def change(
         self, *command: str, stdin: str | None = None, environment: Mapping[str, str] | None = None
     ) -> str:
-        """Run a command that changes something, with `stdin` as its standard input; return its output."""
+        """Run a command that changes something; return its standard output, in a dry run "".
+
+        `stdin` is the text of its standard input, and `environment` adds variables. Raises FailedError if the
+        command fails or is not installed.
+        """
         if self.dry_run:
             self._show(f"would run: {shlex.join(command)}")
             return ""
@@ -46,7 +53,7 @@ class CommandRunner:
     def lines(
         self, *command: str, only: Collection[str] | None = None, output: IO[str] | None = None
     ) -> Generator[str]:
-        """Run a command and yield its lines as they arrive; raise FailedError if it fails.
+        """Run a command and yield its output line by line; raise FailedError if it fails.
 
         With `only`, the command's environment has only these variables. With `output`, standard output goes
         to that file unmasked, and only the lines of standard error are yielded.

@@ -31,9 +31,9 @@ READY_SECONDS = 180.0
 """Seconds within which all desired pods must become ready, including pods that the autoscaler just added."""
 READY_EVERY = 2.0
 LOG_SECONDS = 20
-"""Seconds within which a pod's node must send the pod's log."""
+"""Seconds within which the cluster must return a pod's log."""
 HEALTH_SECONDS = 60.0
-"""Seconds within which the edge must reach the new pods."""
+"""Seconds within which the health path must respond with 200 through the edge."""
 
 ERROR = re.compile(r'"level":\s*(?:"(?:error|fatal)"|[56]0\b)|\b(?:ERROR|FATAL)\b|\bUnhandled\b')
 """Pattern of an error in the API's log: one of pino's error levels, or a word such as ERROR."""
@@ -60,7 +60,7 @@ def wait_until_healthy(log: RunLog, cluster: Cluster, options: Options, image: s
             )
         time.sleep(READY_EVERY)
     if options.target == "sandbox":
-        log.line("the health path is not requested: pods of a sandbox run nothing")
+        log.line("the health path is not requested: pods of a sandbox run no containers")
         return
     log.line(f"{url(options)}: {answer(url(options))}")
 
@@ -190,8 +190,8 @@ def reason(query: str) -> str:
 def error_kinds(log: RunLog, cluster: Cluster) -> set[str]:
     """Return the kinds of errors in the logs of the API's pods, without their variable parts.
 
-    Pods whose container has not started are skipped, since they have no log. If a log cannot be read, a line
-    of the run names the pod.
+    Pods whose container has not started are skipped, since they have no log. If a log cannot be read, the
+    run log names the pod.
     """
     kinds: set[str] = set()
     for pod in cluster.list("pods", "app=pipe-api"):
@@ -225,7 +225,7 @@ def check_logs(log: RunLog, cluster: Cluster, options: Options, baseline: Iterab
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "logs", API)
     elif cluster.silent:
-        log.skip("kubectl logs: pods of a sandbox run nothing")
+        log.skip("kubectl logs: pods of a sandbox run no containers")
     elif new := sorted(error_kinds(log, cluster) - set(baseline)):
         for line in new[:10]:
             log.line(line)

@@ -1,10 +1,10 @@
 """Git repository in which each deployment and each rollback is a commit to the stack file.
 
 At each commit, the stack file names the image that was deployed. Commit messages are never parsed, since any
-author of a merged pull request can write anything there. For the same reason only commits of the workflows'
-bot name images of a real stack: GitHub is the committer of a merged pull request. The files of the checkout
-are never changed, since they are being deployed. If others push during a deployment, its commit goes on top
-of theirs, and the checkout does not receive their changes.
+author of a merged pull request can write anything there. For the same reason, the images of a real stack are
+read only from commits of the workflows' bot: the committer of a merged pull request is GitHub. The files of
+the checkout never change, since they are being deployed. If others push during a deployment, its commit goes
+on top of theirs, and the checkout does not receive their changes.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Repository(Checkout):
         return stack_file.migrates(self.text())
 
     def content(self) -> str:
-        """Return a hash of the committed content, without the stack files' images and migration flags."""
+        """Return a hash of the committed files, without the stack files' images and migration flags."""
         lines = self._runner.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
         content = [line for line in lines if line.partition("\t")[2] not in names]
@@ -72,7 +72,7 @@ class Repository(Checkout):
             try:
                 yield stack_file.image(self._text(commit))
             except (FailedError, RefusedError, yaml.YAMLError):
-                continue  # The commit deleted the file, or its file was not deployable.
+                continue  # The commit deleted the file, or the file has no valid image.
 
     def commit(self, subject: str, image: str, *, migrate: bool) -> str:
         """Commit the image to the newest version of the stack file, and push; return a message."""
@@ -116,8 +116,8 @@ class Repository(Checkout):
     def _create_commit(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
         """Create a commit with the image on top of `base`; return `base` if it already has the image.
 
-        A commit that is pushed alone contains [skip ci], since a workflow would deploy the newest version
-        again after a rollback.
+        If no other commit is pushed with it, its message contains [skip ci]: otherwise a workflow would
+        deploy the newest version again, even after a rollback.
         """
         if self.upstream and base == self._read("rev-parse", self.upstream.tracking_branch):
             message = (*message, "-m", SKIP)

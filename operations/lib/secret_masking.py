@@ -16,7 +16,7 @@ CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
 def hide(runner: CommandRunner, stack: str) -> set[str]:
     """Mask the stack's secrets and the caller's credentials in all further output.
 
-    Returns the lines of the masked values, for reports that must not show them either.
+    Returns the lines of the masked values, so that reports can mask them too.
     """
     config = runner.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
     values = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}

@@ -114,6 +114,7 @@ def checked_version(text: str) -> str:
 
 
 def write(stack: str, new: str, *, migrate: bool) -> None:
+    """Write an image and the migration flag into a stack file."""
     file = path(stack)
     text = with_image(file.read_text(), new, migrate=migrate)
     if image(text) != new:

@@ -25,9 +25,9 @@ class Answer:
     text: str
     """The state that the provider reported, without secrets."""
     fix: str = ""
-    """The command or the action that turns the answer into a yes; empty for a yes."""
+    """The command or action after which the answer would be yes; empty for a yes or a skipped question."""
     part: str = ""
-    """The part of the question that the answer belongs to, such as the name of a bucket."""
+    """The part of the question that is answered, such as the name of a bucket; empty for the whole."""
 
 
 Answers = Answer | Iterable[Answer]
@@ -35,19 +35,21 @@ Answers = Answer | Iterable[Answer]
 
 @dataclass(frozen=True)
 class Question:
-    """A question to a provider, which changes nothing."""
+    """A read-only question to a provider."""
 
     provider: str
     """Name of the provider, such as AWS."""
     topic: str
     """Word with which `--skip` leaves the question out, such as `quotas`."""
     title: str
+    """Subject of the question in the report, such as `availability zones`."""
     ask: Callable[[], Answers]
+    """Function that asks the provider."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A question with one of its answers."""
+    """A question with one of its answers, for the report."""
 
     question: Question
     answer: Answer
@@ -59,7 +61,7 @@ class Reply:
         return f"{answer.verdict.value} {question.provider}: {title}: {answer.text}{fix}"
 
     def plain(self) -> dict[str, str]:
-        """Return the reply as members of a JSON object."""
+        """Return the reply as the members of a JSON object."""
         return {
             "provider": self.question.provider,
             "topic": self.question.topic,
@@ -72,23 +74,27 @@ class Reply:
 
 
 def yes(text: str, *, part: str = "") -> Answer:
+    """Return the answer that the stack has what it needs."""
     return Answer(Verdict.YES, text, part=part)
 
 
 def no(text: str, fix: str, *, part: str = "") -> Answer:
+    """Return the answer that something is missing or wrong, with the fix."""
     return Answer(Verdict.NO, text, fix, part)
 
 
 def unknown(text: str, fix: str, *, part: str = "") -> Answer:
+    """Return the answer to a question that could not be asked, with the remedy."""
     return Answer(Verdict.UNKNOWN, text, fix, part)
 
 
 def skipped(text: str, *, part: str = "") -> Answer:
+    """Return the answer to a question that does not apply to the stack."""
     return Answer(Verdict.SKIPPED, text, part=part)
 
 
 class NotAsked(Exception):
-    """A question that cannot be asked, for example without a credential."""
+    """A question that cannot be asked, for example because a credential is missing; `fix` is the remedy."""
 
     def __init__(self, reason: str, fix: str) -> None:
         super().__init__(reason)
@@ -96,10 +102,11 @@ class NotAsked(Exception):
 
 
 class Asking:
-    """A run of questions, each in a thread of its own.
+    """A set of questions that are asked at once, each in a thread of its own.
 
     `explain` returns the answer for an exception of a provider's client, or None for an error in this
-    program, which `replies` raises again. A thread that outlasts the deadline ends with the process.
+    program, which `replies` raises again. `seconds` is the time limit for all answers. A thread that is
+    still running then ends with the process.
     """
 
     def __init__(
@@ -122,12 +129,15 @@ class Asking:
             answers: Any = question.ask()
             self._results[index] = [answers] if isinstance(answers, Answer) else list(answers)
         except Exception as error:
-            # Raised again, in the thread that reads the replies, if it is no error of a provider's client.
+            # An error in this program is raised again by `replies`, in the main thread.
             answer = self._explain(error)
             self._results[index] = error if answer is None else [answer]
 
     def replies(self, provider: str) -> list[Reply]:
-        """Return the answers to a provider's questions, in order; wait for them until the deadline."""
+        """Return the answers to a provider's questions, in order.
+
+        Wait until the deadline; a question without an answer by then gets an unknown one.
+        """
         replies: list[Reply] = []
         for index, question in enumerate(self._questions):
             if question.provider != provider:

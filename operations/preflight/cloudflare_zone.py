@@ -1,4 +1,4 @@
-"""Questions to Cloudflare: the token, the zone, and objects in it with which the stack would collide."""
+"""Questions to Cloudflare: the token, the zone, and objects in it that conflict with the stack's own."""
 
 import fnmatch
 import os
@@ -25,7 +25,10 @@ lower case.
 
 
 class Zone:
-    """The zone of the stack, as the token sees it; looked up once, by the first question that needs it."""
+    """The zone of the stack, as the token sees it.
+
+    The first question that needs the zone looks it up, for all questions.
+    """
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
@@ -72,11 +75,11 @@ class Permission:
 
 
 def _validate_phase(phase: str) -> Callable[[Zone], object]:
-    """Return a function that asks whether the token may change a phase's ruleset.
+    """Return a request that succeeds only if the token may change a phase's ruleset.
 
-    The request is a dry run, which needs the permission of the real one and changes nothing (Cloudflare,
-    Ruleset Engine, "Validate rule changes before deployment"). It sends the rules as they are, so it would
-    change nothing without the dry run either.
+    The request is a dry run, which needs the same permission as the change itself (Cloudflare, Ruleset
+    Engine, "Validate rule changes before deployment"). It sends the current rules, so even without the dry
+    run it would change nothing.
     """
 
     def request(zone: Zone) -> None:
@@ -121,7 +124,10 @@ def questions(subject: Subject) -> list[Question]:
 
 
 def ask_token(zone: Zone) -> Answer:
-    """Verify the token; an account's token and a user's token have different addresses (Cloudflare API)."""
+    """Check that the token is active.
+
+    A user's token and an account's token are verified at different addresses (Cloudflare API).
+    """
     try:
         try:
             token: Any = zone.api.user.tokens.verify()
@@ -138,7 +144,10 @@ def ask_token(zone: Zone) -> Answer:
 
 
 def ask_permissions(subject: Subject, zone: Zone) -> Iterator[Answer]:
-    """Send a harmless request for each permission; only rulesets have a dry run of changes."""
+    """Check each permission of the token with a harmless request.
+
+    The permission to write is checked only for rulesets, since Cloudflare has no other dry run.
+    """
     owned = subject.settings.edge.zone.owned
     granted: list[str] = []
     for permission in PERMISSIONS:
@@ -171,7 +180,7 @@ def ask_zone(subject: Subject, zone: Zone) -> Answer:
 
 
 def ask_records(subject: Subject, zone: Zone) -> Iterator[Answer]:
-    """Look for records that nobody has imported, and whose names the stack's records have."""
+    """Look for existing records that the stack would create again and that are not in its state yet."""
     edge, collisions = subject.settings.edge, 0
     names: dict[str, str] = {edge.host: "edge", edge.frontend_host: "edge-frontend"}
     taken: set[str] = set()
@@ -199,7 +208,7 @@ def ask_records(subject: Subject, zone: Zone) -> Iterator[Answer]:
 
 
 def ask_rulesets(subject: Subject, zone: Zone) -> Iterator[Answer]:
-    """Look for rulesets that nobody has imported; a phase of a zone has at most one."""
+    """Look for rulesets that are not in the stack's state, since a phase of a zone has at most one."""
     if not subject.settings.edge.zone.owned:
         yield skipped("another stack owns the zone")
         return
@@ -214,13 +223,13 @@ def ask_rulesets(subject: Subject, zone: Zone) -> Iterator[Answer]:
         fix = _import_command(subject, kind, resource, ident)
         yield no("the phase has a ruleset", f"{fix} (or delete the ruleset)", part=ruleset.phase)
     if not collisions:
-        yield yes("no phase has a ruleset of others")
+        yield yes("no phase has a ruleset that the program does not manage")
 
 
 def ask_page_rules(subject: Subject, zone: Zone) -> Iterator[Answer]:
     """Look for active page rules on the stack's hosts, which override the zone's settings.
 
-    The list needs the permission Zone Read. The program declares no page rules, so an import makes no sense.
+    The request needs the permission Zone Read. The program declares no page rules, so none can be imported.
     """
     edge = subject.settings.edge
     own = [edge.host, edge.frontend_host]
@@ -235,7 +244,7 @@ def ask_page_rules(subject: Subject, zone: Zone) -> Iterator[Answer]:
             fix = "delete it in the dashboard (Rules, Page Rules); the program declares no page rules"
             yield no("the page rule overrides settings of the stack", fix, part=pattern)
     if not collisions:
-        yield yes("none is for a host of the stack")
+        yield yes("none applies to the stack's hosts")
 
 
 def _is_match(pattern: str, host: str) -> bool:
@@ -251,7 +260,8 @@ def ask_dnssec(subject: Subject, zone: Zone) -> Answer:
     state: Any = zone.api.dns.dnssec.get(zone_id=zone.id)
     status = state.status if state else "unknown"
     if wanted and status == "pending":
-        return no("Cloudflare signs the zone, and the registrar lacks its DS record", f"publish {state.ds}")
+        fix = f"give the registrar the record {state.ds}"
+        return no("Cloudflare signs the zone, and the registrar lacks its DS record", fix)
     if wanted and status != "active":
         return yes(f"{status}; the next up signs the zone")
     if not wanted and status in ("active", "pending"):
@@ -265,6 +275,6 @@ def _is_own(description: str | None) -> bool:
 
 
 def _import_command(subject: Subject, kind: str, name: str, ident: str) -> str:
-    """Return the command that puts an existing object into the state of the component `edge`."""
+    """Return the command that imports an existing object into the state, below the component `edge`."""
     component = f"urn:pulumi:{subject.name}::{subject.settings.naming.service}::pipe:edge:Edge::edge"
     return f'pulumi import {kind} {name} "{ident}" --parent "edge={component}" --stack {subject.name}'

@@ -1,8 +1,8 @@
-"""Questions to AWS, Cloudflare, Datadog, Vercel and GitHub about everything that a stack needs from them.
+"""Check that AWS, Cloudflare, Datadog, Vercel and GitHub have everything that a stack needs.
 
-The script asks with the caller's credentials, all at once, and changes nothing. It prints a line for each
-answer: what was asked, what came back, and the command that fixes it. Before it asks, it refuses the
-placeholders of the committed stack files. A sandbox has its own accounts, so there placeholders are allowed.
+The script asks all questions at once, with the caller's credentials, and changes nothing. It prints a line
+for each answer: the subject, the state, and the command that fixes a problem. Before it asks, it refuses
+placeholders in the stack files. A sandbox has its own accounts, so it accepts placeholders.
 """
 
 import argparse
@@ -100,17 +100,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options, skip: Collection[str] = ()) -> str:
-    """Ask and show everything; raise FailedError for a ✗, and RefusedError for a ?."""
+    """Ask all questions and show the answers; raise FailedError for a ✗, else RefusedError for a ?.
+
+    Returns the final message.
+    """
     replies = _show_placeholders(log, options) or _show_answers(log, options, skip)
     counts = Counter(reply.answer.verdict for reply in replies)
     log.results |= {verdict.name.lower(): counts[verdict] for verdict in Verdict}
     if counts[Verdict.NO]:
         raise FailedError(
-            f"{options.stack}: {_count(counts[Verdict.NO], 'answer')} ✗; the lines name the fixes"
+            f"{options.stack}: {_count(counts[Verdict.NO], 'answer')} with ✗; each line ends with the fix"
         )
     if counts[Verdict.UNKNOWN]:
         number = _count(counts[Verdict.UNKNOWN], "answer")
-        raise RefusedError(f"{options.stack}: {number} ?; the lines name what to set. None is ✗")
+        raise RefusedError(f"{options.stack}: {number} with ?; each line ends with the remedy. None has ✗")
     return f"{options.stack}: {_count(counts[Verdict.YES], 'answer')}, each ✓"
 
 
@@ -121,7 +124,7 @@ def exit_code(replies: Sequence[Reply]) -> int:
 
 
 def _step_result(replies: Sequence[Reply]) -> str:
-    """Return the result of the step that shows the answers, for its sign: ✗ for a no, – for an unknown."""
+    """Return the result of a step that shows answers: failed for a no, else skipped for an unknown."""
     return {FAILED: "failed", REFUSED: "skipped", DONE: "done"}[exit_code(replies)]
 
 
@@ -157,7 +160,7 @@ def _ask(options: Options, skip: Collection[str]) -> list[Reply]:
 
 
 def _start(options: Options, skip: Collection[str]) -> "Asking":
-    # Imported here, since the SDKs of the providers take a second.
+    # Imported here, since importing the providers' SDKs takes a second.
     from operations.preflight import questions
     from operations.preflight.subject import load_subject
 
@@ -165,7 +168,10 @@ def _start(options: Options, skip: Collection[str]) -> "Asking":
 
 
 def _placeholder_replies(options: Options) -> list[Reply]:
-    """Return an answer for each placeholder; questions about the accounts of others would make no sense."""
+    """Return an answer for each placeholder in the stack files; empty for a sandbox.
+
+    With placeholders, the questions would be about other people's accounts.
+    """
     if options.target == "sandbox":
         return []
     files = [f"Pulumi.{options.stack}.yaml", f"foundation/Pulumi.{options.stack}.yaml"]

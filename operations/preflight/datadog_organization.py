@@ -1,4 +1,4 @@
-"""Questions to Datadog: the keys and their scopes, the notified channels, and the monitors' data."""
+"""Questions to Datadog: the keys and their scopes, the channels to notify, and the monitors' data."""
 
 import os
 import time
@@ -32,7 +32,7 @@ SLACK, PAGERDUTY, WEBHOOK = "@slack-", "@pagerduty-", "@webhook-"
 
 @dataclass(frozen=True)
 class Scope:
-    """A scope of the application key (docs/tokens.md), and a request that needs it and only reads."""
+    """A read scope of the application key (docs/tokens.md), and a read-only request that needs it."""
 
     name: str
     request: Callable[[ApiClient], object]
@@ -74,14 +74,15 @@ def _client(subject: Subject) -> ApiClient:
 
 
 def ask_api_key(subject: Subject) -> Answer:
-    """Validate the API key, which is known only at its own site (Datadog API, Authentication)."""
+    """Check the API key at the stack's site; other sites do not know it (Datadog API, Authentication)."""
     site = subject.settings.monitoring.site
     try:
         AuthenticationApi(_client(subject)).validate()
     except ApiException as error:
         if cast(Any, error).status not in DENIED:
             raise
-        return no(f"{site} does not know it", "set DATADOG_API_KEY, or pipe:monitoring.site, if it is wrong")
+        fix = "set DATADOG_API_KEY, or pipe:monitoring.site, if it is wrong"
+        return no(f"{site} does not accept it", fix)
     return yes(f"valid for {site}")
 
 
@@ -97,10 +98,10 @@ def ask_application_key(subject: Subject) -> Answer:
 
 
 def ask_scopes(subject: Subject) -> Iterator[Answer]:
-    """Send a reading request for each scope of the application key.
+    """Check each read scope of the application key with a request.
 
-    Datadog has no request that would only check a scope for writing, and the permission to list the scopes of
-    one's keys (`user_app_keys`) would also allow making new keys.
+    Write scopes are not checked: Datadog has no request that only checks them, and the permission to list the
+    scopes of one's own keys (`user_app_keys`) also allows creating keys.
     """
     api, granted = _client(subject), list[str]()
     for scope in SCOPES:
@@ -118,7 +119,7 @@ def ask_scopes(subject: Subject) -> Iterator[Answer]:
 
 
 def ask_handles(subject: Subject) -> Iterator[Answer]:
-    """Look for each channel that the monitors notify."""
+    """Check that each channel that the monitors notify exists."""
     if subject.is_sandbox:
         yield skipped("a sandbox notifies nobody")
         return
@@ -165,8 +166,8 @@ def _exists(request: Callable[[], object]) -> bool:
 def _ask_slack(api: ApiClient, handle: str) -> Answer:
     """Look for a channel in the workspace that the handle names: @slack-WORKSPACE-CHANNEL.
 
-    Both names may contain hyphens. A handle may also leave the workspace out, and Datadog's API does not list
-    the workspaces (Datadog API, Slack integration).
+    Both names may contain hyphens. A handle may also omit the workspace, and Datadog's API does not list the
+    workspaces (Datadog API, Slack integration).
     """
     parts, slack = handle.removeprefix(SLACK).split("-"), SlackIntegrationApi(api)
     known: list[str] = []
@@ -189,7 +190,7 @@ def _ask_slack(api: ApiClient, handle: str) -> Answer:
 
 
 def ask_metrics(subject: Subject) -> Iterator[Answer]:
-    """Look for monitors whose metrics have not reported in the last hour, on a running stack."""
+    """Look for monitors without data in the last hour; skip a stack without monitors."""
     if subject.is_sandbox:
         yield skipped("nothing reports to a sandbox")
         return

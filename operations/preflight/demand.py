@@ -1,4 +1,7 @@
-"""Amounts of each limited AWS resource that a stack has at full size, computed from its settings."""
+"""Number of each limited AWS resource that a stack has at full scale, and names that it takes.
+
+All values follow from the settings.
+"""
 
 from math import ceil
 
@@ -9,7 +12,9 @@ from foundation.permissions.scope import Scope
 from foundation.service_roles import environment_roles
 
 PEOPLE_AND_JOBS = ("preview", "deploy", "operators")
-"""Roles of an environment that people and GitHub's jobs assume (foundation/operators.py, github_access.py).
+"""Roles of an environment that people and GitHub's jobs assume.
+
+foundation/operators.py and github_access.py declare them.
 """
 VPCS = 1
 """Number of VPCs of a stack (components/aws/network.py)."""
@@ -52,12 +57,15 @@ def service_role_names(scope: Scope) -> list[str]:
 
 
 def roles(scope: Scope) -> int:
-    """Return the number of IAM roles: those of the foundation, and roles that are linked to services."""
+    """Return the number of IAM roles: those of the foundation, and service-linked roles."""
     return len(service_role_names(scope)) + len(SERVICES_WITH_LINKED_ROLES)
 
 
 def buckets(settings: Settings) -> dict[str, str]:
-    """Return the region of each bucket that the stack creates, by name (components/aws: bucket, network)."""
+    """Return the region of each bucket that the stack creates, by the bucket's name.
+
+    components/aws/bucket.py and network.py declare the buckets.
+    """
     backups = settings.backups
     regions = {backups.bucket: settings.service.region}
     if backups.replica.enabled:

@@ -18,9 +18,11 @@ ENVIRONMENT_WORKFLOWS = ("deploy-stack.yml", "operate.yml")
 REPOSITORY_WORKFLOWS = ("deploy.yml",)
 """Workflows with jobs that belong to no environment."""
 READING_WORKFLOWS = {github_rules.DRIFT: "drift.yml", github_rules.PREVIEW: "preview.yml"}
-"""Workflows of the environments with tokens that only read, by environment."""
+"""Workflow of each environment that has read-only tokens, by environment."""
 OPTIONAL = re.compile(r"SOURCE_TOKEN|FRONTEND_VARIABLES_\w+")
-"""Names that may be missing: the token if the other repositories are public, and an empty build."""
+"""Names that may be missing: SOURCE_TOKEN if the other repositories are public, and variables of a frontend
+that needs none.
+"""
 NAME = r"\b{}\.([A-Z][A-Z0-9_]+)"
 
 
@@ -69,7 +71,10 @@ def ask_rules(subject: Subject) -> Iterator[Answer]:
 
 
 def ask_environment(subject: Subject, kind: str) -> Answer:
-    """Look for the names of the environment's secrets or variables; GitHub shows no value of a secret."""
+    """Check that the environment has all secrets or variables.
+
+    Only the names are checked, since GitHub never shows the value of a secret.
+    """
     if answer := _check_token(subject):
         return answer
     environment = quote(subject.name)
@@ -79,7 +84,7 @@ def ask_environment(subject: Subject, kind: str) -> Answer:
 
 
 def ask_reading(subject: Subject, environment: str) -> Answer:
-    """Look for the names of the tokens that only read, in the environment of their workflow."""
+    """Check that an environment with read-only tokens has all its secrets."""
     if answer := _check_token(subject):
         return answer
     expected = required_names("secrets", (READING_WORKFLOWS[environment],))
@@ -88,7 +93,7 @@ def ask_reading(subject: Subject, environment: str) -> Answer:
 
 
 def ask_repository(subject: Subject, kind: str) -> Answer:
-    """Look for the names of the repository's secrets or variables, which the organization may set, too."""
+    """Check that the repository or its organization has all secrets or variables."""
     if answer := _check_token(subject):
         return answer
     repository = subject.settings.service.repository
@@ -109,7 +114,7 @@ def required_names(kind: str, files: Sequence[str]) -> list[str]:
 
 
 def _names(path: str, kind: str) -> set[str]:
-    """Return the names in a list of GitHub (REST API, Actions secrets and Actions variables)."""
+    """Return the names that GitHub lists at a path (REST API, Actions secrets and Actions variables)."""
     return {entry["name"] for entry in github.get(f"{path}?per_page=100")[kind]}
 
 

@@ -1,4 +1,4 @@
-"""Placeholders of the committed stack files, for which a real stack needs values of its own."""
+"""Placeholders in the committed stack files, which a real stack must replace with its own values."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class Placeholder:
 
     @property
     def fix(self) -> str:
-        """Command that sets the value, from the folder of the file's project."""
+        """The command that sets the value; it runs in the repository's root."""
         stack = Path(self.file).name.split(".")[1]
         folder = str(Path(self.file).parent)
         project = "" if folder == "." else f" --cwd {folder}"
@@ -57,7 +57,7 @@ VALUES = re.compile(
 
 
 def find(root: Path, files: Sequence[str]) -> list[Placeholder]:
-    """Return the placeholders in stack files, in the order of the files."""
+    """Return the placeholders in the stack files, in the order of the files and of their keys."""
     matches: list[Placeholder] = []
     for file in files:
         content: dict[str, Any] = yaml.safe_load((root / file).read_text())

@@ -27,15 +27,15 @@ MODULES = (
 )
 """Modules with questions, in the order of the report."""
 SECONDS = 15.0
-"""Seconds after which a question counts as unanswered; the whole command takes less than 20."""
+"""Seconds after which a question counts as unanswered; the command then takes less than 20 in all."""
 
 
 def build(subject: Subject, skip: Collection[str] = ()) -> list[Question]:
-    """Return the questions about a stack, without the skipped topics."""
+    """Return the questions about a stack, without those about the topics in `skip`."""
     listed = [question for module in MODULES for question in module.questions(subject)]
     return [question for question in listed if question.topic not in skip]
 
 
 def ask(subject: Subject, skip: Collection[str] = ()) -> Asking:
-    """Ask all questions at once, and return the run."""
+    """Start to ask all questions at once; the result gives the answers."""
     return Asking(build(subject, skip), unanswered.explain, SECONDS)

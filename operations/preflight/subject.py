@@ -25,7 +25,7 @@ class AwsClients:
 
     def __init__(self, options: Options, account: str) -> None:
         self._options, self._account = options, account
-        self._lock = threading.Lock()  # boto3's default session must not make two clients at once.
+        self._lock = threading.Lock()  # boto3's default session must not create two clients at once.
         self._clients: dict[tuple[str, str], Any] = {}
         self._caller: dict[str, str] | None = None
         self._missing: NotAsked | None = None
@@ -33,8 +33,8 @@ class AwsClients:
     def unchecked(self, service: str, region: str = "") -> Any:
         """Return a client, even if the credentials belong to another account.
 
-        Raise NotAsked without credentials. They are looked up once, since the last place to look is the
-        metadata of a machine, which answers slowly or never.
+        Raise NotAsked without credentials. They are looked up once: the last place that boto3 tries is the
+        instance metadata service, which responds slowly or never outside EC2.
         """
         with self._lock:
             if self._missing:

@@ -1,4 +1,4 @@
-"""Explanations of errors with which the providers' clients fail, as answers with a remedy."""
+"""Answers, with a remedy, for errors of the providers' clients."""
 
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ AWS_BAD_CREDENTIALS = (
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
-"""Codes with which AWS services refuse credentials that are wrong or out of date."""
+"""Codes with which AWS services refuse credentials that are wrong or have expired."""
 SET_AWS = "set AWS_PROFILE, or log in (aws sso login), for the account of the stack"
 TOKENS = "docs/tokens.md lists the permissions of each token"
 DENIED = (401, 403)
@@ -37,11 +37,12 @@ def explain(error: Exception) -> Answer | None:
         case ClientError():
             return _explain_aws(error)
         case cloudflare.APIStatusError():
-            text = f"Cloudflare answers {error.status_code}: {_first_line(cloudflare_messages(error))}"
+            text = f"Cloudflare answered {error.status_code}: {_first_line(cloudflare_messages(error))}"
             return unknown(text, TOKENS if error.status_code in DENIED else "ask again")
         case ApiException():
             status, reason = cast(Any, error).status, cast(Any, error).reason
-            return unknown(f"Datadog answers {status}: {reason}", TOKENS if status in DENIED else "ask again")
+            text = f"Datadog answered {status}: {reason}"
+            return unknown(text, TOKENS if status in DENIED else "ask again")
         case GitHubError():
             fix = "give GITHUB_TOKEN the permission" if error.status in (403, 404) else "ask again"
             return unknown(str(error), fix)
@@ -65,11 +66,11 @@ def _explain_aws(error: ClientError) -> Answer:
             "use a role with the policy pipe-read (preview, deploy, operators); if it has one, apply the"
             " foundation again, which adds new permissions to it",
         )
-    return unknown(f"{operation} fails: {code} {_first_line(message)}".rstrip(), "ask again")
+    return unknown(f"{operation} failed: {code} {_first_line(message)}".rstrip(), "ask again")
 
 
 def cloudflare_messages(error: cloudflare.APIStatusError) -> str:
-    """Return the messages of Cloudflare's response, without the request."""
+    """Return the error codes and messages of Cloudflare's response, or its HTTP reason if there are none."""
     body: Any = error.body
     errors = cast(dict[str, Any], body).get("errors") if isinstance(body, dict) else None
     if not errors:

@@ -15,14 +15,14 @@ from operations.preflight.subject import Subject
 
 ADDRESS = "https://api.vercel.com"
 TIMEOUT_SECONDS = 10.0
-README = "README.md, section GitHub, names the variables"
+README = "README.md, section GitHub, lists the variables"
 
 
 class VercelError(FailedError):
-    """A request to which Vercel responds with an error."""
+    """An error response of Vercel's API."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"Vercel answers {status}")
+        super().__init__(f"Vercel answered {status}")
         self.status = status
 
 
@@ -44,7 +44,7 @@ def ask_project(subject: Subject) -> Answer:
         if error.status not in (401, 403, 404):
             raise
         text = f"the token does not see the project of VERCEL_PROJECT_ID: {error}"
-        return no(text, f"set {', '.join(VERCEL_VARIABLES)} to those of the stack's project ({README})")
+        return no(text, f"set {', '.join(VERCEL_VARIABLES)} for the stack's project ({README})")
     return yes(f"{project['name']} exists")
 
 
@@ -65,7 +65,11 @@ def ask_domain(subject: Subject) -> Answer:
 
 
 def _get(path: str) -> Any:
-    """Return an object of the project; raise VercelError for an error, and NotAsked without credentials."""
+    """Return the JSON of a part of the project.
+
+    Raises NotAsked without credentials, VercelError for an error response, and FailedError without a
+    response.
+    """
     missing = [name for name in VERCEL_VARIABLES if not os.environ.get(name)]
     if missing:
         raise NotAsked(f"not set: {', '.join(missing)}", f"set {', '.join(missing)} ({README})")

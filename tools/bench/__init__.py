@@ -1,1 +1,1 @@
-"""Measurements of the program, the policy pack and the sandbox: medians, and ratios within one run."""
+"""Benchmarks of the program, the policy pack, the review, the sandbox, and of backup and restore."""

@@ -1,4 +1,4 @@
-"""Measurement of the program and the sandbox: medians, and ratios to a reference from the same run.
+"""Benchmark of the program and the sandbox: medians, and ratios to a reference from the same run.
 
 `make bench` deletes the sandbox of each measured stack before and after, so that each measurement starts from
 nothing.
@@ -23,7 +23,7 @@ EAGER = "import pulumi, pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi
 """Imports whose time is the reference for the evaluation's share."""
 
 LIMIT_SHARE = 0.3
-"""Largest share of the eager imports' time that the evaluation of the program may take."""
+"""Largest ratio of the time of the program's evaluation to the time of the eager imports."""
 
 LIMIT_SECONDS = 60
 """Largest number of seconds that the first up may take, including the start of its targets."""
@@ -53,7 +53,7 @@ def python(*arguments: str) -> list[str]:
 
 
 def time_evaluation(stack: str) -> float:
-    """Return the seconds that imports and registrations take, as tools.bench.evaluation measures them."""
+    """Return the seconds that an evaluation of the program takes, as tools.bench.evaluation measures it."""
     output = subprocess.run(
         python("-m", "tools.bench.evaluation", stack), cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -61,13 +61,13 @@ def time_evaluation(stack: str) -> float:
 
 
 def time_eager_imports() -> float:
-    """Return the seconds that the four imports of EAGER take, without the start of the interpreter."""
+    """Return the seconds that the imports of EAGER take, without the start of the interpreter."""
     code = f"import time; start = time.perf_counter(); {EAGER}; print(time.perf_counter() - start)"
     return float(subprocess.run(python("-c", code), capture_output=True, text=True, check=True).stdout)
 
 
 def measure_life(project: Path, stack: str, runs: int, *flags: str) -> dict[str, float]:
-    """Return the median seconds of each step in the life of a sandbox's stack.
+    """Return the median seconds of preview, up, a second up and down of a stack in the sandbox.
 
     Preview and the first up start from nothing, so they include the start of their targets.
     """
@@ -87,12 +87,12 @@ def measure_life(project: Path, stack: str, runs: int, *flags: str) -> dict[str,
 
 
 def print_row(name: str, value: float, reference: float, description: str) -> None:
-    """Print a measurement in seconds, and its ratio to a reference."""
+    """Print a measurement in seconds, its ratio to a reference, and what the reference is."""
     print(f"{name:<28} {value:8.2f} s {value / reference:8.2f}  {description}", flush=True)
 
 
 def main() -> None:
-    """Print the table; if a measurement exceeds its limit, exit with an error."""
+    """Measure everything and print a table; if a measurement exceeds its limit, exit with an error."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--stack", default="dev", help="the stack to measure (default: dev)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each median (default: 3)")
@@ -129,7 +129,7 @@ def main() -> None:
 
 
 def exceeded_limits(share: float, seconds: float, gib: float) -> Iterator[str]:
-    """Yield an error per exceeded limit of the evaluation's share, or of the time or memory of an up."""
+    """Yield an error for each limit that the evaluation's share, or the time or memory of an up, exceeds."""
     if share > LIMIT_SHARE:
         yield f"error: the evaluation takes more than {LIMIT_SHARE:.0%} of the time of the eager imports"
     if seconds > LIMIT_SECONDS:

@@ -1,7 +1,7 @@
-"""Measurement of backup and restore with 10,000 to 1,000,000 rows, by the Jobs' scripts on a real PostgreSQL.
+"""Benchmark of backup and restore with 10,000 to 1,000,000 rows, by the Jobs' scripts on a real PostgreSQL.
 
-The values are medians. They include a constant time, since the AWS CLI starts four times in a backup and once
-in a restore.
+The values are medians. Each includes a constant time: the AWS CLI starts four times in a backup and once in a
+restore.
 """
 
 import argparse
@@ -27,7 +27,10 @@ def time_pods(*pods: Pod) -> float:
 
 
 def measure(rows: int, runs: int) -> tuple[int, int, float, float]:
-    """Return the number of rows, the dump's bytes, and the seconds of a backup and of a whole restore."""
+    """Return the number of rows, the size of the dump in bytes, and the median seconds of backup and restore.
+
+    A restore includes the swap of the databases.
+    """
     service = Service()
     try:
         row_count = data.fill(service.server, rows)
@@ -41,7 +44,11 @@ def measure(rows: int, runs: int) -> tuple[int, int, float, float]:
 
 
 def main() -> None:
-    """Print one line per size, and the time per row; fail if the time grows more than twice as fast."""
+    """Print one line per size, and the additional time per row.
+
+    Exit with an error if, between the last two sizes, the time grows more than twice as fast as the number of
+    rows.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.bench.data", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each median (default: 3)")
     runs = parser.parse_args().runs
@@ -57,7 +64,7 @@ def main() -> None:
         growth = (large[column] - middle[column]) / (large[0] - middle[0]) * 1e6
         print(f"{name}: {growth:.1f} µs a row between the last two sizes", flush=True)
         if large[column] > 2 * middle[column] * large[0] / middle[0]:
-            sys.exit(f"error: the time of a {name} grows more than twice as fast as the data")
+            sys.exit(f"error: the time of a {name} grows more than twice as fast as the rows")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Evaluation of the program without an engine: imports, and registrations with a recording monitor.
+"""Evaluation of the program without an engine, with a monitor that records the registrations.
 
-`python -m tools.bench.evaluation STACK` prints one line of JSON: `seconds` from before `import pulumi` until
-every resource is registered, `resources` (a count) and `digest` (SHA-256 of all registration requests,
+`python -m tools.bench.evaluation STACK` prints one line of JSON: `seconds` (from before `import pulumi` until
+every resource is registered), `resources` (their number) and `digest` (SHA-256 of all registration requests,
 sorted).
 """
 
@@ -49,7 +49,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
 
 
 class Answers(pulumi.runtime.Mocks):
-    """Mocks that return a resource's inputs as its outputs, and respond to the program's look-ups."""
+    """Mocks that return a resource's inputs, an ARN and COMPUTED as its outputs, and answer look-ups."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
@@ -83,7 +83,10 @@ class RegistrationRecorder(MockMonitor):
 
 
 def configuration(stack: str) -> tuple[dict[str, str], list[str]]:
-    """Return a stack file's settings as the engine passes them, and the keys of the secrets among them."""
+    """Return a stack file's settings as the engine passes them, and the keys of the secret settings.
+
+    Each secret setting gets a made-up value.
+    """
     schema = json.loads((ROOT / "schemas/stack-file.schema.json").read_text())
     keys = schema["properties"]["config"]["properties"]
     secrets = [key for key, schema_of_key in keys.items() if schema_of_key.get("writeOnly")]

@@ -12,7 +12,7 @@ LIMIT_GIB = 3
 def measure_peak(command: list[str], cwd: Path, folder: Path) -> int:
     """Return the peak memory, in bytes, of a command, its descendants and the targets in a stack's folder.
 
-    Shared pages count once. A failure of the command ends this process.
+    Memory that processes share counts once (PSS). If the command fails, this process exits with an error.
     """
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most = watch_peak(process, folder)
@@ -31,7 +31,7 @@ def watch_peak(process: "subprocess.Popen[Any]", folder: Path) -> int:
 
 
 def _tree(root: int, targets: Path) -> set[int]:
-    """Return the IDs of a process, its descendants and the processes in the targets' process group."""
+    """Return the IDs of a process, the processes in the targets' process group, and all descendants."""
     parents: dict[int, int] = {}
     groups: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

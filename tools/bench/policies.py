@@ -1,6 +1,6 @@
-"""Measurement of the policy pack: its start, the check of one resource, and stacks of growing size.
+"""Benchmark of the policy pack: its start, the check of one resource, and stacks of growing size.
 
-The reference is a single rule in the SDK's own analyzer.
+The reference for one resource is a single rule in the SDK's own analyzer.
 """
 
 import multiprocessing
@@ -66,7 +66,7 @@ def analyze_request(kind: str, props: dict[str, Any], index: int = 0) -> analyze
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:
-    """Return the milliseconds of the fastest of several runs, since other processes can only add time."""
+    """Return the milliseconds of the fastest of `times` runs, since other processes can only add time."""
     durations: list[float] = []
     for _ in range(times):
         started = time.perf_counter()
@@ -78,7 +78,7 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
 def time_resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
     """Return each servicer's median milliseconds for the Analyze request of one Deployment over gRPC.
 
-    The servicers take turns, so that other processes slow all of them alike.
+    The servicers take turns, so that other processes slow them all down equally.
     """
     request = analyze_request(*namespace(0)[0])
     with ExitStack() as servers:
@@ -91,10 +91,10 @@ def time_resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
 
 
 def time_processor(make: Callable[[], Any], batches: int = 8, rounds: int = 100) -> float:
-    """Return a server's own milliseconds of processor time for the Analyze request of one Deployment.
+    """Return the milliseconds of CPU time that a server takes for the Analyze request of one Deployment.
 
     The server runs in a process of its own, so the client's time does not count. The fastest batch counts:
-    processor time contains no waiting, but other processes can empty the caches.
+    CPU time includes no waiting, but other processes can evict data from the caches.
     """
     request = analyze_request(*namespace(0)[0])
     context = multiprocessing.get_context("spawn")
@@ -121,7 +121,7 @@ def _processor_time(connection: Connection) -> float:
 
 
 def _serve_until_told(make: Callable[[], Any], connection: Connection) -> None:
-    """Serve a servicer; answer each True with this process's seconds of processor time, and end at False."""
+    """Send the port of a server, then this process's CPU seconds for each True; stop the server at False."""
     server, port = _start(make())
     connection.send(port)
     while connection.recv():
@@ -204,13 +204,13 @@ def one_rule() -> Any:
 
 
 RATIO = 1.5
-"""Largest ratio of the time that all rules take to the time that the single rule takes.
+"""Largest ratio of the time with all rules to the time with the single rule.
 
-Both times come from the same run, so the ratio is valid on a busy machine too.
+Both times come from the same run, so the ratio is also valid on a busy machine.
 """
 
 PROCESSOR_RATIO = 2.0
-"""Largest ratio of the pack's own processor time for all rules to that of the single rule."""
+"""Largest ratio of the server's CPU time with all rules to its CPU time with the single rule."""
 
 START = 1000
 """Largest number of milliseconds until the policy pack accepts requests from the engine."""
@@ -221,7 +221,7 @@ GROWTH = 2.0
 
 
 def main() -> int:
-    """Print the measurements; return 1 if a measurement exceeds its limit, else 0."""
+    """Measure everything and print the results; return 1 if a measurement exceeds its limit, else 0."""
     with TemporaryDirectory() as folder:
         single, whole, with_ledger = time_resource([one_rule(), whole_pack(), whole_pack_with_ledger(folder)])
     own_single, own_whole = time_processor(one_rule), time_processor(whole_pack)

@@ -1,8 +1,8 @@
-"""Measurement of a review, with six sequential previews of the same program as the reference.
+"""Benchmark of a review, with six sequential previews of the same program as the reference.
 
-`python -m tools.bench.review` prints both times and their ratio, which may be at most 0.4. It also prints the
-time that rendering a report on 2,000 resources takes. The previews import the SDKs eagerly (PIPE_LAZY_SDK=0)
-and run without the policy pack.
+`python -m tools.bench.review` prints both times and their ratio, which may be at most 0.4. It also prints how
+long the rendering of a report on 2,000 resources takes. The previews import the SDKs eagerly
+(PIPE_LAZY_SDK=0) and run without the policy pack.
 """
 
 import os
@@ -80,7 +80,7 @@ def time_rendering() -> float:
 
 
 def main() -> None:
-    """Print the table; if a measurement exceeds its limit, exit with an error."""
+    """Measure everything and print a table; if a measurement exceeds its limit, exit with an error."""
     with tempfile.TemporaryDirectory() as folder:
         tree = copy_repository(Path(folder))
         previews = time_previews(tree)

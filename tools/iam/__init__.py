@@ -1,1 +1,1 @@
-"""Search of attack paths through the IAM policies and the workflows of the project."""
+"""Search for attack paths through the IAM policies and the workflows of the project."""

@@ -20,13 +20,13 @@ PART = r"-(dev|stg|prod|[0-9]{12})\b"
 """Pattern of the part of a name that differs between environments."""
 
 RUNNER_GROUP = "CODEBUILD_CONFIG_GITHUB_ACTIONS_RUNNER_GROUP_ID"
-"""Variable of a runner whose machines belong to a group, which admits main's workflows alone (README.md)."""
+"""Environment variable of a runner in a runner group, which admits only main's workflows (README.md)."""
 
 REVIEWED = frozenset({"stg", "prod", "preview"})
 """GitHub environments with required reviewers (README.md, GitHub)."""
 
 EVERYTHING = parse_policy({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
-"""Assumed policy of people, whose own permissions the project does not manage."""
+"""Assumed statements of a policy that another program declares: it allows everything."""
 
 
 @cache
@@ -58,7 +58,10 @@ def _add(world: World, program: Program) -> World:
 
 
 def _environment(program: Program, name: str) -> str:
-    """Return the environment to which a name such as pipe-dev-deploy belongs, or the account's name."""
+    """Return the environment to which a name such as pipe-dev-deploy belongs.
+
+    A name of the foundation without an environment belongs to the account, whose name is returned.
+    """
     if not program.is_foundation:
         return program.stack
     return next((env for env in ENVIRONMENTS if re.match(rf"pipe-{env}(-|$)", name)), program.stack)
@@ -96,10 +99,10 @@ def _roles(program: Program) -> Iterator[Principal]:
 
 
 def _managed(arn: str, documents: Mapping[str, str]) -> tuple[Statement, ...]:
-    """Return the statements of a customer's or AWS's managed policy.
+    """Return the statements of a managed policy, of the project or of AWS.
 
-    The texts of AWS's policies come from moto, which copies them from AWS. A policy of another program, such
-    as a boundary of the foundation, counts as allowing everything.
+    The documents of AWS's policies come from moto, which copies them from AWS. A policy of another program,
+    such as a boundary of the foundation, counts as allowing everything.
     """
     if ":iam::aws:" in arn:
         return parse_policy(_aws_policies()[arn.rpartition("/")[2]]["Document"])
@@ -112,14 +115,14 @@ def _aws_policies() -> dict[str, Any]:
 
 
 def _people(world: World) -> dict[str, Principal]:
-    """Return the users and roles outside the project that trust policies name."""
+    """Return the users and roles outside the project, such as people, that trust policies name."""
     people: dict[str, Principal] = {}
     names = world.accounts
     for role in world.roles():
         for statement in role.trust or ():
             for kind, arn in statement.principals:
                 account = arn.split(":")[4] if arn.startswith("arn:aws:iam::") else ""
-                # An account's root stands for its administrators, who need no path.
+                # An account's root stands for its administrators, who need no attack path.
                 is_known = arn in world.principals or arn.endswith(":root")
                 if kind == "AWS" and account in names and not is_known:
                     people[arn] = Principal(
@@ -129,7 +132,7 @@ def _people(world: World) -> dict[str, Principal]:
 
 
 ASSUMES = parse_policy({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}})
-"""Assumed policy of the people that a role trusts: what else they may do, the project does not manage."""
+"""Assumed policy of the people that a role trusts; the project does not manage their other permissions."""
 
 
 def _resources(program: Program) -> Iterator[Resource]:
@@ -143,7 +146,7 @@ def _resources(program: Program) -> Iterator[Resource]:
 def _resource(
     program: Program, recorded: Recorded, kind: Kind, name: str, identifier: str, label: str = ""
 ) -> Resource:
-    """Return a resource whose name tells the environment."""
+    """Return a resource of the model; its environment follows from `name`."""
     return Resource(
         id=identifier,
         kind=kind,
@@ -172,7 +175,7 @@ def _keys(program: Program) -> Iterator[Resource]:
 
 
 def _default_key_policy(program: Program) -> tuple[Statement, ...]:
-    """Return the policy of a key that is created without one (KMS developer guide, default key policy)."""
+    """Return the policy that KMS gives to a key without one (KMS developer guide, default key policy)."""
     root = f"arn:aws:iam::{program.account}:root"
     statement = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}
     return parse_policy({"Statement": statement})
@@ -223,7 +226,7 @@ def _by_bucket(program: Program, type_: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _states(program: Program, bucket: Resource) -> Iterator[Resource]:
-    """Yield the states of the environments' stacks and of the foundation in a state bucket."""
+    """Yield the Pulumi states in a state bucket: of each environment's stack, and of the foundation."""
     name = bucket.arn.rpartition(":")[2]
     copy = " (copy)" if name.endswith("-copy") else ""
     for environment in _environments(program):
@@ -335,7 +338,7 @@ def _vaults(program: Program) -> Iterator[Resource]:
 
 
 def _pods(program: Program, resources: Mapping[str, Resource]) -> Iterator[Pod]:
-    """Yield the service accounts with a role; of their pods, only the API's run the project's own image."""
+    """Yield the service accounts with a role; only the API's pods run an image of the project's registry."""
     image = cast(dict[str, Any], program.config.get("pipe:api", {})).get("image", "")
     own = next(
         (
@@ -355,7 +358,7 @@ def _pods(program: Program, resources: Mapping[str, Resource]) -> Iterator[Pod]:
 
 
 def _stack_secrets(world: World) -> dict[str, Resource]:
-    """Return the secret settings of each stack; the state's secrets key decrypts them."""
+    """Return the secret settings of each stack as resources that the state's KMS key encrypts."""
     secrets: dict[str, Resource] = {}
     for state in world.of_kind("state"):
         if state.role and not state.id.endswith("(copy)"):
@@ -379,7 +382,7 @@ def _stack_secrets(world: World) -> dict[str, Resource]:
 
 
 def _github(programs: tuple[Program, ...]) -> Github:
-    """Return the repository that the trust policies name."""
+    """Return the GitHub repository that the foundation's settings name."""
     config = next(program.config for program in programs if program.is_foundation)
     section = config.get("pipe-foundation:github") or config["pipe-foundation:account"]
     return Github(

@@ -14,31 +14,33 @@ from tools.iam.policies import OPERATORS, VARIABLE, Condition, Effect, Statement
 
 
 class Special(Enum):
-    """Values of a context key that are not texts."""
+    """Special values of a context key."""
 
     ABSENT = "absent"
     """The request has no such key."""
     CHOSEN = "chosen"
-    """The caller can give the key any value, or omit it, so every Allow holds and no Deny does.
+    """The caller can give the key any value, or omit it.
 
-    This overestimates the caller: no single value may satisfy all conditions of the request.
+    So a condition on the key holds in every Allow and in no Deny. This overestimates the caller: there may be
+    no single value that satisfies all conditions of the request.
     """
 
 
 ABSENT, CHOSEN = Special.ABSENT, Special.CHOSEN
 ContextValue = str | tuple[str, ...] | Special
+"""A single value, the values of a key with several values, or a special value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Context keys of a request, and the value of keys that are not listed."""
+    """Context of a request: the values of its keys, and one value for all other keys."""
 
     values: Mapping[str, ContextValue]
     """Values by key in lower case; a key that ends in `*` stands for all keys with this prefix."""
     otherwise: Special = ABSENT
 
     def value(self, key: str) -> ContextValue:
-        """Return the value of a key in lower case."""
+        """Return the value of a key, whose name must be in lower case."""
         if key in self.values:
             return self.values[key]
         for pattern, value in self.values.items():
@@ -55,10 +57,11 @@ class Caller:
     identifier: str
     """ARN of the role, user or identity provider, or the name of the service."""
     account: str
-    """The account of the role or user; empty for others."""
+    """The account of the role or user; empty for services and identity providers."""
     identity: Sequence[Statement] = ()
     """Statements of all policies that are attached to the role or user."""
     boundary: Sequence[Statement] | None = None
+    """Permissions boundary; None if the role or user has none."""
     session: Sequence[Statement] | None = None
     """Session policy; None if the session has none."""
 
@@ -75,13 +78,13 @@ class Request:
     resource_policy: Sequence[Statement] | None = None
     """Statements of the resource's own policy; None if it has none."""
     needs_resource_policy: bool = False
-    """True for KMS keys and roles, whose own policies must allow the request even within an account."""
+    """True for KMS keys and trust policies, which must allow a request even from the same account."""
     context: Context = field(default_factory=lambda: Context(values={}))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The result of an evaluation with its reason."""
+    """The result of an evaluation, and the reason for it."""
 
     allowed: bool
     reason: str
@@ -89,15 +92,16 @@ class Decision:
 
 
 class Grant(IntEnum):
-    """Strength of a resource policy's Allow for a caller."""
+    """Strength with which a resource policy allows a request of a caller."""
 
     NONE = 0
+    """The policy does not allow the request."""
     ACCOUNT = 1
     """The policy only delegates to the identity policies of the caller's account."""
     ROLE = 2
     """The policy names the role, and the role's boundary and session policy still limit it."""
     DIRECT = 3
-    """No implicit denial limits the policy."""
+    """The policy alone is sufficient, whatever identity policies, boundary and session policy allow."""
 
 
 def decide(request: Request) -> Decision:
@@ -175,7 +179,7 @@ def _covers(pattern: str, resource: str, context: Context, effect: Effect) -> bo
 
 
 def _expand(text: str, context: Context) -> str | Special:
-    """Replace the policy variables of a text; return ABSENT or CHOSEN if the value of a variable is such.
+    """Replace the policy variables of a text; return ABSENT or CHOSEN if a variable has this value.
 
     A policy whose variable has no value matches nothing (IAM user guide, policy variables).
     """
@@ -190,10 +194,10 @@ def _expand(text: str, context: Context) -> str | Special:
 
 
 def condition_holds(condition: Condition, context: Context, effect: Effect) -> bool:
-    """Return True if a condition holds.
+    """Return True if a condition of a statement with this effect holds.
 
     A condition whose key is absent is false, unless its operator is negated, ends in IfExists or begins with
-    ForAllValues. A key that the caller chooses satisfies each Allow and escapes each Deny.
+    ForAllValues. A key whose value the caller chooses satisfies the conditions of each Allow and of no Deny.
     """
     value = context.value(condition.key)
     if value is CHOSEN:

@@ -1,4 +1,4 @@
-"""Accounts as the search sees them: principals, resources, GitHub jobs, and the powers of an attacker."""
+"""Model of the accounts for the search: principals, resources, GitHub jobs, and powers of an attacker."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +28,11 @@ Verb = Literal[
 ]
 """Powers of an attacker.
 
-`run` executes code in a job. `control` changes a resource's policy, and `rewrite` a role's permissions.
-`approved` means that the reviewers of a GitHub environment admit the attacker's job.
+`run` executes code in a job. `act as` uses the permissions of a role or user, and `administer` those of an
+account's administrator. `control` changes the policy of a resource, or the objects of a cluster. `read`,
+`write` and `destroy` apply to the contents of a resource. `retag` changes the tags or aliases of a resource,
+and `rewrite` the permissions of a role or user. `approved` means that the reviewers of a GitHub environment
+admit the attacker's job.
 """
 
 
@@ -39,7 +42,7 @@ class Hold:
 
     verb: Verb
     target: str
-    """ARN of a principal, ID of a resource or job, or number of an account."""
+    """ARN of a principal; ID of a resource, job or secret; number of an account; name of an environment."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.target}"
@@ -47,7 +50,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of an attacker: whoever has the premises gains another power."""
+    """A step of an attacker, who gains a power by having all the premises."""
 
     premises: frozenset[Hold]
     gain: Hold
@@ -94,18 +97,18 @@ class Resource:
     contents: str = ""
     """ARN on which actions on the contents are evaluated, such as an object; empty if it is `arn`.
 
-    With `*` at the end, any ARN that begins so will do.
+    If it ends in `*`, an action counts as allowed if it is allowed on any ARN with this prefix.
     """
     policy: tuple[Statement, ...] | None = None
     key: str = ""
-    """ID of the KMS key that encrypts the contents; empty if none of the model does."""
+    """ID of the KMS key that encrypts the contents; empty if no key of the model encrypts them."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     aliases: tuple[str, ...] = ()
     """Aliases of a key, such as `alias/pipe-state`."""
     locked: bool = False
     """True if nobody can delete the contents before their retention ends (compliance mode).
 
-    For a runner: True if its group admits main's workflows alone.
+    For a runner, True if its runner group admits only main's workflows.
     """
     role: str = ""
     """ARN of the role that works with the resource: the runner's, or the one that deploys a state.
@@ -117,12 +120,12 @@ class Resource:
     admins: tuple[str, ...] = ()
     """ARNs of the principals that may change a cluster's objects, according to its access entries."""
     viewers: tuple[str, ...] = ()
-    """ARNs of the principals that may read a cluster's Secrets, but change nothing."""
+    """ARNs of the principals that may read a cluster's objects with its Secrets, but change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """A service account of a cluster with its role and the registry of its image."""
+    """A service account of a cluster, with its role and the registry of its pods' image."""
 
     cluster: str
     """ID of the cluster."""
@@ -134,7 +137,7 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A GitHub Actions job with everything that its code holds while it runs."""
+    """A GitHub Actions job, with everything that its code can use while it runs."""
 
     id: str
     tokens: tuple[Mapping[str, ContextValue], ...] = ()
@@ -148,7 +151,7 @@ class Job:
     environment: str = ""
     """GitHub environment of the job."""
     author: str = ""
-    """ID of the outsider's job whose author also writes this one; empty for the workflows of main."""
+    """ID of another job of the same outsider, from which this one is reached by an approval; else empty."""
     builds: bool = False
     """True if packages run code in the job while they are installed, built or tested."""
     imports: bool = False
@@ -200,7 +203,7 @@ class World:
         ]
 
     def caller(self, principal: Principal, action: str) -> Caller:
-        """Return a principal as a caller, with only those statements that mention an action."""
+        """Return a principal as a caller, with only those statements that apply to an action."""
         key = (principal.arn, action)
         if key not in self._by_action:
             boundary = principal.boundary
@@ -225,7 +228,7 @@ def _mentioning(statements: Iterable[Statement], action: str) -> tuple[Statement
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """An action that an attacker needs on a resource of the model or on an ARN."""
+    """An action that an attacker has to perform on a resource of the model, or on an ARN."""
 
     action: str
     resource: Resource | None = None
@@ -249,7 +252,10 @@ def premises(world: World, principal: Principal, needs: Iterable[Need]) -> Itera
 
 
 def _options(world: World, principal: Principal, need: Need) -> list[frozenset[Hold]]:
-    """Return the alternative changes before an action is allowed; [∅] if it is allowed as things are."""
+    """Return the sets of changes after which an action is allowed.
+
+    The result is one empty set if the action is already allowed, and empty if no change allows it.
+    """
     if is_allowed(world, principal, need):
         return [frozenset()]
     resource = need.resource
@@ -270,9 +276,9 @@ def is_allowed(
     need: Need,
     change: Mapping[str, ContextValue] | None = None,
 ) -> bool:
-    """Return True if IAM allows an action; `change` overrides the context.
+    """Return True if IAM allows an action; `change` overrides keys of the context.
 
-    Every key that the model does not know can have any value, so the search overestimates an attacker.
+    A context key that the model does not set can have any value, so the search overestimates an attacker.
     """
     resource = need.resource
     account = resource.account if resource else need.account
@@ -324,9 +330,9 @@ def _is_changed(key: str, change: Mapping[str, ContextValue]) -> bool:
 
 
 def _candidates(caller: Caller, arn: str) -> list[str]:
-    """Return the ARNs that stand for a pattern: an arbitrary one, and one for each narrower pattern.
+    """Return an ARN, or examples of the ARNs that match a pattern with `*` at the end.
 
-    The narrower patterns are those of the caller's policies.
+    The examples are an arbitrary ARN, and one for each narrower pattern in the caller's policies.
     """
     if not arn.endswith("*"):
         return [arn]
@@ -351,9 +357,10 @@ def trusts(world: World, role: Principal, caller: Caller, context: Mapping[str, 
 
 
 def concrete_arns(principal: Principal, kind: str) -> list[str]:
-    """Return ARNs of IAM entities that do not exist yet and that a principal's policies cover.
+    """Return possible ARNs of new IAM entities: an arbitrary one, and one for each pattern in the policies.
 
-    `kind` is role, user or policy. Each wildcard of a pattern becomes a name that no entity of the model has.
+    `kind` is role, user or policy. The patterns are those of the principal's policies. Each wildcard of a
+    pattern becomes a name that no entity of the model has.
     """
     prefix = f"arn:aws:iam::{principal.account}:{kind}/"
     patterns = {pattern for statement in principal.identity for pattern in statement.resources}

@@ -1,7 +1,7 @@
 """Statements of IAM policy documents, parsed strictly.
 
-An element, an operator or a form of policy variable that the evaluator does not know raises PolicyError, so
-that no statement is misjudged in silence. Sources: IAM user guide, "IAM JSON policy element reference" and
+An element, an operator or a form of policy variable that the evaluator does not support raises PolicyError,
+so that no statement is silently misjudged. Sources: IAM user guide, "IAM JSON policy element reference" and
 "Condition operators" (awsdocs/iam-user-guide, doc_source/reference_policies_elements*.md).
 """
 
@@ -27,7 +27,7 @@ ELEMENTS = frozenset(
         "Condition",
     }
 )
-"""Elements of a statement that the evaluator knows; NotPrincipal is not among them."""
+"""Elements of a statement that the evaluator supports, which does not include NotPrincipal."""
 
 
 VARIABLE = re.compile(r"\$\{([\w:/.-]+)\}")
@@ -35,12 +35,15 @@ VARIABLE = re.compile(r"\$\{([\w:/.-]+)\}")
 
 
 class PolicyError(Exception):
-    """A policy that the evaluator cannot judge."""
+    """A policy that the evaluator does not support."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A comparison of a context key with values; `operator` has no set prefix and no suffix IfExists."""
+    """A comparison of a context key with values.
+
+    `operator` is the base name: `quantifier` and `if_exists` contain its prefix and its suffix.
+    """
 
     operator: str
     key: str
@@ -69,20 +72,20 @@ class Statement:
 
 
 def parse_policy(document: str | Mapping[str, Any]) -> tuple[Statement, ...]:
-    """Return the statements of a policy document; raise PolicyError if one cannot be judged."""
+    """Return the statements of a policy document; raise PolicyError if one is not supported."""
     policy = cast(Mapping[str, Any], json.loads(document) if isinstance(document, str) else document)
     return tuple(_parse_statement(statement) for statement in as_list(policy["Statement"]))
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list; a single value of a policy document means a list with this value."""
+    """Return a value as a list: in a policy document, a single value stands for a list of one."""
     return cast(list[Any], value) if isinstance(value, list) else [value]
 
 
 def _parse_statement(statement: Mapping[str, Any]) -> Statement:
     unknown = sorted(set(statement) - ELEMENTS)
     if unknown:
-        raise PolicyError(f"the evaluator does not know the element {unknown[0]}: {json.dumps(statement)}")
+        raise PolicyError(f"the evaluator does not support the element {unknown[0]}: {json.dumps(statement)}")
     actions, excludes_actions = _patterns(statement, "Action")
     resources, excludes_resources = _patterns(statement, "Resource")
     return Statement(
@@ -103,14 +106,14 @@ def _parse_statement(statement: Mapping[str, Any]) -> Statement:
 
 
 def _patterns(statement: Mapping[str, Any], element: str) -> tuple[tuple[str, ...], bool]:
-    """Return the patterns of an element or its negation, and True if it is the negation."""
+    """Return the patterns of an element or of its negation, and True for the negation."""
     negation = f"Not{element}"
     excludes = negation in statement
     patterns = tuple(str(value) for value in as_list(statement.get(negation if excludes else element, [])))
     for pattern in patterns:
         _check_variables(pattern)
         if excludes and VARIABLE.search(pattern):
-            raise PolicyError(f"the evaluator does not know policy variables in {negation}: {pattern}")
+            raise PolicyError(f"the evaluator does not support policy variables in {negation}: {pattern}")
     return patterns, excludes
 
 
@@ -120,7 +123,7 @@ def _parse_principals(principal: Any) -> tuple[tuple[PrincipalKind, str], ...]:
     kinds = cast(Mapping[str, Any], principal)
     unknown = sorted(set(kinds) - {"AWS", "Service", "Federated"})
     if unknown:
-        raise PolicyError(f"the evaluator does not know the principal {unknown[0]}")
+        raise PolicyError(f"the evaluator does not support the kind of principal {unknown[0]}")
     return tuple(
         (cast(PrincipalKind, kind), str(identifier))
         for kind, identifiers in kinds.items()
@@ -133,7 +136,7 @@ def _parse_condition(operator: str, key: str, values: Any) -> Condition:
     base = name.removesuffix("IfExists")
     if quantifier not in ("", "ForAnyValue", "ForAllValues") or base not in OPERATORS:
         known = ", ".join(OPERATORS)
-        raise PolicyError(f"the evaluator does not know the operator {operator}; it knows {known}")
+        raise PolicyError(f"the evaluator does not support the operator {operator}; it supports {known}")
     texts = tuple(_text(value) for value in as_list(values))
     for text in texts:
         _check_variables(text)
@@ -153,7 +156,7 @@ def _text(value: Any) -> str:
 def _check_variables(text: str) -> None:
     """Refuse the forms of variables other than `${key}`, such as defaults and escaped wildcards."""
     if "${" in VARIABLE.sub("", text):
-        raise PolicyError(f"the evaluator does not know this form of policy variable: {text}")
+        raise PolicyError(f"the evaluator does not support this form of policy variable: {text}")
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -169,7 +172,7 @@ def matches(pattern: str, text: str) -> bool:
 
 @cache
 def _compile(pattern: str) -> re.Pattern[str]:
-    """Return the regular expression of a pattern; the same patterns are matched thousands of times."""
+    """Return the regular expression of a pattern; cached, since patterns are matched thousands of times."""
     expressions = {"*": ".*", "?": "."}
     return re.compile(
         "".join(expressions.get(character, re.escape(character)) for character in pattern), re.DOTALL
@@ -200,4 +203,4 @@ OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
     "NumericGreaterThanEquals": (lambda value, limit: float(value) >= float(limit), False),
     "Null": (str.__eq__, False),
 }
-"""Comparison of a context value with a value of the policy, and True if the operator negates it."""
+"""Comparison of a context value with a policy's value, by operator; True if the operator negates it."""

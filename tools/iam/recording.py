@@ -1,4 +1,4 @@
-"""Resources of the programs with their names and ARNs, recorded with mocks and without an engine."""
+"""Resources of the program and the foundation, recorded with mocks instead of an engine."""
 
 import json
 import runpy
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Recorded:
-    """A resource that a program registers, with the inputs as plain values."""
+    """A resource that a program registers, with its inputs as plain values."""
 
     type: str
     name: str
@@ -29,7 +29,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Program:
-    """The resources of a stack."""
+    """The evaluation of the program, or of the foundation, for a stack."""
 
     stack: str
     """Name of the stack: dev, stg, prod or shared."""
@@ -64,11 +64,14 @@ ARNS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "aws:rds/instance:Instance": lambda inputs: f"rds:{{region}}:{{account}}:db:{inputs['identifier']}",
     "aws:s3/bucket:Bucket": lambda inputs: f"s3:::{inputs['bucket']}",
 }
-"""Patterns of the ARNs, without `arn:aws:`, by resource type (service authorization reference)."""
+"""Function by resource type that returns the pattern of the ARN (service authorization reference).
+
+The pattern lacks `arn:aws:`. A key's pattern has the description in place of the ID, which mocks do not have.
+"""
 
 
 class _Recorder(Answers):
-    """Mocks that give each resource its ARN and remember it."""
+    """Mocks that give resources their ARNs, and record all resources."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account = account
@@ -100,7 +103,7 @@ class _Recorder(Answers):
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without the marks of secrets."""
+    """Return a value in which each secret is replaced by its plain value."""
     if isinstance(value, dict):
         items = cast(dict[str, Any], value)
         if "4dabf18193072939515e22adb298388d" in items:  # Pulumi's signature of special values.
@@ -110,7 +113,7 @@ def _plain(value: Any) -> Any:
 
 
 def record_programs() -> tuple[Program, ...]:
-    """Evaluate the foundation and the stacks with every committed stack file, in that order."""
+    """Evaluate the foundation, then the program, with each of their committed stack files."""
     foundation = [file.name.split(".")[1] for file in sorted((ROOT / "foundation").glob("Pulumi.*.yaml"))]
     return tuple(
         [record_program(stack, is_foundation=True) for stack in foundation]
@@ -120,7 +123,7 @@ def record_programs() -> tuple[Program, ...]:
 
 @cache
 def record_program(stack: str, *, is_foundation: bool = False) -> Program:
-    """Evaluate the program, or the foundation, with a committed stack file; once per process."""
+    """Evaluate the program, or the foundation, with a committed stack file; cached for the process."""
     file = ROOT / ("foundation" if is_foundation else "") / f"Pulumi.{stack}.yaml"
     config: dict[str, Any] = yaml.safe_load(file.read_text())["config"]
     account = _list(config["aws:allowedAccountIds"])[0]

@@ -1,4 +1,4 @@
-"""The table of docs/security.md: the powers that each start reaches, by environment."""
+"""The tables of docs/security.md: the powers that an attacker reaches from each start, by environment."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,26 +15,26 @@ SHARED = "shared"
 COLUMNS = (*ENVIRONMENTS, SHARED)
 
 HIDDEN = ("approved", "retag", "rewrite", "run")
-"""Powers that only lead on; the table omits them."""
+"""Powers that are useful only for further steps; the tables omit them."""
 
 DEPLOYING = ("deploy.yml", "operate.yml")
 """Workflows that deploy and operate the stacks."""
 
 NO_RESOURCE = frozenset({"branch main", "stack files of main"})
-"""Targets in the repository, which only lead on."""
+"""Targets in the repository that are useful only for further steps; the tables omit them."""
 
 ORDER = ("act as", "read", "write", "control", "destroy")
-"""Powers in the order of a cell."""
+"""Powers in the order in which a cell lists them."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The first powers of an attacker."""
+    """A start of an attacker: the powers that the attacker has at first."""
 
     name: str
     powers: tuple[Hold, ...]
     environment: str = ""
-    """The environment to which the start itself belongs; empty for outsiders."""
+    """Environment to which the start belongs; empty if it belongs to none."""
 
 
 @cache
@@ -45,7 +45,7 @@ def world_steps() -> tuple[World, tuple[Step, ...]]:
 
 
 def outside_starts(world: World) -> list[Start]:
-    """Return the starts outside AWS: outsiders, packages, groups of main's jobs, and people."""
+    """Return the starts outside AWS: pull requests and branches, packages, main's jobs, and people."""
     building = tuple(_run(job.id) for job in world.jobs.values() if job.builds)
     importing = tuple(_run(job.id) for job in world.jobs.values() if job.imports)
     free = [job.id for job in world.jobs.values() if job.on_main and job.environment not in ENVIRONMENTS]
@@ -87,7 +87,7 @@ def _title(name: str) -> str:
 
 
 def search_from(world: World, steps: Sequence[Step], start: Start, *, approved: bool) -> dict[Hold, Reached]:
-    """Return the powers that a start reaches; `approved` adds the approval of every reviewer."""
+    """Return the powers that a start reaches; `approved` adds the approvals of all reviewers."""
     approvals = [Hold("approved", name) for name in sorted(world.reviewed)] if approved else []
     return reach([*start.powers, *approvals], steps)
 
@@ -163,7 +163,7 @@ def _cell(
 
 
 def _describe(world: World, holds: Sequence[Hold]) -> str:
-    """Describe powers by verb; whoever administers an account has every other power in it."""
+    """Describe powers, grouped by verb; an account's administrator has all powers in it."""
     if any(hold.verb == "administer" for hold in holds):
         return "**the whole account**"
     parts: list[str] = []
@@ -175,7 +175,10 @@ def _describe(world: World, holds: Sequence[Hold]) -> str:
 
 
 def _name(world: World, hold: Hold) -> str:
-    """Return a short name of a power's target; keys are omitted, because what they encrypt is shown."""
+    """Return a short name of a power's target.
+
+    The name is empty for a key, since the tables show the contents that the key encrypts.
+    """
     if hold.target in world.principals:
         return f"`{re.sub('^pipe-(dev|stg|prod)-', '', world.principals[hold.target].name)}`"
     resource = world.resources.get(hold.target)

@@ -1,4 +1,4 @@
-"""Breadth-first search over the steps of an attacker."""
+"""Breadth-first search over the possible steps of an attacker."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from tools.iam.model import Hold, Step
 
 MAX_STEPS = 5
-"""Largest number of steps that follow one another; steps that do not need each other count once."""
+"""Largest depth of the search; steps that do not depend on each other have the same depth."""
 
 
 @dataclass(frozen=True)
 class Reached:
-    """A power that an attacker gains, with the step that gave it; the start has none."""
+    """The way to a power: the depth at which an attacker gains it, and the step; None for a start."""
 
     depth: int
     step: Step | None
 
 
 def reach(starts: Iterable[Hold], steps: Iterable[Step], limit: int = MAX_STEPS) -> dict[Hold, Reached]:
-    """Return each power that an attacker who starts with some powers gains in at most `limit` steps."""
+    """Return the powers that an attacker with the powers `starts` reaches up to the depth `limit`."""
     reached = {start: Reached(0, None) for start in starts}
     remaining = list(steps)
     for depth in range(1, limit + 1):
@@ -36,7 +36,7 @@ def reach(starts: Iterable[Hold], steps: Iterable[Step], limit: int = MAX_STEPS)
 
 
 def path(reached: Mapping[Hold, Reached], target: Hold) -> list[Step]:
-    """Return the steps to a power in an order in which an attacker can take them."""
+    """Return the steps that lead to a power, in an order in which an attacker can take them."""
     ordered: list[Step] = []
 
     def visit(hold: Hold) -> None:

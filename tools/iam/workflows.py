@@ -1,4 +1,4 @@
-"""GitHub's jobs, read from the workflows, and the jobs that outsiders can write themselves.
+"""GitHub Actions jobs: those of the workflows, and those that outsiders can write themselves.
 
 Source of the claims: GitHub docs, "OpenID Connect reference".
 """
@@ -32,7 +32,7 @@ HARMLESS = re.compile(
     r"make (packages WHEELS=\S+|wheels|vercel)|npm (ci|install)[^\n]* --ignore-scripts"
     r"|scripts/build\.sh.* --load"
 )
-"""Commands that only unpack wheels or a lock file's packages, or push an image that another job has built."""
+"""Commands that match BUILDING but run no code of packages: they unpack packages or push a built image."""
 
 IMPORTING = re.compile(r"make packages|\.venv/bin/python")
 """Commands of jobs that run the project's Python program with its packages."""
@@ -45,12 +45,12 @@ class Github:
     """The repository that holds the workflows."""
 
     repository: str
-    """owner/name."""
+    """Name of the repository as owner/name."""
     owner_id: str
     repository_id: str
 
     def subjects(self, job: str) -> tuple[str, str]:
-        """Return both forms of a token's subject, as foundation/github_access.py does."""
+        """Return both forms of the subject of a job's token, as foundation/github_access.py does."""
         owner, _, name = self.repository.partition("/")
         return (
             f"repo:{self.repository}:{job}",
@@ -76,11 +76,12 @@ class Github:
 
 
 def read_jobs(github: Github, world: World) -> Iterator[Job]:
-    """Yield the jobs of main's workflows, and those that a fork, a pull request or a branch can define."""
+    """Yield the jobs that a fork, a pull request or a branch can define, and the jobs of main's workflows."""
     yield Job(id=FORK)
     secrets, preview_secrets = _secrets_of(""), _secrets_of(PREVIEW)
-    # The authors of a branch write its workflows, so they choose the event, the reusable workflow that they
-    # call and any environment that admits the branch: those of the project admit main only.
+    # The authors of a branch write its workflows. So they choose the event, the reusable workflow that they
+    # call, and an environment that admits the branch. Except for PREVIEW, the project's environments admit
+    # only main.
     unprotected = "unprotected"
     for name, ref, subject in (
         (PULL_REQUEST, "refs/pull/1/merge", "pull_request"),
@@ -118,7 +119,10 @@ def _events(workflow: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _jobs_of(file: Path, github: Github, world: World) -> Iterator[Job]:
-    """Yield the jobs that a workflow runs with main's code; a called workflow's belong to the caller."""
+    """Yield the jobs that a workflow runs with main's code.
+
+    The jobs of a reusable workflow are yielded for each workflow that calls it.
+    """
     workflow = _load(file)
     events = set(_events(workflow))
     if events <= {"workflow_call"} or events <= {"pull_request"}:
@@ -205,7 +209,7 @@ def secret_id(name: str, environment: str) -> str:
 
 
 def _secrets_of(environment: str) -> tuple[str, ...]:
-    """Return the IDs of the secrets that jobs of an environment, or of none, use in any workflow."""
+    """Return the IDs of all secrets that jobs of an environment use, or jobs without one if it is empty."""
     ids: set[str] = set()
     for file in WORKFLOWS.glob("*.yml"):
         for job in _load(file)["jobs"].values():

@@ -1,4 +1,4 @@
-"""RDS instances of a stack: look-ups, changes, and waiting for their end."""
+"""RDS instances of a stack: look-ups, changes, and waits until a change has taken effect."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,13 +19,13 @@ READY = ("available", "storage-optimization")
 """Statuses of an instance that accepts connections and changes; RDS optimizes new storage in the background
 for hours (RDS user guide, viewing DB instance status)."""
 LOST = ("failed", "inaccessible-encryption-credentials", "incompatible-parameters", "incompatible-restore")
-"""Statuses that end only if a person acts (RDS user guide, viewing DB instance status)."""
+"""Statuses from which an instance does not recover by itself (RDS user guide, viewing DB instance status)."""
 WAIT_SECONDS = 2.5 * 3600
 """Seconds within which a change or a restore must end; a run of the workflow Operate has 175 minutes."""
 EVERY_SECONDS = 10.0
-"""Seconds between two looks at an instance."""
+"""Seconds between two queries about an instance."""
 DENIED = ("AccessDenied", "AccessDeniedException", "KMSKeyNotAccessibleFault")
-"""Error codes of a caller whose permission for a key may not have arrived yet."""
+"""Error codes for a caller whose permission for a KMS key may not have taken effect yet."""
 LAG_SECONDS = 360
 """Seconds for which a denied request is repeated. A new tag or alias of a key affects permissions after up to
 five minutes (KMS developer guide, ABAC for AWS KMS)."""
@@ -40,7 +40,7 @@ def identifier(options: Options) -> str:
 class Instances:
     """Client of RDS in the stack's region.
 
-    Every method raises FailedError if RDS refuses a request or cannot be reached.
+    Methods that send a request raise FailedError if RDS refuses the request or cannot be reached.
     """
 
     def __init__(self, log: RunLog, options: Options) -> None:
@@ -48,7 +48,7 @@ class Instances:
         self._client: Any = None
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """Send a request that reads, such as `describe_db_snapshots`; return the response."""
+        """Send a request, such as `describe_db_snapshots`; return the response."""
         try:
             self._client = self._client or sandbox_targets.aws(self._options, "rds")
             return getattr(self._client, operation)(**arguments)
@@ -56,7 +56,10 @@ class Instances:
             raise FailedError(f"RDS: {error}") from error
 
     def change(self, operation: str, **arguments: Any) -> Any:
-        """Send a request that changes something; a dry run only shows it."""
+        """Send a request that changes something; return the response, in a dry run an empty one.
+
+        A dry run only shows the request. A denied request is repeated, as `repeat_denied` does.
+        """
         if self._options.dry_run:
             shown = ", ".join(f"{name}={value}" for name, value in arguments.items())
             self._log.plan(f"would call rds {operation}: {shown}")
@@ -88,7 +91,8 @@ class Instances:
     ) -> Description:
         """Wait until an instance is ready and meets a condition; return it.
 
-        Shows each new status. Raises FailedError after WAIT_SECONDS, or if the instance is lost.
+        `aim` describes the condition in messages, such as `available`. Each new status is shown. Raises
+        FailedError after WAIT_SECONDS, or if the instance has a status of LOST.
         """
         if self._options.dry_run:
             self._log.plan(f"would wait until {name} is {aim}")
@@ -96,7 +100,7 @@ class Instances:
         end, shown = time.monotonic() + WAIT_SECONDS, ""
         while True:
             instance = self.find(name)
-            status = instance["DBInstanceStatus"] if instance else "not there yet"
+            status = instance["DBInstanceStatus"] if instance else "does not exist yet"
             if status != shown:
                 self._log.line(f"{name}: {status}")
                 shown = status
@@ -110,7 +114,10 @@ class Instances:
 
 
 def repeat_denied(log: RunLog, operation: str, send: Callable[[], Answer]) -> Answer:
-    """Send a request, again for LAG_SECONDS while it is denied; raise its last FailedError."""
+    """Send a request, and repeat it for up to LAG_SECONDS while it is denied; return the response.
+
+    Raises the last FailedError if the request is still denied, and any other FailedError at once.
+    """
     begun = time.monotonic()
     while True:
         try:
@@ -127,7 +134,7 @@ def repeat_denied(log: RunLog, operation: str, send: Callable[[], Answer]) -> An
 
 
 def error_code(error: FailedError) -> str:
-    """Return the error code of AWS that caused an error; empty if none did."""
+    """Return the AWS error code behind an error; empty if the error has another cause."""
     if isinstance(error.__cause__, ClientError):
         response: Mapping[str, Any] = error.__cause__.response
         return str(response.get("Error", {}).get("Code", ""))

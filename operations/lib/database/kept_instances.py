@@ -1,4 +1,4 @@
-"""Instances beside the stack's own: those that a recovery replaced or prepared, and copies of rehearsals."""
+"""Instances besides the stack's own: replaced or prepared by a recovery, or copied for a rehearsal."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,19 +8,20 @@ from operations.lib.database.instances import Description, Instances, identifier
 from review.cost import estimate, price_table
 
 SUFFIXES = ("-old-", "-new-", "-rehearsal")
-"""Parts of the names that `restore --from rds` and `database upgrade --rehearse` give, after the stack's."""
+"""Texts that `restore --from rds` and `database upgrade --rehearse` append to the stack's instance name."""
 
 
 def of_stack(options: Options, instances: Iterable[Description]) -> list[Description]:
-    """Return the instances beside the stack's own, by their names."""
+    """Return those of the instances that a recovery or a rehearsal of this stack left, judged by name."""
     prefixes = tuple(f"{identifier(options)}{suffix}" for suffix in SUFFIXES)
     return [instance for instance in instances if instance["DBInstanceIdentifier"].startswith(prefixes)]
 
 
 def release(rds: Instances, name: str) -> None:
-    """Take the program's parameter group and logs from the replaced instance.
+    """Give the replaced instance the default parameter group, and stop its export of logs.
 
-    RDS deletes no group that an instance uses, and would write the logs to groups without a retention period.
+    RDS deletes no parameter group that an instance uses. It would write the logs to log groups without a
+    retention period.
     """
     instance = rds.find(name)
     if instance is None:
@@ -35,9 +36,9 @@ def release(rds: Instances, name: str) -> None:
 
 
 def month(instance: Description) -> float | None:
-    """Return the US dollars per month of an instance without tax; None if a price is missing.
+    """Return the price of an instance in US dollars per month, without tax; None if a price is missing.
 
-    The price table has the names of the program's inputs.
+    The estimate expects the input names of Pulumi's resource.
     """
     inputs = {
         "engine": instance.get("Engine"),
@@ -50,21 +51,21 @@ def month(instance: Description) -> float | None:
 
 
 def size(instance: Description) -> str:
-    """Return what the price depends on, such as `db.t4g.small in one zone and 20 GiB`."""
+    """Return the class, zones and storage of an instance: `db.t4g.small in one zone and 20 GiB`."""
     zones = "two zones" if instance.get("MultiAZ") else "one zone"
     return f"{instance.get('DBInstanceClass')} in {zones} and {instance.get('AllocatedStorage')} GiB"
 
 
 def cost_text(instance: Description) -> str:
-    """Return the cost in dollars, or the size if review/cost/prices.yaml lacks the price."""
+    """Return the cost and size of an instance as a verb phrase: `costs 28.80 USD a month: …`."""
     dollars = month(instance)
     if dollars is None:
-        return f"costs as much as before: {size(instance)}; review/cost/prices.yaml has no price of it"
+        return f"costs as much as before: {size(instance)}; review/cost/prices.yaml has no price for it"
     return f"costs {dollars:.2f} USD a month: {size(instance)} ({price_table.SOURCE})"
 
 
 def deletion_command(options: Options, name: str) -> str:
-    """Return the command that deletes an instance, with a last snapshot."""
+    """Return the commands that delete an instance and keep a final snapshot."""
     selected = f"--region {options.settings['service']['region']} --db-instance-identifier {name}"
     return (
         f"aws rds modify-db-instance {selected} --no-deletion-protection --apply-immediately"
@@ -73,7 +74,7 @@ def deletion_command(options: Options, name: str) -> str:
 
 
 def kept_lines(options: Options, name: str, instance: Description) -> list[str]:
-    """Return the name and the cost of the replaced instance, and the command that deletes it."""
+    """Return two lines about the replaced instance: its name and cost, and the commands to delete it."""
     return [
         f"the previous instance is kept as {name} and {cost_text(instance)}",
         f"to delete it when nobody needs it any more: {deletion_command(options, name)}",

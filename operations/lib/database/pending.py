@@ -1,4 +1,4 @@
-"""Changes of an instance that RDS knows, but that have not taken effect."""
+"""Pending changes of an instance, which RDS has accepted but not applied yet."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True)
 class Pending:
-    """Changes of one instance that wait."""
+    """The pending changes of one instance; false if there are none."""
 
     values: dict[str, Any]
     """New values that RDS applies in the maintenance window, by setting (RDS API, PendingModifiedValues)."""
@@ -25,9 +25,9 @@ class Pending:
         return bool(self.values or self.groups or self.actions)
 
     def lines(self) -> list[str]:
-        """Return a line for each change, with the time at which it takes effect by itself."""
+        """Return a line for each change, with the time or the action by which it takes effect."""
         lines = [f"{name}: {value}, in the maintenance window" for name, value in self.values.items()]
-        lines += [f"parameters of {group}: only after a reboot, which nobody plans" for group in self.groups]
+        lines += [f"parameters of {group}: only after a reboot, never by RDS" for group in self.groups]
         for action in self.actions:
             date = action.get("CurrentApplyDate")
             when = f"on {date:%Y-%m-%d}" if date else "when somebody applies it"
@@ -36,7 +36,7 @@ class Pending:
 
 
 def pending(rds: Instances, instance: Description) -> Pending:
-    """Return the changes of an instance that wait."""
+    """Return the pending changes of an instance."""
     groups = (
         group["DBParameterGroupName"]
         for group in instance["DBParameterGroups"]

@@ -1,8 +1,8 @@
-"""The database in the program's state: its declared settings, and the instance that it manages.
+"""The database in Pulumi's state: the declared settings, and the instance that the program manages.
 
 The provider identifies an instance by its resource ID, which a rename does not change
 (terraform-provider-aws 5.0.0, pull request 31232: "the `id` attribute now tracks the resource ID"). So after
-a swap of names, the state still has the old instance, and the next update would rename that one back.
+a swap of names, the state still refers to the old instance, and the next update would rename it back.
 """
 
 import json
@@ -40,10 +40,10 @@ def read(log: RunLog, options: Options) -> DeclaredInstance:
 
 
 def adopt(log: RunLog, options: Options, urn: str, resource_id: str) -> None:
-    """Let the state manage another instance; the next refresh reads its properties.
+    """Replace the instance ID in the state, so that the program manages another instance.
 
-    The document has the secrets of the state as ciphertexts only, since it is exported without
-    --show-secrets.
+    The next refresh reads the properties of that instance. The exported state contains secrets only in
+    encrypted form, since the export runs without --show-secrets.
     """
     if options.dry_run:
         log.plan(f"would let the state manage {resource_id}: pulumi stack export, pulumi stack import")

@@ -1,8 +1,8 @@
 """Recovery of the database from RDS's own backups: a new instance, a check, and a swap of names.
 
 RDS restores into a new instance only. The new instance gets the name of the old one, and so its endpoint and
-its ARN; the old instance is kept under another name. The names of the instances show how far a run came, so
-the same command goes on after a run that was killed.
+its ARN; the old instance is kept under another name. The names of the instances show how far a run came. So
+after a run was killed, the same command continues it.
 """
 
 import re
@@ -23,7 +23,7 @@ from operations.lib.run_log import RunLog
 
 @dataclass(frozen=True)
 class Source:
-    """A backup of the database: a moment of RDS's log, or a snapshot."""
+    """A state of the database that RDS can restore: that of a moment, or that of a snapshot."""
 
     time: datetime | None = None
     """Moment in UTC; None for a snapshot, and for the latest moment that RDS can restore."""
@@ -32,7 +32,7 @@ class Source:
 
     @property
     def label(self) -> str:
-        """Part of the instances' names: 20240301t170000z, or the snapshot's name."""
+        """Text in the names of the instances: 20240301t170000z, or the snapshot's name in lower case."""
         return f"{self.time:%Y%m%dt%H%M%Sz}" if self.time else self.snapshot.lower()
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Names:
     """Names of the instances of a recovery."""
 
     live: str
-    """The program's name, which the new instance has in the end."""
+    """Name that the program declares; after the swap, the new instance has it."""
     new: str
     """Name of the new instance before the swap."""
     old: str
@@ -52,7 +52,7 @@ class Names:
 
 
 def names(options: Options, source: Source) -> Names:
-    """Return the names of a recovery, the same for each run with the same source."""
+    """Return the names of a recovery; every run with the same source has the same names."""
     live = identifier(options)
     label = source.label.removeprefix(f"{live}-")
     return Names(live, f"{live}-new-{label}", f"{live}-old-{label}")
@@ -61,8 +61,8 @@ def names(options: Options, source: Source) -> Names:
 def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True) -> str:
     """Restore the database, check it, swap it in and let the program manage it; return the final message.
 
-    Without `swap`, the run ends when the new instance is checked. Raises RefusedError if this recovery has
-    already been done, and FailedError if RDS refuses a step.
+    Without `swap`, the run ends after the check of the new instance. Raises RefusedError for the reasons of
+    `check_start`, and FailedError if RDS refuses a step or the new instance differs.
     """
     rds, name = Instances(log, options), names(options, source)
     repository = Repository(log.runner, options)
@@ -73,8 +73,8 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
         new, old = rds.find(name.new), rds.find(name.old)
         check_start(log, options, source, declared, rds)
     if old is None:
-        question = f"Replacing {name.live} of {options.stack} by its state of {source}; the API will fail"
-        options.confirm(f"{question} for some minutes, and what was written later stays in {name.old}")
+        question = f"Replacing {name.live} of {options.stack} with its state of {source}; the API will fail"
+        options.confirm(f"{question} for some minutes, and only {name.old} keeps later writes")
         if new is None:
             with log.step(f"RDS restores {source} into {name.new}"):
                 restore(rds, source, name.new, declared, rds.get(name.live))
@@ -84,8 +84,8 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
             check(log, options, rds, name, declared)
         if not swap:
             return (
-                f"{name.new} has the state of {source}; {name.live} is unchanged. The same command without"
-                f" --no-swap goes on. To delete it instead: {deletion_command(options, name.new)}"
+                f"{name.new} has the state of {source}; {name.live} is unchanged. To continue, run the same"
+                f" command without --no-swap. To delete it instead: {deletion_command(options, name.new)}"
             )
         with log.step(f"rename {name.live} to {name.old}"):
             rename(rds, name.live, name.old)
@@ -114,7 +114,7 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
 def check_start(
     log: RunLog, options: Options, source: Source, declared: DeclaredInstance, rds: Instances
 ) -> None:
-    """Refuse a recovery that is done, that lacks its instances, or whose moment RDS cannot restore."""
+    """Refuse a recovery that is complete, that cannot continue, or whose moment RDS cannot restore yet."""
     name = names(options, source)
     live, new, old = rds.find(name.live), rds.find(name.new), rds.find(name.old)
     if old is not None:
@@ -134,12 +134,12 @@ def check_start(
                 f"{name.live} already has the state of {source}, and the program manages it. For another"
                 f" recovery of the same state, first delete {name.old}"
             )
-        log.line("an earlier run was interrupted during the swap; this run goes on")
+        log.line("an earlier run was interrupted during the swap; this run continues it")
         return
     if live is None:
-        raise RefusedError(f"there is no RDS instance {name.live} to restore; docs/disaster-recovery.md")
+        raise RefusedError(f"there is no RDS instance {name.live} to restore: see docs/disaster-recovery.md")
     if new is not None:
-        log.line(f"an earlier run has created {name.new}; this run goes on")
+        log.line(f"an earlier run has created {name.new}; this run continues it")
         return
     latest = live.get("LatestRestorableTime")
     if source.time and (latest is None or source.time > latest):
@@ -153,11 +153,12 @@ def check_start(
 def restore(
     rds: Instances, source: Source, target: str, declared: DeclaredInstance, live: Description
 ) -> None:
-    """Create an instance with the declared settings from a backup.
+    """Create an instance from a backup, with the declared settings.
 
-    RDS would otherwise use the default security group, parameter group and a single zone (RDS API,
-    RestoreDBInstanceToPointInTime). It cannot manage the password of a restored PostgreSQL from the start
-    ("Applies to RDS for Oracle only"), and logs would go to log groups of the temporary name.
+    By default, RDS would use the default security group and parameter group, and a single zone (RDS API,
+    RestoreDBInstanceToPointInTime). `complete` sets the rest later: RDS cannot manage the password of a
+    restored PostgreSQL from the start ("Applies to RDS for Oracle only"), and logs would go to log groups
+    with the temporary name.
     """
     inputs = declared.inputs
     arguments: dict[str, Any] = {
@@ -213,7 +214,7 @@ def check(log: RunLog, options: Options, rds: Instances, name: Names, declared: 
 
 
 def compare(new: Description, live: Description) -> Iterator[str]:
-    """Yield the settings that the swap could not repair and that differ, without their values."""
+    """Yield the names of the settings that differ and that cannot be corrected after the swap."""
     for setting in (
         "Engine",
         "MasterUsername",
@@ -252,14 +253,14 @@ def rename(rds: Instances, before: str, after: str) -> None:
 def complete(rds: Instances, name: str, declared: DeclaredInstance) -> None:
     """Give the restored instance the settings that a restore cannot set.
 
-    RDS makes a new password and a new secret. The secret's tag with the instance's ARN, on which permissions
-    depend, has the final name, since the management begins after the rename.
+    RDS creates a new password in a new secret. Permissions depend on the secret's tag with the instance's
+    ARN. The tag has the final name, because RDS starts to manage the password after the rename.
     """
     inputs = declared.inputs
     instance = rds.wait(name, "available")
     arguments: dict[str, Any] = {
         "PreferredMaintenanceWindow": inputs["maintenanceWindow"],
-        # A restore from a snapshot does not take it.
+        # A restore from a snapshot does not copy this setting.
         "MaxAllocatedStorage": inputs["maxAllocatedStorage"],
         "DeletionProtection": inputs["deletionProtection"],
         "MonitoringInterval": inputs["monitoringInterval"],

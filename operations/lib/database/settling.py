@@ -1,4 +1,4 @@
-"""Last steps after the instance has changed: stack file, program and parameters follow it."""
+"""Last steps after a change of the instance: update the stack file, the program and the parameters."""
 
 from operations.lib import pulumi_up, stack_file
 from operations.lib.command_line import Options
@@ -9,7 +9,7 @@ from operations.lib.run_log import RunLog
 
 
 def settle(log: RunLog, options: Options, repository: Repository, version: str) -> None:
-    """Bring stack file, program and parameters to the instance's major version."""
+    """Set the major version in the stack file, commit it, run `pulumi up`, and reboot for parameters."""
     file = stack_file.path(options.stack)
     text = file.read_text()
     changed = stack_file.with_engine_version(text, version)
@@ -20,7 +20,7 @@ def settle(log: RunLog, options: Options, repository: Repository, version: str) 
             log.plan(f"would write {file.name}")
         else:
             file.write_text(changed)
-    # The commit comes first, so that a run that is killed during the update goes on from a clean checkout.
+    # The commit comes first, so that the next run starts from a clean checkout if this one is killed later.
     if options.target == "real" and changed != text:
         with log.step("commit the stack file"):
             image, migrate = stack_file.image(changed), stack_file.migrates(changed)
@@ -32,10 +32,10 @@ def settle(log: RunLog, options: Options, repository: Repository, version: str) 
 
 
 def reboot_for_parameters(log: RunLog, options: Options) -> None:
-    """Reboot the database if parameters wait for it.
+    """Reboot the database without failover if parameters wait for a reboot.
 
-    Not by a failover: parameters of a new group apply only after a reboot "without failover" (RDS API,
-    ModifyDBInstance, DBParameterGroupName).
+    Parameters of a new group apply only after a reboot "without failover" (RDS API, ModifyDBInstance,
+    DBParameterGroupName).
     """
     rds, live = Instances(log, options), identifier(options)
     with log.step(f"parameters of {live}"):

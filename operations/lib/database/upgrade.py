@@ -1,7 +1,7 @@
 """Upgrade of PostgreSQL to another major version, in place, as RDS documents it.
 
 Blue/green deployments "don't support managing master user passwords with AWS Secrets Manager" (RDS user
-guide, limitations for blue/green deployments), so they are no choice for this database.
+guide, limitations for blue/green deployments), so they are not possible for this database.
 """
 
 import time
@@ -19,7 +19,7 @@ from operations.lib.run_log import RunLog
 
 
 def major(version: str) -> str:
-    """Return the major version, such as 17 of 17.7."""
+    """Return the major part of a version, such as 17 of 17.7."""
     return version.partition(".")[0]
 
 
@@ -40,19 +40,19 @@ def target_version(rds: Instances, live: Description, to: str) -> str:
 
 
 def check_file(options: Options, to: str) -> None:
-    """Refuse a version for which the client of the dumps is too old (PostgreSQL, pg_dump)."""
+    """Refuse a version that the pg_dump in the backup image is too old to dump (PostgreSQL, pg_dump)."""
     image = options.settings["backups"]["image"]
     client = major(parse_image_reference(image).tag)
     if client.isdigit() and int(client) < int(to):
         raise RefusedError(
             f"pipe:backups.image is {image}, whose pg_dump cannot dump PostgreSQL {to}. First deploy an image"
-            f" of PostgreSQL {to}, which also dumps the present version: change pipe:backups.image in"
+            f" of PostgreSQL {to}, which can also dump the current version: change pipe:backups.image in"
             f" Pulumi.{options.stack}.yaml"
         )
 
 
 def rehearse(log: RunLog, options: Options, to: str) -> str:
-    """Upgrade a copy of the database, which is then deleted; return the final message with the duration."""
+    """Upgrade a copy of the database, then delete it; return the final message with the duration."""
     rds, live = Instances(log, options), identifier(options)
     copy = f"{live}-rehearsal"
     with log.step(f"RDS upgrades {live} to PostgreSQL {to}"):
@@ -80,12 +80,12 @@ def rehearse(log: RunLog, options: Options, to: str) -> str:
     log.results |= {"seconds of the upgrade": round(seconds)}
     return (
         f"the rehearsal succeeded; the upgrade took {seconds / 60:.0f} minutes, during which the database"
-        f" does not answer. To upgrade {live}: scripts/database.sh {options.stack} upgrade --to {to}"
+        f" is unavailable. To upgrade {live}: scripts/database.sh {options.stack} upgrade --to {to}"
     )
 
 
 def upgrade(log: RunLog, options: Options, to: str) -> str:
-    """Take a snapshot, upgrade the database, and bring the program to the new version; return a message."""
+    """Take a snapshot, upgrade the database, and update the program; return the final message."""
     rds, live = Instances(log, options), identifier(options)
     snapshot = f"{live}-before-{to}"
     repository = Repository(log.runner, options)
@@ -106,7 +106,7 @@ def upgrade(log: RunLog, options: Options, to: str) -> str:
             "an earlier run has upgraded it" if is_upgraded else f"{instance['EngineVersion']} to {version}"
         )
     if not is_upgraded:
-        options.confirm(f"Upgrading {live} of {options.stack} to PostgreSQL {version}; it stops for minutes")
+        options.confirm(f"Upgrading {live} of {options.stack} to PostgreSQL {version}, with downtime")
         with log.step(f"snapshot {snapshot}"):
             take_snapshot(log, options, rds, live, snapshot)
         with log.step(f"upgrade {live}"):
@@ -114,7 +114,7 @@ def upgrade(log: RunLog, options: Options, to: str) -> str:
     settling.settle(log, options, repository, to)
     log.results |= {"snapshot": snapshot}
     return (
-        f"{live} has PostgreSQL {version}. The way back, without what is written from now on:"
+        f"{live} has PostgreSQL {version}. To go back, without the data written from now on:"
         f" scripts/restore.sh {options.stack} --from rds --snapshot {snapshot}"
     )
 
@@ -136,12 +136,12 @@ def take_snapshot(log: RunLog, options: Options, rds: Instances, name: str, snap
 
 
 def upgrade_instance(rds: Instances, name: str, version: str) -> None:
-    """Upgrade an instance at once, and wait for the new version; raise FailedError if RDS gives it up.
+    """Upgrade an instance at once, and wait for the new version; raise FailedError if RDS gives up.
 
     The instance gets the default parameter group of the new version until the program sets its own: a request
-    needs a group of the new family (RDS API, ModifyDBInstance), and the default ones refuse connections
-    without TLS, too, from version 15 on (RDS user guide, SSL with PostgreSQL). RDS checks the database first,
-    and leaves it at its version if a check fails.
+    needs a group of the new family (RDS API, ModifyDBInstance). From version 15 on, the default group refuses
+    connections without TLS, as the program's own does (RDS user guide, SSL with PostgreSQL). RDS checks the
+    database first, and keeps the old version if a check fails.
     """
     arguments: dict[str, Any] = {
         "DBInstanceIdentifier": name,

@@ -11,7 +11,7 @@ Manifest = dict[str, Any]
 PULL = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 SCALERS = ("eks-auto-mode/compute", "karpenter")
-"""Sources of the events about pods for which no node is started; the scheduler's events have another."""
+"""Sources of events that say why no node was started for a pod; the scheduler has another source."""
 ORDER = (
     "stopped by a restore",
     "missing",
@@ -46,7 +46,7 @@ ORDER = (
     "no data",
     "protection rules",
 )
-"""Causes of findings; a cause comes before the causes that it may explain."""
+"""Causes of findings, in the order of the report: a cause comes before those that it may explain."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,10 @@ class Facts:
 
 
 def findings(facts: Facts, more: Iterable[Finding] = ()) -> list[Finding]:
-    """Return the problems, including `more`, with the likeliest cause first; equal problems are merged."""
+    """Return the problems, including `more`, with the likeliest cause first.
+
+    Findings with the same cause and remedy are merged into one, which lists all objects.
+    """
     unmerged = [*_cluster_findings(facts), *more]
     merged: dict[tuple[str, str], Finding] = {}
     for finding in unmerged:
@@ -167,7 +170,7 @@ def _latest(events: Sequence[Manifest], name: str, reason: str, sources: Collect
 
 
 def _source(event: Manifest) -> str:
-    """Return the component that reported an event, which newer clients name in another field."""
+    """Return the component that reported an event; newer clients use another field for it."""
     return event.get("reportingComponent") or event.get("source", {}).get("component", "")
 
 

@@ -16,9 +16,12 @@ BRANCH = "main"
 SOURCES = "sources"
 """Environment with the token of the service's and the frontend's repositories."""
 DRIFT = "drift"
-"""Environment with the tokens of the nightly comparison, which only read."""
+"""Environment with the read-only tokens of the nightly comparison."""
 PREVIEW = "preview"
-"""Environment with the tokens of a pull request's preview of dev; any branch may ask its reviewers."""
+"""Environment with the read-only tokens of a pull request's preview of dev.
+
+It admits jobs of every branch, but only after an approval by its reviewers.
+"""
 CHECKS = ("Checks and tests", "Owners", "Review")
 """Names of the jobs that a pull request must pass."""
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
@@ -44,7 +47,7 @@ class Rule:
     """A protection rule and its state."""
 
     is_set: bool | None
-    """None if GitHub does not tell."""
+    """True if the rule is set, False if it is not, None if GitHub does not show it."""
     name: str
     detail: str = ""
 
@@ -83,7 +86,7 @@ def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group
 
 
 def findings(rules: list[Rule]) -> list[Finding]:
-    """Return a finding for each rule that is not set; a rule whose state is unknown is none."""
+    """Return a finding for each rule that is not set, but not for rules whose state is unknown."""
     return [
         Finding("protection rules", rule.name, rule.detail, f"set it on GitHub: {README}")
         for rule in rules
@@ -120,13 +123,13 @@ def _environment(get: Get, repository: str, stack: str, reviewed: bool, is_priva
         detail = "" if is_other else "whoever starts a deployment can approve it"
         yield Rule(is_other, f"{name}: no self-review", detail)
     bypass = environment.get("can_admins_bypass")
-    details = {None: "GitHub does not tell", True: "administrators can bypass the rules", False: ""}
+    details = {None: "GitHub does not show it", True: "administrators can bypass the rules", False: ""}
     is_set = None if bypass is None else not bypass
     yield Rule(is_set, f"{name}: no bypass for administrators", details[bypass])
 
 
 def _deployment_branches(get: Get, name: str, path: str, environment: dict[str, Any]) -> Rule:
-    """Return the rule that an environment admits only main."""
+    """Return the state of the rule that only main may deploy to an environment."""
     branches: dict[str, Any] = environment.get("deployment_branch_policy") or {}
     if not branches.get("custom_branch_policies"):
         policy = "protected branches" if branches else "any branch"
@@ -162,9 +165,9 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
 
 
 def _pushes(get: Get, repository: str) -> Iterator[Rule]:
-    """Yield the rules of the push rulesets, which keep GitHub's bot from changing the code that jobs run.
+    """Yield the rules of the push rulesets, which prevent GitHub's bot from changing the code that jobs run.
 
-    GitHub shows who may bypass a ruleset only to those who may change it. Source:
+    GitHub shows the bypass list of a ruleset only to users who may change the ruleset. Source:
     https://docs.github.com/en/rest/repos/rules#get-a-repository-ruleset.
     """
     rulesets = [
@@ -189,7 +192,7 @@ def _pushes(get: Get, repository: str) -> Iterator[Rule]:
     shown = all("bypass_actors" in ruleset for ruleset in rulesets)
     is_set = False if apps else True if shown else None
     detail = (
-        f"the apps with the IDs {', '.join(apps)} can" if apps else "" if shown else "GitHub does not tell"
+        f"the apps with the IDs {', '.join(apps)} can" if apps else "" if shown else "GitHub does not show it"
     )
     yield Rule(is_set, "push ruleset: no app bypasses it", detail)
 

@@ -21,7 +21,7 @@ S3 replicates most objects within 15 minutes, and sometimes only after a couple 
 Replicating objects).
 """
 RECENT = timedelta(days=7)
-"""Age from which a dump is not compared any more: it may be older than the replication."""
+"""Age from which a dump is no longer checked, since it may be older than the replication."""
 REJECTED = ("525", "526")
 """Cloudflare's status for a failed TLS handshake with the origin and for an invalid origin certificate
 (Cloudflare, Error 525 and Error 526)."""
@@ -43,7 +43,7 @@ class Infrastructure:
     dumps: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     """Time of each dump in the main bucket, by key."""
     copies: Mapping[str, datetime] | None = None
-    """Time of each dump in the second region, by key; None without a copy."""
+    """Time of each dump in the second region, by key; None if dumps are not copied, or not listed."""
     silent: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Metrics without data, by the monitor's name."""
 
@@ -65,7 +65,7 @@ def findings(
     visit: str | None,
     now: datetime,
 ) -> Iterator[Finding]:
-    """Yield the problems; `visit` is the answer of a request to the site, None if there was none."""
+    """Yield the problems; `visit` is the result of a request to the site, or None if none was sent."""
     for node in infrastructure.nodes:
         yield from _node(node)
     for claim in infrastructure.claims:
@@ -128,7 +128,7 @@ def _certificates(infrastructure: Infrastructure, host: str, visit: str | None) 
             yield Finding("certificate mismatch", f"secret/{name}", evidence, remedy)
     status = (visit or "").rpartition(": ")[2]
     if status in REJECTED:
-        evidence = f"Cloudflare answers {status}: it rejects the certificate of the proxy"
+        evidence = f"Cloudflare answered {status}: it rejects the certificate of the proxy"
         yield Finding("certificate mismatch", host, evidence, remedy)
 
 
@@ -141,12 +141,12 @@ def _hosts(certificate: x509.Certificate) -> list[str]:
 
 
 def _covers(pattern: str, host: str) -> bool:
-    """Return True if a name of a certificate covers the host; a wildcard stands for one label (RFC 6125)."""
+    """Return True if a certificate's name covers the host; a wildcard stands for one label (RFC 6125)."""
     return pattern == host or (pattern.startswith("*.") and pattern[2:] == host.partition(".")[2])
 
 
 def _copies(infrastructure: Infrastructure, settings: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
-    """Yield a finding if dumps have no copy in the second region although S3 has had the time."""
+    """Yield a finding if dumps older than BEHIND have no copy in the second region."""
     if infrastructure.copies is None:
         return
     late = [

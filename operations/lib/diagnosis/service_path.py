@@ -12,7 +12,7 @@ from operations.lib.diagnosis.findings import Finding
 from operations.lib.kubernetes.cluster import Manifest, replicas_before_restore
 
 WORKLOADS = {"pipe-proxy": "proxy", "pipe-api": "api"}
-"""Topic of each Deployment in the stack file, in the order in which a request passes the Deployments."""
+"""Key of each Deployment's settings in the stack file, in the order in which a request passes them."""
 
 OBJECTS = (
     *(
@@ -103,7 +103,10 @@ def lines(observation: Observation) -> Iterator[str]:
 def findings(
     settings: Mapping[str, Any], observation: Observation, *, repair_command: str, stack: str, namespace: str
 ) -> Iterator[Finding]:
-    """Yield the problems on the path; their remedy `repair_command` creates deleted objects again."""
+    """Yield the problems on the path.
+
+    `repair_command` is the command that reverts manual changes and creates deleted objects again.
+    """
     for name, manifest in observation.objects.items():
         if manifest is None:
             message = "the program declares it, but the cluster does not have it"

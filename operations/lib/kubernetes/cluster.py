@@ -19,8 +19,8 @@ Manifest = dict[str, Any]
 API = "deployment/pipe-api"
 KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
 """Annotation with the API's previous number of pods, which is set while a restore keeps the API stopped."""
-SANDBOX_JOBS = "pods of the sandbox run nothing, so no database was changed"
-SANDBOX_LOG = "no log: pods of the sandbox run nothing"
+SANDBOX_JOBS = "pods of the sandbox run no containers, so no database was changed"
+SANDBOX_LOG = "no log: pods of the sandbox run no containers"
 
 
 class Cluster:
@@ -30,7 +30,7 @@ class Cluster:
         self.runner = runner
         self.namespace = options.namespace
         self.silent = options.target == "sandbox"
-        """True if pods have no logs."""
+        """True if pods have no logs, as in a sandbox."""
         self._command = (kubectl, "--namespace", options.namespace)
 
     def get(self, name: str) -> Manifest:
@@ -57,6 +57,7 @@ class Cluster:
         self.runner.change(*self._command, "rollout", "undo", name, f"--to-revision={revision}")
 
     def create(self, manifest: Manifest) -> None:
+        """Create an object; a dry run only shows the command and the object's name."""
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
         if self.runner.dry_run:
             self.runner.change(*self._command, "create", "--filename=-", f"# {name}")
@@ -84,21 +85,25 @@ class Cluster:
         self.runner.change(*self._command, "annotate", "--overwrite", name, change)
 
     def delete(self, name: str) -> None:
-        """Delete an object by kind and name, without waiting for its end."""
+        """Delete an object by kind and name, without waiting until it is gone; ignore a missing object."""
         self.runner.change(*self._command, "delete", name, "--wait=false", "--ignore-not-found")
 
     def scale(self, name: str, replicas: int) -> None:
+        """Set the number of pods of a Deployment."""
         self.runner.change(*self._command, "scale", name, f"--replicas={replicas}")
 
     def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
-        """Wait up to `seconds` until every pod of a Deployment has the newest revision and is available."""
+        """Wait until every pod of a Deployment has the newest revision and is available.
+
+        `show` gets the progress. Raises FailedError after `seconds`.
+        """
         if self.runner.dry_run:
             return
         for line in self.runner.lines(*self._command, "rollout", "status", name, f"--timeout={seconds}s"):
             show(line)
 
     def follow(self, pod: str, container: str, show: Callable[[str], None]) -> None:
-        """Show a container's log until it ends."""
+        """Show a container's log line by line until the container ends."""
         if self.silent:
             show(SANDBOX_LOG)
             return

@@ -1,4 +1,4 @@
-"""Identities of clusters, which tell whether a kubeconfig leads to a stack's cluster."""
+"""Identities of clusters, to check that a kubeconfig leads to a stack's cluster."""
 
 import base64
 import binascii
@@ -35,7 +35,10 @@ def of_text(text: str, folder: Path | None = None) -> ClusterIdentity | None:
 
 
 def of_files(paths: str) -> ClusterIdentity | None:
-    """Return the cluster identity of the current context in the files that KUBECONFIG names."""
+    """Return the cluster identity of the current context in the files that KUBECONFIG names.
+
+    The result is None if the files do not exist or their current context names no cluster.
+    """
     files = [Path(path) for path in paths.split(os.pathsep) if path]
     return _of_documents((_document(file.read_text()), file.parent) for file in files if file.is_file())
 

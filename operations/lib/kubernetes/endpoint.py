@@ -1,7 +1,7 @@
-"""Public endpoint of a stack's cluster, which an operator outside of the VPC needs.
+"""Public endpoint of a stack's cluster, which an operator outside the VPC needs.
 
-A real cluster answers only within its VPC (`pipe:cluster.endpoint`). EKS can open its public endpoint to a
-list of addresses; the caller still needs the credentials of an operator.
+A real cluster usually accepts connections only from its VPC (`pipe:cluster.endpoint`). EKS can open a public
+endpoint to a list of addresses; the caller still needs the credentials of an operator.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ADDRESS_URL = "https://checkip.amazonaws.com"
 CONNECT_SECONDS = 5.0
 """Seconds within which the endpoint must accept a connection."""
 UPDATE_SECONDS = 1800.0
-"""Seconds within which EKS must have changed the endpoint, and its name must lead to the new address."""
+"""Seconds within which EKS must change the endpoint and publish its new address in DNS."""
 EVERY = 5.0
 
 
@@ -42,8 +42,8 @@ def status(options: Options, cluster: str) -> str:
 def reach(log: RunLog, options: Options, cluster: str, caller: str | None) -> None:
     """Make the cluster's endpoint accept connections from here; open it to `caller` if it does not.
 
-    `caller` is an address or a block of addresses; None asks AWS for the address. Raises FailedError if the
-    endpoint is still out of reach afterwards.
+    `caller` is an address or a block of addresses; None stands for the public address of this machine. Raises
+    FailedError if the endpoint still accepts no connection after UPDATE_SECONDS.
     """
     try:
         described = _describe(options, cluster)
@@ -55,7 +55,7 @@ def reach(log: RunLog, options: Options, cluster: str, caller: str | None) -> No
         if options.dry_run:
             log.plan(f"would open the endpoint of {cluster} to {', '.join(blocks)}")
             return
-        log.line(f"opening the endpoint of {cluster} to {', '.join(blocks)}; it ends with the cluster")
+        log.line(f"opening the endpoint of {cluster} to {', '.join(blocks)}")
         change: dict[str, Any] = {"endpointPublicAccess": True, "publicAccessCidrs": blocks}
         update(options, cluster, resourcesVpcConfig=change)
     except (BotoCoreError, ClientError) as error:
@@ -72,8 +72,8 @@ def differs(options: Options, cluster: str, change: dict[str, Any]) -> bool:
 def update(options: Options, cluster: str, **change: Any) -> None:
     """Change one part of the cluster's configuration, and wait until EKS has applied it.
 
-    An earlier update must end first, since EKS refuses a second one (EKS API, ResourceInUseException). An
-    update without a difference is none (InvalidParameterException).
+    An earlier update must end first, since EKS refuses a second one (EKS API, ResourceInUseException). EKS
+    also refuses an update that changes nothing (InvalidParameterException).
     """
     eks = sandbox_targets.aws(options, "eks")
     wait(f"{cluster} is ACTIVE", lambda: status(options, cluster) == "ACTIVE", UPDATE_SECONDS, EVERY)
@@ -98,7 +98,7 @@ def accepts(host: str) -> bool:
 
 
 def public_address() -> str:
-    """Return this machine's public address; raise FailedError if AWS does not tell it."""
+    """Return this machine's public address; raise FailedError if AWS's service does not respond."""
     try:
         with urllib3.PoolManager(retries=2, timeout=CONNECT_SECONDS) as pool:
             return pool.request("GET", ADDRESS_URL).data.decode().strip()
@@ -119,7 +119,7 @@ def add_caller_option(parser: argparse.ArgumentParser) -> None:
 
 
 def block(caller: str) -> str:
-    """Return an address or a block as a block; refuse one of more than 256 addresses, and anything else."""
+    """Return an IPv4 address or block as a block; refuse more than 256 addresses, and any other text."""
     try:
         network = ipaddress.IPv4Network(caller)
     except ValueError:
@@ -132,7 +132,7 @@ def block(caller: str) -> str:
 
 
 def _allowed(described: dict[str, Any], own: str) -> list[str]:
-    """Return the blocks that may connect, `own` last; a private endpoint has no other blocks."""
+    """Return the blocks that may connect after the change: the present ones, if any, and `own` last."""
     network = described["resourcesVpcConfig"]
     blocks: list[str] = network.get("publicAccessCidrs", []) if network["endpointPublicAccess"] else []
     return [*(other for other in blocks if other != own), own]

@@ -12,15 +12,15 @@ from operations.lib.run_log import RunLog
 Manifest = dict[str, Any]
 
 STARTED_BY = "pipe.dev/started-by"
-"""Label with the name of the script that started a Job; the program's own Jobs do not have it."""
+"""Label with the name of the command that started a Job; the program's own Jobs do not have it."""
 KEPT_SECONDS = 7 * 86400
-"""Seconds for which the cluster keeps a script's Job and its log after the Job has ended."""
+"""Seconds for which the cluster keeps a command's Job and its log after the Job has ended."""
 OWN = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 """Labels that the cluster adds to the pods of a Job."""
 EVERY = 0.5
 """Seconds between two queries about a Job."""
 SILENCE = 10.0
-"""Seconds without a new log line after which the run shows the reason for the wait."""
+"""Seconds without a new log after which the run shows the reason for the wait."""
 
 
 def copy_job(pattern: Manifest, name: str, script: str) -> Manifest:

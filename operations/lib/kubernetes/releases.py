@@ -1,6 +1,6 @@
 """Record of a stack's releases, in a ConfigMap of the API's namespace.
 
-Commit messages are no place for the record: the body of a squashed pull request becomes a commit message on
+The record is not kept in commit messages: the body of a squashed pull request becomes a commit message on
 `main`, so its author could name migrations to undo or mark a version as good. Writing to the ConfigMap
 requires permission to change the cluster.
 """
@@ -24,7 +24,7 @@ UNJUDGED, GOOD, BAD = "unjudged", "good", "bad"
 
 @dataclass(frozen=True)
 class Release:
-    """A version that was deployed."""
+    """A version that was deployed, with its migrations and the verdict on it."""
 
     image: str
     deployed_at: str

@@ -1,4 +1,4 @@
-"""Revisions of the API's Deployment that the cluster keeps."""
+"""Revisions of the API's Deployment that the cluster keeps, and the choice of one for a rollback."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def image_of(template: Manifest) -> str:
 
 
 class Choice:
-    """The revisions to which a stack can go back, with the records of their versions."""
+    """The kept revisions, with the release records of their versions, from which a rollback chooses."""
 
     def __init__(self, kept: Sequence[Revision], releases: Sequence[Release], stack: str) -> None:
         *self.others, self.now = kept

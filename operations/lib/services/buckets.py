@@ -1,4 +1,4 @@
-"""Versions in the stack's buckets, and the end of access logs."""
+"""Contents of the stack's buckets: count and delete object versions, and stop the delivery of logs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def empty(options: Options, bucket: str, region: str = "") -> int:
 
 
 def end_logs(options: Options, deliveries: Sequence[LogDelivery]) -> dict[str, int]:
-    """Stop the delivery of access logs, and delete the logs; return their number by log bucket."""
+    """Stop the delivery of logs, and delete the logs; return the number of versions by log bucket."""
     for delivery in deliveries:
         stop_logging(_client(options, delivery.region), delivery.bucket)
     return {

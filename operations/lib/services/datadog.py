@@ -53,7 +53,7 @@ class Datadog:
         return [monitor for monitor in listed if self._tags <= set(monitor.tags)]
 
     def silent(self) -> dict[str, list[str]]:
-        """Return, by monitor, its metrics without data in the last hour, or its check without data.
+        """Return the metrics without data in the last hour, or the check without data, by the monitor's name.
 
         Datadog notifies about missing data only if the metric has reported before. The monitor of a metric
         that has never reported therefore never alerts.
@@ -103,11 +103,11 @@ class Datadog:
 
 
 def series(query: str) -> list[str]:
-    """Return the metrics of a monitor's query that always report.
+    """Return the metrics, with their tags, that a monitor's query reads and that should always have data.
 
     Metrics in default_zero(…) are omitted, since they report only if there is something to count, such as
-    errors. Exclusions such as !resource_name:… are removed from the metrics: a stack without visitors
-    receives only the requests of probes, and these prove that data arrives.
+    errors. Exclusions such as !resource_name:… are removed from the tags: a stack without visitors receives
+    only the requests of probes, which also prove that data arrives.
     """
     metrics: list[str] = []
     for match in SERIES.finditer(_without_defaults(query)):
@@ -167,6 +167,6 @@ def _call(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ApiException as error:
-        raise FailedError(f"Datadog answers {cast(Any, error).status}: {cast(Any, error).reason}") from None
+        raise FailedError(f"Datadog answered {cast(Any, error).status}: {cast(Any, error).reason}") from None
     except urllib3.exceptions.HTTPError as error:
-        raise FailedError(f"Datadog does not answer: {error}") from None
+        raise FailedError(f"Datadog did not respond: {error}") from None

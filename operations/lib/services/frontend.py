@@ -20,7 +20,7 @@ HARMLESS = {
     *PROXIES,
     *map(str.lower, PROXIES),
 }
-"""Environment variables that Vercel's CLI may read, besides VERCEL_VARIABLES."""
+"""Environment variables that Vercel's CLI gets in addition to VERCEL_VARIABLES."""
 OUTPUT = Path(".vercel") / "output"
 """Result of the build, in the frontend's folder (https://vercel.com/docs/build-output-api)."""
 
@@ -31,12 +31,12 @@ def source() -> Path:
 
 
 def check(options: Options) -> None:
-    """Refuse a missing build or missing credentials before any change."""
+    """Refuse a deployment of the frontend without a build, or without Vercel's credentials."""
     if options.target == "sandbox" or options.dry_run:
         return
     if not (source() / OUTPUT / "config.json").exists():
         raise RefusedError(
-            f"{source() / OUTPUT} has no build of the frontend, which a job of the workflow Deploy makes"
+            f"{source() / OUTPUT} has no build of the frontend, which a job of the workflow Deploy creates"
             " (python -m tools.build_frontend): build it, set FRONTEND to its folder, or add --skip-frontend"
         )
     if missing := [name for name in VERCEL_VARIABLES if not os.environ.get(name)]:
@@ -47,7 +47,7 @@ def check(options: Options) -> None:
 
 
 def served(log: RunLog, options: Options) -> str:
-    """Return the ID of the Vercel deployment that visitors get now, or an empty string before the first."""
+    """Return the ID of the Vercel deployment that visitors get now; empty if there is none yet."""
     if options.target == "sandbox":
         return ""
     command = _vercel("inspect", options.settings["edge"]["frontendHost"], "--format", "json")

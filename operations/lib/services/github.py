@@ -27,7 +27,9 @@ def token() -> str:
 
 
 def get(path: str) -> Any:
-    """Return the answer to a GET request; raise GitHubError for an error and for no response.
+    """Return the JSON body of the response to a GET request.
+
+    Raises GitHubError if GitHub responds with an error or does not respond.
 
     In a workflow, GITHUB_API_URL is the address of the API
     (https://docs.github.com/en/actions/reference/variables-reference).

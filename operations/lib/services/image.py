@@ -32,8 +32,8 @@ UNSIGNED = "failed with exit code 10:"
 MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 """Errors of ECR's DescribeImages for a missing image (ECR API Reference, API_DescribeImages)."""
 IN_WORKFLOW = "GITHUB_ACTIONS"
-"""Variable that is `true` in every job of GitHub Actions, and that no workflow can change (GitHub docs,
-variables reference).
+"""Environment variable that is `true` in every job of GitHub Actions, and that no workflow can change
+(GitHub docs, variables reference).
 """
 UNKNOWN = "sha256:" + "0" * 64
 """Digest that a dry run shows for an image that it does not build."""
@@ -116,7 +116,7 @@ class Registry:
         self._steps.follow("docker", "save", f"--output={archive}", f"{self.name}:{version}")
 
     def load(self, archive: Path) -> None:
-        """Read an image that another job built."""
+        """Load the image from a file that another job saved."""
         self._steps.follow("docker", "load", f"--input={archive}")
 
     def push(self, version: str) -> str:
@@ -192,8 +192,8 @@ class Registry:
 def check_exists(log: RunLog, options: Options, image: str, *, required: bool = True) -> None:
     """Refuse an image that the registry does not have.
 
-    If the registry does not respond, FailedError is raised only if `required` is true; otherwise a line of
-    the run reports it.
+    If the check itself fails, FailedError is raised only if `required` is true; otherwise the run log has a
+    line about it.
     """
     if options.target == "sandbox":
         log.line("the registry is not checked: a sandbox's nodes pull no images")
@@ -215,7 +215,7 @@ def log_in(runner: CommandRunner, host: str, region: str) -> None:
 
 
 def build(log: RunLog, options: Options, version: str, archive: Path) -> None:
-    """Build a version's image and write it to a file; neither step asks the registry."""
+    """Build a version's image and write it to a file, without access to the registry."""
     if options.target == "sandbox":
         log.skip("docker build, docker save: a sandbox's nodes pull no images")
         return
@@ -227,13 +227,13 @@ def build(log: RunLog, options: Options, version: str, archive: Path) -> None:
 def ensure(log: RunLog, options: Options, version: str, archive: Path | None = None) -> str:
     """Return a version's image, `repository:version@sha256:…`, after a scan and a signature in the registry.
 
-    The image is pushed first if it is not in the registry. In a sandbox, nothing is pushed, scanned or
-    signed. The image comes from the file `archive`; without a file it is built here. A job of a workflow
-    builds no image here, since a build runs code of the service's packages, and the job has credentials.
+    If the registry does not have the image, it is first loaded from the file `archive`, or built if there is
+    no file, and pushed. In a sandbox, nothing is built, pushed, scanned or signed. In a job of a workflow, a
+    build is refused, since it runs code of the service's packages and the job has credentials.
     """
     registry = Registry(log, options)
     if options.target == "sandbox":
-        log.skip("docker build, scan, push, sign: a sandbox's nodes pull no images; the digest is invented")
+        log.skip("docker build, scan, push, sign: a sandbox's nodes pull no images; the digest is made up")
         digest = hashlib.sha256(f"{registry.name}:{version}".encode()).hexdigest()
         return f"{registry.name}:{version}@sha256:{digest}"
     digest = registry.find(version)

@@ -46,7 +46,7 @@ def _arns_of(api: Any, listed: list[LoadBalancer], cluster: str) -> Iterator[str
 
 
 def allow_deletion(options: Options, balancer: LoadBalancer) -> bool:
-    """Switch the deletion protection of a load balancer off; return False if it was off."""
+    """Switch off the deletion protection of a load balancer; return False if it was already off."""
     api = sandbox_targets.aws(options, "elbv2")
     attributes = api.describe_load_balancer_attributes(LoadBalancerArn=balancer.arn)["Attributes"]
     if {"Key": PROTECTION, "Value": "true"} not in attributes:

@@ -1,6 +1,6 @@
 """Rotation of the master password, which RDS manages in Secrets Manager.
 
-The command never sees the password: RDS makes it, and the jobs that need it read it when they start.
+The command never sees the password: RDS generates it, and the jobs that need it read it when they start.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ def rotate(log: RunLog, options: Options) -> None:
 
 
 def _start(log: RunLog, options: Options, identifier: str) -> None:
-    """Ask RDS for a new password, again while a permission for the secret's key has not arrived."""
+    """Ask RDS for a new password; repeat the request while a permission for the key is not effective yet."""
     request = {"RotateMasterUserPassword": True, "ApplyImmediately": True}
     try:
         Instances(log, options).change("modify_db_instance", DBInstanceIdentifier=identifier, **request)
@@ -58,7 +58,7 @@ def _start(log: RunLog, options: Options, identifier: str) -> None:
 def _not_rotated(identifier: str, reason: Exception) -> FailedError:
     return FailedError(
         f"the master password of {identifier} was not rotated: {reason}\n"
-        "RDS also rotates it itself, every seven days. To try again, run this command again"
+        "RDS also rotates it by itself every seven days. To try again, run the command again"
     )
 
 
@@ -69,7 +69,7 @@ class _Versions:
         self._client, self._arn = sandbox_targets.aws(options, "secretsmanager"), arn
 
     def current(self) -> str:
-        """Return the ID of the version that clients get; empty while there is none."""
+        """Return the ID of the version that clients get; empty if there is none yet."""
         stages = self._client.describe_secret(SecretId=self._arn).get("VersionIdsToStages", {})
         return next((version for version, labels in stages.items() if CURRENT in labels), "")
 

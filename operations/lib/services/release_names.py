@@ -1,4 +1,4 @@
-"""Deletion of a lost stack's resources whose names are unique across regions, at Cloudflare."""
+"""Deletion of a lost stack's DNS records and rulesets at Cloudflare, whose names a new stack needs."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ ADDRESSES = ("A", "AAAA", "CNAME")
 
 
 def release(log: RunLog, options: Options) -> str:
-    """Delete the lost stack's resources at Cloudflare that still exist."""
+    """Delete the lost stack's resources at Cloudflare, and return the final message."""
     edge, api = options.settings["edge"], client(options)
     options.confirm(f"Deleting DNS records and rulesets of {edge['host']}")
     with log.step(f"Cloudflare: {edge['host']}, {edge['frontendHost']}"):
@@ -35,7 +35,10 @@ def find_zone(api: cloudflare.Cloudflare, name: str) -> str:
 
 
 def release_cloudflare(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, Any]) -> None:
-    """Delete the records of the two hosts; if the stack owns the zone, also its rulesets and CAA records."""
+    """Delete the records of the two hosts; if the stack owns the zone, also its rulesets and CAA records.
+
+    A dry run only shows them.
+    """
     zone = find_zone(api, edge["zoneName"])
     for record in records(api, zone, edge):
         report(log, f"{record.type} {record.name}")
@@ -59,6 +62,7 @@ def report(log: RunLog, text: str) -> None:
 
 
 def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iterator[Any]:
+    """Yield the records to delete: addresses of the two hosts, and CAA records of a zone that is owned."""
     for record in list(api.dns.records.list(zone_id=zone)):
         of_host = record.name in (edge["host"], edge["frontendHost"]) and record.type in ADDRESSES
         of_zone = edge["zone"]["owned"] and record.name == edge["zoneName"] and record.type == "CAA"
@@ -67,7 +71,7 @@ def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iter
 
 
 def client(options: Options) -> cloudflare.Cloudflare:
-    """Return a client of Cloudflare's API, with the token in the environment or of the sandbox.
+    """Return a client of Cloudflare's API, with the token of the environment or of the sandbox.
 
     Refuse an environment without a token.
     """

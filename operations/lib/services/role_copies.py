@@ -21,7 +21,7 @@ MANAGED_BY_AWS = "arn:aws:iam::aws:policy/"
 
 @dataclass(frozen=True)
 class Renaming:
-    """The names that differ between the lost environment and its replacement."""
+    """The names of the lost environment and those of the environment that replaces it."""
 
     old: str
     """Name of the lost environment: prod."""
@@ -30,14 +30,14 @@ class Renaming:
     old_region: str
     new_region: str
     old_bucket: str
-    """Backup bucket of the lost environment; its copies have the same name with a suffix."""
+    """Backup bucket of the lost environment; the names of its replica and log buckets begin with it."""
     new_bucket: str
 
     def apply(self, text: str) -> str:
-        """Return a name, or a policy document as JSON, with the new names.
+        """Return a name, or a policy document as JSON, with the new region, backup bucket and environment.
 
-        The environment's name is replaced after a hyphen, a slash or a quotation mark. The subject of a
-        GitHub token stays, since the GitHub environment keeps its name.
+        The name of the environment is replaced only after a hyphen, a slash or a quotation mark. So the
+        subject of a GitHub token does not change, since the GitHub environment keeps its name.
         """
         text = text.replace(self.old_region, self.new_region)
         text = text.replace(f":::{self.old_bucket}", f":::{self.new_bucket}")
@@ -59,9 +59,9 @@ def renaming(settings: dict[str, Any], old: str) -> Renaming:
 
 
 def copy_roles(log: RunLog, options: Options, old: str) -> str:
-    """Copy every role of the environment `old`, with its policies; change roles that exist already.
+    """Copy every role of the environment `old`, with its policies; return the final message.
 
-    Raise FailedError if the account has no role of this environment.
+    A copy that exists already is updated. Raises FailedError if the account has no role of this environment.
     """
     iam, names = sandbox_targets.aws(options, "iam"), renaming(options.settings, old)
     roles = [role for role in _pages(iam, "list_roles", "Roles") if _is_of(role["RoleName"], old)]

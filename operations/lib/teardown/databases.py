@@ -14,7 +14,7 @@ def instances(options: Options) -> list[Description]:
 
 
 def kept(options: Options) -> list[Description]:
-    """Return the instances that a recovery or a rehearsal of an upgrade kept beside the stack's own."""
+    """Return the instances that a recovery or a rehearsal left besides the stack's own."""
     return kept_instances.of_stack(options, instances(options))
 
 
@@ -22,14 +22,14 @@ def refuse_kept(options: Options) -> None:
     """Raise RefusedError if a kept instance exists.
 
     RDS deletes no subnet group that an instance uses (RDS API, DeleteDBSubnetGroup), so the destruction would
-    fail in its middle.
+    fail halfway.
     """
     names = [instance["DBInstanceIdentifier"] for instance in kept(options)]
     if names:
         commands = "\n  ".join(kept_instances.deletion_command(options, name) for name in names)
         raise RefusedError(
             f"these databases use the network of {options.stack}, so it cannot be destroyed:"
-            f" {', '.join(names)}\nDelete them first; each keeps a last snapshot:\n  {commands}"
+            f" {', '.join(names)}\nDelete them first; each leaves a final snapshot:\n  {commands}"
         )
 
 
@@ -42,7 +42,7 @@ def is_protected(options: Options, identifier: str) -> bool:
 
 
 def unprotect(options: Options, identifier: str) -> None:
-    """Switch the deletion protection of an instance off."""
+    """Switch off the deletion protection of an instance."""
     sandbox_targets.aws(options, "rds").modify_db_instance(
         DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True
     )

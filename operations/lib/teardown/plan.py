@@ -1,4 +1,4 @@
-"""Order of a stack's destruction, derived from its state: what goes first, and what is kept."""
+"""Plan of a stack's destruction, derived from its state: the resources that go first or are kept."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,10 +52,11 @@ def _of_dumps(resources: Sequence[Resource]) -> Iterator[Resource]:
 
 
 def log_deliveries(resources: Sequence[Resource]) -> list[LogDelivery]:
-    """Return the deliveries of logs, by the log buckets that the state still has.
+    """Return a delivery of logs for each log bucket that is still in the state.
 
-    A run that was stopped may have deleted the resource that declares a delivery. The bucket of the VPC's
-    flow logs counts as a bucket that logs itself: the flow log, which delivers, goes before its bucket.
+    The log buckets are used, because a stopped run may have deleted the resources that declare the
+    deliveries. The bucket of the VPC's flow logs counts as a bucket that logs itself: the flow log, which
+    delivers, is destroyed before its bucket.
     """
     return [
         LogDelivery(bucket=name.removesuffix(LOGS), log_bucket=name, region=outputs.get("region", ""))
@@ -67,10 +68,10 @@ def log_deliveries(resources: Sequence[Resource]) -> list[LogDelivery]:
 
 
 def cluster_urns(resources: Sequence[Resource]) -> list[str]:
-    """Return the URNs of the objects in the cluster; the provider that reaches them is none of them."""
+    """Return the URNs of the objects in the cluster, without the URN of their provider."""
     return [resource["urn"] for resource in resources if resource["type"].startswith("kubernetes:")]
 
 
 def find(resources: Sequence[Resource], resource_type: str) -> Resource | None:
-    """Return the only resource of a type; None if there is none."""
+    """Return the first resource of a type; None if there is none."""
     return next((resource for resource in resources if resource["type"] == resource_type), None)

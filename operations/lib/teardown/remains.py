@@ -13,18 +13,18 @@ from review.cost import price_table
 
 KEY = "aws:kms/key:Key"
 LOG_GROUPS = ("/aws/eks/{}/", "/aws/rds/instance/{}-")
-"""Log groups that EKS and RDS create again if they deliver a log late (docs/sandbox-details.md)."""
+"""Prefixes of the log groups that EKS and RDS create again if they deliver a log late (docs/sandbox-details.md)."""
 FREE = (
     "free: KMS keys that end in 30 days (no charge while they wait: aws.amazon.com/kms/pricing), Cloudflare's"
     " zone with its settings, an empty instance profile eks-…",
     "the account's foundation stays, with roles, state and backup vaults: docs/cost.md",
 )
-"""What else stays."""
+"""Lines about other things that stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remain:
-    """A resource that stays."""
+    """A resource that stays, with the reason and the price."""
 
     name: str
     reason: str
@@ -37,7 +37,7 @@ class Remain:
 
 
 def of_state(resources: Sequence[Resource], contents: Mapping[str, Contents]) -> Iterator[Remain]:
-    """Yield the buckets with dumps and their keys that are in the state; `contents` is by bucket."""
+    """Yield the buckets with dumps and their keys, if the state has them; `contents` is by bucket name."""
     kept = set(plan.dump_urns(resources))
     for resource in resources:
         if resource["urn"] not in kept:
@@ -53,8 +53,9 @@ def of_state(resources: Sequence[Resource], contents: Mapping[str, Contents]) ->
 def of_account(options: Options, database: Resource | None) -> Iterator[Remain]:
     """Yield instances that a recovery kept, the database's snapshots, and the keys of the snapshots.
 
-    The snapshots' names follow from the environment, so that a repeated run lists them, too. `database` is
-    the database in the state if it is not destroyed yet: its final snapshot does not exist yet.
+    The snapshots' names follow from the environment, so that a repeated run also lists them. `database` is
+    the database in the state if it is not destroyed yet; its final snapshot does not exist then, and is
+    listed anyway.
     """
     identifier = f"pipe-{options.settings['service']['environment']}-db"
     rds = sandbox_targets.aws(options, "rds")
@@ -66,7 +67,7 @@ def of_account(options: Options, database: Resource | None) -> Iterator[Remain]:
     if database:
         keys.setdefault(str(database["outputs"]["kmsKeyId"]))
         name = database["inputs"]["finalSnapshotIdentifier"]
-        yield Remain(name=f"snapshot {name}", reason="the final one, made by RDS", month=None)
+        yield Remain(name=f"snapshot {name}", reason="the final one, taken by RDS", month=None)
     for page in rds.get_paginator("describe_db_snapshots").paginate(DBInstanceIdentifier=identifier):
         for snapshot in page["DBSnapshots"]:
             keys.setdefault(snapshot["KmsKeyId"])
@@ -97,7 +98,7 @@ def key_month() -> float:
 
 
 def total(remains: Sequence[Remain]) -> str:
-    """Return the sum of the known costs, with the source of the prices."""
+    """Return the sum of the known costs per month, with the source of the prices, as a text."""
     known = sum(remain.month or 0.0 for remain in remains)
-    more = ", without what depends on use" if any(remain.month is None for remain in remains) else ""
+    more = ", without costs that depend on use" if any(remain.month is None for remain in remains) else ""
     return f"{known:.2f} USD a month{more} ({price_table.SOURCE})"

@@ -1,4 +1,4 @@
-"""Questions about the AWS account: whose it is, who asks, its zones, its buckets and the state's key."""
+"""Questions about the AWS account: its number, the caller, zones, bucket names and the state's key."""
 
 import base64
 from collections.abc import Iterator
@@ -46,10 +46,10 @@ def ask_account(subject: Subject) -> Answer:
 
 
 def ask_caller(subject: Subject) -> Answer:
-    """Look for the caller among the principals that may administer the cluster.
+    """Check that the caller is one of the principals that may administer the cluster.
 
-    The creator of a cluster gets no access by itself, so `pulumi up` of another caller cannot create the
-    objects in it. The ARN of a session has no path, so roles are compared by name.
+    The creator of a cluster gets no access automatically, so `pulumi up` of any other caller cannot create
+    the objects in it. The ARN of a session has no path, so roles are compared by name.
     """
     if subject.is_sandbox:
         return skipped("every caller may do everything in a sandbox")
@@ -60,11 +60,11 @@ def ask_caller(subject: Subject) -> Answer:
     if (kind, name) in [_principal(operator) for operator in allowed]:
         return yes(f"{kind} {name} may administer the cluster")
     fix = f"add the ARN of the {kind} {name} to pipe:cluster.operators, or use one of: {', '.join(allowed)}"
-    return no(f"{arn} is no operator of the cluster", fix)
+    return no(f"{arn} is not an operator of the cluster", fix)
 
 
 def _principal(arn: str) -> tuple[str, str]:
-    """Return kind and name of the role or user that an ARN of IAM or STS names."""
+    """Return the kind (role or user) and the name from an ARN of IAM or STS."""
     kind, _, path = arn.split(":", 5)[5].partition("/")
     if kind == "assumed-role":
         return "role", path.partition("/")[0]
@@ -116,7 +116,10 @@ def _node_zones(subject: Subject) -> set[str]:
 
 
 def ask_buckets(subject: Subject) -> Iterator[Answer]:
-    """Look for the names of the stack's buckets, which are unique in all of AWS (S3 API, HeadBucket)."""
+    """Check that the name of each bucket is free, or that the bucket is in the stack's account and region.
+
+    The names of buckets are unique in all of AWS (S3 API, HeadBucket).
+    """
     for name, region in demand.buckets(subject.settings).items():
         yield _ask_bucket(subject, name, region)
 
@@ -144,7 +147,7 @@ def _ask_bucket(subject: Subject, name: str, region: str) -> Answer:
 
 
 def ask_state_key(subject: Subject) -> Answer:
-    """Check the key that encrypts the secrets of the state.
+    """Check that the key which encrypts the state's secrets exists and is enabled.
 
     If the stack file has an encrypted data key, KMS also checks that the caller may decrypt it. With DryRun,
     KMS decrypts nothing and always responds with an error: DryRunOperationException means that the request

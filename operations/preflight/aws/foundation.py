@@ -23,7 +23,7 @@ def questions(subject: Subject) -> list[Question]:
 
 
 def ask_roles(subject: Subject) -> Iterator[Answer]:
-    """Look for each role of the environment, and compare the policies of the service roles."""
+    """Check that each role of the environment exists, and compare the service roles with the checkout's."""
     scope, iam = stack_scope(subject), subject.aws("iam")
     declared = {role.name: role for role in environment_roles(scope)}
     problems = {
@@ -33,7 +33,7 @@ def ask_roles(subject: Subject) -> Iterator[Answer]:
 
 
 def _answers(subject: Subject, problems: dict[str, str]) -> Iterator[Answer]:
-    """Yield an answer for each problem, with the names that have it, and one for the others."""
+    """Yield an answer for each problem with the names that have it, and one for all other names."""
     for problem in dict.fromkeys(filter(None, problems.values())):
         names = [name for name, other in problems.items() if other == problem]
         fix = f"pulumi --cwd foundation up --stack {subject.name}"
@@ -78,9 +78,9 @@ def ask_policies(subject: Subject) -> Iterator[Answer]:
 
 
 def managed_policies(scope: Scope) -> dict[str, Sequence[Statement]]:
-    """Return the statements of the policies that follow from the settings alone, by the policy's name.
+    """Return the statements of each policy that follows from the settings alone, by the policy's name.
 
-    The policies about the state are left out, since they have the IDs of the state's keys.
+    The policies about the state are left out, since they contain the IDs of the state's keys.
     """
     naming = scope.naming
     topics = {f"{naming.name('deploy')}-{topic}": rows for topic, rows in deploy_topics(scope).items()}

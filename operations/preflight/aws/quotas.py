@@ -1,4 +1,4 @@
-"""Questions about service quotas, compared with the current use and with what the stack still adds."""
+"""Questions about service quotas, which must cover the current use and what the stack will add."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota that a stack uses."""
+    """A service quota, with functions for the stack's need and the current use."""
 
     title: str
     service: str
@@ -38,8 +38,9 @@ class Quota:
     code: str
     """Quota code (Service Quotas; AWS General Reference, endpoints and quotas of each service)."""
     need: Callable[[Settings, Scope], int]
-    """Function that returns the amount that the stack has at full size."""
+    """Function that returns the amount that the stack needs at full scale."""
     use: Callable[[AwsClients, Naming, Scope], Use]
+    """Function that returns the amounts that the account and the stack use now."""
     region: str = ""
     """Region of the quota; by default the stack's."""
 
@@ -70,7 +71,7 @@ def _vpcs(aws: AwsClients, naming: Naming, _: Scope) -> Use:
 
 
 def _vcpus(aws: AwsClients, naming: Naming, _: Scope) -> Use:
-    """Return the vCPUs of the running standard on-demand instances."""
+    """Return the vCPUs of the running and pending standard on-demand instances."""
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     instances = [
         instance
@@ -130,7 +131,7 @@ def _storage(aws: AwsClients, naming: Naming, _: Scope) -> Use:
 
 
 def _roles(aws: AwsClients, _: Naming, scope: Scope) -> Use:
-    """Return the account's roles; the stack's own are the foundation's, and those linked to services."""
+    """Return the number of roles; the stack's own are those of the foundation and service-linked roles."""
     names = [role["RoleName"] for role in _pages(aws("iam"), "list_roles", "Roles")]
     own = set(demand.service_role_names(scope)) & set(names)
     linked = [name for name in names if name in demand.LINKED_ROLE_NAMES]
@@ -182,7 +183,7 @@ def questions(subject: Subject) -> list[Question]:
 
 
 def ask(subject: Subject, quota: Quota) -> Answer:
-    """Compare a quota with the account's use and with what the stack adds to it."""
+    """Check that a quota covers the account's current use and what the stack will add."""
     scope = stack_scope(subject)
     limit = _limit(subject.aws, quota)
     use = quota.use(subject.aws, subject.settings.naming, scope)
@@ -206,10 +207,9 @@ def stack_scope(subject: Subject) -> Scope:
 
 
 def _limit(aws: AwsClients, quota: Quota) -> int:
-    """Return the account's value of a quota, or AWS's default.
+    """Return the value of a quota in the account, or AWS's default.
 
-    GetServiceQuota does not know the value of a quota that has only a default (Service Quotas API,
-    GetServiceQuota).
+    GetServiceQuota returns no quota that still has its default value (Service Quotas API, GetServiceQuota).
     """
     client = aws("service-quotas", quota.region)
     arguments = {"ServiceCode": quota.service, "QuotaCode": quota.code}

@@ -1,4 +1,4 @@
-"""Questions about AWS services: RDS's offers, EKS's versions, the images and the connection to GitHub."""
+"""Questions about AWS services: RDS's offers, EKS versions, the API's image, the connection to GitHub."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -33,7 +33,10 @@ def questions(subject: Subject) -> list[Question]:
 
 
 def ask_database(subject: Subject) -> Answer:
-    """Check that RDS offers the instance class with the engine's version in each of the stack's zones."""
+    """Check that RDS offers the instance class with the engine version in each of the stack's zones.
+
+    The offer must also include the standby, the storage and the capabilities that the database uses.
+    """
     settings, rds = subject.settings.database, subject.aws("rds")
     versions = _engine_versions(rds, settings.engine_version)
     if not versions:
@@ -79,7 +82,7 @@ def _engine_versions(rds: Any, major: str) -> list[str]:
 
 
 def _options(rds: Any, version: str, instance_class: str) -> list[dict[str, Any]]:
-    """Return RDS's offers with the storage type of the database."""
+    """Return RDS's offers for a version and a class with the storage type gp3."""
     pages = rds.get_paginator("describe_orderable_db_instance_options").paginate(
         Engine=ENGINE, EngineVersion=version, DBInstanceClass=instance_class, Vpc=True
     )
@@ -88,7 +91,7 @@ def _options(rds: Any, version: str, instance_class: str) -> list[dict[str, Any]
 
 
 def ask_authority(subject: Subject) -> Answer:
-    """Check that RDS still has the certificate authority of the database, and until when it is valid."""
+    """Check that RDS still has the database's certificate authority, and that it is valid for a year."""
     rds = subject.aws("rds")
     fix = "choose another CA_IDENTIFIER in components/aws/database.py (aws rds describe-certificates)"
     try:
@@ -102,7 +105,7 @@ def ask_authority(subject: Subject) -> Answer:
 
 
 def ask_cluster_version(subject: Subject) -> Answer:
-    """Check that EKS supports the cluster's version, and until when."""
+    """Check that EKS has standard support for the cluster's version; report the end of the support."""
     version = subject.settings.cluster.version
     response = subject.aws("eks").describe_cluster_versions(clusterVersions=[version])
     fix = "choose another pipe:cluster.version (docs/upgrades.md)"
@@ -151,6 +154,7 @@ def ask_image(subject: Subject) -> Iterator[Answer]:
 
 
 def scan_answer(scan: dict[str, Any]) -> Answer:
+    """Return the answer about severe findings in a response of DescribeImageScanFindings."""
     status = scan["imageScanStatus"]["status"]
     if status in SCANNING:
         return unknown("the scan is running", "ask again in a minute", part="scan")

@@ -10,9 +10,9 @@ from operations import database
     [
         (["upgrade"], "--to is missing: must be a major version; example: scripts/database.sh dev upgrade"),
         (["upgrade", "--to", "17.7"], "--to 17.7: must be a major version"),
-        (["apply", "--to", "17"], "--to and --rehearse belong to upgrade, not to apply"),
-        (["pending", "--rehearse"], "--to and --rehearse belong to upgrade, not to pending"),
-        (["pending", "--now"], "--now belongs to apply, not to pending"),
+        (["apply", "--to", "17"], "--to and --rehearse are allowed only with upgrade, not with apply"),
+        (["pending", "--rehearse"], "--to and --rehearse are allowed only with upgrade, not with pending"),
+        (["pending", "--now"], "--now is allowed only with apply, not with pending"),
     ],
 )
 def test_options_of_another_action_are_refused(

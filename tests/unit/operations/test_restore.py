@@ -73,4 +73,4 @@ def test_a_backup_of_rds_is_a_moment_or_a_snapshot() -> None:
 @pytest.mark.parametrize("option", [["--no-swap"], ["--snapshot", "x"]])
 def test_options_of_rds_are_refused_for_a_dump(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert restore.main(["dev", *option]) == 2
-    assert "--snapshot and --no-swap need --from rds" in capsys.readouterr().err
+    assert "--snapshot and --no-swap are allowed only with --from rds" in capsys.readouterr().err

@@ -91,7 +91,7 @@ def test_a_protected_stack_goes_in_order_and_its_dumps_and_snapshot_stay(
         "snapshot pipe-prod-db-final-1: cost depends on use; manual, of 100 GiB",
         "KMS key db: 1.00 USD a month; the snapshots cannot be restored without it",
         "aws logs delete-log-group --log-group-name /aws/eks/pipe-prod/cluster",
-        "prod is destroyed; what stays costs 2.00 USD a month, without what depends on use (prices.yaml: ",
+        "prod is destroyed; what stays costs 2.00 USD a month, without costs that depend on use (prices.yaml",
     ):
         assert line in output
 
@@ -115,7 +115,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
         "would run: pulumi destroy --stack prod, target: tls-proxy",
         "would delete the logs in pipe-backup-logs",
         "would run: pulumi destroy --stack prod, exclude: backups",
-        "snapshot database-final-1: cost depends on use; the final one, made by RDS",
+        "snapshot database-final-1: cost depends on use; the final one, taken by RDS",
     ):
         assert line in output, output
 

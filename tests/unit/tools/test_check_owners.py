@@ -84,7 +84,7 @@ REMOVAL = f"api --method DELETE repos/{REPOSITORY}/issues/7/labels/owners-approv
 
 def test_a_change_of_other_files_needs_no_label(check: Check, github: GitHub) -> None:
     done = check("components/aws/network.py", "docs/policies.md", "Pulumi.yaml")
-    assert (done.returncode, done.stdout) == (0, "no guarded file is touched\n")
+    assert (done.returncode, done.stdout) == (0, "the pull request changes no guarded file\n")
     assert removals(github) == []
 
 
@@ -159,7 +159,7 @@ def test_an_approval_of_an_older_commit_does_not_count(check: Check) -> None:
 
 def test_another_label_is_ignored(check: Check, github: GitHub) -> None:
     done = check("Makefile", action="labeled", label="bug")
-    assert (done.returncode, done.stdout) == (0, "the label bug does not concern this check\n")
+    assert (done.returncode, done.stdout) == (0, "this check ignores the label bug\n")
     assert github.calls() == []
 
 
@@ -187,7 +187,9 @@ def test_only_deployments_change_the_image_in_a_stack_file(
     texts = {BASE: STACK_FILE.format(**before), SHA: STACK_FILE.format(**before | changes)}
     done = check("Pulumi.dev.yaml", texts=texts)
     message = (
-        "guarded:\n  Pulumi.dev.yaml: the deployed image\n" if guarded else "no guarded file is touched\n"
+        "guarded:\n  Pulumi.dev.yaml: the deployed image\n"
+        if guarded
+        else "the pull request changes no guarded file\n"
     )
     assert (done.returncode, done.stdout) == (int(guarded), message)
 
@@ -219,7 +221,7 @@ def test_every_path_of_the_committed_owners_file_is_understood() -> None:
 def test_an_unknown_form_of_a_pattern_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_owners, "CODEOWNERS", tmp_path / "CODEOWNERS")
     (tmp_path / "CODEOWNERS").write_text("* @team\n/docs/**/x.md @owners\n")
-    with pytest.raises(ValueError, match=r"the form of the pattern '/docs/\*\*/x.md' is not known"):
+    with pytest.raises(ValueError, match=r"the pattern '/docs/\*\*/x.md' is not supported"):
         check_owners.codeowners()
 
 

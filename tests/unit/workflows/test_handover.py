@@ -158,7 +158,7 @@ def test_the_frontend_is_built_with_public_variables_and_without_the_jobs_tokens
 
 def test_a_line_that_is_no_variable_is_refused(frontend: Path) -> None:
     done = run(frontend, "build_frontend", VARIABLES="PUBLIC_API: x")
-    message = "error: VARIABLES has the line 'PUBLIC_API: x'; each line has the form NAME=value\n"
+    message = "error: VARIABLES has the line 'PUBLIC_API: x'; each line must have the form NAME=value\n"
     assert (done.returncode, done.stderr) == (2, message)
     assert not (frontend / "arguments").exists()
 

@@ -33,9 +33,9 @@ RULES: tuple[Callable[[World], Iterator[Step]], ...] = (
     delivery.decrypt_stack_secrets,
     delivery.poison_state,
 )
-"""Functions that yield the steps of a kind."""
+"""Functions that each yield the steps of one kind."""
 
 
 def all_steps(world: World) -> list[Step]:
-    """Return every step that is possible in a world, whoever takes it."""
+    """Return all possible steps in a world."""
     return [step for rule in RULES for step in rule(world)]

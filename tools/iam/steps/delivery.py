@@ -32,9 +32,9 @@ def use_identity_tokens(world: World) -> Iterator[Step]:
 
 
 def use_machines(world: World) -> Iterator[Step]:
-    """Yield a step from a job to the role of the machine on which it runs.
+    """Yield a step from a job to the role of the machine on which it can run.
 
-    CodeBuild gives every process of a build the credentials of the project's role.
+    On a CodeBuild machine, every process can use the credentials of the project's role.
     """
     for job in world.jobs.values():
         for runner in (world.resources[machine] for machine in job.machines):
@@ -58,9 +58,9 @@ EXECUTED = frozenset({"vercel"})
 
 
 def hand_over_artifacts(world: World) -> Iterator[Step]:
-    """Yield the steps from a job to what later jobs do with its archives.
+    """Yield the steps from a job that packs an archive: a pushed image, or code that a later job runs.
 
-    A later job checks the digest of an archive, but the job that packs the archive states the digest.
+    The later job checks the digest of the archive, but the job that packs the archive reports the digest.
     """
     source = ".github/workflows"
     for job in world.jobs.values():
@@ -76,7 +76,7 @@ def hand_over_artifacts(world: World) -> Iterator[Step]:
 
 
 def await_reviews(world: World) -> Iterator[Step]:
-    """Yield a step from an outsider's job to the one that waits for the reviewers of an environment."""
+    """Yield a step from an outsider's job to the outsider's job that waits for an environment's reviewers."""
     for job in world.jobs.values():
         if job.author:
             needed = frozenset((Hold("run", job.author),)) | _approval(world, job.environment)
@@ -85,8 +85,9 @@ def await_reviews(world: World) -> Iterator[Step]:
 
 def push_commits(world: World) -> Iterator[Step]:
     """Yield the steps from a job that can push to main, and from main to its jobs and to the pods' roles.
-    GitHub's bot bypasses the rule for main, because deployments are commits. A push ruleset keeps it to the
-    stack files: a commit then changes the image of a stack, and nothing that a job runs. A job of an
+
+    GitHub's bot bypasses the rule for main, because deployments are commits. A push ruleset restricts the bot
+    to the stack files: its commits can change the image of a stack, but no code that a job runs. A job of an
     environment with reviewers waits for their approval.
     """
     for job in world.jobs.values():
@@ -113,8 +114,8 @@ def _approval(world: World, environment: str) -> frozenset[Hold]:
 def borrow_connections(world: World) -> Iterator[Step]:
     """Yield a step for each connection to GitHub whose token a principal may fetch.
 
-    With the token, the attacker pushes branches with workflows of its own, unless a push ruleset lets only
-    people do so. The rule for main does not let the connection bypass it.
+    With the token, the attacker can push branches with workflows of its own, unless a push ruleset lets only
+    people do so. The connection cannot bypass the rule for main.
     """
     for connection in () if world.limits_pushes else world.of_kind("connection"):
         for principal in world.principals.values():
@@ -128,9 +129,9 @@ def borrow_connections(world: World) -> Iterator[Step]:
 
 
 def decrypt_stack_secrets(world: World) -> Iterator[Step]:
-    """Yield a step for each stack whose secret settings a principal may decrypt.
+    """Yield the steps to the secret settings of a stack, by decryption or through the cluster's Secrets.
 
-    The secrets are in the repository, encrypted with the state's key; the encryption context names the stack.
+    The repository has the settings, encrypted with the state's key; the encryption context names the stack.
     """
     for secrets in world.of_kind("stack secrets"):
         key = world.resources[secrets.key]
@@ -147,7 +148,7 @@ def decrypt_stack_secrets(world: World) -> Iterator[Step]:
 
 
 def poison_state(world: World) -> Iterator[Step]:
-    """Yield a step from a stack's state to the role that deploys the stack.
+    """Yield a step from each state to the role that deploys the stack, or to the whole account.
 
     The state names the providers of resources and the addresses of their plugins, which the engine downloads
     and runs in the next deployment.

@@ -1,4 +1,4 @@
-"""Steps that lead from one IAM identity to another one.
+"""Steps that lead from one IAM identity to another one, or to the whole account.
 
 The methods are those of "AWS IAM privilege escalation methods" and of PMapper's edges (on GitHub:
 RhinoSecurityLabs/AWS-IAM-Privilege-Escalation; nccgroup/PMapper, principalmapper/graphing).
@@ -31,7 +31,7 @@ def assume_roles(world: World) -> Iterator[Step]:
 
 
 def change_trust(world: World) -> Iterator[Step]:
-    """Yield a step for each role whose trust policy a principal may replace; it then trusts anybody."""
+    """Yield a step for each role whose trust policy a principal may replace; it can then trust anybody."""
     for principal, role in _pairs(world):
         if _may(world, principal, "iam:UpdateAssumeRolePolicy", role.arn):
             yield _act(principal, role, "iam:UpdateAssumeRolePolicy", ESCALATION)
@@ -40,7 +40,7 @@ def change_trust(world: World) -> Iterator[Step]:
 def rewrite_permissions(world: World) -> Iterator[Step]:
     """Yield a step for each role or user whose policies a principal may extend.
 
-    An AttachRolePolicy with a condition counts too, because even a listed policy of AWS can lead on.
+    AttachRolePolicy counts even if a condition limits the policies, since a permitted policy may be enough.
     """
     for principal in world.principals.values():
         for target in world.principals.values():
@@ -61,7 +61,7 @@ def rewrite_permissions(world: World) -> Iterator[Step]:
 
 
 def create_entities(world: World) -> Iterator[Step]:
-    """Yield a step for each principal that may create a role or user with policies of its choice."""
+    """Yield a step to the whole account for each principal that may create a role or user with any policy."""
     recipes = (
         ("role", ("iam:CreateRole",), ("iam:PutRolePolicy", "iam:AttachRolePolicy")),
         ("user", ("iam:CreateUser", "iam:CreateAccessKey"), ("iam:PutUserPolicy", "iam:AttachUserPolicy")),
@@ -79,7 +79,7 @@ def create_entities(world: World) -> Iterator[Step]:
 
 
 def take_over_users(world: World) -> Iterator[Step]:
-    """Yield a step for each user for whom a principal may make a new access key or password."""
+    """Yield a step for each user for whom a principal may create an access key, or set a password."""
     for principal, user in _pairs(world, users=True):
         for action in ("iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"):
             if _may(world, principal, action, user.arn):
@@ -95,7 +95,7 @@ def use_rewritten_roles(world: World) -> Iterator[Step]:
 
 
 def administer_accounts(world: World) -> Iterator[Step]:
-    """Yield the steps of an account's administrator: to each principal and each resource of the account."""
+    """Yield the steps of an account's administrator to each principal and each resource of the account."""
     for principal in world.principals.values():
         account = frozenset((Hold("administer", principal.account),))
         yield Step(account, Hold("act as", principal.arn), "as administrator", EVALUATION)
@@ -134,11 +134,11 @@ STARTS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def pass_roles(world: World) -> Iterator[Step]:
-    """Yield a step for each role that a principal may pass to a service that it may start.
+    """Yield a step for each role that a principal may pass to a service and make the service use.
 
-    The step counts as acting with the role, although some services use a role in one way only. The start
-    action is allowed if any resource of the account's policies allows it. A service without known start
-    actions needs none, so the search overestimates the principal.
+    The principal then counts as acting as the role, although some services use a role in one way only. An
+    action counts as allowed if it is allowed on any resource that the principal's policies name. For a
+    service that STARTS lacks, no action is needed, so the search overestimates the principal.
     """
     for principal, role in _pairs(world):
         for service in _trusted_services(role):

@@ -1,4 +1,4 @@
-"""Steps that lead from an identity to data, and from one resource to another."""
+"""Steps that lead from an identity to a resource and its data, and from one resource to another."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ REFERENCE = "service authorization reference"
 
 @dataclass(frozen=True)
 class Use:
-    """A way to gain a power over a resource of some kinds with actions that are all needed."""
+    """A way to gain a power over a resource of certain kinds, by performing all of some actions."""
 
     kinds: tuple[Kind, ...]
     verb: Verb
@@ -60,7 +60,7 @@ USES: tuple[Use, ...] = (
     Use(("trail",), "destroy", ("cloudtrail:PutEventSelectors",)),
     Use(("trail",), "destroy", ("cloudtrail:UpdateTrail",)),
 )
-"""Ways that need no key."""
+"""Ways to use a resource that do not need the key of its contents."""
 
 ENCRYPTED: tuple[tuple[tuple[Kind, ...], Verb, str, str, str], ...] = (
     (("bucket", "state"), "read", "s3:GetObject", "kms:Decrypt", "s3"),
@@ -94,7 +94,7 @@ def retag(world: World) -> Iterator[Step]:
 
 
 def use_actions(world: World) -> Iterator[Step]:
-    """Yield a step for each resource that a principal may use, and for each policy that it may replace."""
+    """Yield the steps of USES: a principal reads, writes, destroys or controls a resource."""
     for use in USES:
         for resource in world.of_kind(*use.kinds):
             if use.verb == "destroy" and resource.locked:
@@ -131,7 +131,7 @@ def _need(action: str, resource: Resource, use: Use) -> Need:
 
 
 def open_databases(world: World) -> Iterator[Step]:
-    """Yield the steps to the data of a database: with its master password, or with a new one."""
+    """Yield the steps to the data of a database, with its master password or with a new one."""
     source = "RDS user guide, password management with Secrets Manager"
     for database in world.of_kind("database"):
         written = frozenset((Hold("write", database.id),))
@@ -143,7 +143,7 @@ def open_databases(world: World) -> Iterator[Step]:
 
 
 def read_encrypted_contents(world: World) -> Iterator[Step]:
-    """Yield a step for each resource whose contents a principal may read or write, with their key."""
+    """Yield the steps of ENCRYPTED: a principal that may use the key reads or writes the contents."""
     for kinds, verb, action, key_action, service in ENCRYPTED:
         for resource in world.of_kind(*kinds):
             key = world.resources.get(resource.key)

@@ -10,7 +10,10 @@ CODEBUILD = "CodeBuild user guide, self-hosted GitHub Actions runners"
 
 
 def administer_clusters(world: World) -> Iterator[Step]:
-    """Yield a step for each principal with an access entry of a cluster, or that may make one."""
+    """Yield a step for each principal that has an access entry of a cluster, or may create one.
+
+    Also yield the step from the control of a cluster to its Secrets.
+    """
     for cluster in world.of_kind("cluster"):
         gain = Hold("control", cluster.id)
         for arn in cluster.admins:
@@ -30,7 +33,7 @@ def administer_clusters(world: World) -> Iterator[Step]:
 
 
 def use_pod_roles(world: World) -> Iterator[Step]:
-    """Yield the steps from a cluster, or from a node's role, to the roles of the pods."""
+    """Yield the steps to the pods' roles, from the control of a cluster or from a role such as the nodes'."""
     for pod in world.pods:
         cluster, role = world.resources[pod.cluster], world.principals[pod.role]
         context: dict[str, ContextValue] = {
@@ -65,8 +68,8 @@ def change_runners(world: World) -> Iterator[Step]:
 def push_images(world: World) -> Iterator[Step]:
     """Yield a step from a registry to the pods that run its images.
 
-    A stack pins an image by its digest, so the step waits for the next deployment, and in an environment
-    with reviewers for their approval.
+    A stack pins an image by its digest, so the step takes effect with the next deployment. In an environment
+    with reviewers, this deployment needs their approval.
     """
     for pod in world.pods:
         if pod.registry:

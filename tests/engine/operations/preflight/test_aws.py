@@ -133,8 +133,8 @@ def test_the_caller_must_be_an_operator_of_the_cluster(
     monkeypatch.setattr("boto3.DEFAULT_SESSION", caller)
     roles = ", ".join(f"arn:aws:iam::{ACCOUNT}:role/pipe-prod-{name}" for name in ("deploy", "operators"))
     no = (
-        f"✗: arn:aws:sts::{ACCOUNT}:assumed-role/admins/kim is no operator of the cluster; fix: add the ARN"
-        " of the"
+        f"✗: arn:aws:sts::{ACCOUNT}:assumed-role/admins/kim is not an operator of the cluster; fix: add the"
+        " ARN of the"
         f" role admins to pipe:cluster.operators, or use one of: {roles}"
     )
     assert account(stack, "caller") == [f"✓: role {role} may administer the cluster" if is_operator else no]

@@ -103,7 +103,7 @@ def client_error(code: str) -> ClientError:
             " permissions"
             " to it",
         ),
-        (client_error("Throttling"), "DescribeVpcs fails: Throttling a message; fix: ask again"),
+        (client_error("Throttling"), "DescribeVpcs failed: Throttling a message; fix: ask again"),
         (
             EndpointConnectionError(endpoint_url="https://a.example"),
             'Could not connect to the endpoint URL: "https://a.example"; fix: check the network, and ask'
@@ -117,7 +117,7 @@ def client_error(code: str) -> ClientError:
         (FailedError("no network\nat all"), "no network; fix: check the network, and ask again"),
         (
             ApiException(status=500, reason="Internal Server Error"),
-            "Datadog answers 500: Internal Server Error; fix: ask again",
+            "Datadog answered 500: Internal Server Error; fix: ask again",
         ),
         (RefusedError("not set"), "not set; fix: see the message"),
     ],

@@ -76,7 +76,7 @@ def test_an_invalid_token_is_a_no(stack: Stack, cloud: Cloudflare) -> None:
 def test_an_api_that_is_down_is_no_answer(stack: Stack, cloud: Cloudflare) -> None:
     cloud.client.fail(kind="outage")
     [line] = lines(stack, "zone")
-    assert line.startswith("?: Cloudflare answers 503: ") and line.endswith("; fix: ask again")
+    assert line.startswith("?: Cloudflare answered 503: ") and line.endswith("; fix: ask again")
 
 
 def test_a_token_with_every_permission_is_a_yes(stack: Stack, cloud: Cloudflare) -> None:
@@ -214,7 +214,7 @@ def test_an_active_page_rule_for_a_host_is_a_no(
         f"✗ {pattern}: the page rule overrides settings of the stack; fix: delete it in the dashboard"
         " (Rules, Page Rules); the program declares no page rules"
     )
-    assert lines(stack, "page rules") == [no if is_collision else "✓: none is for a host of the stack"]
+    assert lines(stack, "page rules") == [no if is_collision else "✓: none applies to the stack's hosts"]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,8 @@ def test_an_active_page_rule_for_a_host_is_a_no(
         (
             True,
             "pending",
-            "✗: Cloudflare signs the zone, and the registrar lacks its DS record; fix: publish DS-RECORD",
+            "✗: Cloudflare signs the zone, and the registrar lacks its DS record; fix: give the registrar the"
+            " record DS-RECORD",
         ),
     ],
 )

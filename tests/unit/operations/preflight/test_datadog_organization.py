@@ -62,7 +62,7 @@ def test_valid_keys_are_a_yes(stack: Stack, cloud: Organization) -> None:
 def test_an_api_key_of_another_site_is_a_no(stack: Stack, cloud: Organization) -> None:
     cloud.api.api_keys = {"another"}
     assert lines(stack, "API key") == [
-        f"✗: {SITE} does not know it; fix: set DATADOG_API_KEY, or pipe:monitoring.site, if it is wrong"
+        f"✗: {SITE} does not accept it; fix: set DATADOG_API_KEY, or pipe:monitoring.site, if it is wrong"
     ]
 
 

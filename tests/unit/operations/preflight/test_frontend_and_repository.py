@@ -96,7 +96,7 @@ def test_missing_variables_of_vercel_are_named(stack: Stack, monkeypatch: pytest
     monkeypatch.setenv("VERCEL_TOKEN", "v")
     names = "VERCEL_ORG_ID, VERCEL_PROJECT_ID"
     assert frontend(stack, "project") == [
-        f"?: not set: {names}; fix: set {names} (README.md, section GitHub, names the variables)"
+        f"?: not set: {names}; fix: set {names} (README.md, section GitHub, lists the variables)"
     ]
 
 
@@ -110,17 +110,17 @@ def test_a_project_with_the_frontends_domain_is_a_yes(stack: Stack, server: Serv
 def test_a_project_that_the_token_does_not_see_is_a_no(stack: Stack, server: Server, status: int) -> None:
     server.statuses[f"{PROJECT}?teamId=team"] = status
     assert frontend(stack, "project") == [
-        f"✗: the token does not see the project of VERCEL_PROJECT_ID: Vercel answers {status}; fix: set"
-        " VERCEL_TOKEN, VERCEL_ORG_ID, VERCEL_PROJECT_ID to those of the stack's project (README.md, section"
-        " GitHub, names the variables)"
+        f"✗: the token does not see the project of VERCEL_PROJECT_ID: Vercel answered {status}; fix: set"
+        " VERCEL_TOKEN, VERCEL_ORG_ID, VERCEL_PROJECT_ID for the stack's project (README.md, section"
+        " GitHub, lists the variables)"
     ]
 
 
 def test_an_error_of_vercel_is_no_answer(stack: Stack, server: Server) -> None:
     server.statuses |= {f"{PROJECT}?teamId=team": 500, DOMAIN: 403}
     fix = "fix: check the network, and ask again"
-    assert frontend(stack, "project") == [f"?: Vercel answers 500; {fix}"]
-    assert frontend(stack, "domain") == [f"?: Vercel answers 403; {fix}"]
+    assert frontend(stack, "project") == [f"?: Vercel answered 500; {fix}"]
+    assert frontend(stack, "domain") == [f"?: Vercel answered 403; {fix}"]
 
 
 def test_a_missing_or_unverified_domain_is_a_no(stack: Stack, server: Server) -> None:

@@ -76,7 +76,7 @@ def test_the_committed_files_are_refused_before_anything_is_asked(
     )
     assert f"    | {line}\n" in output.out
     number = output.out.count("    | ✗ ")
-    assert output.err == f"error: prod: {number} answers ✗; the lines name the fixes\n"
+    assert output.err == f"error: prod: {number} answers with ✗; each line ends with the fix\n"
     assert preflight.main(["prod", "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert {entry["topic"] for entry in report["answers"]} == {"placeholders"}

@@ -13,8 +13,11 @@ STATEMENT: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resou
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"NotPrincipal": {"AWS": "*"}}, "the evaluator does not know the element NotPrincipal"),
-        ({"Principal": {"CanonicalUser": "1"}}, "the evaluator does not know the principal CanonicalUser"),
+        ({"NotPrincipal": {"AWS": "*"}}, "the evaluator does not support the element NotPrincipal"),
+        (
+            {"Principal": {"CanonicalUser": "1"}},
+            "the evaluator does not support the kind of principal CanonicalUser",
+        ),
         (
             {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
             "does not know the operator IpAddress",

@@ -32,5 +32,5 @@ def test_the_cost_comes_from_the_price_table_under_the_names_of_the_programs_inp
     text = kept_instances.cost_text(INSTANCE | {"DBInstanceClass": "db.x9.huge", "MultiAZ": True})
     assert text == (
         "costs as much as before: db.x9.huge in two zones and 20 GiB; "
-        "review/cost/prices.yaml has no price of it"
+        "review/cost/prices.yaml has no price for it"
     )

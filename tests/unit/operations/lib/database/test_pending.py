@@ -31,7 +31,7 @@ def test_each_change_says_when_it_takes_effect_by_itself() -> None:
     )
     assert Pending({"MultiAZ": True}, ("pipe-dev-db-postgres17",), actions).lines() == [
         "MultiAZ: True, in the maintenance window",
-        "parameters of pipe-dev-db-postgres17: only after a reboot, which nobody plans",
+        "parameters of pipe-dev-db-postgres17: only after a reboot, never by RDS",
         "maintenance system-update: Security, on 2026-12-05",
         "maintenance db-upgrade: PostgreSQL 17.8, when somebody applies it",
     ]

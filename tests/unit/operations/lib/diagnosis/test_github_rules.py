@@ -219,7 +219,7 @@ def test_an_app_that_bypasses_the_push_ruleset_is_named(api: Api) -> None:
 
 def test_those_who_bypass_a_push_ruleset_can_be_unknown(api: Api) -> None:
     del api.answers[PUSHES]["bypass_actors"]
-    assert api.differing() == ["? push ruleset: no app bypasses it: GitHub does not tell"]
+    assert api.differing() == ["? push ruleset: no app bypasses it: GitHub does not show it"]
 
 
 def test_deployments_of_dev_need_no_reviewers(api: Api) -> None:
@@ -265,7 +265,7 @@ def test_deployments_of_dev_need_no_reviewers(api: Api) -> None:
         (
             ENVIRONMENT,
             {"can_admins_bypass": None},
-            "? environment prod: no bypass for administrators: GitHub does not tell",
+            "? environment prod: no bypass for administrators: GitHub does not show it",
         ),
         (
             GROUP,

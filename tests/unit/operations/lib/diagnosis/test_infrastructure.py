@@ -127,7 +127,7 @@ LATE = {"dumps/1": NOW - timedelta(hours=30), "dumps/2": NOW - timedelta(hours=6
             {"visit": f"https://{HOST}/readyz: 526"},
             "certificate mismatch",
             HOST,
-            "Cloudflare answers 526: it rejects the certificate of the proxy",
+            "Cloudflare answered 526: it rejects the certificate of the proxy",
         ),
         (
             {"dumps": LATE, "copies": {"dumps/1": LATE["dumps/1"] - timedelta(hours=1)}},
