@@ -21,7 +21,7 @@ ADDRESSES = {
     "DATADOG_HOST": "datadog",
     "DD_HOST": "datadog",
 }
-"""API in targets.json to which each environment variable of the sandbox's console leads."""
+"""Name, in targets.json, of the API whose address each environment variable of the console contains."""
 
 
 def running(options: Options) -> "Targets":

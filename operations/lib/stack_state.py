@@ -12,7 +12,7 @@ Resource = dict[str, Any]
 
 
 def resources(runner: CommandRunner, options: Options) -> list[Resource]:
-    """Return the resources in the stack's state, those on which others depend first.
+    """Return the resources in the stack's state; each follows those on which it depends.
 
     Raises RefusedError if the state cannot be read.
     """

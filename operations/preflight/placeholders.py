@@ -15,7 +15,7 @@ README = 'README.md, "Placeholders"'
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A value in a stack file that no real stack can have."""
+    """A placeholder in a stack file, with the path of its key."""
 
     file: str
     """The file, relative to the repository's root."""

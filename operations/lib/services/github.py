@@ -13,7 +13,7 @@ VERSION = "2022-11-28"
 
 
 class GitHubError(Exception):
-    """A request that GitHub did not answer with a result."""
+    """An error response of GitHub's API, or no usable response."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)

@@ -18,8 +18,9 @@ SEVERE = ("CRITICAL", "HIGH")
 """Severities of findings in the registry's scan that stop a deployment."""
 SCANNED = ("COMPLETE", "ACTIVE")
 SCANNING = ("IN_PROGRESS", "PENDING")
-"""States of a running scan in ECR (ImageScanStatus). Other states are failures; ACTIVE belongs to enhanced
-scanning.
+"""States of a scan in ECR that has results, and of one that runs (ImageScanStatus).
+
+Other states are failures. ACTIVE belongs to enhanced scanning.
 """
 SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
 """Longest wait for the scan, and time between two queries, both in seconds."""
@@ -70,7 +71,7 @@ class Registry:
     def check_exists(self, image: str) -> None:
         """Refuse an image that the registry does not have.
 
-        Kubernetes would try to pull such an image until the rollout's deadline, and a Job would never fail.
+        Kubernetes would try to pull such an image until the deadline of the rollout or of the Job.
         """
         digest = image.partition("@")[2]
         image_id = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
