@@ -30,10 +30,10 @@ lost region:
   scripts/relocate.sh {stack} --copy-roles {old}
   aws ecr describe-images --region {region} --registry-id {registry} --repository-name {repository} \\
     --image-ids {image_id}    # the copy that ECR made of the stack file's image
-  scripts/build.sh {stack} --version VERSION    # only if the copy is missing; its digest into pipe:api.image
+  scripts/build.sh {stack} --version VERSION    # if the copy is missing; put its digest into pipe:api.image
   aws s3 mb s3://pipe-state-{account}-{new} --region {region}
   pulumi login 's3://pipe-state-{account}-{new}?region={region}'
-  pulumi stack init {stack}    # with a passphrase; then its secrets (README)
+  pulumi stack init {stack}    # with a passphrase; then set its secrets (README)
   scripts/relocate.sh {stack} --take-names
   pulumi up --stack {stack} --policy-pack policies --policy-pack-config policies/config/{stack}.json
   aws s3 cp s3://{copies}/latest.dump s3://{bucket}/latest.dump --region {region}{source}

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if arguments.caller:
-        endpoint.block(arguments.caller)  # Refuses an invalid one before any change.
+        endpoint.block(arguments.caller)  # Refuses an invalid block before any change.
     return perform("teardown", options, lambda log: _Teardown(log, options, arguments).run())
 
 

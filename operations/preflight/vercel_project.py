@@ -82,4 +82,4 @@ def _get(path: str) -> Any:
     except HTTPError as error:
         raise VercelError(error.code) from None
     except (OSError, HTTPException, ValueError) as error:
-        raise FailedError(f"Vercel does not answer: {error}") from None
+        raise FailedError(f"Vercel did not respond: {error}") from None

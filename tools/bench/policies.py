@@ -112,7 +112,7 @@ def time_processor(make: Callable[[], Any], batches: int = 8, rounds: int = 100)
             durations.append((_processor_time(ours) - started) * 1000 / rounds)
     ours.send(False)
     process.join()
-    return min(durations[1:])  # the first batch fills the caches
+    return min(durations[1:])  # The first batch fills the caches.
 
 
 def _processor_time(connection: Connection) -> float:

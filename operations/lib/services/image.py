@@ -48,7 +48,7 @@ class Registry:
         self.name = stack_file.own_repository(stack_file.path(options.stack).read_text(), options.settings)
         self.host, _, repository = self.name.partition("/")
         registry = parse_ecr_registry(self.name)
-        assert registry is not None  # own_repository has refused any other registry.
+        assert registry is not None  # own_repository refuses any other registry.
         self._region = registry.region
         # Without an ID, the AWS CLI asks the registry of the caller's account.
         self._flags = ("--region", registry.region, "--registry-id", registry.account)

@@ -190,7 +190,7 @@ def test_a_frontend_without_a_build_is_refused_before_any_change(
     with pytest.raises(RefusedError) as raised:
         frontend.check(REAL)
     assert str(raised.value) == (
-        f"{output} has no build of the frontend, which a job of the workflow Deploy makes (python -m"
+        f"{output} has no build of the frontend, which a job of the workflow Deploy creates (python -m"
         " tools.build_frontend): build it, set FRONTEND to its folder, or add --skip-frontend"
     )
     output.mkdir(parents=True)
