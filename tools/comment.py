@@ -3,8 +3,8 @@
 This module runs with write permission, after a job without write permission has created the review. FOLDER is
 that job's artifact. It may be missing, and it quotes the pull request's program. Therefore mentions in
 review.md are made ineffective, and annotations.sarif is rebuilt from the known fields of review.sarif. The
-number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the standard
-library is used, since nothing is installed.
+number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the
+standard library is used, since nothing is installed.
 """
 
 import json
