@@ -114,8 +114,7 @@ def test_parameters_that_wait_for_a_reboot_are_drift(
     assert record["state"] == "drifted"
     assert record["lines"] == [
         "Resources: 180 unchanged",
-        "pending in pipe-dev-db: parameters of pipe-dev-db-postgres17: only after a reboot, which nobody"
-        " plans",
+        "pending in pipe-dev-db: parameters of pipe-dev-db-postgres17: only after a reboot, never by RDS",
         "to apply the pending changes of pipe-dev-db: scripts/database.sh dev apply",
     ]
 

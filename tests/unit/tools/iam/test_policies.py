@@ -20,14 +20,14 @@ STATEMENT: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resou
         ),
         (
             {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
-            "does not know the operator IpAddress",
+            "does not support the operator IpAddress",
         ),
-        ({"Condition": {"ForSome:StringEquals": {"a": "b"}}}, "does not know the operator ForSome:StringEqu"),
-        ({"Resource": "arn:aws:s3:::a/${aws:username, 'x'}"}, "does not know this form of policy variable"),
-        ({"Condition": {"StringEquals": {"a": "${*}"}}}, "not know this form of policy variable: ${*}"),
+        ({"Condition": {"ForSome:StringEquals": {"a": "b"}}}, "does not support the operator ForSome:Str"),
+        ({"Resource": "arn:aws:s3:::a/${aws:username, 'x'}"}, "not support this form of policy variable"),
+        ({"Condition": {"StringEquals": {"a": "${*}"}}}, "not support this form of policy variable: ${*}"),
         (
             {"NotResource": "arn:aws:s3:::a/${aws:username}"},
-            "does not know policy variables in NotResource",
+            "does not support policy variables in NotResource",
         ),
     ],
 )

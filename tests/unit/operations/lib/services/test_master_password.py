@@ -99,7 +99,7 @@ def test_a_database_with_a_password_of_its_own_is_refused(monkeypatch: pytest.Mo
 def test_a_refusal_by_aws_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = FakeAws("active", versions="a")
     aws.refusal = "AccessDenied"
-    with pytest.raises(FailedError, match=r"was not rotated: .*AccessDenied.*\n.*run this command again"):
+    with pytest.raises(FailedError, match=r"was not rotated: .*AccessDenied.*\n.*run the command again"):
         rotate(monkeypatch, aws)
 
 
