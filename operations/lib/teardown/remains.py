@@ -13,7 +13,7 @@ from review.cost import price_table
 
 KEY = "aws:kms/key:Key"
 LOG_GROUPS = ("/aws/eks/{}/", "/aws/rds/instance/{}-")
-"""Prefixes of log groups that EKS and RDS create again if they deliver a log late (docs/sandbox-details.md)."""
+"""Prefixes of log groups that EKS or RDS creates again for a late log (docs/sandbox-details.md)."""
 FREE = (
     "free: KMS keys that end in 30 days (no charge while they wait: aws.amazon.com/kms/pricing), Cloudflare's"
     " zone with its settings, an empty instance profile eks-…",
