@@ -194,7 +194,7 @@ def deploy_while(world: DeployEnvironment, wrong: str) -> "subprocess.CompletedP
     over = threading.Event()
 
     def disturb() -> None:
-        world.cluster.wait(lambda: world.cluster.image() == NEW or over.is_set())
+        world.cluster.wait(lambda: world.cluster.image() == NEW or over.is_set(), 150)
         world.outside.monitors["HighErrorRate (dev)"] = "Alert" if wrong == "metrics" else "OK"
         world.outside.site = 503 if wrong == "health" else 200
         world.cluster.wait(lambda: world.cluster.image() == OLD or over.is_set(), 150)

@@ -180,6 +180,11 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
     assert (tmp_path / "credentials").stat().st_mode & 0o777 == 0o600
 
 
+def without_progress(output: str) -> list[str]:
+    """Return the lines of an output without those that report progress, which only slow runs have."""
+    return [line for line in output.splitlines() if not re.match(r" *[0-9.]+s  … ", line)]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
 def test_without_network_namespaces_nothing_is_run(tree: Path, tmp_path: Path) -> None:
     forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
@@ -207,7 +212,7 @@ def test_without_network_namespaces_nothing_is_run(tree: Path, tmp_path: Path) -
         "error: the program under review was not run: bubblewrap cannot isolate here (bwrap: " in done.stderr
     )
     assert ".ci/namespaces" in done.stderr
-    assert "evaluat" not in done.stderr
+    assert not any("evaluat" in line for line in without_progress(done.stderr))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -235,7 +240,7 @@ def test_without_bubblewrap_a_program_is_run_only_with_the_flag(
     assert done.returncode == (1 if flags else 2), done.stdout + done.stderr
     if flags:
         assert "Not isolated (--no-isolation): files, network, sockets and processes were open" in done.stdout
-        assert "Not isolated (--no-isolation)" in done.stderr.splitlines()[0]
+        assert "Not isolated (--no-isolation)" in without_progress(done.stderr)[0]
     else:
         assert (
             "bubblewrap (bwrap) is not installed.\nInstall it: sudo apt-get install bubblewrap" in done.stderr
