@@ -6,7 +6,7 @@ import pkgutil
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -53,7 +53,7 @@ LONG = {
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def at_most(seconds: float) -> Generator[None]:
     """Raise TimeoutError if the block takes more than this CPU time of the process."""
 
     def stop(number: int, frame: object) -> NoReturn:
