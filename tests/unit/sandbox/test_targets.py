@@ -160,7 +160,7 @@ def test_a_failed_start_reports_the_reason_and_leaves_no_record(
     assert not (tmp_path / "targets.json").exists()
     assert str(fault.value) == (
         f"the targets did not start; {tmp_path / 'targets.log'} ends with:\n"
-        "there is no Kubernetes control plane; run `make control-plane` once to build it\n"
+        "error: there is no Kubernetes control plane; run `make control-plane` once to build it\n"
         "Fix the cause and repeat the command, or run it without targets: TARGETS=none."
     )
 
