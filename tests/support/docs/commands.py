@@ -19,7 +19,7 @@ INDENTED = re.compile(r"(?:^|\n)\n((?:\n* {4,}\S.*\n)+)")
 """Pattern of indented code after an empty line, also in a list."""
 OUTPUT = re.compile(r"\s*(Resources by component|\d+ findings? blocks?:|base to head:|- reason:)")
 """Pattern of the start of indented code without commands: output, or the content of a file."""
-STACK = re.compile(r"(?<=STACK=)(?:\w+|…)|(?<=--stack )\w+|(?<=\.sh )(?:STACK|dev|stg|prod)\b")
+STACK = re.compile(r"(?<=STACK=)(?!foundation/)(?:\w+|…)|(?<=--stack )\w+|(?<=\.sh )(?:STACK|dev|stg|prod)\b")
 """Pattern of the stack's name in a command."""
 
 
