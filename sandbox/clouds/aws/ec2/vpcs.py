@@ -10,15 +10,23 @@ from sandbox.wire.values import Json
 
 @refuses("ec2:CreateVpc", "ec2:CreateSubnet")
 def block_of_a_wrong_size(request: AwsRequest) -> None:
-    """Refuse a CIDR block that is invalid, has host bits, is larger than /16 or is smaller than /28."""
+    """Refuse a CIDR block that is invalid, has host bits, is larger than /16 or is smaller than /28.
+
+    Sources: hashicorp/terraform#19452 has EC2's answer to a VPC of /8; EC2 API reference, error codes, has
+    the code for subnets. EC2 clears host bits, but the provider refuses them before it sends a request.
+    """
     block = request.params.get("CidrBlock")
-    parsed = network(block) if block else None
-    if block and (parsed is None or not 16 <= parsed.prefixlen <= 28):
+    if not block:
+        return
+    parsed = network(block)
+    if parsed is None:
         message = (
-            f"Value ({block}) for parameter cidrBlock is invalid: a block of /16 to /28 without host bits is"
-            " required."
+            f"Value ({block}) for parameter cidrBlock is invalid: a block without host bits is required."
         )
         raise ErrorResponse(400, message, "InvalidParameterValue")
+    if not 16 <= parsed.prefixlen <= 28:
+        code = "InvalidVpc.Range" if request.action == "CreateVpc" else "InvalidSubnet.Range"
+        raise ErrorResponse(400, f"The CIDR '{block}' is invalid.", code)
 
 
 @refuses("ec2:DeleteVpc")

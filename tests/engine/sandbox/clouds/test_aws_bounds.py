@@ -121,7 +121,7 @@ DESCRIPTION = (
     "InvalidParameterValue: Invalid rule description. Descriptions must be less than 256 characters long and"
     " a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
 )
-BLOCK = "a block of /16 to /28 without host bits is required."
+BLOCK = "a block without host bits is required."
 TAG = (
     "InvalidParameterValue: A tag's key must have at most 128 characters and not begin with aws:,"
     " and its value must have at most 256 characters"
@@ -136,10 +136,11 @@ TAG = (
             {"CidrBlock": "10.9.0.5/16"},
             f"InvalidParameterValue: Value (10.9.0.5/16) for parameter cidrBlock is invalid: {BLOCK}",
         ),
+        ("create_vpc", {"CidrBlock": "10.0.0.0/8"}, "InvalidVpc.Range: The CIDR '10.0.0.0/8' is invalid."),
         (
             "create_subnet",
             {"VpcId": "~vpc.id~", "CidrBlock": "10.0.9.0/29"},
-            f"InvalidParameterValue: Value (10.0.9.0/29) for parameter cidrBlock is invalid: {BLOCK}",
+            "InvalidSubnet.Range: The CIDR '10.0.9.0/29' is invalid.",
         ),
         (
             "create_subnet",
