@@ -246,10 +246,23 @@ def test_a_body_over_the_limit_is_refused(site: Site) -> None:
         assert ask(connection, "POST", "/", declared)[0] == 413
 
 
+def logged(site: Site, path: str) -> dict[str, Any]:
+    """Return the log's line of a request; nginx writes it only after it sent the response."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        # The last line may be half written.
+        complete = site.proxy.log().rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in complete if line.startswith("{")]
+        if found := [line for line in lines if line["http"]["url_details"]["path"] == path]:
+            assert len(found) == 1, found
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"no line about {path} in the log:\n{site.proxy.log()}")
+
+
 def test_the_access_log_is_json_without_the_query(site: Site) -> None:
     get(site, "/logged?token=not-for-logs", CLOUDFLARE, CF_Connecting_IP="203.0.113.5")
-    lines = [json.loads(line) for line in site.proxy.log().splitlines() if line.startswith("{")]
-    [line] = [line for line in lines if line["http"]["url_details"]["path"] == "/logged"]
+    line = logged(site, "/logged")
     assert (line["client"], line["peer"]) == ("203.0.113.5", CLOUDFLARE)
     assert line["http"]["status_code"] == 200
     assert "not-for-logs" not in site.proxy.log()
