@@ -28,11 +28,11 @@ import yaml
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from sandbox.clouds.kubernetes.api import Api, ApiError, condition
 from sandbox.clouds.process import KUBECONFIG
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
+from sandbox.wire.kubernetes_api import Api, ApiError, condition
 from sandbox.workspace import write_atomically
 
 HERE = Path(__file__).parent

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from sandbox.clouds.kubernetes.api import Api, Json, dig
 from sandbox.providers.kubernetes.reasons import object_reasons, pod_reasons
 from sandbox.providers.kubernetes.requirements import StuckError, unmet_requirement
+from sandbox.wire.kubernetes_api import Api, Json, dig
 
 POLL_SECONDS = 0.2
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sandbox.clouds.kubernetes.api import Json, condition, dig
+from sandbox.wire.kubernetes_api import Json, condition, dig
 
 
 def object_reasons(api_object: Json) -> list[str]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TypeAlias
 
-from sandbox.clouds.kubernetes.api import Api, Json, condition, dig
+from sandbox.wire.kubernetes_api import Api, Json, condition, dig
 
 Requirement: TypeAlias = Callable[[Api, Json], str]
 """A function that returns the reason why an object is not ready; empty if it has no objection.

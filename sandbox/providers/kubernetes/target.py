@@ -11,13 +11,13 @@ from typing import Any, cast
 import yaml
 from urllib3.exceptions import HTTPError
 
-from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition, dig
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import managed_fields, readiness
 from sandbox.providers.kubernetes.package import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import LiveResource, NotReadyError, Resource
+from sandbox.wire.kubernetes_api import Api, ApiError, Json, condition, dig
 from sandbox.wire.values import known, mark_secrets, merge, plain
 
 DEFAULT_SECONDS = 600.0

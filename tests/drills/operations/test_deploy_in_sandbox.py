@@ -13,7 +13,7 @@ from operations import rotate
 from operations.lib import stack_file
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.clouds.kubernetes.api import Api
+from sandbox.wire.kubernetes_api import Api
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS, Cluster

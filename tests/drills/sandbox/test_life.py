@@ -15,9 +15,9 @@ import pytest
 
 from sandbox import workspace
 from sandbox.clouds import process
-from sandbox.clouds.kubernetes.api import Api, condition, dig
 from sandbox.progress import name_of, short
 from sandbox.summary import WAIVED
+from sandbox.wire.kubernetes_api import Api, condition, dig
 from tests.support.docs import first_time
 from tests.support.sandbox.inventory import (
     REGIONS,

@@ -21,8 +21,8 @@ import pytest
 
 from sandbox import workspace
 from sandbox.clouds import process
-from sandbox.clouds.kubernetes.api import Api
 from sandbox.providers.server import find_unrecorded
+from sandbox.wire.kubernetes_api import Api
 from tests.support.sandbox.all_providers_project import create_project, write_stack_file
 from tests.support.sandbox.inventory import (
     ResourceIds,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sandbox.clouds import process
-from sandbox.clouds.kubernetes.api import Api, dig
 from sandbox.toolchain import plugins
+from sandbox.wire.kubernetes_api import Api, dig
 from tests.support.sandbox.inventory import in_state, in_targets, snapshot_keys, targets
 from tests.support.sandbox.kubernetes.fixtures import until
 from tests.support.stacks import Stack, copy

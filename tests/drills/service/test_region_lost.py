@@ -17,7 +17,7 @@ import pytest
 from operations import relocate
 from operations.lib import command_line, stack_file
 from sandbox.clouds import process
-from sandbox.clouds.kubernetes.api import Api
+from sandbox.wire.kubernetes_api import Api
 from tests.drills.operations.test_deploy_in_sandbox import PARTS
 from tests.support.drills import data
 from tests.support.drills.aws import bucket

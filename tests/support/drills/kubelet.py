@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 import yaml
 
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.clouds.kubernetes.api import Api
+from sandbox.wire.kubernetes_api import Api
 from tests.support.drills.certificates import Authority
 from tests.support.drills.pod import Pod
 

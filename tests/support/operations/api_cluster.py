@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.clouds.kubernetes.api import Api
+from sandbox.wire.kubernetes_api import Api
 
 PODS = "/api/v1/namespaces/pipe/pods"
 DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"

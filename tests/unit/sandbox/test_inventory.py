@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.clouds import process
-from sandbox.clouds.kubernetes.api import Api
 from sandbox.progress import Progress
+from sandbox.wire.kubernetes_api import Api
 from tests.engine.sandbox.clouds.cloudflare import test_api as of_cloudflare
 from tests.engine.sandbox.clouds.datadog import test_api as of_datadog
 from tests.support.sandbox.inventory import REGIONS, ZONE, call, client, in_targets, zone_url

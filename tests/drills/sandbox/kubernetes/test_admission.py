@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.clouds.kubernetes.api import ApiError, Json, condition
+from sandbox.wire.kubernetes_api import ApiError, Json, condition
 from tests.support.sandbox.kubernetes.fixtures import Cluster
 
 WEAKNESSES: dict[str, tuple[str, Any, str]] = {

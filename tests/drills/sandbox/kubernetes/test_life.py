@@ -11,11 +11,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from sandbox.clouds.kubernetes.api import condition
 from sandbox.providers import server
 from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import Package, Target
+from sandbox.wire.kubernetes_api import condition
 from tests.support.components import workloads
 from tests.support.components.fixtures import naming as naming_fixture
 from tests.support.components.fixtures import topic as topic_of

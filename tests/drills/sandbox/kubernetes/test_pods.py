@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from urllib3 import Retry
 
-from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition
+from sandbox.wire.kubernetes_api import Api, ApiError, Json, condition
 from tests.support.sandbox.kubernetes.fixtures import Cluster, until
 
 ZONE = "topology.kubernetes.io/zone"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.clouds.kubernetes.api import Json
 from sandbox.errors import ProviderError
 from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import LiveResource, NotReadyError
+from sandbox.wire.kubernetes_api import Json
 from sandbox.wire.values import plain
 from tests.support.sandbox.kubernetes.fixtures import Cluster, until
 from tests.support.sandbox.kubernetes.objects import (

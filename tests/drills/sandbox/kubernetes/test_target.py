@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ProtocolError
 
-from sandbox.clouds.kubernetes.api import ApiError, Json
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import changes
 from sandbox.providers.kubernetes import readiness
 from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import LiveResource, NotReadyError, Resource
+from sandbox.wire.kubernetes_api import ApiError, Json
 from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.drills.sandbox.kubernetes.test_life import KUBECONFIG
 from tests.support.sandbox.kubernetes.fixtures import Cluster

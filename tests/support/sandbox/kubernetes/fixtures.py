@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.clouds.kubernetes.api import Api, Json
+from sandbox.wire.kubernetes_api import Api, Json
 from sandbox.wire.values import decode_value
 from tests.support.components.workloads import declare_all, manifests
 

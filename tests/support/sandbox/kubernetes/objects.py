@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.clouds.kubernetes.api import Json
 from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import LiveResource, Resource
+from sandbox.wire.kubernetes_api import Json
 from tests.drills.sandbox.kubernetes.test_life import KUBECONFIG
 from tests.support.sandbox.kubernetes.fixtures import Cluster, until
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.clouds.kubernetes.api import Api, Json
 from sandbox.providers.kubernetes.reasons import object_reasons, pod_reasons
 from sandbox.providers.kubernetes.requirements import StuckError, unmet_requirement
+from sandbox.wire.kubernetes_api import Api, Json
 from tests.support.rows import each_row
 
 SEEN: Json = {"observedGeneration": 2}

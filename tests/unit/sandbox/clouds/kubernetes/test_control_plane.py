@@ -16,11 +16,11 @@ import urllib3
 import yaml
 
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.clouds.kubernetes.api import Api, ApiError
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from sandbox.toolchain.builds import Recipe
+from sandbox.wire.kubernetes_api import Api, ApiError
 from tests.support.sandbox.providers.aws_account import empty_account
 
 NAMES = [name for recipe in control_plane.RECIPES for name in recipe.packages]
