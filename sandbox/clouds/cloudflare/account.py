@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from sandbox.clouds.cloudflare.origin_ca import OriginCa
 from sandbox.clouds.rest_api import Collection, RestApi, RestRegistry, RestRequest
 from sandbox.clouds.web import timestamp
+from sandbox.wire.origin_ca import OriginCa
 from sandbox.wire.values import Json
 
 ZONE_MEMBERS: Mapping[str, Any] = {

@@ -32,7 +32,7 @@ class CloudflarePlan(Plan):
 
 def _certificate(inputs: Json) -> Json:
     """Return a certificate for the request's key and hosts, signed by a temporary certificate authority."""
-    from sandbox.clouds.cloudflare.origin_ca import OriginCa
+    from sandbox.wire.origin_ca import OriginCa
 
     request, key_type, hosts = str(inputs["csr"]), str(inputs["requestType"]), inputs["hostnames"]
     days = int(inputs.get("requestedValidity", DEFAULT_VALIDITY_DAYS))
