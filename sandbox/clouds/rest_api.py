@@ -12,9 +12,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from sandbox.clouds import body_checks
 from sandbox.clouds.registry import Registry
 from sandbox.clouds.web import ErrorResponse, read_body
+from sandbox.wire.request_bodies import checks
 from sandbox.wire.values import Json
 
 ApiT = TypeVar("ApiT", bound="RestApi")
@@ -83,8 +83,8 @@ class RestRequest(Generic[ApiT]):
         return read_body(self.http)
 
     def check(self, kind: str, body: Json, whole: Json | None = None) -> None:
-        """Raise ErrorResponse if the client's model or the API's rules refuse a body; see `body_checks`."""
-        if faults := body_checks.check(kind, body, whole, update=bool(self.before)):
+        """Raise ErrorResponse if the client's model or the API's rules refuse a body; see request_bodies."""
+        if faults := checks.check(kind, body, whole, update=bool(self.before)):
             raise ErrorResponse(400, "; ".join(faults), self.api.fault_codes.get(kind, 0))
 
     def find_same(self, *names: str) -> list[Json]:

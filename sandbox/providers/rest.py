@@ -162,10 +162,10 @@ class RestPackage(Package):
             return
         api = row(resource.type)
         if known == inputs or (api.enough and known.keys() >= {*api.enough}):
-            from sandbox.clouds import body_checks
+            from sandbox.wire.request_bodies import checks
 
             try:
-                yield from body_checks.check(api.kind, body(resource))
+                yield from checks.check(api.kind, body(resource))
             except ProviderError as refused:
                 yield str(refused)
 

@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 from sandbox.clouds.cloudflare.account import CloudflareRequest, is_within, refuses, stores, without
-from sandbox.clouds.cloudflare.rules.records import PROXIABLE
 from sandbox.clouds.rest_api import Collection
 from sandbox.clouds.web import ErrorResponse, timestamp
+from sandbox.wire.request_bodies.cloudflare.records import PROXIABLE
 from sandbox.wire.values import Json
 
 

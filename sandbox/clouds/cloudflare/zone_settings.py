@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from sandbox.clouds.client_models import setting_type
 from sandbox.clouds.cloudflare.account import CloudflareRequest, emulates, refuses
 from sandbox.clouds.web import ErrorResponse, timestamp
+from sandbox.wire.request_bodies.client_models import setting_type
 from sandbox.wire.values import Json
 
 NEW_ZONE: Mapping[str, str] = {

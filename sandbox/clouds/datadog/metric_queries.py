@@ -1,7 +1,7 @@
 """Queries of metrics."""
 
 from sandbox.clouds.datadog.organization import DatadogRequest, emulates
-from sandbox.clouds.datadog.rules.queries import parse
+from sandbox.wire.request_bodies.datadog.queries import parse
 from sandbox.wire.values import Json
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.clouds.datadog.organization import USER, DatadogRequest, emulates, refuses, stores
-from sandbox.clouds.datadog.rules.monitors import METRIC_TYPES
-from sandbox.clouds.datadog.rules.queries import GRAMMAR_RULES, parse
 from sandbox.clouds.rest_api import Collection
 from sandbox.clouds.web import ErrorResponse, random_number, timestamp
+from sandbox.wire.request_bodies.datadog.monitors import METRIC_TYPES
+from sandbox.wire.request_bodies.datadog.queries import GRAMMAR_RULES, parse
 from sandbox.wire.values import Json
 
 DEFAULT_OPTIONS: Mapping[str, Any] = {

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from sandbox.clouds import body_checks, client_models
 from sandbox.wire import schema
+from sandbox.wire.request_bodies import checks, client_models
 from tests.engine.sandbox.clouds.cloudflare import test_api as of_cloudflare
 from tests.engine.sandbox.clouds.datadog import test_api as of_datadog
 from tests.support.sandbox.providers import resources as r
@@ -44,10 +44,10 @@ def test_a_body_that_only_the_rules_refuse_is_refused() -> None:
     record = of_cloudflare.RECORD | {"ttl": 59}
     model = "dns.record_create_params.RecordCreateParams"
     assert list(client_models.cloudflare_faults(model, record | {"zone_id": "-"})) == []
-    assert body_checks.check("record", record)
+    assert checks.check("record", record)
     monitor = of_datadog.MONITOR | {"query": "nonsense"}
     assert list(client_models.datadog_faults("v1.model.monitor.Monitor", monitor)) == []
-    assert body_checks.check("monitor", monitor)
+    assert checks.check("monitor", monitor)
 
 
 def create_group(ec2: Any, description: str) -> None:

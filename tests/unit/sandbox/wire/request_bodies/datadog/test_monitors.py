@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.clouds.datadog.rules.monitors import validation_faults as faults
-from sandbox.clouds.datadog.rules.queries import MINUTES, Query, QueryError, parse
+from sandbox.wire.request_bodies.datadog.monitors import validation_faults as faults
+from sandbox.wire.request_bodies.datadog.queries import MINUTES, Query, QueryError, parse
 from tests.support.rows import each_row
 
 SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])

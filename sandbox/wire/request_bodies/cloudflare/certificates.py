@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sandbox.clouds.body_parts import Part
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 HOST = r"^(\*\.)?([\w-]{1,63}\.)+[a-zA-Z][\w-]{0,62}$"

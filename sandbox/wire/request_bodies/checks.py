@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sandbox.clouds.client_models import cloudflare_faults, datadog_faults, setting_type
-from sandbox.clouds.cloudflare.rules import certificates, records, rulesets
-from sandbox.clouds.datadog.rules import (
+from sandbox.wire.request_bodies.client_models import cloudflare_faults, datadog_faults, setting_type
+from sandbox.wire.request_bodies.cloudflare import certificates, records, rulesets
+from sandbox.wire.request_bodies.datadog import (
     aws_accounts,
     dashboards,
     logs_metrics,

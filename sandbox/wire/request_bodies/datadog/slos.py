@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from sandbox.clouds.body_parts import Part
-from sandbox.clouds.datadog.rules.queries import query_faults
+from sandbox.wire.request_bodies.datadog.queries import query_faults
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 

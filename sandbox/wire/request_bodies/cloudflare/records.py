@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from sandbox.clouds.body_parts import Part
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 NAME = r"^(@|(?=.{1,254}$)(\*|[\w-]{1,63})(\.[\w-]{1,63})*\.?)$"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from sandbox.clouds.datadog.rules.queries import query_faults
+from sandbox.wire.request_bodies.datadog.queries import query_faults
 from sandbox.wire.values import Json
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from sandbox.clouds.body_parts import Part
-from sandbox.clouds.cloudflare.rules import expressions
+from sandbox.wire.request_bodies.cloudflare import expressions
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 RATE_LIMITS = "http_ratelimit"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.clouds.body_parts import Part
-from sandbox.clouds.datadog.rules.queries import GRAMMAR_RULES, Query, QueryError, parse
+from sandbox.wire.request_bodies.datadog.queries import GRAMMAR_RULES, Query, QueryError, parse
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 METRIC_TYPES = ("metric alert", "query alert")

@@ -6,7 +6,7 @@ datadog/fwprovider/resource_datadog_integration_aws_account.go.
 
 from collections.abc import Iterator
 
-from sandbox.clouds.body_parts import Part
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 PARTS = ("aws_regions", "logs_config", "metrics_config", "resources_config", "traces_config")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sandbox.clouds.body_parts import Part
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 NAME = r"^[a-zA-Z][a-zA-Z0-9_.]{0,199}$"

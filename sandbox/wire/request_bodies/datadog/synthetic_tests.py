@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sandbox.clouds.body_parts import Part
+from sandbox.wire.request_bodies.parts import Part
 from sandbox.wire.values import Json
 
 HEADER_NAME = r"^(:(authority|method|path|scheme)|[!#$%&'*+.^_`|~0-9A-Za-z-]+)$"

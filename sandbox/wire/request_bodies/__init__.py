@@ -1,0 +1,1 @@
+"""Checks of the request bodies that providers send to the APIs of Cloudflare and Datadog."""
