@@ -15,13 +15,13 @@ from typing import Any
 
 from sandbox import summary, target_selection, waits, workspace
 from sandbox.clouds import process
-from sandbox.clouds.process import Targets
 from sandbox.engine import lock, policy_pack, relay
 from sandbox.engine.process import DONE, FAILED, Session
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.toolchain import plugins
+from sandbox.wire.targets import Targets
 from sandbox.workspace import Stack
 
 REQUIRED_MEGABYTES = 64

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from sandbox import workspace
 from sandbox.clouds import process
-from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
+from sandbox.wire.targets import Targets
 from sandbox.workspace import Stack
 
 ALL, NONE = "all", "none"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import urllib3
 
-from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.wire.clock import PATH, Clock, minutes
+from sandbox.wire.targets import Targets
 
 CLOCK_FILE = "clock"
 """The file in a sandbox's folder that exists while its AWS API has a clock."""

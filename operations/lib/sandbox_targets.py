@@ -12,7 +12,7 @@ from operations.lib.errors import FailedError, RefusedError
 from operations.lib.kubernetes import cluster_identity
 
 if TYPE_CHECKING:
-    from sandbox.clouds.process import Targets
+    from sandbox.wire.targets import Targets
 
 SANDBOXES = ROOT / ".sandbox"
 ADDRESSES = {

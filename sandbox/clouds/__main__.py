@@ -20,9 +20,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.clouds import standalone
-from sandbox.clouds.process import KUBECONFIG, Targets, read_record
+from sandbox.clouds.process import KUBECONFIG, read_record, write_record
 from sandbox.clouds.servers import serve_app
 from sandbox.errors import CommandError
+from sandbox.wire.targets import Targets
 
 
 def serve(folder: Path, *, control_plane: bool, account: str, entities: list[str], zones: list[str]) -> None:
@@ -51,7 +52,7 @@ def serve(folder: Path, *, control_plane: bool, account: str, entities: list[str
         urls = {name: stack.enter_context(serve_app(app)) for name, app in apps.items()}
         if cluster:
             cluster.result()
-        Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()).write(folder)
+        write_record(folder, Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()))
         while not stopped.wait(1.0):
             record = read_record(folder)
             if record is None or record.pid != os.getpid():

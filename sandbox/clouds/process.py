@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 from sandbox.wire.aws_account import ACCOUNT
+from sandbox.wire.targets import Targets
 
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")
 """The path of the administrator's kubeconfig, relative to a sandbox's folder."""
@@ -32,28 +33,6 @@ KUBECONFIG = Path("control-plane", "admin.kubeconfig")
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
 """The time that the process has to start and to end."""
-
-
-@dataclass(frozen=True)
-class Targets:
-    """A process that serves targets, and their addresses, as recorded in targets.json."""
-
-    pid: int
-    aws: str
-    """The URL of the AWS API; the next two fields are the URLs of the other APIs."""
-    cloudflare: str
-    datadog: str
-    kubeconfig: Path | None
-    """The administrator's kubeconfig; None without a control plane."""
-    since: float
-    """The time at which the targets were ready, in seconds since 1970.
-
-    It distinguishes the process from a later one with the same PID.
-    """
-
-    def write(self, folder: Path) -> None:
-        """Write targets.json atomically, with mode 0600."""
-        workspace.write_atomically(folder / "targets.json", json.dumps(asdict(self), default=str))
 
 
 def find_running(folder: Path) -> Targets | None:
@@ -73,6 +52,11 @@ def read_record(folder: Path) -> Targets | None:
         return Targets(**members, kubeconfig=Path(kubeconfig) if kubeconfig else None)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def write_record(folder: Path, targets: Targets) -> None:
+    """Write targets.json atomically, with mode 0600."""
+    workspace.write_atomically(folder / "targets.json", json.dumps(asdict(targets), default=str))
 
 
 def start(

@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
-from sandbox.clouds.process import Targets
 from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare, CloudflarePlan, CloudflareTarget
 from sandbox.providers.datadog.package import Datadog, DatadogPlan, DatadogTarget
@@ -19,6 +18,7 @@ from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.clock import Clock
+from sandbox.wire.targets import Targets
 from sandbox.wire.values import decode_value
 
 MESSAGE_BYTES = 400 * 1024 * 1024

@@ -11,11 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sandbox import workspace
-from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import plugin_downloads
 from sandbox.toolchain.builds import RECIPES
+from sandbox.wire.targets import Targets
 from sandbox.workspace import VARIABLES, Stack, fill_variables
 
 RECIPE = RECIPES["kubernetes-plugin"]

@@ -14,6 +14,7 @@ from operations.lib import stack_file
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.wire.kubernetes_api import Api
+from sandbox.wire.targets import Targets
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS, Cluster
@@ -78,7 +79,7 @@ class Sandbox:
         return stack_file.version(stack_file.image((self.root / "Pulumi.dev.yaml").read_text()))
 
     @property
-    def targets(self) -> process.Targets:
+    def targets(self) -> Targets:
         running = process.find_running(self.root / ".sandbox" / "dev")
         assert running
         return running

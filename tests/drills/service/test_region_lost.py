@@ -18,6 +18,7 @@ from operations import relocate
 from operations.lib import command_line, stack_file
 from sandbox.clouds import process
 from sandbox.wire.kubernetes_api import Api
+from sandbox.wire.targets import Targets
 from tests.drills.operations.test_deploy_in_sandbox import PARTS
 from tests.support.drills import data
 from tests.support.drills.aws import bucket
@@ -66,7 +67,7 @@ class Sandbox:
         return self.root / ".sandbox" / "prod"
 
     @property
-    def targets(self) -> process.Targets:
+    def targets(self) -> Targets:
         running = process.find_running(self.folder)
         assert running
         return running

@@ -17,7 +17,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from sandbox.cli import end_process, main
-from sandbox.clouds.process import Targets
+from sandbox.wire.targets import Targets
 
 
 class FileProvider(provider_pb2_grpc.ResourceProviderServicer):

@@ -12,9 +12,9 @@ import jmespath
 
 from sandbox import workspace
 from sandbox.clouds import process
-from sandbox.clouds.process import Targets
 from sandbox.providers.aws.target import CREATION_TAG
 from sandbox.wire.kubernetes_api import Api
+from sandbox.wire.targets import Targets
 from tests.support.stacks import Stack
 
 ResourceIds = set[tuple[str, str]]

@@ -8,8 +8,8 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from sandbox.clouds.process import Targets
 from sandbox.wire.kubernetes_api import Api
+from sandbox.wire.targets import Targets
 from tests.support.sandbox.inventory import REGIONS, call, client, list_paths, zone_url
 from tests.support.stacks import forms
 

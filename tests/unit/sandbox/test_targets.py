@@ -16,10 +16,10 @@ import pytest
 
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.clouds.process import Targets
 from sandbox.engine.lock import started_at
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
+from sandbox.wire.targets import Targets
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_an_invalid_record_counts_as_no_targets(tmp_path: Path, text: str) -> No
 
 def test_a_record_older_than_the_process_with_its_pid_is_ignored(tmp_path: Path) -> None:
     dead = Targets(os.getpid(), "http://a", "http://b", "http://c", None, since=time.time() - 10**6)
-    dead.write(tmp_path)
+    process.write_record(tmp_path, dead)
     assert process.find_running(tmp_path) is None
     process.stop(tmp_path)
     assert not (tmp_path / "targets.json").exists()  # This process, which has the PID, still runs.

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from sandbox import cli, waits
-from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.providers.kubernetes.package import KubernetesPlan
 from sandbox.providers.kubernetes.timed import TimedKubernetes, limit
 from sandbox.providers.target import NotReadyError, Resource
 from sandbox.wire.clock import Clock
+from sandbox.wire.targets import Targets
 from tests.support.rows import each_row
 
 SERVICE = "kubernetes:core/v1:Service"

@@ -13,11 +13,11 @@ import pytest
 
 from sandbox import workspace
 from sandbox.clouds import process
-from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import downloads, plugin_downloads, plugins
 from sandbox.toolchain.builds import cache_folder
+from sandbox.wire.targets import Targets
 from sandbox.workspace import Stack
 from tests.support.sandbox.all_providers_project import create_project
 from tests.support.sandbox.inventory import in_state, in_targets, targets
