@@ -137,10 +137,11 @@ def set_passwords(log: RunLog, options: Options) -> None:
 
 def delete_passwords(log: RunLog, options: Options) -> None:
     """Delete the passwords from the sandbox's stack file; the next `make sandbox` sets random ones."""
-    from sandbox import workspace
+    from sandbox.workspace import yaml_tree
+    from sandbox.workspace.files import write_atomically
 
     file = ROOT / ".sandbox" / options.stack / f"Pulumi.{options.stack}.yaml"
-    tree = workspace.read(file)
+    tree = yaml_tree.read(file)
     keys = [f"pipe:{key}" for key in KEYS]
     if options.dry_run:
         log.plan(f"would delete {', '.join(keys)} from {file.relative_to(ROOT)}")
@@ -149,7 +150,7 @@ def delete_passwords(log: RunLog, options: Options) -> None:
     pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
     node = yaml.MappingNode("tag:yaml.org,2002:map", pairs)
     text = yaml.serialize(node, allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
-    workspace.write_atomically(file, text)
+    write_atomically(file, text)
 
 
 def retiring(job: jobs.Manifest) -> jobs.Manifest:

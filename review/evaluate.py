@@ -26,9 +26,10 @@ from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.project_selection import Projects, Trees, order, select_stacks
-from sandbox import workspace
 from sandbox.engine import policy_pack
 from sandbox.errors import CommandError
+from sandbox.workspace import stacks, yaml_tree
+from sandbox.workspace.stack_files import GENERATED_SECRETS
 
 LOCK = "requirements.txt"
 
@@ -111,9 +112,7 @@ def build_report(
 
     `approved_by` is the owner who has approved weaker policies and new waivers of the head.
     """
-    secrets = {
-        secret for name in projects for secret in _text(work / name / workspace.GENERATED_SECRETS).split()
-    }
+    secrets = {secret for name in projects for secret in _text(work / name / GENERATED_SECRETS).split()}
     locks = {_text(tree / LOCK) for tree in trees}
     notes = [*notes, INCOMPARABLE] if len(locks) > 1 else notes
     evaluated = [_read_stack(name, trees, projects[name], work / name) for name in projects]
@@ -238,7 +237,7 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     for name in sorted(contents, key=order):
         engine = EngineRun(tree).add(*contents[name])
         trouble = "" if any(map(is_map, contents[name])) else "the preview's --json output is missing"
-        file = locate.read_stack_file(name, (tree, None), (tree, workspace.projects(tree).get(name)))
+        file = locate.read_stack_file(name, (tree, None), (tree, stacks.projects(tree).get(name)))
         previewed.append(Stack(name, engine, None, file, trouble))
     notes = [NO_BASE_VERDICTS]
     if any(len(secret) < SHORTEST for secret in secrets):
@@ -250,8 +249,8 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
 
 def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
     """Return the name that users type for a stack; the engine's name if the tree lacks the stack."""
-    for name, project in workspace.projects(tree).items():
-        own_name = workspace.read(project / "Pulumi.yaml")["name"].value
+    for name, project in stacks.projects(tree).items():
+        own_name = yaml_tree.read(project / "Pulumi.yaml")["name"].value
         if name.rpartition("/")[2] == stack and own_name == project_name:
             return name
     return stack

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from review.jail.regular_files import read_bytes
-from sandbox import workspace
 from sandbox.errors import CommandError
+from sandbox.workspace import stacks
 
 FIRST = ("dev", "stg", "prod")
 """Stacks that come first in a report, in this order."""
@@ -28,7 +28,7 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
     differ between base and head, in their own files or in those that they import. Raises CommandError for an
     unknown name, and for more than MOST_STACKS stacks.
     """
-    base, head = map(workspace.projects, trees)
+    base, head = map(stacks.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=order)}
     missing = sorted({*names} - {*known})
     if missing:

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox import commands, console, errors, workspace
+from sandbox import commands, console, errors
 from sandbox.commands import Serve
 from sandbox.engine import lock
 from sandbox.engine.process import DONE, NOT_RUN, STOPPED, Session
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins, pulumi_cli
 from sandbox.wire.clock import Clock
+from sandbox.workspace.stacks import find_stack
 
 COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml").read_text())
 """The commands and options, each with its help text."""
@@ -69,7 +70,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     if options.command in BUILD_COMMANDS:
         progress.say("\n".join(sorted(map(str, _build(options.command, progress)))))
         return DONE
-    stack = workspace.find_stack(root, options.stack, options.folder)
+    stack = find_stack(root, options.stack, options.folder)
     if options.command == "clean":
         with progress.heartbeat():
             return commands.clean(stack, progress)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import summary, target_selection, waits, workspace
+from sandbox import summary, target_selection, waits
 from sandbox.clouds import process
 from sandbox.engine import lock, policy_pack, relay
 from sandbox.engine.process import DONE, FAILED, Session
@@ -22,7 +22,10 @@ from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.toolchain import plugins
 from sandbox.wire.targets import Targets
-from sandbox.workspace import Stack
+from sandbox.workspace import stack_files, state
+from sandbox.workspace.environment import ACCOUNT_VARIABLE, VARIABLES
+from sandbox.workspace.stack_files import GENERATED_SECRETS
+from sandbox.workspace.stacks import Stack, required_stack, stacks_in
 
 REQUIRED_MEGABYTES = 64
 """Free disk space below which no command starts. On a full disk, the engine would truncate its state."""
@@ -50,16 +53,16 @@ def perform(
     _require_disk_space(stack)
     # With Python's defaults, garbage collection of the SDKs' objects takes a third of the time of an `up`.
     gc.set_threshold(50_000, 50, 50)
-    if repair := workspace.repair_truncated_state(stack):
+    if repair := state.repair_truncated(stack):
         progress.step(repair)
-    has_state = workspace.has_state(stack)
+    has_state = state.has_content(stack)
     if operation == "down":
         if not has_state and (process.find_running(stack.sandbox) is None or _others_with_state(stack)):
             progress.say(f"{stack.label} is not up: there is nothing to destroy.")
             return DONE
         if not options.yes:
             _confirm(stack, progress)
-        workspace.unmark_up(stack)
+        state.unmark_up(stack)
     targets = target_selection.find(stack, options.targets, progress) if find_unrecorded else None
     waits.set_clock(stack.sandbox, targets, options.clock)
     progress.doing("starting the providers")
@@ -67,7 +70,7 @@ def perform(
     on_clock = options.clock is not None and options.providers == plugins.AUTO
     choice = plugins.STAND_INS if on_clock else options.providers
     installed = plugins.choose(choice, session.engine, stack, targets, progress)
-    for name in filter(workspace.ACCOUNT_VARIABLE.match, list(os.environ)):
+    for name in filter(ACCOUNT_VARIABLE.match, list(os.environ)):
         del os.environ[name]
     _prepare(session, installed.settings, throwaway=options.throwaway)
     throwaway_up = options.throwaway and operation == "up"
@@ -79,9 +82,9 @@ def perform(
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.extra_environment = dict(installed.environment)
         if options.throwaway or options.written_once:
-            session.extra_environment |= workspace.VARIABLES["written_once"]
+            session.extra_environment |= VARIABLES["written_once"]
         if options.throwaway:
-            session.extra_environment |= workspace.VARIABLES["throwaway"]
+            session.extra_environment |= VARIABLES["throwaway"]
         use = _Use(targets, find_unrecorded, installed.settings)
         # After a refresh, the update reverts manual changes and deletions, as scripts/deploy.sh does for
         # real stacks. Without targets, there is nothing to refresh from. A throwaway state is not refreshed.
@@ -106,7 +109,7 @@ def perform(
         code = _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
         waits.show(options.clock, progress)
         if code == DONE and operation == "up":
-            workspace.mark_up(stack)
+            state.mark_up(stack)
         _hint(code, options, installed.programs, progress)
         return code
 
@@ -119,7 +122,7 @@ def _hint(code: int, options: Namespace, programs: Mapping[str, Path], progress:
 
 def clean(stack: Stack, progress: Progress) -> int:
     """End the targets of the stack's sandbox and delete its folder, with the states of all its stacks."""
-    deleted = [shared.label for shared in workspace.stacks_in(stack) if shared.checkpoint.exists()]
+    deleted = [shared.label for shared in stacks_in(stack) if shared.checkpoint.exists()]
     if stack.sandbox.exists():
         progress.doing("ending the targets")
         with lock.hold(stack.sandbox, "clean"):
@@ -151,8 +154,8 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
     If `apply` is False, only report that the required stack is not up.
     """
     stack, progress = session.stack, session.progress
-    required = workspace.required_stack(stack)
-    if required is None or workspace.is_up(required):
+    required = required_stack(stack)
+    if required is None or state.is_up(required):
         return DONE
     name = required.label
     if not apply:
@@ -164,19 +167,19 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
     progress.step(f"bringing {name} up first: {stack.label} requires it, and it is not up or has changed")
     progress.doing(f"preparing {name}")
     required.folder.mkdir(parents=True, exist_ok=True)
-    if repair := workspace.repair_truncated_state(required):
+    if repair := state.repair_truncated(required):
         progress.step(repair)
     # This runs neither a preview nor the policies: both belong to a command for the required stack itself.
     required_session = replace(session, stack=required, brief=True)
     _prepare(required_session, use.settings, throwaway=False)
-    refresh = ["--refresh"] if workspace.has_state(required) else []
+    refresh = ["--refresh"] if state.has_content(required) else []
     code = _adopt_pending(required_session, use)
     if code != DONE:
         return code
     code, phase = required_session.operate("up", "--yes", "--skip-preview", *refresh)
     if code != DONE:
         return _finish(required_session, "up", code, phase)
-    workspace.mark_up(required)
+    state.mark_up(required)
     progress.step(
         f"{name} is up: {summary.counts(phase.changes)} in {progress.seconds - started:.1f} s; "
         f"`make preview STACK={name}` checks it with the policies"
@@ -186,11 +189,7 @@ def _require(session: Session, use: _Use, *, apply: bool) -> int:
 
 def _others_with_state(stack: Stack) -> list[str]:
     """Return the names of the other stacks in the sandbox that have resources."""
-    return [
-        shared.label
-        for shared in workspace.stacks_in(stack)
-        if shared != stack and workspace.has_state(shared)
-    ]
+    return [shared.label for shared in stacks_in(stack) if shared != stack and state.has_content(shared)]
 
 
 def _require_disk_space(stack: Stack) -> None:
@@ -205,7 +204,7 @@ def _require_disk_space(stack: Stack) -> None:
 def _prepare(session: Session, settings: Mapping[str, str], *, throwaway: bool) -> None:
     """Prepare the folder, the stack and its secrets; remove the locks that killed runs left."""
     stack, progress = session.stack, session.progress
-    missing_secrets = workspace.prepare(stack, settings)
+    missing_secrets = stack_files.prepare(stack, settings)
     for owner in lock.remove_dead_locks(stack.locks):
         progress.step(f"removed the lock of a dead process: {owner}")
     if not stack.checkpoint.exists():
@@ -219,7 +218,7 @@ def _prepare(session: Session, settings: Mapping[str, str], *, throwaway: bool) 
         session.call("config", "set", "--secret", key, standard_input=value)
         if throwaway:
             # The review masks these values in its report.
-            with (stack.folder / workspace.GENERATED_SECRETS).open("a") as file:
+            with (stack.folder / GENERATED_SECRETS).open("a") as file:
                 file.write(f"{value}\n")
 
 
@@ -230,7 +229,7 @@ def _adopt_pending(session: Session, use: _Use) -> int:
     removes the other pending operations. Return DONE if no operations are pending.
     """
     stack = session.stack
-    pending = workspace.state(stack, "pending_operations")
+    pending = state.read(stack, "pending_operations")
     if not pending:
         return DONE
     names = sorted(f"{operation['type']} {name_of(operation['resource']['urn'])}" for operation in pending)
@@ -240,8 +239,8 @@ def _adopt_pending(session: Session, use: _Use) -> int:
     if use.targets and use.find_unrecorded:
         creating = (operation["resource"] for operation in pending if operation["type"] == "creating")
         time.sleep(SETTLE_SECONDS)
-        ids = use.find_unrecorded(use.targets, creating, workspace.state(stack, "resources"))
-        workspace.adopt(stack, ids)
+        ids = use.find_unrecorded(use.targets, creating, state.read(stack, "resources"))
+        state.adopt(stack, ids)
         for urn, resource_id in ids.items():
             session.progress.step(f"{name_of(urn)} was already created: its ID is {resource_id}")
     code, phase = session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
@@ -252,7 +251,7 @@ def _protected(stack: Stack) -> set[str]:
     """Return the names of the resources that Pulumi or the resource's API refuses to delete."""
     return {
         name_of(resource["urn"])
-        for resource in workspace.state(stack, "resources")
+        for resource in state.read(stack, "resources")
         if resource.get("protect") or _has_deletion_protection(resource)
     }
 
@@ -266,8 +265,8 @@ def _dependents(stack: Stack) -> list[str]:
     """Return the names of the stacks in the sandbox that have resources and require the stack."""
     return [
         shared.label
-        for shared in workspace.stacks_in(stack)
-        if shared != stack and workspace.has_state(shared) and workspace.required_stack(shared) == stack
+        for shared in stacks_in(stack)
+        if shared != stack and state.has_content(shared) and required_stack(shared) == stack
     ]
 
 
@@ -306,13 +305,11 @@ def _destroy(session: Session, options: Namespace, use: _Use) -> int:
     if _protected(stack):
         session.call("state", "unprotect", "--all", "--yes")
     undeletable = [
-        resource["urn"]
-        for resource in workspace.state(stack, "resources")
-        if _has_deletion_protection(resource)
+        resource["urn"] for resource in state.read(stack, "resources") if _has_deletion_protection(resource)
     ]
     if undeletable:
         session.progress.step(f"switching deletion protection off: {', '.join(map(name_of, undeletable))}")
-        workspace.prepare(stack, use.settings, protect=False)
+        stack_files.prepare(stack, use.settings, protect=False)
         targets = [f"--target={urn}" for urn in undeletable]
         code, phase = session.operate("up", "--yes", "--skip-preview", *targets)
         if code != DONE:
@@ -342,7 +339,7 @@ def _empty_log_buckets(session: Session, targets: Targets) -> None:
     from sandbox.wire.aws_requests import Clients
     from sandbox.wire.bucket_contents import delete_versions, log_deliveries, stop_logging
 
-    deliveries = log_deliveries(workspace.state(session.stack, "resources"))
+    deliveries = log_deliveries(state.read(session.stack, "resources"))
     if not deliveries:
         return
     clients = Clients(targets.aws)

@@ -8,12 +8,15 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox import target_selection, workspace
+from sandbox import target_selection
 from sandbox.clouds import process
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins
-from sandbox.workspace import Stack
+from sandbox.workspace import yaml_tree
+from sandbox.workspace.environment import ACCOUNT_VARIABLE, SERVICES
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import Stack
 
 START_UP = re.compile(r"(BASH_ENV|ENV|PROMPT_COMMAND|ZDOTDIR|PS1)$")
 """Environment variables that make a shell run or print something when it starts."""
@@ -61,7 +64,7 @@ def run(stack: Stack, progress: Progress) -> int:
     targets = process.find_running(stack.sandbox)
     if targets is None:
         raise CommandError(target_selection.advice(stack))
-    config = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
+    config = yaml_tree.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
     settings = {key.value: value.value for key, value in config.value}
     variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "TARGET": "sandbox"}
     examples = "aws ec2 describe-vpcs; "
@@ -89,7 +92,7 @@ def run(stack: Stack, progress: Progress) -> int:
     inherited = {
         name: text
         for name, text in os.environ.items()
-        if not workspace.ACCOUNT_VARIABLE.match(name) and not START_UP.match(name)
+        if not ACCOUNT_VARIABLE.match(name) and not START_UP.match(name)
     }
     exported = plugins.client_environment(targets) | variables | {"PATH": path}
     command, shell_variables = start_up(shell, stack, exported)
@@ -111,20 +114,18 @@ def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[lis
     folder = stack.folder / "shell"
     folder.mkdir(parents=True, exist_ok=True)
     exports = "\n".join(f"export {name}={shlex.quote(text)}" for name, text in exported.items())
-    after = AFTER_USER_FILES.format(
-        services=workspace.SERVICES, exports=exports, mark=shlex.quote(mark(stack))
-    )
+    after = AFTER_USER_FILES.format(services=SERVICES, exports=exports, mark=shlex.quote(mark(stack)))
     name = Path(shell).name
     if name == "bash":
         file = folder / "bashrc"
-        workspace.write_atomically(file, BASH.format(after=after))
+        write_atomically(file, BASH.format(after=after))
         return [shell, "--rcfile", str(file)], {}
     if name == "zsh":
         home = shlex.quote(os.environ.get("ZDOTDIR") or str(Path.home()))
         own = shlex.quote(str(folder))
-        workspace.write_atomically(folder / ".zshenv", ZSH_ENV.format(home=home, own=own))
-        workspace.write_atomically(folder / ".zshrc", ZSH_RC.format(home=home, after=after))
+        write_atomically(folder / ".zshenv", ZSH_ENV.format(home=home, own=own))
+        write_atomically(folder / ".zshrc", ZSH_RC.format(home=home, after=after))
         return [shell], {"ZDOTDIR": str(folder)}
     file, prompt = folder / "shrc", f"{mark(stack)}$ "
-    workspace.write_atomically(file, f"{exports}\nPS1={shlex.quote(prompt)}\n")
+    write_atomically(file, f"{exports}\nPS1={shlex.quote(prompt)}\n")
     return [shell], {"ENV": str(file), "PS1": prompt}

@@ -13,7 +13,7 @@ import jinja2
 from sandbox.differences import Difference, compare
 from sandbox.progress import Progress, name_of, short
 from sandbox.wire.sentinels import SIGNATURE, UNKNOWNS
-from sandbox.workspace import write_atomically
+from sandbox.workspace.files import write_atomically
 
 MASK, LATER = "[secret]", "[known after up]"
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.wire.targets import Targets
-from sandbox.workspace import Stack
+from sandbox.workspace import stacks, state
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import Stack, stacks_in
 
 ALL, NONE = "all", "none"
 
@@ -41,7 +42,7 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
             f"Omit TARGETS, or delete the resources first: {commands} (or `make clean STACK={stack.label}`)."
         )
     selected = (previous if count else choice or previous) or ALL
-    workspace.write_atomically(choice_file, selected)
+    write_atomically(choice_file, selected)
     if selected == NONE:
         progress.step("TARGETS=none: no API is used; the providers invent their responses")
         process.stop(stack.sandbox)
@@ -63,8 +64,8 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
             progress,
             control_plane=built,
             account=stack.account,
-            entities=workspace.entities(stack.root),
-            zones=workspace.zones(stack),
+            entities=stacks.entities(stack.root),
+            zones=stacks.zones(stack),
         )
         kubernetes = "a Kubernetes control plane, " if built else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
@@ -97,10 +98,10 @@ def _resource_counts(stack: Stack) -> dict[str, int]:
     counts = {
         shared.label: sum(
             1
-            for resource in workspace.state(shared, "resources")
+            for resource in state.read(shared, "resources")
             if resource.get("custom") and not resource["type"].startswith(without_target)
         )
-        for shared in workspace.stacks_in(stack)
+        for shared in stacks_in(stack)
     }
     return {name: count for name, count in counts.items() if count}
 

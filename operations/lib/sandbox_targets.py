@@ -36,9 +36,10 @@ def running(options: Options) -> "Targets":
 
 def advice(options: Options) -> str:
     """Return the message for a sandbox that does not respond, with the remedy."""
-    from sandbox import target_selection, workspace
+    from sandbox import target_selection
+    from sandbox.workspace.stacks import find_stack
 
-    return target_selection.advice(workspace.find_stack(ROOT, options.stack))
+    return target_selection.advice(find_stack(ROOT, options.stack))
 
 
 def repair_command(options: Options) -> str:
@@ -93,10 +94,11 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
 def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
     """Return the program's outputs with masked secrets; raise FailedError if the outputs cannot be read."""
     if options.target == "sandbox":
-        from sandbox import workspace
         from sandbox.summary import masked
+        from sandbox.workspace import state
+        from sandbox.workspace.stacks import find_stack
 
-        resources = workspace.state(workspace.find_stack(ROOT, options.stack), "resources")
+        resources = state.read(find_stack(ROOT, options.stack), "resources")
         stacks = [resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
         return {name: masked(value) for stack in stacks for name, value in stack.get("outputs", {}).items()}
     text = runner.read("pulumi", "stack", "output", "--json", "--stack", options.stack)

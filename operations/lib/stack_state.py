@@ -17,9 +17,11 @@ def resources(runner: CommandRunner, options: Options) -> list[Resource]:
     Raises RefusedError if the state cannot be read.
     """
     if options.target == "sandbox":
-        from sandbox import workspace  # Imported here, since a real stack does not need the sandbox.
+        # Imported here, since a real stack does not need the sandbox.
+        from sandbox.workspace import state
+        from sandbox.workspace.stacks import find_stack
 
-        return workspace.state(workspace.find_stack(ROOT, options.stack), "resources")
+        return state.read(find_stack(ROOT, options.stack), "resources")
     try:
         text = runner.read("pulumi", "stack", "export", "--stack", options.stack)
     except FailedError as error:

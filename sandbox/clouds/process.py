@@ -19,13 +19,14 @@ from typing import Any
 
 import psutil
 
-from sandbox import workspace
 from sandbox.engine import lock
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.targets import Targets
+from sandbox.workspace.environment import inherited_variables
+from sandbox.workspace.files import write_atomically
 
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")
 """The path of the administrator's kubeconfig, relative to a sandbox's folder."""
@@ -56,7 +57,7 @@ def read_record(folder: Path) -> Targets | None:
 
 def write_record(folder: Path, targets: Targets) -> None:
     """Write targets.json atomically, with mode 0600."""
-    workspace.write_atomically(folder / "targets.json", json.dumps(asdict(targets), default=str))
+    write_atomically(folder / "targets.json", json.dumps(asdict(targets), default=str))
 
 
 def start(
@@ -85,7 +86,7 @@ def start(
         settings: dict[str, Any] = {"control_plane": control_plane, "account": account}
         settings |= {"entities": list(entities), "zones": sorted(zones)}
         command = (sys.executable, "-P", "-m", "sandbox.clouds", folder, json.dumps(settings))
-        environment = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
+        environment = inherited_variables("KUBEBUILDER_ASSETS") | {
             # The targets read neither the caller's credentials nor the caller's settings.
             "HOME": str(folder / "home"),
             "PYTHONPATH": str(Path(__file__).parents[2]),

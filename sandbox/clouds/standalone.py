@@ -15,7 +15,7 @@ from sandbox.clouds.process import KUBECONFIG
 from sandbox.clouds.servers import serve_app
 from sandbox.errors import CommandError
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.workspace import VARIABLES
+from sandbox.workspace.environment import VARIABLES
 
 CLOUDS = ("aws", "cloudflare", "datadog", "kubernetes")
 """The clouds that this command can start."""

@@ -15,7 +15,8 @@ from typing import Any
 import grpc
 
 from sandbox.errors import CommandError
-from sandbox.workspace import Stack, write_atomically
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import Stack
 
 
 def flags(stack: Stack, root: Path, *, advisory: bool = False) -> list[str]:

@@ -23,14 +23,15 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2_grpc
 from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeServicer
 
-from sandbox import workspace
 from sandbox.engine import lock
 from sandbox.engine.program import MESSAGE_BYTES, LocalProgram, RemoteProgram
 from sandbox.engine.relay import AnnounceEngine
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
-from sandbox.workspace import Stack
+from sandbox.workspace import state
+from sandbox.workspace.environment import engine_variables
+from sandbox.workspace.stacks import Stack
 
 FULL_DISK_BYTES = 2**20
 """Free disk space in bytes below which the engine may wait for its own writes."""
@@ -127,12 +128,12 @@ class Session:
         """Return the number of resources that a refresh or destroy handles; 0 for other operations."""
         if operation not in ("refresh", "destroy"):
             return 0
-        resources = workspace.state(self.stack, "resources")
+        resources = state.read(self.stack, "resources")
         return sum(1 for resource in resources if not resource["type"].startswith("pulumi:providers:"))
 
     def _command(self, *arguments: str) -> dict[str, Any]:
         common_flags = ("--stack", self.stack.name, "--non-interactive", "--color=never")
-        env = workspace.environment(self.stack, self.ports) | self.extra_environment
+        env = engine_variables(self.stack, self.ports) | self.extra_environment
         return {"args": [self.engine, *arguments, *common_flags], "cwd": self.stack.folder, "env": env}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sandbox.progress import Progress
 from sandbox.toolchain import downloads
 from sandbox.toolchain.builds import cache_folder
-from sandbox.workspace import write_atomically
+from sandbox.workspace.files import write_atomically
 
 ANSWER_SECONDS = 10.0
 """Seconds without a downloaded byte after which a plugin counts as one that cannot be downloaded."""

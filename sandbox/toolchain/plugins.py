@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sandbox import workspace
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import plugin_downloads
 from sandbox.toolchain.builds import RECIPES
 from sandbox.wire.targets import Targets
-from sandbox.workspace import VARIABLES, Stack, fill_variables
+from sandbox.workspace import state
+from sandbox.workspace.environment import VARIABLES, fill_variables
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import Stack, stacks_in
 
 RECIPE = RECIPES["kubernetes-plugin"]
 """The recipe for the only provider plugin that can be built from a Go module proxy."""
@@ -63,10 +65,10 @@ def choose(choice: str, engine: Path, stack: Stack, targets: Targets | None, pro
     if choice == STAND_INS:
         selected = NONE
     else:
-        keep = choice == AUTO and file.exists() and any(map(workspace.has_state, workspace.stacks_in(stack)))
+        keep = choice == AUTO and file.exists() and any(map(state.has_content, stacks_in(stack)))
         kept = frozenset(json.loads(file.read_text())) if keep else None
         selected = find(targets, progress, engine, kept=kept, again=choice == REAL)
-    workspace.write_atomically(file, json.dumps(sorted(selected.programs)))
+    write_atomically(file, json.dumps(sorted(selected.programs)))
     return selected
 
 

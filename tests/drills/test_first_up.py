@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import workspace
+from sandbox.workspace import state
+from sandbox.workspace.stacks import find_stack
 from tests.support.stacks import Stack, copy
 
 pytestmark = pytest.mark.engine
@@ -84,12 +85,12 @@ def cut_short(stack: Stack, halves: Iterable[tuple[str, str]], *, errors: bool =
 
     With `errors`, the state contains the error that the provider returns when its wait times out.
     """
-    file = workspace.find_stack(stack.root, stack.name).checkpoint
-    state = json.loads(file.read_text())
+    file = find_stack(stack.root, stack.name).checkpoint
+    document = json.loads(file.read_text())
     remaining: list[Resource] = []
     removed_urns: set[str] = set()
     awaited = set(halves)
-    for resource in state["checkpoint"]["latest"]["resources"]:  # Dependencies come first.
+    for resource in document["checkpoint"]["latest"]["resources"]:  # Dependencies come first.
         half = key(resource) in awaited
         if half:
             HALF_THERE[key(resource)](resource["outputs"])
@@ -102,14 +103,14 @@ def cut_short(stack: Stack, halves: Iterable[tuple[str, str]], *, errors: bool =
         if half:
             removed_urns.add(resource["urn"])
     assert awaited <= {key(resource) for resource in remaining}
-    state["checkpoint"]["latest"]["resources"] = remaining
-    file.write_text(json.dumps(state))
+    document["checkpoint"]["latest"]["resources"] = remaining
+    file.write_text(json.dumps(document))
 
 
 def lacking(stack: Stack) -> list[tuple[str, str]]:
     """Return the resources in HALF_THERE that still lack outputs."""
     missing: list[tuple[str, str]] = []
-    for resource in workspace.state(workspace.find_stack(stack.root, stack.name), "resources"):
+    for resource in state.read(find_stack(stack.root, stack.name), "resources"):
         if make_half := HALF_THERE.get(key(resource)):
             complete = json.dumps(resource["outputs"], sort_keys=True)
             make_half(resource["outputs"])
@@ -138,7 +139,7 @@ def test_an_up_that_cannot_complete_a_resource_names_the_missing_output(
     running_stack: Callable[[str], Stack],
 ) -> None:
     stack = running_stack("dev")
-    file: Path = workspace.find_stack(stack.root, stack.name).checkpoint
+    file: Path = find_stack(stack.root, stack.name).checkpoint
     whole = file.read_text()
     cut_short(stack, [PROXY], errors=False)  # This is the state after a refresh that found no address.
     code, output = stack.run("preview", "--no-policies")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import workspace
 from sandbox.summary import WAIVED
+from sandbox.workspace import state
 from tests.support.sandbox.fidelity import rows
 from tests.support.stacks import Stack, copy
 
@@ -210,7 +210,7 @@ def test_wrong_settings_stop_up_before_any_change(tmp_path: Path) -> None:
     assert code == 1, output
     named = ("2 faults", "pipe:edge.zone.minTls", '"1.1"', "1.2", "pipe:api.image", "pipe/api:latest")
     assert [text for text in (*named, "pulumi config set") if text not in output] == [], output
-    assert workspace.state(stack.located, "resources") == []
+    assert state.read(stack.located, "resources") == []
 
 
 def test_each_weakness_of_the_program_is_mandatory_and_stops_up_before_any_change(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_each_weakness_of_the_program_is_mandatory_and_stops_up_before_any_chang
     for fault, (_, named) in VIOLATIONS.items():
         assert any(all(text in violation for text in named) for violation in mandatory), (fault, output)
         assert [text for text in named if text not in output] == [], output
-    assert workspace.state(stack.located, "resources") == []
+    assert state.read(stack.located, "resources") == []
 
 
 def test_no_secret_of_the_program_is_in_state_logs_events_or_summary(running_stack: RunningStack) -> None:

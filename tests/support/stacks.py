@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import yaml
 
-from sandbox import workspace
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
+from sandbox.workspace import stacks
+from sandbox.workspace.environment import engine_variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
@@ -62,9 +63,9 @@ class Stack:
         return cast(dict[str, Any], json.loads((self.folder / "summary.json").read_text()))
 
     @property
-    def located(self) -> workspace.Stack:
+    def located(self) -> stacks.Stack:
         """The stack with its folders, as the sandbox finds it."""
-        return workspace.find_stack(self.root, self.name)
+        return stacks.find_stack(self.root, self.name)
 
     @property
     def folder(self) -> Path:
@@ -87,7 +88,7 @@ class Stack:
         printed = subprocess.run(
             [pulumi_cli.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.located.name],
             cwd=self.folder,
-            env=workspace.environment(self.located, {}),
+            env=engine_variables(self.located, {}),
             capture_output=True,
             text=True,
             check=True,

@@ -68,9 +68,9 @@ def _resources(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _export(log: RunLog, options: Options) -> dict[str, Any]:
     if options.target == "sandbox":
-        from sandbox import workspace
+        from sandbox.workspace.stacks import find_stack
 
-        checkpoint = workspace.find_stack(ROOT, options.stack).checkpoint
+        checkpoint = find_stack(ROOT, options.stack).checkpoint
         if not checkpoint.exists():
             raise FailedError(
                 f"the sandbox of {options.stack} has no state: make sandbox STACK={options.stack}"
@@ -80,7 +80,8 @@ def _export(log: RunLog, options: Options) -> dict[str, Any]:
 
 
 def _write_sandbox(options: Options, document: dict[str, Any]) -> None:
-    from sandbox import workspace
+    from sandbox.workspace.files import write_atomically
+    from sandbox.workspace.stacks import find_stack
 
-    checkpoint = workspace.find_stack(ROOT, options.stack).checkpoint
-    workspace.write_atomically(checkpoint, json.dumps(document, indent=4))
+    checkpoint = find_stack(ROOT, options.stack).checkpoint
+    write_atomically(checkpoint, json.dumps(document, indent=4))

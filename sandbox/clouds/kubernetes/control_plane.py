@@ -33,7 +33,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 from sandbox.wire.kubernetes_api import Api, ApiError, condition
-from sandbox.workspace import write_atomically
+from sandbox.workspace.files import write_atomically
 
 HERE = Path(__file__).parent
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.progress import name_of, short
 from sandbox.summary import WAIVED
 from sandbox.wire.kubernetes_api import Api, condition, dig
+from sandbox.workspace import state
 from tests.support.docs import first_time
 from tests.support.sandbox.inventory import (
     REGIONS,
@@ -226,7 +226,7 @@ def is_complete(stack: Stack, output: str) -> None:
 
 def resources_of(stack: Stack, type_token: str) -> list[dict[str, Any]]:
     """Return the resources of a type in the state."""
-    resources = workspace.state(stack.located, "resources")
+    resources = state.read(stack.located, "resources")
     return [resource for resource in resources if resource["type"] == type_token]
 
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.providers.server import find_unrecorded
 from sandbox.wire.kubernetes_api import Api
+from sandbox.workspace import state
 from tests.support.sandbox.all_providers_project import create_project, write_stack_file
 from tests.support.sandbox.inventory import (
     ResourceIds,
@@ -94,7 +94,7 @@ def engines(stack: Stack) -> list[int]:
 
 def pending(stack: Stack) -> list[dict[str, Any]]:
     """Return the pending operations in the state."""
-    return workspace.state(stack.located, "pending_operations")
+    return state.read(stack.located, "pending_operations")
 
 
 def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, begun: bool = False) -> str:
@@ -186,7 +186,7 @@ REPLACEMENTS = {
 @pytest.mark.skipif(bool(COMMITTED), reason="of the small project")
 def test_a_replacement_is_found_although_the_state_has_a_resource_with_its_id(stack: Stack) -> None:
     run(stack, "up")
-    resources = workspace.state(stack.located, "resources")
+    resources = state.read(stack.located, "resources")
     [job] = [resource for resource in resources if resource["type"] == "kubernetes:batch/v1:Job"]
     others = [resource for resource in resources if resource is not job]
     interrupted = {key: job[key] for key in job.keys() - {"id", "outputs"}}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import workspace
 from sandbox.clouds import process
+from sandbox.workspace import state
 from tests.support.sandbox.inventory import client, targets
 from tests.support.stacks import ROOT, Stack, copy
 
@@ -43,7 +43,7 @@ class Teardown:
     @property
     def types(self) -> set[str]:
         """Types of the resources in the state, without components and providers."""
-        resources = workspace.state(self.stack.located, "resources")
+        resources = state.read(self.stack.located, "resources")
         return {resource["type"] for resource in resources if resource["type"].startswith("aws:")}
 
     @property

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox import workspace
 from sandbox.cli import main
 from sandbox.errors import from_system_error
-from sandbox.workspace import write_atomically
+from sandbox.workspace import state
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import find_stack
 from tests.support.sandbox.file_provider import serve
 from tests.support.sandbox.project import Project
 
@@ -72,12 +73,12 @@ def test_a_truncated_state_is_restored(project: Project) -> None:
 
 
 def test_a_truncated_first_state_is_deleted(project: Project) -> None:
-    stack = workspace.find_stack(project.root, "dev")
+    stack = find_stack(project.root, "dev")
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     file.parent.mkdir(parents=True)
     file.write_text('{"version": 3, "check')
-    assert workspace.repair_truncated_state(stack) == (
+    assert state.repair_truncated(stack) == (
         "a full disk truncated the stack's first state; this state is deleted"
     )
     assert not file.exists()
-    assert workspace.repair_truncated_state(stack) == ""
+    assert state.repair_truncated(stack) == ""

@@ -7,8 +7,8 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from sandbox import workspace
 from sandbox.clouds import process
+from sandbox.workspace import state
 from tests.support.sandbox.inventory import targets
 from tests.support.stacks import Stack
 
@@ -90,9 +90,7 @@ def test_a_foreign_project_comes_up_converges_changes_and_goes_away(shop: Stack)
     )
     topic = "arn:aws:sns:eu-west-1:210987654321:darjeeling-orders"
     assert [row["TopicArn"] for row in sns.list_topics()["Topics"]] == [topic]
-    [stack] = [
-        row for row in workspace.state(shop.located, "resources") if row["type"] == "pulumi:pulumi:Stack"
-    ]
+    [stack] = [row for row in state.read(shop.located, "resources") if row["type"] == "pulumi:pulumi:Stack"]
     assert stack["outputs"] == {"orders": topic}
 
     (shop.root / "Pulumi.dev.yaml").write_text(STACK_FILE.format(tea="black"))

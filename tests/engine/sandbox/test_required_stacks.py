@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import workspace
 from sandbox.errors import CommandError
+from sandbox.workspace import state
+from sandbox.workspace.stacks import find_stack, required_stack
 from tests.support.sandbox.project import THINGS, Project
 
 BASE_IS_UP = re.compile(r"  base/dev is up: (.*) in \d+\.\d s; `make preview STACK=base/dev` checks it")
@@ -23,8 +24,8 @@ def project(project: Project) -> Project:
 
 def base_things(project: Project) -> list[Any]:
     """Return the resources of the required stack in the state."""
-    stack = workspace.find_stack(project.root, "base/dev")
-    resources = workspace.state(stack, "resources")
+    stack = find_stack(project.root, "base/dev")
+    resources = state.read(stack, "resources")
     return [resource["urn"] for resource in resources if resource["type"] == "test:index:Thing"]
 
 
@@ -64,7 +65,7 @@ def test_a_required_stack_that_fails_stops_the_run(project: Project) -> None:
         "fix the problems above, then run the same command again; or start anew: make clean STACK=base/dev"
         in output
     )
-    assert workspace.state(workspace.find_stack(project.root, "dev"), "resources") == []
+    assert state.read(find_stack(project.root, "dev"), "resources") == []
 
 
 REFUSED = (
@@ -129,4 +130,4 @@ def test_a_missing_required_stack_is_named(project: Project) -> None:
         f"or change [tool.sandbox.requires] in {project.root / 'pyproject.toml'}.\n"
     )
     with pytest.raises(CommandError):
-        workspace.required_stack(workspace.find_stack(project.root, "stg"))
+        required_stack(find_stack(project.root, "stg"))

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.progress import Progress
+from sandbox.workspace import stacks
 from tests.support.stacks import copy
 
 ROW = re.compile(r"^(?P<name>\S+) +\S+:\S+ +(?P<needed>\d+)m\d\ds +(?P<limit>\d+)m\d\ds$", re.MULTILINE)
@@ -21,8 +21,8 @@ def test_the_first_up_of_prod_ends_well_in_awss_time(tmp_path: Path) -> None:
         Progress(),
         control_plane=False,
         account=located.account,
-        entities=workspace.entities(located.root),
-        zones=workspace.zones(located),
+        entities=stacks.entities(located.root),
+        zones=stacks.zones(located),
     )
     try:
         code, output = stack.run("up", "--clock", "1:300", "--no-policies", "--skip-preview")

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox import workspace
+from sandbox.workspace import stack_files
+from sandbox.workspace.environment import ACCOUNT_VARIABLE, engine_variables
+from sandbox.workspace.stacks import Stack, find_stack
 from tests.support.sandbox.project import Project
 
 
@@ -121,10 +123,10 @@ def test_the_copy_has_neither_a_real_key_nor_a_real_secret(project: Project) -> 
     assert "s3://" not in (project.folder / "Pulumi.yaml").read_text()
 
 
-def stack_of(project: Project, **config: object) -> workspace.Stack:
+def stack_of(project: Project, **config: object) -> Stack:
     (project.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
     (project.folder).mkdir(parents=True, exist_ok=True)
-    return workspace.find_stack(project.root, "dev")
+    return find_stack(project.root, "dev")
 
 
 def test_secret_keys_of_the_schema_get_a_value(project: Project) -> None:
@@ -133,16 +135,16 @@ def test_secret_keys_of_the_schema_get_a_value(project: Project) -> None:
     schema = {"properties": {"config": {"properties": keys}}}
     (project.root / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
     stack = stack_of(project, **{"pipe:size": 1, "pipe:extra": {"secure": "v1:x"}})
-    assert workspace.prepare(stack) == ["pipe:extra", "pipe:token"]
+    assert stack_files.prepare(stack) == ["pipe:extra", "pipe:token"]
     plain = stack_of(project, **{"pipe:token": "in plain text"})
-    assert workspace.prepare(plain) == []
+    assert stack_files.prepare(plain) == []
     copy = yaml.safe_load((project.folder / "Pulumi.dev.yaml").read_text())
     assert copy == {"config": {"pipe:token": "in plain text"}}
 
 
 def test_a_secret_within_a_value_is_not_copied(project: Project) -> None:
     stack = stack_of(project, **{"pipe:api": {"image": "x", "token": {"secure": "v1:x"}}})
-    assert workspace.prepare(stack) == []
+    assert stack_files.prepare(stack) == []
     copy = yaml.safe_load((project.folder / "Pulumi.dev.yaml").read_text())
     assert copy == {"config": {"pipe:api": {"image": "x"}}}
 
@@ -151,7 +153,7 @@ def test_values_are_copied_as_they_are_written(project: Project) -> None:
     # Python reads YAML 1.1, which has more booleans and numbers than the engine's YAML.
     text = "config:\n  pipe:edge:\n    tls: on\n    at: 18:30\n    code: 010\n    id: '123'\n    name: 東京\n"
     (project.root / "Pulumi.dev.yaml").write_text(text)
-    workspace.prepare(workspace.find_stack(project.root, "dev"))
+    stack_files.prepare(find_stack(project.root, "dev"))
     assert (project.folder / "Pulumi.dev.yaml").read_text() == text
 
 
@@ -176,7 +178,7 @@ def test_the_engine_gets_no_credentials(project: Project, monkeypatch: pytest.Mo
         "SSH_AUTH_SOCK",
     ):
         monkeypatch.setenv(name, "leak")
-    env = workspace.environment(workspace.find_stack(project.root, "dev"), {"aws": 5, "tls": 6})
+    env = engine_variables(find_stack(project.root, "dev"), {"aws": 5, "tls": 6})
     assert "leak" not in env.values()
     assert env["PULUMI_DEBUG_PROVIDERS"] == "aws:5,tls:6"
     assert env["HOME"] == env["PULUMI_HOME"] == str(project.folder / "home")
@@ -193,10 +195,10 @@ def test_the_program_gets_no_credentials(project: Project, monkeypatch: pytest.M
     assert code == 0, output
     names = project.summary()["outputs"]["env"]
     assert "PATH" in names
-    assert [name for name in names if name in leaks or workspace.ACCOUNT_VARIABLE.match(name)] == []
+    assert [name for name in names if name in leaks or ACCOUNT_VARIABLE.match(name)] == []
 
 
 def test_the_program_keeps_variables_that_are_no_credentials() -> None:
     harmless = ("PATH", "HOME", "PIPE_LAZY_SDK", "KUBEBUILDER_ASSETS", "XDG_CACHE_HOME", "ADDRESS", "CFLAGS")
     names = [name for name in (*harmless, *os.environ) if name in harmless]
-    assert [name for name in names if workspace.ACCOUNT_VARIABLE.match(name)] == []
+    assert [name for name in names if ACCOUNT_VARIABLE.match(name)] == []

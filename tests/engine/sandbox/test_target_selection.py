@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sandbox import target_selection, workspace
+from sandbox import target_selection
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
-from sandbox.workspace import Stack
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import Stack
 from tests.support.sandbox.all_providers_project import create_project
 from tests.support.sandbox.inventory import in_state, in_targets
 from tests.support.sandbox.inventory import targets as running
@@ -110,11 +111,11 @@ def test_the_advice_depends_on_the_targets_and_the_state(stack: Stack) -> None:
         == "the sandbox of dev does not run. Start it: `make sandbox STACK=dev`"
     )
     write_state(stack, "aws:ec2/vpc:Vpc")
-    workspace.write_atomically(stack.folder / target_selection.CHOICE_FILE, "none")
+    write_atomically(stack.folder / target_selection.CHOICE_FILE, "none")
     assert target_selection.advice(stack) == (
         f"dev was created with TARGETS=none, so its providers use no API. {restart}"
     )
-    workspace.write_atomically(stack.folder / target_selection.CHOICE_FILE, "all")
+    write_atomically(stack.folder / target_selection.CHOICE_FILE, "all")
     process.start(stack.folder, Progress(), control_plane=False)
     assert "run, but one of them does not answer" in target_selection.advice(stack)
     process.stop(stack.folder)
@@ -138,7 +139,7 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     )
     assert str(fault.value) == target_selection.advice(stack)
     empty_state = json.dumps({"checkpoint": {"latest": {"resources": []}}})
-    workspace.write_atomically(stack.checkpoint, empty_state)
+    write_atomically(stack.checkpoint, empty_state)
     assert target_selection.find(stack, None, Progress()) not in (None, targets)
 
 

@@ -12,9 +12,10 @@ from typing import Any, cast
 import boto3
 import yaml
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.progress import Progress
+from sandbox.workspace import stacks, state
+from sandbox.workspace.stacks import Stack, find_stack
 from tests.support.operations.environment import checkout, git_identity
 from tests.support.sandbox.project import PACK
 from tests.support.stacks import ROOT
@@ -115,9 +116,9 @@ class DatabaseStack:
         )
 
     @property
-    def located(self) -> workspace.Stack:
+    def located(self) -> Stack:
         """The stack with its folders."""
-        return workspace.find_stack(self.root, "dev")
+        return find_stack(self.root, "dev")
 
     def client(self, service: str) -> Any:
         """Return a client of the sandbox's AWS API."""
@@ -138,7 +139,7 @@ class DatabaseStack:
 
     def managed(self) -> dict[str, Any]:
         """Return the database in the program's state."""
-        resources = workspace.state(self.located, "resources")
+        resources = state.read(self.located, "resources")
         [database] = [resource for resource in resources if resource["type"] == "aws:rds/instance:Instance"]
         return database
 
@@ -174,8 +175,8 @@ def start(root: Path) -> DatabaseStack:
         Progress(),
         control_plane=False,
         account=located.account,
-        entities=workspace.entities(root),
-        zones=workspace.zones(located),
+        entities=stacks.entities(root),
+        zones=stacks.zones(located),
     )
     code, output = stack.sandbox("up")
     assert code == 0, output

@@ -10,11 +10,11 @@ from typing import Any, cast
 import boto3
 import jmespath
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.providers.aws.target import CREATION_TAG
 from sandbox.wire.kubernetes_api import Api
 from sandbox.wire.targets import Targets
+from sandbox.workspace import stacks, state
 from tests.support.stacks import Stack
 
 ResourceIds = set[tuple[str, str]]
@@ -339,7 +339,7 @@ def list_paths(api: Api) -> dict[str, str]:
 
 def in_state(stack: Stack) -> ResourceIds:
     """Return the resources of a sandbox that exist in a target: those in the states of all of its stacks."""
-    return {pair for shared in workspace.stacks_in(stack.located) for pair in _in_state(shared)}
+    return {pair for shared in stacks.stacks_in(stack.located) for pair in _in_state(shared)}
 
 
 def in_own_state(stack: Stack) -> ResourceIds:
@@ -347,10 +347,10 @@ def in_own_state(stack: Stack) -> ResourceIds:
     return _in_state(stack.located)
 
 
-def _in_state(stack: workspace.Stack) -> ResourceIds:
+def _in_state(stack: stacks.Stack) -> ResourceIds:
     """Return the resources in one state; fail if two of a region have the same type and ID."""
     resources: list[tuple[str, str, str]] = []
-    for resource in workspace.state(stack, "resources"):
+    for resource in state.read(stack, "resources"):
         kind = resource["type"].rpartition(":")[2]
         has_target = resource.get("custom") and not resource["type"].startswith(PREFIXES_WITHOUT_TARGET)
         if has_target and kind not in UNLISTED_TYPES:

@@ -14,7 +14,7 @@ from components.settings.models.api import Egress
 from operations.lib.kubernetes import releases
 from sandbox import cli as sandbox_command
 from sandbox import console
-from sandbox.workspace import Stack
+from sandbox.workspace.stacks import Stack
 from tests.support.docs import commands
 from tests.support.rows import each_row
 from tools import generate_docs

@@ -9,7 +9,7 @@ from sandbox import summary
 from sandbox.differences import Difference, compare
 from sandbox.progress import Progress
 from sandbox.summary import LATER, Phase
-from sandbox.workspace import Stack
+from sandbox.workspace.stacks import Stack
 
 DEPLOYMENT, DATABASE, KEY = "kubernetes:apps/v1:Deployment", "aws:rds/instance:Instance", "aws:kms/key:Key"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "s3cret"}

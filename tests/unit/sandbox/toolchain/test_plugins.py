@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import downloads, plugin_downloads, plugins
 from sandbox.toolchain.builds import cache_folder
 from sandbox.wire.targets import Targets
-from sandbox.workspace import Stack
+from sandbox.workspace.stacks import Stack, find_stack
 from tests.support.sandbox.all_providers_project import create_project
 from tests.support.sandbox.inventory import in_state, in_targets, targets
 from tests.support.stacks import ROOT
@@ -201,7 +200,7 @@ def stack(tmp_path: Path) -> Stack:
     root.mkdir()
     (root / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     (root / "Pulumi.dev.yaml").write_text("config: {}\n")
-    stack = workspace.find_stack(root, "dev")
+    stack = find_stack(root, "dev")
     stack.folder.mkdir(parents=True)
     return stack
 

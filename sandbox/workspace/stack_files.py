@@ -1,0 +1,107 @@
+"""The copies of Pulumi.yaml and of the stack file in a stack's folder, which need no real key.
+
+The copy of the stack file has random values in place of secrets.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from sandbox.errors import CommandError
+from sandbox.workspace.files import write_atomically
+from sandbox.workspace.stacks import Stack
+from sandbox.workspace.yaml_tree import Tree, mapping, members, read, serialize
+
+GENERATED_SECRETS = "hidden"
+"""File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
+
+COPIED = {"name", "description", "runtime", "config"}
+"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that the copies have.
+
+Others refer to a real key, a real state or Pulumi Cloud, or name programs that the engine would run, such as
+`plugins` (www.pulumi.com/docs/iac/concepts/projects/project-file).
+"""
+
+PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
+"""The pattern for names of settings that protect resources from deletion."""
+
+
+def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:
+    """Update the folder from the tracked files and `settings`; return the secret keys that need a value.
+
+    Without `protect`, every protection setting is off in the copy of the stack file. Raise CommandError if
+    the state's passphrase is missing.
+    """
+    for folder in ("home", "state"):
+        (stack.folder / folder).mkdir(parents=True, exist_ok=True)
+    copy = stack.folder / f"Pulumi.{stack.name}.yaml"
+    source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
+    tracked, previous = (members(tree["config"]) if "config" in tree else {} for tree in (source, before))
+
+    secret_keys = _secret_keys(stack, tracked)
+    config = {key: _without_secrets(value) for key, value in tracked.items() if key not in secret_keys}
+    if not protect:
+        config = {key: _unprotected(key, value) for key, value in config.items()}
+    config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
+    # The copy has random values in place of secrets; the engine encrypts them. A random value stays the same
+    # until the encrypted value in the stack file changes. A changed secret is thus visible as a change.
+    texts = {key: serialize(tracked[key]) for key in secret_keys if key in tracked}
+    texts_file = stack.folder / "encrypted-texts.json"
+    old_texts: dict[str, str] = json.loads(texts_file.read_text()) if texts_file.exists() else {}
+    reused = {
+        key: previous[key] for key in secret_keys if key in previous and old_texts.get(key) == texts.get(key)
+    }
+    salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
+    _copy(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
+    _copy(copy, source, config=mapping(config | reused), **salt)
+    write_atomically(texts_file, json.dumps(texts))
+
+    passphrase = stack.folder / "passphrase"
+    if not passphrase.exists():
+        if stack.checkpoint.exists():
+            raise CommandError(
+                f"{passphrase} is missing, and nothing else decrypts the state. Delete the sandbox: "
+                f"`make clean STACK={stack.label}`"
+            )
+        write_atomically(passphrase, secrets.token_urlsafe(32))
+    return [key for key in secret_keys if key not in reused]
+
+
+def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:
+    copied = {key: value for key, value in content.items() if key in COPIED}
+    write_atomically(file, serialize(mapping(copied | replacements)))
+
+
+def _secret_keys(stack: Stack, config: Tree) -> list[str]:
+    """Return the keys that get a random value: encrypted keys, and unset `writeOnly` keys of the schema."""
+    file = stack.root / "schemas" / "stack-file.schema.json"
+    schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
+    rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
+    prefix = f"{stack.project_name}:"
+    declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(prefix)}
+    encrypted = {key for key, value in config.items() if _is_secret(value)}
+    return sorted(encrypted | (declared - set(config)))
+
+
+def _is_secret(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and list(members(node)) == ["secure"]
+
+
+def _without_secrets(node: yaml.Node) -> yaml.Node:
+    if not isinstance(node, yaml.MappingNode):
+        return node
+    public = {key: value for key, value in members(node).items() if not _is_secret(value)}
+    return mapping({key: _without_secrets(value) for key, value in public.items()})
+
+
+def _unprotected(key: str, node: yaml.Node) -> yaml.Node:
+    """Return a setting's value in which every protection setting is off."""
+    if isinstance(node, yaml.MappingNode):
+        return mapping({name: _unprotected(name, value) for name, value in members(node).items()})
+    on = isinstance(node, yaml.ScalarNode) and node.tag.endswith(":bool") and PROTECTION_SETTING.search(key)
+    return yaml.ScalarNode("tag:yaml.org,2002:bool", "false") if on else node

@@ -1,0 +1,35 @@
+"""Tests of the copy of a stack file: random values in place of secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.workspace.stack_files import prepare
+from sandbox.workspace.stacks import Stack
+
+PROJECT = "name: thing\nruntime: python\n"
+FILE = "config:\n  thing:one:\n    secure: v1:aaa\n  thing:two:\n    secure: v1:bbb\n"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+    (tmp_path / "Pulumi.dev.yaml").write_text(FILE)
+    stack = Stack("dev", tmp_path, tmp_path, "thing", tmp_path / ".sandbox" / "dev")
+    assert prepare(stack) == ["thing:one", "thing:two"]
+    copy = stack.folder / "Pulumi.dev.yaml"
+    copy.write_text(FILE.replace("v1:", "v1:random-"))
+    assert prepare(stack) == []
+    return stack
+
+
+def test_a_secret_keeps_its_value_while_its_text_is_the_same(stack: Stack) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(FILE.replace("    secure", "      secure"))
+    assert prepare(stack) == []
+
+
+def test_a_secret_gets_another_value_when_its_text_changes(stack: Stack) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(FILE.replace("v1:bbb", "v1:ccc"))
+    assert prepare(stack) == ["thing:two"]
+    assert "random-aaa" in (stack.folder / "Pulumi.dev.yaml").read_text()
+    assert "random-bbb" not in (stack.folder / "Pulumi.dev.yaml").read_text()
