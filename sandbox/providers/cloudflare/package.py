@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from sandbox.errors import ProviderError
 from sandbox.providers.plan import Plan
-from sandbox.providers.rest import RestPackage, RestTarget
+from sandbox.providers.rest.package import RestPackage
+from sandbox.providers.rest.target import RestTarget
 from sandbox.providers.target import Resource
 from sandbox.wire.values import Json
 

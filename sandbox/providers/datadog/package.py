@@ -3,7 +3,9 @@
 from typing import cast
 
 from sandbox.providers.plan import Plan
-from sandbox.providers.rest import RestPackage, RestTarget, body
+from sandbox.providers.rest.api_table import body
+from sandbox.providers.rest.package import RestPackage
+from sandbox.providers.rest.target import RestTarget
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import Json, plain
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.providers.rest import RestTarget
+from sandbox.providers.rest.target import RestTarget
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import project
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.errors import ProviderError
 from sandbox.providers.datadog.package import Datadog, DatadogTarget
-from sandbox.providers.rest import body
+from sandbox.providers.rest.api_table import body
 from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.rest import Case, check_lifecycle, read_inputs

@@ -13,7 +13,7 @@ from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.errors import ProviderError
 from sandbox.providers.cloudflare.package import CloudflareTarget
 from sandbox.providers.datadog.package import DatadogTarget
-from sandbox.providers.rest import RestTarget, UnconfirmedError
+from sandbox.providers.rest.target import RestTarget, UnconfirmedError
 from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.rest import Case
 from tests.unit.sandbox.providers import test_cloudflare, test_datadog
