@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox.providers.aws.calls.model import Change, Find, Items
-
-CREATION_TAG = "sandbox:made-for"
-"""The key of the tag that identifies a resource without a physical name after an interrupted run."""
+from sandbox.providers.aws.calls.model import CREATION_TAG, Change, Find, Items
 
 
 def _tags_of_arn(arn_name: str, tags_name: str, keys_name: str) -> tuple[Change, ...]:

@@ -11,7 +11,7 @@ import boto3
 import jmespath
 
 from sandbox.clouds import process
-from sandbox.providers.aws.target import CREATION_TAG
+from sandbox.providers.aws.calls.model import CREATION_TAG
 from sandbox.wire.kubernetes_api import Api
 from sandbox.wire.targets import Targets
 from sandbox.workspace import stacks, state

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sandbox.providers.aws.calls.model import (
+    CREATION_TAG,
     Change,
     Context,
     Find,
@@ -12,7 +13,6 @@ from sandbox.providers.aws.calls.model import (
     items_of,
     members,
 )
-from sandbox.providers.aws.tags import CREATION_TAG
 from sandbox.wire.values import Json
 
 RULE_NAMES = {

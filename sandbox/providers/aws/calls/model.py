@@ -6,6 +6,9 @@ from typing import Any, TypeAlias, cast
 
 from sandbox.wire.values import Json
 
+CREATION_TAG = "sandbox:made-for"
+"""The key of the tag that identifies a resource without a physical name after an interrupted run."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Context:

@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.providers.aws.calls import CALLS
-from sandbox.providers.aws.calls.model import Change, Items
+from sandbox.providers.aws.calls.model import CREATION_TAG, Change, Items
 from sandbox.providers.aws.lookups import LOOKUPS, Lookup
-from sandbox.providers.aws.target import CREATION_TAG, AwsCall
+from sandbox.providers.aws.resource import AwsResource
 from sandbox.providers.diff import changes
 from sandbox.providers.target import Resource
 from sandbox.wire.aws_requests import Clients
@@ -154,7 +154,7 @@ def test_a_look_up_that_aws_refuses_is_an_error(
 def test_the_error_of_a_step_has_no_secret(everything: AwsAccount) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
-    call = AwsCall(everything.target.clients, resource, everything.target.account)
+    aws_resource = AwsResource(everything.target.clients, resource, everything.target.account)
     versions = Items(
         "ListPolicyVersions",
         lambda context: {"PolicyArn": context.id},
@@ -162,9 +162,9 @@ def test_the_error_of_a_step_has_no_secret(everything: AwsAccount) -> None:
     )
     step = Change(action="GetPolicy", items=versions)
     with pytest.raises(ProviderError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as error:
-        call.run(step)
+        aws_resource.run(step)
     assert "pipe-secret" not in str(error.value)
-    assert call.run(step, gone=True) is None
+    assert aws_resource.run(step, gone=True) is None
 
 
 def test_a_provider_that_is_limited_to_another_account_is_refused(everything: AwsAccount) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.providers.aws.calls.model import (
+    CREATION_TAG,
     Change,
     Context,
     Find,
@@ -13,7 +14,6 @@ from sandbox.providers.aws.calls.model import (
     first_object,
     items_of,
 )
-from sandbox.providers.aws.tags import CREATION_TAG
 from sandbox.wire.values import Json
 
 MODIFIED = (
