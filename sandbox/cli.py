@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox import commands, console, errors
-from sandbox.commands import Serve
+from sandbox import console, errors
+from sandbox.commands import destruction, engine_commands
+from sandbox.commands.engine_commands import Serve
 from sandbox.engine import lock
 from sandbox.engine.process import DONE, NOT_RUN, STOPPED, Session
 from sandbox.progress import Progress
@@ -73,7 +74,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     stack = find_stack(root, options.stack, options.folder)
     if options.command == "clean":
         with progress.heartbeat():
-            return commands.clean(stack, progress)
+            return destruction.clean(stack, progress)
     if options.command == "console":
         return console.run(stack, progress)
     engine, find_unrecorded = pulumi_cli.find(progress), None
@@ -86,7 +87,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():
         session = Session(engine, stack, progress, descriptor, program_sockets=options.program)
-        return commands.perform(session, serve, find_unrecorded, options)
+        return engine_commands.perform(session, serve, find_unrecorded, options)
 
 
 def _build(command: str, progress: Progress) -> Iterable[Path]:

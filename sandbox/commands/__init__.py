@@ -1,0 +1,1 @@
+"""The steps of the commands up, preview, refresh, down and clean."""

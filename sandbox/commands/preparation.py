@@ -1,0 +1,46 @@
+"""The preparation of a stack's folder before the engine runs."""
+
+import secrets
+import shutil
+from collections.abc import Mapping
+
+from sandbox.engine import lock
+from sandbox.engine.process import Session
+from sandbox.errors import CommandError
+from sandbox.workspace import stack_files
+from sandbox.workspace.stack_files import GENERATED_SECRETS
+from sandbox.workspace.stacks import Stack
+
+REQUIRED_MEGABYTES = 64
+"""Free disk space below which no command starts. On a full disk, the engine would truncate its state."""
+
+
+def require_disk_space(stack: Stack) -> None:
+    """Raise CommandError if the disk of the stack's folder has less than REQUIRED_MEGABYTES left."""
+    free = shutil.disk_usage(stack.folder).free >> 20
+    if free < REQUIRED_MEGABYTES:
+        raise CommandError(
+            f"the disk of {stack.folder} has only {free} MB left, and {REQUIRED_MEGABYTES} MB are needed. "
+            "Free some space."
+        )
+
+
+def prepare(session: Session, settings: Mapping[str, str], *, throwaway: bool) -> None:
+    """Prepare the folder, the stack and its secrets; remove the locks that killed runs left."""
+    stack, progress = session.stack, session.progress
+    missing_secrets = stack_files.prepare(stack, settings)
+    for owner in lock.remove_dead_locks(stack.locks):
+        progress.step(f"removed the lock of a dead process: {owner}")
+    if not stack.checkpoint.exists():
+        progress.step(f"creating stack {stack.label}: {stack.folder}")
+        session.call("stack", "init")
+    if missing_secrets:
+        progress.step(f"setting random secrets: {', '.join(missing_secrets)}")
+    for key in missing_secrets:
+        # RDS, Datadog and HTTP headers all accept hexadecimal digits.
+        value = secrets.token_hex(16)
+        session.call("config", "set", "--secret", key, standard_input=value)
+        if throwaway:
+            # The review masks these values in its report.
+            with (stack.folder / GENERATED_SECRETS).open("a") as file:
+                file.write(f"{value}\n")
