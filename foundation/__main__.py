@@ -21,7 +21,7 @@ from foundation.datadog_integration import DatadogIntegration, DatadogIntegratio
 from foundation.github_access import GithubAccess, GithubAccessArgs, GithubRepository
 from foundation.operators import Operators, OperatorsArgs
 from foundation.registry import Registry, RegistryArgs
-from foundation.service_roles import ServiceRoles, ServiceRolesArgs
+from foundation.service_roles.environment import ServiceRoles, ServiceRolesArgs
 from foundation.settings.load import load
 from foundation.state_bucket import StateBucket, StateBucketArgs
 

@@ -11,7 +11,8 @@ import pulumi
 
 from components.common.iam_documents import Statement, allow
 from components.common.naming import Naming
-from foundation.service_roles import ServiceRole, declare_role, service_trust
+from foundation.service_roles.role import ServiceRole, declare_role
+from foundation.service_roles.statements import service_trust
 
 
 def declare_backup_role(

@@ -7,7 +7,8 @@ import pulumi_aws as aws
 
 from components.aws.bucket import BucketArgs, HardenedBucket, hardened_bucket
 from components.aws.replication import ReplicationArgs, replicate
-from foundation.service_roles import Replication, declare_role, replication_role
+from foundation.service_roles.replication import Replication, replication_role
+from foundation.service_roles.role import declare_role
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import pulumi_datadog as datadog
 from components.common.iam_documents import Statement, allow
 from components.common.naming import Naming
 from components.common.outputs import require_output
-from foundation.service_roles import ServiceRole, declare_role
+from foundation.service_roles.role import ServiceRole, declare_role
 
 DATADOG_ACCOUNTS = {
     "datadoghq.com": "464622532012",

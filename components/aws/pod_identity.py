@@ -14,7 +14,7 @@ POD_ROLES = {
     "database-roles": connections.DATABASE_ROLES,
     "api": connections.API,
 }
-"""Workloads by the name of their IAM role; foundation's service_roles.py has the roles' permissions."""
+"""Workloads by the name of their IAM role; foundation/service_roles/pods.py has the roles' permissions."""
 
 
 @dataclass(frozen=True, kw_only=True)

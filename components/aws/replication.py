@@ -15,7 +15,7 @@ class ReplicationArgs:
     source: HardenedBucket
     target: HardenedBucket
     role_arn: pulumi.Input[str]
-    """ARN of the role that S3 assumes; foundation's service_roles.py has its permissions."""
+    """ARN of the role that S3 assumes; foundation/service_roles/replication.py has its permissions."""
 
 
 def replicate(name: str, args: ReplicationArgs, opts: pulumi.ResourceOptions) -> None:

@@ -224,7 +224,7 @@ def load_balancer(args: TlsProxyArgs) -> dict[str, pulumi.Input[str]]:
         "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS + FINISH_SECONDS),
         "deregistration_delay.connection_termination.enabled": "true",
     }
-    # The cluster's role needs permissions for these custom tags; foundation/service_roles.py has them.
+    # The cluster's role needs permissions for these custom tags: foundation/service_roles/cluster.py.
     tags = ",".join(f"{key}={value}" for key, value in args.context.naming.aws("proxy").items())
     values: dict[str, pulumi.Input[str]] = {
         "scheme": "internet-facing",

@@ -2,7 +2,7 @@
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope
-from foundation.service_roles import environment_roles
+from foundation.service_roles.environment import environment_roles
 
 SERVICES_WITH_LINKED_ROLES = ("eks", "elasticloadbalancing", "rds")
 """Services that create a service-linked role on first use in an account."""

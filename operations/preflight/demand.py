@@ -9,7 +9,7 @@ from components.common.quantity import parse_quantity
 from components.settings.stack import Settings
 from foundation.permissions.roles import SERVICES_WITH_LINKED_ROLES
 from foundation.permissions.scope import Scope
-from foundation.service_roles import environment_roles
+from foundation.service_roles.environment import environment_roles
 
 PEOPLE_AND_JOBS = ("preview", "deploy", "operators")
 """Roles of an environment that people and GitHub's jobs assume.

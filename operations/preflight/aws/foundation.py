@@ -7,7 +7,8 @@ from components.common.iam_documents import Statement
 from foundation.github_access import deploy_topics
 from foundation.permissions.reading import read_settings
 from foundation.permissions.scope import Scope
-from foundation.service_roles import ServiceRole, environment_roles
+from foundation.service_roles.environment import environment_roles
+from foundation.service_roles.role import ServiceRole
 from operations.preflight import demand
 from operations.preflight.answers import Answer, Question, no, yes
 from operations.preflight.aws.quotas import stack_scope

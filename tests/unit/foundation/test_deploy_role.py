@@ -12,7 +12,7 @@ import yaml
 
 from components.settings.load import load_file
 from foundation.permissions.scope import Scope
-from foundation.service_roles import environment_roles
+from foundation.service_roles.environment import environment_roles
 from foundation.settings.load import read
 from tests.support.components import aws
 from tests.support.components.fixtures import Recorder, evaluate, load_topic

@@ -14,7 +14,8 @@ import yaml
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from components.common.iam_documents import Statement
-from foundation.service_roles import ServiceRole, environment_roles
+from foundation.service_roles.environment import environment_roles
+from foundation.service_roles.role import ServiceRole
 from operations.preflight import demand
 from operations.preflight.aws import account as aws_account
 from operations.preflight.aws import foundation as aws_foundation

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]
-from foundation.service_roles import environment_roles
+from foundation.service_roles.environment import environment_roles
 from operations.preflight import demand
 from operations.preflight.aws.quotas import stack_scope
 from tests.support.operations.preflight import Stack

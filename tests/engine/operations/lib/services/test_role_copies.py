@@ -14,7 +14,8 @@ from moto import mock_aws
 
 from components.common.naming import Naming
 from foundation.permissions.scope import Scope
-from foundation.service_roles import ServiceRole, environment_roles
+from foundation.service_roles.environment import environment_roles
+from foundation.service_roles.role import ServiceRole
 from operations.lib import command_line, sandbox_targets
 from operations.lib.errors import FailedError
 from operations.lib.run_log import RunLog

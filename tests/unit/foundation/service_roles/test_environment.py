@@ -7,7 +7,9 @@ from typing import Any
 from components.common import connections
 from components.common.naming import Naming
 from foundation.permissions.scope import Scope
-from foundation.service_roles import Replication, ServiceRole, environment_roles, replication_role
+from foundation.service_roles.environment import environment_roles
+from foundation.service_roles.replication import Replication, replication_role
+from foundation.service_roles.role import ServiceRole
 from tests.support.components.iam import verdict
 from tests.support.rows import each_row
 
