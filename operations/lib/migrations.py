@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from operations.lib.command_line import ROOT
+from operations.lib import stack_file
+from operations.lib.command_line import ROOT, Options
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes.releases import Releases
 
 FOLDER = "migrations"
 SCRIPTS = (".js", ".cjs", ".mjs", ".ts")
@@ -41,6 +43,22 @@ def list_migrations(source: Path) -> tuple[str, ...] | None:
     """
     folder = source / FOLDER
     return tuple(sorted(_names(folder))) if folder.is_dir() else None
+
+
+def known_migrations(
+    runner: CommandRunner, options: Options, new: str, releases: Releases
+) -> tuple[str, ...] | None:
+    """Return the migrations of the version to deploy; None if they are unknown.
+
+    A sandbox's image is not built, so its migrations are read from the service's checkout. Without a
+    checkout, the result is empty.
+    """
+    if options.target == "sandbox":
+        return list_migrations(source()) or ()
+    recorded = releases.migrations(new)
+    if is_checked_out(runner, stack_file.version(new)):
+        return list_migrations(source()) or recorded
+    return recorded
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -1,7 +1,10 @@
-"""Expected commands of a new version's deployment, and a function that runs such a deployment."""
+"""Expected commands and journals of a deployment, and a function that runs it."""
 
 import subprocess
+from dataclasses import replace
+from typing import Any
 
+from operations.delivery.journal import Journal
 from tests.support.operations.environment import DIGEST, OLD, DeployEnvironment
 
 NAME = OLD.partition(":")[0]
@@ -45,3 +48,13 @@ def commands(world: DeployEnvironment, *groups: list[str]) -> list[str]:
 
 def deploy(world: DeployEnvironment, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return world.run("deploy.sh", "dev", "--soak", "0", *arguments)
+
+
+def new_journal() -> Journal:
+    return Journal("1.1.0", "real", before=OLD, migrates=True, image=NEW)
+
+
+def interrupted(**changes: Any) -> Journal:
+    """Return the journal of a deployment of 1.1.0 that was interrupted after its frontend."""
+    journal = replace(new_journal(), has_started_frontend=True, frontend=True, previous_frontend="dpl_old")
+    return replace(journal, alerts=["Before"], errors=["before #"], has_baseline=True, **changes)

@@ -1,33 +1,29 @@
-"""Tests of a deployment's journal, of its rollback, and of the message after Ctrl-C."""
+"""Tests of a deployment and of its rollback, with fakes of Vercel, Pulumi and the cluster."""
 
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
-from operations.delivery import deploy
-from operations.delivery.deploy import Journal
+from operations.delivery import deploy, failed_deployment
+from operations.delivery.journal import Journal, read_journal
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
 from operations.lib.services import frontend
-from tests.support.operations.deploying import NAME, NEW
+from tests.support.operations.deploying import NAME, interrupted, new_journal
 from tests.support.operations.environment import DIGEST, OLD
 
 REAL = Options("dev", "real", False, True, {"edge": {"frontendHost": "app-dev.pipe.dev"}})
 NEXT = f"{NAME}:1.2.0@{DIGEST}"
 
 
-@pytest.fixture(autouse=True)
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(deploy, "ROOT", tmp_path)
-    monkeypatch.setattr(deploy.stack_file, "ROOT", tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("root")
 
 
 class Run:
@@ -47,14 +43,14 @@ class Run:
         monkeypatch.setattr(self.log, "follow", self._follow)
         monkeypatch.setattr(self.log.runner, "read", self._read)
         monkeypatch.setattr(deploy, "bring_up", self._step("pulumi up"))
-        monkeypatch.setattr(deploy, "undo_api", self._step("undo the API"))
+        monkeypatch.setattr(failed_deployment, "restore_api", self._step("undo the API"))
         monkeypatch.setattr(deploy.health, "check_deployment", self._step("check"))
         monkeypatch.setattr(deploy, "Releases", MagicMock())
 
     def _follow(self, *command: str, only: object = None) -> None:
         name, *arguments = command[5:]
         if name == "deploy":
-            self.journals.append(deploy.read_journal("dev"))
+            self.journals.append(read_journal("dev"))
             self.served = "dpl_new"
         elif name == "rollback":
             [self.served] = arguments
@@ -92,67 +88,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run(monkeypatch)
 
 
-def new_journal() -> Journal:
-    return Journal("1.1.0", "real", before=OLD, migrates=True, image=NEW)
-
-
-def test_a_journal_is_read_as_it_was_saved() -> None:
-    assert deploy.read_journal("dev") is None
-    new_journal().save(REAL)
-    assert deploy.read_journal("dev") == new_journal()
-
-
-ENTRIES = asdict(new_journal())
-"""Entries in the file of a journal."""
-
-
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        (json.dumps(ENTRIES)[:-20], "JSONDecodeError"),
-        ("", "JSONDecodeError"),
-        ("[]", "KeyError"),
-        (
-            json.dumps({name: ENTRIES[name] for name in ("version", "target", "before", "migrates")}),
-            "KeyError",
-        ),
-        (json.dumps(ENTRIES | {"unknown": 1}), "TypeError"),
-    ],
-    ids=["truncated", "empty", "list", "older", "newer"],
-)
-def test_a_file_that_is_not_a_journal_is_refused_and_kept(text: str, error: str) -> None:
-    file = deploy.journal_file("dev")
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
-    with pytest.raises(RefusedError) as raised:
-        deploy.read_journal("dev")
-    assert str(raised.value) == (
-        f".runs/dev/unfinished.json is not a journal of a deployment ({error}); to start a new deployment:"
-        " git checkout Pulumi.dev.yaml && rm .runs/dev/unfinished.json"
-    )
-    assert file.read_text() == text
-
-
-def test_a_journal_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbid(file: Path) -> str:
-        raise PermissionError(13, "Permission denied", str(file))
-
-    monkeypatch.setattr(Path, "read_text", forbid)
-    with pytest.raises(RefusedError) as raised:
-        deploy.read_journal("dev")
-    assert str(raised.value) == (
-        ".runs/dev/unfinished.json, the journal of an interrupted deployment, cannot be read (Permission"
-        " denied); to make it readable: sudo chown -R $USER .runs/dev"
-    )
-
-
 def test_the_frontend_to_restore_is_recorded_before_vercel_gets_the_new_one(run: Run) -> None:
     assert run.deploy(new_journal()) == ""
     [journal] = run.journals
     assert journal and journal.has_started_frontend and not journal.frontend
     assert journal.previous_frontend == "dpl_old"
     assert run.served == "dpl_new"
-    assert deploy.read_journal("dev") is None
+    assert read_journal("dev") is None
 
 
 def test_a_frontend_that_fails_after_vercel_serves_it_is_rolled_back(run: Run) -> None:
@@ -222,7 +164,7 @@ def test_an_interrupted_frontend_is_deployed_again_and_the_one_before_it_is_rest
     journal = new_journal()
     with pytest.raises(KeyboardInterrupt):
         run.deploy(journal)
-    assert (run.served, deploy.read_journal("dev")) == ("dpl_new", journal)
+    assert (run.served, read_journal("dev")) == ("dpl_new", journal)
     run.served = "dpl_interrupted"
     run.failures = {"check": FailedError("unhealthy")}
     assert "Rolled back: dev runs 1.0.0 again" in run.deploy(journal)
@@ -237,25 +179,12 @@ def test_a_refusal_after_the_first_change_is_a_failure_and_rolls_back(run: Run, 
     assert run.served == "dpl_old"
 
 
-def interrupted(**changes: Any) -> Journal:
-    """Return the journal of a deployment of 1.1.0 that was interrupted after its frontend."""
-    journal = replace(new_journal(), has_started_frontend=True, frontend=True, previous_frontend="dpl_old")
-    return replace(journal, alerts=["Before"], errors=["before #"], has_baseline=True, **changes)
-
-
-@pytest.fixture
-def stack_file(root: Path) -> Path:
-    file = root / "Pulumi.dev.yaml"
-    file.write_text(f"config:\n  pipe:api:\n    image: {NEW}\n    migrate: false\n")
-    return file
-
-
 def test_a_rollback_after_another_deployment_was_given_up_restores_the_frontend_before_both(
-    run: Run, stack_file: Path
+    run: Run, dev_file: Path
 ) -> None:
     journal = Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
     deploy.give_up(run.log, REAL, interrupted(), journal)
-    assert stack_file.read_text() == f"config:\n  pipe:api:\n    image: {OLD}\n    migrate: true\n"
+    assert dev_file.read_text() == f"config:\n  pipe:api:\n    image: {OLD}\n    migrate: true\n"
     assert (journal.alerts, journal.errors, journal.has_baseline) == (["Before"], ["before #"], True)
     run.served = "dpl_given_up"
     run.failures["check"] = FailedError("unhealthy")
@@ -270,54 +199,8 @@ def test_a_rollback_after_another_deployment_was_given_up_restores_the_frontend_
     ids=["committed", "sandbox", "no-frontend"],
 )
 def test_a_given_up_deployment_that_left_no_frontend_of_its_own_changes_no_journal(
-    run: Run, stack_file: Path, changes: dict[str, Any]
+    run: Run, dev_file: Path, changes: dict[str, Any]
 ) -> None:
     journal = Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
     deploy.give_up(run.log, REAL, replace(interrupted(), **changes), journal)
     assert journal == Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
-
-
-RESTORE = "To restore the previous frontend: vercel rollback dpl_old"
-AGAIN = "To continue, run the same command again. To give up the deployment, "
-
-
-@pytest.mark.parametrize(
-    ("changes", "lines"),
-    [
-        ({}, [f"The new frontend is served. {RESTORE}", f"{AGAIN}restore the previous frontend."]),
-        (
-            {"frontend": False},
-            [f"The new frontend may be served. {RESTORE}", f"{AGAIN}restore the previous frontend."],
-        ),
-        (
-            {"previous_frontend": ""},
-            ["The new frontend is served. No frontend was served before.", f"{AGAIN}do nothing."],
-        ),
-        ({"has_started_frontend": False, "frontend": False}, [f"{AGAIN}do nothing."]),
-    ],
-    ids=["served", "unknown", "first", "no-frontend"],
-)
-def test_the_message_after_ctrl_c_names_the_frontend(
-    run: Run, stack_file: Path, changes: dict[str, Any], lines: list[str]
-) -> None:
-    stack_file.write_text(stack_file.read_text().replace(NEW, OLD))
-    template = {"spec": {"containers": [{"name": "api", "image": OLD}]}}
-    cluster = MagicMock()
-    cluster.get.return_value = {
-        "spec": {"replicas": 3, "template": template},
-        "status": {"updatedReplicas": 3},
-    }
-    with run.log.step("frontend"):
-        message = deploy.stopped(run.log, cluster, REAL, replace(interrupted(), **changes))
-    assert message.splitlines() == ["stopped; dev runs 1.0.0 in 3 of 3 pods", *lines]
-
-
-def test_the_message_after_ctrl_c_names_the_frontend_when_the_cluster_does_not_answer(run: Run) -> None:
-    cluster = MagicMock()
-    cluster.get.side_effect = FailedError("no answer")
-    message = deploy.stopped(run.log, cluster, REAL, interrupted())
-    assert message.splitlines() == [
-        "stopped; the cluster did not report which version runs: no answer",
-        f"The new frontend is served. {RESTORE}",
-        "To continue, run the same command again.",
-    ]
