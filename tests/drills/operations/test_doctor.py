@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from operations.doctor import report, section
+from operations.doctor import report
+from operations.lib.diagnosis.collectors.kubernetes_objects import section
 from operations.lib.diagnosis.findings import ORDER, Facts, findings
 from tests.support.drills.aws import aws_api
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from operations import doctor
 from operations.lib.command_line import Options
 from operations.lib.diagnosis import github_rules
+from operations.lib.diagnosis.collectors.github_rules import collect_github_rules
 from operations.lib.run_log import RunLog
 from operations.lib.services import github
 from tests.unit.workflows.test_workflows import jobs, load
@@ -389,7 +389,7 @@ def test_doctor_shows_the_rules_and_reports_those_that_are_not_set(
     options = Options("prod", "real", False, True, SETTINGS)
     log = RunLog("doctor", options)
     with log.step("protection rules on GitHub"):
-        rules = doctor.protection(log, options)
+        rules = collect_github_rules(log, options)
     output = capsys.readouterr().out
     assert all(str(rule) in output for rule in rules) and len(rules) == len(ALL)
     [finding] = github_rules.findings(rules)
@@ -411,7 +411,7 @@ def test_doctor_asks_github_only_with_a_token_and_about_real_stacks(
     options = Options("prod", target, False, True, SETTINGS)
     log = RunLog("doctor", options)
     with log.step("protection rules on GitHub") as step:
-        assert doctor.protection(log, options) == []
+        assert collect_github_rules(log, options) == []
     assert step.result == "skipped" and api.tokens == set()
 
 
