@@ -10,25 +10,21 @@ The operator role pipe-ENVIRONMENT-operators has the permissions for this; the d
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.lib import command_line, sandbox_targets, secret_masking, stack_state
+from operations.lib import command_line, sandbox_targets, stack_state
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.kubernetes import endpoint
-from operations.lib.kubernetes.cluster import wait
 from operations.lib.run_log import RunLog, perform
-from operations.lib.services import buckets, load_balancers
+from operations.lib.services import buckets
 from operations.lib.services.buckets import Contents
 from operations.lib.stack_state import Resource
-from operations.lib.teardown import databases, plan, remains
+from operations.lib.teardown import cluster, databases, plan, protection, pulumi_destroy, remains
 from sandbox.wire.bucket_contents import LogDelivery
 
-GONE_SECONDS = 900.0
-"""Seconds within which the load balancers and their network interfaces must be gone."""
-GONE_EVERY = 10.0
 TRIES = 3
 """Attempts to destroy the rest, since S3 may deliver access logs while the buckets are deleted."""
 
@@ -84,9 +80,9 @@ class _Teardown:
         self._confirm()
         if resources:
             with log.step("deletion protection is off"):
-                self._allow_deletion(resources)
+                protection.allow_deletion(log, options, self._name, resources)
             if options.target == "real" and plan.cluster_urns(resources):
-                self._empty_cluster(resources)
+                cluster.empty(log, options, self._name, resources, self._arguments.caller)
             if self._arguments.delete_dumps and not kept:
                 with log.step("delete the dumps"):
                     self._delete_dumps(resources)
@@ -163,70 +159,6 @@ class _Teardown:
         if name != options.stack:
             raise RefusedError(f"not confirmed: {name!r} is not {options.stack}")
 
-    def _allow_deletion(self, resources: Sequence[Resource]) -> None:
-        """Switch off the deletion protection of Pulumi, RDS and EKS."""
-        log, options = self._log, self._options
-        if options.target == "real" and any(resource.get("protect") for resource in resources):
-            log.runner.change("pulumi", "state", "unprotect", "--all", "--yes", "--stack", options.stack)
-            log.line("Pulumi protects no resource of the stack")
-        if plan.find(resources, plan.DATABASE):
-            identifier = f"{self._name}-db"
-            if databases.is_protected(options, identifier):
-                self._change(f"the database {identifier}", lambda: databases.unprotect(options, identifier))
-        if plan.find(resources, plan.CLUSTER) and endpoint.status(options, self._name):
-            eks = sandbox_targets.aws(options, "eks")
-            if eks.describe_cluster(name=self._name)["cluster"].get("deletionProtection"):
-                self._change(
-                    f"the cluster {self._name}",
-                    lambda: endpoint.update(options, self._name, deletionProtection=False),
-                )
-
-    def _change(self, subject: str, change: Callable[[], object]) -> None:
-        """Run `change`, which switches off the deletion protection of a resource; a dry run only says so."""
-        if self._options.dry_run:
-            self._log.plan(f"would switch the deletion protection of {subject} off")
-            return
-        change()
-        self._log.line(f"the deletion protection of {subject} is off")
-
-    def _empty_cluster(self, resources: Sequence[Resource]) -> None:
-        """Destroy the objects in the cluster first, so that EKS deletes its load balancers.
-
-        A load balancer that outlives its cluster keeps subnets and security groups in use (EKS user guide,
-        Delete a cluster).
-        """
-        log, options, cluster = self._log, self._options, self._name
-        with log.step("the cluster accepts connections from here"):
-            if endpoint.status(options, cluster):
-                endpoint.reach(log, options, cluster, self._arguments.caller)
-            else:
-                log.skip(
-                    f"the cluster {cluster} does not exist, so its objects are only removed from the state"
-                )
-                # Pulumi Kubernetes provider, deleteUnreachable.
-                log.runner.variables["PULUMI_K8S_DELETE_UNREACHABLE"] = "true"
-        with log.step("destroy the objects in the cluster"):
-            for balancer in load_balancers.of_cluster(options, cluster):
-                if options.dry_run:
-                    log.line(f"load balancer {balancer.address}")
-                elif load_balancers.allow_deletion(options, balancer):
-                    log.line(f"the deletion protection of {balancer.address} is off")
-            urns = [f"--target={urn}" for urn in plan.cluster_urns(resources)]
-            self._destroy("--target-dependents", *urns)
-        with log.step("load balancers and network interfaces are gone"):
-            if options.dry_run:
-                log.plan(f"would wait up to {GONE_SECONDS:.0f} s for the load balancers of {cluster}")
-                return
-            vpc = str((plan.find(resources, plan.VPC) or {}).get("id", ""))
-            condition = f"the load balancers of {cluster} and their network interfaces are gone"
-            wait(condition, lambda: not self._blockers(vpc), GONE_SECONDS, GONE_EVERY)
-
-    def _blockers(self, vpc: str) -> list[str]:
-        """Return the cluster's load balancers and the network interfaces of load balancers in the VPC."""
-        balancers = load_balancers.of_cluster(self._options, self._name)
-        used = load_balancers.interfaces(self._options, vpc) if vpc else []
-        return [*(balancer.address for balancer in balancers), *used]
-
     def _delete_dumps(self, resources: Sequence[Resource]) -> None:
         for bucket in plan.dump_buckets(resources):
             if self._options.dry_run:
@@ -241,7 +173,7 @@ class _Teardown:
             deliveries = plan.log_deliveries(stack_state.resources(self._log.runner, self._options))
             self._delete_logs(deliveries)
             try:
-                self._destroy(*(f"--exclude={urn}" for urn in kept))
+                pulumi_destroy.destroy(self._log, self._options, *(f"--exclude={urn}" for urn in kept))
                 return
             except FailedError:
                 if not left or not self._has_logs(deliveries):
@@ -261,21 +193,6 @@ class _Teardown:
             buckets.contents(self._options, delivery.log_bucket, delivery.region).versions
             for delivery in deliveries
         )
-
-    def _destroy(self, *flags: str) -> None:
-        """Destroy the resources of the flags `--target`, or else all but those of `--exclude`."""
-        log, options = self._log, self._options
-        if options.dry_run:
-            names = sorted({flag.rpartition("::")[2] for flag in flags if "::" in flag})
-            which = flags[-1].partition("=")[0].removeprefix("--") if names else ""
-            detail = f", {which}: {', '.join(names)}" if names else ""
-            log.plan(f"would run: pulumi destroy --stack {options.stack}{detail}")
-        elif options.target == "sandbox":
-            down = ("-m", "sandbox", "down", options.stack, "--yes", "--keep-targets")
-            log.follow(sys.executable, *down, *flags)
-        else:
-            secret_masking.hide(log.runner, options.stack)
-            log.follow("pulumi", "destroy", "--yes", "--non-interactive", "--stack", options.stack, *flags)
 
     def _report(self, planned: Sequence[Resource] | None) -> str:
         """Show the resources that stay and their cost; return the final message.
