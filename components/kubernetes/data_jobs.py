@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.common import connections
 from components.common.image_reference import parse_image_reference
-from components.kubernetes import database_roles, job_containers, network_policies, pods
+from components.kubernetes import database_roles, job_containers, job_pods, network_policies, pods
 from components.kubernetes.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
 from components.kubernetes.database_roles import Passwords
 from components.settings.models.backups import Backups
@@ -36,12 +36,8 @@ NEVER = "0 0 31 2 *"
 """The 31st of February: the schedule of a suspended CronJob that is a template for Jobs."""
 RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
 """Annotation of a Job that the next `pulumi up` replaces, and so reruns, if it has not completed."""
-RESTART = "Never"
-"""Restart policy with which a failed pod keeps its log, and each retry uses a new pod."""
 MASTER_FILES = ("master.sh",)
 """Scripts of the container that reads the master password."""
-MASTER_SIZE = "1Mi"
-"""Size limit of the in-memory volume for the file with the master user's connection, about 300 bytes."""
 LATE_SECONDS = 3600
 """Seconds after the scheduled time during which a delayed backup may still start."""
 
@@ -102,29 +98,9 @@ class DataJobs(pulumi.ComponentResource):
         provider/pkg/await/job.go). This Job does not wait for the database.
         """
         account, policy = self._guards(name, args, job)
-        seconds = args.start_deadline_seconds
-        return kubernetes.batch.v1.Job(
-            name,
-            metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
-            spec=kubernetes.batch.v1.JobSpecArgs(
-                backoff_limit=1,
-                active_deadline_seconds=seconds,
-                template=kubernetes.core.v1.PodTemplateSpecArgs(
-                    metadata=job.pod_meta(args.image, pods.KEEP_NODE),
-                    spec=pods.pod_spec(
-                        account,
-                        [job_containers.start(args.image, args.settings)],
-                        restart=RESTART,
-                        volumes=[pods.scratch_volume("tmp", "256Mi")],
-                    ),
-                ),
-            ),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[policy],
-                delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + WAIT_SECONDS}s"),
-            ),
+        pod = job_pods.pod_spec(account, job_containers.start(args.image, args.settings), [])
+        return self._before_pods(
+            name, args, job, {}, pod, seconds=args.start_deadline_seconds, after=[policy]
         )
 
     def _roles(
@@ -144,31 +120,20 @@ class DataJobs(pulumi.ComponentResource):
         scripts = {name: database_roles.script(name) for name in (*names, *MASTER_FILES)}
         account, policy = self._guards(name, args, job)
         config = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=scripts, opts=self._child)
-        return self._before_pods(
-            name,
-            args,
-            job,
-            # A new password creates a new Job, which sets it before the API's pods use it.
-            {
-                "checksum/script": pods.checksum(scripts),
-                "checksum/roles": pods.checksum(database_roles.files(args.passwords)),
-            },
-            pods.pod_spec(
-                account,
-                [job_containers.roles(args.settings)],
-                init=[self._master(args)],
-                restart=RESTART,
-                volumes=[
-                    pods.memory_volume("master", MASTER_SIZE),
-                    pods.secret_volume("roles", verifiers.metadata.name),
-                    pods.config_volume("scripts", config.metadata.name),
-                    pods.config_volume("ca", args.context.ca_config_map),
-                    pods.scratch_volume("tmp", "256Mi"),
-                ],
-            ),
-            seconds=ROLES_SECONDS,
-            after=[policy, image],
+        volumes = job_pods.script_volumes(config, args.context.ca_config_map)
+        pod = job_pods.pod_spec(
+            account,
+            job_containers.roles(args.settings),
+            [*job_pods.master_volumes(verifiers), *volumes],
+            init=[self._master(args)],
         )
+        # A new password creates a new Job, which sets it before the API's pods use it.
+        checksums = {
+            "checksum/script": pods.checksum(scripts),
+            "checksum/roles": pods.checksum(database_roles.files(args.passwords)),
+        }
+        after = [policy, image]
+        return self._before_pods(name, args, job, checksums, pod, seconds=ROLES_SECONDS, after=after)
 
     def _migration(
         self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.batch.v1.Job
@@ -179,24 +144,16 @@ class DataJobs(pulumi.ComponentResource):
         secret = kubernetes.core.v1.Secret(
             f"{name}-database", metadata=job.meta("database"), string_data=password, opts=self._child
         )
-        return self._before_pods(
-            name,
-            args,
-            job,
-            {"checksum/password": pods.checksum(password)},
-            pods.pod_spec(
-                account,
-                [job_containers.migrate(args.image, args.settings, args.database, run=args.migrate)],
-                restart=RESTART,
-                volumes=[
-                    pods.secret_volume("database", secret.metadata.name),
-                    pods.config_volume("ca", args.context.ca_config_map),
-                    pods.scratch_volume("tmp", "256Mi"),
-                ],
-            ),
-            seconds=MIGRATION_SECONDS,
-            after=[policy, roles],
+        pod = job_pods.pod_spec(
+            account,
+            job_containers.migrate(args.image, args.settings, args.database, run=args.migrate),
+            [
+                pods.secret_volume("database", secret.metadata.name),
+                pods.config_volume("ca", args.context.ca_config_map),
+            ],
         )
+        checksums, after = {"checksum/password": pods.checksum(password)}, [policy, roles]
+        return self._before_pods(name, args, job, checksums, pod, seconds=MIGRATION_SECONDS, after=after)
 
     def _before_pods(
         self,
@@ -217,13 +174,7 @@ class DataJobs(pulumi.ComponentResource):
             name,
             # The Job has no TTL: Pulumi would recreate, and so rerun, a Job that Kubernetes deleted.
             metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
-            spec=kubernetes.batch.v1.JobSpecArgs(
-                backoff_limit=1,
-                active_deadline_seconds=seconds,
-                template=kubernetes.core.v1.PodTemplateSpecArgs(
-                    metadata=job.pod_meta(args.image, {**pods.KEEP_NODE, **checksums}), spec=pod
-                ),
-            ),
+            spec=job_pods.job_spec(job, args.image, pod, seconds=seconds, retries=1, checksums=checksums),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=list(after),
@@ -252,15 +203,14 @@ class DataJobs(pulumi.ComponentResource):
             # Secret.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
-        pod = pods.pod_spec(
+        pod = job_pods.pod_spec(
             account,
-            [job_containers.upload(settings, args.bucket, args.context.naming.region)],
-            init=[job_containers.dump(settings)],
-            restart=RESTART,
-            volumes=[
+            job_containers.upload(settings, args.bucket, args.context.naming.region),
+            [
                 pods.secret_volume("database", secret.metadata.name),
-                *self._shared_volumes(name, args, job, ["dump.sh", "upload.sh"]),
+                *self._dump_volumes(name, args, job, ["dump.sh", "upload.sh"]),
             ],
+            init=[job_containers.dump(settings)],
         )
         kubernetes.batch.v1.CronJob(
             name,
@@ -272,7 +222,9 @@ class DataJobs(pulumi.ComponentResource):
                 starting_deadline_seconds=LATE_SECONDS,
                 successful_jobs_history_limit=3,
                 failed_jobs_history_limit=3,
-                job_template=job_template(args, job, pod, retries=2),
+                job_template=job_pods.job_template(
+                    job, settings.image, pod, seconds=BACKUP_SECONDS, retries=2
+                ),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
@@ -282,19 +234,14 @@ class DataJobs(pulumi.ComponentResource):
     ) -> None:
         account, policy = self._guards(name, args, job)
         scripts = ["fetch.sh", "restore.sh", "swap.sh", *MASTER_FILES, database_roles.SCRIPT]
-        pod = pods.pod_spec(
+        pod = job_pods.pod_spec(
             account,
-            [job_containers.restore(args.settings, args.database)],
+            job_containers.restore(args.settings, args.database),
+            [*job_pods.master_volumes(verifiers), *self._dump_volumes(name, args, job, scripts)],
             # The password is read last, so that it is as new as possible when the restore starts.
             init=[
                 job_containers.fetch(args.settings, args.bucket, args.context.naming.region),
                 self._master(args),
-            ],
-            restart=RESTART,
-            volumes=[
-                pods.memory_volume("master", MASTER_SIZE),
-                pods.secret_volume("roles", verifiers.metadata.name),
-                *self._shared_volumes(name, args, job, scripts),
             ],
         )
         kubernetes.batch.v1.CronJob(
@@ -305,15 +252,17 @@ class DataJobs(pulumi.ComponentResource):
                 time_zone="Etc/UTC",
                 suspend=True,
                 concurrency_policy="Forbid",
-                job_template=job_template(args, job, pod, retries=0),
+                job_template=job_pods.job_template(
+                    job, args.settings.image, pod, seconds=BACKUP_SECONDS, retries=0
+                ),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
-    def _shared_volumes(
+    def _dump_volumes(
         self, name: str, args: DataJobsArgs, job: pods.Workload, scripts: Sequence[str]
     ) -> list[kubernetes.core.v1.VolumeArgs]:
-        """Declare a ConfigMap with the scripts; return the volumes that both backups and restores need."""
+        """Declare a ConfigMap with the scripts; return the volumes of a pod that writes or reads a dump."""
         assets = Path(__file__).parent / "assets"
         config = kubernetes.core.v1.ConfigMap(
             name,
@@ -322,10 +271,8 @@ class DataJobs(pulumi.ComponentResource):
             opts=self._child,
         )
         return [
-            pods.config_volume("scripts", config.metadata.name),
-            pods.config_volume("ca", args.context.ca_config_map),
+            *job_pods.script_volumes(config, args.context.ca_config_map),
             pods.scratch_volume("scratch", f"{args.settings.scratch_gib}Gi"),
-            pods.scratch_volume("tmp", "256Mi"),
         ]
 
     def _guards(
@@ -341,18 +288,3 @@ class DataJobs(pulumi.ComponentResource):
             opts=self._child,
         )
         return job.account(name, self._child), policy
-
-
-def job_template(
-    args: DataJobsArgs, job: pods.Workload, pod: kubernetes.core.v1.PodSpecArgs, *, retries: int
-) -> kubernetes.batch.v1.JobTemplateSpecArgs:
-    """Build the Job template of a CronJob."""
-    return kubernetes.batch.v1.JobTemplateSpecArgs(
-        spec=kubernetes.batch.v1.JobSpecArgs(
-            backoff_limit=retries,
-            active_deadline_seconds=BACKUP_SECONDS,
-            template=kubernetes.core.v1.PodTemplateSpecArgs(
-                metadata=job.pod_meta(args.settings.image, pods.KEEP_NODE), spec=pod
-            ),
-        )
-    )
