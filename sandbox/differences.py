@@ -19,7 +19,7 @@ class Difference:
     """A resource that a preview updates, replaces or deletes.
 
     `lines` has a line for each input that changes. `later` has the paths of inputs whose new value is known
-    after `up`. `loss` is the fate of the resource's data if it has any and is replaced or deleted.
+    after `up`. `loss` describes the loss of data if the resource holds data and is replaced or deleted.
     """
 
     op: str

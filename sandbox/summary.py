@@ -86,7 +86,7 @@ class Phase:
 
     @property
     def losses(self) -> dict[str, str]:
-        """The fate of the data of resources that would be replaced or deleted, by the resource's URN."""
+        """The loss of data by each resource that would be replaced or deleted, by the resource's URN."""
         return {urn: change.loss for urn, change in self.differences.items() if change.loss}
 
     @property

@@ -116,7 +116,7 @@ def annotations(sarif: str) -> dict[str, Any]:
     [run] = json.loads(sarif)["runs"]
     driver = run["tool"]["driver"]
     if driver["name"] != TOOL:
-        raise ValueError(f"the tool is {driver['name']!r}, not {TOOL!r}")
+        raise ValueError(f"the report is from {driver['name']!r}; only reports from {TOOL!r} are accepted")
     if (number := len(run["results"])) > MOST:
         raise ValueError(f"{number:,} results; at most {MOST:,} are allowed")
     rules = [

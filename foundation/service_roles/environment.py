@@ -1,4 +1,4 @@
-"""All service roles of one environment."""
+"""The service roles of one environment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -113,7 +113,9 @@ def work(log: RunLog, options: Options, skip: Collection[str] = ()) -> str:
         )
     if counts[Verdict.UNKNOWN]:
         number = _count(counts[Verdict.UNKNOWN], "answer")
-        raise RefusedError(f"{options.stack}: {number} with ?; each line ends with the remedy. None has ✗")
+        raise RefusedError(
+            f"{options.stack}: {number} with ?, and none with ✗; each line ends with the remedy"
+        )
     return f"{options.stack}: {_count(counts[Verdict.YES], 'answer')}, each ✓"
 
 

@@ -12,7 +12,7 @@ FindUnrecorded = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any
 
 @dataclass(frozen=True)
 class TargetAccess:
-    """The targets that the providers use, and the means to use them."""
+    """The targets of a command, with the functions and settings with which the providers use them."""
 
     targets: Targets | None
     find_unrecorded: FindUnrecorded | None

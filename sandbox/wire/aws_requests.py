@@ -82,7 +82,7 @@ def _to_items(inner: Shape, value: Any) -> list[Any]:
 
 
 def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """Yield the faults that a service finds with its model, each with its path.
+    """Yield the faults of a parameter that the service would refuse by its model, each with its path.
 
     The faults concern allowed values, patterns, lengths, ranges and sizes. botocore itself checks presence
     and types. A fault does not show a long value or a value of a sensitive shape.

@@ -129,7 +129,7 @@ class AwsRequest:
 
 
 def merged(old: Json, new: Json) -> Json:
-    """Return the new members. A member that is an object is merged with the old object."""
+    """Return the members in `new`; a member that is an object also keeps the other fields of the old one."""
     return {
         key: {**(old.get(key) or {}), **item} if isinstance(item, dict) else item for key, item in new.items()
     }

@@ -12,5 +12,5 @@ def validate_api_key(_: DatadogRequest) -> Json:
 
 @emulates("GET /api/v2/validate_keys")
 def validate_keys(_: DatadogRequest) -> Json:
-    """Return that both keys are valid: the request was authorized."""
+    """Confirm that both keys are valid, since only a request with valid keys gets here."""
     return {"status": "ok"}

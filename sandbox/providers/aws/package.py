@@ -18,7 +18,7 @@ RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
 
 
 class Aws(Package):
-    """The rules of pulumi-aws."""
+    """The AWS package: checks, defaults and replacements of pulumi-aws."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
         """Add a generated name if the program sets no name; `__defaults` records this, as in the provider."""
@@ -45,7 +45,11 @@ class Aws(Package):
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(sources) or 'none'}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """Return True also for a new kind of source in a rule, and if a `lasting` property is removed."""
+        """Return True if a change replaces the resource.
+
+        Besides the SDK's properties, these are a new kind of source in a security group rule, and the removal
+        of a property that the table lists under `lasting`.
+        """
         if RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update":
             return True
         lasting = table("aws")["lasting"].get(resource.type, ())

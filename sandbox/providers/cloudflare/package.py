@@ -17,7 +17,7 @@ DEFAULT_VALIDITY_DAYS = 5475
 
 
 class Cloudflare(RestPackage):
-    """The rules of pulumi-cloudflare."""
+    """The Cloudflare package: checks, defaults and replacements of pulumi-cloudflare."""
 
 
 class CloudflarePlan(Plan):

@@ -17,7 +17,7 @@ COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified
 
 
 class Datadog(RestPackage):
-    """The rules of pulumi-datadog."""
+    """The Datadog package: checks, defaults and replacements of pulumi-datadog."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
         """Keep a monitor's type in the state if the program's type is only another name for it."""

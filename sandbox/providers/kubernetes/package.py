@@ -25,7 +25,7 @@ AUTONAMED = "pulumi.com/autonamed"
 
 
 class Kubernetes(Package):
-    """The rules of pulumi-kubernetes with server-side apply."""
+    """The Kubernetes package: checks, defaults and replacements of pulumi-kubernetes (server-side apply)."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
         """Add the provider's namespace and a generated name if missing, and mark a Secret's values."""
@@ -96,7 +96,7 @@ def _with_marked_values(inputs: Json) -> Json:
 
 
 class KubernetesPlan(Plan):
-    """A simulated API server with its controllers."""
+    """Simulated responses of the Kubernetes API server, with the changes of its controllers."""
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         name = variables["name"] if resource.type == RELEASE else metadata_of(resource.inputs).get("name")

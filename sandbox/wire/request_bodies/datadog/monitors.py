@@ -35,7 +35,7 @@ def faults(monitor: Json) -> Iterator[str]:
 
 
 def _option_faults(monitor: Part) -> Iterator[str]:
-    """Yield the options that exclude each other, and the numbers beyond their limits."""
+    """Yield a fault for options that exclude each other, and for numbers beyond their limits."""
     options = monitor["options"]
     missing_data, timeframe = options["on_missing_data"], options["no_data_timeframe"]
     if missing_data:
@@ -104,7 +104,7 @@ def _threshold_faults(kind: str, query: Query, thresholds: Json) -> Iterator[str
 
 
 def _recovery_faults(thresholds: Json, direction: int) -> Iterator[str]:
-    """Yield the states whose threshold for the recovery is on the wrong side of their own threshold.
+    """Yield a fault for each state whose recovery threshold is on the wrong side of its own threshold.
 
     `direction` is 1 if a state begins above its threshold, and -1 if it begins below.
     """

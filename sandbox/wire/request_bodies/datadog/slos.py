@@ -29,7 +29,7 @@ def faults(slo: Json) -> Iterator[str]:
 
 
 def _source_faults(slo: Part) -> Iterator[str]:
-    """Yield the sources that the type needs, and those that exclude each other.
+    """Yield a fault for each source that the type needs and lacks, and for sources that exclude each other.
 
     The exclusions are from terraform-provider-datadog, datadog/resource_datadog_service_level_objective.go.
     """

@@ -94,7 +94,7 @@ def test_without_credentials_every_answer_is_unknown(
     output = capsys.readouterr()
     signs = [line[6] for line in output.out.splitlines() if line.startswith("    | ")]
     assert set(signs[1:]) == {"?"} and len(signs) > 30
-    message = f"error: prod: {len(signs) - 1} answers with ?; each line ends with the remedy."
+    message = f"error: prod: {len(signs) - 1} answers with ?, and none with ✗; each line ends with the remedy"
     assert output.err.startswith(message)
     [record] = (stack.folder / ".runs" / "prod").glob("*-preflight.json")
     assert json.loads(record.read_text())["results"]["unknown"] == len(signs) - 1
