@@ -253,9 +253,9 @@ def logged(site: Site, path: str) -> dict[str, Any]:
         # The last line may be half written.
         complete = site.proxy.log().rpartition("\n")[0].splitlines()
         lines = [json.loads(line) for line in complete if line.startswith("{")]
-        if found := [line for line in lines if line["http"]["url_details"]["path"] == path]:
-            assert len(found) == 1, found
-            return found[0]
+        if matches := [line for line in lines if line["http"]["url_details"]["path"] == path]:
+            assert len(matches) == 1, matches
+            return matches[0]
         time.sleep(0.05)
     raise AssertionError(f"no line about {path} in the log:\n{site.proxy.log()}")
 

@@ -17,7 +17,7 @@ INDEX_ROW = re.compile(r"\| \[(\d{4})\]\((\S+)\) \| (.+) \| (\w+) \| (\d{4}-\d\d
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_path_that_a_contributor_page_names_exists(page: Path) -> None:
-    named = {name.partition("::")[0] for name in PATH.findall(page.read_text())}
+    named = {name.partition("::")[0].split()[0] for name in PATH.findall(page.read_text())}
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from components.settings.load import load_file
+from tests.support.foundation.fixtures import evaluate_foundation
 from tools import generate_docs
 
 ROOT = Path(__file__).parents[3]
@@ -113,6 +114,14 @@ def test_imported_records_have_the_names_of_the_program() -> None:
     records = {item.name for item in generate_docs.evaluate_program("prod") if item.type == record}
     assert records.issuperset(re.findall(rf"pulumi import {record} (\S+) ", STEPS))
     assert {"edge", "edge-frontend"} <= records and any(name.startswith("edge-caa-") for name in records)
+
+
+def test_imports_into_the_foundation_have_the_names_of_its_resources() -> None:
+    foundation = evaluate_foundation("prod")
+    for page in (ROOT / "docs" / "accounts.md", ROOT / "docs" / "ja" / "accounts.md"):
+        imports = re.findall(r"^pulumi --cwd foundation import (\S+) (\S+) ", page.read_text(), re.M)
+        assert len(imports) == 2
+        assert [name for kind, name in imports if name not in foundation.of_type(kind)] == []
 
 
 def test_the_zone_is_signed_before_the_registrar_gets_its_record() -> None:
