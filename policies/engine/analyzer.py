@@ -39,7 +39,7 @@ class RuleSelection(NamedTuple):
 
 
 class PolicyAnalyzer(SdkAnalyzer):
-    """The gRPC service that the engine calls."""
+    """The gRPC service through which the Pulumi engine evaluates the rules."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._stock("__init__")(*args, **kwargs)
@@ -70,7 +70,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return answer
 
     def _apply_configuration(self, configured: Mapping[str, Options]) -> None:
-        """Compute options, policies and levels once, from the configuration."""
+        """Compute the options, policies, levels and rows for passes, and forget the rules of each type."""
         self._options = {rule.name: resolve_options(rule, configured.get(rule.name)) for rule in pack.ALL}
         self._policies = {policy.name: policy for policy in pack.policies()}
         self._levels: dict[str, EnforcementLevel] = {
@@ -80,9 +80,9 @@ class PolicyAnalyzer(SdkAnalyzer):
         self._by_type.clear()
 
     def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
-        """Evaluate the rules that apply to the type of one resource."""
+        """Evaluate the rules that apply to one resource, and record their verdicts in the ledger."""
         resource = of_request(request)
-        # Only the inputs are kept: the garbage collector would walk the caches of thousands of resources.
+        # The analyzer keeps the inputs only, so that the garbage collector does not traverse many caches.
         self.inputs[resource.urn] = resource.props.get()
         selection = self._rules_on(resource.type)
         response = analyzer_pb2.AnalyzeResponse()
@@ -104,8 +104,8 @@ class PolicyAnalyzer(SdkAnalyzer):
     def AnalyzeStack(
         self, request: analyzer_pb2.AnalyzeStackRequest, _context: object
     ) -> analyzer_pb2.AnalyzeResponse:
-        """Evaluate the rules on whole stacks, then report waiver faults and unknown values."""
-        gc.disable()  # each collection would walk thousands of resources
+        """Evaluate the rules on whole stacks, report on the pack itself, and complete the ledger."""
+        gc.disable()  # each collection would traverse thousands of resources
         try:
             return self._analyze_stack(request)
         finally:
@@ -166,14 +166,14 @@ class PolicyAnalyzer(SdkAnalyzer):
         return selection
 
     def _level(self, rule: Rule) -> EnforcementLevel:
-        """Return the level of a rule; violations that a repair leaves are mandatory, as in the SDK."""
+        """Return the level of a rule's violations; those that remain after a repair are mandatory."""
         level = self._levels[rule.name]
         return EnforcementLevel.MANDATORY if level is EnforcementLevel.REMEDIATE else level
 
     def _row(
         self, rule: Rule, urn: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
     ) -> Row:
-        """Report an evaluation of one resource, and return its row for the ledger."""
+        """Report an evaluation of one resource, record its crash and unknown values, and return its row."""
         level = self._level(rule).value
         if evaluation.crash:
             self._diagnose(
@@ -200,7 +200,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         return self._passed[rule.name]
 
     def _crashed(self, urn: str) -> Iterator[Row]:
-        """Yield the row with a resource's crashed rules, or with none; nothing if this policy is disabled."""
+        """Yield the row of policy-rule-crashed for a resource, or nothing if that policy is disabled."""
         if self._enabled(pack_rules.crashed):
             level, crashes = self._level(pack_rules.crashed).value, self.crashes.get(urn, ())
             verdict = ledger.VIOLATION if crashes else ledger.PASS
@@ -222,7 +222,7 @@ class PolicyAnalyzer(SdkAnalyzer):
     def _spread(
         self, rule: Rule, root: str, stack: Stack, evaluation: Evaluation, reported: Mapping[str, Row]
     ) -> dict[str, Row]:
-        """Return a row for every resource; after an early end, resources without a verdict do not pass."""
+        """Return the row of every resource: by default a pass, unless the evaluation ended early."""
         default = self._passed[rule.name]
         if ended := tuple(unknown for unknown in evaluation.unknown if unknown.urn is None):
             default = default._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Evaluation(unknown=ended)))

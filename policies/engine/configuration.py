@@ -30,7 +30,7 @@ def faults(rules: Mapping[str, Rule], config: Mapping[str, Mapping[str, Any]]) -
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a hint for an unknown name: similar names, a short list of all names, or the page to read."""
+    """Return a hint for an unknown name: similar names, all names if they are few, or the page to read."""
     known = sorted(names)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:

@@ -1,4 +1,4 @@
-"""The pages with the texts of the controls that the rules name."""
+"""The addresses of the pages with the texts of the controls that the rules name."""
 
 import re
 

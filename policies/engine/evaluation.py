@@ -12,7 +12,7 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The verdicts of a rule on a resource or a stack; an evaluation without verdicts is a pass."""
+    """The verdicts of a rule on a resource or a stack; one without verdicts and without a crash is a pass."""
 
     findings: tuple[Finding, ...] = ()
     unknown: tuple[Unknown, ...] = ()

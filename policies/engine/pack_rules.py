@@ -1,4 +1,7 @@
-"""Policies about the pack itself: crashed rules, invalid waivers, and values that could not be checked."""
+"""Policies about the pack itself: crashed rules, invalid waivers, and values that could not be checked.
+
+The functions yield nothing, because the analyzer itself reports the findings of these policies.
+"""
 
 from pulumi_policy import EnforcementLevel, Severity
 

@@ -58,7 +58,7 @@ def cloudflare_hostname(kind: str, props: Properties, options: Options) -> None:
 
 
 def api_gateway(kind: str, props: Properties, options: Options) -> None:
-    """Set the security policy of a domain to TLS_1_2."""
+    """Set the security policy of an API Gateway domain or a REST API to TLS_1_2."""
     inner = "domainNameConfiguration.securityPolicy"
     set_to(inner if "apigatewayv2" in kind else "securityPolicy", "TLS_1_2")(kind, props, options)
 

@@ -154,7 +154,7 @@ def _content(file: Path) -> tuple[Any, str]:
     except OSError as fault:
         return None, f": cannot be read ({fault.strerror})"
     except RecursionError:
-        return None, ": nested too deep"
+        return None, ": nested too deeply"
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -178,7 +178,7 @@ def _waiver(item: object, known: set[str], today: date, index: int) -> tuple[Wai
     for key in _TEXTS:
         value = fields.get(key)
         if not isinstance(value, str) or not value.strip():
-            faults.append(f".{key} is {_shown(value)}; write a text")
+            faults.append(f".{key} is {_shown(value)}; write a non-empty string")
     expires = fields.get("expires")
     if type(expires) is not date:
         faults.append(f".expires is {_shown(expires)}; write a date such as {today.replace(day=1)}")
@@ -209,7 +209,7 @@ def _match(
         faults.extend(f"{where}{fault}" for fault in _unknown_keys(fields, _LISTS, "a match"))
         policies, targets = (_texts(fields.get(key)) for key in _LISTS)
         faults.extend(
-            f"{where}.{key} is {_shown(fields.get(key))}; write a list of texts"
+            f"{where}.{key} is {_shown(fields.get(key))}; write a list of non-empty strings"
             for key, texts in zip(_LISTS, (policies, targets), strict=True)
             if not texts
         )

@@ -8,7 +8,7 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 
 def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
-    """Yield the verdicts of one check; an unknown value ends this check only."""
+    """Yield the verdicts of one check; an unknown or unreadable value becomes its last verdict."""
     try:
         yield from verdicts
     except UnknownValueError as unknown:

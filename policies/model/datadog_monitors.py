@@ -52,7 +52,7 @@ _ON_MISSING_DATA = frozenset(
     }
 )
 COUNT = re.compile(r"""\.rollup\(\s*["']count["']\s*\)""")
-"""A query that counts events."""
+"""The part of a query that counts events."""
 WITH_NO_DATA = {
     **dict.fromkeys(_ON_MISSING_DATA, ("notifyNoData", "onMissingData")),
     "service check": ("notifyNoData",),
@@ -86,7 +86,7 @@ class Query:
     def window(self) -> int:
         """The longest window of the query in minutes; 0 if the query has no window.
 
-        The argument `over` of a burn rate is not a window, but the timeframe of the objective.
+        The argument `over` of a burn rate is not a window, but the timeframe of the SLO.
         """
         windows = _WINDOW.findall(self.expression)
         return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in windows), default=0)
@@ -124,7 +124,7 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
             open_brackets.append(character)
         elif character in _PAIRS:
             if not open_brackets or open_brackets.pop() != _PAIRS[character]:
-                raise QueryError(f"{character!r} at position {index} closes nothing")
+                raise QueryError(f"{character!r} at position {index} has no opening bracket")
         elif not open_brackets:
             yield index, character
     if open_brackets or quote:
@@ -285,7 +285,7 @@ def _snake(name: str) -> str:
 
 
 def is_named(name: str, word: str) -> bool:
-    """Return True if a monitor's name contains a word."""
+    """Return True if a monitor's name contains a word, as a whole word."""
     return _whole(word).search(name) is not None
 
 

@@ -64,10 +64,10 @@ _SECRETS = frozenset(
     | {"SECRET", "SECRETS"}
 )
 _ENDINGS = ("PASSWORD", "PASSWD", "PASSPHRASE")
-"""Ends of terms such as PGPASSWORD."""
+"""Endings of terms such as PGPASSWORD."""
 _TOKENS = frozenset({"TOKEN", "TOKENS", "APIKEY", "APITOKEN", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY"})
 _KEY_ATTRIBUTES = frozenset({"ID", "BASE", "BASE64", "PEM", "OLD", "NEW", "PREVIOUS", "PRIMARY", "SECONDARY"})
-"""Words after `KEY` in the name of a key; after a number or an environment, it is a key too."""
+"""Words that may follow `KEY` in the name of a secret key; numbers may follow it too."""
 _PLAIN_KEYS = frozenset(
     {"BUCKET", "CACHE", "FOREIGN", "GROUP", "HASH", "IDEMPOTENCY", "INDEX", "LABEL", "MESSAGE", "OBJECT"}
     | {
@@ -85,7 +85,7 @@ _PLAIN_KEYS = frozenset(
     }
     | {"TOPOLOGY"}
 )
-"""Words before `KEY` in the name of a key that identifies something, or that everybody may know."""
+"""Words before `KEY` in the name of a key that is an identifier or public, and therefore no secret."""
 _ATTRIBUTES = frozenset(
     {"ADDRESS", "AGE", "ALG", "ALGORITHM", "ARN", "AUDIENCE", "BACKEND", "CLASS", "COLUMN", "COUNT", "DAYS"}
     | {"DIR", "DIRECTORY", "DISABLED", "ENABLED", "ENDPOINT", "EXPIRATION", "EXPIRES", "EXPIRY", "FIELD"}
@@ -112,7 +112,7 @@ _METHODS = frozenset(
     | {"IAM", "JWT", "KERBEROS", "LDAP", "LOGIN", "MD5", "OAUTH", "OAUTH2", "OIDC", "OPTIONAL", "PLAIN"}
     | {"REQUIRED", "SAML", "SCRAM-SHA-256", "TLS", "TRUST"}
 )
-"""Values of names that end in AUTH which choose a method of authentication."""
+"""Values that choose a method of authentication, for names that end in AUTH."""
 
 
 def holds_secret(text: str) -> bool:
@@ -126,8 +126,8 @@ def holds_secret(text: str) -> bool:
 def names_secret(name: str, text: str) -> bool:
     """Return True if a name says that its value is a secret, and the value can be one.
 
-    A name ends in a word such as PASSWORD, TOKEN, KEY or AUTH, or contains one of the first two: so do
-    DB_PASSWORD_PROD and TOKEN_GITHUB, but not TOKEN_URL or PUBLIC_KEY.
+    Such a name ends in a word such as PASSWORD, TOKEN, KEY or AUTH, or contains PASSWORD or TOKEN. Examples
+    are DB_PASSWORD_PROD and TOKEN_GITHUB, but not TOKEN_URL or PUBLIC_KEY.
     """
     terms = _SEPARATORS.split(_HUMP.sub("_", name[-LONGEST_NAME:]).upper())
     terms = [word for word in terms if word]

@@ -44,7 +44,7 @@ class Bucket:
     """True if another stack declares the bucket; `resource` is then the first of its sub-resources."""
 
     def values(self, part: str, path: str, *inline: str) -> list[Value]:
-        """Return a property of the sub-resources of a kind, and the same setting of the bucket itself.
+        """Return a property of the sub-resources of one kind, and the same setting of the bucket itself.
 
         `inline` has the names of the setting in Bucket, and in BucketV2, where it is a list.
         """
@@ -177,7 +177,10 @@ def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
 
 
 def each_bucket_or_part(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
-    """Turn a check of one bucket into one of every bucket, and of the parts of other stacks' buckets."""
+    """Turn a check of one bucket into a separate check of every bucket.
+
+    These include the buckets of other stacks of which this stack declares only sub-resources.
+    """
     return _each(check, foreign=True)
 
 

@@ -104,7 +104,7 @@ class Statement:
 
     @cached_property
     def principals(self) -> tuple[tuple[str, str], ...]:
-        """Kind (AWS, Service, Federated, CanonicalUser) and name."""
+        """The kind, such as AWS or Service, and the name of each principal; a plain string has the kind *."""
         return tuple((kind, name.text() or "") for kind, name in _principals(self.value["Principal"]))
 
     @cached_property
@@ -128,7 +128,7 @@ class Statement:
 
     @property
     def open(self) -> bool:
-        """True if it allows everybody, or everybody except some, and no condition names the callers."""
+        """True if it allows everybody, or all except named principals, and no condition names the callers."""
         everybody = self.everybody or not self.value["NotPrincipal"].absent
         return self.allows and everybody and not any(condition.names_owners for condition in self.conditions)
 
@@ -139,7 +139,7 @@ class Statement:
         return self.value["Principal"] if inverted.absent else inverted
 
     def covers(self, action: str) -> bool:
-        """Return True if a pattern covers an action; `service:*` stands for all actions of a service.
+        """Return True if a pattern of the statement covers an action, or all actions for `service:*`.
 
         Raise UnknownValueError if only an unknown pattern may cover it.
         """

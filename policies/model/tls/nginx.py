@@ -155,10 +155,10 @@ class Files:
         """Count resolved directives; raise UnreadableValueError if their number or depth exceeds a limit."""
         self._steps += steps
         if self._steps > MOST_STEPS or depth > DEEPEST:
-            limit = f"deeper than {DEEPEST}" if depth > DEEPEST else f"to more than {MOST_STEPS} directives"
+            limit = f"{DEEPEST} levels" if depth > DEEPEST else f"{MOST_STEPS} directives"
             raise UnreadableValueError(
                 f"{self._path}.data".lstrip("."),
-                f"nginx configuration whose includes lead {limit}",
+                f"nginx configuration whose includes exceed {limit}",
                 "include each file in one place, so that it can be checked",
             )
 

@@ -1,4 +1,4 @@
-"""Rules on the guards that exist once per account."""
+"""Rules on the guards that exist once per account, such as CloudTrail, GuardDuty and budgets."""
 
 from pulumi_policy import Severity
 
@@ -59,7 +59,7 @@ def _type_list(description: str) -> dict[str, object]:
     },
 )
 def guards(stack: Stack, options: Options) -> Verdicts:
-    """Require every guard in a stack that prepares an account."""
+    """Require every guard of an account in the stack that declares the account's baseline."""
     for baseline in stack.of((BASELINE,)):
         for guard in options["guards"]:
             if not stack.of((guard,)):

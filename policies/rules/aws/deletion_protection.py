@@ -1,4 +1,4 @@
-"""Deletion protection of resources that store data."""
+"""A rule on the deletion protection of resources that store data."""
 
 from pulumi_policy import EnforcementLevel, Severity
 

@@ -96,7 +96,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     )
     if "secrets" not in resources.texts():
         yield expected(resources, "['secrets'], with a key in encryptionConfig.provider.keyArn")
-    elif key.known and not key.get():  # a key that is unknown yet is a key
+    elif key.known and not key.get():  # a key that is not known yet counts as a key
         yield expected(key, "the ARN of a KMS key")
 
 
@@ -170,7 +170,7 @@ def node_ssh(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/create-node-pool.html",
 )
 def node_pool_limits(resource: Resource, _: Options) -> Verdicts:
-    """Require limits of a node pool, without which pods can add nodes, and costs, without end."""
+    """Require CPU and memory limits for node pools, without which pods could add nodes without bound."""
     for quantity in ("cpu", "memory"):
         limit = resource.at(f"spec.limits.{quantity}")
         if limit.absent:

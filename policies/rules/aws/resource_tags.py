@@ -1,4 +1,4 @@
-"""Tags of AWS resources."""
+"""A rule on the ownership tags of AWS resources."""
 
 from pathlib import Path
 

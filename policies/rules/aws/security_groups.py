@@ -99,7 +99,7 @@ def _elements(*lists: Value) -> Iterator[Value]:
 
 
 def _check_world(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
-    """Report rules in one direction that open a port of `check`, or all ports if it is None, to the world."""
+    """Report rules in one direction that open a port in `check`, or all ports for None, to the world."""
     for opening in openings(resource):
         if opening.ingress is not select:
             continue

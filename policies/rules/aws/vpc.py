@@ -65,7 +65,7 @@ def default_group(stack: Stack, _: Options) -> Verdicts:
     yield from _without(
         stack,
         (DEFAULT_SECURITY_GROUP,),
-        "a closed default security group",
+        "a managed default security group",
         "add an aws.ec2.DefaultSecurityGroup",
     )
 
@@ -87,13 +87,13 @@ _ADDED = (
     url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
 )
 def default_group_open(stack: Stack, _: Options) -> Verdicts:
-    """Refuse rules in the default security group, and rules that are added to it from outside."""
+    """Refuse rules in the default security group, and other resources that add rules to it."""
     groups = stack.of((DEFAULT_SECURITY_GROUP,))
     for group in groups:
         for direction in ("ingress", "egress"):
             yield from guarded(_no_rules(group, direction), group.urn)
     networks = stack.of(NETWORK)
-    # A rule can depend on a VPC by the ID of its default group only.
+    # If the group ID of a rule depends on a VPC, it is the ID of the default group.
     urns = {resource.urn for resource in (*groups, *networks)}
     ids = [*(group["id"] for group in groups), *(network["defaultSecurityGroupId"] for network in networks)]
     names = {name.text() for name in ids if name.known} - {None}
@@ -133,9 +133,9 @@ def public_addresses(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html",
 )
 def endpoint_policy(resource: Resource, _: Options) -> Verdicts:
-    """Require a policy of an endpoint that leads to named resources or accounts only.
+    """Require VPC endpoint policies that allow access to named resources or accounts only.
 
-    Without a policy, an endpoint allows full access. Endpoints of a load balancer have no policies.
+    Without a policy, an endpoint allows full access. Gateway Load Balancer endpoints have no policies.
     """
     if resource["vpcEndpointType"].text() not in (None, "Gateway", "Interface"):
         return

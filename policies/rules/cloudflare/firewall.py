@@ -1,4 +1,4 @@
-"""Rules on Cloudflare's firewall: managed rules, overrides that weaken it, and pulls from the origin."""
+"""Rules on Cloudflare's firewall: managed rules, overrides that weaken it, authenticated origin pulls."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -30,7 +30,10 @@ def _is_enabled(rule: Value) -> bool:
 
 
 def _owners(stack: Stack, zones: Zones) -> dict[str | None, str]:
-    """Return the zones that the stack owns, with a resource for the finding: it declares them or settings."""
+    """Return the zones that the stack owns, each with the URN of the resource to which findings belong.
+
+    A stack owns a zone if it declares the zone or one of its settings.
+    """
     owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING, OVERRIDE)))}
     return owners | {zone.urn: zone.urn for zone in zones.declared}
 
@@ -64,7 +67,7 @@ def managed_rules(stack: Stack, _: Options) -> Verdicts:
 
 
 def _executes(rule: Value) -> bool:
-    """Return True if a rule runs a ruleset; a rule that is not known yet may do so."""
+    """Return True if a rule executes a ruleset, or may do so because a part of it is unknown."""
     parts = (rule, rule["action"], rule["enabled"])
     return not all(part.known for part in parts) or (rule["action"].text() == "execute" and _is_enabled(rule))
 
@@ -78,7 +81,7 @@ def _executes(rule: Value) -> bool:
     url="https://developers.cloudflare.com/waf/managed-rules/waf-exceptions/",
 )
 def weakened(resource: Resource, _: Options) -> Verdicts:
-    """Refuse rules that switch the managed rules, the security level or the browser check off."""
+    """Refuse rules that turn off the managed rules, the security level or the browser integrity check."""
     if resource.type == PAGE_RULE:
         yield from _page_rule(resource["actions"])
     else:
@@ -145,7 +148,7 @@ def _overrides(overrides: Value) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def origin_pulls(stack: Stack, _: Options) -> Verdicts:
-    """Require the stack that owns a zone to let the origin recognize Cloudflare by a client certificate."""
+    """Require the stack that owns a zone to enable authenticated origin pulls."""
     zones = Zones(stack)
     settings = stack.of((PULLS,))
     for resource in settings:

@@ -158,7 +158,8 @@ def zone_settings(stack: Stack, _: Options) -> Verdicts:
     for zone, urn in owners.items():
         for setting in SETTINGS:
             remedy = f"declare it with the value {setting.wanted}"
-            finding = Finding(f"zone setting {setting.name}", f"not set ({setting.default})", remedy, urn=urn)
+            shown = f"not set (the default is {setting.default})"
+            finding = Finding(f"zone setting {setting.name}", shown, remedy, urn=urn)
             yield from declared.missing(zone, setting.name, finding)
 
 
@@ -166,9 +167,10 @@ def zone_settings(stack: Stack, _: Options) -> Verdicts:
     "cloudflare-zone-not-owned",
     types=(SETTING, OVERRIDE, DNSSEC),
     severity=Severity.HIGH,
-    controls=("Design: one owner a zone",),
+    controls=("Design: one owner per zone",),
     remediation=(
-        "Declare zone-wide settings only in the stack that owns the zone; two stacks would overwrite them."
+        "Declare zone-wide settings only in the stack that owns the zone; two stacks would overwrite each "
+        "other's values."
     ),
     options={
         "owner": Option(
@@ -181,7 +183,8 @@ def owner(resource: Resource, options: Options) -> Verdicts:
     if not options["owner"]:
         where = resource["settingId" if resource.type == SETTING else "zoneId"]
         shown = where.shown() if where.known else "unknown"
-        yield Finding(where.path, f"{shown} in a stack that does not own the zone", "move it to the owner")
+        remedy = "move it to the stack that owns the zone"
+        yield Finding(where.path, f"{shown} in a stack that does not own the zone", remedy)
 
 
 @CLOUDFLARE.stack_rule(

@@ -1,4 +1,4 @@
-"""Alert rules on whole stacks: required monitors, objectives, and coverage of workloads."""
+"""Alert rules on whole stacks: required monitors, SLOs, and coverage of workloads."""
 
 import re
 from collections.abc import Iterator
@@ -135,16 +135,16 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
     options={
         "required": Option(
             default=False,
-            schema={"type": "boolean", "description": "True if the stack must have an objective."},
+            schema={"type": "boolean", "description": "True if the stack must have an SLO."},
         ),
         "tags": Option(
             default=[],
-            schema={**STRING_LIST, "description": "Tags that the objective must have, such as service:api."},
+            schema={**STRING_LIST, "description": "Tags that the SLO must have, such as service:api."},
         ),
     },
 )
 def slo(stack: Stack, options: Options) -> Verdicts:
-    """Require a service level objective if the policy configuration makes it mandatory."""
+    """Require a service level objective (SLO) if the policy configuration asks for one."""
     if not options["required"]:
         return
     tags = {str(tag) for tag in options["tags"]}

@@ -54,7 +54,10 @@ def query_unreadable(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Guide: expr",),
     url="https://docs.datadoghq.com/api/latest/monitors/#create-a-monitor",
-    remediation="Set thresholds.critical to the query's threshold, and the others to values before it.",
+    remediation=(
+        "Set thresholds.critical to the query's threshold, and the other thresholds to values on its healthy "
+        "side."
+    ),
 )
 def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
     """Require monitor thresholds that agree with the query."""
@@ -70,7 +73,10 @@ def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
 
 
 def _order(subject: Monitor, query: Query) -> Verdicts:
-    """Require warnings and recoveries on the healthy side of the threshold."""
+    """Require warnings and recoveries on the healthy side of the threshold to which they belong.
+
+    `warning` and `criticalRecovery` belong to the critical threshold, and `warningRecovery` to the warning.
+    """
     if query.rising is None:
         return
     critical = f" {query.threshold:g}, since the query alerts {query.comparator} it"
@@ -116,5 +122,5 @@ def window_too_long(resource: Resource, options: Options) -> Verdicts:
     named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]
     allowed = int(min([options["minutes"], *named]))
     if query is not None and query.window > allowed:
-        shown = subject.query.shown() + _unless_secret(subject, f", {query.window} minutes")
-        yield Finding(subject.query.path, shown, f"use at most {allowed}{' minutes' * subject.query.secret}")
+        shown = subject.query.shown() + _unless_secret(subject, f" (a window of {query.window} minutes)")
+        yield Finding(subject.query.path, shown, f"use at most {allowed} minutes")

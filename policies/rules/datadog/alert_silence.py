@@ -68,7 +68,10 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Datadog: downtimes",),
     url="https://docs.datadoghq.com/monitors/downtimes/",
-    remediation="Give the downtime an end; let one that recurs leave time for alerts and name what it mutes.",
+    remediation=(
+        "Give the downtime an end. If it recurs, let it end before it begins again, and name the scope or "
+        "the monitors that it mutes."
+    ),
 )
 def muted(resource: Resource, _: Options) -> Verdicts:
     """Require an end for every downtime, and refuse recurring downtimes that mute everything every day."""
@@ -108,7 +111,7 @@ def _period(recurrence: Value) -> int:
 
 
 def _lasting(recurrence: Value) -> Verdicts:
-    """Report a recurrence whose next event begins before the last one ends."""
+    """Report a recurrence whose next event begins before the previous one ends."""
     match = _DURATION.fullmatch(recurrence["duration"].text() or "")
     if match and int(match[1]) * _UNITS[match[2]] >= _period(recurrence):
         yield expected(recurrence["duration"], "less than the time between two events of its rrule")

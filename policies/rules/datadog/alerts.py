@@ -64,7 +64,7 @@ def _targets(stack: Stack, resource: Resource, options: Options) -> Verdicts:
         yield Finding(
             message.path,
             f"{message.shown()}, which notifies nobody of an alert",
-            f"add a handle such as {wanted}",
+            f"add a handle that matches {wanted}",
             urn=resource.urn,
         )
     for handle in notified:
@@ -73,7 +73,7 @@ def _targets(stack: Stack, resource: Resource, options: Options) -> Verdicts:
             yield Finding(
                 message.path,
                 f"sent to {shown}, which is not a handle of this environment",
-                f"use {wanted}",
+                f"use a handle that matches {wanted}",
                 urn=resource.urn,
             )
 
@@ -140,7 +140,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     types=MONITORS,
     severity=Severity.MEDIUM,
     controls=("Guide: incident steps",),
-    remediation="Link the runbook in the message or in `assets`: the person on call must not have to search.",
+    remediation="Link the runbook in the message or in `assets`, so that nobody has to search for it.",
     options={
         "pattern": Option(
             default=r"https://\S+",

@@ -1,4 +1,4 @@
-"""Tags of Datadog objectives and synthetic tests."""
+"""A rule on the ownership tags of Datadog SLOs and synthetic tests."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -13,12 +13,10 @@ from policies.model.tag_checks import missing_keys, required_keys
     types=(SLO, SYNTHETIC),
     severity=Severity.LOW,
     controls=("Design: one source of tags", "Datadog unified service tagging"),
-    remediation=("Tag the objective or the test. The policy alert-tags-missing checks monitors."),
+    remediation="Tag the SLO or the synthetic test. The policy alert-tags-missing checks monitors.",
     url="https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/",
     level=EnforcementLevel.ADVISORY,
-    options={
-        "keys": required_keys(["env", "service", "team"], "Tags that every objective and test must have.")
-    },
+    options={"keys": required_keys(["env", "service", "team"], "Tags that every SLO and test must have.")},
 )
 def datadog_tags(resource: Resource, options: Options) -> Verdicts:
     """Require ownership tags on Datadog service level objectives and synthetic tests."""

@@ -35,7 +35,7 @@ from policies.model.property_values import Value
     ),
 )
 def token_mounted(resource: Resource, _: Options) -> Verdicts:
-    """Refuse pods that ask for an API token."""
+    """Refuse pods that explicitly mount an API token."""
     for pod in pods(resource):
         yield from check_each([pod.spec["automountServiceAccountToken"]], must_not_be_true)
 
@@ -55,9 +55,9 @@ _ACCOUNTS = tuple(f"kubernetes:core/v1:ServiceAccount{variant}" for variant in (
     ),
 )
 def token_by_default(stack: Stack, _: Options) -> Verdicts:
-    """Require pods without a setting for API tokens to have a ServiceAccount that switches them off.
+    """Require pods without automountServiceAccountToken to use a ServiceAccount that sets it to false.
 
-    A setting of the pod takes precedence over that of its account.
+    The value of the pod takes precedence over that of its ServiceAccount.
     """
     accounts = Index[Value]()
     for resource in stack.of(_ACCOUNTS):

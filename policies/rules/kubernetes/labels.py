@@ -1,4 +1,4 @@
-"""Labels of Kubernetes objects."""
+"""A rule on the ownership labels of Kubernetes objects."""
 
 from pulumi_policy import EnforcementLevel, Severity
 

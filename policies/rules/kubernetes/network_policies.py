@@ -49,7 +49,7 @@ def _covers(port: Value) -> bool:
 
 
 def _block(block: Value) -> Verdicts:
-    """Check the addresses of one peer; a peer that selects pods reaches no address of a node."""
+    """Check the addresses of one peer; a peer that selects pods never includes them."""
     cidr = block["cidr"].text()
     excepted = [network.text() for network in block["except"].items()]
     for address in METADATA:

@@ -37,7 +37,7 @@ def _probe(resource: Resource, name: str) -> Verdicts:
     severity=Severity.MEDIUM,
     controls=("CKV_K8S_8",),
     url=_PROBES,
-    remediation="Add livenessProbe to the container, so that one that hangs is restarted.",
+    remediation="Add livenessProbe to the container, so that Kubernetes restarts it if it hangs.",
 )
 def liveness(resource: Resource, _: Options) -> Verdicts:
     """Require a liveness probe for every container that runs permanently."""

@@ -122,7 +122,7 @@ def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
     url="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
-    """Require a PodDisruptionBudget for every workload with replicas, and refuse budgets that stop drains."""
+    """Require for every replicated workload one PodDisruptionBudget that allows evictions and keeps a pod."""
     # A budget without a selector selects no pod.
     declared = (budget for budget in _values(stack, BUDGETS) if not _is_absent(budget.at("spec.selector")))
     budgets = Selectors(declared, "spec.selector")
@@ -152,12 +152,12 @@ def disruption_budget(stack: Stack, _: Options) -> Verdicts:
 
     yield from check_each_object(stack, REPLICATED, check)
 
-    def lets_nothing_go(resource: Resource, item: Object) -> Verdicts:
+    def forbids_evictions(resource: Resource, item: Object) -> Verdicts:
         limit = _limit(item.value)
         if id(limit) not in limited and _evicted(limit, _MANY_PODS) <= 0:
             yield resource.attach(disallowed(limit, "allow at least one eviction"))
 
-    yield from check_each_object(stack, BUDGETS, lets_nothing_go)
+    yield from check_each_object(stack, BUDGETS, forbids_evictions)
 
 
 _MANY_PODS = 1_000_000_000
@@ -193,7 +193,7 @@ def _evicted(limit: Value, pods: int) -> int:
     url="https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
 )
 def spread(stack: Stack, _: Options) -> Verdicts:
-    """Require the replicas of a workload to be kept apart by a selector that selects their own labels."""
+    """Require a spread constraint or an anti-affinity that selects the pods of every replicated workload."""
 
     def check(resource: Resource, item: Object) -> Verdicts:
         _, least = _replicas(stack, resource, item)
@@ -238,7 +238,7 @@ def _separates(term: Value, workload: Value) -> bool:
     url="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def network_policy(stack: Stack, _: Options) -> Verdicts:
-    """Require for every pod a NetworkPolicy that restricts incoming traffic."""
+    """Require a NetworkPolicy that restricts the incoming traffic of every pod."""
     policies = Selectors(_values(stack, NETWORKS), "spec.podSelector")
 
     def check(resource: Resource, pod: Pod) -> Verdicts:

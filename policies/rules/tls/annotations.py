@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer in the annotations of an Ingress or Service."""
+"""A rule on TLS 1.2 and newer in the annotations of Ingresses and Services."""
 
 import re
 from collections.abc import Mapping

@@ -59,7 +59,7 @@ def cloudfront(resource: Resource, _: Options) -> Verdicts:
 
 
 def _origins(resource: Resource) -> Iterator[Value]:
-    """Yield the settings of origins other than buckets; multi-tenant distributions have them in a list."""
+    """Yield the settings of custom origins; a multi-tenant distribution has them in a list."""
     for origin in resource["origins"].items():
         yield origin["customOriginConfig"]
         several = origin["customOriginConfigs"]

@@ -1,4 +1,4 @@
-"""TLS to load balancers on the internet, and from them to the pods."""
+"""A rule on TLS from the internet to load balancers and Ingresses, and from load balancers to the pods."""
 
 import re
 from fnmatch import fnmatchcase
@@ -21,12 +21,13 @@ from policies.model.tls.nginx import Files
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings",),
     remediation=(
-        "Terminate TLS at the load balancer with a policy, or in the pods with a configuration that the pack "
-        "can read."
+        "Re-encrypt at the load balancer (a certificate and the backend protocol ssl, or HTTPS for an ALB), "
+        "or pass TLS through to nginx with a ConfigMap of this stack. Replace port 80 by 443, and give every "
+        "host of an Ingress a certificate."
     ),
 )
 def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """Require TLS from internet-facing load balancers to pods: re-encryption, or passthrough to nginx."""
+    """Require TLS from the internet to load balancers and Ingresses, and from load balancers to the pods."""
     for resource in stack.of((*SERVICES, *INGRESSES)):
         if not patches(resource):
             yield from guarded(_objects(stack, resource), resource.urn)
@@ -50,13 +51,13 @@ def _service(stack: Stack, resource: Resource, service: Value) -> Verdicts:
     notes = service.at("metadata.annotations")
     certified = not notes[f"{_AWS}ssl-cert"].absent
     if certified:
-        yield from guarded(_renewed(resource, notes[f"{_AWS}backend-protocol"]), resource.urn)
+        yield from guarded(_re_encrypted(resource, notes[f"{_AWS}backend-protocol"]), resource.urn)
     chosen = notes[f"{_AWS}ssl-ports"] if certified else None
     for port in service.at("spec.ports").items():
         yield from guarded(_port(stack, resource, service, port, chosen), resource.urn)
 
 
-def _renewed(resource: Resource, backend: Value) -> Verdicts:
+def _re_encrypted(resource: Resource, backend: Value) -> Verdicts:
     if backend.text() not in ("ssl", "https"):  # absent: forwarded without TLS
         yield resource.attach(expected(backend, "'ssl'"))
 
@@ -68,15 +69,15 @@ def _on_the_internet(service: Value) -> bool:
     return notes[f"{_AWS}scheme"].text() != "internal" and notes[f"{_AWS}internal"].flag() is not True
 
 
-def _ends_tls(port: Value, chosen: Value) -> bool:
-    """Return True if the certificate applies to this port, because a list has it or there is no list."""
+def _terminates_tls(port: Value, chosen: Value) -> bool:
+    """Return True if the certificate applies to a port: the list of TLS ports names it, or is absent."""
     listed = {name.strip() for name in str(chosen.get() or "*").split(",")}
     return bool(listed & {"*", str(port["port"].get()), port["name"].text()})
 
 
 def _port(stack: Stack, resource: Resource, service: Value, port: Value, certified: Value | None) -> Verdicts:
     """Require the pods of a port to terminate TLS, unless the load balancer has a certificate for it."""
-    if certified is not None and _ends_tls(port, certified):
+    if certified is not None and _terminates_tls(port, certified):
         return
     if port["port"].number() == 80:
         yield resource.attach(expected(port["port"], "443"))
@@ -89,7 +90,7 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
     unknown: list[Unknown] = []
     for owner, pod in selected:
         try:
-            if not _pod_ends_tls(mounted, owner, pod, port, unknown):
+            if not _pod_terminates_tls(mounted, owner, pod, port, unknown):
                 break
         except UnknownValueError as fault:
             unknown.append(Unknown(fault.path, owner.urn))
@@ -97,14 +98,18 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
         if selected:
             yield from unknown
             return
-    remedy = "let nginx listen on it with ssl (in a ConfigMap of this stack), or end TLS at the load balancer"
-    yield Finding(
-        port["port"].path, f"{port['port'].shown()}, where no pod ends TLS", remedy, urn=resource.urn
+    remedy = (
+        "let nginx listen on it with ssl (in a ConfigMap of this stack), or terminate TLS at the load "
+        "balancer and re-encrypt to the pods (backend protocol ssl)"
     )
+    shown = f"{port['port'].shown()}, where no pod terminates TLS"
+    yield Finding(port["port"].path, shown, remedy, urn=resource.urn)
 
 
-def _pod_ends_tls(mounted: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]) -> bool:
-    """Return True if the pod's nginx ends TLS on the port or may do so; add unknown values to `unknown`."""
+def _pod_terminates_tls(
+    mounted: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]
+) -> bool:
+    """Return True if the nginx of a pod terminates TLS on a port, or may do so; append unknown values."""
     wanted = _target(pod, port)
     unread: list[Unknown] = []
     for config_map, value in mounted.config_maps(owner, pod):
@@ -147,7 +152,7 @@ _BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
 
 
 def _hosts(resource: Resource, ingress: Value) -> Verdicts:
-    """Require a certificate for every host of an Ingress, unless it passes TLS through to the pods."""
+    """Require a certificate for every host of an Ingress, unless nginx passes TLS through to the pods."""
     notes = ingress.at("metadata.annotations")
     named = ingress.at("spec.ingressClassName")
     name = (notes["kubernetes.io/ingress.class"] if named.absent else named).text() or ""

@@ -57,7 +57,7 @@ def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
     protocol = _protocol(resource["protocol"])
     if protocol in ("TCP", "TCP_UDP") and resource["port"].number() == 80:
         # A network load balancer cannot redirect, so port 80 forwards plain HTTP.
-        yield expected(resource["port"], "443, with protocol TLS, or TCP for targets that end TLS themselves")
+        yield expected(resource["port"], "443, with protocol TLS, or TCP for targets that terminate TLS")
     # Absent: HTTP, but a gateway load balancer's listener has neither protocol nor port.
     if protocol != "HTTP" and not (protocol is None and not resource["port"].absent):
         return
@@ -135,7 +135,7 @@ _CHOICES = {
     severity=Severity.HIGH,
     controls=("CKV_AWS_103",),
     url="https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-security-policy-table.html",
-    remediation="Give the listener a policy by an aws.elb.ListenerPolicy or aws.elb.SslNegotiationPolicy.",
+    remediation="Give the listener a policy with an aws.elb.ListenerPolicy or aws.elb.SslNegotiationPolicy.",
 )
 def classic_default(stack: Stack, _: Options) -> Verdicts:
     """Require an explicit policy on TLS listeners of classic load balancers; the default accepts TLS 1.0."""
@@ -170,5 +170,5 @@ def _classic_listener(balancer: Resource, listener: Value, choices: list[Resourc
     else:
         shown = f"{listener['lbProtocol'].shown()} with the default policy"
         yield Finding(
-            listener["lbProtocol"].path, shown, "choose a policy that refers to TLS-1-2", urn=balancer.urn
+            listener["lbProtocol"].path, shown, "give it a policy without TLS 1.0 and 1.1", urn=balancer.urn
         )

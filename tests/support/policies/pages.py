@@ -14,13 +14,22 @@ import yaml
 
 from policies.engine.catalog import RULES, TOPICS, rules_of
 from policies.engine.controls import page
-from policies.engine.rule import Rule
+from policies.engine.rule import Rule, Topic
 from policies.model.property_values import UnknownValueError, Value
 from tests.support.policies.truth import Case, cases
 
 ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "docs" / "policies"
 REASONS: dict[str, str] = yaml.safe_load((ROOT / "policies" / "rules" / "reasons.yaml").read_text())
+
+_WITH_PAGE = {
+    rule.name
+    for modules in TOPICS.values()
+    for module in modules
+    for rule in rules_of(module)
+    if rule.url not in {topic.url for topic in vars(module).values() if isinstance(topic, Topic)}
+}
+"""The rules whose URL is about the rule itself. The default of a topic is a general page, without a link."""
 
 TICKET, OWNER, LAST_DAY = "OPS-123", "platform", "2027-03-31"
 
@@ -62,7 +71,8 @@ def _examples(rule: Rule) -> Iterator[str]:
     yield "## Right"
     yield ""
     yield from _example(right)
-    yield f"{rule.remediation} [More]({rule.url})"
+    more = f" [More]({rule.url})" if rule.name in _WITH_PAGE else ""
+    yield f"{rule.remediation}{more}"
     yield ""
 
 
@@ -105,7 +115,7 @@ def _written(value: Any) -> Any:
 
 
 def examples(rule: Rule) -> tuple[Case, Case]:
-    """Return a violation of a rule, and a resource that passes; of the same type if there is one."""
+    """Return a violation of a rule and a case that passes, with a resource of the same type if possible."""
     usable = [case for case in cases() if case.rule == rule.name and _is_plain(case)]
     usable.sort(key=lambda case: bool(case.options))
     wrong = next(case for case in usable if case.verdict == "violation")
@@ -186,7 +196,7 @@ def _waiver(rule: Rule) -> Iterator[str]:
 
 
 def index() -> str:
-    """Return the list of all pages, with the way to use the pack in another program."""
+    """Return the page that lists all pages and explains how to use the pack in another program."""
     lines = [(Path(__file__).with_name("pages_head.md")).read_text().rstrip()]
     for title, modules in TOPICS.items():
         lines += ["", f"## {title}", ""]
@@ -195,7 +205,7 @@ def index() -> str:
 
 
 def main() -> None:
-    """Write the pages, and delete those of rules that are gone."""
+    """Write the pages, and delete the pages of rules that no longer exist."""
     PAGES.mkdir(exist_ok=True)
     texts = pages()
     for file in PAGES.glob("*.md"):

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
@@ -158,7 +159,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
     declared = row.get(
         "stack", [{"type": row.get("type", ""), "is": _within(row.get("is"), row.get("at", ""))}]
     )
-    types = {item.get("name", f"it-{index}"): item["type"] for index, item in enumerate(declared)}
+    types = dict(zip(_names(declared), (item["type"] for item in declared), strict=True))
     resources = tuple(
         resource(
             item["type"],
@@ -184,6 +185,21 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
         text=row.get("says", ""),
         options=row.get("options", {}),
     )
+
+
+def _names(declared: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the names of resources. The default is the type, such as bucket-policy or bucket-policy-2."""
+    taken = {item["name"] for item in declared if "name" in item}
+    for item in declared:
+        if "name" in item:
+            yield item["name"]
+            continue
+        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", item["type"].rpartition(":")[2]).lower()
+        name = next(
+            name for name in chain((kind,), (f"{kind}-{number}" for number in count(2))) if name not in taken
+        )
+        taken.add(name)
+        yield name
 
 
 def _within(value: Any, path: str) -> Any:

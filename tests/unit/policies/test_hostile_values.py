@@ -268,20 +268,20 @@ def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: s
 @pytest.mark.parametrize(
     ("files", "limit"),
     [
-        ({f"{n}.conf": "include *.conf;" for n in range(30)}, "to more than 100000 directives"),
+        ({f"{n}.conf": "include *.conf;" for n in range(30)}, "100000 directives"),
         (
             {
                 "0.conf": "server { listen 1; include 1.conf; }",
                 "1.conf": "location / { include 2.conf; }",
                 "2.conf": "location / { include 1.conf; }",
             },
-            "deeper than 64",
+            "64 levels",
         ),
         (
             {f"{n}.conf": f"server {{ }} include {n + 1}.conf; include {n + 1}.conf;" for n in range(60)},
-            "to more than 100000 directives",
+            "100000 directives",
         ),
-        ({f"{n:03}.conf": f"server {{ }} include {n + 1:03}.conf;" for n in range(300)}, "deeper than 64"),
+        ({f"{n:03}.conf": f"server {{ }} include {n + 1:03}.conf;" for n in range(300)}, "64 levels"),
     ],
 )
 def test_files_that_include_each_other_without_end_are_a_finding(
@@ -290,8 +290,8 @@ def test_files_that_include_each_other_without_end_are_a_finding(
     began = time.process_time()
     data = {name: f"{text} ssl_certificate a;" for name, text in files.items()}
     assert messages_of_stack("tls-nginx-version-missing", resource(CONFIG_MAP, {"data": data})) == [
-        f"data is nginx configuration whose includes lead {limit}; include each file in one place, so that it"
-        " can be checked"
+        f"data is nginx configuration whose includes exceed {limit}; include each file in one place, so that"
+        " it can be checked"
     ]
     assert time.process_time() - began < 2 * SECONDS
 
@@ -299,4 +299,4 @@ def test_files_that_include_each_other_without_end_are_a_finding(
 def test_waivers_that_are_too_deep_are_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "waivers.yaml"
     file.write_text("[" * 5000)
-    assert load(BY_NAME, file=file).faults == ("waivers.yaml: nested too deep",)
+    assert load(BY_NAME, file=file).faults == ("waivers.yaml: nested too deeply",)

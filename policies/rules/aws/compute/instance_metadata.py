@@ -18,7 +18,7 @@ DEFAULTS = "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults"
 
 
 def _metadata(resource: Resource) -> Value | None:
-    """Return the metadata options; None if the instance has no metadata service or takes them elsewhere."""
+    """Return the metadata options; None if the service is disabled, or a launch template has the options."""
     options = resource.props if resource.type == DEFAULTS else resource["metadataOptions"]
     if options["httpEndpoint"].text() == "disabled":
         return None
@@ -56,7 +56,7 @@ def tokens(resource: Resource, _: Options) -> Verdicts:
                 "type": "integer",
                 "minimum": 1,
                 "maximum": 64,
-                "description": "The largest allowed hop limit; containers with the instance's role need 2.",
+                "description": "The largest hop limit; containers that use the instance's role need 2.",
             },
         )
     },
@@ -82,7 +82,7 @@ def hop_limit(resource: Resource, options: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def node_group(resource: Resource, _: Options) -> Verdicts:
-    """Require node groups to use a launch template of their own, in which the metadata options are set."""
+    """Require node groups to use a launch template of their own, which can set the metadata options."""
     template = resource["launchTemplate"]
     if template["id"].absent and template["name"].absent:
         yield expected(template, "a launch template with metadataOptions")

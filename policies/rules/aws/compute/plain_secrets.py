@@ -22,7 +22,7 @@ INSTANCES = (
 FUNCTION = "aws:lambda/function:Function"
 
 _ASSIGNMENT = re.compile(r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w{0,99})=["']?([^\s"'`$;]+)""", re.MULTILINE)
-"""The assignment of a constant in a shell script; one of another variable's value begins with `$`."""
+"""An assignment of a constant in a shell script. A value that begins with `$` refers to a variable."""
 
 
 @EC2.rule(
@@ -30,7 +30,7 @@ _ASSIGNMENT = re.compile(r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w{0,99})=["']?([
     types=INSTANCES,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_46",),
-    remediation="Read the secret from Secrets Manager at the start, with the role of the instance.",
+    remediation="Read the secret from Secrets Manager when the instance starts, with its role.",
     url="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html",
 )
 def user_data(resource: Resource, _: Options) -> Verdicts:
@@ -49,7 +49,7 @@ def _user_data(value: Value, encoded: bool) -> Verdicts:
 
 
 def _decoded(text: str) -> str:
-    """Return the text of a Base64 string; the string itself if it is none."""
+    """Return the decoded text of a Base64 string; return any other string unchanged."""
     try:
         return b64decode(text, validate=True).decode(errors="replace")
     except (InvalidBase64Error, ValueError):

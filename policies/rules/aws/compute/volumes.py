@@ -45,13 +45,13 @@ def _volumes(resource: Resource) -> Iterator[Value]:
             default=False,
             schema={
                 "type": "boolean",
-                "description": "True if the account encrypts volumes by default: only false is refused.",
+                "description": "True if the account encrypts volumes by default; then only false is refused.",
             },
         )
     },
 )
 def encryption(resource: Resource, options: Options) -> Verdicts:
-    """Require encrypted volumes, also as the root of an instance, and encrypted copies of snapshots."""
+    """Require encryption of EBS volumes, including root volumes of instances, and of snapshot copies."""
 
     def check(value: Value) -> Verdicts:
         flag = value.flag()

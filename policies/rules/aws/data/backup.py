@@ -1,4 +1,4 @@
-"""AWS Backup rules: locks of vaults, and copies out of reach of the account."""
+"""AWS Backup rules: locks of vaults, and copies in another account."""
 
 from collections.abc import Iterator
 
@@ -24,10 +24,13 @@ BACKUP = Topic(
     "backup-vault-unlocked",
     severity=Severity.HIGH,
     controls=("Design: copies out of reach",),
-    remediation="Add an aws.backup.VaultLockConfiguration; set changeableForDays if other accounts copy in.",
+    remediation=(
+        "Add an aws.backup.VaultLockConfiguration; set changeableForDays if other accounts copy backups into "
+        "the vault."
+    ),
 )
 def lock(stack: Stack, _: Options) -> Verdicts:
-    """Require a lock for every backup vault, and a final one for a vault with copies of other accounts."""
+    """Require a lock for every backup vault, in compliance mode if other accounts copy backups into it."""
     for vault in stack.of(VAULT):
         locks = [*_of_vault(stack, LOCK, vault)]
         if not locks:

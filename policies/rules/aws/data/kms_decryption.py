@@ -1,4 +1,4 @@
-"""A rule on IAM policies that decrypt with every KMS key."""
+"""A rule on IAM policies that allow decryption with every KMS key."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def _documents(resource: Resource) -> Iterator[Value]:
     url="https://docs.aws.amazon.com/kms/latest/developerguide/iam-policies-best-practices.html",
 )
 def decryption(resource: Resource, _: Options) -> Verdicts:
-    """Refuse IAM policies that decrypt with all KMS keys, without a condition that narrows them."""
+    """Refuse IAM policies that allow decryption with every KMS key, without a condition that narrows it."""
 
     def check(statement: Statement) -> Verdicts:
         if not statement.allows or not any(map(statement.covers, ACTIONS)) or statement.narrowed:

@@ -54,7 +54,7 @@ def public(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html",
 )
 def master_password(resource: Resource, _: Options) -> Verdicts:
-    """Require that RDS makes, stores and rotates the master password.
+    """Require RDS to generate, store and rotate the master password.
 
     Otherwise, the password is in the program's state. RDS cannot manage it for replicas, global clusters and
     RDS Custom, whose engines begin with `custom-`.

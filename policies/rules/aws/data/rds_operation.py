@@ -1,4 +1,4 @@
-"""Rules on the operation of databases: zones of clusters, sign-in, upgrades, monitoring and support."""
+"""Rules on databases: zones of clusters, IAM authentication, minor upgrades, monitoring, Extended Support."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -30,7 +30,7 @@ def zones(stack: Stack, _: Options) -> Verdicts:
 
 
 def _members(cluster: Resource, members: list[Resource]) -> Verdicts:
-    # A cluster with an instance class of its own is a Multi-AZ cluster, whose three instances RDS creates.
+    # A cluster that sets an instance class is a Multi-AZ cluster, whose three instances RDS creates.
     if not cluster["dbClusterInstanceClass"].absent:
         return
     own = cluster["clusterIdentifier"]
@@ -45,8 +45,8 @@ def _members(cluster: Resource, members: list[Resource]) -> Verdicts:
         for member in members
     )
     if count < 2:
-        shown = f"with {count} instance{'s' * (count != 1)}"
-        yield Finding("the cluster", shown, "declare at least two aws.rds.ClusterInstance", urn=cluster.urn)
+        remedy = "declare at least two aws.rds.ClusterInstance"
+        yield Finding("the number of instances", str(count), remedy, urn=cluster.urn)
 
 
 @RDS.rule(
@@ -59,7 +59,7 @@ def _members(cluster: Resource, members: list[Resource]) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def iam_authentication(resource: Resource, _: Options) -> Verdicts:
-    """Require IAM authentication for databases, except engines that do not have it."""
+    """Require IAM authentication for databases, except for engines that do not support it."""
     # IAM authentication exists for MariaDB, MySQL and PostgreSQL only (RDS user guide, linked above).
     engine = resource["engine"].text() or ""
     if not engine.startswith(("oracle", "sqlserver", "db2", "custom-")):
@@ -75,7 +75,7 @@ def iam_authentication(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Upgrading.html",
 )
 def minor_upgrades(resource: Resource, _: Options) -> Verdicts:
-    """Refuse databases that do not take minor versions, which correct security faults."""
+    """Refuse databases without automatic minor version upgrades, which fix security flaws."""
     value = resource["autoMinorVersionUpgrade"]
     if value.flag() is False:
         yield expected(value, "true")
@@ -90,7 +90,7 @@ def minor_upgrades(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.html",
 )
 def monitoring(resource: Resource, _: Options) -> Verdicts:
-    """Require enhanced monitoring, which shows processes and memory of the database's host."""
+    """Require enhanced monitoring, which shows the processes and the memory of the database's host."""
     interval = resource["monitoringInterval"]
     if not interval.number():
         yield expected(interval, "1, 5, 10, 15, 30 or 60")
@@ -106,7 +106,7 @@ def monitoring(resource: Resource, _: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def extended_support(resource: Resource, _: Options) -> Verdicts:
-    """Refuse RDS Extended Support, which keeps old major versions for a fee per core and hour."""
+    """Refuse RDS Extended Support, which keeps old major versions for a fee per vCPU-hour."""
     # Extended Support exists for MySQL and PostgreSQL, and Aurora of both (RDS user guide, linked above).
     engine, value = resource["engine"].text() or "", resource["engineLifecycleSupport"]
     if ("mysql" in engine or "postgres" in engine) and not (value.text() or "").endswith("-disabled"):

@@ -181,7 +181,7 @@ def incomplete_uploads(bucket: Bucket) -> Verdicts:
     if rules and not any(_aborts(rule) for rule in rules):
         yield from bucket.missing(
             "LifecycleConfiguration",
-            "an end to incomplete uploads",
+            "a rule that aborts incomplete uploads",
             "add abortIncompleteMultipartUpload to a lifecycle rule",
         )
 

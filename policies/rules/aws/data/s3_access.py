@@ -166,7 +166,7 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
     remediation="Add a condition, or leave out s3:PutBucketPolicy; otherwise, nobody can correct the policy.",
 )
 def lockout(resource: Resource, _: Options) -> Verdicts:
-    """Refuse bucket policies that deny everybody, without a condition, changes to the policy."""
+    """Refuse bucket policies that unconditionally deny everybody the permission to change the policy."""
     yield from check_each_statement(resource["policy"], _locks_out)
 
 

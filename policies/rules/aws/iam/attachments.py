@@ -35,7 +35,7 @@ GENERAL = "aws:iam/policyAttachment:PolicyAttachment"
     ),
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_274", "CKV2_AWS_56", "CIS AWS 1.16"),
-    remediation="Attach a policy that names what is needed.",
+    remediation="Attach a policy with only the permissions that are needed.",
     options={
         "emergencyRoles": Option(
             default=["pipe-break-glass"],

@@ -32,7 +32,7 @@ def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) ->
     remediation="Name the actions; `*`, `service:*` and `service:*Name` grow with each new action of AWS.",
 )
 def wildcard_action(resource: Resource, _: Options) -> Verdicts:
-    """Refuse permissions for every action, for every action or verb of a service, or for all but some."""
+    """Refuse permissions for all actions, for all actions or verbs of a service, or for all except some."""
     yield from _each_allowed(resource, _wildcards)
 
 
@@ -185,7 +185,7 @@ _COMPUTE = (
     url="https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/",
 )
 def privilege_escalation(resource: Resource, _: Options) -> Verdicts:
-    """Refuse permissions with which a principal can take those of every other user, role or function."""
+    """Refuse permissions with which a principal can gain those of every other user, role or function."""
     for document in documents(resource):
         yield from guarded(_escalations(document))
 

@@ -29,7 +29,7 @@ def trust(resource: Resource, _: Options) -> Verdicts:
 
 
 _ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
-"""Patterns of `sub` that match every caller of an identity provider, because they fix only the kind."""
+"""Patterns of `sub` that match every caller of an identity provider, because they fix only its kind."""
 
 _GITHUB = "token.actions.githubusercontent.com:"
 
@@ -88,7 +88,7 @@ _DEPLOY_SUFFIX = "-deploy"
     about=(ROLE,),
     severity=Severity.HIGH,
     controls=("Well-Architected SEC01-BP01",),
-    remediation="Give each environment an account, and with it a stack that declares its deploy role.",
+    remediation="Give each environment its own account, whose stack declares the deploy role.",
     url=(
         "https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/"
         "sec_securely_operate_multi_accounts.html"
@@ -96,7 +96,7 @@ _DEPLOY_SUFFIX = "-deploy"
     level=EnforcementLevel.ADVISORY,
 )
 def environments_share_account(stack: Stack, _: Options) -> Verdicts:
-    """Warn about an account with the deploy roles of several environments.
+    """Refuse an account with the deploy roles of several environments.
 
     Networks and keys have generated IDs, so each of these roles can change those of the other environments.
     """

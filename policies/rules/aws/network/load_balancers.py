@@ -48,7 +48,7 @@ def invalid_headers(resource: Resource, _: Options) -> Verdicts:
     types=(*MODERN, *CLASSIC),
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_91", "CKV_AWS_92", "FSBP ELB.5"),
-    remediation="Set accessLogs with a bucket, and with enabled true.",
+    remediation="Set accessLogs with a bucket, and with enabled: true.",
     url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html",
 )
 def logs(resource: Resource, _: Options) -> Verdicts:
@@ -56,7 +56,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     kind, own = _kind(resource), resource["accessLogs"]
     if kind == "gateway":
         return
-    # The block of a classic load balancer is enabled by default, that of the others is not.
+    # By default, the block of a classic load balancer is enabled, but the block of the others is not.
     enabled = own["enabled"].flag()
     if own.absent or not (kind == "classic" if enabled is None else enabled):
         yield expected(own if own.absent else own["enabled"], "a bucket, with enabled true")
@@ -70,7 +70,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     remediation="Set enableDeletionProtection to true.",
 )
 def deletion(resource: Resource, _: Options) -> Verdicts:
-    """Require deletion protection for load balancers, whose names visitors and firewalls know."""
+    """Require deletion protection for load balancers, whose addresses DNS records and firewalls name."""
     yield from must_be_true(resource["enableDeletionProtection"])
 
 
@@ -82,7 +82,7 @@ def deletion(resource: Resource, _: Options) -> Verdicts:
     remediation="Set desyncMitigationMode to defensive, its default, or to strictest.",
 )
 def desync(resource: Resource, _: Options) -> Verdicts:
-    """Refuse load balancers that pass ambiguous requests on, which can smuggle another request."""
+    """Refuse load balancers that forward ambiguous requests, which enable request smuggling."""
     mode = resource["desyncMitigationMode"]
     if _kind(resource) in ("application", "classic") and mode.text() == "monitor":
         yield expected(mode, "'defensive' or 'strictest'")

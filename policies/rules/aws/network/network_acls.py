@@ -1,4 +1,4 @@
-"""Rules on network access lists, the firewall of a subnet."""
+"""Rules on network ACLs, the stateless firewalls of subnets."""
 
 from collections.abc import Iterator
 
@@ -63,11 +63,11 @@ ssh = _port_rule(
     "network-acl-ssh-open-to-world",
     22,
     ("CKV_AWS_232", "FSBP EC2.21", "CIS AWS 5.1"),
-    "Refuse network access lists that allow SSH from the whole internet.",
+    "Refuse network ACLs that allow SSH from the whole internet.",
 )
 rdp = _port_rule(
     "network-acl-rdp-open-to-world",
     3389,
     ("CKV_AWS_231", "FSBP EC2.21", "CIS AWS 5.1"),
-    "Refuse network access lists that allow Remote Desktop from the whole internet.",
+    "Refuse network ACLs that allow Remote Desktop from the whole internet.",
 )

@@ -19,7 +19,7 @@ from policies.model.secrets import is_secret
     url="https://kubernetes.io/docs/concepts/configuration/secret/",
 )
 def config_map(resource: Resource, _: Options) -> Verdicts:
-    """Refuse plain-text secrets in ConfigMaps, by the name of a key and by the form of its value."""
+    """Refuse plain-text secrets in ConfigMaps; the name of a key or the form of its value reveals them."""
     for item in objects(resource):
         yield from guarded(_entries(item.value["data"]))
 

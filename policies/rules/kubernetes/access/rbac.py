@@ -23,7 +23,7 @@ ESCALATING = {
     "bind": ("roles", "clusterroles"),
     "impersonate": ("users", "groups", "serviceaccounts", "uids"),
 }
-"""By verb, the resources for which it gives the permissions of others (CIS Kubernetes, 5.1.8)."""
+"""By verb, the resources on which it gives its holder the permissions of others (CIS Kubernetes, 5.1.8)."""
 
 
 def _each(value: Value, check: Callable[[Value], Verdicts]) -> Verdicts:
@@ -91,7 +91,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#escalate-verb",
 )
 def escalation(resource: Resource, _: Options) -> Verdicts:
-    """Refuse Roles with which their holder gets other permissions: escalate, bind and impersonate."""
+    """Refuse Roles whose holder can gain more permissions by the verbs escalate, bind or impersonate."""
 
     def check(rule: Value) -> Verdicts:
         if rule["resourceNames"].items():
@@ -116,14 +116,14 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
     remediation="Bind a Role with the permissions that the subject needs.",
 )
 def cluster_admin(resource: Resource, _: Options) -> Verdicts:
-    """Refuse bindings of cluster-admin, which may do everything."""
+    """Refuse bindings to the ClusterRole cluster-admin, which allows everything."""
     for item in objects(resource):
         yield from guarded(_administrator(item.value.at("roleRef.name")))
 
 
 def _administrator(name: Value) -> Verdicts:
     if name.text() == "cluster-admin":
-        yield expected(name, "a role of its own")
+        yield expected(name, "a role with only the permissions that are needed")
 
 
 @RBAC.rule(
@@ -134,11 +134,11 @@ def _administrator(name: Value) -> Verdicts:
     remediation="Give the pods a ServiceAccount of their own, and bind the role to that account.",
 )
 def default_account(resource: Resource, _: Options) -> Verdicts:
-    """Refuse permissions for the account default, which every pod without an account of its own has."""
+    """Refuse bindings to the ServiceAccount `default`, which every pod without its own account uses."""
 
     def check(subject: Value) -> Verdicts:
         if subject["kind"].text() == "ServiceAccount" and subject["name"].text() == "default":
-            yield expected(subject["name"], "an account of its own")
+            yield expected(subject["name"], "the ServiceAccount of the pods that need the role")
 
     for item in objects(resource):
         yield from guarded(_each(item.value["subjects"], check))

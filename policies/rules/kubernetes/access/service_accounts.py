@@ -1,4 +1,4 @@
-"""A rule on the accounts that pods name."""
+"""A rule on the ServiceAccounts that pods name."""
 
 from pulumi_policy import EnforcementLevel, Severity
 

@@ -14,7 +14,7 @@ from policies.model.property_values import Value
     severity=Severity.LOW,
     controls=("kube-linter pdb-unhealthy-pod-eviction-policy",),
     remediation=(
-        "Set spec.unhealthyPodEvictionPolicy to AlwaysAllow; else unready pods can block every drain."
+        "Set spec.unhealthyPodEvictionPolicy to AlwaysAllow; otherwise, unready pods can block every drain."
     ),
     url="https://kubernetes.io/docs/tasks/run-application/configure-pdb/#unhealthy-pod-eviction-policy",
 )

@@ -34,9 +34,9 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"owner": None}, ".owner is missing; write a text"),
-        ({"reason": " "}, ".reason is ' '; write a text"),
-        ({"ticket": 7}, ".ticket is 7; write a text"),
+        ({"owner": None}, ".owner is missing; write a non-empty string"),
+        ({"reason": " "}, ".reason is ' '; write a non-empty string"),
+        ({"ticket": 7}, ".ticket is 7; write a non-empty string"),
         ({"expires": None}, ".expires is missing; write a date such as 2026-07-01"),
         ({"expires": "soon"}, ".expires is 'soon'; write a date such as 2026-07-01"),
         (
@@ -73,7 +73,7 @@ def test_a_fault_names_the_field_the_value_and_the_remedy(
         ("a: [", "waivers.yaml line 1: not YAML"),
         ("a: 1", "waivers.yaml: must be a list of waivers, not dict"),
         ("- x", "waivers.yaml[0] is 'x'; write reason, owner, ticket, expires and match"),
-        ("- owner: a\n  owner: b", "waivers.yaml line 2: 'owner' is there twice"),
+        ("- owner: a\n  owner: b", "waivers.yaml line 2: duplicate key 'owner'"),
         ("- [[a]: 1]", "waivers.yaml line 1: found unhashable key"),
     ],
 )

@@ -40,8 +40,8 @@ def test_queries_are_parsed(
         ("", "it ends without a comparison such as > 0.01"),
         ("> 1", "it ends without a comparison such as > 0.01"),
         ("a > b", "it ends without a comparison such as > 0.01"),
-        ("a) > 1", "')' at position 1 closes nothing"),
-        ("(a] > 1", "']' at position 2 closes nothing"),
+        ("a) > 1", "')' at position 1 has no opening bracket"),
+        ("(a] > 1", "']' at position 2 has no opening bracket"),
         ("logs('x > 1", '"\'" is not closed'),
     ],
 )
