@@ -50,7 +50,10 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
             ".match[0].policies names 'workload-image-latests', which is not a policy; did you mean "
             "workload-image-latest or workload-image-without-digest or workload-image-pull-not-always?",
         ),
-        ({"match": [{"policies": [RULE]}]}, ".match[0].targets is missing; write a list of texts"),
+        (
+            {"match": [{"policies": [RULE]}]},
+            ".match[0].targets is missing; write a list of non-empty strings",
+        ),
         ({"match": ["x"]}, ".match[0] is 'x'; write policies and targets"),
         (
             {"match": [{"policies": [RULE], "targets": ["*"], "stacks": ["prod"]}]},

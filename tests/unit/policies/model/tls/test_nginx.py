@@ -89,7 +89,7 @@ def test_includes_that_lead_to_too_many_directives_are_refused(monkeypatch: pyte
             list(read.servers())
         assert (refusal.value.path, refusal.value.reason, refusal.value.remedy) == (
             "data",
-            "nginx configuration whose includes lead to more than 6 directives",
+            "nginx configuration whose includes exceed 6 directives",
             "include each file in one place, so that it can be checked",
         )
 
@@ -103,7 +103,7 @@ def test_includes_that_lead_too_deep_are_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(nginx, "DEEPEST", 5)
     with pytest.raises(UnreadableValueError) as refusal:
         list(files(**text).servers())
-    assert refusal.value.reason == "nginx configuration whose includes lead deeper than 5"
+    assert refusal.value.reason == "nginx configuration whose includes exceed 5 levels"
 
 
 @each_row(
