@@ -31,9 +31,7 @@ NO_ISOLATION_HELP = (
     "only for code that you trust like your own"
 )
 GRACE_MINUTES = 2.0
-"""Minutes that the rest of the review may take, besides the evaluation: copying, building the report and
-rendering it.
-"""
+"""Minutes for the rest of the review: copying the trees, and building and rendering the report."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         "--merge",
         default="",
         metavar="COMMIT",
-        help="review the merge of this commit into the base, instead of a working tree",
+        help="review the merge of this commit into the base instead of a working tree",
     )
     add("--tree", default=tree, metavar="DIR", help="working tree to review (default: this program's)")
     return parser

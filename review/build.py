@@ -139,7 +139,7 @@ def _lines(finding: Finding) -> list[str]:
 
 
 def _unneeded_waivers(waivers: Waivers, lines: set[str], stacks: Iterable[str]) -> list[str]:
-    """Return a note for each waiver that none of these lines of findings names."""
+    """Return a note for each waiver that no line of the findings names."""
     notes: set[str] = set()
     for waiver in waivers.waivers:
         if not {waiver.notice(waivers.today), waiver.lapsed()} & lines:
@@ -230,7 +230,7 @@ def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]
 
 
 def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Yield each item once, with all its stacks; `without_stack` replaces the names in an item of several."""
+    """Yield each item once, with all its stacks; with several stacks, `<stack>` replaces their names."""
     groups: dict[str, list[ItemT]] = {}
     for item in items:
         groups.setdefault(_comparable(item), []).append(item)

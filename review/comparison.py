@@ -30,7 +30,7 @@ NOT_ISOLATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a review of `tree` against a commit of `repository`; it may take `minutes`."""
+    """The options of a review of `tree` against a commit of `repository`; `minutes` limits the evaluation."""
 
     tree: Path
     repository: Path
@@ -39,7 +39,7 @@ class Options:
     minutes: float
     isolated: bool
     merge: str = ""
-    """The commit of `repository` whose merge into the base is reviewed, instead of `tree` if not empty."""
+    """The commit of `repository` whose merge into the base is reviewed; empty for a review of `tree`."""
     approved_by: str = ""
     """The owner who has approved weaker policies and new waivers of the tree; empty without an approval."""
 
@@ -95,7 +95,7 @@ def compare(options: Options, status: Status) -> Report:
             )
             evaluation = processes.evaluation(work, [base_tree.folder, head_tree.folder])
             report = evaluate(evaluation, request, status, programs=processes.commands)
-    # The evaluation has read the files of the program under review, so its values here are replaced.
+    # The evaluation has read files of the pull request, so these fields get values from this process.
     addresses = file_addresses(commit, merge.commit if merge else os.environ.get("GITHUB_SHA", ""))
     return replace(report, compares=BASE_TO_HEAD, base=base, head=head, trees=addresses)
 
@@ -116,14 +116,15 @@ class Merge:
     def find(cls, repository: Path, base: str, ref: str) -> Self:
         """Merge a commit into the base, without a working tree.
 
-        Raises CommandError if the ref is no commit or has too many files, or if the two conflict.
+        Raises CommandError if the ref is not a commit, if the commit has too many files, or if it conflicts
+        with the base.
         """
         try:
             verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
             commit = snapshot.git(repository, *verify).decode().strip()
         except snapshot.GitFailure:
             raise CommandError(
-                f"--merge {ref} is no commit of {repository}. Name a branch, tag or commit that is fetched."
+                f"--merge {ref} is not a commit of {repository}. Name a branch, tag or fetched commit."
             ) from None
         snapshot.list_files(repository, commit)  # Git lists a folder in memory to merge it.
         try:
@@ -140,7 +141,8 @@ def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[s
     """Return a ref's commit and a description.
 
     Without a ref, return those of the merge base with main or, if `merge_base` is false, of the commit that
-    is checked out. Raise CommandError if git does not work, if the ref is no commit, or without a merge base.
+    is checked out. Raise CommandError if git does not work, if the ref is not a commit, or if there is no
+    merge base.
     """
     # This raises with the reason if git does not work at all.
     snapshot.git(repository, "rev-parse", "--show-toplevel")
@@ -157,7 +159,7 @@ def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[s
     if not ref:
         raise CommandError("there is no merge base with main. Name the base: make review BASE=<git ref>")
     raise CommandError(
-        f"BASE={ref} is no commit of {repository}. Name a branch, a tag or a commit; "
+        f"BASE={ref} is not a commit of {repository}. Name a branch, a tag or a commit; "
         "in a shallow clone, first run git fetch --unshallow"
     )
 

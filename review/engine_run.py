@@ -29,13 +29,13 @@ ENGINE_OPERATIONS = {
     "import": "create",
     "discard": "delete",
 }
-"""Operations of the engine that the report counts as other operations."""
+"""The report's names for operations of the engine that it counts under another name."""
 
 UNCHECKED_POLICY = "policy-value-unknown"
 """Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
 
 NOT_APPLICABLE = '"verdict": "not applicable"'
-"""Content by which the rows of the ledger that are skipped, the most common ones, are recognized."""
+"""Text in the most common rows of a ledger, which the report does not need."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
 """Pattern of a terminal's colour codes and of the engine's own colour tags."""
@@ -114,7 +114,7 @@ class EngineRun:
 
     @property
     def errors(self) -> list[str]:
-        """The distinct errors. Tracebacks have only the frames of the program, with paths in the tree."""
+        """The distinct errors. Tracebacks contain only the program's frames, with paths below the tree."""
         errors = dict.fromkeys(map(self._clean, self.phase.errors))
         return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
 
@@ -199,7 +199,7 @@ def _file_in_tree(path: str, tree: Path) -> str:
 
 
 def _is_line(number: str, file: str, tree: Path) -> bool:
-    """Return True for the number of a line of a file; the program sends the numbers, and may send any."""
+    """Return True if the text is the number of a line of a file; the program may send any text."""
     return number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= _count_lines(file, tree)
 
 
@@ -228,8 +228,8 @@ class Stack:
     """A stack with its runs in the base and the head; a run is None if that side does not have the stack.
 
     `trouble` is the reason why the report on the stack is incomplete, or an empty string. `packs` are the
-    policy packs of base and head on the head's resources, or None if the head's pack did not run; then
-    `guard_error` is the reason, unless nobody has asked that pack.
+    policy packs of base and head on the head's resources, or None without verdicts of the head's pack. If
+    that pack failed, `guard_error` has the reason.
     """
 
     name: str

@@ -34,7 +34,7 @@ from sandbox.workspace.stack_files import GENERATED_SECRETS
 LOCK = "requirements.txt"
 
 INCOMPARABLE = (
-    f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
+    f"Not comparable: {LOCK} differs, and base and head were evaluated with the same packages; "
     "the effects of the package change are not in this report."
 )
 NO_BASE_VERDICTS = (
@@ -206,7 +206,7 @@ def _run_side(
 
 
 def _judge(stack: str, tree: Path, folder: Path, sockets: Path, seconds: float) -> None:
-    """Have the head's policies judge the resources of the preview; write the verdicts or the reason."""
+    """Ask the head's policies about the resources of the preview; write the verdicts or the error."""
     if not (folder / RECORDING).exists():
         return  # The preview failed before it registered anything.
     try:
@@ -230,7 +230,7 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
         match = re.search(r"urn:pulumi:([^:]+)::([^:]+)::", json.dumps(content))
         if not match:
             raise CommandError(
-                f"{file} is no event log, `--json` output or ledger of a preview: it contains no resource."
+                f"{file} is not an event log, `--json` output or ledger of a preview: it has no resource."
             )
         contents.setdefault(_qualified_name(tree, *match.groups()), []).append(content)
     previewed: list[Stack] = []

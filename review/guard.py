@@ -25,7 +25,7 @@ from sandbox.errors import CommandError
 from sandbox.summary import Row
 
 ANSWER_BYTES = 16 * 2**20
-"""The maximum size of a response of the pack under review."""
+"""The maximum number of bytes in a response of the pack under review."""
 
 MOST_VERDICTS = 20_000
 """The maximum number of violations that the pack under review may report on a stack."""
@@ -39,7 +39,7 @@ REQUESTS: Mapping[str, Any] = {
     "Analyze": analyzer_pb2.AnalyzeRequest,
     "AnalyzeStack": analyzer_pb2.AnalyzeStackRequest,
 }
-"""Questions about resources, by method."""
+"""The types of the requests about resources, by gRPC method."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ PACKS = TypeAdapter(Packs)
 
 
 def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs:
-    """Ask the pack behind the sockets what the base's pack was asked; return the verdicts of both.
+    """Repeat the recorded requests to the pack behind the sockets, and return the verdicts of both packs.
 
     - `recording`: the calls to the base's pack (sandbox/engine/policy_pack.py)
     - `levels`: the file with the levels of the pack under review; without this file, it has its own levels
     - `seconds`: the time that each response may take
 
-    Raise CommandError if the pack does not start, does not respond, or responds with something else.
+    Raise CommandError if the pack does not start, does not respond, or sends an invalid response.
     """
     calls = [*_read(recording)]
     options = [("grpc.max_receive_message_length", ANSWER_BYTES)]
@@ -105,7 +105,7 @@ def _read(recording: Path) -> Iterator[tuple[str, bytes, bytes]]:
 
 
 def _base_pack(calls: list[tuple[str, bytes, bytes]]) -> Pack:
-    """Return the base's pack as it has answered the engine."""
+    """Return the base's pack with the levels and violations that it has reported to the engine."""
     about, configuration = analyzer_pb2.AnalyzerInfo(), analyzer_pb2.ConfigureAnalyzerRequest()
     violations: list[Row] = []
     for method, request, response in calls:
@@ -155,13 +155,13 @@ def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2
 
 
 def _read_levels(file: Path) -> dict[str, Any]:
-    """Return the content of a file of levels; raise CommandError if it is no JSON object."""
+    """Return the content of a file of levels; raise CommandError if it is not a JSON object."""
     try:
         content: Any = json.loads(read_text(file)) if os.path.lexists(file) else {}
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"policies/config/{file.name} is no valid JSON: {error}") from None
+        raise CommandError(f"policies/config/{file.name} is not valid JSON: {error}") from None
     if not is_map(content):
-        raise CommandError(f"policies/config/{file.name} contains no JSON object.")
+        raise CommandError(f"policies/config/{file.name} is not a JSON object.")
     return content
 
 
@@ -169,7 +169,7 @@ def _name(names: Sequence[str], number: int) -> str:
     """Return the name for a number of the protocol; raise CommandError if there is none."""
     if not 0 <= number < len(names):
         raise CommandError(
-            f"the policy pack under review sent {number}, which is none of {', '.join(names)}."
+            f"the policy pack under review sent the number {number}; allowed: 0 to {len(names) - 1}."
         )
     return names[number]
 

@@ -1,4 +1,4 @@
-"""Settings of a stack file with their lines, and the search for the setting that set a property."""
+"""Settings of a stack file with their lines, and the search for the setting from which a value comes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COMMON_VALUES = frozenset({"true", "false", "null"})
 """Values that are too common to identify a setting."""
 
 SHORT_VALUE = 3
-"""Largest number of characters with which a value is too short to identify a setting."""
+"""Largest number of characters of a value that is too short to identify a setting."""
 
 LARGEST = 4 * 2**20
 """Largest number of bytes in a stack file."""
@@ -115,7 +115,10 @@ def _last_name(path: str) -> str:
 
 
 def _choose(keys: list[str], path: str, component: str) -> str:
-    """Return the only key, or else the only key with the property's name, or else with the component."""
+    """Return the only key, else the only one with the property's name, else the only one of the component.
+
+    Return an empty string if none of these exists.
+    """
     same_name = [key for key in keys if _last_name(key) == _last_name(path)]
     same_topic = [key for key in keys if component and component in key.partition(".")[0]]
     for candidates in (keys, same_name, same_topic):

@@ -44,7 +44,7 @@ class SourceLocation:
 class Property:
     """A property that changes.
 
-    An absent value is None. `folded` is the reason if the change is noise, else empty.
+    An absent value is None. `folded` is the reason for folding the change, or an empty string.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Property:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """An entry about a resource or, without a type, a whole stack; `stacks` share the same entry."""
+    """An entry about a resource or, without a type, about a whole stack; `stacks` share the entry."""
 
     stacks: list[str]
     type: str = ""
@@ -128,7 +128,7 @@ class CostLine:
 
     A part that a side lacks costs 0. None is a cost that is unknown: the side was not evaluated, or the price
     table lacks the price. `basis` is the calculation of the newer cost, or the price that is missing.
-    `assumes` has the use of the stack from which the quantity follows.
+    `assumes` has the assumptions about the stack's use from which the quantity follows.
     """
 
     resource: str

@@ -100,7 +100,7 @@ class Status:
         self._last = time.monotonic()
 
     def _stamped(self, text: str) -> str:
-        """Return a text after the time, so that no line from the program can start with a CI log command."""
+        """Return a text with the time before it, so that no line can start with a command of a workflow."""
         return (
             f"{time.monotonic() - self._started:6.1f}s  {neutralize_commands(remove_unseen(text))[:LONGEST]}"
         )

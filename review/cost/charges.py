@@ -16,7 +16,7 @@ SUBNET = "aws:ec2/subnet:Subnet"
 
 @dataclass(frozen=True)
 class Charge:
-    """Quantity of a thing with a price, in the price's unit; of an hourly price, the number of things.
+    """A quantity of a thing with a price, in the price's unit; for an hourly price, the number of things.
 
     `assumes` contains the fields of Usage from which the quantity follows. `detail` explains the quantity.
     """

@@ -80,7 +80,7 @@ def month(resource_type: str, inputs: Mapping[str, Any]) -> float | None:
 
 
 def resource_of(resource_type: str, name: str, region: str, inputs: Mapping[str, Any]) -> Resource:
-    """Return a resource that a program declares without an engine, such as in a test or a document."""
+    """Return a resource with these inputs that no engine has evaluated, for tests and documents."""
     with_region = {"region": region, **inputs} if resource_type.startswith("aws:") else {**inputs}
     return Resource({"urn": f"::{name}", "type": resource_type, "custom": True, "inputs": with_region})
 

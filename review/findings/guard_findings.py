@@ -1,4 +1,4 @@
-"""Findings about the policies themselves: what the head weakens, and the violations of its new rules."""
+"""Findings about the policies themselves: weaker rules, new waivers, and violations of the head's rules."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from sandbox.summary import WAIVED, Row
 WEAKENED = "guard-weakened"
 
 STRENGTH = {"disabled": 0, "advisory": 1, "mandatory": 2, "remediate": 2}
-"""How much a level demands. A rule that repairs resources is mandatory for those that it cannot repair."""
+"""Ranks of the levels. A rule that repairs resources is mandatory for those that it cannot repair."""
 
 WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.yaml": tuple(SECTIONS)}
 """Files of waivers, with the names of the findings that they may waive."""
@@ -31,7 +31,7 @@ Place = tuple[str, str]
 
 
 def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
-    """Yield a finding for each rule of the base that the head removes, lowers, or decides more mildly."""
+    """Yield a finding for each rule of the base that the head removes, lowers, or does not apply as often."""
     base, head = packs.base, packs.head
     milder = admitted(packs)
     for rule, level in sorted(base.levels.items()):
@@ -77,7 +77,7 @@ def _covered(target: str, stacks: Sequence[str]) -> Sequence[str]:
 
 
 def admitted(packs: Packs | None) -> set[Place]:
-    """Return the places of violations that weigh less by the head's policies than by the base's."""
+    """Return the places at which the head's policies report fewer violations, or at a lower level."""
     if packs is None:
         return set()
     before, after = _unwaived(packs.base), _unwaived(packs.head)
@@ -89,7 +89,7 @@ def admitted(packs: Packs | None) -> set[Place]:
 
 
 def find_new(packs: Packs) -> Iterator[Row]:
-    """Yield the unwaived violations that only the head's policies report, or that weigh more there."""
+    """Yield the unwaived violations that only the head's policies report, or at a stricter level."""
     before, after = _unwaived(packs.base), _unwaived(packs.head)
     for violation in packs.head.violations:
         rule = violation["policy"]

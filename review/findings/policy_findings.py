@@ -54,7 +54,7 @@ def find(
 
 
 def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:
-    """Yield the findings for violations that only the head's policies report, or that weigh more there."""
+    """Yield findings for violations that only the head's policies report, or at a stricter level."""
     for violation in violations:
         yield replace(_finding(violation, stack, NEW), remediation=OF_THE_HEAD, from_head=True)
 

@@ -27,7 +27,7 @@ ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "pa
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
 
 ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
-"""Programs of an installed engine. Other files in their folder, which may be a home, stay hidden."""
+"""Programs of an installed engine. Other files in their folder, which may be a user's home, stay hidden."""
 
 NAMESPACES = (
     "--unshare-all",
@@ -53,9 +53,9 @@ HIDDEN_PROC = (
     "timer_list",
 )
 """Parts of /proc that root may write or read without any capability, since the kernel only compares user IDs
-there (test_perm in fs/proc/proc_sysctl.c). Bubblewrap covers /proc/sys only if that folder is writable, which
-it is not. The lists are Docker's (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths) plus mtrr, pressure and
-key-users.
+there (test_perm in fs/proc/proc_sysctl.c). Bubblewrap itself covers /proc/sys only if that folder is
+writable, and here it is not. The lists are Docker's (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths) plus
+mtrr, pressure and key-users.
 """
 
 WORK_BYTES = 2**30
@@ -155,9 +155,9 @@ def _refusal(reason: str, remedy: str) -> CommandError:
 def bwrap_command(
     work: Path, readable: Iterable[Path], shared: Iterable[Path], seccomp: int, work_bytes: int = WORK_BYTES
 ) -> list[str]:
-    """Return the prefix that isolates a command.
+    """Return the command line of bubblewrap, to which the command to isolate is appended.
 
-    The command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
+    That command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
     its own with `work_bytes` bytes, and to the folders in `shared`.
     """
     arguments = [
@@ -241,7 +241,7 @@ def guard() -> None:
 
 
 def limit_resources(*, threads: bool, trusted: bool = True) -> None:
-    """Limit this process and its children permanently; more so without `trusted`.
+    """Limit this process and its children permanently; without `trusted`, the limits are lower.
 
     `threads` also limits the number of the user's threads, which requires a user namespace of its own.
     """

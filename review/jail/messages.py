@@ -1,8 +1,8 @@
 """Messages to and from the evaluation: one JSON object per line, validated on arrival.
 
-The evaluation runs in the same isolation as the program under review, so it is not trusted. None of its files
-is copied, and none of its text is printed unchecked. If the evaluation sends anything but a valid message,
-the review ends with exit code 2.
+The evaluation reads files of the pull request, so it runs isolated, and its output is not trusted. None of
+its files is copied, and none of its text is printed unchecked. If it sends an invalid message, the review
+ends with exit code 2.
 """
 
 import json
@@ -89,7 +89,7 @@ def ignore(_: Line | Activity) -> None:
 
 
 class Channel:
-    """A sender of messages on the original standard output, to which nothing else writes from now on."""
+    """A sender of messages on standard output; all other output goes to standard error from now on."""
 
     def __init__(self) -> None:
         self._stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")  # no child inherits it

@@ -44,8 +44,9 @@ UNTRUSTED_BYTES = 64 * 2**20
 """The size of the file system in memory of each process that runs code under review."""
 
 SOCKET_BYTES = 60
-"""The most bytes of a folder's path, so that the paths of the sockets in it stay within the 107 bytes of
-Linux's `sun_path` (unix(7))."""
+"""Largest number of bytes in the path of the review's folder, since the paths of the sockets in it may have
+at most 107 bytes (`sun_path` in unix(7)).
+"""
 
 
 class Processes:

@@ -50,4 +50,4 @@ def kind(mode: int) -> str:
         stat.S_IFDIR: "a folder",
         stat.S_IFLNK: "a link",
     }
-    return kinds.get(stat.S_IFMT(mode), "no regular file")
+    return kinds.get(stat.S_IFMT(mode), "not a regular file")

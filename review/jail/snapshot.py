@@ -128,7 +128,7 @@ def copy_indexed(tree: Path, to: Path) -> Snapshot:
             (repository / "index").write_bytes(read_bytes(index))
         except OSError as error:
             raise CommandError(
-                f"{tree} has no readable .git/index ({error.strerror}): give the top folder of a clone."
+                f"{tree} has no readable .git/index ({error.strerror}): name the top folder of a clone."
             ) from None
         names = _names(git(repository, "ls-files", "--cached", "-z"))
     snapshot = Snapshot(to)
@@ -156,7 +156,7 @@ def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
 
 
 def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
-    """Copy the files and links of a commit, none of which its .gitattributes can change or leave out."""
+    """Copy the files and links of a commit; its .gitattributes cannot change or leave out any of them."""
     snapshot = Snapshot(to)
     entries = [
         (line.partition(b"\t")[0].split(), os.fsdecode(line.partition(b"\t")[2]))
@@ -240,6 +240,7 @@ def _names(output: bytes) -> list[str]:
 
 def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
     """Copy a file or link of a working tree if it exists; return the path of a copied file, else None.
+
     A link out of the tree, any other kind of file, and a file behind a link are omitted.
     """
     source = tree / name

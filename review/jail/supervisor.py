@@ -29,7 +29,7 @@ with 290 threads.
 PROCESSES = 256
 
 PROGRAM_PROCESSES = 32
-"""Largest number of processes of one program or policy pack under review, which have at most three."""
+"""Largest number of processes of one program or policy pack under review; the own ones have at most three."""
 
 INTERVAL = 0.25
 """Seconds between two checks of the limits."""
@@ -95,10 +95,10 @@ def evaluate(
     bounds: Bounds | None = None,
     programs: Iterable[Command] = (),
 ) -> Report:
-    """Run the evaluation, and the programs that it evaluates beside it; return the evaluation's report.
+    """Run the evaluation beside the programs and policy packs under review, and return its report.
 
-    Raises CommandError if the evaluation fails or sends no report, or if all of these processes together
-    exceed the limits.
+    Raises CommandError if the evaluation fails or sends no report, or if these processes together exceed the
+    limits.
     """
     isolation.leave_session_keyring()
     with ExitStack() as stack:
@@ -168,7 +168,7 @@ def _evaluate(
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the evaluation and all its processes; in isolation, these end with the first process."""
+    """Kill a process and its descendants; in isolation, these end with the first process of the namespace."""
     below: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         below = psutil.Process(process.pid).children(recursive=True)
@@ -178,7 +178,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Watch:
-    """The threads that keep the end of standard error, and kill an evaluation which exceeds its limits."""
+    """The threads that keep the end of standard error, and kill an evaluation that exceeds its limits."""
 
     def __init__(
         self,

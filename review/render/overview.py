@@ -97,7 +97,7 @@ def _components(changes: list[Change]) -> dict[str, Component]:
 
 
 def _assign_columns(components: Mapping[str, Component]) -> None:
-    """Put each component to the right of its sources. A circle ends at the number of components."""
+    """Put each component to the right of its sources; a circular dependency stops at the last column."""
     for _ in components:
         for component in components.values():
             for source in component.sources:

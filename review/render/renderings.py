@@ -74,7 +74,7 @@ FILTERS: dict[str, Any] = {
 
 @cache
 def _environment(html: bool, coloured: bool) -> jinja2.Environment:
-    """Return the templates and their filters, which keep each template after its first compilation.
+    """Return the templates with their filters, cached so that each template is compiled once.
 
     `coloured` is true if standard output is a terminal with colours. Compiled templates contain the colours
     of their constant strings.
@@ -212,7 +212,8 @@ def render_markdown(report: Report, limit: int = LIMIT) -> str:
                     room = sections[section_title].unfold(form, room)
         text = comment()
     if len(text) > limit:
-        return f"{top.splitlines()[0]}\n## Review\n\n{FOLDED_MARK} — everything.\n"
+        mark = top.splitlines()[0]
+        return f"{mark}\n## Review\n\n{FOLDED_MARK}. The HTML and JSON reports contain all of it.\n"
     return text
 
 

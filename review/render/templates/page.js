@@ -1,6 +1,6 @@
 "use strict";
 
-/* The filter: it hides items, dims nodes and edges of the drawing, and counts what is left. */
+/* The filter: it hides items, dims nodes and edges of the drawing, and counts the remaining items. */
 
 const form = document.getElementById("filter");
 const shownCount = document.getElementById("shown");
@@ -94,7 +94,7 @@ function groupByComponent(svg) {
   return boxes;
 }
 
-/* Puts each box to the right of those that it depends on. A circle ends at the number of boxes. */
+/* Puts each box to the right of those that it depends on; a circular dependency stops at the last column. */
 function assignColumns(boxes) {
   for (let pass = 0; pass < boxes.size; pass += 1) {
     for (const box of boxes.values()) {

@@ -437,11 +437,11 @@ def test_a_review_that_could_not_run_leaves_no_files(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "BASE=nowhere is no commit of"),
+        (("nowhere",), "BASE=nowhere is not a commit of"),
         (("HEAD", "--stack", "qa"), "no stack is called 'qa'. Stacks: dev, stg, prod, foundation"),
         (
             ("--events", "requirements.in"),
-            "requirements.in is no event log, `--json` output or ledger of a preview",
+            "requirements.in is not an event log, `--json` output or ledger of a preview",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_the_base_is_a_commit_of_the_trusted_repository(trusted: Path, stranger:
     )
     assert comparison.find_base(trusted, "main")[0] == newest
     foreign = git(stranger, "rev-parse", "HEAD")
-    with pytest.raises(CommandError, match=f"BASE={foreign} is no commit of {trusted}"):
+    with pytest.raises(CommandError, match=f"BASE={foreign} is not a commit of {trusted}"):
         comparison.find_base(trusted, foreign)
 
 
@@ -113,5 +113,5 @@ def test_a_merge_that_is_impossible_gives_the_reason(trusted: Path) -> None:
     base = commit(trusted, "other", api="3\n")
     with pytest.raises(CommandError, match=r"both change the same lines\. Merge the base into the branch"):
         Merge.find(trusted, base, change)
-    with pytest.raises(CommandError, match="--merge nowhere is no commit of"):
+    with pytest.raises(CommandError, match="--merge nowhere is not a commit of"):
         Merge.find(trusted, base, "nowhere")

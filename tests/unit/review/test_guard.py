@@ -44,9 +44,9 @@ def test_levels_are_read_as_the_engine_reads_them(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[" * 100_000, "policies/config/dev.json is no valid JSON: "),
-        ("{", "policies/config/dev.json is no valid JSON: "),
-        ("[]", "policies/config/dev.json contains no JSON object."),
+        ("[" * 100_000, "policies/config/dev.json is not valid JSON: "),
+        ("{", "policies/config/dev.json is not valid JSON: "),
+        ("[]", "policies/config/dev.json is not a JSON object."),
         ('{"tags": "off"}', "dev.json: the level of tags is 'off'; allowed: advisory, mandatory"),
         (json.dumps({"tags": {"names": "x", "enforcementLevel": []}}), "the level of tags is "),
     ],
@@ -62,7 +62,9 @@ def test_a_number_without_a_meaning_is_refused() -> None:
     level: Any = 77
     response.diagnostics.add(policyName="ssh-open", enforcementLevel=level)
     question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
-    with pytest.raises(CommandError, match="the policy pack under review sent 77, which is none of"):
+    with pytest.raises(
+        CommandError, match="the policy pack under review sent the number 77; allowed: 0 to 3"
+    ):
         guard._violations(question, response)  # pyright: ignore[reportPrivateUsage]
 
 

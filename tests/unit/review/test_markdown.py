@@ -84,7 +84,7 @@ def test_a_comment_names_three_hundred_risks_and_describes_those_that_fit() -> N
     ]
     assert names[:300] == [f"thing-{number} (aws:ec2:Thing)" for number in range(300)]
     assert 60_000 < len(text) <= renderings.LIMIT
-    folded = re.search(r"At risk: (\d+) of 300 findings in a line each\.", text.replace(";", "."))
+    folded = re.search(r"At risk: (\d+) of 300 findings on one line each\.", text.replace(";", "."))
     assert folded and text.count("Its data is lost.") == 300 - int(folded[1])
 
 
@@ -92,7 +92,7 @@ def test_a_verdict_that_is_too_long_for_a_heading_folds_nothing_else() -> None:
     verdict = f"Could not run: dev: {'no such thing ' * 6000}"
     text = renderings.render_markdown(samples.report(verdict=verdict, code=2))
     assert text.splitlines()[1] == "## ❗ Could not run"
-    assert "Verdict: 1 of 1 verdicts in a line each." in text
+    assert "Verdict: 1 of 1 verdicts on one line each." in text
     assert "Its data is lost." in text
 
 

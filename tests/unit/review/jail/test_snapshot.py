@@ -183,7 +183,7 @@ def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_base_that_looks_like_an_option_is_refused(tree: Path) -> None:
-    with pytest.raises(CommandError, match="BASE=--all is no commit of "):
+    with pytest.raises(CommandError, match="BASE=--all is not a commit of "):
         find_base(tree, "--all")
 
 
