@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.engine.waivers import Waivers, load
-from review import model, setting_changes
+from review import model
 from review.cost import estimate, price_table
-from review.engine_run import Resource, Stack, Step
 from review.findings import guard_findings, policy_findings, prod_strength, risks, stack_divergence
 from review.model import Change, Finding, Report, SettingChange, StackReport
 from review.plain_data import map_texts
-from review.properties import changed_properties
 from review.render import renderings
+from review.stacks import setting_changes
+from review.stacks.engine_run import Step
+from review.stacks.properties import changed_properties
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
 
 WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""

@@ -17,15 +17,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from review import engine_run, guard, locate
+from review import guard
 from review.build import build
-from review.engine_run import EngineRun, Stack
 from review.jail import isolation, messages
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Send
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.project_selection import Projects, Trees, order, select_stacks
+from review.stacks import engine_run, stack_file
+from review.stacks.engine_run import EngineRun
+from review.stacks.stack import Stack
 from sandbox.engine import policy_pack
 from sandbox.errors import CommandError
 from sandbox.workspace import stacks, yaml_tree
@@ -237,7 +239,7 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     for name in sorted(contents, key=order):
         engine = EngineRun(tree).add(*contents[name])
         trouble = "" if any(map(is_map, contents[name])) else "the preview's --json output is missing"
-        file = locate.read_stack_file(name, (tree, None), (tree, stacks.projects(tree).get(name)))
+        file = stack_file.read_stack_file(name, (tree, None), (tree, stacks.projects(tree).get(name)))
         previewed.append(Stack(name, engine, None, file, trouble))
     notes = [NO_BASE_VERDICTS]
     if any(len(secret) < SHORTEST for secret in secrets):
@@ -259,7 +261,7 @@ def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
 def _read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
     """Read the runs on a stack from the files that `run` wrote."""
     base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
-    file = locate.read_stack_file(name, *zip(trees, projects, strict=True))
+    file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
     return Stack(
         name,

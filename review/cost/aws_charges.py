@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from review.cost import nodes
 from review.cost.charges import REPLICATION, Charge, Context
-from review.engine_run import Resource
 from review.plain_data import is_list, value_at
+from review.stacks.resources import Resource
 
 GATEWAY = "aws:ec2/natGateway:NatGateway"
 

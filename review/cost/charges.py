@@ -7,8 +7,8 @@ from functools import cached_property
 from review.cost import nodes
 from review.cost.price_table import TABLE, PriceTable
 from review.cost.usage import Usage
-from review.engine_run import Resource
 from review.plain_data import is_list, value_at
+from review.stacks.resources import Resource
 
 REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 SUBNET = "aws:ec2/subnet:Subnet"

@@ -9,8 +9,8 @@ from review.cost.charges import Charge, Context
 from review.cost.price_table import HOME, TABLE, Price, PriceTable
 from review.cost.service_charges import SERVICE_CHARGES
 from review.cost.usage import Usage, usage_of
-from review.engine_run import Resource
 from review.model import CostLine, StackCosts
+from review.stacks.resources import Resource
 
 CHARGES = {**AWS_CHARGES, **SERVICE_CHARGES}
 PROVIDER = "pulumi:providers:aws"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from review.cost.price_table import PriceTable
-from review.engine_run import Resource
 from review.plain_data import is_list, is_map, value_at
+from review.stacks.resources import Resource
 
 POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"

@@ -6,8 +6,8 @@ from review.cost import nodes
 from review.cost.aws_charges import Charges, ChargesOf
 from review.cost.charges import Charge, Context
 from review.cost.price_table import HOURS
-from review.engine_run import Resource
 from review.plain_data import is_list, value_at
+from review.stacks.resources import Resource
 
 FACING_THE_INTERNET = 'metadata.annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"]'
 

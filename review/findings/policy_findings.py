@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from policies.engine.rule import Rule
-from review.engine_run import STACK_TYPE, UNCHECKED_POLICY, EngineRun, Stack
 from review.findings.policy_rules import POLICY_RULES
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import as_text, value_at
+from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
+from review.stacks.resources import STACK_TYPE
+from review.stacks.stack import Stack
 from sandbox.summary import Row
 
 WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from review.engine_run import Resource, Stack
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
 from review.plain_data import as_text, is_map, value_at
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
 
 Resources = Mapping[tuple[str, str], Resource]
 """Resources by type and name."""

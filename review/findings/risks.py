@@ -1,9 +1,11 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
-from review.engine_run import STACK_TYPE, Resource, Stack, Step
 from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
-from review.properties import changed_properties
+from review.stacks.engine_run import Step
+from review.stacks.properties import changed_properties
+from review.stacks.resources import STACK_TYPE, Resource
+from review.stacks.stack import Stack
 from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75

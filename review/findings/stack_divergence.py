@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from review.engine_run import Stack
 from review.model import Finding, SourceLocation, shorten
 from review.plain_data import as_text, value_at
+from review.stacks.stack import Stack
 from sandbox.summary import LATER
 
 ResourcePath = tuple[tuple[str, str], str]

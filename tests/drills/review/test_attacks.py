@@ -35,8 +35,8 @@ FORGERY = """
 import os, pathlib, signal, sys
 outside = pathlib.Path("OUTSIDE")
 # The recorder, the report and the language server of this process, replaced by empty ones.
-import sandbox.summary, sandbox.engine.process, review.build, review.engine_run
-for module in (sandbox.summary, sandbox.engine.process, review.build, review.engine_run):
+import sandbox.summary, sandbox.engine.process, review.build, review.stacks.engine_run
+for module in (sandbox.summary, sandbox.engine.process, review.build, review.stacks.engine_run):
     for name, value in list(vars(module).items()):
         if callable(value) and getattr(value, "__module__", "") == module.__name__:
             setattr(module, name, lambda *_args, **_named: None)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from review.engine_run import EngineRun, Resource, Stack, Step
-from review.locate import StackFile
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+from review.stacks.stack_file import StackFile
 
 VPC, SUBNET, FUNCTION = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:lambda/function:Function"
 JOB, SECRET, KEY = "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret", "aws:kms/key:Key"

@@ -9,9 +9,9 @@ import yaml
 
 from policies.engine.waivers import utc_day
 from review.build import build
-from review.engine_run import Step
 from review.model import BASE_TO_HEAD, Report
 from review.plain_data import build_mask
+from review.stacks.engine_run import Step
 from tests.support.review.stacks import KEY, resource, stack, urn
 
 WAIVER: dict[str, Any] = {

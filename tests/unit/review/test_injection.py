@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from review.engine_run import EngineRun
 from review.model import Report
 from review.render import filters, renderings
+from review.stacks.engine_run import EngineRun
 from review.status import Status
 from tests.support.review import comment_markup, samples
 

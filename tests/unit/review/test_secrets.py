@@ -13,11 +13,12 @@ import pytest
 from markupsafe import escape
 
 from review.build import build
-from review.engine_run import EngineRun, Stack
 from review.evaluate import NO_BASE_VERDICTS, SHORT_SECRETS, report_preview
 from review.model import STATE_TO_HEAD, Report
 from review.plain_data import build_mask
 from review.render import renderings
+from review.stacks.engine_run import EngineRun
+from review.stacks.stack import Stack
 from sandbox.summary import SIGNATURE
 
 PLANTED = "correct-horse/battery+staple"

@@ -10,10 +10,12 @@ from review.build import build
 from review.cost import estimate, price_table
 from review.cost.estimate import Line
 from review.cost.usage import Usage, usage_of
-from review.engine_run import EngineRun, Resource, Stack, Step
 from review.model import BASE_TO_HEAD, CostLine
 from review.plain_data import build_mask
 from review.render import renderings
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack, urn
 
 DATABASE, SERVICE = "aws:rds/instance:Instance", "kubernetes:core/v1:Service"

@@ -6,7 +6,7 @@ import pytest
 
 from review.cost import nodes
 from review.cost.price_table import HOME, TABLE
-from review.engine_run import Resource
+from review.stacks.resources import Resource
 from tests.support.review.stacks import resource
 
 ZONES = [{"topologyKey": nodes.ZONE, "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}]

@@ -6,12 +6,13 @@ import pytest
 
 from policies.engine.pack import ALL
 from review.build import build
-from review.engine_run import EngineRun, Stack, Step
 from review.findings import policy_findings
-from review.locate import StackFile
 from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, WAIVED, Finding
 from review.plain_data import build_mask
 from review.render import renderings
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.stack import Stack
+from review.stacks.stack_file import StackFile
 from tests.support.review.stacks import KEY, resource, urn
 
 RULE = next(rule for rule in ALL if rule.remediation and rule.controls)

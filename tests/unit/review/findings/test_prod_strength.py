@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from review.engine_run import Resource, Stack, Step
 from review.findings.prod_strength import find_weaker
 from review.model import REVIEW_RULES
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
 from tests.support.review.stacks import resource, stack
 
 INSTANCE = "aws:rds/instance:Instance"

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from policies.rules.aws.deletion_protection import STATEFUL
-from review.engine_run import Resource, Stack, Step
 from review.findings.risks import find_risk
-from review.locate import StackFile
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+from review.stacks.stack_file import StackFile
 from sandbox.stateful import FACTS
 from sandbox.summary import LATER
 from tests.support.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack

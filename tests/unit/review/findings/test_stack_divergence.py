@@ -3,8 +3,10 @@
 import pytest
 
 from review.build import without_stack
-from review.engine_run import Resource, Stack, Step
 from review.findings.stack_divergence import find_divergence
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
 from sandbox.summary import LATER
 from tests.support.review.stacks import KEY, VPC, resource, stack
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from review import engine_run
 from review.jail.regular_files import read_bytes, read_text
+from review.stacks import engine_run
 from sandbox.errors import CommandError
 
 

@@ -1,8 +1,8 @@
 """Tests of the settings that differ between base and head."""
 
-from review.locate import StackFile
 from review.model import OF_THE_BASE, SETS
-from review.setting_changes import find_changes
+from review.stacks.setting_changes import find_changes
+from review.stacks.stack_file import StackFile
 
 
 def test_changed_settings_come_in_the_order_of_the_file_with_their_lines() -> None:

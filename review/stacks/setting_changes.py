@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from review.locate import SettingValues, StackFile
 from review.model import OF_THE_BASE, SETS, SettingChange, SourceLocation
+from review.stacks.stack_file import SettingValues, StackFile
 from sandbox.summary import MASK
 
 SECRET = ".secure"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from review.engine_run import EngineRun
+from review.stacks.engine_run import EngineRun
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from review.engine_run import Stack, Step
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, is_list, is_map, path_of, value_at
+from review.stacks.engine_run import Step
+from review.stacks.stack import Stack
 from sandbox.summary import LATER, MASK
 
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})

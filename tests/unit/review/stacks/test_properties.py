@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from review.engine_run import EngineRun, Stack, Step
-from review.locate import StackFile, read_stack_file
 from review.model import SourceLocation
 from review.plain_data import value_at
-from review.properties import changed_properties
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.properties import changed_properties
+from review.stacks.stack import Stack
+from review.stacks.stack_file import StackFile, read_stack_file
 from tests.support.review.stacks import KEY, SECRET, VPC, resource
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})

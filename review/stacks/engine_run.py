@@ -1,0 +1,142 @@
+"""Runs of the engine on a stack, read from `--json` plans, event logs and the policy pack's ledgers."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self, cast
+
+from review.jail.regular_files import read_text
+from review.model import OF_THE_BASE, UNKNOWN
+from review.plain_data import is_list, is_map
+from review.stacks.resources import Json, Resource
+from sandbox.summary import UNINFORMATIVE_ERRORS, Phase
+
+ENGINE_OPERATIONS = {
+    "create-replacement": "replace",
+    "delete-replaced": "replace",
+    "import": "create",
+    "discard": "delete",
+}
+"""The report's names for operations of the engine that it counts under another name."""
+
+UNCHECKED_POLICY = "policy-value-unknown"
+"""Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
+
+NOT_APPLICABLE = '"verdict": "not applicable"'
+"""Text in the most common rows of a ledger, which the report does not need."""
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
+"""Pattern of a terminal's colour codes and of the engine's own colour tags."""
+
+TRACEBACK_FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
+
+
+@dataclass
+class Step:
+    """An operation that a preview plans for a resource.
+
+    `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
+    """
+
+    op: str
+    old: Resource | None
+    new: Resource | None
+    diff: Mapping[str, str] = field(default_factory=dict[str, str])
+    forced_by: tuple[str, ...] = ()
+
+    @property
+    def resource(self) -> Resource:
+        """The new resource, or the old resource if it is deleted."""
+        return self.new or cast(Resource, self.old)
+
+
+@dataclass
+class EngineRun:
+    """A run of the engine on a stack: the steps by URN, including those of unchanged resources.
+
+    `tree` contains the program's files.
+    """
+
+    tree: Path
+    steps: dict[str, Step] = field(default_factory=dict[str, Step])
+    phase: Phase = field(default_factory=lambda: Phase(preview=True))
+
+    def add(self, *contents: Any) -> Self:
+        """Record `--json` plans, event logs and ledgers; only the plans contain the steps."""
+        for plan in filter(is_map, contents):
+            self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
+            for step in plan.get("steps") or ():
+                self._add_step(step)
+        for row in chain.from_iterable(filter(is_list, contents)):
+            self._add_row(row)
+        return self
+
+    @property
+    def errors(self) -> list[str]:
+        """The distinct errors. Tracebacks contain only the program's frames, with paths below the tree."""
+        errors = dict.fromkeys(map(self._clean, self.phase.errors))
+        return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
+
+    def _clean(self, text: str) -> str:
+        def keep_own_frame(frame: re.Match[str]) -> str:
+            return frame[0] if frame[1].startswith(f"{self.tree}/") else ""
+
+        text = COLOURS.sub("", text).strip().removeprefix("error: ").strip()
+        text = TRACEBACK_FRAME.sub(keep_own_frame, text)
+        return text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
+
+    def _add_row(self, row: Json) -> None:
+        if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
+            violation = {"level": UNKNOWN, "severity": "", "message": row["detail"]}
+            self.phase.violations.append(row | violation)
+        elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
+            self.phase.record(row)
+
+    def _add_step(self, content: Json) -> None:
+        details: Json = content.get("detailedDiff") or {}
+        diff = {path: str(detail["kind"]) for path, detail in details.items()}
+        old, new = self._resource(content.get("oldState")), self._resource(content.get("newState"))
+        op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
+        if old and op == "delete":
+            old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
+        step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
+        urn = step.resource.urn
+        earlier = self.steps.get(urn)
+        if earlier and earlier.op == step.op == "replace":
+            step = _join_replacement(earlier, step)
+        if not earlier or step.op != "same":
+            self.steps[urn] = step
+
+    def _resource(self, state: Json | None) -> Resource | None:
+        return Resource(state, self.tree) if state else None
+
+
+def _join_replacement(earlier: Step, later: Step) -> Step:
+    """Join two steps of one replacement, since each step has only a part of the engine's information."""
+    return Step(
+        op="replace",
+        old=earlier.old or later.old,
+        new=earlier.new or later.new,
+        diff={**earlier.diff, **later.diff},
+        forced_by=earlier.forced_by or later.forced_by,
+    )
+
+
+def read(file: Path) -> Any:
+    """Return a `--json` plan as an object, or an event log or a ledger as a list of objects.
+
+    An event log and a ledger have one object per line. The result is None if the file is missing or invalid.
+    """
+    text = read_text(file).strip() if os.path.lexists(file) else ""
+    rows = (line for line in text.splitlines() if line.strip() and NOT_APPLICABLE not in line)
+    for document in (text, f"[{','.join(rows)}]"):
+        with suppress(ValueError):
+            content = json.loads(document)
+            # The file is an event log or a ledger with a single row.
+            return [content] if is_map(content) and {"sequence", "run"} & content.keys() else content
+    return None

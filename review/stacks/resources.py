@@ -1,0 +1,90 @@
+"""Resources in a state, with the lines that declare them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from review.jail.regular_files import read_text
+from review.model import COMPOSES, DECLARES, SourceLocation
+from sandbox.summary import masked
+
+Json = dict[str, Any]
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
+"""Strengths of the evidence that a value comes from a resource."""
+
+
+class Resource:
+    """A resource in the state of base or head, with the lines in that side's tree that declare it."""
+
+    def __init__(self, state: Json, tree: Path | None = None) -> None:
+        self.state = state
+        self.urn = str(state["urn"])
+        self.type = str(state["type"])
+        self.name = self.urn.rpartition("::")[2]
+        self.key = self.type, self.name
+        self.is_component = not state.get("custom")
+        self.inputs: Json = masked(state.get("inputs") or {})
+        self.parent = str(state.get("parent") or "")
+        self.dependencies: list[str] = sorted(state.get("dependencies") or ())
+        self.property_dependencies: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
+        self.locations = [*_locations(state, tree)] if tree else []
+
+    def match_strength(self, value: str) -> int:
+        """Return ID_MATCH if a value contains the ID or ARN, else OUTPUT_MATCH if it equals an output."""
+        outputs: Json = self.state.get("outputs") or {}
+        for identifier in (self.state.get("id"), outputs.get("arn")):
+            if identifier and str(identifier) in value:
+                return ID_MATCH
+        is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
+        return OUTPUT_MATCH if is_output else NO_MATCH
+
+
+def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:
+    """Yield the line that declares a resource and the line in `__main__`, from the engine's stack trace."""
+    frames: list[tuple[str, int]] = []
+    for frame in state.get("stackTrace") or ():
+        position = unquote(frame.get("sourcePosition") or "").removeprefix("project://")
+        path, _, line_and_column = position.partition("#")
+        line = line_and_column.partition(",")[0]
+        if (file := _file_in_tree(path, tree)) and _is_line(line, file, tree):
+            frames.append((file, int(line)))
+    if not frames:
+        return
+    innermost, *others = frames
+    yield SourceLocation(*innermost, DECLARES)
+    main_frames = [frame for frame in others if frame[0].endswith("__main__.py") and frame != innermost]
+    if main_frames:
+        yield SourceLocation(*main_frames[-1], COMPOSES)
+
+
+@cache
+def _file_in_tree(path: str, tree: Path) -> str:
+    """Return the file in the tree to which a path belongs, or an empty string if the tree has no such file.
+
+    Paths are relative to the folder in which the engine ran, so the longest ending of the path that names a
+    file of the tree is returned.
+    """
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    if "site-packages" in parts or "sandbox" in parts:
+        return ""
+    for start in range(len(parts)):
+        ending = "/".join(parts[start:])
+        if (tree / ending).is_file():
+            return ending
+    return ""
+
+
+def _is_line(number: str, file: str, tree: Path) -> bool:
+    """Return True if the text is the number of a line of a file; the program may send any text."""
+    return number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= _count_lines(file, tree)
+
+
+@cache
+def _count_lines(file: str, tree: Path) -> int:
+    return len(read_text(tree / file, follow_links=True).splitlines())

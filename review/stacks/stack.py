@@ -1,0 +1,106 @@
+"""A stack in base and head, with the relations between its resources."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from review.guard import Packs
+from review.model import OPERATIONS
+from review.plain_data import as_text, value_at
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.resources import NO_MATCH, STACK_TYPE, Resource
+from review.stacks.stack_file import StackFile
+from sandbox.summary import LATER
+
+
+@dataclass
+class Stack:
+    """A stack with its runs in the base and the head; a run is None if that side does not have the stack.
+
+    `trouble` is the reason why the report on the stack is incomplete, or an empty string. `packs` are the
+    policy packs of base and head on the head's resources, or None without verdicts of the head's pack. If
+    that pack failed, `guard_error` has the reason.
+    """
+
+    name: str
+    head: EngineRun | None = None
+    base: EngineRun | None = None
+    file: StackFile = field(default_factory=lambda: StackFile("", {}, {}))
+    trouble: str = ""
+    packs: Packs | None = None
+    guard_error: str = ""
+
+    def __post_init__(self) -> None:
+        self.base_failed = bool(self.base and self.base.errors)
+        self.steps = self.head.steps if self.head else {}
+        steps = self.steps.values()
+        self.resources = {urn: step.resource for urn, step in self.steps.items()}
+        old_resources = [step.old for step in steps if step.old and not self.base_failed]
+        self.old = {resource.key: resource for resource in old_resources}
+        self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
+        self.changed = [step for step in steps if self._is_change(step)]
+        self._dependents: dict[str, set[str]] = {}
+        # The head has no dependencies on deleted resources, so the base's dependencies count as well.
+        for resource in (*old_resources, *self.resources.values()):
+            for dependency in resource.dependencies:
+                self._dependents.setdefault(dependency, set()).add(resource.urn)
+
+    @property
+    def project(self) -> str:
+        """The name of the stack's project, as in the URNs; empty if the head's run has no resource."""
+        return next((urn.split("::")[1] for urn in self.steps), "")
+
+    def _is_change(self, step: Step) -> bool:
+        """Return True for a change of a resource that is not the engine's own, unless the base failed."""
+        own = not step.resource.type.startswith("pulumi:")
+        return own and step.op in OPERATIONS and not self.base_failed
+
+    def component_of(self, urn: str) -> str:
+        """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""
+        resource = self.resources.get(urn)
+        if resource is None or resource.type == STACK_TYPE:
+            return "(stack)"
+        outer = self.component_of(resource.parent)
+        return resource.name if resource.is_component and outer == "(stack)" else outer
+
+    def dependents(self, urn: str) -> Iterable[Resource]:
+        """Return the resources that depend on a resource, directly or indirectly."""
+        seen, waiting = {urn}, [urn]
+        while waiting:
+            more = self._dependents.get(waiting.pop(), set()) - seen
+            seen |= more
+            waiting += more
+        return (self.resources[dependent] for dependent in seen - {urn})
+
+    def deleted_component(self, step: Step) -> Resource | None:
+        """Return the parent of the step's resource if it is a component that is deleted, too; else None."""
+        parent = self.steps.get(step.resource.parent)
+        return parent.resource if parent and parent.op == "delete" and parent.resource.is_component else None
+
+    def value_sources(self, step: Step, path: str) -> list[Step]:
+        """Return the steps of the changed resources from which a property's value comes, replacements first.
+
+        The engine names candidates for a whole property. The candidates with the strongest match to the old
+        value are returned. If no candidate matches, the result is empty, unless the new value is not known
+        yet: then it has all candidates that are created, replaced or deleted.
+        """
+        name = path.partition(".")[0].partition("[")[0]
+        urns = sorted(step.resource.property_dependencies.get(name, ()))
+        candidates = [self.steps[urn] for urn in urns if urn in self.steps]
+        candidates = [candidate for candidate in candidates if candidate.op in OPERATIONS]
+        candidates.sort(key=lambda candidate: candidate.op != "replace")
+        old, new = _text_at(step.old, path), _text_at(step.new, path)
+        strengths = [
+            candidate.old.match_strength(old) if candidate.old else NO_MATCH for candidate in candidates
+        ]
+        strongest = max(strengths, default=NO_MATCH)
+        if strongest > NO_MATCH:
+            return [
+                candidate
+                for candidate, strength in zip(candidates, strengths, strict=True)
+                if strength == strongest
+            ]
+        return [candidate for candidate in candidates if candidate.op != "update"] if LATER in new else []
+
+
+def _text_at(resource: Resource | None, path: str) -> str:
+    return as_text(value_at(resource.inputs, path)) or "" if resource else ""
