@@ -13,6 +13,7 @@ make exits with 2 whenever a command fails, so `make review` never exits with 1.
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stopped.code
     except (OSError, ValueError, CommandError) as error:
         renderings.print_message(f"error: {error}")
+        return NOT_RUN
+    except Exception:
+        # Python would exit with 1, which means that there is a report and that something blocks.
+        renderings.print_message(traceback.format_exc())
         return NOT_RUN
 
 

@@ -66,6 +66,12 @@ def test_without_a_changed_setting_the_first_location_is_the_declaration() -> No
     ]
 
 
+def test_a_finding_without_a_location_is_in_the_stack_file() -> None:
+    finding = dataclasses.replace(samples.finding(1), locations=[], setting=None, stacks=["foundation/dev"])
+    [result] = _run(samples.report(findings=[finding]))["results"]
+    assert _lines(result, "locations") == [("foundation/Pulumi.dev.yaml", 1)]
+
+
 def test_a_line_of_the_base_is_in_the_message_only() -> None:
     old = [dataclasses.replace(location, role="of the base") for location in samples.LOCATIONS]
     deleted = dataclasses.replace(samples.risk(1), locations=old, setting=None, message="It goes.")
