@@ -17,49 +17,12 @@ from pathlib import Path
 
 import psutil
 
+from review.jail.bubblewrap import ENGINE, WORK_BYTES, bwrap_command
 from review.jail.seccomp import ARCHITECTURES, DENIED, filter_program
 from sandbox.errors import CommandError
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
 """Environment variables of the caller that the program receives."""
-
-ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
-
-ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
-"""Programs of an installed engine. Other files in their folder, which may be a user's home, stay hidden."""
-
-NAMESPACES = (
-    "--unshare-all",
-    "--unshare-user",
-    "--disable-userns",
-    "--die-with-parent",
-    "--new-session",
-    "--as-pid-1",
-    "--cap-drop",
-    "ALL",
-)
-
-READ_ONLY_PROC = ("bus", "fs", "irq", "mtrr", "pressure", "sys", "sysrq-trigger")
-HIDDEN_PROC = (
-    "acpi",
-    "asound",
-    "scsi",
-    "kcore",
-    "key-users",
-    "keys",
-    "latency_stats",
-    "sched_debug",
-    "timer_list",
-)
-"""Parts of /proc that root may write or read without any capability, since the kernel only compares user IDs
-there (test_perm in fs/proc/proc_sysctl.c). Bubblewrap itself covers /proc/sys only if that folder is
-writable, and here it is not. The lists are Docker's (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths) plus
-mtrr, pressure and key-users.
-"""
-
-WORK_BYTES = 2**30
-SHARED_MEMORY_BYTES = 64 * 2**20
 
 LIMITS: dict[int, int] = {
     resource.RLIMIT_CORE: 0,
@@ -150,47 +113,6 @@ def _refusal(reason: str, remedy: str) -> CommandError:
         f"the program under review was not run: {reason}.\n{remedy}, and run this again. Or, for code that "
         "you trust like your own, add --no-isolation: it can then use files, network, sockets and processes."
     )
-
-
-def bwrap_command(
-    work: Path, readable: Iterable[Path], shared: Iterable[Path], seccomp: int, work_bytes: int = WORK_BYTES
-) -> list[str]:
-    """Return the command line of bubblewrap, to which the command to isolate is appended.
-
-    That command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
-    its own with `work_bytes` bytes, and to the folders in `shared`.
-    """
-    arguments = [
-        "bwrap",
-        *NAMESPACES,
-        "--seccomp",
-        str(seccomp),
-        "--proc",
-        "/proc",
-        *_proc_mounts(),
-        "--dev",
-        "/dev",
-    ]
-    arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
-    mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
-    mounts[work] = ["--size", str(work_bytes), "--tmpfs"]
-    mounts |= {path: ["--bind", str(path)] for path in shared}
-    for path, options in sorted(mounts.items()):  # a folder before its content
-        arguments += [*options, str(path)]
-    return [*arguments, "--remount-ro", "/"]
-
-
-def _proc_mounts() -> list[str]:
-    """Return the bwrap arguments that cover parts of /proc."""
-    arguments: list[str] = []
-    for path in (Path("/proc", name) for name in READ_ONLY_PROC):
-        arguments += ["--ro-bind-try", str(path), str(path)]
-    for path in (Path("/proc", name) for name in HIDDEN_PROC):
-        if path.is_dir():
-            arguments += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
-        elif path.exists():
-            arguments += ["--ro-bind", "/dev/null", str(path)]
-    return arguments
 
 
 def python_files() -> list[Path]:

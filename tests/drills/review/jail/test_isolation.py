@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from review.jail import isolation
+from review.jail import bubblewrap, isolation
 from review.jail.isolation import Isolation
 from sandbox.errors import CommandError
 
@@ -184,7 +184,7 @@ def test_written_files_are_limited_and_vanish_with_the_program(jail: Jail) -> No
     lines = jail.run(program).splitlines()
     assert lines[0] == "OSError No space left on device"
     assert "possible" not in " ".join(lines)
-    assert lines[-1] == str(isolation.WORK_BYTES)
+    assert lines[-1] == str(bubblewrap.WORK_BYTES)
     assert list(jail.work.iterdir()) == []
 
 
@@ -215,6 +215,26 @@ def test_other_files_in_the_folder_of_the_engine_are_hidden(tmp_path: Path) -> N
         (home / name).write_text("#!/bin/sh\n")
     jail = Jail(tmp_path / "work", *isolation.engine_files(home / "pulumi"))
     assert jail.run(f"print(sorted(os.listdir({str(home)!r})))") == "['pulumi', 'pulumi-language-python']"
+    jail.isolation.close()
+
+
+def test_plugins_that_the_engine_would_run_are_hidden(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folders = tmp_path / "engine", tmp_path / "path"
+    for folder in folders:
+        folder.mkdir()
+        for name in ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python", "pulumi-tool-x"):
+            (folder / name).write_text("#!/bin/sh\necho ran\n")
+            (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folders[1]}:{os.environ['PATH']}")
+    jail = Jail(tmp_path / "work", *folders, folders[0] / "pulumi")
+    program = f"""
+        import shutil
+        for folder in {[*map(str, folders)]!r}:
+            print([bool(shutil.which(name, path=folder)) for name in sorted(os.listdir(folder))])
+    """
+    assert jail.run(program).splitlines() == ["[True, True, False, False]"] * 2
     jail.isolation.close()
 
 

@@ -1,0 +1,106 @@
+"""Command line of bubblewrap: the namespaces of an isolation, and the files in it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
+
+ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
+"""Programs of an installed engine. Other files in their folder, which may be a user's home, stay hidden."""
+
+NAMESPACES = (
+    "--unshare-all",
+    "--unshare-user",
+    "--disable-userns",
+    "--die-with-parent",
+    "--new-session",
+    "--as-pid-1",
+    "--cap-drop",
+    "ALL",
+)
+
+PLUGINS = "pulumi-*-*"
+"""Pattern of the names of Pulumi's plugins. The engine runs a plugin on PATH or beside it if a program
+declares a resource of its package. The plugin of the package `pulumi-python` runs code that the program sends
+(pulumi/pulumi, sdk/go/common/workspace/plugins.go: GetPluginPath, IsPluginBundled).
+"""
+
+READ_ONLY_PROC = ("bus", "fs", "irq", "mtrr", "pressure", "sys", "sysrq-trigger")
+HIDDEN_PROC = (
+    "acpi",
+    "asound",
+    "scsi",
+    "kcore",
+    "key-users",
+    "keys",
+    "latency_stats",
+    "sched_debug",
+    "timer_list",
+)
+"""Parts of /proc that root may write or read without any capability, since the kernel only compares user IDs
+there (test_perm in fs/proc/proc_sysctl.c). Bubblewrap itself covers /proc/sys only if that folder is
+writable, and here it is not. The lists are Docker's (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths) plus
+mtrr, pressure and key-users.
+"""
+
+WORK_BYTES = 2**30
+SHARED_MEMORY_BYTES = 64 * 2**20
+
+
+def bwrap_command(
+    work: Path, readable: Iterable[Path], shared: Iterable[Path], seccomp: int, work_bytes: int = WORK_BYTES
+) -> list[str]:
+    """Return the command line of bubblewrap, to which the command to isolate is appended.
+
+    That command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
+    its own with `work_bytes` bytes, and to the folders in `shared`.
+    """
+    arguments = [
+        "bwrap",
+        *NAMESPACES,
+        "--seccomp",
+        str(seccomp),
+        "--proc",
+        "/proc",
+        *_proc_mounts(),
+        "--dev",
+        "/dev",
+    ]
+    arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
+    mounts[work] = ["--size", str(work_bytes), "--tmpfs"]
+    mounts |= {path: ["--bind", str(path)] for path in shared}
+    mounts |= {path: ["--ro-bind", "/dev/null"] for path in _plugins(mounts)}
+    for path, options in sorted(mounts.items()):  # a folder before its content
+        arguments += [*options, str(path)]
+    return [*arguments, "--remount-ro", "/"]
+
+
+def _plugins(visible: Iterable[Path]) -> set[Path]:
+    """Return the plugins below the visible paths that the engine would run, except its own programs.
+
+    The engine looks for plugins on PATH and beside itself.
+    """
+    visible = [*visible]
+    folders = {*map(Path, os.get_exec_path()), *(path.parent for path in visible if path.is_file())}
+    plugins = {file.resolve() for folder in folders for file in folder.glob(PLUGINS)}
+    return {
+        plugin
+        for plugin in plugins
+        if plugin.name not in ENGINE and any(map(plugin.is_relative_to, visible)) and plugin.is_file()
+    }
+
+
+def _proc_mounts() -> list[str]:
+    """Return the bwrap arguments that cover parts of /proc."""
+    arguments: list[str] = []
+    for path in (Path("/proc", name) for name in READ_ONLY_PROC):
+        arguments += ["--ro-bind-try", str(path), str(path)]
+    for path in (Path("/proc", name) for name in HIDDEN_PROC):
+        if path.is_dir():
+            arguments += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
+        elif path.exists():
+            arguments += ["--ro-bind", "/dev/null", str(path)]
+    return arguments
