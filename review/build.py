@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from policies.engine.waivers import Waivers, load
 from review import model
 from review.cost import estimate, price_table
-from review.findings import guard_findings, policy_findings, prod_strength, risks, stack_divergence
+from review.findings import (
+    guard_findings,
+    policy_findings,
+    prod_strength,
+    risks,
+    stack_divergence,
+    unevaluated_files,
+)
 from review.model import Change, Finding, Report, SettingChange, StackReport
 from review.plain_data import map_texts
 from review.render import renderings
@@ -65,7 +72,9 @@ def build(
     for stack in stacks:
         _add_stack(draft, stack, waivers, compares, approved_by)
     if compares == model.BASE_TO_HEAD:
-        draft.findings += guard_findings.find_wider_waivers([stack.name for stack in stacks], base, head)
+        reviewed = [stack.name for stack in stacks]
+        draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
+        draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     waiver_lines = {line for finding in draft.findings for line in _lines(finding)}
     draft.changes, draft.findings = [*_merge(draft.changes)], [*_merge(draft.findings)]

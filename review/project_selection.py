@@ -1,6 +1,7 @@
 """Selection of the stacks under review: those of the root project, and those that a change can affect."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,17 @@ FIRST = ("dev", "stg", "prod")
 MOST_STACKS = 20
 """Largest number of stacks in one review, since each has five processes of its own."""
 
+CODE = (".py", ".pyc")
+"""Endings of the names of Python's files, which only count if they are imported."""
+
+STACK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""Pattern of the names of stacks and of folders of projects. Pulumi allows these characters in the name of a
+stack (pulumi/pulumi, ValidateStackName). Names that a command would read as an option are excluded.
+"""
+
+WAIVERS = Path("waivers.yaml")
+"""File of the policy pack whose changes the review finds without an evaluation."""
+
 Trees = tuple[Path, Path]
 
 Projects = Mapping[str, tuple[Path | None, Path | None]]
@@ -25,8 +37,9 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
     """Return the projects of the named stacks in base and head.
 
     Without names, the result contains the stacks of the root project, and the stacks of other projects that
-    differ between base and head, in their own files or in those that they import. Raises CommandError for an
-    unknown name, and for more than MOST_STACKS stacks.
+    differ between base and head, in their own files or in those that they import. If the policies differ, it
+    contains all stacks, since a changed rule may concern resources of any project. Raises CommandError for an
+    unknown or invalid name, and for more than MOST_STACKS stacks.
     """
     base, head = map(stacks.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=order)}
@@ -36,8 +49,18 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
     if names:
         selected = {name: projects for name, projects in known.items() if name in names}
     else:
-        changed = {projects: _differs(projects, trees) for projects in {*known.values()}}
+        policies = [read_content(tree / "policies") for tree in trees]
+        for content in policies:
+            content.pop(WAIVERS, None)
+        all_differ = policies[0] != policies[1]
+        changed = {projects: all_differ or _differs(projects, trees) for projects in {*known.values()}}
         selected = {name: projects for name, projects in known.items() if changed[projects]}
+    for name in selected:
+        if not all(map(STACK_NAME.fullmatch, name.split("/"))):
+            raise CommandError(
+                f"the stack {name!r} cannot be reviewed. Its name and its folder may have at most 100 "
+                "characters: letters, digits, `_`, `-` and `.`, and neither `-` nor `.` at the start."
+            )
     if len(selected) > MOST_STACKS:
         raise CommandError(
             f"{len(selected)} stacks would be reviewed; at most {MOST_STACKS} can be. Name them with --stack."
@@ -55,20 +78,20 @@ def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
     base, head = projects
     if {*projects} & {*trees} or base is None or head is None:
         return True
-    if _content(base) != _content(head):
+    if read_content(base) != read_content(head):
         return True
     # The project's own code is the same, so the imports of the base are those of the head, until a file that
     # they name differs.
-    return any(_file(trees[0] / path) != _file(trees[1] / path) for path in _imports(trees[0], base))
+    return any(read_file(trees[0] / path) != read_file(trees[1] / path) for path in _imports(trees[0], base))
 
 
-def _content(folder: Path) -> dict[Path, bytes | None]:
-    """Return the content of a project's files."""
+def read_content(folder: Path) -> dict[Path, bytes | None]:
+    """Return the content of the files in a folder."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return {file.relative_to(folder): _file(file) for file in files}
+    return {file.relative_to(folder): read_file(file) for file in files}
 
 
-def _file(path: Path) -> bytes | None:
+def read_file(path: Path) -> bytes | None:
     """Return the content of a file; the target of a link to a folder; None if there is no file."""
     with suppress(OSError, CommandError):
         return read_bytes(path, follow_links=True)
@@ -76,7 +99,7 @@ def _file(path: Path) -> bytes | None:
 
 
 def _imports(tree: Path, project: Path) -> set[Path]:
-    """Return the files of a tree that a project's code imports or would import, and the data beside them.
+    """Return the files of a tree that a project's code imports or would import, and the data below them.
 
     Python searches the project's folder and the tree's top folder. The result has every path that a name can
     mean, so that a new file which hides a package is noticed.
@@ -101,11 +124,11 @@ def _imports(tree: Path, project: Path) -> set[Path]:
 
 
 def _data_beside(tree: Path, file: Path) -> set[Path]:
-    """Return the files in a module's folder that are not Python; none for the tree's top folder."""
+    """Return the files below a module's folder that are not Python; none for the tree's top folder."""
     if file.parent == Path():
         return set()
-    siblings = (tree / file).parent.iterdir()
-    return {path.relative_to(tree) for path in siblings if path.suffix != ".py" and path.is_file()}
+    below = (tree / file).parent.rglob("*")
+    return {path.relative_to(tree) for path in below if path.suffix not in CODE and path.is_file()}
 
 
 def _imported_names(file: Path, package: str) -> Iterator[str]:

@@ -38,13 +38,13 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
         if level == "disabled":
             continue
         if rule not in head.levels:
-            yield _weakened(stack, rule, "the pull request removes this rule")
+            yield weakened(stack, rule, "the pull request removes this rule")
         elif _strength(head, rule) < _strength(base, rule):
-            yield _weakened(
+            yield weakened(
                 stack, rule, f"the pull request lowers its level from {level} to {head.levels[rule]}"
             )
         elif missing := sorted(name_of(urn) for name, urn in milder if name == rule):
-            yield _weakened(
+            yield weakened(
                 stack,
                 rule,
                 f"the pull request's rule or waivers admit violations in {list_first(missing)}",
@@ -52,9 +52,17 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
 
 
 def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
-    """Yield a finding for each waiver of the head's files that the base lacks, or that lasts longer there."""
+    """Yield a finding for each waiver of the head's files that the base lacks, or that lasts longer there.
+
+    A waiver that is invalid today counts as well: it becomes valid when its last day is near enough, or when
+    the policies have the rule that it names.
+    """
     for file, names in WAIVER_FILES.items():
         before, after = (load(names, None, tree / file) for tree in (base, head))
+        faults = sorted({*after.faults} - {*before.faults}) if (head / file).exists() else []
+        for fault in faults:
+            for stack in stacks:
+                yield weakened(stack, file, f"the pull request adds an invalid waiver: {fault}")
         expiries = _expiries(before)
         for (policy, target), expires in sorted(_expiries(after).items()):
             earlier = expiries.get((policy, target))
@@ -67,7 +75,7 @@ def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterato
             )
             message = f"the pull request {change} for {target} ({file})"
             for stack in _covered(target, stacks):
-                yield _weakened(stack, policy, message)
+                yield weakened(stack, policy, message)
 
 
 def _covered(target: str, stacks: Sequence[str]) -> Sequence[str]:
@@ -107,12 +115,13 @@ def apply_approval(finding: Finding, owner: str) -> Finding:
     return replace(finding, waiver=f"approved by {owner}", verdict=model.WAIVED, blocks=False)
 
 
-def _weakened(stack: str, rule: str, message: str) -> Finding:
+def weakened(stack: str, name: str, message: str) -> Finding:
+    """Return a finding about a rule or a file, which blocks until an owner approves it."""
     return Finding(
         stacks=[stack],
         policy=WEAKENED,
-        name=rule,
-        message=f"{rule}: {message}",
+        name=name,
+        message=f"{name}: {message}",
         level="mandatory",
         blocks=True,
     )

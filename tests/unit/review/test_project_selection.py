@@ -23,6 +23,9 @@ FILES = {
     "base/Pulumi.prod.yaml": "config: {}\n",
     "base/__main__.py": "def load():\n    from components.common.roles import role\n",
     "base/rights.json": "{}",
+    "components/common/assets/a/x.conf": "x",
+    "policies/__main__.py": "",
+    "policies/waivers.yaml": "[]",
 }
 """Two projects: the root's, and base/, which imports some of the root's components."""
 
@@ -37,6 +40,10 @@ ROWS = [
     ("components/common/names.py", True),
     ("components/common/names.txt", True),
     ("components/__init__.py", True),
+    ("components/common/assets/a/x.conf", True),
+    ("policies/rules/new.py", True),
+    ("policies/config/prod.json", True),
+    ("policies/waivers.yaml", False),
     ("json.py", True),
     ("json/__init__.py", True),
 ]
@@ -76,3 +83,11 @@ def test_more_stacks_than_one_review_can_have_are_refused(
     with pytest.raises(CommandError, match=r"3 stacks would be reviewed; at most 2 can be\."):
         select_stacks((tree, tree))
     assert [*select_stacks((tree, tree), ["dev", "base/prod"])] == ["dev", "base/prod"]
+
+
+@each_row("name", [("-x",), (".x",), ("a b",), ("x" * 101,)])
+def test_a_stack_whose_name_a_command_could_misread_is_refused(name: str, tmp_path: Path) -> None:
+    tree = write(tmp_path / "tree", {"Pulumi.yaml": "name: main\n", f"Pulumi.{name}.yaml": ""})
+    with pytest.raises(CommandError, match="cannot be reviewed"):
+        select_stacks((tree, tree))
+    shutil.rmtree(tree)

@@ -83,7 +83,7 @@ REMOVAL = f"api --method DELETE repos/{REPOSITORY}/issues/7/labels/owners-approv
 
 
 def test_a_change_of_other_files_needs_no_label(check: Check, github: GitHub) -> None:
-    done = check("components/aws/network.py", "docs/policies.md", "Pulumi.yaml")
+    done = check("components/aws/network.py", "docs/policies.md", "Pulumi.dev.yaml")
     assert (done.returncode, done.stdout) == (0, "the pull request changes no guarded file\n")
     assert removals(github) == []
 
@@ -100,6 +100,9 @@ GUARDED = (
     "requirements-dev.in",
     "tools/check_owners.py",
     "Pulumi.prod.yaml",
+    "Pulumi.yaml",
+    "Pulumi.json",
+    ".gitattributes",
 )
 
 

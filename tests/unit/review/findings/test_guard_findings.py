@@ -107,3 +107,23 @@ def test_a_new_or_longer_waiver_is_a_finding_of_the_stacks_that_it_covers(
         f"{after.partition('targets: [')[2].split(chr(34))[1]} (review/waivers.yaml)"
         for stack, change in expected.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("policy", "expires", "fault"),
+    [
+        ("stateful-replaced", "2099-01-31", "waivers.yaml[0].expires is 2099-01-31, "),
+        ("a-rule-of-the-head", "2027-01-31", "waivers.yaml[0].match[0].policies names 'a-rule-of-the-head'"),
+    ],
+)
+def test_a_waiver_that_becomes_valid_later_is_a_finding_today(
+    policy: str, expires: str, fault: str, tmp_path: Path
+) -> None:
+    for side, text in (("base", "[]\n"), ("head", waiver(policy, DEV, expires))):
+        (tmp_path / side / "review").mkdir(parents=True)
+        (tmp_path / side / "review" / "waivers.yaml").write_text(text)
+    [finding] = guard_findings.find_wider_waivers(["dev"], tmp_path / "base", tmp_path / "head")
+    start = "review/waivers.yaml: the pull request adds an invalid waiver: "
+    assert finding.message.startswith(start + fault)
+    assert finding.blocks
+    assert not [*guard_findings.find_wider_waivers(["dev"], tmp_path / "head", tmp_path / "head")]

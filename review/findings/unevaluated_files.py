@@ -1,0 +1,84 @@
+"""Findings about parts of project files that a deployment reads and the review does not evaluate."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import yaml
+
+from review.findings.guard_findings import weakened
+from review.model import Finding
+from sandbox.errors import CommandError
+from sandbox.workspace import yaml_tree
+from sandbox.workspace.stacks import projects
+
+OTHER_PROJECT_FILES = ("Pulumi.json", "Pulumi.yml")
+"""Names of project files that the engine may read instead of Pulumi.yaml; it prefers Pulumi.json
+(pulumi/pulumi, sdk/go/common/encoding/marshal.go: Exts; workspace/paths.go: findProjectInDir).
+"""
+
+PROJECT_KEYS = frozenset({"name", "description", "config"})
+"""Keys of Pulumi.yaml that the review evaluates. For every `runtime`, it evaluates `__main__.py` with its own
+packages, and the copy that it evaluates lacks the other keys (sandbox/workspace/stack_files.py: COPIED).
+"""
+
+STACK_KEYS = frozenset({"config"})
+"""Keys of a stack file that the review evaluates. Others name a source of further settings (`environment`) or
+the key of the secrets.
+"""
+
+PACK_FILE, PACK_KEYS = "policies/PulumiPolicy.yaml", frozenset({"description", "version"})
+"""File of the policy pack, and its keys that do not change which program the engine runs as the pack."""
+
+
+def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each change of the head's project files that the review does not evaluate."""
+    of_trees = [projects(tree) for tree in (base, head)]
+    folders = [
+        {project.relative_to(tree) for project in of_tree.values()}
+        for tree, of_tree in zip((base, head), of_trees, strict=True)
+    ]
+    for folder in sorted(folders[0] | folders[1]):
+        own = [name for name in stacks if f"{folder}" == (name.rpartition("/")[0] or ".")] or stacks
+        for name in OTHER_PROJECT_FILES:
+            if _content(head / folder / name) not in (None, _content(base / folder / name)):
+                yield from _findings(own, folder / name, "this file, which may take the place of Pulumi.yaml")
+        yield from _changed_keys(own, folder / "Pulumi.yaml", PROJECT_KEYS, base, head)
+    for stack in sorted(of_trees[0].keys() | of_trees[1].keys()):
+        folder, _, label = stack.rpartition("/")
+        own = [stack] if stack in stacks else stacks
+        yield from _changed_keys(own, Path(folder, f"Pulumi.{label}.yaml"), STACK_KEYS, base, head)
+    yield from _changed_keys(stacks, Path(PACK_FILE), PACK_KEYS, base, head)
+
+
+def _changed_keys(
+    stacks: Sequence[str], file: Path, evaluated: frozenset[str], base: Path, head: Path
+) -> Iterator[Finding]:
+    before, after = _values(base / file), _values(head / file)
+    for key in sorted(before.keys() | after.keys()):
+        if key not in evaluated and before.get(key) != after.get(key):
+            yield from _findings(stacks, file, f"`{key}`")
+
+
+def _findings(stacks: Sequence[str], file: Path, part: str) -> Iterator[Finding]:
+    message = f"the pull request changes {part}; a deployment reads it, and the review does not evaluate it"
+    for stack in stacks:
+        yield weakened(stack, f"{file}", message)
+
+
+def _values(file: Path) -> Mapping[str, str]:
+    """Return each top-level value of a YAML file as YAML; empty for a file that no one can evaluate."""
+    with suppress(CommandError, OSError):
+        return {key: f"{_text(node)}" for key, node in yaml_tree.read(file).items()}
+    return {}
+
+
+def _text(node: yaml.Node) -> str:
+    return yaml.serialize(node)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _content(file: Path) -> bytes | None:
+    """Return the content of a file, or None if there is no such file."""
+    with suppress(OSError):
+        return file.read_bytes()
+    return None

@@ -1,0 +1,69 @@
+"""Tests of findings about project files that a deployment reads and the review does not evaluate."""
+
+import shutil
+from pathlib import Path
+
+from review.findings.guard_findings import WEAKENED, apply_approval
+from review.findings.unevaluated_files import find_unevaluated
+from tests.support.rows import each_row
+
+FILES = {
+    "Pulumi.yaml": "name: pipe\nruntime: python\nconfig: {a: {default: 1}}\n",
+    "Pulumi.dev.yaml": "config:\n  pipe:a: 1\n",
+    "Pulumi.prod.yaml": "config:\n  pipe:a: 1\n",
+    "base/Pulumi.yaml": "name: base\nruntime: python\n",
+    "base/Pulumi.dev.yaml": "config: {}\n",
+    "policies/PulumiPolicy.yaml": "runtime: python\nversion: 1.0.0\n",
+}
+STACKS = ["dev", "prod", "base/dev"]
+ROOT = ["dev", "prod"]
+
+ROWS: list[tuple[str, str, str, list[str]]] = [
+    ("Pulumi.yaml", "name: other\nruntime: python\nconfig: {a: {default: 2}}\n", "", []),
+    ("Pulumi.yaml", FILES["Pulumi.yaml"] + "main: elsewhere\n", "`main`", ROOT),
+    (
+        "Pulumi.yaml",
+        FILES["Pulumi.yaml"] + "plugins: {providers: [{name: aws, path: x}]}\n",
+        "`plugins`",
+        ROOT,
+    ),
+    ("Pulumi.yaml", FILES["Pulumi.yaml"] + "<<: {main: elsewhere}\n", "`<<`", ROOT),
+    ("Pulumi.yaml", "name: pipe\nruntime: yaml\n", "`runtime`", ROOT),
+    ("Pulumi.json", "{}", "this file, which may take the place of Pulumi.yaml", ROOT),
+    ("Pulumi.yml", "name: x", "this file, which may take the place of Pulumi.yaml", ROOT),
+    ("base/Pulumi.json", "{}", "this file, which may take the place of Pulumi.yaml", ["base/dev"]),
+    ("base/Pulumi.yaml", "name: base\nruntime: nodejs\n", "`runtime`", ["base/dev"]),
+    ("docs/Pulumi.json", "{}", "", []),
+    ("Pulumi.dev.yaml", "config:\n  pipe:a: 2\n", "", []),
+    ("Pulumi.dev.yaml", "environment: [theirs]\nconfig: {}\n", "`environment`", ["dev"]),
+    ("Pulumi.dev.yaml", "secretsprovider: awskms://theirs\n", "`secretsprovider`", ["dev"]),
+    ("base/Pulumi.dev.yaml", "environment: [theirs]\n", "`environment`", ["base/dev"]),
+    ("policies/PulumiPolicy.yaml", "runtime: python\nversion: 2.0.0\n", "", []),
+    ("policies/PulumiPolicy.yaml", "runtime: python\nmain: elsewhere\n", "`main`", STACKS),
+    ("Pulumi.yaml", "[", "`runtime`", ROOT),
+]
+"""A file of the head with its content, the part that is not evaluated, and the stacks with a finding."""
+
+
+@each_row("file, content, part, stacks", ROWS)
+def test_a_change_that_only_a_deployment_reads_is_a_finding(
+    file: str, content: str, part: str, stacks: list[str], tmp_path: Path
+) -> None:
+    for side, files in (("one", FILES), ("two", FILES | {file: content})):
+        for name, text in files.items():
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / side / name).write_text(text)
+    findings = [*find_unevaluated(STACKS, tmp_path / "one", tmp_path / "two")]
+    assert [stack for finding in findings for stack in finding.stacks] == stacks
+    assert {finding.message for finding in findings} == (
+        {
+            f"{file}: the pull request changes {part}; a deployment reads it, and the review does not "
+            "evaluate it"
+        }
+        if part
+        else set()
+    )
+    assert all(finding.policy == WEAKENED and finding.blocks for finding in findings)
+    assert not any(apply_approval(finding, "owner").blocks for finding in findings)
+    shutil.rmtree(tmp_path / "one")
+    shutil.rmtree(tmp_path / "two")
