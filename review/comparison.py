@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from review import guard
 from review.jail import snapshot
 from review.jail.messages import Request
 from review.jail.processes import Processes
@@ -77,10 +78,11 @@ def compare(options: Options, status: Status) -> Report:
             status.line(note)
         status.activity("starting the evaluation")
         projects = select_stacks((base_tree.folder, head_tree.folder), options.stacks)
+        policies = guard.has_changed(base_tree.folder, head_tree.folder)
         with Processes(root, code.folder, program, isolated=options.isolated) as processes:
             for name, (_, project) in projects.items():
                 if project:
-                    processes.add(name, head_tree.folder, project)
+                    processes.add(name, head_tree.folder, project, policies=policies)
             request = Request(
                 base=base_tree.folder,
                 head=head_tree.folder,

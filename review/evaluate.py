@@ -20,6 +20,7 @@ from typing import Any
 from review import guard
 from review.build import build
 from review.jail import isolation, messages
+from review.jail.guard import ANALYZER
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Send
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
@@ -147,7 +148,7 @@ def run(
 
     Both sides are judged by the base's policies. `sockets` has, by stack, the folder with the sockets of the
     processes that evaluate the head's program and run the head's policies. Without a folder, the program is
-    evaluated together with the engine, and the head's policies do not run.
+    evaluated together with the engine. Without a socket of the head's policies, these do not run.
 
     The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
     run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
@@ -167,7 +168,7 @@ def run(
             try:
                 served = sockets.get(stack) if side == "head" else None
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
-                if served:
+                if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
             except subprocess.TimeoutExpired:
                 reason = f"stopped after {minutes:g} minutes, the time limit"

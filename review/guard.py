@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from review.jail.guard import ANALYZER
 from review.jail.regular_files import read_text
 from review.plain_data import is_map
+from review.project_selection import read_content, read_file
 from sandbox.errors import CommandError
 from sandbox.summary import Row
 
@@ -60,6 +61,23 @@ class Packs:
 
 
 PACKS = TypeAdapter(Packs)
+
+
+def has_changed(base: Path, head: Path) -> bool:
+    """Return True if the pack of the head can differ from that of the base: in its files or in an import.
+
+    The pack searches the tree's top folder for modules, so a new module there may hide one of its packages.
+    Of the modules there, it never imports `__main__`.
+    """
+    sides = [
+        (
+            {path.name for path in tree.iterdir()},
+            {path.name: read_file(path) for path in tree.glob("*.py") if path.name != "__main__.py"},
+            read_content(tree / "policies"),
+        )
+        for tree in (base, head)
+    ]
+    return sides[0] != sides[1]
 
 
 def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from review.jail import isolation, program
+from review.jail import bubblewrap, isolation, program
 from review.jail.guard import ANALYZER
 from review.jail.isolation import Isolation
 from sandbox.engine.program import SERVICE, SERVICES
@@ -37,7 +37,7 @@ class _Access:
     readable: Iterable[Path]
     shared: Iterable[Path] = ()
     descriptors: Sequence[int] = ()
-    work_bytes: int = isolation.WORK_BYTES
+    work_bytes: int = bubblewrap.WORK_BYTES
 
 
 UNTRUSTED_BYTES = 64 * 2**20
@@ -77,17 +77,22 @@ class Processes:
     ) -> None:
         self._opened.close()
 
-    def add(self, stack: str, tree: Path, project: Path) -> None:
-        """Add the processes for a stack whose program is in `project`, a folder of the tree under review."""
+    def add(self, stack: str, tree: Path, project: Path, *, policies: bool = True) -> None:
+        """Add the processes for a stack whose program is in `project`, a folder of the tree under review.
+
+        Without `policies`, the tree's policy pack gets no process.
+        """
         number = len(self.sockets)
         sockets = self._sockets / str(number)
         services = sockets / SERVICES
         services.mkdir(parents=True)
         self.sockets[stack] = sockets
-        for module, folder, name, readable in (
-            ("review.jail.program", project, SERVICE, [tree, services]),
-            ("review.jail.guard", tree, ANALYZER, [tree]),
-        ):
+        modules: list[tuple[str, Path, str, list[Path]]] = [
+            ("review.jail.program", project, SERVICE, [tree, services])
+        ]
+        if policies:
+            modules.append(("review.jail.guard", tree, ANALYZER, [tree]))
+        for module, folder, name, readable in modules:
             home = self._root / f"{name}-{number}"
             home.mkdir()
             listener = self._listen(sockets / name)

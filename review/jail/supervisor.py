@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -236,8 +236,10 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     The descendants of `pids` and of `programs`, the programs under review, count together.
     """
     memory = count = threads = 0
-    under_review = [_below(pid) for pid in programs]
-    for process in [*chain.from_iterable(map(_below, pids)), *chain.from_iterable(under_review)]:
+    children = _children()
+    under_review = [_below(pid, children) for pid in programs]
+    others = (_below(pid, children) for pid in pids)
+    for process in [*chain.from_iterable(others), *chain.from_iterable(under_review)]:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
             usage = process.memory_info()
             memory += usage.rss - usage.shared
@@ -255,7 +257,15 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     return ""
 
 
-def _below(pid: int) -> list[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=True)
-    return []
+def _children() -> Mapping[int, Sequence[psutil.Process]]:
+    """Return the children of each process by its PID; a search for those of one process takes as long."""
+    children: dict[int, list[psutil.Process]] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess):
+            children.setdefault(process.ppid(), []).append(process)
+    return children
+
+
+def _below(pid: int, children: Mapping[int, Sequence[psutil.Process]]) -> list[psutil.Process]:
+    """Return the descendants of a process."""
+    return [process for child in children.get(pid, ()) for process in (child, *_below(child.pid, children))]

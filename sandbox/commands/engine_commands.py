@@ -1,6 +1,5 @@
 """The commands that run the engine: up, preview, refresh and down."""
 
-import gc
 import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from sandbox.commands.results import report
 from sandbox.commands.target_access import FindUnrecorded, TargetAccess
 from sandbox.engine import policy_pack, relay
 from sandbox.engine.process import DONE, FAILED, Session
+from sandbox.engine.program import collect_garbage_rarely
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins
 from sandbox.wire.targets import Targets
@@ -38,8 +38,7 @@ def perform(
     """
     stack, progress, operation = session.stack, session.progress, options.command
     require_disk_space(stack)
-    # With Python's defaults, garbage collection of the SDKs' objects takes a third of the time of an `up`.
-    gc.set_threshold(50_000, 50, 50)
+    collect_garbage_rarely()
     if repair := state.repair_truncated(stack):
         progress.step(repair)
     has_state = state.has_content(stack)

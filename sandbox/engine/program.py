@@ -5,6 +5,7 @@ engine's resource monitor, and the engine's log. That process needs no folder in
 it inherits a socket that already listens (`serve`), and it can read the folder with the engine's sockets.
 """
 
+import gc
 import os
 import runpy
 import socket
@@ -107,6 +108,14 @@ class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.RunResponse(bail=bool(response.error or response.bail))
 
 
+def collect_garbage_rarely() -> None:
+    """Raise the thresholds of the garbage collection.
+
+    With Python's defaults, the collection of the SDKs' objects takes a third of the time of an `up`.
+    """
+    gc.set_threshold(50_000, 50, 50)
+
+
 Connect = Callable[[], socket.socket]
 """A function that opens a connection."""
 
@@ -162,6 +171,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 def serve(listener: socket.socket, project: Path) -> None:
     """Serve a project's program to the clients of a listening socket until the process is killed."""
+    collect_garbage_rarely()
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=2), options=options)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LocalProgram(project), server)

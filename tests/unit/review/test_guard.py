@@ -1,6 +1,7 @@
 """Tests of the responses of the policy pack under review, which are not trusted."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pulumi.runtime.proto import analyzer_pb2
 
 from review import guard
 from sandbox.errors import CommandError
+from tests.support.rows import each_row
 
 ABOUT = analyzer_pb2.AnalyzerInfo(
     policies=[
@@ -76,3 +78,37 @@ def test_a_violation_without_a_urn_belongs_to_the_resource_of_the_question() -> 
     question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
     [violation] = guard._violations(question, response)  # pyright: ignore[reportPrivateUsage]
     assert (violation["urn"], violation["level"]) == ("urn:a::firewall", "mandatory")
+
+
+@each_row(
+    "file, changed",
+    [
+        ("policies/rules/ssh.py", True),
+        ("policies/config/dev.json", True),
+        ("versions.py", True),
+        ("yaml.py", True),
+        ("yaml/__init__.py", True),
+        ("__main__.py", False),
+        ("components/vpc.py", False),
+        ("Pulumi.dev.yaml", False),
+    ],
+)
+def test_a_pack_runs_if_one_of_its_files_or_a_module_that_it_can_import_differs(
+    file: str, changed: bool, tmp_path: Path
+) -> None:
+    for side in ("one", "two"):
+        for name in (
+            "policies/rules/ssh.py",
+            "versions.py",
+            "__main__.py",
+            "components/vpc.py",
+            "Pulumi.dev.yaml",
+        ):
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / side / name).write_text("")
+    assert not guard.has_changed(tmp_path / "one", tmp_path / "two")
+    (tmp_path / "two" / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "two" / file).write_text("x = 1\n")
+    assert guard.has_changed(tmp_path / "one", tmp_path / "two") == changed
+    shutil.rmtree(tmp_path / "one")
+    shutil.rmtree(tmp_path / "two")

@@ -28,5 +28,9 @@ def test_the_sockets_listen_whatever_the_length_of_the_folder(
         folder = processes.sockets["dev"]
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(folder / "program"))
+        processes.add("prod", project, project, policies=False)
+        names = [[path.name for path in sorted(sockets.iterdir())] for sockets in processes.sockets.values()]
+        assert names == [["analyzer", "program", "services"], ["program", "services"]]
+        assert len(processes.commands) == 3
     assert folder.is_relative_to(root) == (length == 10)
     assert not folder.exists() or length == 10
