@@ -107,6 +107,8 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 
 # The folders of a lane, unless FLAGS names files; other folders are not collected.
 unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
+# Each process collects all files that it is given, so the drills' processes get no others.
+marked_drills = $(shell grep -rlE --include='*.py' 'mark\.drill' tests/unit tests/engine tests/test_lanes.py)
 
 test-unit: $(READY) ## run the tests that need no engine and no server (about two minutes)
 	@# Three processes on two cores, since tests wait for processes; each process collects all tests.
@@ -126,7 +128,8 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
 	@# Six processes on two cores, since many drills wait for pods and restarts. Each takes up to 1.3 GiB.
-	@$(PY) -m pytest -n 6 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
+	@$(PY) -m pytest -n 6 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS) \
+	  $(call unless_named,tests/drills $(marked_drills))
 
 test-all: drill-programs test test-drills ## run every test (some 45 minutes)
 
