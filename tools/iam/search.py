@@ -11,7 +11,7 @@ MAX_STEPS = 5
 
 @dataclass(frozen=True)
 class Reached:
-    """The way to a power: the depth at which an attacker gains it, and the step; None for a start."""
+    """The step by which an attacker gains a power, and the number of steps so far; a start has no step."""
 
     depth: int
     step: Step | None

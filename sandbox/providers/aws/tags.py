@@ -26,7 +26,7 @@ def _tags_of_arn(arn_name: str, tags_name: str, keys_name: str) -> tuple[Change,
 def _tags(
     actions: tuple[str, str], id_name: str, tags_name: str, keys_name: str, *, live_id: str = ""
 ) -> tuple[Change, ...]:
-    """Return the calls `actions`, which add and remove tags.
+    """Return the two calls that add and remove tags; `actions` has their names.
 
     They name the resource by its ID or, if `live_id` is set, by this property of the live resource.
     """

@@ -64,7 +64,10 @@ def no_arguments(context: Context) -> Json:
 
 @dataclass(frozen=True)
 class Items:
-    """The items for each of which a call is made; `take` selects them from the response to another call."""
+    """A list of items, each of which gets its own call.
+
+    The list comes from the response to the call of `action`, from which `take` selects the items.
+    """
 
     action: str
     arguments: Arguments
