@@ -21,7 +21,7 @@ READY := $(VENV)/.ready
 WHEELS ?=
 # A wheel is only unpacked; a source distribution would run its own code (pip's manual, Secure installs).
 ONLY_WHEELS := --require-hashes --only-binary :all:
-TASKS := help packages wheels sandbox preflight preview down clean refresh console control-plane plugins \
+TASKS := help packages wheels sandbox preflight preview down clean refresh console control-plane engine plugins \
   validate check format drill-programs test-unit test test-drills test-all checks scan current vercel \
   review bench kills mutation truth schema lock
 STACKS := $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml)) \
@@ -84,6 +84,9 @@ console: $(READY) ## open a shell whose kubectl and aws use STACK's sandbox
 
 control-plane: $(READY) ## build Kubernetes' servers for the sandbox (about 9 minutes, once)
 	@$(PY) -m sandbox control-plane
+
+engine: $(READY) ## find or build Pulumi's engine, which tests, previews and reviews need
+	@$(PY) -m sandbox engine
 
 plugins: $(READY) ## build the Kubernetes provider's plugin (about 12 minutes, once)
 	@$(PY) -m sandbox plugins
