@@ -111,7 +111,7 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 # The folders of a lane, unless FLAGS names files; other folders are not collected.
 unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
 # Each process collects all files that it is given, so the drills' processes get no others.
-marked_drills = $(shell grep -rlE --include='*.py' 'mark\.drill' tests/unit tests/engine tests/test_lanes.py)
+marked_drills = $(shell grep -rls --include='*.py' 'mark\.drill' tests/unit tests/engine tests/test_lanes.py)
 
 test-unit: $(READY) ## run the tests that need no engine and no server (about two minutes)
 	@# Three processes on two cores, since tests wait for processes; each process collects all tests.

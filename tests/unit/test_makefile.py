@@ -127,12 +127,16 @@ def test_a_stack_named_by_the_environment_may_be_deleted(installed: Path) -> Non
 
 
 def test_each_lane_has_a_task_and_together_they_run_each_test_once(installed: Path) -> None:
+    folder = installed / "tests" / "unit"
+    folder.mkdir(parents=True)
+    (folder / "test_with_drill.py").write_text("@pytest.mark.drill\ndef test_slow() -> None: ...\n")
+    (folder / "test_without.py").write_text("def test_quick() -> None: ...\n")
     code, output = make(installed, "test", "test-all", "PYTHON=true")
     runs = [line for line in output.splitlines() if line.startswith("-m pytest")]
     assert code == 0
     assert [run.partition(" -m ")[2].rpartition(" -m ")[2] for run in runs] == [
         "not drill tests/unit tests/engine tests/test_lanes.py",
-        "drill",
+        "drill tests/drills tests/unit/test_with_drill.py",
     ]
     unit = "-m pytest -n 3 --dist loadscope --no-loadscope-reorder -m not engine and not drill"
     code, output = make(installed, "test-unit", "FLAGS=-x")
