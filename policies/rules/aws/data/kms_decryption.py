@@ -1,22 +1,13 @@
 """A rule on IAM policies that allow decryption with every KMS key."""
 
-from collections.abc import Iterator
-
 from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, expected
 from policies.engine.topics import IAM
 from policies.model.aws.iam_documents import Statement
+from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
 from policies.model.checks import check_each_statement, guarded
-from policies.model.property_values import Value
 from policies.model.wildcards import matches
-
-ROLE = "aws:iam/role:Role"
-PERMISSION_SET = "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy"
-POLICIES = tuple(
-    f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
-    for name in ("Policy", "RolePolicy", "UserPolicy", "GroupPolicy")
-)
 
 ACTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
 """The actions that read data (AWS Security Hub, KMS.1)."""
@@ -25,17 +16,9 @@ ANY_KEY = "arn:aws:kms:some-region:000000000000:key/00000000-0000-0000-0000-0000
 """A key that nobody has; a pattern that matches it matches every key."""
 
 
-def _documents(resource: Resource) -> Iterator[Value]:
-    if resource.type == ROLE:
-        for item in resource["inlinePolicies"].items():
-            yield item["policy"]
-    else:
-        yield resource["inlinePolicy" if resource.type == PERMISSION_SET else "policy"]
-
-
 @IAM.rule(
     "kms-decryption-of-everything",
-    types=(*POLICIES, ROLE, PERMISSION_SET),
+    types=WITH_DOCUMENTS,
     severity=Severity.MEDIUM,
     controls=("FSBP KMS.1", "FSBP KMS.2"),
     remediation="Name the keys, at least their region and account, or add a condition on kms:ViaService.",
@@ -52,7 +35,7 @@ def decryption(resource: Resource, _: Options) -> Verdicts:
             if _is_every_key(item.text() or ""):
                 yield expected(item, "the keys that are needed")
 
-    for document in _documents(resource):
+    for document in documents(resource):
         yield from guarded(check_each_statement(document, check))
 
 
