@@ -1,8 +1,11 @@
-"""A check for networks that are open to the internet, and the type of default security groups."""
+"""A check for networks that are open to the internet, and facts on firewalls of VPCs."""
 
 from ipaddress import IPv6Network, ip_network
 
 DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+
+PROTOCOLS_WITH_PORTS = ("tcp", "udp", "6", "17")
+"""The names and numbers of TCP and UDP, as EC2 accepts them."""
 
 PUBLIC_IPV6 = IPv6Network("2000::/3")
 """The IPv6 addresses that IANA assigns for unicast; no other IPv6 addresses reach the internet."""

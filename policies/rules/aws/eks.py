@@ -71,7 +71,7 @@ def _not_world(value: Value) -> Verdicts:
     "eks-endpoint-not-private",
     types=CLUSTER,
     severity=Severity.MEDIUM,
-    controls=("CIS EKS 5.4.2",),
+    controls=("CIS EKS 5.4.1",),
     remediation="Set vpcConfig.endpointPrivateAccess to true, so that nodes do not go through the internet.",
     url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
 )
@@ -131,7 +131,7 @@ def version(resource: Resource, options: Options) -> Verdicts:
     "eks-access-by-config-map",
     types=CLUSTER,
     severity=Severity.MEDIUM,
-    controls=("CIS EKS 5.5.1",),
+    controls=("CIS EKS 4.1.7",),
     remediation=(
         "In accessConfig, set authenticationMode to API and bootstrapClusterCreatorAdminPermissions to false."
     ),

@@ -18,7 +18,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.checks import guarded
-from policies.model.networks import DEFAULT_SECURITY_GROUP, is_world
+from policies.model.networks import DEFAULT_SECURITY_GROUP, PROTOCOLS_WITH_PORTS, is_world
 from policies.model.property_values import Value
 
 SECURITY_GROUPS = Topic(
@@ -50,10 +50,10 @@ class Opening:
         return str(self.protocol.get()).lower() in ("-1", "all")
 
     def contains(self, port: int) -> bool:
-        """Return True if the rule allows TCP traffic to a port."""
+        """Return True if the rule allows TCP or UDP traffic to a port."""
         if self.everything:
             return True
-        if str(self.protocol.get()).lower() not in ("tcp", "6"):
+        if str(self.protocol.get()).lower() not in PROTOCOLS_WITH_PORTS:
             return False
         first, last = self.first.number(), self.last.number()
         return first is not None and last is not None and (first <= port <= last or first == -1)
@@ -113,7 +113,7 @@ def _check_world(resource: Resource, select: bool, check: Iterable[int] | None, 
         yield from check_each(opening.sources, source)
 
 
-def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
+def _port_rule(port: int, name: str, controls: tuple[str, ...], wanted: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
         yield from _check_world(resource, True, (port,), wanted)
 
@@ -122,14 +122,18 @@ def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
         f"security-group-{name}-open-to-world",
         types=RULES,
         severity=Severity.CRITICAL,
-        controls=(control,),
+        controls=controls,
         remediation=f"Close port {port}, or name the networks that need it.",
     )(check)
 
 
-ssh = _port_rule(22, "ssh", "CKV_AWS_24", "set it to the networks that need SSH, or remove the rule")
-rdp = _port_rule(3389, "rdp", "CKV_AWS_25", "set it to the networks that need RDP, or remove the rule")
-http = _port_rule(80, "http", "CKV_AWS_260", "open port 443 instead, or remove the rule")
+# CIS AWS Foundations 5.2 and 5.3 name TCP and UDP: Remote Desktop uses both (MS-RDPEUDP).
+_CIS = ("CIS AWS 5.2", "CIS AWS 5.3")
+ssh = _port_rule(22, "ssh", ("CKV_AWS_24", *_CIS), "set it to the networks that need SSH, or remove the rule")
+rdp = _port_rule(
+    3389, "rdp", ("CKV_AWS_25", *_CIS), "set it to the networks that need RDP, or remove the rule"
+)
+http = _port_rule(80, "http", ("CKV_AWS_260",), "open port 443 instead, or remove the rule")
 
 
 @SECURITY_GROUPS.rule(
@@ -151,7 +155,7 @@ def everything(resource: Resource, _: Options) -> Verdicts:
 
 def _all_ports(opening: Opening) -> Verdicts:
     whole = opening.first.number() in (-1, 0) and opening.last.number() in (-1, 65535)
-    if not (whole and str(opening.protocol.get()).lower() in ("tcp", "udp", "6", "17")):
+    if not (whole and str(opening.protocol.get()).lower() in PROTOCOLS_WITH_PORTS):
         return
 
     def source(value: Value) -> Verdicts:

@@ -81,9 +81,10 @@ def _executes(rule: Value) -> bool:
     url="https://developers.cloudflare.com/waf/managed-rules/waf-exceptions/",
 )
 def weakened(resource: Resource, _: Options) -> Verdicts:
-    """Refuse rules that turn off the managed rules, the security level or the browser integrity check."""
+    """Refuse rules that turn off managed rules, the security level, or the browser check of all requests."""
     if resource.type == PAGE_RULE:
-        yield from _page_rule(resource["actions"])
+        if resource["status"].text() != "disabled":
+            yield from _page_rule(resource["actions"])
     else:
         yield from check_each(resource["rules"].items(), _rule)
 
@@ -98,7 +99,7 @@ def _page_rule(actions: Value) -> Verdicts:
 
 def _level(value: Value) -> Verdicts:
     if value.text() in WEAK_LEVELS:
-        yield expected(value, "medium or a higher level")
+        yield disallowed(value)
 
 
 def _rule(rule: Value) -> Verdicts:
@@ -107,8 +108,10 @@ def _rule(rule: Value) -> Verdicts:
     parameters, action = rule["actionParameters"], rule["action"].text()
     if action == "set_config":
         yield from _level(parameters["securityLevel"])
-        if parameters["bic"].flag() is False:
-            yield expected(parameters["bic"], "true")
+        # Cloudflare's own example turns the check off for an API, whose clients are no browsers
+        # (configuration-rules/examples/define-single-configuration-terraform).
+        if parameters["bic"].flag() is False and _applies_to_everything(rule):
+            yield disallowed(parameters["bic"], "limit the expression to the requests that are exempt")
     elif action == "skip":
         yield from check_each(parameters["phases"].items(), _phase)
         for name in ("ruleset", "rulesets"):

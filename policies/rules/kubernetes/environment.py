@@ -46,7 +46,7 @@ def duplicate_env(resource: Resource, _: Options) -> Verdicts:
     "workload-secret-in-env",
     types=POD_SHAPED,
     severity=Severity.CRITICAL,
-    controls=("CIS Kubernetes 5.4.1",),
+    controls=("kube-linter env-var-secret",),
     url="https://kubernetes.io/docs/concepts/security/secrets-good-practices/",
     remediation=(
         "Put the value into a Secret and refer to it with valueFrom.secretKeyRef, or mount it as a file."
@@ -71,7 +71,7 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
     "workload-secret-as-env",
     types=POD_SHAPED,
     severity=Severity.LOW,
-    controls=("CKV_K8S_35",),
+    controls=("CKV_K8S_35", "CIS Kubernetes 5.4.1"),
     url="https://kubernetes.io/docs/concepts/security/secrets-good-practices/",
     remediation="Mount the Secret as a file: environment variables show up in dumps and child processes.",
     level=EnforcementLevel.ADVISORY,

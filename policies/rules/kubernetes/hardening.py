@@ -105,7 +105,7 @@ def read_only_root(resource: Resource, _: Options) -> Verdicts:
     "workload-security-context-missing",
     types=POD_SHAPED,
     severity=Severity.LOW,
-    controls=("CIS Kubernetes 5.7.3",),
+    controls=("CIS Kubernetes 5.6.3",),
     url="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
     remediation="Give the pod or each of its containers a securityContext.",
 )
@@ -151,7 +151,7 @@ def low_user(resource: Resource, options: Options) -> Verdicts:
     yield from check_each_container(resource, check)
 
 
-_RUNTIME_SOCKET = re.compile(r"(docker|containerd|crio)\.sock$")
+_RUNTIME_SOCKET = re.compile(r"(dockerd?|containerd|crio)\.sock$")
 
 
 @WORKLOADS.rule(

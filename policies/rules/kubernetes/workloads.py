@@ -15,14 +15,14 @@ from policies.model.kubernetes.types import NAMESPACED
 from policies.model.property_values import Value
 
 _SYSTEM = {("Service", "kubernetes"), ("ServiceAccount", "default")}
-"""Objects of Kubernetes itself in the default namespace, by kind and name (CIS Kubernetes 5.7.4, audit)."""
+"""Objects of Kubernetes itself in the default namespace, by kind and name (CIS Kubernetes 5.6.4, audit)."""
 
 
 @WORKLOADS.rule(
     "workload-default-namespace",
     types=NAMESPACED,
     severity=Severity.LOW,
-    controls=("CKV_K8S_21", "CIS Kubernetes 5.7.4"),
+    controls=("CKV_K8S_21", "CIS Kubernetes 5.6.4"),
     remediation="Set metadata.namespace to a namespace of the workload's own.",
 )
 def default_namespace(resource: Resource, _: Options) -> Verdicts:

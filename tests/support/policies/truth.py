@@ -109,7 +109,7 @@ def _cases() -> Iterator[Case]:
 
 
 def _order(file: Path) -> tuple[bool, str]:
-    """Return the rank of a table: published examples come last, since a page shows the first rows of a rule."""
+    """Return the rank of a table; published examples come last, since a page shows a rule's first rows."""
     return file.stem.endswith("_published"), file.stem
 
 

@@ -16,7 +16,7 @@ from policies.model.checks import check_each_statement
     "iam-trust-without-condition",
     types=(ROLE,),
     severity=Severity.CRITICAL,
-    controls=("CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_358", "CIS AWS 1.20"),
+    controls=("CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_358"),
     remediation=(
         "Add conditions on `sub` and `aud` for an identity provider; for an account, name its roles or "
         "require an external ID."

@@ -1,6 +1,7 @@
 """Rules on network ACLs, the stateless firewalls of subnets."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pulumi_policy import Severity
 
@@ -8,14 +9,19 @@ from policies.engine.rule import Options, Resource, Rule, Verdicts, disallowed
 from policies.engine.topics import EC2
 from policies.model.checks import guarded
 from policies.model.networks import is_world
-from policies.model.property_values import Value
+from policies.model.property_values import UnknownValueError, Value
 
 LIST = "aws:ec2/networkAcl:NetworkAcl"
 ENTRY = "aws:ec2/networkAclRule:NetworkAclRule"
 
 ANY = ("-1", "all")
 """The protocol numbers and names that stand for all protocols, whose ports EC2 ignores."""
-TCP = ("6", "tcp")
+PROTOCOLS = (("6", "tcp"), ("17", "udp"))
+"""The protocols with ports. CIS AWS 5.1 and AWS Config's nacl-no-unrestricted-ssh-rdp name both."""
+EVERYBODY = {"cidrBlock": "0.0.0.0/0", "ipv6CidrBlock": "::/0"}
+
+Numbers = dict[tuple[str, tuple[str, str]], float]
+"""Numbers of entries, by the property of the addresses and by the protocol."""
 
 
 def _entries(resource: Resource) -> Iterator[tuple[Value, str]]:
@@ -27,26 +33,58 @@ def _entries(resource: Resource) -> Iterator[tuple[Value, str]]:
         yield resource.props, "ruleAction"
 
 
-def _reaches(entry: Value, port: int) -> bool:
-    protocol = str(entry["protocol"].get()).lower()
-    if protocol in ANY:
+def _has_action(entry: Value, action: str, wanted: str) -> bool:
+    return (entry[action].text() or "").lower() == wanted
+
+
+def _reaches(entry: Value, port: int, protocol: tuple[str, str]) -> bool:
+    named = str(entry["protocol"].get()).lower()
+    if named in ANY:
         return True
     first, last = entry["fromPort"].number(), entry["toPort"].number()
-    return protocol in TCP and first is not None and last is not None and first <= port <= last
+    return named in protocol and first is not None and last is not None and first <= port <= last
 
 
-def _entry(entry: Value, action: str, port: int) -> Verdicts:
-    if (entry[action].text() or "").lower() != "allow" or not _reaches(entry, port):
+def _first_denials(resource: Resource, port: int) -> Numbers:
+    """Return the lowest numbers of the entries that deny a port to everybody.
+
+    EC2 applies the entry with the lowest number that matches (VPC User Guide, nacl-rules).
+    """
+    numbers: Numbers = {}
+    for entry, action in _entries(resource):
+        # A denial that is not known yet hides no entry that allows.
+        with suppress(UnknownValueError):
+            number = entry["ruleNo"].number()
+            if number is None or not _has_action(entry, action, "deny"):
+                continue
+            for name, everybody in EVERYBODY.items():
+                for protocol in PROTOCOLS:
+                    if entry[name].text() == everybody and _reaches(entry, port, protocol):
+                        numbers[name, protocol] = min(number, numbers.get((name, protocol), number))
+    return numbers
+
+
+def _entry(entry: Value, action: str, port: int, denials: Numbers) -> Verdicts:
+    if not _has_action(entry, action, "allow"):
         return
-    for name in ("cidrBlock", "ipv6CidrBlock"):
-        if is_world(entry[name].text() or ""):
+    for name in EVERYBODY:
+        if is_world(entry[name].text() or "") and any(
+            _reaches(entry, port, protocol) and not _is_denied(entry, denials.get((name, protocol)))
+            for protocol in PROTOCOLS
+        ):
             yield disallowed(entry[name], f"name the networks that may reach port {port}")
+
+
+def _is_denied(entry: Value, denial: float | None) -> bool:
+    """Return True if an entry with a lower number denies the same."""
+    return denial is not None and (entry["ruleNo"].number() or 0) > denial
 
 
 def _port_rule(name: str, port: int, controls: tuple[str, ...], description: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
+        denials = _first_denials(resource, port)
         for entry, action in _entries(resource):
-            yield from guarded(_entry(entry, action, port))
+            yield from guarded(_entry(entry, action, port, denials))
 
     check.__doc__ = description
     return EC2.rule(
