@@ -210,13 +210,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         self, rule: Rule, root: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
     ) -> dict[str, Row]:
         """Report an evaluation of the stack; return rows for the stack and each resource with a verdict."""
-        parts: dict[str, Evaluation] = {root: Evaluation(crash=evaluation.crash)}
-        for finding in evaluation.findings:
-            part = parts.get(finding.urn or root, Evaluation())
-            parts[finding.urn or root] = Evaluation((*part.findings, finding), part.unknown, part.crash)
-        for unknown in evaluation.unknown:
-            part = parts.get(unknown.urn or root, Evaluation())
-            parts[unknown.urn or root] = Evaluation(part.findings, (*part.unknown, unknown), part.crash)
+        parts = evaluation.by_resource(root)
         return {urn: self._row(rule, urn, part, response) for urn, part in sorted(parts.items())}
 
     def _spread(

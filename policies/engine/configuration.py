@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any, cast
 
 from policies.engine.rule import Rule
-from policies.model.property_values import from_plain
+from policies.model.property_marks import from_plain
 
 
 def faults(rules: Mapping[str, Rule], config: Mapping[str, Mapping[str, Any]]) -> list[str]:

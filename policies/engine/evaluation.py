@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from policies.engine.rule import Finding, Options, Resource, Rule, Stack, Unknown, unreadable
 from policies.model.kubernetes.pods import patches
-from policies.model.property_values import UnknownValueError, UnreadableValueError, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import UnknownValueError, UnreadableValueError
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,21 @@ class Evaluation:
     unknown: tuple[Unknown, ...] = ()
     crash: str = ""
     """The type and position of the exception; never its message, which may contain a secret."""
+
+    def by_resource(self, root: str) -> dict[str, "Evaluation"]:
+        """Return the verdicts by URN; those on no resource, and the crash, belong to `root`."""
+        findings: dict[str, list[Finding]] = {}
+        unknown: dict[str, list[Unknown]] = {}
+        for finding in self.findings:
+            findings.setdefault(finding.urn or root, []).append(finding)
+        for verdict in self.unknown:
+            unknown.setdefault(verdict.urn or root, []).append(verdict)
+        return {
+            urn: Evaluation(
+                tuple(findings.get(urn, ())), tuple(unknown.get(urn, ())), self.crash if urn == root else ""
+            )
+            for urn in {root, *findings, *unknown}
+        }
 
 
 PASSED = Evaluation()

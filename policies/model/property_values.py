@@ -1,30 +1,12 @@
-"""Properties of resources, with their paths and the marks of unknown and secret values."""
+"""Properties of resources, with their paths; a value may be unknown or secret."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from math import isfinite
 from typing import Any, cast
 
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.struct_pb2 import Value as StructValue
-
-# The engine's marks of special values in a Struct (sdk/go/common/resource/properties.go).
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-
-# Markers of unknown values, by type: boolean, number, string, array, asset, archive, object.
-SENTINELS = frozenset(
-    {
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
+from policies.model.property_marks import UNKNOWN, SecretValue, from_plain, integral
 
 DEEPEST = 64
 """The maximum number of nested lists and objects in a JSON document. An IAM policy has five levels and a
@@ -57,75 +39,6 @@ class UnreadableValueError(Exception):
         self.remedy = remedy
 
 
-class _Unknown:
-    """The marker of an unknown value."""
-
-    def __repr__(self) -> str:
-        return "unknown"
-
-
-UNKNOWN = _Unknown()
-
-
-class _Secret:
-    """A value that the engine marked as secret."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def read(struct: Struct) -> dict[str, Any]:
-    """Return plain Python values of a Struct; unknown and secret values keep their marks.
-
-    Keys are sorted, since a protobuf map has no order and findings must come in the same order in every run.
-    """
-    fields = struct.fields
-    return {key: _read(fields[key]) for key in sorted(fields)}
-
-
-def _read(value: StructValue) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "string_value":
-        text = value.string_value
-        return UNKNOWN if len(text) == 36 and text in SENTINELS else text
-    if kind == "struct_value":
-        return _unmark(read(value.struct_value))
-    if kind == "list_value":
-        return [_read(item) for item in value.list_value.values]
-    if kind == "bool_value":
-        return value.bool_value
-    if kind == "number_value":
-        return _number(value.number_value)
-    return None
-
-
-def _number(number: float) -> int | float:
-    """Return an integer if possible: a Struct has floats only, and a message should say 22, not 22.0."""
-    return int(number) if number.is_integer() else number
-
-
-def _unmark(fields: dict[str, Any]) -> Any:
-    if fields.get(SIGNATURE) == SECRET:
-        return _Secret(fields.get("value"))
-    return fields
-
-
-def from_plain(value: Any) -> Any:
-    """Convert deserialised properties; unknown and secret values get the same marks as in `read`."""
-    if isinstance(value, Mapping):
-        mapping = cast("Mapping[str, Any]", value)
-        return _unmark({key: from_plain(mapping[key]) for key in sorted(mapping)})
-    if isinstance(value, list | tuple):
-        return [from_plain(item) for item in cast("list[Any]", value)]
-    if isinstance(value, str):
-        return UNKNOWN if value in SENTINELS else value
-    if isinstance(value, float):
-        return _number(value)
-    return value
-
-
 _NONE: "dict[str, Value]" = {}
 _OBJECT: Any = dict
 """The type `dict` as Any: with `dict` itself, the type checker would require casts, which are slow."""
@@ -149,7 +62,7 @@ class Value:
         parent: "Value | None" = None,
         keys: "tuple[str | int, ...]" = (),
     ) -> None:
-        if type(raw) is _Secret:
+        if type(raw) is SecretValue:
             raw, secret = raw.value, True
         self._raw = raw
         self._path = path
@@ -208,7 +121,7 @@ class Value:
                 return Value(raw, "", secret, self, steps[:index])
             below: Any = raw
             raw = below.get(step) if type(below) is _OBJECT else None
-            if type(raw) is _Secret:
+            if type(raw) is SecretValue:
                 raw, secret = raw.value, True
         return Value(raw, "", secret, self, steps)
 
@@ -245,7 +158,7 @@ class Value:
         value = self.get()
         if isinstance(value, str):
             try:
-                value = _number(float(value))
+                value = integral(float(value))
             except ValueError:
                 return None
         number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
@@ -349,7 +262,7 @@ def _has_secret(raw: Any) -> bool:
     values = [raw]
     while values:
         value = values.pop()
-        if type(value) is _Secret:
+        if type(value) is SecretValue:
             return True
         values += _children(value)
     return False

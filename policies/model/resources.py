@@ -8,7 +8,8 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidatio
 from pulumi_policy.secret import Secret
 
 from policies.engine.rule import Resource, Stack
-from policies.model.property_values import SECRET, SIGNATURE, UNKNOWN, Value, from_plain, read
+from policies.model.property_marks import SECRET, SIGNATURE, UNKNOWN, from_plain, read
+from policies.model.property_values import Value
 
 
 def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from policies.model.property_values import UNKNOWN, Value
+from policies.model.property_marks import UNKNOWN
+from policies.model.property_values import Value
 
 T = TypeVar("T")
 

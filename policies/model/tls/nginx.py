@@ -1,17 +1,15 @@
-"""The nginx configuration in a ConfigMap: its files, and the directives with their positions."""
+"""The nginx configuration in a ConfigMap: its files with their includes, and its servers."""
 
 import base64
 import binascii
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from pathlib import PurePosixPath
 
 from policies.engine.rule import Finding, Unknown, Verdict, Verdicts, expected
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
+from policies.model.tls.nginx_parser import DEEPEST, Directive, NotNginxError, parse, walk
 from policies.model.tls.tls_versions import SAFE_VERSIONS
 from policies.model.wildcards import matches
 
@@ -22,64 +20,12 @@ SAFE_PROTOCOLS = " ".join(SAFE_VERSIONS)
 """The value that the rules recommend for these directives."""
 
 _LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
-DEEPEST = 64
-"""The maximum depth of nested blocks in a file; nginx's own contexts have a depth of five or six."""
 LONGEST_PORT = 5
 """The maximum number of digits in a port."""
 MOST_STEPS = 100_000
 """The maximum number of directives in one ConfigMap after its includes are resolved. Without the limit, files
 that include each other in several places would be expanded once for each path."""
 _PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Directive:
-    """A directive of an nginx file, with its block if it has one."""
-
-    name: str
-    args: tuple[str, ...]
-    line: int
-    block: tuple["Directive", ...] | None
-
-
-TOO_DEEP = f"blocks nested more than {DEEPEST} deep"
-
-
-class NotNginxError(Exception):
-    """A text that is not a valid nginx configuration."""
-
-
-@lru_cache(maxsize=64)
-def parse(text: str) -> tuple[Directive, ...]:
-    """Parse a file with NGINX Inc.'s own parser; cached, because several rules read the same files."""
-    import crossplane  # slow to import, and only needed for nginx files
-
-    # crossplane reads files only; fragments are allowed, so neither contexts nor argument counts are checked.
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "nginx.conf"
-        file.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-        read = cast(Callable[..., Any], crossplane.parse)  # pyright: ignore[reportUnknownMemberType]
-        payload = cast("dict[str, Any]", read(str(file), single=True, check_ctx=False, check_args=False))
-    if payload["errors"]:
-        error = str(payload["errors"][0]["error"]).partition(" in /")[0]
-        # crossplane calls itself for each block, and reports Python's limit like any other error.
-        too_deep = error.startswith("maximum recursion depth")
-        raise NotNginxError(TOO_DEEP if too_deep else error or "unfinished")
-    return tuple(_directive(item, 1) for item in payload["config"][0]["parsed"])
-
-
-def _directive(item: dict[str, Any], depth: int) -> Directive:
-    if depth > DEEPEST:
-        raise NotNginxError(TOO_DEEP)
-    block = tuple(_directive(inner, depth + 1) for inner in item["block"]) if "block" in item else None
-    return Directive(item["directive"], tuple(item["args"]), item["line"], block)
-
-
-def walk(block: tuple[Directive, ...]) -> Iterator[Directive]:
-    """Yield the directives of a block and of all nested blocks."""
-    for directive in block:
-        yield directive
-        yield from walk(directive.block or ())
 
 
 def place(entry: Value, line: int, server: str = "") -> str:

@@ -16,7 +16,8 @@ from policies.engine.topics import TLS
 from policies.model.kubernetes.pods import kubernetes, objects
 from policies.model.kubernetes.types import INGRESSES
 from policies.model.property_values import Value
-from policies.model.tls.nginx import NotNginxError, old_versions, parse, protocol_list, unreadable
+from policies.model.tls.nginx import old_versions, protocol_list, unreadable
+from policies.model.tls.nginx_parser import NotNginxError, parse
 from policies.model.tls.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _PROTOCOLS = "nginx.ingress.kubernetes.io/proxy-ssl-protocols"

@@ -10,7 +10,8 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs 
 from policies.engine.catalog import BY_NAME
 from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
-from policies.model.property_values import Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import Value
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The engine's marker for a string that a preview does not know."""

@@ -27,7 +27,8 @@ import yaml
 
 from policies.engine.catalog import BY_NAME
 from policies.engine.rule import Resource, Stack
-from policies.model.property_values import Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import Value
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource, secret, urn, verdicts
 
 TABLES = Path(__file__).with_name("truth")

@@ -20,7 +20,7 @@ import policies
 from policies.engine.catalog import RULES
 from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
-from policies.model.property_values import SIGNATURE
+from policies.model.property_marks import SIGNATURE
 from tests.support.policies.buckets import PARTS
 from tests.support.policies.fixtures import CLUSTER, DATABASE, DEPLOYMENT, MONITOR, POD, REPOSITORY
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource, secret, urn

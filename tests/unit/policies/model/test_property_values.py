@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from policies.model.property_values import DEEPEST, UnreadableValueError, Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import DEEPEST, UnreadableValueError, Value
 from tests.support.policies.pytest_fixtures import MessagesOf, secret
 
 ROLE = "aws:iam/role:Role"

@@ -10,7 +10,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from pulumi_policy.secret import Secret, secrets_preserving_proxy
 
 from policies.model import resources
-from policies.model.property_values import UNKNOWN
+from policies.model.property_marks import UNKNOWN
 from tests.support.policies.pytest_fixtures import UNKNOWN as SENTINEL
 
 

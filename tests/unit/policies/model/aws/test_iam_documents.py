@@ -4,7 +4,8 @@ from typing import Any
 
 from policies.model.aws.iam_documents import statements
 from policies.model.networks import is_world
-from policies.model.property_values import Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import Value
 from tests.support.rows import each_row
 
 

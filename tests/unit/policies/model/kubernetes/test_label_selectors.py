@@ -1,7 +1,8 @@
 import pytest
 
 from policies.model.kubernetes.label_selectors import Labels, Selectors, selects
-from policies.model.property_values import Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import Value
 from tests.support.policies.pytest_fixtures import UNKNOWN
 
 

@@ -4,7 +4,8 @@ from pulumi_policy import Severity
 
 from policies.model.kubernetes.pod_security import contexts, parts, standard
 from policies.model.kubernetes.pods import Container, kubernetes, pods
-from policies.model.property_values import Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import Value
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource
 
 SPEC = {"initContainers": [{"name": "first"}], "containers": [{"name": "api"}, {"name": "proxy"}]}

@@ -4,9 +4,11 @@ import base64
 
 import pytest
 
-from policies.model.property_values import UnreadableValueError, Value, from_plain
+from policies.model.property_marks import from_plain
+from policies.model.property_values import UnreadableValueError, Value
 from policies.model.tls import nginx
-from policies.model.tls.nginx import TOO_DEEP, Files, NotNginxError, parse, protocol_list
+from policies.model.tls.nginx import Files, protocol_list
+from policies.model.tls.nginx_parser import TOO_DEEP, NotNginxError, parse
 from tests.support.policies.pytest_fixtures import UNKNOWN
 from tests.support.rows import each_row
 
