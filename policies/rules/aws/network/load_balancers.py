@@ -58,8 +58,10 @@ def logs(resource: Resource, _: Options) -> Verdicts:
         return
     # By default, the block of a classic load balancer is enabled, but the block of the others is not.
     enabled = own["enabled"].flag()
-    if own.absent or not (kind == "classic" if enabled is None else enabled):
-        yield expected(own if own.absent else own["enabled"], "a bucket, with enabled true")
+    if own.absent:
+        yield expected(own, "a bucket, with enabled true")
+    elif not (kind == "classic" if enabled is None else enabled):
+        yield expected(own["enabled"], "true")
 
 
 @LOAD_BALANCERS.rule(
