@@ -8,7 +8,7 @@ from policies.model.property_marks import from_plain
 from policies.model.property_values import UnreadableValueError, Value
 from policies.model.tls import nginx
 from policies.model.tls.nginx import Files, protocol_list
-from policies.model.tls.nginx_parser import TOO_DEEP, NotNginxError, parse
+from policies.model.tls.nginx_parser import DEEPEST, TOO_DEEP, NotNginxError, parse, walk
 from tests.support.policies.pytest_fixtures import UNKNOWN
 from tests.support.rows import each_row
 
@@ -34,9 +34,9 @@ def test_fragments_of_a_configuration_are_parsed() -> None:
 
 
 def test_blocks_can_be_nested_up_to_the_limit() -> None:
-    assert len([*nginx.walk(parse(nested(nginx.DEEPEST)))]) == nginx.DEEPEST
+    assert len([*walk(parse(nested(DEEPEST)))]) == DEEPEST
     with pytest.raises(NotNginxError, match=TOO_DEEP):
-        parse(nested(nginx.DEEPEST + 1))
+        parse(nested(DEEPEST + 1))
 
 
 def test_the_files_of_binary_data_are_read_and_prose_is_not() -> None:
