@@ -36,7 +36,8 @@ def parse(text: str) -> tuple[Directive, ...]:
     # crossplane reads files only; fragments are allowed, so neither contexts nor argument counts are checked.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "nginx.conf"
-        file.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+        # Without a line break at the end, crossplane ignores a last directive that is not finished.
+        file.write_bytes(f"{text}\n".encode())
         read = cast(Callable[..., Any], crossplane.parse)  # pyright: ignore[reportUnknownMemberType]
         payload = cast("dict[str, Any]", read(str(file), single=True, check_ctx=False, check_args=False))
     if payload["errors"]:
