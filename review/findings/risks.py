@@ -24,6 +24,9 @@ SHORT_VALUE = 80
 PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 """Past tense of each operation, for the text of a cause."""
 
+PROVIDERS = "pulumi:providers:"
+"""Start of the types of providers."""
+
 POLICIES = {"replace": "replaced", "delete": "deleted"}
 STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}
 """Names of findings in rules.toml, by operation; the stateful ones are for resources with data."""
@@ -32,12 +35,12 @@ STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted
 def find_risk(step: Step, stack: Stack) -> Finding | None:
     """Return a finding with the cause and effect of a replacement or deletion, or None.
 
-    The result is None for other changes, and for a resource without data that is replaced or deleted because
-    of another resource.
+    The result is None for other changes, for a provider, which exists only in the state, and for a resource
+    without data that is replaced or deleted because of another resource.
     """
-    if step.op not in POLICIES:
-        return None
     old = step.old or step.resource
+    if step.op not in POLICIES or old.type.startswith(PROVIDERS):
+        return None
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
     loss = data_loss(old.type, old.inputs)
     retained = bool(old.state.get("retainOnDelete"))

@@ -19,10 +19,15 @@ from sandbox.summary import UNINFORMATIVE_ERRORS, Phase
 ENGINE_OPERATIONS = {
     "create-replacement": "replace",
     "delete-replaced": "replace",
+    "discard-replaced": "replace",
     "import": "create",
+    "import-replacement": "replace",
+    "read-replacement": "replace",
     "discard": "delete",
 }
-"""The report's names for operations of the engine that it counts under another name."""
+"""The report's names for operations of the engine that it counts under another name
+(pulumi/pulumi, sdk/go/common/display and pkg/resource/deploy/step.go).
+"""
 
 UNCHECKED_POLICY = "policy-value-unknown"
 """Policy that counts the values that a preview cannot know. A ledger lists each of these values."""

@@ -50,9 +50,12 @@ class Stack:
         return next((urn.split("::")[1] for urn in self.steps), "")
 
     def _is_change(self, step: Step) -> bool:
-        """Return True for a change of a resource that is not the engine's own, unless the base failed."""
-        own = not step.resource.type.startswith("pulumi:")
-        return own and step.op in OPERATIONS and not self.base_failed
+        """Return True for a change of a resource other than the stack itself, unless the base failed.
+
+        A provider is a resource, too: its settings decide where all resources of the provider are.
+        """
+        is_resource = step.resource.type != STACK_TYPE
+        return is_resource and step.op in OPERATIONS and not self.base_failed
 
     def component_of(self, urn: str) -> str:
         """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""

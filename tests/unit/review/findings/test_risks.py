@@ -170,3 +170,13 @@ def test_the_new_resource_with_the_most_equal_inputs_looks_renamed() -> None:
 def test_resources_without_inputs_do_not_look_renamed() -> None:
     cause = rename_hint(resource(VPC, "old"), resource(VPC, "new"))
     assert cause == "Because: old (aws:ec2:Vpc) is no longer declared"
+
+
+def test_a_provider_that_is_gone_is_no_risk_and_its_new_settings_are_a_change() -> None:
+    kind, address = "pulumi:providers:datadog", "https://theirs.example"
+    gone = Step("delete", resource(kind, "gone"), None)
+    old, new = resource(kind, "own"), resource(kind, "own", {"apiUrl": address})
+    changed = Step("update", old, new, {"apiUrl": "add"})
+    changed_stack = stack(gone, changed)
+    assert find_risk(gone, changed_stack) is None
+    assert changed_stack.changed == [gone, changed]
