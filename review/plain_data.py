@@ -77,9 +77,12 @@ def build_mask(values: Iterable[str]) -> Callable[[str], str]:
     return lambda text: WRAPPED.sub(mask_wrapped, pattern.sub(MASK, text))
 
 
-BREAK = re.compile(r"(?:\\+[rn]|[\r\n]+[ \t]*)+")
-WRAPPED = re.compile(rf"[\w+/-]{{8,}}(?:{BREAK.pattern}[\w+/=-]+)+")
-"""Patterns of a line break, also as an escape in a string, and of base64 in several lines."""
+BREAK = re.compile(r"(?:\\++[rn]|[\r\n][ \t]*+)++")
+WRAPPED = re.compile(rf"(?<![\w+/-])[\w+/-]{{8,}}+(?:{BREAK.pattern}[\w+/=-]++)++")
+"""Patterns of a line break, also as an escape in a string, and of base64 in several lines.
+
+The possessive quantifiers keep the search linear: a program may have long words and many empty lines.
+"""
 
 
 def _encodings(value: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ the Markdown's sections and items, and of characters without width, which hide t
 
 remove_unseen = partial(UNSEEN.sub, "")
 
-COMMAND = re.compile(r"^(\s*:)(?=:)|(##)(?=\[)", re.MULTILINE)
+COMMAND = re.compile(r"^([^\S\n]*+:)(?=:)|(##)(?=\[)", re.MULTILINE)
 """Pattern of the starts of workflow commands: `::` at the start of a line, and `##[` anywhere
 (github.com/actions/runner, src/Runner.Common/ActionCommand.cs: TryParseV2 and TryParse).
 """

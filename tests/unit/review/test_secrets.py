@@ -150,3 +150,8 @@ def test_a_note_warns_of_secrets_too_short_for_masking(value: str, notes: list[s
 
 def test_a_short_value_is_not_masked() -> None:
     assert build_mask(["a", "dev"])("a dev database") == "a dev database"
+
+
+def test_long_words_and_many_empty_lines_are_searched_in_linear_time() -> None:
+    text = "a" * 300_000 + "\n" * 3000 + "!" + "\\n" * 3000
+    assert build_mask(["supersecret"])(text) == text
