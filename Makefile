@@ -21,9 +21,9 @@ READY := $(VENV)/.ready
 WHEELS ?=
 # A wheel is only unpacked; a source distribution would run its own code (pip's manual, Secure installs).
 ONLY_WHEELS := --require-hashes --only-binary :all:
-TASKS := help packages wheels sandbox preflight preview down clean refresh console control-plane engine plugins \
-  validate check format drill-programs test-unit test test-drills test-all checks scan current vercel \
-  review bench kills mutation truth schema lock
+TASKS := help packages wheels sandbox preflight preview down clean refresh console control-plane engine \
+  plugins validate check format drill-programs test-unit test test-drills test-all checks scan current \
+  vercel review bench kills mutation truth schema lock
 STACKS := $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml)) \
   $(patsubst foundation/Pulumi.%.yaml,foundation/%,$(wildcard foundation/Pulumi.*.yaml))
 
