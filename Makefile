@@ -14,6 +14,7 @@ TARGETS ?=
 PROVIDERS ?= auto
 TARGET_FLAGS := $(if $(TARGETS),--targets $(TARGETS)) --providers $(PROVIDERS)
 CLOCK_FLAGS := $(if $(CLOCK),--clock $(CLOCK))
+ROLE_FLAGS := $(if $(ROLE),--role $(ROLE))
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -62,25 +63,25 @@ wheels: ## download the Python packages into the folder wheels, for make package
 	  --dest wheels -r requirements-dev.txt
 
 sandbox: $(READY) ## bring STACK up; TARGETS=none plans, PROVIDERS=stand-ins: no plugins, CLOCK=1:60 waits
-	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(CLOCK_FLAGS) $(FLAGS)
+	@$(PY) -m sandbox up $(STACK) $(TARGET_FLAGS) $(CLOCK_FLAGS) $(ROLE_FLAGS) $(FLAGS)
 
 preflight: $(READY) ## check that the real providers have everything that STACK needs; changes nothing
 	@$(PY) -m operations preflight $(STACK) $(FLAGS)
 
 preview: $(READY) ## show what `make sandbox` would change
-	@$(PY) -m sandbox preview $(STACK) $(TARGET_FLAGS) $(FLAGS)
+	@$(PY) -m sandbox preview $(STACK) $(TARGET_FLAGS) $(ROLE_FLAGS) $(FLAGS)
 
 down: $(READY) ## destroy STACK in the sandbox
-	@$(PY) -m sandbox down $(STACK) $(FLAGS)
+	@$(PY) -m sandbox down $(STACK) $(ROLE_FLAGS) $(FLAGS)
 
 clean: $(READY) ## delete STACK's sandbox with all its data
 	@$(PY) -m sandbox clean $(STACK)
 
 refresh: $(READY) ## compare STACK's state with its targets; `make sandbox` repairs differences
-	@$(PY) -m sandbox refresh $(STACK) $(TARGET_FLAGS) $(FLAGS)
+	@$(PY) -m sandbox refresh $(STACK) $(TARGET_FLAGS) $(ROLE_FLAGS) $(FLAGS)
 
 console: $(READY) ## open a shell whose kubectl and aws use STACK's sandbox
-	@$(PY) -m sandbox console $(STACK) $(FLAGS)
+	@$(PY) -m sandbox console $(STACK) $(ROLE_FLAGS) $(FLAGS)
 
 control-plane: $(READY) ## build Kubernetes' servers for the sandbox (about 9 minutes, once)
 	@$(PY) -m sandbox control-plane

@@ -18,6 +18,7 @@ from sandbox.engine import lock
 from sandbox.engine.process import DONE, NOT_RUN, STOPPED, Session
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins, pulumi_cli
+from sandbox.wire.aws_identity import Identity
 from sandbox.wire.clock import Clock
 from sandbox.workspace.stacks import find_stack
 
@@ -76,17 +77,19 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
         with progress.heartbeat():
             return destruction.clean(stack, progress)
     if options.command == "console":
-        return console.run(stack, progress)
-    engine, find_unrecorded = pulumi_cli.find(progress), None
+        return console.run(stack, progress, options.role)
+    engine, find_unrecorded, identity = pulumi_cli.find(progress), None, Identity()
     if serve is None:
         # The import takes longer than the commands above, which do not need it.
         from sandbox.providers.server import find_unrecorded, serve
 
-        serve = partial(serve, clock=options.clock)
+        serve = partial(serve, clock=options.clock, identity=identity)
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():
-        session = Session(engine, stack, progress, descriptor, program_sockets=options.program)
+        session = Session(
+            engine, stack, progress, descriptor, program_sockets=options.program, identity=identity
+        )
         return engine_commands.perform(session, serve, find_unrecorded, options)
 
 

@@ -12,7 +12,9 @@ from sandbox import target_selection
 from sandbox.clouds import process
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
+from sandbox.role_session import open_session
 from sandbox.toolchain import plugins
+from sandbox.wire.aws_identity import Identity
 from sandbox.workspace import yaml_tree
 from sandbox.workspace.environment import ACCOUNT_VARIABLE, SERVICES
 from sandbox.workspace.files import write_atomically
@@ -59,8 +61,12 @@ __sandbox_prompt
 """
 
 
-def run(stack: Stack, progress: Progress) -> int:
-    """Open the caller's shell with the variables of the targets, such as KUBECONFIG; return its exit code."""
+def run(stack: Stack, progress: Progress, role: str = "") -> int:
+    """Open the caller's shell with the variables of the targets, such as KUBECONFIG; return its exit code.
+
+    With a `role`, AWS's clients use a session of this role. Raise CommandError if the account has no such
+    role, or if no targets run.
+    """
     targets = process.find_running(stack.sandbox)
     if targets is None:
         raise CommandError(target_selection.advice(stack))
@@ -94,7 +100,9 @@ def run(stack: Stack, progress: Progress) -> int:
         for name, text in os.environ.items()
         if not ACCOUNT_VARIABLE.match(name) and not START_UP.match(name)
     }
-    exported = plugins.client_environment(targets) | variables | {"PATH": path}
+    identity = Identity()
+    open_session(role, stack, targets, identity, progress)
+    exported = plugins.client_environment(targets) | identity.variables() | variables | {"PATH": path}
     command, shell_variables = start_up(shell, stack, exported)
     environment = inherited | exported | shell_variables
     return subprocess.run(command, env=environment, cwd=stack.root).returncode

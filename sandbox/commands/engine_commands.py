@@ -18,6 +18,7 @@ from sandbox.engine import policy_pack, relay
 from sandbox.engine.process import DONE, FAILED, Session
 from sandbox.engine.program import collect_garbage_rarely
 from sandbox.progress import Progress
+from sandbox.role_session import open_session
 from sandbox.toolchain import plugins
 from sandbox.wire.targets import Targets
 from sandbox.workspace import state
@@ -79,6 +80,9 @@ def perform(
             code = bring_up_required(session, access, apply=operation == "up")
             if code != DONE:
                 return code
+        open_session(options.role, stack, targets, session.identity, progress)
+        if "aws" in installed.programs:
+            session.extra_environment |= session.identity.variables()
         if operation == "preview":
             flags = ["--json", "--show-sames", *refresh, *pack]
             code = report(session, operation, *session.operate(operation, *flags))

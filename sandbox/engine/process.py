@@ -29,6 +29,7 @@ from sandbox.engine.relay import AnnounceEngine
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
+from sandbox.wire.aws_identity import Identity
 from sandbox.workspace import state
 from sandbox.workspace.environment import engine_variables
 from sandbox.workspace.stacks import Stack
@@ -58,6 +59,8 @@ class Session:
     announce_engine: AnnounceEngine = field(default=lambda pid: None)
     program_sockets: Path | None = None
     """The folder with the sockets of the process that evaluates the program; None for this process."""
+    identity: Identity = field(default_factory=Identity)
+    """The credentials with which the providers sign their requests to AWS."""
     brief: bool = False
     """True if only failed resources get a line on the terminal."""
 

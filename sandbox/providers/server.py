@@ -17,6 +17,7 @@ from sandbox.providers.kubernetes.timed import TimedKubernetes
 from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls.target import TlsTarget
+from sandbox.wire.aws_identity import Identity
 from sandbox.wire.clock import Clock
 from sandbox.wire.targets import Targets
 from sandbox.wire.values import decode_value
@@ -28,12 +29,14 @@ CONCURRENT_CALLS = 16
 """The number of calls that one provider handles at a time; a call that waits uses no processor time."""
 
 
-def packages(targets: Targets | None = None, clock: Clock | None = None) -> list[tuple[Package, Target]]:
+def packages(
+    targets: Targets | None = None, clock: Clock | None = None, identity: Identity | None = None
+) -> list[tuple[Package, Target]]:
     """Return every package with its target.
 
     Without `targets`, every target is a plan, which stores no resources. The target of Kubernetes is also a
     plan if there is no control plane, and the target of tls always is. With a `clock`, changes of AWS and
-    Kubernetes resources take time.
+    Kubernetes resources take time. `identity` signs the requests to AWS.
     """
     pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(),
@@ -48,7 +51,7 @@ def packages(targets: Targets | None = None, clock: Clock | None = None) -> list
     from sandbox.providers.aws.target import AwsTarget
     from sandbox.providers.kubernetes.target import KubernetesTarget
 
-    pairs[aws] = AwsTarget(targets.aws, clock)
+    pairs[aws] = AwsTarget(targets.aws, clock, identity)
     pairs[cloudflare] = CloudflareTarget(targets.cloudflare)
     pairs[datadog] = DatadogTarget(targets.datadog)
     if targets.kubeconfig:
@@ -60,12 +63,15 @@ def packages(targets: Targets | None = None, clock: Clock | None = None) -> list
 
 @contextmanager
 def serve(
-    folder: Path, targets: Targets | None = None, clock: Clock | None = None
+    folder: Path,
+    targets: Targets | None = None,
+    clock: Clock | None = None,
+    identity: Identity | None = None,
 ) -> Generator[dict[str, int]]:
     """Serve every package on 127.0.0.1 while the body runs; yield the port of each package."""
     with ExitStack() as stack:
         ports: dict[str, int] = {}
-        for package, target in packages(targets, clock):
+        for package, target in packages(targets, clock, identity):
             pool = stack.enter_context(ThreadPoolExecutor(CONCURRENT_CALLS, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)

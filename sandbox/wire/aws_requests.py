@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from sandbox.errors import ProviderError
+from sandbox.wire.aws_identity import Identity
 from sandbox.wire.values import Json
 
 ATTEMPTS = 25
@@ -181,9 +182,12 @@ def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | Non
 
 
 class Clients:
-    """The clients of botocore by service and region. Without a URL, they use botocore's default endpoints."""
+    """The clients of botocore by service and region. Without a URL, they use botocore's default endpoints.
 
-    def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
+    They sign requests with the current credentials of `identity`, by default the administrator's.
+    """
+
+    def __init__(self, url: str | None, attempts: int = ATTEMPTS, identity: Identity | None = None) -> None:
         # Ignore the user's files, profile and endpoints, which could refer to another account or to none.
         no_files = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
         self.session = botocore.session.Session(session_vars=no_files)
@@ -197,9 +201,9 @@ class Clients:
             s3=style,
             ignore_configured_endpoint_urls=True,  # pyright: ignore[reportCallIssue]  # The stubs lack it.
         )
-        keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
+        self._identity = identity or Identity()
         create: Any = self.session.create_client
-        self._create = functools.cache(functools.partial(create, endpoint_url=url, **keys))
+        self._create = functools.cache(functools.partial(create, endpoint_url=url))
         # S3 Control puts the account before the host name, which only a proxy resolves for a local address.
         proxied = Config(proxies={"http": url}) if url else Config()
         self._configs = {"s3control": config.merge(proxied)}
@@ -208,5 +212,10 @@ class Clients:
 
     def get(self, service: str, region: str) -> Any:
         """Return the client for a service in a region."""
+        keys = {
+            "aws_access_key_id": self._identity.access_key,
+            "aws_secret_access_key": self._identity.secret_key,
+            "aws_session_token": self._identity.token,
+        }
         with self._lock:
-            return self._create(service, region, config=self._configs.get(service, self._config))
+            return self._create(service, region, config=self._configs.get(service, self._config), **keys)

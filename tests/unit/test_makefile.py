@@ -87,6 +87,8 @@ def test_an_old_python_is_reported_with_the_remedy(tree: Path) -> None:
         (["sandbox", "PROVIDERS=real", "FLAGS=--no-policies"], "up dev --providers real --no-policies"),
         (["preview", "STACK=stg"], "preview stg --providers auto"),
         (["down", "STACK=stg", "FLAGS=--keep-targets"], "down stg --keep-targets"),
+        (["down", "STACK=stg", "ROLE=operators"], "down stg --role operators"),
+        (["console", "ROLE=operators"], "console dev --role operators"),
         (["clean", "STACK=foundation/shared"], "clean foundation/shared"),
         (["console", "STACK=prod"], "console prod"),
         (["refresh", "STACK=stg"], "refresh stg --providers auto"),

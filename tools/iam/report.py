@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from tools.iam.accounts import ENVIRONMENTS, build_world
+from tools.iam.accounts import build_world
 from tools.iam.model import Hold, Step, World
+from tools.iam.resources import ENVIRONMENTS
 from tools.iam.search import Reached, reach
 from tools.iam.steps import all_steps
 from tools.iam.workflows import BRANCH, FORK, PULL_REQUEST

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import yaml
 
-from tools.iam.evaluation import ABSENT, CHOSEN, ContextValue
+from sandbox.iam.evaluation import ABSENT, CHOSEN, ContextValue
 from tools.iam.model import Job, World
 
 WORKFLOWS = Path(__file__).parents[2] / ".github/workflows"

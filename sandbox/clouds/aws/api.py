@@ -22,6 +22,8 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from sandbox.clouds.aws import moto_patches, moto_speed, services
+from sandbox.clouds.aws.authorization.callers import is_issued
+from sandbox.clouds.aws.authorization.decisions import authorize
 from sandbox.clouds.aws.delivery.codeconnections import connect
 from sandbox.clouds.aws.documents import read_document
 from sandbox.clouds.aws.records import Records
@@ -65,8 +67,9 @@ EMULATED_SERVICES = frozenset(
 class AwsApi:
     """A WSGI application with an account in memory. Every EKS cluster has the API server of `kubeconfig`.
 
-    `entities` are the users, roles and connections to GitHub that exist from the beginning. A process has at
-    most one such account, since moto's models and its account ID are global.
+    `entities` are the users, roles and connections to GitHub that exist from the beginning. IAM decides the
+    requests of users and of roles' sessions, but not those of the administrator. A process has at most one
+    such account, since moto's models and its account ID are global.
     """
 
     def __init__(
@@ -152,30 +155,34 @@ class AwsApi:
             protocol = determine_request_protocol(operation.service_model, request.content_type)
         except (NotFound, NotImplementedError, UnknownServiceError):
             # botocore has no model of the service, or no operation of the model matches the request.
+            if is_issued(environ["HTTP_AUTHORIZATION"]):
+                return Response(f"the sandbox cannot decide this request to {service}\n", 403)
             return self._moto
         try:
             params = _params(operation, protocol, request, path_variables)
-            result = self._handle(environ, region, service, operation, params)
+            _check_model(service, operation, params)
+            aws_request = AwsRequest(
+                service, operation.name, params, region, self._account, self._send, self._records
+            )
+            authorize(aws_request, environ["HTTP_AUTHORIZATION"], protocol)
+            result = self._handle(environ, aws_request)
         except ErrorResponse as error:
             result = error
         except Exception as error:
             result = _internal_error(error, service)
         return result if isinstance(result, Response) else _serialized(operation, protocol, service, result)
 
-    def _handle(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
+    def _handle(self, environ: Json, request: AwsRequest) -> Any:
         """Return moto's response, or the result of an emulated operation.
 
-        Raise ErrorResponse if the model, a refusal or an emulated operation refuses the request.
+        Raise ErrorResponse if a refusal or an emulated operation refuses the request.
         """
-        action: str = operation.name
-        name = f"{service}:{action}"
-        _check_model(service, operation, params)
-        request = AwsRequest(service, action, params, region, self._account, self._send, self._records)
-        request.document = read_document(name, params)
+        name, region = f"{request.service}:{request.action}", request.region
+        request.document = read_document(name, request.params)
         request.new_roles = self._transitions.new_roles()
         emulation = REGISTRY.emulations.get(name)
-        if service in EMULATED_SERVICES and emulation is None:
-            message = f"the sandbox does not emulate {service}:{action}"
+        if request.service in EMULATED_SERVICES and emulation is None:
+            message = f"the sandbox does not emulate {name}"
             raise ErrorResponse(404, message, "UnknownOperationException")
         if precondition := PRECONDITIONS.get(name):
             precondition(request)
@@ -188,7 +195,7 @@ class AwsApi:
             return self._transitions.apply(name, region, response) if is_timed else response
         completions = REGISTRY.completions(name)
         if completions or is_timed:
-            response = request.send(action, **params)
+            response = request.send(request.action, **request.params)
             for change in REGISTRY.changes(name):
                 change(request)
             for completion in completions:

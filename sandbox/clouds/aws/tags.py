@@ -34,7 +34,7 @@ SERVICES = {
 """The emulated services with tags. `ResourceTags` are a list of keys and values; other tags are a map."""
 
 
-def _tags(params: Json) -> Iterator[tuple[str | None, str | None]]:
+def tags_in(params: Json) -> Iterator[tuple[str | None, str | None]]:
     """Yield the keys and values of the tags in a request."""
     lists: list[Any] = [params.get("Tags"), params.get("tags")]
     lists += [specification.get("Tags") for specification in params.get("TagSpecifications", [])]
@@ -50,7 +50,7 @@ def _tags(params: Json) -> Iterator[tuple[str | None, str | None]]:
 @refuses(EVERY)
 def invalid_tag(request: AwsRequest) -> None:
     """Refuse a tag with a reserved key, or with a key or a value that is too long."""
-    for key, value in _tags(request.params):
+    for key, value in tags_in(request.params):
         is_bad_key = key and (len(key) > LONGEST_KEY or key.startswith(RESERVED_PREFIX))
         if is_bad_key or (value and len(value) > LONGEST_VALUE):
             message = (

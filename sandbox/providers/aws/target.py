@@ -13,6 +13,7 @@ from sandbox.providers.aws.waits import CREATION_WAITS, repeat_until_known, stat
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.providers.waits import wait
 from sandbox.wire.aws_account import REGION
+from sandbox.wire.aws_identity import Identity
 from sandbox.wire.aws_requests import Clients, request
 from sandbox.wire.clock import Clock
 from sandbox.wire.durations import DURATIONS
@@ -22,8 +23,8 @@ from sandbox.wire.values import Json, plain
 class AwsTarget(AwsPlan):
     """A local AWS API. Its account starts with the resources that every new account has."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self.clients = Clients(url)
+    def __init__(self, url: str, clock: Clock | None = None, identity: Identity | None = None) -> None:
+        self.clients = Clients(url, identity=identity)
         self._clock = clock
 
     @functools.cached_property

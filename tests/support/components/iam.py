@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.iam.evaluation import Context, applies
-from tools.iam.policies import parse_policy
+from sandbox.iam.evaluation import Context, applies
+from sandbox.iam.policies import parse_policy
 
 
 def statements(document: str) -> dict[str, dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from tools.iam.evaluation import Caller, ContextValue
-from tools.iam.model import Hold, Need, Step, World, is_allowed, premises, trusts
+from sandbox.iam.evaluation import Caller, ContextValue
+from tools.iam.model import Hold, Step, World
+from tools.iam.permissions import Need, is_allowed, premises, trusts
 
 OIDC = "GitHub docs, OpenID Connect reference"
 ISSUER = "token.actions.githubusercontent.com"

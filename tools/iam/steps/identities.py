@@ -6,8 +6,9 @@ RhinoSecurityLabs/AWS-IAM-Privilege-Escalation; nccgroup/PMapper, principalmappe
 
 from collections.abc import Iterator
 
-from tools.iam.evaluation import ABSENT, CHOSEN, Caller, ContextValue
-from tools.iam.model import Hold, Need, Principal, Step, World, concrete_arns, is_allowed, trusts
+from sandbox.iam.evaluation import ABSENT, CHOSEN, Caller, ContextValue
+from tools.iam.model import Hold, Principal, Step, World
+from tools.iam.permissions import Need, concrete_arns, is_allowed, trusts
 
 ESCALATION = "RhinoSecurityLabs/AWS-IAM-Privilege-Escalation"
 EVALUATION = "IAM user guide, policy evaluation logic"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tools.iam.evaluation import CHOSEN, ContextValue
-from tools.iam.model import Hold, Kind, Need, Resource, Step, Verb, World, is_allowed, premises
+from sandbox.iam.evaluation import CHOSEN, ContextValue
+from tools.iam.model import Hold, Kind, Resource, Step, Verb, World
+from tools.iam.permissions import Need, is_allowed, premises
 
 REFERENCE = "service authorization reference"
 

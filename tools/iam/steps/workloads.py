@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from tools.iam.evaluation import Caller, ContextValue
-from tools.iam.model import Hold, Need, Step, World, is_allowed, premises, trusts
+from sandbox.iam.evaluation import Caller, ContextValue
+from tools.iam.model import Hold, Step, World
+from tools.iam.permissions import Need, is_allowed, premises, trusts
 
 EKS = "EKS user guide, access entries and pod identity"
 CODEBUILD = "CodeBuild user guide, self-hosted GitHub Actions runners"

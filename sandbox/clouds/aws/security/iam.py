@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from sandbox.clouds.aws.lookups import unknown_principals
+from sandbox.clouds.aws.lookups import role_arns, unknown_principals
 from sandbox.clouds.aws.moto_patches import backend
 from sandbox.clouds.aws.registry import completes, emulates, refuses
 from sandbox.clouds.aws.requests import AwsRequest, listing
@@ -94,6 +94,16 @@ def insecure_identity_provider(request: AwsRequest) -> None:
 def unknown_role(request: AwsRequest) -> None:
     """Refuse a role that does not exist, with moto's error for it."""
     request.look("GetRole", RoleName=request.params["RoleName"])
+
+
+@refuses("sts:AssumeRole")
+def unknown_assumed_role(request: AwsRequest) -> None:
+    """Refuse a role of the account that does not exist; moto issues keys for it."""
+    arn = request.params["RoleArn"]
+    if arn.startswith(f"arn:aws:iam::{request.account}:") and arn not in role_arns(request):
+        sender = request.look("GetCallerIdentity")["Arn"]
+        message = f"User: {sender} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+        raise ErrorResponse(403, message, "AccessDenied")
 
 
 @refuses("iam:DeletePolicy")

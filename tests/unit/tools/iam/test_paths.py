@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tools.iam.evaluation import CHOSEN
+from sandbox.iam.evaluation import CHOSEN
+from sandbox.iam.policies import parse_policy
 from tools.iam.model import Hold, Principal, Resource, Step, World
-from tools.iam.policies import parse_policy
 from tools.iam.report import (
     COLUMNS,
     ENVIRONMENTS,

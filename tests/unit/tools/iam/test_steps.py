@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sandbox.iam.evaluation import CHOSEN, ContextValue
+from sandbox.iam.policies import parse_policy
 from tests.support.rows import each_row
-from tools.iam.evaluation import CHOSEN, ContextValue
 from tools.iam.model import Hold, Job, Pod, Principal, Resource, World
-from tools.iam.policies import parse_policy
 from tools.iam.search import format_path, path, reach
 from tools.iam.steps import all_steps
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Literal
 
-from tools.iam.policies import OPERATORS, VARIABLE, Condition, Effect, Statement, matches
+from sandbox.iam.policies import OPERATORS, VARIABLE, Condition, Effect, Statement, matches
 
 
 class Special(Enum):
@@ -82,6 +82,12 @@ class Request:
     context: Context = field(default_factory=lambda: Context(values={}))
 
 
+PolicyKind = Literal[
+    "identity-based policy", "permissions boundary", "session policy", "resource-based policy"
+]
+"""Kinds of policies, with their names in AWS's messages (IAM user guide, access denied error messages)."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """The result of an evaluation, and the reason for it."""
@@ -89,6 +95,8 @@ class Decision:
     allowed: bool
     reason: str
     """`allow`, `deny <Sid>`, or `nothing` if no combination of statements allows the request."""
+    kind: PolicyKind = "identity-based policy"
+    """Kind of the policy that denies the request, or that lacks a statement which allows it."""
 
 
 class Grant(IntEnum):
@@ -107,17 +115,27 @@ class Grant(IntEnum):
 def decide(request: Request) -> Decision:
     """Return the decision of IAM for a request."""
     caller = request.caller
-    for statements in (caller.identity, caller.boundary, caller.session):
+    policies: tuple[tuple[PolicyKind, Sequence[Statement] | None], ...] = (
+        ("identity-based policy", caller.identity),
+        ("permissions boundary", caller.boundary),
+        ("session policy", caller.session),
+    )
+    for kind, statements in policies:
         for statement in statements or ():
             if statement.effect == "Deny" and _applies(statement, request):
-                return Decision(False, f"deny {statement.sid}")
+                return Decision(False, f"deny {statement.sid}", kind)
     grant = Grant.NONE
     for statement in request.resource_policy or ():
         strength = _principal_grant(statement, caller) if _applies(statement, request) else Grant.NONE
         if strength and statement.effect == "Deny":
-            return Decision(False, f"deny {statement.sid}")
+            return Decision(False, f"deny {statement.sid}", "resource-based policy")
         grant = max(grant, strength)
-    return Decision(True, "allow") if _is_granted(request, grant) else Decision(False, "nothing")
+    if _is_granted(request, grant):
+        return Decision(True, "allow")
+    for kind, statements in policies:
+        if statements is not None and not _allows(statements, request):
+            return Decision(False, "nothing", kind)
+    return Decision(False, "nothing", "resource-based policy")
 
 
 def _is_granted(request: Request, grant: Grant) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tools.iam.policies import PolicyError, matches, parse_policy
+from sandbox.iam.policies import PolicyError, matches, parse_policy
 
 STATEMENT: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from sandbox.iam.evaluation import ABSENT, CHOSEN, Caller, Context, ContextValue, Request, decide
+from sandbox.iam.policies import Statement, parse_policy
 from tests.support.rows import each_row
-from tools.iam.evaluation import ABSENT, CHOSEN, Caller, Context, ContextValue, Request, decide
-from tools.iam.policies import Statement, parse_policy
 
 ROLE = "arn:aws:iam::111122223333:role/reader"
 BUCKET = "arn:aws:s3:::data"
