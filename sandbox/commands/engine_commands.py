@@ -3,11 +3,12 @@
 import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from sandbox import target_selection, waits
 from sandbox.clouds import process
+from sandbox.clouds.charts import proxy
 from sandbox.commands.destruction import confirm, destroy, others_with_state
 from sandbox.commands.interrupted_runs import adopt_pending
 from sandbox.commands.preparation import prepare, require_disk_space
@@ -21,8 +22,9 @@ from sandbox.progress import Progress
 from sandbox.role_session import open_session
 from sandbox.toolchain import plugins
 from sandbox.wire.targets import Targets
-from sandbox.workspace import state
+from sandbox.workspace import stacks, state
 from sandbox.workspace.environment import ACCOUNT_VARIABLE, VARIABLES
+from sandbox.workspace.stacks import Stack
 
 STAND_INS_HINT = "PROVIDERS=stand-ins runs the same command with the sandbox's own providers."
 
@@ -64,10 +66,14 @@ def perform(
     pack: list[str] = []
     if options.policies and operation in ("up", "preview"):
         pack = policy_pack.flags(stack, options.policies_of or stack.root, advisory=throwaway_up)
-    with serve(stack.folder, targets) as served, relay.open_relay(served) as (ports, announce_engine):
+    with (
+        serve(stack.folder, targets) as served,
+        relay.open_relay(served) as (ports, announce_engine),
+        _chart_repository(stack, installed.programs, progress) as chart_variables,
+    ):
         session.announce_engine = announce_engine
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
-        session.extra_environment = dict(installed.environment)
+        session.extra_environment = {**installed.environment, **chart_variables}
         if options.throwaway or options.written_once:
             session.extra_environment |= VARIABLES["written_once"]
         if options.throwaway:
@@ -102,6 +108,15 @@ def perform(
             state.mark_up(stack)
         _hint(code, options, installed.programs, progress)
         return code
+
+
+def _chart_repository(
+    stack: Stack, programs: Mapping[str, Path], progress: Progress
+) -> AbstractContextManager[dict[str, str]]:
+    """Serve charts to the Kubernetes plugin, if it takes part; the context is the engine's variables."""
+    if "kubernetes" not in programs:
+        return nullcontext({})
+    return proxy.serve(stack.folder, stacks.chart_versions(stack), progress.step)
 
 
 def _hint(code: int, options: Namespace, programs: Mapping[str, Path], progress: Progress) -> None:

@@ -16,8 +16,13 @@ def file_validator(name: str, part: str = "") -> Any:
 
     `name` is the file's name without the extension, and `part` the key in `$defs`.
     """
-    schema = json.loads((File(__file__).parent / f"{name}.json").read_text())
+    schema = load(name)
     return schema_validator({**schema, "$ref": f"#/$defs/{part}"} if part else schema)
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return a JSON Schema file in this folder; `name` is the file's name without the extension."""
+    return json.loads((File(__file__).parent / f"{name}.json").read_text())
 
 
 def schema_validator(schema: Any) -> Any:

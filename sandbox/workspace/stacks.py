@@ -19,9 +19,11 @@ SETTINGS = ("tool", "sandbox")
 - `entities`: IAM users and roles that every account has before the first stack, such as `user/operator`,
   and connections to GitHub: `connection/REGION/ID`
 - `zones`: names of Cloudflare zones, in addition to those in the stack files (`zoneName: …`)
+- `charts`: versions of Helm charts, in addition to those in the stack files (`chartVersion: …`)
 """
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
+CHART_VERSION = re.compile(r"\bchartVersion: *['\"]?(\d[\w.-]*)")
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,16 @@ def stacks_in(stack: Stack) -> list[Stack]:
 
 def zones(stack: Stack) -> set[str]:
     """Return the names of the Cloudflare zones: those of SETTINGS, and those in the stack files."""
+    return {*project_settings(stack.root).get("zones", [])} | _matches(stack, ZONE)
+
+
+def chart_versions(stack: Stack) -> set[str]:
+    """Return the versions of Helm charts: those of SETTINGS, and those in the stack files."""
+    return {*project_settings(stack.root).get("charts", [])} | _matches(stack, CHART_VERSION)
+
+
+def _matches(stack: Stack, pattern: re.Pattern[str]) -> set[str]:
+    """Return the matches of a pattern's group in the stack files of all projects."""
     folders = {stack.project, *projects(stack.root).values()}
     files = (file.read_text(errors="replace") for folder in folders for file in folder.glob("Pulumi.*.yaml"))
-    return {*project_settings(stack.root).get("zones", [])} | {
-        name for text in files for name in ZONE.findall(text)
-    }
+    return {text for content in files for text in pattern.findall(content)}
