@@ -90,29 +90,38 @@ def time_resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
     return [statistics.median(times) for times in durations]
 
 
-def time_processor(make: Callable[[], Any], batches: int = 8, rounds: int = 100) -> float:
-    """Return the milliseconds of CPU time that a server takes for the Analyze request of one Deployment.
+def time_processor(makers: Sequence[Callable[[], Any]], batches: int = 40, rounds: int = 30) -> list[float]:
+    """Return the milliseconds of CPU time that each server takes for the Analyze request of one Deployment.
 
-    The server runs in a process of its own, so the client's time does not count. The fastest batch counts:
-    CPU time includes no waiting, but other processes can evict data from the caches.
+    Each server runs in a process of its own, so the client's time does not count. The servers take turns, so
+    that a change of the processor's speed affects all of them, and the median of the batches counts: CPU time
+    includes no waiting, but other processes can evict data from the caches.
     """
     request = analyze_request(*namespace(0)[0])
+    with ExitStack() as servers:
+        connected = [servers.enter_context(_process(make)) for make in makers]
+        durations: list[list[float]] = [[] for _ in connected]
+        for _ in range(batches):
+            for times, (client, connection) in zip(durations, connected, strict=True):
+                started = _processor_time(connection)
+                for _ in range(rounds):
+                    client.Analyze(request)
+                times.append((_processor_time(connection) - started) * 1000 / rounds)
+    return [statistics.median(times[1:]) for times in durations]  # The first batch fills the caches.
+
+
+@contextmanager
+def _process(make: Callable[[], Any]) -> Generator[tuple[Any, Connection]]:
+    """Serve a servicer in a process of its own; yield a client, and a connection for `_processor_time`."""
     context = multiprocessing.get_context("spawn")
     connections: tuple[Any, Any] = context.Pipe()
     ours, theirs = connections
     process = context.Process(target=_serve_until_told, args=(make, theirs), daemon=True)
     process.start()
-    durations: list[float] = []
     with grpc.insecure_channel(f"127.0.0.1:{ours.recv()}") as channel:
-        client: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
-        for _ in range(batches):
-            started = _processor_time(ours)
-            for _ in range(rounds):
-                client.Analyze(request)
-            durations.append((_processor_time(ours) - started) * 1000 / rounds)
+        yield analyzer_pb2_grpc.AnalyzerStub(channel), ours
     ours.send(False)
     process.join()
-    return min(durations[1:])  # The first batch fills the caches.
 
 
 def _processor_time(connection: Connection) -> float:
@@ -224,7 +233,7 @@ def main() -> int:
     """Measure everything and print the results; return 1 if a measurement exceeds its limit, else 0."""
     with TemporaryDirectory() as folder:
         single, whole, with_ledger = time_resource([one_rule(), whole_pack(), whole_pack_with_ledger(folder)])
-    own_single, own_whole = time_processor(one_rule), time_processor(whole_pack)
+    own_single, own_whole = time_processor([one_rule, whole_pack])
     start = time_start()
     print(f"policy pack: start                     {start:8.0f} ms")
     print(f"a Deployment, one rule, the SDK's loop {single:8.2f} ms")
