@@ -7,14 +7,15 @@ import pulumi_aws as aws
 
 from components.common.iam_documents import key_policy
 from components.common.naming import Naming
+from components.settings.models.backups import AWS_BACKUP_HOUR
 from foundation.backup_roles import back_up, declare_backup_role, restore
 
-SCHEDULE = "cron(0 22 * * ? *)"
+SCHEDULE = f"cron(0 {AWS_BACKUP_HOUR} * * ? *)"
 """Start of the backups in UTC: 07:00 in Japan.
 
 RDS refuses a snapshot during its backup and maintenance windows and in the hour before them (AWS Backup
-developer guide, plan options). Those windows end at 21:30 at the latest (components/aws/database.py), and the
-nightly dump is then in the bucket.
+developer guide, plan options). Those windows end at 21:30 at the latest (components/aws/database.py). The
+nightly dump is then in the bucket, since `check_schedule` of the settings refuses a later one.
 """
 
 START_WINDOW_MINUTES = 60

@@ -12,7 +12,7 @@ from components.common.image_reference import parse_image_reference
 from components.kubernetes import database_roles, job_containers, job_pods, network_policies, pods
 from components.kubernetes.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
 from components.kubernetes.database_roles import Passwords
-from components.settings.models.backups import Backups
+from components.settings.models.backups import DATA_JOB_SECONDS, Backups
 
 IMAGE = connections.IMAGE_START.app
 ROLES = connections.DATABASE_ROLES.app
@@ -30,8 +30,6 @@ MIGRATION_SECONDS = 1800
 """Seconds that a migration may take, retries included."""
 WAIT_SECONDS = 300
 """Seconds that Pulumi waits beyond a Job's deadline, so that the Job's failure ends the wait."""
-BACKUP_SECONDS = 4 * 3600
-"""Seconds that a backup or a restore may take, retries included."""
 NEVER = "0 0 31 2 *"
 """The 31st of February: the schedule of a suspended CronJob that is a template for Jobs."""
 RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
@@ -223,7 +221,7 @@ class DataJobs(pulumi.ComponentResource):
                 successful_jobs_history_limit=3,
                 failed_jobs_history_limit=3,
                 job_template=job_pods.job_template(
-                    job, settings.image, pod, seconds=BACKUP_SECONDS, retries=2
+                    job, settings.image, pod, seconds=DATA_JOB_SECONDS, retries=2
                 ),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
@@ -253,7 +251,7 @@ class DataJobs(pulumi.ComponentResource):
                 suspend=True,
                 concurrency_policy="Forbid",
                 job_template=job_pods.job_template(
-                    job, args.settings.image, pod, seconds=BACKUP_SECONDS, retries=0
+                    job, args.settings.image, pod, seconds=DATA_JOB_SECONDS, retries=0
                 ),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),

@@ -21,6 +21,10 @@ POD_DISK_GIB = 1
 MOST_SCRATCH_GIB = 1000
 """Largest scratch volume, in GiB. A node's disk could have 59000 GiB (EKS user guide, node class), but every
 node of the pool gets a disk of this size."""
+DATA_JOB_SECONDS = 4 * 3600
+"""Seconds that a backup or a restore may take, retries included."""
+AWS_BACKUP_HOUR = 22
+"""Hour in UTC at which AWS Backup copies the bucket and the database (foundation/backup_plan.py)."""
 
 
 class BackupReplica(Model):
@@ -88,9 +92,31 @@ def check_replica_bucket(backups: Backups) -> Iterator[SettingFault]:
         yield invalid_value(path, copy, "a name other than pipe:backups.bucket", fix)
 
 
+def check_schedule(backups: Backups) -> Iterator[SettingFault]:
+    """Refuse a daily dump that could still run when AWS Backup copies the bucket.
+
+    The copy in the shared account would then lack the dump of the day. If a schedule has several minutes or
+    hours, an earlier dump of the day is in the bucket.
+    """
+    minute, hour = backups.schedule.split()[:2]
+    if not (minute.isdigit() and hour.isdigit()):
+        return
+    end, latest = AWS_BACKUP_HOUR * 60, AWS_BACKUP_HOUR * 60 - DATA_JOB_SECONDS // 60
+    if latest < int(hour) * 60 + int(minute) < end:
+        path = ("pipe:backups", "schedule")
+        start = f"{latest // 60}:{latest % 60:02}"
+        allowed = (
+            f"a start from {AWS_BACKUP_HOUR}:00 to {start} UTC: a dump may take {DATA_JOB_SECONDS // 3600}"
+            f" hours, and AWS Backup copies the bucket at {AWS_BACKUP_HOUR}:00 UTC"
+        )
+        rest = backups.schedule.split(maxsplit=2)[2]
+        fix = set_command(path, f"{latest % 60} {latest // 60} {rest}")
+        yield invalid_value(path, backups.schedule, allowed, fix)
+
+
 def check_requests(backups: Backups) -> Iterator[SettingFault]:
     """Refuse a request above its limit."""
     return workload.check_requests("pipe:backups", backups.resources)
 
 
-CHECKS = (check_lock, check_replica_bucket, check_requests)
+CHECKS = (check_lock, check_replica_bucket, check_schedule, check_requests)
