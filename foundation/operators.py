@@ -34,7 +34,7 @@ class Operators(pulumi.ComponentResource):
     """The role `pipe-<environment>-operators`, which a stack file names in `pipe:cluster.operators`.
 
     The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
-    settings, recover the database, and destroy the environment's stack, which no role of GitHub may do.
+    settings, recover the database, and destroy the environment's stack, which no role of GitHub can complete.
     """
 
     role_arn: pulumi.Output[str]

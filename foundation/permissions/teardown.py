@@ -1,6 +1,8 @@
-"""Permissions to destroy an environment's stack, which operators have, but GitHub's jobs do not.
+"""Permissions of operators to destroy an environment's stack: those that `scripts/teardown.sh` needs.
 
-`scripts/teardown.sh` needs them. They allow deletions, changes that precede a deletion, and a final snapshot.
+They allow deletions, changes that precede a deletion, and a final snapshot. The deploy role of GitHub's jobs
+may also delete most resources, since deployments replace them. But it may neither empty the stack's buckets
+nor switch off the deletion protection of load balancers, so no job can complete a teardown.
 """
 
 from components.common.iam_documents import Statement, allow
@@ -27,7 +29,10 @@ NETWORK = [
 
 
 def destroy_stack(scope: Scope) -> list[Statement]:
-    """Return statements that allow destroying the environment's resources, which are named where possible.
+    """Return statements that allow destroying the environment's resources.
+
+    Clusters, databases, buckets, log groups and runners are named. Parts of networks and keys have generated
+    IDs, and AWS names load balancers, so the statements cover those of the whole account and region.
 
     No statement allows s3:BypassGovernanceRetention, so locked dumps stay. `protect_foundation` denies the
     deletion of foundation's keys and buckets.
