@@ -32,7 +32,7 @@ STACKS := $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml)) \
 $(foreach name,stack flags targets providers python base wheels,\
   $(if $(filter command line,$(origin $(name))),\
     $(eval UPPER := $(shell echo $(name) | tr a-z A-Z))\
-    $(error $(name)=$($(name)) is no variable of this Makefile; write $(UPPER)=$($(name)))))
+    $(error unknown variable $(name)=$($(name)); write $(UPPER)=$($(name)))))
 UNKNOWN := $(firstword $(filter-out $(TASKS) $(READY),$(MAKECMDGOALS)))
 $(if $(filter $(UNKNOWN),$(STACKS)),\
   $(error a stack is not a task; write make $(firstword $(MAKECMDGOALS)) STACK=$(UNKNOWN)))

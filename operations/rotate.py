@@ -101,7 +101,9 @@ def check_image(cluster: Cluster, options: Options) -> None:
     """Refuse to rotate if the stack file of a real stack does not name the running image."""
     running, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
     if options.target == "real" and (image := stack_file.image(file.read_text())) != running:
-        raise RefusedError(f"{file.name} names {image}, but {running} is deployed: git pull")
+        raise RefusedError(
+            f"{file.name} names {image}, but {running} is deployed. Run git pull, then repeat the command."
+        )
 
 
 def user(cluster: Cluster) -> str:

@@ -143,7 +143,7 @@ def _levels(
     """Return the level of each rule: the configured level, or else the rule's own."""
     configured = {name: policy.enforcementLevel for name, policy in configuration.policyConfig.items()}
     return {
-        policy.name: _name(LEVELS, configured.get(policy.name, policy.enforcementLevel))
+        policy.name: _name("enforcement level", LEVELS, configured.get(policy.name, policy.enforcementLevel))
         for policy in about.policies
     }
 
@@ -155,7 +155,9 @@ def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2
     for `all` is the level of the rules without a value of their own.
     """
     content = _read_levels(file)
-    own = {policy.name: _name(LEVELS, policy.enforcementLevel) for policy in about.policies}
+    own = {
+        policy.name: _name("enforcement level", LEVELS, policy.enforcementLevel) for policy in about.policies
+    }
     default = content.pop("all", "")
     request: Any = analyzer_pb2.ConfigureAnalyzerRequest()
     for name in own | content:
@@ -183,11 +185,11 @@ def _read_levels(file: Path) -> dict[str, Any]:
     return content
 
 
-def _name(names: Sequence[str], number: int) -> str:
-    """Return the name for a number of the protocol; raise CommandError if there is none."""
+def _name(field: str, names: Sequence[str], number: int) -> str:
+    """Return the name for a number in a field of the protocol; raise CommandError if there is none."""
     if not 0 <= number < len(names):
         raise CommandError(
-            f"the policy pack under review sent the number {number}; allowed: 0 to {len(names) - 1}."
+            f"the policy pack under review sent the {field} {number}; allowed: 0 to {len(names) - 1}."
         )
     return names[number]
 
@@ -201,8 +203,8 @@ def _violations(question: Any, response: analyzer_pb2.AnalyzeResponse) -> list[R
     return [
         {
             "policy": diagnostic.policyName,
-            "level": _name(LEVELS, diagnostic.enforcementLevel),
-            "severity": _name(SEVERITIES, diagnostic.severity),
+            "level": _name("enforcement level", LEVELS, diagnostic.enforcementLevel),
+            "severity": _name("severity", SEVERITIES, diagnostic.severity),
             "urn": diagnostic.urn or urn,
             "message": f"{diagnostic.description}\n{diagnostic.message}".strip(),
         }

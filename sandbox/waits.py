@@ -36,9 +36,9 @@ def set_clock(folder: Path, targets: Targets | None, clock: Clock | None) -> Non
             "PUT", f"{targets.aws}{PATH}", retries=False, json={"scale": clock.scale if clock else 0}
         )
     except urllib3.exceptions.HTTPError as error:
-        raise CommandError(f"the AWS API does not set its clock: {type(error).__name__}") from error
+        raise CommandError(f"the sandbox's AWS API did not answer: {type(error).__name__}") from error
     if response.status >= 400:
-        raise CommandError(f"the AWS API does not set its clock: status {response.status}")
+        raise CommandError(f"the sandbox's AWS API refused to set its clock (status {response.status})")
     if clock is None:
         file.unlink()
 

@@ -31,7 +31,7 @@ def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) 
     with os.fdopen(descriptor, "rb") as stream:
         content = stream.read(limit + 1) if status.st_size <= limit else b""
     if status.st_size > limit or len(content) > limit:
-        raise CommandError(f"{file} is larger than {limit:,} bytes, the limit for a file that is read.")
+        raise CommandError(f"{file} is too large: the review reads files of at most {limit:,} bytes.")
     return content
 
 

@@ -107,8 +107,8 @@ def test_a_task_passes_its_variables_on(installed: Path, arguments: list[str], c
         (["down", "STACK="], "make down needs a stack, since it deletes: write STACK= and one of dev stg"),
         (["clean", "stg"], "a stack is not a task; write make clean STACK=stg"),
         (["sandbox", "stg"], "a stack is not a task; write make sandbox STACK=stg"),
-        (["clean", "stack=stg"], "stack=stg is no variable of this Makefile; write STACK=stg"),
-        (["sandbox", "targets=none"], "targets=none is no variable of this Makefile; write TARGETS=none"),
+        (["clean", "stack=stg"], "unknown variable stack=stg; write STACK=stg"),
+        (["sandbox", "targets=none"], "unknown variable targets=none; write TARGETS=none"),
         (
             ["sandbox", "STACK=dev", "sgt"],
             "there is no task sgt; a stack is named with STACK=, and make alone",

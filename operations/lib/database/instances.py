@@ -107,7 +107,10 @@ class Instances:
             if instance and status in READY and is_met(instance):
                 return instance
             if status in LOST:
-                raise FailedError(f"{name} has the status {status}: the events of RDS name the cause")
+                raise FailedError(
+                    f"{name} has the status {status}; to see the cause: aws rds describe-events"
+                    f" --source-type db-instance --source-identifier {name}"
+                )
             if time.monotonic() > end:
                 raise FailedError(f"{name} was not {aim} after {WAIT_SECONDS:.0f} s: its status is {status}")
             time.sleep(EVERY_SECONDS)

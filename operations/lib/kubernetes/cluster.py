@@ -202,5 +202,5 @@ def wait(condition: str, is_met: Callable[[], bool], seconds: float, every: floa
     end = time.monotonic() + seconds
     while not is_met():
         if time.monotonic() > end:
-            raise FailedError(f"not reached within {seconds:.0f} s: {condition}")
+            raise FailedError(f"timed out after {seconds:.0f} s; still waiting for: {condition}")
         time.sleep(every)

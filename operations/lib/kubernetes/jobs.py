@@ -114,7 +114,9 @@ def run(cluster: Cluster, job: Manifest, log: RunLog) -> None:
             return
         if outcome:
             days = KEPT_SECONDS // 86400
-            raise FailedError(f"job/{name}: {outcome}; see its log above, or for {days} days in the cluster")
+            raise FailedError(
+                f"job/{name}: {outcome}; its log is above, and stays in the cluster for {days} days"
+            )
         time.sleep(EVERY)
 
 

@@ -245,8 +245,8 @@ def ensure(log: RunLog, options: Options, version: str, archive: Path | None = N
             registry.load(archive)
         elif os.environ.get(IN_WORKFLOW) == "true":
             raise RefusedError(
-                f"{version} is not in {registry.name}, and a job with credentials builds no image: run the"
-                " workflow Deploy again with all its jobs, which builds and pushes the image"
+                f"{version} is not in {registry.name}, and this job has credentials, so it may not build"
+                " images: run the workflow Deploy again with all its jobs, which builds and pushes the image"
             )
         else:
             registry.build(version)

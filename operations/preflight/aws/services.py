@@ -100,7 +100,8 @@ def ask_authority(subject: Subject) -> Answer:
         return no(f"RDS does not have {CA_IDENTIFIER} in this region", fix)
     days = (certificate["ValidTill"] - datetime.now(UTC)).days
     if days < 365:
-        return no(f"{CA_IDENTIFIER} is valid for {days} days", fix)
+        end = f"expires in {days} days" if days >= 0 else f"expired {-days} days ago"
+        return no(f"{CA_IDENTIFIER} {end}; at least 365 days are required", fix)
     return yes(f"{CA_IDENTIFIER} is valid until {certificate['ValidTill']:%Y-%m-%d}")
 
 

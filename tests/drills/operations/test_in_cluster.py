@@ -278,7 +278,7 @@ def test_rotate_refuses_to_deploy_other_changes_than_new_passwords(stack: Stack)
         file.write_text(stack_file.with_image(text, image.partition("@")[0] + "@sha256:" + "0" * 64))
         done = stack.run("rotate.sh", "prod", "--yes")
         assert done.returncode == 2
-        assert f"but {image} is deployed: git pull" in done.stderr
+        assert f"but {image} is deployed. Run git pull, then repeat the command." in done.stderr
     finally:
         file.write_text(text)
     assert stack.pulumi_commands == commands

@@ -65,7 +65,7 @@ def test_a_number_without_a_meaning_is_refused() -> None:
     response.diagnostics.add(policyName="ssh-open", enforcementLevel=level)
     question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
     with pytest.raises(
-        CommandError, match="the policy pack under review sent the number 77; allowed: 0 to 3"
+        CommandError, match="the policy pack under review sent the enforcement level 77; allowed: 0 to 3"
     ):
         guard._violations(question, response)  # pyright: ignore[reportPrivateUsage]
 

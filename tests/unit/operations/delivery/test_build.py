@@ -92,8 +92,8 @@ def test_a_job_of_a_workflow_builds_no_image_that_it_pushes(
     with pytest.raises(RefusedError) as refusal:
         machine.run()
     assert str(refusal.value) == (
-        f"1.1.0 is not in {REGISTRY}/pipe/api, and a job with credentials builds no image: run the workflow"
-        " Deploy again with all its jobs, which builds and pushes the image"
+        f"1.1.0 is not in {REGISTRY}/pipe/api, and this job has credentials, so it may not build images: run"
+        " the workflow Deploy again with all its jobs, which builds and pushes the image"
     )
     assert machine.commands == ["aws ecr describe-images"]
     monkeypatch.delenv("GITHUB_ACTIONS")

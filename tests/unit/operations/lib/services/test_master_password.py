@@ -80,7 +80,9 @@ def test_it_waits_until_the_secret_has_a_new_version_and_is_active(monkeypatch: 
 
 def test_a_rotation_that_does_not_end_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     for aws in (FakeAws("active", versions="a"), FakeAws("active", "rotating", versions="ab")):
-        with pytest.raises(FailedError, match=f"not reached within 0 s: the secret {ARN} has a new master"):
+        with pytest.raises(
+            FailedError, match=f"timed out after 0 s; still waiting for: the secret {ARN} has a new master"
+        ):
             rotate(monkeypatch, aws)
 
 
