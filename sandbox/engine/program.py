@@ -5,6 +5,7 @@ engine's resource monitor, and the engine's log. That process needs no folder in
 it inherits a socket that already listens (`serve`), and it can read the folder with the engine's sockets.
 """
 
+import asyncio
 import gc
 import os
 import runpy
@@ -21,7 +22,9 @@ from typing import Any
 import grpc
 from pulumi import log
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
+from pulumi.runtime import stack
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+from pulumi.runtime.settings import SETTINGS
 
 MESSAGE_BYTES = 400 * 2**20
 """The size limit for messages in Pulumi's own servers and clients."""
@@ -48,6 +51,35 @@ def _drop_debug_message(*_args: Any, **_named: Any) -> None:
     """
 
 
+_sdk_wait = stack.wait_for_rpcs
+
+
+def outstanding_outputs() -> set[asyncio.Task[Any]]:
+    """Return the SDK's own set of the program's outputs that have no values yet, or have failed."""
+    settings: Any = SETTINGS
+    return settings.outputs
+
+
+async def wait_for_outputs(await_all_outstanding_tasks: bool = True) -> None:
+    """Wait until all outputs of the program have values; raise the exception of the first that fails.
+
+    It stands before the SDK's function `wait_for_rpcs` (pulumi/runtime/stack.py), which starts to wait for
+    every output again whenever one has a value, so that its CPU time grows with the square of their number:
+    without this function, a preview of 199 resources takes 7.1 instead of 6.3 s.
+    """
+    while await_all_outstanding_tasks:
+        outputs = list(outstanding_outputs())
+        for output in outputs:
+            # The SDK, too, lets a program go on after the engine has refused a resource.
+            if output.done() and not isinstance(output.exception(), stack.ResourceRegistrationFailed):
+                output.result()
+        pending = [output for output in outputs if not output.done()]
+        if not pending:
+            break
+        await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+    await _sdk_wait(await_all_outstanding_tasks)
+
+
 class LocalProgram(LanguageServer):
     """A language server that runs a project's __main__.py from its folder, as Python's language host does."""
 
@@ -62,6 +94,7 @@ class LocalProgram(LanguageServer):
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         log.debug = _drop_debug_message
+        stack.wait_for_rpcs = wait_for_outputs
         # A task that is cancelled after the program failed raises this. The failure itself is logged.
         with suppress(InvalidStateError):
             if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]
