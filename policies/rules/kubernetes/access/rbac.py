@@ -18,12 +18,27 @@ BINDINGS = frozenset[str]().union(
 
 READING = ("get", "list", "watch")
 SECRETS = "secrets"
+ROLE_GROUP = "rbac.authorization.k8s.io"
+_ROLES = {ROLE_GROUP: ("roles", "clusterroles")}
 ESCALATING = {
-    "escalate": ("roles", "clusterroles"),
-    "bind": ("roles", "clusterroles"),
-    "impersonate": ("users", "groups", "serviceaccounts", "uids"),
+    "escalate": _ROLES,
+    # Kubernetes asks for bind on the role. Checkov's CKV_K8S_157 refuses it on the bindings.
+    "bind": {ROLE_GROUP: ("roles", "clusterroles", "rolebindings", "clusterrolebindings")},
+    "impersonate": {
+        "": ("users", "groups", "serviceaccounts"),
+        "authentication.k8s.io": ("uids", "userextras/"),
+    },
 }
-"""By verb, the resources on which it gives its holder the permissions of others (CIS Kubernetes, 5.1.8)."""
+"""By verb and API group, the resources on which the verb gives its holder the permissions of others.
+
+A name that ends with a slash stands for all subresources. Sources: CIS Kubernetes, 5.1.8; Kubernetes, Using
+RBAC Authorization, and User Impersonation.
+"""
+CLUSTER_ADMIN = "cluster-admin"
+RESERVED = "system:"
+"""The prefix of the roles, users and groups of the control plane, such as the group system:masters, which
+authorization never refuses. Kubernetes' example of a limited `bind` names the roles admin, edit and view
+(Using RBAC Authorization)."""
 
 
 def _each(value: Value, check: Callable[[Value], Verdicts]) -> Verdicts:
@@ -39,6 +54,24 @@ def _each_rule(resource: Resource, check: Callable[[Value], Verdicts]) -> Verdic
 
 def _has(values: Iterable[str], *wanted: str) -> bool:
     return not {"*", *wanted}.isdisjoint(values)
+
+
+def _covers(resource: str, name: str) -> bool:
+    """Return True if an entry of `resources` covers a resource, or a subresource of a name with a slash.
+
+    The only wildcards are `*` and `*/<subresource>` (Kubernetes, pkg/apis/rbac/v1/evaluation_helpers.go).
+    """
+    return resource in ("*", name) or (name.endswith("/") and resource.startswith((name, "*/")))
+
+
+def _escalates(verb: Value, rule: Value) -> bool:
+    """Return True if a verb of a rule gives its holder the permissions of others."""
+    escalating = ESCALATING.get(verb.text() or "", {})
+    groups, resources = (rule[key].texts() if escalating else [] for key in ("apiGroups", "resources"))
+    return any(
+        _has(groups, group) and any(_covers(resource, name) for resource in resources for name in names)
+        for group, names in escalating.items()
+    )
 
 
 @RBAC.rule(
@@ -76,8 +109,11 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     def check(rule: Value) -> Verdicts:
         resources = rule["resources"]
         reads = _has(rule["verbs"].texts(), *READING) and _has(rule["apiGroups"].texts(), "")
-        if reads and _has(resources.texts(), SECRETS) and not rule["resourceNames"].items():
-            yield expected(resources, "resources without secrets, or name the Secrets in resourceNames")
+        if reads and _has(resources.texts(), SECRETS):
+            names = rule["resourceNames"].texts()
+            # The empty name stands for requests without a name, such as a list of all Secrets.
+            if not names or "" in names:
+                yield expected(resources, "resources without secrets, or name the Secrets in resourceNames")
 
     yield from _each_rule(resource, check)
 
@@ -87,23 +123,38 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     types=ROLES,
     severity=Severity.HIGH,
     controls=("CIS Kubernetes 5.1.8", "CKV_K8S_157", "CKV_K8S_158"),
-    remediation="Remove the verb, or name in resourceNames the roles or accounts that it is for.",
+    remediation="Remove the verb, or name in resourceNames the roles or accounts that it is for; not"
+    " cluster-admin and names that begin with system:.",
     url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#escalate-verb",
 )
 def escalation(resource: Resource, _: Options) -> Verdicts:
-    """Refuse Roles whose holder can gain more permissions by the verbs escalate, bind or impersonate."""
+    """Refuse Roles whose holder can gain more permissions by the verbs escalate, bind or impersonate.
+
+    A rule may name the roles or accounts that it is for, except those of the control plane.
+    """
 
     def check(rule: Value) -> Verdicts:
-        if rule["resourceNames"].items():
-            return
-        resources = rule["resources"].texts()
+        escalating: list[Value] = []
 
         def verb(value: Value) -> Verdicts:
-            text = value.text() or ""
-            if text in ESCALATING and _has(resources, *ESCALATING[text]):
-                yield disallowed(value, "remove it, or name the objects in resourceNames")
+            if _escalates(value, rule):
+                escalating.append(value)
+            yield from ()
 
         yield from check_each(rule["verbs"].items(), verb)
+        if not escalating:
+            return
+        names = rule["resourceNames"].items()
+        if not names:
+            for value in escalating:
+                yield disallowed(value, "remove it, or name the objects in resourceNames")
+        yield from check_each(names, powerful)
+
+    def powerful(name: Value) -> Verdicts:
+        text = name.text()
+        # An empty name stands for requests without a name, such as the creation of a role.
+        if not text or text == CLUSTER_ADMIN or text.startswith(RESERVED):
+            yield expected(name, "a role or account without the permissions of the control plane")
 
     yield from _each_rule(resource, check)
 
@@ -118,12 +169,13 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
 def cluster_admin(resource: Resource, _: Options) -> Verdicts:
     """Refuse bindings to the ClusterRole cluster-admin, which allows everything."""
     for item in objects(resource):
-        yield from guarded(_administrator(item.value.at("roleRef.name")))
+        yield from guarded(_administrator(item.value["roleRef"]))
 
 
-def _administrator(name: Value) -> Verdicts:
-    if name.text() == "cluster-admin":
-        yield expected(name, "a role with only the permissions that are needed")
+def _administrator(role: Value) -> Verdicts:
+    # A Role of a namespace may have the same name.
+    if role["name"].text() == CLUSTER_ADMIN and role["kind"].text() != "Role":
+        yield expected(role["name"], "a role with only the permissions that are needed")
 
 
 @RBAC.rule(
