@@ -27,6 +27,15 @@ RULE_DEFAULTS: Json = {
 SHORTEST_START_WINDOW = 60
 """The shortest allowed start window of a backup, in minutes (AWS Backup API, BackupRuleInput)."""
 
+COLD_STORAGE_DAYS = 90
+"""The days that a backup stays in cold storage at least (AWS Backup API, Lifecycle)."""
+
+ADVANCED = "AdvancedBackupSettings"
+"""The member of a plan that AWS Backup returns beside the plan, not in it.
+
+Source: terraform-provider-aws, internal/service/backup/plan.go, the reading of a plan.
+"""
+
 
 def _rules(request: AwsRequest) -> list[Json]:
     return request.params["BackupPlan"]["Rules"]
@@ -38,7 +47,7 @@ def short_start_window(request: AwsRequest) -> None:
     names = [
         rule["RuleName"]
         for rule in _rules(request)
-        if rule.get("StartWindowMinutes", SHORTEST_START_WINDOW) < SHORTEST_START_WINDOW
+        if (RULE_DEFAULTS | rule)["StartWindowMinutes"] < SHORTEST_START_WINDOW
     ]
     if names:
         raise invalid(
@@ -47,17 +56,23 @@ def short_start_window(request: AwsRequest) -> None:
 
 
 @refuses("backup:CreateBackupPlan", "backup:UpdateBackupPlan")
-def deletion_before_cold_storage(request: AwsRequest) -> None:
-    """Refuse a deletion before the move to cold storage (AWS Backup API, Lifecycle)."""
+def deletion_from_cold_storage(request: AwsRequest) -> None:
+    """Refuse a deletion less than 90 days after the move to cold storage.
+
+    The value -1 keeps a backup for ever, or out of cold storage (AWS Backup API, Lifecycle).
+    """
     for rule in _rules(request):
         copies = [action.get("Lifecycle", {}) for action in rule.get("CopyActions", [])]
         for lifecycle in (rule.get("Lifecycle", {}), *copies):
             move, deletion = (
                 lifecycle.get(name) for name in ("MoveToColdStorageAfterDays", "DeleteAfterDays")
             )
-            if move is not None and deletion is not None and 0 < deletion < move:
+            if move is None or deletion is None or -1 in (move, deletion):
+                continue
+            if deletion < move + COLD_STORAGE_DAYS:
                 raise invalid(
-                    "DeleteAfterDays cannot be less than 90 days apart from MoveToColdStorageAfterDays"
+                    f"DeleteAfterDays cannot be less than {COLD_STORAGE_DAYS} days apart from"
+                    " MoveToColdStorageAfterDays"
                 )
 
 
@@ -80,8 +95,12 @@ def plan_with_selections(request: AwsRequest) -> None:
         raise ErrorResponse(400, message, "InvalidRequestException")
 
 
-def _completed_rules(request: AwsRequest) -> list[Json]:
-    return [{**RULE_DEFAULTS, "RuleId": rule["RuleName"], **rule} for rule in _rules(request)]
+def _content(request: AwsRequest) -> Json:
+    """Return the plan of a request with the defaults of its rules, and its advanced settings beside it."""
+    plan: Json = {**request.params["BackupPlan"]}
+    advanced = plan.pop(ADVANCED, [])
+    plan["Rules"] = [{**RULE_DEFAULTS, "RuleId": rule["RuleName"], **rule} for rule in _rules(request)]
+    return {"BackupPlan": plan, ADVANCED: advanced}
 
 
 def _version(plan: Json, *names: str) -> Json:
@@ -100,9 +119,9 @@ def create_backup_plan(request: AwsRequest) -> Json:
         "VersionId": request.hex.upper(),
         "CreationDate": request.now,
         "tags": request.params.get("BackupPlanTags") or {},
-        "BackupPlan": {**request.params["BackupPlan"], "Rules": _completed_rules(request)},
+        **_content(request),
     }
-    return _version(request.store(PLAN, plan), "CreationDate")
+    return _version(request.store(PLAN, plan), "CreationDate", ADVANCED)
 
 
 @emulates("backup:GetBackupPlan", needs=PLAN)
@@ -115,7 +134,7 @@ def get_backup_plan(request: AwsRequest) -> Json:
 def list_backup_plans(request: AwsRequest) -> Json:
     """Return the plans in the region."""
     plans = [
-        {**_version(plan, "CreationDate"), "BackupPlanName": plan["BackupPlan"]["BackupPlanName"]}
+        {**_version(plan, "CreationDate", ADVANCED), "BackupPlanName": plan["BackupPlan"]["BackupPlanName"]}
         for plan in request.existing(PLAN)
     ]
     return {"BackupPlansList": plans}
@@ -123,11 +142,9 @@ def list_backup_plans(request: AwsRequest) -> Json:
 
 @emulates("backup:UpdateBackupPlan", needs=PLAN)
 def update_backup_plan(request: AwsRequest) -> Json:
-    """Replace the rules of a plan."""
-    name = request.params["BackupPlan"]["BackupPlanName"]
-    plan = {"BackupPlanName": name, "Rules": _completed_rules(request)}
-    request.record |= {"VersionId": request.hex.upper(), "BackupPlan": plan}
-    return _version(request.record, "CreationDate")
+    """Replace the content of a plan."""
+    request.record |= {"VersionId": request.hex.upper(), **_content(request)}
+    return _version(request.record, "CreationDate", ADVANCED)
 
 
 @emulates("backup:DeleteBackupPlan", needs=PLAN)
