@@ -67,6 +67,15 @@ def smaller_storage(request: AwsRequest) -> None:
 
 
 @refuses("rds:ModifyDBInstance")
+def maximum_below_storage(request: AwsRequest) -> None:
+    """Refuse a maximum storage size that is below the size after the change."""
+    maximum = request.params.get("MaxAllocatedStorage")
+    size = request.params.get("AllocatedStorage") or _instance(request)["AllocatedStorage"]
+    if maximum is not None and maximum < size:
+        raise invalid_combination(f"Max storage size must be greater than storage size: {maximum}, {size}")
+
+
+@refuses("rds:ModifyDBInstance")
 def earlier_version(request: AwsRequest) -> None:
     """Refuse an earlier version of the engine."""
     instance, version = _instance(request), request.params.get("EngineVersion")

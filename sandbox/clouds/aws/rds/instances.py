@@ -174,13 +174,13 @@ def key_without_secret(request: AwsRequest) -> None:
 def unusable_key(request: AwsRequest) -> None:
     """Refuse KMS keys that are not enabled."""
     names = ("KmsKeyId", "PerformanceInsightsKMSKeyId", "MasterUserSecretKmsKeyId")
-    keys = [key for key in map(request.params.get, names) if key]
-    if any(key_state(request, key) != "Enabled" for key in keys):
-        message = (
-            f"The specified KMS key [{keys[0]}] does not exist, is not enabled or you do not have permissions"
-            " to access it."
-        )
-        raise ErrorResponse(400, message, "KMSKeyNotAccessibleFault")
+    for key in filter(None, map(request.params.get, names)):
+        if key_state(request, key) != "Enabled":
+            message = (
+                f"The specified KMS key [{key}] does not exist, is not enabled or you do not have permissions"
+                " to access it."
+            )
+            raise ErrorResponse(400, message, "KMSKeyNotAccessibleFault")
 
 
 @refuses("rds:CreateDBInstance")

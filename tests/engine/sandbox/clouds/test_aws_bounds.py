@@ -427,6 +427,14 @@ def test_a_replication_that_s3_refuses_is_refused(
             "InvalidParameterCombination: The storage of a database cannot be made smaller: it has 20 GiB,"
             " and the request has 19 GiB",
         ),
+        (
+            {"MaxAllocatedStorage": 19},
+            "InvalidParameterCombination: Max storage size must be greater than storage size: 19, 20",
+        ),
+        (
+            {"AllocatedStorage": 40, "MaxAllocatedStorage": 39},
+            "InvalidParameterCombination: Max storage size must be greater than storage size: 39, 40",
+        ),
         ({"EngineVersion": "17.6"}, "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to 17.6"),
         (
             {"EngineVersion": "16.11"},
@@ -454,6 +462,7 @@ def test_a_change_of_a_database_that_rds_refuses_is_refused(
     assert refusal.startswith(message)
 
 
+NO_KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/none"
 NEW_DATABASE = {
     "DBInstanceIdentifier": "other",
     "Engine": "postgres",
@@ -478,9 +487,18 @@ NEW_DATABASE = {
             "InvalidParameterCombination: You cannot use the log types 'audit, error' with engine version "
             "postgres 18.3",
         ),
+        (
+            {
+                "KmsKeyId": "~key.arn~",
+                "EnablePerformanceInsights": True,
+                "PerformanceInsightsKMSKeyId": NO_KEY,
+            },
+            f"KMSKeyNotAccessibleFault: The specified KMS key [{NO_KEY}] does not exist, is not enabled or"
+            " you do not have permissions to access it.",
+        ),
     ],
 )
-def test_a_database_with_an_unknown_certificate_or_log_is_refused(
+def test_a_database_with_an_unknown_certificate_log_or_key_is_refused(
     account: AwsAccount, params: dict[str, Any], message: str
 ) -> None:
     assert refusal_of(account, "rds", "create_db_instance", **NEW_DATABASE, **params) == message
