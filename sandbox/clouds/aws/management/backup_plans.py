@@ -112,7 +112,7 @@ def _version(plan: Json, *names: str) -> Json:
 def create_backup_plan(request: AwsRequest) -> Json:
     """Create a plan."""
     plan_id = str(request.uuid)
-    plan = {
+    plan: Json = {
         **request.sent("BackupPlanTags", "CreatorRequestId"),
         "BackupPlanId": plan_id,
         "BackupPlanArn": request.arn(f"backup-plan:{plan_id}"),
