@@ -156,7 +156,8 @@ def protection(stack: Stack, options: Options) -> Verdicts:
 def _enabled(stack: Stack, name: str, urn: str) -> Verdicts:
     features = [feature for feature in stack.of((FEATURE,)) if feature["name"].text() == name]
     if not features:
-        yield Finding("the detector", f"without {name}", "add an aws.guardduty.DetectorFeature", urn=urn)
+        remedy = "add an aws.guardduty.DetectorFeature"
+        yield Finding(f"{name} of the detector", "not enabled", remedy, urn=urn)
     for feature in features:
         if feature["status"].text() != "ENABLED":
             yield feature.attach(expected(feature["status"], "'ENABLED'"))
