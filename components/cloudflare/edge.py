@@ -8,7 +8,7 @@ import pulumi_cloudflare as cloudflare
 
 from components.cloudflare import rulesets
 from components.common.naming import Naming
-from components.settings.models.edge import Edge as Settings
+from components.settings.models.edge import Edge as EdgeSettings
 from components.settings.models.edge import Zone
 
 AUTOMATIC = 1
@@ -19,7 +19,7 @@ AUTOMATIC = 1
 class EdgeArgs:
     """Arguments of Edge."""
 
-    settings: Settings
+    settings: EdgeSettings
     naming: Naming
     origin_hostname: pulumi.Input[str]
     """The load balancer's host name."""
@@ -93,40 +93,51 @@ class Edge(pulumi.ComponentResource):
 
         If the stack is destroyed, Cloudflare keeps the zone's settings.
         """
-        child = pulumi.ResourceOptions(parent=self)
         zone = args.settings.zone
+        self._declare_settings(name, zone)
+        if zone.dnssec:
+            self.ds_record = self._sign_zone(name)
+        self._restrict_authorities(name, args.settings)
+        self._declare_rulesets(name, args)
 
+    def _declare_settings(self, name: str, zone: Zone) -> None:
         for setting, value in zone_settings(zone).items():
             cloudflare.ZoneSetting(
                 f"{name}-{setting.replace('_', '-')}",
                 zone_id=self.zone_id,
                 setting_id=setting,
                 value=value,
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self),
             )
-        if zone.dnssec:
-            signing = cloudflare.ZoneDnssec(
-                name,
-                zone_id=self.zone_id,
-                status="active",
-                # Deleting this resource would disable signing, and resolvers reject an unsigned zone whose DS
-                # record is still published (RFC 4035, section 5.2).
-                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
-            )
-            self.ds_record = signing.ds
-        for authority in zone.certificate_authorities:
+
+    def _sign_zone(self, name: str) -> pulumi.Output[str]:
+        """Declare DNSSEC; return the DS record for the registrar."""
+        return cloudflare.ZoneDnssec(
+            name,
+            zone_id=self.zone_id,
+            status="active",
+            # Deleting this resource would disable signing, and resolvers reject an unsigned zone whose DS
+            # record is still published (RFC 4035, section 5.2).
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        ).ds
+
+    def _restrict_authorities(self, name: str, settings: EdgeSettings) -> None:
+        """Declare a CAA record for each authority that may issue certificates for the zone."""
+        for authority in settings.zone.certificate_authorities:
             cloudflare.DnsRecord(
                 f"{name}-caa-{authority}",
                 zone_id=self.zone_id,
-                name=args.settings.zone_name,
+                name=settings.zone_name,
                 type="CAA",
                 data={"flags": 0, "tag": "issue", "value": authority},  # Covers wildcards (RFC 8659, 4.3).
                 ttl=AUTOMATIC,
                 comment="May issue certificates for the zone; managed by Pulumi",
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self),
             )
 
-        token = pulumi.Output.secret(args.synthetic_token)
+    def _declare_rulesets(self, name: str, args: EdgeArgs) -> None:
+        """Declare the ruleset of each phase: cache, custom rules, managed rules and rate limits."""
+        zone, token = args.settings.zone, pulumi.Output.secret(args.synthetic_token)
         phases = {
             rulesets.CACHE_PHASE: rulesets.cache(zone),
             rulesets.CUSTOM_PHASE: rulesets.skip(zone, args.naming.synthetic_header, token),

@@ -8,7 +8,7 @@ import pytest
 
 from components.cloudflare.edge import Edge, EdgeArgs, zone_settings
 from components.common.naming import Naming
-from components.settings.models.edge import Edge as Settings
+from components.settings.models.edge import Edge as EdgeSettings
 from components.settings.models.edge import Zone
 from tests.support.components.fixtures import Recorder, Topic, evaluate, secret
 
@@ -25,7 +25,7 @@ def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
     recorder.answers["cloudflare:index/getZone:getZone"] = {"id": "zone-id"}
 
     def run(stack: str = "prod", *, zone: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-        settings = topic(Settings, "edge", stack, **changes)
+        settings = topic(EdgeSettings, "edge", stack, **changes)
         settings = settings.model_copy(update={"zone": settings.zone.model_copy(update=zone)})
         outputs: dict[str, Any] = {}
         args = EdgeArgs(
@@ -122,7 +122,7 @@ def test_the_owner_of_the_zone_sets_its_settings(prod: Recorder) -> None:
 
 
 def test_http2_is_not_set_on_the_plan_that_has_it_read_only(topic: Topic) -> None:
-    zone: Zone = topic(Settings, "edge").zone
+    zone: Zone = topic(EdgeSettings, "edge").zone
     assert "http2" not in zone_settings(zone.model_copy(update={"plan": "free"}))
 
 
