@@ -44,17 +44,24 @@ def _child(props: Properties, key: str) -> Properties | None:
     return cast(Properties, inner) if isinstance(inner, Mapping) else None
 
 
-def cloudflare_zone(kind: str, props: Properties, options: Options) -> None:
-    """Set the minimum TLS version of a zone to 1.2."""
-    set_to("value" if kind.endswith(":ZoneSetting") else "settings.minTlsVersion", "1.2")(
-        kind, props, options
-    )
+def cloudflare_zone(version: str) -> Any:
+    """Return a repair that sets the minimum TLS version of a zone."""
+
+    def repair(kind: str, props: Properties, options: Options) -> None:
+        path = "value" if kind.endswith(":ZoneSetting") else "settings.minTlsVersion"
+        set_to(path, version)(kind, props, options)
+
+    return repair
 
 
-def cloudflare_hostname(kind: str, props: Properties, options: Options) -> None:
-    """Set the minimum TLS version of a host to 1.2."""
-    path = {"HostnameTlsSetting": "value", "R2CustomDomain": "minTls"}.get(kind.rpartition(":")[2])
-    set_to(path or "ssl.settings.minTlsVersion", "1.2")(kind, props, options)
+def cloudflare_hostname(version: str) -> Any:
+    """Return a repair that sets the minimum TLS version of a host."""
+
+    def repair(kind: str, props: Properties, options: Options) -> None:
+        path = {"HostnameTlsSetting": "value", "R2CustomDomain": "minTls"}.get(kind.rpartition(":")[2])
+        set_to(path or "ssl.settings.minTlsVersion", version)(kind, props, options)
+
+    return repair
 
 
 def api_gateway(kind: str, props: Properties, options: Options) -> None:

@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer at Cloudflare: zones, and hosts with separate TLS settings."""
+"""The minimum TLS version at Cloudflare: zones, and hosts with separate TLS settings."""
 
 from pulumi_policy import Severity
 
@@ -12,12 +12,13 @@ from policies.engine.rule import (
 from policies.engine.topics import TLS
 from policies.model.property_values import Value
 
-_CLOUDFLARE_SAFE = ("1.2", "1.3")
+ALLOWED = ("1.2", "1.3")
+"""The minimum versions that the rules allow, oldest first; the messages and the repairs follow them."""
 
 
 @TLS.rule(
     "tls-cloudflare-zone-old-version",
-    remedy=remediation.cloudflare_zone,
+    remedy=remediation.cloudflare_zone(ALLOWED[0]),
     types=(
         "cloudflare:index/zoneSetting:ZoneSetting",
         "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride",
@@ -25,10 +26,10 @@ _CLOUDFLARE_SAFE = ("1.2", "1.3")
     severity=Severity.HIGH,
     controls=("Cloudflare SSL/TLS: Minimum TLS Version",),
     url="https://developers.cloudflare.com/ssl/edge-certificates/additional-options/minimum-tls/",
-    remediation="Set the zone setting min_tls_version to 1.2; Cloudflare's default is 1.0.",
+    remediation=f"Set the zone setting min_tls_version to {ALLOWED[0]}; Cloudflare's default is 1.0.",
 )
 def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer for Cloudflare zones."""
+    """Refuse old minimum TLS versions of Cloudflare zones."""
     if resource.type.endswith(":ZoneSetting"):
         if resource["settingId"].text() != "min_tls_version":
             return
@@ -40,7 +41,7 @@ def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
 
 @TLS.rule(
     "tls-cloudflare-hostname-old-version",
-    remedy=remediation.cloudflare_hostname,
+    remedy=remediation.cloudflare_hostname(ALLOWED[0]),
     types=(
         "cloudflare:index/hostnameTlsSetting:HostnameTlsSetting",
         "cloudflare:index/customHostname:CustomHostname",
@@ -49,10 +50,10 @@ def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.HIGH,
     controls=("Cloudflare SSL/TLS: Minimum TLS Version",),
     url="https://developers.cloudflare.com/api/resources/hostnames/subresources/settings/subresources/tls/",
-    remediation="Set the host's own minimum TLS version to 1.2; it overrides the zone's.",
+    remediation=f"Set the host's own minimum TLS version to {ALLOWED[0]}; it overrides the zone's.",
 )
 def cloudflare_hostname(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer for Cloudflare hosts with separate TLS settings."""
+    """Refuse old minimum TLS versions of Cloudflare hosts with separate TLS settings."""
     kind = resource.type.rpartition(":")[2]
     if kind == "HostnameTlsSetting":
         if resource["settingId"].text() == "min_tls_version":
@@ -64,5 +65,5 @@ def cloudflare_hostname(resource: Resource, _: Options) -> Verdicts:
 
 
 def _cloudflare_version(version: Value) -> Verdicts:
-    if version.text() not in _CLOUDFLARE_SAFE:
-        yield expected(version, "'1.2' or '1.3'")
+    if version.text() not in ALLOWED:
+        yield expected(version, " or ".join(map(repr, ALLOWED)))
