@@ -147,11 +147,20 @@ def shorten_settle_time(root: Path) -> None:
 
 
 def copy(to: Path, stack: str, targets: str = "none") -> Stack:
-    """Copy the program's files to an empty folder, without caches and sandboxes; return the stack."""
+    """Copy the program's files to an empty folder, without sandboxes; return the stack."""
+    copy_program(to)
+    return Stack(to, stack, targets)
+
+
+def copy_program(to: Path) -> None:
+    """Copy the program's files to an empty folder, with the modules that are compiled.
+
+    That saves 0.4 of the 6 s of CPU time of the first preview. Python compiles a module again if its time or
+    size has changed. The name of an unfinished file, which another process writes, has a number at its end.
+    """
     for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("*.pyc.*"))
         else:
-            shutil.copy(source, to / part)
-    return Stack(to, stack, targets)
+            shutil.copy2(source, to / part)

@@ -25,18 +25,9 @@ from review.project_selection import select_stacks
 from review.render import renderings
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
+from tests.support.stacks import copy_program
 
 ROOT = Path(__file__).parents[3]
-PARTS = (
-    "components",
-    "foundation",
-    "policies",
-    "schemas",
-    "__main__.py",
-    "eks_versions.py",
-    "lazy_sdk.py",
-    "Pulumi.yaml",
-)
 Edit = tuple[str, str, str]
 """A file, a string in the file, and the new string. An empty string stands for the whole file; if the new
 string is empty too, the file is deleted.
@@ -259,14 +250,9 @@ def apply_edits(tree: Path, edits: Iterable[Edit], day: str) -> None:
 
 
 def copy(to: Path) -> Path:
-    """Copy the program's tree without caches and sandboxes."""
-    for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            to.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, to / part)
+    """Copy the program's tree to a new folder."""
+    to.mkdir(parents=True)
+    copy_program(to)
     return to
 
 
