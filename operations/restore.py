@@ -3,7 +3,7 @@
 By default, a dump is restored into a new database of the same instance. The live database does not change
 until the swap, which is a single transaction, and is then kept under another name. The API is stopped only
 for the swap. If a restore is killed during the swap, the API stays stopped. The next restore starts it first;
---start-api starts it without a restore.
+--start-api starts it without a restore. A second run is refused while the first one holds its Lease.
 
 With --from rds, RDS creates a new instance from its log, which is at most about five minutes behind, or from
 a snapshot. The new instance gets the name of the old one. After a run was killed, the same command continues.
@@ -12,7 +12,8 @@ a snapshot. The new instance gets the name of the old one. After a run was kille
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -21,29 +22,26 @@ from operations.lib import command_line, sandbox_targets
 from operations.lib.command_line import Options
 from operations.lib.database import recovery
 from operations.lib.database.recovery import Source
-from operations.lib.errors import FailedError, RefusedError
-from operations.lib.kubernetes import jobs
-from operations.lib.kubernetes.cluster import (
-    API,
-    KEPT_REPLICAS,
-    SANDBOX_JOBS,
-    Cluster,
-    connected,
-    replicas_before_restore,
-    wait,
-)
+from operations.lib.errors import RefusedError
+from operations.lib.kubernetes import jobs, lease
+from operations.lib.kubernetes.api_stop import recover_from_killed_restore, stopped_api
+from operations.lib.kubernetes.cluster import API, SANDBOX_JOBS, Cluster, connected
 from operations.lib.run_log import RunLog, perform
 
-PATTERN = "cronjob/pipe-restore"
+RESTORE_CRONJOB = "cronjob/pipe-restore"
 """CronJob whose pod template the Jobs of a restore copy."""
 DUMPS = "dumps/"
 """Prefix of the dumps' keys in the bucket."""
 DENIED = ("AccessDenied", "403")
 """Error codes of S3 for a caller who may not list a bucket."""
-OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
-DATABASE = r"[a-z_][a-z0-9_]{0,39}"
-STOP_SECONDS = 300
-"""Seconds within which the API's pods must end."""
+LEASE = "pipe-restore"
+"""Lease that a run holds, so that no other run starts the API or drops the restored database."""
+DEFAULT_OBJECT = "latest.dump"
+"""Default of --object."""
+DEFAULT_DATABASE = "pipe_db"
+"""Default of --database."""
+OBJECT_PATTERN = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
+DATABASE_PATTERN = r"[a-z_][a-z0-9_]{0,39}"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,9 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--object",
-        default="latest.dump",
         metavar="KEY",
-        help="key of the dump, such as dumps/20240301T170000Z.dump; default: latest.dump",
+        help=f"key of the dump, such as dumps/20240301T170000Z.dump; default: {DEFAULT_OBJECT}",
     )
     which.add_argument(
         "--at",
@@ -76,7 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--no-swap", action="store_true", help="with --from rds: stop after the check of the new instance"
     )
     parser.add_argument(
-        "--database", default="pipe_db", metavar="NAME", help="database to restore (default: pipe_db)"
+        "--database",
+        metavar="NAME",
+        help=f"database to restore from a dump (default: {DEFAULT_DATABASE}); RDS restores all databases",
     )
     return parser
 
@@ -85,16 +84,33 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
+    refuse_unusable_pairs(arguments)
     if arguments.origin == "rds":
         source = rds_source(arguments)
         swap = not arguments.no_swap
         return perform("restore", options, lambda log: recovery.recover(log, options, source, swap=swap))
-    if arguments.snapshot or arguments.no_swap:
-        raise RefusedError("--snapshot and --no-swap are allowed only with --from rds")
     variables = job_variables(arguments)
     if arguments.start_api:
         return perform("restore", options, lambda log: resume(log, options))
-    return perform("restore", options, lambda log: work(log, options, variables))
+    return perform("restore", options, lambda log: restore_dump(log, options, variables))
+
+
+def refuse_unusable_pairs(arguments: argparse.Namespace) -> None:
+    """Refuse options that the chosen kind of restore does not use."""
+    if arguments.origin == "dump" and (arguments.snapshot or arguments.no_swap):
+        raise RefusedError("--snapshot and --no-swap are allowed only with --from rds")
+    if arguments.origin == "rds" and arguments.start_api:
+        raise RefusedError(
+            "--start-api only starts the API after a restore of a dump, which --from rds is not; to start it:"
+            f" scripts/restore.sh {arguments.stack} --start-api"
+        )
+    if arguments.origin == "rds" and (arguments.object or arguments.database):
+        option = "--object" if arguments.object else "--database"
+        raise RefusedError(
+            f"{option} is allowed only without --from rds, since RDS restores an instance with all databases"
+        )
+    if arguments.start_api and arguments.database:
+        raise RefusedError("--database is not allowed with --start-api, which restores no database")
 
 
 def rds_source(arguments: argparse.Namespace) -> Source:
@@ -106,34 +122,34 @@ def rds_source(arguments: argparse.Namespace) -> Source:
             f"--from rds: needs --at TIME or --snapshot NAME; example: scripts/restore.sh {arguments.stack}"
             " --from rds --at 2024-03-01T17:00Z"
         )
-    return Source(time=moment(arguments.at))
+    return Source(time=parse_time(arguments.at))
 
 
 def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
     """Convert the arguments to the Job's environment variables; refuse invalid arguments."""
-    if not re.fullmatch(OBJECT, arguments.object):
+    key, database = arguments.object or DEFAULT_OBJECT, arguments.database or DEFAULT_DATABASE
+    if not re.fullmatch(OBJECT_PATTERN, key):
         raise RefusedError(
-            f"--object {arguments.object}: must be latest.dump or dumps/<time>.dump, "
-            "such as dumps/20240301T170000Z.dump"
+            f"--object {key}: must be latest.dump or dumps/<time>.dump, such as dumps/20240301T170000Z.dump"
         )
-    if not re.fullmatch(DATABASE, arguments.database):
+    if not re.fullmatch(DATABASE_PATTERN, database):
         raise RefusedError(
-            f"--database {arguments.database}: must be at most 40 lower-case letters, digits and _, and must"
+            f"--database {database}: must be at most 40 lower-case letters, digits and _, and must"
             " not begin with a digit"
         )
     return {
-        "OBJECT": arguments.object,
-        "AT": utc(arguments.at) if arguments.at else "",
-        "DATABASE": arguments.database,
+        "OBJECT": key,
+        "AT": format_time(arguments.at) if arguments.at else "",
+        "DATABASE": database,
     }
 
 
-def utc(text: str) -> str:
+def format_time(text: str) -> str:
     """Return a time in the format of the dumps' names: 2024-03-02T02:00+09:00 becomes 20240301T170000Z."""
-    return moment(text).strftime("%Y%m%dT%H%M%SZ")
+    return parse_time(text).strftime("%Y%m%dT%H%M%SZ")
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Return a time in UTC; refuse a text that is not a time, or that has no time zone."""
     try:
         time = datetime.fromisoformat(text)
@@ -144,35 +160,28 @@ def moment(text: str) -> datetime:
     return time.astimezone(UTC).replace(microsecond=0)
 
 
-def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
+def restore_dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     """Restore the dump, stop the API, swap the databases, start the API; return the final message."""
     database = variables["DATABASE"]
     previous = f"{database}_before_{log.stamp}"
-    with connected(log.runner, options) as cluster:
+    with running_alone(log, options) as (cluster, held):
         recover_from_killed_restore(log, cluster)
-        pattern = cluster.get(PATTERN)
+        pattern = cluster.get(RESTORE_CRONJOB)
         with log.step("the dump is in the bucket"):
-            source = dump(log, options, variables)
+            source = find_dump(log, options, variables)
         options.confirm(f"Restoring {database} of {options.stack} from {source} (the API stops for a moment)")
         with log.step(f"restore {source} into a new database and check it"):
             job = jobs.copy_job(pattern, f"pipe-restore-{log.stamp}", "restore")
             jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": log.stamp}), log)
         stopped, replicas = log.seconds, int(cluster.get(API)["spec"]["replicas"] or 1)
-        try:
-            with log.step("stop the API"):
-                stop(cluster, replicas)
-            with log.step(f"swap: rename {database} to {previous}, and the restored database to {database}"):
-                job = jobs.copy_job(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
-                command = ["sh", "/etc/pipe/scripts/swap.sh"]
-                swap = jobs.with_only_container(job, "restore", command, init=["master"])
-                jobs.run(
-                    cluster,
-                    jobs.with_variables(swap, {"DATABASE": database, "STAMP": log.stamp}),
-                    log,
-                )
-        finally:
-            with log.step(f"start the API with {replicas} pods"):
-                start(cluster, replicas, log)
+        if held:
+            held.renew()  # Without the Lease, another run may have started.
+        title = f"swap: rename {database} to {previous}, and the restored database to {database}"
+        with stopped_api(log, cluster, replicas), log.step(title):
+            job = jobs.copy_job(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
+            command = ["sh", "/etc/pipe/scripts/swap.sh"]
+            swap = jobs.with_only_container(job, "restore", command, init=["master"])
+            jobs.run(cluster, jobs.with_variables(swap, {"DATABASE": database, "STAMP": log.stamp}), log)
         log.results |= {
             "previous database": previous,
             "seconds from start to end (RTO)": round(log.seconds, 1),
@@ -187,7 +196,7 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     )
 
 
-def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
+def find_dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     """Return the key of the dump to restore, or a description of the dump if listing is not permitted.
 
     Without credentials or permission to list the bucket, the restore continues unchecked: if the dump does
@@ -214,7 +223,7 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
         return variables["OBJECT"] if not time else f"the dump of {time} or before"
     except BotoCoreError as error:
         raise RefusedError(f"s3://{bucket} cannot be listed: {error}") from None
-    dumps = sorted(key for key in keys if re.fullmatch(OBJECT, key))
+    dumps = sorted(key for key in keys if re.fullmatch(OBJECT_PATTERN, key))
     if time:
         dumps = [key for key in dumps if key <= f"{DUMPS}{time}.dump"]
     if not dumps or not (time or variables["OBJECT"] in dumps):
@@ -229,54 +238,22 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 
 def resume(log: RunLog, options: Options) -> str:
     """Start the API if a restore stopped it; return the final message."""
-    with connected(log.runner, options) as cluster:
+    with running_alone(log, options) as (cluster, _):
         if recover_from_killed_restore(log, cluster):
             return "the API runs again"
         return "the API was not stopped by a restore"
 
 
-def recover_from_killed_restore(log: RunLog, cluster: Cluster) -> bool:
-    """Start the API if a killed restore left it stopped; return True if it was started.
+@contextmanager
+def running_alone(log: RunLog, options: Options) -> Generator[tuple[Cluster, lease.Lease | None]]:
+    """Connect to the cluster and hold the Lease of restores; refuse if another restore is running.
 
-    Refuses if a restore is running.
+    A dry run holds no Lease, since it changes nothing.
     """
-    with log.step("no other restore is running"):
-        for job in cluster.list("jobs", "app=pipe-restore"):
-            if job.get("status", {}).get("active"):
-                raise RefusedError(
-                    f"another restore is running: wait until job/{job['metadata']['name']} has ended, then"
-                    " run this again"
-                )
-        replicas = replicas_before_restore(cluster.get(API))
-    if replicas:
-        log.line(f"a restore was killed and left the API stopped; the API had {replicas} pods")
-        with log.step(f"start the API with {replicas} pods"):
-            start(cluster, replicas, log)
-    return bool(replicas)
-
-
-def stop(cluster: Cluster, replicas: int) -> None:
-    """Record the API's number of pods in an annotation, scale it to zero, and wait until no pod is left."""
-    cluster.annotate(API, KEPT_REPLICAS, str(replicas))
-    cluster.scale(API, 0)
-    if not cluster.runner.dry_run:
-        wait("pods of the API are gone", lambda: not cluster.list("pods", "app=pipe-api"), STOP_SECONDS)
-
-
-def start(cluster: Cluster, replicas: int, log: RunLog) -> None:
-    """Scale the API to its previous number of pods, wait for them, and remove the annotation.
-
-    From then on, the autoscaler controls the number.
-    """
-    try:
-        cluster.scale(API, replicas)
-        cluster.rollout(API, log.line)
-        cluster.annotate(API, KEPT_REPLICAS, None)
-    except FailedError as error:
-        stack = log.options.stack
-        raise FailedError(
-            f"{error}\nThe API may be stopped. To start it: scripts/restore.sh {stack} --start-api"
-        ) from None
+    with connected(log.runner, options) as cluster, ExitStack() as stack:
+        with log.step("no other restore is running"):
+            held = stack.enter_context(lease.hold(log, cluster, LEASE))
+        yield cluster, held
 
 
 if __name__ == "__main__":

@@ -64,6 +64,14 @@ class Cluster:
             return
         self.runner.change(*self._command, "create", "--filename=-", stdin=json.dumps(manifest))
 
+    def replace(self, manifest: Manifest) -> Manifest:
+        """Replace an object and return it; raise FailedError if its `resourceVersion` is not the current one.
+
+        Not for dry runs, which have no object to return.
+        """
+        arguments = ("replace", "--filename=-", "--output=json")
+        return json.loads(self.runner.change(*self._command, *arguments, stdin=json.dumps(manifest)))
+
     def apply(self, manifest: Manifest) -> None:
         """Create an object, or change the existing object to match the manifest."""
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"

@@ -101,7 +101,7 @@ def backed_up(stack: Stack) -> None:
     assert pod.run() == 0, pod.log
 
 
-def test_restore_recovers_the_data_and_stops_the_api_only_for_the_swap(
+def test_restore_recovers_the_data_and_only_one_run_at_a_time_stops_the_api(
     stack: Stack, measured: Measured
 ) -> None:
     server = stack.service.server
@@ -110,7 +110,12 @@ def test_restore_recovers_the_data_and_stops_the_api_only_for_the_swap(
     server.sql("TRUNCATE customers CASCADE; DROP TABLE notes")
     lost = data.hashes(server)
     with watch.arguments(stack.service.known_secrets()) as exposed:
-        done = stack.run("restore.sh", "prod", "--yes")
+        process = begun(stack)
+        second = stack.run("restore.sh", "prod", "--start-api")
+        output, errors = process.communicate()
+    assert second.returncode == 2, second.stdout + second.stderr
+    assert "holds lease/pipe-restore: wait until that run has ended" in second.stderr
+    done = subprocess.CompletedProcess(process.args, process.returncode, output, errors)
     assert done.returncode == 0, done.stdout + done.stderr
     assert data.hashes(server) == before
     results = record(stack, done)["results"]
@@ -165,7 +170,7 @@ def begun(stack: Stack) -> "subprocess.Popen[str]":
         env=stack.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
     end = time.monotonic() + 300

@@ -9,7 +9,7 @@ from operations.lib.errors import RefusedError
 
 
 def arguments(**changes: str | None) -> argparse.Namespace:
-    own = {"object": "latest.dump", "at": None, "database": "pipe_db", "snapshot": None, "stack": "dev"}
+    own = {"object": None, "at": None, "database": None, "snapshot": None, "stack": "dev"}
     return argparse.Namespace(**own | changes)
 
 
@@ -22,7 +22,7 @@ def arguments(**changes: str | None) -> argparse.Namespace:
     ],
 )
 def test_a_time_is_formatted_like_the_names_of_dumps(text: str, name: str) -> None:
-    assert restore.utc(text) == name
+    assert restore.format_time(text) == name
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_time_is_formatted_like_the_names_of_dumps(text: str, name: str) -> No
 )
 def test_an_invalid_time_or_one_without_a_zone_is_refused(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
-        restore.utc(text)
+        restore.format_time(text)
 
 
 def test_the_variables_of_the_job() -> None:
@@ -74,3 +74,25 @@ def test_a_backup_of_rds_is_a_moment_or_a_snapshot() -> None:
 def test_options_of_rds_are_refused_for_a_dump(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert restore.main(["dev", *option]) == 2
     assert "--snapshot and --no-swap are allowed only with --from rds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--from", "rds", "--start-api"],
+            "--start-api only starts the API after a restore of a dump, which",
+        ),
+        (
+            ["--from", "rds", "--at", "2024-03-01T17:00Z", "--database", "x"],
+            "--database is allowed only without",
+        ),
+        (["--from", "rds", "--object", "latest.dump"], "--object is allowed only without --from rds"),
+        (["--start-api", "--database", "x"], "--database is not allowed with --start-api"),
+    ],
+)
+def test_options_that_a_restore_would_ignore_are_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert restore.main(["dev", *options]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
