@@ -253,10 +253,13 @@ def deliver_flow_logs(naming: Naming) -> list[Statement]:
 def s3_access(naming: Naming) -> list[Statement]:
     """Return the policy statements of the S3 endpoint.
 
-    They allow the account's principals to use the account's buckets, and everybody to read image layers. Code
-    in the VPC therefore cannot copy data to a bucket of another account in the region. ECR keeps the layers
-    of all repositories in a bucket that AWS owns (Amazon ECR user guide, interface VPC endpoints, minimum
-    Amazon S3 bucket permissions).
+    They allow the account's principals to use the account's buckets, and everybody to read two buckets that
+    AWS owns. Code in the VPC therefore cannot copy data to a bucket of another account in the region. ECR
+    keeps the layers of all repositories in the first bucket (Amazon ECR user guide, interface VPC endpoints,
+    minimum Amazon S3 bucket permissions). From the second, a job of CodeBuild's GitHub runner downloads the
+    runner without credentials, also in a VPC. AWS does not document its name: CodeBuild sets the URL
+    https://codefactory-REGION-prod-default-build-agent-executor.s3.REGION.amazonaws.com/cawsrunner.zip in the
+    variable CODEBUILD_ACTION_RUNNER_URL of each build.
     """
     return [
         {
@@ -278,6 +281,13 @@ def s3_access(naming: Naming) -> list[Statement]:
             "Principal": "*",
             "Action": "s3:GetObject",
             "Resource": f"arn:aws:s3:::prod-{naming.region}-starport-layer-bucket/*",
+        },
+        {
+            "Sid": "DownloadRunner",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::codefactory-{naming.region}-prod-default-build-agent-executor/*",
         },
     ]
 

@@ -44,7 +44,7 @@ class AlertTopic(pulumi.ComponentResource):
             enable_key_rotation=True,
             deletion_window_in_days=30,
             policy=key_policy(
-                naming.account, _rules_may(naming, "UseKey", ["kms:Decrypt", "kms:GenerateDataKey*"], "*")
+                naming.account, _rules_may("UseKey", ["kms:Decrypt", "kms:GenerateDataKey*"], "*")
             ),
             tags={**naming.aws(), "Name": alias},
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
@@ -55,7 +55,7 @@ class AlertTopic(pulumi.ComponentResource):
             name,
             name=alias,
             kms_master_key_id=key.arn,
-            policy=document(_rules_may(naming, "Publish", ["sns:Publish"], topic_arn)),
+            policy=document(_rules_may("Publish", ["sns:Publish"], topic_arn)),
             tags={**naming.aws(), "Name": alias},
             opts=child,
         )
@@ -92,18 +92,20 @@ def declare_rule(
     )
 
 
-def _rules_may(naming: Naming, sid: str, actions: Sequence[str], resource: str) -> Statement:
-    """Return a statement that allows EventBridge these actions on behalf of the region's rules `pipe-*`."""
+def _rules_may(sid: str, actions: Sequence[str], resource: str) -> Statement:
+    """Return a statement, without a condition, that allows EventBridge these actions.
+
+    AWS supports no condition here. The EventBridge guide says "You can't use of Condition blocks in Amazon
+    SNS topic policies for EventBridge" (using resource-based policies, Amazon SNS permissions). The SNS guide
+    says that a key policy with aws:SourceAccount, aws:SourceArn or aws:SourceOrgID "is not supported for
+    EventBridge-to-encrypted topics" (key management). With such a condition, deliveries fail
+    (awslabs/landing-zone-accelerator-on-aws#407). A rule of another account can reach the topic only through
+    a role, not as the service (EventBridge guide, cross-account targets).
+    """
     return {
         "Sid": f"Rules{sid}",
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": list(actions),
         "Resource": resource,
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": naming.account},
-            "ArnLike": {
-                "aws:SourceArn": f"arn:aws:events:{naming.region}:{naming.account}:rule/{naming.service}-*"
-            },
-        },
     }

@@ -106,23 +106,27 @@ OWN, OTHER = "123456789012", "111122223333"
 LAYER = "arn:aws:s3:::prod-ap-northeast-1-starport-layer-bucket/a"
 
 
-@pytest.mark.parametrize(
-    ("action", "resource", "accounts", "expected"),
-    [
-        ("s3:PutObject", "arn:aws:s3:::pipe-backup/a", (OWN, OWN), "allow"),
-        ("s3:PutObject", "arn:aws:s3:::theirs/a", (OWN, OTHER), "nothing"),
-        ("s3:PutObject", "arn:aws:s3:::theirs/a", (OTHER, OTHER), "nothing"),
-        ("s3:GetObject", "arn:aws:s3:::pipe-backup/a", (OTHER, OWN), "nothing"),
-        ("s3:GetObject", LAYER, (OTHER, OTHER), "allow"),
-        ("s3:PutObject", LAYER, (OWN, OTHER), "nothing"),
-    ],
-)
-def test_the_way_to_s3_leads_to_the_accounts_buckets_and_to_image_layers(
-    declare: Declare, action: str, resource: str, accounts: tuple[str, str], expected: str
-) -> None:
+RUNNER = "arn:aws:s3:::codefactory-ap-northeast-1-prod-default-build-agent-executor/cawsrunner.zip"
+
+
+def test_the_way_to_s3_leads_to_own_buckets_image_layers_and_the_runner(declare: Declare) -> None:
     [endpoint] = declare("dev").of_type("aws:ec2/vpcEndpoint:VpcEndpoint").values()
-    context = {"aws:PrincipalAccount": accounts[0], "aws:ResourceAccount": accounts[1]}
-    assert verdict([endpoint["policy"]], action, resource, context) == expected
+    for action, resource, principal_account, resource_account, expected in (
+        ("s3:PutObject", "arn:aws:s3:::pipe-backup/a", OWN, OWN, "allow"),
+        ("s3:PutObject", "arn:aws:s3:::theirs/a", OWN, OTHER, "nothing"),
+        ("s3:PutObject", "arn:aws:s3:::theirs/a", OTHER, OTHER, "nothing"),
+        ("s3:GetObject", "arn:aws:s3:::pipe-backup/a", OTHER, OWN, "nothing"),
+        ("s3:GetObject", LAYER, OTHER, OTHER, "allow"),
+        ("s3:PutObject", LAYER, OWN, OTHER, "nothing"),
+        ("s3:GetObject", RUNNER, "", OTHER, "allow"),
+        ("s3:PutObject", RUNNER, OWN, OTHER, "nothing"),
+        ("s3:GetObject", RUNNER.replace("ap-northeast-1", "us-east-1"), "", OTHER, "nothing"),
+    ):
+        # A request without credentials has no principal's account.
+        context = {"aws:ResourceAccount": resource_account}
+        if principal_account:
+            context["aws:PrincipalAccount"] = principal_account
+        assert verdict([endpoint["policy"]], action, resource, context) == expected, (action, resource)
 
 
 FLOW_LOGS = "pipe-test-flow-logs-123456789012-ap-northeast-1"

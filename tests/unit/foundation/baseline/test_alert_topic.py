@@ -7,7 +7,6 @@ import pytest
 from tests.support.components.iam import statements, verdict
 from tests.support.foundation.baseline import EMAILS, DeclareBaseline, only
 
-RULE = "arn:aws:events:ap-northeast-1:123456789012:rule/pipe-break-glass-use"
 TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:pipe-alerts"
 KEY = ("aws:kms/key:Key", "alerts")
 
@@ -25,25 +24,19 @@ def test_messages_are_encrypted_with_a_rotating_key(declare_baseline: DeclareBas
     assert recorder.inputs[KEY]["enableKeyRotation"] is True
 
 
-@pytest.mark.parametrize(
-    ("source", "account", "expected"),
-    [
-        (RULE, "123456789012", "allow"),
-        (RULE.replace("pipe-break", "other"), "123456789012", "nothing"),
-        (RULE.replace("123456789012", "999999999999"), "999999999999", "nothing"),
-    ],
-)
-def test_only_rules_of_the_account_publish_and_use_the_key(
-    declare_baseline: DeclareBaseline, source: str, account: str, expected: str
-) -> None:
+def test_rules_publish_and_use_the_key_without_any_context(declare_baseline: DeclareBaseline) -> None:
+    """AWS supports no condition for EventBridge, neither in the topic's policy nor in the key's."""
     recorder = declare_baseline()
-    context = {"aws:SourceArn": source, "aws:SourceAccount": account}
     topic = only(recorder, "aws:sns/topic:Topic")["policy"]
-    assert verdict([topic], "sns:Publish", TOPIC, context) == expected
+    assert verdict([topic], "sns:Publish", TOPIC, {}) == "allow"
+    assert verdict([topic], "sns:Publish", TOPIC.replace("alerts", "other"), {}) == "nothing"
+    assert verdict([topic], "sns:Subscribe", TOPIC, {}) == "nothing"
+    [publish] = statements(topic).values()
     rules_use_key = statements(recorder.inputs[KEY]["policy"])["RulesUseKey"]
-    document = json.dumps({"Statement": [rules_use_key]})
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        assert verdict([document], action, "*", context) == expected
+        assert verdict([json.dumps({"Statement": [rules_use_key]})], action, "*", {}) == "allow"
+    for statement in (publish, rules_use_key):
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
 
 
 def test_every_rule_has_a_target(declare_baseline: DeclareBaseline) -> None:
