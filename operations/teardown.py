@@ -1,8 +1,9 @@
 """Destruction of a stack in the right order, with a list of what stays and its cost.
 
 The command switches deletion protection off, reaches the cluster's endpoint, destroys the objects in the
-cluster, and waits until their load balancers and network interfaces are gone. Then it stops and deletes the
-logs in the log buckets, and destroys the rest. It keeps the final snapshot of the database, the dumps, and
+cluster, and waits until their load balancers and network interfaces are gone. If GuardDuty monitors the
+nodes, it then destroys the cluster and deletes GuardDuty's endpoint. Then it stops and deletes the logs in
+the log buckets, and destroys the rest. It keeps the final snapshot of the database, the dumps, and
 the keys of both. The foundation stays, too. A stopped run can be repeated: each step handles only the rest.
 
 The operator role pipe-ENVIRONMENT-operators has the permissions for this; the deploy role does not.
@@ -22,7 +23,7 @@ from operations.lib.run_log import RunLog, perform
 from operations.lib.services import buckets
 from operations.lib.services.buckets import Contents
 from operations.lib.stack_state import Resource
-from operations.lib.teardown import cluster, databases, plan, protection, pulumi_destroy, remains
+from operations.lib.teardown import cluster, databases, guard_duty, plan, protection, pulumi_destroy, remains
 from sandbox.wire.bucket_contents import LogDelivery
 
 TRIES = 3
@@ -83,6 +84,8 @@ class _Teardown:
                 protection.allow_deletion(log, options, self._name, resources)
             if options.target == "real" and plan.cluster_urns(resources):
                 cluster.empty(log, options, self._name, resources, self._arguments.caller)
+            if options.target == "real":
+                guard_duty.delete(log, options, resources)
             if self._arguments.delete_dumps and not kept:
                 with log.step("delete the dumps"):
                     self._delete_dumps(resources)

@@ -64,6 +64,10 @@ class FakeStack:
     late_logs: int = 0
     """Number of destructions during which S3 delivers access logs."""
     lock_days: int = 0
+    guard_duty: list[str] = field(default_factory=list[str])
+    """IDs of the endpoint and the security group of GuardDuty that the VPC has."""
+    endpoint_interfaces: int = 2
+    """Number of questions after which the network interfaces of GuardDuty's endpoint are gone."""
     kept_database: str = ""
     """Name of an instance that a recovery kept; empty if there is none."""
 
@@ -179,7 +183,34 @@ class FakeService:
         self._stack.commands.append(f"elbv2 {arguments['Attributes']}")
 
     def describe_network_interfaces(self, Filters: Any) -> Any:
-        return {"NetworkInterfaces": []}
+        if Filters[0]["Name"] != "group-id":
+            return {"NetworkInterfaces": []}
+        self._stack.endpoint_interfaces -= 1
+        left = self._stack.endpoint_interfaces > 0
+        return {"NetworkInterfaces": [{"NetworkInterfaceId": "eni-1"}] if left else []}
+
+    def describe_vpc_endpoints(self, Filters: Any) -> Any:
+        return {"VpcEndpoints": self._guard_duty("vpce-", "VpcEndpointId", Filters)}
+
+    def describe_security_groups(self, Filters: Any) -> Any:
+        return {"SecurityGroups": self._guard_duty("sg-", "GroupId", Filters)}
+
+    def _guard_duty(self, prefix: str, key: str, filters: Any) -> list[Any]:
+        assert filters == [
+            {"Name": "vpc-id", "Values": ["vpc-1"]},
+            {"Name": "tag:GuardDutyManaged", "Values": ["true"]},
+        ]
+        return [{key: name, "State": "available"} for name in self._stack.guard_duty if prefix in name]
+
+    def delete_vpc_endpoints(self, VpcEndpointIds: list[str]) -> Any:
+        self._stack.commands.append(f"ec2 delete {VpcEndpointIds}")
+        self._stack.guard_duty = [name for name in self._stack.guard_duty if name not in VpcEndpointIds]
+        return {"Unsuccessful": []}
+
+    def delete_security_group(self, GroupId: str) -> None:
+        assert self._stack.endpoint_interfaces <= 0, "DependencyViolation: a network interface has the group"
+        self._stack.commands.append(f"ec2 delete {GroupId}")
+        self._stack.guard_duty.remove(GroupId)
 
     def put_bucket_logging(self, Bucket: str, **_: Any) -> None:
         self._stack.commands.append(f"s3 end logs of {Bucket}")

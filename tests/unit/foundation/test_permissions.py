@@ -173,6 +173,10 @@ OPERATORS: list[tuple[str, str, dict[str, str], str]] = [
     ("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:pipe-stg-db-final-1", {}, "nothing"),
     ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-backup-stg-logs/access/1", {}, "allow"),
     ("s3:DeleteObjectVersion", "arn:aws:s3:::pipe-backup-logs/access/1", {}, "nothing"),
+    # GuardDuty's endpoint and its security group have IDs that only GuardDuty knows.
+    ("ec2:DeleteVpcEndpoints", f"{EC2}:vpc-endpoint/vpce-1", {}, "allow"),
+    ("ec2:DeleteSecurityGroup", f"{EC2}:security-group/sg-1", {}, "allow"),
+    ("ec2:DescribeVpcEndpoints", "*", {}, "allow"),
     # Locked dumps stay, and no dump is read.
     ("s3:BypassGovernanceRetention", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
     ("s3:GetObject", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),

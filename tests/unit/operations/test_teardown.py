@@ -205,6 +205,31 @@ def test_a_run_after_the_last_one_only_lists_what_stays(
     assert "snapshot pipe-prod-db-final-1: " in output
 
 
+def test_guard_duty_s_endpoint_goes_after_the_cluster_and_before_the_vpc(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.guard_duty = ["vpce-1", "sg-1"]
+    destroy_cluster = f"{DESTROY} --target-dependents --target={START}aws:eks/cluster:Cluster::cluster"
+    code, output = run(capsys, "--dry-run", "--from", "203.0.113.7")
+    assert code == 0 and "would delete vpce-1, sg-1" in output and stack.commands == []
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 0, output
+    deletions = ["ec2 delete ['vpce-1']", "ec2 delete sg-1"]
+    assert stack.commands == [*UNPROTECT, OPEN, *CLUSTER, destroy_cluster, *deletions, *LOGS, REST]
+    assert "deleted: vpce-1, sg-1" in output
+
+
+def test_a_repeated_run_deletes_the_security_group_that_the_first_left(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_cluster = ("kubernetes:", "aws:eks/")
+    stack.resources = [entry for entry in stack.resources if not entry["type"].startswith(in_cluster)]
+    stack.guard_duty, stack.cluster = ["sg-1"], ""
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 0, output
+    assert stack.commands == [*UNPROTECT[:2], "ec2 delete sg-1", *LOGS, REST]
+
+
 def test_a_database_that_a_recovery_kept_is_listed_and_must_be_deleted_first(
     stack: FakeStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
