@@ -1,4 +1,4 @@
-"""Tests that the documents' commands of AWS Backup, and their options, are those of the AWS API."""
+"""Tests that the commands of restores from AWS Backup are those of the AWS API and name real resources."""
 
 import re
 import shlex
@@ -7,15 +7,18 @@ import pytest
 from botocore.session import Session
 
 from tests.support.docs.commands import commands
+from tools import generate_docs
 
 GLOBAL_OPTIONS = {"query", "output"}
 """Options of the AWS CLI itself."""
 
-COMMANDS = [
-    command.text
-    for command in commands()
-    if command.text.startswith(("aws backup ", "aws rds restore-db-instance-from-db-snapshot "))
-]
+PREFIXES = (
+    "aws backup ",
+    "aws iam create-service-linked-role ",
+    "aws rds modify-db-instance ",
+    "aws rds restore-db-instance-from-db-snapshot ",
+)
+COMMANDS = [command.text for command in commands() if command.text.startswith(PREFIXES)]
 
 
 def camel_case(name: str) -> str:
@@ -40,3 +43,18 @@ def test_a_command_and_its_options_exist(command: str) -> None:
 def test_the_documents_have_the_commands_of_a_restore() -> None:
     operations = {command.split()[2] for command in COMMANDS}
     assert {"start-copy-job", "start-restore-job", "put-backup-vault-access-policy"} <= operations
+    assert {"create-service-linked-role", "modify-db-instance"} <= operations
+
+
+def test_a_restored_database_gets_the_network_the_parameters_and_the_key_of_the_program() -> None:
+    text = "\n".join(command.text for command in commands() if command.text.startswith("aws "))
+    names = {
+        "aws:rds/subnetGroup:SubnetGroup": re.findall(r"--db-subnet-group-name (\S+)", text),
+        "aws:rds/parameterGroup:ParameterGroup": re.findall(r"--db-parameter-group-name (\S+)", text),
+        "aws:kms/alias:Alias": re.findall(r"--master-user-secret-kms-key-id (\S+)", text),
+        "aws:ec2/securityGroup:SecurityGroup": re.findall(r"Name=group-name,Values=(\S+)", text),
+    }
+    resources = generate_docs.evaluate_program("prod")
+    for kind, mentioned in names.items():
+        assert mentioned, kind
+        assert set(mentioned) <= {item.inputs["name"] for item in resources if item.type == kind}, kind
