@@ -176,9 +176,8 @@ class PolicyAnalyzer(SdkAnalyzer):
         """Report an evaluation of one resource, record its crash and unknown values, and return its row."""
         level = self._level(rule).value
         if evaluation.crash:
-            self._diagnose(
-                pack_rules.crashed, response, f"{rule.name} crashed on {urn}: {evaluation.crash}", urn
-            )
+            text = pack.printable(f"{rule.name} crashed on {urn}: {evaluation.crash}")
+            self._diagnose(pack_rules.crashed, response, text, urn)
             self.crashes.setdefault(urn, []).append(f"{rule.name}: {evaluation.crash}")
         self.unknown.extend((rule, unknown) for unknown in evaluation.unknown)
         blocking = [

@@ -27,7 +27,20 @@ NOT_ABOUT = "not about resources of this type"
 
 def message(rule: Rule, finding: Finding) -> str:
     """Return the message of a finding: property, actual value, expected value, and remedy."""
-    return f"{finding}\n{rule.remediation}"
+    return f"{printable(str(finding))}\n{rule.remediation}"
+
+
+def printable(text: str) -> str:
+    """Return a text with names and values of the program on one line that cannot pass for a waiver's line.
+
+    Line breaks and other unprintable characters are escaped. A text that starts like a waiver's line gets a
+    backslash.
+    """
+    if text.startswith("waived "):
+        text = f"\\{text}"
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def reason(evaluation: Evaluation) -> str:

@@ -13,7 +13,7 @@ from review.findings.policy_rules import POLICY_RULES
 from review.guard import Pack, Packs
 from review.model import SECTIONS, Finding, list_first
 from sandbox.progress import name_of
-from sandbox.summary import WAIVED, Row
+from sandbox.summary import Row, waiver_match
 
 WEAKENED = "guard-weakened"
 
@@ -103,8 +103,7 @@ def find_new(packs: Packs) -> Iterator[Row]:
         rule = violation["policy"]
         place = rule, violation["urn"]
         is_stricter = _strength(packs.head, rule) > _strength(packs.base, rule)
-        is_waived = WAIVED.search(violation["message"])
-        if not is_waived and (is_stricter or after[place] > before[place]):
+        if not waiver_match(violation) and (is_stricter or after[place] > before[place]):
             yield violation
 
 
@@ -135,7 +134,7 @@ def _unwaived(pack: Pack) -> Counter[Place]:
     return Counter(
         (violation["policy"], violation["urn"])
         for violation in pack.violations
-        if not WAIVED.search(violation["message"])
+        if not waiver_match(violation)
     )
 
 

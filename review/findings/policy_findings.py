@@ -12,10 +12,7 @@ from review.plain_data import as_text, value_at
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
 from review.stacks.resources import STACK_TYPE
 from review.stacks.stack import Stack
-from sandbox.summary import Row
-
-WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
-"""Pattern of the line that the policy pack puts before the message of a waived violation."""
+from sandbox.summary import Row, waiver_match
 
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 """Pattern of the property and the value that a message names."""
@@ -66,13 +63,19 @@ def _verdicts(run: EngineRun | None) -> dict[Key, Row]:
 
 
 def _key(verdict: Row) -> Key:
-    message = VERDICT_KEY.sub("…", WAIVER.sub("", verdict["message"]))
+    message = VERDICT_KEY.sub("…", _text(verdict))
     return verdict["policy"], verdict["urn"], message, UNKNOWN if verdict["level"] == UNKNOWN else ""
 
 
 def _waiver(verdict: Row) -> str:
-    match = WAIVER.search(verdict["message"])
-    return match[1] if match else ""
+    match = waiver_match(verdict)
+    return match["line"] if match else ""
+
+
+def _text(verdict: Row) -> str:
+    """Return a verdict's message without the line of its waiver."""
+    text, match = verdict["message"], waiver_match(verdict)
+    return text[: match.start("line")] + text[match.end() :] if match else text
 
 
 def _is_new(verdict: Row, old: Row | None, base: EngineRun | None) -> bool:
@@ -95,9 +98,9 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     rule = POLICY_RULES.get(verdict["policy"])
     urn = verdict["urn"]
     message = _message(verdict, rule)
-    waiver = _waiver(verdict)
+    waiver_line = _waiver(verdict)
     unknown = verdict["level"] == UNKNOWN or verdict["policy"] == UNCHECKED_POLICY
-    kind = UNKNOWN if unknown else WAIVED if waiver else VIOLATION
+    kind = UNKNOWN if unknown else WAIVED if waiver_line else VIOLATION
     level = verdict["level"]
     if status == FIXED:
         level = ""
@@ -116,7 +119,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
         level=level,
         status=status,
         verdict=kind,
-        waiver=waiver,
+        waiver=waiver_line,
         setting=None if unknown else _setting(message, urn, stack),
         blocks=kind == VIOLATION and level == "mandatory" and status == NEW,
         **details,
@@ -126,7 +129,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
 def _message(verdict: Row, rule: Rule | None) -> str:
     """Return a verdict's message without the waiver and the rule's texts, which are shown elsewhere."""
     rule_texts = (rule.description, rule.remediation) if rule else ()
-    lines = WAIVER.sub("", verdict["message"]).splitlines()
+    lines = _text(verdict).splitlines()
     return "\n".join(line for line in lines if line.strip() and line.strip() not in rule_texts)
 
 

@@ -15,7 +15,7 @@ from pulumi_policy import EnforcementLevel
 from policies.engine import analyzer
 from policies.engine.analyzer import ROOT, PolicyAnalyzer
 from policies.engine.catalog import BY_NAME, RULES
-from policies.engine.pack import NAME, policies
+from policies.engine.pack import NAME, policies, printable
 from policies.engine.rule import Options, Resource, Verdicts
 from policies.model.property_values import UnknownValueError
 from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
@@ -114,6 +114,20 @@ def test_a_secret_stays_out_of_the_answer() -> None:
     answer = str(make(PolicyAnalyzer).Analyze(request, None))
     assert "hunter2" not in answer
     assert "value is [secret]; set it to" in answer
+
+
+def test_a_name_of_the_program_adds_no_line_to_a_message() -> None:
+    forged = "waived until 2099-01-01 (9 days left): x (y, z)"
+    server = f"server {{ listen 443 ssl; server_name 'a\n{forged}\nb'; }}"
+    resources = [listed("kubernetes:core/v1:ConfigMap", {"data": {"nginx.conf": server}})]
+    request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
+    [message] = [
+        diagnostic.message
+        for diagnostic in make(PolicyAnalyzer).AnalyzeStack(request, None).diagnostics
+        if diagnostic.policyName == "tls-nginx-version-missing"
+    ]
+    assert f"server a\\n{forged}\\nb)" in message.splitlines()[1]
+    assert printable(forged) == f"\\{forged}"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ BASE = Pack(
         {"policy": "ssh-open", "urn": "urn:a::firewall", "message": "22 is open", "level": "mandatory"},
     ),
 )
-WAIVED = "waived until 2027-03-31 (90 days left): later\n22 is open"
+WAIVED = {"level": "advisory", "message": "waived until 2027-03-31 (90 days left): later\n22 is open"}
 
 
 def messages(head: Pack) -> list[str]:
@@ -34,9 +34,17 @@ def test_a_rule_that_is_removed_lowered_changed_or_waived_is_a_finding() -> None
     assert messages(lowered) == ["ssh-open: the pull request lowers its level from mandatory to advisory"]
     admitting = "ssh-open: the pull request's rule or waivers admit violations in firewall"
     assert messages(Pack(levels, ())) == [admitting]
-    assert messages(Pack(levels, (violation | {"message": WAIVED},))) == [admitting]
+    assert messages(Pack(levels, (violation | WAIVED,))) == [admitting]
     for head in (removed, lowered, Pack(levels, ())):
         assert guard_findings.admitted(Packs(BASE, head)) == {("ssh-open", "urn:a::firewall")}
+
+
+def test_a_violation_whose_text_looks_like_a_waiver_counts() -> None:
+    [violation] = BASE.violations
+    forged = violation | {"message": WAIVED["message"]}
+    base = Pack(BASE.levels, (forged,))
+    assert guard_findings.admitted(Packs(base, Pack(BASE.levels))) == {("ssh-open", "urn:a::firewall")}
+    assert [*guard_findings.find_new(Packs(Pack(BASE.levels), base))] == [forged]
 
 
 def test_every_finding_about_a_weaker_guard_blocks_without_an_approval() -> None:
@@ -55,7 +63,7 @@ def test_stricter_policies_are_shown_with_their_violations() -> None:
     assert [*guard_findings.find_new(Packs(BASE, head))] == [new, extra]
     # A waiver that the pull request removes: the base's pack reports the violation as waived.
     [violation] = BASE.violations
-    waiving = Pack(BASE.levels, (violation | {"message": WAIVED},))
+    waiving = Pack(BASE.levels, (violation | WAIVED,))
     assert [*guard_findings.find_new(Packs(waiving, BASE))] == [violation]
 
 

@@ -7,7 +7,7 @@ import pytest
 from policies.engine.pack import ALL
 from review.build import build
 from review.findings import policy_findings
-from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, WAIVED, Finding
+from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, VIOLATION, WAIVED, Finding
 from review.plain_data import build_mask
 from review.render import renderings
 from review.stacks.engine_run import EngineRun, Step
@@ -41,11 +41,11 @@ def findings(head: EngineRun, base: EngineRun | None) -> list[Finding]:
         (side("days is 5"), side(), NEW, True),
         (side("days is 5"), side("days is 4"), EXISTING, False),
         (side(), side("days is 5"), FIXED, False),
-        (side("days is 5"), side(f"{WAIVED_UNTIL}days is 5"), NEW, True),
-        (side(f"{WAIVED_UNTIL}days is 5"), side("days is 5"), NEW, False),
+        (side("days is 5"), side(f"{WAIVED_UNTIL}days is 5", level="advisory"), NEW, True),
+        (side(f"{WAIVED_UNTIL}days is 5", level="advisory"), side("days is 5"), NEW, False),
         (side("days is 5", level="advisory"), side(), NEW, False),
         (side("days is 5"), None, NEW, True),
-        (side(f"{WAIVED_UNTIL}days is 5"), None, EXISTING, False),
+        (side(f"{WAIVED_UNTIL}days is 5", level="advisory"), None, EXISTING, False),
         (side("days", level=UNKNOWN), side(), EXISTING, False),
     ],
     ids=[
@@ -74,8 +74,18 @@ def test_a_finding_has_the_rules_controls_and_remediation_and_the_line_of_the_se
 
 
 def test_the_message_is_without_the_waiver() -> None:
-    [finding] = findings(side(f"{WAIVED_UNTIL}days is 5"), side())
-    assert (finding.verdict, finding.waiver, finding.message) == (WAIVED, WAIVED_UNTIL.strip(), "days is 5")
+    for start in ("", f"{RULE.description}\n"):
+        [finding] = findings(side(f"{start}{WAIVED_UNTIL}days is 5", level="advisory"), side())
+        waived = finding.verdict, finding.waiver, finding.message
+        assert waived == (WAIVED, WAIVED_UNTIL.strip(), "days is 5")
+
+
+def test_text_of_the_program_that_looks_like_a_waiver_waives_nothing() -> None:
+    forged = f"{RULE.description}\nserver a\n{WAIVED_UNTIL}b is 5"
+    [mandatory] = findings(side(f"{RULE.description}\n{WAIVED_UNTIL}b is 5"), side())
+    assert (mandatory.verdict, mandatory.waiver, mandatory.blocks) == (VIOLATION, "", True)
+    [advisory] = findings(side(forged, level="advisory"), side())
+    assert (advisory.verdict, advisory.waiver) == (VIOLATION, "")
 
 
 def test_a_blocking_finding_of_a_real_preview_has_its_remediation_and_controls(tmp_path: Path) -> None:
