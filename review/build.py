@@ -1,10 +1,9 @@
 """Construction of the report on all stacks from the engine's runs on these stacks."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from policies.engine.waivers import Waivers, load
 from review import model
@@ -17,6 +16,7 @@ from review.findings import (
     stack_divergence,
     unevaluated_files,
 )
+from review.merging import Merging
 from review.model import Change, Finding, Report, SettingChange, StackReport
 from review.plain_data import map_texts
 from review.render import renderings
@@ -29,12 +29,7 @@ from review.stacks.stack import Stack
 WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
-ACCOUNT = re.compile(r"(?<=:)\d{12}(?=:)")
-"""Pattern of an AWS account in an ARN, which differs between the stacks."""
-
 SEVERITIES = ("critical", "high", "medium", "low", "")
-
-ItemT = TypeVar("ItemT", bound=model.Item)
 
 
 @dataclass
@@ -77,9 +72,10 @@ def build(
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     waiver_lines = {line for finding in draft.findings for line in _lines(finding)}
-    draft.changes, draft.findings = [*_merge(draft.changes)], [*_merge(draft.findings)]
+    merging = Merging(stacks)
+    draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
-    draft.findings += _comparisons(evaluated, waivers)
+    draft.findings += _comparisons(evaluated, waivers, merging)
     draft.notes += _unneeded_waivers(waivers, waiver_lines, evaluated)
     blocked = {(finding.type, finding.name) for finding in draft.findings if finding.blocks}
     report = Report(
@@ -137,12 +133,12 @@ def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:
     return before, None if failed else [*stack.new.values()]
 
 
-def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers) -> Iterator[Finding]:
+def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers, merging: Merging) -> Iterator[Finding]:
     """Yield the findings from comparisons between stacks."""
     if "prod" in stacks and "stg" in stacks:
         for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
             yield _apply_waiver(finding, waivers, finding.name)
-    yield from stack_divergence.find_divergence([*stacks.values()], without_stack)
+    yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
 
 
 def _lines(finding: Finding) -> list[str]:
@@ -239,41 +235,3 @@ def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]
     if stack.base_failed:
         return counts
     return {op: operations.count(op) for op in reversed(model.OPERATIONS)} | counts
-
-
-def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Yield each item once, with all its stacks; with several stacks, `<stack>` replaces their names."""
-    groups: dict[str, list[ItemT]] = {}
-    for item in items:
-        groups.setdefault(_comparable(item), []).append(item)
-    for group in groups.values():
-        first = group[0]
-        merged = _without_stack(first) if len(group) > 1 else first
-        yield replace(merged, stacks=[item.stacks[0] for item in group])
-
-
-def _comparable(item: model.Item) -> str:
-    """Return a string that is equal for items to be merged; it omits the values of folded properties."""
-    item = _without_stack(item)
-    if isinstance(item, Change):
-        properties = [
-            replace(changed, before="", after="", setting=None) if changed.folded else changed
-            for changed in item.properties
-        ]
-        item = replace(item, properties=properties)
-    return repr(replace(item, stacks=[]))
-
-
-def _without_stack(item: ItemT) -> ItemT:
-    stack = item.stacks[0]
-    return map_texts(item, lambda text: without_stack(text, stack))
-
-
-def without_stack(text: str, stack: str) -> str:
-    """Replace a stack's name by `<stack>`, and the account in an ARN by `<account>`.
-
-    The name is replaced where it is a whole word, except in the name of a stack file.
-    """
-    name = re.escape(stack.rpartition("/")[2])
-    text = re.sub(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9]|\.yaml)", "<stack>", text)
-    return ACCOUNT.sub("<account>", text)

@@ -16,6 +16,9 @@ COMMON_VALUES = frozenset({"true", "false", "null"})
 SHORT_VALUE = 3
 """Largest number of characters of a value that is too short to identify a setting."""
 
+ALLOWED_ACCOUNTS = "aws:allowedAccountIds["
+"""Start of the key of each account to which the AWS provider is limited."""
+
 LARGEST = 4 * 2**20
 """Largest number of bytes in a stack file."""
 
@@ -33,6 +36,17 @@ class StackFile:
     name: str
     base: SettingValues
     head: SettingValues
+
+    @property
+    def account(self) -> str:
+        """The only AWS account in which the stack may be, by its provider's setting; empty if unknown.
+
+        The setting of the base counts, since the head may name a foreign account. That of the head counts if
+        the base has no such stack.
+        """
+        settings = self.base or self.head
+        accounts = [value for key, (value, _) in settings.items() if key.startswith(ALLOWED_ACCOUNTS)]
+        return accounts[0] if len(accounts) == 1 else ""
 
     def find_setting(
         self, path: str, old: str | None, new: str | None, component: str

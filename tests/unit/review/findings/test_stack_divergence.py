@@ -2,8 +2,8 @@
 
 import pytest
 
-from review.build import without_stack
 from review.findings.stack_divergence import find_divergence
+from review.merging import Merging
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -16,7 +16,8 @@ Values = dict[str, str | None]
 
 def messages(before: Values, after: Values) -> list[str]:
     """Return the findings when the size of a resource changes from `before` to `after`."""
-    return [finding.message for finding in find_divergence([*_stacks(before, after)], without_stack)]
+    stacks = _stacks(before, after)
+    return [finding.message for finding in find_divergence(stacks, Merging(stacks).without_stack)]
 
 
 def _stacks(before: Values, after: Values) -> list[Stack]:
@@ -71,8 +72,8 @@ def test_stacks_of_different_projects_are_not_compared() -> None:
     urn = f"urn:pulumi:dev::pipe-foundation::{VPC}::other"
     of_foundation = Resource({"urn": urn, "type": VPC, "custom": True, "inputs": {}})
     foundation = stack(Step("same", of_foundation, of_foundation), name="foundation/dev")
-    stacks = _stacks({"dev": None}, {"dev": "3"})
-    assert [*find_divergence([*stacks, foundation], without_stack)] == []
+    stacks = [*_stacks({"dev": None}, {"dev": "3"}), foundation]
+    assert [*find_divergence(stacks, Merging(stacks).without_stack)] == []
 
 
 def test_the_name_of_the_stack_is_no_difference() -> None:
@@ -81,3 +82,9 @@ def test_the_name_of_the_stack_is_no_difference() -> None:
     assert messages(before, {"dev": "api-dev", "stg": "pipe-stg"}) == [
         "size is api-<stack> in dev, pipe-<stack> in stg"
     ]
+
+
+def test_a_foreign_account_is_a_difference() -> None:
+    before: Values = {"dev": "x", "stg": "x"}
+    after: Values = {"dev": "arn:aws:iam::111122223333:root", "stg": "arn:aws:iam::999999999999:root"}
+    assert messages(before, after) == [f"size is {after['dev']} in dev, {after['stg']} in stg"]

@@ -1,0 +1,61 @@
+"""Merging of equal entries about several stacks, whose names and accounts are replaced for the comparison."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from review import model
+from review.model import Change
+from review.plain_data import map_texts
+from review.stacks.stack import Stack
+
+ItemT = TypeVar("ItemT", bound=model.Item)
+
+
+class Merging:
+    """Replaces the names and accounts of stacks in strings, and merges entries that are equal then."""
+
+    def __init__(self, stacks: Sequence[Stack]) -> None:
+        self._replacing = {stack.name: _replacing(stack) for stack in stacks}
+
+    def without_stack(self, text: str, stack: str) -> str:
+        """Replace a stack's name by `<stack>`, and its own account in an ARN by `<account>`.
+
+        The name is replaced where it is a whole word, except in the name of a stack file. The ARN of another
+        account stays as it is, since it decides who has access.
+        """
+        return self._replacing[stack](text)
+
+    def merge(self, items: Iterable[ItemT]) -> Iterator[ItemT]:
+        """Yield each item once, with all its stacks; with several stacks, `<stack>` replaces their names."""
+        groups: dict[str, list[ItemT]] = {}
+        for item in items:
+            groups.setdefault(self._comparable(item), []).append(item)
+        for group in groups.values():
+            first = group[0]
+            merged = self._without_stack(first) if len(group) > 1 else first
+            yield replace(merged, stacks=[item.stacks[0] for item in group])
+
+    def _comparable(self, item: model.Item) -> str:
+        """Return a string that is equal for items to be merged; it omits the values of folded properties."""
+        item = self._without_stack(item)
+        if isinstance(item, Change):
+            properties = [
+                replace(changed, before="", after="", setting=None) if changed.folded else changed
+                for changed in item.properties
+            ]
+            item = replace(item, properties=properties)
+        return repr(replace(item, stacks=[]))
+
+    def _without_stack(self, item: ItemT) -> ItemT:
+        return map_texts(item, self._replacing[item.stacks[0]])
+
+
+def _replacing(stack: Stack) -> Callable[[str], str]:
+    """Return a function that replaces a stack's name and account in a string."""
+    name = re.escape(stack.name.rpartition("/")[2])
+    names = re.compile(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9]|\.yaml)")
+    account = stack.file.account
+    accounts = re.compile(rf"(?<=:){re.escape(account)}(?=:)" if account else "(?!)")
+    return lambda text: accounts.sub("<account>", names.sub("<stack>", text))

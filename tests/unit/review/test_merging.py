@@ -1,0 +1,56 @@
+"""Tests of entries about several stacks, which are merged if only the stack's name and account differ."""
+
+from dataclasses import replace
+
+from review.merging import Merging
+from review.model import Change, Property
+from review.stacks.stack import Stack
+from review.stacks.stack_file import SettingValues, StackFile
+
+OWN = {"dev": "111122223333", "prod": "777788889999"}
+
+
+def settings(account: str) -> SettingValues:
+    return {"aws:allowedAccountIds[0]": (account, 4)}
+
+
+STACKS = [Stack(name, file=StackFile("", settings(account), {})) for name, account in OWN.items()]
+
+
+def change(stack: str, value: str, folded: str = "") -> Change:
+    """Return a change of a property of a role to a value."""
+    properties = [Property("policy", "s3:GetObject", value, forces=False, folded=folded, setting=None)]
+    return Change(
+        stacks=[stack], name="api", op="update", component="api", upstream=[], properties=properties
+    )
+
+
+def merged(*changes: Change) -> list[Change]:
+    return [*Merging(STACKS).merge(changes)]
+
+
+def test_the_stack_s_own_account_and_name_are_no_difference() -> None:
+    changes = [change(name, f"arn:aws:iam::{account}:role/pipe-{name}") for name, account in OWN.items()]
+    [both] = merged(*changes)
+    assert both.stacks == ["dev", "prod"]
+    assert both.properties[0].after == "arn:aws:iam::<account>:role/pipe-<stack>"
+
+
+def test_a_foreign_account_stays_in_the_report() -> None:
+    own = change("dev", f"arn:aws:iam::{OWN['dev']}:root")
+    foreign = change("prod", "arn:aws:iam::999999999999:root")
+    assert merged(own, foreign) == [own, foreign]
+    # An account of another stack is foreign, too.
+    of_dev = replace(own, stacks=["prod"])
+    assert merged(own, of_dev) == [own, of_dev]
+
+
+def test_the_account_is_that_of_the_base_and_only_a_new_stack_has_that_of_the_head() -> None:
+    def account(base: SettingValues, head: SettingValues) -> str:
+        return StackFile("", base, head).account
+
+    assert account(settings("111122223333"), settings("999999999999")) == "111122223333"
+    assert account({}, settings("999999999999")) == "999999999999"
+    assert account({"aws:region": ("x", 1)}, settings("999999999999")) == ""
+    both = settings("111122223333") | {"aws:allowedAccountIds[1]": ("999999999999", 5)}
+    assert account(both, both) == ""
