@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components.common.iam_documents import Statement, document
 from components.common.naming import Naming
+from foundation.permissions.diagnosis import diagnose
 from foundation.permissions.protection import protect_foundation
 from foundation.permissions.recovery import recover_database
 from foundation.permissions.scope import Scope
@@ -34,7 +35,8 @@ class Operators(pulumi.ComponentResource):
     """The role `pipe-<environment>-operators`, which a stack file names in `pipe:cluster.operators`.
 
     The role's permissions in a cluster come from the cluster's access entry for it. In AWS, the role may read
-    settings, recover the database, and destroy the environment's stack, which no role of GitHub can complete.
+    settings and logs, recover the database, and destroy the environment's stack, which no role of GitHub can
+    complete.
     """
 
     role_arn: pulumi.Output[str]
@@ -77,6 +79,7 @@ def operate(scope: Scope, state: State) -> dict[str, list[Statement]]:
         "state": write_state(state, scope.naming.environment),
         "teardown": destroy_stack(scope),
         "database": recover_database(scope),
+        "diagnosis": diagnose(scope),
         "protection": protect_foundation(scope, state),
     }
 

@@ -31,16 +31,47 @@ IAM_WRITES = [
 
 GUARDS = [
     "access-analyzer:*",
-    "backup:*",
+    "backup:Associate*",
+    "backup:Cancel*",
+    "backup:Copy*",
+    "backup:Create*",
+    "backup:Delete*",
+    "backup:Disassociate*",
+    "backup:Export*",
+    "backup:Get*",
+    "backup:Put*",
+    "backup:Revoke*",
+    "backup:Start*",
+    "backup:Stop*",
+    "backup:Tag*",
+    "backup:Untag*",
+    "backup:Update*",
     "backup-storage:*",
     "budgets:*",
     "ce:*",
-    "cloudtrail:*",
+    "cloudtrail:Add*",
+    "cloudtrail:Cancel*",
+    "cloudtrail:Create*",
+    "cloudtrail:Delete*",
+    "cloudtrail:Deregister*",
+    "cloudtrail:Disable*",
+    "cloudtrail:Enable*",
+    "cloudtrail:Generate*",
+    "cloudtrail:Put*",
+    "cloudtrail:Register*",
+    "cloudtrail:Remove*",
+    "cloudtrail:Restore*",
+    "cloudtrail:Start*",
+    "cloudtrail:Stop*",
+    "cloudtrail:Update*",
     "guardduty:*",
     "s3:PutAccountPublicAccessBlock",
     "sns:*",
 ]
-"""Actions on the account's guards, alarms and backup vaults, which no stack manages."""
+"""Actions on the account's guards, alarms and backup vaults, which no stack manages.
+
+Operators read the records of CloudTrail and of AWS Backup (foundation/permissions/diagnosis.py).
+"""
 
 STATE_BUCKET_CHANGES = [
     "s3:BypassGovernanceRetention",

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from botocore.session import get_session
 
 from tests.support.components.fixtures import Recorder
@@ -146,6 +147,9 @@ PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
     ("s3:GetBucketPolicy", "arn:aws:s3:::pipe-backup", {}, "allow"),
     ("s3:GetObject", "arn:aws:s3:::pipe-backup/latest.dump", {}, "nothing"),
     ("logs:GetLogEvents", "*", {}, "nothing"),
+    ("logs:GetQueryResults", "*", {}, "nothing"),
+    ("cloudtrail:LookupEvents", "*", {}, "nothing"),
+    ("ec2:GetConsoleOutput", f"{EC2}:instance/i-1", {}, "nothing"),
     ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/stg.json", {}, "allow"),
     ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/stg.json", {}, "nothing"),
     ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "nothing"),
@@ -198,6 +202,21 @@ OPERATORS: list[tuple[str, str, dict[str, str], str]] = [
     ("secretsmanager:CreateSecret", SECRET, {}, "allow"),
     ("secretsmanager:GetSecretValue", SECRET, secret_of("stg"), "nothing"),
     ("iam:PassRole", f"{ROLE}/pipe-stg-db-monitoring", passed_to("monitoring.rds"), "allow"),
+    # The environment's evidence of an incident may be read.
+    ("ec2:GetConsoleOutput", f"{EC2}:instance/i-1", {}, "allow"),
+    ("ec2:GetPasswordData", f"{EC2}:instance/i-1", {}, "nothing"),
+    ("logs:FilterLogEvents", f"arn:aws:logs:{HERE}:log-group:/aws/eks/pipe-stg/cluster", {}, "allow"),
+    ("logs:StartQuery", f"arn:aws:logs:{HERE}:log-group:/aws/rds/instance/pipe-stg-db/x:*", {}, "allow"),
+    ("logs:StartQuery", f"arn:aws:logs:{HERE}:log-group:/aws/eks/pipe-prod/cluster", {}, "nothing"),
+    ("logs:GetQueryResults", "*", {}, "allow"),
+    ("s3:GetObject", f"arn:aws:s3:::pipe-stg-flow-logs-{HERE[15:]}-ap-northeast-1/AWSLogs/x", {}, "allow"),
+    ("pi:GetResourceMetrics", f"arn:aws:pi:{HERE}:metrics/rds/db-1", {}, "allow"),
+    ("kms:Decrypt", KEY, RDS, "allow"),
+    ("cloudtrail:LookupEvents", "*", {}, "allow"),
+    ("backup:ListCopyJobs", "*", {}, "allow"),
+    ("backup:DescribeCopyJob", "*", {}, "allow"),
+    ("backup:StartRestoreJob", "*", {}, "deny LeaveGuards"),
+    ("cloudtrail:StopLogging", "*", {}, "deny LeaveGuards"),
 ]
 
 
@@ -206,6 +225,20 @@ def test_operators_destroy_the_stack_restore_the_database_and_create_nothing_els
     policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
 ) -> None:
     assert verdict(policies["pipe-stg-operators"], action, resource, context) == expected
+
+
+READS = ("Describe", "Get", "List", "Lookup", "Search")
+
+
+@pytest.mark.parametrize("service", ["backup", "cloudtrail"])
+def test_every_change_of_a_guard_is_denied(policies: Policies, service: str) -> None:
+    """The denial lists patterns of actions, so a new verb of the service needs a new pattern."""
+    operations = get_session().get_service_model(service).operation_names
+    changes = [f"{service}:{name}" for name in operations if not name.startswith(READS)]
+    assert len(changes) > 20
+    for role in ("pipe-stg-deploy", "pipe-stg-operators"):
+        verdicts = {action: verdict(policies[role], action, "*", {}) for action in changes}
+        assert {action for action, answer in verdicts.items() if answer != "deny LeaveGuards"} == set()
 
 
 BUILD = [

@@ -82,6 +82,8 @@ _LIST_ONLY = (
     "logs:CreateLogDelivery",
     "logs:CreateLogGroup",
     "logs:DeleteLogDelivery",
+    "logs:GetQueryResults",
+    "logs:StopQuery",
     "sts:GetCallerIdentity",
     "xray:Put*",
     "cloudwatch:PutMetricData",
