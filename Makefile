@@ -28,6 +28,10 @@ TASKS := help packages wheels sandbox preflight preview down clean refresh conso
 STACKS := $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml)) \
   $(patsubst foundation/Pulumi.%.yaml,foundation/%,$(wildcard foundation/Pulumi.*.yaml))
 
+# Tasks run programs of .venv, so they must come from the packages and not from a commit.
+$(if $(shell git ls-files .venv 2>/dev/null),\
+  $(error git tracks .venv, whose programs anybody may have written; run git rm -r .venv))
+
 # A mistyped STACK= must not affect another stack, so the whole command line is checked before the first task.
 $(foreach name,stack flags targets providers python base wheels,\
   $(if $(filter command line,$(origin $(name))),\

@@ -3,5 +3,5 @@
 # The work is in operations/access.py; --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ -e .venv/.ready ] || make packages >&2
+[[ -e .venv/.ready && -z "$(git ls-files .venv 2> /dev/null)" ]] || make packages >&2
 exec .venv/bin/python -m operations access "$@"

@@ -3,16 +3,16 @@
 With `--approval`, the program instead prints the owner who approved the commits in this run's event, and sets
 the step's output `owner` to this name. The output is empty without an approval.
 
-The guarded files are those to which .github/CODEOWNERS does not give the default owners. The deployed image
+The guarded files are all files that .github/CODEOWNERS does not give to the platform team. The deployed image
 in a stack file is guarded, too. Such a pull request passes only in the run that starts when an owner sets
 LABEL. A run for new commits removes the label, so that an owner must approve them again. An owner has the
-role Maintain or Admin in the repository and is not the author.
+role Maintain or Admin in the repository and is not the author. No label admits a file in the root that would
+run in place of a program or module (`refusal`).
 
 The program runs from main, reads the pull request only through GitHub's API, and executes none of its code.
 It needs `gh` and GH_TOKEN, and uses only the standard library, since nothing is installed.
 """
 
-import fnmatch
 import json
 import os
 import re
@@ -34,7 +34,11 @@ STACK_FILE = re.compile(r"Pulumi\.\w+\.yaml")
 DEPLOYED = re.compile(r"  +(image|migrate):")
 """Keys of `pipe:api` in a stack file that only deployments set."""
 SHOWN = 20
-"""Largest number of guarded files that the output lists."""
+"""Largest number of files that the output lists."""
+MODULES = sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
+"""Names of modules that Python has or imports at its start (https://docs.python.org/3/library/site.html)."""
+IMPORTED = (".py", ".pyc", ".so")
+"""Endings of the files that Python imports as a module (importlib.machinery.all_suffixes)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ class Line:
         anchored = self.pattern.removeprefix("/")
         if anchored.endswith("/"):
             return path.startswith(anchored)
-        return "/" not in path and fnmatch.fnmatchcase(path, anchored)
+        # A pattern that matches a folder matches its contents (gitignore(5); GitHub: "About code owners").
+        name = re.escape(anchored.removesuffix("*")) + ("[^/]*" if anchored.endswith("*") else "")
+        return bool(re.fullmatch(f"{name}(/.*)?", path, re.DOTALL))
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -76,7 +82,16 @@ def main(arguments: Sequence[str] = ()) -> int:
             file=sys.stderr,
         )
         return 1
-    guarded = guarded_files(repository, current, codeowners())
+    files = changed_files(repository, current)
+    refusals = [
+        reason for file in files if file["status"] != "removed" if (reason := refusal(file["filename"]))
+    ]
+    if refusals:
+        print("error: no approval admits these files; rename or remove them:", file=sys.stderr)
+        print(*refusals[:SHOWN], sep="\n", file=sys.stderr)
+        return 1
+    labels = [label["name"] for label in current["labels"]]
+    guarded = guarded_files(repository, current, files, codeowners())
     if not guarded:
         print("the pull request changes no guarded file")
         return 0
@@ -84,12 +99,15 @@ def main(arguments: Sequence[str] = ()) -> int:
     print("guarded:", *listed, sep="\n  ")
     if event["action"] == "labeled":
         problem = objection(repository, event["sender"]["login"], pull["user"]["login"])
+        # Anybody who may write can run the job again after an owner has removed the label.
+        if not problem and LABEL not in labels:
+            problem = f"the label of {event['sender']['login']} has been removed"
         if not problem:
             print(f"{event['sender']['login']} has approved {pull['head']['sha']}")
             return 0
     else:
         problem = "no owner has approved these commits"
-    if any(label["name"] == LABEL for label in current["labels"]):
+    if LABEL in labels:
         gh("api", "--method", "DELETE", f"repos/{repository}/issues/{pull['number']}/labels/{LABEL}")
     print(
         f"error: {problem}; ask an owner to review the commits and to set the label {LABEL} "
@@ -114,30 +132,69 @@ def codeowners() -> list[Line]:
         pattern, *owners = text.partition("#")[0].split() or [""]
         if not pattern:
             continue
-        if not re.fullmatch(r"\*|/[\w.-]+\*?|/([\w.-]+/)+", pattern):
+        if not re.fullmatch(r"\*|/([\w.-]+/)*[\w.-]+(/|\*)?", pattern):
             raise ValueError(
-                f"{CODEOWNERS.name}: the pattern {pattern!r} is not supported; allowed: *, /NAME, /PREFIX*,"
+                f"{CODEOWNERS.name}: the pattern {pattern!r} is not supported; allowed: *, /PATH, /PREFIX*,"
                 " /FOLDER/"
             )
         lines.append(Line(pattern, tuple(owners)))
     return lines
 
 
+def team(lines: Sequence[Line]) -> tuple[str, ...]:
+    """Return the owners of the files that are not guarded: those of lines that differ from the line `*`.
+
+    Raises ValueError unless the file names exactly these two groups of owners.
+    """
+    groups = {line.owners for line in lines}
+    default = {line.owners for line in lines if line.pattern == "*"}
+    if len(default) != 1 or len(groups) != 2 or () in groups:
+        raise ValueError(
+            f"{CODEOWNERS.name}: allowed: the line `*` with the owners of guarded files, and other lines with"
+            " these owners or with one other group of owners, which may change files without them"
+        )
+    [others] = groups - default
+    return others
+
+
 def is_guarded(path: str, lines: Sequence[Line]) -> bool:
-    """Return True if the last matching line has other owners than the line `*`."""
+    """Return True unless the last matching line names the team."""
     owners = [line.owners for line in lines if line.matches(path)]
-    [default] = [line.owners for line in lines if line.pattern == "*"]
-    return owners[-1] != default
+    return owners[-1:] != [team(lines)]
 
 
-def guarded_files(repository: str, pull: dict[str, Any], lines: Sequence[Line]) -> list[str]:
-    """Return the guarded files that a pull request changes, under their new and their old names.
+def refusal(path: str) -> str:
+    """Return the reason why no approval admits a file; empty if an approval does.
+
+    GNU make reads GNUmakefile and makefile before Makefile
+    (https://www.gnu.org/software/make/manual/html_node/Makefile-Names.html). `python -m` looks for modules in
+    the current folder first (https://docs.python.org/3/library/sys.html#sys.path).
+    """
+    root, _, below = path.partition("/")
+    module = root.partition(".")[0]
+    if root in ("GNUmakefile", "makefile"):
+        return f"{path}: make would read it in place of Makefile"
+    if root == ".venv":
+        return f"{path}: the scripts would run programs of a committed .venv"
+    if module in MODULES and (below or root.endswith(IMPORTED)):
+        return f"{path}: programs that run in the root would import it in place of Python's module {module}"
+    return ""
+
+
+def changed_files(repository: str, pull: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files that a pull request changes, as GitHub describes them."""
+    pages = api(f"repos/{repository}/pulls/{pull['number']}/files?per_page=100", "--paginate", "--slurp")
+    return [file for page in pages for file in page]
+
+
+def guarded_files(
+    repository: str, pull: dict[str, Any], files: Sequence[dict[str, Any]], lines: Sequence[Line]
+) -> list[str]:
+    """Return the guarded ones of a pull request's changed files, under their new and their old names.
 
     GitHub lists at most 3,000 files (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files);
     if the list is incomplete, an entry of the result says so.
     """
-    pages = api(f"repos/{repository}/pulls/{pull['number']}/files?per_page=100", "--paginate", "--slurp")
-    files: list[dict[str, Any]] = [file for page in pages for file in page]
     guarded: list[str] = []
     if len(files) != pull["changed_files"]:
         guarded.append(

@@ -1,6 +1,7 @@
 """Tests of all shell scripts in the repository, and of the installation of programs."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,26 @@ def test_a_script_runs_its_command_from_any_folder(tmp_path: Path) -> None:
     done = subprocess.run([script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("usage: scripts/drift.sh")
+
+
+def test_no_script_runs_a_committed_program_of_the_packages(tmp_path: Path) -> None:
+    for name in ("scripts/drift.sh", "Makefile", ".venv/bin/python", ".venv/.ready"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("#!/bin/sh\necho it runs\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("scripts/drift.sh", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    def run() -> tuple[int, str, str]:
+        done = subprocess.run(tmp_path / "scripts" / "drift.sh", capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert run() == (0, "it runs\n", "")
+    for command in ("init --quiet", "add --force .venv/bin/python"):
+        subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
+    code, output, message = run()
+    assert (code, output) == (2, "")
+    assert "git tracks .venv, whose programs anybody may have written; run git rm -r .venv" in message
 
 
 def test_the_scripts_differ_only_in_the_name_of_the_command() -> None:

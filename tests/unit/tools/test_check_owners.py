@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 
 from tests.unit.operations.test_pull_requests import GitHub
@@ -83,7 +84,15 @@ REMOVAL = f"api --method DELETE repos/{REPOSITORY}/issues/7/labels/owners-approv
 
 
 def test_a_change_of_other_files_needs_no_label(check: Check, github: GitHub) -> None:
-    done = check("components/aws/network.py", "docs/policies.md", "Pulumi.dev.yaml")
+    done = check(
+        "components/aws/network.py",
+        "components/kubernetes/assets/nginx.conf",
+        "docs/policies.md",
+        "tests/unit/components/x.py",
+        "__main__.py",
+        "CHANGELOG.md",
+        "Pulumi.dev.yaml",
+    )
     assert (done.returncode, done.stdout) == (0, "the pull request changes no guarded file\n")
     assert removals(github) == []
 
@@ -114,6 +123,55 @@ def test_guarded_files_need_the_label(check: Check) -> None:
         "error: no owner has approved these commits; ask an owner to review the commits and to set the label"
         " owners-approved (README.md, section Owners)\n"
     )
+
+
+IMPORTED = "programs that run in the root would import it in place of Python's module"
+REFUSED = {
+    "GNUmakefile": "make would read it in place of Makefile",
+    "makefile": "make would read it in place of Makefile",
+    ".venv/bin/python": "the scripts would run programs of a committed .venv",
+    ".venv": "the scripts would run programs of a committed .venv",
+    "json.py": f"{IMPORTED} json",
+    "argparse/__init__.py": f"{IMPORTED} argparse",
+    "re.cpython-311-x86_64-linux-gnu.so": f"{IMPORTED} re",
+    "sitecustomize.py": f"{IMPORTED} sitecustomize",
+}
+
+
+def test_no_label_admits_a_file_in_place_of_a_program_or_module(check: Check) -> None:
+    done = check("README.md", *REFUSED, action="labeled", labels=("owners-approved",))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "error: no approval admits these files; rename or remove them:",
+        *(f"{file}: {reason}" for file, reason in REFUSED.items()),
+    ]
+    allowed = ("components/aws/json.py", "operations/makefile", "json.md", "policies/.venv/x")
+    assert [check_owners.refusal(file) for file in allowed] == [""] * 4
+    removed = {"filename": "json.py", "status": "removed"}
+    assert check(removed, action="labeled", labels=("owners-approved",)).returncode == 0
+
+
+def test_files_that_the_owners_file_does_not_name_are_guarded() -> None:
+    lines = check_owners.codeowners()
+    unnamed = (
+        "renovate.json",
+        "go.work",
+        "psutil.py",
+        "yaml/__init__.py",
+        "pulumi_policy/__init__.py",
+        "schemas/stack-file.schema.json",
+        "components/__init__.py",
+        "components/common/naming.py",
+        "components/settings/load.py",
+        "components/aws/__init__.py",
+        "components/aws/__pycache__/cluster.cpython-311.pyc",
+        "components/aws/bucket.py",
+        "components/aws/bucket/__init__.py",
+        "components/kubernetes/database_roles.py",
+        "README.md.py",
+        "docs",
+    )
+    assert [file for file in unnamed if not check_owners.is_guarded(file, lines)] == []
 
 
 def test_a_file_that_is_moved_out_of_a_guarded_folder_is_guarded(check: Check) -> None:
@@ -158,6 +216,11 @@ def test_an_approval_of_an_older_commit_does_not_count(check: Check) -> None:
         1,
         f"error: {SHA} is not the newest commit of the pull request; the run for that commit decides\n",
     )
+
+
+def test_an_approval_ends_when_the_label_is_removed_even_if_its_run_is_repeated(check: Check) -> None:
+    done = check("Makefile", action="labeled", labels=("bug",))
+    assert done.returncode == 1 and done.stderr.startswith("error: the label of owner has been removed; ")
 
 
 def test_another_label_is_ignored(check: Check, github: GitHub) -> None:
@@ -205,20 +268,52 @@ def test_the_deployed_image_of_each_committed_stack_file_is_recognised() -> None
 
 def test_every_path_of_the_committed_owners_file_is_understood() -> None:
     lines = check_owners.codeowners()
-    guarded = {line.pattern for line in lines if line.owners != lines[0].owners}
-    assert guarded >= {
-        "/policies/",
-        "/review/",
-        "/sandbox/",
-        "/foundation/",
-        "/.github/",
-        "/.ci/",
-        "/Makefile",
-    }
-    assert "/requirements*" in guarded
+    assert lines[0].pattern == "*" and lines[0].owners != check_owners.team(lines)
     for line in lines[1:]:
         pattern = line.pattern.strip("/")
         assert list(ROOT.glob(pattern)), f"{line.pattern} matches nothing"
+
+
+def test_the_last_matching_line_decides() -> None:
+    owners, others = ("@owners",), ("@team",)
+    lines = [
+        check_owners.Line(pattern, who)
+        for pattern, who in (("*", owners), ("/a/", others), ("/a/b*", owners), ("/a/bc", others))
+    ]
+    paths = ("a/x", "a/b", "a/b/x", "a/bx", "a/bx/y", "a/bc", "a/bc/x", "ab", "x/a/x", "a")
+    guarded = [path for path in paths if check_owners.is_guarded(path, lines)]
+    assert guarded == ["a/b", "a/b/x", "a/bx", "a/bx/y", "ab", "x/a/x", "a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["* @a\n", "* @a\n/docs/\n", "* @a\n/docs/ @b\n/tests/ @c\n", "/docs/ @a\n/tests/ @b\n"]
+)
+def test_unclear_groups_of_owners_are_an_error(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_owners, "CODEOWNERS", tmp_path / "CODEOWNERS")
+    (tmp_path / "CODEOWNERS").write_text(text)
+    with pytest.raises(ValueError, match=r"^CODEOWNERS: allowed: the line `\*` with the owners"):
+        check_owners.team(check_owners.codeowners())
+
+
+def test_every_module_that_the_foundation_imports_is_guarded() -> None:
+    lines = check_owners.codeowners()
+    graph = grimp.build_graph("components", "foundation", cache_dir=None)
+    modules = {"foundation.settings.load", *graph.find_descendants("foundation")}
+    imported = set[str]().union(*(graph.find_upstream_modules(module) for module in modules))
+    files = {
+        f"{name}{suffix}"
+        for module in imported
+        for parts in [module.split(".")]
+        for name, suffix in [
+            ("/".join(parts), ".py"),
+            *(("/".join(parts[:at]), "/__init__.py") for at in (1, 2)),
+        ]
+        if (ROOT / f"{name}{suffix}").exists()
+    }
+    assert files >= {"components/__init__.py", "components/aws/bucket.py", "components/settings/stack.py"}
+    assert [file for file in sorted(files) if not check_owners.is_guarded(file, lines)] == []
 
 
 def test_an_unknown_form_of_a_pattern_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
