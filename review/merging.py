@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from review import model
-from review.model import Change
+from review.model import Change, Property
 from review.plain_data import map_texts
+from review.stacks.properties import CHECKSUMS
 from review.stacks.stack import Stack
+from sandbox.summary import LATER
 
 ItemT = TypeVar("ItemT", bound=model.Item)
 
@@ -38,18 +40,25 @@ class Merging:
             yield replace(merged, stacks=[item.stacks[0] for item in group])
 
     def _comparable(self, item: model.Item) -> str:
-        """Return a string that is equal for items to be merged; it omits the values of folded properties."""
+        """Return a string that is equal for items to be merged.
+
+        It omits the values of checksums, and old values in place of which only the deployment has a new one.
+        """
         item = self._without_stack(item)
         if isinstance(item, Change):
-            properties = [
-                replace(changed, before="", after="", setting=None) if changed.folded else changed
-                for changed in item.properties
-            ]
-            item = replace(item, properties=properties)
+            item = replace(item, properties=[*map(_comparable_property, item.properties)])
         return repr(replace(item, stacks=[]))
 
     def _without_stack(self, item: ItemT) -> ItemT:
         return map_texts(item, self._replacing[item.stacks[0]])
+
+
+def _comparable_property(changed: Property) -> Property:
+    if changed.folded == CHECKSUMS:
+        return replace(changed, before="", after="", setting=None)
+    if changed.folded and changed.after == LATER:
+        return replace(changed, before="", setting=None)
+    return changed
 
 
 def _replacing(stack: Stack) -> Callable[[str], str]:

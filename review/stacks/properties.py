@@ -18,6 +18,9 @@ ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules",
 CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")
 """Pattern of path, old and new value of a checksum, which only changes because something else changes."""
 
+CHECKSUMS = "checksums"
+"""Reason for folding a checksum, which differs between the stacks."""
+
 ORDER_ONLY = "order only"
 """Reason for folding a list in which only an insignificant order changes."""
 
@@ -93,7 +96,7 @@ def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str
     if step.resource.type == SECRET and path in SECRET_FORMS and None in (old, new):
         return "data and stringData are two forms of one content"
     if not forces and CHECKSUM.fullmatch(f"{path} {old} {new}"):
-        return "checksums"
+        return CHECKSUMS
     return ORDER_ONLY if _is_reordered(path, step) else ""
 
 

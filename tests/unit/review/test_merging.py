@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from review.merging import Merging
 from review.model import Change, Property
+from review.stacks.properties import CHECKSUMS
 from review.stacks.stack import Stack
 from review.stacks.stack_file import SettingValues, StackFile
+from sandbox.summary import LATER
 
 OWN = {"dev": "111122223333", "prod": "777788889999"}
 
@@ -43,6 +45,18 @@ def test_a_foreign_account_stays_in_the_report() -> None:
     # An account of another stack is foreign, too.
     of_dev = replace(own, stacks=["prod"])
     assert merged(own, of_dev) == [own, of_dev]
+
+
+def test_folded_properties_are_merged_if_their_values_are_equal_or_say_nothing() -> None:
+    def pair(dev: str, prod: str, folded: str) -> list[list[str]]:
+        changes = change("dev", dev, folded), change("prod", prod, folded)
+        return [merged_change.stacks for merged_change in merged(*changes)]
+
+    together, apart = [["dev", "prod"]], [["dev"], ["prod"]]
+    assert pair("0a" * 16, "0b" * 16, CHECKSUMS) == together
+    assert pair(LATER, LATER, "known after up") == together
+    assert pair("s3:GetObject*", "*:*", "follows from note") == apart
+    assert pair(LATER, "*:*", "follows from note") == apart
 
 
 def test_the_account_is_that_of_the_base_and_only_a_new_stack_has_that_of_the_head() -> None:
