@@ -102,8 +102,8 @@ class Progress:
 
 
 def name_of(urn: str) -> str:
-    """Return the logical name at the end of a URN."""
-    return urn.rpartition("::")[2]
+    """Return the logical name at the end of a URN, which may contain `::`."""
+    return urn.split("::", 3)[-1]
 
 
 def short(type_token: str) -> str:

@@ -8,15 +8,19 @@ from review.model import EXISTING, NEW, REVIEW_RULES, Finding
 from review.plain_data import as_text, is_map, value_at
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.summary import LATER
 
 Resources = Mapping[tuple[str, str], Resource]
-"""Resources by type and name."""
+"""Resources by key."""
 
 
 class Weakness(NamedTuple):
-    """A value in prod that is weaker than the value in stg; without a path, a number of resources."""
+    """A value in prod that is weaker than the value in stg; without a path, a number of resources.
 
-    type: str
+    `key` is that of the resource.
+    """
+
+    key: tuple[str, str]
     name: str
     path: str
     value: str
@@ -26,15 +30,14 @@ class Weakness(NamedTuple):
 def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
     """Yield a finding for each weakness of prod compared with stg; weaknesses that the base lacks block."""
     comparable = bool(prod.old and stg.old)
-    before = set(_weaknesses(prod.old, stg.old)) if comparable else set[Weakness]()
-    for weakness in _weaknesses(prod.new, stg.new):
+    before = set(_weaknesses(prod.old, stg.old, {})) if comparable else set[Weakness]()
+    for weakness in _weaknesses(prod.new, stg.new, prod.old):
         new = comparable and weakness not in before
-        key = weakness.type, weakness.name
-        resource, old = prod.new.get(key), prod.old.get(key)
+        resource, old = prod.new.get(weakness.key), prod.old.get(weakness.key)
         old_value = as_text(value_at(old.inputs, weakness.path)) if old else None
         yield Finding(
             stacks=["prod"],
-            type=weakness.type,
+            type=weakness.key[0],
             name=weakness.name,
             locations=resource.locations if resource else [],
             message=weakness.message,
@@ -46,37 +49,59 @@ def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
         )
 
 
-def _weaknesses(prod: Resources, stg: Resources) -> Iterator[Weakness]:
+def _weaknesses(prod: Resources, stg: Resources, prod_before: Resources) -> Iterator[Weakness]:
+    """Yield the weaknesses of prod; `prod_before` are its resources before the change."""
     for rule in REVIEW_RULES["strength"]:
-        yield from _weaker_values(rule, prod, stg) if "path" in rule else _fewer_resources(rule, prod, stg)
+        if "path" in rule:
+            yield from _weaker_values(rule, prod, stg, prod_before)
+        else:
+            yield from _fewer_resources(rule, prod, stg)
 
 
 def _fewer_resources(rule: Mapping[str, Any], prod: Resources, stg: Resources) -> Iterator[Weakness]:
     prod_count, stg_count = (sum(kind == rule["type"] for kind, _ in side) for side in (prod, stg))
     if prod_count < stg_count:
         message = f"{rule['topic']}: {prod_count} of {rule['type']} in prod and {stg_count} in stg"
-        yield Weakness("", "the stack", "", "", message)
+        yield Weakness(("", ""), "the stack", "", "", message)
 
 
-def _weaker_values(rule: Mapping[str, Any], prod: Resources, stg: Resources) -> Iterator[Weakness]:
+def _weaker_values(
+    rule: Mapping[str, Any], prod: Resources, stg: Resources, prod_before: Resources
+) -> Iterator[Weakness]:
+    """Yield the values of prod that are weaker than those of stg.
+
+    A value that cannot be compared counts as weaker if only the deployment determines it, or if the value
+    before the change could be compared: so it does not hide a weaker value.
+    """
     path = rule["path"]
-    for (kind, name), resource in stg.items():
-        if kind != rule["type"] or not rule.get("where", {}).items() <= resource.inputs.items():
+    for key, resource in stg.items():
+        if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.inputs.items():
             continue
-        prod_value = value_at(prod[kind, name].inputs, path) if (kind, name) in prod else None
+        prod_value, old_value = (
+            value_at(side[key].inputs, path) if key in side else None for side in (prod, prod_before)
+        )
         stg_value = value_at(resource.inputs, path)
-        prod_strength, stg_strength = _strength(prod_value, rule), _strength(stg_value, rule)
-        if prod_strength is not None and stg_strength is not None and prod_strength < stg_strength:
-            value = _shown(prod_value, prod_strength)
+        stg_strength = _strength(stg_value, rule)
+        if stg_strength is None:
+            continue
+        strength = _strength(prod_value, rule)
+        if strength is None:
+            is_weaker = LATER in str(prod_value) or _strength(old_value, rule) is not None
+        else:
+            is_weaker = strength < stg_strength
+        if is_weaker:
+            value = _shown(prod_value, strength)
             message = (
                 f"{rule['topic']}: {path} is {value} in prod and {_shown(stg_value, stg_strength)} in stg"
             )
-            yield Weakness(kind, name, path, value, message)
+            yield Weakness(key, resource.name, path, value, message)
 
 
-def _shown(value: Any, strength: float) -> str:
+def _shown(value: Any, strength: float | None) -> str:
     """Return a value as a string; for a server's configuration, its TLS version."""
-    return str(strength) if is_map(value) else as_text(value) or "absent"
+    if is_map(value):
+        return LATER if LATER in str(value) else "not comparable" if strength is None else str(strength)
+    return as_text(value) or "absent"
 
 
 def _strength(value: Any, rule: Mapping[str, Any]) -> float | None:

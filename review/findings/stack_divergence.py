@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from review.model import Finding, SourceLocation, shorten
+from review.model import Finding, shorten
 from review.plain_data import as_text, value_at
+from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import LATER
 
 ResourcePath = tuple[tuple[str, str], str]
-"""Type and name of a resource, and the path of a property; an empty path stands for the resource itself."""
+"""Key of a resource, and the path of a property; an empty path stands for the resource itself."""
 
 
 class StackValue(NamedTuple):
@@ -33,16 +34,16 @@ def find_divergence(stacks: Sequence[Stack], without_stack: Callable[[str, str],
 
 def _find_in_project(stacks: Sequence[Stack], without_stack: Callable[[str, str], str]) -> Iterator[Finding]:
     paths = _changed_paths(stacks)
-    for (resource_type, name), path in sorted(paths):
-        resource_path = (resource_type, name), path
+    for resource_path, resource in sorted(paths.items(), key=lambda item: item[0]):
+        path = resource_path[1]
         values = [value for stack in stacks if (value := _value(stack, resource_path, without_stack))]
         if any(_diverge(*pair) for pair in combinations(values, 2)):
             shown = (f"{shorten(value.after, value.before)} in {value.stack}" for value in values)
             yield Finding(
                 stacks=[value.stack for value in values],
-                type=resource_type,
-                name=name,
-                locations=paths[resource_path],
+                type=resource.type,
+                name=resource.name,
+                locations=resource.locations,
                 policy="stacks-no-longer-the-same",
                 message=f"{path or 'the resource'} is {', '.join(shown)}",
             )
@@ -53,12 +54,12 @@ def _diverge(first: StackValue, second: StackValue) -> bool:
     return first.before == second.before and first.after != second.after
 
 
-def _changed_paths(stacks: Sequence[Stack]) -> dict[ResourcePath, list[SourceLocation]]:
-    paths: dict[ResourcePath, list[SourceLocation]] = {}
+def _changed_paths(stacks: Sequence[Stack]) -> dict[ResourcePath, Resource]:
+    paths: dict[ResourcePath, Resource] = {}
     for stack in stacks:
         for step in stack.changed:
             for path in step.diff if step.op in ("update", "replace") else ("",):
-                paths[step.resource.key, path] = step.resource.locations
+                paths[step.resource.key, path] = step.resource
     return paths
 
 

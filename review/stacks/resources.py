@@ -26,8 +26,10 @@ class Resource:
         self.state = state
         self.urn = str(state["urn"])
         self.type = str(state["type"])
-        self.name = self.urn.rpartition("::")[2]
-        self.key = self.type, self.name
+        # A name may contain "::" (pulumi/pulumi, sdk/go/common/resource/urn/urn.go).
+        self.name = self.urn.split("::", 3)[-1]
+        self.key = self.type, self.urn.split("::", 2)[-1]
+        """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
         self.inputs: Json = masked(state.get("inputs") or {})
         self.parent = str(state.get("parent") or "")

@@ -10,7 +10,9 @@ from review.model import REVIEW_RULES
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.summary import LATER, MASK
 from tests.support.review.stacks import resource, stack
+from tests.support.rows import each_row
 
 INSTANCE = "aws:rds/instance:Instance"
 LOG, LOCK = (
@@ -136,3 +138,51 @@ def test_a_number_of_a_zone_that_is_no_version_of_tls_is_not_compared() -> None:
 def test_equal_or_more_is_no_finding(replicas: int) -> None:
     spec = {"minReplicas": replicas, "maxReplicas": 9}
     assert blocking_messages(HorizontalPodAutoscaler={"spec": spec}) == []
+
+
+SPEC = "replicas: spec.replicas is {} in prod and 3 in stg"
+
+
+@each_row(
+    ("replicas", "message"),
+    [
+        (LATER, SPEC.format(LATER)),
+        (MASK, SPEC.format(MASK)),
+        ("1 ", SPEC.format("1 ")),
+        (None, SPEC.format("absent")),
+    ],
+)
+def test_a_value_that_cannot_be_compared_any_more_is_weaker(replicas: str | None, message: str) -> None:
+    assert blocking_messages(Deployment={"spec": {"replicas": replicas}}) == [message]
+
+
+def test_a_configuration_without_a_version_of_tls_is_weaker_than_before() -> None:
+    for text, shown in (("listen 443;", "not comparable"), (LATER, LATER)):
+        data = {"data": {"nginx.conf": text}}
+        assert blocking_messages(ConfigMap=data) == [f"TLS: data is {shown} in prod and 1.2 in stg"]
+
+
+def test_a_resource_that_only_prod_lacks_is_weaker_than_before() -> None:
+    assert blocking_messages(Deployment=None) == [SPEC.format("absent")]
+
+
+def test_a_value_that_was_never_comparable_is_no_finding_unless_it_is_unknown() -> None:
+    few = [resource(PODS, "it", {"spec": {}})]
+    unknown = [resource(PODS, "it", {"spec": {"replicas": LATER}})]
+    stg = sides("stg", strong(), strong())
+    messages = [finding.message for finding in find_weaker(sides("prod", few, few), stg)]
+    assert not [message for message in messages if "spec.replicas" in message]
+    [blocking] = [
+        finding for finding in find_weaker(sides("prod", few, unknown), stg) if "spec.repl" in finding.message
+    ]
+    assert (blocking.message, blocking.blocks) == (SPEC.format(LATER), True)
+
+
+def test_no_other_resource_stands_for_one_with_a_similar_urn() -> None:
+    weak = resource(PODS, "it", {"spec": {"replicas": 1}})
+    for urn in (f"urn:pulumi:dev::pipe::{PODS}::z::it", f"urn:pulumi:dev::pipe::pipe:x:Api${PODS}::it"):
+        decoy = Resource({"urn": urn, "type": PODS, "custom": True, "inputs": STRONG[PODS]})
+        others = [member for member in strong() if member.type != PODS]
+        prod = sides("prod", strong(), [*others, weak, decoy])
+        findings = find_weaker(prod, sides("stg", strong(), strong()))
+        assert [finding.message for finding in findings] == [SPEC.format(1)]
