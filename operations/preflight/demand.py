@@ -20,6 +20,11 @@ VPCS = 1
 """Number of VPCs of a stack (components/aws/network.py)."""
 NETWORK_LOAD_BALANCERS = 1
 """Number of network load balancers of a stack: the proxy's (components/kubernetes/tls_proxy.py)."""
+RUNNER_BUILDS = 1
+"""Number of jobs that run on a stack's runner at once.
+
+Jobs of a stack wait for each other (.github/workflows, concurrency group stack-<stack>).
+"""
 DATABASES = 1
 """Number of RDS instances of a stack (components/aws/database.py)."""
 LINKED_ROLE_NAMES = (

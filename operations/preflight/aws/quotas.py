@@ -20,6 +20,18 @@ CLUSTER_TAGS = ("eks:eks-cluster-name", "aws:eks:cluster-name", "eks:cluster-nam
 """Tags with the cluster's name that EKS gives to instances and load balancers."""
 
 
+RUNNER_QUOTAS = {
+    "BUILD_GENERAL1_SMALL": ("Small", "L-9D07B6EF"),
+    "BUILD_GENERAL1_MEDIUM": ("Medium", "L-2DC20C30"),
+    "BUILD_GENERAL1_LARGE": ("Large", "L-4DDC4A99"),
+}
+"""Name and code of the quota "Concurrently running builds for Linux/<name> environment", by machine size.
+
+AWS's default is 1 (CodeBuild user guide, Quotas for AWS CodeBuild), but new accounts may have 0. Without a
+free build, a job on the runner does not start.
+"""
+
+
 @dataclass(frozen=True)
 class Use:
     """The current use of a quota: of the whole account, and of the stack itself."""
@@ -138,6 +150,43 @@ def _roles(aws: AwsClients, _: Naming, scope: Scope) -> Use:
     return Use(len(names), len(own) + len(linked))
 
 
+def _builds(compute: str, aws: AwsClients, naming: Naming, _: Scope) -> Use:
+    """Return the running builds on Linux machines of this size, among the newest 100 of the account.
+
+    CodeBuild returns the newest builds first, and describes up to 100 at once (CodeBuild API, ListBuilds and
+    BatchGetBuilds).
+    """
+    client = aws("codebuild")
+    identifiers: list[str] = client.list_builds(sortOrder="DESCENDING")["ids"][:100]
+    if not identifiers:
+        return Use(0, 0)
+    projects = [
+        build["projectName"]
+        for build in client.batch_get_builds(ids=identifiers)["builds"]
+        if build["buildStatus"] == "IN_PROGRESS"
+        and build["environment"]["type"] == "LINUX_CONTAINER"
+        and build["environment"]["computeType"] == compute
+    ]
+    return Use(len(projects), projects.count(naming.name("runner")))
+
+
+def _runner_quotas(settings: Settings) -> tuple[Quota, ...]:
+    """Return the quota of the builds of the runner's size; nothing if the stack has no runner."""
+    runner = settings.ci_runner
+    if not runner.enabled:
+        return ()
+    size, code = RUNNER_QUOTAS[runner.compute]
+    return (
+        Quota(
+            f"concurrent CodeBuild builds on Linux/{size}",
+            "codebuild",
+            code,
+            lambda _settings, _scope: demand.RUNNER_BUILDS,
+            functools.partial(_builds, runner.compute),
+        ),
+    )
+
+
 QUOTAS = (
     Quota(
         "elastic IPs, for NAT gateways",
@@ -178,7 +227,8 @@ QUOTAS = (
 def questions(subject: Subject) -> list[Question]:
     """Return a question for each quota."""
     return [
-        Question("AWS", "quotas", quota.title, functools.partial(ask, subject, quota)) for quota in QUOTAS
+        Question("AWS", "quotas", quota.title, functools.partial(ask, subject, quota))
+        for quota in (*QUOTAS, *_runner_quotas(subject.settings))
     ]
 
 

@@ -1,7 +1,7 @@
 """Quotas of the sandbox's account, in place of moto's Service Quotas, which has only a few VPC quotas.
 
 A request over a quota is refused. moto itself refuses more than 60 rules per security group. No instance is
-ever created, so the quota of vCPUs refuses nothing.
+ever created and no build runs, so the quotas of vCPUs and builds refuse nothing.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,9 @@ QUOTAS = {
     ("vpc", "L-A4707A72"): Quota("Internet gateways per Region", 5, 5),
     ("vpc", "L-FE5A380F"): Quota("NAT gateways per Availability Zone", 5, 5),
     ("vpc", "L-0EA8095F"): Quota("Inbound or outbound rules per security group", 60, 60),
+    ("codebuild", "L-9D07B6EF"): Quota("Concurrently running builds for Linux/Small environment", 1, 1),
+    ("codebuild", "L-2DC20C30"): Quota("Concurrently running builds for Linux/Medium environment", 1, 1),
+    ("codebuild", "L-4DDC4A99"): Quota("Concurrently running builds for Linux/Large environment", 1, 1),
     ("eks", "L-1194D53C"): Quota("Clusters", 100, 100),
     ("elasticloadbalancing", "L-69A177A2"): Quota("Network Load Balancers per Region", 50, 50),
     ("rds", "L-7B6409FD"): Quota("DB instances", 40, 40),

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from components.settings.load import load_file
+from operations.preflight.aws.quotas import RUNNER_QUOTAS
+from operations.preflight.demand import RUNNER_BUILDS
 from tests.support.foundation.fixtures import evaluate_foundation
 from tools import generate_docs
 
@@ -85,6 +87,9 @@ def test_the_quotas_are_the_needs_of_each_stack() -> None:
     rows = {row.split("|")[2].strip(): row.split("|")[4:7] for row in QUOTAS.splitlines() if "| L-" in row}
     assert [int(need) for need in rows["L-0263D0A3"]] == addresses
     assert [int(need) for need in rows["L-1216C47A"]] == cores
+    for compute, (_, code) in RUNNER_QUOTAS.items():
+        builds = [RUNNER_BUILDS * (stack.ci_runner.compute == compute) for stack in stacks]
+        assert [int(need) for need in rows.get(code, ["0"] * 3)] == builds
 
 
 def test_a_token_is_listed_for_every_kind_of_resource() -> None:

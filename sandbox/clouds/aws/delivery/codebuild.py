@@ -66,6 +66,12 @@ def create_project(request: AwsRequest) -> Json:
     return {"project": request.store(PROJECT, project)}
 
 
+@emulates("codebuild:ListBuilds")
+def list_builds(_: AwsRequest) -> Json:
+    """Return no build: the sandbox starts none."""
+    return {"ids": []}
+
+
 @emulates("codebuild:BatchGetProjects")
 def batch_get_projects(request: AwsRequest) -> Json:
     """Return the projects with the names or ARNs in the request, and those that no project has."""

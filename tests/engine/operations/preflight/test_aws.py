@@ -296,6 +296,7 @@ def test_each_quota_has_its_own_use(stack: Stack, aws: Any) -> None:
         ("network load balancers", 1, 0, 50, "L-69A177A2"),
         ("RDS instances", 1, 1, 40, "L-7B6409FD"),
         ("storage of all RDS instances, in GB", 1000, 300, 100000, "L-7ADDB58A"),
+        ("concurrent CodeBuild builds on Linux/Medium", 1, 0, 1, "L-2DC20C30"),
     ):
         expected = f"✓: the stack adds {more}, and {used} of {limit} are used ({code})"
         assert quota(stack, title) == [expected]
