@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tools import deployed_image
+
 LABEL = "owners-approved"
 ROLES = ("admin", "maintain")
 """Roles of owners, by GitHub's names
@@ -31,8 +33,6 @@ ROLES = ("admin", "maintain")
 """
 CODEOWNERS = Path(__file__).parents[1] / ".github" / "CODEOWNERS"
 STACK_FILE = re.compile(r"Pulumi\.\w+\.yaml")
-DEPLOYED = re.compile(r"  +(image|migrate):")
-"""Keys of `pipe:api` in a stack file that only deployments set."""
 SHOWN = 20
 """Largest number of files that the output lists."""
 MODULES = sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
@@ -206,21 +206,9 @@ def guarded_files(
         name = file["filename"]
         if name not in guarded and STACK_FILE.fullmatch(name) and file["status"] != "removed":
             texts = [content(repository, name, pull[side]["sha"]) for side in ("base", "head")]
-            if deployed_lines(texts[0]) != deployed_lines(texts[1]):
-                guarded.append(f"{name}: the deployed image")
+            if change := deployed_image.find_change(*texts):
+                guarded.append(f"{name}: {change}")
     return guarded
-
-
-def deployed_lines(text: str) -> list[str]:
-    """Return the lines of a stack file that only deployments set: `image` and `migrate` of `pipe:api`."""
-    lines: list[str] = []
-    is_api = False
-    for line in text.splitlines():
-        if re.match(r"  \S", line):
-            is_api = line.startswith("  pipe:api:")
-        if is_api and (DEPLOYED.match(line) or line.startswith("  pipe:api: {")):
-            lines.append(line.strip())
-    return lines
 
 
 def content(repository: str, name: str, commit: str) -> str:

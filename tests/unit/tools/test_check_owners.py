@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 from tests.unit.operations.test_pull_requests import GitHub
-from tools import check_owners
+from tools import check_owners, deployed_image
 
 ROOT = Path(__file__).parents[3]
 SHA, BASE = "1" * 40, "b" * 40
@@ -260,9 +260,20 @@ def test_only_deployments_change_the_image_in_a_stack_file(
     assert (done.returncode, done.stdout) == (int(guarded), message)
 
 
+def test_a_stack_file_that_is_not_canonical_is_guarded(check: Check) -> None:
+    text = STACK_FILE.format(image="repository:1@sha256:0", replicas="2", proxy="public.ecr.aws/nginx:1")
+    done = check("Pulumi.dev.yaml", texts={BASE: text, SHA: text.replace("pipe:api", '"pipe:api"')})
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "guarded:\n  Pulumi.dev.yaml: the deployed image may differ, since the file of the head is not "
+        "canonical: line 2 is not complete by itself; allowed: "
+    )
+
+
 def test_the_deployed_image_of_each_committed_stack_file_is_recognised() -> None:
     for file in ROOT.glob("Pulumi.?*.yaml"):
-        [image, migrate] = check_owners.deployed_lines(file.read_text())
+        assert deployed_image.objection(file.read_text()) == ""
+        [image, migrate] = deployed_image.deployed_lines(file.read_text())
         assert image.startswith("image: ") and "/pipe/api" in image and migrate.startswith("migrate: ")
 
 

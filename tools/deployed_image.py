@@ -1,0 +1,101 @@
+"""Comparison of the deployed image in two versions of a stack file, without a parser of YAML.
+
+The settings `image` and `migrate` of `pipe:api` are found by their lines. YAML can write them in many other
+ways, so both versions must have a canonical form, in which each line is complete: a key with or without a
+value, or an item of a list. Strings end on their line, and nothing refers to another line.
+"""
+
+import re
+from collections.abc import Iterator
+
+API = "pipe:api"
+DEPLOYED = ("image", "migrate")
+"""Keys of `pipe:api` that only deployments set."""
+
+_WORD = r"(?:[\w./~+]|-(?=[\w.]))(?:[^\s\[\]{},\"'#:]|:(?=[^\s\[\]{},]))*"
+_SCALAR = rf"(?:\"[^\"\\]*\"|'[^']*'|{_WORD}(?: +{_WORD})*)"
+
+
+def _flow(value: str) -> str:
+    """Return a pattern of a scalar, or of a list or mapping on one line whose values match a pattern."""
+    pair = rf"[\w.-]+: +{value}"
+    return rf"(?:{_SCALAR}|\[ *(?:{value}(?:, *{value})*)? *\]|\{{ *(?:{pair}(?:, *{pair})*)? *\}})"
+
+
+_VALUE = _flow(_flow(_flow(_SCALAR)))
+LINE = re.compile(
+    r"(?P<indent>(?:  )*)(?P<item>- )?(?:(?P<key>[A-Za-z][\w./-]*(?::[A-Za-z][\w.-]*)?):(?= |$))?"
+    rf"(?: *(?P<value>{_VALUE}))?(?: +#.*)? *",
+    re.ASCII,
+)
+"""Pattern of a canonical line. A key is not quoted, and has at most one colon: Pulumi reads `pipe:config:api`
+as `pipe:api` (pulumi/pulumi, sdk/go/common/resource/config/key.go: ParseKey).
+"""
+
+
+def find_change(before: str, after: str) -> str:
+    """Return a description of a change of the deployed image from one text to another; empty without one."""
+    if before == after:
+        return ""
+    for side, text in (("base", before), ("head", after)):
+        if reason := objection(text):
+            return f"the deployed image may differ, since the file of the {side} is not canonical: {reason}"
+    return "" if deployed_lines(before) == deployed_lines(after) else "the deployed image"
+
+
+def deployed_lines(text: str) -> list[str]:
+    """Return the lines of a canonical stack file that only deployments set, without their indents."""
+    return [text.splitlines()[number].strip() for key, number, _ in _api(text) if key in DEPLOYED]
+
+
+def objection(text: str) -> str:
+    """Return the first reason why a stack file is not canonical; empty if it is."""
+    if match := re.search(r"[^\n -~]", text):
+        return f"line {text.count(chr(10), 0, match.start()) + 1} has a tab or a character other than ASCII"
+    open_indent, deepest = -1, 0  # the indent of a key without a value, and the largest possible indent
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = LINE.fullmatch(line)
+        if not match:
+            return (
+                f"line {number} is not complete by itself; allowed: `key: value` and `- value`, without"
+                " quoted keys, anchors, aliases, tags, merge keys, escapes, and text in several lines"
+            )
+        indent, key, value = len(match["indent"]), match["key"], match["value"]
+        if indent > deepest:
+            return f"line {number} is indented too far, and may continue the value above"
+        if not key and not match["item"] and not (value.startswith("{") and 0 <= open_indent < indent):
+            return f"line {number} has a value without a key"
+        if key and not match["item"] and (indent == 2) != (":" in key):
+            return f"line {number} has the key {key}; allowed: `namespace:name` below config, and only there"
+        open_indent = indent if key and not value and not match["item"] else -1
+        # A line that is indented further than the key or item continues a plain value, also after `- `.
+        deepest = indent + 2 if not value or (key and match["item"]) else indent
+    return next(_miscounts(text), "")
+
+
+def _miscounts(text: str) -> Iterator[str]:
+    """Yield each line that a stack file must have once and has not, or more than once."""
+    lines = text.splitlines()
+    for line in ("config:", f"  {API}:"):
+        count = sum(bool(re.fullmatch(rf"{line}( .*)?", other)) for other in lines)
+        if count != 1:
+            yield f"it has {count} lines `{line}` instead of one"
+    for key, allowed in zip(DEPLOYED, ((1,), (0, 1)), strict=True):
+        values = [value for other, _, value in _api(text) if other == key]
+        if len(values) not in allowed:
+            yield f"{API} has {len(values)} lines `    {key}: VALUE` instead of one"
+        if None in values:
+            yield f"the value of {API}.{key} is not in its line"
+
+
+def _api(text: str) -> Iterator[tuple[str, int, str | None]]:
+    """Yield the keys of `pipe:api` with the numbers of their lines, from 0 on, and their values."""
+    is_api = False
+    for number, line in enumerate(text.splitlines()):
+        match = LINE.fullmatch(line)
+        if match and match["key"] and len(match["indent"]) <= 2:
+            is_api = match["key"] == API
+        elif match and match["key"] and is_api and len(match["indent"]) == 4 and not match["item"]:
+            yield match["key"], number, match["value"]
