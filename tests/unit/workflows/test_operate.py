@@ -113,4 +113,4 @@ def test_the_incident_procedure_explains_where_each_command_of_the_runbooks_runs
     runbooks = [file.read_text() for file in (ROOT / folder / "runbooks").glob("*.md")]
     named = re.findall(r"scripts/(\w+\.sh)|(kubectl|pulumi up) ", "\n".join([incident, *runbooks]))
     used = {script or program for script, program in named}
-    assert used >= {"deploy.sh", "pulumi up"} and used <= set[str]().union(*programs)
+    assert used >= {"kubectl", "pulumi up"} and used <= set[str]().union(*programs)
