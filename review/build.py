@@ -13,6 +13,7 @@ from review.findings import (
     policy_findings,
     prod_strength,
     risks,
+    shadowing_modules,
     stack_divergence,
     unevaluated_files,
 )
@@ -70,6 +71,7 @@ def build(
         reviewed = [stack.name for stack in stacks]
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
+        draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     waiver_lines = {line for finding in draft.findings for line in _lines(finding)}
     merging = Merging(stacks)
