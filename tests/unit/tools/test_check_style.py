@@ -28,12 +28,12 @@ from tools import check_style
         (
             "a.py",
             "x = 1  # fmt" + ": skip\n",
-            ["a.py:1: `fmt: skip` is not allowed; the formatter decides the layout"],
+            ["a.py:1: `fmt" + ": skip` is not allowed; the formatter decides the layout"],
         ),
         (
             "a.py",
             "# fmt" + ": off\n",
-            ["a.py:1: `fmt: off` is not allowed; the formatter decides the layout"],
+            ["a.py:1: `fmt" + ": off` is not allowed; the formatter decides the layout"],
         ),
         ("__main__.py", "# fmt" + ": off\n", []),
     ],
