@@ -10,6 +10,7 @@ from review import model
 from review.cost import estimate, price_table
 from review.findings import (
     guard_findings,
+    plugin_sources,
     policy_findings,
     prod_strength,
     risks,
@@ -108,6 +109,8 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, app
     for step in stack.changed:
         if risk := risks.find_risk(step, stack):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
+    addresses = plugin_sources.find_new_addresses(stack)
+    findings += [_apply_waiver(finding, waivers, urn) for urn, finding in addresses]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base
     findings += policy_findings.find(stack, base, admitted, approved_by)
