@@ -118,7 +118,7 @@ def build_report(
     secrets = {secret for name in projects for secret in _text(work / name / GENERATED_SECRETS).split()}
     locks = {_text(tree / LOCK) for tree in trees}
     notes = [*notes, INCOMPARABLE] if len(locks) > 1 else notes
-    evaluated = [_read_stack(name, trees, projects[name], work / name) for name in projects]
+    evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
     return build(BASE_TO_HEAD, names, evaluated, build_mask(secrets), trees, notes, approved_by)
 
 
@@ -259,17 +259,18 @@ def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
     return stack
 
 
-def _read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
+def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
     """Read the runs on a stack from the files that `run` wrote."""
     base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
+    trouble = head.missing_plan if head and _text(folder / "head.code") == "0" else ""
     return Stack(
         name,
         head,
         base,
         file,
-        trouble=_text(folder / "trouble"),
+        trouble=_text(folder / "trouble") or trouble,
         packs=guard.PACKS.validate_json(packs.read_bytes()) if packs.exists() else None,
         guard_error=_text(folder / "guard.errors"),
     )

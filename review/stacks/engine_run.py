@@ -32,6 +32,9 @@ ENGINE_OPERATIONS = {
 UNCHECKED_POLICY = "policy-value-unknown"
 """Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
 
+PLAN_KEYS = {"steps", "changeSummary"}
+"""Keys of a `--json` plan; a summary.json has other keys."""
+
 NOT_APPLICABLE = '"verdict": "not applicable"'
 """Text in the most common rows of a ledger, which the report does not need."""
 
@@ -64,22 +67,29 @@ class Step:
 class EngineRun:
     """A run of the engine on a stack: the steps by URN, including those of unchanged resources.
 
-    `tree` contains the program's files.
+    `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded.
     """
 
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
     phase: Phase = field(default_factory=lambda: Phase(preview=True))
+    has_plan: bool = False
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers; only the plans contain the steps."""
         for plan in filter(is_map, contents):
+            self.has_plan |= bool(PLAN_KEYS & plan.keys())
             self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
             for step in plan.get("steps") or ():
                 self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
         return self
+
+    @property
+    def missing_plan(self) -> str:
+        """An error if no plan has been recorded, so that a report would have no changes; else empty."""
+        return "" if self.has_plan else "the preview's plan (engine.log) cannot be read; run the review again"
 
     @property
     def errors(self) -> list[str]:

@@ -15,8 +15,13 @@ from sandbox.summary import LATER, MASK
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
 """Names of lists whose order is significant."""
 
-CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")
-"""Pattern of path, old and new value of a checksum, which only changes because something else changes."""
+CHECKSUM_NAME = re.compile(r"(?<![A-Za-z])(checksum|hash|sha)(?![a-z])", re.IGNORECASE)
+CHECKSUM_ANNOTATION = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
+CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
+"""Patterns of the paths and the value of a checksum, which only changes because something else changes."""
+
+SHORTEST_CHECKSUM = 32
+"""Smallest number of digits of a checksum outside of annotations for checksums, which have no effect."""
 
 CHECKSUMS = "checksums"
 """Reason for folding a checksum, which differs between the stacks."""
@@ -95,9 +100,17 @@ def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str
         return KNOWN_LATER
     if step.resource.type == SECRET and path in SECRET_FORMS and None in (old, new):
         return "data and stringData are two forms of one content"
-    if not forces and CHECKSUM.fullmatch(f"{path} {old} {new}"):
+    if not forces and _are_checksums(path, str(old), str(new)):
         return CHECKSUMS
     return ORDER_ONLY if _is_reordered(path, step) else ""
+
+
+def _are_checksums(path: str, old: str, new: str) -> bool:
+    """Return True for two checksums of one kind: hexadecimal numbers with the same number of digits."""
+    if not (CHECKSUM_VALUE.fullmatch(old) and CHECKSUM_VALUE.fullmatch(new) and len(old) == len(new)):
+        return False
+    named = CHECKSUM_NAME.search(path) and len(old) >= SHORTEST_CHECKSUM
+    return bool(named or CHECKSUM_ANNOTATION.fullmatch(path))
 
 
 def _source(step: Step, stack: Stack, path: str) -> str:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from review.stacks.engine_run import EngineRun
+from review import evaluate
+from review.stacks.engine_run import EngineRun, read
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 
@@ -16,3 +17,29 @@ def test_the_summary_row_of_a_stack_is_no_violation_of_its_own(tmp_path: Path) -
     [violation] = run.phase.violations
     expected = {"policy": "s3-versioning-off", "urn": BUCKET, "level": "unknown", "message": detail}
     assert violation.items() >= expected.items()
+
+
+def test_only_a_plan_counts_as_a_plan(tmp_path: Path) -> None:
+    file = tmp_path / "engine.log"
+    for text, expected in (
+        ('{"steps": []}', True),
+        ('{"changeSummary": {}}', True),
+        ('{"steps": [', False),
+        ("", False),
+        ('{"stack": "dev", "resources": [], "errors": []}', False),
+        ('{"sequence": 1}', False),
+    ):
+        file.write_text(text)
+        assert EngineRun(tmp_path).add(read(file)).has_plan is expected, text
+
+
+def test_a_preview_that_succeeds_without_a_plan_is_trouble(tmp_path: Path) -> None:
+    (tmp_path / "head.code").write_text("0")
+    projects = tmp_path, tmp_path
+    for text, trouble in (
+        ('{"steps": []}', ""),
+        ('{"steps": [', "the preview's plan (engine.log) cannot be read"),
+    ):
+        (tmp_path / "head-engine.log").write_text(text)
+        stack = evaluate.read_stack("dev", projects, projects, tmp_path)
+        assert stack.trouble.partition(";")[0] == trouble

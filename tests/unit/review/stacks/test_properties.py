@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from review.model import SourceLocation
-from review.plain_data import value_at
+from review.plain_data import PATH_STEP, value_at
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.properties import changed_properties
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
 from tests.support.review.stacks import KEY, SECRET, VPC, resource
+from tests.support.rows import each_row
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 
@@ -63,10 +64,34 @@ def test_a_forced_replacement_is_marked_folded_or_not() -> None:
     assert changes({"a": 1}, {"a": 2}, MAIN, **kinds) == [("a", "1", "2", True, reason)]
 
 
-def test_values_of_other_resources_and_checksums_are_folded() -> None:
+def test_values_of_other_resources_are_folded() -> None:
     assert changes({"a": 1}, {"a": 2}, MAIN) == [("a", "1", "2", False, "follows from main (aws:ec2:Vpc)")]
-    sums = {"checksum": "0123abcd"}, {"checksum": "4567cdef"}
-    assert changes(*sums) == [("checksum", "0123abcd", "4567cdef", False, "checksums")]
+
+
+@each_row(
+    ("path", "old", "new", "folded"),
+    [
+        ("checksum", "0123abcd" * 4, "4567cdef" * 4, "checksums"),
+        ('metadata.annotations["checksum/config"]', "0123abcd", "4567cdef", "checksums"),
+        ('data["checksum/config"]', "0123abcd", "4567cdef", ""),
+        ("sha256", "0123abcd" * 8, "4567cdef" * 8, "checksums"),
+        ("data.sharedAccount", "1" * 32, "9" * 32, ""),
+        ("spec.hashicorp.token", "a" * 32, "b" * 32, ""),
+        ("checksum", "111111111111", "999999999999", ""),
+        ("checksum", "0123abcd" * 4, "4567cdef" * 8, ""),
+    ],
+)
+def test_only_checksums_are_folded_as_checksums(path: str, old: str, new: str, folded: str) -> None:
+    sides = (_nested(path, old), _nested(path, new))
+    assert changes(*sides, **{path: "update"}) == [(path, old, new, False, folded)]
+
+
+def _nested(path: str, value: str) -> dict[str, Any]:
+    """Return inputs with a value at a path."""
+    tree: Any = value
+    for key, _, name in reversed(PATH_STEP.findall(path)):
+        tree = {key or name: tree}
+    return tree
 
 
 def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
