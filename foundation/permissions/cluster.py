@@ -6,7 +6,6 @@ from foundation.permissions.scope import Scope
 
 def change_cluster(scope: Scope) -> list[Statement]:
     """Return statements that allow changes to the environment's cluster, log groups and runner, by name."""
-    naming = scope.naming
     return [
         # eks:CreateCluster does not support resource-level permissions.
         allow("CreateCluster", ["eks:CreateCluster"], ["*"]),
@@ -50,14 +49,7 @@ def change_cluster(scope: Scope) -> list[Statement]:
                 "logs:TagResource",
                 "logs:UntagResource",
             ],
-            # AWS services prescribe most names of log groups.
-            scope.named(
-                "logs",
-                "log-group:/aws/codebuild/{}-*",
-                "log-group:/aws/eks/{}/*",
-                "log-group:/aws/rds/instance/{}-*",
-                f"log-group:/{naming.service}/{naming.environment}/*",
-            ),
+            scope.log_groups(),
         ),
         allow(
             "ChangeRunner",

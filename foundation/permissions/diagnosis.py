@@ -21,13 +21,7 @@ def diagnose(scope: Scope) -> list[Statement]:
         allow(
             "ReadLogs",
             ["logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"],
-            scope.named(
-                "logs",
-                "log-group:/aws/codebuild/{}-*",
-                "log-group:/aws/eks/{}/*",
-                "log-group:/aws/rds/instance/{}-*",
-                f"log-group:/{naming.service}/{naming.environment}/*",
-            ),
+            scope.log_groups(),
         ),
         allow("ReadConnections", ["s3:GetObject"], [f"arn:aws:s3:::{naming.flow_log_bucket}/*"]),
         allow(

@@ -34,6 +34,19 @@ class Scope:
         names = [f"{bucket}{logs}" for bucket in self.buckets for logs in ("", "-logs")]
         return [f"arn:aws:s3:::{name}" for name in (*names, self.naming.flow_log_bucket)]
 
+    def log_groups(self) -> list[str]:
+        """Return ARNs of the environment's log groups in the stack's region.
+
+        AWS services prescribe most of the names.
+        """
+        return self.named(
+            "logs",
+            "log-group:/aws/codebuild/{}-*",
+            "log-group:/aws/eks/{}/*",
+            "log-group:/aws/rds/instance/{}-*",
+            f"log-group:/{self.naming.service}/{self.naming.environment}/*",
+        )
+
     def _arns(self, service: str, regions: Sequence[str], resources: Sequence[str]) -> list[str]:
         prefix = [f"arn:aws:{service}:{region}:{self.naming.account}" for region in regions]
         return [

@@ -70,13 +70,7 @@ def destroy_stack(scope: Scope) -> list[Statement]:
         allow(
             "DeleteLogGroups",
             ["logs:DeleteLogGroup"],
-            scope.named(
-                "logs",
-                "log-group:/aws/codebuild/{}-*",
-                "log-group:/aws/eks/{}/*",
-                "log-group:/aws/rds/instance/{}-*",
-                f"log-group:/{scope.naming.service}/{scope.naming.environment}/*",
-            ),
+            scope.log_groups(),
         ),
         allow(
             "DeleteRunner",

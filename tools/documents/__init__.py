@@ -1,0 +1,1 @@
+"""Generator of the parts of the documents that follow from the stack files and the program."""
