@@ -186,7 +186,7 @@ schema: $(READY) ## write the generated files again
 	@$(PY) -m tests.support.policies.pages
 	@$(PY) -m tests.support.sandbox.fidelity
 	@$(PY) -m tools.report_schema > schemas/review-report.schema.json
-	@$(PY) -m tools.generate_docs
+	@$(PY) -m tools.documents.generate_docs
 
 lock: $(READY) ## pin the newest versions that the requirements allow
 	@for file in requirements requirements-dev; do \

@@ -9,7 +9,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ LINE_LENGTH = 110
 
 UNBREAKABLE = re.compile(r"\s*([\w:]+: )?[^\s\"']+")
 """Pattern of a line with a single value that contains no space, such as an ARN or an image reference."""
+
+MODULES = 15
+"""Largest number of Python modules side by side in a folder."""
 
 EXEMPT = re.compile(r"schemas/.*|.*/package-lock\.json|tests/support/sandbox/clouds/aws_sequences\.toml")
 """Pattern of paths without a line limit: generated files, and a table with one request in each line."""
@@ -81,6 +85,14 @@ def line_offences(file: str, text: str) -> Iterator[Offence]:
             yield Offence(file, number, f"{len(line)} characters; at most {LINE_LENGTH} are allowed")
 
 
+def folder_offences(files: Iterable[str]) -> Iterator[Offence]:
+    """Yield an offence for each folder in which more than MODULES of the files are Python modules."""
+    modules = Counter(Path(file).parent.as_posix() for file in files if file.endswith(".py"))
+    for folder, count in modules.items():
+        if count > MODULES:
+            yield Offence(folder, 1, f"{count} modules side by side; at most {MODULES} are allowed")
+
+
 def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         yield node.id, node.lineno
@@ -91,11 +103,11 @@ def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def offences(files: list[str]) -> list[Offence]:
-    """Return the offences in the files, sorted by file and line.
+    """Return the offences in the files and their folders, sorted by file and line.
 
     Symbolic links, binary files, missing files and files with an extension of PROSE are skipped.
     """
-    result: list[Offence] = []
+    result = list(folder_offences(file for file in files if Path(file).is_file()))
     for file in files:
         path = Path(file)
         if path.is_symlink() or not path.is_file() or path.suffix in PROSE:

@@ -159,7 +159,11 @@ def test_make_schema_runs_every_generator(installed: Path) -> None:
         "schemas/review-report.schema.json": "-m tools.report_schema\n",
         "docs/policies.md": "-m policies.engine.documentation\n",
     }
-    others = ("tests.support.policies.pages", "tests.support.sandbox.fidelity", "tools.generate_docs")
+    others = (
+        "tests.support.policies.pages",
+        "tests.support.sandbox.fidelity",
+        "tools.documents.generate_docs",
+    )
     assert output.splitlines() == [f"-m {module}" for module in others]
 
 

@@ -1,7 +1,8 @@
 """Generator of the parts of the documents that follow from the stack files and the program.
 
-`python -m tools.generate_docs` writes the parts; `--check` only lists the parts that are not current. A part
-begins with `<!-- generated: NAME; make schema writes it -->` and ends with `<!-- end of NAME -->`.
+`python -m tools.documents.generate_docs` writes the parts; `--check` only lists the parts that are not
+current. A part begins with `<!-- generated: NAME; make schema writes it -->` and ends with
+`<!-- end of NAME -->`.
 """
 
 import argparse
@@ -17,10 +18,10 @@ from typing import Any, cast
 import yaml
 
 from components.settings.scale_limits import LIMITS
-from tools import cost_tables
-from tools.connection_diagram import format_connections
+from tools.documents import cost_tables
+from tools.documents.connection_diagram import format_connections
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STACKS = ("dev", "stg", "prod")
 PROVIDERS = {"aws": "AWS", "kubernetes": "Kubernetes", "cloudflare": "Cloudflare", "datadog": "Datadog"}
 
@@ -229,7 +230,7 @@ def replace_part(text: str, name: str, content: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated parts; return 1 if `--check` finds a part that is not current, else 0."""
-    parser = argparse.ArgumentParser(prog="python -m tools.generate_docs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.documents.generate_docs", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit with 1 if a part is not current"
     )

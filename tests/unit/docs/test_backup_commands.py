@@ -7,7 +7,7 @@ import pytest
 from botocore.session import Session
 
 from tests.support.docs.commands import commands
-from tools import generate_docs
+from tools.documents import generate_docs
 
 GLOBAL_OPTIONS = {"query", "output"}
 """Options of the AWS CLI itself."""

@@ -17,7 +17,7 @@ from sandbox import console
 from sandbox.workspace.stacks import Stack
 from tests.support.docs import commands
 from tests.support.rows import each_row
-from tools import generate_docs
+from tools.documents import generate_docs
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ from components.settings.load import load_file
 from operations.preflight.aws.quotas import RUNNER_QUOTAS
 from operations.preflight.demand import RUNNER_BUILDS
 from tests.support.foundation.fixtures import evaluate_foundation
-from tools import generate_docs
+from tools.documents import generate_docs
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()

@@ -52,3 +52,11 @@ def test_the_schemas_and_the_recorded_requests_are_exempt() -> None:
     exempt = ("schemas/stack-file.schema.json", "tests/support/sandbox/clouds/aws_sequences.toml")
     assert all(check_style.EXEMPT.fullmatch(file) for file in exempt)
     assert not check_style.EXEMPT.fullmatch("sandbox/cli.toml")
+
+
+def test_a_folder_has_at_most_15_modules_side_by_side() -> None:
+    files = [f"tools/module_{number}.py" for number in range(16)]
+    elsewhere = ["tools/iam/model.py", "tools/table.yaml"]
+    [offence] = check_style.folder_offences([*files, *elsewhere])
+    assert str(offence) == "tools:1: 16 modules side by side; at most 15 are allowed"
+    assert list(check_style.folder_offences([*files[1:], *elsewhere])) == []
