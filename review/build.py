@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from review.findings import (
     shadowing_modules,
     stack_divergence,
     unevaluated_files,
+    unknown_values,
 )
 from review.merging import Merging
 from review.model import Change, Finding, Report, SettingChange, StackReport
@@ -24,7 +26,7 @@ from review.plain_data import map_texts
 from review.render import renderings
 from review.stacks import setting_changes
 from review.stacks.engine_run import Step
-from review.stacks.properties import changed_properties
+from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 
@@ -110,7 +112,8 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, app
         if risk := risks.find_risk(step, stack):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
     addresses = plugin_sources.find_new_addresses(stack)
-    findings += [_apply_waiver(finding, waivers, urn) for urn, finding in addresses]
+    unknown = unknown_values.find_unknown(stack)
+    findings += [_apply_waiver(finding, waivers, urn) for urn, finding in chain(addresses, unknown)]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base
     findings += policy_findings.find(stack, base, admitted, approved_by)
@@ -192,7 +195,7 @@ def _change(step: Step, stack: Stack) -> Change:
         op=step.op,
         component=stack.component_of(resource.urn),
         upstream=sorted({model.title(source) for source in sources}),
-        properties=changed_properties(step, stack) if step.op != "create" else [],
+        properties=new_properties(step, stack) if step.op == "create" else changed_properties(step, stack),
     )
 
 

@@ -273,6 +273,7 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
         trouble=_text(folder / "trouble") or trouble,
         packs=guard.PACKS.validate_json(packs.read_bytes()) if packs.exists() else None,
         guard_error=_text(folder / "guard.errors"),
+        predicted=True,
     )
 
 

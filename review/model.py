@@ -44,7 +44,8 @@ class SourceLocation:
 class Property:
     """A property that changes.
 
-    An absent value is None. `folded` is the reason for folding the change, or an empty string.
+    An absent value is None. `folded` is the reason for folding the change, or an empty string. If no setting
+    is known, `sources` has the titles of the changed resources from which the value comes.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Property:
     forces: bool
     folded: str
     setting: SourceLocation | None
+    sources: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +69,20 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Change(Item):
-    """A resource that changes. `upstream` contains the titles of the resources on which it depends."""
+    """A resource that changes. `upstream` contains the titles of the resources on which it depends.
+
+    `properties` are the properties that change; for a created resource, they are all its inputs.
+    """
 
     op: str
     component: str
     properties: list[Property]
     upstream: list[str]
+
+    @property
+    def differences(self) -> list[Property]:
+        """The properties that change; empty for a created resource, of which nothing existed."""
+        return [] if self.op == "create" else self.properties
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
         # The import takes longer than the commands above, which do not need it.
         from sandbox.providers.server import find_unrecorded, serve
 
-        serve = partial(serve, clock=options.clock, identity=identity)
+        serve = partial(serve, clock=options.clock, identity=identity, predicts=options.throwaway)
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():

@@ -67,13 +67,15 @@ class Step:
 class EngineRun:
     """A run of the engine on a stack: the steps by URN, including those of unchanged resources.
 
-    `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded.
+    `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded. A plan lacks
+    the IDs and outputs of the new states; `added` has those of the event log, by URN.
     """
 
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
     phase: Phase = field(default_factory=lambda: Phase(preview=True))
     has_plan: bool = False
+    added: dict[str, Json] = field(default_factory=dict[str, Json])
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers; only the plans contain the steps."""
@@ -84,6 +86,9 @@ class EngineRun:
                 self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
+        for urn, state in self.added.items():
+            if (step := self.steps.get(urn)) and step.new:
+                step.new.state.update(state)
         return self
 
     @property
@@ -111,12 +116,17 @@ class EngineRun:
             self.phase.violations.append(row | violation)
         elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
             self.phase.record(row)
+        state: Json = row.get("resOutputsEvent", {}).get("metadata", {}).get("new") or {}
+        if state.get("outputs"):
+            self.added[state["urn"]] = {key: state[key] for key in ("id", "outputs") if state.get(key)}
 
     def _add_step(self, content: Json) -> None:
         details: Json = content.get("detailedDiff") or {}
         diff = {path: str(detail["kind"]) for path, detail in details.items()}
         old, new = self._resource(content.get("oldState")), self._resource(content.get("newState"))
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
+        if op == "same" and old and new and old.options != new.options:
+            op = "update"  # The engine changes the state only.
         if old and op == "delete":
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
         step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))

@@ -3,12 +3,13 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, is_list, is_map, path_of, value_at
 from review.stacks.engine_run import Step
+from review.stacks.resources import PROVIDER
 from review.stacks.stack import Stack
 from sandbox.summary import LATER, MASK
 
@@ -23,11 +24,17 @@ CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
 SHORTEST_CHECKSUM = 32
 """Smallest number of digits of a checksum outside of annotations for checksums, which have no effect."""
 
+SHORTEST_VALUE = 4
+"""Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
+
 CHECKSUMS = "checksums"
 """Reason for folding a checksum, which differs between the stacks."""
 
 ORDER_ONLY = "order only"
 """Reason for folding a list in which only an insignificant order changes."""
+
+OPTION = "option"
+"""First word of the path of a resource option."""
 
 KNOWN_LATER = "known after up"
 """Reason for folding a value that another resource determines during `up`."""
@@ -39,24 +46,66 @@ Part = tuple[str, Any, Any]
 """Path with its old and new value."""
 
 
+def new_properties(step: Step, stack: Stack) -> list[Property]:
+    """Return all inputs and options of a created resource."""
+    if step.new is None:
+        return []
+    properties: list[Property] = []
+    component = stack.component_of(step.new.urn)
+    inputs = {name: value for name, value in step.new.inputs.items() if not name.startswith("__")}
+    options = {f"{OPTION} {name}": value for name, value in step.new.options.items()}
+    for name, content in (inputs | options).items():
+        for path, value in leaves(name, content):
+            text = as_text(value)
+            setting = stack.file.find_setting(path, None, text, component)
+            properties.append(Property(path, None, text, forces=False, folded="", setting=setting))
+    return properties
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each scalar, empty object or empty list in a value."""
+    if is_map(value) and value:
+        for key, member in value.items():
+            yield from leaves(path_of(path, key), member)
+    elif is_list(value) and value:
+        for index, item in enumerate(value):
+            yield from leaves(f"{path}[{index}]", item)
+    else:
+        yield path, value
+
+
 def changed_properties(step: Step, stack: Stack) -> list[Property]:
-    """Return the changed properties of an update or replacement."""
+    """Return the changed properties and options of an update or replacement."""
     if step.old is None or step.new is None:
         return []
     properties: dict[str, Property] = {}
+    for name in _changed_options(step):
+        before, after = step.old.options.get(name), step.new.options.get(name)
+        part = f"{OPTION} {name}", before, after
+        folded = _folding_reason(part, step, stack, name, forces=name in step.forced_by)
+        texts = as_text(before), as_text(after)
+        setting = stack.file.find_setting(name, *texts, stack.component_of(step.resource.urn))
+        properties[part[0]] = Property(part[0], *texts, name in step.forced_by, folded, setting)
     for path in _changed_paths(step):
         forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
-        source = _source(step, stack, path)
         before, after = value_at(step.old.inputs, path), value_at(step.new.inputs, path)
         for part in [*_parts(path, before, after)] or [(path, before, after)]:
             part_path, old_value, new_value = part
-            folded = _folding_reason(part, step, source, forces=forces)
+            folded = _folding_reason(part, step, stack, path, forces=forces)
             if folded == ORDER_ONLY:
                 part_path = part_path.rpartition("[")[0]
             old, new = as_text(old_value), as_text(new_value)
             setting = stack.file.find_setting(part_path, old, new, stack.component_of(step.resource.urn))
-            properties[part_path] = Property(part_path, old, new, forces, folded, setting)
+            sources = [] if folded or setting else _titles(stack.value_sources(step, path))
+            properties[part_path] = Property(part_path, old, new, forces, folded, setting, sources)
     return list(properties.values())
+
+
+def _changed_options(step: Step) -> list[str]:
+    """Return the names of the options that differ or, like the provider, replace the resource."""
+    old, new = (side.options if side else {} for side in (step.old, step.new))
+    replacing = {PROVIDER} & set(step.forced_by) - set(step.resource.inputs)
+    return sorted({name for name in old | new if old.get(name) != new.get(name)} | replacing)
 
 
 def _changed_paths(step: Step) -> list[str]:
@@ -65,7 +114,8 @@ def _changed_paths(step: Step) -> list[str]:
     A provider that replaces a resource may name only the inputs that force the replacement, and the engine
     names none for a resource whose provider is replaced.
     """
-    named = [*(step.diff or step.forced_by)]
+    options = _changed_options(step)
+    named = [path for path in (step.diff or step.forced_by) if path not in options]
     covered = {_path_steps(path) for path in named}
     old, new = (side.inputs if side else {} for side in (step.old, step.new))
     for name in old | new:
@@ -91,12 +141,12 @@ def _contains(steps: tuple[str, ...], paths: set[tuple[str, ...]]) -> bool:
     return any(path[: len(steps)] == steps for path in paths)
 
 
-def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str:
-    """Return the reason why a part is noise, or an empty string if it is not."""
+def _folding_reason(part: Part, step: Step, stack: Stack, property_path: str, *, forces: bool) -> str:
+    """Return the reason why a part of the property is noise, or an empty string if it is not."""
     path, old, new = part
-    if source and old != MASK:
+    if source := _source(part, step, stack, property_path):
         return f"forces the replacement, {source}" if forces else source
-    if not forces and new == LATER and old is not None:
+    if not forces and new == LATER and old is not None and _may_be_unknown(step, stack, property_path):
         return KNOWN_LATER
     if step.resource.type == SECRET and path in SECRET_FORMS and None in (old, new):
         return "data and stringData are two forms of one content"
@@ -113,10 +163,44 @@ def _are_checksums(path: str, old: str, new: str) -> bool:
     return bool(named or CHECKSUM_ANNOTATION.fullmatch(path))
 
 
-def _source(step: Step, stack: Stack, path: str) -> str:
-    """Return a reason that names the created, replaced or deleted sources of a property's value."""
-    sources = [title(source.resource) for source in stack.value_sources(step, path) if source.op != "update"]
-    return f"follows from {list_first(sources, 3)}" if sources else ""
+def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
+    """Return a reason that names the replaced sources of a part's value, or an empty string.
+
+    A part follows from its sources if it changes just as their values do.
+    """
+    _, old, new = part
+    if old is None or new is None or old == MASK:
+        return ""
+    sources = [source for source in stack.value_sources(step, property_path) if source.op != "update"]
+    if LATER in str(new):
+        follows = _may_be_unknown(step, stack, property_path)
+    else:
+        follows = _substitute(as_text(old) or "", sources) == as_text(new)
+    return f"follows from {list_first(_titles(sources), 3)}" if sources and follows else ""
+
+
+def _titles(sources: Sequence[Step]) -> list[str]:
+    return [title(source.resource) for source in sources]
+
+
+def _may_be_unknown(step: Step, stack: Stack, path: str) -> bool:
+    """Return True if an unknown value is to be expected: its property has no new source."""
+    return not stack.predicted and not stack.has_new_dependency(step, path)
+
+
+def _substitute(text: str, sources: Sequence[Step]) -> str:
+    """Return a text in which the old values of the sources are replaced by their new values."""
+    values: dict[str, str] = {}
+    for source in sources:
+        if source.old and source.new:
+            after = dict(source.new.texts)
+            for path, value in source.old.texts:
+                if len(value) >= SHORTEST_VALUE and after.get(path):
+                    values.setdefault(value, after[path])
+    if not values:
+        return text
+    pattern = re.compile("|".join(map(re.escape, sorted(values, key=len, reverse=True))))
+    return pattern.sub(lambda match: values[match[0]], text)
 
 
 def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:

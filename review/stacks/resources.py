@@ -9,11 +9,34 @@ from urllib.parse import unquote
 
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
+from review.plain_data import is_list, is_map, path_of
 from sandbox.summary import masked
 
 Json = dict[str, Any]
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+
+PROVIDER = "provider"
+"""The option that names a resource's provider, and the engine's reason for a replacement together with it."""
+
+OPTIONS = (
+    "protect",
+    "retainOnDelete",
+    "ignoreChanges",
+    "deletedWith",
+    "replaceWith",
+    "replaceOnChanges",
+    "replacementTrigger",
+    "customTimeouts",
+    "additionalSecretOutputs",
+    "hideDiff",
+    "refreshBeforeUpdate",
+    "resourceHooks",
+    "importID",
+)
+"""The resource options in a state that decide what the engine does with the resource
+(pulumi/pulumi, sdk/go/common/apitype/core.go: ResourceV3).
+"""
 
 ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
 """Strengths of the evidence that a value comes from a resource."""
@@ -33,9 +56,20 @@ class Resource:
         self.is_component = not state.get("custom")
         self.inputs: Json = masked(state.get("inputs") or {})
         self.parent = str(state.get("parent") or "")
+        # The engine refers to a provider by its URN and its ID.
+        self.provider = str(state.get("provider") or "").rpartition("::")[0]
+        self.options: Json = masked({name: state[name] for name in OPTIONS if state.get(name)})
+        if self.provider:
+            self.options[PROVIDER] = self.provider.split("::", 2)[-1]
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
         self.property_dependencies: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
         self.locations = [*_locations(state, tree)] if tree else []
+
+    @property
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """The path and the value of the ID and of every string in the outputs."""
+        yield "id", str(self.state.get("id") or "")
+        yield from _texts("outputs", masked(self.state.get("outputs") or {}))
 
     def match_strength(self, value: str) -> int:
         """Return ID_MATCH if a value contains the ID or ARN, else OUTPUT_MATCH if it equals an output."""
@@ -45,6 +79,18 @@ class Resource:
                 return ID_MATCH
         is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
         return OUTPUT_MATCH if is_output else NO_MATCH
+
+
+def _texts(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the path and the value of every string in a value."""
+    if isinstance(value, str):
+        yield path, value
+    elif is_map(value):
+        for key, member in value.items():
+            yield from _texts(path_of(path, key), member)
+    elif is_list(value):
+        for index, item in enumerate(value):
+            yield from _texts(f"{path}[{index}]", item)
 
 
 def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:

@@ -7,9 +7,9 @@ from review.guard import Packs
 from review.model import OPERATIONS
 from review.plain_data import as_text, value_at
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.resources import NO_MATCH, STACK_TYPE, Resource
+from review.stacks.resources import NO_MATCH, PROVIDER, STACK_TYPE, Resource
 from review.stacks.stack_file import StackFile
-from sandbox.summary import LATER
+from sandbox.summary import LATER, MASK
 
 
 @dataclass
@@ -18,7 +18,8 @@ class Stack:
 
     `trouble` is the reason why the report on the stack is incomplete, or an empty string. `packs` are the
     policy packs of base and head on the head's resources, or None without verdicts of the head's pack. If
-    that pack failed, `guard_error` has the reason.
+    that pack failed, `guard_error` has the reason. `predicted` is True if the providers of the preview
+    predicted all values of an `up`: if a value is unknown nevertheless, the program hides it.
     """
 
     name: str
@@ -28,11 +29,14 @@ class Stack:
     trouble: str = ""
     packs: Packs | None = None
     guard_error: str = ""
+    predicted: bool = False
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)
         self.steps = self.head.steps if self.head else {}
         steps = self.steps.values()
+        # A resource with an alias may have another URN in the base.
+        self._urns = {step.old.urn: step.resource.urn for step in steps if step.old}
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
         old_resources = [step.old for step in steps if step.old and not self.base_failed]
         self.old = {resource.key: resource for resource in old_resources}
@@ -41,7 +45,7 @@ class Stack:
         self._dependents: dict[str, set[str]] = {}
         # The head has no dependencies on deleted resources, so the base's dependencies count as well.
         for resource in (*old_resources, *self.resources.values()):
-            for dependency in resource.dependencies:
+            for dependency in {*resource.dependencies, resource.provider}:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
 
     @property
@@ -83,17 +87,25 @@ class Stack:
         """Return the steps of the changed resources from which a property's value comes, replacements first.
 
         The engine names candidates for a whole property. The candidates with the strongest match to the old
-        value are returned. If no candidate matches, the result is empty, unless the new value is not known
-        yet: then it has all candidates that are created, replaced or deleted.
+        or the new value are returned. If no candidate matches, the result is empty, unless the new value is
+        secret or not known yet: then it has all candidates that are created, replaced or deleted.
+
+        The path `provider` stands for the resource's provider, whose replacement replaces the resource.
         """
-        name = path.partition(".")[0].partition("[")[0]
-        urns = sorted(step.resource.property_dependencies.get(name, ()))
+        if path == PROVIDER and path not in step.resource.inputs:
+            provider = self.steps.get(step.resource.provider)
+            return [provider] if provider and provider.op in OPERATIONS else []
+        urns = sorted(step.resource.property_dependencies.get(top_name(path), ()))
         candidates = [self.steps[urn] for urn in urns if urn in self.steps]
         candidates = [candidate for candidate in candidates if candidate.op in OPERATIONS]
         candidates.sort(key=lambda candidate: candidate.op != "replace")
         old, new = _text_at(step.old, path), _text_at(step.new, path)
         strengths = [
-            candidate.old.match_strength(old) if candidate.old else NO_MATCH for candidate in candidates
+            max(
+                candidate.old.match_strength(old) if candidate.old else NO_MATCH,
+                candidate.new.match_strength(new) if candidate.new else NO_MATCH,
+            )
+            for candidate in candidates
         ]
         strongest = max(strengths, default=NO_MATCH)
         if strongest > NO_MATCH:
@@ -102,7 +114,21 @@ class Stack:
                 for candidate, strength in zip(candidates, strengths, strict=True)
                 if strength == strongest
             ]
-        return [candidate for candidate in candidates if candidate.op != "update"] if LATER in new else []
+        is_hidden = LATER in new or new == MASK
+        return [candidate for candidate in candidates if candidate.op != "update"] if is_hidden else []
+
+    def has_new_dependency(self, step: Step, path: str) -> bool:
+        """Return True if a property depends on a resource on which it did not depend in the base."""
+        before, after = (
+            {self._urns.get(urn, urn) for urn in side.property_dependencies.get(top_name(path), ())}
+            for side in (step.old or step.resource, step.resource)
+        )
+        return not after <= before
+
+
+def top_name(path: str) -> str:
+    """Return the name of the property to which a path leads."""
+    return path.partition(".")[0].partition("[")[0]
 
 
 def _text_at(resource: Resource | None, path: str) -> str:

@@ -46,7 +46,7 @@ class Plan(Target):
         These are the outputs that the SDK declares as always set, with a value of the right type, and the
         outputs in the tables. A string that is in no table, such as a creation date, keeps its old value.
         """
-        variables = self.variables(resource, resource.id)
+        variables = self.variables(resource, resource.seed or resource.id)
         outputs: Json = {}
         for name, prop in schema.properties(schema.resource_class(resource.type)).items():
             if prop.required and name not in resource.inputs:
@@ -105,7 +105,7 @@ class Plan(Target):
 
     def create(self, resource: Resource) -> LiveResource:
         without_secrets = replace(resource, inputs=resource.known)
-        variables = self.variables(without_secrets, digits(resource.urn, 64))
+        variables = self.variables(without_secrets, digits(resource.seed or resource.urn, 64))
         created = replace(without_secrets, id=self.identify(variables, without_secrets))
         return LiveResource(created.id, resource.inputs, merge(self.computed(created, {}), resource.inputs))
 

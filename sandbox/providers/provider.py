@@ -5,6 +5,7 @@ import functools
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from typing import Any, TypeVar, cast
 
@@ -54,11 +55,16 @@ def report_refusals(handler: Handler) -> Handler:
 
 
 class Provider(ResourceProviderServicer):
-    """A server for one package. It distinguishes the package's provider instances by their connections."""
+    """A server for one package. It distinguishes the package's provider instances by their connections.
 
-    def __init__(self, package: Package, target: Target) -> None:
+    If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
+    must store no resources.
+    """
+
+    def __init__(self, package: Package, target: Target, *, predicts: bool = False) -> None:
         self._package = package
         self._target = target
+        self._predicts = predicts
         self._configs: dict[str, Json] = {}  # settings by connection
         self._engine: engine_pb2_grpc.EngineStub | None = None
 
@@ -97,8 +103,16 @@ class Provider(ResourceProviderServicer):
         return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
     def DiffConfig(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
-        """Return the changed settings. By themselves, they do not change any resource."""
-        return _difference(changes(decode(request.old_inputs), decode(request.news)))
+        """Return the changed settings.
+
+        By themselves, they do not change any resource, unless the provider predicts: the targets of a sandbox
+        stay the same, but on a real account another cluster has none of the resources.
+        """
+        before, after = decode(request.old_inputs), decode(request.news)
+        answer = _difference(changes(before, after))
+        if self._predicts:
+            answer.replaces.extend(self._package.replaced_settings(plain(before), plain(after)))
+        return answer
 
     @report_refusals
     def Configure(self, request: proto.ConfigureRequest, context: Context) -> proto.ConfigureResponse:
@@ -154,7 +168,10 @@ class Provider(ResourceProviderServicer):
     @report_refusals
     def Create(self, request: proto.CreateRequest, context: Context) -> proto.CreateResponse:
         resource = self._resource(request, context, decode(request.properties))
-        if request.preview:
+        if request.preview and self._predicts:
+            # A replacement must not get the same ID as the resource that it replaces.
+            resource = replace(resource, seed=f"{resource.urn} in a preview")
+        elif request.preview:
             return proto.CreateResponse(
                 properties=encode(mark_secrets(self._target.plan(resource), resource.inputs))
             )
@@ -180,7 +197,7 @@ class Provider(ResourceProviderServicer):
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
         resource = self._resource(request, context, decode(request.news))
         before = LiveResource(request.id, decode(request.old_inputs), decode(request.olds))
-        if request.preview:
+        if request.preview and not self._predicts:
             planned = self._target.plan_update(resource, before)
             return proto.UpdateResponse(properties=encode(mark_secrets(planned, resource.inputs)))
         live = self._target.update(resource, before)

@@ -67,15 +67,22 @@ def serve(
     targets: Targets | None = None,
     clock: Clock | None = None,
     identity: Identity | None = None,
+    *,
+    predicts: bool = False,
 ) -> Generator[dict[str, int]]:
-    """Serve every package on 127.0.0.1 while the body runs; yield the port of each package."""
+    """Serve every package on 127.0.0.1 while the body runs; yield the port of each package.
+
+    Without `targets`, the providers can predict (`predicts`) the values of an `up` in a preview.
+    """
     with ExitStack() as stack:
         ports: dict[str, int] = {}
         for package, target in packages(targets, clock, identity):
             pool = stack.enter_context(ThreadPoolExecutor(CONCURRENT_CALLS, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)
-            add_ResourceProviderServicer_to_server(Provider(package, target), server)
+            add_ResourceProviderServicer_to_server(
+                Provider(package, target, predicts=predicts and targets is None), server
+            )
             ports[package.name] = server.add_insecure_port("127.0.0.1:0")
             server.start()
             stack.callback(server.wait_for_termination)

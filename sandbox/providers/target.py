@@ -46,6 +46,8 @@ class Resource:
     """The `custom_timeouts` for this operation, in seconds; 0 means the provider's default."""
     report: Callable[[str], None] = field(default=lambda text: None, compare=False)
     """A function that tells the engine what the operation waits for."""
+    seed: str = ""
+    """The text from which a simulated API derives the ID; if it is empty, the URN is used."""
 
     @property
     def name(self) -> str:
@@ -95,6 +97,10 @@ class Package:
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         """Return True if a change cannot be made in place."""
         return any(reaches(change, path.split(".")) for path in resource_type(resource.type).replaced_by)
+
+    def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
+        """Return the provider's settings whose change replaces the provider, and so all its resources."""
+        return ()
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the old resource must be deleted before its replacement is created."""

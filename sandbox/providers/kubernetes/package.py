@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import yaml
+
 from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import schemas
 from sandbox.providers.plan import Plan, now
@@ -59,6 +61,11 @@ class Kubernetes(Package):
         mutable = resource.config.get(setting) and not resource.known.get("immutable")
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 
+    def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
+        """Return the kubeconfig if it leads to another cluster (pulumi-kubernetes, DiffConfig)."""
+        old, new = (_active_cluster(settings.get("kubeconfig")) for settings in (before, after))
+        return ["kubeconfig"] if old and new and old != new else []
+
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the replacement would have the name of the old object.
 
@@ -68,6 +75,19 @@ class Kubernetes(Package):
             return False
         metadata = metadata_of(resource.inputs)
         return "name" in metadata and AUTONAMED not in metadata.get("annotations", {})
+
+
+def _active_cluster(kubeconfig: Any) -> Json:
+    """Return the cluster of a kubeconfig's current context; empty if the kubeconfig has none."""
+    try:
+        config: Any = yaml.safe_load(kubeconfig) if isinstance(kubeconfig, str) else {}
+        contexts, clusters = (
+            {item["name"]: item for item in config[key]} for key in ("contexts", "clusters")
+        )
+        name = contexts[config["current-context"]]["context"]["cluster"]
+        return cast(Json, clusters[name]["cluster"])
+    except (yaml.YAMLError, KeyError, TypeError):
+        return {}
 
 
 def _annotation_faults(resource: Resource) -> Iterator[str]:
@@ -104,7 +124,8 @@ class KubernetesPlan(Plan):
         return f"{namespace}/{name}" if namespace else str(name)
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        inputs, variables = resource.inputs, self.variables(resource, f"{resource.urn} {resource.id}")
+        seed = f"{resource.seed or resource.urn} {resource.id}"
+        inputs, variables = resource.inputs, self.variables(resource, seed)
         if resource.type == RELEASE:
             status = {name: inputs.get(name) for name in ("name", "namespace", "chart", "version")}
             return {"status": {**status, "status": "deployed"}, "resourceNames": {}}
@@ -133,7 +154,7 @@ def _status(resource: Resource, variables: TemplateVariables) -> Json:
     endpoint = re.search(r"\.([a-z0-9-]+)\.eks\.amazonaws\.com", str(resource.config.get("kubeconfig")))
     region = endpoint[1] if endpoint else variables["region"]
     name = re.sub(r"[^a-z0-9]", "", resource.id)[:16]
-    host = f"k8s-{name}-{digits(resource.id, 10)}.elb.{region}.amazonaws.com"
+    host = f"k8s-{name}-{digits(resource.seed + resource.id, 10)}.elb.{region}.amazonaws.com"
     return {"status": {"loadBalancer": {"ingress": [{"hostname": host}]}}}
 
 

@@ -199,3 +199,39 @@ def test_a_program_that_breaks_the_review_is_reported_or_ends_it(
     assert done.returncode in (1, 2), done.stdout + done.stderr
     assert "Nothing blocks" not in done.stdout and "Nothing changes" not in done.stdout
     assert not (tmp_path / "ran").exists()
+
+
+HIDDEN = {
+    # The value of a new resource stands for a value that a reader would see in the plan.
+    "a derived value": """
+        vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16")
+        SOURCE = vpc.id.apply(lambda _: "0.0.0.0/0")
+    """,
+    "an unknown value": """
+        import asyncio, pulumi
+        def later(value):
+            future = asyncio.Future()
+            future.set_result(value)
+            return future
+        SOURCE = pulumi.Output(later(set()), later("0.0.0.0/0"), later(False), later(False))
+    """,
+}
+
+
+@pytest.mark.parametrize("source", HIDDEN)
+def test_a_value_that_only_a_deployment_knows_hides_nothing(
+    source: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    program = PROGRAM.replace(
+        "import pulumi_aws as aws\n", f"import pulumi_aws as aws{textwrap.dedent(HIDDEN[source])}"
+    )
+    (trees[1] / "__main__.py").write_text(program.replace('"CIDR"', "SOURCE"))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    expected = RULE if source == "a derived value" else "value-unknown"
+    assert (expected, "firewall") in {
+        (item["policy"], item["name"]) for item in report["findings"] if item["blocks"]
+    }
+    [firewall] = [change for change in report["changes"] if change["name"] == "firewall"]
+    assert [item["folded"] for item in firewall["properties"]] == [""]

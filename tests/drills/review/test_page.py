@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,18 +9,18 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from review.model import COUNTS, Report, SettingChange, StackReport
 from review.render import renderings
 from tests.support.review import samples
+from tests.support.review.browser import launch
 
 Scheme = Literal["light", "dark"]
 
 FAULTS: list[str] = []
 """Console messages, errors and network requests of the page under test."""
 
-REMEDY = "no chromium on this machine; install it: apt-get install chromium (or brew install chromium)"
 CONTRAST = (Path(__file__).parents[2] / "support" / "review" / "contrast.js").read_text()
 """JavaScript function that returns texts with less contrast than WCAG 2.2 AA requires."""
 
@@ -31,12 +30,8 @@ UNLABELLED = (Path(__file__).parents[2] / "support" / "review" / "unlabelled.js"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    assert program, REMEDY
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with launch() as chromium:
         yield chromium
-        chromium.close()
 
 
 def _record_request(request: Request) -> None:

@@ -109,7 +109,7 @@ def test_its_comment_names_the_settings_key_of_each_property(pair: str, reports:
     expected = {
         (changed.path, changed.setting.key, location_list([changed.setting]))
         for change in report.changes
-        for changed in change.properties
+        for changed in change.differences
         if changed.setting and not changed.folded
     }
     assert expected <= actual

@@ -180,3 +180,11 @@ def test_a_provider_that_is_gone_is_no_risk_and_its_new_settings_are_a_change() 
     changed_stack = stack(gone, changed)
     assert find_risk(gone, changed_stack) is None
     assert changed_stack.changed == [gone, changed]
+
+
+def test_resources_depend_on_the_cluster_of_their_provider() -> None:
+    cluster = resource(VPC, "cluster")
+    provider = resource("pulumi:providers:kubernetes", "k", **after(kubeconfig=cluster))
+    job = resource(JOB, "it", provider=f"{provider.urn}::1")
+    reviewed = stack(*(Step("same", member, member) for member in (cluster, provider, job)))
+    assert {dependent.name for dependent in reviewed.dependents(cluster.urn)} == {"k", "it"}

@@ -74,3 +74,11 @@ def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:
     text = renderings.render_terminal(samples.report(findings=[samples.finding(), waived]))
     heads = [line for line in text.splitlines() if line.startswith("Policy: ")]
     assert heads == ["Policy: new or no longer waived", "Policy: newly waived"]
+
+
+def test_the_inputs_of_a_created_resource_are_on_the_page_and_not_on_the_terminal() -> None:
+    report = samples.report(changes=[samples.change(op="create", value="4711")])
+    assert "4711" not in renderings.render_terminal(report) + renderings.render_markdown(report)
+    assert "<summary>1 inputs</summary>" in renderings.render_html(report)
+    assert "<code>size</code>: 4711" in renderings.render_html(report)
+    assert '"after": "4711"' in renderings.render_json(report)

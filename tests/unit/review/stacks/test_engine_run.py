@@ -1,11 +1,13 @@
 """Tests of runs that are read from ledgers."""
 
 from pathlib import Path
+from typing import Any
 
 from review import evaluate
 from review.stacks.engine_run import EngineRun, read
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
+METADATA = {"urn": BUCKET, "type": "b", "op": "create", "old": None}
 
 
 def test_the_summary_row_of_a_stack_is_no_violation_of_its_own(tmp_path: Path) -> None:
@@ -43,3 +45,22 @@ def test_a_preview_that_succeeds_without_a_plan_is_trouble(tmp_path: Path) -> No
         (tmp_path / "head-engine.log").write_text(text)
         stack = evaluate.read_stack("dev", projects, projects, tmp_path)
         assert stack.trouble.partition(";")[0] == trouble
+
+
+def state(**fields: Any) -> dict[str, Any]:
+    """Return the state of a bucket."""
+    return {"urn": BUCKET, "type": "b", "custom": True, "parent": "", **fields}
+
+
+def test_outputs_of_the_event_log_are_added_to_the_new_state(tmp_path: Path) -> None:
+    plan = {"steps": [{"op": "create", "urn": BUCKET, "newState": state()}]}
+    event = {"resOutputsEvent": {"metadata": METADATA | {"new": state(id="b-1", outputs={"arn": "arn:b"})}}}
+    for contents in ((plan, [event]), ([event], plan)):
+        step = EngineRun(tmp_path).add(*contents).steps[BUCKET]
+        assert {*step.resource.texts} == {("id", "b-1"), ("outputs.arn", "arn:b")}
+
+
+def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
+    for options, op in (({}, "update"), ({"protect": True}, "same")):
+        step = {"op": "same", "urn": BUCKET, "oldState": state(protect=True), "newState": state(**options)}
+        assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op

@@ -1,5 +1,6 @@
 """Tests of a resource's changed properties, and of the settings that set their values."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,32 +9,44 @@ import pytest
 from review.model import SourceLocation
 from review.plain_data import PATH_STEP, value_at
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.properties import changed_properties
+from review.stacks.properties import KNOWN_LATER, changed_properties, new_properties
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
-from tests.support.review.stacks import KEY, SECRET, VPC, resource
+from sandbox.summary import LATER
+from tests.support.review.stacks import KEY, SECRET, VPC, resource, urn
 from tests.support.rows import each_row
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 
 
-MAIN = Step("create", None, resource(VPC, "main"))
+MAIN = Step("replace", resource(VPC, "main", id="vpc-old"), resource(VPC, "main", id="vpc-new"))
 
 
-class StackOfOneSource(Stack):
-    """A stack in which every value comes from the network, if the stack has a network."""
+def changes(
+    old: dict[str, Any],
+    new: dict[str, Any],
+    *sources: Step,
+    base_sources: tuple[Step, ...] | None = None,
+    predicted: bool = False,
+    kinds: Mapping[str, str] | None = None,
+) -> list[tuple[Any, ...]]:
+    """Return each change's path, values, mark of a forced replacement, and reason for folding.
 
-    def value_sources(self, step: Step, path: str) -> list[Step]:
-        return [source for source in self.steps.values() if source is MAIN]
-
-
-def changes(old: dict[str, Any], new: dict[str, Any], *sources: Step, **kinds: str) -> list[tuple[Any, ...]]:
-    """Return each change's path, values, mark of a forced replacement, and reason for folding."""
+    Every property of the head depends on the `sources`, and those of the base on `base_sources`, which are
+    the same by default.
+    """
+    before, after = (
+        {"propertyDependencies": {name: [source.resource.urn for source in side] for name in new}}
+        for side in (sources if base_sources is None else base_sources, sources)
+    )
     step = Step(
-        "update", resource(KEY, "it", old), resource(KEY, "it", new), kinds or dict.fromkeys(new, "update")
+        "update",
+        resource(KEY, "it", old, **before),
+        resource(KEY, "it", new, **after),
+        kinds or dict.fromkeys(new, "update"),
     )
     steps = {member.resource.urn: member for member in (step, *sources)}
-    properties = changed_properties(step, StackOfOneSource("dev", EngineRun(Path(), steps)))
+    properties = changed_properties(step, Stack("dev", EngineRun(Path(), steps), predicted=predicted))
     return [
         (changed.path, changed.before, changed.after, changed.forces, changed.folded)
         for changed in properties
@@ -57,15 +70,84 @@ def test_a_value_is_split_into_its_changed_parts(
     assert changes(old, new) == parts
 
 
+FOLLOWS = "follows from main (aws:ec2:Vpc)"
+
+
 def test_a_forced_replacement_is_marked_folded_or_not() -> None:
     kinds = {"a": "update-replace"}
-    assert changes({"a": 1}, {"a": 2}, **kinds) == [("a", "1", "2", True, "")]
-    reason = "forces the replacement, follows from main (aws:ec2:Vpc)"
-    assert changes({"a": 1}, {"a": 2}, MAIN, **kinds) == [("a", "1", "2", True, reason)]
+    assert changes({"a": 1}, {"a": 2}, kinds=kinds) == [("a", "1", "2", True, "")]
+    follows = changes({"a": "vpc-old"}, {"a": "vpc-new"}, MAIN, kinds=kinds)
+    assert follows == [("a", "vpc-old", "vpc-new", True, f"forces the replacement, {FOLLOWS}")]
 
 
-def test_values_of_other_resources_are_folded() -> None:
-    assert changes({"a": 1}, {"a": 2}, MAIN) == [("a", "1", "2", False, "follows from main (aws:ec2:Vpc)")]
+@each_row(
+    ("old", "new", "folded"),
+    [
+        ("vpc-old", "vpc-new", FOLLOWS),
+        ("arn/vpc-old/*", "arn/vpc-new/*", FOLLOWS),
+        ("arn/vpc-old/*", "arn/vpc-new/* or *", ""),
+        ("vpc-old", "0.0.0.0/0", ""),
+        ("10.0.0.0/8", "vpc-new", ""),
+        ("vpc-old", "vpc-old", ""),
+    ],
+)
+def test_a_value_is_folded_if_it_changes_just_as_a_replaced_resource(old: str, new: str, folded: str) -> None:
+    assert changes({"a": old}, {"a": new}, MAIN) == [("a", old, new, False, folded)]
+
+
+def test_a_shown_value_names_the_changed_resource_from_which_it_comes() -> None:
+    nat = Step("create", None, resource(VPC, "second", id="vpc-second"))
+    dependent = {"propertyDependencies": {"a": [nat.resource.urn]}}
+    step = Step(
+        "update", resource(KEY, "it", {"a": "x"}), resource(KEY, "it", {"a": "vpc-second"}, **dependent)
+    )
+    steps = {member.resource.urn: member for member in (step, nat)}
+    [changed] = changed_properties(step, Stack("dev", EngineRun(Path(), steps)))
+    assert (changed.folded, changed.sources) == ("", ["second (aws:ec2:Vpc)"])
+
+
+def test_an_unknown_value_is_folded_only_in_a_real_preview_and_with_the_same_sources() -> None:
+    old, new = {"a": "vpc-old"}, {"a": LATER}
+    assert [row[-1] for row in changes(old, new, MAIN)] == [FOLLOWS]
+    assert [row[-1] for row in changes(old, new)] == [KNOWN_LATER]
+    assert [row[-1] for row in changes(old, new, MAIN, base_sources=())] == [""]
+    assert [row[-1] for row in changes(old, new, MAIN, predicted=True)] == [""]
+    assert [row[-1] for row in changes(old, new, predicted=True)] == [""]
+
+
+def test_options_that_change_are_shown() -> None:
+    old = resource(KEY, "it", protect=True, ignoreChanges=["a"], provider="urn:pulumi:dev::pipe::x::east::1")
+    new = resource(KEY, "it", retainOnDelete=True, provider="urn:pulumi:dev::pipe::x::west::2")
+    step = Step("update", old, new)
+    stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step}))
+    assert [(changed.path, changed.before, changed.after) for changed in changed_properties(step, stack)] == [
+        ("option ignoreChanges", '["a"]', None),
+        ("option protect", "true", None),
+        ("option provider", "x::east", "x::west"),
+        ("option retainOnDelete", None, "true"),
+    ]
+
+
+def test_a_replaced_provider_explains_the_replacement_of_its_resources() -> None:
+    kind, used = "pulumi:providers:kubernetes", {"provider": f"{urn('pulumi:providers:kubernetes', 'c')}::1"}
+    provider = Step("replace", resource(kind, "c"), resource(kind, "c"))
+    step = Step("replace", resource(KEY, "it", **used), resource(KEY, "it", **used), {}, ("provider",))
+    steps = {member.resource.urn: member for member in (step, provider)}
+    [changed] = changed_properties(step, Stack("dev", EngineRun(Path(), steps)))
+    reason = "forces the replacement, follows from c (pulumi:providers:kubernetes)"
+    assert (changed.path, changed.before, changed.folded) == ("option provider", f"{kind}::c", reason)
+
+
+def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
+    inputs = {"rules": [{"cidr": "0.0.0.0/0"}], "tags": {"a.b": "c"}, "empty": {}, "__defaults": ["x"]}
+    step = Step("create", None, resource(KEY, "it", inputs, protect=True))
+    properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert [(new.path, new.before, new.after) for new in properties] == [
+        ("rules[0].cidr", None, "0.0.0.0/0"),
+        ('tags["a.b"]', None, "c"),
+        ("empty", None, "{}"),
+        ("option protect", None, "true"),
+    ]
 
 
 @each_row(
@@ -83,7 +165,7 @@ def test_values_of_other_resources_are_folded() -> None:
 )
 def test_only_checksums_are_folded_as_checksums(path: str, old: str, new: str, folded: str) -> None:
     sides = (_nested(path, old), _nested(path, new))
-    assert changes(*sides, **{path: "update"}) == [(path, old, new, False, folded)]
+    assert changes(*sides, kinds={path: "update"}) == [(path, old, new, False, folded)]
 
 
 def _nested(path: str, value: str) -> dict[str, Any]:
@@ -96,10 +178,12 @@ def _nested(path: str, value: str) -> dict[str, Any]:
 
 def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
     kinds = {"a[0]": "update", "a[1]": "update"}
-    assert changes({"a": ["x", "y"]}, {"a": ["y", "x"]}, **kinds) == [("a", "y", "x", False, "order only")]
+    assert changes({"a": ["x", "y"]}, {"a": ["y", "x"]}, kinds=kinds) == [
+        ("a", "y", "x", False, "order only")
+    ]
     kinds = {"args[0]": "update"}
     expected = [("args[0]", "x", "y", False, ""), ("args[1]", "y", "x", False, "")]
-    assert changes({"args": ["x", "y"]}, {"args": ["y", "x"]}, **kinds) == expected
+    assert changes({"args": ["x", "y"]}, {"args": ["y", "x"]}, kinds=kinds) == expected
 
 
 @pytest.mark.parametrize(
@@ -124,7 +208,7 @@ def replaced(diff: dict[str, str], forced_by: tuple[str, ...] = ()) -> list[tupl
         for count, image, cluster in ((3, "one", "c1"), (2, "two", "[known after up]"))
     )
     step = Step("replace", old, new, diff, forced_by)
-    stack = StackOfOneSource("dev", EngineRun(Path(), {step.resource.urn: step}))
+    stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step}))
     return [(changed.path, changed.folded) for changed in changed_properties(step, stack)]
 
 
@@ -145,14 +229,14 @@ EVERYTHING = ["spec.replicas", "spec.image", "spec.cluster", 'metadata.annotatio
 def test_a_replacement_names_every_change_whatever_the_engine_names(
     diff: dict[str, str], forced_by: tuple[str, ...]
 ) -> None:
-    paths = [path for path, _ in replaced(diff, forced_by) if path != "provider"]
+    paths = [path for path, _ in replaced(diff, forced_by) if path != "option provider"]
     assert sorted(paths) == sorted(EVERYTHING)
 
 
 def test_values_that_are_known_later_are_folded_unless_they_force_a_replacement() -> None:
     later = "[known after up]"
     assert changes({"a": "x"}, {"a": later}) == [("a", "x", later, False, "known after up")]
-    assert changes({"a": "x"}, {"a": later}, a="update-replace") == [("a", "x", later, True, "")]
+    assert changes({"a": "x"}, {"a": later}, kinds={"a": "update-replace"}) == [("a", "x", later, True, "")]
     assert changes({}, {"a": later}) == [("a", None, later, False, "")]
 
 
@@ -167,7 +251,7 @@ def test_the_two_forms_of_a_secrets_content_are_folded() -> None:
 
 
 def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:
-    assert changes({"a": ["x"]}, {"a": ["x", "y"]}, **{"a[1]": "add"}) == [("a[1]", None, "y", False, "")]
+    assert changes({"a": ["x"]}, {"a": ["x", "y"]}, kinds={"a[1]": "add"}) == [("a[1]", None, "y", False, "")]
 
 
 BASE = {"pipe:database.class": ("small", 4), "pipe:api.days": ("30", 6), "pipe:proxy.days": ("30", 8)}
