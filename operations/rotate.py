@@ -48,6 +48,7 @@ def work(log: RunLog, options: Options) -> str:
         repository = Repository(log.runner, options)
         with log.step("the API is up"):
             repository.check(log.line)
+            repository.check_committer()
             repository.check_upstream()
             check_image(cluster, options)
             before = user(cluster)
@@ -56,7 +57,7 @@ def work(log: RunLog, options: Options) -> str:
         with log.step("new passwords in the stack's settings"):
             set_passwords(log, options)
         with log.step("deploy: new logins, then new pods"):
-            pulumi_up.up(log, options)
+            pulumi_up.up_from_here(log, options)
         if options.target == "real":
             with log.step("commit the new passwords, encrypted"):
                 commit(log, repository, options)

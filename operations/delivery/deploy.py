@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from operations.delivery import checks, failed_deployment, interruption, rollback
 from operations.delivery.journal import Journal, delete_journal, read_journal
-from operations.lib import command_line, health, migrations, pulumi_up, stack_file
+from operations.lib import command_line, health, migrations, pulumi_up, stack_commit, stack_file
 from operations.lib.command_line import Options
 from operations.lib.errors import CommandStopped, FailedError, RefusedError
 from operations.lib.kubernetes.cluster import Cluster, connected
@@ -69,7 +69,7 @@ def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
             deploy(log, cluster, options, arguments, repository, journal)
         except KeyboardInterrupt:
             raise CommandStopped(interruption.message(log, cluster, options, journal)) from None
-    rollback.check_pushed(log)
+    stack_commit.check_pushed(log)
     # A failure here causes no rollback: the version works, but a later failure would go unnoticed.
     with log.step("every monitor has data"):
         health.check_monitor_data(log, options)
@@ -195,7 +195,7 @@ def bring_up(
         )
     with log.step("commit the image"):
         subject = f"Deploy {stack_file.version(new)} to {options.stack}"
-        rollback.commit(log, repository, subject, new, migrate=migrate)
+        stack_commit.commit(log, repository, subject, new, migrate=migrate)
 
 
 if __name__ == "__main__":

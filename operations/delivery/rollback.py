@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from operations import migrate
-from operations.lib import command_line, health, migrations, pulumi_up, stack_file
+from operations.lib import command_line, health, migrations, pulumi_up, stack_commit, stack_file
 from operations.lib.command_line import Options
 from operations.lib.errors import CommandStopped, FailedError, RefusedError
 from operations.lib.kubernetes import jobs, revisions
@@ -83,7 +83,7 @@ def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
             raise CommandStopped(stopped(options, target)) from None
         if choice.verdict(target) == BAD:
             record(log, lambda: releases.set_verdict(target.image, UNJUDGED))
-    check_pushed(log)
+    stack_commit.check_pushed(log)
     return f"{options.stack} runs {target.version} again"
 
 
@@ -210,24 +210,6 @@ def record(log: RunLog, write: Callable[[], None]) -> None:
         log.line(f"not recorded: {error}")
 
 
-def commit(log: RunLog, repository: Repository, subject: str, image: str, *, migrate: bool) -> None:
-    """Commit the image and push; on failure, store the error for `check_pushed` at the end of the run."""
-    try:
-        log.line(repository.commit(subject, image, migrate=migrate))
-    except FailedError as error:
-        log.results["not pushed"] = str(error)
-        log.line(str(error))
-
-
-def check_pushed(log: RunLog) -> None:
-    """Raise FailedError if a commit of this run was not pushed."""
-    if error := log.results.get("not pushed"):
-        raise FailedError(
-            "only the push of the commit failed. Run git push, or the next deployment undoes this one:"
-            f" {error}"
-        )
-
-
 def settle(
     log: RunLog, cluster: Cluster, options: Options, image: str, subject: str, *, migrate: bool
 ) -> None:
@@ -238,9 +220,9 @@ def settle(
             log.plan(f"would write {image} into {stack_file.path(options.stack).name}")
         else:
             stack_file.write(options.stack, image, migrate=migrate)
-        commit(log, repository, subject, image, migrate=migrate)
+        stack_commit.commit(log, repository, subject, image, migrate=migrate)
     with log.step("pulumi up: set the state to the older image"):
-        pulumi_up.up(log, options)
+        pulumi_up.up_from_here(log, options)
     with log.step("health"):
         health.wait_until_healthy(log, cluster, options, image)
 

@@ -96,13 +96,33 @@ class Checkout:
         """
         if self._options.target == "sandbox" or self._options.dry_run:
             return
-        identity = self._read("var", "GIT_COMMITTER_IDENT")
-        if f"<{BOT}>" not in identity:
+        if person := self._person():
             raise RefusedError(
-                f"deployments are commits of github-actions[bot], but git would commit as"
-                f" {identity.rpartition('>')[0]}>. Push to main instead: then the workflow Deploy deploys"
-                f" {self._options.stack}"
+                f"deployments are commits of github-actions[bot], but git would commit as {person}. Push to"
+                f" main instead: then the workflow Deploy deploys {self._options.stack}"
             )
+
+    def check_committer(self) -> None:
+        """Refuse a committer who may not push to the upstream.
+
+        Only the bot may push to main and to the branches deployed/* (README, GitHub). Without an upstream,
+        nothing is pushed. A dry run refuses nothing.
+        """
+        if self.upstream is None or self._options.dry_run:
+            return
+        if person := self._person():
+            raise RefusedError(
+                "this command pushes a commit, and only github-actions[bot] may push to"
+                f" {self.upstream.tracking_branch}, but git would commit as {person}. Run it with the"
+                " workflow Operate. If the workflow does not run, leave the branch (git switch --detach),"
+                " run the command again, and bring its commit to main in a pull request before the next"
+                " deployment"
+            )
+
+    def _person(self) -> str:
+        """Return the committer's name and address; an empty string for the bot."""
+        identity = self._read("var", "GIT_COMMITTER_IDENT")
+        return "" if f"<{BOT}>" in identity else f"{identity.rpartition('>')[0]}>"
 
     def check_push(self) -> None:
         """Refuse a remote that accepts no push.

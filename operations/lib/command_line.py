@@ -16,6 +16,10 @@ from operations.lib.errors import RefusedError
 
 ROOT = Path(__file__).parents[2]
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
+IN_WORKFLOW = "GITHUB_ACTIONS"
+"""Environment variable that is `true` in every job of GitHub Actions, and that no workflow can change
+(GitHub docs, variables reference).
+"""
 
 TEXT = """\
 environment:

@@ -1,14 +1,34 @@
 """`pulumi up` of a stack, with the policy pack."""
 
+import os
 import sys
+from collections.abc import Sequence
 
 from operations.lib import secret_masking
-from operations.lib.command_line import Options
+from operations.lib.command_line import IN_WORKFLOW, Options
 from operations.lib.run_log import RunLog
+
+CLUSTER = "urn:pulumi:{}::pipe::pipe:cluster:Cluster$aws:eks/cluster:Cluster::cluster"
+"""URN of the EKS cluster of a stack (components/aws/cluster.py)."""
+
+
+def up_from_here(log: RunLog, options: Options) -> None:
+    """Apply the program as `up` does; outside a workflow, leave the EKS cluster as it is.
+
+    An operator reaches the cluster through the endpoint that scripts/access.sh has opened. The stack file
+    keeps the endpoint closed, so `pulumi up --refresh` would close it before it applies the objects in the
+    cluster, and could not reach them any more.
+    """
+    is_workflow = os.environ.get(IN_WORKFLOW) == "true"
+    _up(log, options, () if is_workflow else (f"--exclude={CLUSTER.format(options.stack)}",))
 
 
 def up(log: RunLog, options: Options) -> None:
     """Apply the program with its stack file; the migration Job runs before new pods start."""
+    _up(log, options, ())
+
+
+def _up(log: RunLog, options: Options, flags: Sequence[str]) -> None:
     if options.target == "sandbox":
         command = [sys.executable, "-m", "sandbox", "up", options.stack]
     else:
@@ -21,5 +41,6 @@ def up(log: RunLog, options: Options) -> None:
             "policies",
             "--policy-pack-config",
             f"policies/config/{options.stack}.json",
+            *flags,
         ]
     log.follow(*command)

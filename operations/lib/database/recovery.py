@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from operations.lib import stack_commit
 from operations.lib.command_line import Options
 from operations.lib.database import program_state, settling
 from operations.lib.database.instances import Description, Instances, identifier
@@ -19,6 +20,10 @@ from operations.lib.database.program_state import DeclaredInstance
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.repository import Repository
 from operations.lib.run_log import RunLog
+
+OUTAGE = "about 20 minutes"
+"""Time during which nobody can use the database. A renamed instance is not available until its new DNS name
+is effective, after about ten minutes (RDS user guide, renaming a DB instance), and there are two renames."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
         check_start(log, options, source, declared, rds)
     if old is None:
         question = f"Replacing {name.live} of {options.stack} with its state of {source}; the API will fail"
-        options.confirm(f"{question} for some minutes, and only {name.old} keeps later writes")
+        options.confirm(f"{question} for {OUTAGE}, and only {name.old} keeps later writes")
         if new is None:
             with log.step(f"RDS restores {source} into {name.new}"):
                 restore(rds, source, name.new, declared, rds.get(name.live))
@@ -108,6 +113,7 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
         for line in kept_lines(options, name.old, kept or {}):
             log.line(line)
     log.results |= {"previous instance": name.old}
+    stack_commit.check_pushed(log)
     return f"{name.live} has the state of {source}\n" + "\n".join(kept_lines(options, name.old, kept or {}))
 
 

@@ -1,6 +1,6 @@
 """Last steps after a change of the instance: update the stack file, the program and the parameters."""
 
-from operations.lib import pulumi_up, stack_file
+from operations.lib import pulumi_up, stack_commit, stack_file
 from operations.lib.command_line import Options
 from operations.lib.database.instances import Instances, identifier
 from operations.lib.database.pending import pending
@@ -9,7 +9,11 @@ from operations.lib.run_log import RunLog
 
 
 def settle(log: RunLog, options: Options, repository: Repository, version: str) -> None:
-    """Set the major version in the stack file, commit it, run `pulumi up`, and reboot for parameters."""
+    """Set the major version in the stack file, commit it, run `pulumi up`, and reboot for parameters.
+
+    If only the push of the commit fails, go on: the jobs need the new secret of the database. The caller ends
+    with `stack_commit.check_pushed`.
+    """
     file = stack_file.path(options.stack)
     text = file.read_text()
     changed = stack_file.with_engine_version(text, version)
@@ -25,9 +29,9 @@ def settle(log: RunLog, options: Options, repository: Repository, version: str) 
         with log.step("commit the stack file"):
             image, migrate = stack_file.image(changed), stack_file.migrates(changed)
             subject = f"PostgreSQL {version} in {options.stack}"
-            log.line(repository.commit(subject, image, migrate=migrate))
+            stack_commit.commit(log, repository, subject, image, migrate=migrate)
     with log.step("pulumi up: the parameter group, the jobs and their secrets"):
-        pulumi_up.up(log, options)
+        pulumi_up.up_from_here(log, options)
     reboot_for_parameters(log, options)
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from components.common.image_reference import parse_image_reference
+from operations.lib import stack_commit
 from operations.lib.command_line import Options
 from operations.lib.database import program_state, recovery, settling
 from operations.lib.database.instances import Description, Instances, identifier
@@ -91,6 +92,7 @@ def upgrade(log: RunLog, options: Options, to: str) -> str:
     repository = Repository(log.runner, options)
     with log.step("the database can be upgraded"):
         repository.check(log.line)
+        repository.check_committer()
         repository.check_upstream()
         instance = rds.wait(live, "available") or rds.get(live)
         is_upgraded = major(instance["EngineVersion"]) == to
@@ -113,6 +115,7 @@ def upgrade(log: RunLog, options: Options, to: str) -> str:
             upgrade_instance(rds, live, version)
     settling.settle(log, options, repository, to)
     log.results |= {"snapshot": snapshot}
+    stack_commit.check_pushed(log)
     return (
         f"{live} has PostgreSQL {version}. To go back, without the data written from now on:"
         f" scripts/restore.sh {options.stack} --from rds --snapshot {snapshot}"

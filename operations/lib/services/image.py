@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.common.image_reference import parse_ecr_registry
 from operations.lib import migrations, stack_file
-from operations.lib.command_line import Options
+from operations.lib.command_line import IN_WORKFLOW, Options
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
@@ -32,10 +32,6 @@ UNSIGNED = "failed with exit code 10:"
 """Part of the error of `cosign verify` for an unsigned image (cosign's doc/cosign_exit_codes.md)."""
 MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 """Errors of ECR's DescribeImages for a missing image (ECR API Reference, API_DescribeImages)."""
-IN_WORKFLOW = "GITHUB_ACTIONS"
-"""Environment variable that is `true` in every job of GitHub Actions, and that no workflow can change
-(GitHub docs, variables reference).
-"""
 UNKNOWN = "sha256:" + "0" * 64
 """Digest that a dry run shows for an image that it does not build."""
 

@@ -28,6 +28,7 @@ from tests.support.operations.deploying import (
     SIGN,
     SIGNED,
     UP,
+    UP_FROM_HERE,
     VERCEL,
     commands,
     deploy,
@@ -107,7 +108,8 @@ def test_a_check_that_fails_after_the_deployment_rolls_back_api_and_frontend(
         "users": "users are affected: SiteDown (dev)",
         "health": ": 503",
     }[wrong] in done.stderr
-    assert world.asked()[-5:] == commands(world, [SECRETS, UP, SECRETS, UP, f"{VERCEL} rollback dpl_old"])
+    expected = [SECRETS, UP, SECRETS, UP_FROM_HERE, f"{VERCEL} rollback dpl_old"]
+    assert world.asked()[-5:] == commands(world, expected)
     assert (world.bin / "served").read_text() == "dpl_old\n"
     assert world.cluster.image() == world.file_image() == OLD
     subjects = world.git("log", "--format=%s", "origin/main").splitlines()

@@ -1,5 +1,6 @@
 """Tests of rollbacks between three versions on a real control plane."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from operations.lib.kubernetes.revisions import Revision, missing_objects
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, RELEASES, REPLICAS
-from tests.support.operations.deploying import EXISTS, NEW, SECRETS, UP, deploy
+from tests.support.operations.deploying import EXISTS, NEW, SECRETS, UP_FROM_HERE, deploy
 from tests.support.operations.environment import DeployEnvironment, registry
 from tests.support.operations.environment import cluster as cluster
 from tests.support.operations.environment import world as world
@@ -90,7 +91,7 @@ def test_rollbacks_to_the_previous_and_to_a_chosen_revision_keep_every_pod(
         assert done.returncode == 0, done.stdout + done.stderr
         assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
         assert jobs(three, "rollback") == []
-        assert three.asked() == [exists("1.1.0"), SECRETS, UP]
+        assert three.asked() == [exists("1.1.0"), SECRETS, UP_FROM_HERE]
         assert revision(three) == "4", "pulumi up rolled the pods a second time"
         seconds = three.record()["results"]["seconds until the older version ran"]
 
@@ -331,7 +332,7 @@ def test_a_rollback_to_a_version_with_deleted_passwords_uses_the_current_ones(
         "the older pods cannot start, because secret/database-old is missing (as after a rotation)"
         in done.stdout
     )
-    assert "rollout undo" not in done.stdout and world.asked() == [exists("1.0.0"), SECRETS, UP]
+    assert "rollout undo" not in done.stdout and world.asked() == [exists("1.0.0"), SECRETS, UP_FROM_HERE]
     assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
     assert world.cluster.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"].get("volumes", []) == []
     assert min(seen) >= REPLICAS
@@ -389,6 +390,7 @@ def test_a_rollback_succeeds_without_the_upstream_repository(three: DeployEnviro
 def test_a_dry_run_of_a_rollback_shows_the_commands_and_changes_nothing(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
-    for command in ("rollout undo deployment/pipe-api --to-revision=2", "git commit", UP):
+    up = shlex.join(UP_FROM_HERE.split())
+    for command in ("rollout undo deployment/pipe-api --to-revision=2", "git commit", up):
         assert command in done.stdout
     assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]

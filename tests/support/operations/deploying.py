@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from operations.delivery.journal import Journal
+from operations.lib.pulumi_up import CLUSTER
 from tests.support.operations.environment import DIGEST, OLD, DeployEnvironment
 
 NAME = OLD.partition(":")[0]
@@ -40,6 +41,8 @@ UP = (
     "pulumi up --yes --refresh --non-interactive --stack dev --policy-pack policies"
     " --policy-pack-config policies/config/dev.json"
 )
+UP_FROM_HERE = f"{UP} --exclude={CLUSTER.format('dev')}"
+"""The command of an operator, whose endpoint of the cluster it leaves open."""
 
 
 def commands(world: DeployEnvironment, *groups: list[str]) -> list[str]:
