@@ -106,10 +106,18 @@ def change_data(scope: Scope) -> list[Statement]:
         # guide, password management with Secrets Manager, "Permissions required for Secrets Manager
         # integration"). No statement allows reading the secret.
         allow("CreateMasterPassword", ["secretsmanager:CreateSecret", "secretsmanager:TagResource"], secrets),
-        allow(
-            "RotateMasterPassword",
-            ["secretsmanager:RotateSecret"],
-            secrets,
-            {"StringLike": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": scope.named("rds", "db:{}-*")}},
-        ),
+        rotate_master_password(scope),
     ]
+
+
+def rotate_master_password(scope: Scope) -> Statement:
+    """Return a statement that lets RDS rotate the environment's master password on behalf of the caller.
+
+    It covers the secrets that RDS has tagged with a database of the environment.
+    """
+    return allow(
+        "RotateMasterPassword",
+        ["secretsmanager:RotateSecret"],
+        scope.named("secretsmanager", "secret:rds!db-*"),
+        {"StringLike": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": scope.named("rds", "db:{}-*")}},
+    )

@@ -1,9 +1,11 @@
 """Permissions of operators to recover, change and upgrade an environment's database.
 
-`scripts/restore.sh --from rds` and `scripts/database.sh` need them if operators run them without GitHub.
+`scripts/restore.sh --from rds`, `scripts/database.sh` and `scripts/rotate.sh` need them if operators run them
+without GitHub.
 """
 
 from components.common.iam_documents import Statement, allow
+from foundation.permissions.data import rotate_master_password
 from foundation.permissions.scope import Scope
 
 
@@ -15,6 +17,7 @@ def recover_database(scope: Scope) -> list[Statement]:
     """
     naming = scope.naming
     keys = scope.named("kms", "key/*")
+    secrets = scope.named("secretsmanager", "secret:rds!db-*")
     services = [f"{service}.{naming.region}.amazonaws.com" for service in ("rds", "secretsmanager")]
     return [
         allow(
@@ -50,8 +53,10 @@ def recover_database(scope: Scope) -> list[Statement]:
         allow(
             "CreateMasterPassword",
             ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
-            scope.named("secretsmanager", "secret:rds!db-*"),
+            secrets,
         ),
+        # The last step of `scripts/rotate.sh`.
+        rotate_master_password(scope),
         allow(
             "PassMonitoringRole",
             ["iam:PassRole"],

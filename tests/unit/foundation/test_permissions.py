@@ -200,6 +200,8 @@ OPERATORS: list[tuple[str, str, dict[str, str], str]] = [
     ("kms:CreateGrant", KEY, {}, "nothing"),
     ("kms:CreateGrant", KEY, {**RDS, **FOUNDATION}, "deny LeaveKeys"),
     ("secretsmanager:CreateSecret", SECRET, {}, "allow"),
+    ("secretsmanager:RotateSecret", SECRET, secret_of("stg"), "allow"),
+    ("secretsmanager:RotateSecret", SECRET, secret_of("prod"), "nothing"),
     ("secretsmanager:GetSecretValue", SECRET, secret_of("stg"), "nothing"),
     ("iam:PassRole", f"{ROLE}/pipe-stg-db-monitoring", passed_to("monitoring.rds"), "allow"),
     # The environment's evidence of an incident may be read.
