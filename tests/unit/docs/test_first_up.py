@@ -129,6 +129,26 @@ def test_imports_into_the_foundation_have_the_names_of_its_resources() -> None:
         assert [name for kind, name in imports if name not in foundation.of_type(kind)] == []
 
 
+@pytest.mark.parametrize("page", ["docs/accounts.md", "docs/ja/accounts.md"])
+def test_each_resource_of_which_an_account_has_only_one_has_a_remedy(page: str) -> None:
+    foundation = evaluate_foundation("prod")
+    remedies = {
+        "aws:accessanalyzer/analyzer:Analyzer": "aws accessanalyzer delete-analyzer ",
+        "aws:costexplorer/anomalyMonitor:AnomalyMonitor": "`anomalies.monitorArn`",
+        "aws:guardduty/detector:Detector": "`guardDuty.enabled`",
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "token.actions.githubusercontent.com already",
+    }
+    text = (ROOT / page).read_text()
+    assert {kind: len(foundation.of_type(kind)) for kind in remedies} == dict.fromkeys(remedies, 1)
+    assert [remedy for remedy in remedies.values() if remedy not in text] == []
+
+
+def test_an_operators_checkout_has_the_deployed_image_and_no_branch() -> None:
+    """Check that no page names deployed/*, which point to the commit before that of the image (deploy.py)."""
+    for page in (ROOT / "docs" / "break-glass.md", ROOT / "docs" / "ja" / "break-glass.md"):
+        assert re.findall(r"^git switch (.+)$", page.read_text(), re.M) == ["--detach origin/main"]
+
+
 def test_the_zone_is_signed_before_the_registrar_gets_its_record() -> None:
     step = STEPS.partition("9. **DNSSEC**")[2]
     assert step.index("dnssec` to true") < step.index("dsRecord") < step.index("to the registrar")
