@@ -33,9 +33,9 @@ class ThreatDetectionArgs:
 class ThreatDetection(pulumi.ComponentResource):
     """A GuardDuty detector with its protection plans, and a rule for its serious findings.
 
-    Each plan is set explicitly, even if it is disabled: GuardDuty enables most of them in a new detector, and
-    deleting the resource of a plan does not change it (terraform-provider-aws,
-    guardduty/detector_feature.go).
+    Each plan with a setting is set explicitly, even if it is disabled: GuardDuty enables most plans in a new
+    detector, and deleting the resource of a plan does not change it (terraform-provider-aws,
+    guardduty/detector_feature.go). The other plans keep GuardDuty's defaults.
     """
 
     def __init__(

@@ -298,6 +298,7 @@ def checked_snapshot(text: str) -> str:
     """Return a snapshot's name; refuse an invalid one."""
     if not re.fullmatch(SNAPSHOT, text):
         raise RefusedError(
-            f"--snapshot {text}: must be the name of a snapshot, such as pipe-prod-db-before-17"
+            f"--snapshot {text}: must be the name of a manual snapshot, such as pipe-prod-db-before-17. With"
+            " --at, RDS restores any moment that its automated snapshots cover"
         )
     return text

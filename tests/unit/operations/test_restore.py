@@ -66,8 +66,13 @@ def test_a_backup_of_rds_is_a_moment_or_a_snapshot() -> None:
     assert (str(source), source.label) == ("the snapshot pipe-dev-db-before-17", "pipe-dev-db-before-17")
     with pytest.raises(RefusedError, match="--from rds: needs --at TIME or --snapshot NAME; example: "):
         restore.rds_source(arguments())
-    with pytest.raises(RefusedError, match="--snapshot a b: must be the name of a snapshot"):
-        restore.rds_source(arguments(snapshot="a b"))
+    for name in ("a b", "rds:pipe-dev-db-2024-03-01-19-05"):
+        with pytest.raises(RefusedError) as raised:
+            restore.rds_source(arguments(snapshot=name))
+        assert str(raised.value) == (
+            f"--snapshot {name}: must be the name of a manual snapshot, such as pipe-prod-db-before-17. With"
+            " --at, RDS restores any moment that its automated snapshots cover"
+        )
 
 
 @pytest.mark.parametrize("option", [["--no-swap"], ["--snapshot", "x"]])
