@@ -112,7 +112,7 @@ class Finding(Item):
     @property
     def section(self) -> str:
         """The section of the report that contains this finding."""
-        if self.policy in SECTIONS:
+        if self.policy in SECTIONS and not self.from_head:
             return SECTIONS[self.policy]
         if self.verdict == UNKNOWN:
             return "Policy: not known before up"

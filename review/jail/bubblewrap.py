@@ -85,12 +85,20 @@ def _plugins(visible: Iterable[Path]) -> set[Path]:
     """
     visible = [*visible]
     folders = {*map(Path, os.get_exec_path()), *(path.parent for path in visible if path.is_file())}
-    plugins = {file.resolve() for folder in folders for file in folder.glob(PLUGINS)}
+    plugins = {file.resolve() for folder in folders for file in _plugins_in(folder)}
     return {
         plugin
         for plugin in plugins
         if plugin.name not in ENGINE and any(map(plugin.is_relative_to, visible)) and plugin.is_file()
     }
+
+
+def _plugins_in(folder: Path) -> list[Path]:
+    """Return the plugins in a folder; none if the user may not read the folder, which PATH may name."""
+    try:
+        return [*folder.glob(PLUGINS)]
+    except OSError:
+        return []
 
 
 def _proc_mounts() -> list[str]:

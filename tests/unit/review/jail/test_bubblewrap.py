@@ -1,0 +1,18 @@
+"""Tests of the command that starts an isolated program."""
+
+from pathlib import Path
+
+import pytest
+
+from review.jail.bubblewrap import bwrap_command
+
+
+def test_a_folder_of_path_that_cannot_be_read_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "pulumi-resource-evil"
+    plugin.write_text("#!/bin/sh\n")
+    # Root can read every folder, but no folder has a name of this length.
+    monkeypatch.setenv("PATH", f"/{'x' * 300}:{tmp_path}")
+    command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
+    assert command[command.index(str(plugin)) - 2 :][:3] == ["--ro-bind", "/dev/null", str(plugin)]
