@@ -6,7 +6,7 @@ after a run was killed, the same command continues it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,8 +66,10 @@ def names(options: Options, source: Source) -> Names:
 def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True) -> str:
     """Restore the database, check it, swap it in and let the program manage it; return the final message.
 
-    Without `swap`, the run ends after the check of the new instance. Raises RefusedError for the reasons of
-    `check_start`, and FailedError if RDS refuses a step or the new instance differs.
+    Without `swap`, the run ends after the check of the new instance. If the program already manages the new
+    instance, only the last steps are repeated, since an earlier `pulumi up` may have failed. Raises
+    RefusedError for the reasons of `check_start`, and FailedError if RDS refuses a step or the new instance
+    differs.
     """
     rds, name = Instances(log, options), names(options, source)
     repository = Repository(log.runner, options)
@@ -76,7 +78,11 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
         repository.check_upstream_if_it_responds(log.line)
         declared = program_state.read(log, options)
         new, old = rds.find(name.new), rds.find(name.old)
-        check_start(log, options, source, declared, rds)
+        is_adopted = check_start(log, options, source, declared, rds)
+    if is_adopted:
+        options.confirm(f"Repeating the last steps of an earlier recovery of {name.live} with pulumi up")
+        lines = finish(log, options, rds, name, repository)
+        return "\n".join([f"the last steps are repeated; {name.live} was not restored again", *lines])
     if old is None:
         question = f"Replacing {name.live} of {options.stack} with its state of {source}; the API will fail"
         options.confirm(f"{question} for {OUTAGE}, and only {name.old} keeps later writes")
@@ -106,21 +112,32 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
             resource_id = rds.get(name.live)["DbiResourceId"]
             program_state.adopt(log, options, declared.urn, resource_id)
             log.line(f"{declared.urn.rpartition('::')[2]}: {resource_id} instead of {declared.resource_id}")
+    lines = finish(log, options, rds, name, repository)
+    return "\n".join([f"{name.live} has the state of {source}", *lines])
+
+
+def finish(
+    log: RunLog, options: Options, rds: Instances, name: Names, repository: Repository
+) -> Sequence[str]:
+    """Apply the program to the new instance; return lines about the replaced one."""
     version = rds.get(name.live)["EngineVersion"].partition(".")[0]
     settling.settle(log, options, repository, version)
     with log.step(f"what {name.old} costs"):
-        kept = rds.find(name.old)
-        for line in kept_lines(options, name.old, kept or {}):
+        lines = kept_lines(options, name.old, rds.find(name.old) or {})
+        for line in lines:
             log.line(line)
     log.results |= {"previous instance": name.old}
     stack_commit.check_pushed(log)
-    return f"{name.live} has the state of {source}\n" + "\n".join(kept_lines(options, name.old, kept or {}))
+    return lines
 
 
 def check_start(
     log: RunLog, options: Options, source: Source, declared: DeclaredInstance, rds: Instances
-) -> None:
-    """Refuse a recovery that is complete, that cannot continue, or whose moment RDS cannot restore yet."""
+) -> bool:
+    """Refuse a recovery that cannot continue, or whose moment RDS cannot restore yet.
+
+    Returns True if the program already manages the new instance.
+    """
     name = names(options, source)
     live, new, old = rds.find(name.live), rds.find(name.new), rds.find(name.old)
     if old is not None:
@@ -136,17 +153,18 @@ def check_start(
                 f" {name.old}, and run this again"
             )
         if live is not None and live["DbiResourceId"] == declared.resource_id:
-            raise RefusedError(
-                f"{name.live} already has the state of {source}, and the program manages it. For another"
-                f" recovery of the same state, first delete {name.old}"
+            log.line(
+                f"the program already manages the instance that replaced {name.old}, so this run only repeats"
+                f" the last steps. For another recovery of {source}, first delete {name.old}"
             )
+            return True
         log.line("an earlier run was interrupted during the swap; this run continues it")
-        return
+        return False
     if live is None:
         raise RefusedError(f"there is no RDS instance {name.live} to restore: see docs/disaster-recovery.md")
     if new is not None:
         log.line(f"an earlier run has created {name.new}; this run continues it")
-        return
+        return False
     latest = live.get("LatestRestorableTime")
     if source.time and (latest is None or source.time > latest):
         shown = f"{latest:%Y-%m-%dT%H:%M:%SZ}" if latest else "none"
@@ -154,6 +172,7 @@ def check_start(
             f"--at {source}: RDS cannot restore it yet; the latest moment is {shown}, and it grows every five"
             f" minutes. Choose an earlier moment: scripts/restore.sh {options.stack} --from rds --at {shown}"
         )
+    return False
 
 
 def restore(

@@ -60,8 +60,15 @@ def test_a_recovery_that_is_killed_at_each_change_goes_on_and_the_program_adopts
     assert f"delete-db-instance --region ap-northeast-1 --db-instance-identifier {old}" in output
     assert stack.changes() == {"same"}
 
+    # The program is applied again, since an earlier `pulumi up` may have failed.
     code, output = stack.operate(*command)
-    assert code == 2 and "and the program manages it" in output
+    assert code == 0 and "up of dev succeeded" in output, output
+    assert f"the last steps are repeated; {LIVE} was not restored again" in output
+    assert {name: instance["DbiResourceId"] for name, instance in stack.instances().items()} == {
+        LIVE: after["DbiResourceId"],
+        old: before["DbiResourceId"],
+    }
+    assert stack.changes() == {"same"}
 
 
 def test_a_moment_that_rds_does_not_have_is_refused(stack: DatabaseStack) -> None:
