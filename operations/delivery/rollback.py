@@ -102,7 +102,11 @@ def chosen_revision(
     target = choice.by_version(arguments.to_version)
     if target.image == choice.now.image:
         if repository.committed() == target.image:
-            raise RefusedError(f"{arguments.to_version} is already running")
+            raise RefusedError(
+                f"{arguments.to_version} is already running, and the stack file names it."
+                " If `pulumi up` of an earlier run failed or was stopped, run it again"
+                " (docs/break-glass.md has the command)"
+            )
         return choice.now
     return target
 

@@ -165,7 +165,10 @@ def test_an_interrupted_rollback_continues_with_the_named_version(
     assert "1.1.0 already runs; only the stack file and the state need to change" in done.stdout
     assert three.file_image() == VERSIONS["1.1.0"] and "rollout undo" not in done.stdout
     done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
-    assert done.returncode == 2 and "1.1.0 is already running" in done.stderr
+    assert done.returncode == 2
+    assert (
+        "1.1.0 is already running, and the stack file names it. If `pulumi up` of an earlier" in done.stderr
+    )
 
 
 def test_images_and_migrations_in_commit_messages_are_ignored(three: DeployEnvironment) -> None:
