@@ -24,7 +24,7 @@ from review.merging import Merging
 from review.model import Change, Finding, Report, SettingChange, StackReport
 from review.plain_data import map_texts
 from review.render import renderings
-from review.stacks import setting_changes
+from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
@@ -106,7 +106,7 @@ def _caveat(note: str) -> str:
 
 def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, approved_by: str) -> None:
     """Add a stack's changes, findings, costs and notes to the draft."""
-    changes = [_change(step, stack) for step in stack.changed]
+    changes = [*(_change(step, stack) for step in stack.changed), *outputs.find_changes(stack)]
     findings = [*_errors(stack)]
     for step in stack.changed:
         if risk := risks.find_risk(step, stack):

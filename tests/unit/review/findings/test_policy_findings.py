@@ -1,5 +1,6 @@
 """Tests of policy findings and their comparison with the base."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,9 @@ def test_a_blocking_finding_of_a_real_preview_has_its_remediation_and_controls(t
     controls = "; ".join(f"{RULE.framework}: {control}" for control in RULE.controls)
     assert f"{RULE.remediation} ({controls})" in blocking
     assert report.code == 1
+
+
+def test_a_rule_of_the_head_has_no_section_of_the_reviews_own_findings() -> None:
+    finding = Finding(stacks=["dev"], name="it", policy="stateful-replaced", message="no")
+    assert finding.section == "At risk"
+    assert replace(finding, from_head=True).section == "Policy: new or no longer waived"

@@ -1,0 +1,34 @@
+"""Tests of changed outputs of a stack."""
+
+from pathlib import Path
+from typing import Any
+
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.outputs import find_changes
+from review.stacks.stack import Stack
+from tests.support.review.stacks import KEY, resource
+
+
+def reviewed(before: dict[str, Any], after: dict[str, Any]) -> Stack:
+    """Return a stack with these outputs in base and head."""
+    key = resource(KEY, "it")
+    base, head = (EngineRun(Path(), {key.urn: Step("same", key, key)}) for _ in range(2))
+    base.phase.outputs, head.phase.outputs = before, after
+    return Stack("dev", head, base)
+
+
+def test_outputs_that_differ_are_a_change_of_the_stack() -> None:
+    [change] = find_changes(reviewed({"url": "a", "same": 1, "old": {"x": 1}}, {"url": "b", "same": 1}))
+    assert (change.name, change.type, change.op) == ("pipe-dev", "pulumi:pulumi:Stack", "update")
+    assert [(changed.path, changed.before, changed.after) for changed in change.properties] == [
+        ("output old", '{"x": 1}', None),
+        ("output url", "a", "b"),
+    ]
+    assert find_changes(reviewed({"url": "a"}, {"url": "a"})) == []
+
+
+def test_outputs_of_a_failed_side_are_not_compared() -> None:
+    failed = reviewed({"url": "a"}, {"url": "b"})
+    assert failed.head
+    failed.head.phase.errors.append("it failed")
+    assert find_changes(failed) == []
