@@ -41,6 +41,9 @@ NOT_APPLICABLE = '"verdict": "not applicable"'
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
 """Pattern of a terminal's colour codes and of the engine's own colour tags."""
 
+PROVIDERS = "pulumi:providers:"
+"""Start of the types of providers."""
+
 TRACEBACK_FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
 
 
@@ -78,7 +81,11 @@ class EngineRun:
     added: dict[str, Json] = field(default_factory=dict[str, Json])
 
     def add(self, *contents: Any) -> Self:
-        """Record `--json` plans, event logs and ledgers; only the plans contain the steps."""
+        """Record `--json` plans, event logs and ledgers.
+
+        Only the plans contain the steps, except those of default providers, which only the event logs
+        contain.
+        """
         for plan in filter(is_map, contents):
             self.has_plan |= bool(PLAN_KEYS & plan.keys())
             self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
@@ -111,6 +118,8 @@ class EngineRun:
         return text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
 
     def _add_row(self, row: Json) -> None:
+        if event := row.get("resourcePreEvent"):
+            self._add_provider(event["metadata"])
         if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
             violation = {"level": UNKNOWN, "severity": "", "message": row["detail"]}
             self.phase.violations.append(row | violation)
@@ -120,12 +129,22 @@ class EngineRun:
         if state.get("outputs"):
             self.added[state["urn"]] = {key: state[key] for key in ("id", "outputs") if state.get(key)}
 
+    def _add_provider(self, metadata: Json) -> None:
+        """Record the step of a default provider, which a plan leaves out.
+
+        The engine creates one for each package, version and address of a plugin that the program uses
+        (pulumi/pulumi, pkg/backend/display/json.go: shouldShow).
+        """
+        if metadata["type"].startswith(PROVIDERS) and metadata["urn"] not in self.steps:
+            sides = {"oldState": metadata.get("old"), "newState": metadata.get("new")}
+            self._add_step({"op": metadata["op"], **sides})
+
     def _add_step(self, content: Json) -> None:
         details: Json = content.get("detailedDiff") or {}
         diff = {path: str(detail["kind"]) for path, detail in details.items()}
         old, new = self._resource(content.get("oldState")), self._resource(content.get("newState"))
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
-        if op == "same" and old and new and old.options != new.options:
+        if op == "same" and old and new and _differ_in_the_state(old, new):
             op = "update"  # The engine changes the state only.
         if old and op == "delete":
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
@@ -139,6 +158,12 @@ class EngineRun:
 
     def _resource(self, state: Json | None) -> Resource | None:
         return Resource(state, self.tree) if state else None
+
+
+def _differ_in_the_state(old: Resource, new: Resource) -> bool:
+    """Return True if options differ, or the settings of a provider that its plugin does not know."""
+    is_provider = new.type.startswith(PROVIDERS)
+    return old.options != new.options or (is_provider and old.inputs != new.inputs)
 
 
 def _join_replacement(earlier: Step, later: Step) -> Step:

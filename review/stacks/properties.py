@@ -119,8 +119,10 @@ def _changed_paths(step: Step) -> list[str]:
     covered = {_path_steps(path) for path in named}
     old, new = (side.inputs if side else {} for side in (step.old, step.new))
     for name in old | new:
-        # Names with underscores are the provider's notes, such as its default values.
-        if name.startswith("__") or old.get(name) == new.get(name):
+        # Names with underscores are the provider's notes, such as its default values, except the engine's own
+        # settings of a provider: where its plugin comes from, and its environment variables.
+        is_note = name.startswith("__") and name != "__internal"
+        if is_note or old.get(name) == new.get(name):
             continue
         for path, _, _ in _parts(name, old.get(name), new.get(name)):
             steps = _path_steps(path)

@@ -1,10 +1,14 @@
 """Tests of runs that are read from ledgers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from review import evaluate
+from review.findings.plugin_sources import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
+from review.stacks.properties import changed_properties
+from review.stacks.stack import Stack
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 METADATA = {"urn": BUCKET, "type": "b", "op": "create", "old": None}
@@ -19,6 +23,52 @@ def test_the_summary_row_of_a_stack_is_no_violation_of_its_own(tmp_path: Path) -
     [violation] = run.phase.violations
     expected = {"policy": "s3-versioning-off", "urn": BUCKET, "level": "unknown", "message": detail}
     assert violation.items() >= expected.items()
+
+
+def pre_event(op: str, name: str, *, old: bool = False, **inputs: Any) -> dict[str, Any]:
+    """Return the engine's event before a step of a provider."""
+    kind = "pulumi:providers:aws"
+    state = {"urn": f"urn:pulumi:dev::pipe::{kind}::{name}", "type": kind, "custom": True, "inputs": inputs}
+    sides = {"old": state if old else None, "new": None if op == "delete" else state}
+    return {"resourcePreEvent": {"metadata": {"op": op, "urn": state["urn"], "type": kind, **sides}}}
+
+
+def test_default_providers_come_from_the_events_since_a_plan_leaves_them_out(tmp_path: Path) -> None:
+    address = "https://plugins.example"
+    events = [
+        pre_event("delete", "default_7", old=True, version="7"),
+        pre_event("create", "default_7_https", version="7", __internal={"pluginDownloadURL": address}),
+        {"resourcePreEvent": {"metadata": {"op": "create", "urn": BUCKET, "type": "b"}}},
+    ]
+    stack = Stack("dev", EngineRun(tmp_path).add({"steps": []}, events))
+    assert [(step.op, step.resource.name) for step in stack.changed] == [
+        ("delete", "default_7"),
+        ("create", "default_7_https"),
+    ]
+    [(_, finding)] = find_new_addresses(stack)
+    assert finding.blocks and address in finding.message
+
+
+def test_the_step_of_a_provider_in_the_plan_stays(tmp_path: Path) -> None:
+    event = pre_event("update", "east", old=True)
+    metadata = event["resourcePreEvent"]["metadata"]
+    step = {"op": "update", "oldState": metadata["old"], "newState": metadata["new"]}
+    step["detailedDiff"] = {"region": {"kind": "update"}}
+    [recorded] = EngineRun(tmp_path).add({"steps": [step]}, [event]).steps.values()
+    assert recorded.diff == {"region": "update"}
+
+
+def test_the_engines_own_settings_of_a_provider_are_a_change(tmp_path: Path) -> None:
+    def state(**internal: Any) -> dict[str, Any]:
+        return pre_event("same", "east", __internal=internal)["resourcePreEvent"]["metadata"]["new"]
+
+    mapping = {"OTHER_KEY": "AWS_ACCESS_KEY_ID"}
+    for new, op in ((state(), "same"), (state(envVarMappings=mapping), "update")):
+        run = EngineRun(tmp_path).add({"steps": [{"op": "same", "oldState": state(), "newState": new}]})
+        [step] = run.steps.values()
+        assert step.op == op
+    [changed] = changed_properties(step, Stack("dev", run))
+    assert changed.path == "__internal.envVarMappings" and changed.after == json.dumps(mapping)
 
 
 def test_only_a_plan_counts_as_a_plan(tmp_path: Path) -> None:
