@@ -37,19 +37,21 @@ def find(
     """
     before = _verdicts(base)
     after = _verdicts(stack.head)
-    named_values = any(verdict["level"] == UNKNOWN for verdict in after.values())
-    for key, verdict in after.items():
-        # The count of unchecked values is redundant if a ledger lists the values.
-        if verdict["policy"] == UNCHECKED_POLICY and named_values:
-            continue
-        finding = _finding(verdict, stack, NEW if _is_new(verdict, before.get(key), base) else EXISTING)
-        if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
-            finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
-        yield finding
+    named_values = any(verdict["level"] == UNKNOWN for verdicts in after.values() for verdict in verdicts)
+    fixed: list[Row] = []
+    for key in after | before:
+        pairs, gone = _pair(after.get(key, []), before.get(key, []))
+        fixed += gone
+        for verdict, old in pairs:
+            # The count of unchecked values is redundant if a ledger lists the values.
+            if verdict["policy"] == UNCHECKED_POLICY and named_values:
+                continue
+            finding = _finding(verdict, stack, NEW if _is_new(verdict, old, base) else EXISTING)
+            if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
+                finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
+            yield finding
     if stack.head and not stack.head.errors:
-        for key, verdict in before.items():
-            if key not in after and _counts_as_fixed(verdict):
-                yield _finding(verdict, stack, FIXED)
+        yield from (_finding(verdict, stack, FIXED) for verdict in fixed if _counts_as_fixed(verdict))
 
 
 def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:
@@ -58,8 +60,29 @@ def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:
         yield replace(_finding(violation, stack, NEW), remediation=OF_THE_HEAD, from_head=True)
 
 
-def _verdicts(run: EngineRun | None) -> dict[Key, Row]:
-    return {_key(verdict): verdict for verdict in run.phase.violations} if run else {}
+def _verdicts(run: EngineRun | None) -> dict[Key, list[Row]]:
+    """Return the verdicts of a run by key; several holes in one resource may have the same key."""
+    verdicts: dict[Key, list[Row]] = {}
+    for verdict in run.phase.violations if run else ():
+        verdicts.setdefault(_key(verdict), []).append(verdict)
+    return verdicts
+
+
+def _pair(after: list[Row], before: list[Row]) -> tuple[list[tuple[Row, Row | None]], list[Row]]:
+    """Return each verdict of the head with its counterpart in the base, and the remaining ones of the base.
+
+    Equal messages are counterparts, then the others in their order. A verdict without one is an additional
+    hole.
+    """
+    remaining = [*before]
+    pairs: list[tuple[Row, Row | None]] = []
+    for verdict in after:
+        equal = next((old for old in remaining if _text(old) == _text(verdict)), None)
+        if equal:
+            remaining.remove(equal)
+        pairs.append((verdict, equal))
+    pairs = [(verdict, old or (remaining.pop(0) if remaining else None)) for verdict, old in pairs]
+    return pairs, remaining
 
 
 def _key(verdict: Row) -> Key:

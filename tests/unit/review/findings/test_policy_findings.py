@@ -67,6 +67,18 @@ def test_only_a_new_mandatory_violation_blocks(
     assert [(finding.status, finding.blocks) for finding in findings(head, base)] == [(status, blocks)]
 
 
+def test_a_further_violation_of_a_rule_in_a_resource_is_new() -> None:
+    two, one = side("rule 0 opens port 22", "rule 1 opens port 3306"), side("rule 0 opens port 22")
+    described = [(finding.message, finding.status, finding.blocks) for finding in findings(two, one)]
+    assert described == [("rule 0 opens port 22", EXISTING, False), ("rule 1 opens port 3306", NEW, True)]
+    other_order = side("rule 1 opens port 3306", "rule 0 opens port 22")
+    assert [finding.status for finding in findings(other_order, one)] == [NEW, EXISTING]
+    assert [(finding.message, finding.status) for finding in findings(one, two)] == [
+        ("rule 0 opens port 22", EXISTING),
+        ("rule 1 opens port 3306", FIXED),
+    ]
+
+
 def test_a_finding_has_the_rules_controls_and_remediation_and_the_line_of_the_setting() -> None:
     [finding] = findings(side("days is 5; set it to 30"), None)
     assert finding.controls == [f"{RULE.framework}: {control}" for control in RULE.controls]
