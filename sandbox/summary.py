@@ -26,6 +26,9 @@ UNINFORMATIVE_ERRORS = (
 )
 """Error messages of the engine that only report that an operation failed."""
 
+PROGRAM_FAILED = "the program under review has failed"
+"""Error of a program in another process. The program's own message is better, but it may be missing."""
+
 TEMPLATE = Path(__file__).with_name("summary.j2")
 
 Row = dict[str, str]

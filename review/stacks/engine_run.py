@@ -14,7 +14,7 @@ from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, UNKNOWN
 from review.plain_data import is_list, is_map
 from review.stacks.resources import Json, Resource
-from sandbox.summary import UNINFORMATIVE_ERRORS, Phase
+from sandbox.summary import PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
 
 ENGINE_OPERATIONS = {
     "create-replacement": "replace",
@@ -107,7 +107,10 @@ class EngineRun:
     def errors(self) -> list[str]:
         """The distinct errors. Tracebacks contain only the program's frames, with paths below the tree."""
         errors = dict.fromkeys(map(self._clean, self.phase.errors))
-        return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
+        informative = [error for error in errors if error not in UNINFORMATIVE_ERRORS]
+        # A program that fails logs its error, unless it wants to hide that it fails.
+        own = [error for error in informative if not error.endswith(PROGRAM_FAILED)]
+        return own or informative
 
     def _clean(self, text: str) -> str:
         def keep_own_frame(frame: re.Match[str]) -> str:

@@ -26,6 +26,8 @@ from pulumi.runtime import stack
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 from pulumi.runtime.settings import SETTINGS
 
+from sandbox.summary import PROGRAM_FAILED
+
 MESSAGE_BYTES = 400 * 2**20
 """The size limit for messages in Pulumi's own servers and clients."""
 
@@ -137,8 +139,9 @@ class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
                 response = program.Run(forwarded)
             except (grpc.RpcError, grpc.FutureTimeoutError):
                 return language_pb2.RunResponse(error=ENDED)
-        # A failed program has logged its error.
-        return language_pb2.RunResponse(bail=bool(response.error or response.bail))
+        # With `bail`, the engine would expect that the program has logged an error.
+        failed = response.error or response.bail
+        return language_pb2.RunResponse(error=PROGRAM_FAILED if failed else "")
 
 
 def collect_garbage_rarely() -> None:

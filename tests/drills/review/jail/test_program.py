@@ -145,7 +145,7 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         raise RuntimeError("; ".join(results))
     """
     response, engine = evaluate(program)
-    assert response.bail
+    assert response.error
     [message] = engine.messages
     results = message.rpartition("RuntimeError: ")[2].strip().split("; ")
     assert results == [

@@ -9,6 +9,7 @@ from review.findings.plugin_sources import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.properties import changed_properties
 from review.stacks.stack import Stack
+from sandbox.summary import PROGRAM_FAILED
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 METADATA = {"urn": BUCKET, "type": "b", "op": "create", "old": None}
@@ -69,6 +70,16 @@ def test_the_engines_own_settings_of_a_provider_are_a_change(tmp_path: Path) -> 
         assert step.op == op
     [changed] = changed_properties(step, Stack("dev", run))
     assert changed.path == "__internal.envVarMappings" and changed.after == json.dumps(mapping)
+
+
+def test_a_failed_program_has_an_error_even_if_it_has_logged_none(tmp_path: Path) -> None:
+    def errors(*messages: str) -> list[str]:
+        rows = [{"diagnosticEvent": {"severity": "error", "message": message}} for message in messages]
+        return EngineRun(tmp_path).add(rows).errors
+
+    failed = f"an unhandled error occurred: {PROGRAM_FAILED}"
+    assert errors(failed, "preview failed") == [failed]
+    assert errors("no such file", failed) == ["no such file"]
 
 
 def test_only_a_plan_counts_as_a_plan(tmp_path: Path) -> None:
