@@ -67,6 +67,9 @@ def bwrap_command(
         *_proc_mounts(),
         "--dev",
         "/dev",
+        "--ro-bind",  # without access to the device
+        "/dev/null",
+        "/dev/zero",
     ]
     arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}

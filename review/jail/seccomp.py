@@ -17,7 +17,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ, JMP|JGE, RET
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
+AND = 0x54  # BPF_ALU|AND
+NUMBER, ARCHITECTURE = 0, 4
+FIRST_ARGUMENT, FOURTH_ARGUMENT = 16, 40
+"""Offsets in struct seccomp_data, those of arguments on little-endian machines for the lower halves."""
+
 KILL, ERROR, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ERRNO, _ALLOW
 X32 = 0x40000000  # __X32_SYSCALL_BIT: other numbers for the same calls on x86-64
 
@@ -97,6 +101,14 @@ DENIED: Mapping[str, tuple[int, int]] = {
 SOCKETS: Mapping[str, tuple[int, int]] = {"socket": (41, 198), "socketpair": (53, 199)}
 """Numbers of the system calls whose first argument is a socket family."""
 
+MAPPINGS: Mapping[str, tuple[int, int]] = {"mmap": (9, 222)}
+"""Numbers of the system calls whose fourth argument has the flags of a mapping."""
+
+SHARED_MEMORY = 0x21  # MAP_SHARED (also in MAP_SHARED_VALIDATE) and MAP_ANONYMOUS, include/uapi/linux/mman.h
+"""Flags of memory that several processes share. It counts towards no limit of a process, and it stays in use
+when a process has dropped its pages (MADV_DONTNEED). /dev/zero, which gives such memory as well, is hidden.
+"""
+
 
 def filter_program(machine: str) -> bytes | None:
     """Return the filter for a machine that is named as in `uname -m`; None for an unknown machine."""
@@ -116,6 +128,14 @@ def filter_program(machine: str) -> bytes | None:
     family = [_instruction(LOAD, FIRST_ARGUMENT), *_allow_only(FAMILIES)]
     for numbers in SOCKETS.values():
         instructions += _if_equal(numbers[architecture.column], family)
+    flags = [
+        _instruction(LOAD, FOURTH_ARGUMENT),
+        _instruction(AND, SHARED_MEMORY),
+        *_if_equal(SHARED_MEMORY, [_instruction(RETURN, ERROR | errno.EPERM)]),
+        _instruction(RETURN, ALLOW),
+    ]
+    for numbers in MAPPINGS.values():
+        instructions += _if_equal(numbers[architecture.column], flags)
     instructions.append(_instruction(RETURN, ALLOW))
     return b"".join(instructions)
 

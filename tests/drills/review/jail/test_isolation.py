@@ -140,6 +140,20 @@ CALLS = {
 }
 
 
+def test_memory_that_counts_towards_no_limit_is_denied(jail: Jail) -> None:
+    program = """
+        import mmap
+        attempt(lambda: mmap.mmap(-1, 4096))
+        attempt(lambda: mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close())
+        attempt(lambda: open("/dev/zero", "rb"))
+    """
+    assert jail.run(program).splitlines() == [
+        "PermissionError Operation not permitted",
+        "possible None",
+        "PermissionError Permission denied",
+    ]
+
+
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_that_no_namespace_confines_is_denied(jail: Jail, name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.seccomp import ALLOW, ARCHITECTURES, DENIED, ERROR, KILL, SOCKETS, filter_program
+from review.jail.seccomp import ALLOW, ARCHITECTURES, DENIED, ERROR, KILL, MAPPINGS, SOCKETS, filter_program
 
 X86, ARM = "x86_64", "aarch64"
 VSOCK, ALG, PACKET = 40, 38, 17  # include/linux/socket.h
@@ -18,12 +18,14 @@ HEADERS = {
 }
 
 
-def verdict(machine: str, number: int, argument: int = 0, audit: int | None = None) -> int:
-    """Return the filter's verdict on a system call for a machine."""
+def verdict(
+    machine: str, number: int, argument: int = 0, audit: int | None = None, *, fourth: int = 0
+) -> int:
+    """Return the filter's verdict on a system call for a machine, by its first and fourth arguments."""
     program = filter_program(machine)
     assert program is not None
     instructions = list(struct.iter_unpack("<HBBI", program))
-    data = struct.pack("<IIQQ", number, audit or ARCHITECTURES[machine].audit, 0, argument)
+    data = struct.pack("<IIQQQQQ", number, audit or ARCHITECTURES[machine].audit, 0, argument, 0, 0, fourth)
     loaded = position = 0
     while True:
         code, if_so, if_not, value = instructions[position]
@@ -34,6 +36,8 @@ def verdict(machine: str, number: int, argument: int = 0, audit: int | None = No
             position += if_so if loaded == value else if_not
         elif code == 0x35:
             position += if_so if loaded >= value else if_not
+        elif code == 0x54:
+            loaded &= value
         else:
             assert code == 0x06
             return value
@@ -58,6 +62,16 @@ def test_only_sockets_that_a_program_needs_are_allowed(machine: str) -> None:
 def test_the_upper_half_of_a_family_is_ignored_as_by_the_kernel(machine: str) -> None:
     number = SOCKETS["socket"][ARCHITECTURES[machine].column]
     assert verdict(machine, number, (1 << 32) | VSOCK) == DENY
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_only_private_memory_and_shared_files_can_be_mapped(machine: str) -> None:
+    number = MAPPINGS["mmap"][ARCHITECTURES[machine].column]
+    shared, private, validated, anonymous, no_reserve = 0x01, 0x02, 0x03, 0x20, 0x4000
+    for kind in (shared, validated, shared | no_reserve, 1 << 32 | shared):
+        assert verdict(machine, number, fourth=kind | anonymous) == DENY
+        assert verdict(machine, number, fourth=kind) == ALLOW
+    assert verdict(machine, number, fourth=private | anonymous) == ALLOW
 
 
 @pytest.mark.parametrize(("machine", "number"), [(X86, 0), (X86, 59), (ARM, 63), (ARM, 221)])
@@ -86,6 +100,8 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
     known = {name: int(number) for name, number in re.findall(pattern, HEADERS[machine].read_text(), re.M)}
     column = ARCHITECTURES[machine].column
     wrong = {
-        name: numbers for name, numbers in {**DENIED, **SOCKETS}.items() if known.get(name) != numbers[column]
+        name: numbers
+        for name, numbers in {**DENIED, **SOCKETS, **MAPPINGS}.items()
+        if known.get(name) != numbers[column]
     }
     assert wrong == {}
