@@ -42,6 +42,9 @@ KNOWN_LATER = "known after up"
 SECRET, SECRET_FORMS = "kubernetes:core/v1:Secret", ("data", "stringData")
 """Type whose inputs the provider converts: a state has `data` where the program declares `stringData`."""
 
+INTERNAL = "__internal"
+"""Key of the engine's own settings in the inputs of a provider."""
+
 Part = tuple[str, Any, Any]
 """Path with its old and new value."""
 
@@ -52,7 +55,11 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
         return []
     properties: list[Property] = []
     component = stack.component_of(step.new.urn)
-    inputs = {name: value for name, value in step.new.inputs.items() if not name.startswith("__")}
+    inputs = {
+        name: value
+        for name, value in step.new.inputs.items()
+        if not _is_note(name) and (value or name != INTERNAL)
+    }
     options = {f"{OPTION} {name}": value for name, value in step.new.options.items()}
     for name, content in (inputs | options).items():
         for path, value in leaves(name, content):
@@ -119,10 +126,7 @@ def _changed_paths(step: Step) -> list[str]:
     covered = {_path_steps(path) for path in named}
     old, new = (side.inputs if side else {} for side in (step.old, step.new))
     for name in old | new:
-        # Names with underscores are the provider's notes, such as its default values, except the engine's own
-        # settings of a provider: where its plugin comes from, and its environment variables.
-        is_note = name.startswith("__") and name != "__internal"
-        if is_note or old.get(name) == new.get(name):
+        if _is_note(name) or old.get(name) == new.get(name):
             continue
         for path, _, _ in _parts(name, old.get(name), new.get(name)):
             steps = _path_steps(path)
@@ -131,6 +135,15 @@ def _changed_paths(step: Step) -> list[str]:
                 named.append(path.partition(" › ")[0])
                 covered.add(steps)
     return named
+
+
+def _is_note(name: str) -> bool:
+    """Return True for a note of the provider among the inputs, such as its default values.
+
+    The engine's own settings of a provider are no notes: the address of its plugin, and the names of its
+    environment variables.
+    """
+    return name.startswith("__") and name != INTERNAL
 
 
 def _path_steps(path: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from review import evaluate
 from review.findings.plugin_sources import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
-from review.stacks.properties import changed_properties
+from review.stacks.properties import changed_properties, new_properties
 from review.stacks.stack import Stack
 from sandbox.summary import PROGRAM_FAILED
 
@@ -70,6 +70,8 @@ def test_the_engines_own_settings_of_a_provider_are_a_change(tmp_path: Path) -> 
         assert step.op == op
     [changed] = changed_properties(step, Stack("dev", run))
     assert changed.path == "__internal.envVarMappings" and changed.after == json.dumps(mapping)
+    [created] = new_properties(step, Stack("dev", run))
+    assert created.path == "__internal.envVarMappings.OTHER_KEY"
 
 
 def test_a_failed_program_has_an_error_even_if_it_has_logged_none(tmp_path: Path) -> None:
