@@ -6,7 +6,7 @@ The copy of the stack file has random values in place of secrets.
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +42,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
     source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
     tracked, previous = (members(tree["config"]) if "config" in tree else {} for tree in (source, before))
+    _check_keys(stack, source["config"] if "config" in source else mapping({}))
 
     secret_keys = _secret_keys(stack, tracked)
     config = {key: _without_secrets(value) for key, value in tracked.items() if key not in secret_keys}
@@ -70,6 +71,43 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
             )
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in secret_keys if key not in reused]
+
+
+def _check_keys(stack: Stack, config: yaml.Node) -> None:
+    """Raise CommandError for keys that Pulumi reads differently than the copy shows.
+
+    It merges the content of `<<`, and decodes a key with the tag `!!binary`. It reads `api` and
+    `pipe:config:api` as `pipe:api`, and if a file has two of them, it takes the value of either
+    (pulumi/pulumi, sdk/go/common: workspace/project.go, stackConfigNamespacedWithProject;
+    resource/config/key.go, ParseKey).
+    """
+    for node in _mappings(config):
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise CommandError(
+                    f"Pulumi.{stack.name}.yaml, line {key.start_mark.line + 1}: a key is not a string. "
+                    "Quote it, and use neither tags nor merge keys."
+                )
+    keys: dict[str, str] = {}
+    for key in members(config):
+        first, *others = key.split(":")
+        name = f"{first}:{others[-1]}" if others else f"{stack.project_name}:{first}"
+        if name in keys:
+            raise CommandError(
+                f"Pulumi.{stack.name}.yaml: {keys[name]} and {key} are one setting; remove one of them."
+            )
+        keys[name] = key
+
+
+def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    """Yield all mappings in the values of a node."""
+    if isinstance(node, yaml.MappingNode):
+        yield node
+        for _, value in node.value:
+            yield from _mappings(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _mappings(item)
 
 
 def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.errors import CommandError
 from sandbox.workspace.stack_files import prepare
 from sandbox.workspace.stacks import Stack
 
@@ -33,3 +34,19 @@ def test_a_secret_gets_another_value_when_its_text_changes(stack: Stack) -> None
     assert prepare(stack) == ["thing:two"]
     assert "random-aaa" in (stack.folder / "Pulumi.dev.yaml").read_text()
     assert "random-bbb" not in (stack.folder / "Pulumi.dev.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("  one: 1\n", "thing:one and one are one setting"),
+        ("  thing:config:one: 1\n", "thing:one and thing:config:one are one setting"),
+        ("  !!binary dGhpbmc6b25l: 1\n", "line 6: a key is not a string"),
+        ("  <<: {thing:one: 1}\n", "line 6: a key is not a string"),
+        ("  thing:three: [{a: 1, <<: {a: 2}}]\n", "line 6: a key is not a string"),
+    ],
+)
+def test_a_setting_that_pulumi_reads_differently_is_refused(stack: Stack, text: str, message: str) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(FILE + text)
+    with pytest.raises(CommandError, match=message):
+        prepare(stack)
