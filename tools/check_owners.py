@@ -205,8 +205,8 @@ def guarded_files(
         guarded += sorted(name for name in names if is_guarded(name, lines))
         name = file["filename"]
         if name not in guarded and STACK_FILE.fullmatch(name) and file["status"] != "removed":
-            texts = [content(repository, name, pull[side]["sha"]) for side in ("base", "head")]
-            if change := deployed_image.find_change(*texts):
+            before, after = content(repository, name, pull["base"]["sha"]), blob(repository, file["sha"])
+            if change := deployed_image.find_change(before, after):
                 guarded.append(f"{name}: {change}")
     return guarded
 
@@ -218,6 +218,18 @@ def content(repository: str, name: str, commit: str) -> str:
     if result.returncode and "HTTP 404" in result.stderr:
         return ""
     return checked(result, "api")
+
+
+def blob(repository: str, sha: str) -> str:
+    """Return the text of a changed file itself; for a symbolic link, that is its target.
+
+    The text at a path would be that of the target's content
+    (https://docs.github.com/en/rest/repos/contents#get-repository-content). If a link passed, a later pull
+    request could change the image in the file to which it leads.
+    """
+    return gh(
+        "api", "--header", "Accept: application/vnd.github.raw+json", f"repos/{repository}/git/blobs/{sha}"
+    )
 
 
 def objection(repository: str, sender: str, author: str) -> str:

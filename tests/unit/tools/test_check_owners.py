@@ -13,7 +13,9 @@ from tests.unit.operations.test_pull_requests import GitHub
 from tools import check_owners, deployed_image
 
 ROOT = Path(__file__).parents[3]
-SHA, BASE = "1" * 40, "b" * 40
+SHA, BLOB = "1" * 40, "2" * 40
+AT_BASE, AT_HEAD = f"?ref={'b' * 40}", f"/git/blobs/{BLOB}"
+"""Parts of the requests for a file's text: by its path at the base, and by its object in the head."""
 REPOSITORY = "pipe-dev/infrastructure"
 STACK_FILE = """\
 config:
@@ -47,7 +49,8 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         texts: dict[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[str]":
         listed: list[dict[str, Any]] = [
-            {"filename": file, "status": "modified"} if isinstance(file, str) else file for file in files
+            {"filename": file, "status": "modified", "sha": BLOB} if isinstance(file, str) else file
+            for file in files
         ]
         pull = {"number": 7, "head": {"sha": SHA}, "user": {"login": "author"}}
         event: dict[str, Any] = {"action": action, "pull_request": pull, "sender": {"login": sender}}
@@ -60,12 +63,12 @@ def check(github: GitHub, tmp_path: Path) -> Check:
             "/pulls/7": {
                 "number": 7,
                 "head": {"sha": newest},
-                "base": {"sha": BASE},
+                "base": {"sha": "b" * 40},
                 "changed_files": len(listed) if changed is None else changed,
                 "labels": [{"name": name} for name in labels],
             },
         }
-        answers |= {f"ref={commit}": text for commit, text in (texts or {}).items()}
+        answers |= texts or {}
         return github.run(
             "check_owners",
             answers=answers,
@@ -250,7 +253,7 @@ def test_only_deployments_change_the_image_in_a_stack_file(
     check: Check, changes: dict[str, str], guarded: bool
 ) -> None:
     before = {"image": "repository:1@sha256:0", "replicas": "2", "proxy": "public.ecr.aws/nginx:1"}
-    texts = {BASE: STACK_FILE.format(**before), SHA: STACK_FILE.format(**before | changes)}
+    texts = {AT_BASE: STACK_FILE.format(**before), AT_HEAD: STACK_FILE.format(**before | changes)}
     done = check("Pulumi.dev.yaml", texts=texts)
     message = (
         "guarded:\n  Pulumi.dev.yaml: the deployed image\n"
@@ -262,12 +265,19 @@ def test_only_deployments_change_the_image_in_a_stack_file(
 
 def test_a_stack_file_that_is_not_canonical_is_guarded(check: Check) -> None:
     text = STACK_FILE.format(image="repository:1@sha256:0", replicas="2", proxy="public.ecr.aws/nginx:1")
-    done = check("Pulumi.dev.yaml", texts={BASE: text, SHA: text.replace("pipe:api", '"pipe:api"')})
+    done = check("Pulumi.dev.yaml", texts={AT_BASE: text, AT_HEAD: text.replace("pipe:api", '"pipe:api"')})
     assert done.returncode == 1
     assert done.stdout.startswith(
         "guarded:\n  Pulumi.dev.yaml: the deployed image may differ, since the file of the head is not "
         "canonical: line 2 is not complete by itself; allowed: "
     )
+
+
+def test_a_link_in_place_of_a_stack_file_is_guarded(check: Check) -> None:
+    text = STACK_FILE.format(image="repository:1@sha256:0", replicas="2", proxy="public.ecr.aws/nginx:1")
+    done = check("Pulumi.dev.yaml", texts={AT_BASE: text, AT_HEAD: "docs/dev.yaml"})
+    assert done.returncode == 1
+    assert "Pulumi.dev.yaml: the deployed image may differ" in done.stdout
 
 
 def test_the_deployed_image_of_each_committed_stack_file_is_recognised() -> None:
