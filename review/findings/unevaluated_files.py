@@ -30,6 +30,14 @@ the key of the secrets.
 PACK_FILE, PACK_KEYS = "policies/PulumiPolicy.yaml", frozenset({"description", "version"})
 """File of the policy pack, and its keys that do not change which program the engine runs as the pack."""
 
+COMPILED = (".pyc", ".so", ".pyd", ".dylib")
+"""Endings of compiled modules, which Python takes in place of their source (importlib.machinery.FileFinder;
+PEP 552: unchecked hash). The review sees no effect of those for another processor or version of Python.
+"""
+
+ATTRIBUTES = ".gitattributes"
+"""Name of the files with which git changes the content of others in a checkout (gitattributes(5))."""
+
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each change of the head's project files that the review does not evaluate."""
@@ -49,6 +57,14 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         own = [stack] if stack in stacks else stacks
         yield from _changed_keys(own, Path(folder, f"Pulumi.{label}.yaml"), STACK_KEYS, base, head)
     yield from _changed_keys(stacks, Path(PACK_FILE), PACK_KEYS, base, head)
+    for path in sorted(head.rglob("*")):
+        file = path.relative_to(head)
+        if path.is_dir() or _content(path) == _content(base / file):
+            continue
+        if path.suffix in COMPILED:
+            yield from _findings(stacks, file, "this compiled module, which may take the place of its source")
+        elif path.name == ATTRIBUTES:
+            yield from _findings(stacks, file, "this file, which may change files in a checkout")
 
 
 def _changed_keys(
@@ -67,9 +83,16 @@ def _findings(stacks: Sequence[str], file: Path, part: str) -> Iterator[Finding]
 
 
 def _values(file: Path) -> Mapping[str, str]:
-    """Return each top-level value of a YAML file as YAML; empty for a file that no one can evaluate."""
+    """Return each top-level value of a YAML file as YAML; empty for a file that no one can evaluate.
+
+    A `config` that is a text has the key of which it is the old form (pulumi/pulumi,
+    sdk/go/common/workspace/project.go: RewriteConfigPathIntoStackConfigDir).
+    """
     with suppress(CommandError, OSError):
-        return {key: f"{_text(node)}" for key, node in yaml_tree.read(file).items()}
+        return {
+            "stackConfigDir" if key == "config" and node.tag == yaml_tree.STRING else key: f"{_text(node)}"
+            for key, node in yaml_tree.read(file).items()
+        }
     return {}
 
 

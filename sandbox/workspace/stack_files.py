@@ -15,7 +15,7 @@ import yaml
 from sandbox.errors import CommandError
 from sandbox.workspace.files import write_atomically
 from sandbox.workspace.stacks import Stack
-from sandbox.workspace.yaml_tree import Tree, mapping, members, read, serialize
+from sandbox.workspace.yaml_tree import STRING, Tree, mapping, members, read, serialize
 
 GENERATED_SECRETS = "hidden"
 """File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
@@ -48,7 +48,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     config = {key: _without_secrets(value) for key, value in tracked.items() if key not in secret_keys}
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}
-    config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
+    config |= {key: yaml.ScalarNode(STRING, text) for key, text in (settings or {}).items()}
     # The copy has random values in place of secrets; the engine encrypts them. A random value stays the same
     # until the encrypted value in the stack file changes. A changed secret is thus visible as a change.
     texts = {key: serialize(tracked[key]) for key in secret_keys if key in tracked}
@@ -83,7 +83,7 @@ def _check_keys(stack: Stack, config: yaml.Node) -> None:
     """
     for node in _mappings(config):
         for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:str":
+            if key.tag != STRING:
                 raise CommandError(
                     f"Pulumi.{stack.name}.yaml, line {key.start_mark.line + 1}: a key is not a string. "
                     "Quote it, and use neither tags nor merge keys."

@@ -9,6 +9,9 @@ from sandbox.errors import CommandError
 Tree = dict[str, yaml.Node]
 """A YAML mapping with unparsed values, since Go and Python parse `on` and `18:30` differently."""
 
+STRING = "tag:yaml.org,2002:str"
+"""The tag of a string."""
+
 
 def read(file: Path) -> Tree:
     """Return the top-level mapping of a YAML file.
@@ -33,7 +36,7 @@ def members(node: yaml.Node) -> Tree:
 
 def mapping(tree: Tree) -> yaml.MappingNode:
     """Return the mapping node with the keys and values of a tree."""
-    pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
+    pairs = [(yaml.ScalarNode(STRING, key), value) for key, value in tree.items()]
     return yaml.MappingNode("tag:yaml.org,2002:map", pairs)
 
 

@@ -18,6 +18,8 @@ FILES = {
 STACKS = ["dev", "prod", "base/dev"]
 ROOT = ["dev", "prod"]
 
+COMPILED = "this compiled module, which may take the place of its source"
+
 ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Pulumi.yaml", "name: other\nruntime: python\nconfig: {a: {default: 2}}\n", "", []),
     ("Pulumi.yaml", FILES["Pulumi.yaml"] + "main: elsewhere\n", "`main`", ROOT),
@@ -41,6 +43,11 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("policies/PulumiPolicy.yaml", "runtime: python\nversion: 2.0.0\n", "", []),
     ("policies/PulumiPolicy.yaml", "runtime: python\nmain: elsewhere\n", "`main`", STACKS),
     ("Pulumi.yaml", "[", "`runtime`", ROOT),
+    ("Pulumi.yaml", "name: pipe\nruntime: python\nconfig: ../dev\n", "`stackConfigDir`", ROOT),
+    ("docs/x.cpython-311-aarch64-linux-gnu.so", "x", COMPILED, STACKS),
+    ("base/__pycache__/x.cpython-312.pyc", "x", COMPILED, STACKS),
+    ("docs/.gitattributes", "*.py ident\n", "this file, which may change files in a checkout", STACKS),
+    ("docs/x.py", "x = 1\n", "", []),
 ]
 """A file of the head with its content, the part that is not evaluated, and the stacks with a finding."""
 
