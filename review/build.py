@@ -10,6 +10,7 @@ from policies.engine.waivers import Waivers, load
 from review import model
 from review.cost import estimate, price_table
 from review.findings import (
+    changed_lookups,
     guard_findings,
     plugin_sources,
     policy_findings,
@@ -111,6 +112,7 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, app
     for step in stack.changed:
         if risk := risks.find_risk(step, stack):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
+    findings += changed_lookups.find_changed_lookups(stack)
     addresses = plugin_sources.find_new_addresses(stack)
     unknown = unknown_values.find_unknown(stack)
     findings += [_apply_waiver(finding, waivers, urn) for urn, finding in chain(addresses, unknown)]

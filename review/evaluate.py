@@ -54,7 +54,7 @@ COMMANDS = {"base": "up", "head": "preview"}
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
 
-OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")
+OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "lookups.jsonl")
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
 

@@ -71,7 +71,8 @@ class EngineRun:
     """A run of the engine on a stack: the steps by URN, including those of unchanged resources.
 
     `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded. A plan lacks
-    the IDs and outputs of the new states; `added` has those of the event log, by URN.
+    the IDs and outputs of the new states; `added` has those of the event log, by URN. `lookups` has the
+    arguments of the program's look-ups as JSON, by token.
     """
 
     tree: Path
@@ -79,6 +80,7 @@ class EngineRun:
     phase: Phase = field(default_factory=lambda: Phase(preview=True))
     has_plan: bool = False
     added: dict[str, Json] = field(default_factory=dict[str, Json])
+    lookups: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -121,6 +123,9 @@ class EngineRun:
         return text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
 
     def _add_row(self, row: Json) -> None:
+        if "lookup" in row:
+            arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
+            self.lookups.setdefault(row["lookup"], set()).add(arguments)
         if event := row.get("resourcePreEvent"):
             self._add_provider(event["metadata"])
         if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
@@ -191,5 +196,7 @@ def read(file: Path) -> Any:
         with suppress(ValueError):
             content = json.loads(document)
             # The file is an event log or a ledger with a single row.
-            return [content] if is_map(content) and {"sequence", "run"} & content.keys() else content
+            return (
+                [content] if is_map(content) and {"sequence", "run", "lookup"} & content.keys() else content
+            )
     return None

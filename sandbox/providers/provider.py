@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -58,11 +59,14 @@ class Provider(ResourceProviderServicer):
     """A server for one package. It distinguishes the package's provider instances by their connections.
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
-    must store no resources.
+    must store no resources. Look-ups are recorded in the file `lookups`.
     """
 
-    def __init__(self, package: Package, target: Target, *, predicts: bool = False) -> None:
+    def __init__(
+        self, package: Package, target: Target, *, predicts: bool = False, lookups: Path | None = None
+    ) -> None:
         self._package = package
+        self._lookups = lookups
         self._target = target
         self._predicts = predicts
         self._configs: dict[str, Json] = {}  # settings by connection
@@ -124,7 +128,11 @@ class Provider(ResourceProviderServicer):
 
     @report_refusals
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
-        result = self._target.invoke(request.tok, plain(decode(request.args)), self._config(context))
+        args = plain(decode(request.args))
+        result = self._target.invoke(request.tok, args, self._config(context))
+        if self._lookups:
+            with self._lookups.open("a", encoding="utf-8") as file:  # one write, so that lines do not mix
+                file.write(json.dumps({"lookup": request.tok, "args": args}, default=str) + "\n")
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer

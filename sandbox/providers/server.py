@@ -25,6 +25,9 @@ from sandbox.wire.values import decode_value
 MESSAGE_BYTES = 400 * 1024 * 1024
 """The engine's size limit for a message."""
 
+LOOKUPS = "lookups.jsonl"
+"""File in a stack's folder with a JSON object per look-up: its token (`lookup`) and arguments (`args`)."""
+
 CONCURRENT_CALLS = 16
 """The number of calls that one provider handles at a time; a call that waits uses no processor time."""
 
@@ -72,8 +75,11 @@ def serve(
 ) -> Generator[dict[str, int]]:
     """Serve every package on 127.0.0.1 while the body runs; yield the port of each package.
 
-    Without `targets`, the providers can predict (`predicts`) the values of an `up` in a preview.
+    Without `targets`, the providers can predict (`predicts`) the values of an `up` in a preview. Then they
+    also record the look-ups of the program in LOOKUPS, since their answers do not depend on all arguments.
     """
+    predicts = predicts and targets is None
+    lookups = folder / LOOKUPS if predicts else None
     with ExitStack() as stack:
         ports: dict[str, int] = {}
         for package, target in packages(targets, clock, identity):
@@ -81,7 +87,7 @@ def serve(
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)
             add_ResourceProviderServicer_to_server(
-                Provider(package, target, predicts=predicts and targets is None), server
+                Provider(package, target, predicts=predicts, lookups=lookups), server
             )
             ports[package.name] = server.add_insecure_port("127.0.0.1:0")
             server.start()

@@ -1,0 +1,28 @@
+"""Look-ups whose arguments differ in base and head: their effects are not in the report."""
+
+from collections.abc import Iterator
+
+from review.model import NEW, Finding, shorten
+from review.stacks.stack import Stack
+
+
+def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each look-up that the base makes, too, and with other arguments.
+
+    The simulated APIs ignore most arguments, so their answers and what follows from them stay equal.
+    """
+    if not stack.base or not stack.head or stack.base_failed:
+        return
+    for token, after in sorted(stack.head.lookups.items()):
+        before = stack.base.lookups.get(token, after)
+        if before == after:
+            continue
+        old, new = (", ".join(sorted(one - other)) for one, other in ((before, after), (after, before)))
+        yield Finding(
+            stacks=[stack.name],
+            policy="look-up-changed",
+            name=token,
+            message=f"arguments: {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}\n"
+            "The real API may give another answer; the review's does not, so the effects are not shown.",
+            status=NEW,
+        )

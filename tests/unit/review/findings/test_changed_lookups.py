@@ -1,0 +1,36 @@
+"""Tests of findings about look-ups whose arguments change."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from review.findings.changed_lookups import find_changed_lookups
+from review.stacks.engine_run import EngineRun, read
+from review.stacks.stack import Stack
+
+ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
+
+
+def run(folder: Path, *lookups: tuple[str, dict[str, Any]]) -> EngineRun:
+    """Return a run with look-ups, each a token with its arguments."""
+    file = folder / "lookups.jsonl"
+    file.write_text("".join(json.dumps({"lookup": token, "args": args}) + "\n" for token, args in lookups))
+    return EngineRun(folder).add(read(file))
+
+
+def messages(base: EngineRun, head: EngineRun) -> list[str]:
+    return [finding.message.partition("\n")[0] for finding in find_changed_lookups(Stack("dev", head, base))]
+
+
+def test_a_look_up_with_other_arguments_is_a_finding(tmp_path: Path) -> None:
+    one = run(tmp_path, (ZONES, {"state": "available"}))
+    other = run(tmp_path, (ZONES, {"state": "impaired"}), (ZONES, {"state": "available"}))
+    assert messages(one, other) == ['arguments: none → {"state": "impaired"}']
+    assert messages(other, one) == ['arguments: {"state": "impaired"} → none']
+
+
+def test_equal_and_new_look_ups_are_none(tmp_path: Path) -> None:
+    one = run(tmp_path, (ZONES, {"b": 1, "a": 2}), (ZONES, {}))
+    assert messages(one, run(tmp_path, (ZONES, {}), (ZONES, {"a": 2, "b": 1}), (ZONES, {}))) == []
+    # The answer to a new look-up is in the inputs of resources, so the report shows it.
+    assert messages(run(tmp_path), one) == []
