@@ -108,7 +108,9 @@ class LocalProgram(LanguageServer):
 class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
     """A language server that has a program evaluated by the process behind the sockets in a folder.
 
-    The response of that process is not trusted: only its success or failure is passed on.
+    The program does not learn that it is previewed, since it could declare other resources in an `up`. It can
+    run as in an `up`, since the providers of a review predict all values. The response of its process is not
+    trusted: only its success or failure is passed on.
     """
 
     def __init__(self, sockets: Path) -> None:
@@ -128,6 +130,7 @@ class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
         forwarded.CopyFrom(request)
         monitor, engine = (self._sockets / SERVICES / name for name in (MONITOR, ENGINE))
         forwarded.monitor_address, forwarded.args[0] = f"unix:{monitor}", f"unix:{engine}"
+        forwarded.dryRun = False
         with (
             relay(monitor, request.monitor_address),
             relay(engine, request.args[0]),

@@ -138,6 +138,28 @@ def test_a_program_cannot_hide_what_it_declares(trees: tuple[Path, Path], tmp_pa
     assert "\n<!-- pipe-review -->!" not in comment
 
 
+def test_a_program_cannot_hide_a_plugin_or_what_only_an_up_declares(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    program = """\
+        import pulumi
+        import pulumi_aws as aws
+        rule = {"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": ["0.0.0.0/0"]}
+        aws.ec2.SecurityGroup(
+            "firewall",
+            description="Entry",
+            ingress=[] if pulumi.runtime.is_dry_run() else [rule],
+            opts=pulumi.ResourceOptions(plugin_download_url="https://plugins.example"),
+        )
+    """
+    (trees[1] / "__main__.py").write_text(textwrap.dedent(program))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = {finding["policy"] for finding in report["findings"] if finding["blocks"]}
+    assert blocking >= {RULE, "plugin-from-new-address"}
+
+
 def test_policies_cannot_be_silenced_by_code_levels_waivers_or_an_own_main(
     trees: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -15,11 +15,13 @@ from sandbox.summary import PROGRAM_FAILED
 
 
 class Program(language_pb2_grpc.LanguageRuntimeServicer):
-    """The other process, with the response that a test sets."""
+    """The other process, with the response that a test sets, and the last request."""
 
     response = language_pb2.RunResponse()
+    request = language_pb2.RunRequest()
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
+        self.request = request
         return self.response
 
 
@@ -39,7 +41,7 @@ def sockets() -> Iterator[Path]:
         (language_pb2.RunResponse(error="of the program"), PROGRAM_FAILED),
     ],
 )
-def test_a_program_cannot_fail_without_an_error(
+def test_a_program_knows_no_preview_and_cannot_fail_without_an_error(
     response: language_pb2.RunResponse, error: str, sockets: Path
 ) -> None:
     program = Program()
@@ -49,7 +51,8 @@ def test_a_program_cannot_fail_without_an_error(
     server.add_insecure_port(f"unix:{sockets / SERVICE}")
     server.start()
     try:
-        request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"])
+        request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"], dryRun=True)
         assert RemoteProgram(sockets).Run(request, None) == language_pb2.RunResponse(error=error)
+        assert not program.request.dryRun, "the program does not learn that it is previewed"
     finally:
         server.stop(0)
