@@ -17,12 +17,12 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         before = stack.base.lookups.get(token, after)
         if before == after:
             continue
-        old, new = (", ".join(sorted(one - other)) for one, other in ((before, after), (after, before)))
+        old, new = ", ".join(sorted(before - after)), ", ".join(sorted(after - before))
         yield Finding(
             stacks=[stack.name],
             policy="look-up-changed",
             name=token,
-            message=f"arguments: {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}\n"
+            message=f"{token}: arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}\n"
             "The real API may give another answer; the review's does not, so the effects are not shown.",
             status=NEW,
         )

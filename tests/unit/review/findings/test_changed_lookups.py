@@ -23,14 +23,14 @@ def messages(base: EngineRun, head: EngineRun) -> list[str]:
 
 
 def test_a_look_up_with_other_arguments_is_a_finding(tmp_path: Path) -> None:
-    one = run(tmp_path, (ZONES, {"state": "available"}))
-    other = run(tmp_path, (ZONES, {"state": "impaired"}), (ZONES, {"state": "available"}))
-    assert messages(one, other) == ['arguments: none → {"state": "impaired"}']
-    assert messages(other, one) == ['arguments: {"state": "impaired"} → none']
+    base = run(tmp_path, (ZONES, {"state": "available"}))
+    head = run(tmp_path, (ZONES, {"state": "impaired"}), (ZONES, {"state": "available"}))
+    assert messages(base, head) == [f'{ZONES}: arguments none → {{"state": "impaired"}}']
+    assert messages(head, base) == [f'{ZONES}: arguments {{"state": "impaired"}} → none']
 
 
 def test_equal_and_new_look_ups_are_none(tmp_path: Path) -> None:
-    one = run(tmp_path, (ZONES, {"b": 1, "a": 2}), (ZONES, {}))
-    assert messages(one, run(tmp_path, (ZONES, {}), (ZONES, {"a": 2, "b": 1}), (ZONES, {}))) == []
+    base = run(tmp_path, (ZONES, {"b": 1, "a": 2}), (ZONES, {}))
+    assert messages(base, run(tmp_path, (ZONES, {}), (ZONES, {"a": 2, "b": 1}), (ZONES, {}))) == []
     # The answer to a new look-up is in the inputs of resources, so the report shows it.
-    assert messages(run(tmp_path), one) == []
+    assert messages(run(tmp_path), base) == []

@@ -68,12 +68,12 @@ def test_only_a_new_mandatory_violation_blocks(
 
 
 def test_a_further_violation_of_a_rule_in_a_resource_is_new() -> None:
-    two, one = side("rule 0 opens port 22", "rule 1 opens port 3306"), side("rule 0 opens port 22")
-    described = [(finding.message, finding.status, finding.blocks) for finding in findings(two, one)]
+    further, single = side("rule 0 opens port 22", "rule 1 opens port 3306"), side("rule 0 opens port 22")
+    described = [(finding.message, finding.status, finding.blocks) for finding in findings(further, single)]
     assert described == [("rule 0 opens port 22", EXISTING, False), ("rule 1 opens port 3306", NEW, True)]
     other_order = side("rule 1 opens port 3306", "rule 0 opens port 22")
-    assert [finding.status for finding in findings(other_order, one)] == [NEW, EXISTING]
-    assert [(finding.message, finding.status) for finding in findings(one, two)] == [
+    assert [finding.status for finding in findings(other_order, single)] == [NEW, EXISTING]
+    assert [(finding.message, finding.status) for finding in findings(single, further)] == [
         ("rule 0 opens port 22", EXISTING),
         ("rule 1 opens port 3306", FIXED),
     ]
