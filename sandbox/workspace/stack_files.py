@@ -76,8 +76,8 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
 def _check_keys(stack: Stack, config: yaml.Node) -> None:
     """Raise CommandError for keys that Pulumi reads differently than the copy shows.
 
-    It merges the content of `<<`, and decodes a key with the tag `!!binary`. It reads `api` and
-    `pipe:config:api` as `pipe:api`, and if a file has two of them, it takes the value of either
+    It merges the content of `<<`, and decodes a key with the tag `!!binary`. It reads `name` and
+    `project:config:name` as `project:name`, and if a file has two of them, it takes the value of either
     (pulumi/pulumi, sdk/go/common: workspace/project.go, stackConfigNamespacedWithProject;
     resource/config/key.go, ParseKey).
     """
