@@ -7,7 +7,7 @@ from sandbox.errors import ProviderError
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import LiveResource, Resource
-from sandbox.wire.values import Json, merge
+from sandbox.wire.values import Json, merge, plain, show
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
@@ -21,30 +21,33 @@ class TlsTarget(Plan):
         return super(Plan, self).plan(resource)
 
     def create(self, resource: Resource) -> LiveResource:
-        outputs = _generator(resource)(resource.known)
+        outputs = _generator(resource)(resource)
         return LiveResource(digits(str(outputs), 40), resource.inputs, merge(outputs, resource.inputs))
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         raise ProviderError(f"{resource.type} cannot be changed in place; it is replaced")
 
 
-def _generator(resource: Resource) -> Callable[[Json], Json]:
+def _generator(resource: Resource) -> Callable[[Resource], Json]:
     generators = {KEY: _generate_key, REQUEST: _generate_request}
     if resource.type not in generators:
         raise ProviderError(f"the sandbox cannot generate {resource.type}, only {KEY} and {REQUEST}")
     return generators[resource.type]
 
 
-def _generate_key(inputs: Json) -> Json:
+def _check_algorithm(inputs: Json) -> None:
+    """Raise ProviderError unless the key is an ECDSA key on P256. The message contains no secret value."""
+    settings = {name: inputs.get(name) for name in ("algorithm", "ecdsaCurve")}
+    if plain(settings) != {"algorithm": "ECDSA", "ecdsaCurve": "P256"}:
+        shown = "; ".join(f"{name} is {show(value)}" for name, value in settings.items() if value is not None)
+        raise ProviderError(f"{shown}: the sandbox generates only ECDSA keys on P256")
+
+
+def _generate_key(resource: Resource) -> Json:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    algorithm, curve = inputs["algorithm"], inputs.get("ecdsaCurve")
-    if (algorithm, curve) != ("ECDSA", "P256"):
-        shown = f"ecdsaCurve = {curve}" if curve else "ecdsaCurve unset"
-        raise ProviderError(
-            f"algorithm = {algorithm}, {shown}: the sandbox generates only ECDSA keys on P256"
-        )
+    _check_algorithm(resource.inputs)
     key = ec.generate_private_key(ec.SECP256R1())
     formats, pem = serialization.PrivateFormat, serialization.Encoding.PEM
 
@@ -59,11 +62,12 @@ def _generate_key(inputs: Json) -> Json:
     }
 
 
-def _generate_request(inputs: Json) -> Json:
+def _generate_request(resource: Resource) -> Json:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+    inputs = resource.known
     if others := ", ".join(sorted(inputs.keys() - {"privateKeyPem", "subject", "dnsNames"})):
         raise ProviderError(f"{others}: the sandbox generates requests with only a subject and dnsNames")
     try:

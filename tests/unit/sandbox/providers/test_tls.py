@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sandbox.errors import ProviderError
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.providers.tls.target import KEY, REQUEST, TlsTarget
-from sandbox.wire.values import UNKNOWN
+from sandbox.wire.values import UNKNOWN, Secret
 
 TLS = TlsTarget()
 ECDSA = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
@@ -51,7 +51,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         KEY,
         {"algorithm": "RSA"},
-        "algorithm = RSA, ecdsaCurve unset: the sandbox generates only ECDSA keys on P256",
+        'algorithm is "RSA", a string: the sandbox generates only ECDSA keys on P256',
+    ),
+    (
+        KEY,
+        {"algorithm": Secret("hunter2"), "ecdsaCurve": "P256"},
+        'algorithm is (a secret) a string; ecdsaCurve is "P256", a string: '
+        "the sandbox generates only ECDSA keys on P256",
     ),
     (REQUEST, {"uris": []}, "uris: the sandbox generates requests with only a subject and dnsNames"),
     (REQUEST, {"privateKeyPem": "hunter2"}, "privateKeyPem: this is not a private key in PEM"),
