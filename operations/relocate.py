@@ -25,11 +25,15 @@ NAME = r"[a-z][a-z0-9-]{1,14}"
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 NEXT = """\
 Next steps, after a check of git diff. An administrator runs them in a terminal, since the runner is in the
-lost region:
+lost region. The new cluster is private, and its creator has no access. So first set in Pulumi.{stack}.yaml:
+  pipe:cluster.endpoint.public          true
+  pipe:cluster.endpoint.allowedCidrs    your address with /32: curl -4 https://checkip.amazonaws.com
+  pipe:cluster.operators                also the ARN of your role or user (README, step 4 of the first time)
+Then:
   make validate
   scripts/relocate.sh {stack} --copy-roles {old}
   aws ecr describe-images --region {region} --registry-id {registry} --repository-name {repository} \\
-    --image-ids {image_id}    # the copy that ECR made of the stack file's image
+    --image-ids {image_id}    # as pipe-{new}-operators: ECR's copy of the stack file's image
   scripts/build.sh {stack} --version VERSION    # if the copy is missing; put its digest into pipe:api.image
   aws s3 mb s3://pipe-state-{account}-{new} --region {region}
   pulumi login 's3://pipe-state-{account}-{new}?region={region}'
@@ -150,20 +154,30 @@ def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> l
 def relocated_text(text: str, settings: dict[str, Any], new: str, region: str) -> str:
     """Return the stack file's text for another region: the lost and the new region swap places.
 
-    The environment and the buckets get new names, since the old names are still taken. The replication of
-    dumps to a second region is switched off. Secrets are removed, since the key that encrypts them is lost
-    with the region.
+    The environment, its operators and the buckets get new names, since the old names are still taken. The
+    replication of dumps to a second region is switched off. Secrets are removed, since the key that encrypts
+    them is lost with the region.
+
+    The connection to GitHub keeps its ARN: connections are global, and the ARN names the region where one was
+    created (Developer Tools console user guide, Global resources in AWS CodeConnections). But CodeConnections
+    has no endpoint in ap-northeast-3 (AWS General Reference), so the runner is switched off: `pulumi up` must
+    not depend on it.
     """
     service, lost, placeholder = settings["service"], settings["service"]["region"], "\0"
+    connection, kept_connection = settings["ciRunner"]["connectionArn"], "\1"
     bucket, replica = settings["backups"]["bucket"], settings["backups"]["replica"]["bucket"]
+    text = text.replace(connection, kept_connection)
     text = text.replace(lost, placeholder).replace(region, lost).replace(placeholder, region)
+    text = text.replace(kept_connection, connection)
+    text = text.replace(f":role/pipe-{service['environment']}-operators", f":role/pipe-{new}-operators")
     for key, before, after in (
         ("environment", service["environment"], new),
         ("bucket", replica, replica.replace(bucket, f"{bucket}-{new}")),
         ("bucket", bucket, f"{bucket}-{new}"),
     ):
         text = re.sub(rf"^(\s+{key}: ){re.escape(before)}$", rf"\g<1>{after}", text, flags=re.MULTILINE)
-    text = re.sub(r"(^ +replica:\n +enabled: )true$", r"\1false", text, flags=re.MULTILINE)
+    for section in ("replica", "pipe:ciRunner"):
+        text = re.sub(rf"(^ +{section}:\n +enabled: )true$", r"\1false", text, flags=re.MULTILINE)
     text = re.sub(r"^  pipe:\w+:\n    secure: .*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^(secretsprovider|encryptedkey|encryptionsalt): .*\n", "", text, flags=re.MULTILINE)
 

@@ -37,9 +37,10 @@ class Renaming:
         """Return a name, or a policy document as JSON, with the new region, backup bucket and environment.
 
         The name of the environment is replaced only after a hyphen, a slash or a quotation mark. So the
-        subject of a GitHub token does not change, since the GitHub environment keeps its name.
+        subject of a GitHub token does not change, since the GitHub environment keeps its name. The ARN of the
+        connection to GitHub keeps the region where the connection was created (operations/relocate.py).
         """
-        text = text.replace(self.old_region, self.new_region)
+        text = re.sub(rf"(?<!:codeconnections:){re.escape(self.old_region)}", self.new_region, text)
         text = text.replace(f":::{self.old_bucket}", f":::{self.new_bucket}")
         return re.sub(rf'(?<=[-/"]){re.escape(self.old)}\b', self.new, text)
 

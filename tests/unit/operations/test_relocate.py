@@ -34,9 +34,11 @@ def test_only_global_names_and_values_of_the_lost_region_change(
         "config.aws:region": NEW,
         "config.pipe:service.environment": "osaka",
         "config.pipe:service.region": NEW,
-        "config.pipe:ciRunner.connectionArn": before["config.pipe:ciRunner.connectionArn"].replace(
-            "east-1", "east-3"
-        ),
+        "config.pipe:cluster.operators": [
+            arn.replace("pipe-prod-operators", "pipe-osaka-operators")
+            for arn in before["config.pipe:cluster.operators"]
+        ],
+        "config.pipe:ciRunner.enabled": False,
         "config.pipe:backups.bucket": "pipe-backup-osaka",
         "config.pipe:backups.replica.enabled": False,
         "config.pipe:backups.replica.region": "ap-northeast-1",
@@ -88,3 +90,13 @@ def test_the_instructions_look_for_the_copy_of_the_image_in_the_registry_that_th
     output = "\n".join(relocate.next_steps("prod", changed, "osaka", NEW))
     assert f"--region {NEW} --registry-id 111122223333 --repository-name pipe/api \\\n" in output
     assert f"--image-ids imageDigest=sha256:{'a' * 64} " in output
+
+
+def test_the_instructions_open_the_private_cluster_to_the_administrator_before_pulumi_up(
+    settings: dict[str, Any],
+) -> None:
+    lines = relocate.next_steps("prod", settings, "osaka", NEW)
+    [up] = [number for number, line in enumerate(lines) if "pulumi up" in line]
+    before = "\n".join(lines[:up])
+    for key in ("endpoint.public", "endpoint.allowedCidrs", "operators"):
+        assert f"  pipe:cluster.{key} " in before

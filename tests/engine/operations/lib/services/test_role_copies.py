@@ -31,7 +31,7 @@ MANAGED = "arn:aws:iam::aws:policy"
 def roles_of(environment: str, region: str, bucket: str) -> dict[str, ServiceRole]:
     """Return the roles that foundation declares for an environment in a region."""
     naming = Naming(environment=environment, team="platform", account=ACCOUNT, region=region)
-    connection = f"arn:aws:codeconnections:{region}:{ACCOUNT}:connection/3f6d1c1e"
+    connection = f"arn:aws:codeconnections:{LOST}:{ACCOUNT}:connection/3f6d1c1e"  # Serves every region.
     buckets = [bucket, f"{bucket}-replica"]
     scope = Scope(
         naming=naming, copy_region=NEW, buckets=buckets, namespace="pipe", connection_arn=connection
