@@ -153,3 +153,14 @@ def test_the_zone_is_signed_before_the_registrar_gets_its_record() -> None:
     step = STEPS.partition("9. **DNSSEC**")[2]
     assert step.index("dnssec` to true") < step.index("dsRecord") < step.index("to the registrar")
     assert "off the internet" not in (ROOT / "policies" / "waivers.yaml").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ja/README.md"])
+def test_every_preview_and_up_of_the_first_time_enforces_the_policies(page: str) -> None:
+    commands = re.findall(r"^ +(pulumi .*\b(?:preview|up)\b.*)$", (ROOT / page).read_text(), re.M)
+    assert len(commands) == 3
+    for command in commands:
+        options = dict(re.findall(r"--(cwd|policy-pack) (\S+)", command))
+        # Pulumi changes the directory first, so the path of the pack is relative to it.
+        pack = ROOT / options.get("cwd", "") / options["policy-pack"]
+        assert pack.resolve() == ROOT / "policies", command
