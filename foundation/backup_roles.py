@@ -189,7 +189,11 @@ def restore(naming: Naming, bucket: str) -> list[Statement]:
                 "s3:GetObjectVersionAcl",
                 "s3:ListMultipartUploadParts",
                 "s3:PutObject",
+                # Backups of S3 contain the objects' ACLs, which a restore sets again (AWS Backup developer
+                # guide, Amazon S3 backups, and Amazon S3 restore considerations).
+                "s3:PutObjectAcl",
                 "s3:PutObjectTagging",
+                "s3:PutObjectVersionAcl",
             ],
             [f"{bucket_arn}/*"],
         ),

@@ -161,6 +161,8 @@ def test_the_backup_role_reaches_one_database_and_one_bucket(
     ("action", "resource", "expected"),
     [
         ("s3:PutObject", "arn:aws:s3:::pipe-backup-restored/latest.dump", "allow"),
+        ("s3:PutObjectAcl", "arn:aws:s3:::pipe-backup-restored/latest.dump", "allow"),
+        ("s3:PutObjectAcl", "arn:aws:s3:::pipe-backup/latest.dump", "nothing"),
         ("s3:PutObject", "arn:aws:s3:::pipe-backup/latest.dump", "nothing"),
         ("rds:RestoreDBInstanceFromDBSnapshot", arn("rds", PROD, "db:pipe-prod-db-restored"), "allow"),
         ("rds:RestoreDBInstanceFromDBSnapshot", arn("rds", PROD, "db:pipe-prod-db"), "nothing"),
