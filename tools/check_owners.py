@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             output.write(f"owner={owner}\n")
         return 0
     about_label = event["action"] in ("labeled", "unlabeled")
-    if about_label and event["label"]["name"] != LABEL:
+    if about_label and not is_approval(event["label"]):
         print(f"this check ignores the label {event['label']['name']}")
         return 0
     current = api(f"repos/{repository}/pulls/{pull['number']}")
@@ -90,7 +90,10 @@ def main(arguments: Sequence[str] = ()) -> int:
         print("error: no approval admits these files; rename or remove them:", file=sys.stderr)
         print(*refusals[:SHOWN], sep="\n", file=sys.stderr)
         return 1
-    labels = [label["name"] for label in current["labels"]]
+    if reason := hidden_changes(repository, current):
+        print(f"error: {reason}", file=sys.stderr)
+        return 1
+    is_labeled = any(map(is_approval, current["labels"]))
     guarded = guarded_files(repository, current, files, codeowners())
     if not guarded:
         print("the pull request changes no guarded file")
@@ -100,14 +103,14 @@ def main(arguments: Sequence[str] = ()) -> int:
     if event["action"] == "labeled":
         problem = objection(repository, event["sender"]["login"], pull["user"]["login"])
         # Anybody who may write can run the job again after an owner has removed the label.
-        if not problem and LABEL not in labels:
+        if not problem and not is_labeled:
             problem = f"the label of {event['sender']['login']} has been removed"
         if not problem:
             print(f"{event['sender']['login']} has approved {pull['head']['sha']}")
             return 0
     else:
         problem = "no owner has approved these commits"
-    if LABEL in labels:
+    if is_labeled:
         gh("api", "--method", "DELETE", f"repos/{repository}/issues/{pull['number']}/labels/{LABEL}")
     print(
         f"error: {problem}; ask an owner to review the commits and to set the label {LABEL} "
@@ -119,10 +122,44 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 def approval(repository: str, event: dict[str, Any]) -> str:
     """Return the owner who set LABEL in this event, and thereby approved the newest commit; else empty."""
-    if event["action"] != "labeled" or event["label"]["name"] != LABEL:
+    if event["action"] != "labeled" or not is_approval(event["label"]):
         return ""
     sender: str = event["sender"]["login"]
     return "" if objection(repository, sender, event["pull_request"]["user"]["login"]) else sender
+
+
+def is_approval(label: dict[str, Any]) -> bool:
+    """Return True for the label of owners, in upper or lower case.
+
+    The workflow gives the run for this label the name of the check, and its expressions ignore case
+    (https://docs.github.com/en/actions/reference/workflows-and-actions/expressions#operators). A run that
+    took `Owners-Approved` for another label would pass under this name.
+    """
+    return label["name"].casefold() == LABEL
+
+
+def hidden_changes(repository: str, pull: dict[str, Any]) -> str:
+    """Return the reason why a merge may change files that GitHub does not list; empty if it cannot.
+
+    GitHub lists the differences from one merge base. If there are several, as after a merge of two commits
+    that main has merged, too, then the others can differ from the head in further files: these files would
+    return to the content of the listed merge base (git-merge-base(1), git-diff(1): `A...B`).
+    """
+    path = f"repos/{repository}/compare/{quote(pull['base']['ref'], safe='')}...{pull['head']['sha']}"
+    pages = api(f"{path}?per_page=100", "--paginate", "--slurp")
+    merge_base = pages[0]["merge_base_commit"]["sha"]
+    commits = [commit for page in pages for commit in page["commits"]]
+    if len(commits) != pages[0]["total_commits"]:
+        return f"GitHub lists {len(commits)} of {pages[0]['total_commits']} commits; use fewer"
+    parents = {parent["sha"] for commit in commits for parent in commit["parents"]}
+    for start in sorted(parents - {commit["sha"] for commit in commits} - {merge_base}):
+        comparison = api(f"repos/{repository}/compare/{start}...{merge_base}?per_page=1")
+        if comparison["status"] != "ahead":
+            return (
+                f"the pull request has the merge bases {merge_base} and {start}, and GitHub shows the changes"
+                " from only one of them; merge main into the branch"
+            )
+    return ""
 
 
 def codeowners() -> list[Line]:

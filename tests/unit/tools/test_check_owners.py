@@ -14,6 +14,8 @@ from tools import check_owners, deployed_image
 
 ROOT = Path(__file__).parents[3]
 SHA, BLOB = "1" * 40, "2" * 40
+FORK, OTHER = "f" * 40, "e" * 40
+"""The merge base from which GitHub shows the changes, and another commit of main."""
 AT_BASE, AT_HEAD = f"?ref={'b' * 40}", f"/git/blobs/{BLOB}"
 """Parts of the requests for a file's text: by its path at the base, and by its object in the head."""
 REPOSITORY = "pipe-dev/infrastructure"
@@ -47,6 +49,8 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         newest: str = SHA,
         changed: int | None = None,
         texts: dict[str, str] | None = None,
+        commits: tuple[tuple[str, ...], ...] = ((FORK,),),
+        statuses: dict[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[str]":
         listed: list[dict[str, Any]] = [
             {"filename": file, "status": "modified", "sha": BLOB} if isinstance(file, str) else file
@@ -63,11 +67,20 @@ def check(github: GitHub, tmp_path: Path) -> Check:
             "/pulls/7": {
                 "number": 7,
                 "head": {"sha": newest},
-                "base": {"sha": "b" * 40},
+                "base": {"sha": "b" * 40, "ref": "main"},
                 "changed_files": len(listed) if changed is None else changed,
                 "labels": [{"name": name} for name in labels],
             },
         }
+        shas = [f"{number:040d}" for number in range(len(commits))]
+        listed_commits = [
+            {"sha": sha, "parents": [{"sha": parent} for parent in parents]}
+            for sha, parents in zip(shas, commits, strict=True)
+        ]
+        page = {"merge_base_commit": {"sha": FORK}, "total_commits": len(commits)}
+        answers["/compare/main..."] = [page | {"commits": listed_commits}]
+        for start, status in (statuses or {}).items():
+            answers[f"/compare/{start}...{FORK}"] = {"status": status}
         answers |= texts or {}
         return github.run(
             "check_owners",
@@ -230,6 +243,36 @@ def test_another_label_is_ignored(check: Check, github: GitHub) -> None:
     done = check("Makefile", action="labeled", label="bug")
     assert (done.returncode, done.stdout) == (0, "this check ignores the label bug\n")
     assert github.calls() == []
+
+
+@pytest.mark.parametrize("action", ["labeled", "unlabeled"])
+@pytest.mark.parametrize("label", ["Owners-Approved", "OWNERS-APPROVED", "owner\u017f-approved"])
+def test_the_label_in_another_case_is_the_label(check: Check, action: str, label: str) -> None:
+    # The workflow's expressions ignore case, so this run has the name of the check.
+    done = check("Makefile", action=action, label=label, labels=(label,), sender="author")
+    assert (done.returncode, done.stdout) == (1, "guarded:\n  Makefile\n")
+
+
+def test_a_branch_that_main_was_merged_into_has_one_merge_base(check: Check) -> None:
+    done = check("README.md", commits=((OTHER,), (f"{0:040d}", FORK)), statuses={OTHER: "ahead"})
+    assert (done.returncode, done.stdout) == (0, "the pull request changes no guarded file\n")
+
+
+@pytest.mark.parametrize("labels", [(), ("owners-approved",)])
+def test_several_merge_bases_are_refused_since_files_could_be_absent_from_the_list(
+    check: Check, labels: tuple[str, ...]
+) -> None:
+    # The commit merges two commits that main has merged, too, with the older content of some files.
+    action = "labeled" if labels else "opened"
+    done = check(
+        "README.md", commits=((FORK, OTHER),), statuses={OTHER: "diverged"}, action=action, labels=labels
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"error: the pull request has the merge bases {FORK} and {OTHER}, and GitHub shows the changes from "
+        "only one of them; merge main into the branch\n",
+    )
 
 
 def test_a_list_of_files_that_is_not_complete_is_guarded(check: Check) -> None:
