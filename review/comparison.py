@@ -118,8 +118,9 @@ class Merge:
     def find(cls, repository: Path, base: str, ref: str) -> Self:
         """Merge a commit into the base, without a working tree.
 
-        Raises CommandError if the ref is not a commit, if the commit has too many files, or if it conflicts
-        with the base.
+        Raises CommandError if the ref is not a commit, if the commit has too many files, if it conflicts with
+        the base, or if there are several merge bases. GitHub shows the differences from one merge base, so a
+        person who approves the pull request would not see all changes (git-diff(1): `A...B`).
         """
         try:
             verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
@@ -136,6 +137,11 @@ class Merge:
                 f"{commit[:9]} cannot be merged into {base[:9]}, because both change the same lines. Merge "
                 "the base into the branch, and review it again."
             ) from None
+        if len(snapshot.git(repository, "merge-base", "--all", base, commit).split()) > 1:
+            raise CommandError(
+                f"{commit[:9]} and {base[:9]} have several merge bases, so GitHub may not show everything "
+                "that a merge would change. Merge the base into the branch, and review it again."
+            )
         return cls(commit, merged.decode().split()[0])
 
 

@@ -115,3 +115,26 @@ def test_a_merge_that_is_impossible_gives_the_reason(trusted: Path) -> None:
         Merge.find(trusted, base, change)
     with pytest.raises(CommandError, match="--merge nowhere is not a commit of"):
         Merge.find(trusted, base, "nowhere")
+
+
+def test_a_merge_with_several_merge_bases_is_refused(trusted: Path) -> None:
+    start = git(trusted, "rev-parse", "HEAD")
+    git(trusted, "checkout", "-q", "-b", "merged")
+    merged = commit(trusted, "change", api="2\n")
+    git(trusted, "checkout", "-q", "main")
+    newer = commit(trusted, "newer policies", rule="refuse SSH and RDP\n")
+    git(trusted, "merge", "-q", "--no-ff", "-m", "merge", "merged")
+    base = git(trusted, "rev-parse", "HEAD")
+    # The same merge with the old policies: GitHub shows no change of a file that equals that of `merged`.
+    git(trusted, "checkout", "-q", "-b", "old", merged)
+    git(trusted, "merge", "-q", "--no-ff", "--no-commit", newer)
+    git(trusted, "checkout", start, "--", "rule.py")
+    hidden = commit(trusted, "merge", docs="1\n")
+    shown = git(trusted, "diff", "--name-only", merged, hidden)
+    assert shown == "docs.py"
+    assert git(trusted, "diff", "--name-only", base, hidden).split() == ["docs.py", "rule.py"]
+    with pytest.raises(CommandError, match="have several merge bases, so GitHub may not show everything"):
+        Merge.find(trusted, base, hidden)
+    # After main has been merged into the branch, GitHub shows everything.
+    git(trusted, "merge", "-q", "--no-ff", "-m", "merge main", "-s", "ours", base)
+    assert Merge.find(trusted, base, "HEAD")
