@@ -74,6 +74,7 @@ def build(
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
+        draft.findings += guard_findings.find_changed_options(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
         draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]

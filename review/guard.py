@@ -5,6 +5,7 @@ beside the verdicts of the base's pack, and they never replace one.
 """
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ ANSWER_BYTES = 16 * 2**20
 """The maximum number of bytes in a response of the pack under review."""
 
 MOST_VERDICTS = 20_000
-"""The maximum number of violations that the pack under review may report on a stack."""
+"""The maximum number of violations and repairs that the pack under review may report on a stack."""
 
 LEVELS = ("advisory", "mandatory", "disabled", "remediate")
 """Names of the levels in the order of their numbers in the protocol."""
@@ -42,14 +43,23 @@ REQUESTS: Mapping[str, Any] = {
 }
 """The types of the requests about resources, by gRPC method."""
 
+REMEDIATE = "Remediate"
+"""The gRPC method with which a pack changes a resource's inputs. The engine applies every change in its
+response, whatever the levels (pulumi/pulumi, pkg/resource/deploy/step_generator.go).
+"""
+
+Repair = tuple[str, str, str]
+"""A rule, the URN of the resource that it changes, and a hash of the changed inputs."""
+
 
 @dataclass(frozen=True)
 class Pack:
-    """A policy pack with the levels of its rules on one stack, and the violations that it reports."""
+    """A policy pack with the levels of its rules on one stack, its violations and its repairs."""
 
     levels: Mapping[str, str] = field(default_factory=dict[str, str])
     """The level of each rule: advisory, mandatory, disabled or remediate."""
     violations: tuple[Row, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,20 +109,25 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
             configuration = _configuration(about, levels)
             pack.Configure(configuration, timeout=seconds)
             violations: list[Row] = []
+            repairs: list[Repair] = []
             for method, request, _ in calls:
                 if method in REQUESTS:
                     question = REQUESTS[method].FromString(request)
                     violations += _violations(question, getattr(pack, method)(question, timeout=seconds))
-                if len(violations) > MOST_VERDICTS:
+                elif method == REMEDIATE:
+                    question = analyzer_pb2.AnalyzeRequest.FromString(request)
+                    repairs += _repairs(question, pack.Remediate(question, timeout=seconds))
+                if len(violations) + len(repairs) > MOST_VERDICTS:
                     raise CommandError(
-                        f"the policy pack under review reports more than {MOST_VERDICTS:,} violations."
+                        f"the policy pack under review reports more than {MOST_VERDICTS:,} verdicts."
                     )
         except grpc.FutureTimeoutError:
             raise CommandError("the policy pack under review does not start.") from None
         except grpc.RpcError as error:
             reason = error.details() if isinstance(error, grpc.Call) else ""
             raise CommandError(f"the policy pack under review does not respond: {reason}") from None
-    return Packs(_base_pack(calls), Pack(_levels(about, configuration), tuple(violations)))
+    head = Pack(_levels(about, configuration), tuple(violations), tuple(repairs))
+    return Packs(_base_pack(calls), head)
 
 
 def _read(recording: Path) -> Iterator[tuple[str, bytes, bytes]]:
@@ -123,9 +138,10 @@ def _read(recording: Path) -> Iterator[tuple[str, bytes, bytes]]:
 
 
 def _base_pack(calls: list[tuple[str, bytes, bytes]]) -> Pack:
-    """Return the base's pack with the levels and violations that it has reported to the engine."""
+    """Return the base's pack with the levels, violations and repairs that it has sent to the engine."""
     about, configuration = analyzer_pb2.AnalyzerInfo(), analyzer_pb2.ConfigureAnalyzerRequest()
     violations: list[Row] = []
+    repairs: list[Repair] = []
     for method, request, response in calls:
         if method == "GetAnalyzerInfo":
             about = analyzer_pb2.AnalyzerInfo.FromString(response)
@@ -134,7 +150,10 @@ def _base_pack(calls: list[tuple[str, bytes, bytes]]) -> Pack:
         elif method in REQUESTS:
             answer = analyzer_pb2.AnalyzeResponse.FromString(response)
             violations += _violations(REQUESTS[method].FromString(request), answer)
-    return Pack(_levels(about, configuration), tuple(violations))
+        elif method == REMEDIATE:
+            repaired = analyzer_pb2.RemediateResponse.FromString(response)
+            repairs += _repairs(analyzer_pb2.AnalyzeRequest.FromString(request), repaired)
+    return Pack(_levels(about, configuration), tuple(violations), tuple(repairs))
 
 
 def _levels(
@@ -154,7 +173,7 @@ def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2
     A value is a level, or an object with the level as `enforcementLevel` beside the rule's options. The value
     for `all` is the level of the rules without a value of their own.
     """
-    content = _read_levels(file)
+    content = read_levels(file)
     own = {
         policy.name: _name("enforcement level", LEVELS, policy.enforcementLevel) for policy in about.policies
     }
@@ -174,7 +193,7 @@ def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2
     return request
 
 
-def _read_levels(file: Path) -> dict[str, Any]:
+def read_levels(file: Path) -> dict[str, Any]:
     """Return the content of a file of levels; raise CommandError if it is not a JSON object."""
     try:
         content: Any = json.loads(read_text(file)) if os.path.lexists(file) else {}
@@ -210,3 +229,13 @@ def _violations(question: Any, response: analyzer_pb2.AnalyzeResponse) -> list[R
         }
         for diagnostic in response.diagnostics
     ]
+
+
+def _repairs(
+    question: analyzer_pb2.AnalyzeRequest, response: analyzer_pb2.RemediateResponse
+) -> Iterator[Repair]:
+    """Yield the changes of inputs in a response; one with a diagnostic only warns."""
+    for remediation in response.remediations:
+        if remediation.HasField("properties") and not remediation.diagnostic:
+            inputs = remediation.properties.SerializeToString(deterministic=True)
+            yield remediation.policyName, question.urn, hashlib.sha256(inputs).hexdigest()

@@ -1,5 +1,6 @@
 """Findings about the policies themselves: weaker rules, new waivers, and violations of the head's rules."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,10 +9,12 @@ from datetime import date
 from pathlib import Path
 
 from policies.engine.waivers import Waivers, load
-from review import model
+from review import guard, model
 from review.findings.policy_rules import POLICY_RULES
 from review.guard import Pack, Packs
 from review.model import SECTIONS, Finding, list_first
+from review.plain_data import is_map
+from sandbox.errors import CommandError
 from sandbox.progress import name_of
 from sandbox.summary import Row, waiver_match
 
@@ -19,6 +22,9 @@ WEAKENED = "guard-weakened"
 
 STRENGTH = {"disabled": 0, "advisory": 1, "mandatory": 2, "remediate": 2}
 """Ranks of the levels. A rule that repairs resources is mandatory for those that it cannot repair."""
+
+LEVEL = "enforcementLevel"
+"""Key of a rule's level beside its options in a file of levels."""
 
 WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.yaml": tuple(SECTIONS)}
 """Files of waivers, with the names of the findings that they may waive."""
@@ -31,7 +37,10 @@ Place = tuple[str, str]
 
 
 def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
-    """Yield a finding for each rule of the base that the head removes, lowers, or does not apply as often."""
+    """Yield a finding for each rule of the base that the head removes, lowers, or does not apply as often.
+
+    Yield one for each rule of the head that changes inputs, too, unless the base's pack changes them alike.
+    """
     base, head = packs.base, packs.head
     milder = admitted(packs)
     for rule, level in sorted(base.levels.items()):
@@ -49,6 +58,46 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
                 rule,
                 f"the pull request's rule or waivers admit violations in {list_first(missing)}",
             )
+    repaired: dict[str, set[str]] = {}
+    for rule, urn, _ in {*head.repairs} - {*base.repairs}:
+        repaired.setdefault(rule, set()).add(name_of(urn))
+    for rule, names in sorted(repaired.items()):
+        yield weakened(
+            stack,
+            rule,
+            f"the pull request's rule changes inputs of {list_first(sorted(names))} in a deployment, and "
+            "this report does not show the effects",
+        )
+
+
+def find_changed_options(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each rule of the base whose options differ in the head's policies/config.
+
+    A person has to judge whether they are weaker: the violations that they admit may come later.
+    """
+    for stack in stacks:
+        before, after = (_options(tree / "policies" / "config" / f"{stack}.json") for tree in (base, head))
+        for rule in sorted((before.keys() | after.keys()) & POLICY_RULES.keys()):
+            if before.get(rule) != after.get(rule):
+                change = f"{before.get(rule, 'none')} to {after.get(rule, 'none')}"
+                yield weakened(stack, rule, f"the pull request changes its options from {change}")
+
+
+def _options(file: Path) -> dict[str, str]:
+    """Return the options of each rule in a file of levels as JSON; empty for a file that is not valid.
+
+    The pack under review does not start with such a file, which is a finding of its own.
+    """
+    try:
+        content = guard.read_levels(file)
+    except CommandError:
+        return {}
+    options = {
+        rule: {name: option for name, option in value.items() if name != LEVEL}
+        for rule, value in content.items()
+        if is_map(value)
+    }
+    return {rule: json.dumps(own, sort_keys=True) for rule, own in options.items() if own}
 
 
 def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:

@@ -112,3 +112,15 @@ def test_a_pack_runs_if_one_of_its_files_or_a_module_that_it_can_import_differs(
     assert guard.has_changed(tmp_path / "one", tmp_path / "two") == changed
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
+
+
+def test_a_repair_has_the_resource_of_the_question_and_a_hash_of_the_inputs() -> None:
+    question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
+    response = analyzer_pb2.RemediateResponse()
+    response.remediations.add(policyName="tags", diagnostic="cannot repair").properties["a"] = 1
+    response.remediations.add(policyName="tags")
+    for value in (1, 2, 1):
+        response.remediations.add(policyName="ssh-open").properties["port"] = value
+    first, second, third = guard._repairs(question, response)  # pyright: ignore[reportPrivateUsage]
+    assert first == third != second
+    assert first[:2] == second[:2] == ("ssh-open", "urn:a::firewall")

@@ -1,6 +1,8 @@
 """Tests of the findings about policies and waivers that a pull request weakens."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,48 @@ def test_every_finding_about_a_weaker_guard_blocks_without_an_approval() -> None
     assert guard_findings.apply_approval(finding, "") == finding
     approved = guard_findings.apply_approval(finding, "an-owner")
     assert (approved.blocks, approved.verdict, approved.waiver) == (False, "waived", "approved by an-owner")
+
+
+def test_a_rule_that_changes_inputs_is_a_finding_unless_the_bases_rule_does_so_too() -> None:
+    repair = ("ssh-open", "urn:a::firewall", "1")
+    head = Pack(BASE.levels, BASE.violations, (repair, ("new", "urn:a::b", "2"), ("new", "urn:a::c", "3")))
+    change = "the pull request's rule changes inputs of {} in a deployment, and this report does not show "
+    assert messages(head) == [
+        f"new: {change.format('b, c')}the effects",
+        f"ssh-open: {change.format('firewall')}the effects",
+    ]
+    base = Pack(BASE.levels, BASE.violations, (repair,))
+    assert [*guard_findings.find_weakened("dev", Packs(base, base))] == []
+    otherwise = Pack(BASE.levels, BASE.violations, (("ssh-open", "urn:a::firewall", "4"),))
+    assert len([*guard_findings.find_weakened("dev", Packs(base, otherwise))]) == 1
+
+
+CEILING = "workload-limit-above-ceiling"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        ({CEILING: {"cpu": "2"}}, {CEILING: {"cpu": "200"}}, '{"cpu": "2"} to {"cpu": "200"}'),
+        (None, {CEILING: {"cpu": "200"}}, 'none to {"cpu": "200"}'),
+        ({CEILING: {"cpu": "2"}}, None, '{"cpu": "2"} to none'),
+        ({CEILING: {"cpu": "2"}}, {CEILING: "mandatory"}, '{"cpu": "2"} to none'),
+        # find_weakened compares the levels, and a rule of the head alone has no options in the base.
+        ({CEILING: {"cpu": "2"}}, {CEILING: {"enforcementLevel": "advisory", "cpu": "2"}}, ""),
+        ({}, {"rule-of-the-head": {"cpu": "2"}}, ""),
+    ],
+)
+def test_other_options_of_a_rule_are_a_finding_without_a_violation(
+    before: Any, after: Any, change: str, tmp_path: Path
+) -> None:
+    for side, content in (("base", before), ("head", after)):
+        (tmp_path / side / "policies" / "config").mkdir(parents=True)
+        if content is not None:
+            (tmp_path / side / "policies" / "config" / "dev.json").write_text(json.dumps(content))
+    findings = [*guard_findings.find_changed_options(["dev", "prod"], tmp_path / "base", tmp_path / "head")]
+    expected = [f"{CEILING}: the pull request changes its options from {change}"] if change else []
+    assert [finding.message for finding in findings] == expected
+    assert all(finding.blocks and finding.stacks == ["dev"] for finding in findings)
 
 
 def test_stricter_policies_are_shown_with_their_violations() -> None:
