@@ -27,15 +27,23 @@ CHECKS = ("Checks and tests", "Owners", "Review")
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
 """Workflows whose jobs run on a stack's runner."""
 GUARDED = (
-    ".github/**/*",
-    "components/**/*",
-    "foundation/**/*",
-    "operations/**/*",
-    "tools/**/*",
+    "*/**/*",
+    ".*/**/*",
     "*.py",
+    "*.pyc",
+    "*.so",
+    "GNUmakefile",
+    "makefile",
     "Makefile",
+    "Pulumi.json",
+    "Pulumi.yaml",
+    "Pulumi.yml",
 )
-"""Some of the file paths that the push ruleset must restrict, since jobs with credentials run them."""
+"""Some of the file paths that the push ruleset must restrict, since jobs with credentials run them.
+
+The first two match the files in every folder, so also those in a new one such as `yaml/`, which Python would
+import in place of the package (File.fnmatch with FNM_PATHNAME: a `*` matches neither `/` nor a leading dot).
+"""
 README = "README.md, section GitHub"
 ENTERPRISE = "a private repository needs GitHub Enterprise Cloud for it"
 
@@ -153,6 +161,12 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
     yield Rule(approved, f"branch {BRANCH}: a review", "" if approved else "changes need no approval")
     owners = any(entry.get("require_code_owner_review") for entry in parameters)
     yield Rule(owners, f"branch {BRANCH}: a review by code owners", "" if owners else "is not required")
+    dismissed = any(entry.get("dismiss_stale_reviews_on_push") for entry in parameters)
+    detail = "" if dismissed else "an approval also admits commits that are pushed after it"
+    yield Rule(dismissed, f"branch {BRANCH}: new commits dismiss approvals", detail)
+    by_other = any(entry.get("require_last_push_approval") for entry in parameters)
+    detail = "" if by_other else "whoever pushes to the branch of somebody else can approve it"
+    yield Rule(by_other, f"branch {BRANCH}: the last push approved by another person", detail)
     contexts = {
         check["context"]
         for rule in rules

@@ -84,7 +84,12 @@ ANSWERS: dict[str, Any] = {
         {"type": "deletion", "ruleset_source_type": "Repository", "ruleset_id": 42},
         {
             "type": "pull_request",
-            "parameters": {"required_approving_review_count": 1, "require_code_owner_review": True},
+            "parameters": {
+                "required_approving_review_count": 1,
+                "require_code_owner_review": True,
+                "dismiss_stale_reviews_on_push": True,
+                "require_last_push_approval": True,
+            },
         },
         {
             "type": "required_status_checks",
@@ -140,6 +145,8 @@ ALL = [
     "✓ environment preview: no bypass for administrators",
     "✓ branch main: a review",
     "✓ branch main: a review by code owners",
+    "✓ branch main: new commits dismiss approvals",
+    "✓ branch main: the last push approved by another person",
     "✓ branch main: the job Checks and tests",
     "✓ branch main: the job Owners",
     "✓ branch main: the job Review",
@@ -198,18 +205,14 @@ def test_every_rule_that_is_set_is_shown(api: Api) -> None:
 
 
 def test_a_path_that_the_push_ruleset_lacks_is_named(api: Api) -> None:
-    api.answers[PUSHES]["rules"][0]["parameters"]["restricted_file_paths"].remove("tools/**/*")
-    assert api.differing() == [
-        "✗ push ruleset: only people change the program: it does not restrict tools/**/*"
-    ]
+    api.answers[PUSHES]["rules"][0]["parameters"]["restricted_file_paths"].remove("*/**/*")
+    assert api.differing() == ["✗ push ruleset: only people change the program: it does not restrict */**/*"]
 
 
 def test_a_push_ruleset_that_is_not_enforced_does_not_count(api: Api) -> None:
     api.answers[f"{REPO}/rulesets?targets=push"][0]["enforcement"] = "evaluate"
     [line] = api.differing()
-    assert line.startswith(
-        "✗ push ruleset: only people change the program: it does not restrict .github/**/*, "
-    )
+    assert line.startswith("✗ push ruleset: only people change the program: it does not restrict */**/*, ")
 
 
 def test_an_app_that_bypasses_the_push_ruleset_is_named(api: Api) -> None:
@@ -330,6 +333,10 @@ def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> N
             [
                 "✗ branch main: a review: changes need no approval",
                 "✗ branch main: a review by code owners: is not required",
+                "✗ branch main: new commits dismiss approvals: an approval also admits commits that are "
+                "pushed after it",
+                "✗ branch main: the last push approved by another person: whoever pushes to the branch of "
+                "somebody else can approve it",
             ],
         ),
         (
