@@ -55,9 +55,11 @@ class Line:
         anchored = self.pattern.removeprefix("/")
         if anchored.endswith("/"):
             return path.startswith(anchored)
-        # A pattern that matches a folder matches its contents (gitignore(5); GitHub: "About code owners").
-        name = re.escape(anchored.removesuffix("*")) + ("[^/]*" if anchored.endswith("*") else "")
-        return bool(re.fullmatch(f"{name}(/.*)?", path, re.DOTALL))
+        # The name of a folder matches its contents, but a `*` does not (GitHub: "About code owners").
+        if anchored.endswith("*"):
+            start = anchored.removesuffix("*")
+            return path.startswith(start) and "/" not in path.removeprefix(start)
+        return path == anchored or path.startswith(f"{anchored}/")
 
 
 def main(arguments: Sequence[str] = ()) -> int:

@@ -183,6 +183,10 @@ def test_files_that_the_owners_file_does_not_name_are_guarded() -> None:
         "components/aws/__pycache__/cluster.cpython-311.pyc",
         "components/aws/bucket.py",
         "components/aws/bucket/__init__.py",
+        "components/aws/bucket.cpython-311-x86_64-linux-gnu.so",
+        "components/aws/replication/__init__.py",
+        "components/kubernetes/__pycache__/database_roles.cpython-311.pyc",
+        "components/kubernetes/database_roles/__init__.py",
         "components/kubernetes/database_roles.py",
         "README.md.py",
         "docs",
@@ -334,8 +338,9 @@ def test_every_path_of_the_committed_owners_file_is_understood() -> None:
     lines = check_owners.codeowners()
     assert lines[0].pattern == "*" and lines[0].owners != check_owners.team(lines)
     for line in lines[1:]:
-        pattern = line.pattern.strip("/")
-        assert list(ROOT.glob(pattern)), f"{line.pattern} matches nothing"
+        # A folder that does not exist would take the place of a module, or of its compiled form.
+        pattern = line.pattern.strip("/").removesuffix("/__pycache__")
+        assert [*ROOT.glob(pattern), *ROOT.glob(f"{pattern}.py")], f"{line.pattern} matches nothing"
 
 
 def test_the_last_matching_line_decides() -> None:
@@ -346,7 +351,7 @@ def test_the_last_matching_line_decides() -> None:
     ]
     paths = ("a/x", "a/b", "a/b/x", "a/bx", "a/bx/y", "a/bc", "a/bc/x", "ab", "x/a/x", "a")
     guarded = [path for path in paths if check_owners.is_guarded(path, lines)]
-    assert guarded == ["a/b", "a/b/x", "a/bx", "a/bx/y", "ab", "x/a/x", "a"]
+    assert guarded == ["a/b", "a/bx", "ab", "x/a/x", "a"]
 
 
 @pytest.mark.parametrize(
@@ -364,8 +369,8 @@ def test_unclear_groups_of_owners_are_an_error(
 def test_every_module_that_the_foundation_imports_is_guarded() -> None:
     lines = check_owners.codeowners()
     graph = grimp.build_graph("components", "foundation", cache_dir=None)
-    modules = {"foundation.settings.load", *graph.find_descendants("foundation")}
-    imported = set[str]().union(*(graph.find_upstream_modules(module) for module in modules))
+    programs = {"foundation.settings.load", *graph.find_descendants("foundation")}
+    imported = set[str]().union(*(graph.find_upstream_modules(program) for program in programs))
     files = {
         f"{name}{suffix}"
         for module in imported
@@ -377,7 +382,11 @@ def test_every_module_that_the_foundation_imports_is_guarded() -> None:
         if (ROOT / f"{name}{suffix}").exists()
     }
     assert files >= {"components/__init__.py", "components/aws/bucket.py", "components/settings/stack.py"}
-    assert [file for file in sorted(files) if not check_owners.is_guarded(file, lines)] == []
+    modules = {Path(file).with_suffix("") for file in files if not file.endswith("/__init__.py")}
+    packages = {f"{module}/__init__.py" for module in modules}
+    caches = {f"{Path(file).parent}/__pycache__/{Path(file).stem}.cpython-311.pyc" for file in files}
+    replacing = files | packages | caches
+    assert [file for file in sorted(replacing) if not check_owners.is_guarded(file, lines)] == []
 
 
 def test_an_unknown_form_of_a_pattern_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
