@@ -43,13 +43,6 @@ def test_the_index_lists_every_decision_with_its_title_status_and_date() -> None
     assert indexed == expected
 
 
-def test_code_owners_name_paths_that_exist() -> None:
-    lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
-    patterns = [line.split()[0] for line in lines if line and not line.startswith("#")]
-    assert patterns[0] == "*"
-    assert [pattern for pattern in patterns[1:] if not list(ROOT.glob(pattern.strip("/")))] == []
-
-
 def test_renovate_finds_every_image_that_a_stack_file_names_by_tag() -> None:
     configuration: dict[str, Any] = json.loads((ROOT / "renovate.json").read_text())
     [manager] = configuration["customManagers"]
