@@ -34,10 +34,11 @@ from sandbox.errors import CommandError
 from sandbox.workspace import stacks, yaml_tree
 from sandbox.workspace.stack_files import GENERATED_SECRETS
 
-LOCK = "requirements.txt"
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+"""Files with the versions of packages: those of the program, and those that a deployment installs."""
 
 INCOMPARABLE = (
-    f"Not comparable: {LOCK} differs, and base and head were evaluated with the same packages; "
+    "Not comparable: {} differs, and base and head were evaluated with the same packages; "
     "the effects of the package change are not in this report."
 )
 NO_BASE_VERDICTS = (
@@ -116,8 +117,9 @@ def build_report(
     `approved_by` is the owner who has approved weaker policies and new waivers of the head.
     """
     secrets = {secret for name in projects for secret in _text(work / name / GENERATED_SECRETS).split()}
-    locks = {_text(tree / LOCK) for tree in trees}
-    notes = [*notes, INCOMPARABLE] if len(locks) > 1 else notes
+    base, head = trees
+    locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
+    notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
     evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
     return build(BASE_TO_HEAD, names, evaluated, build_mask(secrets), trees, notes, approved_by)
 
