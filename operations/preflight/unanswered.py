@@ -38,7 +38,9 @@ def explain(error: Exception) -> Answer | None:
             return _explain_aws(error)
         case cloudflare.APIStatusError():
             text = f"Cloudflare answered {error.status_code}: {_first_line(cloudflare_messages(error))}"
-            return unknown(text, TOKENS if error.status_code in DENIED else "ask again")
+            # Cloudflare answers 400 to an account token at an endpoint for users' tokens (docs/tokens.md).
+            denied = error.status_code in (*DENIED, 400)
+            return unknown(text, TOKENS if denied else "ask again")
         case ApiException():
             status, reason = cast(Any, error).status, cast(Any, error).reason
             text = f"Datadog answered {status}: {reason}"

@@ -61,7 +61,7 @@ def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:
 
 
 def _verdicts(run: EngineRun | None) -> dict[Key, list[Row]]:
-    """Return the verdicts of a run by key; several holes in one resource may have the same key."""
+    """Return the verdicts of a run by key; several violations of one resource may have the same key."""
     verdicts: dict[Key, list[Row]] = {}
     for verdict in run.phase.violations if run else ():
         verdicts.setdefault(_key(verdict), []).append(verdict)
@@ -72,7 +72,7 @@ def _pair(after: list[Row], before: list[Row]) -> tuple[list[tuple[Row, Row | No
     """Return each verdict of the head with its counterpart in the base, and the remaining ones of the base.
 
     Equal messages are counterparts, then the others in their order. A verdict without one is an additional
-    hole.
+    violation.
     """
     remaining = [*before]
     pairs: list[tuple[Row, Row | None]] = []

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import cloudflare
+import httpx
 import pytest
 
 from operations.preflight import cloudflare_zone
+from operations.preflight.unanswered import explain
 from sandbox.clouds.cloudflare.api import CloudflareApi
 from tests.support.operations.preflight import TOKEN, ZONE, Stack
 from tests.support.sandbox.clouds.local_api import Client, serve
@@ -77,6 +80,17 @@ def test_an_api_that_is_down_is_no_answer(stack: Stack, cloud: Cloudflare) -> No
     cloud.client.fail(kind="outage")
     [line] = lines(stack, "zone")
     assert line.startswith("?: Cloudflare answered 503: ") and line.endswith("; fix: ask again")
+
+
+def test_a_kind_of_token_that_the_endpoint_refuses_is_explained_by_the_page_on_tokens() -> None:
+    request = httpx.Request("GET", "https://api.cloudflare.com/client/v4/zones/0/pagerules")
+    response = httpx.Response(400, request=request)
+    body = {
+        "errors": [{"code": 1011, "message": "Page Rules endpoint does not support account owned tokens"}]
+    }
+    answer = explain(cloudflare.BadRequestError("refused", response=response, body=body))
+    assert answer and answer.fix == "docs/tokens.md lists the permissions of each token"
+    assert answer.text.startswith("Cloudflare answered 400: 1011 Page Rules")
 
 
 def test_a_token_with_every_permission_is_a_yes(stack: Stack, cloud: Cloudflare) -> None:
