@@ -266,7 +266,7 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
     base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
-    trouble = head.missing_plan if head and _text(folder / "head.code") == "0" else ""
+    trouble = head.missing_plan if head and not head.errors else ""
     return Stack(
         name,
         head,
