@@ -126,6 +126,11 @@ def _difference(step: Step, path: str) -> str:
 
 def _deletion_causes(step: Step, stack: Stack) -> list[str]:
     deleted = step.resource
+    if step.new:
+        return [
+            f"{title(deleted)} is only read (get), so Pulumi gives it up, or deletes it if its ID is not the "
+            "one that is read; the review's IDs are invented"
+        ]
     cause = f"{title(deleted)} is no longer declared"
     if replacement := _similar_new_resource(deleted, stack):
         cause += f", and {replacement.name} is new and similar: is this a rename without an alias?"

@@ -1,8 +1,13 @@
-"""Values that the program hides from a preview whose providers predict every value."""
+"""Values that the program hides from a preview whose providers predict every value.
+
+A resource that the program only reads (`get`) has the values that the program names, since nothing exists in
+a review. On an account, the values of the real resource take their place.
+"""
 
 from collections.abc import Iterator
 
 from review.model import NEW, UNKNOWN, Finding, list_first
+from review.stacks.engine_run import READ, Step
 from review.stacks.properties import leaves
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -22,7 +27,8 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
         if row["level"] == UNKNOWN:
             undecided.setdefault(row["urn"], []).append(row["message"])
     for step in stack.steps.values():
-        if step.new and (values := _unknown_paths(step.new) or undecided.get(step.new.urn)):
+        overwritten = step.resource.urn in stack.head.overwritten
+        if step.new and (message := _hidden(step, undecided.get(step.new.urn, []), overwritten=overwritten)):
             yield (
                 step.new.urn,
                 Finding(
@@ -31,7 +37,7 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
                     type=step.new.type,
                     name=step.new.name,
                     locations=step.new.locations,
-                    message=f"unknown, although the review's providers know all values: {list_first(values)}",
+                    message=message,
                     level="mandatory",
                     status=NEW,
                     remediation="Make the value known in previews, or add a waiver to "
@@ -39,6 +45,26 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
                     blocks=True,
                 ),
             )
+
+
+def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
+    """Describe the values that the program hides; empty if it hides none."""
+    resource = step.resource
+    if values := _unknown_paths(resource) or undecided:
+        return f"unknown, although the review's providers know all values: {list_first(values)}"
+    if _is_new_read(step):
+        return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
+    if overwritten:
+        return "the program replaces its outputs, so a state would not have the values of the real resource"
+    return ""
+
+
+def _is_new_read(step: Step) -> bool:
+    """Return True if the head reads a resource that the base does not read, or with other values."""
+    old, new = step.old, step.new
+    if step.op != READ or not new:
+        return False
+    return not old or (old.state.get("id"), old.inputs) != (new.state.get("id"), new.inputs)
 
 
 def _unknown_paths(resource: Resource) -> list[str]:

@@ -29,6 +29,9 @@ ENGINE_OPERATIONS = {
 (pulumi/pulumi, sdk/go/common/display and pkg/resource/deploy/step.go).
 """
 
+READ = "read"
+"""The engine's operation for a resource that the program only reads (`get`)."""
+
 UNCHECKED_POLICY = "policy-value-unknown"
 """Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
 
@@ -71,7 +74,8 @@ class EngineRun:
     """A run of the engine on a stack: the steps by URN, including those of unchanged resources.
 
     `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded. A plan lacks
-    the IDs and outputs of the new states; `added` has those of the event log, by URN. `lookups` has the
+    the IDs and outputs of the new states; `added` has those of the event log, by URN. `overwritten` has the
+    URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
     arguments of the program's look-ups as JSON, by token.
     """
 
@@ -80,6 +84,7 @@ class EngineRun:
     phase: Phase = field(default_factory=lambda: Phase(preview=True))
     has_plan: bool = False
     added: dict[str, Json] = field(default_factory=dict[str, Json])
+    overwritten: set[str] = field(default_factory=set[str])
     lookups: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, *contents: Any) -> Self:
@@ -135,7 +140,11 @@ class EngineRun:
             self.phase.record(row)
         state: Json = row.get("resOutputsEvent", {}).get("metadata", {}).get("new") or {}
         if state.get("outputs"):
-            self.added[state["urn"]] = {key: state[key] for key in ("id", "outputs") if state.get(key)}
+            content = {key: state[key] for key in ("id", "outputs") if state.get(key)}
+            first = self.added.setdefault(state["urn"], content)
+            # A program should set the outputs of its components only, but the engine accepts all.
+            if state.get("custom") and first["outputs"] != content["outputs"]:
+                self.overwritten.add(state["urn"])
 
     def _add_provider(self, metadata: Json) -> None:
         """Record the step of a default provider, which a plan leaves out.
@@ -154,7 +163,9 @@ class EngineRun:
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
         if op == "same" and old and new and _differ_in_the_state(old, new):
             op = "update"  # The engine changes the state only.
-        if old and op == "delete":
+        if op == READ and old and not old.state.get("external"):
+            op = "delete"  # The program gives the resource up. It is deleted, too, if its ID is another one.
+        if old and op == "delete" and not new:
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
         step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
         urn = step.resource.urn

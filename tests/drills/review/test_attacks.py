@@ -257,3 +257,36 @@ def test_a_value_that_only_a_deployment_knows_hides_nothing(
     }
     [firewall] = [change for change in report["changes"] if change["name"] == "firewall"]
     assert [item["folded"] for item in firewall["properties"]] == [""]
+
+
+UNREAL = {
+    # The state of a resource that is read has the values that the program names.
+    "a read resource": """
+        aws.ec2.Vpc.get("it", "vpc-1", cidr_block="10.0.0.0/8")
+    """,
+    "replaced outputs": """
+        import pulumi
+        from google.protobuf import struct_pb2
+        from pulumi.runtime import settings
+        from pulumi.runtime.proto import resource_pb2
+        outputs = struct_pb2.Struct(fields={"arn": struct_pb2.Value(string_value="arn:aws:iam::1:role/it")})
+        def replace(urn):
+            request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=outputs)
+            settings.get_monitor().RegisterResourceOutputs(request)
+        it = aws.ec2.Vpc("it", cidr_block="10.0.0.0/16")
+        pulumi.Output.all(it.urn, it.id).apply(lambda values: replace(values[0]))
+    """,
+}
+
+
+@pytest.mark.parametrize("source", UNREAL)
+def test_values_that_are_not_those_of_the_real_resource_block(
+    source: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (trees[1] / "__main__.py").write_text(CLOSED + textwrap.dedent(UNREAL[source]))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
+        ("value-unknown", "it")
+    ]

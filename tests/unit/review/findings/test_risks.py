@@ -188,3 +188,11 @@ def test_resources_depend_on_the_cluster_of_their_provider() -> None:
     job = resource(JOB, "it", provider=f"{provider.urn}::1")
     reviewed = stack(*(Step("same", member, member) for member in (cluster, provider, job)))
     assert {dependent.name for dependent in reviewed.dependents(cluster.urn)} == {"k", "it"}
+
+
+def test_a_resource_that_is_only_read_may_be_deleted() -> None:
+    database = "aws:rds/instance:Instance"
+    change = Step("delete", resource(database, "it"), resource(database, "it", external=True))
+    risk = find_risk(change, stack(change))
+    assert risk and risk.blocks
+    assert "it (aws:rds:Instance) is only read (get)" in risk.message

@@ -5,8 +5,9 @@ from typing import Any
 from review.findings.unknown_values import find_unknown
 from review.model import UNKNOWN
 from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
 from sandbox.summary import LATER, MASK
-from tests.support.review.stacks import JOB, resource, stack, urn
+from tests.support.review.stacks import JOB, VPC, resource, stack, urn
 
 IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": LATER}, {"image": "b"}]}}
 
@@ -33,3 +34,30 @@ def test_an_unknown_secret_blocks_if_a_policy_could_not_decide() -> None:
     assert messages({"password": MASK}) == []
     undecided = "not known in this preview: password"
     assert messages({"password": MASK}, undecided) == [undecided]
+
+
+def test_a_new_or_changed_read_blocks() -> None:
+    def names(*reads: Step) -> list[str]:
+        reviewed = stack(*reads)
+        reviewed.predicted = True
+        return [finding.message.partition(" (get)")[0] for _, finding in find_unknown(reviewed)]
+
+    def read(cidr: str, identifier: str = "vpc-1") -> Resource:
+        return resource(VPC, "it", {"cidrBlock": cidr}, id=identifier, external=True)
+
+    before = read("10.0.0.0/8")
+    assert names(Step("read", None, before)) == ["reads vpc-1"]
+    assert names(Step("read", before, read("10.0.0.0/8"))) == []
+    assert names(Step("read", before, read("10.0.0.0/9"))) == ["reads vpc-1"]
+    assert names(Step("read", before, read("10.0.0.0/8", "vpc-2"))) == ["reads vpc-2"]
+    assert names(Step("create", None, before)) == []
+
+
+def test_a_resource_whose_outputs_the_program_replaces_blocks() -> None:
+    reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
+    reviewed.predicted = True
+    assert reviewed.head
+    assert [*find_unknown(reviewed)] == []
+    reviewed.head.overwritten.add(urn(VPC, "it"))
+    [(target, finding)] = find_unknown(reviewed)
+    assert (target, finding.blocks) == (urn(VPC, "it"), True)
