@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,10 @@ from review.stacks.resources import PROVIDER
 from review.stacks.stack import Stack
 from sandbox.summary import LATER, MASK
 
-ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
+ORDERED = frozenset(
+    {"command", "commands", "args", "entryPoints", "containers", "initContainers", "rules", "env"}
+    | {"searches", "nameservers"}
+)
 """Names of lists whose order is significant."""
 
 CHECKSUM_NAME = re.compile(r"(?<![A-Za-z])(checksum|hash|sha)(?![a-z])", re.IGNORECASE)
@@ -26,6 +30,9 @@ SHORTEST_CHECKSUM = 32
 
 SHORTEST_VALUE = 4
 """Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
+
+FORMS = "data and stringData are two forms of one content"
+"""Reason for folding a Secret's content that moves from one of its two forms to the other."""
 
 CHECKSUMS = "checksums"
 """Reason for folding a checksum, which differs between the stacks."""
@@ -163,18 +170,27 @@ def _folding_reason(part: Part, step: Step, stack: Stack, property_path: str, *,
         return f"forces the replacement, {source}" if forces else source
     if not forces and new == LATER and old is not None and _may_be_unknown(step, stack, property_path):
         return KNOWN_LATER
-    if step.resource.type == SECRET and path in SECRET_FORMS and None in (old, new):
-        return "data and stringData are two forms of one content"
+    if path in SECRET_FORMS and not stack.predicted and _is_other_form(step):
+        return FORMS
     if not forces and _are_checksums(path, str(old), str(new)):
         return CHECKSUMS
     return ORDER_ONLY if _is_reordered(path, step) else ""
+
+
+def _is_other_form(step: Step) -> bool:
+    """Return True for a Secret whose content is in one form in the base, and in the other in the head."""
+    if step.resource.type != SECRET:
+        return False
+    before, after = ({*SECRET_FORMS} & side.inputs.keys() for side in (step.old, step.new) if side)
+    return len(before) == len(after) == 1 and before != after
 
 
 def _are_checksums(path: str, old: str, new: str) -> bool:
     """Return True for two checksums of one kind: hexadecimal numbers with the same number of digits."""
     if not (CHECKSUM_VALUE.fullmatch(old) and CHECKSUM_VALUE.fullmatch(new) and len(old) == len(new)):
         return False
-    named = CHECKSUM_NAME.search(path) and len(old) >= SHORTEST_CHECKSUM
+    # Charts name the digest of an image so, too, such as `image.sha`.
+    named = CHECKSUM_NAME.search(path) and "image" not in path.lower() and len(old) >= SHORTEST_CHECKSUM
     return bool(named or CHECKSUM_ANNOTATION.fullmatch(path))
 
 
@@ -204,18 +220,25 @@ def _may_be_unknown(step: Step, stack: Stack, path: str) -> bool:
 
 
 def _substitute(text: str, sources: Sequence[Step]) -> str:
-    """Return a text in which the old values of the sources are replaced by their new values."""
+    """Return a text in which the old values of the sources are replaced by their new values.
+
+    Only whole words count, and only values that a provider computes. A program chooses the inputs and the
+    outputs of components, so it could make "true" and "false" the old and the new tag of a resource, and
+    change any property from one to the other.
+    """
     values: dict[str, str] = {}
     for source in sources:
-        if source.old and source.new:
+        if source.old and source.new and not source.new.is_component:
+            chosen = {value for side in (source.old, source.new) for value in side.input_texts}
             after = dict(source.new.texts)
             for path, value in source.old.texts:
-                if len(value) >= SHORTEST_VALUE and after.get(path):
-                    values.setdefault(value, after[path])
+                new = after.get(path)
+                if new and len(value) >= SHORTEST_VALUE and chosen.isdisjoint((value, new)) and new != MASK:
+                    values.setdefault(value, new)
     if not values:
         return text
-    pattern = re.compile("|".join(map(re.escape, sorted(values, key=len, reverse=True))))
-    return pattern.sub(lambda match: values[match[0]], text)
+    alternatives = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+    return re.sub(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])", lambda match: values[match[0]], text)
 
 
 def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:
@@ -248,11 +271,15 @@ def _is_flat(items: list[Any]) -> bool:
 
 
 def _line_difference(path: str, before: str, after: str) -> Part:
-    """Return a part with the removed and the added lines of a text."""
-    difference = [*difflib.unified_diff(before.splitlines(), after.splitlines(), n=0)]
-    lines = difference[2:]  # the first two lines name the files
-    removed = [line[1:].strip() for line in lines if line[0] == "-"]
-    added = [line[1:].strip() for line in lines if line[0] == "+"]
+    """Return a part with the removed and the added lines of a text, without their common indentation."""
+    difference = [*difflib.unified_diff(before.split("\n"), after.split("\n"), n=0)]
+    # The first two lines name the files, and others the line numbers.
+    changed = [(line[0], line[1:]) for line in difference[2:] if line[0] in "-+"]
+    texts = textwrap.dedent("\n".join(text for _, text in changed)).split("\n")
+    signed = [(sign, text) for (sign, _), text in zip(changed, texts, strict=True)]
+    removed, added = ([text for sign, text in signed if sign == wanted] for wanted in "-+")
+    if not any(removed + added):  # only empty lines differ
+        return path, before, after
     return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
 
 

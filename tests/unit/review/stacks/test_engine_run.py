@@ -98,13 +98,18 @@ def test_only_a_plan_counts_as_a_plan(tmp_path: Path) -> None:
         assert EngineRun(tmp_path).add(read(file)).has_plan is expected, text
 
 
-def test_a_preview_that_succeeds_without_a_plan_is_trouble(tmp_path: Path) -> None:
-    (tmp_path / "head.code").write_text("0")
+def test_a_preview_without_a_plan_and_without_an_error_is_trouble(tmp_path: Path) -> None:
+    # A mandatory violation, which the base may have as well, is no error, but the preview ends with 1.
+    event = {"policyEvent": {"policyName": "p", "enforcementLevel": "mandatory", "message": "m"}}
+    (tmp_path / "head-events.jsonl").write_text(json.dumps({"sequence": 1, **event}))
     projects = tmp_path, tmp_path
-    for text, trouble in (
-        ('{"steps": []}', ""),
-        ('{"steps": [', "the preview's plan (engine.log) cannot be read"),
+    for code, text, trouble in (
+        ("0", '{"steps": []}', ""),
+        ("0", '{"steps": [', "the preview's plan (engine.log) cannot be read"),
+        ("1", '{"steps": []}', ""),
+        ("1", '{"steps": [', "the preview's plan (engine.log) cannot be read"),
     ):
+        (tmp_path / "head.code").write_text(code)
         (tmp_path / "head-engine.log").write_text(text)
         stack = evaluate.read_stack("dev", projects, projects, tmp_path)
         assert stack.trouble.partition(";")[0] == trouble
@@ -123,7 +128,30 @@ def test_outputs_of_the_event_log_are_added_to_the_new_state(tmp_path: Path) -> 
         assert {*step.resource.texts} == {("id", "b-1"), ("outputs.arn", "arn:b")}
 
 
+def test_outputs_that_the_program_replaces_do_not_count(tmp_path: Path) -> None:
+    plan = {"steps": [{"op": "create", "urn": BUCKET, "newState": state()}]}
+    for custom, overwritten in ((True, {BUCKET}), (False, set[str]())):
+        events = [
+            {"resOutputsEvent": {"metadata": METADATA | {"new": state(custom=custom, outputs={"arn": arn})}}}
+            for arn in ("arn:b", "arn:b", "arn:other")
+        ]
+        assert EngineRun(tmp_path).add(plan, events[:2]).overwritten == set()
+        run = EngineRun(tmp_path).add(plan, events)
+        assert run.overwritten == overwritten
+        assert dict(run.steps[BUCKET].resource.texts)["outputs.arn"] == "arn:b"
+
+
 def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
     for options, op in (({}, "update"), ({"protect": True}, "same")):
         step = {"op": "same", "urn": BUCKET, "oldState": state(protect=True), "newState": state(**options)}
+        assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
+
+
+def test_a_managed_resource_that_is_only_read_counts_as_deleted(tmp_path: Path) -> None:
+    for old, op in (
+        (state(id="b-1"), "delete"),
+        (state(id="b-1", external=True), "read"),
+        (None, "read"),
+    ):
+        step = {"op": "read", "urn": BUCKET, "oldState": old, "newState": state(id="b-1", external=True)}
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op

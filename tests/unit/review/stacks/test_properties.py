@@ -12,7 +12,9 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.properties import KNOWN_LATER, changed_properties, new_properties
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
-from sandbox.summary import LATER
+from sandbox.summary import LATER, MASK
+from sandbox.wire.sentinels import SECRET as SECRET_KIND
+from sandbox.wire.sentinels import SIGNATURE
 from tests.support.review.stacks import KEY, SECRET, VPC, resource, urn
 from tests.support.rows import each_row
 
@@ -61,8 +63,11 @@ def changes(
         ({"a": '{"b": [1]}'}, {"a": '{"b": [2]}'}, [("a › b[0]", "1", "2", False, "")]),
         ({"a": ["x", "y"]}, {"a": ["y", "z", "w"]}, [("a", '["x"]', '["z", "w"]', False, "")]),
         ({"a": "one\ntwo\n"}, {"a": "one\nthree\n"}, [("a › lines", "two", "three", False, "")]),
+        ({"a": "one:\n  two\n"}, {"a": "one:\ntwo\n"}, [("a › lines", "  two", "two", False, "")]),
+        ({"a": "one\ntwo"}, {"a": "one\n\ntwo"}, [("a", "one\ntwo", "one\n\ntwo", False, "")]),
+        ({"a": "one\ntwo\n"}, {"a": "one\vtwo\n"}, [("a › lines", "one\ntwo", "one\vtwo", False, "")]),
     ],
-    ids=["value", "object", "JSON", "list", "text"],
+    ids=["value", "object", "JSON", "list", "text", "indentation", "empty line", "not a line break"],
 )
 def test_a_value_is_split_into_its_changed_parts(
     old: dict[str, Any], new: dict[str, Any], parts: list[tuple[Any, ...]]
@@ -93,6 +98,31 @@ def test_a_forced_replacement_is_marked_folded_or_not() -> None:
 )
 def test_a_value_is_folded_if_it_changes_just_as_a_replaced_resource(old: str, new: str, folded: str) -> None:
     assert changes({"a": old}, {"a": new}, MAIN) == [("a", old, new, False, folded)]
+
+
+@each_row(
+    ("change", "inputs", "arn"),
+    [
+        # The program chooses inputs, and the values that the provider copies from them.
+        (("true", "false"), ({"note": "true"}, {"note": "false"}), "false"),
+        (("true", "false"), ({}, {"note": "false"}), "false"),
+        (("true", "false"), ({"note": "true"}, {}), "false"),
+        # A secret may be any value.
+        (("true", MASK), ({}, {}), {SIGNATURE: SECRET_KIND, "value": "x"}),
+        # Parts of words occur by chance.
+        (("untrue", "unfalse"), ({}, {}), "false"),
+    ],
+)
+def test_a_change_that_a_program_can_choose_is_not_folded(
+    change: tuple[str, str], inputs: tuple[dict[str, Any], dict[str, Any]], arn: Any
+) -> None:
+    (before, after), (old, new) = change, inputs
+    source = Step(
+        "replace",
+        resource(VPC, "main", old, id="un", outputs={"arn": "true"}),
+        resource(VPC, "main", new, id="vpc-new", outputs={"arn": arn}),
+    )
+    assert changes({"a": before}, {"a": after}, source) == [("a", before, after, False, "")]
 
 
 def test_a_shown_value_names_the_changed_resource_from_which_it_comes() -> None:
@@ -161,6 +191,7 @@ def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
         ("spec.hashicorp.token", "a" * 32, "b" * 32, ""),
         ("checksum", "111111111111", "999999999999", ""),
         ("checksum", "0123abcd" * 4, "4567cdef" * 8, ""),
+        ("values.image.sha", "0123abcd" * 8, "4567cdef" * 8, ""),
     ],
 )
 def test_only_checksums_are_folded_as_checksums(path: str, old: str, new: str, folded: str) -> None:
@@ -181,9 +212,10 @@ def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
     assert changes({"a": ["x", "y"]}, {"a": ["y", "x"]}, kinds=kinds) == [
         ("a", "y", "x", False, "order only")
     ]
-    kinds = {"args[0]": "update"}
-    expected = [("args[0]", "x", "y", False, ""), ("args[1]", "y", "x", False, "")]
-    assert changes({"args": ["x", "y"]}, {"args": ["y", "x"]}, kinds=kinds) == expected
+    for name in ("args", "commands", "searches"):
+        kinds = {f"{name}[0]": "update"}
+        expected = [(f"{name}[0]", "x", "y", False, ""), (f"{name}[1]", "y", "x", False, "")]
+        assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == expected
 
 
 @pytest.mark.parametrize(
@@ -240,14 +272,23 @@ def test_values_that_are_known_later_are_folded_unless_they_force_a_replacement(
     assert changes({}, {"a": later}) == [("a", None, later, False, "")]
 
 
-def test_the_two_forms_of_a_secrets_content_are_folded() -> None:
-    old, new = (resource(SECRET, "it", {form: "[secret]"}) for form in ("data", "stringData"))
-    properties = changed_properties(Step("update", old, new), Stack("dev", EngineRun(Path())))
-    reason = "data and stringData are two forms of one content"
-    assert [(changed.path, changed.folded) for changed in properties] == [
-        ("data", reason),
-        ("stringData", reason),
-    ]
+@each_row(
+    ("before", "after", "predicted", "reason"),
+    [
+        (["data"], ["stringData"], False, "data and stringData are two forms of one content"),
+        (["data"], ["stringData"], True, ""),  # The review's providers convert every known value.
+        (["data"], [], False, ""),
+        ([], ["stringData"], False, ""),
+        (["data"], ["data", "stringData"], False, ""),
+    ],
+)
+def test_the_two_forms_of_a_secrets_content_are_folded(
+    before: list[str], after: list[str], predicted: bool, reason: str
+) -> None:
+    old, new = (resource(SECRET, "it", dict.fromkeys(forms, MASK)) for forms in (before, after))
+    stack = Stack("dev", EngineRun(Path()), predicted=predicted)
+    changed = {change.path: change.folded for change in changed_properties(Step("update", old, new), stack)}
+    assert changed == dict.fromkeys({*before} ^ {*after}, reason)
 
 
 def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:
