@@ -309,6 +309,9 @@ def _evaluate(names: Sequence[str], folder: Path, bases: dict[Base, Path]) -> It
         for command in processes.commands:
             started.enter_context(running(command))
         evaluate.run(trees, projects, work, 5, sockets=processes.sockets)
+    # A review gets only files that git tracks, and reports compiled modules among them.
+    for cache in [*head.rglob("__pycache__")]:
+        shutil.rmtree(cache)
     for name in names:
         pair = PAIRS[name]
         apply_edits(head, pair.of_the_report, DAY)

@@ -53,7 +53,11 @@ def test_a_checkout_that_has_diverged_is_refused(checkout: Repository, tmp_path:
         checkout.check_upstream_if_it_responds(print)
 
 
-PERSON = {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "person@example.com"}
+PERSON = {
+    f"GIT_{role}_{field}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for field, value in (("NAME", "x"), ("EMAIL", "person@example.com"))
+}
 
 
 def test_a_command_that_pushes_refuses_a_person_who_may_not_push_to_the_upstream(
