@@ -59,6 +59,10 @@ OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "l
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
 
+LINES = ".jsonl"
+"""Ending of the names of files with an object per line. An engine.log is an object after a preview only."""
+
+
 def main() -> int:
     """Read a request from standard input, send the report, and return the exit code.
 
@@ -284,11 +288,16 @@ def _read_run(side: str, tree: Path, folder: Path) -> EngineRun | None:
     code = _text(folder / f"{side}.code")
     if not code:
         return None
-    engine = EngineRun(tree).add(*map(engine_run.read, sorted(folder.glob(f"{side}-*"))))
+    contents = {file: engine_run.read(file) for file in sorted(folder.glob(f"{side}-*"))}
+    engine = EngineRun(tree).add(*contents.values())
     # If a command fails without an error event or a violation, its summary or standard error has the reason.
     if code != "0" and not engine.errors and not engine.phase.mandatory:
         summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
         engine.phase.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))
+    # A run without events or ledger seems to have fewer violations. Those of a failed run may end early.
+    if code == "0":
+        unreadable = [file for file, content in contents.items() if content is None and file.suffix == LINES]
+        engine.phase.errors += [f"{file.name} cannot be read; run the review again" for file in unreadable]
     return engine
 
 

@@ -38,8 +38,8 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
-NOT_APPLICABLE = '"verdict": "not applicable"'
-"""Text in the most common rows of a ledger, which the report does not need."""
+LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
+"""Start of a ledger's rows, and text in the most common ones, which the report does not need."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
 """Pattern of a terminal's colour codes and of the engine's own colour tags."""
@@ -200,9 +200,10 @@ def read(file: Path) -> Any:
     """Return a `--json` plan as an object, or an event log or a ledger as a list of objects.
 
     An event log and a ledger have one object per line. The result is None if the file is missing or invalid.
+    A line ends only at a line feed: the names and values of a program may have other line breaks.
     """
     text = read_text(file).strip() if os.path.lexists(file) else ""
-    rows = (line for line in text.splitlines() if line.strip() and NOT_APPLICABLE not in line)
+    rows = (line for line in text.split("\n") if line.strip() and not _is_not_applicable(line))
     for document in (text, f"[{','.join(rows)}]"):
         with suppress(ValueError):
             content = json.loads(document)
@@ -211,3 +212,8 @@ def read(file: Path) -> Any:
                 [content] if is_map(content) and {"sequence", "run", "lookup"} & content.keys() else content
             )
     return None
+
+
+def _is_not_applicable(line: str) -> bool:
+    """Return True for a row of a ledger with this verdict; look-ups may have such arguments."""
+    return line.startswith(LEDGER_ROW) and NOT_APPLICABLE in line

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from policies.engine.ledger import Ledger, Row
 from review import evaluate
 from review.findings.plugin_sources import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
@@ -155,3 +158,43 @@ def test_a_managed_resource_that_is_only_read_counts_as_deleted(tmp_path: Path) 
     ):
         step = {"op": "read", "urn": BUCKET, "oldState": old, "newState": state(id="b-1", external=True)}
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
+def test_a_line_break_of_unicode_in_a_name_hides_no_verdict(tmp_path: Path, separator: str) -> None:
+    named = f"{BUCKET}{separator}more"
+    ledger = Ledger(f"{tmp_path / 'ledger.jsonl'}")
+    ledger.add(named, [Row("p", "unknown", "mandatory", "ingress"), Row("q", "not applicable")])
+    ledger.complete()
+    outputs = [{"ip": "1"}, {"ip": "2"}]
+    states = [
+        {"urn": named, "type": "b", "custom": True, "parent": "", "outputs": value} for value in outputs
+    ]
+    metadata = [METADATA | {"urn": named, "new": state} for state in states]
+    events = [{"sequence": 1, "resOutputsEvent": {"metadata": event}} for event in metadata]
+    log = tmp_path / "events.jsonl"
+    log.write_text("\n".join(json.dumps(event, ensure_ascii=False) for event in events))
+    run = EngineRun(tmp_path).add(read(tmp_path / "ledger.jsonl"), read(log))
+    assert [(row["urn"], row["policy"]) for row in run.phase.violations] == [(named, "p")]
+    assert run.overwritten == {named}
+
+
+def test_a_look_up_is_no_row_of_a_ledger_whatever_its_arguments(tmp_path: Path) -> None:
+    lookup = {"lookup": "aws:ec2/getVpc:getVpc", "args": {"tags": {"verdict": "not applicable"}}}
+    file = tmp_path / "lookups.jsonl"
+    file.write_text(f"{json.dumps(lookup)}\n{json.dumps(lookup)}\n")
+    assert read(file) == [lookup, lookup]
+
+
+def test_a_successful_run_with_an_invalid_file_does_not_count_as_successful(tmp_path: Path) -> None:
+    trees, projects = (tmp_path, tmp_path), (None, tmp_path)
+    (tmp_path / "head-engine.log").write_text('{"steps": []}')
+    for code, errors in (
+        ("0", ["head-ledger.jsonl cannot be read; run the review again"]),
+        ("1", ["stopped"]),
+    ):
+        (tmp_path / "head.code").write_text(code)
+        (tmp_path / "head.errors").write_text("stopped")
+        (tmp_path / "head-ledger.jsonl").write_text('{"run": "complete"}\n{"urn": ')
+        head = evaluate.read_stack("dev", trees, projects, tmp_path).head
+        assert head and head.errors == errors
