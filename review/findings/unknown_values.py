@@ -7,11 +7,17 @@ a review. On an account, the values of the real resource take their place.
 from collections.abc import Iterator
 
 from review.model import NEW, UNKNOWN, Finding, list_first
-from review.stacks.engine_run import READ, Step
+from review.stacks.engine_run import Step
 from review.stacks.properties import leaves
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import LATER
+
+STASH = "pulumi:index:Stash"
+"""Type whose output stays what the input was at the creation. The base of a review is always created anew, so
+once the program has another input, the output in a review is not that in the real state (pulumi/pulumi,
+pkg/resource/deploy/builtins.go).
+"""
 
 
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -54,6 +60,8 @@ def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
         return f"unknown, although the review's providers know all values: {list_first(values)}"
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
+    if resource.type == STASH and not step.old:
+        return "a stash keeps the value of its creation, which a later review does not know"
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
@@ -62,7 +70,8 @@ def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
 def _is_new_read(step: Step) -> bool:
     """Return True if the head reads a resource that the base does not read, or with other values."""
     old, new = step.old, step.new
-    if step.op != READ or not new:
+    # The operation is another one if the base manages the resource (`read-replacement` for another ID).
+    if not new or not new.state.get("external"):
         return False
     return not old or (old.state.get("id"), old.inputs) != (new.state.get("id"), new.inputs)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from review.findings.unknown_values import find_unknown
+from review.findings.unknown_values import STASH, find_unknown
 from review.model import UNKNOWN
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
@@ -50,7 +50,17 @@ def test_a_new_or_changed_read_blocks() -> None:
     assert names(Step("read", before, read("10.0.0.0/8"))) == []
     assert names(Step("read", before, read("10.0.0.0/9"))) == ["reads vpc-1"]
     assert names(Step("read", before, read("10.0.0.0/8", "vpc-2"))) == ["reads vpc-2"]
-    assert names(Step("create", None, before)) == []
+    managed = resource(VPC, "it", {"cidrBlock": "10.0.0.0/8"}, id="vpc-0")
+    assert names(Step("replace", managed, read("10.0.0.0/9"))) == ["reads vpc-1"]
+    assert names(Step("create", None, managed), Step("replace", before, managed)) == []
+
+
+def test_a_new_stash_blocks() -> None:
+    old, new = (resource(STASH, "it", {"input": value}) for value in "ab")
+    for step, blocks in ((Step("create", None, old), True), (Step("update", old, new), False)):
+        reviewed = stack(step)
+        reviewed.predicted = True
+        assert [finding.blocks for _, finding in find_unknown(reviewed)] == [True] * blocks
 
 
 def test_a_resource_whose_outputs_the_program_replaces_blocks() -> None:
