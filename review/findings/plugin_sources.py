@@ -20,10 +20,9 @@ The engine keeps its own settings of a provider in the first; before, the second
 def find_new_addresses(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each such provider with a finding, which blocks: a plugin is a program.
 
-    The deployment starts the plugin with the credentials of the stack.
+    The deployment starts the plugin with the credentials of the stack. If the base does not evaluate, no
+    address is known.
     """
-    if stack.base_failed:
-        return
     known = {(old.type, _address(old)) for old in stack.old.values() if old.type.startswith(PROVIDERS)}
     for step in stack.steps.values():
         provider = step.new

@@ -1,9 +1,11 @@
 """Tests of providers whose plugin comes from a new address."""
 
+from pathlib import Path
 from typing import Any
 
 from review.findings.plugin_sources import find_new_addresses
-from review.stacks.engine_run import Step
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack
 
 PROVIDER, ADDRESS = "pulumi:providers:aws", "https://plugins.example"
@@ -37,3 +39,12 @@ def test_an_old_or_removed_address_is_no_finding() -> None:
     )
     newer = Step("create", None, resource(PROVIDER, "default_2", INTERNAL))
     assert [*find_new_addresses(stack(default, newer))] == []
+
+
+def test_every_address_blocks_if_the_base_does_not_evaluate() -> None:
+    provider = resource(PROVIDER, "east", INTERNAL)
+    base = EngineRun(Path())
+    base.phase.errors.append("it fails")
+    head = EngineRun(Path(), {provider.urn: Step("same", provider, provider)})
+    [(_, finding)] = find_new_addresses(Stack("dev", head, base))
+    assert finding.blocks
