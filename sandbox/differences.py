@@ -55,8 +55,9 @@ def _leaves(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         before, after = cast(Mapping[str, Any], old), cast(Mapping[str, Any], new)
         for key in dict.fromkeys((*before, *after)):
-            # Keys with two underscores are notes of the provider, such as the names of its defaults.
-            if not key.startswith("__"):
+            # Inputs with two underscores are notes of the provider, such as the names of its defaults. Below
+            # an input, such a key is the program's.
+            if path or not key.startswith("__"):
                 yield from _leaves(_join(path, key), before.get(key), after.get(key))
     elif isinstance(old, list) and isinstance(new, list):
         before, after = cast(list[Any], old), cast(list[Any], new)

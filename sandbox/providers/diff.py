@@ -30,7 +30,8 @@ def _changes(old: Any, new: Any, path: Path) -> Iterator[Change]:
     if isinstance(old, dict) and isinstance(new, dict):
         old_object, new_object = cast(Json, old), cast(Json, new)
         for key in dict.fromkeys((*old_object, *new_object)):
-            if key != "__defaults":
+            # Below the top, such a key is the program's, such as the name of a file in a ConfigMap.
+            if path or key != "__defaults":
                 yield from _changes(old_object.get(key, ABSENT), new_object.get(key, ABSENT), (*path, key))
     elif isinstance(old, list) and isinstance(new, list):
         pairs = zip_longest(cast(list[Any], old), cast(list[Any], new), fillvalue=ABSENT)

@@ -46,16 +46,18 @@ def printed(phase: Phase, capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 def test_every_input_that_changes_is_a_line() -> None:
     old: dict[str, Any] = {
         "spec": {"replicas": 3, "args": ["a", "b"]},
-        "metadata": {"labels": {"a.b/c": "x"}},
+        "metadata": {"labels": {"a.b/c": "x", "__defaults": "x"}},
         "__defaults": [],
     }
-    new = {"spec": {"replicas": 2, "args": ["a"]}, "metadata": {"labels": {"a.b/c": "y"}}, "role": LATER}
+    labels = {"a.b/c": "y", "__defaults": "y"}
+    new = {"spec": {"replicas": 2, "args": ["a"]}, "metadata": {"labels": labels}, "role": LATER}
     assert compare("update", DEPLOYMENT, old, new, LATER) == Difference(
         "update",
         (
             "spec.replicas: 3 → 2",
             "spec.args[1]: b → (absent)",
             'metadata.labels["a.b/c"]: x → y',
+            "metadata.labels.__defaults: x → y",
         ),
         ("role",),
     )

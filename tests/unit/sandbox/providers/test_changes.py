@@ -108,6 +108,12 @@ def test_config_map_data_changes_in_place_if_the_provider_allows_it(providers: P
     )
 
 
+def test_only_the_inputs_themselves_have_notes_of_the_provider():
+    assert changes({"__defaults": ["a"]}, {"__defaults": ["b"]}) == []
+    [change] = changes({"data": {"__defaults": "a"}}, {"data": {"__defaults": "b"}})
+    assert change == Change(("data", "__defaults"), "update", "a", "b")
+
+
 def test_the_same_value_as_a_secret_is_not_a_change():
     assert changes({"a": Secret("x"), "b": [1.5, {"c": 2}]}, {"a": "x", "b": [1.5, {"c": 2}]}) == []
 
