@@ -49,6 +49,9 @@ KNOWN_LATER = "known after up"
 SECRET, SECRET_FORMS = "kubernetes:core/v1:Secret", ("data", "stringData")
 """Type whose inputs the provider converts: a state has `data` where the program declares `stringData`."""
 
+ALL_TAGS = "outputs.tagsAll"
+"""Path of the output with the tags that the program gives a resource and, maybe as a secret, its provider."""
+
 INTERNAL = "__internal"
 """Key of the engine's own settings in the inputs of a provider."""
 
@@ -206,7 +209,7 @@ def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
     if LATER in str(new):
         follows = _may_be_unknown(step, stack, property_path)
     else:
-        follows = _substitute(as_text(old) or "", sources) == as_text(new)
+        follows = _substitute(as_text(old) or "", sources, stack) == as_text(new)
     return f"follows from {list_first(_titles(sources), 3)}" if sources and follows else ""
 
 
@@ -219,26 +222,43 @@ def _may_be_unknown(step: Step, stack: Stack, path: str) -> bool:
     return not stack.predicted and not stack.has_new_dependency(step, path)
 
 
-def _substitute(text: str, sources: Sequence[Step]) -> str:
+def _substitute(text: str, sources: Sequence[Step], stack: Stack) -> str:
     """Return a text in which the old values of the sources are replaced by their new values.
 
-    Only whole words count, and only values that a provider computes. A program chooses the inputs and the
-    outputs of components, so it could make "true" and "false" the old and the new tag of a resource, and
-    change any property from one to the other.
+    Only whole words count, and only values that a provider computes. A program chooses the inputs, the
+    settings of the provider and the outputs of components, so it could make "true" and "false" the old and
+    the new tag of a resource, and change any property from one to the other.
     """
     values: dict[str, str] = {}
     for source in sources:
         if source.old and source.new and not source.new.is_component:
             chosen = {value for side in (source.old, source.new) for value in side.input_texts}
+            if MASK in chosen:  # Any output may be a copy of the secret.
+                continue
+            chosen |= _settings_texts(source, stack)
             after = dict(source.new.texts)
             for path, value in source.old.texts:
                 new = after.get(path)
-                if new and len(value) >= SHORTEST_VALUE and chosen.isdisjoint((value, new)) and new != MASK:
+                if not new or new == MASK or path.startswith(ALL_TAGS):
+                    continue
+                if len(value) >= SHORTEST_VALUE and chosen.isdisjoint((value, new)):
                     values.setdefault(value, new)
     if not values:
         return text
     alternatives = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
     return re.sub(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])", lambda match: values[match[0]], text)
+
+
+def _settings_texts(step: Step, stack: Stack) -> set[str]:
+    """Return the strings in the settings of a resource's provider, which are JSON or strings."""
+    texts: set[str] = set()
+    for side in (step.old, step.new):
+        provider = stack.steps.get(side.provider) if side else None
+        for settings in (provider.old, provider.new) if provider else ():
+            for value in settings.inputs.values() if settings else ():
+                document = _parse_json(value)
+                texts.update(text for _, text in leaves("", document or value) if isinstance(text, str))
+    return texts
 
 
 def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:

@@ -125,6 +125,24 @@ def test_a_change_that_a_program_can_choose_is_not_folded(
     assert changes({"a": before}, {"a": after}, source) == [("a", before, after, False, "")]
 
 
+def test_settings_of_a_provider_and_secrets_are_not_computed() -> None:
+    kind, identifier = "pulumi:providers:aws", "east"
+    texts = ("true", "false")
+    names = [resource(kind, identifier, {"defaultTags": f'{{"tags": {{"x": "{text}"}}}}'}) for text in texts]
+    provider = f"{urn(kind, identifier)}::1"
+    for output in ("label", "tagsAll"):
+        sides = [resource(VPC, "main", provider=provider, outputs={output: {"x": text}}) for text in texts]
+        sources = Step("replace", *sides), Step("update", *names)
+        assert changes({"a": "true"}, {"a": "false"}, *sources) == [("a", "true", "false", False, "")]
+    # The tags of the provider may be secret.
+    tagged = Step("replace", *(resource(VPC, "main", outputs={"tagsAll": {"x": text}}) for text in texts))
+    assert changes({"a": "true"}, {"a": "false"}, tagged) == [("a", "true", "false", False, "")]
+    # The value of a secret name is not among the inputs that the review knows.
+    name = {"name": {SIGNATURE: SECRET_KIND}}
+    step = Step("replace", *(resource(VPC, "main", name, id=text) for text in texts))
+    assert changes({"a": "true"}, {"a": "false"}, step) == [("a", "true", "false", False, "")]
+
+
 def test_a_shown_value_names_the_changed_resource_from_which_it_comes() -> None:
     nat = Step("create", None, resource(VPC, "second", id="vpc-second"))
     dependent = {"propertyDependencies": {"a": [nat.resource.urn]}}
