@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, TypeGuard
 from urllib.parse import quote, quote_plus
 
@@ -36,13 +37,25 @@ def value_at(value: Any, path: str) -> Any:
         if is_list(value) and index and int(index) < len(value):
             value = value[int(index)]
         else:
-            value = value.get(name or key) if is_map(value) else None
+            value = _member(value, name or key) if is_map(value) else None
     return value
 
 
 def path_of(parent: str, key: str) -> str:
-    """Return the property path of a key in an object; a key with characters such as dots is in quotes."""
-    return f"{parent}.{key}" if re.fullmatch(r"[^.\[\]\"]+", key) else f"{parent}[{json.dumps(key)}]"
+    """Return the property path of a key in an object; a key with characters such as dots is in quotes.
+
+    The character `›` stands in a path before the part of a text, so it is escaped in a key.
+    """
+    return f"{parent}.{key}" if re.fullmatch(r"[^.\[\]\"›]+", key) else f"{parent}[{json.dumps(key)}]"
+
+
+def _member(value: dict[str, Any], key: str) -> Any:
+    """Return the member of an object whose key may have escapes: those of `path_of`, or none."""
+    with suppress(ValueError):
+        decoded = str(json.loads(f'"{key}"'))
+        if decoded in value:
+            return value[decoded]
+    return value.get(key)
 
 
 def as_text(value: object) -> str | None:

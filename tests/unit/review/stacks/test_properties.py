@@ -143,6 +143,15 @@ def test_settings_of_a_provider_and_secrets_are_not_computed() -> None:
     assert changes({"a": "true"}, {"a": "false"}, step) == [("a", "true", "false", False, "")]
 
 
+@pytest.mark.parametrize("key", ["é.b", 'a"b', "x › y", "x › lines", "a.\\"])
+def test_a_change_at_any_key_has_its_values(key: str) -> None:
+    old, new = {"x": '{"y": 1}', "z": "a"}, {"x": '{"y": 2}', "z": "a", key: "new"}
+    for kinds in ({"data": "update"}, {"other": "update"}):
+        properties = changes({"data": old}, {"data": new}, kinds=kinds)
+        values = {(before, after) for _, before, after, *_ in properties}
+        assert {("1", "2"), (None, "new")} <= values
+
+
 def test_a_shown_value_names_the_changed_resource_from_which_it_comes() -> None:
     nat = Step("create", None, resource(VPC, "second", id="vpc-second"))
     dependent = {"propertyDependencies": {"a": [nat.resource.urn]}}
