@@ -131,16 +131,20 @@ def test_settings_of_a_provider_and_secrets_are_not_computed() -> None:
     names = [resource(kind, identifier, {"defaultTags": f'{{"tags": {{"x": "{text}"}}}}'}) for text in texts]
     provider = f"{urn(kind, identifier)}::1"
     for output in ("label", "tagsAll"):
-        sides = [resource(VPC, "main", provider=provider, outputs={output: {"x": text}}) for text in texts]
-        sources = Step("replace", *sides), Step("update", *names)
+        old, new = (resource(VPC, "main", provider=provider, outputs={output: {"x": text}}) for text in texts)
+        sources = Step("replace", old, new), Step("update", names[0], names[1])
         assert changes({"a": "true"}, {"a": "false"}, *sources) == [("a", "true", "false", False, "")]
     # The tags of the provider may be secret.
-    tagged = Step("replace", *(resource(VPC, "main", outputs={"tagsAll": {"x": text}}) for text in texts))
-    assert changes({"a": "true"}, {"a": "false"}, tagged) == [("a", "true", "false", False, "")]
+    old, new = (resource(VPC, "main", outputs={"tagsAll": {"x": text}}) for text in texts)
+    assert changes({"a": "true"}, {"a": "false"}, Step("replace", old, new)) == [
+        ("a", "true", "false", False, "")
+    ]
     # The value of a secret name is not among the inputs that the review knows.
     name = {"name": {SIGNATURE: SECRET_KIND}}
-    step = Step("replace", *(resource(VPC, "main", name, id=text) for text in texts))
-    assert changes({"a": "true"}, {"a": "false"}, step) == [("a", "true", "false", False, "")]
+    old, new = (resource(VPC, "main", name, id=text) for text in texts)
+    assert changes({"a": "true"}, {"a": "false"}, Step("replace", old, new)) == [
+        ("a", "true", "false", False, "")
+    ]
 
 
 @pytest.mark.parametrize("key", ["é.b", 'a"b', "x › y", "x › lines", "a.\\"])
