@@ -25,7 +25,7 @@ EAGER = "import pulumi, pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi
 LIMIT_SHARE = 0.25
 """Largest ratio of the processor time of the program's evaluation to that of the eager imports."""
 
-LIMITS = {"up": 60, "second up": 10, "second preview": 5}
+LIMITS = {"up": 60, "second up": 10, "second preview": 6}
 """Largest number of seconds of operations on two idle cores. The first up includes the start of its targets,
 and the others compare everything with the targets.
 """

@@ -18,7 +18,7 @@ from tests.support.review import samples
 from tools.bench.__main__ import ROOT, median, print_row, python, time_command
 
 STACKS = ("dev", "stg", "prod")
-LIMIT_SHARE = 0.35
+LIMIT_SHARE = 0.4
 """Largest ratio of the time of a review to the time of six previews."""
 
 LIMIT_RENDERING = 5.0
