@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from review.model import NEW, UNKNOWN, Finding, list_first
 from review.stacks.engine_run import Step
-from review.stacks.properties import leaves
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from review.stacks.value_parts import leaves
 from sandbox.summary import LATER
 
 STASH = "pulumi:index:Stash"

@@ -1,17 +1,15 @@
 """Changed properties of a resource, with the reason for folding a property whose change is noise."""
 
-import difflib
 import json
 import re
-import textwrap
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from review.model import Property, list_first, title
-from review.plain_data import PATH_STEP, as_text, is_list, is_map, path_of, value_at
+from review.plain_data import PATH_STEP, as_text, is_list, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import PROVIDER
 from review.stacks.stack import Stack
+from review.stacks.value_parts import Part, leaves, parse_json, split
 from sandbox.summary import LATER, MASK
 
 ORDERED = frozenset(
@@ -55,9 +53,6 @@ ALL_TAGS = "outputs.tagsAll"
 INTERNAL = "__internal"
 """Key of the engine's own settings in the inputs of a provider."""
 
-Part = tuple[str, Any, Any]
-"""Path with its old and new value."""
-
 
 def new_properties(step: Step, stack: Stack) -> list[Property]:
     """Return all inputs and options of a created resource."""
@@ -79,18 +74,6 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     return properties
 
 
-def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of each scalar, empty object or empty list in a value."""
-    if is_map(value) and value:
-        for key, member in value.items():
-            yield from leaves(path_of(path, key), member)
-    elif is_list(value) and value:
-        for index, item in enumerate(value):
-            yield from leaves(f"{path}[{index}]", item)
-    else:
-        yield path, value
-
-
 def changed_properties(step: Step, stack: Stack) -> list[Property]:
     """Return the changed properties and options of an update or replacement."""
     if step.old is None or step.new is None:
@@ -106,7 +89,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     for path in _changed_paths(step):
         forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
         before, after = value_at(step.old.inputs, path), value_at(step.new.inputs, path)
-        for part in [*_parts(path, before, after)] or [(path, before, after)]:
+        for part in [*split(path, before, after)] or [(path, before, after)]:
             part_path, old_value, new_value = part
             folded = _folding_reason(part, step, stack, path, forces=forces)
             if folded == ORDER_ONLY:
@@ -138,7 +121,7 @@ def _changed_paths(step: Step) -> list[str]:
     for name in old | new:
         if _is_note(name) or old.get(name) == new.get(name):
             continue
-        for path, _, _ in _parts(name, old.get(name), new.get(name)):
+        for path, _, _ in split(name, old.get(name), new.get(name)):
             steps = _path_steps(path)
             prefixes = {steps[:length] for length in range(1, len(steps) + 1)}
             if prefixes.isdisjoint(covered) and not _contains(steps, covered):
@@ -256,61 +239,9 @@ def _settings_texts(step: Step, stack: Stack) -> set[str]:
         provider = stack.steps.get(side.provider) if side else None
         for settings in (provider.old, provider.new) if provider else ():
             for value in settings.inputs.values() if settings else ():
-                document = _parse_json(value)
+                document = parse_json(value)
                 texts.update(text for _, text in leaves("", document or value) if isinstance(text, str))
     return texts
-
-
-def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:
-    """Split a changed value into small parts: JSON by key, lists by item, text by line."""
-    before_document, after_document = _parse_json(before), _parse_json(after)
-    if before_document and after_document:
-        yield from _parts(f"{path} › ", before_document, after_document)
-    elif is_map(before) and is_map(after):
-        for key in before | after:
-            key_path = path_of(path, key).replace(" › .", " › ")
-            yield from _parts(key_path, before.get(key), after.get(key))
-    elif is_list(before) and is_list(after) and len(before) == len(after):
-        for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):
-            yield from _parts(f"{path}[{index}]", old_item, new_item)
-    elif is_list(before) and is_list(after) and _is_flat(before) and _is_flat(after):
-        removed = [item for item in before if item not in after]
-        added = [item for item in after if item not in before]
-        if removed or added:
-            yield path, removed or None, added or None
-        else:
-            yield path, before, after
-    elif "\n" in str(before) and "\n" in str(after):
-        yield _line_difference(path, str(before), str(after))
-    elif before != after:
-        yield path, before, after
-
-
-def _is_flat(items: list[Any]) -> bool:
-    return not any(isinstance(item, dict | list) for item in items)
-
-
-def _line_difference(path: str, before: str, after: str) -> Part:
-    """Return a part with the removed and the added lines of a text, without their common indentation."""
-    difference = [*difflib.unified_diff(before.split("\n"), after.split("\n"), n=0)]
-    # The first two lines name the files, and others the line numbers.
-    changed = [(line[0], line[1:]) for line in difference[2:] if line[0] in "-+"]
-    texts = textwrap.dedent("\n".join(text for _, text in changed)).split("\n")
-    signed = [(sign, text) for (sign, _), text in zip(changed, texts, strict=True)]
-    removed, added = ([text for sign, text in signed if sign == wanted] for wanted in "-+")
-    if not any(removed + added):  # only empty lines differ
-        return path, before, after
-    return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
-
-
-def _parse_json(text: Any) -> Any:
-    """Return the JSON document in a string, or None if the string is not JSON."""
-    if not isinstance(text, str) or text[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _is_reordered(path: str, step: Step) -> bool:

@@ -1,0 +1,76 @@
+"""Values of properties in parts: the scalars in a value, and the parts in which two values differ."""
+
+import difflib
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from review.plain_data import is_list, is_map, path_of
+
+Part = tuple[str, Any, Any]
+"""Path with its old and new value."""
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each scalar, empty object or empty list in a value."""
+    if is_map(value) and value:
+        for key, member in value.items():
+            yield from leaves(path_of(path, key), member)
+    elif is_list(value) and value:
+        for index, item in enumerate(value):
+            yield from leaves(f"{path}[{index}]", item)
+    else:
+        yield path, value
+
+
+def split(path: str, before: Any, after: Any) -> Iterator[Part]:
+    """Split a changed value into small parts: JSON by key, lists by item, text by line."""
+    before_document, after_document = parse_json(before), parse_json(after)
+    if before_document and after_document:
+        yield from split(f"{path} › ", before_document, after_document)
+    elif is_map(before) and is_map(after):
+        for key in before | after:
+            key_path = path_of(path, key).replace(" › .", " › ")
+            yield from split(key_path, before.get(key), after.get(key))
+    elif is_list(before) and is_list(after) and len(before) == len(after):
+        for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):
+            yield from split(f"{path}[{index}]", old_item, new_item)
+    elif is_list(before) and is_list(after) and _is_flat(before) and _is_flat(after):
+        removed = [item for item in before if item not in after]
+        added = [item for item in after if item not in before]
+        if removed or added:
+            yield path, removed or None, added or None
+        else:
+            yield path, before, after
+    elif "\n" in str(before) and "\n" in str(after):
+        yield _line_difference(path, str(before), str(after))
+    elif before != after:
+        yield path, before, after
+
+
+def _is_flat(items: list[Any]) -> bool:
+    return not any(isinstance(item, dict | list) for item in items)
+
+
+def _line_difference(path: str, before: str, after: str) -> Part:
+    """Return a part with the removed and the added lines of a text, without their common indentation."""
+    difference = [*difflib.unified_diff(before.split("\n"), after.split("\n"), n=0)]
+    # The first two lines name the files, and others the line numbers.
+    changed = [(line[0], line[1:]) for line in difference[2:] if line[0] in "-+"]
+    texts = textwrap.dedent("\n".join(text for _, text in changed)).split("\n")
+    signed = [(sign, text) for (sign, _), text in zip(changed, texts, strict=True)]
+    removed, added = ([text for sign, text in signed if sign == wanted] for wanted in "-+")
+    if not any(removed + added):  # only empty lines differ
+        return path, before, after
+    return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
+
+
+def parse_json(text: Any) -> Any:
+    """Return the JSON document in a string, or None if the string is not JSON."""
+    if not isinstance(text, str) or text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
