@@ -4,17 +4,11 @@ from collections.abc import Iterator
 
 from review.model import NEW, Finding
 from review.plain_data import as_text, is_map
-from review.stacks.resources import Resource
+from review.stacks.resources import INTERNAL, PROVIDERS, Resource
 from review.stacks.stack import Stack
 
-PROVIDERS = "pulumi:providers:"
-"""Start of the types of providers."""
-
-INTERNAL, DOWNLOAD_URL = "__internal", "pluginDownloadURL"
-"""Keys of the inputs of a provider (pulumi/pulumi, pkg/resource/deploy/providers/registry.go).
-
-The engine keeps its own settings of a provider in the first; before, the second was an input itself.
-"""
+DOWNLOAD_URL = "pluginDownloadURL"
+"""Key of the address among the engine's own settings of a provider; before, it was an input itself."""
 
 
 def find_new_addresses(stack: Stack) -> Iterator[tuple[str, Finding]]:

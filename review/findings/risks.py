@@ -4,7 +4,7 @@ from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties
-from review.stacks.resources import STACK_TYPE, Resource
+from review.stacks.resources import PROVIDERS, STACK_TYPE, Resource
 from review.stacks.stack import Stack
 from sandbox.stateful import data_loss
 
@@ -23,9 +23,6 @@ SHORT_VALUE = 80
 
 PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 """Past tense of each operation, for the text of a cause."""
-
-PROVIDERS = "pulumi:providers:"
-"""Start of the types of providers."""
 
 POLICIES = {"replace": "replaced", "delete": "deleted"}
 STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}

@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, UNKNOWN
 from review.plain_data import is_list, is_map
-from review.stacks.resources import Json, Resource
+from review.stacks.resources import PROVIDERS, Json, Resource
 from sandbox.summary import PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
 
 ENGINE_OPERATIONS = {
@@ -43,9 +43,6 @@ LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
 """Pattern of a terminal's colour codes and of the engine's own colour tags."""
-
-PROVIDERS = "pulumi:providers:"
-"""Start of the types of providers."""
 
 TRACEBACK_FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, is_list, value_at
 from review.stacks.engine_run import Step
-from review.stacks.resources import PROVIDER
+from review.stacks.resources import INTERNAL, PROVIDER
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, leaves, parse_json, split
 from sandbox.summary import LATER, MASK
@@ -49,9 +49,6 @@ SECRET, SECRET_FORMS = "kubernetes:core/v1:Secret", ("data", "stringData")
 
 ALL_TAGS = "outputs.tagsAll"
 """Path of the output with the tags that the program gives a resource and, maybe as a secret, its provider."""
-
-INTERNAL = "__internal"
-"""Key of the engine's own settings in the inputs of a provider."""
 
 
 def new_properties(step: Step, stack: Stack) -> list[Property]:

@@ -16,6 +16,14 @@ Json = dict[str, Any]
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
+PROVIDERS = "pulumi:providers:"
+"""Start of the types of providers."""
+
+INTERNAL = "__internal"
+"""Key of the engine's own settings in the inputs of a provider
+(pulumi/pulumi, pkg/resource/deploy/providers/registry.go).
+"""
+
 PROVIDER = "provider"
 """The option that names a resource's provider, and the engine's reason for a replacement together with it."""
 
