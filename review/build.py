@@ -203,13 +203,22 @@ def _change(step: Step, stack: Stack) -> Change:
 
 
 def _errors(stack: Stack) -> Iterator[Finding]:
-    """Yield the errors of the head, which block, and the errors of the base, which do not."""
-    details: dict[str, Any] = {"stacks": [stack.name], "policy": "does-not-evaluate", "level": "mandatory"}
+    """Yield the errors of the head and of the base, which both block.
+
+    Nobody can judge a change whose extent is unknown, so an owner has to approve the head of a base that does
+    not evaluate, even if it mends the base.
+    """
+    details: dict[str, Any] = {
+        "stacks": [stack.name],
+        "policy": guard_findings.FAILED,
+        "level": "mandatory",
+        "blocks": True,
+    }
     head_errors = stack.head.errors if stack.head else []
     for text in [*head_errors, stack.trouble] if stack.trouble else head_errors:
-        yield Finding(name="the program", message=text, blocks=True, **details)
+        yield Finding(name="the program", message=text, **details)
     if stack.guard_error:
-        yield Finding(name="the policies", message=stack.guard_error, blocks=True, **details)
+        yield Finding(name="the policies", message=stack.guard_error, **details)
     for text in stack.base.errors if stack.base else ():
         message = f"The changes are unknown, because the base does not evaluate: {text}"
         yield Finding(name="the base's program", message=message, status=model.EXISTING, **details)

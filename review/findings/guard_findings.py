@@ -12,13 +12,14 @@ from policies.engine.waivers import Waivers, load
 from review import guard, model
 from review.findings.policy_rules import POLICY_RULES
 from review.guard import Pack, Packs
-from review.model import SECTIONS, Finding, list_first
+from review.model import EXISTING, SECTIONS, Finding, list_first
 from review.plain_data import is_map
 from sandbox.errors import CommandError
 from sandbox.progress import name_of
 from sandbox.summary import Row, waiver_match
 
 WEAKENED = "guard-weakened"
+FAILED = "does-not-evaluate"
 
 STRENGTH = {"disabled": 0, "advisory": 1, "mandatory": 2, "remediate": 2}
 """Ranks of the levels. A rule that repairs resources is mandatory for those that it cannot repair."""
@@ -157,8 +158,12 @@ def find_new(packs: Packs) -> Iterator[Row]:
 
 
 def apply_approval(finding: Finding, owner: str) -> Finding:
-    """Return a finding about a weaker guard as waived if an owner has approved it, and others as they are."""
-    if not owner or finding.policy != WEAKENED:
+    """Return a finding as waived if an owner has approved it, and other findings as they are.
+
+    An owner approves a weaker guard, and changes that are unknown because the base does not evaluate.
+    """
+    needs_owner = finding.policy == WEAKENED or (finding.policy == FAILED and finding.status == EXISTING)
+    if not owner or not needs_owner:
         return finding
     return replace(finding, waiver=f"approved by {owner}", verdict=model.WAIVED, blocks=False)
 

@@ -137,13 +137,13 @@ BLOCKING = (
     "stack-file-invalid",
     "stack-file-is-no-yaml",
     "syntax-error",
+    "base-does-not-evaluate",
 )
 FREE = (
     "bucket-replaced-with-an-approved-waiver",
     "policy-broken-and-disabled-with-an-approval",
     "nothing-changed",
     "policy-mended",
-    "base-does-not-evaluate",
 )
 CODES: dict[str, int] = {**dict.fromkeys(BLOCKING, 1), **dict.fromkeys(FREE, 0)}
 

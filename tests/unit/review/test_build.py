@@ -11,7 +11,7 @@ from policies.engine.waivers import utc_day
 from review.build import build
 from review.model import BASE_TO_HEAD, Report
 from review.plain_data import build_mask
-from review.stacks.engine_run import Step
+from review.stacks.engine_run import EngineRun, Step
 from tests.support.review.stacks import KEY, resource, stack, urn
 
 WAIVER: dict[str, Any] = {
@@ -75,3 +75,17 @@ def test_a_note_names_the_fault_of_an_invalid_waiver_which_covers_nothing(tmp_pa
     invalid = report(tmp_path, 400)
     assert invalid.code == 1
     assert "400 days away; choose a date within 180" in invalid.notes[0]
+
+
+@pytest.mark.parametrize(("owner", "code"), [("", 1), ("an-owner", 0)])
+def test_changes_of_a_base_that_does_not_evaluate_need_an_owner(
+    tmp_path: Path, owner: str, code: int
+) -> None:
+    failing = stack(Step("create", None, resource(KEY, "new")))
+    failing.base = EngineRun(Path())
+    failing.base.phase.errors.append("invalid syntax")
+    failing.base_failed = True
+    sides = tmp_path, tmp_path
+    report = build(BASE_TO_HEAD, ("base", "head"), [failing], build_mask([]), sides, approved_by=owner)
+    [finding] = report.findings
+    assert (report.code, finding.policy, finding.blocks) == (code, "does-not-evaluate", not owner)
