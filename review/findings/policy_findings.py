@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from policies.engine.rule import Rule
@@ -17,14 +18,14 @@ from sandbox.summary import Row, waiver_match
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 """Pattern of the property and the value that a message names."""
 
-VERDICT_KEY = re.compile(r"'[^']*'|\d+")
-"""Pattern of the values that a message quotes; for one violation, they may differ between base and head."""
-
 OF_THE_HEAD = "The pull request's own policies report this."
 """Text in place of a remedy, since the rule of the base may differ."""
 
 Key = tuple[str, ...]
-"""Identity of a verdict: policy, URN, message without values, and UNKNOWN if the verdict is unknown."""
+"""Identity of a verdict: policy, URN, message without its waiver, and UNKNOWN if the verdict is unknown.
+
+A message names the values, so a violation with other values, which may be worse, is a new one.
+"""
 
 
 def find(
@@ -40,9 +41,9 @@ def find(
     named_values = any(verdict["level"] == UNKNOWN for verdicts in after.values() for verdict in verdicts)
     fixed: list[Row] = []
     for key in after | before:
-        pairs, gone = _pair(after.get(key, []), before.get(key, []))
-        fixed += gone
-        for verdict, old in pairs:
+        now, earlier = after.get(key, []), before.get(key, [])
+        fixed += earlier[len(now) :]
+        for verdict, old in zip_longest(now, earlier[: len(now)]):
             # The count of unchecked values is redundant if a ledger lists the values.
             if verdict["policy"] == UNCHECKED_POLICY and named_values:
                 continue
@@ -68,26 +69,9 @@ def _verdicts(run: EngineRun | None) -> dict[Key, list[Row]]:
     return verdicts
 
 
-def _pair(after: list[Row], before: list[Row]) -> tuple[list[tuple[Row, Row | None]], list[Row]]:
-    """Return each verdict of the head with its counterpart in the base, and the remaining ones of the base.
-
-    Equal messages are counterparts, then the others in their order. A verdict without one is an additional
-    violation.
-    """
-    remaining = [*before]
-    pairs: list[tuple[Row, Row | None]] = []
-    for verdict in after:
-        equal = next((old for old in remaining if _text(old) == _text(verdict)), None)
-        if equal:
-            remaining.remove(equal)
-        pairs.append((verdict, equal))
-    pairs = [(verdict, old or (remaining.pop(0) if remaining else None)) for verdict, old in pairs]
-    return pairs, remaining
-
-
 def _key(verdict: Row) -> Key:
-    message = VERDICT_KEY.sub("…", _text(verdict))
-    return verdict["policy"], verdict["urn"], message, UNKNOWN if verdict["level"] == UNKNOWN else ""
+    unknown = UNKNOWN if verdict["level"] == UNKNOWN else ""
+    return verdict["policy"], verdict["urn"], _text(verdict), unknown
 
 
 def _waiver(verdict: Row) -> str:

@@ -40,7 +40,7 @@ def findings(head: EngineRun, base: EngineRun | None) -> list[Finding]:
     ("head", "base", "status", "blocks"),
     [
         (side("days is 5"), side(), NEW, True),
-        (side("days is 5"), side("days is 4"), EXISTING, False),
+        (side("days is 5"), side("days is 5"), EXISTING, False),
         (side(), side("days is 5"), FIXED, False),
         (side("days is 5"), side(f"{WAIVED_UNTIL}days is 5", level="advisory"), NEW, True),
         (side(f"{WAIVED_UNTIL}days is 5", level="advisory"), side("days is 5"), NEW, False),
@@ -77,6 +77,12 @@ def test_a_further_violation_of_a_rule_in_a_resource_is_new() -> None:
         ("rule 0 opens port 22", EXISTING),
         ("rule 1 opens port 3306", FIXED),
     ]
+
+
+def test_a_violation_with_other_values_is_new() -> None:
+    worse, earlier = side("days is 0"), side("days is 4")
+    described = [(finding.message, finding.status, finding.blocks) for finding in findings(worse, earlier)]
+    assert described == [("days is 0", NEW, True), ("days is 4", FIXED, False)]
 
 
 def test_a_finding_has_the_rules_controls_and_remediation_and_the_line_of_the_setting() -> None:
