@@ -11,6 +11,9 @@ from sandbox.progress import short
 LONG_VALUE = 100
 """Number of characters above which only the part of a value is shown that differs from the other value."""
 
+LONGEST_DIFFERENCE = 400
+"""Largest number of characters that are shown of such a part."""
+
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
 """Section of the report for each kind of finding that the review itself makes."""
@@ -227,14 +230,25 @@ def list_first(names: Sequence[str], most: int = 8) -> str:
 
 
 def shorten(text: str | None, other: str | None) -> str:
-    """Return a value on one line; a long value is cut to its first difference, and its length is added."""
+    """Return a value on one line. Of a long value, the part that differs from the other value is shown.
+
+    The value's length is added then and, if that part is too long as well, the number of its characters that
+    are not shown.
+    """
     if text is None:
         return "(absent)"
     if len(text) > LONG_VALUE:
-        pairs = enumerate(zip(text, other or "", strict=False))
-        first_difference = next((index for index, (left, right) in pairs if left != right), 0)
-        start = max(0, first_difference - LONG_VALUE // 4)
-        end = start + LONG_VALUE
+        start = _common_length(text, other or "")
+        end_of_difference = len(text) - _common_length(text[:start:-1], (other or "")[:start:-1])
+        start = max(0, start - LONG_VALUE // 4)
+        end = max(start + LONG_VALUE, min(end_of_difference, start + LONGEST_DIFFERENCE))
         part = f"{'… ' if start else ''}{text[start:end]}{' …' if text[end:] else ''}"
-        text = f"{part} ({len(text):,} characters)"
+        more = f", {end_of_difference - end:,} more of them differ" if end_of_difference > end else ""
+        text = f"{part} ({len(text):,} characters{more})"
     return text.replace("\n", " ⏎ ")
+
+
+def _common_length(text: str, other: str) -> int:
+    """Return the number of characters with which both texts begin."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((index for index, (left, right) in pairs if left != right), min(len(text), len(other)))

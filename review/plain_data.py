@@ -29,6 +29,11 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+def is_equal(left: Any, right: Any) -> bool:
+    """Return True for equal JSON values. In Python, True equals 1, and False equals 0."""
+    return left == right and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+
+
 def value_at(value: Any, path: str) -> Any:
     """Return the value at a property path of the engine, or None if there is no such value."""
     for key, index, name in PATH_STEP.findall(path):

@@ -5,26 +5,30 @@ import re
 from collections.abc import Sequence
 
 from review.model import Property, list_first, title
-from review.plain_data import PATH_STEP, as_text, is_list, value_at
+from review.plain_data import PATH_STEP, as_text, is_equal, is_list, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import INTERNAL, PROVIDER
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, leaves, parse_json, split
 from sandbox.summary import LATER, MASK
 
-ORDERED = frozenset(
-    {"command", "commands", "args", "entryPoints", "containers", "initContainers", "rules", "env"}
-    | {"searches", "nameservers"}
+UNORDERED = frozenset(
+    {"publicAccessCidrs", "enabledClusterLogTypes", "enabledCloudwatchLogsExports", "nodePools"}
+    | {"cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "securityGroups", "securityGroupIds"}
+    | {"vpcSecurityGroupIds", "securityGroupSelectorTerms", "subnetSelectorTerms", "subnetIds", "subnets"}
+    | {"routeTableIds", "availabilityZones"}
+    | {"Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"}
 )
-"""Names of lists whose order is significant."""
+"""Names of lists that are sets: inputs that the AWS provider declares as sets, selectors of EKS node
+classes, and elements of policies (the grammar of the IAM policy language). The order of other lists can have
+a meaning.
+"""
 
-CHECKSUM_NAME = re.compile(r"(?<![A-Za-z])(checksum|hash|sha)(?![a-z])", re.IGNORECASE)
-CHECKSUM_ANNOTATION = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
+CHECKSUM_PATH = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
 CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
-"""Patterns of the paths and the value of a checksum, which only changes because something else changes."""
-
-SHORTEST_CHECKSUM = 32
-"""Smallest number of digits of a checksum outside of annotations for checksums, which have no effect."""
+"""Patterns of the path and the value of a checksum: an annotation that has no effect, and only changes
+because something else changes. A checksum elsewhere can name an image, an archive or code.
+"""
 
 SHORTEST_VALUE = 4
 """Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
@@ -102,7 +106,7 @@ def _changed_options(step: Step) -> list[str]:
     """Return the names of the options that differ or, like the provider, replace the resource."""
     old, new = (side.options if side else {} for side in (step.old, step.new))
     replacing = {PROVIDER} & set(step.forced_by) - set(step.resource.inputs)
-    return sorted({name for name in old | new if old.get(name) != new.get(name)} | replacing)
+    return sorted({name for name in old | new if not is_equal(old.get(name), new.get(name))} | replacing)
 
 
 def _changed_paths(step: Step) -> list[str]:
@@ -116,7 +120,7 @@ def _changed_paths(step: Step) -> list[str]:
     covered = {_path_steps(path) for path in named}
     old, new = (side.inputs if side else {} for side in (step.old, step.new))
     for name in old | new:
-        if _is_note(name) or old.get(name) == new.get(name):
+        if _is_note(name) or is_equal(old.get(name), new.get(name)):
             continue
         for path, _, _ in split(name, old.get(name), new.get(name)):
             steps = _path_steps(path)
@@ -170,11 +174,8 @@ def _is_other_form(step: Step) -> bool:
 
 def _are_checksums(path: str, old: str, new: str) -> bool:
     """Return True for two checksums of one kind: hexadecimal numbers with the same number of digits."""
-    if not (CHECKSUM_VALUE.fullmatch(old) and CHECKSUM_VALUE.fullmatch(new) and len(old) == len(new)):
-        return False
-    # Charts name the digest of an image so, too, such as `image.sha`.
-    named = CHECKSUM_NAME.search(path) and "image" not in path.lower() and len(old) >= SHORTEST_CHECKSUM
-    return bool(named or CHECKSUM_ANNOTATION.fullmatch(path))
+    are_numbers = CHECKSUM_VALUE.fullmatch(old) and CHECKSUM_VALUE.fullmatch(new) and len(old) == len(new)
+    return bool(are_numbers and CHECKSUM_PATH.fullmatch(path))
 
 
 def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
@@ -247,7 +248,7 @@ def _is_reordered(path: str, step: Step) -> bool:
         return False
     list_path = path.rpartition("[")[0]
     before, after = value_at(step.old.inputs, list_path), value_at(step.new.inputs, list_path)
-    if not is_list(before) or not is_list(after) or list_path.rpartition(".")[2] in ORDERED:
+    if not is_list(before) or not is_list(after) or list_path.rpartition(".")[2] not in UNORDERED:
         return False
     sorted_before = sorted(json.dumps(item, sort_keys=True) for item in before)
     sorted_after = sorted(json.dumps(item, sort_keys=True) for item in after)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from review.plain_data import is_list, is_map, path_of
+from review.plain_data import is_equal, is_list, is_map, path_of
 
 Part = tuple[str, Any, Any]
 """Path with its old and new value."""
@@ -37,20 +37,25 @@ def split(path: str, before: Any, after: Any) -> Iterator[Part]:
         for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):
             yield from split(f"{path}[{index}]", old_item, new_item)
     elif is_list(before) and is_list(after) and _is_flat(before) and _is_flat(after):
-        removed = [item for item in before if item not in after]
-        added = [item for item in after if item not in before]
-        if removed or added:
-            yield path, removed or None, added or None
-        else:
-            yield path, before, after
+        yield path, *_list_difference(before, after)
     elif "\n" in str(before) and "\n" in str(after):
         yield _line_difference(path, str(before), str(after))
-    elif before != after:
+    elif not is_equal(before, after):
         yield path, before, after
 
 
 def _is_flat(items: list[Any]) -> bool:
     return not any(isinstance(item, dict | list) for item in items)
+
+
+def _list_difference(before: list[Any], after: list[Any]) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the removed and the added items of a list, or the whole lists if other items move, too."""
+    old, new = ([json.dumps(item) for item in items] for items in (before, after))
+    if [item for item in old if item in new] != [item for item in new if item in old]:
+        return before, after
+    removed = [value for item, value in zip(old, before, strict=True) if item not in new]
+    added = [value for item, value in zip(new, after, strict=True) if item not in old]
+    return removed or None, added or None
 
 
 def _line_difference(path: str, before: str, after: str) -> Part:
@@ -67,10 +72,21 @@ def _line_difference(path: str, before: str, after: str) -> Part:
 
 
 def parse_json(text: Any) -> Any:
-    """Return the JSON document in a string, or None if the string is not JSON."""
+    """Return the JSON document in a string, or None if the string is not JSON or repeats a key.
+
+    Which value of a repeated key counts depends on the reader, so only the text shows all values.
+    """
     if not isinstance(text, str) or text[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique)
     except ValueError:
         return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object with these members; raise ValueError if a key is repeated."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a key is repeated")
+    return members

@@ -182,8 +182,8 @@ def test_long_values_show_where_they_differ_and_their_length() -> None:
     text = renderings.render_markdown(
         samples.report(changes=[samples.change(1, value="a" * 500 + "z" * 500)])
     )
-    assert "(1,000 characters)" in text
-    assert "a" * 200 not in text
+    assert "(1,000 characters, 600 more of them differ)" in text
+    assert "a" * 401 not in text
 
 
 def test_long_values_that_begin_alike_show_where_they_differ() -> None:
@@ -194,3 +194,14 @@ def test_long_values_that_begin_alike_show_where_they_differ() -> None:
     )
     assert "aoldz" in text
     assert "anewz" in text
+    assert "(1,003 characters)" in text
+
+
+def test_a_later_difference_of_a_long_value_is_shown_as_well() -> None:
+    old, new = (f"{'a' * 200}{first}{'b' * 200}{second}{'c' * 99}" for first, second in ("12", "34"))
+    change = samples.change(1, value="")
+    values = dataclasses.replace(change.properties[0], before=old, after=new)
+    changes = [dataclasses.replace(change, properties=[values])]
+    text = renderings.render_markdown(samples.report(changes=changes))
+    for part in ("a1b", "b2 …", "a3b", "b4 …"):
+        assert part in text

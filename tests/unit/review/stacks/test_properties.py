@@ -62,12 +62,33 @@ def changes(
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, [("a.c", "2", "3", False, "")]),
         ({"a": '{"b": [1]}'}, {"a": '{"b": [2]}'}, [("a › b[0]", "1", "2", False, "")]),
         ({"a": ["x", "y"]}, {"a": ["y", "z", "w"]}, [("a", '["x"]', '["z", "w"]', False, "")]),
+        ({"a": ["x", "y"]}, {"a": ["y", "x", "z"]}, [("a", '["x", "y"]', '["y", "x", "z"]', False, "")]),
+        ({"a": [1, "x"]}, {"a": [True, "x", "y"]}, [("a", "[1]", '[true, "y"]', False, "")]),
+        ({"a": {"b": 1}}, {"a": {"b": True}}, [("a.b", "1", "true", False, "")]),
+        (
+            {"a": '{"b": 1}'},
+            {"a": '{"b": 2, "b": 1}'},
+            [("a", '{"b": 1}', '{"b": 2, "b": 1}', False, "")],
+        ),
         ({"a": "one\ntwo\n"}, {"a": "one\nthree\n"}, [("a › lines", "two", "three", False, "")]),
         ({"a": "one:\n  two\n"}, {"a": "one:\ntwo\n"}, [("a › lines", "  two", "two", False, "")]),
         ({"a": "one\ntwo"}, {"a": "one\n\ntwo"}, [("a", "one\ntwo", "one\n\ntwo", False, "")]),
         ({"a": "one\ntwo\n"}, {"a": "one\vtwo\n"}, [("a › lines", "one\ntwo", "one\vtwo", False, "")]),
     ],
-    ids=["value", "object", "JSON", "list", "text", "indentation", "empty line", "not a line break"],
+    ids=[
+        "value",
+        "object",
+        "JSON",
+        "list",
+        "list in another order",
+        "list of other types",
+        "type",
+        "JSON with a key twice",
+        "text",
+        "indentation",
+        "empty line",
+        "not a line break",
+    ],
 )
 def test_a_value_is_split_into_its_changed_parts(
     old: dict[str, Any], new: dict[str, Any], parts: list[tuple[Any, ...]]
@@ -214,15 +235,13 @@ def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
 @each_row(
     ("path", "old", "new", "folded"),
     [
-        ("checksum", "0123abcd" * 4, "4567cdef" * 4, "checksums"),
+        ("checksum", "0123abcd" * 4, "4567cdef" * 4, ""),
         ('metadata.annotations["checksum/config"]', "0123abcd", "4567cdef", "checksums"),
         ('data["checksum/config"]', "0123abcd", "4567cdef", ""),
-        ("sha256", "0123abcd" * 8, "4567cdef" * 8, "checksums"),
-        ("data.sharedAccount", "1" * 32, "9" * 32, ""),
-        ("spec.hashicorp.token", "a" * 32, "b" * 32, ""),
-        ("checksum", "111111111111", "999999999999", ""),
-        ("checksum", "0123abcd" * 4, "4567cdef" * 8, ""),
-        ("values.image.sha", "0123abcd" * 8, "4567cdef" * 8, ""),
+        ('metadata.annotations["checksum/config"]', "0123abcd" * 4, "4567cdef" * 8, ""),
+        ('metadata.annotations["checksum/config"]', "0123abcd", "not a hash", ""),
+        ("sourceCodeHash", "0123abcd" * 8, "4567cdef" * 8, ""),
+        ("values.sidecar.sha", "0123abcd" * 8, "4567cdef" * 8, ""),
     ],
 )
 def test_only_checksums_are_folded_as_checksums(path: str, old: str, new: str, folded: str) -> None:
@@ -238,12 +257,13 @@ def _nested(path: str, value: str) -> dict[str, Any]:
     return tree
 
 
-def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
-    kinds = {"a[0]": "update", "a[1]": "update"}
-    assert changes({"a": ["x", "y"]}, {"a": ["y", "x"]}, kinds=kinds) == [
-        ("a", "y", "x", False, "order only")
-    ]
-    for name in ("args", "commands", "searches"):
+def test_a_new_order_is_folded_in_sets_only() -> None:
+    for name in ("subnetIds", "Action"):
+        kinds = {f"{name}[0]": "update", f"{name}[1]": "update"}
+        assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == [
+            (name, "y", "x", False, "order only")
+        ]
+    for name in ("args", "searches", "envFrom", "anything"):
         kinds = {f"{name}[0]": "update"}
         expected = [(f"{name}[0]", "x", "y", False, ""), (f"{name}[1]", "y", "x", False, "")]
         assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == expected
