@@ -176,6 +176,10 @@ def limit_resources(*, threads: bool, trusted: bool = True) -> None:
         resource.setrlimit(name, (limit, limit))
 
 
+END_INTERVAL = 0.02
+"""Seconds between two checks whether killed processes have ended."""
+
+
 def end_all(processes: Sequence[psutil.Process] | None = None) -> None:
     """Kill these processes and their descendants; without an argument, the descendants of this process."""
     roots = [psutil.Process()] if processes is None else processes
@@ -183,7 +187,8 @@ def end_all(processes: Sequence[psutil.Process] | None = None) -> None:
         for process in remaining:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(remaining, timeout=1)
+        # A process that ended may stay as a zombie until the system reaps it.
+        psutil.wait_procs(remaining, timeout=END_INTERVAL)
 
 
 def _descendants(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
