@@ -97,9 +97,12 @@ def _read_values(file: Path) -> SettingValues:
 
 
 def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield the key, the value and the line of each scalar below `config`."""
-    if isinstance(node, yaml.ScalarNode) and path.startswith("config."):
-        yield path.removeprefix("config."), (node.value, node.start_mark.line + 1)
+    """Yield the key, the value and the line of each scalar, empty mapping or empty list below `config`."""
+    key = path.removeprefix("config.") if path.startswith("config.") else ""
+    if isinstance(node, yaml.ScalarNode) and key:
+        yield key, (node.value, node.start_mark.line + 1)
+    elif isinstance(node, yaml.CollectionNode) and key and not node.value:
+        yield key, ("{}" if isinstance(node, yaml.MappingNode) else "[]", node.start_mark.line + 1)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield from _leaves(value, f"{path}.{key.value}".lstrip("."))

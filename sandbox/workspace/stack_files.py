@@ -27,6 +27,9 @@ Others refer to a real key, a real state or Pulumi Cloud, or name programs that 
 `plugins` (www.pulumi.com/docs/iac/concepts/projects/project-file).
 """
 
+ENCRYPTED = re.compile(r"v1:\S+|[A-Za-z][A-Za-z0-9+/=:]{20,}")
+"""Pattern of an encrypted text without quotes, which no parser takes for a number, a date or a boolean."""
+
 PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
 """The pattern for names of settings that protect resources from deletion."""
 
@@ -42,10 +45,11 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
     source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
     tracked, previous = (members(tree["config"]) if "config" in tree else {} for tree in (source, before))
-    _check_keys(stack, source["config"] if "config" in source else mapping({}))
+    names = _check_keys(stack, source["config"] if "config" in source else mapping({}))
+    _check_secrets(stack, tracked)
 
-    secret_keys = _secret_keys(stack, tracked)
-    config = {key: _without_secrets(value) for key, value in tracked.items() if key not in secret_keys}
+    secret_keys = _secret_keys(stack, tracked, names)
+    config = {key: value for key, value in tracked.items() if key not in secret_keys}
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}
     config |= {key: yaml.ScalarNode(STRING, text) for key, text in (settings or {}).items()}
@@ -73,8 +77,8 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     return [key for key in secret_keys if key not in reused]
 
 
-def _check_keys(stack: Stack, config: yaml.Node) -> None:
-    """Raise CommandError for keys that Pulumi reads differently than the copy shows.
+def _check_keys(stack: Stack, config: yaml.Node) -> set[str]:
+    """Return the full names of the settings; raise CommandError for keys that Pulumi reads differently.
 
     It merges the content of `<<`, and decodes a key with the tag `!!binary`. It reads `name` and
     `project:config:name` as `project:name`, and if a file has two of them, it takes the value of either
@@ -97,6 +101,29 @@ def _check_keys(stack: Stack, config: yaml.Node) -> None:
                 f"Pulumi.{stack.name}.yaml: {keys[name]} and {key} are one setting; remove one of them."
             )
         keys[name] = key
+    return {*keys}
+
+
+def _check_secrets(stack: Stack, config: Tree) -> None:
+    """Raise CommandError for a mapping with the only key `secure` that is not a setting's encrypted text.
+
+    Pulumi takes it as a secret if the value is a string, and otherwise as a plain value (pulumi/pulumi,
+    sdk/go/common/resource/config/object.go, isSecureValue). Its parser takes other texts as strings than this
+    one does, so a text has to be one for every parser.
+    """
+    whole_settings = [value for value in config.values() if _is_secret(value)]
+    for node in _mappings(mapping(config)):
+        if _is_secret(node) and not (node in whole_settings and _is_encrypted(node.value[0][1])):
+            raise CommandError(
+                f"Pulumi.{stack.name}.yaml, line {node.start_mark.line + 1}: `secure` has to be the "
+                "encrypted text of a whole setting. Set it with `pulumi config set --secret NAME`."
+            )
+
+
+def _is_encrypted(node: yaml.Node) -> bool:
+    if not isinstance(node, yaml.ScalarNode) or node.tag != STRING:
+        return False
+    return bool(node.style or ENCRYPTED.fullmatch(node.value))
 
 
 def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
@@ -115,26 +142,22 @@ def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:
     write_atomically(file, serialize(mapping(copied | replacements)))
 
 
-def _secret_keys(stack: Stack, config: Tree) -> list[str]:
-    """Return the keys that get a random value: encrypted keys, and unset `writeOnly` keys of the schema."""
+def _secret_keys(stack: Stack, config: Tree, names: set[str]) -> list[str]:
+    """Return the keys that get a random value: encrypted keys, and unset `writeOnly` keys of the schema.
+
+    `names` are the full names of the settings in `config`.
+    """
     file = stack.root / "schemas" / "stack-file.schema.json"
     schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
     rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
     prefix = f"{stack.project_name}:"
     declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(prefix)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
-    return sorted(encrypted | (declared - set(config)))
+    return sorted(encrypted | (declared - names))
 
 
 def _is_secret(node: yaml.Node) -> bool:
     return isinstance(node, yaml.MappingNode) and list(members(node)) == ["secure"]
-
-
-def _without_secrets(node: yaml.Node) -> yaml.Node:
-    if not isinstance(node, yaml.MappingNode):
-        return node
-    public = {key: value for key, value in members(node).items() if not _is_secret(value)}
-    return mapping({key: _without_secrets(value) for key, value in public.items()})
 
 
 def _unprotected(key: str, node: yaml.Node) -> yaml.Node:

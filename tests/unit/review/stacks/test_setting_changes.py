@@ -1,8 +1,10 @@
 """Tests of the settings that differ between base and head."""
 
+from pathlib import Path
+
 from review.model import OF_THE_BASE, SETS
 from review.stacks.setting_changes import find_changes
-from review.stacks.stack_file import StackFile
+from review.stacks.stack_file import StackFile, read_stack_file
 
 
 def test_changed_settings_come_in_the_order_of_the_file_with_their_lines() -> None:
@@ -27,3 +29,16 @@ def test_the_value_of_a_secret_is_masked() -> None:
 
 def test_a_stack_without_a_file_on_one_side_has_no_changed_settings() -> None:
     assert [*find_changes("dev", StackFile("Pulumi.dev.yaml", {}, {"pipe:a": ("1", 1)}))] == []
+
+
+def test_an_empty_mapping_or_list_is_a_value(tmp_path: Path) -> None:
+    sides: list[tuple[Path, Path]] = []
+    for side, value in (("base", "{a: 1}"), ("head", "{a: {}, b: []}")):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "Pulumi.dev.yaml").write_text(f"config:\n  pipe:x: {value}\n")
+        sides.append((tmp_path / side, tmp_path / side))
+    changes = find_changes("dev", read_stack_file("dev", *sides))
+    assert [(change.key, change.before, change.after) for change in changes] == [
+        ("pipe:x.a", "1", "{}"),
+        ("pipe:x.b", None, "[]"),
+    ]

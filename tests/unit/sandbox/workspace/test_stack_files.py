@@ -1,5 +1,6 @@
 """Tests of the copy of a stack file: random values in place of secrets."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,38 @@ def test_a_setting_that_pulumi_reads_differently_is_refused(stack: Stack, text: 
     (stack.root / "Pulumi.dev.yaml").write_text(FILE + text)
     with pytest.raises(CommandError, match=message):
         prepare(stack)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{secure: {}}",
+        "{secure: true}",
+        "{secure: [v1:aaa]}",
+        "{secure: on}",
+        "{secure: 1e20}",
+        "{secure: 2026-01-01}",
+        "{secure: !!int '5'}",
+        "{nested: {secure: v1:aaa}}",
+        "[{secure: v1:aaa}]",
+    ],
+)
+def test_a_value_that_is_not_a_secret_for_every_parser_is_refused(stack: Stack, value: str) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:three: {value}\n")
+    with pytest.raises(CommandError, match=r"dev.yaml, line 6: `secure` has to be the encrypted text"):
+        prepare(stack)
+
+
+@pytest.mark.parametrize("text", ["'5'", "v1:a+/b=:c", "AQICAHhw0123456789012345+/=="])
+def test_an_encrypted_text_is_a_secret(stack: Stack, text: str) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:three: {{secure: {text}}}\n")
+    assert prepare(stack) == ["thing:three"]
+
+
+def test_a_secret_of_the_schema_has_one_value_however_its_name_is_written(stack: Stack) -> None:
+    (stack.root / "schemas").mkdir()
+    schema = {"properties": {"config": {"properties": {"thing:token": {"writeOnly": True}}}}}
+    (stack.root / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+    assert prepare(stack) == ["thing:token"]
+    (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:config:token: plain\n")
+    assert prepare(stack) == []
