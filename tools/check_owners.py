@@ -92,11 +92,13 @@ def main(arguments: Sequence[str] = ()) -> int:
         print("error: no approval admits these files; rename or remove them:", file=sys.stderr)
         print(*refusals[:SHOWN], sep="\n", file=sys.stderr)
         return 1
-    if reason := hidden_changes(repository, current):
+    pages = compared_with_base(repository, current)
+    merge_base: str = pages[0]["merge_base_commit"]["sha"]
+    if reason := hidden_changes(repository, merge_base, pages):
         print(f"error: {reason}", file=sys.stderr)
         return 1
     is_labeled = any(map(is_approval, current["labels"]))
-    guarded = guarded_files(repository, current, files, codeowners())
+    guarded = guarded_files(repository, current, files, codeowners(), merge_base)
     if not guarded:
         print("the pull request changes no guarded file")
         return 0
@@ -140,16 +142,19 @@ def is_approval(label: dict[str, Any]) -> bool:
     return label["name"].casefold() == LABEL
 
 
-def hidden_changes(repository: str, pull: dict[str, Any]) -> str:
+def compared_with_base(repository: str, pull: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return GitHub's comparison of a pull request's head with the newest commit of its base, in pages."""
+    path = f"repos/{repository}/compare/{quote(pull['base']['ref'], safe='')}...{pull['head']['sha']}"
+    return api(f"{path}?per_page=100", "--paginate", "--slurp")
+
+
+def hidden_changes(repository: str, merge_base: str, pages: Sequence[dict[str, Any]]) -> str:
     """Return the reason why a merge may change files that GitHub does not list; empty if it cannot.
 
     GitHub lists the differences from one merge base. If there are several, as after a merge of two commits
     that main has merged, too, then the others can differ from the head in further files: these files would
     return to the content of the listed merge base (git-merge-base(1), git-diff(1): `A...B`).
     """
-    path = f"repos/{repository}/compare/{quote(pull['base']['ref'], safe='')}...{pull['head']['sha']}"
-    pages = api(f"{path}?per_page=100", "--paginate", "--slurp")
-    merge_base = pages[0]["merge_base_commit"]["sha"]
     commits = [commit for page in pages for commit in page["commits"]]
     if len(commits) != pages[0]["total_commits"]:
         return f"GitHub lists {len(commits)} of {pages[0]['total_commits']} commits; use fewer"
@@ -227,12 +232,17 @@ def changed_files(repository: str, pull: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def guarded_files(
-    repository: str, pull: dict[str, Any], files: Sequence[dict[str, Any]], lines: Sequence[Line]
+    repository: str,
+    pull: dict[str, Any],
+    files: Sequence[dict[str, Any]],
+    lines: Sequence[Line],
+    merge_base: str,
 ) -> list[str]:
     """Return the guarded ones of a pull request's changed files, under their new and their old names.
 
     GitHub lists at most 3,000 files (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files);
-    if the list is incomplete, an entry of the result says so.
+    if the list is incomplete, an entry of the result says so. The deployed image is compared with that of the
+    merge base. `base.sha` of a pull request can be an older commit of main, with an older image.
     """
     guarded: list[str] = []
     if len(files) != pull["changed_files"]:
@@ -244,7 +254,7 @@ def guarded_files(
         guarded += sorted(name for name in names if is_guarded(name, lines))
         name = file["filename"]
         if name not in guarded and STACK_FILE.fullmatch(name) and file["status"] != "removed":
-            before, after = content(repository, name, pull["base"]["sha"]), blob(repository, file["sha"])
+            before, after = content(repository, name, merge_base), blob(repository, file["sha"])
             if change := deployed_image.find_change(before, after):
                 guarded.append(f"{name}: {change}")
     return guarded

@@ -16,8 +16,10 @@ ROOT = Path(__file__).parents[3]
 SHA, BLOB = "1" * 40, "2" * 40
 FORK, OTHER = "f" * 40, "e" * 40
 """The merge base from which GitHub shows the changes, and another commit of main."""
-AT_BASE, AT_HEAD = f"?ref={'b' * 40}", f"/git/blobs/{BLOB}"
-"""Parts of the requests for a file's text: by its path at the base, and by its object in the head."""
+AT_BASE, AT_HEAD = f"?ref={FORK}", f"/git/blobs/{BLOB}"
+"""Parts of the requests for a file's text: by its path at the merge base, and by its object in the head."""
+AT_OLDER_BASE = f"?ref={'b' * 40}"
+"""Part of the request for a file's text at `base.sha`, which GitHub may keep from before a deployment."""
 REPOSITORY = "pipe-dev/infrastructure"
 STACK_FILE = """\
 config:
@@ -308,6 +310,15 @@ def test_only_deployments_change_the_image_in_a_stack_file(
         else "the pull request changes no guarded file\n"
     )
     assert (done.returncode, done.stdout) == (int(guarded), message)
+
+
+def test_an_image_that_was_deployed_when_the_pull_request_was_opened_is_guarded(check: Check) -> None:
+    new, old = (
+        STACK_FILE.format(image=f"repository:{version}@sha256:0", replicas="2", proxy="nginx:1")
+        for version in (2, 1)
+    )
+    done = check("Pulumi.dev.yaml", texts={AT_BASE: new, AT_HEAD: old, AT_OLDER_BASE: old})
+    assert (done.returncode, done.stdout) == (1, "guarded:\n  Pulumi.dev.yaml: the deployed image\n")
 
 
 def test_a_stack_file_that_is_not_canonical_is_guarded(check: Check) -> None:
