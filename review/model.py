@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.progress import short
+from sandbox.progress import one_line, short
 
 LONG_VALUE = 100
 """Number of characters above which only the part of a value is shown that differs from the other value."""
@@ -220,7 +220,7 @@ class Report:
 
 def title(item: Any) -> str:
     """Return a readable name of a resource: `main (aws:ec2:Vpc)` for the type `aws:ec2/vpc:Vpc`."""
-    return f"{item.name} ({short(item.type)})" if item.type else item.name
+    return f"{item.name} ({one_line(short(item.type))})" if item.type else item.name
 
 
 def list_first(names: Sequence[str], most: int = 8) -> str:
@@ -245,7 +245,7 @@ def shorten(text: str | None, other: str | None) -> str:
         part = f"{'… ' if start else ''}{text[start:end]}{' …' if text[end:] else ''}"
         more = f", {end_of_difference - end:,} more of them differ" if end_of_difference > end else ""
         text = f"{part} ({len(text):,} characters{more})"
-    return text.replace("\n", " ⏎ ")
+    return one_line(text)
 
 
 def _common_length(text: str, other: str) -> int:

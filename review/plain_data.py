@@ -68,6 +68,14 @@ def as_text(value: object) -> str | None:
     return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
+    """Return two values as strings; as JSON if only their types differ, such as `false` and `"false"`."""
+    texts = as_text(before), as_text(after)
+    if texts[0] == texts[1] and not is_equal(before, after):
+        return json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
+    return texts
+
+
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:
     """Return a copy of plain data in which `change` is applied to every string."""
     if isinstance(value, str):

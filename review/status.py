@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from review.render.filters import neutralize_commands, remove_unseen
+from review.render.filters import neutralize_commands, show_unseen
 from sandbox import terminal
 
 INTERVAL = 4.0
@@ -101,9 +101,7 @@ class Status:
 
     def _stamped(self, text: str) -> str:
         """Return a text with the time before it, so that no line can start with a command of a workflow."""
-        return (
-            f"{time.monotonic() - self._started:6.1f}s  {neutralize_commands(remove_unseen(text))[:LONGEST]}"
-        )
+        return f"{time.monotonic() - self._started:6.1f}s  {neutralize_commands(show_unseen(text))[:LONGEST]}"
 
     def _clear(self) -> None:
         if self._terminal:

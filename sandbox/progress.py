@@ -101,9 +101,14 @@ class Progress:
         self.step(f"{self.paint(sign, sign)} {short(type_token):<44} {name:<36} {outcome}")
 
 
+def one_line(text: str) -> str:
+    """Return a text with a sign in place of each line break, so that it cannot look like further lines."""
+    return " ⏎ ".join(text.split("\n"))
+
+
 def name_of(urn: str) -> str:
-    """Return the logical name at the end of a URN, which may contain `::`."""
-    return urn.split("::", 3)[-1]
+    """Return the logical name at the end of a URN on one line; it may contain `::`."""
+    return one_line(urn.split("::", 3)[-1])
 
 
 def short(type_token: str) -> str:

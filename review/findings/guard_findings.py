@@ -15,7 +15,7 @@ from review.guard import Pack, Packs
 from review.model import EXISTING, SECTIONS, Finding, list_first
 from review.plain_data import is_map
 from sandbox.errors import CommandError
-from sandbox.progress import name_of
+from sandbox.progress import name_of, one_line
 from sandbox.summary import Row, waiver_match
 
 WEAKENED = "guard-weakened"
@@ -174,7 +174,7 @@ def weakened(stack: str, name: str, message: str) -> Finding:
         stacks=[stack],
         policy=WEAKENED,
         name=name,
-        message=f"{name}: {message}",
+        message=one_line(f"{name}: {message}"),
         level="mandatory",
         blocks=True,
     )

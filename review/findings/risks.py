@@ -6,6 +6,7 @@ from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties
 from review.stacks.resources import PROVIDERS, STACK_TYPE, Resource
 from review.stacks.stack import Stack
+from sandbox.progress import one_line
 from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75
@@ -57,7 +58,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     return Finding(
         stacks=[stack.name],
         policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
-        message="\n".join(lines),
+        message="\n".join(map(one_line, lines)),
         type=old.type,
         name=old.name,
         locations=step.resource.locations,

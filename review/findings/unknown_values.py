@@ -11,6 +11,7 @@ from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
+from sandbox.progress import one_line
 from sandbox.summary import LATER
 
 STASH = "pulumi:index:Stash"
@@ -43,7 +44,7 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
                     type=step.new.type,
                     name=step.new.name,
                     locations=step.new.locations,
-                    message=message,
+                    message=one_line(message),
                     level="mandatory",
                     status=NEW,
                     remediation="Make the value known in previews, or add a waiver to "

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from functools import partial
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
@@ -12,16 +11,29 @@ from review.model import COUNTS, NEW, OF_THE_BASE, SECTIONS, Finding, Report, So
 
 EMPTY = "(empty)"
 
-UNSEEN = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|"
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]|"
-    "[\u00ad\u115f\u1160\u180e\u200b-\u200d\u2060-\u2064\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""Pattern of invisible characters that control a terminal or reverse text, of the characters that separate
-the Markdown's sections and items, and of characters without width, which hide text from readers.
-"""
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(code) for start, end in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for code in range(start, end)
+}
+"""Characters that Python counts as printable, although nothing is seen of them."""
 
-remove_unseen = partial(UNSEEN.sub, "")
+SEPARATORS = frozenset("␝␞␟")
+"""Characters that separate sections and items in the template of the comment."""
+
+
+def show_unseen(text: str) -> str:
+    """Return a text with an escape in place of each invisible character, except line breaks and tabs.
+
+    Such characters control a terminal, reverse text, or hide a difference. Without them, an author could also
+    choose what is left out. The separators of the comment's parts are replaced as well.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if _is_seen(char) else char.encode("unicode_escape").decode() for char in text)
+
+
+def _is_seen(char: str) -> bool:
+    return char in "\n\t" or (char.isprintable() and char not in BLANK | SEPARATORS)
+
 
 COMMAND = re.compile(r"^([^\S\n]*+:)(?=:)|(##)(?=\[)", re.MULTILINE)
 """Pattern of the starts of workflow commands: `::` at the start of a line, and `##[` anywhere
@@ -108,8 +120,12 @@ def escape_markdown(text: str) -> str:
 
 
 def code_span(text: str) -> str:
-    """Return a code span, in which markup and mentions have no effect."""
-    text = " ".join(text.split()) or EMPTY
+    """Return a code span, in which markup and mentions have no effect.
+
+    Spaces that Markdown and HTML leave out are shown as dots, and a tab as an arrow.
+    """
+    text = text.replace("\t", "⇥").replace("\n", " ")
+    text = re.sub(r"^ +| {2,}| +$", lambda spaces: "·" * len(spaces[0]), text) or EMPTY
     padding = " " if text[:1] == "`" or text[-1:] == "`" else ""
     ticks = _backticks(text, 1)
     return f"{ticks}{padding}{text}{padding}{ticks}"

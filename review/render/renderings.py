@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -15,9 +14,9 @@ from review.findings.policy_rules import POLICY_RULES
 from review.model import SECTIONS, Change, Report, list_first, short, shorten, title
 from review.plain_data import map_texts
 from review.render import filters, overview
-from review.render.filters import remove_unseen
+from review.render.filters import show_unseen
 from sandbox import terminal
-from sandbox.progress import Progress
+from sandbox.progress import Progress, one_line
 
 LIMIT = 64_000
 """Largest number of characters in a comment. GitHub accepts 65,536; publication adds a heading and characters
@@ -112,16 +111,13 @@ MULTILINE = {"after", "before", "message", "remediation", "waiver"}
 
 
 def _clean(value: Any, name: str = "") -> Any:
-    """Return a part of a report without invisible characters, and without line breaks in names."""
+    """Return a part of a report with visible characters only, and without line breaks in names."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.replace(value, **{key: _clean(item, key) for key, item in vars(value).items()})
     if isinstance(value, list):
         return [_clean(item, name) for item in cast(list[Any], value)]
-    text: Any = map_texts(value, remove_unseen)
-    return LINE_BREAKS.sub(" ", text) if isinstance(text, str) and name not in MULTILINE else text
-
-
-LINE_BREAKS = re.compile(r"[\r\n\t\v\f\x85]+")
+    text: Any = map_texts(value, show_unseen)
+    return one_line(text) if isinstance(text, str) and name not in MULTILINE else text
 
 
 def _nodes(changes: list[Change]) -> list[dict[str, Any]]:
@@ -172,11 +168,11 @@ class Section:
         self.forms = [FULL] * len(items)
 
     def unfold(self, form: int, room: int) -> int:
-        """Show the first items in this form, as long as there is room; return the remaining room."""
+        """Show the items in this form for which there is room, the first ones first; return the rest."""
         for index, item in enumerate(self.items):
             added = len(item[form]) + 1 - len(item[self.forms[index]])
             if added > room:
-                break
+                continue
             self.forms[index] = form
             room -= added
         return room
@@ -233,4 +229,4 @@ FILES = {
 def print_message(text: str) -> None:
     """Print a message to standard error, unless it is empty; standard output contains only the report."""
     if text:
-        print(filters.neutralize_commands(remove_unseen(text)), file=sys.stderr, flush=True)
+        print(filters.neutralize_commands(show_unseen(text)), file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """Outputs of a stack that change."""
 
 from review.model import Change, Property
-from review.plain_data import as_text
+from review.plain_data import as_texts, is_equal
 from review.stacks.resources import STACK_TYPE
 from review.stacks.stack import Stack
 
@@ -18,14 +18,13 @@ def find_changes(stack: Stack) -> list[Change]:
     properties = [
         Property(
             f"output {name}",
-            as_text(before.get(name)),
-            as_text(after.get(name)),
+            *as_texts(before.get(name), after.get(name)),
             forces=False,
             folded="",
             setting=None,
         )
         for name in sorted(before | after)
-        if before.get(name) != after.get(name)
+        if not is_equal(before.get(name), after.get(name))
     ]
     change = Change(
         stacks=[stack.name],

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from review.model import Property, list_first, title
-from review.plain_data import PATH_STEP, as_text, is_equal, is_list, value_at
+from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import INTERNAL, PROVIDER
 from review.stacks.stack import Stack
@@ -84,7 +84,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         before, after = step.old.options.get(name), step.new.options.get(name)
         part = f"{OPTION} {name}", before, after
         folded = _folding_reason(part, step, stack, name, forces=name in step.forced_by)
-        texts = as_text(before), as_text(after)
+        texts = as_texts(before, after)
         setting = stack.file.find_setting(name, *texts, stack.component_of(step.resource.urn))
         properties[part[0]] = Property(part[0], *texts, name in step.forced_by, folded, setting)
     for path in _changed_paths(step):
@@ -95,7 +95,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
             folded = _folding_reason(part, step, stack, path, forces=forces)
             if folded == ORDER_ONLY:
                 part_path = part_path.rpartition("[")[0]
-            old, new = as_text(old_value), as_text(new_value)
+            old, new = as_texts(old_value, new_value)
             setting = stack.file.find_setting(part_path, old, new, stack.component_of(step.resource.urn))
             sources = [] if folded or setting else _titles(stack.value_sources(step, path))
             properties[part_path] = Property(part_path, old, new, forces, folded, setting, sources)

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
 from review.plain_data import is_list, is_map, path_of
+from sandbox.progress import name_of
 from sandbox.summary import masked
 
 Json = dict[str, Any]
@@ -57,8 +58,7 @@ class Resource:
         self.state = state
         self.urn = str(state["urn"])
         self.type = str(state["type"])
-        # A name may contain "::" (pulumi/pulumi, sdk/go/common/resource/urn/urn.go).
-        self.name = self.urn.split("::", 3)[-1]
+        self.name = name_of(self.urn)
         self.key = self.type, self.urn.split("::", 2)[-1]
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")

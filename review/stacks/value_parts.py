@@ -26,6 +26,8 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def split(path: str, before: Any, after: Any) -> Iterator[Part]:
     """Split a changed value into small parts: JSON by key, lists by item, text by line."""
+    if is_equal(before, after):
+        return
     before_document, after_document = parse_json(before), parse_json(after)
     if before_document and after_document:
         yield from split(f"{path} › ", before_document, after_document)
@@ -40,7 +42,7 @@ def split(path: str, before: Any, after: Any) -> Iterator[Part]:
         yield path, *_list_difference(before, after)
     elif "\n" in str(before) and "\n" in str(after):
         yield _line_difference(path, str(before), str(after))
-    elif not is_equal(before, after):
+    else:
         yield path, before, after
 
 
@@ -59,14 +61,17 @@ def _list_difference(before: list[Any], after: list[Any]) -> tuple[list[Any] | N
 
 
 def _line_difference(path: str, before: str, after: str) -> Part:
-    """Return a part with the removed and the added lines of a text, without their common indentation."""
+    """Return a part with the removed and the added lines of a text, without their common indentation.
+
+    If lines only move, it has the whole texts.
+    """
     difference = [*difflib.unified_diff(before.split("\n"), after.split("\n"), n=0)]
     # The first two lines name the files, and others the line numbers.
     changed = [(line[0], line[1:]) for line in difference[2:] if line[0] in "-+"]
     texts = textwrap.dedent("\n".join(text for _, text in changed)).split("\n")
     signed = [(sign, text) for (sign, _), text in zip(changed, texts, strict=True)]
     removed, added = ([text for sign, text in signed if sign == wanted] for wanted in "-+")
-    if not any(removed + added):  # only empty lines differ
+    if not any(removed + added) or sorted(removed) == sorted(added):  # only empty lines differ, or lines move
         return path, before, after
     return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
 

@@ -103,7 +103,7 @@ RENDERINGS: tuple[Callable[[Report], str], ...] = (
 
 
 @pytest.mark.parametrize("render", RENDERINGS[:-1])
-def test_invisible_characters_are_removed(render: Callable[[Report], str]) -> None:
+def test_invisible_characters_are_replaced(render: Callable[[Report], str]) -> None:
     hidden = "\u202e\u2066\u200d\ufeff\U000e0041\x1b[31m\x07"
     assert not set(hidden) & set(render(hostile(f"a{hidden}b"))) - {"["} - set("31m")
 

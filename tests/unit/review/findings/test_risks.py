@@ -196,3 +196,16 @@ def test_a_resource_that_is_only_read_may_be_deleted() -> None:
     risk = find_risk(change, stack(change))
     assert risk and risk.blocks
     assert "it (aws:rds:Instance) is only read (get)" in risk.message
+
+
+def test_a_name_with_line_breaks_adds_no_line_to_a_message() -> None:
+    forged = "new\nData: Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
+    old, new = (resource(KEY, name, {"days": 7}) for name in ("old", forged))
+    deletion = Step("delete", old, None)
+    risk = find_risk(deletion, stack(deletion, Step("create", None, new)))
+    assert risk and [line.partition(":")[0] for line in risk.message.splitlines()] == [
+        "Because",
+        "Depends on it",
+        "Data",
+    ]
+    assert "new ⏎ Data" in risk.message

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from review.model import Report
-from review.render import renderings
+from review.render import filters, renderings
 from tests.support.review import comment_markup, samples
 
 texts = st.text(max_size=300)
@@ -174,8 +174,23 @@ def test_values_and_names_are_text_without_markup(evil: str) -> None:
     )
     assert list(comment_markup.faults(text)) == []
     lines = [line.text.replace("\u200b", "") for line in comment_markup.lines(text)]
-    expected = "(empty)" if evil == "␝␞␟" else " ".join(evil.split())
+    expected = filters.show_unseen(evil).replace("\n", " ⏎ ")
     assert len([line for line in lines if expected in line]) > 1, "the text is not shown as it is"
+
+
+def test_spaces_at_which_markdown_shows_nothing_are_visible() -> None:
+    change = samples.change(1, value="  all")
+    values = dataclasses.replace(change.properties[0], before="\tall", after="  all  at once ")
+    changes = [dataclasses.replace(change, properties=[values])]
+    assert "`⇥all` → `··all··at once·`" in renderings.render_markdown(samples.report(changes=changes))
+
+
+def test_an_item_without_room_does_not_displace_others() -> None:
+    changes = [dataclasses.replace(samples.change(1), name="n" * renderings.LIMIT), samples.change(2)]
+    text = renderings.render_markdown(samples.report(changes=changes))
+    assert len(text) <= renderings.LIMIT
+    assert "`thing-2 (aws:ec2:Thing)`" in text
+    assert "1 of 2 changes left out" in text
 
 
 def test_long_values_show_where_they_differ_and_their_length() -> None:

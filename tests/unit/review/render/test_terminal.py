@@ -9,18 +9,19 @@ from tests.support.review import samples
 
 
 @pytest.mark.parametrize(
-    ("evil", "left"),
+    ("evil", "shown"),
     [
-        ("a\x1b[31mred\x1b[0m", "ared"),
-        ("a\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\", "alink"),
-        ("a\x1b]0;title\x07b", "ab"),
-        ("a\x1b]52;c;never ended", "a"),
-        ("a\x9b2Jb\rc\x08d\x00", "a2Jbcd"),
-        ("a\u202eb\u2066c", "abc"),
+        ("a\x1b[31mred\x1b[0m", r"a\x1b[31mred\x1b[0m"),
+        ("a\x1b]52;c;never ended", r"a\x1b]52;c;never ended"),
+        ("a\x9b2Jb\rc\x08d\x00", r"a\x9b2Jb\rc\x08d\x00"),
+        ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
+        ("a\u200bb\U000e0041c", r"a\u200bb\U000e0041c"),
+        ("a\u3164b\ufe0fc", r"a\u3164b\ufe0fc"),
+        ("a\nb", "a ⏎ b"),
     ],
-    ids=["colour", "link", "title", "cut off", "control characters", "turned around"],
+    ids=["colour", "title", "control characters", "turned around", "no width", "blank", "line break"],
 )
-def test_no_text_of_a_program_controls_the_terminal(evil: str, left: str) -> None:
+def test_no_text_of_a_program_controls_the_terminal_or_is_left_out(evil: str, shown: str) -> None:
     bad = dataclasses.replace(samples.change(1, "replace", evil), name=evil, component=evil)
     finding = dataclasses.replace(samples.finding(0, evil), name=evil)
     text = renderings.render_terminal(
@@ -28,8 +29,8 @@ def test_no_text_of_a_program_controls_the_terminal(evil: str, left: str) -> Non
     )
     assert not [char for char in text if char != "\n" and not char.isprintable()]
     lines = text.splitlines()
-    assert lines[0] == left
-    assert f"    ± replace {left} (aws:ec2:Thing) [dev, stg]  components/thing.py:10, __main__.py:3" in lines
+    assert lines[0] == shown
+    assert f"    ± replace {shown} (aws:ec2:Thing) [dev, stg]  components/thing.py:10, __main__.py:3" in lines
 
 
 def test_findings_waived_before_are_a_count_with_names_and_the_waiver() -> None:
