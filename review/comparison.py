@@ -119,8 +119,9 @@ class Merge:
         """Merge a commit into the base, without a working tree.
 
         Raises CommandError if the ref is not a commit, if the commit has too many files, if it conflicts with
-        the base, or if there are several merge bases. GitHub shows the differences from one merge base, so a
-        person who approves the pull request would not see all changes (git-diff(1): `A...B`).
+        the base, or if a person who approves the pull request would not see all changes. GitHub shows the
+        differences from one merge base (git-diff(1): `A...B`), but there may be several. And the merge
+        changes a file that the base has moved under its new name, which GitHub does not show.
         """
         try:
             verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
@@ -137,12 +138,20 @@ class Merge:
                 f"{commit[:9]} cannot be merged into {base[:9]}, because both change the same lines. Merge "
                 "the base into the branch, and review it again."
             ) from None
-        if len(snapshot.git(repository, "merge-base", "--all", base, commit).split()) > 1:
+        merge_bases = snapshot.git(repository, "merge-base", "--all", base, commit).decode().split()
+        if len(merge_bases) > 1:
             raise CommandError(
                 f"{commit[:9]} and {base[:9]} have several merge bases, so GitHub may not show everything "
                 "that a merge would change. Merge the base into the branch, and review it again."
             )
-        return cls(commit, merged.decode().split()[0])
+        tree = merged.decode().split()[0]
+        shown = snapshot.changed_paths(repository, merge_bases[0], commit)
+        if hidden := sorted(snapshot.changed_paths(repository, base, tree) - shown):
+            raise CommandError(
+                f"{commit[:9]} changes {list_first(hidden)} of {base[:9]}, but not in the branch: the base "
+                "has moved files that the branch changes. Merge the base into the branch, and review it again."
+            )
+        return cls(commit, tree)
 
 
 def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[str, str]:

@@ -18,7 +18,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,10 @@ def main(arguments: Sequence[str] = ()) -> int:
         return 1
     pages = compared_with_base(repository, current)
     merge_base: str = pages[0]["merge_base_commit"]["sha"]
-    if reason := hidden_changes(repository, merge_base, pages):
+    reason = hidden_changes(repository, merge_base, pages)
+    if reason := reason or redirected_changes(
+        repository, current, merge_base, pages[0]["base_commit"]["sha"]
+    ):
         print(f"error: {reason}", file=sys.stderr)
         return 1
     is_labeled = any(map(is_approval, current["labels"]))
@@ -167,6 +170,54 @@ def hidden_changes(repository: str, merge_base: str, pages: Sequence[dict[str, A
                 " from only one of them; merge main into the branch"
             )
     return ""
+
+
+def redirected_changes(repository: str, pull: dict[str, Any], merge_base: str, tip: str) -> str:
+    """Return the reason why a merge may change files under other names than GitHub lists; empty if it cannot.
+
+    A merge carries a change over to the new name of a file or folder that main has moved
+    (https://git-scm.com/docs/merge-strategies#Documentation/merge-strategies.txt-ort), so a change of a file
+    of the team could reach a guarded file. Git looks for the new name only if main lacks the old one. The
+    comparison needs no list of renames: it uses the complete trees of the merge base, of main, and of the
+    head.
+    """
+    if merge_base == tip:
+        return ""
+    base, main_tip, head = (tree(repository, commit) for commit in (merge_base, tip, pull["head"]["sha"]))
+    lost_folders = folders(base) - folders(main_tip)
+    redirected = sorted(
+        path
+        for path, entry in head.items()
+        if entry != base.get(path)
+        and path not in main_tip
+        and (path in base or not lost_folders.isdisjoint(folders([path])))
+    )
+    if not redirected:
+        return ""
+    names = ", ".join(redirected[:SHOWN])
+    more = f" and {len(redirected) - SHOWN} more" if len(redirected) > SHOWN else ""
+    return (
+        f"main has moved or removed files that the pull request changes: {names}{more}; merge main into the "
+        "branch"
+    )
+
+
+def tree(repository: str, commit: str) -> dict[str, tuple[str, str]]:
+    """Return mode and object of each file of a commit, by path; exit if GitHub does not list all files.
+
+    GitHub lists at most 100,000 entries, or 7 MB (https://docs.github.com/en/rest/git/trees#get-a-tree).
+    """
+    listing = api(f"repos/{repository}/git/trees/{commit}?recursive=1")
+    if listing["truncated"]:
+        sys.exit(f"error: GitHub does not list all files of {commit}, so this check cannot pass")
+    return {
+        entry["path"]: (entry["mode"], entry["sha"]) for entry in listing["tree"] if entry["type"] != "tree"
+    }
+
+
+def folders(paths: Iterable[str]) -> set[str]:
+    """Return all folders that contain the files."""
+    return {path[: match.start()] for path in paths for match in re.finditer("/", path)}
 
 
 def codeowners() -> list[Line]:

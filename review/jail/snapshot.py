@@ -210,6 +210,13 @@ def git(tree: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
+def changed_paths(repository: Path, old: str, new: str) -> set[str]:
+    """Return the paths at which two trees differ; a renamed file has two."""
+    options = ("-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none")
+    output = git(repository, "diff-tree", *options, old, new)
+    return {path.decode(errors="backslashreplace") for path in output.split(b"\0") if path}
+
+
 def list_files(repository: Path, commit: str) -> bytes:
     """Return the output of `git ls-tree` for a commit's files, each with a NUL at its end.
 

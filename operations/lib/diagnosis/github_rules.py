@@ -167,12 +167,13 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
     by_other = any(entry.get("require_last_push_approval") for entry in parameters)
     detail = "" if by_other else "whoever pushes to the branch of somebody else can approve it"
     yield Rule(by_other, f"branch {BRANCH}: the last push approved by another person", detail)
-    contexts = {
-        check["context"]
-        for rule in rules
-        if rule["type"] == "required_status_checks"
-        for check in rule["parameters"]["required_status_checks"]
-    }
+    checks: list[dict[str, Any]] = [
+        rule["parameters"] for rule in rules if rule["type"] == "required_status_checks"
+    ]
+    is_current = any(entry["strict_required_status_checks_policy"] for entry in checks)
+    detail = "" if is_current else "main may have changed since the checks of a pull request"
+    yield Rule(is_current, f"branch {BRANCH}: a branch that is up to date", detail)
+    contexts = {check["context"] for entry in checks for check in entry["required_status_checks"]}
     for job in CHECKS:
         detail = "" if job in contexts else "is not required"
         yield Rule(job in contexts, f"branch {BRANCH}: the job {job}", detail)

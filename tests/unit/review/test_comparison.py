@@ -138,3 +138,19 @@ def test_a_merge_with_several_merge_bases_is_refused(trusted: Path) -> None:
     # After main has been merged into the branch, GitHub shows everything.
     git(trusted, "merge", "-q", "--no-ff", "-m", "merge main", "-s", "ours", base)
     assert Merge.find(trusted, base, "HEAD")
+
+
+def test_a_merge_that_carries_a_change_to_the_new_name_of_a_file_is_refused(trusted: Path) -> None:
+    start = commit(trusted, "module", module="first = 1\nsecond = 2\nthird = 3\n")
+    (trusted / "guarded").mkdir()
+    git(trusted, "mv", "module.py", "guarded/module.py")
+    git(trusted, "commit", "-q", "-m", "move")
+    base = git(trusted, "rev-parse", "HEAD")
+    git(trusted, "checkout", "-q", "-b", "change", start)
+    change = commit(trusted, "change", module="first = 1\nsecond = 2\nthird = 4\n")
+    assert git(trusted, "diff", "--name-only", f"{base}...{change}") == "module.py"
+    with pytest.raises(CommandError, match=r"changes guarded/module\.py of .*, but not in the branch: "):
+        Merge.find(trusted, base, change)
+    # After main has been merged into the branch, GitHub shows the file under its new name.
+    git(trusted, "merge", "-q", "--no-ff", "-m", "merge main", base)
+    assert Merge.find(trusted, base, "HEAD")

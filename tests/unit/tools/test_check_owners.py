@@ -16,6 +16,11 @@ ROOT = Path(__file__).parents[3]
 SHA, BLOB = "1" * 40, "2" * 40
 FORK, OTHER = "f" * 40, "e" * 40
 """The merge base from which GitHub shows the changes, and another commit of main."""
+TIP = "a" * 40
+"""The newest commit of main."""
+Tree = dict[str, str]
+"""The object of each file of a commit, by path."""
+TRUNCATED = "file of a commit that GitHub does not list completely"
 AT_BASE, AT_HEAD = f"?ref={FORK}", f"/git/blobs/{BLOB}"
 """Parts of the requests for a file's text: by its path at the merge base, and by its object in the head."""
 AT_OLDER_BASE = f"?ref={'b' * 40}"
@@ -53,6 +58,7 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         texts: dict[str, str] | None = None,
         commits: tuple[tuple[str, ...], ...] = ((FORK,),),
         statuses: dict[str, str] | None = None,
+        trees: tuple[Tree, Tree, Tree] | None = None,
     ) -> "subprocess.CompletedProcess[str]":
         listed: list[dict[str, Any]] = [
             {"filename": file, "status": "modified", "sha": BLOB} if isinstance(file, str) else file
@@ -79,10 +85,20 @@ def check(github: GitHub, tmp_path: Path) -> Check:
             {"sha": sha, "parents": [{"sha": parent} for parent in parents]}
             for sha, parents in zip(shas, commits, strict=True)
         ]
-        page = {"merge_base_commit": {"sha": FORK}, "total_commits": len(commits)}
+        tip = {"sha": TIP if trees else FORK}
+        page = {"base_commit": tip, "merge_base_commit": {"sha": FORK}, "total_commits": len(commits)}
         answers["/compare/main..."] = [page | {"commits": listed_commits}]
         for start, status in (statuses or {}).items():
             answers[f"/compare/{start}...{FORK}"] = {"status": status}
+        for commit, tree in zip((FORK, TIP, SHA), trees or (), strict=False):
+            entries = [
+                {"path": path, "mode": "100644", "type": "blob", "sha": text} for path, text in tree.items()
+            ]
+            folders = [{"path": "docs", "mode": "040000", "type": "tree", "sha": commit}]
+            answers[f"/git/trees/{commit}?recursive=1"] = {
+                "tree": [*folders, *entries],
+                "truncated": TRUNCATED in tree,
+            }
         answers |= texts or {}
         return github.run(
             "check_owners",
@@ -279,6 +295,61 @@ def test_several_merge_bases_are_refused_since_files_could_be_absent_from_the_li
         f"error: the pull request has the merge bases {FORK} and {OTHER}, and GitHub shows the changes from "
         "only one of them; merge main into the branch\n",
     )
+
+
+BASE_TREE = {"docs/schema.py": "1", "docs/old/a.md": "1", "docs/old/b.md": "1", "docs/gone.md": "1"}
+MOVED = {"tools/schema.py": "1", "tools/old/a.md": "1", "tools/old/b.md": "1"}
+"""The same files, which main has moved or removed since the merge base."""
+
+
+@pytest.mark.parametrize("labels", [(), ("owners-approved",)])
+@pytest.mark.parametrize(
+    ("changes", "main", "redirected"),
+    [
+        ({"docs/schema.py": "2"}, MOVED, "docs/schema.py"),
+        ({"docs/schema.py": "2", "docs/old/b.md": "2"}, MOVED, "docs/old/b.md, docs/schema.py"),
+        ({"docs/old/new.md": "1"}, MOVED, "docs/old/new.md"),
+        ({"docs/old/below/new.md": "1"}, MOVED, "docs/old/below/new.md"),
+        ({"docs/gone.md": "2"}, MOVED, "docs/gone.md"),
+        ({"docs/schema.py": "2"}, {**BASE_TREE, "tools/schema.py": "1"}, ""),
+        ({"docs/new.md": "1", "new/new.md": "1"}, {**MOVED, "docs/other.md": "1"}, ""),
+        ({"docs/new.md": "1"}, BASE_TREE, ""),
+        ({}, MOVED, ""),
+    ],
+    ids=[
+        "moved", "several", "in-moved-folder", "below-moved-folder", "removed", "copied", "new", "untouched",
+        "nothing",
+    ],
+)  # fmt: skip
+def test_a_change_that_a_merge_carries_to_another_name_is_refused(
+    check: Check, changes: Tree, main: Tree, redirected: str, labels: tuple[str, ...]
+) -> None:
+    action = "labeled" if labels else "opened"
+    trees = (BASE_TREE, main, BASE_TREE | changes)
+    done = check("docs/x.md", action=action, labels=labels, trees=trees)
+    if redirected:
+        message = f"error: main has moved or removed files that the pull request changes: {redirected}; "
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"{message}merge main into the branch\n"
+    else:
+        assert (done.returncode, done.stdout) == (0, "the pull request changes no guarded file\n")
+
+
+def test_a_file_that_both_sides_removed_is_no_redirected_change(check: Check) -> None:
+    head = {path: text for path, text in BASE_TREE.items() if path != "docs/gone.md"}
+    main = {**head, "docs/newer.md": "1"}
+    assert check("docs/gone.md", trees=(BASE_TREE, main, head)).returncode == 0
+
+
+@pytest.mark.parametrize("incomplete", range(3))
+def test_a_tree_that_github_does_not_list_completely_is_an_error(check: Check, incomplete: int) -> None:
+    first, second, third = (
+        BASE_TREE | ({TRUNCATED: "1"} if number == incomplete else {}) for number in range(3)
+    )
+    done = check("docs/x.md", trees=(first, second, third))
+    commit = (FORK, TIP, SHA)[incomplete]
+    message = f"error: GitHub does not list all files of {commit}, so this check cannot pass\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
 
 
 def test_a_list_of_files_that_is_not_complete_is_guarded(check: Check) -> None:

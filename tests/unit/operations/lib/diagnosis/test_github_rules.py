@@ -95,7 +95,7 @@ ANSWERS: dict[str, Any] = {
             "type": "required_status_checks",
             "parameters": {
                 "required_status_checks": [{"context": name} for name in github_rules.CHECKS],
-                "strict_required_status_checks_policy": False,
+                "strict_required_status_checks_policy": True,
             },
         },
     ],
@@ -147,6 +147,7 @@ ALL = [
     "✓ branch main: a review by code owners",
     "✓ branch main: new commits dismiss approvals",
     "✓ branch main: the last push approved by another person",
+    "✓ branch main: a branch that is up to date",
     "✓ branch main: the job Checks and tests",
     "✓ branch main: the job Owners",
     "✓ branch main: the job Review",
@@ -342,6 +343,8 @@ def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> N
         (
             2,
             [
+                "✗ branch main: a branch that is up to date: main may have changed since the checks of a "
+                "pull request",
                 "✗ branch main: the job Checks and tests: is not required",
                 "✗ branch main: the job Owners: is not required",
                 "✗ branch main: the job Review: is not required",
@@ -352,6 +355,12 @@ def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> N
 def test_a_rule_of_main_that_is_missing_is_shown(api: Api, rule: int, lines: list[str]) -> None:
     del api.answers[RULES][rule]
     assert api.differing() == lines
+
+
+def test_checks_of_a_branch_that_lacks_the_newest_main_do_not_suffice(api: Api) -> None:
+    api.answers[RULES][2]["parameters"]["strict_required_status_checks_policy"] = False
+    message = "main may have changed since the checks of a pull request"
+    assert api.differing() == [f"✗ branch main: a branch that is up to date: {message}"]
 
 
 def test_classic_protection_of_main_is_unknown(api: Api) -> None:
