@@ -149,7 +149,8 @@ class Merge:
         if hidden := sorted(snapshot.changed_paths(repository, base, tree) - shown):
             raise CommandError(
                 f"{commit[:9]} changes {list_first(hidden)} of {base[:9]}, but not in the branch: the base "
-                "has moved files that the branch changes. Merge the base into the branch, and review it again."
+                "has moved files that the branch changes. Merge the base into the branch, and review it "
+                "again."
             )
         return cls(commit, tree)
 

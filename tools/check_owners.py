@@ -33,6 +33,12 @@ ROLES = ("admin", "maintain")
 """
 CODEOWNERS = Path(__file__).parents[1] / ".github" / "CODEOWNERS"
 STACK_FILE = re.compile(r"Pulumi\.\w+\.yaml")
+PORTABLE = re.compile(r"([\w@+ .-]*[\w@+-](/|$))+", re.ASCII)
+"""Pattern of paths that lead to the same file on every file system, except for the case of letters.
+
+Windows and macOS give other names a second meaning: final dots and spaces, `~`, `:`, a backslash, and letters
+outside of ASCII (https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file).
+"""
 SHOWN = 20
 """Largest number of files that the output lists."""
 MODULES = sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
@@ -48,11 +54,13 @@ class Line:
     pattern: str
     owners: tuple[str, ...]
 
-    def matches(self, path: str) -> bool:
+    def matches(self, path: str, *, any_case: bool = False) -> bool:
         """Return True if the pattern matches the path, for the forms that this repository uses."""
         if self.pattern == "*":
             return True
         anchored = self.pattern.removeprefix("/")
+        if any_case:
+            anchored, path = anchored.lower(), path.lower()
         if anchored.endswith("/"):
             return path.startswith(anchored)
         # The name of a folder matches its contents, but a `*` does not (GitHub: "About code owners").
@@ -253,9 +261,17 @@ def team(lines: Sequence[Line]) -> tuple[str, ...]:
 
 
 def is_guarded(path: str, lines: Sequence[Line]) -> bool:
-    """Return True unless the last matching line names the team."""
-    owners = [line.owners for line in lines if line.matches(path)]
-    return owners[-1:] != [team(lines)]
+    """Return True unless the last matching line names the team.
+
+    A file system that ignores case, such as that of macOS, writes `Bucket.py` over `bucket.py`. So lines of
+    the owners also match names in another case, and names that a file system may shorten, normalize or take
+    apart are guarded. GitHub's own patterns distinguish case ("About code owners").
+    """
+    if not PORTABLE.fullmatch(path):
+        return True
+    members = team(lines)
+    owners = [line.owners for line in lines if line.matches(path, any_case=line.owners != members)]
+    return owners[-1:] != [members]
 
 
 def refusal(path: str) -> str:
@@ -267,9 +283,9 @@ def refusal(path: str) -> str:
     """
     root, _, below = path.partition("/")
     module = root.partition(".")[0]
-    if root in ("GNUmakefile", "makefile"):
+    if root != "Makefile" and root.lower() in ("gnumakefile", "makefile"):
         return f"{path}: make would read it in place of Makefile"
-    if root == ".venv":
+    if root.lower() == ".venv":
         return f"{path}: the scripts would run programs of a committed .venv"
     if module in MODULES and (below or root.endswith(IMPORTED)):
         return f"{path}: programs that run in the root would import it in place of Python's module {module}"

@@ -165,6 +165,8 @@ REFUSED = {
     "makefile": "make would read it in place of Makefile",
     ".venv/bin/python": "the scripts would run programs of a committed .venv",
     ".venv": "the scripts would run programs of a committed .venv",
+    "MakeFile": "make would read it in place of Makefile",
+    ".Venv": "the scripts would run programs of a committed .venv",
     "json.py": f"{IMPORTED} json",
     "argparse/__init__.py": f"{IMPORTED} argparse",
     "re.cpython-311-x86_64-linux-gnu.so": f"{IMPORTED} re",
@@ -179,8 +181,8 @@ def test_no_label_admits_a_file_in_place_of_a_program_or_module(check: Check) ->
         "error: no approval admits these files; rename or remove them:",
         *(f"{file}: {reason}" for file, reason in REFUSED.items()),
     ]
-    allowed = ("components/aws/json.py", "operations/makefile", "json.md", "policies/.venv/x")
-    assert [check_owners.refusal(file) for file in allowed] == [""] * 4
+    allowed = ("Makefile", "components/aws/json.py", "operations/makefile", "json.md", "policies/.venv/x")
+    assert [check_owners.refusal(file) for file in allowed] == [""] * 5
     removed = {"filename": "json.py", "status": "removed"}
     assert check(removed, action="labeled", labels=("owners-approved",)).returncode == 0
 
@@ -208,6 +210,18 @@ def test_files_that_the_owners_file_does_not_name_are_guarded() -> None:
         "components/kubernetes/database_roles.py",
         "README.md.py",
         "docs",
+        "Docs/x.md",
+        "components/aws/Bucket.py",
+        "components/aws/BUCKET/__init__.py",
+        "components/aws/__INIT__.py",
+        "components/kubernetes/__PyCache__/api.cpython-311.pyc",
+        "components/kubernetes/Database_Roles.py",
+        "components/aws/buc\u212aet.py",
+        "components/aws/buck\u200cet.py",
+        "components/aws/network.py.",
+        "components/aws/REPLIC~1.PY",
+        "docs/x.md:stream",
+        "docs\\..\\Makefile",
     )
     assert [file for file in unnamed if not check_owners.is_guarded(file, lines)] == []
 
@@ -317,10 +331,17 @@ MOVED = {"tools/schema.py": "1", "tools/old/a.md": "1", "tools/old/b.md": "1"}
         ({}, MOVED, ""),
     ],
     ids=[
-        "moved", "several", "in-moved-folder", "below-moved-folder", "removed", "copied", "new", "untouched",
+        "moved",
+        "several",
+        "in-moved-folder",
+        "below-moved-folder",
+        "removed",
+        "copied",
+        "new",
+        "untouched",
         "nothing",
     ],
-)  # fmt: skip
+)
 def test_a_change_that_a_merge_carries_to_another_name_is_refused(
     check: Check, changes: Tree, main: Tree, redirected: str, labels: tuple[str, ...]
 ) -> None:
