@@ -15,6 +15,7 @@ from review.findings import (
     plugin_sources,
     policy_findings,
     prod_strength,
+    provider_settings,
     risks,
     shadowing_modules,
     stack_divergence,
@@ -115,8 +116,10 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, app
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
     findings += changed_lookups.find_changed_lookups(stack)
     addresses = plugin_sources.find_new_addresses(stack)
+    settings = provider_settings.find_unexplained(stack)
     unknown = unknown_values.find_unknown(stack)
-    findings += [_apply_waiver(finding, waivers, urn) for urn, finding in chain(addresses, unknown)]
+    rows = chain(addresses, settings, unknown)
+    findings += [_apply_waiver(finding, waivers, urn) for urn, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base
     findings += policy_findings.find(stack, base, admitted, approved_by)

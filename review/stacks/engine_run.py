@@ -38,6 +38,9 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
+ROW_KEYS = {"sequence", "run", "lookup", "unexplained"}
+"""Keys of which a row of an event log, a ledger or a file of look-ups has one."""
+
 LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
 """Start of a ledger's rows, and text in the most common ones, which the report does not need."""
 
@@ -73,7 +76,8 @@ class EngineRun:
     `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded. A plan lacks
     the IDs and outputs of the new states; `added` has those of the event log, by URN. `overwritten` has the
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
-    arguments of the program's look-ups as JSON, by token.
+    arguments of the program's look-ups as JSON, by token. `unexplained` has the names of changed settings of
+    providers whose effect is unknown, by the provider's URN.
     """
 
     tree: Path
@@ -83,6 +87,7 @@ class EngineRun:
     added: dict[str, Json] = field(default_factory=dict[str, Json])
     overwritten: set[str] = field(default_factory=set[str])
     lookups: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    unexplained: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -128,6 +133,8 @@ class EngineRun:
         if "lookup" in row:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
             self.lookups.setdefault(row["lookup"], set()).add(arguments)
+        if "unexplained" in row:
+            self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if event := row.get("resourcePreEvent"):
             self._add_provider(event["metadata"])
         if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
@@ -205,9 +212,7 @@ def read(file: Path) -> Any:
         with suppress(ValueError):
             content = json.loads(document)
             # The file is an event log or a ledger with a single row.
-            return (
-                [content] if is_map(content) and {"sequence", "run", "lookup"} & content.keys() else content
-            )
+            return [content] if is_map(content) and ROW_KEYS & content.keys() else content
     return None
 
 

@@ -19,15 +19,19 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, changes, reaches
-from sandbox.providers.target import LiveResource, NotReadyError, Package, Resource, Target
+from sandbox.providers.target import (
+    ENGINE_SETTINGS,
+    LiveResource,
+    NotReadyError,
+    Package,
+    Resource,
+    Target,
+)
 from sandbox.wire import schema
 from sandbox.wire.values import Json, decode, encode, mark_secrets, plain, project, show_path
 
 Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
-"""Keys that the engine itself adds to a provider's settings."""
 
 
 def report_refusals(handler: Handler) -> Handler:
@@ -59,7 +63,8 @@ class Provider(ResourceProviderServicer):
     """A server for one package. It distinguishes the package's provider instances by their connections.
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
-    must store no resources. Look-ups are recorded in the file `lookups`.
+    must store no resources. Look-ups are recorded in the file `lookups`, and so are changed settings of
+    providers whose effect no table describes.
     """
 
     def __init__(
@@ -112,10 +117,12 @@ class Provider(ResourceProviderServicer):
         By themselves, they do not change any resource, unless the provider predicts: the targets of a sandbox
         stay the same, but on a real account another cluster has none of the resources.
         """
-        before, after = decode(request.old_inputs), decode(request.news)
+        before, after = plain(decode(request.old_inputs)), plain(decode(request.news))
         answer = _difference(changes(before, after))
         if self._predicts:
-            answer.replaces.extend(self._package.replaced_settings(plain(before), plain(after)))
+            answer.replaces.extend(self._package.replaced_settings(before, after))
+            if unexplained := self._package.unexplained_settings(before, after):
+                self._record({"provider": request.urn, "unexplained": unexplained})
         return answer
 
     @report_refusals
@@ -130,12 +137,16 @@ class Provider(ResourceProviderServicer):
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         args = plain(decode(request.args))
         result = self._target.invoke(request.tok, args, self._config(context))
-        if self._lookups:
-            with self._lookups.open("a", encoding="utf-8") as file:  # one write, so that lines do not mix
-                file.write(json.dumps({"lookup": request.tok, "args": args}, default=str) + "\n")
+        self._record({"lookup": request.tok, "args": args})
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer
+
+    def _record(self, row: Json) -> None:
+        """Add a row to the file of look-ups, if there is one."""
+        if self._lookups:
+            with self._lookups.open("a", encoding="utf-8") as file:  # one write, so that lines do not mix
+                file.write(json.dumps(row, default=str) + "\n")
 
     # Resources
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, reaches
-from sandbox.providers.resource_types import digits, resource_type
+from sandbox.providers.resource_types import digits, resource_type, table
 from sandbox.wire import schema
 from sandbox.wire.values import (
     UNKNOWN,
@@ -26,6 +26,9 @@ from sandbox.wire.values import (
     plain,
     unknown_leaves,
 )
+
+ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
+"""Keys that the engine itself adds to a provider's settings."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,15 @@ class Package:
         """Return the provider's settings whose change replaces the provider, and so all its resources."""
         return ()
 
+    def unexplained_settings(self, before: Json, after: Json) -> Sequence[str]:
+        """Return the changed settings whose effect on the provider's resources nobody has described.
+
+        Such a setting may lead to another account, organization or server. The package's table lists the
+        harmless settings under `settings`.
+        """
+        explained = {*table(self.name)["settings"]["harmless"], *self.replaced_settings(before, after)}
+        return sorted(changed_settings(before, after) - explained - ENGINE_SETTINGS)
+
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the old resource must be deleted before its replacement is created."""
         return False
@@ -173,6 +185,11 @@ class Target(ABC):
         raise ProviderError(
             f"the sandbox cannot answer the look-up {token}; it answers no look-up of this provider"
         )
+
+
+def changed_settings(before: Json, after: Json) -> set[str]:
+    """Return the names of a provider's settings that differ."""
+    return {name for name in before | after if before.get(name) != after.get(name)}
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.providers.diff import Change
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import resource_type, table
-from sandbox.providers.target import Package, Resource, made_up_name
+from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.values import Json
 
@@ -56,6 +56,14 @@ class Aws(Package):
         if change.kind == "delete" and change.path[0] in lasting:
             return True
         return super().forces_replacement(resource, change)
+
+    def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
+        """Return the region if it changes: AWS's resources cannot move to another region.
+
+        The provider replaces each of the resources (terraform-provider-aws, forceNewIfRegionChanges in
+        internal/provider/sdkv2/region.go), except those without a region.
+        """
+        return ["region"] if "region" in changed_settings(before, after) else ()
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the program sets the name, or if the table lists the type under `deleted_first`.

@@ -11,7 +11,7 @@ from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import schemas
 from sandbox.providers.plan import Plan, now
 from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
-from sandbox.providers.target import Package, Resource, made_up_name
+from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema
 from sandbox.wire.values import Json, Secret, known, merge, plain
 
@@ -21,6 +21,15 @@ SERVICE = "kubernetes:core/v1:Service"
 SECRET = "kubernetes:core/v1:Secret"
 SECRET_FIELDS = ("data", "stringData")
 """The fields of a Secret that contain secret values."""
+
+CLUSTER_SETTINGS = frozenset({"kubeconfig", "context", "cluster"})
+"""The provider's settings that select a cluster."""
+
+IDENTIFIER = "clusterIdentifier"
+"""The setting that identifies a cluster: while it stays the same, no other setting replaces the provider."""
+
+RENDERED = "renderYamlToDirectory"
+"""The setting for a folder into which the provider writes manifests; the cluster then gets no objects."""
 
 AUTONAMED = "pulumi.com/autonamed"
 """The annotation with which the provider marks objects whose name it generated."""
@@ -62,9 +71,26 @@ class Kubernetes(Package):
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 
     def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
-        """Return the kubeconfig if it leads to another cluster (pulumi-kubernetes, DiffConfig)."""
-        old, new = (_active_cluster(settings.get("kubeconfig")) for settings in (before, after))
-        return ["kubeconfig"] if old and new and old != new else []
+        """Return the changed settings that lead to another cluster, or to files.
+
+        The rules are those of DiffConfig in pulumi-kubernetes (provider/pkg/provider/provider.go), with one
+        exception: a cluster that a kubeconfig does not show counts as another one. The plugin also reads a
+        kubeconfig from a file, whose content the review does not know.
+        """
+        changed = changed_settings(before, after)
+        if IDENTIFIER in after and IDENTIFIER not in changed:
+            return ()
+        replaced = changed & {RENDERED}
+        if IDENTIFIER in changed and IDENTIFIER in before and IDENTIFIER in after:
+            replaced.add(IDENTIFIER)
+        if not _is_same_cluster(before, after):
+            replaced |= changed & CLUSTER_SETTINGS
+        return sorted(replaced)
+
+    def unexplained_settings(self, before: Json, after: Json) -> Sequence[str]:
+        unexplained = super().unexplained_settings(before, after)
+        harmless = CLUSTER_SETTINGS if _is_same_cluster(before, after) else frozenset[str]()
+        return [name for name in unexplained if name not in harmless]
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the replacement would have the name of the old object.
@@ -77,15 +103,22 @@ class Kubernetes(Package):
         return "name" in metadata and AUTONAMED not in metadata.get("annotations", {})
 
 
-def _active_cluster(kubeconfig: Any) -> Json:
-    """Return the cluster of a kubeconfig's current context; empty if the kubeconfig has none."""
+def _is_same_cluster(before: Json, after: Json) -> bool:
+    """Return True if the settings of a provider show the same cluster before and after a change."""
+    old, new = _active_cluster(before), _active_cluster(after)
+    return bool(old) and old == new
+
+
+def _active_cluster(settings: Json) -> Json:
+    """Return the cluster that a provider's settings select in its kubeconfig; empty if they select none."""
     try:
+        kubeconfig = settings.get("kubeconfig")
         config: Any = yaml.safe_load(kubeconfig) if isinstance(kubeconfig, str) else {}
         contexts, clusters = (
             {item["name"]: item for item in config[key]} for key in ("contexts", "clusters")
         )
-        name = contexts[config["current-context"]]["context"]["cluster"]
-        return cast(Json, clusters[name]["cluster"])
+        context = contexts[settings.get("context") or config["current-context"]]["context"]
+        return cast(Json, clusters[settings.get("cluster") or context["cluster"]]["cluster"])
     except (yaml.YAMLError, KeyError, TypeError):
         return {}
 

@@ -1,14 +1,21 @@
 """Tests of previews in which a provider predicts the values of an `up`."""
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 from pulumi.runtime.proto import provider_pb2 as proto
 
 from sandbox.providers.aws.package import Aws, AwsPlan
+from sandbox.providers.cloudflare.package import Cloudflare
+from sandbox.providers.datadog.package import Datadog
 from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
 from sandbox.providers.provider import Provider
+from sandbox.providers.resource_types import table
+from sandbox.providers.target import Package
+from sandbox.wire import schema
 from sandbox.wire.values import UNKNOWN, Json, decode, encode
+from tests.support.rows import each_row
 from tests.support.sandbox.providers.engine_calls import Connection
 
 CLUSTER, SUBNET = "aws:eks/cluster:Cluster", "aws:ec2/subnet:Subnet"
@@ -45,27 +52,110 @@ def test_a_predicted_replacement_with_the_same_name_has_other_outputs() -> None:
 
 
 def kubeconfig(server: str, user: str = "deploy") -> Json:
-    """Return the settings of a Kubernetes provider."""
+    """Return the settings of a Kubernetes provider, whose kubeconfig knows a second cluster."""
     config = {
         "current-context": "main",
-        "contexts": [{"name": "main", "context": {"cluster": "pipe", "user": user}}],
-        "clusters": [{"name": "pipe", "cluster": {"server": server}}],
+        "contexts": [
+            {"name": "main", "context": {"cluster": "pipe", "user": user}},
+            {"name": "spare", "context": {"cluster": "spare", "user": user}},
+        ],
+        "clusters": [
+            {"name": "pipe", "cluster": {"server": server}},
+            {"name": "spare", "cluster": {"server": "https://spare"}},
+        ],
     }
     return {"kubeconfig": json.dumps(config)}
 
 
-def replaced(before: Json, after: Json, *, predicts: bool = True) -> list[str]:
+KUBERNETES = Kubernetes("kubernetes")
+
+
+def replaced(
+    before: Json,
+    after: Json,
+    *,
+    predicts: bool = True,
+    package: Package = KUBERNETES,
+    file: Path | None = None,
+) -> list[str]:
     """Return the settings whose change replaces the provider."""
-    provider = Provider(Kubernetes("kubernetes"), KubernetesPlan(), predicts=predicts)
-    request = proto.DiffRequest(old_inputs=encode(before), news=encode(after))
+    provider = Provider(package, KubernetesPlan(), predicts=predicts, lookups=file)
+    request = proto.DiffRequest(urn="urn:of:provider", old_inputs=encode(before), news=encode(after))
     return [*provider.DiffConfig(request, ENGINE).replaces]
 
 
 def test_another_cluster_replaces_the_provider_and_so_its_resources() -> None:
     old, new = kubeconfig("https://old"), kubeconfig("https://new")
     assert replaced(old, new) == ["kubeconfig"]
-    assert replaced(old, kubeconfig("https://old", "operators")) == replaced(old, {"kubeconfig": "x"}) == []
-    assert replaced(old, {"kubeconfig": "- ]"}) == replaced({}, new) == []
+    assert replaced(old, kubeconfig("https://old", "operators")) == replaced(old, old) == []
+
+
+@each_row("setting", [{"context": "spare"}, {"cluster": "spare"}])
+def test_another_context_or_cluster_of_the_kubeconfig_replaces_the_provider(setting: Json) -> None:
+    old = kubeconfig("https://old")
+    assert replaced(old, old | setting) == [*setting]
+    assert replaced(old, old | {"context": "main", "cluster": "pipe"}) == []
+
+
+@each_row("hidden", [{"kubeconfig": "x"}, {"kubeconfig": "- ]"}, {}])
+def test_a_cluster_that_the_kubeconfig_does_not_show_counts_as_another_one(hidden: Json) -> None:
+    assert replaced(kubeconfig("https://old"), hidden) == replaced(hidden, kubeconfig("https://new"))
+    assert replaced(hidden, kubeconfig("https://new")) == ["kubeconfig"]
+    assert replaced(hidden, hidden) == []
+
+
+def test_manifests_that_are_written_to_files_replace_the_objects() -> None:
+    old = kubeconfig("https://old")
+    assert replaced(old, old | {"renderYamlToDirectory": "/tmp/x"}) == ["renderYamlToDirectory"]
+
+
+def test_the_identifier_of_a_cluster_decides_as_in_the_plugin() -> None:
+    old, new = kubeconfig("https://old"), kubeconfig("https://new")
+    same, other = {"clusterIdentifier": "1"}, {"clusterIdentifier": "2"}
+    assert replaced(old | same, old | other) == ["clusterIdentifier"]
+    assert replaced(old | same, new | same) == replaced(old, old | same) == []
+
+
+def test_another_region_replaces_a_provider_of_aws() -> None:
+    aws = Aws("aws")
+    assert replaced({"region": "a"}, {"region": "b"}, package=aws) == ["region"]
+    assert replaced({"region": "a"}, {"region": "a", "maxRetries": "3"}, package=aws) == []
+
+
+@each_row(
+    ("package", "before", "after", "unexplained"),
+    [
+        (Aws("aws"), {}, {"endpoints": "[]", "maxRetries": "3", "version": "7"}, ["endpoints"]),
+        (Aws("aws"), {"accessKey": "a"}, {"accessKey": "b"}, ["accessKey"]),
+        (Aws("aws"), {"region": "a"}, {"region": "b"}, []),
+        (Cloudflare("cloudflare"), {}, {"baseUrl": "https://other.example"}, ["baseUrl"]),
+        (Datadog("datadog"), {"apiUrl": "https://a"}, {"apiUrl": "https://b"}, ["apiUrl"]),
+        (KUBERNETES, {}, {"deleteUnreachable": "true", "namespace": "x"}, ["deleteUnreachable"]),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("a", "operators"), []),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("a") | {"clusterIdentifier": "1"}, ["clusterIdentifier"]),
+        (
+            KUBERNETES,
+            kubeconfig("a") | {"clusterIdentifier": "1"},
+            kubeconfig("b") | {"clusterIdentifier": "1"},
+            ["kubeconfig"],
+        ),
+    ],
+)
+def test_a_changed_setting_without_a_described_effect_is_recorded(
+    package: Package, before: Json, after: Json, unexplained: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "lookups.jsonl"
+    file.unlink(missing_ok=True)  # The rows of the test share the folder.
+    replaced(before, after, package=package, file=file)
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    assert rows == ([{"provider": "urn:of:provider", "unexplained": unexplained}] if unexplained else [])
+
+
+@each_row("package", [Aws("aws"), Cloudflare("cloudflare"), Datadog("datadog"), KUBERNETES, Package("tls")])
+def test_the_harmless_settings_are_settings_of_the_provider(package: Package) -> None:
+    assert {*table(package.name)["settings"]["harmless"]} <= schema.properties(
+        schema.provider_args(package.name)
+    ).keys()
 
 
 def test_the_only_control_plane_of_a_sandbox_is_never_another_cluster() -> None:

@@ -1,0 +1,37 @@
+"""Changed settings of providers whose effect on the providers' resources is unknown."""
+
+from collections.abc import Iterator
+
+from review.model import NEW, Finding
+from review.stacks.stack import Stack
+from sandbox.progress import name_of, one_line
+
+
+def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each provider with such settings, and a finding, which blocks.
+
+    A setting can lead to another account, organization or server, which has none of the resources. A review
+    knows neither the account nor its credentials. If resources move from one provider to another, the
+    settings of the two are compared, and the finding is about the new provider.
+    """
+    for urn, names in sorted(stack.head.unexplained.items() if stack.head else ()):
+        provider = stack.resources.get(urn)
+        yield (
+            urn,
+            Finding(
+                stacks=[stack.name],
+                policy="provider-setting-changed",
+                type=provider.type if provider else "",
+                name=provider.name if provider else name_of(urn),
+                locations=provider.locations if provider else [],
+                message=one_line(
+                    f"{', '.join(sorted(names))}: the review does not know what this change means for the "
+                    "provider's resources, for example whether they stay in the same account"
+                ),
+                level="mandatory",
+                status=NEW,
+                remediation="Ask an owner to check where the provider's resources are, and for a waiver in "
+                "review/waivers.yaml.",
+                blocks=True,
+            ),
+        )
