@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from operations.lib import command_line
 from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import RefusedError
 from operations.lib.repository import Repository
 from operations.lib.run_log import RunLog, perform
 
@@ -30,34 +32,58 @@ RECORD = Path(".runs") / "checks.json"
 """File that maps the hash of the committed content to the checks that passed."""
 
 
-def run(log: RunLog, options: Options) -> None:
-    """Run the checks that have not yet passed for the committed content; stop at the first failure."""
+class Pass(BaseModel):
+    """A check that has passed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    """Time of its end, in UTC."""
+    seconds: float
+    """Duration of the check."""
+
+
+def run(log: RunLog, options: Options, *, only_passed: bool = False) -> None:
+    """Run the checks that have not yet passed for the committed content; stop at the first failure.
+
+    With `only_passed`, refuse to run any: a job of a workflow that has credentials must not run the tests.
+    """
     repository = Repository(log.runner, options)
     tree = repository.content() if not repository.changed() else ""
-    passes: dict[str, Any] = _read().get(tree, {})
+    passes = _read(tree)
     for name, command in COMMANDS.items():
         with log.step(name):
             if name in passes:
-                log.line(f"{shlex.join(command)}: passed at {passes[name]['at']} for the same content")
+                log.line(f"{shlex.join(command)}: passed at {passes[name].at} for the same content")
                 continue
+            if only_passed:
+                raise RefusedError(
+                    f"{RECORD} does not say that {shlex.join(command)} has passed for this content; the job"
+                    " that runs the checks, without credentials, hands the file over"
+                )
             start = time.monotonic()
             log.follow(*command)
             if tree and not options.dry_run:
                 at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                passes[name] = {"at": at, "seconds": round(time.monotonic() - start, 1)}
+                passes[name] = Pass(at=at, seconds=round(time.monotonic() - start, 1))
                 _write(tree, passes)
 
 
-def _read() -> dict[str, Any]:
+def _read(tree: str) -> dict[str, Pass]:
+    """Return the checks that passed for a content; a record that is not valid counts for nothing.
+
+    In a workflow, the record comes from another job, which runs tests.
+    """
     try:
-        return json.loads((ROOT / RECORD).read_text())
+        record = TypeAdapter(dict[str, dict[str, Pass]]).validate_json((ROOT / RECORD).read_text())
     except (OSError, ValueError):
         return {}
+    return record.get(tree, {})
 
 
-def _write(tree: str, passes: dict[str, Any]) -> None:
+def _write(tree: str, passes: dict[str, Pass]) -> None:
     (ROOT / RECORD).parent.mkdir(exist_ok=True)
-    (ROOT / RECORD).write_text(json.dumps({tree: passes}, indent=2) + "\n")
+    record = {tree: {name: check.model_dump() for name, check in passes.items()}}
+    (ROOT / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def build_parser() -> argparse.ArgumentParser:

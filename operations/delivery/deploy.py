@@ -12,13 +12,14 @@ After an interruption, run the same command again to continue.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from operations.delivery import checks, failed_deployment, interruption, rollback
 from operations.delivery.journal import Journal, delete_journal, read_journal
 from operations.lib import command_line, health, migrations, pulumi_up, stack_commit, stack_file
-from operations.lib.command_line import Options
+from operations.lib.command_line import IN_WORKFLOW, Options
 from operations.lib.errors import CommandStopped, FailedError, RefusedError
 from operations.lib.kubernetes.cluster import Cluster, connected
 from operations.lib.kubernetes.releases import GOOD, Releases
@@ -89,16 +90,17 @@ def deploy(
     Once the deployment of the frontend has begun, a RefusedError counts as a failure.
     """
     if not arguments.skip_checks:
-        checks.run(log, options)
+        is_workflow = options.target == "real" and os.environ.get(IN_WORKFLOW) == "true"
+        checks.run(log, options, only_passed=is_workflow)
     if arguments.version:
         with log.step(f"image of {arguments.version}"):
             journal.image = image.ensure(log, options, arguments.version)
     repository.mark()
     if not arguments.skip_frontend and not journal.frontend:
         try:
-            deploy_frontend(log, options, journal)
+            deploy_frontend(log, cluster, options, journal)
         except (FailedError, RefusedError) as error:
-            problems = failed_deployment.restore_frontend(log, options, journal)
+            problems = failed_deployment.restore_frontend(log, cluster, options, journal)
             message = "\nNot rolled back: ".join([str(error), *problems])
             if journal.has_started_frontend and not problems:
                 message += "\nThe previous frontend is served, and this run did not change the API."
@@ -114,20 +116,20 @@ def deploy(
     except (FailedError, RefusedError) as error:
         failed_deployment.roll_back(log, cluster, options, journal, error)
     rollback.record(log, lambda: Releases(cluster).set_verdict(new, GOOD))
-    delete_journal(options)
+    delete_journal(cluster)
 
 
-def deploy_frontend(log: RunLog, options: Options, journal: Journal) -> None:
+def deploy_frontend(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> None:
     """Record the Vercel deployment that a rollback restores, and deploy the new frontend."""
     is_real = options.target == "real"
     with log.step("frontend"):
         before = frontend.served(log, options)
         if not journal.has_started_frontend:
             journal.has_started_frontend, journal.previous_frontend = is_real, before
-            journal.save(options)
+            journal.save(cluster)
         frontend.deploy(log, options, before)
     journal.frontend = is_real
-    journal.save(options)
+    journal.save(cluster)
 
 
 def begin(
@@ -145,8 +147,8 @@ def begin(
     if not version:
         image.check_exists(log, options, committed)
     journal = Journal(version, options.target, committed, repository.migrates(), image=committed)
-    earlier = read_journal(options.stack)
-    if earlier and (earlier.version, earlier.target) == (version, options.target):
+    earlier = read_journal(cluster, options.stack)
+    if earlier and continues(earlier, journal):
         log.line(f"continuing the interrupted deployment; previous image: {earlier.before}")
         journal = earlier
     elif earlier:
@@ -154,9 +156,18 @@ def begin(
     if not journal.has_baseline:
         baseline = health.read_baseline(log, cluster, options)
         journal.alerts, journal.errors, journal.has_baseline = baseline.alerts, baseline.errors, True
-    journal.save(options)
+    journal.save(cluster)
     log.line(f"deployed now: {journal.before}")
     return journal
+
+
+def continues(earlier: Journal, journal: Journal) -> bool:
+    """Return True if a deployment continues an interrupted one.
+
+    If the committed image is of neither, a later deployment or rollback has replaced the interrupted one.
+    """
+    is_same = (earlier.version, earlier.target) == (journal.version, journal.target)
+    return is_same and journal.before in (earlier.before, earlier.image)
 
 
 def give_up(log: RunLog, options: Options, earlier: Journal, journal: Journal) -> None:

@@ -21,16 +21,16 @@ def roll_back(
         database = restore_api(log, cluster, options, journal)
     except (FailedError, RefusedError) as error:
         problems.append(str(error))
-    problems += restore_frontend(log, options, journal)
+    problems += restore_frontend(log, cluster, options, journal)
     if problems:
         raise FailedError("\nNot rolled back: ".join([str(why), *problems]) + database)
-    delete_journal(options)
+    rollback.record(log, lambda: delete_journal(cluster))
     log.results["rolled back to"] = journal.before
     version = stack_file.version(journal.before)
     raise FailedError(f"{why}\nRolled back: {options.stack} runs {version} again{database}")
 
 
-def restore_frontend(log: RunLog, options: Options, journal: Journal) -> list[str]:
+def restore_frontend(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> list[str]:
     """Restore the previous frontend if Vercel serves a different deployment; return the problems."""
     if not journal.has_started_frontend:
         return []
@@ -43,7 +43,7 @@ def restore_frontend(log: RunLog, options: Options, journal: Journal) -> list[st
     except (FailedError, RefusedError) as error:
         return [f"the new frontend {'is still' if journal.frontend else 'may still be'} served: {error}"]
     journal.frontend = False
-    journal.save(options)
+    rollback.record(log, lambda: journal.save(cluster))
     return []
 
 

@@ -1,12 +1,20 @@
-"""Journal of a deployment, with which the next run continues after an interruption."""
+"""Journal of a deployment, with which the next run continues after an interruption.
+
+It is a ConfigMap of the API's namespace. It is not a file that one job of a workflow hands over to the next,
+since every job of a run can replace the run's artifacts, also a job that runs tests or code of packages. A
+false journal would hide alerts from the health checks, and choose the frontend that a rollback restores.
+Writing to the ConfigMap requires permission to change the cluster.
+"""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 
 from operations.lib import stack_file
-from operations.lib.command_line import ROOT, Options
 from operations.lib.errors import RefusedError
+from operations.lib.kubernetes.cluster import Cluster
+
+NAME = "pipe-deployment"
+KEY = "journal.json"
 
 
 @dataclass
@@ -36,49 +44,38 @@ class Journal:
     has_baseline: bool = False
     """True once `alerts` and `errors` are recorded."""
 
-    def save(self, options: Options) -> None:
-        """Write the journal to its file; a dry run writes nothing."""
-        if options.dry_run:
+    def save(self, cluster: Cluster) -> None:
+        """Write the journal to the cluster; a dry run writes nothing."""
+        if cluster.runner.dry_run:
             return
-        file = journal_file(options.stack)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        new.replace(file)
+        metadata = {"name": NAME, "labels": {"app": "pipe-api"}}
+        data = {KEY: json.dumps(asdict(self), indent=1)}
+        cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
-def journal_file(stack: str) -> Path:
-    return ROOT / ".runs" / stack / "unfinished.json"
+def read_journal(cluster: Cluster, stack: str) -> Journal | None:
+    """Return the journal of an interrupted deployment; None if there is none.
 
-
-def read_journal(stack: str) -> Journal | None:
-    """Return the journal of an interrupted deployment; None if there is no file.
-
-    Refuse a file that is unreadable or not a journal: a new journal would replace the only record of what the
+    Refuse a ConfigMap that is not a journal: a new journal would replace the only record of what the
     interrupted run changed.
     """
-    file = journal_file(stack)
-    name = file.relative_to(ROOT)
+    config_map = cluster.find(f"configmap/{NAME}")
+    if config_map is None:
+        return None
     try:
-        entries = json.loads(file.read_text())
+        entries = json.loads(config_map["data"][KEY])
         if missing := {entry.name for entry in fields(Journal)} - set(entries):
             raise KeyError(*missing)
         return Journal(**entries)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RefusedError(
-            f"{name}, the journal of an interrupted deployment, cannot be read ({error.strerror}); to make it"
-            f" readable: sudo chown -R $USER {name.parent}"
-        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise RefusedError(
-            f"{name} is not a journal of a deployment ({type(error).__name__}); to start a new deployment:"
-            f" git checkout {stack_file.path(stack).name} && rm {name}"
+            f"configmap/{NAME} is not a journal of a deployment ({type(error).__name__}); to start a new"
+            f" deployment: git checkout {stack_file.path(stack).name} && kubectl --namespace"
+            f" {cluster.namespace} delete configmap {NAME}"
         ) from None
 
 
-def delete_journal(options: Options) -> None:
+def delete_journal(cluster: Cluster) -> None:
     """Delete the journal once the deployment has succeeded or has been rolled back."""
-    if not options.dry_run:
-        journal_file(options.stack).unlink(missing_ok=True)
+    if not cluster.runner.dry_run:
+        cluster.delete(f"configmap/{NAME}")

@@ -4,10 +4,12 @@ import json
 import signal
 import subprocess
 import threading
+from dataclasses import asdict
 
 import pytest
 
 from operations import migrate
+from operations.delivery.journal import Journal
 from operations.lib.command_line import Options
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import RefusedError
@@ -260,12 +262,13 @@ def test_an_interrupted_deployment_continues(world: DeployEnvironment) -> None:
     world.cluster.wait(lambda: (world.bin / "again").exists())
     process.send_signal(signal.SIGKILL)
     process.wait()
-    left = [world.root / "Pulumi.dev.yaml", world.root / ".runs" / "dev" / "unfinished.json"]
-    texts = [file.read_text() for file in left]
+    file, journal = (world.root / "Pulumi.dev.yaml").read_text(), world.cluster.journal()
+    assert json.loads(journal)["before"] == OLD
     for version in ("1.1.0", "1.2.0"):
         done = deploy(world, "--version", version, "--dry-run")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert [file.read_text() for file in left] == texts
+        assert (world.root / "Pulumi.dev.yaml").read_text() == file
+        assert world.cluster.journal() == journal
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "continuing the interrupted deployment; previous image: " + OLD in done.stdout
@@ -273,7 +276,22 @@ def test_an_interrupted_deployment_continues(world: DeployEnvironment) -> None:
         "checks and frontend run only once"
     )
     assert world.cluster.image() == world.file_image() == NEW
-    assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
+    assert world.cluster.journal() == ""
+
+
+def test_files_that_another_job_hands_over_are_no_journal(world: DeployEnvironment) -> None:
+    registry(world, pushed=True)
+    (world.bin / "up-fails").touch()
+    planted = Journal("0.0.0", "real", before=OLD, migrates=True, has_started_frontend=True)
+    planted.previous_frontend = "dpl_planted"
+    folder = world.root / ".runs" / "dev"
+    folder.mkdir(parents=True)
+    for name in ("unfinished.json", "journal.json"):
+        (folder / name).write_text(json.dumps(asdict(planted)))
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1 and "Rolled back" in done.stderr
+    assert "interrupted deployment" not in done.stdout
+    assert not any("dpl_planted" in command for command in world.asked())
 
 
 def test_ctrl_c_stops_at_once_and_prints_the_state_and_the_next_commands(world: DeployEnvironment) -> None:

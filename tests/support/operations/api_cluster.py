@@ -18,6 +18,7 @@ PODS = "/api/v1/namespaces/pipe/pods"
 DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/pipe/endpointslices"
 RELEASES = "/api/v1/namespaces/pipe/configmaps/pipe-releases"
+JOURNAL = "/api/v1/namespaces/pipe/configmaps/pipe-deployment"
 REPLICAS = 3
 
 
@@ -65,14 +66,20 @@ class Cluster:
         """Delete the objects that `deploy` created."""
         self.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
         self.api.call("DELETE", "/api/v1/namespaces/pipe/services/pipe-api")
-        if self.api.get(RELEASES) is not None:
-            self.api.call("DELETE", RELEASES)
+        for config_map in (RELEASES, JOURNAL):
+            if self.api.get(config_map) is not None:
+                self.api.call("DELETE", config_map)
         self.wait(lambda: self.api.get(DEPLOYMENT) is None and not list(self.api.items(PODS)))
 
     def releases(self) -> list[dict[str, Any]]:
         """Return the recorded releases, the newest last."""
         config_map = self.api.get(RELEASES)
         return json.loads(config_map["data"]["releases.json"]) if config_map else []
+
+    def journal(self) -> str:
+        """Return the journal of an interrupted deployment; empty if there is none."""
+        config_map = self.api.get(JOURNAL)
+        return config_map["data"]["journal.json"] if config_map else ""
 
     def record(self, image: str, migrations: Sequence[str] | None, verdict: str) -> None:
         """Record a release, as a deployment does."""

@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from operations.delivery.journal import Journal
+from operations.lib.command_line import Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.kubernetes.cluster import Cluster, Manifest
 from operations.lib.pulumi_up import CLUSTER
 from tests.support.operations.environment import DIGEST, OLD, DeployEnvironment
 
@@ -51,6 +54,24 @@ def commands(world: DeployEnvironment, *groups: list[str]) -> list[str]:
 
 def deploy(world: DeployEnvironment, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return world.run("deploy.sh", "dev", "--soak", "0", *arguments)
+
+
+class ConfigMaps(Cluster):
+    """A cluster that keeps ConfigMaps only."""
+
+    def __init__(self, *, dry_run: bool = False) -> None:
+        options = Options("dev", "real", dry_run, True, {"namespace": {"name": "pipe"}})
+        super().__init__(CommandRunner(print, dry_run=dry_run), options)
+        self.objects: dict[str, Manifest] = {}
+
+    def find(self, name: str) -> Manifest | None:
+        return self.objects.get(name)
+
+    def apply(self, manifest: Manifest) -> None:
+        self.objects[f"configmap/{manifest['metadata']['name']}"] = manifest
+
+    def delete(self, name: str) -> None:
+        self.objects.pop(name, None)
 
 
 def new_journal() -> Journal:

@@ -117,6 +117,65 @@ def test_an_archive_is_not_mixed_with_files_that_are_there(tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (1, message)
 
 
+def archive(folder: Path, *members: tarfile.TarInfo) -> str:
+    """Write an archive with these members; return its digest."""
+    (folder / ".handover").mkdir()
+    with tarfile.open(folder / ".handover" / "checks.tar", "w") as tar:
+        for info in members:
+            tar.addfile(info, io.BytesIO(b"evil"))
+    return handover.digest_of(folder / ".handover" / "checks.tar")
+
+
+def test_a_file_arrives_without_the_files_beside_it(tmp_path: Path) -> None:
+    (tmp_path / ".runs" / "dev").mkdir(parents=True)
+    (tmp_path / ".runs" / "checks.json").write_text("{}")
+    (tmp_path / ".runs" / "dev" / "unfinished.json").write_text("planted")
+    done = run(tmp_path, "handover", "pack-file", "checks", ".runs/checks.json")
+    assert done.returncode == 0, done.stderr
+    digest = done.stdout.removeprefix("digest=").strip()
+    (tmp_path / ".runs").rename(tmp_path / "of-the-other-job")
+    done = run(tmp_path, "handover", "unpack-file", "checks", ".runs/checks.json", DIGEST=digest)
+    assert (done.returncode, done.stderr) == (0, "")
+    files = [file for file in (tmp_path / ".runs").rglob("*") if file.is_file()]
+    assert [(file.name, file.read_text()) for file in files] == [("checks.json", "{}")]
+    done = run(tmp_path, "handover", "unpack-file", "checks", ".runs/checks.json", DIGEST=digest)
+    assert done.returncode == 1 and "already exists" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [member("checks.json"), member("dev/unfinished.json")],
+        [member("dev/unfinished.json")],
+        [member("../checks.json")],
+        [member("checks.json", link="other.json")],
+        [],
+    ],
+    ids=["second", "another", "parent", "link", "none"],
+)
+def test_an_archive_of_a_file_with_another_member_is_refused(
+    tmp_path: Path, members: list[tarfile.TarInfo]
+) -> None:
+    digest = archive(tmp_path, *members)
+    done = run(tmp_path, "handover", "unpack-file", "checks", ".runs/checks.json", DIGEST=digest)
+    names = ", ".join(repr(info.name) for info in members)
+    message = f"error: .handover/checks.tar has the members {names}; allowed: the file checks.json alone\n"
+    assert (done.returncode, done.stderr) == (1, message)
+    assert not (tmp_path / ".runs").exists()
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "link"])
+def test_only_a_file_is_packed_as_a_file(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "other").write_text("x")
+    if kind == "folder":
+        (tmp_path / "file").mkdir()
+    elif kind == "link":
+        (tmp_path / "file").symlink_to("other")
+    done = run(tmp_path, "handover", "pack-file", "checks", "file")
+    message = "error: file is not a file, so it cannot be handed over\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
 VERCEL = """\
 #!/bin/sh
 env > "$PWD/environment"

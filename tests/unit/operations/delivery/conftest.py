@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from operations.delivery import journal
 from operations.lib import stack_file
 from tests.support.operations.deploying import NEW
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in place of the checkout, for the journal and the stack files."""
-    monkeypatch.setattr(journal, "ROOT", tmp_path)
+    """A folder in place of the checkout, for the stack files."""
     monkeypatch.setattr(stack_file, "ROOT", tmp_path)
     return tmp_path
 

@@ -16,7 +16,7 @@ from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
 from operations.lib.services import frontend
-from tests.support.operations.deploying import NAME, interrupted, new_journal
+from tests.support.operations.deploying import NAME, NEW, ConfigMaps, interrupted, new_journal
 from tests.support.operations.environment import DIGEST, OLD
 
 REAL = Options("dev", "real", False, True, {"edge": {"frontendHost": "app-dev.pipe.dev"}})
@@ -27,14 +27,15 @@ pytestmark = pytest.mark.usefixtures("root")
 
 
 class Run:
-    """A run with a fake Vercel and Pulumi, and without a cluster."""
+    """A run with a fake Vercel and Pulumi, and a cluster that keeps the journal."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log = RunLog("deploy", REAL)
         self.served = "dpl_old"
         """ID of the deployment that Vercel serves."""
+        self.cluster = ConfigMaps()
         self.journals: list[Journal | None] = []
-        """Journal in the file at each deployment to Vercel."""
+        """Journal in the cluster at each deployment to Vercel."""
         self.failures: dict[str, BaseException] = {}
         """Errors that a command raises after it has taken effect, by command."""
         self.commands: list[str] = []
@@ -50,7 +51,7 @@ class Run:
     def _follow(self, *command: str, only: object = None) -> None:
         name, *arguments = command[5:]
         if name == "deploy":
-            self.journals.append(read_journal("dev"))
+            self.journals.append(read_journal(self.cluster, "dev"))
             self.served = "dpl_new"
         elif name == "rollback":
             [self.served] = arguments
@@ -77,7 +78,7 @@ class Run:
         arguments = argparse.Namespace(skip_checks=True, version=None, skip_frontend=False, soak=0.0)
         nothing: Any = MagicMock()
         try:
-            deploy.deploy(self.log, nothing, REAL, arguments, nothing, journal)
+            deploy.deploy(self.log, self.cluster, REAL, arguments, nothing, journal)
         except FailedError as error:
             return str(error)
         return ""
@@ -94,7 +95,7 @@ def test_the_frontend_to_restore_is_recorded_before_vercel_gets_the_new_one(run:
     assert journal and journal.has_started_frontend and not journal.frontend
     assert journal.previous_frontend == "dpl_old"
     assert run.served == "dpl_new"
-    assert read_journal("dev") is None
+    assert read_journal(run.cluster, "dev") is None
 
 
 def test_a_frontend_that_fails_after_vercel_serves_it_is_rolled_back(run: Run) -> None:
@@ -164,7 +165,7 @@ def test_an_interrupted_frontend_is_deployed_again_and_the_one_before_it_is_rest
     journal = new_journal()
     with pytest.raises(KeyboardInterrupt):
         run.deploy(journal)
-    assert (run.served, read_journal("dev")) == ("dpl_new", journal)
+    assert (run.served, read_journal(run.cluster, "dev")) == ("dpl_new", journal)
     run.served = "dpl_interrupted"
     run.failures = {"check": FailedError("unhealthy")}
     assert "Rolled back: dev runs 1.0.0 again" in run.deploy(journal)
@@ -204,3 +205,32 @@ def test_a_given_up_deployment_that_left_no_frontend_of_its_own_changes_no_journ
     journal = Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
     deploy.give_up(run.log, REAL, replace(interrupted(), **changes), journal)
     assert journal == Journal("1.2.0", "real", before=OLD, migrates=True, image=NEXT)
+
+
+@pytest.mark.parametrize(
+    ("committed", "version", "target", "continues"),
+    [
+        (OLD, "1.1.0", "real", True),
+        (NEW, "1.1.0", "real", True),
+        (OLD, "1.2.0", "real", False),
+        (OLD, "1.1.0", "sandbox", False),
+        (NEXT, "1.1.0", "real", False),
+    ],
+    ids=["uncommitted", "committed", "another-version", "sandbox", "replaced-since"],
+)
+def test_the_same_deployment_continues_unless_another_one_followed(
+    committed: str, version: str, target: str, continues: bool
+) -> None:
+    journal = Journal(version, target, committed, migrates=True, image=committed)
+    assert deploy.continues(interrupted(), journal) is continues
+
+
+def test_a_journal_that_cannot_be_deleted_after_a_rollback_hides_no_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_name: str) -> None:
+        raise FailedError("no answer")
+
+    monkeypatch.setattr(run.cluster, "delete", fail)
+    run.failures["check"] = FailedError("unhealthy")
+    assert run.deploy(new_journal()) == "unhealthy\nRolled back: dev runs 1.0.0 again"

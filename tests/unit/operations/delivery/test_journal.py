@@ -2,64 +2,63 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
-from operations.delivery.journal import journal_file, read_journal
-from operations.lib.command_line import Options
+from operations.delivery import journal
+from operations.delivery.journal import delete_journal, read_journal
 from operations.lib.errors import RefusedError
-from tests.support.operations.deploying import new_journal
+from operations.lib.kubernetes.cluster import Manifest
+from tests.support.operations.deploying import ConfigMaps, new_journal
 
-pytestmark = pytest.mark.usefixtures("root")
-REAL = Options("dev", "real", False, True, {})
+CONFIG_MAP = f"configmap/{journal.NAME}"
 
 
-def test_a_journal_is_read_as_it_was_saved() -> None:
-    assert read_journal("dev") is None
-    new_journal().save(REAL)
-    assert read_journal("dev") == new_journal()
+def test_a_journal_is_read_from_the_cluster_as_it_was_saved_until_it_is_deleted() -> None:
+    cluster = ConfigMaps()
+    assert read_journal(cluster, "dev") is None
+    new_journal().save(cluster)
+    assert read_journal(cluster, "dev") == new_journal()
+    delete_journal(cluster)
+    assert read_journal(cluster, "dev") is None
+
+
+def test_a_dry_run_keeps_the_journal() -> None:
+    cluster = ConfigMaps(dry_run=True)
+    new_journal().save(cluster)
+    assert cluster.objects == {}
+    cluster.objects[CONFIG_MAP] = {"data": {}}
+    delete_journal(cluster)
+    assert cluster.objects == {CONFIG_MAP: {"data": {}}}
 
 
 ENTRIES = asdict(new_journal())
-"""Entries in the file of a journal."""
+"""Entries of a journal."""
+
+
+NOT_JOURNALS: list[tuple[Manifest, str]] = [
+    ({"data": {journal.KEY: json.dumps(ENTRIES)[:-20]}}, "JSONDecodeError"),
+    ({"data": {journal.KEY: ""}}, "JSONDecodeError"),
+    ({"data": {journal.KEY: "[]"}}, "KeyError"),
+    ({"data": {journal.KEY: json.dumps({"version": "1.1.0", "before": "x"})}}, "KeyError"),
+    ({"data": {journal.KEY: json.dumps(ENTRIES | {"unknown": 1})}}, "TypeError"),
+    ({"data": {"other": "{}"}}, "KeyError"),
+    ({}, "KeyError"),
+]
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        (json.dumps(ENTRIES)[:-20], "JSONDecodeError"),
-        ("", "JSONDecodeError"),
-        ("[]", "KeyError"),
-        (
-            json.dumps({name: ENTRIES[name] for name in ("version", "target", "before", "migrates")}),
-            "KeyError",
-        ),
-        (json.dumps(ENTRIES | {"unknown": 1}), "TypeError"),
-    ],
-    ids=["truncated", "empty", "list", "older", "newer"],
+    ("content", "error"),
+    NOT_JOURNALS,
+    ids=["truncated", "empty", "list", "older", "newer", "another-key", "no-data"],
 )
-def test_a_file_that_is_not_a_journal_is_refused_and_kept(text: str, error: str) -> None:
-    file = journal_file("dev")
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
+def test_a_config_map_that_is_not_a_journal_is_refused_and_kept(content: Manifest, error: str) -> None:
+    cluster = ConfigMaps()
+    cluster.objects[CONFIG_MAP] = content
     with pytest.raises(RefusedError) as raised:
-        read_journal("dev")
+        read_journal(cluster, "dev")
     assert str(raised.value) == (
-        f".runs/dev/unfinished.json is not a journal of a deployment ({error}); to start a new deployment:"
-        " git checkout Pulumi.dev.yaml && rm .runs/dev/unfinished.json"
+        f"configmap/pipe-deployment is not a journal of a deployment ({error}); to start a new deployment:"
+        " git checkout Pulumi.dev.yaml && kubectl --namespace pipe delete configmap pipe-deployment"
     )
-    assert file.read_text() == text
-
-
-def test_a_journal_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbid(file: Path) -> str:
-        raise PermissionError(13, "Permission denied", str(file))
-
-    monkeypatch.setattr(Path, "read_text", forbid)
-    with pytest.raises(RefusedError) as raised:
-        read_journal("dev")
-    assert str(raised.value) == (
-        ".runs/dev/unfinished.json, the journal of an interrupted deployment, cannot be read (Permission"
-        " denied); to make it readable: sudo chown -R $USER .runs/dev"
-    )
+    assert cluster.objects == {CONFIG_MAP: content}
