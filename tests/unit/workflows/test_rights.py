@@ -223,6 +223,28 @@ def test_the_job_that_reviews_is_mains_has_no_secrets_and_only_reads() -> None:
     assert "python3 -m tools.check_owners --approval" in runs
 
 
+def test_no_job_uses_a_cache() -> None:
+    """Every job of a push to main can write main's cache, and a job that restores it runs what it contains.
+
+    The actions that set up a language restore a cache, too, unless their inputs forbid it.
+    """
+    off = {"setup-go": ("cache", "false"), "setup-node": ("package-manager-cache", "false")}
+    for where, step in steps():
+        action = step.get("uses", "").partition("@")[0]
+        assert not action.startswith("actions/cache"), where
+        inputs: dict[str, str] = step.get("with", {})
+        key, value = off.get(action.removeprefix("actions/"), ("cache", None))
+        assert inputs.get(key) == value, where
+
+
+def test_the_review_builds_its_engine_before_it_runs_code_of_the_pull_request() -> None:
+    job_steps = load("review")["jobs"]["review"]["steps"]
+    runs = [step.get("run", "") for step in job_steps]
+    build = job_steps[runs.index("make engine")]
+    assert "if" not in build and build["env"] == {"SANDBOX_DOWNLOADS": "never"}
+    assert runs.index("make engine") < next(n for n, run in enumerate(runs) if run.startswith("make review"))
+
+
 def test_a_forks_preview_has_no_access() -> None:
     assert set(load("preview")["on"]) == {"pull_request"}
     same = "github.event.pull_request.head.repo.full_name == github.repository"
