@@ -71,7 +71,7 @@ def build(
     draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)])
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
-        _add_stack(draft, stack, waivers, compares, approved_by)
+        _add_stack(draft, stack, waivers, compares, base, approved_by)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
@@ -107,7 +107,9 @@ def _caveat(note: str) -> str:
     return note.rpartition("; ")[2].rstrip(".")
 
 
-def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, approved_by: str) -> None:
+def _add_stack(
+    draft: _Draft, stack: Stack, waivers: Waivers, compares: str, base_tree: Path, approved_by: str
+) -> None:
     """Add a stack's changes, findings, costs and notes to the draft."""
     changes = [*(_change(step, stack) for step in stack.changed), *outputs.find_changes(stack)]
     findings = [*_errors(stack)]
@@ -118,8 +120,9 @@ def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str, app
     addresses = plugin_sources.find_new_addresses(stack)
     settings = provider_settings.find_unexplained(stack)
     unknown = unknown_values.find_unknown(stack)
-    rows = chain(addresses, settings, unknown)
-    findings += [_apply_waiver(finding, waivers, urn) for urn, finding in rows]
+    hidden = unknown_values.find_unknown_settings(stack, base_tree)
+    rows = chain(addresses, settings, unknown, hidden)
+    findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base
     findings += policy_findings.find(stack, base, admitted, approved_by)

@@ -12,7 +12,7 @@ import jinja2
 
 from sandbox.differences import Difference, compare
 from sandbox.progress import Progress, name_of, short
-from sandbox.wire.sentinels import SIGNATURE, UNKNOWNS
+from sandbox.wire.sentinels import ASSETS, SIGNATURE, UNKNOWNS
 from sandbox.workspace.files import write_atomically
 
 MASK, LATER = "[secret]", "[known after up]"
@@ -141,9 +141,14 @@ def _is_engines_own(resource_type: str) -> bool:
 
 
 def masked(value: Any) -> Any:
-    """Return a value in which MASK replaces each secret and LATER each unknown value."""
+    """Return a value in which MASK replaces each secret and LATER each unknown value.
+
+    An asset or an archive becomes its text or its address, with the hash.
+    """
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
+        if members.get(SIGNATURE) in ASSETS:
+            members = {key: item for key, item in members.items() if key != SIGNATURE}
         return MASK if SIGNATURE in members else {key: masked(item) for key, item in members.items()}
     if isinstance(value, list):
         return [masked(item) for item in cast(list[Any], value)]

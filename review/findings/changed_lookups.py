@@ -17,12 +17,16 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         before = stack.base.lookups.get(token, set())
         if before == after:
             continue
-        old, new = ", ".join(sorted(before - after)), ", ".join(sorted(after - before))
+        sides = before - after, after - before
+        old, new = (", ".join(sorted({args for args, _ in side})) for side in sides)
+        what = f"arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}"
+        if old == new:
+            what = "it goes through a provider with other settings, such as another account or region"
         yield Finding(
             stacks=[stack.name],
             policy="look-up-changed",
             name=token,
-            message=f"{token}: arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}\n"
+            message=f"{token}: {what}\n"
             "The real API may give another answer; the review's does not, so the effects are not shown.",
             status=NEW,
         )

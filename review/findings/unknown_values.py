@@ -5,20 +5,29 @@ a review. On an account, the values of the real resource take their place.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from review.model import NEW, UNKNOWN, Finding, list_first
+from review.model import NEW, SETS, UNKNOWN, Finding, SourceLocation, list_first
+from review.plain_data import as_text, is_list
 from review.stacks.engine_run import Step
-from review.stacks.resources import Resource
+from review.stacks.resources import PROVIDERS, Resource
+from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
 from sandbox.progress import one_line
-from sandbox.summary import LATER
+from sandbox.summary import LATER, MASK
+from sandbox.workspace.stack_files import secret_settings
 
-STASH = "pulumi:index:Stash"
-"""Type whose output stays what the input was at the creation. The base of a review is always created anew, so
-once the program has another input, the output in a review is not that in the real state (pulumi/pulumi,
-pkg/resource/deploy/builtins.go).
+BUILT_IN = ("pulumi:index:Stash", "pulumi:pulumi:StackReference", f"{PROVIDERS}pulumi")
+"""Types of the engine's built-in provider, which the project does not use (pulumi/pulumi,
+pkg/resource/deploy/builtins.go). The output of a stash or of a declared reference stays what it was at the
+creation, and look-ups read the outputs of stacks. The base of a review is created anew, so a value of the
+real state may be another one.
 """
+
+IGNORED = "ignoreChanges"
+"""Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
 
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -54,6 +63,33 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
             )
 
 
+def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Finding]]:
+    """Yield the key of each new secret setting that the schema of the base's tree lacks, and a finding.
+
+    A review has random values in place of secrets, so neither a policy nor a reader can judge what follows
+    from this one. A setting of the schema is for a known purpose.
+    """
+    declared = secret_settings(base)
+    for key, (_, line) in stack.file.head.items():
+        name = key.removesuffix(SECRET)
+        if key.endswith(SECRET) and key not in stack.file.base and name not in declared:
+            yield (
+                name,
+                Finding(
+                    stacks=[stack.name],
+                    policy="value-unknown",
+                    name=name,
+                    locations=[SourceLocation(stack.file.name, line, SETS, name)],
+                    message="a new secret setting, which the schema of the base does not have",
+                    level="mandatory",
+                    status=NEW,
+                    remediation="First add the setting to the schema, or add a waiver to "
+                    "review/waivers.yaml for an owner's approval.",
+                    blocks=True,
+                ),
+            )
+
+
 def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
     """Describe the values that the program hides; empty if it hides none."""
     resource = step.resource
@@ -61,11 +97,40 @@ def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
         return f"unknown, although the review's providers know all values: {list_first(values)}"
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
-    if resource.type == STASH and not step.old:
-        return "a stash keeps the value of its creation, which a later review does not know"
+    if resource.type in BUILT_IN:
+        return "its values come from the real state of this or another stack, which a review does not have"
+    if restored := _no_longer_ignored(step):
+        return f"option {IGNORED} ends for {list_first(restored)}, whose values in the real state may differ"
+    if hidden := _newly_secret(step):
+        return f"secret from now on: {list_first(hidden)}; later changes would not show the value"
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
+
+
+def _no_longer_ignored(step: Step) -> list[str]:
+    """Return the paths at which the head changes values of the state again that the base ignores."""
+    before, after = (_ignored(side) if side else set[str]() for side in (step.old, step.new))
+    return sorted(before - after) if step.new else []
+
+
+def _ignored(resource: Resource) -> set[str]:
+    paths = resource.options.get(IGNORED)
+    return {as_text(path) or "" for path in paths} if is_list(paths) else set()
+
+
+def _newly_secret(step: Step) -> list[str]:
+    """Return the paths of values that the base shows and the head marks as secret."""
+    if not step.old or not step.new:
+        return []
+    known = {path for path, value in _values(step.old) if value != MASK}
+    return [path for path, value in _values(step.new) if value == MASK and path in known]
+
+
+def _values(resource: Resource) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each scalar in the inputs of a resource."""
+    for name, content in resource.inputs.items():
+        yield from leaves(name, content)
 
 
 def _is_new_read(step: Step) -> bool:
@@ -78,9 +143,4 @@ def _is_new_read(step: Step) -> bool:
 
 
 def _unknown_paths(resource: Resource) -> list[str]:
-    return [
-        path
-        for name, content in resource.inputs.items()
-        for path, value in leaves(name, content)
-        if LATER in str(value)
-    ]
+    return [path for path, value in _values(resource) if LATER in str(value)]

@@ -14,7 +14,8 @@ from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, UNKNOWN
 from review.plain_data import is_list, is_map
 from review.stacks.resources import PROVIDERS, Json, Resource
-from sandbox.summary import PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
+from review.stacks.value_parts import leaves
+from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
 
 ENGINE_OPERATIONS = {
     "create-replacement": "replace",
@@ -76,8 +77,9 @@ class EngineRun:
     `tree` contains the program's files. `has_plan` is True if a `--json` plan has been recorded. A plan lacks
     the IDs and outputs of the new states; `added` has those of the event log, by URN. `overwritten` has the
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
-    arguments of the program's look-ups as JSON, by token. `unexplained` has the names of changed settings of
-    providers whose effect is unknown, by the provider's URN.
+    arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token.
+    `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
+    URN.
     """
 
     tree: Path
@@ -86,7 +88,7 @@ class EngineRun:
     has_plan: bool = False
     added: dict[str, Json] = field(default_factory=dict[str, Json])
     overwritten: set[str] = field(default_factory=set[str])
-    lookups: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    lookups: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
     unexplained: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, *contents: Any) -> Self:
@@ -132,7 +134,7 @@ class EngineRun:
     def _add_row(self, row: Json) -> None:
         if "lookup" in row:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
-            self.lookups.setdefault(row["lookup"], set()).add(arguments)
+            self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
         if "unexplained" in row:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if event := row.get("resourcePreEvent"):
@@ -184,9 +186,19 @@ class EngineRun:
 
 
 def _differ_in_the_state(old: Resource, new: Resource) -> bool:
-    """Return True if options differ, or the settings of a provider that its plugin does not know."""
+    """Return True if options differ, which inputs are secret, or settings that a provider does not know."""
     is_provider = new.type.startswith(PROVIDERS)
-    return old.options != new.options or (is_provider and old.inputs != new.inputs)
+    return (
+        old.options != new.options
+        or (is_provider and old.inputs != new.inputs)
+        or _secrets(old.inputs) != _secrets(new.inputs)
+    )
+
+
+def _secrets(inputs: Json) -> set[str]:
+    """Return the paths of the secrets in inputs."""
+    parts = (part for name, content in inputs.items() for part in leaves(name, content))
+    return {path for path, value in parts if value == MASK}
 
 
 def _join_replacement(earlier: Step, later: Step) -> Step:

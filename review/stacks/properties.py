@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, value_at
@@ -99,7 +99,15 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
             setting = stack.file.find_setting(part_path, old, new, stack.component_of(step.resource.urn))
             sources = [] if folded or setting else _titles(stack.value_sources(step, path))
             properties[part_path] = Property(part_path, old, new, forces, folded, setting, sources)
-    return list(properties.values())
+    return [*properties.values()] or [*_secrets(step)]
+
+
+def _secrets(step: Step) -> Iterator[Property]:
+    """Yield the secrets among the inputs of an update in which nothing else differs: one of them changes."""
+    for name, content in step.resource.inputs.items():
+        for path, value in leaves(name, content):
+            if value == MASK:
+                yield Property(path, MASK, MASK, forces=False, folded="", setting=None)
 
 
 def _changed_options(step: Step) -> list[str]:
@@ -190,7 +198,10 @@ def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
     if LATER in str(new):
         follows = _may_be_unknown(step, stack, property_path)
     else:
-        follows = _substitute(as_text(old) or "", sources, stack) == as_text(new)
+        before, after = as_text(old) or "", as_text(new)
+        # Equal texts of different values, such as a string and a boolean, follow from nothing.
+        substituted = _substitute(before, sources, stack)
+        follows = after == substituted and (before != after or is_equal(old, new))
     return f"follows from {list_first(_titles(sources), 3)}" if sources and follows else ""
 
 

@@ -34,7 +34,10 @@ def split(path: str, before: Any, after: Any) -> Iterator[Part]:
     elif is_map(before) and is_map(after):
         for key in before | after:
             key_path = path_of(path, key).replace(" › .", " › ")
-            yield from split(key_path, before.get(key), after.get(key))
+            if before.get(key) is after.get(key) is None and not (key in before and key in after):
+                yield key_path, "null" if key in before else None, "null" if key in after else None
+            else:
+                yield from split(key_path, before.get(key), after.get(key))
     elif is_list(before) and is_list(after) and len(before) == len(after):
         for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):
             yield from split(f"{path}[{index}]", old_item, new_item)

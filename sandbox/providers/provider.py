@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -135,9 +136,9 @@ class Provider(ResourceProviderServicer):
 
     @report_refusals
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
-        args = plain(decode(request.args))
-        result = self._target.invoke(request.tok, args, self._config(context))
-        self._record({"lookup": request.tok, "args": args})
+        args, config = plain(decode(request.args)), self._config(context)
+        result = self._target.invoke(request.tok, args, config)
+        self._record({"lookup": request.tok, "args": args, "settings": _digest(config)})
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer
@@ -247,6 +248,12 @@ class Provider(ResourceProviderServicer):
 
     def _config(self, context: Context) -> Json:
         return self._configs.get(context.peer(), {})
+
+
+def _digest(config: Json) -> str:
+    """Return a short hash of a provider's settings without tags, which have no effect on a look-up."""
+    settings = {name: value for name, value in config.items() if not name.endswith("Tags")}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _difference(all_changes: Sequence[Change]) -> proto.DiffResponse:

@@ -5,6 +5,9 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key that marks an object as a special value, such as a secret. The value at this key is its kind."""
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
+ASSETS = ("c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7")
+"""Kinds of an asset and of an archive."""
+
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

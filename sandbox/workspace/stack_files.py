@@ -55,12 +55,15 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     config |= {key: yaml.ScalarNode(STRING, text) for key, text in (settings or {}).items()}
     # The copy has random values in place of secrets; the engine encrypts them. A random value stays the same
     # until the encrypted value in the stack file changes. A changed secret is thus visible as a change.
-    texts = {key: serialize(tracked[key]) for key in secret_keys if key in tracked}
+    texts = {key: members(tracked[key])["secure"].value for key in secret_keys if key in tracked}
     texts_file = stack.folder / "encrypted-texts.json"
     old_texts: dict[str, str] = json.loads(texts_file.read_text()) if texts_file.exists() else {}
     reused = {
         key: previous[key] for key in secret_keys if key in previous and old_texts.get(key) == texts.get(key)
     }
+    # An encrypted value that stands under a second key is the same value, in a deployment as well.
+    of_text = {text: previous[key] for key, text in old_texts.items() if key in previous}
+    reused = {key: of_text[text] for key, text in texts.items() if text in of_text} | reused
     salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
     _copy(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
     _copy(copy, source, config=mapping(config | reused), **salt)
@@ -147,13 +150,18 @@ def _secret_keys(stack: Stack, config: Tree, names: set[str]) -> list[str]:
 
     `names` are the full names of the settings in `config`.
     """
-    file = stack.root / "schemas" / "stack-file.schema.json"
-    schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
-    rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
     prefix = f"{stack.project_name}:"
-    declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(prefix)}
+    declared = {key for key in secret_settings(stack.root) if key.startswith(prefix)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - names))
+
+
+def secret_settings(tree: Path) -> set[str]:
+    """Return the names of the secret settings (`writeOnly`) in the schema of a tree's stack files."""
+    file = tree / "schemas" / "stack-file.schema.json"
+    schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
+    rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
+    return {key for key, rule in rules if rule.get("writeOnly")}
 
 
 def _is_secret(node: yaml.Node) -> bool:

@@ -92,6 +92,15 @@ def test_secrets_and_unknown_values_are_masked_at_any_depth() -> None:
     }
 
 
+def test_an_asset_is_shown_as_its_content() -> None:
+    asset = {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "text": "a", "hash": "b"}
+    archive = {SIGNATURE: "0def7320c3a5731c473e5ecbe6d01bc7", "assets": {"file": asset}}
+    assert masked([asset, archive]) == [
+        {"text": "a", "hash": "b"},
+        {"assets": {"file": {"text": "a", "hash": "b"}}},
+    ]
+
+
 def test_an_error_is_recorded_once_with_its_resource() -> None:
     phase = Phase(preview=True)
     urn = "urn:pulumi:dev::pipe::aws:ec2/vpc:Vpc::network"

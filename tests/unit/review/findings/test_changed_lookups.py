@@ -11,10 +11,11 @@ from review.stacks.stack import Stack
 ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
 
 
-def run(folder: Path, *lookups: tuple[str, dict[str, Any]]) -> EngineRun:
-    """Return a run with look-ups, each a token with its arguments."""
+def run(folder: Path, *lookups: tuple[str, dict[str, Any]], settings: str = "a1") -> EngineRun:
+    """Return a run with look-ups, each a token with its arguments, through one provider."""
     file = folder / "lookups.jsonl"
-    file.write_text("".join(json.dumps({"lookup": token, "args": args}) + "\n" for token, args in lookups))
+    rows = ({"lookup": token, "args": args, "settings": settings} for token, args in lookups)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return EngineRun(folder).add(read(file))
 
 
@@ -32,6 +33,14 @@ def test_a_look_up_with_other_arguments_is_a_finding(tmp_path: Path) -> None:
 def test_a_new_look_up_is_a_finding(tmp_path: Path) -> None:
     # Its simulated answer may equal a value that the base names, so that no resource changes.
     assert messages(run(tmp_path), run(tmp_path, (ZONES, {}))) == [f"{ZONES}: arguments none → {{}}"]
+
+
+def test_a_look_up_through_a_provider_with_other_settings_is_a_finding(tmp_path: Path) -> None:
+    base, head = (run(tmp_path, (ZONES, {}), settings=settings) for settings in ("a1", "b2"))
+    [message] = messages(base, head)
+    assert message == (
+        f"{ZONES}: it goes through a provider with other settings, such as another account or region"
+    )
 
 
 def test_an_equal_look_up_and_one_of_the_base_only_are_none(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 """Tests of values that a program hides from a preview that knows all values."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-from review.findings.unknown_values import STASH, find_unknown
+import pytest
+
+from review.findings.unknown_values import BUILT_IN, find_unknown, find_unknown_settings
 from review.model import UNKNOWN
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
+from review.stacks.stack_file import StackFile
 from sandbox.summary import LATER, MASK
 from tests.support.review.stacks import JOB, VPC, resource, stack, urn
 
@@ -55,12 +60,46 @@ def test_a_new_or_changed_read_blocks() -> None:
     assert names(Step("create", None, managed), Step("replace", before, managed)) == []
 
 
-def test_a_new_stash_blocks() -> None:
-    old, new = (resource(STASH, "it", {"input": value}) for value in "ab")
-    for step, blocks in ((Step("create", None, old), True), (Step("update", old, new), False)):
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_a_resource_of_the_built_in_provider_blocks(kind: str) -> None:
+    old, new = (resource(kind, "it", {"input": value}) for value in "ab")
+    for step in (Step("create", None, old), Step("update", old, new), Step("same", old, old)):
         reviewed = stack(step)
         reviewed.predicted = True
-        assert [finding.blocks for _, finding in find_unknown(reviewed)] == [True] * blocks
+        assert [finding.blocks for _, finding in find_unknown(reviewed)] == [True]
+
+
+def test_a_value_that_becomes_secret_blocks() -> None:
+    def messages(before: Any, after: Any) -> list[str]:
+        old, new = (resource(VPC, "it", {"a": {"b": value}}) for value in (before, after))
+        reviewed = stack(Step("update", old, new))
+        reviewed.predicted = True
+        return [finding.message.partition(";")[0] for _, finding in find_unknown(reviewed)]
+
+    assert messages("x", MASK) == ["secret from now on: a.b"]
+    assert messages(MASK, "x") == messages(MASK, MASK) == messages("x", "y") == []
+
+
+def test_the_end_of_ignored_changes_blocks() -> None:
+    def messages(before: list[str], after: list[str]) -> list[str]:
+        old, new = (resource(VPC, "it", {}, ignoreChanges=paths) for paths in (before, after))
+        reviewed = stack(Step("update", old, new))
+        reviewed.predicted = True
+        return [finding.message.partition(",")[0] for _, finding in find_unknown(reviewed)]
+
+    assert messages(["cidrBlock", "tags"], ["tags"]) == ["option ignoreChanges ends for cidrBlock"]
+    assert messages(["tags"], ["tags", "cidrBlock"]) == []
+
+
+def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    schema = {"properties": {"config": {"properties": {"pipe:known": {"writeOnly": True}}}}}
+    (tmp_path / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+    base = {"pipe:old.secure": ("v1:a", 3)}
+    head = {**base, "pipe:known.secure": ("v1:b", 4), "pipe:mode.secure": ("v1:c", 5), "pipe:plain": ("d", 6)}
+    reviewed = stack(file=StackFile("Pulumi.dev.yaml", base, head))
+    [(name, finding)] = find_unknown_settings(reviewed, tmp_path)
+    assert (name, finding.blocks, finding.locations[0].line) == ("pipe:mode", True, 5)
 
 
 def test_a_resource_whose_outputs_the_program_replaces_blocks() -> None:

@@ -71,6 +71,9 @@ def changes(
             [("a", '{"b": 1}', '{"b": 2, "b": 1}', False, "")],
         ),
         ({"a": {"b": False}}, {"a": {"b": "false"}}, [("a.b", "false", '"false"', False, "")]),
+        ({"a": {"b": MASK}}, {"a": {"b": "x"}}, [("a.b", MASK, "x (not secret)", False, "")]),
+        ({"a": "x"}, {"a": MASK}, [("a", "x (not secret)", MASK, False, "")]),
+        ({"a": {"b": 1}}, {"a": {"b": 1, "c": None}}, [("a.c", None, "null", False, "")]),
         ({"a": {"b": "x\ny", "c": 1}}, {"a": {"b": "x\ny", "c": 2}}, [("a.c", "1", "2", False, "")]),
         ({"a": "x\ny\nz"}, {"a": "y\nx\nz"}, [("a", "x\ny\nz", "y\nx\nz", False, "")]),
         ({"a": "one\ntwo\n"}, {"a": "one\nthree\n"}, [("a › lines", "two", "three", False, "")]),
@@ -88,6 +91,9 @@ def changes(
         "type",
         "JSON with a key twice",
         "string of the same text",
+        "no longer secret",
+        "now secret",
+        "null",
         "unchanged text",
         "moved lines",
         "text",
@@ -149,7 +155,8 @@ def test_a_change_that_a_program_can_choose_is_not_folded(
         resource(VPC, "main", old, id="un", outputs={"arn": "true"}),
         resource(VPC, "main", new, id="vpc-new", outputs={"arn": arn}),
     )
-    assert changes({"a": before}, {"a": after}, source) == [("a", before, after, False, "")]
+    [changed] = changes({"a": before}, {"a": after}, source)
+    assert (changed[2], changed[-1]) == (after, "")
 
 
 def test_settings_of_a_provider_and_secrets_are_not_computed() -> None:
@@ -390,3 +397,15 @@ def test_a_stack_file_has_its_path_in_the_tree(tmp_path: Path) -> None:
     assert (file.base, file.head) == ({"pipe:days": ("1", 2)}, {"pipe:days": ("2", 2)})
     deleted = read_stack_file("foundation/dev", (trees[0], trees[0] / "foundation"), (trees[1], None))
     assert (deleted.name, deleted.head) == ("foundation/Pulumi.dev.yaml", {})
+
+
+def test_an_update_that_names_no_difference_is_of_a_secret() -> None:
+    inputs = {"a": 1, "key": MASK}
+    step = Step("update", resource(KEY, "it", inputs), resource(KEY, "it", inputs))
+    [changed] = changed_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert (changed.path, changed.before, changed.after) == ("key", MASK, MASK)
+
+
+def test_a_text_that_stays_follows_from_nothing() -> None:
+    new = Step("create", None, resource(VPC, "main", id="false"))
+    assert changes({"a": False}, {"a": "false"}, new) == [("a", "false", '"false"', False, "")]

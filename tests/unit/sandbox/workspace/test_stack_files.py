@@ -8,6 +8,7 @@ import pytest
 from sandbox.errors import CommandError
 from sandbox.workspace.stack_files import prepare
 from sandbox.workspace.stacks import Stack
+from sandbox.workspace.yaml_tree import members, read, serialize
 
 PROJECT = "name: thing\nruntime: python\n"
 FILE = "config:\n  thing:one:\n    secure: v1:aaa\n  thing:two:\n    secure: v1:bbb\n"
@@ -71,6 +72,13 @@ def test_a_value_that_is_not_a_secret_for_every_parser_is_refused(stack: Stack, 
     (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:three: {value}\n")
     with pytest.raises(CommandError, match=r"dev.yaml, line 6: `secure` has to be the encrypted text"):
         prepare(stack)
+
+
+def test_an_encrypted_text_has_one_value_under_all_keys(stack: Stack) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:three: {{secure: 'v1:aaa'}}\n")
+    assert prepare(stack) == []
+    copy = members(read(stack.folder / "Pulumi.dev.yaml")["config"])
+    assert serialize(copy["thing:three"]) == serialize(copy["thing:one"])
 
 
 @pytest.mark.parametrize("text", ["'5'", "v1:a+/b=:c", "AQICAHhw0123456789012345+/=="])
