@@ -1,5 +1,6 @@
 """Estimate of a stack's monthly bill, and the comparison of two estimates."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,7 +122,7 @@ def _lines(
 def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: PriceTable) -> Line:
     line = Line(resource.type, resource.name, charge.part, 0.0, "")
     assumptions = tuple(usage.describe(field, resource.name) for field in charge.assumes)
-    if not charge.quantity:
+    if not 0 < charge.quantity < math.inf:  # AWS refuses other quantities.
         return replace(line, basis=charge.detail, assumptions=assumptions)
     price = table.find(charge.price, region)
     if price is None:

@@ -83,7 +83,7 @@ class Snapshot:
         inside = os.path.normpath(PurePosixPath(name).parent / target)
         below = [*dropwhile(lambda part: part == "..", PurePosixPath(target).parts)]
         if target.startswith("/") or ".." in below or PurePosixPath(inside).parts[:1] == ("..",):
-            self.omitted.append(f"{name} (a link that leads out of the tree)")
+            self.omitted.append(f"{name!r} (a link that leads out of the tree)")
         else:
             self._target(name).symlink_to(target)
 
@@ -259,11 +259,11 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
     except (FileNotFoundError, NotADirectoryError):
         return None  # the deletion is not committed yet
     if source.parent.resolve() != tree.resolve() / PurePosixPath(name).parent:
-        snapshot.omitted.append(f"{name} (a folder in its path is a link)")
+        snapshot.omitted.append(f"{name!r} (a folder in its path is a link)")
     elif stat.S_ISLNK(status.st_mode):
         snapshot.add_link(name, str(source.readlink()))
     elif not stat.S_ISREG(status.st_mode):
-        snapshot.omitted.append(f"{name} ({kind(status.st_mode)})")
+        snapshot.omitted.append(f"{name!r} ({kind(status.st_mode)})")
     else:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as content:

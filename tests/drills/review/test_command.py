@@ -291,7 +291,7 @@ def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None
         file.unlink()
         file.write_text(before)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Left out of the head: Pulumi.stg.yaml (a FIFO)." in done.stdout
+    assert "Left out of the head: 'Pulumi.stg.yaml' (a FIFO)." in done.stdout
 
 
 def test_it_reports_its_progress_is_never_silent_for_long_and_writes_every_rendering(

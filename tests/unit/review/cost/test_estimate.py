@@ -250,3 +250,9 @@ def test_a_cost_line_is_unknown_without_a_price() -> None:
 
 def test_a_key_has_the_price_of_the_table() -> None:
     assert price_table.key_month() == 1.0
+
+
+@pytest.mark.parametrize("size", [-62_000, float("inf"), float("nan")])
+def test_an_impossible_quantity_costs_nothing(size: float) -> None:
+    inputs = {"instanceClass": "db.t4g.medium", "engine": "postgres", "storageType": "gp3"}
+    assert estimate.month(DATABASE, {**inputs, "allocatedStorage": size}) == estimate.month(DATABASE, inputs)

@@ -68,7 +68,7 @@ def test_a_fifo_in_place_of_a_tracked_file_is_left_out_at_once(tree: Path, tmp_p
     os.mkfifo(tree / "untracked")
     copy = copy_tracked(tree, tmp_path / "copy")
     assert names(copy.folder) == {".gitignore", "components/api.py"}
-    assert copy.notes("head") == ["Left out of the head: run.sh (a FIFO)."]
+    assert copy.notes("head") == ["Left out of the head: 'run.sh' (a FIFO)."]
 
 
 def test_links_that_lead_out_of_the_tree_are_left_out_of_both_sides(tree: Path, tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_links_that_lead_out_of_the_tree_are_left_out_of_both_sides(tree: Path, 
     git(tree, "commit", "-q", "-m", "links")
     for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
         assert sorted(copy.omitted) == [
-            "components/up (a link that leads out of the tree)",
-            "zero (a link that leads out of the tree)",
+            "'components/up' (a link that leads out of the tree)",
+            "'zero' (a link that leads out of the tree)",
         ]
         assert (copy.folder / "components" / "start").readlink() == Path("../run.sh")
 
@@ -93,7 +93,7 @@ def test_links_that_leave_the_tree_together_are_left_out(tree: Path, tmp_path: P
     git(tree, "add", "-A")
     git(tree, "commit", "-q", "-m", "links")
     for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
-        assert copy.omitted == ["out (a link that leads out of the tree)"]
+        assert copy.omitted == ["'out' (a link that leads out of the tree)"]
         assert (copy.folder / "a" / "b" / "top").resolve() == copy.folder
 
 
@@ -104,7 +104,7 @@ def test_a_folder_that_became_a_link_is_not_followed(tree: Path, tmp_path: Path)
     (tree / "components").rmdir()
     (tree / "components").symlink_to(tmp_path / "outside")
     copy = copy_tracked(tree, tmp_path / "copy")
-    assert copy.omitted == ["components/api.py (a folder in its path is a link)"]
+    assert copy.omitted == ["'components/api.py' (a folder in its path is a link)"]
 
 
 def test_a_sparse_file_is_refused(tree: Path, tmp_path: Path) -> None:
