@@ -121,7 +121,8 @@ def _add_stack(
     settings = provider_settings.find_unexplained(stack)
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, base_tree)
-    rows = chain(addresses, settings, unknown, hidden)
+    secret = unknown_values.find_secret_outputs(stack)
+    rows = chain(addresses, settings, unknown, hidden, secret)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base

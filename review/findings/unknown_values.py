@@ -5,6 +5,7 @@ a review. On an account, the values of the real resource take their place.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +46,8 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
     for step in stack.steps.values():
         overwritten = step.resource.urn in stack.head.overwritten
         if step.new and (message := _hidden(step, undecided.get(step.new.urn, []), overwritten=overwritten)):
-            yield (
-                step.new.urn,
-                Finding(
-                    stacks=[stack.name],
-                    policy="value-unknown",
-                    type=step.new.type,
-                    name=step.new.name,
-                    locations=step.new.locations,
-                    message=one_line(message),
-                    level="mandatory",
-                    status=NEW,
-                    remediation="Make the value known in previews, or add a waiver to "
-                    "review/waivers.yaml for an owner's approval.",
-                    blocks=True,
-                ),
-            )
+            finding = _finding(stack, step.new.name, message, "Make the value known in previews")
+            yield step.new.urn, replace(finding, type=step.new.type, locations=step.new.locations)
 
 
 def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Finding]]:
@@ -73,21 +60,34 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
     for key, (_, line) in stack.file.head.items():
         name = key.removesuffix(SECRET)
         if key.endswith(SECRET) and key not in stack.file.base and name not in declared:
-            yield (
-                name,
-                Finding(
-                    stacks=[stack.name],
-                    policy="value-unknown",
-                    name=name,
-                    locations=[SourceLocation(stack.file.name, line, SETS, name)],
-                    message="a new secret setting, which the schema of the base does not have",
-                    level="mandatory",
-                    status=NEW,
-                    remediation="First add the setting to the schema, or add a waiver to "
-                    "review/waivers.yaml for an owner's approval.",
-                    blocks=True,
-                ),
-            )
+            message = "a new secret setting, which the schema of the base does not have"
+            finding = _finding(stack, name, message, "First add the setting to the schema")
+            yield name, replace(finding, locations=[SourceLocation(stack.file.name, line, SETS, name)])
+
+
+def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the name of each output of the stack with a secret, and a finding, which blocks.
+
+    Scripts use the outputs, and the engine's events do not even show whether a secret one changes.
+    """
+    outputs = stack.head.phase.outputs if stack.predicted and stack.head else {}
+    for name, content in outputs.items():
+        if any(value == MASK for _, value in leaves(name, content)):
+            message = "an output that is secret, so that no review shows whether it changes"
+            yield name, _finding(stack, f"output {name}", message, "Export the value without a secret")
+
+
+def _finding(stack: Stack, name: str, message: str, remedy: str) -> Finding:
+    return Finding(
+        stacks=[stack.name],
+        policy="value-unknown",
+        name=name,
+        message=one_line(message),
+        level="mandatory",
+        status=NEW,
+        remediation=f"{remedy}, or add a waiver to review/waivers.yaml for an owner's approval.",
+        blocks=True,
+    )
 
 
 def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:

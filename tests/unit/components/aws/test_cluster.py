@@ -30,17 +30,14 @@ class Declared:
         self.recorder = recorder
         self.security_group_id = ""
         self.kubeconfig: dict[str, Any] = {}
-        self.kubeconfig_is_secret = False
         evaluate(lambda: self._read_outputs(build()))
         self.cluster = recorder.inputs[CLUSTER, "cluster"]
 
     def _read_outputs(self, cluster: Cluster) -> pulumi.Output[None]:
         def keep(values: list[Any]) -> None:
             self.security_group_id, self.kubeconfig = values[0], json.loads(values[1])
-            self.kubeconfig_is_secret = values[2]
 
-        secret = pulumi.Output.from_input(cluster.kubeconfig.is_secret())
-        return pulumi.Output.all(cluster.security_group_id, cluster.kubeconfig, secret).apply(keep)
+        return pulumi.Output.all(cluster.security_group_id, cluster.kubeconfig).apply(keep)
 
 
 Declare = Callable[..., Declared]
@@ -182,7 +179,6 @@ def test_the_provider_applies_on_the_server_with_the_callers_own_credentials(dec
         "server": "https://cluster.example",
         "certificate-authority-data": "Q0E=",
     }
-    assert declared.kubeconfig_is_secret
 
 
 def test_the_security_group_is_the_one_that_eks_creates_for_pods(declare: Declare) -> None:

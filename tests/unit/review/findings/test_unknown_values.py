@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from review.findings.unknown_values import BUILT_IN, find_unknown, find_unknown_settings
+from review.findings.unknown_values import BUILT_IN, find_secret_outputs, find_unknown, find_unknown_settings
 from review.model import UNKNOWN
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
@@ -89,6 +89,14 @@ def test_the_end_of_ignored_changes_blocks() -> None:
 
     assert messages(["cidrBlock", "tags"], ["tags"]) == ["option ignoreChanges ends for cidrBlock"]
     assert messages(["tags"], ["tags", "cidrBlock"]) == []
+
+
+def test_a_secret_output_blocks() -> None:
+    reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
+    reviewed.predicted = True
+    assert reviewed.head
+    reviewed.head.phase.outputs = {"url": "https://a", "config": {"users": [MASK]}}
+    assert [(name, finding.blocks) for name, finding in find_secret_outputs(reviewed)] == [("config", True)]
 
 
 def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:
