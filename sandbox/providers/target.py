@@ -188,8 +188,13 @@ class Target(ABC):
 
 
 def changed_settings(before: Json, after: Json) -> set[str]:
-    """Return the names of a provider's settings that differ."""
-    return {name for name in before | after if before.get(name) != after.get(name)}
+    """Return the names of a provider's settings that differ; unknown values are left out.
+
+    The engine first asks with unknown values, to find what depends on a replaced resource. Then it asks again
+    with the values that the preview predicts.
+    """
+    unequal = {name for name in before | after if before.get(name) != after.get(name)}
+    return {name for name in unequal if after.get(name) is not UNKNOWN}
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:

@@ -90,6 +90,10 @@ def test_another_cluster_replaces_the_provider_and_so_its_resources() -> None:
     assert replaced(old, kubeconfig("https://old", "operators")) == replaced(old, old) == []
 
 
+def test_an_unknown_kubeconfig_waits_for_its_predicted_value() -> None:
+    assert replaced(kubeconfig("https://old"), {"kubeconfig": UNKNOWN}) == []
+
+
 @each_row("setting", [{"context": "spare"}, {"cluster": "spare"}])
 def test_another_context_or_cluster_of_the_kubeconfig_replaces_the_provider(setting: Json) -> None:
     old = kubeconfig("https://old")
