@@ -108,7 +108,7 @@ def policy_address(finding: Finding, trees: Sequence[str]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return Markdown that GitHub shows literally: without markup, HTML, lists, mentions and links.
+    """Return Markdown that GitHub shows literally: without markup, HTML, formulas, lists, mentions and links.
 
     GitHub looks for mentions and references (`#1`, `GH-1`) in the rendered HTML, which has no escapes. A
     zero-width space after `@`, `#` or `GH` prevents them.
@@ -116,7 +116,8 @@ def escape_markdown(text: str) -> str:
     text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
     text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([@#]|\bGH(?=-\d)|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
+    text = re.sub(r"([@#]|\bGH(?=-\d)|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
+    return text.replace("$", "&#36;")
 
 
 def code_span(text: str) -> str:

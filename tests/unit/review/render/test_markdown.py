@@ -164,6 +164,7 @@ def test_a_location_links_to_its_line_in_its_own_tree() -> None:
         "thanks @octocat, see #12",
         "https://evil.example/x",
         "www.evil.example",
+        "$\\phantom{hidden}$",
     ],
 )
 def test_values_and_names_are_text_without_markup(evil: str) -> None:
@@ -176,6 +177,10 @@ def test_values_and_names_are_text_without_markup(evil: str) -> None:
     lines = [line.text.replace("\u200b", "") for line in comment_markup.lines(text)]
     expected = filters.show_unseen(evil).replace("\n", " ⏎ ")
     assert len([line for line in lines if expected in line]) > 1, "the text is not shown as it is"
+
+
+def test_a_dollar_starts_no_formula() -> None:
+    assert filters.escape_markdown("$x$") == "&#36;x&#36;"
 
 
 def test_spaces_at_which_markdown_shows_nothing_are_visible() -> None:
