@@ -173,6 +173,7 @@ class Provider(ResourceProviderServicer):
             for change in all_changes
             if change in unconditional
             or self._package.forces_replacement(resource, change)
+            or (self._predicts and self._package.may_replace(resource, change))
             or any(reaches(change, path.split(".")) for path in immutable)
         ]
         answer = _difference(all_changes)

@@ -32,6 +32,11 @@ def table(package: str) -> Json:
     return tomllib.loads((Path(__file__).parent / package / "resource_types.toml").read_text())
 
 
+def is_described(token: str) -> bool:
+    """Return True if a package's table has a row for a type."""
+    return token in table(token.partition(":")[0])
+
+
 @functools.cache
 def resource_type(token: str) -> ResourceType:
     """Return the facts about a type, including those in the package's row "*" for every type."""

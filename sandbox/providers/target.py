@@ -14,7 +14,8 @@ from typing import Any
 
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, reaches
-from sandbox.providers.resource_types import digits, resource_type, table
+from sandbox.providers.resource_types import digits, is_described, resource_type, table
+from sandbox.stateful import data_loss
 from sandbox.wire import schema
 from sandbox.wire.values import (
     UNKNOWN,
@@ -100,6 +101,14 @@ class Package:
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         """Return True if a change cannot be made in place."""
         return any(reaches(change, path.split(".")) for path in resource_type(resource.type).replaced_by)
+
+    def may_replace(self, resource: Resource, change: Change) -> bool:
+        """Return True if a change could replace a resource with data whose type the tables do not describe.
+
+        That a type has no row says nothing about its inputs. Only tags can certainly be changed in place.
+        """
+        is_undescribed = bool(data_loss(resource.type, {})) and not is_described(resource.type)
+        return is_undescribed and change.path[0] != "tags"
 
     def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
         """Return the provider's settings whose change replaces the provider, and so all its resources."""

@@ -10,9 +10,11 @@ from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare
 from sandbox.providers.datadog.package import Datadog
 from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
+from sandbox.providers.plan import Plan
 from sandbox.providers.provider import Provider
-from sandbox.providers.resource_types import table
+from sandbox.providers.resource_types import is_described, resource_type, table
 from sandbox.providers.target import Package
+from sandbox.stateful import FACTS
 from sandbox.wire import schema
 from sandbox.wire.values import UNKNOWN, Json, decode, encode
 from tests.support.rows import each_row
@@ -164,3 +166,35 @@ def test_the_harmless_settings_are_settings_of_the_provider(package: Package) ->
 
 def test_the_only_control_plane_of_a_sandbox_is_never_another_cluster() -> None:
     assert replaced(kubeconfig("https://old"), kubeconfig("https://new"), predicts=False) == []
+
+
+def replacing(token: str, before: Json, after: Json, *, predicts: bool = True) -> list[str]:
+    """Return the paths for which a provider replaces a resource."""
+    package = token.partition(":")[0]
+    provider = Provider(providers_package(package), Plan(), predicts=predicts)
+    request = proto.DiffRequest(
+        urn=f"urn:pulumi:dev::pipe::{token}::it", type=token, old_inputs=encode(before), news=encode(after)
+    )
+    return [*provider.Diff(request, ENGINE).replaces]
+
+
+def providers_package(name: str) -> Package:
+    """Return a package by its name."""
+    packages: dict[str, type[Package]] = {"aws": Aws, "kubernetes": Kubernetes}
+    return packages.get(name, Package)(name)
+
+
+def test_a_change_replaces_a_resource_with_data_whose_type_has_no_row() -> None:
+    volume = "aws:ebs/volume:Volume"
+    assert not is_described(volume)
+    old = {"availabilityZone": "a", "tags": {"a": "b"}}
+    assert replacing(volume, old, old | {"availabilityZone": "b"}) == ["availabilityZone"]
+    assert replacing(volume, old, old | {"tags": {"a": "c"}}) == []
+    assert replacing(volume, old, old | {"availabilityZone": "b"}, predicts=False) == []
+    assert replacing("aws:sqs/queue:Queue", {"delaySeconds": 1}, {"delaySeconds": 2}) == []
+
+
+@each_row("token", sorted(FACTS["types"]))
+def test_the_tables_describe_each_type_with_data_or_every_change_replaces_it(token: str) -> None:
+    described = resource_type(token).replaced_by
+    assert described if is_described(token) else replacing(token, {"x": 1}, {"x": 2}) == ["x"]
