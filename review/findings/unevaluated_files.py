@@ -57,19 +57,22 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         own = [stack] if stack in stacks else stacks
         yield from _changed_keys(own, Path(folder, f"Pulumi.{label}.yaml"), STACK_KEYS, base, head)
     yield from _changed_keys(stacks, Path(PACK_FILE), PACK_KEYS, base, head)
+    parts = {
+        ATTRIBUTES: "this file, which may change files in a checkout",
+        **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),
+    }
     for path in sorted(head.rglob("*")):
+        part = parts.get(path.name) or parts.get(path.suffix)
         file = path.relative_to(head)
-        if path.is_dir() or _content(path) == _content(base / file):
-            continue
-        if path.suffix in COMPILED:
-            yield from _findings(stacks, file, "this compiled module, which may take the place of its source")
-        elif path.name == ATTRIBUTES:
-            yield from _findings(stacks, file, "this file, which may change files in a checkout")
+        if part and not path.is_dir() and _content(path) != _content(base / file):
+            yield from _findings(stacks, file, part)
 
 
 def _changed_keys(
     stacks: Sequence[str], file: Path, evaluated: frozenset[str], base: Path, head: Path
 ) -> Iterator[Finding]:
+    if _content(base / file) == _content(head / file):
+        return
     before, after = _values(base / file), _values(head / file)
     for key in sorted(before.keys() | after.keys()):
         if key not in evaluated and before.get(key) != after.get(key):

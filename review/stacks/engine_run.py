@@ -219,12 +219,13 @@ def read(file: Path) -> Any:
     A line ends only at a line feed: the names and values of a program may have other line breaks.
     """
     text = read_text(file).strip() if os.path.lexists(file) else ""
+    with suppress(ValueError):
+        content = json.loads(text)
+        # The file is an event log or a ledger with a single row.
+        return [content] if is_map(content) and ROW_KEYS & content.keys() else content
     rows = (line for line in text.split("\n") if line.strip() and not _is_not_applicable(line))
-    for document in (text, f"[{','.join(rows)}]"):
-        with suppress(ValueError):
-            content = json.loads(document)
-            # The file is an event log or a ledger with a single row.
-            return [content] if is_map(content) and ROW_KEYS & content.keys() else content
+    with suppress(ValueError):
+        return json.loads(f"[{','.join(rows)}]")
     return None
 
 

@@ -91,7 +91,7 @@ def read_stack_file(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
 def _read_values(file: Path) -> SettingValues:
     try:
         text = read_text(file, LARGEST, follow_links=True)
-        return dict(_leaves(yaml.compose(text, yaml.SafeLoader), ""))
+        return dict(_leaves(yaml.compose(text, yaml.CSafeLoader), ""))
     except (OSError, yaml.YAMLError, CommandError):
         return {}
 
