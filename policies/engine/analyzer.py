@@ -19,7 +19,7 @@ from pulumi_policy import EnforcementLevel
 from policies.engine import configuration, ledger, pack, pack_rules, waivers
 from policies.engine.evaluation import PASSED, Evaluation, evaluate_with_options, resolve_options
 from policies.engine.ledger import Ledger, Row
-from policies.engine.rule import Finding, Options, Rule, Stack, Unknown
+from policies.engine.rule import Finding, Options, Resource, Rule, Stack, Unknown
 from policies.engine.waivers import Needed, Waivers
 from policies.model.resources import of_request, of_stack
 
@@ -49,7 +49,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         self.unknown: list[tuple[Rule, Unknown]] = []
         self.crashes: dict[str, list[str]] = {}
         self.used: Needed = set()
-        self._by_type: dict[str, RuleSelection] = {}
+        self._by_type: dict[tuple[str, bool], RuleSelection] = {}
         self._apply_configuration({})
 
     def _stock(self, method: str) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         resource = of_request(request)
         # The analyzer keeps the inputs only, so that the garbage collector does not traverse many caches.
         self.inputs[resource.urn] = resource.props.get()
-        selection = self._rules_on(resource.type)
+        selection = self._rules_on(resource)
         response = analyzer_pb2.AnalyzeResponse()
         response.CopyFrom(selection.others)
         evaluations = [
@@ -142,26 +142,27 @@ class PolicyAnalyzer(SdkAnalyzer):
     def _enabled(self, rule: Rule) -> bool:
         return self._levels[rule.name] is not EnforcementLevel.DISABLED
 
-    def _rules_on(self, kind: str) -> RuleSelection:
-        """Return the rules that apply to a type, and the responses for the others; cached by type."""
-        selection = self._by_type.get(kind)
+    def _rules_on(self, resource: Resource) -> RuleSelection:
+        """Return the rules on resources that concern a resource, and the responses for the others.
+
+        The result is cached by type, separately for components.
+        """
+        key = resource.type, resource.component
+        selection = self._by_type.get(key)
         if selection is None:
             rules = [rule for rule in _ORDERED if not rule.on_stack and self._enabled(rule)]
-            others = [
+            selected = [rule for rule in rules if rule.concerns(resource) and rule is not pack_rules.crashed]
+            others = [rule for rule in rules if rule not in selected]
+            not_applicable = [
                 analyzer_pb2.PolicyNotApplicable(
-                    policy_name=rule.name, reason="" if rule.types == pack_rules.ANYTHING else pack.NOT_ABOUT
+                    policy_name=rule.name, reason="" if rule is pack_rules.crashed else pack.NOT_ABOUT
                 )
-                for rule in rules
-                if kind not in rule.types
+                for rule in others
             ]
-            selection = self._by_type[kind] = RuleSelection(
-                [rule for rule in rules if kind in rule.types],
-                analyzer_pb2.AnalyzeResponse(not_applicable=others),
-                tuple(
-                    _SKIPPED[rule.name]
-                    for rule in rules
-                    if kind not in rule.types and rule is not pack_rules.crashed
-                ),
+            selection = self._by_type[key] = RuleSelection(
+                selected,
+                analyzer_pb2.AnalyzeResponse(not_applicable=not_applicable),
+                tuple(_SKIPPED[rule.name] for rule in others if rule is not pack_rules.crashed),
             )
         return selection
 
@@ -222,7 +223,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         if evaluation.crash:
             default = default._replace(verdict=ledger.CRASHED, detail=evaluation.crash)
         rows = {
-            resource.urn: default if resource.type in rule.about else _SKIPPED[rule.name]
+            resource.urn: default if rule.concerns(resource) else _SKIPPED[rule.name]
             for resource in stack.resources
         }
         worst = ledger.worst(reported.values())

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from policies.engine.rule import Rule
+from policies.rules import resource_types
 from policies.rules.aws import (
     account,
     cloudtrail,
@@ -96,7 +97,15 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     "AWS network": (load_balancer_settings, network_acls),
     "AWS data": (rds_operation, kms_decryption),
     "Cloudflare": (zones, records, firewall),
-    "Across providers": (hops, hop_load_balancers, resource_tags, labels, datadog_tags, deletion_protection),
+    "Across providers": (
+        hops,
+        hop_load_balancers,
+        resource_types,
+        resource_tags,
+        labels,
+        datadog_tags,
+        deletion_protection,
+    ),
 }
 """The modules of each topic, in the order of the documentation."""
 

@@ -50,9 +50,10 @@ def reason(evaluation: Evaluation) -> str:
 
 
 def _validate_resource(rule: Rule, args: ResourceValidationArgs, report: ReportViolation) -> None:
-    if args.resource_type not in rule.types:
-        args.not_applicable("" if rule.types == pack_rules.ANYTHING else NOT_ABOUT)
-    evaluation = evaluate(rule, of_arguments(args), args.get_config())
+    resource = of_arguments(args)
+    if not rule.concerns(resource) or rule is pack_rules.crashed:
+        args.not_applicable("" if rule is pack_rules.crashed else NOT_ABOUT)
+    evaluation = evaluate(rule, resource, args.get_config())
     _report(rule, evaluation, args, report)
 
 
@@ -63,10 +64,11 @@ def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolati
 
 def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
     """Return the repaired properties, or None if there is no finding or a valid waiver covers it."""
-    if args.resource_type not in rule.types:
+    resource = of_arguments(args)
+    if not rule.concerns(resource):
         args.not_applicable(NOT_ABOUT)
     config = args.get_config()
-    if not evaluate(rule, of_arguments(args), config).findings:
+    if not evaluate(rule, resource, config).findings:
         return None
     exceptions = waivers.load(known.name for known in ALL)
     waiver = exceptions.of(rule.name, args.urn)

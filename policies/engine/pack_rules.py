@@ -5,14 +5,13 @@ The functions yield nothing, because the analyzer itself reports the findings of
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.engine.rule import Options, Resource, Rule, Stack, Topic, Verdicts
+from policies.engine.rule import ANYTHING, Options, Resource, Rule, Stack, Topic, Verdicts
 
 PACK = Topic(
     framework="Policy pack",
     tags=("policy-pack",),
     url="https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/",
 )
-ANYTHING = frozenset({"*"})
 
 
 @PACK.rule(

@@ -66,6 +66,13 @@ def check_each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
             yield unreadable(fault)
 
 
+ANYTHING = frozenset({"*"})
+"""The types of a rule that checks every resource, components included."""
+
+PACKAGES = frozenset({"aws", "cloudflare", "datadog", "kubernetes", "tls"})
+"""The packages of the providers. Their types stand for resources that a provider creates."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource as the engine describes it to the pack."""
@@ -76,14 +83,23 @@ class Resource:
     props: Value
     protect: bool = False
     parent: str = ""
+    component: bool = False
+    """True if no provider creates the resource: it exists only in the state, under a type of any name."""
     provider: str = ""
     """The URN of the provider; empty if the engine does not report the provider."""
     settings: Value = field(default_factory=lambda: Value(None))
     """The properties of the provider."""
+    provider_type: str = ""
+    """The type of the provider; empty if the engine does not report the provider."""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
     """The results of functions with the decorator `cached`, such as the pods that several rules read."""
+
+    @property
+    def genuine(self) -> bool:
+        """False for a component with a type of a provider's package, because no provider creates it."""
+        return not self.component or self.type.partition(":")[0] not in PACKAGES
 
     def attach(self, finding: Finding) -> Finding:
         """Return the finding with this resource's URN."""
@@ -105,7 +121,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stack:
-    """The resources of a stack, indexed by type, by URN and by dependency."""
+    """The resources of a stack, indexed by type and by URN.
+
+    The index by type has only genuine resources.
+    """
 
     resources: tuple[Resource, ...]
     memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
@@ -119,7 +138,8 @@ class Stack:
     def _by_type(self) -> dict[str, list[Resource]]:
         index: dict[str, list[Resource]] = {}
         for resource in self.resources:
-            index.setdefault(resource.type, []).append(resource)
+            if resource.genuine:
+                index.setdefault(resource.type, []).append(resource)
         return index
 
     def of(self, types: Iterable[str]) -> list[Resource]:
@@ -190,6 +210,10 @@ class Rule:
     def on_stack(self) -> bool:
         """True if the rule checks a whole stack."""
         return not self.types
+
+    def concerns(self, resource: Resource) -> bool:
+        """Return True if the rule checks the resource, itself or as a part of the stack."""
+        return self.types == ANYTHING or (resource.genuine and resource.type in self.types | self.about)
 
     def defaults(self) -> dict[str, Any]:
         """Return the default value of each option, by name."""

@@ -21,9 +21,20 @@ def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
         props=Value(read(request.properties)),
         protect=request.options.protect,
         parent=request.options.parent,
+        component=_is_component(request.type, request.provider.urn),
         provider=request.provider.urn,
         settings=Value(read(request.provider.properties)),
+        provider_type=request.provider.type,
     )
+
+
+def _is_component(kind: str, provider: str) -> bool:
+    """Return True for a resource without a provider, other than a provider itself.
+
+    The engine tells the pack the provider of each custom resource (pulumi/pulumi,
+    pkg/resource/deploy/step_generator.go: getProviderResource), but not whether a resource is custom.
+    """
+    return not provider and not kind.startswith("pulumi:providers:")
 
 
 def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] | None) -> Resource:
@@ -46,8 +57,10 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
         props=Value(props),
         protect=resource.options.protect,
         parent=resource.parent,
+        component=_is_component(resource.type, resource.provider.urn),
         provider=resource.provider.urn,
         settings=Value(read(resource.provider.properties)),
+        provider_type=resource.provider.type,
         dependencies=tuple(resource.dependencies),
         property_dependencies={
             key: tuple(dependencies.urns) for key, dependencies in resource.propertyDependencies.items()
@@ -57,6 +70,7 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
 
 def of_arguments(args: ResourceValidationArgs) -> Resource:
     """Return the resource in the arguments that the SDK passes to a rule on resources."""
+    provider = args.provider
     return Resource(
         type=args.resource_type,
         urn=args.urn,
@@ -64,8 +78,10 @@ def of_arguments(args: ResourceValidationArgs) -> Resource:
         props=Value(from_plain(_target(args.props))),
         protect=args.opts.protect,
         parent=args.opts.parent or "",
-        provider=args.provider.urn if args.provider else "",
-        settings=Value(from_plain(_target(args.provider.props)) if args.provider else None),
+        component=_is_component(args.resource_type, provider.urn if provider else ""),
+        provider=provider.urn if provider else "",
+        settings=Value(from_plain(_target(provider.props)) if provider else None),
+        provider_type=provider.resource_type if provider else "",
     )
 
 
@@ -75,6 +91,7 @@ def of_stack_arguments(args: StackValidationArgs) -> Stack:
 
 
 def _of_policy_resource(resource: PolicyResource) -> Resource:
+    provider = resource.provider
     return Resource(
         type=resource.resource_type,
         urn=resource.urn,
@@ -82,8 +99,10 @@ def _of_policy_resource(resource: PolicyResource) -> Resource:
         props=Value(from_plain(_target(resource.props))),
         protect=resource.opts.protect,
         parent=resource.parent.urn if resource.parent else "",
-        provider=resource.provider.urn if resource.provider else "",
-        settings=Value(from_plain(_target(resource.provider.props)) if resource.provider else None),
+        component=_is_component(resource.resource_type, provider.urn if provider else ""),
+        provider=provider.urn if provider else "",
+        settings=Value(from_plain(_target(provider.props)) if provider else None),
+        provider_type=provider.resource_type if provider else "",
         dependencies=tuple(_urns(resource.dependencies)),
         property_dependencies={
             key: tuple(_urns(resources)) for key, resources in resource.property_dependencies.items()

@@ -62,7 +62,13 @@ def analyze_request(kind: str, props: dict[str, Any], index: int = 0) -> analyze
     """Return the request with which the engine submits a resource for analysis."""
     urn = f"urn:pulumi:bench::pipe::{kind}::api-{index}"
     struct = json_format.ParseDict(props, Struct())
-    return analyzer_pb2.AnalyzeRequest(type=kind, urn=urn, name=f"api-{index}", properties=struct)
+    package = f"pulumi:providers:{kind.partition(':')[0]}"
+    provider = analyzer_pb2.AnalyzerProviderResource(
+        type=package, urn=f"urn:pulumi:bench::pipe::{package}::default", name="default"
+    )
+    return analyzer_pb2.AnalyzeRequest(
+        type=kind, urn=urn, name=f"api-{index}", properties=struct, provider=provider
+    )
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:
@@ -163,7 +169,11 @@ def time_stack(size: int) -> tuple[float, float]:
     whole = analyzer_pb2.AnalyzeStackRequest(
         resources=[
             analyzer_pb2.AnalyzerResource(
-                type=request.type, urn=request.urn, name=request.name, properties=request.properties
+                type=request.type,
+                urn=request.urn,
+                name=request.name,
+                properties=request.properties,
+                provider=request.provider,
             )
             for request in requests
         ]

@@ -16,6 +16,7 @@ import pytest
 
 from policies.engine import pack_rules
 from policies.engine.pack import ALL
+from policies.engine.rule import ANYTHING
 from policies.engine.waivers import utc_day
 from tests.support.policies.engine import Engine, Run, providers
 from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
@@ -361,7 +362,7 @@ def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine,
     of_pack = {pack_rules.waiver, pack_rules.unknown}  # this policy concerns the run, not a resource
     everywhere = [rule for rule in ALL if rule not in of_pack]
     assert applicable == {
-        (urn, rule.name): kind in rule.types | rule.about or rule is pack_rules.crashed
+        (urn, rule.name): kind in rule.types | rule.about or rule.types == ANYTHING
         for urn, kind in kinds.items()
         for rule in everywhere
     } | {(root, rule.name): True for rule in ALL if rule.on_stack}

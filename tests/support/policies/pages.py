@@ -95,7 +95,12 @@ def _declaration(case: Case, index: int) -> dict[str, Any]:
     for name, (urn, *_) in resource.property_dependencies.items():
         properties.setdefault(name, f"${{{urn.rpartition('::')[2]}.id}}")
     declared = {"type": resource.type, "properties": properties}
-    return declared | ({"options": {"protect": True}} if resource.protect else {})
+    if resource.component:
+        declared["component"] = True  # Pulumi YAML declares components only by their own types.
+    options: dict[str, Any] = {"protect": True} if resource.protect else {}
+    if resource.provider_type:
+        options["provider"] = f"${{{resource.provider_type.rpartition(':')[2]}}}"
+    return declared | ({"options": options} if options else {})
 
 
 def _written(value: Any) -> Any:

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pulumi.runtime.proto import analyzer_pb2
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
 from policies.engine.catalog import BY_NAME
@@ -27,6 +28,12 @@ def secret(value: object) -> dict[str, object]:
 def urn(kind: str, name: str = "it") -> str:
     """Return the URN of a resource in the test stack."""
     return f"urn:pulumi:prod::pipe::{kind}::{name}"
+
+
+def provider(kind: str) -> analyzer_pb2.AnalyzerProviderResource:
+    """Return the default provider that the engine reports for a resource of a type."""
+    package = f"pulumi:providers:{kind.partition(':')[0]}"
+    return analyzer_pb2.AnalyzerProviderResource(type=package, urn=urn(package, "default"), name="default")
 
 
 def resource(kind: str, props: Mapping[str, Any], name: str = "it", **more: Any) -> Resource:

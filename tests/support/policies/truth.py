@@ -6,7 +6,8 @@ groups), and the rule that covers it.
 
 A case has properties (`is`, placed `at` a path) or a `stack` of resources. Its verdict is pass, violation,
 unknown or not applicable, as the text of the control demands. `each` creates one case per element, and the
-element replaces "@". `provider` has the properties of the provider.
+element replaces "@". `provider` has the properties of the provider, `provider_type` its type, and
+`component: true` declares a component.
 
 `message` is a string or a list of strings: the violations, then `unknown: <path>` for each unknown value. In
 a message, the element as Python shows it replaces '@'. A message that starts with a dot continues the path
@@ -56,7 +57,7 @@ class Case:
     def evaluate(self) -> tuple[str, tuple[str, ...]]:
         """Return the verdict of the rule and its messages."""
         rule = BY_NAME[self.rule]
-        if not rule.on_stack and self.type not in rule.types:
+        if not rule.on_stack and not rule.concerns(self.resources[0]):
             return "not applicable", ()
         subject = Stack(self.resources) if rule.on_stack else self.resources[0]
         messages = tuple(verdicts(self.rule, subject, self.options))
@@ -115,7 +116,7 @@ def _order(file: Path) -> tuple[bool, str]:
 
 
 def _each(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    parts = {key: row[key] for key in ("type", "is", "stack", "provider") if key in row}
+    parts = {key: row[key] for key in ("type", "is", "stack", "provider", "provider_type") if key in row}
     if "each" not in row:
         yield row | _placed(parts, "@")
         return
@@ -172,7 +173,9 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
             item["is"],
             name,
             protect=row.get("protect", False),
+            component=row.get("component", False),
             settings=Value(from_plain(row.get("provider"))),
+            provider_type=row.get("provider_type", ""),
             property_dependencies={
                 key: (urn(types[other], other),) for key, other in item.get("uses", {}).items()
             },

@@ -19,9 +19,13 @@ from policies.engine.pack import NAME, policies, printable
 from policies.engine.rule import Options, Resource, Verdicts
 from policies.model.property_values import UnknownValueError
 from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
-from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, changed, provider, secret, urn
 
 Stock: Any = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
+BUCKET, OTHER = "aws:s3/bucket:Bucket", "random:index/randomId:RandomId"
+BLOCKED = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
 STACK = "urn:pulumi:prod::pipe::pulumi:pulumi:Stack::pipe-prod"
 
 
@@ -34,11 +38,15 @@ def struct(props: dict[str, Any]) -> Struct:
 
 
 def asked(kind: str, props: dict[str, Any], name: str = "it") -> analyzer_pb2.AnalyzeRequest:
-    return analyzer_pb2.AnalyzeRequest(type=kind, urn=urn(kind, name), name=name, properties=struct(props))
+    return analyzer_pb2.AnalyzeRequest(
+        type=kind, urn=urn(kind, name), name=name, properties=struct(props), provider=provider(kind)
+    )
 
 
 def listed(kind: str, props: dict[str, Any], name: str = "it") -> analyzer_pb2.AnalyzerResource:
-    return analyzer_pb2.AnalyzerResource(type=kind, urn=urn(kind, name), name=name, properties=struct(props))
+    return analyzer_pb2.AnalyzerResource(
+        type=kind, urn=urn(kind, name), name=name, properties=struct(props), provider=provider(kind)
+    )
 
 
 RESOURCES: list[tuple[str, dict[str, Any]]] = [
@@ -73,8 +81,47 @@ def test_the_answers_about_a_resource_equal_the_sdk_s(kind: str, props: dict[str
     assert sets(make(PolicyAnalyzer).Analyze(request, None)) == sets(make(Stock).Analyze(request, None))
 
 
+@pytest.mark.parametrize(("kind", "props"), RESOURCES)
+def test_the_answers_about_a_component_equal_the_sdk_s(kind: str, props: dict[str, Any]) -> None:
+    request = asked(kind, props)
+    request.ClearField("provider")
+    assert sets(make(PolicyAnalyzer).Analyze(request, None)) == sets(make(Stock).Analyze(request, None))
+
+
+def test_only_rules_on_types_check_a_component() -> None:
+    request = asked("datadog:index/monitor:Monitor", {})
+    assert "alert-tags-missing" in violated(make(PolicyAnalyzer).Analyze(request, None))
+    request.ClearField("provider")
+    assert violated(make(PolicyAnalyzer).Analyze(request, None)) == {"type-of-component"}
+
+
+def test_a_component_satisfies_no_rule_on_the_stack() -> None:
+    block = listed("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", {"bucket": "data", **BLOCKED})
+    resources = [listed(BUCKET, {"bucket": "data"}, "data"), block]
+    policy = "s3-public-access-block-missing"
+    for component in (False, True):
+        if component:
+            block.ClearField("provider")
+        request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
+        assert (policy in violated(make(PolicyAnalyzer).AnalyzeStack(request, None))) is component
+        assert (policy in violated(make(Stock).AnalyzeStack(request, None))) is component
+
+
+def test_a_component_of_the_program_is_what_its_type_says() -> None:
+    baseline = listed("pipe:account:Baseline", {})
+    baseline.ClearField("provider")
+    request = analyzer_pb2.AnalyzeStackRequest(resources=[baseline])
+    assert "account-guard-missing" in violated(make(PolicyAnalyzer).AnalyzeStack(request, None))
+
+
+def violated(response: analyzer_pb2.AnalyzeResponse) -> set[str]:
+    """Return the names of the policies that a response reports."""
+    return {diagnostic.policyName for diagnostic in response.diagnostics}
+
+
 def test_the_answers_about_a_stack_equal_the_sdk_s() -> None:
     resources = [listed(kind, props, f"it-{index}") for index, (kind, props) in enumerate(RESOURCES)]
+    resources[0].ClearField("provider")
     request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
     assert sets(make(PolicyAnalyzer).AnalyzeStack(request, None)) == sets(
         make(Stock).AnalyzeStack(request, None)
@@ -169,9 +216,6 @@ def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch
 def recorded(file: Path) -> list[dict[str, str]]:
     """Return the rows of a ledger."""
     return [json.loads(line) for line in file.read_text().splitlines()[1:]]
-
-
-BUCKET, OTHER = "aws:s3/bucket:Bucket", "random:index/randomId:RandomId"
 
 
 def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:

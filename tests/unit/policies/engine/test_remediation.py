@@ -16,7 +16,7 @@ from policies.engine.analyzer import PolicyAnalyzer
 from policies.engine.pack import NAME, policies
 from policies.engine.waivers import utc_day
 from tests.support.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
-from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, changed, provider, secret, urn
 from tests.support.rows import each_row
 
 
@@ -28,14 +28,16 @@ def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> d
     request.policyConfig[policy].properties.update(options)
     pack.Configure(request, None)
     struct = json_format.ParseDict(props, Struct())
-    about = analyzer_pb2.AnalyzeRequest(type=kind, urn=urn(kind), name="it", properties=struct)
+    about = analyzer_pb2.AnalyzeRequest(
+        type=kind, urn=urn(kind), name="it", properties=struct, provider=provider(kind)
+    )
     answer = pack.Remediate(about, None)
     assert all(not item.diagnostic for item in answer.remediations)
     if not answer.remediations:
         return None
     [remediation] = answer.remediations
     after = analyzer_pb2.AnalyzeRequest(
-        type=kind, urn=urn(kind), name="it", properties=remediation.properties
+        type=kind, urn=urn(kind), name="it", properties=remediation.properties, provider=provider(kind)
     )
     assert [item for item in pack.Analyze(after, None).diagnostics if item.policyName == policy] == []
     return json_format.MessageToDict(remediation.properties)

@@ -1,0 +1,111 @@
+"""Rules on the types of resources, by which the engine selects the other rules.
+
+A program chooses the type of a resource freely. It does not always decide what is created: nothing for a
+component, and for a Kubernetes object what `apiVersion` and `kind` say.
+"""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import ANYTHING, Finding, Options, Resource, Verdicts
+from policies.engine.topics import ACROSS_PROVIDERS
+
+COMPONENTS = frozenset(
+    f"kubernetes:{name}"
+    for name in (
+        "helm.sh/v2:Chart",
+        "helm.sh/v3:Chart",
+        "helm.sh/v4:Chart",
+        "kustomize:Directory",
+        "kustomize/v2:Directory",
+        "yaml:ConfigFile",
+        "yaml:ConfigGroup",
+        "yaml/v2:ConfigFile",
+        "yaml/v2:ConfigGroup",
+    )
+)
+"""The components of the providers' packages (pulumi-kubernetes, sdk/python). Their children are resources."""
+
+TEMPLATES = frozenset(
+    f"aws:{name}"
+    for name in (
+        "cloudcontrol/resource:Resource",
+        "cloudformation/stack:Stack",
+        "cloudformation/stackInstances:StackInstances",
+        "cloudformation/stackSet:StackSet",
+        "cloudformation/stackSetInstance:StackSetInstance",
+        "serverlessrepository/cloudFormationStack:CloudFormationStack",
+        "servicecatalog/provisionedProduct:ProvisionedProduct",
+    )
+)
+"""The types with which AWS creates resources of any other type (pulumi-aws 7)."""
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The type that the Kubernetes provider recognizes by its name (pulumi-kubernetes, helm_release.go)."""
+
+
+@ACROSS_PROVIDERS.rule(
+    "type-of-component",
+    types=ANYTHING,
+    severity=Severity.CRITICAL,
+    controls=("Design: types are what they say",),
+    remediation="Declare the resource with the class of its SDK, or give the component a type of its own.",
+)
+def component(resource: Resource, _: Options) -> Verdicts:
+    """Refuse components with the type of a real resource, because no provider creates them."""
+    if not resource.genuine and resource.type not in COMPONENTS:
+        yield Finding(
+            "type", f"{resource.type!r} of a component", "use a type outside of the provider's package"
+        )
+
+
+@ACROSS_PROVIDERS.rule(
+    "type-of-other-provider",
+    types=ANYTHING,
+    severity=Severity.CRITICAL,
+    controls=("Design: types are what they say",),
+    remediation="Give the resource a provider of the package that its type names.",
+)
+def other_provider(resource: Resource, _: Options) -> Verdicts:
+    """Require the provider of a resource to have the package of the resource's type."""
+    expected = f"pulumi:providers:{resource.type.partition(':')[0]}"
+    if resource.provider_type and resource.provider_type != expected:
+        yield Finding(
+            "provider", f"{resource.provider_type!r} for type {resource.type!r}", f"set it to a {expected!r}"
+        )
+
+
+@ACROSS_PROVIDERS.rule(
+    "type-of-other-object",
+    types=ANYTHING,
+    severity=Severity.CRITICAL,
+    controls=("Design: types are what they say",),
+    remediation="Declare the object with the SDK's class for its kind, or with apiextensions.CustomResource.",
+)
+def other_object(resource: Resource, _: Options) -> Verdicts:
+    """Require the type of a Kubernetes resource to be that of its apiVersion and kind."""
+    if resource.component or not resource.type.startswith("kubernetes:") or resource.type == RELEASE:
+        return
+    version, kind = resource["apiVersion"], resource["kind"]
+    group_version = version.text() or ""
+    # The core group has no name in apiVersion (pulumi-kubernetes, provider.go: gvkFromURN).
+    module = group_version if "/" in group_version else f"core/{group_version}"
+    expected = f"kubernetes:{module}:{kind.text() or ''}"
+    # pulumi-kubernetes, pkg/kinds/util.go: IsPatchResource.
+    if resource.type not in (expected, f"{expected}Patch"):
+        yield Finding(
+            "type",
+            f"{resource.type!r}, but apiVersion is {version.shown()} and kind is {kind.shown()}",
+            f"set it to {expected!r}",
+        )
+
+
+@ACROSS_PROVIDERS.rule(
+    "type-of-template",
+    types=TEMPLATES,
+    severity=Severity.HIGH,
+    controls=("Design: types are what they say",),
+    remediation="Declare the resources of the template in the program, so that the policies check them.",
+)
+def template(_resource: Resource, _: Options) -> Verdicts:
+    """Refuse resources that create AWS resources of other types from a template or a document."""
+    yield Finding("type", "one whose resources no policy checks", "declare each resource with its own type")
