@@ -230,6 +230,15 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def _resource(self, request: Any, context: Context, inputs: Json) -> Resource:
+        """Return the resource of a request; raise ProviderError if its type is one of another package.
+
+        The engine does not compare the package of an explicit provider with that of the type.
+        """
+        if request.type.partition(":")[0] != self._package.name:
+            raise ProviderError(
+                f"the provider of {request.type} has the package {self._package.name}; give the resource a "
+                "provider of its own package"
+            )
         return Resource(
             request.urn,
             request.type,

@@ -80,9 +80,13 @@ def resource_class(token: str) -> type[Any]:
             # The package is imported before the part. Otherwise, the program, which imports the package in
             # another thread, would get an empty part.
             importlib.import_module(f"pulumi_{package}")
-            return cast(type[Any], getattr(importlib.import_module(path), name))
+            cls = cast(type[Any], getattr(importlib.import_module(path), name))
         except (ImportError, AttributeError) as error:
             raise UnknownTypeError(f"pulumi-{package} has no resource type {token}") from error
+    # The module of aws:ec2:Vpc has the class, but the provider knows a single token for each type.
+    if (known := pulumi.get_type_token(cls)) != token:
+        raise UnknownTypeError(f"pulumi-{package} has no resource type {token}; closest: {known}")
+    return cls
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from sandbox.providers.plan import Plan, now
 from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
 from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema
-from sandbox.wire.values import Json, Secret, known, merge, plain
+from sandbox.wire.values import Json, Secret, known, merge, plain, show
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 JOB = "kubernetes:batch/v1:Job"
@@ -59,6 +59,7 @@ class Kubernetes(Package):
 
     def faults(self, resource: Resource) -> Iterator[str]:
         if resource.type != RELEASE:
+            yield from _type_faults(resource)
             yield from schemas.faults(resource.inputs)
             yield from _annotation_faults(resource)
             return
@@ -121,6 +122,20 @@ def _active_cluster(settings: Json) -> Json:
         return cast(Json, clusters[settings.get("cluster") or context["cluster"]]["cluster"])
     except (yaml.YAMLError, KeyError, TypeError):
         return {}
+
+
+def _type_faults(resource: Resource) -> Iterator[str]:
+    """Yield a fault if the object is not of the resource's type, by which policies judge it.
+
+    pulumi-kubernetes creates the object that `apiVersion` and `kind` name, whatever the type is. It patches
+    an object if the type is its kind with the ending Patch (pkg/kinds/util.go: IsPatchResource).
+    """
+    version, kind = (resource.inputs.get(name) for name in ("apiVersion", "kind"))
+    if not isinstance(version, str) or not isinstance(kind, str):
+        return
+    expected = f"kubernetes:{version if '/' in version else f'core/{version}'}:{kind}"
+    if resource.type not in (expected, f"{expected}Patch"):
+        yield f"kind: {show(kind)}, makes the object one of the type {expected}, and not {resource.type}"
 
 
 def _annotation_faults(resource: Resource) -> Iterator[str]:

@@ -74,7 +74,12 @@ def test_the_values_of_a_secret_are_always_secret() -> None:
 
 def node_class_faults(api: str) -> list[str]:
     manifest = {"apiVersion": api, "kind": "NodeClass", "metadata": {"name": "default"}}
-    return list(PACKAGE.faults(resource(f"kubernetes:{api}:NodeClass", manifest)))
+    return list(PACKAGE.faults(resource(f"kubernetes:{module(api)}:NodeClass", manifest)))
+
+
+def module(api: str) -> str:
+    """Return the part of a type that stands for an apiVersion."""
+    return api if "/" in api else f"core/{api}"
 
 
 @pytest.mark.parametrize("api", ["eks.amazonaws.com/v1", "karpenter.sh/v1", "pipe.dev/v1beta1"])
@@ -90,6 +95,23 @@ def test_a_kind_that_kubernetes_lacks_is_refused(api: str) -> None:
     assert "does not exist in Kubernetes 1.34" in fault
 
 
+@pytest.mark.parametrize(
+    "kind", ["example.com/v1:Harmless", "core/v1:Secret", "v1:ConfigMap", "core/v1:Config"]
+)
+def test_an_object_of_another_type_is_refused(kind: str) -> None:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
+    assert list(PACKAGE.faults(resource(f"kubernetes:{kind}", manifest))) == [
+        'kind: "ConfigMap", a string, makes the object one of the type kubernetes:core/v1:ConfigMap, '
+        f"and not kubernetes:{kind}"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "ConfigMapPatch"])
+def test_an_object_or_a_patch_has_its_own_type(kind: str) -> None:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
+    assert list(PACKAGE.faults(resource(f"kubernetes:core/v1:{kind}", manifest))) == []
+
+
 @pytest.mark.parametrize("api", ["v1", "karpenter.example.com/v1"])
 def test_an_annotation_of_the_provider_without_an_effect_here_is_refused(api: str) -> None:
     supported = {"pulumi.com/skipAwait": "true", "pipe.dev/waitFor": "it"}
@@ -97,7 +119,7 @@ def test_an_annotation_of_the_provider_without_an_effect_here_is_refused(api: st
     def faults(annotations: dict[str, str]) -> list[str]:
         metadata = {"name": "it", "annotations": annotations}
         manifest = {"apiVersion": api, "kind": "ConfigMap", "metadata": metadata}
-        return list(PACKAGE.faults(resource("kubernetes:core/v1:ConfigMap", manifest)))
+        return list(PACKAGE.faults(resource(f"kubernetes:{module(api)}:ConfigMap", manifest)))
 
     fault = "metadata.annotations: the sandbox does not support pulumi.com/waitFor"
     assert faults(supported | {"pulumi.com/waitFor": "condition=Ready"}) == [fault]

@@ -45,6 +45,27 @@ def test_a_predicted_creation_has_another_id_than_the_existing_resource_and_no_u
     assert not unknown_id and outputs["arn"] is UNKNOWN
 
 
+def test_a_resource_of_another_package_is_refused() -> None:
+    refusals: list[str] = []
+
+    def abort(_code: object, message: str) -> None:
+        refusals.append(message)
+
+    engine = Connection()
+    vars(engine)["abort"] = abort
+    provider = Provider(Kubernetes("kubernetes"), KubernetesPlan(), predicts=True)
+    for token in (SUBNET, "kubernetes:core/v1:Namespace"):
+        manifest: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "it"}}
+        request = proto.CheckRequest(
+            urn=f"urn:pulumi:dev::pipe::{token}::it", type=token, news=encode(manifest)
+        )
+        provider.Check(request, cast(Any, engine))
+    assert refusals == [
+        f"the provider of {SUBNET} has the package kubernetes; give the resource a provider of its own "
+        "package"
+    ]
+
+
 def test_a_predicted_replacement_with_the_same_name_has_other_outputs() -> None:
     predicting = Provider(Aws("aws"), AwsPlan(), predicts=True)
     inputs: Json = {"name": "pipe-dev", "roleArn": "arn:aws:iam::1:role/x", "vpcConfig": {"subnetIds": ["a"]}}

@@ -10,12 +10,13 @@ from types import ModuleType
 
 import pytest
 
-from sandbox.wire.schema import documented_values, resource_class
+from sandbox.wire.schema import UnknownTypeError, documented_values, resource_class
 
 SLOW = {
     "__init__.py": "import time\ntime.sleep(0.3)\nfrom .thing import *\n",
     "_utilities.py": "",
-    "thing.py": "from . import _utilities\n__all__ = ['Thing']\nclass Thing: ...\n",
+    "thing.py": "from . import _utilities\n__all__ = ['Thing']\n"
+    "class Thing: pulumi_type = 'slow:index/thing:Thing'\n",
 }
 
 
@@ -72,3 +73,9 @@ def test_only_a_complete_list_of_values_in_the_documentation_counts(
     doc: str, values: tuple[str, ...]
 ) -> None:
     assert documented_values(doc) == values
+
+
+@pytest.mark.parametrize("token", ["aws:ec2:Vpc", "aws:ec2/Vpc:Vpc", "aws:ec2/vpc/vpc:Vpc"])
+def test_a_type_has_a_single_token(token: str) -> None:
+    with pytest.raises(UnknownTypeError, match=f"no resource type {token}"):
+        resource_class(token)
