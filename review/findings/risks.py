@@ -124,6 +124,8 @@ def _difference(step: Step, path: str) -> str:
 
 def _deletion_causes(step: Step, stack: Stack) -> list[str]:
     deleted = step.resource
+    if step.new and step.new.is_component:
+        return [f"{title(deleted)} becomes a component, which no provider creates"]
     if step.new:
         return [
             f"{title(deleted)} is only read (get), so Pulumi gives it up, or deletes it if its ID is not the "

@@ -104,6 +104,10 @@ class EngineRun:
                 self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
+        for step in self.steps.values():
+            if step.old and step.new and step.old.is_component != step.new.is_component:
+                # Pulumi calls this a replacement, but a component exists only in the state.
+                step.op = "delete" if step.new.is_component else "create"
         for urn, state in self.added.items():
             if (step := self.steps.get(urn)) and step.new:
                 step.new.state.update(state)

@@ -198,6 +198,14 @@ def test_a_resource_that_is_only_read_may_be_deleted() -> None:
     assert "it (aws:rds:Instance) is only read (get)" in risk.message
 
 
+def test_a_resource_that_becomes_a_component_is_deleted() -> None:
+    database = "aws:rds/instance:Instance"
+    change = Step("delete", resource(database, "it"), resource(database, "it", custom=False))
+    risk = find_risk(change, stack(change))
+    assert risk and risk.blocks
+    assert "it (aws:rds:Instance) becomes a component, which no provider creates" in risk.message
+
+
 def test_a_name_with_line_breaks_adds_no_line_to_a_message() -> None:
     forged = "new\nData: Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
     old, new = (resource(KEY, name, {"days": 7}) for name in ("old", forged))

@@ -160,6 +160,20 @@ def test_a_managed_resource_that_is_only_read_counts_as_deleted(tmp_path: Path) 
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
 
 
+def test_a_resource_that_becomes_a_component_counts_as_deleted_and_the_reverse_as_created(
+    tmp_path: Path,
+) -> None:
+    resource, component = state(id="b-1", provider="p::1"), state(custom=False)
+    for old, new, op in ((resource, component, "delete"), (component, resource, "create")):
+        steps = [
+            {"op": "create-replacement", "urn": BUCKET, "oldState": old, "newState": new},
+            {"op": "replace", "urn": BUCKET, "oldState": old, "newState": new},
+            {"op": "delete-replaced", "urn": BUCKET, "oldState": old},
+        ]
+        for steps_in_order in (steps, steps[::-1]):
+            assert EngineRun(tmp_path).add({"steps": steps_in_order}).steps[BUCKET].op == op
+
+
 @pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
 def test_a_line_break_of_unicode_in_a_name_hides_no_verdict(tmp_path: Path, separator: str) -> None:
     named = f"{BUCKET}{separator}more"
