@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from review.findings.invented_values import describe_invented
 from review.model import NEW, SETS, UNKNOWN, Finding, SourceLocation, list_first
 from review.plain_data import as_text, is_list
 from review.stacks.engine_run import Step
@@ -45,7 +46,10 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
             undecided.setdefault(row["urn"], []).append(row["message"])
     for step in stack.steps.values():
         overwritten = step.resource.urn in stack.head.overwritten
-        if step.new and (message := _hidden(step, undecided.get(step.new.urn, []), overwritten=overwritten)):
+        if not step.new:
+            continue
+        hidden = _hidden(step, undecided.get(step.new.urn, []), overwritten=overwritten)
+        if message := hidden or describe_invented(step, stack):
             finding = _finding(stack, step.new.name, message, "Make the value known in previews")
             yield step.new.urn, replace(finding, type=step.new.type, locations=step.new.locations)
 

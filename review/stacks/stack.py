@@ -119,11 +119,19 @@ class Stack:
 
     def has_new_dependency(self, step: Step, path: str) -> bool:
         """Return True if a property depends on a resource on which it did not depend in the base."""
+        return bool(self._new_dependencies(step, path))
+
+    def new_sources(self, step: Step, path: str) -> list[Resource]:
+        """Return the resources, other than components, on which a property did not depend in the base."""
+        sources = (self.resources.get(urn) for urn in sorted(self._new_dependencies(step, path)))
+        return [source for source in sources if source and not source.is_component]
+
+    def _new_dependencies(self, step: Step, path: str) -> set[str]:
         before, after = (
             {self._urns.get(urn, urn) for urn in side.property_dependencies.get(top_name(path), ())}
             for side in (step.old or step.resource, step.resource)
         )
-        return not after <= before
+        return after - before
 
 
 def top_name(path: str) -> str:

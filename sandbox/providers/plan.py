@@ -4,6 +4,7 @@ It is used for quick tests, for reviews, and for Kubernetes if no control plane 
 subclass, such as `AwsPlan`, adds the responses that the tables cannot express.
 """
 
+import typing
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,10 +15,19 @@ from sandbox.providers.resource_types import TemplateVariables, digits, resource
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
 from sandbox.wire.values import Json, added_properties, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 """The simulated value for each type, by the noun for the type."""
+
+RECOGNIZABLE = EMPTY | {
+    "a whole number": INVENTED_NUMBER,
+    "a number": INVENTED_NUMBER,
+    "a list": [INVENTED],
+    "an object": {INVENTED: INVENTED},
+}
+"""The values instead of EMPTY that a review recognizes. A boolean has none."""
 
 TIMES = ("Date", "At", "On", "Time", "Updated")
 """Endings of property names; a property with such an ending is a time."""
@@ -34,7 +44,16 @@ def now() -> str:
 
 
 class Plan(Target):
-    """A target that derives its responses from the program's inputs, the state and the tables."""
+    """A target that derives its responses from the program's inputs, the state and the tables.
+
+    With `recognizable`, an output that no table describes gets a value that a review recognizes, instead of
+    an empty one, which a program could write as well. Only a boolean remains False.
+    """
+
+    _recognizable = False
+
+    def __init__(self, *, recognizable: bool = False) -> None:
+        self._recognizable = recognizable
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         """Return the ID of a new resource."""
@@ -47,32 +66,37 @@ class Plan(Target):
         outputs in the tables. A string that is in no table, such as a creation date, keeps its old value.
         """
         variables = self.variables(resource, resource.seed or resource.id)
+        package = resource.type.partition(":")[0]
         outputs: Json = {}
         for name, prop in schema.properties(schema.resource_class(resource.type)).items():
             if prop.required and name not in resource.inputs:
                 old = before.get(name)
                 outputs[name] = (
-                    old if isinstance(old, str) else self._plausible(resource, name, prop, variables)
+                    old if isinstance(old, str) else self._plausible(package, name, prop.hint, variables)
                 )
         return merge(outputs, variables.fill(resource_type(resource.type).outputs))
 
-    def _plausible(
-        self, resource: Resource, name: str, prop: schema.Property, variables: TemplateVariables
-    ) -> Any:
+    def _plausible(self, package: str, name: str, hint: Any, variables: TemplateVariables) -> Any:
         """Return a value of the right type for an output; an object has its required members."""
-        option = next(iter(schema.value_hints(prop.hint)), Any)
+        option = next(iter(schema.value_hints(hint)), Any)
+        noun, inner = schema.noun(option), typing.get_args(option)
         if schema.is_object(option):
+            members = schema.properties(option).items()
             return {
-                key: self._plausible(resource, key, member, variables)
-                for key, member in schema.properties(option).items()
+                key: self._plausible(package, key, member.hint, variables)
+                for key, member in members
                 if member.required
             }
-        if schema.noun(option) in EMPTY:
-            return EMPTY[schema.noun(option)]
-        common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
+        if self._recognizable and noun == "a list" and inner:
+            return [self._plausible(package, name, inner[0], variables)]
+        if noun in EMPTY:
+            return (RECOGNIZABLE if self._recognizable else EMPTY)[noun]
+        common = table(package).get("*", {}).get("outputs", {})
         if name in common:
             return variables.fill(common[name])
-        return now() if name.endswith(TIMES) else ""
+        if name.endswith(TIMES):
+            return now()
+        return f"{INVENTED}-{name}" if self._recognizable else ""
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""

@@ -33,19 +33,24 @@ CONCURRENT_CALLS = 16
 
 
 def packages(
-    targets: Targets | None = None, clock: Clock | None = None, identity: Identity | None = None
+    targets: Targets | None = None,
+    clock: Clock | None = None,
+    identity: Identity | None = None,
+    *,
+    recognizable: bool = False,
 ) -> list[tuple[Package, Target]]:
     """Return every package with its target.
 
     Without `targets`, every target is a plan, which stores no resources. The target of Kubernetes is also a
     plan if there is no control plane, and the target of tls always is. With a `clock`, changes of AWS and
-    Kubernetes resources take time. `identity` signs the requests to AWS.
+    Kubernetes resources take time. `identity` signs the requests to AWS. With `recognizable`, the plans mark
+    the outputs that they invent.
     """
     pairs: dict[Package, Target] = {
-        (aws := Aws("aws")): AwsPlan(),
+        (aws := Aws("aws")): AwsPlan(recognizable=recognizable),
         (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(),
-        (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(),
-        (datadog := Datadog("datadog")): DatadogPlan(),
+        (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(recognizable=recognizable),
+        (datadog := Datadog("datadog")): DatadogPlan(recognizable=recognizable),
         Package("tls"): TlsTarget(),
     }
     if targets is None:
@@ -82,7 +87,7 @@ def serve(
     lookups = folder / LOOKUPS if predicts else None
     with ExitStack() as stack:
         ports: dict[str, int] = {}
-        for package, target in packages(targets, clock, identity):
+        for package, target in packages(targets, clock, identity, recognizable=predicts):
             pool = stack.enter_context(ThreadPoolExecutor(CONCURRENT_CALLS, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)

@@ -22,3 +22,9 @@ UNKNOWNS = (
     "030794c1-ac77-496b-92df-f27374a8bd58",  # an asset
     "e48ece36-62e2-4504-bad9-02848725956a",  # an archive
 )
+
+INVENTED = "unknown-to-the-review"
+"""The start of an output that no table describes, and the only key of such an object, in a review."""
+
+INVENTED_NUMBER = 987654321
+"""The number for such an output: none in this project's stacks is as large."""

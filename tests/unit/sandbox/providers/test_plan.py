@@ -10,7 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox.errors import ProviderError
+from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.target import LiveResource
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
 from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
@@ -59,6 +61,20 @@ def test_outputs_have_the_types_of_the_sdk(providers: Providers):
     extensions = x509.load_pem_x509_certificate(pem).extensions
     assert extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert outputs["tagsAll"] == {} and outputs["deletionProtection"] is False
+
+
+def test_outputs_without_a_description_are_recognizable_in_a_review():
+    target = AwsPlan(recognizable=True)
+    endpoint = {"vpcId": "vpc-1", "serviceName": "com.amazonaws.ap-northeast-1.s3"}
+    outputs = target.create(resource("aws:ec2/vpcEndpoint:VpcEndpoint", endpoint)).outputs
+    assert outputs["cidrBlocks"] == [f"{INVENTED}-cidrBlocks"]
+    assert outputs["policy"] == f"{INVENTED}-policy"
+    assert outputs["requesterManaged"] is False  # A boolean has no third value.
+    assert outputs["arn"].startswith("arn:aws:ec2:") and outputs["tagsAll"] == {}
+    policy = {"policy": '{"Version": "2012-10-17", "Statement": []}'}
+    assert (
+        target.create(resource("aws:iam/policy:Policy", policy)).outputs["attachmentCount"] == INVENTED_NUMBER
+    )
 
 
 def test_every_resource_has_the_default_tags_of_its_provider(providers: Providers):

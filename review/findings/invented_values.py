@@ -1,0 +1,55 @@
+"""Values that come from outputs which the review's providers cannot predict, and therefore invent."""
+
+import json
+from collections.abc import Iterator
+
+from review.model import list_first, title
+from review.plain_data import as_text, is_equal
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+from review.stacks.value_parts import leaves
+from sandbox.summary import MASK
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+
+
+def describe_invented(step: Step, stack: Stack) -> str:
+    """Describe the values of a resource that newly come from invented outputs; empty if there are none.
+
+    An invented output is recognizable, unless it is a boolean. So a property counts as well if it depends on
+    another resource than in the base, although its value stays the same and shows nothing of the resource.
+    """
+    old_values = _invented_values(step.old) if step.old else {}
+    new_values = _invented_values(step.resource)
+    if paths := [path for path in new_values if new_values[path] != old_values.get(path)]:
+        return f"from outputs that the review cannot predict: {list_first(paths)}"
+    names = step.resource.property_dependencies
+    if silent := [text for name in names for text in _silent_sources(step, name, stack)]:
+        return f"from another resource than before, but the value does not show it: {list_first(silent)}"
+    return ""
+
+
+def _invented_values(resource: Resource) -> dict[str, str]:
+    """Return the texts of the inputs that contain an invented output, by path."""
+    if not _is_invented(json.dumps(resource.inputs)):
+        return {}
+    values = (leaf for name, content in resource.inputs.items() for leaf in leaves(name, content))
+    texts = {path: as_text(value) or "" for path, value in values}
+    return {path: text for path, text in texts.items() if _is_invented(f"{path} {text}")}
+
+
+def _is_invented(text: str) -> bool:
+    return INVENTED in text or str(INVENTED_NUMBER) in text
+
+
+def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
+    """Yield an unchanged property with each of its new sources that the value does not show."""
+    old, new = step.old, step.new
+    if not old or not new or not is_equal(old.inputs.get(name), new.inputs.get(name)):
+        return
+    texts = [as_text(value) or "" for _, value in leaves(name, new.inputs.get(name))]
+    if MASK in texts:
+        return  # Only the engine compares the values of secrets.
+    for source in stack.new_sources(step, name):
+        if not any(source.match_strength(text) for text in texts if text):
+            yield f"{name}, from {title(source)}"

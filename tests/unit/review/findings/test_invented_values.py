@@ -1,0 +1,52 @@
+"""Tests of values that come from outputs which the review's providers invent."""
+
+from review.findings.invented_values import describe_invented
+from review.findings.unknown_values import find_unknown
+from review.stacks.engine_run import Step
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+from tests.support.review.stacks import VPC, after, resource, stack
+
+GROUP, SUBSCRIPTION = "aws:ec2/securityGroup:SecurityGroup", "aws:sns/topicSubscription:TopicSubscription"
+FROM_OUTPUTS = "from outputs that the review cannot predict: "
+
+
+def test_a_value_from_an_invented_output_blocks() -> None:
+    old = resource(GROUP, "db", {"cidrs": ["10.0.0.0/16"]})
+    new = resource(GROUP, "db", {"cidrs": ["10.0.0.0/16", f"{INVENTED}-cidrBlocks"]})
+    reviewed = stack(Step("update", old, new))
+    reviewed.predicted = True
+    [(urn, finding)] = find_unknown(reviewed)
+    assert finding.blocks and (urn, finding.message) == (new.urn, f"{FROM_OUTPUTS}cidrs[1]")
+
+
+def test_a_new_resource_with_an_invented_number_or_key_is_described() -> None:
+    new = resource(GROUP, "db", {"count": INVENTED_NUMBER, "tags": {INVENTED: INVENTED}})
+    step = Step("create", None, new)
+    assert describe_invented(step, stack(step)) == f"{FROM_OUTPUTS}count, tags.{INVENTED}"
+
+
+def test_an_invented_value_of_the_base_is_no_news() -> None:
+    old, new = (resource(GROUP, "db", {"policy": f"{INVENTED}-policy", "size": size}) for size in (1, 2))
+    step = Step("update", old, new)
+    assert describe_invented(step, stack(step)) == ""
+
+
+def test_a_new_source_that_an_equal_value_does_not_show_is_described() -> None:
+    source = resource(SUBSCRIPTION, "mail", id="arn:of:mail", outputs={"pendingConfirmation": False})
+    for value in (False, None):
+        inputs = {} if value is None else {"forceDestroy": value}
+        old, new = resource(GROUP, "b", inputs), resource(GROUP, "b", inputs, **after(forceDestroy=source))
+        step = Step("same", old, new)
+        expected = "forceDestroy, from mail (aws:sns:TopicSubscription)"
+        assert describe_invented(step, stack(step, Step("same", source, source))).endswith(expected)
+
+
+def test_a_new_source_whose_id_or_output_the_value_contains_is_not_described() -> None:
+    vpc = resource(VPC, "main", id="vpc-1", outputs={"cidrBlock": "10.0.0.0/16"})
+    for value in ("vpc-1", '{"vpc": "vpc-1"}', "10.0.0.0/16"):
+        old = resource(GROUP, "db", {"from": value})
+        new = resource(GROUP, "db", {"from": value}, **after(**{"from": vpc}))
+        step = Step("same", old, new)
+        assert describe_invented(step, stack(step, Step("same", vpc, vpc))) == ""
+        kept = Step("same", new, new)
+        assert describe_invented(kept, stack(kept, Step("same", vpc, vpc))) == ""
