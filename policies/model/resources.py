@@ -8,7 +8,7 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidatio
 from pulumi_policy.secret import Secret
 
 from policies.engine.rule import Resource, Stack
-from policies.model.property_marks import SECRET, SIGNATURE, UNKNOWN, from_plain, read
+from policies.model.property_marks import INVENTED, SECRET, SIGNATURE, UNKNOWN, from_plain, read
 from policies.model.property_values import Value
 
 
@@ -42,13 +42,15 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
 
     A preview sends no properties for an object of a cluster that does not exist yet. A provider adds blocks
     that the program did not write, such as the computed `versioning` of a bucket. Therefore the result has
-    all inputs, and only those outputs that are strings, such as ids and ARNs.
+    all inputs, and only those outputs that are strings, such as ids and ARNs. Invented outputs are left out.
     """
     props = read(resource.properties)
     if inputs is not None:
         known = {key: value for key, value in inputs.items() if value is not UNKNOWN or key not in props}
         props = {
-            key: value for key, value in props.items() if key in inputs or isinstance(value, str)
+            key: value
+            for key, value in props.items()
+            if key in inputs or (isinstance(value, str) and not value.startswith(INVENTED))
         } | known
     return Resource(
         type=resource.type,

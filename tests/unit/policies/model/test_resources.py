@@ -10,7 +10,8 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from pulumi_policy.secret import Secret, secrets_preserving_proxy
 
 from policies.model import resources
-from policies.model.property_marks import UNKNOWN
+from policies.model.property_marks import INVENTED, UNKNOWN
+from sandbox.wire import sentinels
 from tests.support.policies.pytest_fixtures import UNKNOWN as SENTINEL
 
 
@@ -29,6 +30,14 @@ def test_a_stacks_resource_has_all_inputs_and_the_outputs_that_are_text() -> Non
     assert (resource["size"].get(), resource["name"].get()) == (2, "new")
     assert not resource["zone"].known
     assert not resource["later"].known
+
+
+def test_an_output_that_a_review_invents_is_left_out() -> None:
+    assert INVENTED == sentinels.INVENTED
+    outputs = analyzed(parameterGroupName=f"{INVENTED}-parameterGroupName", name=f"{INVENTED}-x")
+    resource = resources.of_stack(outputs, {"name": f"{INVENTED}-x"})
+    assert resource["parameterGroupName"].absent
+    assert resource["name"].text() == f"{INVENTED}-x"
 
 
 def test_an_output_replaces_an_unknown_input() -> None:
