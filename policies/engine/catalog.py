@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from policies.engine.rule import Rule
-from policies.rules import resource_types
+from policies.rules import provider_settings, resource_types
 from policies.rules.aws import (
     account,
     cloudtrail,
@@ -101,6 +101,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         hops,
         hop_load_balancers,
         resource_types,
+        provider_settings,
         resource_tags,
         labels,
         datadog_tags,

@@ -81,6 +81,18 @@ def good() -> None:
         declare()
 
 
+def of_other_provider() -> object:
+    provider = kubernetes.Provider("disguised")
+    provider.package = "aws"  # The SDK compares the packages, and the engine does not.
+    options = pulumi.ResourceOptions(provider=provider)
+    return pulumi.CustomResource("aws:s3/bucket:Bucket", "data", {"bucket": "data"}, options)
+
+
+def of_other_object() -> object:
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", **DEPLOYMENT}
+    return pulumi.CustomResource("kubernetes:example.com/v1:Harmless", "api", manifest)
+
+
 GUARDS = {
     "tls-cloudflare-zone-old-version",
     "workload-memory-limit-missing",
@@ -122,6 +134,29 @@ REQUIRED = {"alert-required-monitor-missing": {"monitors": ["HighErrorRate"], "t
             "security-group-ssh-open-to-world",
             "ingress[0].cidrBlocks[0] is '0.0.0.0/0' for tcp port 22; "
             "set it to the networks that need SSH, or remove the rule",
+        ),
+        (
+            lambda: pulumi.ComponentResource("datadog:index/monitor:Monitor", "errors", MONITOR),
+            "type-of-component",
+            "type is 'datadog:index/monitor:Monitor' of a component; "
+            "use a type outside of the provider's package",
+        ),
+        (
+            of_other_provider,
+            "type-of-other-provider",
+            "provider is 'pulumi:providers:kubernetes' for type 'aws:s3/bucket:Bucket'; "
+            "set it to a 'pulumi:providers:aws'",
+        ),
+        (
+            of_other_object,
+            "type-of-other-object",
+            "type is 'kubernetes:example.com/v1:Harmless', but apiVersion is 'apps/v1' and kind is "
+            "'Deployment'; set it to 'kubernetes:apps/v1:Deployment'",
+        ),
+        (
+            lambda: kubernetes.Provider("files", render_yaml_to_directory="/tmp/manifests"),
+            "provider-redirected",
+            "renderYamlToDirectory is '/tmp/manifests'; remove it",
         ),
     ],
 )

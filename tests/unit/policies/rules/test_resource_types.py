@@ -46,5 +46,9 @@ def test_the_types_of_templates_exist() -> None:
 
 
 def test_no_component_has_a_type_that_a_rule_or_the_sandbox_takes_for_a_resource() -> None:
-    of_rules = {kind.partition(":")[0] for rule in RULES for kind in rule.types | rule.about} - {"*", "pipe"}
+    of_rules = {kind.partition(":")[0] for rule in RULES for kind in rule.types | rule.about} - {
+        "*",
+        "pipe",
+        "pulumi",
+    }
     assert of_rules | {package.name for package, _ in packages()} == PACKAGES
