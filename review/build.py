@@ -16,6 +16,7 @@ from review.findings import (
     policy_findings,
     prod_strength,
     provider_settings,
+    removed_names,
     risks,
     shadowing_modules,
     stack_divergence,
@@ -119,10 +120,11 @@ def _add_stack(
     findings += changed_lookups.find_changed_lookups(stack)
     addresses = plugin_sources.find_new_addresses(stack)
     settings = provider_settings.find_unexplained(stack)
+    names = removed_names.find_removed_names(stack)
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, base_tree)
     secret = unknown_values.find_secret_outputs(stack)
-    rows = chain(addresses, settings, unknown, hidden, secret)
+    rows = chain(addresses, settings, names, unknown, hidden, secret)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base

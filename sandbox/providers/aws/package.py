@@ -21,7 +21,11 @@ class Aws(Package):
     """The AWS package: checks, defaults and replacements of pulumi-aws."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Add a generated name if the program sets no name; `__defaults` records this, as in the provider."""
+        """Add a generated name if the program sets no name; `__defaults` records this, as in the provider.
+
+        An existing resource keeps its name, even if the program chose it (pulumi-terraform-bridge,
+        pkg/tfbridge/info/autonaming.go: ComputeAutoNameDefault).
+        """
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
