@@ -106,6 +106,7 @@ class Plan(Target):
             "region": inputs.get("region") or resource.config.get("region") or REGION,
             "account": allowed_account(resource.config),
             "module": resource.type.split(":")[1].partition("/")[0],
+            "path": inputs.get("path") or "/",  # the default path of roles and policies in IAM
             "host": str(inputs.get("url")).removeprefix("https://"),
             # RFC 5737 reserves this block for documentation.
             "address": f"203.0.113.{int(digits(seed, 2), 16)}",

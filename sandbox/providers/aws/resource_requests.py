@@ -71,7 +71,8 @@ class ResourceRequests:
         if self.calls.id:
             return self.calls.id(context)
         facts = {"id": context.id, "region": context.region, "account": context.account}
-        return resource_type(self.resource.type).id.format_map({**context.inputs, **facts})
+        # IAM's default path is "/".
+        return resource_type(self.resource.type).id.format_map({"path": "/", **context.inputs, **facts})
 
     def run(self, step: Change, names: Iterable[str] = (), *, gone: bool = False) -> Any:
         """Make a step's calls, which also send the inputs in `names`; return the last response.

@@ -41,6 +41,15 @@ def test_ids_and_arns_have_the_form_of_aws(providers: Providers, token: str, pat
     assert live.outputs["arn"] == arn.format(id=live.id)
 
 
+def test_the_arn_of_a_role_and_a_policy_contains_its_path(providers: Providers):
+    policy = {"name": "read", "policy": '{"Version": "2012-10-17", "Statement": []}'}
+    for path, in_arn in (({}, "/"), ({"path": "/pipe/"}, "/pipe/")):
+        role = create(providers, r.ROLE, VALID[r.ROLE] | path)
+        assert role.outputs["arn"] == f"arn:aws:iam::123456789012:role{in_arn}pipe-node"
+        live = create(providers, "aws:iam/policy:Policy", policy | path)
+        assert live.id == live.outputs["arn"] == f"arn:aws:iam::123456789012:policy{in_arn}read"
+
+
 def test_the_region_is_the_resources_own_or_its_providers(providers: Providers):
     target = providers.target(r.VPC)
     elsewhere = target.create(resource(r.VPC, VALID[r.VPC], "a", region="ap-northeast-3"))
