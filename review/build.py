@@ -124,7 +124,8 @@ def _add_stack(
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, base_tree)
     secret = unknown_values.find_secret_outputs(stack)
-    rows = chain(addresses, settings, names, unknown, hidden, secret)
+    literals = unknown_values.find_hidden_literals(stack)
+    rows = chain(addresses, settings, names, unknown, hidden, secret, literals)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base

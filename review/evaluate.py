@@ -280,6 +280,7 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
         packs=guard.PACKS.validate_json(packs.read_bytes()) if packs.exists() else None,
         guard_error=_text(folder / "guard.errors"),
         predicted=True,
+        secrets=_text(folder / GENERATED_SECRETS).split(),
     )
 
 

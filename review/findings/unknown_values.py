@@ -13,9 +13,11 @@ from review.findings.invented_values import describe_invented
 from review.model import NEW, SETS, UNKNOWN, Finding, SourceLocation, list_first
 from review.plain_data import as_text, is_list
 from review.stacks.engine_run import Step
+from review.stacks.properties import SECRET as SECRET_TYPE
+from review.stacks.properties import SECRET_FORMS
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.setting_changes import SECRET
-from review.stacks.stack import Stack
+from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
 from sandbox.progress import one_line
 from sandbox.summary import LATER, MASK
@@ -52,6 +54,24 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
         if message := hidden or describe_invented(step, stack):
             finding = _finding(stack, step.new.name, message, "Make the value known in previews")
             yield step.new.urn, replace(finding, type=step.new.type, locations=step.new.locations)
+
+
+def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource with new values that the program itself marks as secret, and a finding.
+
+    It blocks, except for the content of a Kubernetes Secret: what a program derives from a password, such as
+    its hash, looks like any other text, and a Secret is the place for it.
+    """
+    for step in stack.steps.values():
+        before, after = (side.literals if side else {} for side in (step.old, step.new))
+        hidden = [path for path, text in after.items() if before.get(path) != text]
+        if step.new and hidden:
+            message = f"secret, but neither from a secret setting nor computed: {list_first(hidden)}"
+            finding = _finding(stack, step.new.name, message, "Do not mark the value as secret")
+            finding = replace(finding, type=step.new.type, locations=step.new.locations)
+            if step.new.type == SECRET_TYPE and {top_name(path) for path in hidden} <= {*SECRET_FORMS}:
+                finding = replace(finding, level="advisory", blocks=False)
+            yield step.new.urn, finding
 
 
 def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Finding]]:
@@ -105,8 +125,6 @@ def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
         return "its values come from the real state of this or another stack, which a review does not have"
     if restored := _no_longer_ignored(step):
         return f"option {IGNORED} ends for {list_first(restored)}, whose values in the real state may differ"
-    if hidden := _newly_secret(step):
-        return f"secret from now on: {list_first(hidden)}; later changes would not show the value"
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
@@ -121,14 +139,6 @@ def _no_longer_ignored(step: Step) -> list[str]:
 def _ignored(resource: Resource) -> set[str]:
     paths = resource.options.get(IGNORED)
     return {as_text(path) or "" for path in paths} if is_list(paths) else set()
-
-
-def _newly_secret(step: Step) -> list[str]:
-    """Return the paths of values that the base shows and the head marks as secret."""
-    if not step.old or not step.new:
-        return []
-    known = {path for path, value in _values(step.old) if value != MASK}
-    return [path for path, value in _values(step.new) if value == MASK and path in known]
 
 
 def _values(resource: Resource) -> Iterator[tuple[str, Any]]:

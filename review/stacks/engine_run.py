@@ -39,7 +39,7 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
-ROW_KEYS = {"sequence", "run", "lookup", "unexplained"}
+ROW_KEYS = {"sequence", "run", "lookup", "unexplained", "secrets", "computed"}
 """Keys of which a row of an event log, a ledger or a file of look-ups has one."""
 
 LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
@@ -79,7 +79,8 @@ class EngineRun:
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
     arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
-    URN.
+    URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `computed` the
+    texts that providers chose in the outputs of each resource, both by URN and in a review only.
     """
 
     tree: Path
@@ -90,6 +91,10 @@ class EngineRun:
     overwritten: set[str] = field(default_factory=set[str])
     lookups: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
     unexplained: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    secrets: dict[str, dict[tuple[str, ...], Any]] = field(
+        default_factory=dict[str, dict[tuple[str, ...], Any]]
+    )
+    computed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -139,6 +144,10 @@ class EngineRun:
         if "lookup" in row:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
             self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
+        if "secrets" in row:
+            self.secrets[row["secrets"]] = {tuple(steps): value for steps, value in row["values"]}
+        if "computed" in row:
+            self.computed.setdefault(row["computed"], set()).update(row["texts"])
         if "unexplained" in row:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if event := row.get("resourcePreEvent"):

@@ -63,6 +63,8 @@ class Resource:
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
         self.inputs: Json = masked(state.get("inputs") or {})
+        self.literals: dict[str, str] = {}
+        """The secret inputs that the program chose, by path; empty outside of a review."""
         self.parent = str(state.get("parent") or "")
         # The engine refers to a provider by its URN and its ID.
         self.provider = str(state.get("provider") or "").rpartition("::")[0]

@@ -1,11 +1,13 @@
 """A stack in base and head, with the relations between its resources."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from review.guard import Packs
 from review.model import OPERATIONS
 from review.plain_data import as_text, value_at
+from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import NO_MATCH, PROVIDER, STACK_TYPE, Resource
 from review.stacks.stack_file import StackFile
@@ -19,7 +21,8 @@ class Stack:
     `trouble` is the reason why the report on the stack is incomplete, or an empty string. `packs` are the
     policy packs of base and head on the head's resources, or None without verdicts of the head's pack. If
     that pack failed, `guard_error` has the reason. `predicted` is True if the providers of the preview
-    predicted all values of an `up`: if a value is unknown nevertheless, the program hides it.
+    predicted all values of an `up`: if a value is unknown nevertheless, the program hides it. `secrets` are
+    the random values that a review has in place of the secrets of the stack file.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Stack:
     packs: Packs | None = None
     guard_error: str = ""
     predicted: bool = False
+    secrets: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)
@@ -38,6 +42,8 @@ class Stack:
         # A resource with an alias may have another URN in the base.
         self._urns = {step.old.urn: step.resource.urn for step in steps if step.old}
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
+        if self.predicted:
+            self._reveal_secrets()
         old_resources = [step.old for step in steps if step.old and not self.base_failed]
         self.old = {resource.key: resource for resource in old_resources}
         self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
@@ -47,6 +53,21 @@ class Stack:
         for resource in (*old_resources, *self.resources.values()):
             for dependency in {*resource.dependencies, resource.provider}:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
+
+    def _reveal_secrets(self) -> None:
+        """Show the secret inputs of all resources as far as the program chose them."""
+        computed: dict[str, set[str]] = {}
+        for run in filter(None, (self.base, self.head)):
+            for urn, texts in run.computed.items():
+                computed.setdefault(self._urns.get(urn, urn), set()).update(texts)
+        for step in self.steps.values():
+            for resource, run in ((step.old, self.base), (step.new, self.head)):
+                if resource is None or run is None or resource.is_component:
+                    continue
+                urns = {*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())}
+                known = (computed.get(self._urns.get(urn, urn), set[str]()) for urn in urns)
+                sources = chain(self.secrets, *known)
+                secret_values.reveal(resource, run.secrets.get(resource.urn, {}), sources)
 
     @property
     def project(self) -> str:

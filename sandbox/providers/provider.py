@@ -29,7 +29,17 @@ from sandbox.providers.target import (
     Target,
 )
 from sandbox.wire import schema
-from sandbox.wire.values import Json, decode, encode, mark_secrets, plain, project, show_path
+from sandbox.wire.values import (
+    Json,
+    decode,
+    encode,
+    mark_secrets,
+    plain,
+    project,
+    secret_texts,
+    secrets_of,
+    show_path,
+)
 
 Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -65,7 +75,7 @@ class Provider(ResourceProviderServicer):
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
     must store no resources. Look-ups are recorded in the file `lookups`, and so are changed settings of
-    providers whose effect no table describes.
+    providers whose effect no table describes, secrets, which are random in a review, and computed outputs.
     """
 
     def __init__(
@@ -110,6 +120,7 @@ class Provider(ResourceProviderServicer):
             f"{name}: there is no such setting of the provider; {schema.suggest(name, allowed)}"
             for name in sorted(news.keys() - allowed.keys() - ENGINE_SETTINGS)
         ]
+        self._record_secrets(request.urn, news)
         return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
     def DiffConfig(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
@@ -143,6 +154,17 @@ class Provider(ResourceProviderServicer):
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer
 
+    def _record_secrets(self, urn: str, inputs: Json) -> None:
+        """Record the secrets in the inputs of a resource or of a provider."""
+        if values := list(secrets_of(inputs)):
+            self._record({"secrets": urn, "values": values})
+
+    def _record_computed(self, resource: Resource, outputs: Json) -> None:
+        """Record the texts in the outputs of a resource that the program did not choose."""
+        chosen = set(secret_texts(resource.inputs, secret=True))
+        computed = set(secret_texts(outputs, secret=True)) - chosen
+        self._record({"computed": resource.urn, "texts": sorted(computed)})
+
     def _record(self, row: Json) -> None:
         """Add a row to the file of look-ups, if there is one."""
         if self._lookups:
@@ -159,6 +181,7 @@ class Provider(ResourceProviderServicer):
             return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
         before = decode(request.olds)
         inputs = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
+        self._record_secrets(request.urn, inputs)
         return proto.CheckResponse(inputs=encode(inputs))
 
     @report_refusals
@@ -197,6 +220,7 @@ class Provider(ResourceProviderServicer):
                 properties=encode(mark_secrets(self._target.plan(resource), resource.inputs))
             )
         live = self._target.create(resource)
+        self._record_computed(resource, live.outputs)
         return proto.CreateResponse(
             id=live.id, properties=encode(mark_secrets(live.outputs, resource.inputs))
         )
@@ -222,6 +246,7 @@ class Provider(ResourceProviderServicer):
             planned = self._target.plan_update(resource, before)
             return proto.UpdateResponse(properties=encode(mark_secrets(planned, resource.inputs)))
         live = self._target.update(resource, before)
+        self._record_computed(resource, live.outputs)
         return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
     @report_refusals

@@ -122,6 +122,18 @@ def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
         yield value
 
 
+def secrets_of(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the keys and indexes that lead to each secret in a value, and the secret itself."""
+    if isinstance(value, Secret):
+        yield path, plain(value.value)
+    elif isinstance(value, dict):
+        for key, item in cast(Json, value).items():
+            yield from secrets_of(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast(list[Any], value)):
+            yield from secrets_of(item, (*path, str(index)))
+
+
 def unknown_leaves(value: Any) -> Any:
     """Return the value with its non-empty objects, in which every other value is unknown."""
     return map_items(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN

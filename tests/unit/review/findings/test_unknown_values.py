@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from review.findings.unknown_values import BUILT_IN, find_secret_outputs, find_unknown, find_unknown_settings
+from review.findings.unknown_values import (
+    BUILT_IN,
+    find_hidden_literals,
+    find_secret_outputs,
+    find_unknown,
+    find_unknown_settings,
+)
 from review.model import UNKNOWN
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack_file import StackFile
 from sandbox.summary import LATER, MASK
-from tests.support.review.stacks import JOB, VPC, resource, stack, urn
+from tests.support.review.stacks import JOB, SECRET, VPC, resource, stack, urn
 
 IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": LATER}, {"image": "b"}]}}
 
@@ -69,15 +75,18 @@ def test_a_resource_of_the_built_in_provider_blocks(kind: str) -> None:
         assert [finding.blocks for _, finding in find_unknown(reviewed)] == [True]
 
 
-def test_a_value_that_becomes_secret_blocks() -> None:
-    def messages(before: Any, after: Any) -> list[str]:
-        old, new = (resource(VPC, "it", {"a": {"b": value}}) for value in (before, after))
+def test_a_new_literal_that_the_program_marks_as_secret_blocks() -> None:
+    def found(before: dict[str, str], after: dict[str, str], kind: str = VPC) -> list[tuple[str, bool]]:
+        old, new = (resource(kind, "it", {"a": MASK}) for _ in range(2))
         reviewed = stack(Step("update", old, new))
-        reviewed.predicted = True
-        return [finding.message.partition(";")[0] for _, finding in find_unknown(reviewed)]
+        old.literals, new.literals = before, after
+        findings = [finding for _, finding in find_hidden_literals(reviewed)]
+        return [(finding.message.rpartition(": ")[2], finding.blocks) for finding in findings]
 
-    assert messages("x", MASK) == ["secret from now on: a.b"]
-    assert messages(MASK, "x") == messages(MASK, MASK) == messages("x", "y") == []
+    assert found({}, {"a.b": "x"}) == found({"a.b": "y"}, {"a.b": "x"}) == [("a.b", True)]
+    assert found({"a.b": "x"}, {"a.b": "x"}) == found({"a.b": "x"}, {}) == []
+    assert found({}, {"data.hash": "x"}, SECRET) == [("data.hash", False)]
+    assert found({}, {"metadata.name": "x"}, SECRET) == [("metadata.name", True)]
 
 
 def test_the_end_of_ignored_changes_blocks() -> None:
