@@ -30,6 +30,9 @@ creation, and look-ups read the outputs of stacks. The base of a review is creat
 real state may be another one.
 """
 
+READ_THE_CODE = "Only the code shows from what the program derives these values."
+"""Advice on the content of a Kubernetes Secret."""
+
 IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
@@ -70,7 +73,7 @@ def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
             finding = _finding(stack, step.new.name, message, "Do not mark the value as secret")
             finding = replace(finding, type=step.new.type, locations=step.new.locations)
             if step.new.type == SECRET_TYPE and {top_name(path) for path in hidden} <= {*SECRET_FORMS}:
-                finding = replace(finding, level="advisory", blocks=False)
+                finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)
             yield step.new.urn, finding
 
 
