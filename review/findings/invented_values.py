@@ -21,12 +21,24 @@ def describe_invented(step: Step, stack: Stack) -> str:
     """
     old_values = _invented_values(step.old) if step.old else {}
     new_values = _invented_values(step.resource)
-    if paths := [path for path in new_values if new_values[path] != old_values.get(path)]:
+    paths = [path for path in new_values if new_values[path] != old_values.get(path)]
+    if paths := paths + _secret_paths(step, stack):
         return f"from outputs that the review cannot predict: {list_first(paths)}"
     names = step.resource.property_dependencies
     if silent := [text for name in names for text in _silent_sources(step, name, stack)]:
         return f"from another resource than before, but the value does not show it: {list_first(silent)}"
     return ""
+
+
+def _secret_paths(step: Step, stack: Stack) -> list[str]:
+    """Return the paths of the secret inputs that contain an invented output, and did not in the base."""
+    before = stack.base.secrets.get(step.old.urn, {}) if stack.base and step.old else {}
+    after = stack.head.secrets.get(step.resource.urn, {}) if stack.head else {}
+    return [
+        ".".join(keys)
+        for keys, value in after.items()
+        if _is_invented(json.dumps(value)) and value != before.get(keys)
+    ]
 
 
 def _invented_values(resource: Resource) -> dict[str, str]:

@@ -1,8 +1,13 @@
 """Tests of values that come from outputs which the review's providers invent."""
 
+from pathlib import Path
+from typing import Any
+
 from review.findings.invented_values import describe_invented
 from review.findings.unknown_values import find_unknown
-from review.stacks.engine_run import Step
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.stack import Stack
+from sandbox.summary import MASK
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
 from tests.support.review.stacks import VPC, after, resource, stack
 
@@ -50,3 +55,12 @@ def test_a_new_source_whose_id_or_output_the_value_contains_is_not_described() -
         assert describe_invented(step, stack(step, Step("same", vpc, vpc))) == ""
         kept = Step("same", new, new)
         assert describe_invented(kept, stack(kept, Step("same", vpc, vpc))) == ""
+
+
+def test_a_secret_with_an_invented_output_is_described_unless_the_base_has_it() -> None:
+    kept = resource(GROUP, "kept", {"value": MASK})
+    step = Step("same", kept, kept)
+    secrets: dict[str, dict[tuple[str, ...], Any]] = {kept.urn: {("value",): f"{INVENTED}-url"}}
+    head, base = EngineRun(Path(), {kept.urn: step}, secrets=secrets), EngineRun(Path())
+    assert describe_invented(step, Stack("dev", head, base)) == f"{FROM_OUTPUTS}value"
+    assert describe_invented(step, Stack("dev", head, EngineRun(Path(), secrets=secrets))) == ""
