@@ -1,8 +1,8 @@
 """Process that evaluates the program under review: python -m review.jail.program LISTENER PROJECT MODE.
 
-It runs alone in its isolation, and it serves the program on the inherited file descriptor LISTENER. The
-engine, the policies and the report are in another isolation. This process reaches only the sockets of two
-services there (sandbox/engine/program.py).
+It serves the program on the inherited file descriptor LISTENER. The program is evaluated by a child process,
+and nothing else runs in this isolation. The engine, the policies and the report are in another isolation. The
+child reaches only the sockets of two services there (sandbox/engine/program.py), and not the LISTENER.
 """
 
 import signal
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from review.jail import isolation
-from sandbox.engine import program
+from sandbox.engine import program_process
 
 ISOLATED, OPEN = "isolated", "open"
 """Modes: with and without isolation."""
@@ -26,7 +26,14 @@ def protect(*, isolated: bool) -> None:
     isolation.limit_resources(threads=isolated, trusted=False)
 
 
+def serve(listener: socket.socket, project: Path) -> None:
+    """Run a project's program for each client of a listening socket until this process is killed."""
+    while True:
+        with listener.accept()[0] as connection:
+            program_process.run(connection, project)
+
+
 if __name__ == "__main__":
     descriptor, project, mode = sys.argv[1:]
     protect(isolated=mode == ISOLATED)
-    program.serve(socket.socket(fileno=int(descriptor)), Path(project))
+    serve(socket.socket(fileno=int(descriptor)), Path(project))

@@ -17,7 +17,7 @@ from sandbox.commands.results import report
 from sandbox.commands.target_access import FindUnrecorded, TargetAccess
 from sandbox.engine import policy_pack, relay
 from sandbox.engine.process import DONE, FAILED, Session
-from sandbox.engine.program import collect_garbage_rarely
+from sandbox.engine.program_main import collect_garbage_rarely
 from sandbox.progress import Progress
 from sandbox.role_session import open_session
 from sandbox.toolchain import plugins

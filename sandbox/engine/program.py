@@ -1,31 +1,25 @@
-"""Evaluation of a program: in this process, or in another process behind a Unix socket.
+"""Language servers, which have a program evaluated by a child process or by a process behind a Unix socket.
 
-In another process, a program reaches only two gRPC services of the operation for which it is evaluated: the
+Behind a socket, a program reaches only two gRPC services of the operation for which it is evaluated: the
 engine's resource monitor, and the engine's log. That process needs no folder in which it may create a socket:
-it inherits a socket that already listens (`serve`), and it can read the folder with the engine's sockets.
+it inherits a socket that already listens, and it can read the folder with the engine's sockets.
 """
 
-import asyncio
-import gc
-import os
-import runpy
 import socket
+import subprocess
 import sys
 import threading
-from asyncio import InvalidStateError
 from collections.abc import Callable, Generator
-from concurrent import futures
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
-from pulumi import log
-from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime import stack
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
-from pulumi.runtime.settings import SETTINGS
 
+from sandbox.engine import program_process
+from sandbox.engine.program_main import COMPLETED, FAILED
+from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
 
 MESSAGE_BYTES = 400 * 2**20
@@ -45,76 +39,16 @@ START_SECONDS = 60
 
 ENDED = "the process that evaluates the program has ended before the program"
 
-
-def _drop_debug_message(*_args: Any, **_named: Any) -> None:
-    """Do nothing, in place of a request to the engine for each debug message of the SDK.
-
-    The SDK writes several messages for each resource, and the receiver of events drops them all.
-    """
-
-
-_sdk_wait = stack.wait_for_rpcs
+ERRORS = {
+    COMPLETED: "",
+    FAILED: PROGRAM_FAILED,
+    PROCESSES_LEFT: "a process that the program started still runs after the program's end; wait for it",
+}
+"""The error for each message about a program's end. Any other message means ENDED."""
 
 
-def outstanding_outputs() -> set[asyncio.Task[Any]]:
-    """Return the SDK's own set of the program's outputs that have no values yet, or have failed."""
-    settings: Any = SETTINGS
-    return settings.outputs
-
-
-async def wait_for_outputs(await_all_outstanding_tasks: bool = True) -> None:
-    """Wait until all outputs of the program have values; raise the exception of the first that fails.
-
-    It stands before the SDK's function `wait_for_rpcs` (pulumi/runtime/stack.py), which starts to wait for
-    every output again whenever one has a value, so that its CPU time grows with the square of their number:
-    without this function, a preview of 199 resources takes 7.1 instead of 6.3 s.
-    """
-    while await_all_outstanding_tasks:
-        outputs = list(outstanding_outputs())
-        for output in outputs:
-            # The SDK, too, lets a program go on after the engine has refused a resource.
-            if output.done() and not isinstance(output.exception(), stack.ResourceRegistrationFailed):
-                output.result()
-        pending = [output for output in outputs if not output.done()]
-        if not pending:
-            break
-        await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
-    await _sdk_wait(await_all_outstanding_tasks)
-
-
-class LocalProgram(LanguageServer):
-    """A language server that runs a project's __main__.py from its folder, as Python's language host does."""
-
-    def __init__(self, project: Path) -> None:
-        def evaluate() -> None:
-            os.chdir(project)
-            if str(project) not in sys.path:
-                sys.path.insert(0, str(project))
-            runpy.run_path(str(project / "__main__.py"), run_name="__main__")
-
-        super().__init__(evaluate)
-
-    def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        log.debug = _drop_debug_message
-        stack.wait_for_rpcs = wait_for_outputs
-        # A task that is cancelled after the program failed raises this. The failure itself is logged.
-        with suppress(InvalidStateError):
-            if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]
-                return language_pb2.RunResponse()
-        # The message has been logged as an error. Without `bail`, the engine would repeat it as "unhandled".
-        return language_pb2.RunResponse(bail=True)
-
-
-class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
-    """A language server that has a program evaluated by the process behind the sockets in a folder.
-
-    The program does not learn that it is previewed, since it could declare other resources in an `up`. It can
-    run as in an `up`, since the providers of a review predict all values. The response of its process is not
-    trusted: only its success or failure is passed on.
-    """
-
-    def __init__(self, sockets: Path) -> None:
-        self._sockets = sockets
+class _Program(language_pb2_grpc.LanguageRuntimeServicer):
+    """A language server that has a program evaluated by another process, and answers when that has ended."""
 
     def GetRequiredPackages(self, request: Any, context: Any) -> language_pb2.GetRequiredPackagesResponse:
         return language_pb2.GetRequiredPackagesResponse()
@@ -125,6 +59,46 @@ class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo()
 
+
+class LocalProgram(_Program):
+    """A language server that runs a project's __main__.py in a process with the access of this one."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+
+    def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
+        connection, inherited = socket.socketpair()
+        with inherited:
+            descriptor = inherited.fileno()
+            command = [
+                sys.executable,
+                "-I",
+                "-S",
+                program_process.__file__,
+                str(descriptor),
+                str(self._project),
+            ]
+            # In a session of its own, the program does not get the Ctrl-C that this process gets.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=(descriptor,), start_new_session=True
+            )
+        with process, connection:
+            error = _run(connection, request, context)
+            # The program has logged its error. Without `bail`, the engine would report another one.
+            return language_pb2.RunResponse(error=error, bail=error == PROGRAM_FAILED)
+
+
+class RemoteProgram(_Program):
+    """A language server that has a program evaluated by the process behind the sockets in a folder.
+
+    The program does not learn that it is previewed, since it could declare other resources in an `up`. It can
+    run as in an `up`, since the providers of a review predict all values. The process that observes the
+    program sends one byte when it has ended, and nothing else that it could send is read.
+    """
+
+    def __init__(self, sockets: Path) -> None:
+        self._sockets = sockets
+
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         forwarded = language_pb2.RunRequest()
         forwarded.CopyFrom(request)
@@ -134,25 +108,39 @@ class RemoteProgram(language_pb2_grpc.LanguageRuntimeServicer):
         with (
             relay(monitor, request.monitor_address),
             relay(engine, request.args[0]),
-            grpc.insecure_channel(f"unix:{self._sockets / SERVICE}") as channel,
+            socket.socket(socket.AF_UNIX) as connection,
         ):
             try:
-                grpc.channel_ready_future(channel).result(timeout=START_SECONDS)
-                program: Any = language_pb2_grpc.LanguageRuntimeStub(channel)
-                response = program.Run(forwarded)
-            except (grpc.RpcError, grpc.FutureTimeoutError):
+                connection.connect(str(self._sockets / SERVICE))
+            except OSError:
                 return language_pb2.RunResponse(error=ENDED)
-        # With `bail`, the engine would expect that the program has logged an error.
-        failed = response.error or response.bail
-        return language_pb2.RunResponse(error=PROGRAM_FAILED if failed else "")
+            return language_pb2.RunResponse(error=_run(connection, forwarded, context))
 
 
-def collect_garbage_rarely() -> None:
-    """Raise the thresholds of the garbage collection.
+def _run(connection: socket.socket, request: language_pb2.RunRequest, context: Any) -> str:
+    """Have an observer run its program (sandbox/engine/program_process.py); return the error or "".
 
-    With Python's defaults, the collection of the SDKs' objects takes a third of the time of an `up`.
+    If the engine ends before the program, the connection is shut down, which ends the program.
     """
-    gc.set_threshold(50_000, 50, 50)
+    if context:
+        context.add_callback(partial(_shut_down, connection))
+    message = request.SerializeToString()
+    try:
+        connection.settimeout(START_SECONDS)
+        started = connection.recv(1)
+        connection.settimeout(None)
+        connection.sendall(len(message).to_bytes(LENGTH_BYTES, "big") + message)
+        code = connection.recv(1)
+    except OSError:
+        return ENDED
+    if started == STARTED and len(code) == 1:
+        return ERRORS.get(code[0], ENDED)
+    return ENDED
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 Connect = Callable[[], socket.socket]
@@ -206,16 +194,3 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
     for end in (source, sink):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
-
-
-def serve(listener: socket.socket, project: Path) -> None:
-    """Serve a project's program to the clients of a listening socket until the process is killed."""
-    collect_garbage_rarely()
-    options = [("grpc.max_receive_message_length", MESSAGE_BYTES)]
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=2), options=options)
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LocalProgram(project), server)
-    # gRPC's Python package cannot serve an inherited socket.
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    forward(listener, lambda: connect_tcp(f"127.0.0.1:{port}"))
-    server.wait_for_termination()

@@ -1,79 +1,59 @@
-"""Tests of the evaluation of a program."""
+"""Tests of the language server that has a program evaluated in another process."""
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from pulumi.runtime.stack import ResourceRegistrationFailed
+from pulumi.runtime.proto import language_pb2
 
-from sandbox.engine.program import outstanding_outputs, wait_for_outputs
-
-
-def run(check: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine without outputs of other tests."""
-    outstanding_outputs().clear()
-    try:
-        asyncio.run(check)
-    finally:
-        outstanding_outputs().clear()
+from sandbox.engine.program import ENDED, ERRORS, SERVICE, SERVICES, RemoteProgram
+from sandbox.engine.program_main import COMPLETED, FAILED
+from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
+from sandbox.summary import PROGRAM_FAILED
 
 
-async def fail(error: Exception) -> None:
-    raise error
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    # The path of a Unix socket has at most 107 bytes (unix(7)).
+    with TemporaryDirectory(prefix="sockets-") as folder:
+        (Path(folder) / SERVICES).mkdir()
+        yield Path(folder)
 
 
-def test_it_waits_once_for_each_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[int] = []
-    wait: Any = asyncio.wait
+@pytest.mark.parametrize(
+    ("messages", "error"),
+    [
+        (STARTED + bytes([COMPLETED]), ""),
+        (STARTED + bytes([FAILED]), PROGRAM_FAILED),
+        (STARTED + bytes([PROCESSES_LEFT]), ERRORS[PROCESSES_LEFT]),
+        (STARTED + bytes([0]), ENDED),
+        (STARTED, ENDED),
+        (bytes([COMPLETED]) * 2, ENDED),
+        (b"", ENDED),
+    ],
+)
+def test_a_program_knows_no_preview_and_succeeds_only_if_its_process_completed_it(
+    messages: bytes, error: str, sockets: Path
+) -> None:
+    requests: list[language_pb2.RunRequest] = []
 
-    async def count(pending: Any, **options: Any) -> Any:
-        waits.append(len(pending))
-        return await wait(pending, **options)
+    def serve() -> None:
+        with listener.accept()[0] as connection, connection.makefile("rb") as stream:
+            connection.sendall(messages[:1])
+            if messages:
+                length = int.from_bytes(stream.read(LENGTH_BYTES), "big")
+                requests.append(language_pb2.RunRequest.FromString(stream.read(length)))
+                connection.sendall(messages[1:])
 
-    monkeypatch.setattr(asyncio, "wait", count)
-    later: list[asyncio.Task[int]] = []
-
-    async def give(value: int, turns: int) -> int:
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        if value == 49:
-            later.append(asyncio.create_task(give(100, 3)))
-            outstanding_outputs().add(later[0])
-        return value
-
-    async def check() -> None:
-        outputs = {asyncio.create_task(give(value, value)) for value in range(50)}
-        outstanding_outputs().update(outputs)
-        await wait_for_outputs()
-        assert all(output.done() for output in (*outputs, *later))
-
-    run(check())
-    assert waits[:2] == [50, 1], "the second wait is for the output that came from another"
-
-
-@pytest.mark.parametrize("fails_before", [False, True])
-def test_the_first_failure_is_raised_while_other_outputs_wait(fails_before: bool) -> None:
-    async def check() -> None:
-        endless = asyncio.create_task(asyncio.Event().wait())
-        failing = asyncio.create_task(fail(ValueError("late")))
-        outstanding_outputs().update({endless, failing})
-        if fails_before:
-            await asyncio.wait([failing])
-        with pytest.raises(ValueError, match="late"):
-            await asyncio.wait_for(wait_for_outputs(), 10)
-        assert not endless.done()
-        endless.cancel()
-
-    run(check())
-
-
-def test_the_program_goes_on_after_the_engine_refused_a_resource() -> None:
-    async def check() -> None:
-        refused = asyncio.create_task(fail(ResourceRegistrationFailed()))
-        other = asyncio.create_task(asyncio.sleep(0.01))
-        outstanding_outputs().update({refused, other})
-        await wait_for_outputs()
-        assert other.done()
-
-    run(check())
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(sockets / SERVICE))
+        listener.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"], dryRun=True)
+        assert RemoteProgram(sockets).Run(request, None) == language_pb2.RunResponse(error=error)
+        thread.join()
+    assert not any(request.dryRun for request in requests), "the program does not learn that it is previewed"

@@ -1,0 +1,106 @@
+"""Tests of the evaluation of a program."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from pulumi.runtime.stack import ResourceRegistrationFailed
+
+from sandbox.engine import program_main
+from sandbox.engine.program_main import outstanding_outputs, wait_for_outputs
+
+
+def run(check: Coroutine[Any, Any, None]) -> None:
+    """Run a test's coroutine without outputs of other tests."""
+    outstanding_outputs().clear()
+    try:
+        asyncio.run(check)
+    finally:
+        outstanding_outputs().clear()
+
+
+async def fail(error: Exception) -> None:
+    raise error
+
+
+def test_it_waits_once_for_each_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    wait: Any = asyncio.wait
+
+    async def count(pending: Any, **options: Any) -> Any:
+        waits.append(len(pending))
+        return await wait(pending, **options)
+
+    monkeypatch.setattr(asyncio, "wait", count)
+    later: list[asyncio.Task[int]] = []
+
+    async def give(value: int, turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if value == 49:
+            later.append(asyncio.create_task(give(100, 3)))
+            outstanding_outputs().add(later[0])
+        return value
+
+    async def check() -> None:
+        outputs = {asyncio.create_task(give(value, value)) for value in range(50)}
+        outstanding_outputs().update(outputs)
+        await wait_for_outputs()
+        assert all(output.done() for output in (*outputs, *later))
+
+    run(check())
+    assert waits[:2] == [50, 1], "the second wait is for the output that came from another"
+
+
+@pytest.mark.parametrize("fails_before", [False, True])
+def test_the_first_failure_is_raised_while_other_outputs_wait(fails_before: bool) -> None:
+    async def check() -> None:
+        endless = asyncio.create_task(asyncio.Event().wait())
+        failing = asyncio.create_task(fail(ValueError("late")))
+        outstanding_outputs().update({endless, failing})
+        if fails_before:
+            await asyncio.wait([failing])
+        with pytest.raises(ValueError, match="late"):
+            await asyncio.wait_for(wait_for_outputs(), 10)
+        assert not endless.done()
+        endless.cancel()
+
+    run(check())
+
+
+def test_the_program_goes_on_after_the_engine_refused_a_resource() -> None:
+    async def check() -> None:
+        refused = asyncio.create_task(fail(ResourceRegistrationFailed()))
+        other = asyncio.create_task(asyncio.sleep(0.01))
+        outstanding_outputs().update({refused, other})
+        await wait_for_outputs()
+        assert other.done()
+
+    run(check())
+
+
+def test_a_program_finds_the_imported_modules_of_a_deployment() -> None:
+    # The imports of pulumi/pulumi, sdk/python/cmd/pulumi-language-python-exec.
+    deployment = """
+        import argparse, asyncio, inspect, logging, os, sys, traceback, runpy
+        from typing import Optional
+        from concurrent.futures import ThreadPoolExecutor
+        import pulumi
+        import pulumi.runtime
+    """
+    review = f"import runpy, sys; runpy.run_path({program_main.__file__!r})"
+    modules = [
+        subprocess.run(
+            [sys.executable, "-P", "-c", f"{textwrap.dedent(code)}\nprint(*sorted(sys.modules))"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for code in (deployment, review)
+    ]
+    assert modules[0] == modules[1]
