@@ -80,9 +80,11 @@ def compare(options: Options, status: Status) -> Report:
         projects = select_stacks((base_tree.folder, head_tree.folder), options.stacks)
         policies = guard.has_changed(base_tree.folder, head_tree.folder)
         with Processes(root, code.folder, program, isolated=options.isolated) as processes:
-            for name, (_, project) in projects.items():
-                if project:
-                    processes.add(name, head_tree.folder, project, policies=policies)
+            for name, (base_project, head_project) in projects.items():
+                if base_project:
+                    processes.add(name, "base", base_tree.folder, base_project)
+                if head_project:
+                    processes.add(name, "head", head_tree.folder, head_project, policies=policies)
             request = Request(
                 base=base_tree.folder,
                 head=head_tree.folder,

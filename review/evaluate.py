@@ -148,13 +148,13 @@ def run(
     work: Path,
     minutes: float,
     send: Send = messages.ignore,
-    sockets: Mapping[str, Path] = MappingProxyType({}),
+    sockets: Mapping[str, Mapping[str, Path]] = MappingProxyType({}),
 ) -> None:
     """Bring up each stack's base and preview the head on the base's state, all stacks in parallel.
 
-    Both sides are judged by the base's policies. `sockets` has, by stack, the folder with the sockets of the
-    processes that evaluate the head's program and run the head's policies. Without a folder, the program is
-    evaluated together with the engine. Without a socket of the head's policies, these do not run.
+    Both sides are judged by the base's policies. `sockets` has, by stack and side, the folder with the
+    sockets of the processes that evaluate the side's program and run the head's policies. Without a folder,
+    the program runs with the access of the engine. Without a socket of the head's policies, these do not run.
 
     The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
     run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
@@ -172,7 +172,7 @@ def run(
                 continue
             activity.update(stack, side)
             try:
-                served = sockets.get(stack) if side == "head" else None
+                served = sockets.get(stack, {}).get(side)
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())

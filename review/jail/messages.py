@@ -26,19 +26,23 @@ MOST = 10_000
 """Largest number of messages from an evaluation."""
 
 
+Sockets = dict[str, dict[str, Path]]
+"""The folders with the sockets of the programs, by stack and by side (base or head).
+
+The folder of a head may also have the socket of its policies.
+"""
+
+
 @dataclass(frozen=True)
 class Request:
-    """A request for an evaluation: the trees, and the folder for the evaluation's files.
-
-    `sockets` has, for each stack of the head, the folder with the sockets of its program and its policies.
-    """
+    """A request for an evaluation: the trees, and the folder for the evaluation's files."""
 
     base: Path
     head: Path
     work: Path
     names: tuple[str, str]
     stacks: tuple[str, ...]
-    sockets: dict[str, Path]
+    sockets: Sockets
     minutes: float
     notes: tuple[str, ...]
     isolated: bool

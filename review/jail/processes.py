@@ -14,6 +14,7 @@ from typing import Self
 from review.jail import bubblewrap, isolation, program
 from review.jail.guard import ANALYZER
 from review.jail.isolation import Isolation
+from review.jail.messages import Sockets
 from sandbox.engine.program import SERVICE, SERVICES
 
 
@@ -50,16 +51,16 @@ at most 107 bytes (`sun_path` in unix(7)).
 
 
 class Processes:
-    """Commands of the evaluation, and of the program and the policies of each stack under review.
+    """Commands of the evaluation, of both programs of each stack, and of the policies under review.
 
-    A program and a pack of policies can read the tree under review and the review's own code. They inherit
-    the listening sockets through which the evaluation reaches them. A program can also connect to the sockets
-    in one folder, but it cannot write there. Without `isolated`, the commands run with the caller's access.
+    A program and a pack of policies can read their own tree and the review's own code. They inherit the
+    listening sockets through which the evaluation reaches them. A program can also connect to the sockets in
+    one folder, but it cannot write there. Without `isolated`, the commands run with the caller's access.
     """
 
     def __init__(self, root: Path, code: Path, engine: Path, *, isolated: bool) -> None:
-        self.sockets: dict[str, Path] = {}
-        """The folder with the sockets of each stack."""
+        self.sockets: Sockets = {}
+        """The folders with the sockets of each stack."""
         self.commands: list[Command] = []
         """Commands of the programs and of the policies."""
         self._root = root
@@ -77,16 +78,16 @@ class Processes:
     ) -> None:
         self._opened.close()
 
-    def add(self, stack: str, tree: Path, project: Path, *, policies: bool = True) -> None:
-        """Add the processes for a stack whose program is in `project`, a folder of the tree under review.
+    def add(self, stack: str, side: str, tree: Path, project: Path, *, policies: bool = False) -> None:
+        """Add the process for a program of a stack, in `project`, a folder of the side's tree.
 
-        Without `policies`, the tree's policy pack gets no process.
+        With `policies`, the tree's policy pack gets a process as well.
         """
-        number = len(self.sockets)
+        number = sum(map(len, self.sockets.values()))
         sockets = self._sockets / str(number)
         services = sockets / SERVICES
         services.mkdir(parents=True)
-        self.sockets[stack] = sockets
+        self.sockets.setdefault(stack, {})[side] = sockets
         modules: list[tuple[str, Path, str, list[Path]]] = [
             ("review.jail.program", project, SERVICE, [tree, services])
         ]
@@ -103,7 +104,8 @@ class Processes:
     def evaluation(self, work: Path, trees: Sequence[Path]) -> Command:
         """Return the command of the evaluation, which writes to `work` and reaches all sockets."""
         readable = [*trees, *isolation.engine_files(self._engine)]
-        return self._command(work, _Access(readable, [*self.sockets.values()]), "review.evaluate")
+        shared = [folder for folders in self.sockets.values() for folder in folders.values()]
+        return self._command(work, _Access(readable, shared), "review.evaluate")
 
     def _socket_folder(self) -> Path:
         """Return the folder of all sockets: below /tmp if the path of `root` is too long for them."""

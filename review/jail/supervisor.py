@@ -22,8 +22,7 @@ from review.status import Status
 from sandbox.errors import CommandError
 
 MEMORY_BYTES = 6 * 2**30
-"""Largest number of bytes of memory of all processes. A review of three stacks takes 1.2 GB, in 14 processes
-with 290 threads.
+"""Largest number of bytes of memory of all processes. A review of three stacks takes 2 GB, in 30 processes.
 """
 
 PROCESSES = 256

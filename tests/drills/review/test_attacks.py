@@ -34,7 +34,8 @@ IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
 FORGERY = """
 import os, pathlib, signal, sys
 outside = pathlib.Path("OUTSIDE")
-# The recorder, the report and the language server of this process, replaced by empty ones.
+# The recorder, the report and the language server of the review's code, replaced by empty ones.
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "code"))
 import sandbox.summary, sandbox.engine.process, review.build, review.stacks.engine_run
 for module in (sandbox.summary, sandbox.engine.process, review.build, review.stacks.engine_run):
     for name, value in list(vars(module).items()):
@@ -187,6 +188,50 @@ def test_policies_cannot_be_silenced_by_code_levels_waivers_or_an_own_main(
     assert (RULE, "firewall") in blocking
     assert {policy for policy, _ in blocking} >= {RULE, "guard-weakened"}
     assert not (tmp_path / "ran").exists()
+
+
+SEARCH = """
+import os, pathlib
+records = [name for name in os.environ if name.startswith("PIPE_POLICY")]
+records += [str(path) for path in pathlib.Path(__file__).parents[1].rglob("engine*.log")]
+assert not records, records
+"""
+
+
+def test_the_program_of_the_base_does_not_reach_the_records_of_the_engine(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    trusted, stranger = trees
+    (trusted / "__main__.py").write_text(SEARCH + CLOSED)
+    _git(trusted, "commit", "-q", "-a", "-m", "look for the records")
+    (stranger / "__main__.py").write_text(SEARCH + OPEN)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert RULE in {item["policy"] for item in report["findings"] if item["blocks"]}
+
+
+def test_a_module_on_a_path_that_the_program_adds_is_evaluated(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    stranger = trees[1]
+    (stranger / "vendor").mkdir()
+    for name in ("tomllib", "jinja2", "markupsafe"):  # modules of the review
+        (stranger / "vendor" / f"{name}.py").write_text('CIDR = "0.0.0.0/0"\n')
+    program = """
+        import pathlib, sys
+        sys.path.insert(0, str(pathlib.Path(__file__).parent / "vendor"))
+        import jinja2, markupsafe, tomllib
+        values = {getattr(module, "CIDR", "10.0.0.0/8") for module in (jinja2, markupsafe, tomllib)}
+        assert len(values) == 1, values
+    """
+    main = textwrap.dedent(program) + PROGRAM.replace('"CIDR"', "*values")
+    (stranger / "__main__.py").write_text(main)
+    _git(stranger, "add", "-A")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert RULE in {item["policy"] for item in report["findings"] if item["blocks"]}
 
 
 BOMBS = {

@@ -77,7 +77,8 @@ for name, attempt in attempts.items():
     except OSError as error:
         results.append(f"{name}: {error.strerror or error}")
 results += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in name]
-results += [f"sees process {name}" for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+own = ("1", str(os.getpid()))
+results += [f"sees process {name}" for name in os.listdir("/proc") if name.isdigit() and name not in own]
 results += [f"sees {path}" for path in tree.parent.glob("sockets/*/*") if path.name != "services"]
 raise RuntimeError("; ".join(results))
 """

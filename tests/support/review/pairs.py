@@ -305,7 +305,7 @@ def _evaluate(names: Sequence[str], folder: Path, bases: dict[Base, Path]) -> It
         if pair.changes_policies:
             for stack, (_, project) in projects.items():
                 if project:
-                    processes.add(stack, head, project)
+                    processes.add(stack, "head", head, project, policies=True)
         for command in processes.commands:
             started.enter_context(running(command))
         evaluate.run(trees, projects, work, 5, sockets=processes.sockets)

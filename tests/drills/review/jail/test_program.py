@@ -25,7 +25,8 @@ from review.jail import snapshot
 from review.jail.guard import ANALYZER
 from review.jail.processes import Processes
 from review.jail.supervisor import running
-from sandbox.engine.program import RemoteProgram
+from sandbox.engine.program import ERRORS, RemoteProgram
+from sandbox.engine.program_process import PROCESSES_LEFT
 
 pytestmark = [
     pytest.mark.drill,
@@ -85,7 +86,7 @@ def evaluate() -> Iterator[Evaluate]:
             )
             code = snapshot.copy_code(ROOT, root / "code", OWN_CODE).folder
             processes = stack.enter_context(Processes(root, code, Path("/usr/bin/pulumi"), isolated=True))
-            processes.add("dev", tree, tree)
+            processes.add("dev", "head", tree, tree, policies=True)
             for command in processes.commands:
                 stack.enter_context(running(command))
             engine = Engine()
@@ -103,7 +104,7 @@ def evaluate() -> Iterator[Evaluate]:
                 dryRun=True,
                 parallel=4,
             )
-            return RemoteProgram(processes.sockets["dev"]).Run(request, None), engine
+            return RemoteProgram(processes.sockets["dev"]["head"]).Run(request, None), engine
 
         yield run
 
@@ -125,7 +126,9 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         tree = pathlib.Path(__file__).parent
         sockets = tree.parent / "sockets"
         results = [f"sees {path.relative_to(sockets)}" for path in sorted(sockets.rglob("*"))]
-        results += [f"sees process {name}" for name in os.listdir("/proc") if name.isdigit()]
+        others = {name for name in os.listdir("/proc") if name.isdigit()} - {str(os.getpid())}
+        results += [f"sees process {name}" for name in others]
+        def attempt_memory(): open("/proc/1/mem", "r+b").close()
         results += [f"sees interface {name}" for _, name in socket.if_nameindex()]
         def attempt(name, action):
             try:
@@ -136,6 +139,8 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         attempt("replace a socket", monitor.unlink)
         attempt("write a FIFO beside the sockets", lambda: os.mkfifo(monitor.with_name("fifo")))
         attempt("write a link beside the sockets", lambda: os.symlink("/dev/zero", monitor.with_name("link")))
+        attempt("read its observer's memory", attempt_memory)
+        attempt("read its observer's files", lambda: os.readlink("/proc/1/fd/0"))
         attempt("write to the tree", lambda: (tree / "planted").write_text("x"))
         attempt("reach the network", lambda: socket.create_connection(("192.0.2.1", 53), timeout=2))
         file = pathlib.Path(os.environ["TMPDIR"], "x")
@@ -158,6 +163,8 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         "replace a socket: Read-only file system",
         "write a FIFO beside the sockets: Read-only file system",
         "write a link beside the sockets: Read-only file system",
+        "read its observer's memory: Permission denied",
+        "read its observer's files: Permission denied",
         "write to the tree: Read-only file system",
         "reach the network: Network is unreachable",
         "fill the memory file system: No space left on device",
@@ -167,6 +174,36 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
 def test_a_program_that_ends_its_process_has_failed(evaluate: Evaluate) -> None:
     response, _ = evaluate("import os; os._exit(0)")
     assert response.error == "the process that evaluates the program has ended before the program"
+
+
+LATE = {
+    "a thread": "threading.Thread(target=register).start()",
+    "an exit handler": "atexit.register(register)",
+    "a process": """
+import subprocess
+subprocess.Popen(["sleep", "600"], stdin=-3, stdout=-3, stderr=-3, start_new_session=True)
+""",
+}
+
+
+@pytest.mark.parametrize("way", LATE)
+def test_a_program_has_ended_when_its_process_and_those_that_it_started_have(
+    way: str, evaluate: Evaluate
+) -> None:
+    program = """
+        import atexit, os, threading, time
+        import pulumi
+        from pulumi.runtime import settings
+        from pulumi.runtime.proto import resource_pb2
+        pulumi.ComponentResource("a:b:C", "component")
+        monitor = settings.get_monitor()
+        def register():
+            time.sleep(1)
+            monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="late"))
+    """
+    response, engine = evaluate(textwrap.dedent(program) + LATE[way])
+    assert ("late" in engine.names) == (way != "a process")
+    assert response.error == (ERRORS[PROCESSES_LEFT] if way == "a process" else "")
 
 
 def test_a_relay_carries_a_limited_number_of_connections(evaluate: Evaluate) -> None:

@@ -24,13 +24,14 @@ def test_the_sockets_listen_whatever_the_length_of_the_folder(
     root, project = short / ("r" * length), tmp_path
     root.mkdir()
     with Processes(root, project, Path("/usr/bin/pulumi"), isolated=False) as processes:
-        processes.add("dev", project, project)
-        folder = processes.sockets["dev"]
+        processes.add("dev", "base", project, project)
+        folder = processes.sockets["dev"]["base"]
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(folder / "program"))
-        processes.add("prod", project, project, policies=False)
-        names = [[path.name for path in sorted(sockets.iterdir())] for sockets in processes.sockets.values()]
-        assert names == [["analyzer", "program", "services"], ["program", "services"]]
+        processes.add("dev", "head", project, project, policies=True)
+        folders = processes.sockets["dev"].values()
+        names = [[path.name for path in sorted(sockets.iterdir())] for sockets in folders]
+        assert names == [["program", "services"], ["analyzer", "program", "services"]]
         assert len(processes.commands) == 3
     assert folder.is_relative_to(root) == (length == 10)
     assert not folder.exists() or length == 10
