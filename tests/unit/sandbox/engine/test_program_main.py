@@ -15,12 +15,13 @@ from sandbox.engine.program_main import outstanding_outputs, wait_for_outputs
 
 
 def run(check: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine without outputs of other tests."""
+    """Run a test's coroutine without outputs of other tests, and leave an event loop to them."""
     outstanding_outputs().clear()
     try:
         asyncio.run(check)
     finally:
         outstanding_outputs().clear()
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 async def fail(error: Exception) -> None:
