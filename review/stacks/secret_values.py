@@ -9,6 +9,7 @@ from typing import Any
 
 from review.plain_data import as_text, build_mask, is_list, is_map, path_of
 from review.stacks.resources import Resource
+from review.stacks.value_parts import leaves
 from sandbox.summary import MASK
 
 Steps = tuple[str, ...]
@@ -25,6 +26,9 @@ def reveal(resource: Resource, secrets: Mapping[Steps, Any], sources: Iterable[s
     secret without such a part stays masked. It gets into the resource's `literals`, by its path, as does one
     that no provider has recorded.
     """
+    values = (value for name, content in resource.inputs.items() for _, value in leaves(name, content))
+    if MASK not in values:
+        return  # A mask takes time.
     shown = _Shown(secrets, build_mask(sources), resource.literals)
     for name, content in resource.inputs.items():
         resource.inputs[name] = shown.value(content, name, (name,))
