@@ -183,7 +183,8 @@ END_INTERVAL = 0.02
 def end_all(processes: Sequence[psutil.Process] | None = None) -> None:
     """Kill these processes and their descendants; without an argument, the descendants of this process."""
     roots = [psutil.Process()] if processes is None else processes
-    while remaining := _alive([*(processes or ()), *_descendants(roots)]):
+    remaining: list[psutil.Process] = [*(processes or ())]
+    while remaining := _alive([*remaining, *_descendants(roots)]):
         for process in remaining:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
