@@ -34,8 +34,13 @@ def split(path: str, before: Any, after: Any) -> Iterator[Part]:
     elif is_map(before) and is_map(after):
         for key in before | after:
             key_path = path_of(path, key).replace(" › .", " › ")
-            if before.get(key) is after.get(key) is None and not (key in before and key in after):
-                yield key_path, "null" if key in before else None, "null" if key in after else None
+            nulls = [key in side and side[key] is None for side in (before, after)]
+            if any(nulls) and not all(nulls):
+                old, new = (
+                    "null" if is_null else side.get(key)
+                    for side, is_null in zip((before, after), nulls, strict=True)
+                )
+                yield key_path, old, new
             else:
                 yield from split(key_path, before.get(key), after.get(key))
     elif is_list(before) and is_list(after) and len(before) == len(after):
@@ -74,7 +79,7 @@ def _line_difference(path: str, before: str, after: str) -> Part:
     texts = textwrap.dedent("\n".join(text for _, text in changed)).split("\n")
     signed = [(sign, text) for (sign, _), text in zip(changed, texts, strict=True)]
     removed, added = ([text for sign, text in signed if sign == wanted] for wanted in "-+")
-    if not any(removed + added) or sorted(removed) == sorted(added):  # only empty lines differ, or lines move
+    if not any(removed + added) or any({*removed} & {*added}):  # only empty lines differ, or lines move
         return path, before, after
     return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
 
