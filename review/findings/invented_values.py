@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from review.model import list_first, title
 from review.plain_data import as_text, is_equal
 from review.stacks.engine_run import Step
+from review.stacks.properties import SECRET, SECRET_FORMS
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
@@ -16,8 +17,8 @@ from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
 def describe_invented(step: Step, stack: Stack) -> str:
     """Describe the values of a resource that newly come from invented outputs; empty if there are none.
 
-    An invented output is recognizable, unless it is a boolean. So a property counts as well if it depends on
-    another resource than in the base, although its value stays the same and shows nothing of the resource.
+    An invented output is recognizable, unless it is a boolean or decides about another value. So a property
+    counts as well if it depends on another resource than in the base, and its value shows nothing of it.
     """
     old_values = _invented_values(step.old) if step.old else {}
     new_values = _invented_values(step.resource)
@@ -55,13 +56,20 @@ def _is_invented(text: str) -> bool:
 
 
 def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
-    """Yield an unchanged property with each of its new sources that the value does not show."""
+    """Yield a property with each of its new sources that the value does not show.
+
+    If the value is new, only sources with invented outputs count. Another value may show a source by a hash.
+    """
     old, new = step.old, step.new
-    if not old or not new or not is_equal(old.inputs.get(name), new.inputs.get(name)):
+    # The provider converts the stringData of a Secret to data.
+    if not new or (new.type == SECRET and name in SECRET_FORMS):
         return
     texts = [as_text(value) or "" for _, value in leaves(name, new.inputs.get(name))]
-    if MASK in texts:
+    if any(MASK in text for text in texts):
         return  # Only the engine compares the values of secrets.
+    is_new = not old or not is_equal(old.inputs.get(name), new.inputs.get(name))
     for source in stack.new_sources(step, name):
+        if is_new and not any(_is_invented(text) for _, text in source.texts):
+            continue
         if not any(source.match_strength(text) for text in texts if text):
             yield f"{name}, from {title(source)}"

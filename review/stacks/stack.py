@@ -150,7 +150,9 @@ class Stack:
     def _new_dependencies(self, step: Step, path: str) -> set[str]:
         before, after = (
             {self._urns.get(urn, urn) for urn in side.property_dependencies.get(top_name(path), ())}
-            for side in (step.old or step.resource, step.resource)
+            if side
+            else set[str]()
+            for side in (step.old, step.resource)
         )
         return after - before
 

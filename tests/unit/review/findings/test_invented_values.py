@@ -46,6 +46,19 @@ def test_a_new_source_that_an_equal_value_does_not_show_is_described() -> None:
         assert describe_invented(step, stack(step, Step("same", source, source))).endswith(expected)
 
 
+def test_a_new_value_is_described_if_it_shows_nothing_of_a_source_with_invented_outputs() -> None:
+    def described(outputs: dict[str, Any], old: Any, new: str) -> str:
+        source = resource(VPC, "main", id="vpc-1", outputs=outputs)
+        before = resource(GROUP, "db", {"from": old}) if old else None
+        step = Step("update", before, resource(GROUP, "db", {"from": new}, **after(**{"from": source})))
+        return describe_invented(step, stack(step, Step("same", source, source)))
+
+    invented, known = {"policy": f"{INVENTED}-policy"}, {"policy": "a"}
+    for old in (None, "harmless"):
+        assert described(invented, old, "harmless as well").endswith("from, from main (aws:ec2:Vpc)")
+        assert described(invented, old, "in vpc-1") == described(known, old, "harmless as well") == ""
+
+
 def test_a_new_source_whose_id_or_output_the_value_contains_is_not_described() -> None:
     vpc = resource(VPC, "main", id="vpc-1", outputs={"cidrBlock": "10.0.0.0/16"})
     for value in ("vpc-1", '{"vpc": "vpc-1"}', "10.0.0.0/16"):
