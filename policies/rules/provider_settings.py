@@ -1,12 +1,14 @@
-"""A rule on the settings of providers that decide where resources are created."""
+"""Rules on the settings of providers that decide where resources are created."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.rule import Finding, Options, Resource, Stack, Verdicts, check_each, disallowed
 from policies.engine.topics import ACROSS_PROVIDERS
+from policies.model.kubernetes.types import NAMESPACED
 from policies.model.property_values import Value
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -63,3 +65,34 @@ def redirected(provider: Resource, _: Options) -> Verdicts:
             yield disallowed(provider[name])
 
     yield from check_each(REDIRECTIONS[provider.type], check)
+
+
+@ACROSS_PROVIDERS.stack_rule(
+    "provider-other-account",
+    about=NAMESPACED,
+    severity=Severity.CRITICAL,
+    controls=("Design: types are what they say",),
+    remediation="Give the resources one provider, or AWS providers with the same allowedAccountIds.",
+)
+def other_account(stack: Stack, _: Options) -> Verdicts:
+    """Require all resources of a package to be in one account or cluster, which no rule on others can see."""
+    first: dict[str, Resource] = {}
+    for resource in stack.resources:
+        package = resource.type.partition(":")[0]
+        if package not in PLACED or resource.component:
+            continue
+        other = first.setdefault(package, resource)
+        if _place(resource) != _place(other):
+            remedy = f"use the account or cluster of {other.name}"
+            yield Finding("provider", repr(resource.provider.rpartition("::")[2]), remedy, urn=resource.urn)
+
+
+PLACED = ("aws", "cloudflare", "datadog", "kubernetes")
+"""The packages whose providers lead to an account, an organization or a cluster."""
+
+
+def _place(resource: Resource) -> Any:
+    """Return what decides where a resource is created. An AWS provider fails in an account not allowed."""
+    if resource.type.startswith("aws:"):
+        return resource.settings["allowedAccountIds"].json().plain()
+    return resource.provider

@@ -1,4 +1,4 @@
-"""Rules on the types of resources, by which the engine selects the other rules, and on their providers.
+"""Rules on the types of resources, by which the engine selects the other rules.
 
 A program chooses the type of a resource freely. It does not always decide what is created: nothing for a
 component, and for a Kubernetes object what `apiVersion` and `kind` say.
@@ -6,9 +6,8 @@ component, and for a Kubernetes object what `apiVersion` and `kind` say.
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import ANYTHING, Finding, Options, Resource, Stack, Verdicts
+from policies.engine.rule import ANYTHING, Finding, Options, Resource, Verdicts
 from policies.engine.topics import ACROSS_PROVIDERS
-from policies.model.kubernetes.types import NAMESPACED
 
 COMPONENTS = frozenset(
     f"kubernetes:{name}"
@@ -110,27 +109,3 @@ def other_object(resource: Resource, _: Options) -> Verdicts:
 def template(_resource: Resource, _: Options) -> Verdicts:
     """Refuse resources that create AWS resources of other types from a template or a document."""
     yield Finding("type", "one whose resources no policy checks", "declare each resource with its own type")
-
-
-@ACROSS_PROVIDERS.stack_rule(
-    "type-of-other-cluster",
-    about=NAMESPACED,
-    severity=Severity.CRITICAL,
-    controls=("Design: types are what they say",),
-    remediation="Give all Kubernetes objects of the stack one provider, whose objects reach a cluster.",
-)
-def other_cluster(stack: Stack, _: Options) -> Verdicts:
-    """Require one provider for all Kubernetes objects, since rules do not know the cluster of an object."""
-    objects = [
-        resource
-        for resource in stack.resources
-        if resource.type.startswith("kubernetes:") and not resource.component
-    ]
-    for resource in objects:
-        own, first = (_name(member.provider) for member in (resource, objects[0]))
-        if resource.provider != objects[0].provider:
-            yield Finding("provider", own, f"use {first}, as {objects[0].name} does", urn=resource.urn)
-
-
-def _name(provider: str) -> str:
-    return repr(provider.rpartition("::")[2])

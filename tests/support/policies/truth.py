@@ -174,7 +174,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
             name,
             protect=row.get("protect", False),
             component=row.get("component", False),
-            settings=Value(from_plain(row.get("provider"))),
+            settings=Value(from_plain(item.get("provider", row.get("provider")))),
             provider=urn("pulumi:providers:kubernetes", item["cluster"]) if "cluster" in item else "",
             provider_type=row.get("provider_type", ""),
             property_dependencies={
