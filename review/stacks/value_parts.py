@@ -8,6 +8,9 @@ from typing import Any
 
 from review.plain_data import is_equal, is_list, is_map, path_of
 
+EMPTY_LINE = "⏎"
+"""Sign for an empty line."""
+
 Part = tuple[str, Any, Any]
 """Path with its old and new value."""
 
@@ -49,7 +52,7 @@ def split(path: str, before: Any, after: Any) -> Iterator[Part]:
     elif is_list(before) and is_list(after) and _is_flat(before) and _is_flat(after):
         yield path, *_list_difference(before, after)
     elif "\n" in str(before) and "\n" in str(after):
-        yield _line_difference(path, str(before), str(after))
+        yield from _line_differences(path, str(before), str(after))
     else:
         yield path, before, after
 
@@ -68,20 +71,27 @@ def _list_difference(before: list[Any], after: list[Any]) -> tuple[list[Any] | N
     return removed or None, added or None
 
 
-def _line_difference(path: str, before: str, after: str) -> Part:
-    """Return a part with the removed and the added lines of a text, without their common indentation.
+def _line_differences(path: str, before: str, after: str) -> Iterator[Part]:
+    """Yield a part for each place at which lines differ, with the number of its first line.
 
-    If lines only move, it has the whole texts.
+    So a line that moves, or that is removed in one place and added in another, is two parts. Lines are
+    without their common indentation.
     """
-    difference = [*difflib.unified_diff(before.split("\n"), after.split("\n"), n=0)]
-    # The first two lines name the files, and others the line numbers.
-    changed = [(line[0], line[1:]) for line in difference[2:] if line[0] in "-+"]
-    texts = textwrap.dedent("\n".join(text for _, text in changed)).split("\n")
-    signed = [(sign, text) for (sign, _), text in zip(changed, texts, strict=True)]
-    removed, added = ([text for sign, text in signed if sign == wanted] for wanted in "-+")
-    if not any(removed + added) or any({*removed} & {*added}):  # only empty lines differ, or lines move
-        return path, before, after
-    return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
+    old, new = before.split("\n"), after.split("\n")
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for kind, start, end, new_start, new_end in matcher.get_opcodes():
+        if kind == "equal":
+            continue
+        lines = textwrap.dedent("\n".join([*old[start:end], *new[new_start:new_end]])).split("\n")
+        removed, added = lines[: end - start], lines[end - start :]
+        place = f"line {new_start + 1}" if added else f"line {start + 1} of the base"
+        yield f"{path} › {place}", _text_of(removed), _text_of(added)
+
+
+def _text_of(lines: list[str]) -> str | None:
+    """Return lines as a text, with a sign for each if all are empty; None without a line."""
+    text = "\n".join(lines)
+    return (text if text.strip() else EMPTY_LINE * len(lines)) if lines else None
 
 
 def parse_json(text: Any) -> Any:

@@ -75,13 +75,24 @@ def changes(
         ({"a": "x"}, {"a": MASK}, [("a", "x (not secret)", MASK, False, "")]),
         ({"a": {"b": 1}}, {"a": {"b": 1, "c": None}}, [("a.c", None, "null", False, "")]),
         ({"a": {"b": {"c": 1}}}, {"a": {"b": None}}, [("a.b", '{"c": 1}', "null", False, "")]),
-        ({"a": "x\ny\nz"}, {"a": "y\nx\nz\nw"}, [("a", "x\ny\nz", "y\nx\nz\nw", False, "")]),
+        (
+            {"a": "a {\n  deny\n}\nb {\n}"},
+            {"a": "a {\n}\nb {\n  deny  # note\n}"},
+            [
+                ("a › line 2 of the base", "deny", None, False, ""),
+                ("a › line 4", None, "deny  # note", False, ""),
+            ],
+        ),
         ({"a": {"b": "x\ny", "c": 1}}, {"a": {"b": "x\ny", "c": 2}}, [("a.c", "1", "2", False, "")]),
-        ({"a": "x\ny\nz"}, {"a": "y\nx\nz"}, [("a", "x\ny\nz", "y\nx\nz", False, "")]),
-        ({"a": "one\ntwo\n"}, {"a": "one\nthree\n"}, [("a › lines", "two", "three", False, "")]),
-        ({"a": "one:\n  two\n"}, {"a": "one:\ntwo\n"}, [("a › lines", "  two", "two", False, "")]),
-        ({"a": "one\ntwo"}, {"a": "one\n\ntwo"}, [("a", "one\ntwo", "one\n\ntwo", False, "")]),
-        ({"a": "one\ntwo\n"}, {"a": "one\vtwo\n"}, [("a › lines", "one\ntwo", "one\vtwo", False, "")]),
+        (
+            {"a": "x\ny\nz"},
+            {"a": "y\nx\nz"},
+            [("a › line 1", None, "y", False, ""), ("a › line 2 of the base", "y", None, False, "")],
+        ),
+        ({"a": "one\ntwo\n"}, {"a": "one\nthree\n"}, [("a › line 2", "two", "three", False, "")]),
+        ({"a": "one:\n  two\n"}, {"a": "one:\ntwo\n"}, [("a › line 2", "  two", "two", False, "")]),
+        ({"a": "one\ntwo"}, {"a": "one\n\ntwo"}, [("a › line 2", None, "⏎", False, "")]),
+        ({"a": "one\ntwo\n"}, {"a": "one\vtwo\n"}, [("a › line 1", "one\ntwo", "one\vtwo", False, "")]),
     ],
     ids=[
         "value",
@@ -185,7 +196,7 @@ def test_settings_of_a_provider_and_secrets_are_not_computed() -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["é.b", 'a"b', "x › y", "x › lines", "a.\\"])
+@pytest.mark.parametrize("key", ["é.b", 'a"b', "x › y", "x › line 1", "a.\\"])
 def test_a_change_at_any_key_has_its_values(key: str) -> None:
     old, new = {"x": '{"y": 1}', "z": "a"}, {"x": '{"y": 2}', "z": "a", key: "new"}
     for kinds in ({"data": "update"}, {"other": "update"}):
