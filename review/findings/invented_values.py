@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from review.model import list_first, title
 from review.plain_data import as_text, is_equal
 from review.stacks.engine_run import Step
-from review.stacks.properties import SECRET, SECRET_FORMS
+from review.stacks.properties import SECRET, SECRET_FORMS, SHORTEST_VALUE
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
@@ -71,5 +71,14 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     for source in stack.new_sources(step, name):
         if is_new and not any(_is_invented(text) for _, text in source.texts):
             continue
-        if not any(source.match_strength(text) for text in texts if text):
+        if not any(_shows(text, source, is_new=is_new) for text in texts if text):
             yield f"{name}, from {title(source)}"
+
+
+def _shows(text: str, source: Resource, *, is_new: bool) -> bool:
+    """Return True if a text contains the ID or ARN of a resource, or is one of its outputs.
+
+    In a new value, an output may also be a part, such as the name of a database in a query.
+    """
+    parts = (value for _, value in source.texts if is_new and len(value) >= SHORTEST_VALUE)
+    return bool(source.match_strength(text)) or any(value in text for value in parts)
