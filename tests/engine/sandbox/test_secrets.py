@@ -142,13 +142,6 @@ def test_secret_keys_of_the_schema_get_a_value(project: Project) -> None:
     assert copy == {"config": {"pipe:token": "in plain text"}}
 
 
-def test_a_secret_within_a_value_is_not_copied(project: Project) -> None:
-    stack = stack_of(project, **{"pipe:api": {"image": "x", "token": {"secure": "v1:x"}}})
-    assert stack_files.prepare(stack) == []
-    copy = yaml.safe_load((project.folder / "Pulumi.dev.yaml").read_text())
-    assert copy == {"config": {"pipe:api": {"image": "x"}}}
-
-
 def test_values_are_copied_as_they_are_written(project: Project) -> None:
     # Python reads YAML 1.1, which has more booleans and numbers than the engine's YAML.
     text = "config:\n  pipe:edge:\n    tls: on\n    at: 18:30\n    code: 010\n    id: '123'\n    name: 東京\n"
