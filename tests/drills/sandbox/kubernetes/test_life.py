@@ -70,7 +70,7 @@ def stack(empty: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Generator
     def serve(_: Path) -> Generator[dict[str, int]]:
         target = KubernetesTarget(empty.kubeconfig, PATIENCE)
 
-        def packages(*_: object) -> list[tuple[Package, Target]]:
+        def packages(*_args: object, **_named: object) -> list[tuple[Package, Target]]:
             return [(Kubernetes("kubernetes"), target)]
 
         with pytest.MonkeyPatch.context() as patch:
