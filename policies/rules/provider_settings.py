@@ -14,6 +14,9 @@ from policies.model.property_values import Value
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """The hosts of the sandbox's APIs."""
 
+PLACED = ("aws", "cloudflare", "datadog", "kubernetes")
+"""The packages whose providers lead to an account, an organization or a cluster."""
+
 CLOUDFLARE = ("cloudflare.com",)
 
 DATADOG = ("datadoghq.com", "datadoghq.eu", "ddog-gov.com")
@@ -75,7 +78,7 @@ def redirected(provider: Resource, _: Options) -> Verdicts:
     remediation="Give the resources one provider, or AWS providers with the same allowedAccountIds.",
 )
 def other_account(stack: Stack, _: Options) -> Verdicts:
-    """Require all resources of a package to be in one account or cluster, which no rule on others can see."""
+    """Require all resources of a package to be in one account or cluster, since other rules do not see it."""
     first: dict[str, Resource] = {}
     for resource in stack.resources:
         package = resource.type.partition(":")[0]
@@ -85,10 +88,6 @@ def other_account(stack: Stack, _: Options) -> Verdicts:
         if _place(resource) != _place(other):
             remedy = f"use the account or cluster of {other.name}"
             yield Finding("provider", repr(resource.provider.rpartition("::")[2]), remedy, urn=resource.urn)
-
-
-PLACED = ("aws", "cloudflare", "datadog", "kubernetes")
-"""The packages whose providers lead to an account, an organization or a cluster."""
 
 
 def _place(resource: Resource) -> Any:
