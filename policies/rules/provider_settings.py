@@ -91,7 +91,11 @@ def other_account(stack: Stack, _: Options) -> Verdicts:
 
 
 def _place(resource: Resource) -> Any:
-    """Return what decides where a resource is created. An AWS provider fails in an account not allowed."""
+    """Return what decides where a resource is created.
+
+    An AWS provider fails in any account other than the allowed ones, with "AWS account ID not allowed"
+    (registry.terraform.io/providers/hashicorp/aws, allowed_account_ids; hashicorp/terraform#8731).
+    """
     if resource.type.startswith("aws:"):
         return resource.settings["allowedAccountIds"].json().plain()
     return resource.provider
