@@ -89,11 +89,12 @@ def test_the_plugin_and_the_stand_in_plan_and_apply_the_same_changes(stack: Stac
     assert sorted(operation for operation, _ in planned.values()) == [*["replace"] * 3, *["update"] * 3]
     assert run(stack, "preview", "--no-policies") == planned
     assert run(stack, "up", "--no-policies") == planned
-    assert run(stack, "preview", "--no-policies") == {}
 
-    # The next up updates an object that is not ready during a refresh. Wait for the autoscaler's new pod.
+    # The next run updates an object that is not ready during a refresh. Wait for the autoscaler's new pod.
     deployment = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
     until(lambda: dig(cluster(stack).get(deployment), "status", "availableReplicas") == 4)
+    assert run(stack, "preview", "--no-policies") == {}
+
     path = "/api/v1/namespaces/pipe/configmaps/pipe-api"
     change = {"data": {"LOG_LEVEL": "by hand"}}
     cluster(stack).call("PATCH", path, change, "application/merge-patch+json")
