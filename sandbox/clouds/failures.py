@@ -27,7 +27,7 @@ class Switches(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     latency: float = Field(default=0, ge=0, le=60)
-    """Seconds by which each response is delayed."""
+    """Seconds by which each response is delayed, after the API has performed the request."""
     kind: Literal["throttle", "error", "reset", "outage"] | None = None
     """The failure: status 429 (throttle), status 500 (error), a connection reset, or status 503 (outage)."""
     retry_after: int = Field(default=1, ge=0)
@@ -64,9 +64,11 @@ class Failures:
         with self._lock:
             switches = self._switches
             fails = self._count_failure(path)
-        time.sleep(switches.latency)
         if not fails or switches.kind is None:
-            return self._app(environ, start_response)
+            response = self._app(environ, start_response)
+            time.sleep(switches.latency)
+            return response
+        time.sleep(switches.latency)
         # Unread bytes would remain in the connection, which the client reuses.
         Request(environ).get_data()
         if switches.kind == "reset":

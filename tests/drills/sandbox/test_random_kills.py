@@ -44,6 +44,8 @@ SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 FLAGS = {"up": ["--no-policies", "--skip-preview"], "preview": ["--no-policies"], "down": ["--keep-targets"]}
 SECONDS_TO_FIRST_CHANGE = 0.5
 """The minimum number of seconds that a run takes before it changes anything."""
+SECONDS_OF_LATENCY = 0.3
+"""The number of seconds by which the AWS API delays its responses to a run that is killed."""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,8 @@ def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, b
     empty string if the run succeeded before the kill.
     """
     victims = chance.choice(["the sandbox", "the engine", "both"])
+    # A slow API makes it probable that the kill hits an operation.
+    switch(targets(stack).aws, latency=SECONDS_OF_LATENCY)
     running = stack.start(command, *FLAGS[command])
     if begun:
         wait_while_running(running, lambda: pending(stack))
@@ -115,6 +119,7 @@ def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, b
         except ProcessLookupError:
             continue
     output, _ = running.communicate(timeout=120)
+    switch(targets(stack).aws, latency=0)
     if running.returncode == 0:
         return ""
     assert running.returncode in (-signal.SIGKILL, 1, 2), output

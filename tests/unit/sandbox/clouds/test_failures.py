@@ -76,6 +76,24 @@ def test_a_latency_delays_the_response(api: Client):
     assert time.monotonic() - begin >= 0.3
 
 
+def test_a_client_that_ends_during_a_latency_leaves_a_performed_request(api: Client):
+    zone_id = api("GET", ZONES)[1]["result"][0]["id"]
+    records = f"/client/v4/zones/{zone_id}/dns_records"
+    api.fail(latency=5)
+    body = {"name": "it.pipe.dev", "type": "A", "content": "203.0.113.1", "ttl": 300}
+    with pytest.raises(urllib3.exceptions.TimeoutError):
+        urllib3.request(
+            "POST",
+            api.url + records,
+            json=body,
+            headers={"Authorization": "Bearer it"},
+            timeout=1,
+            retries=False,
+        )
+    api.fail()
+    assert [record["name"] for record in api("GET", records)[1]["result"]] == ["it.pipe.dev"]
+
+
 def test_only_requests_with_a_matching_path_fail(api: Client):
     api.fail(kind="error", path="/dns_records")
     assert api("GET", ZONES)[0] == 200
