@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from review.model import NEW, Finding
+from review.model import Finding
 from review.plain_data import as_text, is_map
 from review.stacks.resources import INTERNAL, PROVIDERS, Resource
 from review.stacks.stack import Stack
@@ -25,21 +25,11 @@ def find_new_addresses(stack: Stack) -> Iterator[tuple[str, Finding]]:
         address, before = _address(provider), _address(step.old) if step.old else ""
         # A new version of a package has a default provider of its own, with the address of the old one.
         if address and (provider.type, address) not in known:
+            message = f"pluginDownloadURL is {address}; before: {before or 'that of the package'}"
+            remedy = "Remove plugin_download_url, so that Pulumi downloads the plugin from its publisher"
             yield (
                 provider.urn,
-                Finding(
-                    stacks=[stack.name],
-                    policy="plugin-from-new-address",
-                    type=provider.type,
-                    name=provider.name,
-                    locations=provider.locations,
-                    message=f"pluginDownloadURL is {address}; before: {before or 'that of the package'}",
-                    level="mandatory",
-                    status=NEW,
-                    remediation="Remove plugin_download_url, so that Pulumi downloads the plugin from its "
-                    "publisher, or add a waiver to review/waivers.yaml for an owner's approval.",
-                    blocks=True,
-                ),
+                stack.blocking_finding("plugin-from-new-address", provider, message, remedy),
             )
 
 

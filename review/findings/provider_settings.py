@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from review.model import NEW, Finding
+from review.model import Finding
 from review.stacks.stack import Stack
-from sandbox.progress import name_of, one_line
+from sandbox.progress import name_of
 
 
 def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -15,23 +15,10 @@ def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
     settings of the two are compared, and the finding is about the new provider.
     """
     for urn, names in sorted(stack.head.unexplained.items() if stack.head else ()):
-        provider = stack.resources.get(urn)
-        yield (
-            urn,
-            Finding(
-                stacks=[stack.name],
-                policy="provider-setting-changed",
-                type=provider.type if provider else "",
-                name=provider.name if provider else name_of(urn),
-                locations=provider.locations if provider else [],
-                message=one_line(
-                    f"{', '.join(sorted(names))}: the review does not know what this change means for the "
-                    "provider's resources, for example whether they stay in the same account"
-                ),
-                level="mandatory",
-                status=NEW,
-                remediation="Ask an owner to check where the provider's resources are, and for a waiver in "
-                "review/waivers.yaml.",
-                blocks=True,
-            ),
+        provider = stack.resources.get(urn) or name_of(urn)
+        message = (
+            f"{', '.join(sorted(names))}: the review does not know what this change means for the "
+            "provider's resources, for example whether they stay in the same account"
         )
+        remedy = "Undo the change of the provider"
+        yield urn, stack.blocking_finding("provider-setting-changed", provider, message, remedy)

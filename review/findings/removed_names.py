@@ -1,13 +1,13 @@
 """Physical names that the program no longer sets."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from review.model import NEW, Finding
+from review.model import Finding
 from review.plain_data import as_text, is_list
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from sandbox.progress import one_line
 from sandbox.stateful import data_loss
 
 DEFAULTS = "__defaults"
@@ -24,28 +24,16 @@ def find_removed_names(stack: Stack) -> Iterator[tuple[str, Finding]]:
     if not stack.predicted:
         return
     for step in stack.steps.values():
+        resource = step.resource
         for name, value in _removed_names(step):
-            resource = step.resource
-            blocks = bool(data_loss(resource.type, resource.inputs))
-            yield (
-                resource.urn,
-                Finding(
-                    stacks=[stack.name],
-                    policy="name-no-longer-set",
-                    type=resource.type,
-                    name=resource.name,
-                    locations=resource.locations,
-                    message=one_line(
-                        f"{name}: the program no longer sets {value}; the existing resource keeps this name, "
-                        "but one that is created again, such as in a restored stack, gets a generated name"
-                    ),
-                    level="mandatory" if blocks else "advisory",
-                    status=NEW,
-                    remediation=f"Set {name} again, or add a waiver to review/waivers.yaml for an owner's "
-                    "approval.",
-                    blocks=blocks,
-                ),
+            message = (
+                f"{name}: the program no longer sets {value}; the existing resource keeps this name, "
+                "but one that is created again, such as in a restored stack, gets a generated name"
             )
+            finding = stack.blocking_finding("name-no-longer-set", resource, message, f"Set {name} again")
+            if not data_loss(resource.type, resource.inputs):
+                finding = replace(finding, level="advisory", blocks=False, remediation=f"Set {name} again.")
+            yield resource.urn, finding
 
 
 def _removed_names(step: Step) -> Iterator[tuple[str, str]]:

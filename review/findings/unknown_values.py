@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented
-from review.model import NEW, SETS, UNKNOWN, Finding, SourceLocation, list_first
+from review.model import SETS, UNKNOWN, Finding, SourceLocation, list_first
 from review.plain_data import as_text, is_list
 from review.stacks.engine_run import Step
 from review.stacks.properties import SECRET as SECRET_TYPE
@@ -19,9 +19,11 @@ from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
-from sandbox.progress import one_line
 from sandbox.summary import LATER, MASK
 from sandbox.workspace.stack_files import secret_settings
+
+RULE = "value-unknown"
+"""Name of the findings of this module."""
 
 BUILT_IN = ("pulumi:index:Stash", "pulumi:pulumi:StackReference", f"{PROVIDERS}pulumi")
 """Types of the engine's built-in provider, which the project does not use (pulumi/pulumi,
@@ -55,8 +57,8 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
             continue
         hidden = _hidden(step, undecided.get(step.new.urn, []), overwritten=overwritten)
         if message := hidden or describe_invented(step, stack):
-            finding = _finding(stack, step.new.name, message, "Make the value known in previews")
-            yield step.new.urn, replace(finding, type=step.new.type, locations=step.new.locations)
+            remedy = "Make the value known in previews"
+            yield step.new.urn, stack.blocking_finding(RULE, step.new, message, remedy)
 
 
 def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -70,8 +72,8 @@ def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
         hidden = [path for path, text in after.items() if before.get(path) != text]
         if step.new and hidden:
             message = f"secret, but neither from a secret setting nor computed: {list_first(hidden)}"
-            finding = _finding(stack, step.new.name, message, "Do not mark the value as secret")
-            finding = replace(finding, type=step.new.type, locations=step.new.locations)
+            remedy = "Do not mark the value as secret"
+            finding = stack.blocking_finding(RULE, step.new, message, remedy)
             if step.new.type == SECRET_TYPE and {top_name(path) for path in hidden} <= {*SECRET_FORMS}:
                 finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)
             yield step.new.urn, finding
@@ -88,7 +90,8 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
         name = key.removesuffix(SECRET)
         if key.endswith(SECRET) and key not in stack.file.base and name not in declared:
             message = "a new secret setting, which the schema of the base does not have"
-            finding = _finding(stack, name, message, "First add the setting to the schema")
+            remedy = "First add the setting to the schema"
+            finding = stack.blocking_finding(RULE, name, message, remedy)
             yield name, replace(finding, locations=[SourceLocation(stack.file.name, line, SETS, name)])
 
 
@@ -101,20 +104,8 @@ def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
     for name, content in outputs.items():
         if any(value == MASK for _, value in leaves(name, content)):
             message = "an output that is secret, so that no review shows whether it changes"
-            yield name, _finding(stack, f"output {name}", message, "Export the value without a secret")
-
-
-def _finding(stack: Stack, name: str, message: str, remedy: str) -> Finding:
-    return Finding(
-        stacks=[stack.name],
-        policy="value-unknown",
-        name=name,
-        message=one_line(message),
-        level="mandatory",
-        status=NEW,
-        remediation=f"{remedy}, or add a waiver to review/waivers.yaml for an owner's approval.",
-        blocks=True,
-    )
+            remedy = "Export the value without a secret"
+            yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
 
 
 def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:

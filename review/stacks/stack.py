@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from review.guard import Packs
-from review.model import OPERATIONS
+from review.model import NEW, OPERATIONS, Finding
 from review.plain_data import as_text, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import NO_MATCH, PROVIDER, STACK_TYPE, Resource
 from review.stacks.stack_file import StackFile
+from sandbox.progress import one_line
 from sandbox.summary import LATER, MASK
 
 
@@ -146,6 +147,25 @@ class Stack:
         """Return the resources, other than components, on which a property did not depend in the base."""
         sources = (self.resources.get(urn) for urn in sorted(self._new_dependencies(step, path)))
         return [source for source in sources if source and not source.is_component]
+
+    def blocking_finding(self, policy: str, subject: Resource | str, message: str, remedy: str) -> Finding:
+        """Return a new finding about a resource, or about a thing with this name; it blocks.
+
+        `remedy` is an imperative sentence without a full stop, to which the way to a waiver is added.
+        """
+        resource = None if isinstance(subject, str) else subject
+        return Finding(
+            stacks=[self.name],
+            policy=policy,
+            type=resource.type if resource else "",
+            name=resource.name if resource else f"{subject}",
+            locations=resource.locations if resource else [],
+            message=one_line(message),
+            level="mandatory",
+            status=NEW,
+            remediation=f"{remedy}, or add a waiver to review/waivers.yaml for an owner's approval.",
+            blocks=True,
+        )
 
     def _new_dependencies(self, step: Step, path: str) -> set[str]:
         before, after = (
