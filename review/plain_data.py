@@ -42,25 +42,33 @@ def value_at(value: Any, path: str) -> Any:
         if is_list(value) and index and int(index) < len(value):
             value = value[int(index)]
         else:
-            value = _member(value, name or key) if is_map(value) else None
+            value = (value.get(name) if name else _member(value, key)) if is_map(value) else None
     return value
 
 
 def path_of(parent: str, key: str) -> str:
     """Return the property path of a key in an object; a key with characters such as dots is in quotes.
 
+    The path of a property itself has no parent.
+
     The character `›` stands in a path before the part of a text, so it is escaped in a key.
     """
-    return f"{parent}.{key}" if re.fullmatch(r"[^.\[\]\"›]+", key) else f"{parent}[{json.dumps(key)}]"
+    if not re.fullmatch(r"[^.\[\]\"›\\]+", key):
+        return f"{parent}[{json.dumps(key)}]"
+    return f"{parent}.{key}" if parent else key
 
 
 def _member(value: dict[str, Any], key: str) -> Any:
-    """Return the member of an object whose key may have escapes: those of `path_of`, or none."""
+    """Return the member of an object with a key in quotes, which has the escapes of `path_of` or none."""
+    decoded = decode_key(key)
+    return value[decoded] if decoded in value else value.get(key)
+
+
+def decode_key(key: str) -> str:
+    """Return a key in quotes without its escapes; the key itself if it is not a string of JSON."""
     with suppress(ValueError):
-        decoded = str(json.loads(f'"{key}"'))
-        if decoded in value:
-            return value[decoded]
-    return value.get(key)
+        return str(json.loads(f'"{key}"'))
+    return key
 
 
 def as_text(value: object) -> str | None:

@@ -112,6 +112,10 @@ def name_of(urn: str) -> str:
 
 
 def short(type_token: str) -> str:
-    """Return a shortened type token: `aws:ec2:Vpc` for `aws:ec2/vpc:Vpc`."""
-    package, module, name = type_token.split(":", 2)
-    return f"{package}:{module.split('/')[0]}:{name}"
+    """Return a shortened type token: `aws:ec2:Vpc` for `aws:ec2/vpc:Vpc`.
+
+    The type of a component may have any number of parts.
+    """
+    package, _, rest = type_token.partition(":")
+    module, colon, name = rest.partition(":")
+    return f"{package}:{module.partition('/')[0]}:{name}" if colon else type_token

@@ -115,6 +115,8 @@ def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
         return f"unknown, although the review's providers know all values: {list_first(values)}"
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
+    if step.old and step.old.type != resource.type:
+        return f"its type was {step.old.type}: how a provider compares a state of this type is unknown"
     if resource.type in BUILT_IN:
         return "its values come from the real state of this or another stack, which a review does not have"
     if restored := _no_longer_ignored(step):

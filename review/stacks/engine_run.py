@@ -199,10 +199,14 @@ class EngineRun:
 
 
 def _differ_in_the_state(old: Resource, new: Resource) -> bool:
-    """Return True if options differ, which inputs are secret, or settings that a provider does not know."""
+    """Return True if types or options differ, which inputs are secret, or unknown settings of a provider.
+
+    A resource keeps its state under another type if it has an alias with the former one.
+    """
     is_provider = new.type.startswith(PROVIDERS)
     return (
-        old.options != new.options
+        old.type != new.type
+        or old.options != new.options
         or (is_provider and old.inputs != new.inputs)
         or _secrets(old.inputs) != _secrets(new.inputs)
     )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from review.model import Property, list_first, title
-from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, value_at
+from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, path_of, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import INTERNAL, PROVIDER
 from review.stacks.stack import Stack
@@ -41,6 +41,9 @@ CHECKSUMS = "checksums"
 
 ORDER_ONLY = "order only"
 """Reason for folding a list in which only an insignificant order changes."""
+
+TYPE = "type"
+"""Path of the type, which changes if a resource has an alias with its former type."""
 
 OPTION = "option"
 """First word of the path of a resource option."""
@@ -80,6 +83,8 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     if step.old is None or step.new is None:
         return []
     properties: dict[str, Property] = {}
+    if step.old.type != step.new.type:
+        properties[TYPE] = Property(TYPE, step.old.type, step.new.type, forces=False, folded="", setting=None)
     for name in _changed_options(step):
         before, after = step.old.options.get(name), step.new.options.get(name)
         part = f"{OPTION} {name}", before, after
@@ -121,16 +126,16 @@ def _changed_paths(step: Step) -> list[str]:
     """Return the paths that the engine names, and those of all further inputs that differ.
 
     A provider that replaces a resource may name only the inputs that force the replacement, and the engine
-    names none for a resource whose provider is replaced.
+    names none for a resource whose provider is replaced. A path of the engine with a backslash is ambiguous.
     """
     options = _changed_options(step)
-    named = [path for path in (step.diff or step.forced_by) if path not in options]
+    named = [path for path in (step.diff or step.forced_by) if path not in options and "\\" not in path]
     covered = {_path_steps(path) for path in named}
     old, new = (side.inputs if side else {} for side in (step.old, step.new))
     for name in old | new:
         if _is_note(name) or is_equal(old.get(name), new.get(name)):
             continue
-        for path, _, _ in split(name, old.get(name), new.get(name)):
+        for path, _, _ in split(path_of("", name), old.get(name), new.get(name)):
             steps = _path_steps(path)
             prefixes = {steps[:length] for length in range(1, len(steps) + 1)}
             if prefixes.isdisjoint(covered) and not _contains(steps, covered):

@@ -6,7 +6,7 @@ from itertools import chain
 
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
-from review.plain_data import as_text, value_at
+from review.plain_data import PATH_STEP, as_text, decode_key, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import NO_MATCH, PROVIDER, STACK_TYPE, Resource
@@ -179,7 +179,9 @@ class Stack:
 
 def top_name(path: str) -> str:
     """Return the name of the property to which a path leads."""
-    return path.partition(".")[0].partition("[")[0]
+    step = PATH_STEP.match(path)
+    key, _, name = step.groups() if step else ("", "", path)
+    return name or decode_key(key or "")
 
 
 def _text_at(resource: Resource | None, path: str) -> str:

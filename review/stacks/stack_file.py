@@ -8,6 +8,7 @@ import yaml
 
 from review.jail.regular_files import read_text
 from review.model import SETS, SourceLocation
+from review.plain_data import path_of
 from sandbox.errors import CommandError
 
 COMMON_VALUES = frozenset({"true", "false", "null"})
@@ -98,14 +99,14 @@ def _read_values(file: Path) -> SettingValues:
 
 def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
     """Yield the key, the value and the line of each scalar, empty mapping or empty list below `config`."""
-    key = path.removeprefix("config.") if path.startswith("config.") else ""
+    key = path.removeprefix("config").removeprefix(".") if path.startswith(("config.", "config[")) else ""
     if isinstance(node, yaml.ScalarNode) and key:
         yield key, (node.value, node.start_mark.line + 1)
     elif isinstance(node, yaml.CollectionNode) and key and not node.value:
         yield key, ("{}" if isinstance(node, yaml.MappingNode) else "[]", node.start_mark.line + 1)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield from _leaves(value, f"{path}.{key.value}".lstrip("."))
+            yield from _leaves(value, path_of(path, f"{key.value}"))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _leaves(value, f"{path}[{index}]")

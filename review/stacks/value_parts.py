@@ -97,13 +97,14 @@ def _text_of(lines: list[str]) -> str | None:
 def parse_json(text: Any) -> Any:
     """Return the JSON document in a string, or None if the string is not JSON or repeats a key.
 
-    Which value of a repeated key counts depends on the reader, so only the text shows all values.
+    Which value of a repeated key counts depends on the reader, so only the text shows all values. A document
+    with very many levels counts as a text, too.
     """
     if not isinstance(text, str) or text[:1] not in ("{", "["):
         return None
     try:
         return json.loads(text, object_pairs_hook=_unique)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -79,6 +79,7 @@ def test_a_terminal_gets_colours_unless_no_color_is_set(
 
 def test_types_and_names_are_shown_in_their_short_form() -> None:
     assert short("kubernetes:apps/v1:Deployment") == "kubernetes:apps:Deployment"
+    assert [short(kind) for kind in ("it", "a:b")] == ["it", "a:b"]  # Types of components
     assert name_of("urn:pulumi:dev::pipe::pipe:api:Api$kubernetes:apps/v1:Deployment::pipe-api") == "pipe-api"
 
 

@@ -66,6 +66,13 @@ def test_a_new_or_changed_read_blocks() -> None:
     assert names(Step("create", None, managed), Step("replace", before, managed)) == []
 
 
+def test_a_resource_that_keeps_the_state_of_another_type_blocks() -> None:
+    reviewed = stack(Step("update", resource(VPC, "it"), resource(SECRET, "it")))
+    reviewed.predicted = True
+    [(_, finding)] = find_unknown(reviewed)
+    assert (finding.blocks, finding.message.partition(":")[0]) == (True, "its type was aws")
+
+
 @pytest.mark.parametrize("kind", BUILT_IN)
 def test_a_resource_of_the_built_in_provider_blocks(kind: str) -> None:
     old, new = (resource(kind, "it", {"input": value}) for value in "ab")

@@ -150,6 +150,11 @@ def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
 
 
+def test_a_change_of_the_type_alone_is_an_update(tmp_path: Path) -> None:
+    step = {"op": "same", "urn": BUCKET, "oldState": state() | {"type": "old"}, "newState": state()}
+    assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == "update"
+
+
 def test_a_managed_resource_that_is_only_read_counts_as_deleted(tmp_path: Path) -> None:
     for old, op in (
         (state(id="b-1"), "delete"),

@@ -205,6 +205,26 @@ def test_a_change_at_any_key_has_its_values(key: str) -> None:
         assert {("1", "2"), (None, "new")} <= values
 
 
+def test_a_key_with_a_backslash_is_not_taken_for_another_key() -> None:
+    key = "\\u0061"  # Without escapes, it would be the key `a`.
+    old, new = {"a": "same", key: "old"}, {"a": "same", key: "new"}
+    properties = changes({"data": old}, {"data": new}, kinds={f'data["{key}"]': "update"})
+    assert [(before, after) for _, before, after, *_ in properties] == [("old", "new")]
+
+
+def test_a_text_of_many_brackets_is_no_json() -> None:
+    old, new = ("[" * 100_000 + end for end in "ab")
+    assert [row[:3] for row in changes({"a": old}, {"a": new})] == [("a", old, new)]
+
+
+def test_a_property_with_a_dot_in_its_name_is_shown_beside_a_nested_one() -> None:
+    properties = changes({"a": {"b": 1}, "a.b": 1}, {"a": {"b": 2}, "a.b": 3}, kinds={"a.b": "update"})
+    assert {path: (before, after) for path, before, after, *_ in properties} == {
+        "a.b": ("1", "2"),
+        '["a.b"]': ("1", "3"),
+    }
+
+
 def test_a_shown_value_names_the_changed_resource_from_which_it_comes() -> None:
     nat = Step("create", None, resource(VPC, "second", id="vpc-second"))
     dependent = {"propertyDependencies": {"a": [nat.resource.urn]}}
@@ -236,6 +256,13 @@ def test_options_that_change_are_shown() -> None:
         ("option provider", "x::east", "x::west"),
         ("option retainOnDelete", None, "true"),
     ]
+
+
+def test_a_type_that_changes_is_shown() -> None:
+    step = Step("update", resource(VPC, "it"), resource(KEY, "it"))
+    stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step}))
+    [changed] = changed_properties(step, stack)
+    assert (changed.path, changed.before, changed.after) == ("type", VPC, KEY)
 
 
 def test_a_replaced_provider_explains_the_replacement_of_its_resources() -> None:

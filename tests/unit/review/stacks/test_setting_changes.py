@@ -31,6 +31,16 @@ def test_a_stack_without_a_file_on_one_side_has_no_changed_settings() -> None:
     assert [*find_changes("dev", StackFile("Pulumi.dev.yaml", {}, {"pipe:a": ("1", 1)}))] == []
 
 
+def test_a_key_with_a_dot_is_another_one_than_nested_keys(tmp_path: Path) -> None:
+    sides: list[tuple[Path, Path]] = []
+    for side, settings in (("base", "{pipe:a: {b: 1}}"), ("head", "{pipe:a: {b: 1}, pipe:a.b: 2}")):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "Pulumi.dev.yaml").write_text(f"config: {settings}\n")
+        sides.append((tmp_path / side, tmp_path / side))
+    [change] = find_changes("dev", read_stack_file("dev", *sides))
+    assert (change.key, change.before, change.after) == ('["pipe:a.b"]', None, "2")
+
+
 def test_an_empty_mapping_or_list_is_a_value(tmp_path: Path) -> None:
     sides: list[tuple[Path, Path]] = []
     for side, value in (("base", "{a: 1}"), ("head", "{a: {}, b: []}")):
