@@ -100,6 +100,22 @@ def other_object(resource: Resource, _: Options) -> Verdicts:
 
 
 @ACROSS_PROVIDERS.rule(
+    "type-of-patch",
+    types=ANYTHING,
+    severity=Severity.CRITICAL,
+    controls=("Design: types are what they say",),
+    remediation="Change the object where the program declares it.",
+)
+def patch(resource: Resource, _: Options) -> Verdicts:
+    """Refuse Kubernetes resources that change a part of an object which another resource may declare."""
+    # pulumi-kubernetes, pkg/kinds/util.go: IsPatchResource.
+    kind = resource["kind"].text() or ""
+    is_patch = resource.type.startswith("kubernetes:") and resource.type.endswith(f":{kind}Patch")
+    if is_patch and not resource.component:
+        yield Finding("type", f"{resource.type!r}, which can change any object", f"declare the {kind}")
+
+
+@ACROSS_PROVIDERS.rule(
     "type-of-template",
     types=TEMPLATES,
     severity=Severity.HIGH,
