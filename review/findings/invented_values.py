@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from review.model import list_first, title
 from review.plain_data import as_text, is_equal
 from review.stacks.engine_run import Step
-from review.stacks.properties import SECRET, SECRET_FORMS, SHORTEST_VALUE
+from review.stacks.properties import SECRET, SECRET_FORMS
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
 from sandbox.summary import MASK
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+
+SHORTEST_VALUE = 4
+"""Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
 
 
 def describe_invented(step: Step, stack: Stack) -> str:

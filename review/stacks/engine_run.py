@@ -39,7 +39,7 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
-ROW_KEYS = {"sequence", "run", "lookup", "unexplained", "secrets", "computed"}
+ROW_KEYS = {"sequence", "run", "lookup", "unexplained", "secrets", "computed", "renewed"}
 """Keys of which a row of an event log, a ledger or a file of look-ups has one."""
 
 LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
@@ -80,7 +80,8 @@ class EngineRun:
     arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `computed` the
-    texts that providers chose in the outputs of each resource, both by URN and in a review only.
+    texts that providers chose in the outputs of each resource. `renewed` has those that a replacement without
+    any change would renew, with their new texts. All three are by URN and in a review only.
     """
 
     tree: Path
@@ -95,6 +96,7 @@ class EngineRun:
         default_factory=dict[str, dict[tuple[str, ...], Any]]
     )
     computed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -148,6 +150,8 @@ class EngineRun:
             self.secrets[row["secrets"]] = {tuple(steps): value for steps, value in row["values"]}
         if "computed" in row:
             self.computed.setdefault(row["computed"], set()).update(row["texts"])
+        if "renewed" in row:
+            self.renewed[row["renewed"]] = row["texts"]
         if "unexplained" in row:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if event := row.get("resourcePreEvent"):

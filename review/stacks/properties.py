@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, path_of, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import INTERNAL, PROVIDER
 from review.stacks.stack import Stack
-from review.stacks.value_parts import Part, leaves, parse_json, split
+from review.stacks.value_parts import Part, leaves, split
 from sandbox.summary import LATER, MASK
 
 UNORDERED = frozenset(
@@ -29,9 +30,6 @@ CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
 """Patterns of the path and the value of a checksum: an annotation that has no effect, and only changes
 because something else changes. A checksum elsewhere can name an image, an archive or code.
 """
-
-SHORTEST_VALUE = 4
-"""Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
 
 FORMS = "data and stringData are two forms of one content"
 """Reason for folding a Secret's content that moves from one of its two forms to the other."""
@@ -53,9 +51,6 @@ KNOWN_LATER = "known after up"
 
 SECRET, SECRET_FORMS = "kubernetes:core/v1:Secret", ("data", "stringData")
 """Type whose inputs the provider converts: a state has `data` where the program declares `stringData`."""
-
-ALL_TAGS = "outputs.tagsAll"
-"""Path of the output with the tags that the program gives a resource and, maybe as a secret, its provider."""
 
 
 def new_properties(step: Step, stack: Stack) -> list[Property]:
@@ -194,13 +189,15 @@ def _are_checksums(path: str, old: str, new: str) -> bool:
 def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
     """Return a reason that names the replaced sources of a part's value, or an empty string.
 
-    A part follows from its sources if it changes just as their values do.
+    A part follows from its sources if it depended on them in the base, and changes just as their values do.
     """
     _, old, new = part
     if old is None or new is None or old == MASK:
         return ""
-    sources = [source for source in stack.value_sources(step, property_path) if source.op != "update"]
-    if LATER in str(new):
+    candidates = stack.value_sources(step, property_path)
+    others = stack.new_sources(step, property_path)
+    sources = [source for source in candidates if source.op != "update" and source.resource not in others]
+    if _is_later(new):
         follows = _may_be_unknown(step, stack, property_path)
     else:
         before, after = as_text(old) or "", as_text(new)
@@ -208,6 +205,12 @@ def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
         substituted = _substitute(before, sources, stack)
         follows = after == substituted and (before != after or is_equal(old, new))
     return f"follows from {list_first(_titles(sources), 3)}" if sources and follows else ""
+
+
+def _is_later(value: Any) -> bool:
+    """Return True for an unknown value, or a list of them; the rest of another value may be the program's."""
+    items: list[Any] = value if is_list(value) else [value]
+    return bool(items) and all(item == LATER for item in items)
 
 
 def _titles(sources: Sequence[Step]) -> list[str]:
@@ -222,40 +225,25 @@ def _may_be_unknown(step: Step, stack: Stack, path: str) -> bool:
 def _substitute(text: str, sources: Sequence[Step], stack: Stack) -> str:
     """Return a text in which the old values of the sources are replaced by their new values.
 
-    Only whole words count, and only values that a provider computes. A program chooses the inputs, the
-    settings of the provider and the outputs of components, so it could make "true" and "false" the old and
-    the new tag of a resource, and change any property from one to the other.
+    Only whole words count, and only values that the review's providers invent: those that a replacement with
+    the same inputs would change in the same way. Anything else can be chosen by the program. For example, it
+    chooses the ID of a resource that consists of two names, and could rename the resource to change any
+    property just as the ID.
     """
+    renewed = stack.base.renewed if stack.base else {}
     values: dict[str, str] = {}
     for source in sources:
-        if source.old and source.new and not source.new.is_component:
-            chosen = {value for side in (source.old, source.new) for value in side.input_texts}
-            if MASK in chosen:  # Any output may be a copy of the secret.
-                continue
-            chosen |= _settings_texts(source, stack)
-            after = dict(source.new.texts)
-            for path, value in source.old.texts:
-                new = after.get(path)
-                if not new or new == MASK or path.startswith(ALL_TAGS):
-                    continue
-                if len(value) >= SHORTEST_VALUE and chosen.isdisjoint((value, new)):
-                    values.setdefault(value, new)
+        if source.old and source.new:
+            after, invented = dict(source.new.texts), renewed.get(source.old.urn, {})
+            values |= {
+                old: after[path]
+                for path, old in source.old.texts
+                if old in invented and invented[old] == after.get(path)
+            }
     if not values:
         return text
     alternatives = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
-    return re.sub(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])", lambda match: values[match[0]], text)
-
-
-def _settings_texts(step: Step, stack: Stack) -> set[str]:
-    """Return the strings in the settings of a resource's provider, which are JSON or strings."""
-    texts: set[str] = set()
-    for side in (step.old, step.new):
-        provider = stack.steps.get(side.provider) if side else None
-        for settings in (provider.old, provider.new) if provider else ():
-            for value in settings.inputs.values() if settings else ():
-                document = parse_json(value)
-                texts.update(text for _, text in leaves("", document or value) if isinstance(text, str))
-    return texts
+    return re.sub(rf"(?<![\w-])(?:{alternatives})(?![\w-])", lambda match: values[match[0]], text)
 
 
 def _is_reordered(path: str, step: Step) -> bool:

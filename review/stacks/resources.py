@@ -81,11 +81,6 @@ class Resource:
         yield "id", str(self.state.get("id") or "")
         yield from _texts("outputs", masked(self.state.get("outputs") or {}))
 
-    @property
-    def input_texts(self) -> Iterator[str]:
-        """The strings in the inputs, which the program chooses."""
-        return (value for _, value in _texts("inputs", self.inputs))
-
     def match_strength(self, value: str) -> int:
         """Return ID_MATCH if a value contains the ID or ARN, else OUTPUT_MATCH if it equals an output."""
         outputs: Json = self.state.get("outputs") or {}

@@ -34,6 +34,7 @@ from sandbox.wire.values import (
     decode,
     encode,
     mark_secrets,
+    paired_texts,
     plain,
     project,
     secret_texts,
@@ -75,7 +76,8 @@ class Provider(ResourceProviderServicer):
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
     must store no resources. Look-ups are recorded in the file `lookups`, and so are changed settings of
-    providers whose effect no table describes, secrets, which are random in a review, and computed outputs.
+    providers whose effect no table describes, secrets, which are random in a review, computed outputs, and
+    the texts that a replacement alone would change.
     """
 
     def __init__(
@@ -165,6 +167,14 @@ class Provider(ResourceProviderServicer):
         computed = set(secret_texts(outputs, secret=True)) - chosen
         self._record({"computed": resource.urn, "texts": sorted(computed)})
 
+    def _record_renewed(self, urn: str, live: LiveResource, replacement: LiveResource) -> None:
+        """Record the texts that the API invents, each with its counterpart in a replacement.
+
+        Both resources have the same inputs, so whatever the program chooses is equal in both.
+        """
+        pairs = paired_texts([live.id, live.outputs], [replacement.id, replacement.outputs])
+        self._record({"renewed": urn, "texts": {old: new for old, new in pairs if old != new}})
+
     def _record(self, row: Json) -> None:
         """Add a row to the file of look-ups, if there is one."""
         if self._lookups:
@@ -212,15 +222,18 @@ class Provider(ResourceProviderServicer):
     @report_refusals
     def Create(self, request: proto.CreateRequest, context: Context) -> proto.CreateResponse:
         resource = self._resource(request, context, decode(request.properties))
+        # A replacement must not get the same ID as the resource that it replaces.
+        replacement = replace(resource, seed=f"{resource.urn} in a preview")
         if request.preview and self._predicts:
-            # A replacement must not get the same ID as the resource that it replaces.
-            resource = replace(resource, seed=f"{resource.urn} in a preview")
+            resource = replacement
         elif request.preview:
             return proto.CreateResponse(
                 properties=encode(mark_secrets(self._target.plan(resource), resource.inputs))
             )
         live = self._target.create(resource)
         self._record_computed(resource, live.outputs)
+        if self._predicts and not request.preview:
+            self._record_renewed(resource.urn, live, self._target.create(replacement))
         return proto.CreateResponse(
             id=live.id, properties=encode(mark_secrets(live.outputs, resource.inputs))
         )

@@ -122,6 +122,19 @@ def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
         yield value
 
 
+def paired_texts(value: Any, other: Any) -> Iterator[tuple[str, str]]:
+    """Yield each string in a value with the string at the same place in another value, except secrets."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        other_object = cast(Json, other)
+        for key, item in cast(Json, value).items():
+            yield from paired_texts(item, other_object.get(key))
+    elif _are_lists_of_same_length(value, other):
+        for item, other_item in zip(cast(list[Any], value), cast(list[Any], other), strict=True):
+            yield from paired_texts(item, other_item)
+    elif isinstance(value, str) and isinstance(other, str):
+        yield value, other
+
+
 def secrets_of(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield the keys and indexes that lead to each secret in a value, and the secret itself."""
     if isinstance(value, Secret):

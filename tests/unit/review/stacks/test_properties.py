@@ -13,8 +13,6 @@ from review.stacks.properties import KNOWN_LATER, changed_properties, new_proper
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
 from sandbox.summary import LATER, MASK
-from sandbox.wire.sentinels import SECRET as SECRET_KIND
-from sandbox.wire.sentinels import SIGNATURE
 from tests.support.review.stacks import KEY, SECRET, VPC, resource, urn
 from tests.support.rows import each_row
 
@@ -22,6 +20,7 @@ NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 
 
 MAIN = Step("replace", resource(VPC, "main", id="vpc-old"), resource(VPC, "main", id="vpc-new"))
+RENEWED = {"vpc-old": "vpc-new"}
 
 
 def changes(
@@ -31,11 +30,12 @@ def changes(
     base_sources: tuple[Step, ...] | None = None,
     predicted: bool = False,
     kinds: Mapping[str, str] | None = None,
+    renewed: Mapping[str, str] = RENEWED,
 ) -> list[tuple[Any, ...]]:
     """Return each change's path, values, mark of a forced replacement, and reason for folding.
 
     Every property of the head depends on the `sources`, and those of the base on `base_sources`, which are
-    the same by default.
+    the same by default. The provider invented the texts in `renewed`, which a replacement would change so.
     """
     before, after = (
         {"propertyDependencies": {name: [source.resource.urn for source in side] for name in new}}
@@ -48,10 +48,11 @@ def changes(
         kinds or dict.fromkeys(new, "update"),
     )
     steps = {member.resource.urn: member for member in (step, *sources)}
-    properties = changed_properties(step, Stack("dev", EngineRun(Path(), steps), predicted=predicted))
+    base = EngineRun(Path(), renewed={source.resource.urn: {**renewed} for source in sources})
+    stack = Stack("dev", EngineRun(Path(), steps), base, predicted=predicted)
     return [
         (changed.path, changed.before, changed.after, changed.forces, changed.folded)
-        for changed in properties
+        for changed in changed_properties(step, stack)
     ]
 
 
@@ -142,6 +143,9 @@ def test_a_forced_replacement_is_marked_folded_or_not() -> None:
         ("vpc-old", "0.0.0.0/0", ""),
         ("10.0.0.0/8", "vpc-new", ""),
         ("vpc-old", "vpc-old", ""),
+        # Parts of words occur by chance.
+        ("my-vpc-old", "my-vpc-new", ""),
+        ("vpc-old_2", "vpc-new_2", ""),
     ],
 )
 def test_a_value_is_folded_if_it_changes_just_as_a_replaced_resource(old: str, new: str, folded: str) -> None:
@@ -149,51 +153,26 @@ def test_a_value_is_folded_if_it_changes_just_as_a_replaced_resource(old: str, n
 
 
 @each_row(
-    ("change", "inputs", "arn"),
+    "renewed",
     [
-        # The program chooses inputs, and the values that the provider copies from them.
-        (("true", "false"), ({"note": "true"}, {"note": "false"}), "false"),
-        (("true", "false"), ({}, {"note": "false"}), "false"),
-        (("true", "false"), ({"note": "true"}, {}), "false"),
-        # A secret may be any value.
-        (("true", MASK), ({}, {}), {SIGNATURE: SECRET_KIND, "value": "x"}),
-        # Parts of words occur by chance.
-        (("untrue", "unfalse"), ({}, {}), "false"),
+        {},  # The program chose the ID, for example as the names of two inputs.
+        {"vpc-old": "vpc-other"},  # It chose a part of it.
+        {"vpc-other": "vpc-new"},
     ],
 )
-def test_a_change_that_a_program_can_choose_is_not_folded(
-    change: tuple[str, str], inputs: tuple[dict[str, Any], dict[str, Any]], arn: Any
-) -> None:
-    (before, after), (old, new) = change, inputs
-    source = Step(
-        "replace",
-        resource(VPC, "main", old, id="un", outputs={"arn": "true"}),
-        resource(VPC, "main", new, id="vpc-new", outputs={"arn": arn}),
-    )
-    [changed] = changes({"a": before}, {"a": after}, source)
-    assert (changed[2], changed[-1]) == (after, "")
+def test_a_change_that_a_program_can_choose_is_not_folded(renewed: dict[str, str]) -> None:
+    [changed] = changes({"a": "vpc-old"}, {"a": "vpc-new"}, MAIN, renewed=renewed)
+    assert (changed[2], changed[-1]) == ("vpc-new", "")
 
 
-def test_settings_of_a_provider_and_secrets_are_not_computed() -> None:
-    kind, identifier = "pulumi:providers:aws", "east"
-    texts = ("true", "false")
-    names = [resource(kind, identifier, {"defaultTags": f'{{"tags": {{"x": "{text}"}}}}'}) for text in texts]
-    provider = f"{urn(kind, identifier)}::1"
-    for output in ("label", "tagsAll"):
-        old, new = (resource(VPC, "main", provider=provider, outputs={output: {"x": text}}) for text in texts)
-        sources = Step("replace", old, new), Step("update", names[0], names[1])
-        assert changes({"a": "true"}, {"a": "false"}, *sources) == [("a", "true", "false", False, "")]
-    # The tags of the provider may be secret.
-    old, new = (resource(VPC, "main", outputs={"tagsAll": {"x": text}}) for text in texts)
-    assert changes({"a": "true"}, {"a": "false"}, Step("replace", old, new)) == [
-        ("a", "true", "false", False, "")
-    ]
-    # The value of a secret name is not among the inputs that the review knows.
-    name = {"name": {SIGNATURE: SECRET_KIND}}
-    old, new = (resource(VPC, "main", name, id=text) for text in texts)
-    assert changes({"a": "true"}, {"a": "false"}, Step("replace", old, new)) == [
-        ("a", "true", "false", False, "")
-    ]
+def test_a_value_does_not_follow_from_a_resource_from_which_it_did_not_come() -> None:
+    [changed] = changes({"a": "vpc-old"}, {"a": "vpc-new"}, MAIN, base_sources=())
+    assert (changed[2], changed[-1]) == ("vpc-new", "")
+
+
+@each_row(("old", "new"), [("x", f"y {LATER}"), (["x"], ["y", LATER])])
+def test_a_text_of_the_program_beside_an_unknown_value_is_not_folded(old: Any, new: Any) -> None:
+    assert [row[-1] for row in changes({"a": old}, {"a": new}, MAIN)] == [""]
 
 
 @pytest.mark.parametrize("key", ["é.b", 'a"b', "x › y", "x › line 1", "a.\\"])

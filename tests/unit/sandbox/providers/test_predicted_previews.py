@@ -74,6 +74,30 @@ def test_a_predicted_replacement_with_the_same_name_has_other_outputs() -> None:
     assert old[1]["endpoint"] != new[1]["endpoint"]
 
 
+@each_row(
+    ("token", "inputs", "names"),
+    [
+        (CLUSTER, {"name": "pipe-dev", "roleArn": "a", "vpcConfig": {"subnetIds": ["b"]}}, {"endpoint"}),
+        ("aws:iam/rolePolicy:RolePolicy", {"role": "a", "name": "b", "policy": "c"}, set()),
+        ("aws:cloudwatch/eventTarget:EventTarget", {"rule": "a", "targetId": "b", "arn": "c"}, set()),
+        ("kubernetes:core/v1:ConfigMap", {"metadata": {"name": "a", "namespace": "b"}}, set()),
+    ],
+)
+def test_a_creation_records_the_texts_that_the_program_does_not_choose(
+    token: str, inputs: Json, names: set[str], tmp_path: Path
+) -> None:
+    file = tmp_path / token.rpartition(":")[2]
+    package, target = (
+        (Aws("aws"), AwsPlan()) if token.startswith("aws:") else (Kubernetes("kubernetes"), KubernetesPlan())
+    )
+    provider = Provider(package, target, predicts=True, lookups=file)
+    old_id, old = create(provider, token, inputs, preview=False)
+    _, new = create(provider, token, inputs, preview=True)
+    [renewed] = [row["texts"] for line in file.open() if "renewed" in (row := json.loads(line))]
+    assert old_id not in renewed and renewed.keys().isdisjoint(map(str, inputs.values()))
+    assert all(renewed[old[name]] == new[name] for name in names)
+
+
 def kubeconfig(server: str, user: str = "deploy") -> Json:
     """Return the settings of a Kubernetes provider, whose kubeconfig knows a second cluster."""
     config = {
