@@ -19,6 +19,7 @@ from review.findings import (
     removed_names,
     risks,
     shadowing_modules,
+    shared_objects,
     stack_divergence,
     unevaluated_files,
     unknown_values,
@@ -121,11 +122,12 @@ def _add_stack(
     addresses = plugin_sources.find_new_addresses(stack)
     settings = provider_settings.find_unexplained(stack)
     names = removed_names.find_removed_names(stack)
+    shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, base_tree)
     secret = unknown_values.find_secret_outputs(stack)
     literals = unknown_values.find_hidden_literals(stack)
-    rows = chain(addresses, settings, names, unknown, hidden, secret, literals)
+    rows = chain(addresses, settings, names, shared, unknown, hidden, secret, literals)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     base = None if stack.base_failed else stack.base

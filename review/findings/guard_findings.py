@@ -10,10 +10,10 @@ from pathlib import Path
 
 from policies.engine.waivers import Waivers, load
 from review import guard, model
-from review.findings.policy_rules import POLICY_RULES
 from review.guard import Pack, Packs
 from review.model import EXISTING, SECTIONS, Finding, list_first
 from review.plain_data import is_map
+from review.policy_rules import POLICY_RULES
 from sandbox.errors import CommandError
 from sandbox.progress import name_of, one_line
 from sandbox.summary import Row, waiver_match

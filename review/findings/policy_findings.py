@@ -7,9 +7,9 @@ from itertools import zip_longest
 from typing import Any
 
 from policies.engine.rule import Rule
-from review.findings.policy_rules import POLICY_RULES
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import as_text, value_at
+from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
 from review.stacks.resources import STACK_TYPE
 from review.stacks.stack import Stack

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import jinja2
 
-from review.findings.policy_rules import POLICY_RULES
 from review.model import SECTIONS, Change, Report, list_first, short, shorten, title
 from review.plain_data import map_texts
+from review.policy_rules import POLICY_RULES
 from review.render import filters, overview
 from review.render.filters import show_unseen
 from sandbox import terminal

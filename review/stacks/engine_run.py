@@ -30,6 +30,9 @@ ENGINE_OPERATIONS = {
 (pulumi/pulumi, sdk/go/common/display and pkg/resource/deploy/step.go).
 """
 
+CREATED_FIRST = "create-replacement"
+"""The engine's first operation of a replacement that does not begin with the deletion of the old resource."""
+
 READ = "read"
 """The engine's operation for a resource that the program only reads (`get`)."""
 
@@ -56,6 +59,7 @@ class Step:
     """An operation that a preview plans for a resource.
 
     `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
+    `created_first` is True for a replacement whose new resource is created before the old one is deleted.
     """
 
     op: str
@@ -63,6 +67,7 @@ class Step:
     new: Resource | None
     diff: Mapping[str, str] = field(default_factory=dict[str, str])
     forced_by: tuple[str, ...] = ()
+    created_first: bool = False
 
     @property
     def resource(self) -> Resource:
@@ -190,7 +195,8 @@ class EngineRun:
             op = "delete"  # The program gives the resource up. It is deleted, too, if its ID is another one.
         if old and op == "delete" and not new:
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
-        step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
+        forced_by = tuple(sorted(content.get("replaceReasons") or ()))
+        step = Step(op, old, new, diff, forced_by, created_first=content["op"] == CREATED_FIRST)
         urn = step.resource.urn
         earlier = self.steps.get(urn)
         if earlier and earlier.op == step.op == "replace":
@@ -230,6 +236,7 @@ def _join_replacement(earlier: Step, later: Step) -> Step:
         new=earlier.new or later.new,
         diff={**earlier.diff, **later.diff},
         forced_by=earlier.forced_by or later.forced_by,
+        created_first=earlier.created_first,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review.findings.policy_rules import POLICY_RULES
 from review.model import Report
+from review.policy_rules import POLICY_RULES
 from review.render import renderings
 from tests.support.review import samples
 
