@@ -74,7 +74,7 @@ def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
 
 
 def _missing_provider_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str, SettingFault]]:
-    """Yield a fault for each provider key, such as aws:profile, that a file lacks and another file has."""
+    """Yield a fault for each provider key, such as aws:ignoreTags, that a file lacks and another file has."""
     values = {key: (file.stack, value) for file in files.values() for key, value in file.config.items()}
     for key, (owner, value) in values.items():
         if key.startswith(f"{PROJECT}:"):

@@ -24,7 +24,7 @@ from components.settings.models.service import Service
 from components.settings.types import AccountId, Distinct, Model, Region, entries, string
 
 PROJECT = "pipe"
-"""The namespace of this program's keys; other keys, such as aws:profile, belong to the providers."""
+"""The namespace of this program's keys; other keys, such as aws:ignoreTags, belong to the providers."""
 
 
 def full_key(name: str) -> str:

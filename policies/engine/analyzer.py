@@ -21,6 +21,7 @@ from policies.engine.evaluation import PASSED, Evaluation, evaluate_with_options
 from policies.engine.ledger import Ledger, Row
 from policies.engine.rule import Finding, Options, Resource, Rule, Stack, Unknown
 from policies.engine.waivers import Needed, Waivers
+from policies.model.providers import INTERNAL, PROVIDERS
 from policies.model.resources import of_request, of_stack
 
 SdkAnalyzer: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
@@ -46,6 +47,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         self.ledger = Ledger.from_environment()
         self.waivers: Waivers = waivers.load(_NAMES)
         self.inputs: dict[str, dict[str, Any]] = {}
+        self.internal: dict[str, Any] = {}
         self.unknown: list[tuple[Rule, Unknown]] = []
         self.crashes: dict[str, list[str]] = {}
         self.used: Needed = set()
@@ -81,6 +83,8 @@ class PolicyAnalyzer(SdkAnalyzer):
 
     def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
         """Evaluate the rules that apply to one resource, and record their verdicts in the ledger."""
+        if (internal := self.internal.pop(request.urn, None)) is not None:
+            request.properties[INTERNAL] = internal
         resource = of_request(request)
         # The analyzer keeps the inputs only, so that the garbage collector does not traverse many caches.
         self.inputs[resource.urn] = resource.props.get()
@@ -134,7 +138,13 @@ class PolicyAnalyzer(SdkAnalyzer):
         return response
 
     def Remediate(self, request: Any, context: Any) -> Any:
-        """Repair a resource; return at once if no policy has the level `remediate`."""
+        """Repair a resource; return at once if no policy has the level `remediate`.
+
+        Only this request, which precedes `Analyze`, has the engine's own settings of a provider
+        (pulumi/pulumi, pkg/resource/plugin/analyzer_plugin.go: SkipInternalKeys).
+        """
+        if request.type.startswith(PROVIDERS) and INTERNAL in request.properties:
+            self.internal[request.urn] = request.properties[INTERNAL]
         if EnforcementLevel.REMEDIATE not in self._levels.values():
             return analyzer_pb2.RemediateResponse()
         return self._stock("Remediate")(request, context)

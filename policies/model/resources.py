@@ -10,6 +10,7 @@ from pulumi_policy.secret import Secret
 from policies.engine.rule import Resource, Stack
 from policies.model.property_marks import INVENTED, SECRET, SIGNATURE, UNKNOWN, from_plain, read
 from policies.model.property_values import Value
+from policies.model.providers import PROVIDERS
 
 
 def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
@@ -34,7 +35,7 @@ def _is_component(kind: str, provider: str) -> bool:
     The engine tells the pack the provider of each custom resource (pulumi/pulumi,
     pkg/resource/deploy/step_generator.go: getProviderResource), but not whether a resource is custom.
     """
-    return not provider and not kind.startswith("pulumi:providers:")
+    return not provider and not kind.startswith(PROVIDERS)
 
 
 def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] | None) -> Resource:

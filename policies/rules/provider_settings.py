@@ -1,6 +1,7 @@
 """Rules on the settings of providers that decide where resources are created."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,64 +11,112 @@ from policies.engine.rule import Finding, Options, Resource, Stack, Verdicts, ch
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.kubernetes.types import NAMESPACED
 from policies.model.property_values import Value
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""The hosts of the sandbox's APIs."""
+from policies.model.providers import INTERNAL, PROVIDERS
 
 PLACED = ("aws", "cloudflare", "datadog", "kubernetes")
 """The packages whose providers lead to an account, an organization or a cluster."""
 
-CLOUDFLARE = ("cloudflare.com",)
+OF_THE_ENGINE = frozenset({"version", "__defaults", f"{INTERNAL}.pluginChecksums"})
+"""Settings of the engine and of the providers' libraries that lead nowhere else."""
 
-DATADOG = ("datadoghq.com", "datadoghq.eu", "ddog-gov.com")
-"""The domains of Datadog's sites (docs.datadoghq.com/getting_started/site)."""
+ALLOWED: dict[str, frozenset[str]] = {
+    # The SDK itself sets skipCredentialsValidation and skipRegionValidation (pulumi_aws/provider.py). The
+    # account's ID is requested in any case, unless skipRequestingAccountId is set as well (hashicorp/
+    # aws-sdk-go-base, GetAwsAccountIDAndPartition), so a provider with allowedAccountIds fails elsewhere.
+    "aws": frozenset(
+        {"region", "stsRegion", "allowedAccountIds", "forbiddenAccountIds"}
+        | {"defaultTags", "ignoreTags", "tagPolicyCompliance", "userAgents"}
+        | {"maxRetries", "retryMode", "tokenBucketRateLimiterCapacity"}
+        | {"useDualstackEndpoint", "useFipsEndpoint", "s3UsEast1RegionalEndpoint", "s3UsePathStyle"}
+        | {"skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"}
+    ),
+    # All objects have one provider (provider-other-account), whose kubeconfig names the cluster.
+    "kubernetes": frozenset(
+        {"kubeconfig", "context", "cluster", "clusterIdentifier", "namespace", "kubeClientSettings"}
+        | {"enableConfigMapMutable", "enableSecretMutable", "enableServerSideApply", "enablePatchForce"}
+        | {"suppressDeprecationWarnings", "suppressHelmHookWarnings"}
+    ),
+    # All resources of these packages have one provider (provider-other-account), whose keys name the account
+    # or the organization.
+    "cloudflare": frozenset({"apiToken", "baseUrl", "userAgentOperatorSuffix"}),
+    "datadog": frozenset(
+        {"apiKey", "appKey", "apiUrl", "defaultTags", "ignoreTagKeys", "validate"}
+        | {"httpClientRetryEnabled", "httpClientRetryTimeout", "httpClientRetryMaxRetries"}
+        | {"httpClientRetryBackoffBase", "httpClientRetryBackoffMultiplier", "httpClientRetryJitter"}
+    ),
+    "tls": frozenset(),
+}
+"""The settings that a provider of each package may have. A new setting is refused until it is listed here.
+
+Any other setting can lead to another account or server, or to a file in place of the resources: credentials,
+profiles, roles, configuration files, addresses, proxies and certificate authorities.
+"""
+
+DOMAINS = {
+    "baseUrl": ("cloudflare.com",),
+    "apiUrl": ("datadoghq.com", "datadoghq.eu", "ddog-gov.com"),
+}
+"""The domains of each setting with an address: Cloudflare's, and Datadog's sites
+(docs.datadoghq.com/getting_started/site)."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""The hosts of the sandbox's APIs."""
+
+REGIONS = ("region", "stsRegion")
+"""The settings with a region, which becomes a label of the host name of a request."""
+
+HOST_LABEL = re.compile(r"[a-z0-9-]{1,63}")
 
 
 def _is_set(value: Value) -> bool:
     """Return True unless a setting has no effect. Settings in a stack file are strings with JSON."""
-    return value.get() not in (None, False, [], "", "false", "[]")
+    return value.get() not in (None, False, [], {}, "", "false", "[]", "{}")
 
 
-def _is_elsewhere(*domains: str) -> Callable[[Value], bool]:
-    """Return a check for addresses outside of these domains."""
-
-    def check(value: Value) -> bool:
-        if value.absent:
-            return False
-        try:
-            host = urlsplit(value.text() or "").hostname or ""
-        except ValueError:
-            return True
-        inside = any(host == domain or host.endswith(f".{domain}") for domain in domains)
-        return not inside and host not in LOOPBACK
-
-    return check
+def _is_elsewhere(value: Value, domains: tuple[str, ...]) -> bool:
+    """Return True for an address outside of these domains."""
+    if value.absent:
+        return False
+    try:
+        host = urlsplit(value.text() or "").hostname or ""
+    except ValueError:
+        return True
+    inside = any(host == domain or host.endswith(f".{domain}") for domain in domains)
+    return not inside and host not in LOOPBACK
 
 
-REDIRECTIONS: dict[str, dict[str, Callable[[Value], bool]]] = {
-    "pulumi:providers:aws": {"endpoints": _is_set, "insecure": _is_set},
-    "pulumi:providers:kubernetes": {"renderYamlToDirectory": _is_set},
-    "pulumi:providers:cloudflare": {"baseUrl": _is_elsewhere(*CLOUDFLARE)},
-    "pulumi:providers:datadog": {"apiUrl": _is_elsewhere(*DATADOG)},
-}
-"""By type of provider, the settings that redirect requests, with a check of each."""
+def _is_allowed(setting: Value, package: str) -> bool:
+    """Return True if a setting, identified by its path, leaves the provider's resources where they belong."""
+    name = setting.path
+    if name not in ALLOWED[package] | OF_THE_ENGINE:
+        return not _is_set(setting)
+    if name in DOMAINS:
+        return not _is_elsewhere(setting, DOMAINS[name])
+    return name not in REGIONS or not _is_set(setting) or bool(HOST_LABEL.fullmatch(setting.text() or ""))
+
+
+def _settings(provider: Value) -> Iterator[Value]:
+    """Yield the settings in the properties of a provider, with the engine's own ones."""
+    for name, value in provider.entries().items():
+        yield from (value.entries().values() if name == INTERNAL else ()) or (value,)
 
 
 @ACROSS_PROVIDERS.rule(
     "provider-redirected",
-    types=REDIRECTIONS,
+    types=frozenset(f"{PROVIDERS}{package}" for package in ALLOWED),
     severity=Severity.CRITICAL,
     controls=("Design: types are what they say",),
-    remediation="Use the provider's own API, so that the account has the resources that the policies judge.",
+    remediation="Remove the setting. The credentials come from environment variables of the deployment.",
 )
 def redirected(provider: Resource, _: Options) -> Verdicts:
-    """Refuse settings with which a provider creates resources on other servers, or only writes files."""
+    """Refuse settings that may lead a provider to other accounts, servers or plugins, or to files."""
+    package = provider.type.removeprefix(PROVIDERS)
 
-    def check(name: str) -> Verdicts:
-        if REDIRECTIONS[provider.type][name](provider[name]):
-            yield disallowed(provider[name])
+    def check(setting: Value) -> Verdicts:
+        if not _is_allowed(setting, package):
+            yield disallowed(setting)
 
-    yield from check_each(REDIRECTIONS[provider.type], check)
+    yield from check_each(_settings(provider.props), check)
 
 
 @ACROSS_PROVIDERS.stack_rule(

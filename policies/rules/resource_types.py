@@ -8,6 +8,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import ANYTHING, Finding, Options, Resource, Verdicts
 from policies.engine.topics import ACROSS_PROVIDERS
+from policies.model.providers import PROVIDERS
 
 COMPONENTS = frozenset(
     f"kubernetes:{name}"
@@ -67,7 +68,7 @@ def component(resource: Resource, _: Options) -> Verdicts:
 )
 def other_provider(resource: Resource, _: Options) -> Verdicts:
     """Require the provider of a resource to have the package of the resource's type."""
-    expected = f"pulumi:providers:{resource.type.partition(':')[0]}"
+    expected = f"{PROVIDERS}{resource.type.partition(':')[0]}"
     if resource.provider_type and resource.provider_type != expected:
         yield Finding(
             "provider", f"{resource.provider_type!r} for type {resource.type!r}", f"set it to a {expected!r}"

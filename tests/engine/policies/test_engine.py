@@ -22,6 +22,7 @@ from tests.support.policies.engine import Engine, Run, providers
 from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
 
 Program = Callable[[], object]
+REDIRECTED = pulumi.ResourceOptions(env_var_mappings={"A": "AWS_ENDPOINT_URL"})
 PROD = json.loads((Path(__file__).parents[3] / "policies/config/prod.json").read_text())
 
 
@@ -157,6 +158,16 @@ REQUIRED = {"alert-required-monitor-missing": {"monitors": ["HighErrorRate"], "t
             lambda: kubernetes.Provider("files", render_yaml_to_directory="/tmp/manifests"),
             "provider-redirected",
             "renderYamlToDirectory is '/tmp/manifests'; remove it",
+        ),
+        (
+            lambda: aws.Provider("other", region="us-east-1", shared_config_files=["a"]),
+            "provider-redirected",
+            "sharedConfigFiles is '[\"a\"]'; remove it",
+        ),
+        (
+            lambda: aws.Provider("other", region="us-east-1", opts=REDIRECTED),
+            "provider-redirected",
+            "__internal.envVarMappings is {'A': 'AWS_ENDPOINT_URL'}; remove it",
         ),
     ],
 )

@@ -305,3 +305,15 @@ def test_the_configuration_of_each_stack_names_what_exists(stack: str) -> None:
                 {key: item for key, item in value.items() if key != "enforcementLevel"}
             )
     make(PolicyAnalyzer).Configure(request, None)
+
+
+def test_the_engines_own_settings_of_a_provider_are_judged_although_only_remediate_has_them() -> None:
+    pack = make(PolicyAnalyzer)
+    settings = {"region": "us-east-1"}
+    request = asked("pulumi:providers:aws", settings | {"__internal": {"envVarMappings": {"A": "B"}}})
+    assert not pack.Remediate(request, None).remediations
+    answer = pack.Analyze(asked("pulumi:providers:aws", settings), None)
+    [message] = [row.message for row in answer.diagnostics if row.policyName == "provider-redirected"]
+    assert "\n__internal.envVarMappings is {'A': 'B'}; remove it\n" in message
+    answer = pack.Analyze(asked("pulumi:providers:aws", settings), None)
+    assert not [row for row in answer.diagnostics if row.policyName == "provider-redirected"]
