@@ -37,6 +37,8 @@ from review.stacks.stack import Stack
 WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
+KEEP_STACK = "Destroy the stack first, and ask an owner for the removal of its file"
+
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
 
@@ -142,6 +144,9 @@ def _add_stack(
         caveat = f"{stack.name} has no stack file any more, and its {count} resources stay"
         draft.caveats.append(caveat)
         draft.notes.append(f"{caveat} until somebody destroys them.")
+        message = f"the pull request removes the stack file, and {count} resources stay"
+        removed = stack.blocking_finding("stack-removed", stack.name, message, KEEP_STACK)
+        findings.append(_apply_waiver(removed, waivers, stack.name))
     costs = estimate.compare(stack.name, *_sides(stack))
     draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
     draft.settings += setting_changes.find_changes(stack.name, stack.file)

@@ -159,7 +159,7 @@ def location(place: Any) -> dict[str, Any]:
     """Return a SARIF location; raise ValueError if it is not a line in a file of the repository."""
     physical = place["physicalLocation"]
     file, line = word(physical["artifactLocation"]["uri"]), physical["region"]["startLine"]
-    if not re.fullmatch(r"(?!/)(?!.*\.\.)[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
+    if not re.fullmatch(r"(?!/)(?!(.*/)?\.\.(/|$))[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
         raise ValueError(f"{file}:{line} is not a line of a file in the repository")
     return {
         "physicalLocation": {

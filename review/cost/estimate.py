@@ -15,7 +15,7 @@ from review.stacks.resources import Resource
 
 CHARGES = {**AWS_CHARGES, **SERVICE_CHARGES}
 PROVIDER = "pulumi:providers:aws"
-NOT_IN_TABLE = "price of this resource type"
+NOT_IN_TABLE = "a resource of type"
 
 QUALITY = {"old": "of 2025", "weak": "second-hand"}
 """Remarks about prices whose source is not a current list."""
@@ -116,7 +116,7 @@ def _lines(
         for charge in charges(resource, Context(everything, usage, region, table)):
             yield _line(resource, charge, region, usage, table)
     elif not table.is_free(resource.type):
-        yield _line(resource, Charge(resource.type, NOT_IN_TABLE), region, usage, table)
+        yield _line(resource, Charge(resource.type, f"{NOT_IN_TABLE} {resource.type}"), region, usage, table)
 
 
 def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: PriceTable) -> Line:

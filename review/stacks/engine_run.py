@@ -30,8 +30,8 @@ ENGINE_OPERATIONS = {
 (pulumi/pulumi, sdk/go/common/display and pkg/resource/deploy/step.go).
 """
 
-CREATED_FIRST = "create-replacement"
-"""The engine's first operation of a replacement that does not begin with the deletion of the old resource."""
+CREATED_FIRST, DELETED_FIRST = "create-replacement", "delete-replaced"
+"""The engine's two operations of a replacement, in either order; only the event logs contain them."""
 
 READ = "read"
 """The engine's operation for a resource that the program only reads (`get`)."""
@@ -87,6 +87,7 @@ class EngineRun:
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `computed` the
     texts that providers chose in the outputs of each resource. `renewed` has those that a replacement without
     any change would renew, with their new texts. All three are by URN and in a review only.
+    `first_operations` has the first of the two operations of each replacement, by URN.
     """
 
     tree: Path
@@ -102,6 +103,7 @@ class EngineRun:
     )
     computed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    first_operations: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -116,7 +118,8 @@ class EngineRun:
                 self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
-        for step in self.steps.values():
+        for urn, step in self.steps.items():
+            step.created_first = self.first_operations.get(urn) == CREATED_FIRST
             if step.old and step.new and step.old.is_component != step.new.is_component:
                 # Pulumi calls this a replacement, but a component exists only in the state.
                 step.op = "delete" if step.new.is_component else "create"
@@ -160,7 +163,10 @@ class EngineRun:
         if "unexplained" in row:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if event := row.get("resourcePreEvent"):
-            self._add_provider(event["metadata"])
+            metadata = event["metadata"]
+            if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):
+                self.first_operations.setdefault(metadata["urn"], metadata["op"])
+            self._add_provider(metadata)
         if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
             violation = {"level": UNKNOWN, "severity": "", "message": row["detail"]}
             self.phase.violations.append(row | violation)
@@ -195,8 +201,7 @@ class EngineRun:
             op = "delete"  # The program gives the resource up. It is deleted, too, if its ID is another one.
         if old and op == "delete" and not new:
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
-        forced_by = tuple(sorted(content.get("replaceReasons") or ()))
-        step = Step(op, old, new, diff, forced_by, created_first=content["op"] == CREATED_FIRST)
+        step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
         urn = step.resource.urn
         earlier = self.steps.get(urn)
         if earlier and earlier.op == step.op == "replace":
@@ -236,7 +241,6 @@ def _join_replacement(earlier: Step, later: Step) -> Step:
         new=earlier.new or later.new,
         diff={**earlier.diff, **later.diff},
         forced_by=earlier.forced_by or later.forced_by,
-        created_first=earlier.created_first,
     )
 
 

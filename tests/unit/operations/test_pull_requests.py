@@ -207,6 +207,18 @@ def test_an_annotation_contains_only_known_fields_of_the_report() -> None:
     }
 
 
+def test_the_name_of_a_file_may_have_two_dots() -> None:
+    text = sarif()
+    place = text["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
+    for uri, is_file in (("components/a..b.py", True), ("components/../b.py", False), ("..", False)):
+        place["uri"] = uri
+        if is_file:
+            assert comment.annotations(json.dumps(text))["runs"]
+        else:
+            with pytest.raises(ValueError, match="is not a line of a file"):
+                comment.annotations(json.dumps(text))
+
+
 def _of_another_tool(text: dict[str, Any]) -> None:
     text["runs"][0]["tool"]["driver"]["name"] = "CodeQL"
 

@@ -1,4 +1,4 @@
-"""Tests of waivers for the review's own findings."""
+"""Tests of the report, and of waivers for the review's own findings."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from review.build import build
 from review.model import BASE_TO_HEAD, Report
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack, urn
 
 WAIVER: dict[str, Any] = {
@@ -75,6 +76,15 @@ def test_a_note_names_the_fault_of_an_invalid_waiver_which_covers_nothing(tmp_pa
     invalid = report(tmp_path, 400)
     assert invalid.code == 1
     assert "400 days away; choose a date within 180" in invalid.notes[0]
+
+
+def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
+    base = EngineRun(Path())
+    base.phase.resources = {urn(KEY, "it"): {}}
+    removed = Stack("dev", None, base)
+    report = build(BASE_TO_HEAD, ("base", "head"), [removed], build_mask([]), (tmp_path, tmp_path))
+    [finding] = report.findings
+    assert (report.code, finding.policy, finding.name) == (1, "stack-removed", "dev")
 
 
 @pytest.mark.parametrize(("owner", "code"), [("", 1), ("an-owner", 0)])

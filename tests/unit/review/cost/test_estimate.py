@@ -243,6 +243,13 @@ def test_the_report_shows_the_estimate_its_change_and_the_reason(tmp_path: Path)
     ]
 
 
+def test_a_type_without_a_price_is_named(tmp_path: Path) -> None:
+    steps = [Step("create", None, resource(f"aws:x/{name}:{name.title()}", "it", {})) for name in ("a", "b")]
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack(*steps)], build_mask([]), (tmp_path, tmp_path))
+    missing = "a resource of type aws:x/a:A in ap-northeast-1, a resource of type aws:x/b:B in ap-northeast-1"
+    assert missing in renderings.render_terminal(report)
+
+
 def test_a_cost_line_is_unknown_without_a_price() -> None:
     line = CostLine("a", "b", None, None, "no price of b in ap-northeast-3")
     assert line.is_unknown and not dataclasses.replace(line, basis="1 × 1 USD per month").is_unknown

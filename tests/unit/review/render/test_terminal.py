@@ -33,6 +33,13 @@ def test_no_text_of_a_program_controls_the_terminal_or_is_left_out(evil: str, sh
     assert f"    ± replace {shown} (aws:ec2:Thing) [dev, stg]  components/thing.py:10, __main__.py:3" in lines
 
 
+def test_names_that_differ_in_the_case_of_a_letter_are_two_names() -> None:
+    names = ("data", "Data")
+    findings = [dataclasses.replace(samples.finding(0), name=name, blocks=True) for name in names]
+    verdict = renderings.render_verdict(samples.report(findings=findings), caveats=[])
+    assert "(data, Data)" in verdict
+
+
 def test_findings_waived_before_are_a_count_with_names_and_the_waiver() -> None:
     waiver = "waived until 2027-01-31 (67 days left): it may be small (platform, OPS-1)"
     waived = [

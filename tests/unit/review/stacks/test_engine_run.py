@@ -150,6 +150,15 @@ def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
 
 
+def test_the_events_tell_which_operation_of_a_replacement_is_the_first(tmp_path: Path) -> None:
+    plan = {"steps": [{"op": "replace", "urn": BUCKET, "oldState": state(), "newState": state()}]}
+    operations = ["create-replacement", "replace", "delete-replaced"]
+    for order, created_first in ((operations, True), (operations[::-1], False)):
+        events = [{"resourcePreEvent": {"metadata": METADATA | {"op": op}}} for op in order]
+        for contents in ((plan, events), (events, plan)):
+            assert EngineRun(tmp_path).add(*contents).steps[BUCKET].created_first is created_first
+
+
 def test_a_change_of_the_type_alone_is_an_update(tmp_path: Path) -> None:
     step = {"op": "same", "urn": BUCKET, "oldState": state() | {"type": "old"}, "newState": state()}
     assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == "update"
