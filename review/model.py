@@ -48,7 +48,8 @@ class Property:
     """A property that changes.
 
     An absent value is None. `folded` is the reason for folding the change, or an empty string. If no setting
-    is known, `sources` has the titles of the changed resources from which the value comes.
+    is known, `sources` has the titles of the changed resources from which the value comes. `decides_place` is
+    True for an input of a created resource that decides in which account or cluster resources are.
     """
 
     path: str
@@ -58,6 +59,7 @@ class Property:
     folded: str
     setting: SourceLocation | None
     sources: list[str] = field(default_factory=list[str])
+    decides_place: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +86,8 @@ class Change(Item):
 
     @property
     def differences(self) -> list[Property]:
-        """The properties that change; empty for a created resource, of which nothing existed."""
-        return [] if self.op == "create" else self.properties
+        """The properties that change; of a created resource, those that decide where resources are."""
+        return [item for item in self.properties if item.decides_place or self.op != "create"]
 
 
 @dataclass(frozen=True, kw_only=True)

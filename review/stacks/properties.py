@@ -8,7 +8,7 @@ from typing import Any
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, path_of, value_at
 from review.stacks.engine_run import Step
-from review.stacks.resources import INTERNAL, PROVIDER
+from review.stacks.resources import INTERNAL, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, leaves, split
 from sandbox.summary import LATER, MASK
@@ -65,11 +65,23 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
         if not _is_note(name) and (value or name != INTERNAL)
     }
     options = {f"{OPTION} {name}": value for name, value in step.new.options.items()}
+    provider_option = f"{OPTION} {PROVIDER}"
     for name, content in (inputs | options).items():
         for path, value in leaves(name, content):
             text = as_text(value)
             setting = stack.file.find_setting(path, None, text, component)
-            properties.append(Property(path, None, text, forces=False, folded="", setting=setting))
+            is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
+            properties.append(
+                Property(
+                    path,
+                    None,
+                    text,
+                    forces=False,
+                    folded="",
+                    setting=setting,
+                    decides_place=is_setting or (name == provider_option and stack.is_elsewhere(step.new)),
+                )
+            )
     return properties
 
 

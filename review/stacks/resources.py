@@ -76,6 +76,11 @@ class Resource:
         self.locations = [*_locations(state, tree)] if tree else []
 
     @property
+    def package(self) -> str:
+        """The package of the type: `aws` for `aws:s3/bucket:Bucket`."""
+        return self.type.partition(":")[0]
+
+    @property
     def texts(self) -> Iterator[tuple[str, str]]:
         """The path and the value of the ID and of every string in the outputs."""
         yield "id", str(self.state.get("id") or "")

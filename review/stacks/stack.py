@@ -9,7 +9,7 @@ from review.model import NEW, OPERATIONS, Finding
 from review.plain_data import PATH_STEP, as_text, decode_key, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.resources import NO_MATCH, PROVIDER, STACK_TYPE, Resource
+from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, STACK_TYPE, Json, Resource
 from review.stacks.stack_file import StackFile
 from sandbox.progress import one_line
 from sandbox.summary import LATER, MASK
@@ -48,6 +48,11 @@ class Stack:
         old_resources = [step.old for step in steps if step.old and not self.base_failed]
         self.old = {resource.key: resource for resource in old_resources}
         self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
+        self._providers = {old.urn: old for old in old_resources if old.type.startswith(PROVIDERS)}
+        self._used: dict[str, set[str]] = {}
+        for resource in old_resources:
+            if resource.provider:
+                self._used.setdefault(resource.package, set()).add(resource.provider)
         self.changed = [step for step in steps if self._is_change(step)]
         self._dependents: dict[str, set[str]] = {}
         # The head has no dependencies on deleted resources, so the base's dependencies count as well.
@@ -82,6 +87,18 @@ class Stack:
         """
         is_resource = step.resource.type != STACK_TYPE
         return is_resource and step.op in OPERATIONS and not self.base_failed
+
+    def is_elsewhere(self, resource: Resource) -> bool:
+        """Return True if a resource has another provider than the base's resources of its package.
+
+        A new version of a package has a default provider of its own, with the settings of the old one. Two
+        providers with secrets may have different ones.
+        """
+        used, provider = self._used.get(resource.package, set()), self.resources.get(resource.provider)
+        if not used or resource.provider in used:
+            return False
+        known = [_settings(self._providers[urn]) for urn in used if urn in self._providers]
+        return provider is None or MASK in str(provider.inputs) or _settings(provider) not in known
 
     def component_of(self, urn: str) -> str:
         """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""
@@ -186,3 +203,8 @@ def top_name(path: str) -> str:
 
 def _text_at(resource: Resource | None, path: str) -> str:
     return as_text(value_at(resource.inputs, path)) or "" if resource else ""
+
+
+def _settings(provider: Resource) -> Json:
+    """Return the settings of a provider without the version of its package."""
+    return {name: value for name, value in provider.inputs.items() if name != "version"}

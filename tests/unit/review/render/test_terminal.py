@@ -84,6 +84,18 @@ def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:
     assert heads == ["Policy: new or no longer waived", "Policy: newly waived"]
 
 
+def test_what_decides_where_a_created_resource_is_has_a_line_in_every_report() -> None:
+    change = samples.change(op="create")
+    setting = dataclasses.replace(
+        change.properties[0], path="profile", before=None, after="other", setting=None, decides_place=True
+    )
+    report = samples.report(changes=[dataclasses.replace(change, properties=[*change.properties, setting])])
+    assert "\n        profile: other\n" in renderings.render_terminal(report)
+    assert "\n    - `profile`: `other`\n" in renderings.render_markdown(report)
+    assert renderings.render_html(report).count("<code>profile</code>") == 1
+    assert "20" not in renderings.render_terminal(report).partition("Changes")[2].partition("\n\n")[0]
+
+
 def test_the_inputs_of_a_created_resource_are_on_the_page_and_not_on_the_terminal() -> None:
     report = samples.report(changes=[samples.change(op="create", value="4711")])
     assert "4711" not in renderings.render_terminal(report) + renderings.render_markdown(report)

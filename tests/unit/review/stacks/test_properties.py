@@ -10,6 +10,7 @@ from review.model import SourceLocation
 from review.plain_data import PATH_STEP, value_at
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.properties import KNOWN_LATER, changed_properties, new_properties
+from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
 from sandbox.summary import LATER, MASK
@@ -252,6 +253,44 @@ def test_a_replaced_provider_explains_the_replacement_of_its_resources() -> None
     [changed] = changed_properties(step, Stack("dev", EngineRun(Path(), steps)))
     reason = "forces the replacement, follows from c (pulumi:providers:kubernetes)"
     assert (changed.path, changed.before, changed.folded) == ("option provider", f"{kind}::c", reason)
+
+
+AWS = "pulumi:providers:aws"
+
+
+def provider_lines(old: Resource, new: Resource) -> list[tuple[str, str | None]]:
+    """Return what decides the places of a new provider, and of a new key of it, if the base has a key."""
+    before, after = (
+        resource(KEY, name, provider=f"{used.urn}::1") for name, used in (("old", old), ("new", new))
+    )
+    steps = [Step("create", None, item) for item in (new, after)]
+    all_steps = [*steps, Step("same", old, old), Step("same", before, before)]
+    head = Stack("dev", EngineRun(Path(), {step.resource.urn: step for step in all_steps}))
+    listed = [new_properties(step, head) for step in steps]
+    return [(item.path, item.after) for items in listed for item in items if item.decides_place]
+
+
+def test_the_settings_of_a_new_provider_and_its_new_resources_are_marked() -> None:
+    old = resource(AWS, "default_1", {"region": "x", "version": "1"})
+    settings = {"region": "x", "profile": "other", "__internal": {"envVarMappings": {"A": "B"}}}
+    assert provider_lines(old, resource(AWS, "east", settings, additionalSecretOutputs=["token"])) == [
+        ("region", "x"),
+        ("profile", "other"),
+        ("__internal.envVarMappings.A", "B"),
+        ("option provider", f"{AWS}::east"),
+    ]
+
+
+def test_a_default_provider_of_another_version_is_no_other_provider() -> None:
+    old = resource(AWS, "default_1", {"region": "x", "version": "1"})
+    newer = resource(AWS, "default_2", {"region": "x", "version": "2"})
+    assert provider_lines(old, newer) == [("region", "x"), ("version", "2")]
+
+
+def test_a_provider_with_a_secret_is_another_provider() -> None:
+    secret = {"token": {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "x"}}
+    lines = provider_lines(resource(AWS, "a", secret), resource(AWS, "b", secret))
+    assert lines == [("token", "[secret]"), ("option provider", f"{AWS}::b")]
 
 
 def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
