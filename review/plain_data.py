@@ -19,6 +19,10 @@ SHORTEST = 6
 """Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
 
 
+REMARK = re.compile(r"\[(?:secret|known after up)(?=\u200b*\])|\((?:not )?secret(?=\u200b*\)\Z)")
+"""Pattern of the words by which a report marks a secret or an unknown value, without their last character."""
+
+
 def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
     """Return True for a JSON object."""
     return isinstance(value, dict)
@@ -88,6 +92,14 @@ def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
     if texts[0] == texts[1] and not is_equal(before, after):
         return json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
     return texts
+
+
+def mark_own(text: str) -> str:
+    """Return a text of the program in which an invisible character marks the report's own words.
+
+    So such a text never equals a mask. A report shows the character as an escape.
+    """
+    return REMARK.sub(lambda remark: f"{remark[0]}\u200b", text)
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:

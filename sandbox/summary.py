@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -140,19 +141,22 @@ def _is_engines_own(resource_type: str) -> bool:
     return resource_type.startswith("pulumi:")
 
 
-def masked(value: Any) -> Any:
+def masked(value: Any, change: Callable[[str], str] = str) -> Any:
     """Return a value in which MASK replaces each secret and LATER each unknown value.
 
-    An asset or an archive becomes its text or its address, with the hash.
+    An asset or an archive becomes its text or its address, with the hash. `change` is applied to every other
+    string. The engine takes a string as unknown only if all of it is the placeholder.
     """
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
         if members.get(SIGNATURE) in ASSETS:
             members = {key: item for key, item in members.items() if key != SIGNATURE}
-        return MASK if SIGNATURE in members else {key: masked(item) for key, item in members.items()}
+        return MASK if SIGNATURE in members else {key: masked(item, change) for key, item in members.items()}
     if isinstance(value, list):
-        return [masked(item) for item in cast(list[Any], value)]
-    return re.sub("|".join(UNKNOWNS), LATER, value) if isinstance(value, str) else value
+        return [masked(item, change) for item in cast(list[Any], value)]
+    if isinstance(value, str):
+        return LATER if value in UNKNOWNS else change(value)
+    return value
 
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from review.model import list_first, title
 from review.plain_data import as_text, is_equal
 from review.stacks.engine_run import Step
-from review.stacks.properties import SECRET, SECRET_FORMS
-from review.stacks.resources import Resource
+from review.stacks.properties import SECRET_FORMS
+from review.stacks.resources import KUBERNETES_SECRET, Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
-from sandbox.summary import MASK
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
 
 SHORTEST_VALUE = 4
@@ -26,7 +25,7 @@ def describe_invented(step: Step, stack: Stack) -> str:
     old_values = _invented_values(step.old) if step.old else {}
     new_values = _invented_values(step.resource)
     paths = [path for path in new_values if new_values[path] != old_values.get(path)]
-    if paths := paths + _secret_paths(step, stack):
+    if paths:
         return f"from outputs that the review cannot predict: {list_first(paths)}"
     names = step.resource.property_dependencies
     if silent := [text for name in names for text in _silent_sources(step, name, stack)]:
@@ -34,22 +33,11 @@ def describe_invented(step: Step, stack: Stack) -> str:
     return ""
 
 
-def _secret_paths(step: Step, stack: Stack) -> list[str]:
-    """Return the paths of the secret inputs that contain an invented output, and did not in the base."""
-    before = stack.base.secrets.get(step.old.urn, {}) if stack.base and step.old else {}
-    after = stack.head.secrets.get(step.resource.urn, {}) if stack.head else {}
-    return [
-        ".".join(keys)
-        for keys, value in after.items()
-        if _is_invented(json.dumps(value)) and value != before.get(keys)
-    ]
-
-
 def _invented_values(resource: Resource) -> dict[str, str]:
-    """Return the texts of the inputs that contain an invented output, by path."""
-    if not _is_invented(json.dumps(resource.inputs)):
+    """Return the texts of the inputs, secrets included, that contain an invented output, by path."""
+    if not _is_invented(json.dumps(resource.values)):
         return {}
-    values = (leaf for name, content in resource.inputs.items() for leaf in leaves(name, content))
+    values = (leaf for name, content in resource.values.items() for leaf in leaves(name, content))
     texts = {path: as_text(value) or "" for path, value in values}
     return {path: text for path, text in texts.items() if _is_invented(f"{path} {text}")}
 
@@ -65,12 +53,10 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     """
     old, new = step.old, step.new
     # The provider converts the stringData of a Secret to data.
-    if not new or (new.type == SECRET and name in SECRET_FORMS):
+    if not new or (new.type == KUBERNETES_SECRET and name in SECRET_FORMS):
         return
-    texts = [as_text(value) or "" for _, value in leaves(name, new.inputs.get(name))]
-    if any(MASK in text for text in texts):
-        return  # Only the engine compares the values of secrets.
-    is_new = not old or not is_equal(old.inputs.get(name), new.inputs.get(name))
+    texts = [as_text(value) or "" for _, value in leaves(name, new.values.get(name))]
+    is_new = not old or not is_equal(old.values.get(name), new.values.get(name))
     for source in stack.new_sources(step, name):
         if is_new and not any(_is_invented(text) for _, text in source.texts):
             continue

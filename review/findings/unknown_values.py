@@ -4,18 +4,17 @@ A resource that the program only reads (`get`) has the values that the program n
 a review. On an account, the values of the real resource take their place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented
 from review.model import SETS, UNKNOWN, Finding, SourceLocation, list_first
-from review.plain_data import as_text, is_list
+from review.plain_data import as_text, is_equal, is_list
 from review.stacks.engine_run import Step
-from review.stacks.properties import SECRET as SECRET_TYPE
 from review.stacks.properties import SECRET_FORMS
-from review.stacks.resources import PROVIDERS, Resource
+from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
@@ -42,8 +41,7 @@ IGNORED = "ignoreChanges"
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource of the head with such a value, and a finding, which blocks.
 
-    Neither the policies nor a reader can judge such a value. A secret is not shown, so only a policy that
-    could not decide reveals that it is unknown.
+    Neither the policies nor a reader can judge such a value.
     """
     if not stack.predicted or not stack.head:
         return
@@ -69,12 +67,12 @@ def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """
     for step in stack.steps.values():
         before, after = (side.literals if side else {} for side in (step.old, step.new))
-        hidden = [path for path, text in after.items() if before.get(path) != text]
+        hidden = [path for path, value in after.items() if _is_new_literal(value, path, before)]
         if step.new and hidden:
             message = f"secret, but neither from a secret setting nor computed: {list_first(hidden)}"
             remedy = "Do not mark the value as secret"
             finding = stack.blocking_finding(RULE, step.new, message, remedy)
-            if step.new.type == SECRET_TYPE and {top_name(path) for path in hidden} <= {*SECRET_FORMS}:
+            if step.new.type == KUBERNETES_SECRET and {top_name(path) for path in hidden} <= {*SECRET_FORMS}:
                 finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)
             yield step.new.urn, finding
 
@@ -102,7 +100,8 @@ def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """
     outputs = stack.head.phase.outputs if stack.predicted and stack.head else {}
     for name, content in outputs.items():
-        if any(value == MASK for _, value in leaves(name, content)):
+        # In the engine's events, a mask also stands for the secret settings in any other text.
+        if any(MASK in str(value) for _, value in leaves(name, content)):
             message = "an output that is secret, so that no review shows whether it changes"
             remedy = "Export the value without a secret"
             yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
@@ -141,6 +140,11 @@ def _values(resource: Resource) -> Iterator[tuple[str, Any]]:
     """Yield the path and the value of each scalar in the inputs of a resource."""
     for name, content in resource.inputs.items():
         yield from leaves(name, content)
+
+
+def _is_new_literal(value: Any, path: str, before: Mapping[str, Any]) -> bool:
+    """Return True if the base has another literal, or none. One that no provider has recorded is masked."""
+    return value == MASK or path not in before or not is_equal(before[path], value)
 
 
 def _is_new_read(step: Step) -> bool:

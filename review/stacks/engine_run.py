@@ -12,10 +12,10 @@ from typing import Any, Self, cast
 
 from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, UNKNOWN
-from review.plain_data import is_list, is_map
+from review.plain_data import is_list, is_map, mark_own
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
-from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
+from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase, masked
 
 ENGINE_OPERATIONS = {
     "create-replacement": "replace",
@@ -42,7 +42,7 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
-ROW_KEYS = {"sequence", "run", "lookup", "unexplained", "secrets", "computed", "renewed"}
+ROW_KEYS = {"sequence", "run", "lookup", "unexplained", "secrets", "generated", "renewed"}
 """Keys of which a row of an event log, a ledger or a file of look-ups has one."""
 
 LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
@@ -84,9 +84,9 @@ class EngineRun:
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
     arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
-    URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `computed` the
-    texts that providers chose in the outputs of each resource. `renewed` has those that a replacement without
-    any change would renew, with their new texts. All three are by URN and in a review only.
+    URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
+    secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
+    change would renew, with their new texts. All three are by URN and in a review only.
     `first_operations` has the first of the two operations of each replacement, by URN.
     """
 
@@ -101,7 +101,7 @@ class EngineRun:
     secrets: dict[str, dict[tuple[str, ...], Any]] = field(
         default_factory=dict[str, dict[tuple[str, ...], Any]]
     )
-    computed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -155,9 +155,11 @@ class EngineRun:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
             self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
         if "secrets" in row:
-            self.secrets[row["secrets"]] = {tuple(steps): value for steps, value in row["values"]}
-        if "computed" in row:
-            self.computed.setdefault(row["computed"], set()).update(row["texts"])
+            self.secrets[row["secrets"]] = {
+                tuple(keys): masked(value, mark_own) for keys, value in row["values"]
+            }
+        if "generated" in row:
+            self.generated.setdefault(row["generated"], set()).update(row["texts"])
         if "renewed" in row:
             self.renewed[row["renewed"]] = row["texts"]
         if "unexplained" in row:

@@ -8,7 +8,7 @@ from typing import Any
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, path_of, value_at
 from review.stacks.engine_run import Step
-from review.stacks.resources import INTERNAL, PROVIDER, PROVIDERS
+from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, leaves, split
 from sandbox.summary import LATER, MASK
@@ -49,8 +49,8 @@ OPTION = "option"
 KNOWN_LATER = "known after up"
 """Reason for folding a value that another resource determines during `up`."""
 
-SECRET, SECRET_FORMS = "kubernetes:core/v1:Secret", ("data", "stringData")
-"""Type whose inputs the provider converts: a state has `data` where the program declares `stringData`."""
+SECRET_FORMS = ("data", "stringData")
+"""Inputs of a Secret that the provider converts: a state has `data` where the program has `stringData`."""
 
 
 def new_properties(step: Step, stack: Stack) -> list[Property]:
@@ -186,7 +186,7 @@ def _folding_reason(part: Part, step: Step, stack: Stack, property_path: str, *,
 
 def _is_other_form(step: Step) -> bool:
     """Return True for a Secret whose content is in one form in the base, and in the other in the head."""
-    if step.resource.type != SECRET:
+    if step.resource.type != KUBERNETES_SECRET:
         return False
     before, after = ({*SECRET_FORMS} & side.inputs.keys() for side in (step.old, step.new) if side)
     return len(before) == len(after) == 1 and before != after
@@ -204,7 +204,7 @@ def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
     A part follows from its sources if it depended on them in the base, and changes just as their values do.
     """
     _, old, new = part
-    if old is None or new is None or old == MASK:
+    if old is None or new is None or MASK in str(old):  # Nothing shows how a real secret changes.
         return ""
     candidates = stack.value_sources(step, property_path)
     others = stack.new_sources(step, property_path)

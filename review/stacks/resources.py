@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
-from review.plain_data import is_list, is_map, path_of
+from review.plain_data import is_list, is_map, mark_own, path_of
 from sandbox.progress import name_of
-from sandbox.summary import masked
+from sandbox.summary import LATER, MASK, masked
 
 Json = dict[str, Any]
 
@@ -19,6 +19,8 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 PROVIDERS = "pulumi:providers:"
 """Start of the types of providers."""
+
+KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
 
 INTERNAL = "__internal"
 """Key of the engine's own settings in the inputs of a provider
@@ -62,13 +64,15 @@ class Resource:
         self.key = self.type, self.urn.split("::", 2)[-1]
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
-        self.inputs: Json = masked(state.get("inputs") or {})
-        self.literals: dict[str, str] = {}
+        self.inputs: Json = _shown(state.get("inputs") or {})
+        self.values = self.inputs
+        """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
+        self.literals: Json = {}
         """The secret inputs that the program chose, by path; empty outside of a review."""
         self.parent = str(state.get("parent") or "")
         # The engine refers to a provider by its URN and its ID.
         self.provider = str(state.get("provider") or "").rpartition("::")[0]
-        self.options: Json = masked({name: state[name] for name in OPTIONS if state.get(name)})
+        self.options: Json = _shown({name: state[name] for name in OPTIONS if state.get(name)})
         if self.provider:
             self.options[PROVIDER] = self.provider.split("::", 2)[-1]
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
@@ -82,9 +86,10 @@ class Resource:
 
     @property
     def texts(self) -> Iterator[tuple[str, str]]:
-        """The path and the value of the ID and of every string in the outputs."""
+        """The path and the value of the ID and of every string in the outputs that is shown and known."""
         yield "id", str(self.state.get("id") or "")
-        yield from _texts("outputs", masked(self.state.get("outputs") or {}))
+        outputs = _texts("outputs", _shown(self.state.get("outputs") or {}))
+        yield from ((path, text) for path, text in outputs if text not in (MASK, LATER))
 
     def match_strength(self, value: str) -> int:
         """Return ID_MATCH if a value contains the ID or ARN, else OUTPUT_MATCH if it equals an output."""
@@ -94,6 +99,11 @@ class Resource:
                 return ID_MATCH
         is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
         return OUTPUT_MATCH if is_output else NO_MATCH
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as a report shows it. In a plan, a secret is a text that equals the mask."""
+    return masked(value, lambda text: text if text == MASK else mark_own(text))
 
 
 def _texts(path: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -1,64 +1,111 @@
-"""The secrets of a review: random values of settings, computed outputs, and literals of the program.
+"""The secrets of a review: random values of settings, generated outputs, and literals of the program.
 
 The values are not those of an account, so a report may show the part of a secret that the program chose.
 """
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from review.plain_data import as_text, build_mask, is_list, is_map, path_of
-from review.stacks.resources import Resource
-from review.stacks.value_parts import leaves
-from sandbox.summary import MASK
+from review.plain_data import build_mask, is_list, is_map, mark_own, path_of
+from review.stacks.resources import KUBERNETES_SECRET, Resource
+from sandbox.summary import LATER, MASK, masked
 
 Steps = tuple[str, ...]
 """The keys and indexes that lead to a value."""
 
 SECRET = " (secret)"
-"""End of a shown secret, in which every random or computed part is masked."""
+"""End of a shown secret, in which every random or generated part is masked."""
 
 
-def reveal(resource: Resource, secrets: Mapping[Steps, Any], sources: Iterable[str]) -> None:
-    """Show the secret inputs of a resource as far as the program chose them.
+def reveal(
+    resource: Resource, secrets: Mapping[Steps, Any] | None, sources: Iterable[str], outputs: Iterable[str]
+) -> None:
+    """Show the secret inputs of a resource, except for the parts that are real secrets.
 
-    `secrets` are their values, and `sources` the random and the computed texts of which they may consist. A
-    secret without such a part stays masked. It gets into the resource's `literals`, by its path, as does one
-    that no provider has recorded.
+    `secrets` are their values, or None if no provider has recorded the inputs. `sources` are the real
+    secrets, random or generated, and `outputs` the other texts of the resources on which this one depends. A
+    secret that contains neither stays masked. It gets into the resource's `literals`, by its path.
     """
-    values = (value for name, content in resource.inputs.items() for _, value in leaves(name, content))
-    if MASK not in values:
-        return  # A mask takes time.
-    shown = _Shown(secrets, build_mask(sources), resource.literals)
-    for name, content in resource.inputs.items():
-        resource.inputs[name] = shown.value(content, name, (name,))
+    shown = _Shown(sources, outputs, resource.literals)
+
+    def find(steps: Steps) -> Any:
+        # A text of the program may equal the mask. Only a provider knows which of them are secrets.
+        return MASK if secrets is None else secrets.get(steps, mark_own(MASK))
+
+    def show(path: str, steps: Steps) -> Any:
+        value = find(steps)
+        if secrets is not None and steps not in secrets:
+            return value
+        if resource.type == KUBERNETES_SECRET and steps[0] == "data":
+            value = masked(value, _from_base64)
+        return shown.secret(value, path)
+
+    inputs = resource.inputs.items()
+    resource.values = {
+        name: _unmask(value, name, (name,), lambda _, steps: find(steps)) for name, value in inputs
+    }
+    resource.inputs = {name: _unmask(value, name, (name,), show) for name, value in inputs}
+
+
+def _from_base64(text: str) -> str:
+    """Return the text that a base64 text encodes; the text itself if that could be the base64 of another."""
+    with suppress(ValueError):
+        decoded = base64.b64decode(text, validate=True).decode()
+        if base64.b64encode(decoded.encode()).decode() == text and not _is_base64(decoded):
+            return mark_own(decoded)
+    return text
+
+
+def _is_base64(text: str) -> bool:
+    """Return True for base64. Kubernetes ignores line breaks in it (Go, encoding/base64: Decode)."""
+    with suppress(ValueError):
+        base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+        return True
+    return False
+
+
+def _unmask(value: Any, path: str, steps: Steps, show: Callable[[str, Steps], Any]) -> Any:
+    """Return a value with the result of `show` in place of each mask."""
+    if value == MASK:
+        return show(path, steps)
+    if is_map(value):
+        return {key: _unmask(item, path_of(path, key), (*steps, key), show) for key, item in value.items()}
+    if is_list(value):
+        items = enumerate(value)
+        return [_unmask(item, f"{path}[{index}]", (*steps, str(index)), show) for index, item in items]
+    return value
 
 
 @dataclass(frozen=True)
 class _Shown:
-    secrets: Mapping[Steps, Any]
-    mask: Callable[[str], str]
-    literals: dict[str, str]
-    """Collects the secrets without a masked part, by path."""
+    sources: Iterable[str]
+    outputs: Iterable[str]
+    literals: dict[str, Any]
+    """Collects the secrets without a masked or computed part, by path."""
 
-    def value(self, value: Any, path: str, steps: Steps) -> Any:
-        """Return a value in which each secret is shown."""
-        if value == MASK:
-            return self._secret(self.secrets.get(steps, MASK), path)
-        if is_map(value):
-            return {key: self.value(item, path_of(path, key), (*steps, key)) for key, item in value.items()}
-        if is_list(value):
-            items = enumerate(value)
-            return [self.value(item, f"{path}[{index}]", (*steps, str(index))) for index, item in items]
-        return value
+    @cached_property
+    def _mask(self) -> Callable[[str], str]:
+        return build_mask(self.sources)
 
-    def _secret(self, value: Any, path: str) -> Any:
-        if is_map(value):
-            return {key: self._secret(item, path_of(path, key)) for key, item in value.items()}
-        if is_list(value):
-            return [self._secret(item, f"{path}[{index}]") for index, item in enumerate(value)]
-        text = as_text(value) or ""
-        masked = self.mask(text)
-        if masked == text and text:
-            self.literals[path] = text
-        return MASK if masked in (text, MASK) else f"{masked}{SECRET}"
+    @cached_property
+    def _mask_outputs(self) -> Callable[[str], str]:
+        return build_mask(self.outputs)
+
+    def secret(self, value: Any, path: str) -> Any:
+        """Return a secret as the report shows it."""
+        if is_map(value) and value:
+            return {key: self.secret(item, path_of(path, key)) for key, item in value.items()}
+        if is_list(value) and value:
+            return [self.secret(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        if isinstance(value, str):
+            shown = self._mask(value)
+            if value == LATER or shown == MASK != value:
+                return shown
+            if shown != value or self._mask_outputs(value) != value:
+                return f"{shown}{SECRET}"
+        self.literals[path] = value
+        return MASK

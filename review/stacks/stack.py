@@ -1,6 +1,6 @@
 """A stack in base and head, with the relations between its resources."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -61,19 +61,29 @@ class Stack:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
 
     def _reveal_secrets(self) -> None:
-        """Show the secret inputs of all resources as far as the program chose them."""
-        computed: dict[str, set[str]] = {}
+        """Show the secret inputs of all resources, except for the parts that are real secrets."""
+        generated: dict[str, set[str]] = {}
         for run in filter(None, (self.base, self.head)):
-            for urn, texts in run.computed.items():
-                computed.setdefault(self._urns.get(urn, urn), set()).update(texts)
+            for urn, texts in run.generated.items():
+                generated.setdefault(self._urns.get(urn, urn), set()).update(texts)
         for step in self.steps.values():
             for resource, run in ((step.old, self.base), (step.new, self.head)):
                 if resource is None or run is None or resource.is_component:
                     continue
-                urns = {*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())}
-                known = (computed.get(self._urns.get(urn, urn), set[str]()) for urn in urns)
-                sources = chain(self.secrets, *known)
-                secret_values.reveal(resource, run.secrets.get(resource.urn, {}), sources)
+                names = {
+                    *resource.dependencies,
+                    *chain.from_iterable(resource.property_dependencies.values()),
+                }
+                urns = {self._urns.get(urn, urn) for urn in names}
+                sources = chain(self.secrets, *(generated.get(urn, ()) for urn in urns))
+                outputs = chain.from_iterable(map(self._output_texts, urns))
+                secret_values.reveal(resource, run.secrets.get(resource.urn), sources, outputs)
+
+    def _output_texts(self, urn: str) -> Iterator[str]:
+        """Yield the ID and the output texts of a resource in base and head, without secrets."""
+        step = self.steps.get(urn)
+        for side in (step.old, step.new) if step else ():
+            yield from (text for _, text in side.texts) if side else ()
 
     @property
     def project(self) -> str:
@@ -138,7 +148,7 @@ class Stack:
         candidates = [self.steps[urn] for urn in urns if urn in self.steps]
         candidates = [candidate for candidate in candidates if candidate.op in OPERATIONS]
         candidates.sort(key=lambda candidate: candidate.op != "replace")
-        old, new = _text_at(step.old, path), _text_at(step.new, path)
+        old, new = (_text_at(side.values, path) if side else "" for side in (step.old, step.new))
         strengths = [
             max(
                 candidate.old.match_strength(old) if candidate.old else NO_MATCH,
@@ -153,7 +163,8 @@ class Stack:
                 for candidate, strength in zip(candidates, strengths, strict=True)
                 if strength == strongest
             ]
-        is_hidden = LATER in new or new == MASK
+        shown = _text_at(step.new.inputs, path) if step.new else ""
+        is_hidden = LATER in shown or shown == MASK
         return [candidate for candidate in candidates if candidate.op != "update"] if is_hidden else []
 
     def has_new_dependency(self, step: Step, path: str) -> bool:
@@ -201,8 +212,8 @@ def top_name(path: str) -> str:
     return name or decode_key(key or "")
 
 
-def _text_at(resource: Resource | None, path: str) -> str:
-    return as_text(value_at(resource.inputs, path)) or "" if resource else ""
+def _text_at(values: Json, path: str) -> str:
+    return as_text(value_at(values, path)) or ""
 
 
 def _settings(provider: Resource) -> Json:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import operator
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -76,8 +77,8 @@ class Provider(ResourceProviderServicer):
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
     must store no resources. Look-ups are recorded in the file `lookups`, and so are changed settings of
-    providers whose effect no table describes, secrets, which are random in a review, computed outputs, and
-    the texts that a replacement alone would change.
+    providers whose effect no table describes, the secrets among the inputs, which are random in a review,
+    generated secrets, and the texts that a replacement alone would change.
     """
 
     def __init__(
@@ -157,15 +158,17 @@ class Provider(ResourceProviderServicer):
         return answer
 
     def _record_secrets(self, urn: str, inputs: Json) -> None:
-        """Record the secrets in the inputs of a resource or of a provider."""
-        if values := list(secrets_of(inputs)):
-            self._record({"secrets": urn, "values": values})
+        """Record the secrets in the inputs of a resource or of a provider, even if there are none.
 
-    def _record_computed(self, resource: Resource, outputs: Json) -> None:
-        """Record the texts in the outputs of a resource that the program did not choose."""
-        chosen = set(secret_texts(resource.inputs, secret=True))
-        computed = set(secret_texts(outputs, secret=True)) - chosen
-        self._record({"computed": resource.urn, "texts": sorted(computed)})
+        A plan shows a secret as a text, which a program could write as well.
+        """
+        self._record({"secrets": urn, "values": list(secrets_of(inputs))})
+
+    def _record_generated(self, resource: Resource, outputs: Json) -> None:
+        """Record the texts of the outputs that are secrets by the provider's choice."""
+        generated = {name: outputs.get(name) for name in schema.generated_secrets(resource.type)}
+        if texts := sorted(secret_texts(generated, secret=True)):
+            self._record({"generated": resource.urn, "texts": texts})
 
     def _record_renewed(self, urn: str, live: LiveResource, replacement: LiveResource) -> None:
         """Record the texts that the API invents, each with its counterpart in a replacement.
@@ -176,10 +179,10 @@ class Provider(ResourceProviderServicer):
         self._record({"renewed": urn, "texts": {old: new for old, new in pairs if old != new}})
 
     def _record(self, row: Json) -> None:
-        """Add a row to the file of look-ups, if there is one."""
+        """Add a row to the file of look-ups, if there is one, with the engine's sign for unknown values."""
         if self._lookups:
             with self._lookups.open("a", encoding="utf-8") as file:  # one write, so that lines do not mix
-                file.write(json.dumps(row, default=str) + "\n")
+                file.write(json.dumps(row, default=operator.attrgetter("value")) + "\n")
 
     # Resources
 
@@ -231,7 +234,7 @@ class Provider(ResourceProviderServicer):
                 properties=encode(mark_secrets(self._target.plan(resource), resource.inputs))
             )
         live = self._target.create(resource)
-        self._record_computed(resource, live.outputs)
+        self._record_generated(resource, live.outputs)
         if self._predicts and not request.preview:
             self._record_renewed(resource.urn, live, self._target.create(replacement))
         return proto.CreateResponse(
@@ -259,7 +262,7 @@ class Provider(ResourceProviderServicer):
             planned = self._target.plan_update(resource, before)
             return proto.UpdateResponse(properties=encode(mark_secrets(planned, resource.inputs)))
         live = self._target.update(resource, before)
-        self._record_computed(resource, live.outputs)
+        self._record_generated(resource, live.outputs)
         return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
     @report_refusals

@@ -4,6 +4,8 @@ import difflib
 import enum
 import functools
 import importlib
+import inspect
+import json
 import re
 import sys
 import threading
@@ -49,6 +51,10 @@ ENUMERATION = re.compile(
 It does not match an incomplete list in a sentence that continues differently, such as "`1` to `7`" or "`a`
 for engines that …".
 """
+
+
+SECRET_OUTPUTS = re.compile(r"additional_secret_outputs=(\[[^]]*])")
+"""The secret outputs in the source of a class of the SDK."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,21 @@ def args_class(token: str) -> type[Any]:
     if cls is None:
         raise UnknownTypeError(f"the SDK declares no inputs for {token}")
     return cls
+
+
+@functools.cache
+def generated_secrets(token: str) -> Collection[str]:
+    """Return the outputs of a type that are secrets which only the provider chooses, such as a private key.
+
+    The SDK names the secret outputs of the provider's schema (pulumi/pulumi, pkg/codegen/python/gen.go:
+    additional_secret_outputs). The program can set those of them that are inputs as well.
+    """
+    try:
+        cls, inputs = resource_class(token), properties(args_class(token))
+    except UnknownTypeError:  # The SDK has no class for a custom resource.
+        return ()
+    names = SECRET_OUTPUTS.search(inspect.getsource(vars(cls)["_internal_init"]))
+    return {*json.loads(names[1])} - inputs.keys() if names else ()
 
 
 def provider_args(package: str) -> type[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from review.findings.invented_values import describe_invented
 from review.findings.unknown_values import find_unknown
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
@@ -71,9 +72,40 @@ def test_a_new_source_whose_id_or_output_the_value_contains_is_not_described() -
 
 
 def test_a_secret_with_an_invented_output_is_described_unless_the_base_has_it() -> None:
-    kept = resource(GROUP, "kept", {"value": MASK})
-    step = Step("same", kept, kept)
-    secrets: dict[str, dict[tuple[str, ...], Any]] = {kept.urn: {("value",): f"{INVENTED}-url"}}
-    head, base = EngineRun(Path(), {kept.urn: step}, secrets=secrets), EngineRun(Path())
-    assert describe_invented(step, Stack("dev", head, base)) == f"{FROM_OUTPUTS}value"
-    assert describe_invented(step, Stack("dev", head, EngineRun(Path(), secrets=secrets))) == ""
+    def described(before: str, after: str) -> str:
+        step, reviewed = with_secret(before, after)
+        return describe_invented(step, reviewed)
+
+    assert described("other", f"{INVENTED}-url") == f"{FROM_OUTPUTS}value"
+    assert described(f"{INVENTED}-url", f"{INVENTED}-url") == ""
+
+
+def with_secret(before: str, after_: str, *sources: Resource) -> tuple[Step, Stack]:
+    """Return the step of a resource with a secret, which depends on these resources newly, and its stack."""
+    old = resource(GROUP, "it", {"value": MASK})
+    new = resource(GROUP, "it", {"value": MASK}, **after(**dict(zip(["value"], sources, strict=False))))
+    step = Step("update", old, new)
+    base, head = (EngineRun(Path(), secrets={new.urn: {("value",): text}}) for text in (before, after_))
+    head.steps = {step.resource.urn: step, **{source.urn: Step("same", source, source) for source in sources}}
+    return step, Stack("dev", head, base, predicted=True)
+
+
+def test_a_secret_hides_no_source() -> None:
+    source = resource(SUBSCRIPTION, "mail", id="arn:of:mail", outputs={"key": MASK, "token": INVENTED})
+    for before, after_ in (("a secret", "a secret"), ("a secret", "another"), ("a secret", f"a {MASK}")):
+        step, reviewed = with_secret(before, after_, source)
+        assert describe_invented(step, reviewed).endswith("value, from mail (aws:sns:TopicSubscription)")
+    assert describe_invented(*with_secret("a secret", "in arn:of:mail", source)) == ""
+
+
+def test_a_text_that_equals_a_mask_hides_no_source() -> None:
+    source = resource(SUBSCRIPTION, "mail", outputs={"pendingConfirmation": False})
+    for text in (MASK, f"the {MASK} port", f"{MASK} (secret)"):
+        old, new = (resource(GROUP, "b", {"value": [text]}, **state) for state in ({}, after(value=source)))
+        step = Step("same", old, new)
+        head = EngineRun(
+            Path(), {side.urn: Step("same", side, side) for side in (new, source)} | {new.urn: step}
+        )
+        head.secrets = {new.urn: {}}
+        reviewed = Stack("dev", head, EngineRun(Path(), secrets={old.urn: {}}), predicted=True)
+        assert describe_invented(step, reviewed).endswith("value, from mail (aws:sns:TopicSubscription)")

@@ -11,6 +11,7 @@ from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import LATER, MASK
+from sandbox.wire import sentinels
 from tests.support.review.stacks import resource, stack
 from tests.support.rows import each_row
 
@@ -146,7 +147,7 @@ SPEC = "replicas: spec.replicas is {} in prod and 3 in stg"
 @each_row(
     ("replicas", "message"),
     [
-        (LATER, SPEC.format(LATER)),
+        (sentinels.UNKNOWN, SPEC.format(LATER)),
         (MASK, SPEC.format(MASK)),
         ("1 ", SPEC.format("1 ")),
         (None, SPEC.format("absent")),
@@ -157,7 +158,7 @@ def test_a_value_that_cannot_be_compared_any_more_is_weaker(replicas: str | None
 
 
 def test_a_configuration_without_a_version_of_tls_is_weaker_than_before() -> None:
-    for text, shown in (("listen 443;", "not comparable"), (LATER, LATER)):
+    for text, shown in (("listen 443;", "not comparable"), (sentinels.UNKNOWN, LATER)):
         data = {"data": {"nginx.conf": text}}
         assert blocking_messages(ConfigMap=data) == [f"TLS: data is {shown} in prod and 1.2 in stg"]
 
@@ -168,7 +169,7 @@ def test_a_resource_that_only_prod_lacks_is_weaker_than_before() -> None:
 
 def test_a_value_that_was_never_comparable_is_no_finding_unless_it_is_unknown() -> None:
     few = [resource(PODS, "it", {"spec": {}})]
-    unknown = [resource(PODS, "it", {"spec": {"replicas": LATER}})]
+    unknown = [resource(PODS, "it", {"spec": {"replicas": sentinels.UNKNOWN}})]
     stg = sides("stg", strong(), strong())
     messages = [finding.message for finding in find_weaker(sides("prod", few, few), stg)]
     assert not [message for message in messages if "spec.replicas" in message]

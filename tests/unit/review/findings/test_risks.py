@@ -12,7 +12,7 @@ from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile
 from sandbox.stateful import FACTS
-from sandbox.summary import LATER
+from sandbox.wire import sentinels
 from tests.support.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
 from tests.support.rows import each_row
 
@@ -73,7 +73,7 @@ def test_a_replacement_names_the_update_that_causes_it() -> None:
 
 def test_a_replacement_that_follows_another_is_no_risk_of_its_own() -> None:
     old = resource(SUBNET, "public", {"vpcId": "vpc-1234"}, **after(vpcId=OLD))
-    new = resource(SUBNET, "public", {"vpcId": LATER}, **after(vpcId=OLD))
+    new = resource(SUBNET, "public", {"vpcId": sentinels.UNKNOWN}, **after(vpcId=OLD))
     follows = step("replace", (old, new), "vpcId")
     assert risk_lines(follows, stack(follows, REPLACED)) == []
     assert risk_lines(REPLACED, stack(follows, REPLACED))[::2] == [
@@ -102,7 +102,7 @@ def test_a_value_comes_from_the_resource_that_it_matches(path: str, sources: lis
         "propertyDependencies": {"vpcConfig": [OLD.urn, SUBNETS[0].urn]},
     }
     before = {"vpcId": "vpc-1234", "subnets": ["subnet-1"], "zone": "x"}
-    later = {"vpcId": LATER, "subnets": [LATER], "zone": LATER}
+    later = {"vpcId": sentinels.UNKNOWN, "subnets": [sentinels.UNKNOWN], "zone": sentinels.UNKNOWN}
     sides = (resource(FUNCTION, "it", {"vpcConfig": config}, **state) for config in (before, later))
     update = step("update", sides, path)
     subnet = step("replace", SUBNETS, "vpcId")

@@ -7,7 +7,7 @@ from review.merging import Merging
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from sandbox.summary import LATER
+from sandbox.wire import sentinels
 from tests.support.review.stacks import KEY, VPC, resource, stack
 
 Values = dict[str, str | None]
@@ -65,7 +65,7 @@ def test_equal_changes_and_old_differences_are_no_finding(before: str, after: st
 
 
 def test_a_value_that_is_not_known_yet_is_not_compared() -> None:
-    assert messages({"dev": "1", "stg": "1"}, {"dev": "1", "stg": LATER}) == []
+    assert messages({"dev": "1", "stg": "1"}, {"dev": "1", "stg": sentinels.UNKNOWN}) == []
 
 
 def test_stacks_of_different_projects_are_not_compared() -> None:

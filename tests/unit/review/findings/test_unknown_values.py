@@ -17,10 +17,11 @@ from review.model import UNKNOWN
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack_file import StackFile
-from sandbox.summary import LATER, MASK
+from sandbox.summary import MASK
+from sandbox.wire import sentinels
 from tests.support.review.stacks import JOB, SECRET, VPC, resource, stack, urn
 
-IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": LATER}, {"image": "b"}]}}
+IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": sentinels.UNKNOWN}, {"image": "b"}]}}
 
 
 def messages(inputs: dict[str, Any], *undecided: str, predicted: bool = True) -> list[str]:
@@ -83,7 +84,7 @@ def test_a_resource_of_the_built_in_provider_blocks(kind: str) -> None:
 
 
 def test_a_new_literal_that_the_program_marks_as_secret_blocks() -> None:
-    def found(before: dict[str, str], after: dict[str, str], kind: str = VPC) -> list[tuple[str, bool]]:
+    def found(before: dict[str, Any], after: dict[str, Any], kind: str = VPC) -> list[tuple[str, bool]]:
         old, new = (resource(kind, "it", {"a": MASK}) for _ in range(2))
         reviewed = stack(Step("update", old, new))
         old.literals, new.literals = before, after
@@ -91,7 +92,10 @@ def test_a_new_literal_that_the_program_marks_as_secret_blocks() -> None:
         return [(finding.message.rpartition(": ")[2], finding.blocks) for finding in findings]
 
     assert found({}, {"a.b": "x"}) == found({"a.b": "y"}, {"a.b": "x"}) == [("a.b", True)]
+    assert found({}, {"a.b": None}) == found({"a.b": 1}, {"a.b": True}) == [("a.b", True)]
     assert found({"a.b": "x"}, {"a.b": "x"}) == found({"a.b": "x"}, {}) == []
+    # Nobody has recorded the values, so they may differ.
+    assert found({"a.b": MASK}, {"a.b": MASK}) == [("a.b", True)]
     assert found({}, {"data.hash": "x"}, SECRET) == [("data.hash", False)]
     assert found({}, {"metadata.name": "x"}, SECRET) == [("metadata.name", True)]
 
@@ -111,8 +115,10 @@ def test_a_secret_output_blocks() -> None:
     reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
     reviewed.predicted = True
     assert reviewed.head
-    reviewed.head.phase.outputs = {"url": "https://a", "config": {"users": [MASK]}}
-    assert [(name, finding.blocks) for name, finding in find_secret_outputs(reviewed)] == [("config", True)]
+    outputs = {"url": "https://a", "config": {"users": [MASK]}, "address": f"https://{MASK}@a"}
+    reviewed.head.phase.outputs = outputs
+    findings = find_secret_outputs(reviewed)
+    assert [(name, finding.blocks) for name, finding in findings] == [("config", True), ("address", True)]
 
 
 def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:

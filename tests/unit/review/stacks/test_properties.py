@@ -14,6 +14,7 @@ from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
 from sandbox.summary import LATER, MASK
+from sandbox.wire import sentinels
 from tests.support.review.stacks import KEY, SECRET, VPC, resource, urn
 from tests.support.rows import each_row
 
@@ -217,7 +218,7 @@ def test_a_shown_value_names_the_changed_resource_from_which_it_comes() -> None:
 
 
 def test_an_unknown_value_is_folded_only_in_a_real_preview_and_with_the_same_sources() -> None:
-    old, new = {"a": "vpc-old"}, {"a": LATER}
+    old, new = {"a": "vpc-old"}, {"a": sentinels.UNKNOWN}
     assert [row[-1] for row in changes(old, new, MAIN)] == [FOLLOWS]
     assert [row[-1] for row in changes(old, new)] == [KNOWN_LATER]
     assert [row[-1] for row in changes(old, new, MAIN, base_sources=())] == [""]
@@ -361,7 +362,7 @@ def replaced(diff: dict[str, str], forced_by: tuple[str, ...] = ()) -> list[tupl
                 "__defaults": [image],
             },
         )
-        for count, image, cluster in ((3, "one", "c1"), (2, "two", "[known after up]"))
+        for count, image, cluster in ((3, "one", "c1"), (2, "two", sentinels.UNKNOWN))
     )
     step = Step("replace", old, new, diff, forced_by)
     stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step}))
@@ -390,10 +391,10 @@ def test_a_replacement_names_every_change_whatever_the_engine_names(
 
 
 def test_values_that_are_known_later_are_folded_unless_they_force_a_replacement() -> None:
-    later = "[known after up]"
-    assert changes({"a": "x"}, {"a": later}) == [("a", "x", later, False, "known after up")]
-    assert changes({"a": "x"}, {"a": later}, kinds={"a": "update-replace"}) == [("a", "x", later, True, "")]
-    assert changes({}, {"a": later}) == [("a", None, later, False, "")]
+    later = sentinels.UNKNOWN
+    assert changes({"a": "x"}, {"a": later}) == [("a", "x", LATER, False, "known after up")]
+    assert changes({"a": "x"}, {"a": later}, kinds={"a": "update-replace"}) == [("a", "x", LATER, True, "")]
+    assert changes({}, {"a": later}) == [("a", None, LATER, False, "")]
 
 
 @each_row(

@@ -14,9 +14,10 @@ from sandbox.providers.plan import Plan
 from sandbox.providers.provider import Provider
 from sandbox.providers.resource_types import is_described, resource_type, table
 from sandbox.providers.target import Package
+from sandbox.providers.tls.target import TlsTarget
 from sandbox.stateful import FACTS
-from sandbox.wire import schema
-from sandbox.wire.values import UNKNOWN, Json, decode, encode
+from sandbox.wire import schema, sentinels
+from sandbox.wire.values import UNKNOWN, Json, Secret, decode, encode
 from tests.support.rows import each_row
 from tests.support.sandbox.providers.engine_calls import Connection
 
@@ -200,6 +201,36 @@ def test_a_changed_setting_without_a_described_effect_is_recorded(
     replaced(before, after, package=package, file=file)
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     assert rows == ([{"provider": "urn:of:provider", "unexplained": unexplained}] if unexplained else [])
+
+
+def test_the_secret_inputs_of_each_resource_are_recorded_also_if_there_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "lookups.jsonl"
+    package = Package("kubernetes")
+    provider = Provider(package, Plan(), predicts=True, lookups=file)
+    inputs: Json = {"metadata": {"name": "it"}, "data": {"a": Secret("[secret]"), "b": Secret(UNKNOWN)}}
+    for token, news in (("Secret", inputs), ("Namespace", {"metadata": {"name": "[secret]"}})):
+        kind = f"kubernetes:core/v1:{token}"
+        provider.Check(proto.CheckRequest(urn=f"urn::{token}", type=kind, news=encode(news)), ENGINE)
+    assert [json.loads(line) for line in file.read_text().splitlines()] == [
+        {
+            "secrets": "urn::Secret",
+            "values": [[["data", "a"], "[secret]"], [["data", "b"], sentinels.UNKNOWN]],
+        },
+        {"secrets": "urn::Namespace", "values": []},
+    ]
+
+
+def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path: Path) -> None:
+    file = tmp_path / "lookups.jsonl"
+    ecdsa: Json = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
+    tls = Provider(Package("tls"), TlsTarget(), predicts=True, lookups=file)
+    _, key = create(tls, "tls:index/privateKey:PrivateKey", ecdsa, preview=True)
+    request: Json = {"privateKeyPem": Secret(key["privateKeyPem"]), "subject": {"commonName": "it"}}
+    create(tls, "tls:index/certRequest:CertRequest", request, preview=True)
+    create(Provider(Aws("aws"), AwsPlan(), predicts=True, lookups=file), SUBNET, {"vpcId": "v"}, preview=True)
+    [row] = [json.loads(line) for line in file.read_text().splitlines()]
+    assert row["generated"].endswith("PrivateKey::it")
+    assert row["texts"] == sorted([key["privateKeyPem"], key["privateKeyPemPkcs8"]])
 
 
 @each_row("package", [Aws("aws"), Cloudflare("cloudflare"), Datadog("datadog"), KUBERNETES, Package("tls")])

@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from sandbox.wire.schema import UnknownTypeError, documented_values, resource_class
+from sandbox.providers.resource_types import resource_type, table
+from sandbox.wire.schema import UnknownTypeError, documented_values, generated_secrets, resource_class
+from tests.support.rows import each_row
 
 SLOW = {
     "__init__.py": "import time\ntime.sleep(0.3)\nfrom .thing import *\n",
@@ -79,3 +81,26 @@ def test_only_a_complete_list_of_values_in_the_documentation_counts(
 def test_a_type_has_a_single_token(token: str) -> None:
     with pytest.raises(UnknownTypeError, match=f"no resource type {token}"):
         resource_class(token)
+
+
+@each_row(
+    ("token", "names"),
+    [
+        ("tls:index/privateKey:PrivateKey", {"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"}),
+        ("aws:iam/accessKey:AccessKey", {"secret", "sesSmtpPasswordV4"}),
+        ("aws:rds/instance:Instance", set[str]()),  # The program chooses the password.
+        ("kubernetes:core/v1:Secret", set[str]()),
+        ("aws:iam/role:Role", set[str]()),
+        ("kubernetes:example.com/v1:Foo", set[str]()),
+    ],
+)
+def test_only_the_provider_chooses_a_generated_secret(token: str, names: set[str]) -> None:
+    assert {*generated_secrets(token)} == names
+
+
+def test_no_table_lets_a_program_choose_a_generated_secret() -> None:
+    tokens = [
+        token for package in ("aws", "cloudflare", "datadog") for token in table(package) if ":" in token
+    ]
+    chosen = [token for token in tokens if {*generated_secrets(token)} & {*resource_type(token).outputs}]
+    assert (len(tokens) > 20, chosen) == (True, [])
