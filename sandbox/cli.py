@@ -20,6 +20,7 @@ from sandbox.progress import Progress
 from sandbox.toolchain import plugins, pulumi_cli
 from sandbox.wire.aws_identity import Identity
 from sandbox.wire.clock import Clock
+from sandbox.workspace import state
 from sandbox.workspace.stacks import find_stack
 
 COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml").read_text())
@@ -79,9 +80,10 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     if options.command == "console":
         return console.run(stack, progress, options.role)
     engine, find_unrecorded, identity = pulumi_cli.find(progress), None, Identity()
+    hide_unpredictable = None
     if serve is None:
         # The import takes longer than the commands above, which do not need it.
-        from sandbox.providers.server import find_unrecorded, serve
+        from sandbox.providers.server import find_unrecorded, hide_unpredictable, serve
 
         serve = partial(serve, clock=options.clock, identity=identity, predicts=options.throwaway)
     os.umask(0o077)
@@ -90,6 +92,8 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
         session = Session(
             engine, stack, progress, descriptor, program_sockets=options.program, identity=identity
         )
+        if options.throwaway and options.command == "preview" and hide_unpredictable:
+            state.change_resources(stack, hide_unpredictable)
         return engine_commands.perform(session, serve, find_unrecorded, options)
 
 

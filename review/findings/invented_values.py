@@ -19,8 +19,9 @@ SHORTEST_VALUE = 4
 def describe_invented(step: Step, stack: Stack) -> str:
     """Describe the values of a resource that newly come from invented outputs; empty if there are none.
 
-    An invented output is recognizable, unless it is a boolean or decides about another value. So a property
-    counts as well if it depends on another resource than in the base, and its value shows nothing of it.
+    An invented output is recognizable, unless it decides about another value. So a property counts as well if
+    it depends on another resource than in the base, and its value shows nothing of it. An invented boolean is
+    unknown.
     """
     old_values = _invented_values(step.old) if step.old else {}
     new_values = _invented_values(step.resource)

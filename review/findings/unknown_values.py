@@ -111,7 +111,9 @@ def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
     """Describe the values that the program hides; empty if it hides none."""
     resource = step.resource
     if values := _unknown_paths(resource) or undecided:
-        return f"unknown, although the review's providers know all values: {list_first(values)}"
+        return (
+            f"unknown, though the review's providers know all but undescribed booleans: {list_first(values)}"
+        )
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
     if step.old and step.old.type != resource.type:

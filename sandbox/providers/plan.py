@@ -16,18 +16,19 @@ from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
-from sandbox.wire.values import Json, added_properties, merge, plain, unknown_leaves
+from sandbox.wire.values import UNKNOWN, Json, added_properties, map_pairs, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 """The simulated value for each type, by the noun for the type."""
 
 RECOGNIZABLE = EMPTY | {
+    "a boolean": UNKNOWN,
     "a whole number": INVENTED_NUMBER,
     "a number": INVENTED_NUMBER,
     "a list": [INVENTED],
     "an object": {INVENTED: INVENTED},
 }
-"""The values instead of EMPTY that a review recognizes. A boolean has none."""
+"""The values instead of EMPTY that a review recognizes. A boolean has none, so it is unknown."""
 
 TIMES = ("Date", "At", "On", "Time", "Updated")
 """Endings of property names; a property with such an ending is a time."""
@@ -47,7 +48,7 @@ class Plan(Target):
     """A target that derives its responses from the program's inputs, the state and the tables.
 
     With `recognizable`, an output that no table describes gets a value that a review recognizes, instead of
-    an empty one, which a program could write as well. Only a boolean remains False.
+    an empty one, which a program could write as well. A boolean is unknown.
     """
 
     _recognizable = False
@@ -113,6 +114,12 @@ class Plan(Target):
         }
         return TemplateVariables(inputs | facts, seed)
 
+    def hide_unpredictable(self, resource: Resource, outputs: Json) -> Json:
+        """Return the outputs in a state, but with unknown values for booleans that no table describes."""
+        if not self._recognizable:
+            return outputs
+        return cast(Json, _hide_unknown(outputs, self.computed(replace(resource, inputs=resource.known), {})))
+
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         name = token.rpartition(":")[2]
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
@@ -150,3 +157,10 @@ class Plan(Target):
     def plan(self, resource: Resource) -> Json:
         known = Resource(resource.urn, resource.type, resource.known, resource.config)
         return merge(unknown_leaves(self.computed(known, {})), resource.inputs)
+
+
+def _hide_unknown(value: Any, computed: Any) -> Any:
+    """Return a value of a state in which each boolean is unknown that is unknown in the computed value."""
+    if isinstance(value, bool) and computed is UNKNOWN:
+        return UNKNOWN.value
+    return map_pairs(value, computed, _hide_unknown)

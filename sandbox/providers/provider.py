@@ -31,9 +31,11 @@ from sandbox.providers.target import (
 )
 from sandbox.wire import schema
 from sandbox.wire.values import (
+    UNKNOWN,
     Json,
     decode,
     encode,
+    map_items,
     mark_secrets,
     paired_texts,
     plain,
@@ -234,6 +236,8 @@ class Provider(ResourceProviderServicer):
                 properties=encode(mark_secrets(self._target.plan(resource), resource.inputs))
             )
         live = self._target.create(resource)
+        if not request.preview:
+            live = replace(live, outputs=_decided(live.outputs))
         self._record_generated(resource, live.outputs)
         if self._predicts and not request.preview:
             self._record_renewed(resource.urn, live, self._target.create(replacement))
@@ -262,6 +266,8 @@ class Provider(ResourceProviderServicer):
             planned = self._target.plan_update(resource, before)
             return proto.UpdateResponse(properties=encode(mark_secrets(planned, resource.inputs)))
         live = self._target.update(resource, before)
+        if not request.preview:
+            live = replace(live, outputs=_decided(live.outputs))
         self._record_generated(resource, live.outputs)
         return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
@@ -299,6 +305,11 @@ class Provider(ResourceProviderServicer):
 
     def _config(self, context: Context) -> Json:
         return self._configs.get(context.peer(), {})
+
+
+def _decided(value: Any) -> Any:
+    """Return outputs without unknown values, which an `up` must not return: a boolean is False."""
+    return False if value is UNKNOWN else map_items(value, _decided)
 
 
 def _digest(config: Json) -> str:

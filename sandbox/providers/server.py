@@ -14,6 +14,7 @@ from sandbox.providers.cloudflare.package import Cloudflare, CloudflarePlan, Clo
 from sandbox.providers.datadog.package import Datadog, DatadogPlan, DatadogTarget
 from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
 from sandbox.providers.kubernetes.timed import TimedKubernetes
+from sandbox.providers.plan import Plan
 from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls.target import TlsTarget
@@ -99,6 +100,20 @@ def serve(
             stack.callback(server.wait_for_termination)
             stack.callback(server.stop, grace=None)
         yield ports
+
+
+def hide_unpredictable(resources: Iterable[dict[str, Any]]) -> None:
+    """Make the booleans that no table describes unknown in the outputs of a state's resources.
+
+    A preview on this state then shows each value that depends on such a boolean as unknown.
+    """
+    plans = {package.name: target for package, target in packages(recognizable=True)}
+    for state in resources:
+        target = plans.get(state["type"].partition(":")[0])
+        if isinstance(target, Plan) and state.get("custom") and state.get("outputs"):
+            inputs = decode_value(state.get("inputs", {}))
+            resource = Resource(state["urn"], state["type"], inputs, id=state.get("id", ""))
+            state["outputs"] = target.hide_unpredictable(resource, state["outputs"])
 
 
 def find_unrecorded(

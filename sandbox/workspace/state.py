@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.workspace.files import write_atomically
@@ -79,6 +79,16 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
     latest["pending_operations"] = [
         operation for operation in pending if operation["resource"]["urn"] not in creating
     ]
+    write_atomically(stack.checkpoint, json.dumps(document, indent=4))
+
+
+def change_resources(stack: Stack, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Apply a function to the resources in the latest state, if there is one."""
+    if not stack.checkpoint.exists():
+        return
+    document = json.loads(stack.checkpoint.read_text())
+    latest: dict[str, Any] = document["checkpoint"].get("latest") or {}
+    change(latest.get("resources") or [])
     write_atomically(stack.checkpoint, json.dumps(document, indent=4))
 
 

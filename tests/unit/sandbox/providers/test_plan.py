@@ -78,7 +78,7 @@ def test_outputs_without_a_description_are_recognizable_in_a_review():
     outputs = target.create(resource("aws:ec2/vpcEndpoint:VpcEndpoint", endpoint)).outputs
     assert outputs["cidrBlocks"] == [f"{INVENTED}-cidrBlocks"]
     assert outputs["policy"] == f"{INVENTED}-policy"
-    assert outputs["requesterManaged"] is False  # A boolean has no third value.
+    assert outputs["requesterManaged"] is UNKNOWN  # A boolean has no recognizable value.
     assert outputs["arn"].startswith("arn:aws:ec2:") and outputs["tagsAll"] == {}
     policy = {"policy": '{"Version": "2012-10-17", "Statement": []}'}
     assert (

@@ -13,6 +13,7 @@ from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
 from sandbox.providers.plan import Plan
 from sandbox.providers.provider import Provider
 from sandbox.providers.resource_types import is_described, resource_type, table
+from sandbox.providers.server import hide_unpredictable
 from sandbox.providers.target import Package
 from sandbox.providers.tls.target import TlsTarget
 from sandbox.stateful import FACTS
@@ -22,6 +23,7 @@ from tests.support.rows import each_row
 from tests.support.sandbox.providers.engine_calls import Connection
 
 CLUSTER, SUBNET = "aws:eks/cluster:Cluster", "aws:ec2/subnet:Subnet"
+SUBSCRIPTION, ENDPOINT = "aws:sns/topicSubscription:TopicSubscription", "aws:ec2/vpcEndpoint:VpcEndpoint"
 ENGINE = cast(Any, Connection())
 
 
@@ -73,6 +75,31 @@ def test_a_predicted_replacement_with_the_same_name_has_other_outputs() -> None:
     old, new = (create(predicting, CLUSTER, inputs, preview=preview) for preview in (False, True))
     assert old[0] == new[0] == "pipe-dev"
     assert old[1]["endpoint"] != new[1]["endpoint"]
+
+
+def test_a_boolean_that_no_table_describes_is_unknown_in_a_preview() -> None:
+    inputs: Json = {"topic": "arn:aws:sns:a:1:t", "protocol": "email", "endpoint": "a@b.example"}
+    provider = Provider(Aws("aws"), AwsPlan(recognizable=True), predicts=True)
+    _, state = create(provider, SUBSCRIPTION, inputs, preview=False)
+    assert state["pendingConfirmation"] is False
+    assert create(provider, SUBSCRIPTION, inputs, preview=True)[1]["pendingConfirmation"] is UNKNOWN
+
+
+def test_a_state_has_unknown_values_for_booleans_that_no_table_describes() -> None:
+    def hidden(token: str, inputs: Json, outputs: Json) -> Json:
+        state: Json = {"urn": "urn:of:it", "type": token, "custom": True, "inputs": inputs}
+        state["outputs"] = outputs
+        hide_unpredictable([state])
+        return state["outputs"]
+
+    endpoint: Json = {"requesterManaged": False, "privateDnsEnabled": True, "state": "available"}
+    unknown = UNKNOWN.value
+    expected = endpoint | {"requesterManaged": unknown, "privateDnsEnabled": unknown}
+    assert hidden(ENDPOINT, {}, endpoint) == expected
+    chosen = {"privateDnsEnabled": True, "tags": {sentinels.SIGNATURE: sentinels.SECRET, "ciphertext": "x"}}
+    assert hidden(ENDPOINT, chosen, endpoint) == endpoint | {"requesterManaged": unknown}
+    pod: Json = {"spec": {"hostNetwork": False}}
+    assert hidden("kubernetes:core/v1:Pod", {}, pod) == pod
 
 
 @each_row(

@@ -35,3 +35,21 @@ def test_an_adopted_resource_takes_the_place_of_the_one_that_it_replaces(
     state.adopt(stack, {"it": "2"})
     assert state.read(stack, "resources") == after
     assert state.read(stack, "pending_operations") == [lost]
+
+
+@pytest.mark.parametrize("latest", [{"resources": [{"urn": "it"}]}, {"resources": None}, None])
+def test_the_resources_of_the_latest_state_can_be_changed(
+    tmp_path: Path, latest: dict[str, Any] | None
+) -> None:
+    stack = Stack("dev", tmp_path, tmp_path, "thing", tmp_path / ".sandbox" / "dev")
+
+    def mark(resources: list[dict[str, Any]]) -> None:
+        for resource in resources:
+            resource["id"] = "1"
+
+    state.change_resources(stack, mark)  # There is no state yet.
+    stack.checkpoint.parent.mkdir(parents=True)
+    stack.checkpoint.write_text(json.dumps({"checkpoint": {"latest": latest}}))
+    state.change_resources(stack, mark)
+    changed = [{"urn": "it", "id": "1"}] if latest and latest["resources"] else []
+    assert state.read(stack, "resources") == changed
