@@ -1,93 +1,180 @@
-"""New resources whose object on an account or in a cluster belongs to another resource as well."""
+"""Resources whose object on an account or in a cluster belongs to another resource as well."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from review.model import Finding, title
 from review.plain_data import as_text
 from review.stacks.engine_run import Step
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
-
-Identity = tuple[str, str, str, str]
-"""Package, kind, region and ID of an object."""
+from sandbox.providers.resource_types import is_described, resource_type
 
 VERSION = re.compile(r"V\d+$")
 """End of a type that is another name of the type without this end (pulumi-aws: BucketVersioningV2)."""
 
-LINK = re.compile(r"aws:.*(Attachment|Association|Permission|Subscription)")
-"""Types that only connect other resources. A provider can invent their IDs; for equal inputs, AWS has a
-single object.
-"""
+MODULES = {
+    "alb": "lb",
+    "applicationloadbalancing": "lb",
+    "elasticloadbalancingv2": "lb",
+    "elasticloadbalancing": "elb",
+}
+"""Modules of pulumi-aws whose types are other names of those of another module."""
+
+GLOBAL = frozenset(
+    {"account", "budgets", "cloudfront", "costexplorer", "iam", "organizations", "route53", "s3", "shield"}
+)
+"""Modules of pulumi-aws whose objects are the same in all regions; the names of buckets are global."""
+
+INVENTED = re.compile(r"\{(hex|HEX|dec)\d+\}|\{uuid\}")
+"""Pattern of a part of an ID that AWS chooses (sandbox/providers/aws/resource_types.toml)."""
+
+SHORTEST_NAME = 4
+"""Smallest number of characters of an input that identifies an object; shorter ones occur by chance."""
 
 REMEDY = "Declare the object once, and give a renamed resource an alias of its former name"
 
 
-class _Owner(NamedTuple):
-    """A step whose resource has an object, which `up` deletes if `deletes` is True."""
+@dataclass(frozen=True)
+class _Claim:
+    """A resource with an object, before or after `up`; `deletes` is True if `up` deletes the object."""
 
     step: Step
+    resource: Resource
     deletes: bool
+    region: str
+
+    @property
+    def is_new(self) -> bool:
+        """True if `up` creates the resource."""
+        return not self.deletes and self.step.op in ("create", "replace")
 
 
 def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each such resource with a finding, which blocks.
+    """Yield the URN of each resource with such an object and a finding, which blocks.
 
-    Pulumi deletes resources after it has created others. So if a resource gets another name without an alias,
-    the new resource takes over the object, and the deletion of the old one removes it. Neither the state nor
-    the policies show that: for them, the new resource exists.
+    Pulumi deletes resources after it has created and changed others. So if a resource gets another name
+    without an alias, the new resource takes over the object, and the deletion of the old one removes it.
+    Neither the state nor the policies show that: for them, the new resource exists.
     """
     if not stack.predicted or stack.base_failed:
         return
-    owners: dict[Identity, list[_Owner]] = defaultdict(list)
+    kinds: dict[tuple[str, str, str], list[_Claim]] = defaultdict(list)
+    for claim in _claims(stack):
+        kinds[_kind(claim.resource.type)].append(claim)
+    for claims in kinds.values():
+        for claim in claims:
+            if not claim.deletes and (message := _describe(claim, claims)):
+                finding = stack.blocking_finding("object-shared", claim.resource, message, REMEDY)
+                yield claim.resource.urn, finding
+    yield from _find_moved_inside(stack)
+
+
+def _claims(stack: Stack) -> Iterator[_Claim]:
+    """Yield the claims of all resources; the objects of a replaced provider are in another place."""
     for step in stack.steps.values():
-        for resource, deletes in _sides(step, stack):
-            if identity := _identity(resource, stack):
-                owners[identity].append(_Owner(step, deletes))
-    for sharing in owners.values():
-        for step in (owner.step for owner in sharing if not owner.deletes):
-            messages = [_describe(step, owner) for owner in sharing]
-            if step.op in ("create", "replace") and any(messages):
-                message = next(filter(None, messages))
-                finding = stack.blocking_finding("object-shared", step.resource, message, REMEDY)
-                yield step.resource.urn, finding
+        if step.op != "delete" and _has_object(step.resource):
+            yield _Claim(step, step.resource, deletes=False, region=_region(step.resource, stack))
+        provider = stack.steps.get(step.old.provider) if step.old else None
+        is_deleted = step.op in ("delete", "replace") and not (provider and provider.op == "replace")
+        if step.old and is_deleted and _has_object(step.old):
+            yield _Claim(step, step.old, deletes=True, region=_region(step.old, stack))
 
 
-def _sides(step: Step, stack: Stack) -> Iterator[tuple[Resource, bool]]:
-    """Yield the resources of a step that have an object after it, or whose object it deletes (True).
-
-    The objects of a replaced provider are in another place.
-    """
-    if step.op != "delete":
-        yield step.resource, False
-    provider = stack.steps.get(step.old.provider) if step.old else None
-    if step.old and step.op in ("delete", "replace") and not (provider and provider.op == "replace"):
-        yield step.old, True
+def _has_object(resource: Resource) -> bool:
+    is_read = bool(resource.state.get("external"))
+    return not resource.is_component and not is_read and not resource.type.startswith(PROVIDERS)
 
 
-def _describe(step: Step, owner: _Owner) -> str:
-    """Describe what happens to the object of a new resource because of an owner; empty if nothing does."""
-    if owner.step is step:
-        is_lost = owner.deletes and step.created_first
-        return "the replacement gets the same object, which `up` deletes afterwards" if is_lost else ""
-    name = title(owner.step.resource)
-    if owner.deletes:
-        return f"it has the object of {name}, which `up` deletes afterwards, and the object with it"
-    return f"it has the object of {name}, too; the last change of the two determines the object"
-
-
-def _identity(resource: Resource, stack: Stack) -> Identity | None:
-    """Return the identity of a resource's object; None for a resource without an object of its own."""
-    identifier = str(resource.state.get("id") or "")
-    is_managed = not resource.is_component and not resource.state.get("external")
-    if not identifier or not is_managed or resource.type.startswith(PROVIDERS):
-        return None
-    if LINK.fullmatch(resource.type):
-        inputs = {name: value for name, value in resource.inputs.items() if not name.startswith("__")}
-        identifier = as_text(dict(sorted(inputs.items()))) or ""
+def _region(resource: Resource, stack: Stack) -> str:
+    """Return the region of a resource; empty if only the deployment's environment determines it."""
     provider = stack.resources.get(resource.provider)
     region = resource.inputs.get("region") or (provider and provider.inputs.get("region"))
-    package, _, rest = resource.type.partition(":")
-    return package, VERSION.sub("", rest.rpartition(":")[2]), as_text(region) or "", identifier
+    return as_text(region) or ""
+
+
+def _kind(type_token: str) -> tuple[str, str, str]:
+    """Return the package, the module and the kind of a type; the module of a Kubernetes type is its group."""
+    package, _, rest = type_token.partition(":")
+    module, _, kind = rest.rpartition(":")
+    module = module.partition("/")[0]
+    return package, MODULES.get(module, module), VERSION.sub("", kind)
+
+
+def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
+    """Describe what happens to the object of a resource; empty if the resource keeps it alone."""
+    for other in claims:
+        name = title(other.resource)
+        if other.step is claim.step:
+            if other.deletes and claim.step.created_first and _is_same(claim, other):
+                return "the replacement gets the same object, which `up` deletes afterwards"
+        elif other.deletes and (_is_same(claim, other) or (claim.is_new and _may_be_same(claim, other))):
+            return f"it has the object of {name}, which `up` deletes afterwards, and the object with it"
+        elif not other.deletes and claim.is_new and _is_same(claim, other):
+            return f"it has the object of {name}, too; the last change of the two determines the object"
+    return ""
+
+
+def _is_same(claim: _Claim, other: _Claim) -> bool:
+    """Return True if two resources of a kind have one object: one ID in one place."""
+    identifiers = [str(owner.resource.state.get("id") or "") for owner in (claim, other)]
+    regions = {claim.region, other.region} - {""}
+    is_one_place = len(regions) < 2 or _kind(claim.resource.type)[1] in GLOBAL
+    return bool(identifiers[0]) and identifiers[0] == identifiers[1] and is_one_place
+
+
+def _may_be_same(claim: _Claim, other: _Claim) -> bool:
+    """Return True if a new and a deleted resource of a kind with invented IDs may have one object.
+
+    What identifies the object of a type without a table is not known, so one equal text is enough. With a
+    table, all texts that both have must be equal, and only types that connect other resources count: for the
+    others, such as a VPC, AWS chooses a new ID.
+    """
+    kind = claim.resource.type
+    if not kind.startswith("aws:"):
+        return False
+    before, after = _texts(other.resource), _texts(claim.resource)
+    equal = [name for name in before.keys() & after.keys() if before[name] == after[name]]
+    if not is_described(kind):
+        return bool(equal)
+    is_link = re.search(r"(Attachment|Association|Permission|Subscription)$", kind) is not None
+    is_invented = INVENTED.search(resource_type(kind).id) is not None
+    return is_link and is_invented and bool(equal) and len(equal) == len(before.keys() & after.keys())
+
+
+def _texts(resource: Resource) -> dict[str, str]:
+    """Return the inputs that may identify an object, by name."""
+    return {
+        name: value
+        for name, value in resource.inputs.items()
+        if isinstance(value, str) and len(value) >= SHORTEST_NAME and name not in ("region", "description")
+    }
+
+
+def _find_moved_inside(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource with a new property that a deleted resource may have set, and a finding.
+
+    An example is the property `policy` of a Bucket whose BucketPolicy is deleted.
+    """
+    deleted = [claim.resource for claim in _claims(stack) if claim.deletes and claim.step.op == "delete"]
+    for step in stack.steps.values():
+        if step.op != "update" or not step.old:
+            continue
+        whole = step.resource
+        added = sorted(name for name in whole.inputs.keys() - step.old.inputs.keys() if name[0] != "_")
+        for part in deleted if added else ():
+            if _is_part(part, whole):
+                names = f"it sets {', '.join(added)}"
+                message = f"{names}, and `up` then deletes {title(part)}, which may be the same object"
+                yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
+
+
+def _is_part(part: Resource, whole: Resource) -> bool:
+    """Return True if a resource has a part of another one: their types begin alike, and it names its ID."""
+    *place, kind = _kind(whole.type)
+    *part_place, part_kind = _kind(part.type)
+    begin_alike = part_kind.startswith(kind) or kind.startswith(part_kind)
+    identifier = whole.state.get("id")
+    return part_place == place and begin_alike and bool(identifier) and identifier in part.inputs.values()

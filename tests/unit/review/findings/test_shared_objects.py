@@ -7,9 +7,11 @@ import pytest
 from review.findings.shared_objects import find_shared
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
-from tests.support.review.stacks import resource, stack
+from tests.support.review.stacks import VPC, resource, stack
 
 BLOCK, BLOCK_V2 = "aws:s3/bucketAcl:BucketAcl", "aws:s3/bucketAclV2:BucketAclV2"
+SUBSCRIPTION, QUEUE_POLICY = "aws:sns/topicSubscription:TopicSubscription", "aws:sqs/queuePolicy:QueuePolicy"
+LOGS, BUCKET = "aws:cloudwatch/logGroup:LogGroup", "aws:s3/bucket:Bucket"
 LINK = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 POLICY, CLUSTER = "kubernetes:networking.k8s.io/v1:NetworkPolicy", "pulumi:providers:kubernetes"
 
@@ -56,16 +58,62 @@ def test_two_replacements_that_exchange_their_objects_block() -> None:
     assert sorted(names(*steps)) == ["first", "second"]
 
 
-def test_links_with_equal_inputs_are_one_object_whatever_their_invented_ids() -> None:
-    old, new = block("old", "r-1", LINK, role="r"), block("new", "r-2", LINK, role="r", __defaults=[])
-    assert names(Step("delete", old, None), Step("create", None, new)) == ["new"]
-    other = block("new", "r-2", LINK, role="s")
-    assert names(Step("delete", old, None), Step("create", None, other)) == []
+def test_a_resource_that_stays_blocks_if_its_object_is_deleted_with_another_one() -> None:
+    kept = Step("same", block("kept"), block("kept"))
+    assert names(kept, Step("delete", block("other"), None)) == ["kept"]
+    assert names(kept, Step("delete", block("other", "b"), None)) == []
 
 
-def test_objects_in_two_regions_are_two_objects() -> None:
-    osaka = block("osaka", region="ap-northeast-3")
-    assert names(Step("same", block("it"), block("it")), Step("create", None, osaka)) == []
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "is_shared"),
+    [
+        # The ID of a subscription is invented. A new input does not make it another one.
+        (SUBSCRIPTION, {"topic": "arn:a", "protocol": "email"}, {"topic": "arn:a", "x": "y" * 4}, True),
+        (SUBSCRIPTION, {"topic": "arn:a", "protocol": "email"}, {"topic": "arn:b"}, False),
+        (SUBSCRIPTION, {"topic": "arn:a", "region": "west"}, {"topic": "arn:b", "region": "west"}, False),
+        # No table describes the policy of a queue, so one equal text is enough.
+        (QUEUE_POLICY, {"queueUrl": "https://a", "policy": "{...}"}, {"queueUrl": "https://a"}, True),
+        (QUEUE_POLICY, {"queueUrl": "https://a"}, {"queueUrl": "https://b"}, False),
+        # AWS chooses the ID of a network, and the table tells the ID of an attachment.
+        (VPC, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16"}, False),
+        (LINK, {"role": "r-name"}, {"role": "r-name"}, False),
+    ],
+)
+def test_resources_with_invented_ids_are_compared_by_what_identifies_them(
+    kind: str, before: dict[str, str], after: dict[str, str], is_shared: bool
+) -> None:
+    old, new = block("old", "x-1", kind, **before), block("new", "x-2", kind, **after)
+    steps = Step("delete", old, None), Step("create", None, new)
+    assert names(*steps) == (["new"] if is_shared else [])
+
+
+def test_objects_in_two_regions_are_two_objects_unless_they_are_global() -> None:
+    def shared(kind: str, region: str) -> list[str]:
+        kept = block("it", "data", kind, region="ap-northeast-1")
+        return names(Step("same", kept, kept), Step("create", None, block("x", "data", kind, region=region)))
+
+    assert shared(LOGS, "ap-northeast-3") == []
+    assert shared(BLOCK, "ap-northeast-3") == shared(LOGS, "ap-northeast-1") == ["x"]
+    # The environment of the deployment determines the region.
+    assert shared(LOGS, "") == ["x"]
+
+
+def test_a_property_in_place_of_a_deleted_part_blocks() -> None:
+    policy, versions = "aws:s3/bucketPolicy:BucketPolicy", {"versioning": {"enabled": True}}
+    part = Step("delete", block("policy", "data", policy, bucket="data"), None)
+    bucket = block("bucket", "data", BUCKET)
+    assert names(part, Step("update", bucket, block("bucket", "data", BUCKET, **versions))) == ["bucket"]
+    assert names(part, Step("update", bucket, block("bucket", "data", BUCKET))) == []
+    other = block("bucket", "other", BUCKET)
+    assert names(part, Step("update", other, block("bucket", "other", BUCKET, **versions))) == []
+
+
+def test_kinds_of_two_groups_are_two_kinds() -> None:
+    calico = block("x", "pipe/api", "kubernetes:crd.projectcalico.org/v1:NetworkPolicy")
+    kept = block("it", "pipe/api", POLICY)
+    assert names(Step("same", kept, kept), Step("create", None, calico)) == []
+    beta = block("x", "pipe/api", "kubernetes:networking.k8s.io/v1beta1:NetworkPolicy")
+    assert names(Step("same", kept, kept), Step("create", None, beta)) == ["x"]
 
 
 def test_objects_of_a_replaced_provider_are_in_another_place() -> None:
