@@ -14,25 +14,45 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import IAM
-from policies.model.aws.iam_documents import Statement
+from policies.model.aws.iam_documents import Statement, elements
 from policies.model.aws.iam_policies import ROLE
 from policies.model.checks import check_each_statement, guarded
 from policies.model.property_values import Value
 
-PERMISSION_SET = "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment"
 GENERAL = "aws:iam/policyAttachment:PolicyAttachment"
+EXCLUSIVE_USER = "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive"
+ON_ROLE = {
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
+    GENERAL: "roles",
+}
+"""The types that attach policies to roles, with the property that names the roles."""
+ON_USER = {
+    "aws:iam/userPolicy:UserPolicy": "user",
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment": "user",
+    EXCLUSIVE_USER: "userName",
+    GENERAL: "users",
+}
+"""The types that give policies to users, with the property that names the users."""
+ATTACHED = {
+    ROLE: "managedPolicyArns",
+    GENERAL: "policyArn",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn",
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment": "policyArn",
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": "policyArn",
+    # These attach the policies that they list, and detach all others.
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "policyArns",
+    EXCLUSIVE_USER: "policyArns",
+    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": "policyArns",
+    "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment": "managedPolicyArn",
+    "aws:ssoadmin/managedPolicyAttachmentsExclusive:ManagedPolicyAttachmentsExclusive": "managedPolicyArns",
+}
+"""The types that attach policies, with the property that names the policies."""
 
 
 @IAM.rule(
     "iam-administrator-attached",
-    types=(
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-        "aws:iam/userPolicyAttachment:UserPolicyAttachment",
-        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
-        GENERAL,
-        PERMISSION_SET,
-        ROLE,
-    ),
+    types=ATTACHED,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_274", "CKV2_AWS_56", "CIS AWS 1.16"),
     remediation="Attach a policy with only the permissions that are needed.",
@@ -52,12 +72,11 @@ def administrator(resource: Resource, options: Options) -> Verdicts:
 
     With IAMFullAccess, a principal can attach AdministratorAccess to itself.
     """
-    name = resource["name" if resource.type == ROLE else "role"]
+    # A general attachment may name groups and users, too, so that no name of a role exempts it.
+    name = resource["name" if resource.type == ROLE else ON_ROLE.get(resource.type, "role")]
     if name.known and name.text() in options["emergencyRoles"]:
         return
-    names = {ROLE: "managedPolicyArns", PERMISSION_SET: "managedPolicyArn"}
-    policies = resource[names.get(resource.type, "policyArn")]
-    yield from check_each(policies.items() if resource.type == ROLE else [policies], _administrates)
+    yield from check_each(elements(resource[ATTACHED[resource.type]]), _administrates)
 
 
 def _administrates(policy: Value) -> Verdicts:
@@ -81,11 +100,13 @@ def without_mfa(stack: Stack, _: Options) -> Verdicts:
 
 def _requires_mfa(stack: Stack, role: Resource) -> Verdicts:
     policies = [*role["managedPolicyArns"].items()]
-    for attachment in stack.of(("aws:iam/rolePolicyAttachment:RolePolicyAttachment",)):
-        name = attachment["role"]
-        named = name.known and role["name"].known and name.text() == role["name"].text()
-        if named or role.urn in attachment.property_dependencies.get("role", ()):
-            policies.append(attachment["policyArn"])
+    for attachment in stack.of(ON_ROLE):
+        names = ON_ROLE[attachment.type]
+        named = role["name"].known and any(
+            name.known and name.text() == role["name"].text() for name in elements(attachment[names])
+        )
+        if named or role.urn in attachment.property_dependencies.get(names, ()):
+            policies += elements(attachment[ATTACHED[attachment.type]])
     if not any(True for policy in policies for _ in _administrates(policy)):
         return
     for verdict in check_each_statement(role["assumeRolePolicy"], _asks_for_mfa):
@@ -104,13 +125,13 @@ def _asks_for_mfa(statement: Statement) -> Verdicts:
 
 @IAM.rule(
     "iam-policy-on-user",
-    types=("aws:iam/userPolicy:UserPolicy", "aws:iam/userPolicyAttachment:UserPolicyAttachment", GENERAL),
+    types=ON_USER,
     severity=Severity.LOW,
     controls=("CKV_AWS_40", "CIS AWS 1.15"),
     remediation="Attach the policy to a role or a group.",
 )
 def on_user(resource: Resource, _: Options) -> Verdicts:
     """Require permissions on roles and groups instead of users."""
-    users = resource["users" if resource.type == GENERAL else "user"]
-    if resource.type != GENERAL or users.items():
-        yield disallowed(users, "attach the policy to a role or a group")
+    lists = {GENERAL: "users", EXCLUSIVE_USER: "policyArns"}
+    if resource.type not in lists or resource[lists[resource.type]].items():
+        yield disallowed(resource[ON_USER[resource.type]], "attach the policy to a role or a group")
