@@ -14,6 +14,9 @@ from sandbox.summary import LATER
 
 ItemT = TypeVar("ItemT", bound=model.Item)
 
+PLACEHOLDER = re.compile(r"<(?:stack|account)(?=\u200b*>)")
+"""Pattern of the words that replace a stack's name and account, without their last character."""
+
 
 class Merging:
     """Replaces the names and accounts of stacks in strings, and merges entries that are equal then."""
@@ -25,7 +28,8 @@ class Merging:
         """Replace a stack's name by `<stack>`, and its own account in an ARN by `<account>`.
 
         The name is replaced where it is a whole word, except in the name of a stack file. The ARN of another
-        account stays as it is, since it decides who has access.
+        account stays as it is, since it decides who has access. A text that has such a placeholder already
+        gets an invisible character in it, which a report shows as an escape.
         """
         return self._replacing[stack](text)
 
@@ -36,7 +40,7 @@ class Merging:
             groups.setdefault(self._comparable(item), []).append(item)
         for group in groups.values():
             first = group[0]
-            merged = self._without_stack(first) if len(group) > 1 else first
+            merged = self._without_stack(first) if len(group) > 1 else map_texts(first, _mark_placeholders)
             yield replace(merged, stacks=[item.stacks[0] for item in group])
 
     def _comparable(self, item: model.Item) -> str:
@@ -61,10 +65,15 @@ def _comparable_property(changed: Property) -> Property:
     return changed
 
 
+def _mark_placeholders(text: str) -> str:
+    """Return a text that equals no text with a placeholder of the report."""
+    return PLACEHOLDER.sub(lambda placeholder: f"{placeholder[0]}\u200b", text)
+
+
 def _replacing(stack: Stack) -> Callable[[str], str]:
     """Return a function that replaces a stack's name and account in a string."""
     name = re.escape(stack.name.rpartition("/")[2])
     names = re.compile(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9]|\.yaml)")
     account = stack.file.account
     accounts = re.compile(rf"(?<=:){re.escape(account)}(?=:)" if account else "(?!)")
-    return lambda text: accounts.sub("<account>", names.sub("<stack>", text))
+    return lambda text: accounts.sub("<account>", names.sub("<stack>", _mark_placeholders(text)))

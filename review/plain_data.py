@@ -19,8 +19,10 @@ SHORTEST = 6
 """Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
 
 
-REMARK = re.compile(r"\[(?:secret|known after up)(?=\u200b*\])|\((?:not )?secret(?=\u200b*\)\Z)")
-"""Pattern of the words by which a report marks a secret or an unknown value, without their last character."""
+REMARK = re.compile(
+    r"\[(?:secret|known after up)(?=\u200b*\])|\((?:not )?secret(?=\u200b*\)\Z)|\(absent(?=\u200b*\))"
+)
+"""Pattern of the words for a secret, unknown or absent value in a report, without their last character."""
 
 
 def is_map(value: Any) -> TypeGuard[dict[str, Any]]:

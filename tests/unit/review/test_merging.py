@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from review.merging import Merging
 from review.model import Change, Property
 from review.stacks.properties import CHECKSUMS
@@ -45,6 +47,36 @@ def test_a_foreign_account_stays_in_the_report() -> None:
     # An account of another stack is foreign, too.
     of_dev = replace(own, stacks=["prod"])
     assert merged(own, of_dev) == [own, of_dev]
+
+
+@pytest.mark.parametrize(
+    ("own", "forged"),
+    [
+        ("role/pipe-{name}", "role/pipe-<stack>"),
+        ("arn:aws:iam::{account}:root", "arn:aws:iam::<account>:root"),
+        ("<stack>", "<stack\u200b>"),
+    ],
+)
+def test_a_text_like_a_placeholder_stays_distinct(own: str, forged: str) -> None:
+    right, wrong = change("dev", own.format(name="dev", account=OWN["dev"])), change("prod", forged)
+    shown = [str(entry.properties[0].after) for entry in merged(right, wrong)]
+    assert len(shown) == 2
+    assert "<stack>" not in shown[1]
+    assert "<account>" not in shown[1]
+
+
+def test_a_text_like_a_placeholder_is_marked_in_a_merged_entry_and_in_a_single_one() -> None:
+    literal = [change(name, f"<stack> {name}") for name in OWN]
+    [both] = merged(*literal)
+    assert both.properties[0].after == "<stack\u200b> <stack>"
+    [single] = merged(literal[0])
+    assert single.properties[0].after == "<stack\u200b> dev"
+
+
+def test_a_stack_with_the_name_of_a_placeholder_is_no_exception() -> None:
+    merging = Merging([Stack("stack"), Stack("dev")])
+    assert merging.without_stack("<stack> of stack", "stack") == "<<stack>\u200b> of <stack>"
+    assert merging.without_stack("<stack> of dev", "dev") == "<stack\u200b> of <stack>"
 
 
 def test_folded_properties_are_merged_if_their_values_are_equal_or_say_nothing() -> None:

@@ -69,8 +69,8 @@ def test_a_secret_that_no_provider_has_recorded_counts_as_a_literal() -> None:
     assert secret.literals == {"data": MASK}
 
 
-def test_no_text_of_the_program_equals_a_mask_or_the_remark_at_a_secret() -> None:
-    texts = [MASK, f"a {MASK}", f"a {LATER}", "a (secret)", "a (not secret)"]
+def test_no_text_of_the_program_equals_a_mask_or_a_remark() -> None:
+    texts = [MASK, f"a {MASK}", f"a {LATER}", "a (secret)", "a (not secret)", "(absent)"]
     it = resource(SECRET, "it", {"data": texts})
     head = EngineRun(Path(), {it.urn: Step("create", None, it)}, secrets={it.urn: {}})
     Stack("dev", head, predicted=True)
