@@ -31,6 +31,7 @@ from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.engine import policy_pack
 from sandbox.errors import CommandError
+from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
 from sandbox.workspace.stack_files import GENERATED_SECRETS
 
@@ -51,6 +52,11 @@ SHORT_SECRETS = (
 
 COMMANDS = {"base": "up", "head": "preview"}
 """Command of the sandbox for each side."""
+
+CONTROL = "control"
+"""Name of a preview of the base on its own state, in place of a side. It runs if values of the head are
+unknown, and shows which of them are unknown in the base, too.
+"""
 
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
@@ -176,6 +182,9 @@ def run(
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
+                if side == "head" and _has_unknown(_read_run(side, tree, folder)):
+                    served = sockets.get(stack, {}).get("base")
+                    _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
             except subprocess.TimeoutExpired:
                 reason = f"stopped after {minutes:g} minutes, the time limit"
                 (folder / "trouble").write_text(reason)
@@ -192,10 +201,14 @@ def run(
 def _run_side(
     stack: str, side: str, trees: Trees, folder: Path, seconds: float, sockets: Path | None
 ) -> None:
-    """Run the sandbox's command for a side, and copy its files; raise TimeoutExpired after `seconds`."""
-    command = [sys.executable, "-m", "sandbox", COMMANDS[side], stack, "--throwaway", "--targets", "none"]
+    """Run the sandbox's command for a side or CONTROL, and copy its files.
+
+    Raise TimeoutExpired after `seconds`.
+    """
+    operation = COMMANDS.get(side, "preview")
+    command = [sys.executable, "-m", "sandbox", operation, stack, "--throwaway", "--targets", "none"]
     base, head = trees
-    command += ["--project", str(base if side == "base" else head), "--folder", str(folder)]
+    command += ["--project", str(head if side == "head" else base), "--folder", str(folder)]
     command += ["--policies-of", str(base)]
     command += ["--program", str(sockets)] if sockets else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
@@ -212,6 +225,12 @@ def _run_side(
         if (folder / name).exists():
             (folder / name).rename(folder / f"{side}-{name}")
     (folder / f"{side}.code").write_text(f"{done.returncode}")
+
+
+def _has_unknown(head: EngineRun | None) -> bool:
+    """Return True if resources of the base have unknown values in the head."""
+    steps = head.steps.values() if head else ()
+    return any(LATER in str(step.new.inputs) for step in steps if step.old and step.new)
 
 
 def _judge(stack: str, tree: Path, folder: Path, sockets: Path, seconds: float) -> None:
@@ -271,6 +290,7 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
     trouble = head.missing_plan if head and not head.errors else ""
+    control = _read_run(CONTROL, base.tree, folder) if base else None
     return Stack(
         name,
         head,
@@ -281,6 +301,7 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
         guard_error=_text(folder / "guard.errors"),
         predicted=True,
         secrets=_text(folder / GENERATED_SECRETS).split(),
+        control=control if control and not control.errors else None,
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TypeGuard
 from urllib.parse import quote, quote_plus
 
-from sandbox.summary import MASK
+from sandbox.summary import LATER, MASK
 
 PATH_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 """Pattern of a step in a property path of the engine."""
@@ -85,11 +85,12 @@ def as_text(value: object) -> str | None:
 def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
     """Return two values as strings; as JSON if only their types differ, such as `false` and `"false"`.
 
-    A value that is a secret on the other side only gets a remark, since the mask hides it on both.
+    A value that is a secret on the other side only gets a remark, since the mask hides it on both. Whether an
+    unknown value is secret is unknown, too.
     """
     texts = as_text(before), as_text(after)
     if (before == MASK) != (after == MASK):
-        old, new = (f"{text} (not secret)" if text and text != MASK else text for text in texts)
+        old, new = (f"{text} (not secret)" if text and text not in (MASK, LATER) else text for text in texts)
         return old, new
     if texts[0] == texts[1] and not is_equal(before, after):
         return json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)

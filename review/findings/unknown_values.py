@@ -32,16 +32,17 @@ real state may be another one.
 """
 
 READ_THE_CODE = "Only the code shows from what the program derives these values."
-"""Advice on the content of a Kubernetes Secret."""
+"""Advice on the content of a Kubernetes Secret, and on a value that is unknown in the base, too."""
 
 IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
 
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each resource of the head with such a value, and a finding, which blocks.
+    """Yield the URN of each resource of the head with such a value, and a finding.
 
-    Neither the policies nor a reader can judge such a value.
+    Neither the policies nor a reader can judge such a value, so it blocks. A value that is unknown in the
+    base, too, blocks only if a policy has to judge it.
     """
     if not stack.predicted or not stack.head:
         return
@@ -50,13 +51,19 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
         if row["level"] == UNKNOWN:
             undecided.setdefault(row["urn"], []).append(row["message"])
     for step in stack.steps.values():
-        overwritten = step.resource.urn in stack.head.overwritten
         if not step.new:
             continue
-        hidden = _hidden(step, undecided.get(step.new.urn, []), overwritten=overwritten)
-        if message := hidden or describe_invented(step, stack):
-            remedy = "Make the value known in previews"
-            yield step.new.urn, stack.blocking_finding(RULE, step.new, message, remedy)
+        overwritten = step.resource.urn in stack.head.overwritten
+        paths = _unknown_paths(step.new)
+        new = [path for path in paths if not stack.is_unknown_in_base(step, path)]
+        values = new or undecided.get(step.new.urn, [])
+        hidden = _hidden(step, values, overwritten=overwritten) or describe_invented(step, stack)
+        if hidden or paths:
+            message = hidden or f"unknown, as in the base: {list_first(paths)}"
+            finding = stack.blocking_finding(RULE, step.new, message, "Make the value known in previews")
+            if not hidden:
+                finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)
+            yield step.new.urn, finding
 
 
 def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -107,12 +114,12 @@ def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
             yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
 
 
-def _hidden(step: Step, undecided: list[str], *, overwritten: bool) -> str:
+def _hidden(step: Step, unknown: list[str], *, overwritten: bool) -> str:
     """Describe the values that the program hides; empty if it hides none."""
     resource = step.resource
-    if values := _unknown_paths(resource) or undecided:
+    if unknown:
         return (
-            f"unknown, though the review's providers know all but undescribed booleans: {list_first(values)}"
+            f"unknown, though the review's providers know all but undescribed booleans: {list_first(unknown)}"
         )
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"

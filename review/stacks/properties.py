@@ -46,6 +46,9 @@ TYPE = "type"
 OPTION = "option"
 """First word of the path of a resource option."""
 
+UNKNOWN_IN_BASE = "unknown in the base, too"
+"""Reason for folding a value that is unknown in a preview of the base as well."""
+
 KNOWN_LATER = "known after up"
 """Reason for folding a value that another resource determines during `up`."""
 
@@ -175,6 +178,8 @@ def _folding_reason(part: Part, step: Step, stack: Stack, property_path: str, *,
     path, old, new = part
     if source := _source(part, step, stack, property_path):
         return f"forces the replacement, {source}" if forces else source
+    if not forces and new == LATER and stack.is_unknown_in_base(step, property_path):
+        return UNKNOWN_IN_BASE
     if not forces and new == LATER and old is not None and _may_be_unknown(step, stack, property_path):
         return KNOWN_LATER
     if path in SECRET_FORMS and not stack.predicted and _is_other_form(step):

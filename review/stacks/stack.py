@@ -6,7 +6,7 @@ from itertools import chain
 
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
-from review.plain_data import PATH_STEP, as_text, decode_key, value_at
+from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, STACK_TYPE, Json, Resource
@@ -23,7 +23,8 @@ class Stack:
     policy packs of base and head on the head's resources, or None without verdicts of the head's pack. If
     that pack failed, `guard_error` has the reason. `predicted` is True if the providers of the preview
     predicted all values of an `up`: if a value is unknown nevertheless, the program hides it. `secrets` are
-    the random values that a review has in place of the secrets of the stack file.
+    the random values that a review has in place of the secrets of the stack file. `control` is a preview of
+    the base on its own state, which a review only has if values of the head are unknown.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Stack:
     guard_error: str = ""
     predicted: bool = False
     secrets: Sequence[str] = ()
+    control: EngineRun | None = None
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)
@@ -171,6 +173,19 @@ class Stack:
         """Return True if a property depends on a resource on which it did not depend in the base."""
         return bool(self._new_dependencies(step, path))
 
+    def is_unknown_in_base(self, step: Step, path: str) -> bool:
+        """Return True if a preview of the base has the same property, also with its unknown parts.
+
+        The property depends on the same resources in both. What the program does with a value that is unknown
+        may nevertheless differ.
+        """
+        name = top_name(path)
+        control = self.control.steps.get(step.old.urn) if self.control and step.old else None
+        if not control or not control.new or LATER not in str(control.new.inputs.get(name)):
+            return False
+        before, after = self._property_dependencies(step, path)
+        return before == after and is_equal(control.new.inputs[name], step.resource.inputs.get(name))
+
     def new_sources(self, step: Step, path: str) -> list[Resource]:
         """Return the resources, other than components, on which a property did not depend in the base."""
         sources = (self.resources.get(urn) for urn in sorted(self._new_dependencies(step, path)))
@@ -196,13 +211,18 @@ class Stack:
         )
 
     def _new_dependencies(self, step: Step, path: str) -> set[str]:
+        before, after = self._property_dependencies(step, path)
+        return after - before
+
+    def _property_dependencies(self, step: Step, path: str) -> tuple[set[str], set[str]]:
+        """Return the URNs in the head of the resources on which a property depends in base and head."""
         before, after = (
             {self._urns.get(urn, urn) for urn in side.property_dependencies.get(top_name(path), ())}
             if side
             else set[str]()
             for side in (step.old, step.resource)
         )
-        return after - before
+        return before, after
 
 
 def top_name(path: str) -> str:

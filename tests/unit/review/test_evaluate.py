@@ -1,10 +1,13 @@
 """Tests of the report on an evaluation."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from review import evaluate
+from sandbox.wire.sentinels import UNKNOWN
 
 
 @pytest.mark.parametrize("changed", ["requirements.txt", "requirements-dev.txt"])
@@ -19,3 +22,27 @@ def test_other_packages_of_the_program_or_the_deployment_are_a_caveat(changed: s
     report = evaluate.build_report(trees, ("base", "head"), {}, tmp_path)
     assert [note.partition(",")[0] for note in report.notes] == [f"Not comparable: {changed} differs"]
     assert "the effects of the package change are not in this report" in report.verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "sides"), [("a", ["base", "head"]), (UNKNOWN, ["base", "head", "control"])]
+)
+def test_a_preview_of_the_base_shows_what_is_unknown_in_the_base_too(
+    value: str, sides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    def run_side(_stack: str, side: str, _trees: Any, folder: Path, *_others: Any) -> None:
+        runs.append(side)
+        kind = "aws:sns/topic:Topic"
+        state: dict[str, Any] = {"urn": f"urn:pulumi:dev::pipe::{kind}::it", "type": kind, "custom": True}
+        before, after = (state | {"inputs": {"name": name}} for name in ("a", value))
+        plan = {"steps": [{"op": "update", "oldState": before, "newState": after}]}
+        (folder / f"{side}-engine.log").write_text(json.dumps(plan))
+        (folder / f"{side}.code").write_text("0")
+
+    monkeypatch.setattr(evaluate, "_run_side", run_side)
+    evaluate.run((tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1)
+    assert runs == sides
+    reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), tmp_path / "work" / "dev")
+    assert bool(reviewed.control) == ("control" in sides)

@@ -14,12 +14,12 @@ from review.findings.unknown_values import (
     find_unknown_settings,
 )
 from review.model import UNKNOWN
-from review.stacks.engine_run import Step
+from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import Resource
 from review.stacks.stack_file import StackFile
 from sandbox.summary import MASK
 from sandbox.wire import sentinels
-from tests.support.review.stacks import JOB, SECRET, VPC, resource, stack, urn
+from tests.support.review.stacks import JOB, SECRET, VPC, after, resource, stack, urn
 
 IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": sentinels.UNKNOWN}, {"image": "b"}]}}
 
@@ -46,6 +46,38 @@ def test_an_unknown_secret_blocks_if_a_policy_could_not_decide() -> None:
     assert messages({"password": MASK}) == []
     undecided = "not known in this preview: password"
     assert messages({"password": MASK}, undecided) == [undecided]
+
+
+@pytest.mark.parametrize(
+    ("control", "source", "undecided", "blocks"),
+    [
+        (IMAGE, "a", "", False),
+        ({"spec": {"containers": [{"image": "c"}, {"image": "b"}]}}, "a", "", True),
+        ({"spec": {"containers": [{"image": sentinels.UNKNOWN}, {"image": "c"}]}}, "a", "", True),
+        (IMAGE, "b", "", True),
+        (IMAGE, "a", "not known in this preview: image", True),
+        (None, "a", "", True),
+    ],
+    ids=["same", "known", "other part", "other source", "undecided policy", "no preview"],
+)
+def test_a_value_blocks_unless_it_is_unknown_in_a_preview_of_the_base_too(
+    control: dict[str, Any] | None, source: str, undecided: str, blocks: bool
+) -> None:
+    sources = {name: resource(VPC, name, {"cidrBlock": "10.0.0.0/8"}) for name in "ab"}
+    before = resource(JOB, "it", {"spec": {}}, **after(spec=sources["a"]))
+    new = resource(JOB, "it", IMAGE, **after(spec=sources[source]))
+    reviewed = stack(*(Step("same", vpc, vpc) for vpc in sources.values()), Step("update", before, new))
+    reviewed.predicted = True
+    assert reviewed.head
+    if control is not None:
+        previewed = Step("update", before, resource(JOB, "it", control, **after(spec=sources["a"])))
+        reviewed.control = EngineRun(Path(), {previewed.resource.urn: previewed})
+    if undecided:
+        row = {"policy": "p", "urn": urn(JOB, "it"), "level": UNKNOWN, "severity": "", "message": undecided}
+        reviewed.head.phase.violations.append(row)
+    [(_, finding)] = find_unknown(reviewed)
+    assert (finding.blocks, finding.level) == (blocks, "mandatory" if blocks else "advisory")
+    assert (finding.message == "unknown, as in the base: spec.containers[0].image") == (not blocks)
 
 
 def test_a_new_or_changed_read_blocks() -> None:

@@ -9,7 +9,7 @@ import pytest
 from review.model import SourceLocation
 from review.plain_data import PATH_STEP, value_at
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.properties import KNOWN_LATER, changed_properties, new_properties
+from review.stacks.properties import KNOWN_LATER, UNKNOWN_IN_BASE, changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
@@ -76,6 +76,7 @@ def changes(
         ({"a": {"b": False}}, {"a": {"b": "false"}}, [("a.b", "false", '"false"', False, "")]),
         ({"a": {"b": MASK}}, {"a": {"b": "x"}}, [("a.b", MASK, "x (not secret)", False, "")]),
         ({"a": "x"}, {"a": MASK}, [("a", "x (not secret)", MASK, False, "")]),
+        ({"a": MASK}, {"a": sentinels.UNKNOWN}, [("a", MASK, LATER, False, "")]),
         ({"a": {"b": 1}}, {"a": {"b": 1, "c": None}}, [("a.c", None, "null", False, "")]),
         ({"a": {"b": {"c": 1}}}, {"a": {"b": None}}, [("a.b", '{"c": 1}', "null", False, "")]),
         (
@@ -107,7 +108,8 @@ def changes(
         "type",
         "JSON with a key twice",
         "string of the same text",
-        "no longer secret",
+        "now secret",
+        "secret, now unknown",
         "now secret",
         "null",
         "null in place of a map",
@@ -470,3 +472,17 @@ def test_an_update_that_names_no_difference_is_of_a_secret() -> None:
 def test_a_text_that_stays_follows_from_nothing() -> None:
     new = Step("create", None, resource(VPC, "main", id="false"))
     assert changes({"a": False}, {"a": "false"}, new) == [("a", "false", '"false"', False, "")]
+
+
+def test_a_value_that_is_unknown_in_a_preview_of_the_base_too_is_folded() -> None:
+    def reason(control: Any) -> str:
+        old, new = (resource(VPC, "it", {"a": value}) for value in ("x", sentinels.UNKNOWN))
+        step = Step("update", old, new)
+        previewed = {new.urn: Step("update", old, resource(VPC, "it", {"a": control}))}
+        head = EngineRun(Path(), {new.urn: step})
+        reviewed = Stack("dev", head, predicted=True, control=EngineRun(Path(), previewed))
+        [change] = changed_properties(step, reviewed)
+        return change.folded
+
+    assert reason(sentinels.UNKNOWN) == UNKNOWN_IN_BASE
+    assert not reason("x")
