@@ -75,10 +75,11 @@ def build(
     draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)])
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
-        _add_stack(draft, stack, waivers, compares, base, approved_by)
+        _add_stack(draft, stack, waivers, compares, trees, approved_by)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
+        draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += guard_findings.find_changed_options(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
         draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
@@ -112,7 +113,7 @@ def _caveat(note: str) -> str:
 
 
 def _add_stack(
-    draft: _Draft, stack: Stack, waivers: Waivers, compares: str, base_tree: Path, approved_by: str
+    draft: _Draft, stack: Stack, waivers: Waivers, compares: str, trees: tuple[Path, Path], approved_by: str
 ) -> None:
     """Add a stack's changes, findings, costs and notes to the draft."""
     changes = [*(_change(step, stack) for step in stack.changed), *outputs.find_changes(stack)]
@@ -126,7 +127,7 @@ def _add_stack(
     names = removed_names.find_removed_names(stack)
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
-    hidden = unknown_values.find_unknown_settings(stack, base_tree)
+    hidden = unknown_values.find_unknown_settings(stack, trees[0])
     secret = unknown_values.find_secret_outputs(stack)
     literals = unknown_values.find_hidden_literals(stack)
     rows = chain(addresses, settings, names, shared, unknown, hidden, secret, literals)
@@ -135,10 +136,14 @@ def _add_stack(
     base = None if stack.base_failed else stack.base
     findings += policy_findings.find(stack, base, admitted, approved_by)
     if stack.packs:
-        findings += guard_findings.find_weakened(stack.name, stack.packs)
+        packs = guard_findings.without_new_levels(stack.name, stack.packs, *trees)
+        findings += guard_findings.find_weakened(stack.name, packs)
         findings += policy_findings.find_new(stack, guard_findings.find_new(stack.packs))
     if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
-        draft.notes.append(f"{stack.name}: the base has no such stack; everything in it is new.")
+        note = f"{stack.name}: the base has no such stack; everything in it is new."
+        if not (trees[0] / (file := guard_findings.levels_file(stack.name))).exists():
+            note += f" The base lacks {file}, too, so each rule has its own level."
+        draft.notes.append(note)
     if not stack.trouble and not stack.head and stack.base:
         count = len(stack.base.phase.resources)
         caveat = f"{stack.name} has no stack file any more, and its {count} resources stay"

@@ -1,12 +1,15 @@
 """Findings about the policies themselves: weaker rules, new waivers, and violations of the head's rules."""
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from policies.engine.waivers import Waivers, load
 from review import guard, model
@@ -14,9 +17,11 @@ from review.guard import Pack, Packs
 from review.model import EXISTING, SECTIONS, Finding, list_first
 from review.plain_data import is_map
 from review.policy_rules import POLICY_RULES
+from review.project_selection import read_content
 from sandbox.errors import CommandError
 from sandbox.progress import name_of, one_line
 from sandbox.summary import Row, waiver_match
+from sandbox.workspace.stacks import projects
 
 WEAKENED = "guard-weakened"
 FAILED = "does-not-evaluate"
@@ -29,6 +34,9 @@ LEVEL = "enforcementLevel"
 
 WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.yaml": tuple(SECTIONS)}
 """Files of waivers, with the names of the findings that they may waive."""
+
+LEVELS = Path("policies/config")
+"""Folder with a file of levels for each stack: `dev.json`, `foundation/dev.json`."""
 
 STACK_OF_URN = re.compile(r"urn:pulumi:([\w-]+)::")
 """Pattern of the name of the stack in a URN."""
@@ -71,13 +79,83 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
         )
 
 
+def find_new_levels(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each file of levels that differs in the head, if the base lacks its stack.
+
+    Nothing is weaker than in the base, but an owner has to see which rules the stack gets, also if the stack
+    itself comes with a later pull request.
+    """
+    for file in _new_levels(base, head):
+        stack = f"{file.relative_to(LEVELS)}".removesuffix(".json")
+        verb = "changes" if os.path.lexists(base / file) else "adds"
+        if not os.path.lexists(head / file):
+            verb = "removes"
+        message = f"the pull request {verb} the levels of a stack that the base lacks{_summary(head / file)}"
+        for name in [stack] if stack in stacks else stacks:
+            yield weakened(name, f"{file}", message)
+
+
+def levels_file(stack: str) -> Path:
+    """Return the path of a stack's file of levels in a tree."""
+    return LEVELS / f"{stack}.json"
+
+
+def _new_levels(base: Path, head: Path) -> list[Path]:
+    """Return the paths of the files of levels that differ between the trees and whose stacks the base lacks.
+
+    A link counts whatever its name is, since it may lead to a folder with such files.
+    """
+    before, after = (read_content(tree / LEVELS) for tree in (base, head))
+    files = (LEVELS / file for file in before | after if before.get(file) != after.get(file))
+    known = {*map(levels_file, projects(base))}
+    is_link = Path.is_symlink
+    return sorted(
+        file
+        for file in files
+        if file not in known and (file.suffix == ".json" or is_link(base / file) or is_link(head / file))
+    )
+
+
+def _summary(file: Path) -> str:
+    """Return the rules in a file of levels that are not mandatory there, and those with options."""
+    rules: dict[str, list[str]] = {"disabled": [], "advisory": []}
+    for rule, value in sorted(_levels(file).items()):
+        level = value.get(LEVEL, "mandatory") if is_map(value) else value
+        if level != "mandatory":
+            rules.setdefault(f"{level}", []).append(rule)
+        if is_map(value) and value.keys() - {LEVEL}:
+            rules.setdefault("with options", []).append(rule)
+    return "".join(f"; {group}: {list_first(names)}" for group, names in rules.items() if names)
+
+
+def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Packs:
+    """Return the packs of a stack without the differences that its file of levels explains.
+
+    They differ only if the base lacks the stack: `find_new_levels` reports its file as a whole.
+    """
+    if levels_file(stack) not in _new_levels(base, head):
+        return packs
+    file = head / levels_file(stack)
+    content = _levels(file)
+    levels = {
+        rule: packs.head.levels.get(rule, level) if rule in content or "all" in content else level
+        for rule, level in packs.base.levels.items()
+    }
+    options = _options(file)
+    violations = tuple(row for row in packs.base.violations if row["policy"] not in options)
+    return replace(packs, base=replace(packs.base, levels=levels, violations=violations))
+
+
 def find_changed_options(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each rule of the base whose options differ in the head's policies/config.
 
     A person has to judge whether they are weaker: the violations that they admit may come later.
     """
+    reported = _new_levels(base, head)
     for stack in stacks:
-        before, after = (_options(tree / "policies" / "config" / f"{stack}.json") for tree in (base, head))
+        if (file := levels_file(stack)) in reported:
+            continue
+        before, after = (_options(tree / file) for tree in (base, head))
         for rule in sorted((before.keys() | after.keys()) & POLICY_RULES.keys()):
             if before.get(rule) != after.get(rule):
                 change = f"{before.get(rule, 'none')} to {after.get(rule, 'none')}"
@@ -85,20 +163,23 @@ def find_changed_options(stacks: Sequence[str], base: Path, head: Path) -> Itera
 
 
 def _options(file: Path) -> dict[str, str]:
-    """Return the options of each rule in a file of levels as JSON; empty for a file that is not valid.
-
-    The pack under review does not start with such a file, which is a finding of its own.
-    """
-    try:
-        content = guard.read_levels(file)
-    except CommandError:
-        return {}
+    """Return the options of each rule in a file of levels as JSON."""
     options = {
         rule: {name: option for name, option in value.items() if name != LEVEL}
-        for rule, value in content.items()
+        for rule, value in _levels(file).items()
         if is_map(value)
     }
     return {rule: json.dumps(own, sort_keys=True) for rule, own in options.items() if own}
+
+
+def _levels(file: Path) -> dict[str, Any]:
+    """Return the content of a file of levels; empty for a file that is not valid.
+
+    The pack under review does not start with such a file, which is a finding of its own.
+    """
+    with suppress(CommandError):
+        return guard.read_levels(file)
+    return {}
 
 
 def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:

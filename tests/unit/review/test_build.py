@@ -9,6 +9,7 @@ import yaml
 
 from policies.engine.waivers import utc_day
 from review.build import build
+from review.guard import Pack, Packs
 from review.model import BASE_TO_HEAD, Report
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
@@ -76,6 +77,22 @@ def test_a_note_names_the_fault_of_an_invalid_waiver_which_covers_nothing(tmp_pa
     invalid = report(tmp_path, 400)
     assert invalid.code == 1
     assert "400 days away; choose a date within 180" in invalid.notes[0]
+
+
+def test_a_new_stack_with_its_own_levels_needs_an_owner_for_this_file_only(tmp_path: Path) -> None:
+    base, head = tmp_path / "base", tmp_path / "head"
+    (head / "policies" / "config").mkdir(parents=True)
+    (head / "policies" / "config" / "dev.json").write_text('{"all": "advisory"}')
+    packs = Packs(Pack({"ssh-open": "mandatory", "tags": "mandatory"}), Pack({"ssh-open": "advisory"}))
+    base.mkdir()
+    new = Stack("dev", EngineRun(head), packs=packs)
+    built = build(BASE_TO_HEAD, ("base", "head"), [new], build_mask([]), (base, head))
+    # A file of levels does not remove a rule.
+    assert [finding.name for finding in built.findings] == ["policies/config/dev.json", "tags"]
+    assert built.notes == [
+        "dev: the base has no such stack; everything in it is new. "
+        "The base lacks policies/config/dev.json, too, so each rule has its own level."
+    ]
 
 
 def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:

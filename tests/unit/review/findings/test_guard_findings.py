@@ -71,6 +71,17 @@ def test_a_rule_that_changes_inputs_is_a_finding_unless_the_bases_rule_does_so_t
     assert len([*guard_findings.find_weakened("dev", Packs(base, otherwise))]) == 1
 
 
+def trees(folder: Path, before: Any, after: Any, stacks: list[str]) -> tuple[Path, Path]:
+    """Return two trees with these stacks in the base, and with these levels of dev, if any."""
+    for side, content in (("base", before), ("head", after)):
+        (folder / side / "policies" / "config").mkdir(parents=True)
+        if content is not None:
+            (folder / side / "policies" / "config" / "dev.json").write_text(json.dumps(content))
+    for name in ("Pulumi.yaml", *(f"Pulumi.{stack}.yaml" for stack in stacks)):
+        (folder / "base" / name).touch()
+    return folder / "base", folder / "head"
+
+
 CEILING = "workload-limit-above-ceiling"
 
 
@@ -89,14 +100,74 @@ CEILING = "workload-limit-above-ceiling"
 def test_other_options_of_a_rule_are_a_finding_without_a_violation(
     before: Any, after: Any, change: str, tmp_path: Path
 ) -> None:
-    for side, content in (("base", before), ("head", after)):
-        (tmp_path / side / "policies" / "config").mkdir(parents=True)
-        if content is not None:
-            (tmp_path / side / "policies" / "config" / "dev.json").write_text(json.dumps(content))
-    findings = [*guard_findings.find_changed_options(["dev", "prod"], tmp_path / "base", tmp_path / "head")]
+    base, head = trees(tmp_path, before, after, stacks=["dev", "prod"])
+    findings = [*guard_findings.find_changed_options(["dev", "prod"], base, head)]
+    assert [*guard_findings.find_new_levels(["dev", "prod"], base, head)] == []
     expected = [f"{CEILING}: the pull request changes its options from {change}"] if change else []
     assert [finding.message for finding in findings] == expected
     assert all(finding.blocks and finding.stacks == ["dev"] for finding in findings)
+
+
+NEW_LEVELS = {
+    "all": "advisory",
+    "ssh-open": "mandatory",
+    "tags": "disabled",
+    CEILING: {"enforcementLevel": "advisory", "cpu": "200"},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (None, NEW_LEVELS, f"adds {{}}; disabled: tags; advisory: all, {CEILING}; with options: {CEILING}"),
+        (NEW_LEVELS, {"tags": "disabled"}, "changes {}; disabled: tags"),
+        (None, {CEILING: {"cpu": "2"}}, f"adds {{}}; with options: {CEILING}"),
+        (NEW_LEVELS, None, "removes {}"),
+        (NEW_LEVELS, NEW_LEVELS, ""),
+    ],
+)
+@pytest.mark.parametrize("reviewed", [["dev", "prod"], ["prod"]])
+def test_the_levels_of_a_stack_that_the_base_lacks_are_one_finding(
+    before: Any, after: Any, message: str, reviewed: list[str], tmp_path: Path
+) -> None:
+    base, head = trees(tmp_path, before, after, stacks=["prod"])
+    findings = [*guard_findings.find_new_levels(reviewed, base, head)]
+    whose = "the levels of a stack that the base lacks"
+    expected = [f"policies/config/dev.json: the pull request {message.format(whose)}"] if message else []
+    assert [finding.message for finding in findings] == expected
+    assert all(finding.blocks and finding.stacks == reviewed[:1] for finding in findings)
+    assert [*guard_findings.find_changed_options(reviewed, base, head)] == []
+
+
+def test_a_new_link_beside_the_files_of_levels_is_a_finding_since_it_may_lead_to_some(tmp_path: Path) -> None:
+    base, head = trees(tmp_path, None, None, stacks=["dev"])
+    (head / "policies" / "config" / "foundation").symlink_to(tmp_path)
+    [finding] = guard_findings.find_new_levels(["dev"], base, head)
+    assert finding.name == "policies/config/foundation"
+
+
+def test_the_levels_of_a_new_stack_weaken_no_rule(tmp_path: Path) -> None:
+    levels = {"ssh-open": "mandatory", "tags": "mandatory", "off": "mandatory", CEILING: "mandatory"}
+    above = {"policy": CEILING, "urn": "urn:a::api", "message": "200", "level": "mandatory"}
+    pack = Pack(levels, (*BASE.violations, above))
+
+    def messages_of(stacks: list[str], head: Pack, content: Any = NEW_LEVELS) -> list[str]:
+        of_stacks = trees(tmp_path / f"{len([*tmp_path.iterdir()])}", None, content, stacks)
+        packs = guard_findings.without_new_levels("dev", Packs(pack, head), *of_stacks)
+        return [finding.name for finding in guard_findings.find_weakened("dev", packs)]
+
+    lowered = Pack(
+        {"ssh-open": "mandatory", "tags": "disabled", "off": "advisory", CEILING: "advisory"}, BASE.violations
+    )
+    assert messages_of([], lowered) == []
+    # The base has the stack, so its rules become weaker.
+    assert messages_of(["dev"], lowered) == ["off", "tags", CEILING]
+    # The file explains neither the level of a rule that it does not name, nor a changed rule.
+    assert messages_of([], lowered, {"tags": "disabled"}) == ["off", CEILING]
+    assert messages_of([], lowered, None) == ["off", "tags", CEILING]
+    assert messages_of([], Pack(lowered.levels)) == ["ssh-open"]
+    removed = {rule: level for rule, level in lowered.levels.items() if rule != "off"}
+    assert messages_of([], Pack(removed, BASE.violations)) == ["off"]
 
 
 def test_stricter_policies_are_shown_with_their_violations() -> None:
