@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from review.plain_data import is_equal, is_list, is_map, path_of
+from review.plain_data import is_equal, is_list, is_map, map_texts, mark_own, path_of
 
 EMPTY_LINE = "⏎"
 """Sign for an empty line."""
@@ -103,7 +103,8 @@ def parse_json(text: Any) -> Any:
     if not isinstance(text, str) or text[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        # Escapes in JSON could spell the report's own words.
+        return map_texts(json.loads(text, object_pairs_hook=_unique), mark_own)
     except (ValueError, RecursionError):
         return None
 

@@ -1,5 +1,6 @@
 """Tests of a resource's changed properties, and of the settings that set their values."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,13 @@ def test_a_key_with_a_backslash_is_not_taken_for_another_key() -> None:
     old, new = {"a": "same", key: "old"}, {"a": "same", key: "new"}
     properties = changes({"data": old}, {"data": new}, kinds={f'data["{key}"]': "update"})
     assert [(before, after) for _, before, after, *_ in properties] == [("old", "new")]
+
+
+@pytest.mark.parametrize("word", [MASK, LATER])
+def test_escapes_in_json_do_not_spell_a_word_of_the_report(word: str) -> None:
+    text = json.dumps({"a": word}).replace("[", "\\u005b")
+    [(path, _, after, *_)] = changes({"p": '{"a": "x"}'}, {"p": text})
+    assert (path, after) == ("p › a", word.replace("]", "\u200b]"))
 
 
 def test_a_text_of_many_brackets_is_no_json() -> None:
