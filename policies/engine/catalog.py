@@ -16,7 +16,7 @@ from policies.rules.aws import (
 )
 from policies.rules.aws.compute import instance_metadata, plain_secrets, volumes
 from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operation, s3, s3_access
-from policies.rules.aws.iam import attachments, permissions, trust
+from policies.rules.aws.iam import attachments, permissions, sharing, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls
 from policies.rules.cloudflare import firewall, records, zones
@@ -86,6 +86,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         kms,
         permissions,
         attachments,
+        sharing,
         trust,
         ecr,
         backup,

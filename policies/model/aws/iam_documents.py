@@ -34,6 +34,7 @@ _OWNERS = frozenset(
         "aws:sourceip",
         "aws:sourceorgid",
         "aws:sourceorgpaths",
+        "aws:sourceowner",
         "aws:sourcevpc",
         "aws:sourcevpce",
         "aws:vpceaccount",
@@ -48,7 +49,8 @@ _OWNERS = frozenset(
 )
 """Condition keys that identify the caller, the caller's network, or the owner of an access point.
 
-Sources: IAM User Guide, reference_policies_condition-keys; Amazon S3 User Guide, access-points-policies,
+Sources: IAM User Guide, reference_policies_condition-keys; Amazon SNS Developer Guide, "aws:SourceAccount
+versus aws:SourceOwner"; Amazon S3 User Guide, access-points-policies,
 "Delegating access control to access points"."""
 
 

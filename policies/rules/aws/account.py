@@ -19,6 +19,8 @@ from policies.model.property_values import Value
 BASELINE = "pipe:account:Baseline"
 """The component of foundation that declares an account's guards; this repeats its type."""
 
+SNAPSHOTS = "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess"
+IMAGES = "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess"
 PUBLIC_ACCESS = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
 EBS = "aws:ebs/encryptionByDefault:EncryptionByDefault"
 PASSWORDS = "aws:iam/accountPasswordPolicy:AccountPasswordPolicy"
@@ -71,14 +73,18 @@ def guards(stack: Stack, options: Options) -> Verdicts:
 
 @ACCOUNT.rule(
     "account-public-access-allowed",
-    types=(PUBLIC_ACCESS,),
+    types=(PUBLIC_ACCESS, SNAPSHOTS, IMAGES),
     severity=Severity.HIGH,
     controls=("CIS AWS 2.1.4", "FSBP S3.1"),
-    remediation="Set all four properties to true.",
+    remediation="Set all four properties to true, and the state of snapshots and images to one that blocks.",
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
 )
 def public_access(resource: Resource, _: Options) -> Verdicts:
-    """Require an account to block every kind of public access to its buckets."""
+    """Require an account to block every kind of public access to its buckets, and to snapshots and images."""
+    if resource.type != PUBLIC_ACCESS:
+        if resource["state"].text() == "unblocked":
+            yield expected(resource["state"], "a state that blocks, such as 'block-new-sharing'")
+        return
     names = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     yield from check_each((resource[name] for name in names), must_be_true)
 

@@ -57,17 +57,27 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
         yield expected(values, "[{encryptionType: 'KMS'}]")
 
 
+POLICIES = {
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": "policy",
+    "aws:ecr/registryPolicy:RegistryPolicy": "policy",
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": "repositoryPolicy",
+    # Everybody can pull from a public repository without a policy; one for everybody allows more.
+    "aws:ecrpublic/repositoryPolicy:RepositoryPolicy": "policy",
+}
+"""The types with a policy on repositories, and its property."""
+
+
 @ECR.rule(
     "ecr-policy-any-principal",
-    types=("aws:ecr/repositoryPolicy:RepositoryPolicy",),
+    types=POLICIES,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_32",),
     remediation="Name the accounts that pull the images.",
 )
 def any_principal(resource: Resource, _: Options) -> Verdicts:
-    """Refuse repository policies that allow access to everybody."""
+    """Refuse policies of repositories and registries that allow access to everybody."""
     remedy = "name the accounts that pull the images"
-    yield from open_to_everybody(resource["policy"], remedy)
+    yield from open_to_everybody(resource[POLICIES[resource.type]], remedy)
 
 
 @ECR.stack_rule(

@@ -126,7 +126,7 @@ def public_addresses(resource: Resource, _: Options) -> Verdicts:
 
 @VPC.rule(
     "vpc-endpoint-policy-open",
-    types=("aws:ec2/vpcEndpoint:VpcEndpoint",),
+    types=("aws:ec2/vpcEndpoint:VpcEndpoint", "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy"),
     severity=Severity.MEDIUM,
     controls=("AWS: data perimeter",),
     remediation="Set policy: name the resources, or require an account with aws:ResourceAccount.",

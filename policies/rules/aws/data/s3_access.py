@@ -34,14 +34,26 @@ def public_access_block(bucket: Bucket) -> Verdicts:
         )
 
 
+ACCESS_POINT = "aws:s3/accessPoint:AccessPoint"
+MULTI_REGION = "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint"
+BLOCKS = {
+    ACCESS_POINT: "publicAccessBlockConfiguration",
+    MULTI_REGION: "details.publicAccessBlock",
+}
+"""The access points, with the property that contains the public access block. There, the default is true."""
+
+
 def _block_rule(name: str, setting: str, controls: tuple[str, ...], description: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
-        yield from must_be_true(resource[setting])  # absent: false
+        if resource.type not in BLOCKS:
+            yield from must_be_true(resource[setting])  # absent: false
+        elif (value := resource.at(BLOCKS[resource.type])[setting]).flag() is False:
+            yield expected(value, "true")
 
     check.__doc__ = description
     return S3.rule(
         f"s3-{name}",
-        types=("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",),
+        types=("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", *BLOCKS),
         severity=Severity.HIGH,
         controls=(*controls, "FSBP S3.8"),
         remediation=f"Set {setting} to true.",
@@ -53,7 +65,7 @@ public_acls = _block_rule(
     "public-acls-accepted",
     "blockPublicAcls",
     ("CKV_AWS_53", "CKV2_AWS_6"),
-    "Require buckets to refuse new public ACLs.",
+    "Require buckets and access points to refuse new public ACLs.",
 )
 
 
@@ -61,7 +73,7 @@ public_policy = _block_rule(
     "public-policy-accepted",
     "blockPublicPolicy",
     ("CKV_AWS_54", "CKV2_AWS_6"),
-    "Require buckets to refuse public policies.",
+    "Require buckets and access points to refuse public policies.",
 )
 
 
@@ -69,7 +81,7 @@ ignored_acls = _block_rule(
     "public-acls-honoured",
     "ignorePublicAcls",
     ("CKV_AWS_55",),
-    "Require buckets to ignore existing public ACLs.",
+    "Require buckets and access points to ignore existing public ACLs.",
 )
 
 
@@ -77,7 +89,14 @@ restricted = _block_rule(
     "public-buckets-unrestricted",
     "restrictPublicBuckets",
     ("CKV_AWS_56",),
-    "Require buckets with a public policy to restrict access to their own account.",
+    "Require buckets and access points with a public policy to restrict access to their own account.",
+)
+
+
+OBJECTS = (
+    "aws:s3/bucketObject:BucketObject",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:s3/objectCopy:ObjectCopy",
 )
 
 
@@ -87,8 +106,9 @@ def _acl_rule(
     groups = ("/global/AllUsers", "/global/AuthenticatedUsers")
 
     def grant(value: Value) -> Verdicts:
-        if value["permission"].text() in permissions:
-            uri = value.at("grantee.uri")
+        # An ObjectCopy lists several permissions, and the address of the group beside them.
+        if any(name in permissions for name in (*value["permission"].texts(), *value["permissions"].texts())):
+            uri = value["uri"] if value["grantee"].absent else value.at("grantee.uri")
             if (uri.text() or "").endswith(groups):
                 yield disallowed(uri)
 
@@ -98,10 +118,10 @@ def _acl_rule(
         grants = [*resource.at("accessControlPolicy.grants").items(), *resource["grants"].items()]
         yield from check_each(grants, grant)
 
-    check.__doc__ = f"Refuse ACLs that let everybody {verb} a bucket."
+    check.__doc__ = f"Refuse ACLs that let everybody {verb} a bucket or an object."
     return S3.rule(
         f"s3-acl-public-{name}",
-        types=(*BUCKETS, *part_types("Acl")),
+        types=(*BUCKETS, *part_types("Acl"), *OBJECTS),
         severity=Severity.CRITICAL,
         controls=(control, "FSBP S3.2" if name == "read" else "FSBP S3.3"),
         remediation="Set acl to private, or do without ACLs (object ownership BucketOwnerEnforced).",
@@ -141,9 +161,22 @@ def acls_enabled(bucket: Bucket) -> Verdicts:
             yield bucket.expected(value, "'BucketOwnerEnforced'")
 
 
+POLICIES = dict.fromkeys((*part_types("Policy"), *BUCKETS, ACCESS_POINT), "policy") | {
+    "aws:s3/vectorsVectorBucketPolicy:VectorsVectorBucketPolicy": "policy",
+    "aws:s3control/accessGrantsInstanceResourcePolicy:AccessGrantsInstanceResourcePolicy": "policy",
+    "aws:s3control/accessPointPolicy:AccessPointPolicy": "policy",
+    "aws:s3control/bucketPolicy:BucketPolicy": "policy",
+    "aws:s3control/multiRegionAccessPointPolicy:MultiRegionAccessPointPolicy": "details.policy",
+    "aws:s3control/objectLambdaAccessPointPolicy:ObjectLambdaAccessPointPolicy": "policy",
+    "aws:s3tables/tableBucketPolicy:TableBucketPolicy": "resourcePolicy",
+    "aws:s3tables/tablePolicy:TablePolicy": "resourcePolicy",
+}
+"""The types with a policy that gives access to objects, and its property."""
+
+
 @S3.rule(
     "s3-policy-any-principal",
-    types=(*part_types("Policy"), *BUCKETS),
+    types=POLICIES,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_70",),
     remediation="Name the principals, or narrow the statement by account, organization or network.",
@@ -153,9 +186,9 @@ def acls_enabled(bucket: Bucket) -> Verdicts:
     ),
 )
 def any_principal(resource: Resource, _: Options) -> Verdicts:
-    """Refuse bucket policies that allow access to everybody."""
+    """Refuse policies of buckets, access points and tables that allow access to everybody."""
     remedy = "name the principals, or add a condition that narrows them"
-    yield from open_to_everybody(resource["policy"], remedy)
+    yield from open_to_everybody(resource.at(POLICIES[resource.type]), remedy)
 
 
 @S3.rule(

@@ -11,7 +11,7 @@ from policies.model.checks import guarded
 from policies.model.networks import is_world
 from policies.model.property_values import UnknownValueError, Value
 
-LIST = "aws:ec2/networkAcl:NetworkAcl"
+LISTS = ("aws:ec2/networkAcl:NetworkAcl", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl")
 ENTRY = "aws:ec2/networkAclRule:NetworkAclRule"
 
 ANY = ("-1", "all")
@@ -26,7 +26,7 @@ Numbers = dict[tuple[str, tuple[str, str]], float]
 
 def _entries(resource: Resource) -> Iterator[tuple[Value, str]]:
     """Yield the entries for incoming traffic, with the name of the property that allows or denies."""
-    if resource.type == LIST:
+    if resource.type in LISTS:
         for entry in resource["ingress"].items():
             yield entry, "action"
     elif not resource["egress"].flag():
@@ -89,7 +89,7 @@ def _port_rule(name: str, port: int, controls: tuple[str, ...], description: str
     check.__doc__ = description
     return EC2.rule(
         name,
-        types=(LIST, ENTRY),
+        types=(*LISTS, ENTRY),
         severity=Severity.MEDIUM,
         controls=controls,
         remediation=f"Allow port {port} from named networks only; Session Manager needs no open port.",

@@ -1,0 +1,103 @@
+"""The rule on resources that everybody may use, by a policy, a permission or a setting."""
+
+from dataclasses import dataclass
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.topics import IAM
+from policies.model.aws.iam_documents import elements
+from policies.model.checks import open_to_everybody
+from policies.model.property_values import Value
+
+DOCUMENTS = {
+    "aws:acmpca/policy:Policy": "policy",
+    "aws:backup/vaultPolicy:VaultPolicy": "policy",
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": "policy",
+    "aws:cloudwatch/logDeliveryDestinationPolicy:LogDeliveryDestinationPolicy": "deliveryDestinationPolicy",
+    "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy": "accessPolicy",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "policyDocument",
+    "aws:codeartifact/domainPermissions:DomainPermissions": "policyDocument",
+    "aws:codeartifact/repositoryPermissionsPolicy:RepositoryPermissionsPolicy": "policyDocument",
+    "aws:codebuild/resourcePolicy:ResourcePolicy": "policy",
+    "aws:dynamodb/resourcePolicy:ResourcePolicy": "policy",
+    "aws:glacier/vault:Vault": "accessPolicy",
+    "aws:glue/resourcePolicy:ResourcePolicy": "policy",
+    "aws:kinesis/resourcePolicy:ResourcePolicy": "policy",
+    "aws:lambda/resourcePolicy:ResourcePolicy": "policy",
+    "aws:msk/clusterPolicy:ClusterPolicy": "policy",
+    "aws:networkfirewall/resourcePolicy:ResourcePolicy": "policy",
+    "aws:oam/sinkPolicy:SinkPolicy": "policy",
+    "aws:organizations/resourcePolicy:ResourcePolicy": "content",
+    "aws:redshift/resourcePolicy:ResourcePolicy": "policy",
+    "aws:secretsmanager/secret:Secret": "policy",
+    "aws:secretsmanager/secretPolicy:SecretPolicy": "policy",
+    "aws:ses/identityPolicy:IdentityPolicy": "policy",
+    "aws:sesv2/emailIdentityPolicy:EmailIdentityPolicy": "policy",
+    "aws:sns/topic:Topic": "policy",
+    "aws:sns/topicPolicy:TopicPolicy": "policy",
+    "aws:sqs/queue:Queue": "policy",
+    "aws:sqs/queuePolicy:QueuePolicy": "policy",
+}
+"""The types with a policy on a resource, and its property. Rules on S3, ECR and KMS judge their own policies.
+
+The list omits policies that name everybody by design, because the service checks access in another way: those
+of APIs, search domains, file systems and VPC Lattice."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A property whose value can stand for everybody."""
+
+    path: str
+    everybody: str
+    limits: tuple[str, ...] = ()
+    """Properties of which each limits everybody to an account, an organization or a source."""
+
+
+SHARES = {
+    "aws:cloudwatch/eventPermission:EventPermission": Share("principal", "*", ("condition",)),
+    "aws:codebuild/project:Project": Share("projectVisibility", "PUBLIC_READ"),
+    "aws:ec2/amiLaunchPermission:AmiLaunchPermission": Share("group", "all"),
+    "aws:ec2/vpcEndpointService:VpcEndpointService": Share("allowedPrincipals", "*"),
+    "aws:ec2/vpcEndpointServiceAllowedPrinciple:VpcEndpointServiceAllowedPrinciple": Share(
+        "principalArn", "*"
+    ),
+    "aws:lambda/functionUrl:FunctionUrl": Share("authorizationType", "NONE"),
+    "aws:lambda/layerVersionPermission:LayerVersionPermission": Share("principal", "*", ("organizationId",)),
+    "aws:lambda/permission:Permission": Share(
+        "principal", "*", ("principalOrgId", "sourceAccount", "sourceArn")
+    ),
+    "aws:rds/clusterSnapshot:ClusterSnapshot": Share("sharedAccounts", "all"),
+    "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy": Share("sharedAccounts", "all"),
+    "aws:rds/snapshot:Snapshot": Share("sharedAccounts", "all"),
+    "aws:rds/snapshotCopy:SnapshotCopy": Share("sharedAccounts", "all"),
+    "aws:ssm/document:Document": Share("permissions.accountIds", "all"),
+}
+"""The types that share a resource without a policy. The words are those of the services' APIs."""
+
+REMEDY = "name the accounts, roles or sources that use the resource"
+
+
+@IAM.rule(
+    "shared-with-everybody",
+    types=DOCUMENTS.keys() | SHARES.keys(),
+    severity=Severity.CRITICAL,
+    controls=("FSBP Lambda.1", "FSBP RDS.1", "FSBP SNS.4", "FSBP SQS.3", "CKV_AWS_258"),
+    remediation="Name the accounts or roles, or add a condition that names their organization or the source.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+)
+def everybody(resource: Resource, _: Options) -> Verdicts:
+    """Refuse policies, permissions and settings that let everybody use a resource or copy its data."""
+    if resource.type in DOCUMENTS:
+        yield from open_to_everybody(resource[DOCUMENTS[resource.type]], REMEDY)
+        return
+    share = SHARES[resource.type]
+
+    def check(value: Value) -> Verdicts:
+        if (value.text() or "").lower() == share.everybody.lower() and all(
+            resource[name].get() in (None, "", {}) for name in share.limits
+        ):
+            yield disallowed(value, REMEDY)
+
+    yield from check_each(elements(resource.at(share.path)), check)
