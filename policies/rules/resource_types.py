@@ -40,6 +40,12 @@ TEMPLATES = frozenset(
 )
 """The types with which AWS creates resources of any other type (pulumi-aws 7)."""
 
+ATTACHMENT = "aws:iam/policyAttachment:PolicyAttachment"
+"""The type that detaches a policy from all principals of the account that it does not name (pulumi-aws 7)."""
+
+EXCLUSIVE = "Exclusive"
+"""End of the AWS types that remove all parts of an object that they do not list (pulumi-aws 7)."""
+
 RELEASE = "kubernetes:helm.sh/v3:Release"
 """The type that the Kubernetes provider recognizes by its name (pulumi-kubernetes, helm_release.go)."""
 
@@ -108,11 +114,18 @@ def other_object(resource: Resource, _: Options) -> Verdicts:
     remediation="Change the object where the program declares it.",
 )
 def patch(resource: Resource, _: Options) -> Verdicts:
-    """Refuse Kubernetes resources that change a part of an object which another resource may declare."""
+    """Refuse resources that change or remove a part of an object which another resource may declare."""
+    if resource.component:
+        return
+    if resource.type == ATTACHMENT or (
+        resource.type.startswith("aws:") and resource.type.endswith(EXCLUSIVE)
+    ):
+        remedy = "declare each part with a resource of its own"
+        yield Finding("type", f"{resource.type!r}, which removes what it does not list", remedy)
+        return
     # pulumi-kubernetes, pkg/kinds/util.go: IsPatchResource.
     kind = resource["kind"].text() or ""
-    is_patch = resource.type.startswith("kubernetes:") and resource.type.endswith(f":{kind}Patch")
-    if is_patch and not resource.component:
+    if resource.type.startswith("kubernetes:") and resource.type.endswith(f":{kind}Patch"):
         yield Finding("type", f"{resource.type!r}, which can change any object", f"declare the {kind}")
 
 
