@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import json
+import keyword
 import re
 import sys
 import threading
@@ -71,6 +72,10 @@ class UnknownTypeError(Exception):
     """An error: the SDK has no class for a type token."""
 
 
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""The place before a word in a name such as UserPoolUICustomization, where the SDK's modules have a _."""
+
+
 @functools.cache
 def resource_class(token: str) -> type[Any]:
     """Return the SDK's class for a type token: pulumi_aws.ec2.vpc.Vpc for aws:ec2/vpc:Vpc."""
@@ -79,7 +84,8 @@ def resource_class(token: str) -> type[Any]:
     if package == "kubernetes":
         parts = [part.partition(".")[0] for part in parts] + [name]
     else:
-        parts[-1] = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parts[-1]).lower()
+        parts[-1] = _WORD.sub("_", name if parts[-1].lower() == name.lower() else parts[-1]).lower()
+        parts = [f"{part}_" if keyword.iskeyword(part) else part for part in parts]
     path = ".".join((f"pulumi_{package}", *parts))
     with LOADING:
         try:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
+import pulumi
 import pytest
 
 from sandbox.providers.resource_types import resource_type, table
@@ -75,6 +76,20 @@ def test_only_a_complete_list_of_values_in_the_documentation_counts(
     doc: str, values: tuple[str, ...]
 ) -> None:
     assert documented_values(doc) == values
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "aws:appsync/graphQLApi:GraphQLApi",
+        "aws:cognito/userPoolUICustomization:UserPoolUICustomization",
+        "aws:glue/mLTransform:MLTransform",
+        "aws:guardduty/iPSet:IPSet",
+        "aws:lambda/permission:Permission",
+    ],
+)
+def test_the_class_of_a_type_is_known_if_its_module_is_spelled_otherwise(token: str) -> None:
+    assert pulumi.get_type_token(resource_class(token)) == token
 
 
 @pytest.mark.parametrize("token", ["aws:ec2:Vpc", "aws:ec2/Vpc:Vpc", "aws:ec2/vpc/vpc:Vpc"])
