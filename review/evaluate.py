@@ -182,7 +182,7 @@ def run(
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
-                if side == "head" and _has_unknown(_read_run(side, tree, folder)):
+                if side == "head" and _has_unknown(_read_run(side, tree, folder, trees[0])):
                     served = sockets.get(stack, {}).get("base")
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
             except subprocess.TimeoutExpired:
@@ -286,11 +286,11 @@ def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
 
 def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
     """Read the runs on a stack from the files that `run` wrote."""
-    base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
+    base, head = (_read_run(side, tree, folder, trees[0]) for side, tree in zip(COMMANDS, trees, strict=True))
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
     trouble = head.missing_plan if head and not head.errors else ""
-    control = _read_run(CONTROL, base.tree, folder) if base else None
+    control = _read_run(CONTROL, base.tree, folder, base.tree) if base else None
     return Stack(
         name,
         head,
@@ -305,13 +305,13 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
     )
 
 
-def _read_run(side: str, tree: Path, folder: Path) -> EngineRun | None:
-    """Return the run of a side, or None if the side's command did not end."""
+def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | None:
+    """Return the run of a side, or None if the side's command did not end; `base` is the tree of the base."""
     code = _text(folder / f"{side}.code")
     if not code:
         return None
     contents = {file: engine_run.read(file) for file in sorted(folder.glob(f"{side}-*"))}
-    engine = EngineRun(tree).add(*contents.values())
+    engine = EngineRun(tree, old_tree=base).add(*contents.values())
     # If a command fails without an error event or a violation, its summary or standard error has the reason.
     if code != "0" and not engine.errors and not engine.phase.mandatory:
         summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}

@@ -121,6 +121,8 @@ def _hidden(step: Step, unknown: list[str], *, overwritten: bool) -> str:
         return (
             f"unknown, though the review's providers know all but undescribed booleans: {list_first(unknown)}"
         )
+    if resource.foreign_files:
+        return f"files that are not in the tree under review: {list_first(resource.foreign_files)}"
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
     if step.old and step.old.type != resource.type:

@@ -87,7 +87,8 @@ class EngineRun:
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
     change would renew, with their new texts. All three are by URN and in a review only.
-    `first_operations` has the first of the two operations of each replacement, by URN.
+    `first_operations` has the first of the two operations of each replacement, by URN. `old_tree` contains
+    the files to which the assets in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -104,6 +105,7 @@ class EngineRun:
     generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
+    old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -195,7 +197,8 @@ class EngineRun:
     def _add_step(self, content: Json) -> None:
         details: Json = content.get("detailedDiff") or {}
         diff = {path: str(detail["kind"]) for path, detail in details.items()}
-        old, new = self._resource(content.get("oldState")), self._resource(content.get("newState"))
+        old = self._resource(content.get("oldState"), self.old_tree)
+        new = self._resource(content.get("newState"))
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
         if op == "same" and old and new and _differ_in_the_state(old, new):
             op = "update"  # The engine changes the state only.
@@ -211,8 +214,8 @@ class EngineRun:
         if not earlier or step.op != "same":
             self.steps[urn] = step
 
-    def _resource(self, state: Json | None) -> Resource | None:
-        return Resource(state, self.tree) if state else None
+    def _resource(self, state: Json | None, files: Path | None = None) -> Resource | None:
+        return Resource(state, self.tree, files) if state else None
 
 
 def _differ_in_the_state(old: Resource, new: Resource) -> bool:

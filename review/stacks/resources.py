@@ -12,6 +12,8 @@ from review.model import COMPOSES, DECLARES, SourceLocation
 from review.plain_data import is_list, is_map, mark_own, path_of
 from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK, masked
+from sandbox.wire.sentinels import ASSETS, SIGNATURE
+from sandbox.wire.values import map_items
 
 Json = dict[str, Any]
 
@@ -54,9 +56,12 @@ ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
 
 
 class Resource:
-    """A resource in the state of base or head, with the lines in that side's tree that declare it."""
+    """A resource in the state of base or head, with the lines in that side's tree that declare it.
 
-    def __init__(self, state: Json, tree: Path | None = None) -> None:
+    `files` is the tree with the files of its assets, if it is another one than `tree`.
+    """
+
+    def __init__(self, state: Json, tree: Path | None = None, files: Path | None = None) -> None:
         self.state = state
         self.urn = str(state["urn"])
         self.type = str(state["type"])
@@ -64,7 +69,10 @@ class Resource:
         self.key = self.type, self.urn.split("::", 2)[-1]
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
-        self.inputs: Json = _shown(state.get("inputs") or {})
+        self.foreign_files: list[str] = []
+        """The paths of assets and archives that are not in the tree."""
+        inputs = _name_files(state.get("inputs") or {}, files or tree, self.foreign_files)
+        self.inputs: Json = _shown(inputs)
         self.values = self.inputs
         """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
         self.literals: Json = {}
@@ -99,6 +107,20 @@ class Resource:
                 return ID_MATCH
         is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
         return OUTPUT_MATCH if is_output else NO_MATCH
+
+
+def _name_files(value: Any, tree: Path | None, foreign: list[str]) -> Any:
+    """Return a value in which the paths of assets in the tree are relative to it; add others to `foreign`.
+
+    A path with `..` is another one if a name before is a link. In a tree under review, no link leads out.
+    """
+    if is_map(value) and value.get(SIGNATURE) in ASSETS and isinstance(path := value.get("path"), str):
+        inside = path.removeprefix(f"{tree}/")
+        if inside == path or ".." in inside.split("/"):
+            foreign.append(path)
+        else:
+            return value | {"path": inside}
+    return map_items(value, lambda item: _name_files(item, tree, foreign))
 
 
 def _shown(value: Any) -> Any:

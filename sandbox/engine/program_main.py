@@ -7,17 +7,19 @@ whatever `sys.path` contains (pulumi/pulumi, sdk/python/cmd/pulumi-language-pyth
 
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import asyncio
+import functools
 import gc
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
 import runpy
 import sys
 import traceback  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pulumi import log
+from pulumi import FileArchive, FileAsset, log
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime import stack
 from pulumi.runtime.proto import language_pb2
@@ -71,6 +73,25 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
+def resolve_assets(project: Path) -> None:
+    """Make the relative paths of assets and archives lead to the project's folder.
+
+    The engine reads these files, and Pulumi runs it in that folder. The sandbox runs it in the stack's
+    folder.
+    """
+    kinds: tuple[Any, ...] = (FileAsset, FileArchive)
+    for kind in kinds:
+        kind.__init__ = _resolving(kind.__init__, project)
+
+
+def _resolving(initialize: Callable[[Any, Any], None], project: Path) -> Callable[[Any, Any], None]:
+    def initialize_resolved(self: Any, path: Any) -> None:
+        initialize(self, path)
+        self.path = os.path.normpath(project / self.path)
+
+    return functools.wraps(initialize)(initialize_resolved)
+
+
 def main(project: Path) -> int:
     """Run the project's __main__.py from its folder, as Pulumi's language host does; return the exit code."""
 
@@ -84,6 +105,7 @@ def main(project: Path) -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     collect_garbage_rarely()
     log.debug = _drop_debug_message
+    resolve_assets(project)
     stack.wait_for_rpcs = wait_for_outputs
     server: Any = LanguageServer(evaluate)
     # A task that is cancelled after the program failed raises this. The failure itself is logged.

@@ -5,8 +5,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
@@ -105,3 +107,18 @@ def test_a_program_finds_the_imported_modules_of_a_deployment() -> None:
         for code in (deployment, review)
     ]
     assert modules[0] == modules[1]
+
+
+def test_relative_paths_of_files_lead_to_the_projects_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds: tuple[Any, ...] = (pulumi.FileAsset, pulumi.FileArchive)
+    for kind in kinds:
+        monkeypatch.setattr(kind, "__init__", kind.__init__)  # restores the function after the test
+    program_main.resolve_assets(tmp_path)
+    for kind in kinds:
+        assert kind("fn/../a.zip").path == str(tmp_path / "a.zip")
+        assert kind("/usr/a.zip").path == "/usr/a.zip"
+        with pytest.raises(TypeError):
+            kind(1)
+    assert pulumi.FileAsset(Path("a.txt")).path == str(tmp_path / "a.txt")
