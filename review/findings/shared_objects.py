@@ -44,7 +44,7 @@ class _Claim:
     step: Step
     resource: Resource
     deletes: bool
-    region: str
+    place: str
 
     @property
     def is_new(self) -> bool:
@@ -76,11 +76,11 @@ def _claims(stack: Stack) -> Iterator[_Claim]:
     """Yield the claims of all resources; the objects of a replaced provider are in another place."""
     for step in stack.steps.values():
         if step.op != "delete" and _has_object(step.resource):
-            yield _Claim(step, step.resource, deletes=False, region=_region(step.resource, stack))
+            yield _Claim(step, step.resource, deletes=False, place=_place(step.resource, stack))
         provider = stack.steps.get(step.old.provider) if step.old else None
         is_deleted = step.op in ("delete", "replace") and not (provider and provider.op == "replace")
         if step.old and is_deleted and _has_object(step.old):
-            yield _Claim(step, step.old, deletes=True, region=_region(step.old, stack))
+            yield _Claim(step, step.old, deletes=True, place=_place(step.old, stack))
 
 
 def _has_object(resource: Resource) -> bool:
@@ -88,11 +88,14 @@ def _has_object(resource: Resource) -> bool:
     return not resource.is_component and not is_read and not resource.type.startswith(PROVIDERS)
 
 
-def _region(resource: Resource, stack: Stack) -> str:
-    """Return the region of a resource; empty if only the deployment's environment determines it."""
+def _place(resource: Resource, stack: Stack) -> str:
+    """Return the region or the zone of a resource; empty if only the deployment's environment determines it.
+
+    The ID of a zone's setting is its name (https://developers.cloudflare.com/api, Zones › Settings).
+    """
     provider = stack.resources.get(resource.provider)
-    region = resource.inputs.get("region") or (provider and provider.inputs.get("region"))
-    return as_text(region) or ""
+    own = resource.inputs.get("region") or resource.inputs.get("zoneId")
+    return as_text(own or (provider and provider.inputs.get("region"))) or ""
 
 
 def _kind(type_token: str) -> tuple[str, str, str]:
@@ -120,8 +123,8 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
 def _is_same(claim: _Claim, other: _Claim) -> bool:
     """Return True if two resources of a kind have one object: one ID in one place."""
     identifiers = [str(owner.resource.state.get("id") or "") for owner in (claim, other)]
-    regions = {claim.region, other.region} - {""}
-    is_one_place = len(regions) < 2 or _kind(claim.resource.type)[1] in GLOBAL
+    places = {claim.place, other.place} - {""}
+    is_one_place = len(places) < 2 or _kind(claim.resource.type)[1] in GLOBAL
     return bool(identifiers[0]) and identifiers[0] == identifiers[1] and is_one_place
 
 

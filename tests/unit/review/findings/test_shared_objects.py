@@ -98,6 +98,14 @@ def test_objects_in_two_regions_are_two_objects_unless_they_are_global() -> None
     assert shared(LOGS, "") == ["x"]
 
 
+def test_settings_of_two_zones_are_two_objects() -> None:
+    kind = "cloudflare:index/zoneSetting:ZoneSetting"
+    kept, other, same = (block(zone, "ssl", kind, zoneId=zone) for zone in ("a", "b", "a"))
+    assert names(Step("same", kept, kept), Step("create", None, other)) == []
+    second = resource(kind, "second", same.inputs, id="ssl")
+    assert names(Step("same", kept, kept), Step("create", None, second)) == ["second"]
+
+
 def test_a_property_in_place_of_a_deleted_part_blocks() -> None:
     policy, versions = "aws:s3/bucketPolicy:BucketPolicy", {"versioning": {"enabled": True}}
     part = Step("delete", block("policy", "data", policy, bucket="data"), None)
