@@ -34,6 +34,20 @@ real state may be another one.
 READ_THE_CODE = "Only the code shows from what the program derives these values."
 """Advice on the content of a Kubernetes Secret, and on a value that is unknown in the base, too."""
 
+SHOW_THE_TEXT = "Take the value from a secret setting, or do not mark it as secret"
+"""Remedy for a literal that is secret."""
+
+ALWAYS_SECRET = {
+    (
+        "aws:ssm/parameter:Parameter",
+        "value",
+    ): "Take the value from a secret setting, or use `insecure_value`, "
+    "since pulumi-aws marks every `value` as secret",
+}
+"""Remedies for inputs that a provider's SDK marks as secret, by type and name
+(pulumi-aws, pulumi_aws/ssm/parameter.py: _internal_init).
+"""
+
 IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
@@ -77,7 +91,8 @@ def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
         hidden = [path for path, value in after.items() if _is_new_literal(value, path, before)]
         if step.new and hidden:
             message = f"secret, but neither from a secret setting nor computed: {list_first(hidden)}"
-            remedy = "Do not mark the value as secret"
+            remedies = {ALWAYS_SECRET.get((step.new.type, top_name(path)), SHOW_THE_TEXT) for path in hidden}
+            remedy = remedies.pop() if len(remedies) == 1 else SHOW_THE_TEXT
             finding = stack.blocking_finding(RULE, step.new, message, remedy)
             if step.new.type == KUBERNETES_SECRET and {top_name(path) for path in hidden} <= {*SECRET_FORMS}:
                 finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)

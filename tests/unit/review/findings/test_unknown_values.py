@@ -152,6 +152,19 @@ def test_a_new_literal_that_the_program_marks_as_secret_blocks() -> None:
     assert found({}, {"metadata.name": "x"}, SECRET) == [("metadata.name", True)]
 
 
+def test_the_remedy_names_the_other_input_if_the_sdk_marks_this_one_as_secret() -> None:
+    def remedy(kind: str, *paths: str) -> str:
+        new = resource(kind, "it")
+        new.literals = dict.fromkeys(paths, "x")
+        [(_, finding)] = find_hidden_literals(stack(Step("create", None, new)))
+        return finding.remediation
+
+    parameter = "aws:ssm/parameter:Parameter"
+    assert "use `insecure_value`" in remedy(parameter, "value")
+    for others in ((parameter, "value", "description"), (VPC, "value")):
+        assert remedy(*others).startswith("Take the value from a secret setting, or do not mark it as secret")
+
+
 def test_the_end_of_ignored_changes_blocks() -> None:
     def messages(before: list[str], after: list[str]) -> list[str]:
         old, new = (resource(VPC, "it", {}, ignoreChanges=paths) for paths in (before, after))
