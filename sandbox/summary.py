@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import jinja2
 
+from policies.model.urns import is_root
 from sandbox.differences import Difference, compare
 from sandbox.progress import Progress, name_of, short
 from sandbox.wire.sentinels import ASSETS, SIGNATURE, UNKNOWNS
@@ -82,7 +83,7 @@ class Phase:
                     self.violations.append(violation)
             case {"diagnosticEvent": {"severity": "error" | "warning" as severity, "message": text, **rest}}:
                 urn, message = rest.get("urn", ""), text.strip()
-                if urn and "pulumi:pulumi:Stack" not in urn:
+                if urn and not is_root(urn):
                     message = f"{name_of(urn)}: {message}"
                 messages = self.errors if severity == "error" else self.warnings
                 if message not in messages and message not in UNINFORMATIVE_ERRORS:
@@ -125,7 +126,7 @@ class Phase:
             sides = (cast(dict[str, Any], metadata[side] or {}) for side in ("old", "new"))
             old, new = (cast(dict[str, Any], side.get("inputs") or {}) for side in sides)
             self.differences[urn] = compare(operation, typ, masked(old), masked(new), LATER)
-        if typ == "pulumi:pulumi:Stack" and op != "delete":
+        if is_root(urn) and op != "delete":
             self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
 
 

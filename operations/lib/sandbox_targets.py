@@ -94,12 +94,13 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
 def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
     """Return the program's outputs with masked secrets; raise FailedError if the outputs cannot be read."""
     if options.target == "sandbox":
+        from policies.model.urns import is_root
         from sandbox.summary import masked
         from sandbox.workspace import state
         from sandbox.workspace.stacks import find_stack
 
         resources = state.read(find_stack(ROOT, options.stack), "resources")
-        stacks = [resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
+        stacks = [resource for resource in resources if is_root(resource["urn"])]
         return {name: masked(value) for stack in stacks for name, value in stack.get("outputs", {}).items()}
     text = runner.read("pulumi", "stack", "output", "--json", "--stack", options.stack)
     try:

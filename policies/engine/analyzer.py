@@ -23,9 +23,9 @@ from policies.engine.rule import Finding, Options, Resource, Rule, Stack, Unknow
 from policies.engine.waivers import Needed, Waivers
 from policies.model.providers import INTERNAL, PROVIDERS
 from policies.model.resources import of_request, of_stack
+from policies.model.urns import is_root
 
 SdkAnalyzer: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
-ROOT = "pulumi:pulumi:Stack"
 _ORDERED = sorted(pack.ALL, key=lambda rule: rule.name)
 _NAMES = {rule.name: rule for rule in pack.ALL}
 _SKIPPED = {name: Row(name, ledger.NOT_APPLICABLE) for name in _NAMES}
@@ -119,7 +119,7 @@ class PolicyAnalyzer(SdkAnalyzer):
         stack = Stack(
             tuple(of_stack(resource, self.inputs.get(resource.urn)) for resource in request.resources)
         )
-        root = next((resource.urn for resource in stack.resources if resource.type == ROOT), "")
+        root = next((resource.urn for resource in stack.resources if is_root(resource.urn)), "")
         response = analyzer_pb2.AnalyzeResponse()
         rows: dict[str, list[Row]] = {root: []}
         for rule in _ORDERED:

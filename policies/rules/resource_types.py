@@ -9,6 +9,7 @@ from pulumi_policy import Severity
 from policies.engine.rule import ANYTHING, Finding, Options, Resource, Verdicts
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.providers import PROVIDERS
+from policies.model.urns import ROOT_TYPE, is_root
 
 COMPONENTS = frozenset(
     f"kubernetes:{name}"
@@ -58,8 +59,9 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
     remediation="Declare the resource with the class of its SDK, or give the component a type of its own.",
 )
 def component(resource: Resource, _: Options) -> Verdicts:
-    """Refuse components with the type of a real resource, because no provider creates them."""
-    if not resource.genuine and resource.type not in COMPONENTS:
+    """Refuse components with the type of a real resource or of the stack, since no provider creates them."""
+    is_second_stack = resource.type == ROOT_TYPE and not is_root(resource.urn)
+    if is_second_stack or (not resource.genuine and resource.type not in COMPONENTS):
         yield Finding(
             "type", f"{resource.type!r} of a component", "use a type outside of the provider's package"
         )

@@ -7,11 +7,11 @@ from itertools import zip_longest
 from typing import Any
 
 from policies.engine.rule import Rule
+from policies.model.urns import is_root
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import as_text, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
-from review.stacks.resources import STACK_TYPE
 from review.stacks.stack import Stack
 from sandbox.summary import Row, waiver_match
 
@@ -117,7 +117,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     if rule:
         details |= _rule_details(rule, verdict)
     resource = stack.resources.get(urn)
-    if resource and f"::{STACK_TYPE}::" not in urn:
+    if resource and not is_root(urn):
         details |= {"type": resource.type, "name": resource.name, "locations": resource.locations}
     return Finding(
         stacks=[stack.name],

@@ -1,10 +1,11 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
+from policies.model.urns import is_root
 from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties
-from review.stacks.resources import PROVIDERS, STACK_TYPE, Resource
+from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
 from sandbox.progress import one_line
 from sandbox.stateful import data_loss
@@ -51,7 +52,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     if step.op == "replace" and not setting:
         lines.append("Set by: unknown, because no value identifies a settings key")
     urns = stack.dependents(old.urn)
-    dependents = sorted({title(resource) for resource in urns if resource.type != STACK_TYPE})
+    dependents = sorted({title(resource) for resource in urns if not is_root(resource.urn)})
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
     if loss:
         lines.append(f"Data: {_fate_of_data(old, loss, retained=retained)}")

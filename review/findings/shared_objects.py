@@ -4,9 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from review.model import Finding, title
-from review.plain_data import as_text
+from review.plain_data import as_text, is_list, is_map
 from review.stacks.engine_run import Step
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
@@ -136,7 +137,7 @@ def _may_be_same(claim: _Claim, other: _Claim) -> bool:
     others, such as a VPC, AWS chooses a new ID.
     """
     kind = claim.resource.type
-    if not kind.startswith("aws:"):
+    if kind.startswith("kubernetes:"):  # The name of an object is its ID.
         return False
     before, after = _texts(other.resource), _texts(claim.resource)
     equal = [name for name in before.keys() & after.keys() if before[name] == after[name]]
@@ -157,21 +158,35 @@ def _texts(resource: Resource) -> dict[str, str]:
 
 
 def _find_moved_inside(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each resource with a new property that a deleted resource may have set, and a finding.
+    """Yield the URN of each resource that gets what a deleted resource may have set, and a finding.
 
-    An example is the property `policy` of a Bucket whose BucketPolicy is deleted.
+    An example is a Bucket with the new property `policy` whose BucketPolicy is deleted, or a new item of a
+    Role's `inlinePolicies` beside a deleted RolePolicy.
     """
     deleted = [claim.resource for claim in _claims(stack) if claim.deletes and claim.step.op == "delete"]
     for step in stack.steps.values():
         if step.op != "update" or not step.old:
             continue
-        whole = step.resource
-        added = sorted(name for name in whole.inputs.keys() - step.old.inputs.keys() if name[0] != "_")
+        whole, before = step.resource, step.old.inputs
+        added = [
+            name
+            for name, value in whole.inputs.items()
+            if not name.startswith(("_", "tags")) and _has_more(before.get(name), value)
+        ]
         for part in deleted if added else ():
             if _is_part(part, whole):
-                names = f"it sets {', '.join(added)}"
+                names = f"it adds to {', '.join(sorted(added))}"
                 message = f"{names}, and `up` then deletes {title(part)}, which may be the same object"
                 yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
+
+
+def _has_more(before: Any, after: Any) -> bool:
+    """Return True if a property is new, or is a list or an object with new items."""
+    if is_list(after) and is_list(before):
+        return any(item not in before for item in after)
+    if is_map(after) and is_map(before):
+        return any(before.get(key) != item for key, item in after.items())
+    return before is None
 
 
 def _is_part(part: Resource, whole: Resource) -> bool:

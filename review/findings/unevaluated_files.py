@@ -27,6 +27,12 @@ STACK_KEYS = frozenset({"config"})
 the key of the secrets.
 """
 
+OF_THE_ENGINE = "pulumi:"
+"""Start of the settings of the engine, such as `pulumi:autonaming`, which names the resources without a name
+(https://www.pulumi.com/docs/iac/concepts/resources/names/#configuring-auto-naming). The simulated providers
+ignore them.
+"""
+
 PACK_FILE, PACK_KEYS = "policies/PulumiPolicy.yaml", frozenset({"description", "version"})
 """File of the policy pack, and its keys that do not change which program the engine runs as the pack."""
 
@@ -86,15 +92,20 @@ def _findings(stacks: Sequence[str], file: Path, part: str) -> Iterator[Finding]
 
 
 def _values(file: Path) -> Mapping[str, str]:
-    """Return each top-level value of a YAML file as YAML; empty for a file that no one can evaluate.
+    """Return each top-level value of a YAML file as YAML, and each setting of the engine.
+
+    The result is empty for a file that no one can evaluate.
 
     A `config` that is a text has the key of which it is the old form (pulumi/pulumi,
     sdk/go/common/workspace/project.go: RewriteConfigPathIntoStackConfigDir).
     """
     with suppress(CommandError, OSError):
+        tree = yaml_tree.read(file)
+        settings = yaml_tree.members(tree["config"]) if "config" in tree else {}
+        of_the_engine = {key: value for key, value in settings.items() if key.startswith(OF_THE_ENGINE)}
         return {
             "stackConfigDir" if key == "config" and node.tag == yaml_tree.STRING else key: f"{_text(node)}"
-            for key, node in yaml_tree.read(file).items()
+            for key, node in (tree | of_the_engine).items()
         }
     return {}
 

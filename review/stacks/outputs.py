@@ -1,8 +1,8 @@
 """Outputs of a stack that change."""
 
+from policies.model.urns import ROOT_TYPE
 from review.model import Change, Property
 from review.plain_data import as_texts, is_equal
-from review.stacks.resources import STACK_TYPE
 from review.stacks.stack import Stack
 
 
@@ -28,7 +28,7 @@ def find_changes(stack: Stack) -> list[Change]:
     ]
     change = Change(
         stacks=[stack.name],
-        type=STACK_TYPE,
+        type=ROOT_TYPE,
         name=f"{stack.project}-{stack.name.rpartition('/')[2]}",
         op="update",
         component=stack.component_of(""),

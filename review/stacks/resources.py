@@ -17,8 +17,6 @@ from sandbox.wire.values import map_items
 
 Json = dict[str, Any]
 
-STACK_TYPE = "pulumi:pulumi:Stack"
-
 PROVIDERS = "pulumi:providers:"
 """Start of the types of providers."""
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from policies.model.urns import is_root
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, STACK_TYPE, Json, Resource
+from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource
 from review.stacks.stack_file import StackFile
 from sandbox.progress import one_line
 from sandbox.summary import LATER, MASK
@@ -97,7 +98,7 @@ class Stack:
 
         A provider is a resource, too: its settings decide where all resources of the provider are.
         """
-        is_resource = step.resource.type != STACK_TYPE
+        is_resource = not is_root(step.resource.urn)
         return is_resource and step.op in OPERATIONS and not self.base_failed
 
     def is_elsewhere(self, resource: Resource) -> bool:
@@ -115,7 +116,7 @@ class Stack:
     def component_of(self, urn: str) -> str:
         """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""
         resource = self.resources.get(urn)
-        if resource is None or resource.type == STACK_TYPE:
+        if resource is None or is_root(urn):
             return "(stack)"
         outer = self.component_of(resource.parent)
         return resource.name if resource.is_component and outer == "(stack)" else outer

@@ -13,11 +13,12 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies.engine import analyzer
-from policies.engine.analyzer import ROOT, PolicyAnalyzer
+from policies.engine.analyzer import PolicyAnalyzer
 from policies.engine.catalog import BY_NAME, RULES
 from policies.engine.pack import NAME, policies, printable
 from policies.engine.rule import Options, Resource, Verdicts
 from policies.model.property_values import UnknownValueError
+from policies.model.urns import ROOT_TYPE
 from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
 from tests.support.policies.pytest_fixtures import UNKNOWN, changed, provider, secret, urn
 
@@ -200,7 +201,7 @@ def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch
     assert diagnostic.enforcementLevel == analyzer_pb2.MANDATORY
     assert "tls-cloudflare-zone-old-version crashed on" in diagnostic.message
     assert "RuntimeError at test_analyzer.py:" in diagnostic.message
-    root = analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod")
+    root = analyzer_pb2.AnalyzerResource(type=ROOT_TYPE, urn=STACK, name="pipe-prod")
     answer = ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[root]), None)
     assert [answer_part.policyName for answer_part in answer.diagnostics] == ["policy-rule-crashed"]
     rows = recorded(tmp_path / "ledger")
@@ -227,7 +228,7 @@ def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
         listed(BUCKET, {"bucket": "bad"}, "bad"),
         listed("aws:s3/bucketVersioning:BucketVersioning", kept, "kept"),
         listed(OTHER, {}, "other"),
-        analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod"),
+        analyzer_pb2.AnalyzerResource(type=ROOT_TYPE, urn=STACK, name="pipe-prod"),
     ]
     ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources), None)
     return {

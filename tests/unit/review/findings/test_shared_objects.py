@@ -74,6 +74,8 @@ def test_a_resource_that_stays_blocks_if_its_object_is_deleted_with_another_one(
         # No table describes the policy of a queue, so one equal text is enough.
         (QUEUE_POLICY, {"queueUrl": "https://a", "policy": "{...}"}, {"queueUrl": "https://a"}, True),
         (QUEUE_POLICY, {"queueUrl": "https://a"}, {"queueUrl": "https://b"}, False),
+        ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z" * 4}, {"zoneId": "z" * 4}, True),
+        ("kubernetes:core/v1:ConfigMap", {"x": "y" * 4}, {"x": "y" * 4}, False),
         # AWS chooses the ID of a network, and the table tells the ID of an attachment.
         (VPC, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16"}, False),
         (LINK, {"role": "r-name"}, {"role": "r-name"}, False),
@@ -112,6 +114,11 @@ def test_a_property_in_place_of_a_deleted_part_blocks() -> None:
     bucket = block("bucket", "data", BUCKET)
     assert names(part, Step("update", bucket, block("bucket", "data", BUCKET, **versions))) == ["bucket"]
     assert names(part, Step("update", bucket, block("bucket", "data", BUCKET))) == []
+    tagged = block("bucket", "data", BUCKET, tags={"a": "b"})
+    assert names(part, Step("update", bucket, tagged)) == []
+    first, second = (block("bucket", "data", BUCKET, grants=grants) for grants in (["a"], ["a", "b"]))
+    assert names(part, Step("update", first, second)) == ["bucket"]
+    assert names(part, Step("update", second, first)) == []
     other = block("bucket", "other", BUCKET)
     assert names(part, Step("update", other, block("bucket", "other", BUCKET, **versions))) == []
 

@@ -37,6 +37,13 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("base/Pulumi.yaml", "name: base\nruntime: nodejs\n", "`runtime`", ["base/dev"]),
     ("docs/Pulumi.json", "{}", "", []),
     ("Pulumi.dev.yaml", "config:\n  pipe:a: 2\n", "", []),
+    ("Pulumi.dev.yaml", "config: {'pulumi:autonaming': {mode: verbatim}}\n", "`pulumi:autonaming`", ["dev"]),
+    (
+        "Pulumi.yaml",
+        "name: pipe\nruntime: python\nconfig: {'pulumi:autonaming': {value: {pattern: x}}}\n",
+        "`pulumi:autonaming`",
+        ROOT,
+    ),
     ("Pulumi.dev.yaml", "environment: [theirs]\nconfig: {}\n", "`environment`", ["dev"]),
     ("Pulumi.dev.yaml", "secretsprovider: awskms://theirs\n", "`secretsprovider`", ["dev"]),
     ("base/Pulumi.dev.yaml", "environment: [theirs]\n", "`environment`", ["base/dev"]),

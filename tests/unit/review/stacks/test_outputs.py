@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from policies.model.urns import ROOT_TYPE
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.outputs import find_changes
 from review.stacks.stack import Stack
-from tests.support.review.stacks import KEY, resource
+from tests.support.review.stacks import KEY, resource, stack
 
 
 def reviewed(before: dict[str, Any], after: dict[str, Any]) -> Stack:
@@ -25,6 +26,30 @@ def test_outputs_that_differ_are_a_change_of_the_stack() -> None:
         ("output url", "a", "b"),
     ]
     assert find_changes(reviewed({"url": "a"}, {"url": "a"})) == []
+
+
+def test_a_component_with_the_type_of_the_stack_sets_no_outputs(tmp_path: Path) -> None:
+    events = [
+        {
+            "resOutputsEvent": {
+                "metadata": {
+                    "op": "same",
+                    "type": ROOT_TYPE,
+                    "urn": f"urn:pulumi:dev::pipe::{ROOT_TYPE}::{name}",
+                    "old": None,
+                    "new": {"urn": name, "parent": "", "outputs": {"url": url}},
+                }
+            }
+        }
+        for name, url in (("pipe-dev", "evil"), ("other", "good"))
+    ]
+    assert EngineRun(tmp_path).add(events).phase.outputs == {"url": "evil"}
+
+
+def test_a_component_with_the_type_of_the_stack_is_a_change() -> None:
+    for name, count in (("other", 1), ("pipe-dev", 0)):
+        step = Step("create", None, resource(ROOT_TYPE, name))
+        assert len(stack(step).changed) == count
 
 
 def test_outputs_of_a_failed_side_are_not_compared() -> None:

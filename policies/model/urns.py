@@ -1,0 +1,15 @@
+"""Names by which the engine identifies resources."""
+
+ROOT_TYPE = "pulumi:pulumi:Stack"
+"""The type of the resource that stands for a stack, and has its outputs."""
+
+
+def is_root(urn: str) -> bool:
+    """Return True for the URN of the resource that stands for a stack.
+
+    A program may give any component the same type, but the engine refuses a second resource with this URN
+    (pulumi/pulumi, sdk/go/common/resource/urn/urn.go: DefaultRootStackURN).
+    """
+    start, _, rest = urn.partition("::")
+    project, _, path = rest.partition("::")
+    return path == f"{ROOT_TYPE}::{project}-{start.rpartition(':')[2]}"
