@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from sandbox import terminal
 
+ROOT_TYPE = "pulumi:pulumi:Stack"
+"""The type of the resource that stands for a stack, and has its outputs."""
+
 QUIET_AT_FIRST = 2.0
 """Seconds without output after which a line tells what the command waits for."""
 
@@ -104,6 +107,17 @@ class Progress:
 def one_line(text: str) -> str:
     """Return a text with a sign in place of each line break, so that it cannot look like further lines."""
     return " ⏎ ".join(text.split("\n"))
+
+
+def is_root(urn: str) -> bool:
+    """Return True for the URN of the resource that stands for a stack.
+
+    A program may give any component the same type, but the engine refuses a second resource with this URN
+    (pulumi/pulumi, sdk/go/common/resource/stack.go: DefaultRootStackURN).
+    """
+    start, _, rest = urn.partition("::")
+    project, _, path = rest.partition("::")
+    return path == f"{ROOT_TYPE}::{project}-{start.rpartition(':')[2]}"
 
 
 def name_of(urn: str) -> str:

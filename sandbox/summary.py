@@ -11,9 +11,8 @@ from typing import Any, cast
 
 import jinja2
 
-from policies.model.urns import is_root
 from sandbox.differences import Difference, compare
-from sandbox.progress import Progress, name_of, short
+from sandbox.progress import Progress, is_root, name_of, short
 from sandbox.wire.sentinels import ASSETS, SIGNATURE, UNKNOWNS
 from sandbox.workspace.files import write_atomically
 

@@ -94,7 +94,7 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
 def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
     """Return the program's outputs with masked secrets; raise FailedError if the outputs cannot be read."""
     if options.target == "sandbox":
-        from policies.model.urns import is_root
+        from sandbox.progress import is_root
         from sandbox.summary import masked
         from sandbox.workspace import state
         from sandbox.workspace.stacks import find_stack

@@ -1,4 +1,7 @@
-"""Names by which the engine identifies resources."""
+"""Names by which the engine identifies resources.
+
+The pack imports nothing of the sandbox, which has the same function; a test compares them.
+"""
 
 ROOT_TYPE = "pulumi:pulumi:Stack"
 """The type of the resource that stands for a stack, and has its outputs."""
@@ -8,7 +11,7 @@ def is_root(urn: str) -> bool:
     """Return True for the URN of the resource that stands for a stack.
 
     A program may give any component the same type, but the engine refuses a second resource with this URN
-    (pulumi/pulumi, sdk/go/common/resource/urn/urn.go: DefaultRootStackURN).
+    (pulumi/pulumi, sdk/go/common/resource/stack.go: DefaultRootStackURN).
     """
     start, _, rest = urn.partition("::")
     project, _, path = rest.partition("::")

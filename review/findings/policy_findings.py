@@ -7,12 +7,12 @@ from itertools import zip_longest
 from typing import Any
 
 from policies.engine.rule import Rule
-from policies.model.urns import is_root
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import as_text, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
 from review.stacks.stack import Stack
+from sandbox.progress import is_root
 from sandbox.summary import Row, waiver_match
 
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)

@@ -1,13 +1,12 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
-from policies.model.urns import is_root
 from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
-from sandbox.progress import one_line
+from sandbox.progress import is_root, one_line
 from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75

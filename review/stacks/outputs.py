@@ -1,9 +1,9 @@
 """Outputs of a stack that change."""
 
-from policies.model.urns import ROOT_TYPE
 from review.model import Change, Property
 from review.plain_data import as_texts, is_equal
 from review.stacks.stack import Stack
+from sandbox.progress import ROOT_TYPE
 
 
 def find_changes(stack: Stack) -> list[Change]:

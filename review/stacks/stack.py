@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from policies.model.urns import is_root
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
@@ -12,7 +11,7 @@ from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource
 from review.stacks.stack_file import StackFile
-from sandbox.progress import one_line
+from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from policies.model.urns import ROOT_TYPE
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.outputs import find_changes
 from review.stacks.stack import Stack
+from sandbox.progress import ROOT_TYPE
 from tests.support.review.stacks import KEY, resource, stack
 
 
