@@ -22,12 +22,18 @@ MODULES = {
     "elasticloadbalancingv2": "lb",
     "elasticloadbalancing": "elb",
 }
-"""Modules of pulumi-aws whose types are other names of those of another module."""
+"""Modules of pulumi-aws whose types are other names of those of another module (aliases of the SDK's classes,
+such as pulumi_aws/lb/target_group.py).
+"""
 
 GLOBAL = frozenset(
     {"account", "budgets", "cloudfront", "costexplorer", "iam", "organizations", "route53", "s3", "shield"}
 )
-"""Modules of pulumi-aws whose objects are the same in all regions; the names of buckets are global."""
+"""Modules of pulumi-aws whose objects are the same in all regions
+(https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html).
+The names of buckets are global, and those of budgets unique in an account
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html).
+"""
 
 INVENTED = re.compile(r"\{(hex|HEX|dec)\d+\}|\{uuid\}")
 """Pattern of a part of an ID that AWS chooses (sandbox/providers/aws/resource_types.toml)."""
