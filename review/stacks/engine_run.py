@@ -87,8 +87,9 @@ class EngineRun:
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
     change would renew, with their new texts. All three are by URN and in a review only.
-    `first_operations` has the first of the two operations of each replacement, by URN. `old_tree` contains
-    the files to which the assets in old states lead; None stands for `tree`.
+    `first_operations` has the first of the two operations of each replacement, by URN. `finished` has the URN
+    and the operation of each finished step on a resource other than a component. `old_tree` contains the
+    files to which the assets in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -105,6 +106,7 @@ class EngineRun:
     generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
+    finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
@@ -176,13 +178,28 @@ class EngineRun:
             self.phase.violations.append(row | violation)
         elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
             self.phase.record(row)
-        state: Json = row.get("resOutputsEvent", {}).get("metadata", {}).get("new") or {}
+        if "preludeEvent" in row:
+            self.finished.clear()  # An `up` reports each step in its preview and again afterwards.
+        if event := row.get("resOutputsEvent"):
+            self._add_state(event["metadata"])
+
+    def _add_state(self, metadata: Json) -> None:
+        """Record the ID and the outputs of a new state, and whether the program replaces its outputs.
+
+        A program should set the outputs of its components only, but the engine accepts all, and none as well:
+        the state then has no outputs. The engine reports a finished step on another resource once, and once
+        more if the program replaces the outputs. The events do not tell whether these differ, since they mask
+        secrets (pulumi/pulumi, pkg/resource/deploy/step_executor.go: ExecuteRegisterResourceOutputs).
+        """
+        state: Json = metadata.get("new") or {}
         if state.get("outputs"):
             content = {key: state[key] for key in ("id", "outputs") if state.get(key)}
-            first = self.added.setdefault(state["urn"], content)
-            # A program should set the outputs of its components only, but the engine accepts all.
-            if state.get("custom") and first["outputs"] != content["outputs"]:
+            self.added.setdefault(state["urn"], content)
+        if state.get("custom"):
+            step = state["urn"], metadata["op"]
+            if step in self.finished:
                 self.overwritten.add(state["urn"])
+            self.finished.add(step)
 
     def _add_provider(self, metadata: Json) -> None:
         """Record the step of a default provider, which a plan leaves out.

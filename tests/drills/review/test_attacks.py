@@ -304,23 +304,29 @@ def test_a_value_that_only_a_deployment_knows_hides_nothing(
     assert [item["folded"] for item in firewall["properties"]] == [""]
 
 
-UNREAL = {
-    # The state of a resource that is read has the values that the program names.
-    "a read resource": """
-        aws.ec2.Vpc.get("it", "vpc-1", cidr_block="10.0.0.0/8")
-    """,
-    "replaced outputs": """
+REPLACED = """
         import pulumi
         from google.protobuf import struct_pb2
         from pulumi.runtime import settings
         from pulumi.runtime.proto import resource_pb2
-        outputs = struct_pb2.Struct(fields={"arn": struct_pb2.Value(string_value="arn:aws:iam::1:role/it")})
+        outputs = struct_pb2.Struct(fields=FIELDS)
         def replace(urn):
             request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=outputs)
             settings.get_monitor().RegisterResourceOutputs(request)
         it = aws.ec2.Vpc("it", cidr_block="10.0.0.0/16")
         pulumi.Output.all(it.urn, it.id).apply(lambda values: replace(values[0]))
+    """
+"""Program that replaces the outputs of a resource by FIELDS."""
+
+UNREAL = {
+    # The state of a resource that is read has the values that the program names.
+    "a read resource": """
+        aws.ec2.Vpc.get("it", "vpc-1", cidr_block="10.0.0.0/8")
     """,
+    "replaced outputs": REPLACED.replace(
+        "FIELDS", '{"arn": struct_pb2.Value(string_value="arn:aws:iam::1:role/it")}'
+    ),
+    "no outputs": REPLACED.replace("FIELDS", "{}"),
 }
 
 

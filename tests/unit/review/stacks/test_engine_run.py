@@ -131,17 +131,32 @@ def test_outputs_of_the_event_log_are_added_to_the_new_state(tmp_path: Path) -> 
         assert {*step.resource.texts} == {("id", "b-1"), ("outputs.arn", "arn:b")}
 
 
-def test_outputs_that_the_program_replaces_do_not_count(tmp_path: Path) -> None:
+def finished(op: str = "create", **fields: Any) -> dict[str, Any]:
+    """Return the engine's event after a step of a bucket."""
+    return {"resOutputsEvent": {"metadata": METADATA | {"op": op, "new": state(**fields)}}}
+
+
+# The events mask secrets, so the last two may differ, too.
+@pytest.mark.parametrize("outputs", [{"arn": "arn:other"}, {}, None, {"arn": "arn:b"}])
+def test_outputs_that_the_program_replaces_do_not_count(
+    outputs: dict[str, str] | None, tmp_path: Path
+) -> None:
     plan = {"steps": [{"op": "create", "urn": BUCKET, "newState": state()}]}
+    replaced: dict[str, Any] = {} if outputs is None else {"outputs": outputs}
     for custom, overwritten in ((True, {BUCKET}), (False, set[str]())):
-        events = [
-            {"resOutputsEvent": {"metadata": METADATA | {"new": state(custom=custom, outputs={"arn": arn})}}}
-            for arn in ("arn:b", "arn:b", "arn:other")
-        ]
-        assert EngineRun(tmp_path).add(plan, events[:2]).overwritten == set()
+        events = [finished(custom=custom, outputs={"arn": "arn:b"}), finished(custom=custom, **replaced)]
+        assert EngineRun(tmp_path).add(plan, events[:1]).overwritten == set()
         run = EngineRun(tmp_path).add(plan, events)
         assert run.overwritten == overwritten
         assert dict(run.steps[BUCKET].resource.texts)["outputs.arn"] == "arn:b"
+
+
+def test_the_steps_of_a_replacement_and_the_phases_of_an_up_replace_no_outputs(tmp_path: Path) -> None:
+    steps = [finished(op, outputs={"arn": op}) for op in ("create-replacement", "replace", "delete-replaced")]
+    prelude: dict[str, Any] = {"preludeEvent": {}}
+    phases = [prelude, *steps, prelude, *steps]
+    assert EngineRun(tmp_path).add(phases).overwritten == set()
+    assert EngineRun(tmp_path).add([*phases, finished("replace")]).overwritten == {BUCKET}
 
 
 def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
