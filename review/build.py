@@ -82,6 +82,7 @@ def build(
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += guard_findings.find_changed_options(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
+        draft.findings += unevaluated_files.find_new_secrets(reviewed, base, head)
         draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     waiver_lines = {line for finding in draft.findings for line in _lines(finding)}

@@ -10,6 +10,7 @@ from review.findings.guard_findings import weakened
 from review.model import Finding
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
+from sandbox.workspace.stack_files import SCHEMA, secret_settings
 from sandbox.workspace.stacks import projects
 
 OTHER_PROJECT_FILES = ("Pulumi.json", "Pulumi.yml")
@@ -72,6 +73,24 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         file = path.relative_to(head)
         if part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
+
+
+def find_new_secrets(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each setting that the schema of the head declares as a secret, and not the base's.
+
+    A review invents a value for a secret of the base's schema that a stack file lacks, and a program could
+    behave well only if the setting has a value.
+    """
+    if _content(head / SCHEMA) in (None, _content(base / SCHEMA)):
+        return
+    try:
+        names = sorted(secret_settings(head) - secret_settings(base))
+        changes = [f"makes {name} a secret setting; later reviews invent its value" for name in names]
+    except CommandError as error:
+        changes = [f"leaves no schema that a review can read: {error}"]
+    for change in changes:
+        for stack in stacks:
+            yield weakened(stack, f"{SCHEMA}", f"the pull request {change}")
 
 
 def _changed_keys(

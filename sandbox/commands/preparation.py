@@ -3,6 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from sandbox.engine import lock
 from sandbox.engine.process import Session
@@ -25,10 +26,15 @@ def require_disk_space(stack: Stack) -> None:
         )
 
 
-def prepare(session: Session, settings: Mapping[str, str], *, throwaway: bool) -> None:
-    """Prepare the folder, the stack and its secrets; remove the locks that killed runs left."""
+def prepare(
+    session: Session, settings: Mapping[str, str], *, throwaway: bool, schema_of: Path | None = None
+) -> None:
+    """Prepare the folder, the stack and its secrets; remove the locks that killed runs left.
+
+    The schema in the tree `schema_of` declares the secret settings, by default that of the stack's own tree.
+    """
     stack, progress = session.stack, session.progress
-    missing_secrets = stack_files.prepare(stack, settings)
+    missing_secrets = stack_files.prepare(stack, settings, schema_of=schema_of)
     for owner in lock.remove_dead_locks(stack.locks):
         progress.step(f"removed the lock of a dead process: {owner}")
     if not stack.checkpoint.exists():

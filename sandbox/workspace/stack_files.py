@@ -27,6 +27,9 @@ Others refer to a real key, a real state or Pulumi Cloud, or name programs that 
 `plugins` (www.pulumi.com/docs/iac/concepts/projects/project-file).
 """
 
+SCHEMA = Path("schemas", "stack-file.schema.json")
+"""File in a tree with the JSON Schema of its stack files."""
+
 ENCRYPTED = re.compile(r"v1:\S+|[A-Za-z][A-Za-z0-9+/=:]{20,}")
 """Pattern of an encrypted text without quotes, which no parser takes for a number, a date or a boolean."""
 
@@ -34,11 +37,18 @@ PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
 """The pattern for names of settings that protect resources from deletion."""
 
 
-def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:
+def prepare(
+    stack: Stack,
+    settings: Mapping[str, str] | None = None,
+    *,
+    protect: bool = True,
+    schema_of: Path | None = None,
+) -> list[str]:
     """Update the folder from the tracked files and `settings`; return the secret keys that need a value.
 
-    Without `protect`, every protection setting is off in the copy of the stack file. Raise CommandError if
-    the state's passphrase is missing.
+    Without `protect`, every protection setting is off in the copy of the stack file. `schema_of` is the tree
+    whose schema declares secret settings, by default the stack's own. Raise CommandError if the state's
+    passphrase is missing.
     """
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
@@ -48,7 +58,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     names = _check_keys(stack, source["config"] if "config" in source else mapping({}))
     _check_secrets(stack, tracked)
 
-    secret_keys = _secret_keys(stack, tracked, names)
+    secret_keys = _secret_keys(stack, tracked, names, secret_settings(schema_of or stack.root))
     config = {key: value for key, value in tracked.items() if key not in secret_keys}
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}
@@ -145,23 +155,29 @@ def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:
     write_atomically(file, serialize(mapping(copied | replacements)))
 
 
-def _secret_keys(stack: Stack, config: Tree, names: set[str]) -> list[str]:
-    """Return the keys that get a random value: encrypted keys, and unset `writeOnly` keys of the schema.
+def _secret_keys(stack: Stack, config: Tree, names: set[str], secret_names: set[str]) -> list[str]:
+    """Return the keys that get a random value: encrypted keys, and unset `secret_names` of the project.
 
     `names` are the full names of the settings in `config`.
     """
     prefix = f"{stack.project_name}:"
-    declared = {key for key in secret_settings(stack.root) if key.startswith(prefix)}
+    declared = {key for key in secret_names if key.startswith(prefix)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - names))
 
 
 def secret_settings(tree: Path) -> set[str]:
-    """Return the names of the secret settings (`writeOnly`) in the schema of a tree's stack files."""
-    file = tree / "schemas" / "stack-file.schema.json"
-    schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
-    rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
-    return {key for key, rule in rules if rule.get("writeOnly")}
+    """Return the names of the secret settings (`writeOnly`) in the schema of a tree's stack files.
+
+    Raise CommandError if the schema has another form.
+    """
+    file = tree / SCHEMA
+    try:
+        schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
+        rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
+        return {key for key, rule in rules if rule.get("writeOnly")}
+    except (AttributeError, OSError, RecursionError, ValueError) as error:
+        raise CommandError(f"{SCHEMA} is not a JSON Schema of stack files: {error}") from None
 
 
 def _is_secret(node: yaml.Node) -> bool:

@@ -304,6 +304,23 @@ def test_a_value_that_only_a_deployment_knows_hides_nothing(
     assert [item["folded"] for item in firewall["properties"]] == [""]
 
 
+def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    stranger = trees[1]
+    (stranger / "schemas").mkdir()
+    schema = {"properties": {"config": {"properties": {"attack:note": {"writeOnly": True}}}}}
+    (stranger / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+    ranges = '*(["10.0.0.0/8"] if pulumi.Config().get("note") else ["0.0.0.0/0"])'
+    (stranger / "__main__.py").write_text(f"import pulumi\n{PROGRAM}".replace('"CIDR"', ranges))
+    _git(stranger, "add", "-A")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
+    assert blocking >= {(RULE, "firewall"), ("guard-weakened", "schemas/stack-file.schema.json")}
+
+
 REPLACED = """
         import pulumi
         from google.protobuf import struct_pb2

@@ -1,10 +1,11 @@
 """Tests of findings about project files that a deployment reads and the review does not evaluate."""
 
+import json
 import shutil
 from pathlib import Path
 
 from review.findings.guard_findings import WEAKENED, apply_approval
-from review.findings.unevaluated_files import find_unevaluated
+from review.findings.unevaluated_files import find_new_secrets, find_unevaluated
 from tests.support.rows import each_row
 
 FILES = {
@@ -81,3 +82,37 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     assert not any(apply_approval(finding, "owner").blocks for finding in findings)
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
+
+
+SCHEMA = "schemas/stack-file.schema.json"
+
+
+def _schema(*secrets: str) -> str:
+    keys = {name: {"writeOnly": True} for name in secrets}
+    return json.dumps({"properties": {"config": {"properties": {**keys, "pipe:plain": {}}}}})
+
+
+@each_row(
+    "before, after, change",
+    [
+        (_schema("pipe:a"), _schema("pipe:a"), ""),
+        (_schema("pipe:a"), _schema(), ""),
+        (_schema("pipe:a"), None, ""),
+        (_schema("pipe:a"), _schema("pipe:a", "pipe:b"), "makes pipe:b a secret setting"),
+        (None, _schema("pipe:a"), "makes pipe:a a secret setting"),
+        (_schema("pipe:a"), "[", "leaves no schema that a review can read"),
+    ],
+)
+def test_a_secret_setting_that_only_the_schema_of_the_head_has_needs_an_owner(
+    before: str | None, after: str | None, change: str, tmp_path: Path
+) -> None:
+    for side, text in (("one", before), ("two", after)):
+        (tmp_path / side / SCHEMA).parent.mkdir(parents=True)
+        if text is not None:
+            (tmp_path / side / SCHEMA).write_text(text)
+    findings = [*find_new_secrets(["dev"], tmp_path / "one", tmp_path / "two")]
+    assert len(findings) == bool(change)
+    assert all(f"{SCHEMA}: the pull request {change}" in finding.message for finding in findings)
+    assert all(finding.policy == WEAKENED and finding.blocks for finding in findings)
+    for side in ("one", "two"):
+        shutil.rmtree(tmp_path / side)

@@ -14,6 +14,12 @@ PROJECT = "name: thing\nruntime: python\n"
 FILE = "config:\n  thing:one:\n    secure: v1:aaa\n  thing:two:\n    secure: v1:bbb\n"
 
 
+def write_schema(tree: Path, secret: str) -> None:
+    (tree / "schemas").mkdir(parents=True)
+    schema = {"properties": {"config": {"properties": {secret: {"writeOnly": True}}}}}
+    (tree / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+
+
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
@@ -88,9 +94,23 @@ def test_an_encrypted_text_is_a_secret(stack: Stack, text: str) -> None:
 
 
 def test_a_secret_of_the_schema_has_one_value_however_its_name_is_written(stack: Stack) -> None:
-    (stack.root / "schemas").mkdir()
-    schema = {"properties": {"config": {"properties": {"thing:token": {"writeOnly": True}}}}}
-    (stack.root / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+    write_schema(stack.root, "thing:token")
     assert prepare(stack) == ["thing:token"]
     (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:config:token: plain\n")
     assert prepare(stack) == []
+
+
+def test_only_the_schema_of_the_named_tree_declares_secrets(stack: Stack, tmp_path: Path) -> None:
+    write_schema(stack.root, "thing:of_the_head")
+    write_schema(tmp_path / "base", "thing:of_the_base")
+    assert prepare(stack, schema_of=tmp_path / "base") == ["thing:of_the_base"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "[]", '{"properties": {"config": {"properties": {"thing:a": 1}}}}', "[" * 10**5]
+)
+def test_a_file_that_is_no_schema_is_refused(stack: Stack, text: str) -> None:
+    (stack.root / "schemas").mkdir()
+    (stack.root / "schemas" / "stack-file.schema.json").write_text(text)
+    with pytest.raises(CommandError, match=r"stack-file\.schema\.json is not a JSON Schema of stack files"):
+        prepare(stack)
