@@ -1,6 +1,7 @@
 """Construction of the report on all stacks from the engine's runs on these stacks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -33,11 +34,15 @@ from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.errors import CommandError
+from sandbox.workspace import yaml_tree
+from sandbox.workspace.stacks import projects
 
 WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
 KEEP_STACK = "Destroy the stack first, and ask an owner for the removal of its file"
+KEEP_PROJECT = "Keep the project's name, or move the stack first (`pulumi stack rename`) and ask an owner"
 
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
@@ -145,19 +150,50 @@ def _add_stack(
         if not (trees[0] / (file := guard_findings.levels_file(stack.name))).exists():
             note += f" The base lacks {file}, too, so each rule has its own level."
         draft.notes.append(note)
-    if not stack.trouble and not stack.head and stack.base:
-        count = len(stack.base.phase.resources)
-        caveat = f"{stack.name} has no stack file any more, and its {count} resources stay"
-        draft.caveats.append(caveat)
-        draft.notes.append(f"{caveat} until somebody destroys them.")
-        message = f"the pull request removes the stack file, and {count} resources stay"
-        removed = stack.blocking_finding("stack-removed", stack.name, message, KEEP_STACK)
-        findings.append(_apply_waiver(removed, waivers, stack.name))
+    if compares == model.BASE_TO_HEAD:
+        findings += [
+            _apply_waiver(finding, waivers, stack.name) for finding in _removals(draft, stack, trees)
+        ]
     costs = estimate.compare(stack.name, *_sides(stack))
     draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
     draft.settings += setting_changes.find_changes(stack.name, stack.file)
     draft.changes += changes
     draft.findings += findings
+
+
+def _removals(draft: _Draft, stack: Stack, trees: tuple[Path, Path]) -> Iterator[Finding]:
+    """Yield a finding if the deployment leaves the stack's resources to themselves, with a note and a caveat.
+
+    The engine finds a state by the names of the project and of the stack (pulumi/pulumi,
+    pkg/backend/diy/store.go: newProjectReferenceStore), so a renamed project has new, empty stacks.
+    """
+    if stack.trouble or not stack.base:
+        return
+    count = f"{len(stack.base.phase.resources)} resources stay"
+    before, after = (_project_name(stack.name, tree) for tree in trees)
+    if not stack.head:
+        caveat = f"{stack.name} has no stack file any more, and its {count}"
+        message, remedy = f"the pull request removes the stack file, and {count}", KEEP_STACK
+    elif before != after and before and after:
+        caveat = f"{stack.name} is in another project ({before} is now {after}), and its {count}"
+        message = (
+            f"the pull request renames the project {before} to {after}; a deployment creates a new stack "
+        )
+        message, remedy = f"{message}with everything in it, and the old one's {count}", KEEP_PROJECT
+    else:
+        return
+    draft.caveats.append(caveat)
+    draft.notes.append(f"{caveat} until somebody destroys them.")
+    yield stack.blocking_finding("stack-removed", stack.name, message, remedy)
+
+
+def _project_name(stack: str, tree: Path) -> str:
+    """Return the name of a stack's project; empty without one."""
+    project = projects(tree).get(stack)
+    with suppress(CommandError):
+        name = yaml_tree.read(project / "Pulumi.yaml").get("name") if project else None
+        return f"{name.value}" if name else ""
+    return ""
 
 
 def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:

@@ -104,6 +104,26 @@ def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
     assert (report.code, finding.policy, finding.name) == (1, "stack-removed", "dev")
 
 
+@pytest.mark.parametrize(("name", "code"), [("pipe", 0), ("other", 1)])
+def test_a_renamed_project_leaves_the_resources_of_its_stacks(tmp_path: Path, name: str, code: int) -> None:
+    base, head = tmp_path / "base", tmp_path / "head"
+    for tree, project in ((base, "pipe"), (head, name)):
+        tree.mkdir()
+        (tree / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+        (tree / "Pulumi.dev.yaml").touch()
+    before = EngineRun(base)
+    before.phase.resources = {urn(KEY, "it"): {}}
+    renamed = Stack("dev", EngineRun(head), before)
+    report = build(BASE_TO_HEAD, ("base", "head"), [renamed], build_mask([]), (base, head))
+    assert report.code == code
+    assert [(finding.policy, finding.name) for finding in report.findings] == [
+        ("stack-removed", "dev")
+    ] * code
+    if code:
+        assert "renames the project pipe to other" in report.findings[0].message
+        assert report.notes[0].endswith("its 1 resources stay until somebody destroys them.")
+
+
 @pytest.mark.parametrize(("owner", "code"), [("", 1), ("an-owner", 0)])
 def test_changes_of_a_base_that_does_not_evaluate_need_an_owner(
     tmp_path: Path, owner: str, code: int
