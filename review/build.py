@@ -67,12 +67,13 @@ def build(
     trees: tuple[Path, Path],
     notes: Iterable[str] = (),
     approved_by: str = "",
+    omitted: Sequence[str] = (),
 ) -> Report:
     """Build the report on all stacks.
 
     `names` are readable descriptions of base and head, and `trees` their folders. `mask` masks secrets in a
     string. The waivers of the base apply or, if an owner has approved those of the head (`approved_by`), the
-    waivers of the head.
+    waivers of the head. `omitted` has the changed files that the trees lack.
     """
     base, head = trees
     file = (head if approved_by else base) / WAIVERS
@@ -88,6 +89,7 @@ def build(
         draft.findings += guard_findings.find_changed_options(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
         draft.findings += unevaluated_files.find_new_secrets(reviewed, base, head)
+        draft.findings += unevaluated_files.find_omitted(reviewed, omitted)
         draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     waiver_lines = {line for finding in draft.findings for line in _lines(finding)}

@@ -96,6 +96,7 @@ def compare(options: Options, status: Status) -> Report:
                 notes=tuple(notes),
                 isolated=options.isolated,
                 approved_by=options.approved_by,
+                omitted=tuple(sorted({*map(str, {*base_tree.omitted} ^ {*head_tree.omitted})})),
             )
             evaluation = processes.evaluation(work, [base_tree.folder, head_tree.folder])
             report = evaluate(evaluation, request, status, programs=processes.commands)

@@ -98,7 +98,9 @@ def _evaluate(request: Request, send: Send) -> Report:
     finally:
         isolation.end_all()
     send(Activity("building the report"))
-    return build_report(trees, request.names, projects, work, request.notes, request.approved_by)
+    return build_report(
+        trees, request.names, projects, work, request.notes, request.approved_by, request.omitted
+    )
 
 
 def report(
@@ -121,17 +123,20 @@ def build_report(
     work: Path,
     notes: Sequence[str] = (),
     approved_by: str = "",
+    omitted: Sequence[str] = (),
 ) -> Report:
     """Return the report on the files that `run` wrote to `work`.
 
-    `approved_by` is the owner who has approved weaker policies and new waivers of the head.
+    `approved_by` is the owner who has approved weaker policies and new waivers of the head. `omitted` has the
+    changed files that the copies of the trees lack.
     """
     secrets = {secret for name in projects for secret in _text(work / name / GENERATED_SECRETS).split()}
     base, head = trees
     locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
     notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
     evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
-    return build(BASE_TO_HEAD, names, evaluated, build_mask(secrets), trees, notes, approved_by)
+    mask = build_mask(secrets)
+    return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted)
 
 
 class _CurrentActivity:

@@ -75,6 +75,17 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             yield from _findings(stacks, file, part)
 
 
+def find_omitted(stacks: Sequence[str], files: Sequence[str]) -> Iterator[Finding]:
+    """Yield a finding for each changed file that the review omits.
+
+    A checkout has these files, so a deployment can read them, for example a link as Pulumi.json.
+    """
+    message = "the pull request changes this file; a deployment may read it, and the review omits it"
+    for file in files:
+        for stack in stacks:
+            yield weakened(stack, file, message)
+
+
 def find_new_secrets(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each setting that the schema of the head declares as a secret, and not the base's.
 

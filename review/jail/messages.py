@@ -47,6 +47,8 @@ class Request:
     notes: tuple[str, ...]
     isolated: bool
     approved_by: str = ""
+    omitted: tuple[str, ...] = ()
+    """The files that differ between base and head and that the copies lack, each with the reason."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The program under review sees these copies and never the working tree. Therefore
 (keys, the state of sandboxes), and the review reads no FIFO, device, endless file, or link out of the tree.
 """
 
+import hashlib
 import importlib.util
 import io
 import os
@@ -13,9 +14,10 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from review.jail.regular_files import kind, read_bytes
 from review.model import list_first
@@ -35,6 +37,15 @@ LONGEST_LISTING = MOST_FILES * 1024
 
 CHUNK = 2**20
 
+LIST_INDEX = ("ls-files", "--stage", "-z")
+"""Arguments of the git command that lists the files in an index with their modes and objects."""
+
+LINK, SUBMODULE = "120000", "160000"
+"""Git's modes of a symbolic link and of a submodule (git-fast-import(1))."""
+
+A_SUBMODULE, CONTROL_CHARACTERS = "a submodule", "control characters in its name"
+"""Reasons for which a file is omitted."""
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Pattern of characters that a file's name could use to write lines of its own into a report."""
 
@@ -46,15 +57,45 @@ class GitFailure(CommandError):
     """A failure of a git command."""
 
 
+@dataclass(frozen=True)
+class Omitted:
+    """A file or link of a tree that its copy lacks. `content` differs between files with other content."""
+
+    name: str
+    reason: str
+    content: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({self.reason})"
+
+
 class Snapshot:
-    """A folder with copies of a tree's files and links, within limits; `omitted` names the omitted ones."""
+    """A folder with copies of a tree's files and links, within limits; `omitted` has the omitted ones.
+
+    Use it as a context manager: at the end, it copies the links that need the folders of all files.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.omitted: list[str] = []
+        self.omitted: list[Omitted] = []
+        self._upward: dict[str, str] = {}
+        """The targets of links that go up from a name, by the names of the links."""
         self._bytes = 0
         self._count = 0
         self.folder.mkdir(parents=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            return
+        paths = {name: self._target(name) for name in self._upward}
+        for name, target in self._upward.items():
+            if _goes_up_from_folders(paths[name], target):
+                paths[name].symlink_to(target)
+            else:
+                self.omit(name, "a link that goes up from a name that is not a folder", target)
 
     def add_file(self, name: str, content: IO[bytes], *, executable: bool = False) -> Path:
         """Copy a file and return the copy's path; raise CommandError if the file or the tree is too large."""
@@ -77,25 +118,30 @@ class Snapshot:
     def add_link(self, name: str, target: str) -> None:
         """Copy a symbolic link if its target is inside the tree; otherwise omit it.
 
-        A target whose `..` follows a name is omitted too: if this name is a link, `..` leads out of the
-        folder to which the link leads.
+        If a `..` of the target follows a name, the link is copied at the end, and only if the name is that of
+        a folder: if it is a link, `..` leads out of the folder to which the link leads.
         """
         inside = os.path.normpath(PurePosixPath(name).parent / target)
         below = [*dropwhile(lambda part: part == "..", PurePosixPath(target).parts)]
-        if target.startswith("/") or ".." in below or PurePosixPath(inside).parts[:1] == ("..",):
-            self.omitted.append(f"{name!r} (a link that leads out of the tree)")
+        if target.startswith("/") or PurePosixPath(inside).parts[:1] == ("..",):
+            self.omit(name, "a link that leads out of the tree", target)
+        elif ".." in below:
+            self._upward[name] = target
         else:
             self._target(name).symlink_to(target)
 
+    def omit(self, name: str, reason: str, content: str = "") -> None:
+        """Record that a file or link is not copied."""
+        self._count_one()
+        self.omitted.append(Omitted(name, reason, content))
+
     def notes(self, side: str) -> list[str]:
         """Return a note on the omitted files, if there are any."""
-        return [f"Left out of the {side}: {list_first(self.omitted)}."] if self.omitted else []
+        return [f"Left out of the {side}: {list_first([*map(str, self.omitted)])}."] if self.omitted else []
 
     def _target(self, name: str) -> Path:
         """Create the folders for the copy of a file, and return the copy's path."""
-        self._count += 1
-        if self._count > MOST_FILES:
-            raise CommandError(_too_many())
+        self._count_one()
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise CommandError(f"{name!r} is not a path inside the tree under review.")
@@ -105,13 +151,28 @@ class Snapshot:
             raise CommandError(f"{name} cannot be copied, because a folder in its path is a link.")
         return target
 
+    def _count_one(self) -> None:
+        self._count += 1
+        if self._count > MOST_FILES:
+            raise CommandError(_too_many())
 
-def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
-    """Copy the tracked files of a working tree, or of `parts` of it, with their current content."""
-    snapshot = Snapshot(to)
-    for name in _names(git(tree, "ls-files", "--cached", "-z", "--", *parts)):
-        _copy(tree, name, snapshot)
-    return snapshot
+
+def _goes_up_from_folders(link: Path, target: str) -> bool:
+    """Return True if every `..` in a link's target leads up from a folder that is not a link."""
+    path = link.parent
+    for part in PurePosixPath(target).parts:
+        if part != "..":
+            path /= part
+        elif path.is_symlink() or not path.is_dir():
+            return False
+        else:
+            path = path.parent
+    return True
+
+
+def copy_tracked(tree: Path, to: Path) -> Snapshot:
+    """Copy the tracked files of a working tree with their current content."""
+    return _copy_listed(tree, git(tree, *LIST_INDEX), to)
 
 
 def copy_indexed(tree: Path, to: Path) -> Snapshot:
@@ -130,10 +191,19 @@ def copy_indexed(tree: Path, to: Path) -> Snapshot:
             raise CommandError(
                 f"{tree} has no readable .git/index ({error.strerror}): name the top folder of a clone."
             ) from None
-        names = _names(git(repository, "ls-files", "--cached", "-z"))
-    snapshot = Snapshot(to)
-    for name in names:
-        _copy(tree, name, snapshot)
+        listing = git(repository, *LIST_INDEX)
+    return _copy_listed(tree, listing, to)
+
+
+def _copy_listed(tree: Path, listing: bytes, to: Path) -> Snapshot:
+    """Copy the files in a listing of an index (LIST_INDEX) from a working tree."""
+    entries = {name: (mode, digest) for (mode, digest, _), name in _entries(listing)}
+    with Snapshot(to) as snapshot:
+        for name, (mode, digest) in entries.items():
+            if mode == SUBMODULE:
+                snapshot.omit(name, A_SUBMODULE, digest)
+            else:
+                _copy(tree, name, snapshot)
     return snapshot
 
 
@@ -141,50 +211,46 @@ def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
     """Copy the review's own packages with their byte code, so that no process compiles them again."""
     tracked = subprocess.run([*GIT, "-C", tree, "ls-files", "-z", "--", *parts], capture_output=True)
     names = _names(tracked.stdout) or _walk(tree, parts)
-    snapshot = Snapshot(to)
-    for name in names:
-        copy = _copy(tree, name, snapshot)
-        if copy and copy.suffix == ".py":
-            source, cache = tree / name, Path(importlib.util.cache_from_source(str(tree / name)))
-            # Byte code is valid for one size and modification time of its source, so the copy keeps the time.
-            os.utime(copy, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
-            if cache.is_file() and not cache.is_symlink():
-                target = Path(importlib.util.cache_from_source(str(copy)))
-                target.parent.mkdir(exist_ok=True)
-                shutil.copyfile(cache, target)
+    with Snapshot(to) as snapshot:
+        for name in names:
+            copy = _copy(tree, name, snapshot)
+            if copy and copy.suffix == ".py":
+                source, cache = tree / name, Path(importlib.util.cache_from_source(str(tree / name)))
+                # Byte code is valid for one size and time of its source, so the copy keeps the time.
+                os.utime(copy, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+                if cache.is_file() and not cache.is_symlink():
+                    target = Path(importlib.util.cache_from_source(str(copy)))
+                    target.parent.mkdir(exist_ok=True)
+                    shutil.copyfile(cache, target)
     return snapshot
 
 
 def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
     """Copy the files and links of a commit; its .gitattributes cannot change or leave out any of them."""
-    snapshot = Snapshot(to)
-    entries = [
-        (line.partition(b"\t")[0].split(), os.fsdecode(line.partition(b"\t")[2]))
-        for line in list_files(repository, commit).split(b"\0")
-        if line
-    ]
-    blobs = [(mode, digest, name) for (mode, kind, digest), name in entries if kind == b"blob"]
-    snapshot.omitted += [f"{name} (a submodule)" for (_, kind, _), name in entries if kind != b"blob"]
+    entries = [*_entries(list_files(repository, commit))]
     command = [*GIT, "-C", repository, "cat-file", "--batch"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with (
+        Snapshot(to) as snapshot,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+    ):
         requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-        snapshot.omitted += [
-            f"{name!r} (control characters in its name)" for *_, name in blobs if CONTROL.search(name)
-        ]
-        for mode, digest, name in blobs:
-            if CONTROL.search(name):
+        for (mode, _, digest), name in entries:
+            if mode == SUBMODULE:
+                snapshot.omit(name, A_SUBMODULE, digest)
                 continue
-            requests.write(digest + b"\n")
+            requests.write(digest.encode() + b"\n")
             requests.flush()
             size = int(answers.readline().split()[2])
             if size > LARGEST_FILE:
                 raise CommandError(_too_large(name))
             content = answers.read(size)
             answers.read(1)  # a line break ends the content
-            if mode == b"120000":
+            if CONTROL.search(name):
+                snapshot.omit(name, CONTROL_CHARACTERS, _digest(mode == LINK, content))
+            elif mode == LINK:
                 snapshot.add_link(name, os.fsdecode(content))
             else:
-                snapshot.add_file(name, io.BytesIO(content), executable=mode == b"100755")
+                snapshot.add_file(name, io.BytesIO(content), executable=mode == "100755")
     return snapshot
 
 
@@ -241,6 +307,18 @@ def _too_large(name: str) -> str:
     return f"{name} is larger than {LARGEST_FILE:,} bytes, the limit for a file under review."
 
 
+def _entries(listing: bytes) -> Iterator[tuple[list[str], str]]:
+    """Yield the fields and the name of each file in the output of `git ls-tree` or LIST_INDEX."""
+    for line in filter(None, listing.split(b"\0")):
+        fields, _, name = line.partition(b"\t")
+        yield fields.decode().split(), os.fsdecode(name)
+
+
+def _digest(is_link: bool, content: bytes) -> str:
+    """Return a text that differs between files with other content, and between a link and a file."""
+    return f"{is_link} {hashlib.sha256(content).hexdigest()}"
+
+
 def _names(output: bytes) -> list[str]:
     return [os.fsdecode(name) for name in output.split(b"\0") if name]
 
@@ -251,19 +329,20 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
     A link out of the tree, any other kind of file, and a file behind a link are omitted.
     """
     source = tree / name
-    if CONTROL.search(name):
-        snapshot.omitted.append(f"{name!r} (control characters in its name)")
-        return None
     try:
         status = source.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None  # the deletion is not committed yet
+    is_link = stat.S_ISLNK(status.st_mode)
     if source.parent.resolve() != tree.resolve() / PurePosixPath(name).parent:
-        snapshot.omitted.append(f"{name!r} (a folder in its path is a link)")
-    elif stat.S_ISLNK(status.st_mode):
+        snapshot.omit(name, "a folder in its path is a link")
+    elif not is_link and not stat.S_ISREG(status.st_mode):
+        snapshot.omit(name, kind(status.st_mode))
+    elif CONTROL.search(name):
+        content = os.fsencode(source.readlink()) if is_link else read_bytes(source, LARGEST_FILE)
+        snapshot.omit(name, CONTROL_CHARACTERS, _digest(is_link, content))
+    elif is_link:
         snapshot.add_link(name, str(source.readlink()))
-    elif not stat.S_ISREG(status.st_mode):
-        snapshot.omitted.append(f"{name!r} ({kind(status.st_mode)})")
     else:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as content:

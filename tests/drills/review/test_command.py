@@ -281,7 +281,7 @@ def test_a_program_cannot_interrupt_the_review_or_forge_a_report(tree: Path, tmp
     assert (tmp_path / ".bashrc").read_text() == "mine"
 
 
-def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None:
+def test_a_tracked_file_that_is_a_fifo_is_left_out_and_blocks(tree: Path) -> None:
     file = tree / "Pulumi.stg.yaml"
     before = file.read_text()
     file.unlink()
@@ -291,8 +291,9 @@ def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None
     finally:
         file.unlink()
         file.write_text(before)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
     assert "Left out of the head: 'Pulumi.stg.yaml' (a FIFO)." in done.stdout
+    assert "guard-weakened" in done.stdout
 
 
 def test_it_reports_its_progress_is_never_silent_for_long_and_writes_every_rendering(

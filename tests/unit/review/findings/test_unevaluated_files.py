@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from review.findings.guard_findings import WEAKENED, apply_approval
-from review.findings.unevaluated_files import find_new_secrets, find_unevaluated
+from review.findings.unevaluated_files import find_new_secrets, find_omitted, find_unevaluated
 from tests.support.rows import each_row
 
 FILES = {
@@ -116,3 +116,12 @@ def test_a_secret_setting_that_only_the_schema_of_the_head_has_needs_an_owner(
     assert all(finding.policy == WEAKENED and finding.blocks for finding in findings)
     for side in ("one", "two"):
         shutil.rmtree(tmp_path / side)
+
+
+def test_a_changed_file_that_the_review_omits_is_a_finding() -> None:
+    [finding] = find_omitted(["dev"], ["'rules/x.json' (a submodule)"])
+    assert (finding.policy, finding.blocks, finding.stacks) == (WEAKENED, True, ["dev"])
+    assert finding.message == (
+        "'rules/x.json' (a submodule): the pull request changes this file; a deployment may read it, and the "
+        "review omits it"
+    )
