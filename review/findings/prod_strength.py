@@ -1,6 +1,7 @@
 """Comparison of prod with stg: replicas, TLS versions, availability zones, retention and alerts."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -78,9 +79,9 @@ def _weaker_values(
         if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.inputs.items():
             continue
         prod_value, old_value = (
-            value_at(side[key].inputs, path) if key in side else None for side in (prod, prod_before)
+            _compared_value(side[key], rule) if key in side else None for side in (prod, prod_before)
         )
-        stg_value = value_at(resource.inputs, path)
+        stg_value = _compared_value(resource, rule)
         stg_strength = _strength(stg_value, rule)
         if stg_strength is None:
             continue
@@ -95,6 +96,24 @@ def _weaker_values(
                 f"{rule['topic']}: {path} is {value} in prod and {_shown(stg_value, stg_strength)} in stg"
             )
             yield Weakness(key, resource.name, path, value, message)
+
+
+def _compared_value(resource: Resource, rule: Mapping[str, Any]) -> Any:
+    """Return the value at the rule's path, together with the texts at the path of encoded entries."""
+    value = value_at(resource.inputs, rule["path"])
+    encoded = value_at(resource.inputs, rule["encoded"]) if "encoded" in rule else None
+    if encoded is None:
+        return value
+    entries = encoded.values() if is_map(encoded) else [encoded]
+    return {"plain": value, "encoded": [_decoded(str(entry)) for entry in entries]}
+
+
+def _decoded(text: str) -> str:
+    """Return a Base64 text with every byte that is not UTF-8 replaced; any other string unchanged."""
+    try:
+        return b64decode(text, validate=True).decode(errors="replace")
+    except ValueError:
+        return text
 
 
 def _shown(value: Any, strength: float | None) -> str:

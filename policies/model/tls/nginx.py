@@ -1,13 +1,13 @@
-"""The nginx configuration in a ConfigMap: its files with their includes, and its servers."""
+"""The nginx configuration in a ConfigMap or Secret: its files with their includes, and its servers."""
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from policies.engine.rule import Finding, Unknown, Verdict, Verdicts, expected
+from policies.model.kubernetes.encoded_data import decoded
+from policies.model.kubernetes.pods import Object
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
 from policies.model.tls.nginx_parser import DEEPEST, Directive, NotNginxError, parse, walk
 from policies.model.tls.tls_versions import SAFE_VERSIONS
@@ -16,14 +16,26 @@ from policies.model.wildcards import matches
 PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")
 """The directives that list TLS versions."""
 
+COMMANDS = tuple(f"{prefix}ssl_conf_command" for prefix in ("", "proxy_", "grpc_", "uwsgi_"))
+"""The directives that set commands of OpenSSL."""
+
+OVERRIDING = ("protocol", "minprotocol")
+"""The commands that override the listed versions; their case is ignored (nginx, ngx_http_ssl_module,
+ssl_conf_command; OpenSSL, SSL_CONF_cmd)."""
+
 SAFE_PROTOCOLS = " ".join(SAFE_VERSIONS)
 """The value that the rules recommend for these directives."""
 
-_LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
+_NAMES = "|".join((*PROTOCOLS, *COMMANDS, "ssl_certificate"))
+_LOOKS_LIKE_NGINX = re.compile(rf"""\b({_NAMES})["']?\s|\b(server|http)["']?\s*\{{""")
+"""The start of a directive, whose name may have quotes."""
+_CONFIG_MAP_FIELDS = (("data", False), ("binaryData", True))
+_SECRET_FIELDS = (("data", True), ("stringData", False))
+"""The fields with files, and whether a field is encoded. A later field replaces entries of an earlier one."""
 LONGEST_PORT = 5
 """The maximum number of digits in a port."""
 MOST_STEPS = 100_000
-"""The maximum number of directives in one ConfigMap after its includes are resolved. Without the limit, files
+"""The maximum number of directives in one object after its includes are resolved. Without the limit, files
 that include each other in several places would be expanded once for each path."""
 _PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
 
@@ -43,34 +55,20 @@ def unreadable(value: Value, fault: NotNginxError) -> Finding:
     )
 
 
-def _texts(config_map: Value, field: str) -> Iterator[tuple[str, Value]]:
-    """Yield the name and the text of each entry in a field; texts in `binaryData` are decoded."""
-    for name, value in config_map[field].entries().items():
-        yield name, _decoded(value) if field == "binaryData" and value.known else value
-
-
-def _decoded(value: Value) -> Value:
-    try:
-        text = base64.b64decode(value.text() or "").decode()
-    except (binascii.Error, UnicodeDecodeError):
-        text = None  # binary data is no configuration
-    return Value(text, value.path, value.secret)
-
-
 class Files:
-    """The nginx files of one ConfigMap, with the includes between them resolved."""
+    """The nginx files of one ConfigMap or Secret, with the includes between them resolved."""
 
-    def __init__(self, config_map: Value) -> None:
+    def __init__(self, item: Object) -> None:
         self.entries: dict[str, Value] = {}
         self.parsed: dict[str, tuple[Directive, ...]] = {}
         self.unread: list[Verdict] = []
         """Verdicts on files that are unknown or that the parser cannot read."""
-        self._path = config_map.path
+        self._path = item.value.path
         self._steps = 0
-        for field in ("data", "binaryData"):
+        for field, is_encoded in _SECRET_FIELDS if item.kind == "Secret" else _CONFIG_MAP_FIELDS:
             try:
-                for name, value in _texts(config_map, field):
-                    self._read(name, value)
+                for name, value in item.value[field].entries().items():
+                    self._read(name, decoded(value) if is_encoded else value)
             except UnknownValueError as unknown:
                 self.unread.append(Unknown(unknown.path))
         self.included = {
@@ -234,7 +232,7 @@ def _is_nginx(key: str, value: Value) -> bool:
 
 
 def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding]:
-    """Report directives at any depth that name a version below TLS 1.2."""
+    """Report directives at any depth that name a version below TLS 1.2, or that override the versions."""
     for directive in walk(block):
         if directive.name in PROTOCOLS and (
             not directive.args or any(version not in SAFE_VERSIONS for version in directive.args)
@@ -242,6 +240,10 @@ def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding
             shown = "[secret]" if entry.secret else repr(" ".join(directive.args))
             where = f"{place(entry, directive.line)}: {directive.name}"
             yield Finding(where, shown, f"set it to {SAFE_PROTOCOLS}")
+        if directive.name in COMMANDS and directive.args and directive.args[0].lower() in OVERRIDING:
+            shown = "[secret]" if entry.secret else repr(" ".join(directive.args))
+            where = f"{place(entry, directive.line)}: {directive.name}"
+            yield Finding(where, shown, "remove it, since it overrides the listed versions")
 
 
 def protocol_list(value: Value) -> Verdicts:

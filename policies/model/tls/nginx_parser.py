@@ -21,6 +21,18 @@ class Directive:
     block: tuple["Directive", ...] | None
 
 
+_LAST_SPACE = 0x3000
+_AS_NGINX_READS = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in range(_LAST_SPACE + 1)
+    if chr(code).isspace() and chr(code) not in " \t\n"
+} | {ord("\r"): " "}
+"""Replacements of characters that are spaces for crossplane, but parts of words for nginx.
+
+A carriage return is a space for nginx and no line break, so a comment continues after it (nginx,
+ngx_conf_file.c: ngx_conf_read_token).
+"""
+
 TOO_DEEP = f"blocks nested more than {DEEPEST} deep"
 
 
@@ -37,7 +49,7 @@ def parse(text: str) -> tuple[Directive, ...]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "nginx.conf"
         # Without a line break at the end, crossplane ignores a last directive that is not finished.
-        file.write_bytes(f"{text}\n".encode())
+        file.write_bytes(f"{text.translate(_AS_NGINX_READS)}\n".encode())
         read = cast(Callable[..., Any], crossplane.parse)  # pyright: ignore[reportUnknownMemberType]
         payload = cast("dict[str, Any]", read(str(file), single=True, check_ctx=False, check_args=False))
     if payload["errors"]:

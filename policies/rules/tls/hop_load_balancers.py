@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
-from policies.model.kubernetes.config_map_mounts import Mounts, mounts
+from policies.model.kubernetes.mounts import Mounts, mounts
 from policies.model.kubernetes.pods import Pod, objects, patches
 from policies.model.kubernetes.types import INGRESSES, SERVICES
 from policies.model.property_values import UnknownValueError, Value
@@ -112,12 +112,12 @@ def _pod_terminates_tls(
     """Return True if the nginx of a pod terminates TLS on a port, or may do so; append unknown values."""
     wanted = _target(pod, port)
     unread: list[Unknown] = []
-    for config_map, value in mounted.config_maps(owner, pod):
-        files = Files(value)
+    for resource, item in mounted.files(owner, pod):
+        files = Files(item)
         if any(wanted & server.tls_ports for server in files.servers()):
             return True
         unread += (
-            Unknown(verdict.path, config_map.urn) for verdict in files.unread if isinstance(verdict, Unknown)
+            Unknown(verdict.path, resource.urn) for verdict in files.unread if isinstance(verdict, Unknown)
         )
     unknown += unread
     return bool(unread)

@@ -1,12 +1,12 @@
-"""TLS 1.2 and newer in the nginx configurations of ConfigMaps."""
+"""TLS 1.2 and newer in the nginx configurations of ConfigMaps and Secrets."""
 
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, check_each
 from policies.engine.topics import TLS
 from policies.model.checks import guarded
-from policies.model.kubernetes.config_map_mounts import CONFIG_MAPS, Mounts, mounts
-from policies.model.kubernetes.pods import kubernetes, objects
+from policies.model.kubernetes.mounts import FILES, Mounts, mounts
+from policies.model.kubernetes.pods import Object, objects
 from policies.model.property_values import Value
 from policies.model.tls.nginx import SAFE_PROTOCOLS, Files, old_versions, place, protocol_list
 
@@ -18,18 +18,19 @@ _REMEDIATION = (
 
 @TLS.rule(
     "tls-nginx-old-version",
-    types=kubernetes("core/v1", "ConfigMap"),
+    types=FILES,
     severity=Severity.HIGH,
     controls=("Guide: nginx ssl_protocols", "CIS NGINX 4.1.4"),
     url=_REFERENCE,
     remediation=_REMEDIATION,
 )
 def nginx(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer in nginx configurations of ConfigMaps."""
+    """Require TLS 1.2 or newer in nginx configurations of ConfigMaps and Secrets."""
     for item in objects(resource):
-        data = item.value["data"]
-        yield from check_each([data["ssl-protocols"]] if data.known else [], _controller)
-        files = Files(item.value)
+        if item.kind != "Secret":
+            data = item.value["data"]
+            yield from check_each([data["ssl-protocols"]] if data.known else [], _controller)
+        files = Files(item)
         yield from files.unread
         for name, block in files.parsed.items():
             yield from old_versions(files.entries[name], block)
@@ -42,21 +43,21 @@ def _controller(value: Value) -> Verdicts:
 
 @TLS.stack_rule(
     "tls-nginx-version-missing",
-    about=CONFIG_MAPS,
+    about=FILES,
     severity=Severity.HIGH,
     controls=("Guide: nginx ssl_protocols", "CIS NGINX 4.1.4"),
     url=_REFERENCE,
     remediation=_REMEDIATION,
 )
 def version_missing(stack: Stack, _: Options) -> Verdicts:
-    """Require ssl_protocols for every TLS server of nginx, in its file or in a ConfigMap of the same pod."""
-    for resource in stack.of(CONFIG_MAPS):
-        yield from guarded(_config_maps(stack, resource), resource.urn)
+    """Require ssl_protocols for every TLS server of nginx, in its file or in another file of the same pod."""
+    for resource in stack.of(FILES):
+        yield from guarded(_files(stack, resource), resource.urn)
 
 
-def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
+def _files(stack: Stack, resource: Resource) -> Verdicts:
     for item in objects(resource):
-        servers = Files(item.value).servers()
+        servers = Files(item).servers()
         missing = [
             # Without the directive, nginx before 1.27.3 also accepts TLS 1.0 and 1.1.
             Finding(
@@ -70,14 +71,14 @@ def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
             if server.negotiates and not server.chosen
         ]
         if missing:
-            yield from _unless_mounted_with(item.value, mounts(stack), missing)
+            yield from _unless_mounted_with(item, mounts(stack), missing)
 
 
-def _unless_mounted_with(config_map: Value, mounted: Mounts, missing: list[Finding]) -> Verdicts:
-    """Yield the findings, unless every pod with the ConfigMap also mounts a file that lists TLS versions."""
-    together, unknown_mounts = mounted.mounted_with(config_map)
-    for config_maps in together or [[config_map]]:
-        all_files = [Files(value) for value in config_maps]
+def _unless_mounted_with(item: Object, mounted: Mounts, missing: list[Finding]) -> Verdicts:
+    """Yield the findings, unless every pod with the object also mounts a file that lists TLS versions."""
+    together, unknown_mounts = mounted.mounted_with(item)
+    for mounted_items in together or [[item]]:
+        all_files = [Files(other) for other in mounted_items]
         if any(files.names_versions() for files in all_files):
             continue
         unknown = [verdict for files in all_files for verdict in files.unread if isinstance(verdict, Unknown)]

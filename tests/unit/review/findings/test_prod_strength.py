@@ -1,5 +1,6 @@
 """Tests of findings on settings in prod that are weaker than those in stg."""
 
+from base64 import b64encode
 from copy import deepcopy
 from typing import Any
 
@@ -41,6 +42,10 @@ STRONG: dict[str, dict[str, Any]] = {
 }
 
 
+def encoded(text: str) -> str:
+    return b64encode(text.encode("latin-1")).decode()
+
+
 def strong(**changed: Any) -> list[Resource]:
     """Return one resource per type; `changed` replaces inputs by type name, and None omits the resource."""
     changed_inputs = {kind: changed.get(kind.rpartition(":")[2], default) for kind, default in STRONG.items()}
@@ -53,6 +58,23 @@ def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
     deleted = [Step("delete", old[urn], None) for urn in old.keys() - new.keys()]
     kept = [Step("same", old.get(urn), member) for urn, member in new.items()]
     return stack(*deleted, *kept, name=name)
+
+
+@each_row(
+    ("config", "shown"),
+    [
+        ({"data": {}, "binaryData": {"nginx.conf": encoded("caf\xe9 ssl_protocols TLSv1;")}}, "1.0"),
+        # The proxy reads one file, and the review does not know which one.
+        ({**STRONG[CONFIG], "binaryData": {"nginx.conf": encoded("ssl_protocols TLSv1.1;")}}, "1.1"),
+        ({"data": {}, "binaryData": {"nginx.conf": sentinels.UNKNOWN}}, LATER),
+        ({"data": {}, "binaryData": sentinels.UNKNOWN}, LATER),
+        ({"data": {}, "binaryData": {"nginx.conf": "%"}}, "not comparable"),
+        ({"data": {}, "binaryData": {"nginx.conf": encoded("ssl_protocols TLSv1.2;")}}, ""),
+    ],
+)
+def test_a_server_may_read_its_configuration_from_binary_data(config: dict[str, Any], shown: str) -> None:
+    messages = [f"TLS: data is {shown} in prod and 1.2 in stg"] if shown else []
+    assert blocking_messages(ConfigMap=config) == messages
 
 
 def blocking_messages(**prod: Any) -> list[str]:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from policies.model.kubernetes.pods import Object
 from policies.model.property_marks import from_plain
 from policies.model.property_values import UnreadableValueError, Value
 from policies.model.tls import nginx
@@ -16,7 +17,11 @@ from tests.support.rows import each_row
 
 def files(**data: str) -> Files:
     """Return the files of a ConfigMap; `_` in a name stands for a dot."""
-    return Files(Value(from_plain({"data": {name.replace("_", "."): text for name, text in data.items()}})))
+    return configured({"data": {name.replace("_", "."): text for name, text in data.items()}})
+
+
+def configured(config_map: object) -> Files:
+    return Files(Object("ConfigMap", Value(from_plain(config_map))))
 
 
 def nested(levels: int) -> str:
@@ -32,6 +37,13 @@ def test_fragments_of_a_configuration_are_parsed() -> None:
         "server_name",
     ]
     assert parse("location é { }")[0].args == ("é",)
+
+
+def test_only_the_spaces_of_nginx_separate_words() -> None:
+    [directive] = parse("# comment\r ssl_protocols TLSv1.3;\n\tssl_protocols\r\n TLSv1;")
+    assert (directive.args, directive.line) == (("TLSv1",), 2)
+    for space in ("\x0b", "\x85", "\xa0", "\u3000"):
+        assert [item.args for item in parse(f"ssl_protocols a{space}b;")] == [("a\ufffdb",)]
 
 
 def test_blocks_can_be_nested_up_to_the_limit() -> None:
@@ -57,7 +69,7 @@ def test_the_files_of_binary_data_are_read_and_prose_is_not() -> None:
         },
         "data": {"README.md": "server { is a block", "broken.conf": "server {", "later.conf": UNKNOWN},
     }
-    read = Files(Value(from_plain(data)))
+    read = configured(data)
     assert [*read.parsed] == ["a.conf"]
     assert [verdict.path for verdict in read.unread] == ['data["broken.conf"]', 'data["later.conf"]']
 
