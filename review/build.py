@@ -17,7 +17,7 @@ from review.findings import (
     policy_findings,
     prod_strength,
     provider_settings,
-    removed_names,
+    removed_inputs,
     risks,
     shadowing_modules,
     shared_objects,
@@ -132,16 +132,17 @@ def _add_stack(
     findings += changed_lookups.find_changed_lookups(stack)
     addresses = plugin_sources.find_new_addresses(stack)
     settings = provider_settings.find_unexplained(stack)
-    names = removed_names.find_removed_names(stack)
+    names = removed_inputs.find_removed_names(stack)
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, trees[0])
     secret = unknown_values.find_secret_outputs(stack)
     literals = unknown_values.find_hidden_literals(stack)
-    rows = chain(addresses, settings, names, shared, unknown, hidden, secret, literals)
+    base = None if stack.base_failed else stack.base
+    kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
+    rows = chain(addresses, settings, names, kept, shared, unknown, hidden, secret, literals)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
-    base = None if stack.base_failed else stack.base
     findings += policy_findings.find(stack, base, admitted, approved_by)
     if stack.packs:
         packs = guard_findings.without_new_levels(stack.name, stack.packs, *trees)

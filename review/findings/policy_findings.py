@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from policies.engine.rule import Rule
+from review.findings.removed_inputs import kept_inputs
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import as_text, value_at
 from review.policy_rules import POLICY_RULES
@@ -17,6 +18,9 @@ from sandbox.summary import Row, waiver_match
 
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 """Pattern of the property and the value that a message names."""
+
+KEPT = "The program no longer sets this, and the existing resource keeps it."
+"""Line in the message of a violation that only seems to be fixed."""
 
 OF_THE_HEAD = "The pull request's own policies report this."
 """Text in place of a remedy, since the rule of the base may differ."""
@@ -36,13 +40,12 @@ def find(
     If `approved_by` names an owner, violations at the places in `admitted` do not block. A place is a policy
     and the URN of a resource.
     """
-    before = _verdicts(base)
     after = _verdicts(stack.head)
     named_values = any(verdict["level"] == UNKNOWN for verdicts in after.values() for verdict in verdicts)
-    fixed: list[Row] = []
+    before = _verdicts(base)
+    kept = [*find_kept(stack, base)]
     for key in after | before:
         now, earlier = after.get(key, []), before.get(key, [])
-        fixed += earlier[len(now) :]
         for verdict, old in zip_longest(now, earlier[: len(now)]):
             # The count of unchecked values is redundant if a ledger lists the values.
             if verdict["policy"] == UNCHECKED_POLICY and named_values:
@@ -51,8 +54,38 @@ def find(
             if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
                 finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
             yield finding
-    if stack.head and not stack.head.errors:
-        yield from (_finding(verdict, stack, FIXED) for verdict in fixed if _counts_as_fixed(verdict))
+    for verdict in _vanished(stack, base):
+        if verdict in kept:
+            yield _finding(verdict | {"message": f"{verdict['message']}\n{KEPT}"}, stack, EXISTING)
+        elif _counts_as_fixed(verdict):
+            yield _finding(verdict, stack, FIXED)
+
+
+def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
+    """Yield the violations of the base that the head lacks only because the program no longer sets an input.
+
+    The input is one that the resource keeps. If a message names no property, it may be about this input.
+    """
+    steps = {step.old.urn: step for step in stack.steps.values() if step.old}
+    for verdict in _vanished(stack, base):
+        step = steps.get(verdict["urn"])
+        if verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
+            continue
+        paths = kept_inputs(step) if step else []
+        text = _text(verdict)
+        names_others = PROPERTY_AND_VALUE.search(text) is not None
+        names = "|".join(re.escape(path.rpartition(".")[2]) for path in paths)
+        if paths and (not names_others or re.search(rf"\b({names})\b", text)):
+            yield verdict
+
+
+def _vanished(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
+    """Yield the verdicts on the base that the head lacks, if the head evaluates."""
+    if not stack.head or stack.head.errors:
+        return
+    after = _verdicts(stack.head)
+    for key, earlier in _verdicts(base).items():
+        yield from earlier[len(after.get(key, [])) :]
 
 
 def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:

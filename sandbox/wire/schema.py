@@ -130,6 +130,25 @@ def generated_secrets(token: str) -> Collection[str]:
     return {*json.loads(names[1])} - inputs.keys() if names else ()
 
 
+@functools.cache
+def computed_inputs(token: str) -> Collection[str]:
+    """Return the optional inputs of a Terraform provider's type that have a value even if none is set.
+
+    The generator of the SDK makes an output optional only if the provider does not compute it
+    (pulumi/pulumi-terraform-bridge, pkg/tfgen/generate.go: variable.optional). It does not tell so for the
+    properties inside of objects.
+    """
+    try:
+        inputs, outputs = properties(args_class(token)), properties(resource_class(token))
+    except UnknownTypeError:
+        return ()
+    return {
+        name
+        for name, prop in inputs.items()
+        if not prop.required and name in outputs and outputs[name].required
+    }
+
+
 def provider_args(package: str) -> type[Any]:
     """Return the class of a provider's settings."""
     with LOADING:

@@ -1,0 +1,118 @@
+"""Physical names and other inputs that the program no longer sets, and that the resource keeps."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from review.model import Finding, list_first
+from review.plain_data import as_text, is_list, value_at
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+from sandbox.stateful import data_loss
+from sandbox.summary import Row
+from sandbox.wire import schema
+
+DEFAULTS = "__defaults"
+"""Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge)."""
+
+OF_TERRAFORM = frozenset({"aws", "cloudflare", "datadog", "tls"})
+"""Packages of Terraform providers. Kubernetes removes the fields that the program no longer has (server-side
+apply).
+"""
+
+KEPT_INSIDE: Mapping[str, Sequence[str]] = {
+    "aws:eks/cluster:Cluster": (
+        "accessConfig.authenticationMode",
+        "upgradePolicy.supportType",
+        "vpcConfig.publicAccessCidrs",
+    )
+}
+"""Paths of computed inputs inside of objects, by type (hashicorp/terraform-provider-aws,
+internal/service/eks/cluster.go: Optional and Computed).
+"""
+
+
+def find_removed_names(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource whose name is no longer set, and a finding; it blocks for one with data.
+
+    pulumi-terraform-bridge keeps the name of an existing resource (pkg/tfbridge/info/autonaming.go,
+    ComputeAutoNameDefault: "Reuse the value from prior state if available"), so no input differs. Only the
+    mark in `__defaults` does. The simulated providers mark names only; real ones have other defaults as well.
+    """
+    if not stack.predicted:
+        return
+    for step in stack.steps.values():
+        resource = step.resource
+        for name, value in _removed_names(step):
+            message = (
+                f"{name}: the program no longer sets {value}; the existing resource keeps this name, "
+                "but one that is created again, such as in a restored stack, gets a generated name"
+            )
+            finding = stack.blocking_finding("name-no-longer-set", resource, message, f"Set {name} again")
+            if not data_loss(resource.type, resource.inputs):
+                finding = replace(finding, level="advisory", blocks=False, remediation=f"Set {name} again.")
+            yield resource.urn, finding
+
+
+def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
+    """Yield each property that the program set in the base, and the provider in the head, with its value."""
+    old, new = step.old, step.new
+    if not old or not new:
+        return
+    for name in sorted(_generated(new) - _generated(old)):
+        value = as_text(old.inputs.get(name))
+        if value and value == as_text(new.inputs.get(name)):
+            yield name, value
+
+
+def _generated(resource: Resource) -> set[str]:
+    names = resource.inputs.get(DEFAULTS)
+    return {as_text(name) or "" for name in names} if is_list(names) else set()
+
+
+def kept_inputs(step: Step) -> list[str]:
+    """Return the paths of inputs that the program no longer sets, although the existing resource keeps them.
+
+    If an input is both optional and computed, Terraform takes the value of the state for a missing one
+    (hashicorp/terraform, internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a
+    SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them.
+    """
+    old, new = step.old, step.new
+    if not old or not new or old.type != new.type or step.op not in ("same", "update"):
+        return []
+    if new.package not in OF_TERRAFORM:
+        return []
+    removed = old.inputs.keys() - new.inputs.keys()
+    # The classes of the SDK take a moment to load, and most changes remove no input.
+    computed = schema.computed_inputs(new.type) if removed else ()
+    names = sorted(removed.intersection(computed))
+    return [path for path in (*names, *KEPT_INSIDE.get(new.type, ())) if _is_removed(path, old, new)]
+
+
+def _is_removed(path: str, old: Resource, new: Resource) -> bool:
+    """Return True if only the base sets an input; inside of an object that is still set."""
+    outer = path.rpartition(".")[0]
+    is_inside = not outer or value_at(new.inputs, outer) is not None
+    is_empty = value_at(old.inputs, path) in (None, "", [], {})
+    return is_inside and not is_empty and value_at(new.inputs, path) is None
+
+
+def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource with such inputs, and a finding for each input.
+
+    `kept` has the violations that only seem to be fixed. The finding blocks if there are some: this is the
+    last report with them, since neither a later base nor the state's inputs have the value.
+    """
+    rules: dict[str, set[str]] = {}
+    for violation in kept:
+        rules.setdefault(violation["urn"], set()).add(violation["policy"])
+    for step in stack.steps.values():
+        broken = sorted(rules.get(step.old.urn, ())) if step.old else []
+        for path in kept_inputs(step):
+            message = f"{path}: the program no longer sets it, so the existing resource keeps its value"
+            message += f", and still breaks {list_first(broken)}" if broken else ""
+            remedy = f"Set {path} to the intended value, such as an empty list"
+            finding = stack.blocking_finding("value-no-longer-set", step.resource, message, remedy)
+            if not broken:
+                finding = replace(finding, level="advisory", blocks=False, remediation=f"{remedy}.")
+            yield step.resource.urn, finding

@@ -1,0 +1,136 @@
+"""Tests of findings about physical names and other inputs that the program no longer sets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from review.build import build
+from review.findings.removed_inputs import find_kept_inputs, find_removed_names, kept_inputs
+from review.model import BASE_TO_HEAD, EXISTING, FIXED, WAIVED, Finding
+from review.plain_data import build_mask
+from review.stacks.engine_run import EngineRun, Step
+from sandbox.providers.aws.package import Aws
+from tests.support.review.stacks import resource, stack
+from tests.support.sandbox.providers import resources as sandbox_resources
+
+BUCKET, ROLE = "aws:s3/bucket:Bucket", "aws:iam/role:Role"
+NAMED = {"bucket": "pipe-backup"}
+UNNAMED = {"bucket": "pipe-backup", "__defaults": ["bucket"]}
+
+
+def findings(
+    old: dict[str, Any] | None, new: dict[str, Any], kind: str = BUCKET, *, predicted: bool = True
+) -> list[Finding]:
+    before = old if old is None else resource(kind, "it", old)
+    reviewed = stack(Step("same", before, resource(kind, "it", new)))
+    reviewed.predicted = predicted
+    return [finding for _, finding in find_removed_names(reviewed)]
+
+
+def test_a_removed_name_of_a_resource_with_data_blocks() -> None:
+    [finding] = findings(NAMED, UNNAMED)
+    assert finding.blocks and finding.message.startswith("bucket: the program no longer sets pipe-backup; ")
+
+
+def test_a_removed_name_of_another_resource_is_shown() -> None:
+    [finding] = findings({"name": "a"}, {"name": "a", "__defaults": ["name"]}, ROLE)
+    assert (finding.blocks, finding.level) == (False, "advisory")
+
+
+def test_other_names_are_no_finding() -> None:
+    renamed = {"bucket": "pipe-backup-1a2b3c4", "__defaults": ["bucket"]}
+    for old, new in ((UNNAMED, UNNAMED), (UNNAMED, NAMED), (NAMED, NAMED), (NAMED, renamed), (None, UNNAMED)):
+        assert findings(old, new) == []
+    assert findings(NAMED, UNNAMED, predicted=False) == []
+
+
+def test_the_provider_marks_a_name_that_it_keeps() -> None:
+    declared = sandbox_resources.resource(BUCKET, {})
+    [finding] = findings(NAMED, Aws("aws").complete(declared, NAMED, b"seed"))
+    assert finding.blocks
+
+
+GROUP, CLUSTER, DEPLOYMENT = (
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:eks/cluster:Cluster",
+    "kubernetes:apps/v1:Deployment",
+)
+OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]}], "tags": {"team": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "op", "paths"),
+    [
+        (GROUP, OPEN, {}, "update", ["ingress"]),
+        (GROUP, OPEN, {"ingress": []}, "update", []),
+        (GROUP, {"ingress": []}, {}, "update", []),
+        (GROUP, OPEN, {}, "replace", []),
+        ("aws:kms/key:Key", {"policy": "{}", "keyUsage": "x"}, {}, "update", ["policy"]),
+        (
+            CLUSTER,
+            {"vpcConfig": {"publicAccessCidrs": ["10.0.0.0/8"], "endpointPublicAccess": True}},
+            {"vpcConfig": {}},
+            "update",
+            ["vpcConfig.publicAccessCidrs"],
+        ),
+        (CLUSTER, {"accessConfig": {"authenticationMode": "API"}}, {}, "update", ["accessConfig"]),
+        (DEPLOYMENT, {"spec": {"replicas": 2}}, {}, "update", []),
+        ("aws:x:Unknown", {"a": 1}, {}, "update", []),
+    ],
+    ids=[
+        "removed",
+        "emptied",
+        "empty before",
+        "replaced",
+        "not computed",
+        "inside",
+        "whole",
+        "Kubernetes",
+        "unknown",
+    ],
+)
+def test_computed_inputs_are_kept_if_the_program_no_longer_sets_them(
+    kind: str, old: dict[str, Any], new: dict[str, Any], op: str, paths: list[str]
+) -> None:
+    assert kept_inputs(Step(op, resource(kind, "it", old), resource(kind, "it", new))) == paths
+
+
+def test_a_kept_input_is_shown_and_blocks_with_a_violation() -> None:
+    step = Step("update", resource(GROUP, "it", OPEN), resource(GROUP, "it", {}))
+    [(_, shown)] = find_kept_inputs(stack(step), [])
+    assert (shown.blocks, shown.level) == (False, "advisory")
+    violation = {"policy": "ssh-open", "urn": step.resource.urn}
+    [(_, finding)] = find_kept_inputs(stack(step), [violation])
+    assert finding.blocks and finding.message == (
+        "ingress: the program no longer sets it, so the existing resource keeps its value, and still breaks "
+        "ssh-open"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "head", "statuses"),
+    [
+        ("ingress[0].cidrBlocks[0] is '0.0.0.0/0'", {}, [EXISTING]),
+        ("waived until 2030-01-01 (9 days left): why\ningress[0] is open", {}, [EXISTING]),
+        ("port 22 of everybody", {}, [EXISTING]),
+        ("tags is without team", {}, [FIXED]),
+        ("ingress[0].cidrBlocks[0] is '0.0.0.0/0'", {"ingress": []}, [FIXED]),
+    ],
+)
+def test_a_violation_of_a_kept_input_is_not_fixed(
+    tmp_path: Path, message: str, head: dict[str, Any], statuses: list[str]
+) -> None:
+    step = Step("update", resource(GROUP, "it", OPEN), resource(GROUP, "it", head))
+    reviewed = stack(step)
+    level = "advisory" if message.startswith("waived") else "mandatory"
+    row = {"policy": "a-rule", "urn": step.resource.urn, "level": level, "severity": ""}
+    reviewed.base = EngineRun(tmp_path)
+    reviewed.base.phase.violations.append({**row, "message": message})
+    sides = tmp_path, tmp_path
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), sides)
+    of_the_rule = [finding for finding in report.findings if finding.policy == "a-rule"]
+    assert [finding.status for finding in of_the_rule] == statuses
+    assert (of_the_rule[0].verdict == WAIVED) == message.startswith("waived")
+    blocks = [finding.policy for finding in report.findings if finding.blocks]
+    assert blocks == (["value-no-longer-set"] if statuses == [EXISTING] else [])
