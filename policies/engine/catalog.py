@@ -18,7 +18,7 @@ from policies.rules.aws.compute import instance_metadata, plain_secrets, volumes
 from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operation, s3, s3_access
 from policies.rules.aws.iam import attachments, permissions, sharing, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
-from policies.rules.aws.network import network_acls
+from policies.rules.aws.network import network_acls, split_networks
 from policies.rules.cloudflare import firewall, records, zones
 from policies.rules.datadog import alert_coverage, alert_queries, alert_silence, alerts, datadog_tags
 from policies.rules.kubernetes import (
@@ -95,7 +95,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         account,
     ),
     "AWS compute": (instance_metadata, volumes, plain_secrets),
-    "AWS network": (load_balancer_settings, network_acls),
+    "AWS network": (load_balancer_settings, network_acls, split_networks),
     "AWS data": (rds_operation, kms_decryption),
     "Cloudflare": (zones, records, firewall),
     "Across providers": (

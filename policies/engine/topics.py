@@ -49,3 +49,8 @@ RBAC = Topic(
     tags=("kubernetes", "rbac"),
     url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
 )
+SECURITY_GROUPS = Topic(
+    framework="CIS AWS Foundations",
+    tags=("aws", "network"),
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+)

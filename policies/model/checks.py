@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from policies.engine.rule import Unknown, Verdicts, disallowed, expected, unreadable
 from policies.model.aws.iam_documents import Statement, statement_of, statement_values
+from policies.model.networks import is_world
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
 
 
@@ -46,10 +47,18 @@ def check_each_statement(document: Value, check: Callable[[Statement], Verdicts]
 
 
 def open_to_everybody(document: Value, remedy: str) -> Verdicts:
-    """Report statements that allow access to everybody, without a condition that names the principals."""
+    """Report statements that allow access to everybody, without a condition that names the principals.
+
+    Statements for parts of the internet count together.
+    """
+    limited: list[Statement] = []
 
     def check(statement: Statement) -> Verdicts:
         if statement.open:
             yield disallowed(statement.named, remedy)
+        elif statement.networks:
+            limited.append(statement)
 
     yield from check_each_statement(document, check)
+    if is_world(*(network for statement in limited for network in statement.networks)):
+        yield disallowed(limited[0].named, remedy)

@@ -1,6 +1,6 @@
 """A check for networks that are open to the internet, and facts on firewalls of VPCs."""
 
-from ipaddress import IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
@@ -11,12 +11,18 @@ PUBLIC_IPV6 = IPv6Network("2000::/3")
 """The IPv6 addresses that IANA assigns for unicast; no other IPv6 addresses reach the internet."""
 
 
-def is_world(text: str) -> bool:
-    """Return True if a network is at least half of the internet; False if the string is not a network."""
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        return False
-    if isinstance(network, IPv6Network) and network.overlaps(PUBLIC_IPV6):
-        return network.prefixlen <= PUBLIC_IPV6.prefixlen + 1
-    return network.prefixlen <= 1
+def is_world(*texts: str) -> bool:
+    """Return True if networks together are at least half of the internet; other strings count as nothing."""
+    ipv4, ipv6 = list[IPv4Network](), list[IPv6Network]()
+    for text in texts:
+        try:
+            network = ip_network(text, strict=False)
+        except ValueError:
+            continue
+        if isinstance(network, IPv4Network):
+            ipv4.append(network)
+        elif network.overlaps(PUBLIC_IPV6):
+            ipv6.append(network if network.subnet_of(PUBLIC_IPV6) else PUBLIC_IPV6)
+    size4 = sum(network.num_addresses for network in collapse_addresses(ipv4))
+    size6 = sum(network.num_addresses for network in collapse_addresses(ipv6))
+    return 2 * size4 >= 2**32 or 2 * size6 >= PUBLIC_IPV6.num_addresses

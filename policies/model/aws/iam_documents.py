@@ -66,10 +66,12 @@ class Condition:
     def narrows(self) -> bool:
         """True if the condition excludes some requests, because it requires the key with certain values."""
         operator = self.operator.removeprefix("ForAnyValue:")
+        # The values are alternatives (IAM User Guide, "Multiple values for a single condition key").
         return (
             operator in _NARROWING
             and bool(self.values)
-            and not any(is_world(value) or not value.strip("*?:") for value in self.values)
+            and all(value.strip("*?:") for value in self.values)
+            and not is_world(*self.values)
         )
 
     @property
@@ -133,6 +135,14 @@ class Statement:
         """True if it allows everybody, or all except named principals, and no condition names the callers."""
         everybody = self.everybody or not self.value["NotPrincipal"].absent
         return self.allows and everybody and not any(condition.names_owners for condition in self.conditions)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks to which a statement for everybody is limited, if nothing else limits it."""
+        everybody = self.everybody or not self.value["NotPrincipal"].absent
+        owners = [condition for condition in self.conditions if condition.names_owners]
+        limited = self.allows and everybody and {condition.key for condition in owners} == {"aws:sourceip"}
+        return owners[0].values if limited else ()
 
     @property
     def named(self) -> Value:

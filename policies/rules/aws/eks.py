@@ -17,6 +17,7 @@ EKS = Topic(
     url="https://docs.aws.amazon.com/eks/latest/best-practices/security.html",
 )
 CLUSTER = ("aws:eks/cluster:Cluster",)
+_OPERATORS = "the networks of the operators"
 
 
 def supported(today: date) -> list[str]:
@@ -56,15 +57,16 @@ def endpoint(resource: Resource, _: Options) -> Verdicts:
         return
     networks = resource.at("vpcConfig.publicAccessCidrs")
     if networks.get() in (None, []):  # absent: 0.0.0.0/0
-        yield expected(
-            networks, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false"
-        )
+        yield expected(networks, f"{_OPERATORS}, or set vpcConfig.endpointPublicAccess to false")
     yield from check_each(networks.items(), _not_world)
+    texts = [item.text() or "" for item in networks.items() if item.known]
+    if is_world(*texts) and not any(map(is_world, texts)):
+        yield expected(networks, f"{_OPERATORS}, since together these are half of the internet")
 
 
 def _not_world(value: Value) -> Verdicts:
     if is_world(value.text() or ""):
-        yield expected(value, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
+        yield expected(value, f"{_OPERATORS}, or set vpcConfig.endpointPublicAccess to false")
 
 
 @EKS.rule(

@@ -1,7 +1,6 @@
 """Rules on security groups and prefix lists: openings to the internet, and descriptions."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -11,91 +10,16 @@ from policies.engine.rule import (
     Options,
     Resource,
     Rule,
-    Topic,
     Verdicts,
     check_each,
     disallowed,
     expected,
 )
+from policies.engine.topics import SECURITY_GROUPS
+from policies.model.aws.security_groups import GROUP, RULES, Opening, elements, openings
 from policies.model.checks import guarded
 from policies.model.networks import DEFAULT_SECURITY_GROUP, PROTOCOLS_WITH_PORTS, is_world
 from policies.model.property_values import Value
-
-SECURITY_GROUPS = Topic(
-    framework="CIS AWS Foundations",
-    tags=("aws", "network"),
-    url="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
-)
-GROUP = "aws:ec2/securityGroup:SecurityGroup"
-RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
-INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
-RULES = frozenset({GROUP, DEFAULT_SECURITY_GROUP, RULE, INGRESS, EGRESS})
-
-
-@dataclass(frozen=True)
-class Opening:
-    """One rule of a security group, independent of the resource that declares it."""
-
-    ingress: bool
-    value: Value
-    protocol: Value
-    first: Value
-    last: Value
-    sources: tuple[Value, ...]
-
-    @property
-    def everything(self) -> bool:
-        """True if the rule opens all protocols, and therefore all ports."""
-        return str(self.protocol.get()).lower() in ("-1", "all")
-
-    def contains(self, port: int) -> bool:
-        """Return True if the rule allows TCP or UDP traffic to a port."""
-        if self.everything:
-            return True
-        if str(self.protocol.get()).lower() not in PROTOCOLS_WITH_PORTS:
-            return False
-        first, last = self.first.number(), self.last.number()
-        return first is not None and last is not None and (first <= port <= last or first == -1)
-
-    @property
-    def ports(self) -> str:
-        """The ports of the rule, for messages."""
-        if any(value.secret for value in (self.protocol, self.first, self.last)):
-            return "[secret] ports"
-        if self.everything:
-            return "all ports of all protocols"
-        first, last = self.first.number(), self.last.number()
-        return (
-            f"{self.protocol.get()} port {first}"
-            if first == last
-            else f"{self.protocol.get()} ports {first} to {last}"
-        )
-
-
-def openings(resource: Resource) -> Iterator[Opening]:
-    """Yield the security group rules that a resource declares."""
-    if resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
-        for direction in ("ingress", "egress"):
-            for item in _elements(resource[direction]):
-                yield _opening(direction == "ingress", item)
-    elif resource.type == RULE:
-        yield _opening(resource["type"].text() == "ingress", resource.props)
-    else:
-        protocol, first, last = resource["ipProtocol"], resource["fromPort"], resource["toPort"]
-        sources = (resource["cidrIpv4"], resource["cidrIpv6"])
-        yield Opening(resource.type == INGRESS, resource.props, protocol, first, last, sources)
-
-
-def _opening(ingress: bool, value: Value) -> Opening:
-    sources = tuple(_elements(value["cidrBlocks"], value["ipv6CidrBlocks"]))
-    return Opening(ingress, value, value["protocol"], value["fromPort"], value["toPort"], sources)
-
-
-def _elements(*lists: Value) -> Iterator[Value]:
-    """Yield the elements of lists; an unknown list counts as one element, so that the others are checked."""
-    for value in lists:
-        yield from value.items() if value.known else [value]
 
 
 def _check_world(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
@@ -245,7 +169,7 @@ def description(resource: Resource, _: Options) -> Verdicts:
     """Require a description on every security group and every rule."""
     if resource.type == GROUP:
         yield from check_each([resource["description"]], _group_described)
-        rules = _elements(resource["ingress"], resource["egress"])
+        rules = elements(resource["ingress"], resource["egress"])
         yield from check_each((item["description"] for item in rules), _described)
     else:
         yield from _described(resource["description"])

@@ -64,15 +64,19 @@ def _first_denials(resource: Resource, port: int) -> Numbers:
     return numbers
 
 
-def _entry(entry: Value, action: str, port: int, denials: Numbers) -> Verdicts:
+def _entry(entry: Value, action: str, port: int, denials: Numbers, parts: list[Value]) -> Verdicts:
+    """Report an entry that opens a port to the internet, and append the networks of other entries."""
     if not _has_action(entry, action, "allow"):
         return
     for name in EVERYBODY:
-        if is_world(entry[name].text() or "") and any(
+        if not entry[name].absent and any(
             _reaches(entry, port, protocol) and not _is_denied(entry, denials.get((name, protocol)))
             for protocol in PROTOCOLS
         ):
-            yield disallowed(entry[name], f"name the networks that may reach port {port}")
+            if is_world(entry[name].text() or ""):
+                yield disallowed(entry[name], f"name the networks that may reach port {port}")
+            else:
+                parts.append(entry[name])
 
 
 def _is_denied(entry: Value, denial: float | None) -> bool:
@@ -82,9 +86,12 @@ def _is_denied(entry: Value, denial: float | None) -> bool:
 
 def _port_rule(name: str, port: int, controls: tuple[str, ...], description: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
-        denials = _first_denials(resource, port)
+        denials, parts = _first_denials(resource, port), list[Value]()
         for entry, action in _entries(resource):
-            yield from guarded(_entry(entry, action, port, denials))
+            yield from guarded(_entry(entry, action, port, denials, parts))
+        if is_world(*(part.text() or "" for part in parts)):
+            because = "since its entries are half of the internet"
+            yield disallowed(parts[0], f"name the networks that may reach port {port}, {because}")
 
     check.__doc__ = description
     return EC2.rule(

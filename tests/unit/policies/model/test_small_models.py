@@ -33,6 +33,22 @@ def test_half_of_the_internet_is_the_world(text: str, expected: bool) -> None:
 
 
 @each_row(
+    ("texts", "expected"),
+    [
+        ((), False),
+        (("0.0.0.0/2", "64.0.0.0/2"), True),
+        (("0.0.0.0/3", "64.0.0.0/2", "128.0.0.0/3"), True),
+        (("0.0.0.0/2", "0.0.0.0/2", "0.0.0.0/3"), False),
+        (("2000::/5", "2800::/5"), True),
+        (("2000::/5", "fc00::/7", "3000::/6", "::/8"), False),
+        (("0.0.0.0/2", "2000::/5", "world"), False),
+    ],
+)
+def test_networks_count_together_and_once(texts: tuple[str, ...], expected: bool) -> None:
+    assert is_world(*texts) is expected
+
+
+@each_row(
     ("value", "number"),
     [("1e3", 1000), ("2E2", 200), ("100m", 0.1), ("1Ki", 1024), (2, 2), (True, None), ("1x", None)],
 )

@@ -31,6 +31,7 @@ from tests.support.rows import each_row
         ("IpAddress", "aws:SourceIp", "203.0.113.0/24", True, True),
         ("IpAddress", "aws:SourceIp", "0.0.0.0/0", False, False),
         ("IpAddress", "aws:SourceIp", ["203.0.113.0/24", "2000::/3"], False, False),
+        ("IpAddress", "aws:SourceIp", ["0.0.0.0/2", "64.0.0.0/2"], False, False),
         ("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", False, False),
         ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::123456789012:role/*", True, True),
         ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/deploy", True, False),

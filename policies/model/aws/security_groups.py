@@ -1,0 +1,79 @@
+"""The rules of security groups, independent of the resources that declare them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.engine.rule import Resource
+from policies.model.networks import DEFAULT_SECURITY_GROUP, PROTOCOLS_WITH_PORTS
+from policies.model.property_values import Value
+
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+RULES = frozenset({GROUP, DEFAULT_SECURITY_GROUP, RULE, INGRESS, EGRESS})
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One rule of a security group, independent of the resource that declares it."""
+
+    ingress: bool
+    value: Value
+    protocol: Value
+    first: Value
+    last: Value
+    sources: tuple[Value, ...]
+
+    @property
+    def everything(self) -> bool:
+        """True if the rule opens all protocols, and therefore all ports."""
+        return str(self.protocol.get()).lower() in ("-1", "all")
+
+    def contains(self, port: int) -> bool:
+        """Return True if the rule allows TCP or UDP traffic to a port."""
+        if self.everything:
+            return True
+        if str(self.protocol.get()).lower() not in PROTOCOLS_WITH_PORTS:
+            return False
+        first, last = self.first.number(), self.last.number()
+        return first is not None and last is not None and (first <= port <= last or first == -1)
+
+    @property
+    def ports(self) -> str:
+        """The ports of the rule, for messages."""
+        if any(value.secret for value in (self.protocol, self.first, self.last)):
+            return "[secret] ports"
+        if self.everything:
+            return "all ports of all protocols"
+        first, last = self.first.number(), self.last.number()
+        return (
+            f"{self.protocol.get()} port {first}"
+            if first == last
+            else f"{self.protocol.get()} ports {first} to {last}"
+        )
+
+
+def openings(resource: Resource) -> Iterator[Opening]:
+    """Yield the security group rules that a resource declares."""
+    if resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
+        for direction in ("ingress", "egress"):
+            for item in elements(resource[direction]):
+                yield _opening(direction == "ingress", item)
+    elif resource.type == RULE:
+        yield _opening(resource["type"].text() == "ingress", resource.props)
+    else:
+        protocol, first, last = resource["ipProtocol"], resource["fromPort"], resource["toPort"]
+        sources = (resource["cidrIpv4"], resource["cidrIpv6"])
+        yield Opening(resource.type == INGRESS, resource.props, protocol, first, last, sources)
+
+
+def _opening(ingress: bool, value: Value) -> Opening:
+    sources = tuple(elements(value["cidrBlocks"], value["ipv6CidrBlocks"]))
+    return Opening(ingress, value, value["protocol"], value["fromPort"], value["toPort"], sources)
+
+
+def elements(*lists: Value) -> Iterator[Value]:
+    """Yield the elements of lists; an unknown list counts as one element, so that the others are checked."""
+    for value in lists:
+        yield from value.items() if value.known else [value]
