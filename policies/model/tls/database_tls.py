@@ -74,21 +74,22 @@ def database_faults(group: Resource) -> Verdicts:
         return  # the parameter group of the cluster controls TLS
     named = [item for item in group["parameters"].items() if item["name"].known]
     unknown_names = [item["name"] for item in group["parameters"].items() if not item["name"].known]
-    values = {(item["name"].text() or "").lower(): item["value"] for item in named}
     for name, allowed, by_default in _requirements(family):
-        yield from guarded(_parameter(name, allowed, by_default, values.get(name), unknown_names), group.urn)
+        values = [item["value"] for item in named if (item["name"].text() or "").lower() == name]
+        for value in values:
+            yield from guarded(_parameter(name, allowed, value), group.urn)
+        if values:
+            continue
+        if unknown_names:
+            yield Unknown(unknown_names[0].path, group.urn)
+        elif not by_default:
+            yield Finding("parameters", f"without {name}", f"add it with the value {allowed[0]}")
 
 
-def _parameter(
-    name: str, allowed: tuple[str, ...], by_default: bool, value: Value | None, unknown_names: list[Value]
-) -> Verdicts:
-    if value is not None:
-        if str(value.get()).strip() not in allowed:
-            yield Finding(value.path, f"{value.shown()} for {name}", f"set it to {allowed[0]}")
-    elif unknown_names:
-        yield Unknown(unknown_names[0].path)
-    elif not by_default:
-        yield Finding("parameters", f"without {name}", f"add it with the value {allowed[0]}")
+def _parameter(name: str, allowed: tuple[str, ...], value: Value) -> Verdicts:
+    """Check one of the values of a parameter; if there are several, it is open which of them RDS uses."""
+    if str(value.get()).strip() not in allowed:
+        yield Finding(value.path, f"{value.shown()} for {name}", f"set it to {allowed[0]}")
 
 
 def _option_faults(group: Resource) -> Verdicts:
@@ -98,14 +99,17 @@ def _option_faults(group: Resource) -> Verdicts:
     """
     if not (group["engineName"].text() or "").startswith(("oracle", "custom-oracle")):
         return
-    options = {item["optionName"].text(): item for item in group["options"].items()}
-    if "SSL" not in options:
+    options = [item for item in group["options"].items() if item["optionName"].text() == "SSL"]
+    if not options:
         yield Finding("options", "without SSL", "add it with SQLNET.SSL_VERSION 1.2")
-        return
-    settings = options["SSL"]["optionSettings"]
-    values = {item["name"].text(): item["value"] for item in settings.items()}
-    version = values.get("SQLNET.SSL_VERSION")
-    if version is None:
+    for option in options:
+        yield from guarded(_version_of(option["optionSettings"]), group.urn)
+
+
+def _version_of(settings: Value) -> Verdicts:
+    versions = [item["value"] for item in settings.items() if item["name"].text() == "SQLNET.SSL_VERSION"]
+    if not versions:
         yield Finding(settings.path, "without SQLNET.SSL_VERSION", "add it with the value 1.2")
-    elif version.text() != "1.2":
-        yield Finding(version.path, f"{version.shown()} for SQLNET.SSL_VERSION", "set it to 1.2")
+    for version in versions:
+        if version.text() != "1.2":
+            yield Finding(version.path, f"{version.shown()} for SQLNET.SSL_VERSION", "set it to 1.2")
