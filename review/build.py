@@ -26,12 +26,12 @@ from review.findings import (
     unknown_values,
 )
 from review.merging import Merging
-from review.model import Change, Finding, Report, SettingChange, StackReport
+from review.model import Change, Finding, Property, Report, SettingChange, StackReport
 from review.plain_data import map_texts
 from review.render import renderings
 from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
-from review.stacks.properties import changed_properties, new_properties
+from review.stacks.properties import changed_properties, deleted_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.errors import CommandError
@@ -260,8 +260,14 @@ def _change(step: Step, stack: Stack) -> Change:
         op=step.op,
         component=stack.component_of(resource.urn),
         upstream=sorted({model.title(source) for source in sources}),
-        properties=new_properties(step, stack) if step.op == "create" else changed_properties(step, stack),
+        properties=_properties(step, stack),
     )
+
+
+def _properties(step: Step, stack: Stack) -> list[Property]:
+    if step.op == "create":
+        return new_properties(step, stack)
+    return deleted_properties(step) if step.op == "delete" else changed_properties(step, stack)
 
 
 def _errors(stack: Stack) -> Iterator[Finding]:

@@ -76,7 +76,8 @@ class Item:
 class Change(Item):
     """A resource that changes. `upstream` contains the titles of the resources on which it depends.
 
-    `properties` are the properties that change; for a created resource, they are all its inputs.
+    `properties` are the properties that change; for a created resource, they are all its inputs, and for a
+    deleted one the options that decide whether its object is deleted.
     """
 
     op: str

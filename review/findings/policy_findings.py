@@ -8,12 +8,13 @@ from typing import Any
 
 from policies.engine.rule import Rule
 from review.findings.removed_inputs import kept_inputs
+from review.findings.risks import describe_left_object
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import as_text, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
 from review.stacks.stack import Stack
-from sandbox.progress import is_root
+from sandbox.progress import is_root, one_line
 from sandbox.summary import Row, waiver_match
 
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
@@ -155,7 +156,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     return Finding(
         stacks=[stack.name],
         policy=verdict["policy"],
-        message=message or verdict["message"],
+        message=(message or verdict["message"]) + _left_object(urn, stack, status),
         level=level,
         status=status,
         verdict=kind,
@@ -164,6 +165,13 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
         blocks=kind == VIOLATION and level == "mandatory" and status == NEW,
         **details,
     )
+
+
+def _left_object(urn: str, stack: Stack, status: str) -> str:
+    """Return a line about the object with a fixed violation if it stays; else an empty string."""
+    step = stack.step_of(urn)
+    left = describe_left_object(step, stack) if step and status == FIXED else ""
+    return f"\n{one_line(f'The object itself {left}')}" if left else ""
 
 
 def _message(verdict: Row, rule: Rule | None) -> str:

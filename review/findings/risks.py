@@ -34,7 +34,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     """Return a finding with the cause and effect of a replacement or deletion, or None.
 
     The result is None for other changes, for a provider, which exists only in the state, and for a resource
-    without data that is replaced or deleted because of another resource.
+    without data that is replaced or deleted because of another resource, unless its object stays.
     """
     old = step.old or step.resource
     if step.op not in POLICIES or old.type.startswith(PROVIDERS):
@@ -44,7 +44,8 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     retained = bool(old.state.get("retainOnDelete"))
     blocks = bool(loss) and not retained
     follows_another = len(chain) > 1 and chain[1].op == "replace"
-    if not loss and (follows_another or stack.deleted_component(step)):
+    left = describe_left_object(step, stack)
+    if not loss and not left and (follows_another or stack.deleted_component(step)):
         return None
     causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in chain]
     lines = [f"Because: {' ← '.join(causes)}"]
@@ -53,6 +54,8 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     urns = stack.dependents(old.urn)
     dependents = sorted({title(resource) for resource in urns if not is_root(resource.urn)})
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
+    if left and not (loss and retained):  # The fate of the data says the same.
+        lines.append(f"Object: it {left}")
     if loss:
         lines.append(f"Data: {_fate_of_data(old, loss, retained=retained)}")
     return Finding(
@@ -67,6 +70,26 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
         blocks=blocks,
         dependents=dependents,
     )
+
+
+def describe_left_object(step: Step, stack: Stack) -> str:
+    """Describe why Pulumi does not delete the object of a replaced or deleted resource; empty if it does.
+
+    The options in the state of the base decide (pulumi/pulumi, pkg/resource/deploy/step.go: DeleteStep).
+    """
+    old = step.old
+    if not old or step.op not in POLICIES or old.is_component:
+        return ""
+    if old.state.get("retainOnDelete"):
+        return "stays, because Pulumi only forgets it (retainOnDelete)."
+    other = stack.step_of(str(old.state.get("deletedWith") or ""))
+    # A resource that is only read from now on is not deleted.
+    if not other or not other.old or other.op not in POLICIES or (other.op == "delete" and other.new):
+        return ""
+    holder = title(other.old)
+    if other.old.state.get("retainOnDelete"):
+        return f"stays, because Pulumi deletes neither it (deletedWith) nor {holder} (retainOnDelete)."
+    return f"stays unless it vanishes with {holder}, because Pulumi deletes only the latter (deletedWith)."
 
 
 def _fate_of_data(old: Resource, loss: str, *, retained: bool) -> str:

@@ -52,6 +52,9 @@ UNKNOWN_IN_BASE = "unknown in the base, too"
 KNOWN_LATER = "known after up"
 """Reason for folding a value that another resource determines during `up`."""
 
+DELETION_OPTIONS = ("protect", "retainOnDelete", "deletedWith")
+"""Options that decide whether Pulumi deletes the object of a deleted resource."""
+
 SECRET_FORMS = ("data", "stringData")
 """Inputs of a Secret that the provider converts: a state has `data` where the program has `stringData`."""
 
@@ -86,6 +89,16 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
                 )
             )
     return properties
+
+
+def deleted_properties(step: Step) -> list[Property]:
+    """Return the options of a deleted resource that decide whether Pulumi deletes its object."""
+    options = step.old.options if step.old else {}
+    return [
+        Property(f"{OPTION} {name}", as_text(options[name]), None, forces=False, folded="", setting=None)
+        for name in DELETION_OPTIONS
+        if name in options
+    ]
 
 
 def changed_properties(step: Step, stack: Stack) -> list[Property]:

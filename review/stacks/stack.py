@@ -100,6 +100,10 @@ class Stack:
         is_resource = not is_root(step.resource.urn)
         return is_resource and step.op in OPERATIONS and not self.base_failed
 
+    def step_of(self, urn: str) -> Step | None:
+        """Return the step of a resource with this URN in the base or, if it is new, in the head."""
+        return self.steps.get(self._urns.get(urn, urn))
+
     def is_elsewhere(self, resource: Resource) -> bool:
         """Return True if a resource has another provider than the base's resources of its package.
 

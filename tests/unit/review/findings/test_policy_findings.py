@@ -67,6 +67,16 @@ def test_only_a_new_mandatory_violation_blocks(
     assert [(finding.status, finding.blocks) for finding in findings(head, base)] == [(status, blocks)]
 
 
+def test_a_violation_of_an_object_that_stays_is_not_simply_fixed() -> None:
+    old = resource(KEY, "disk", {"days": 5}, retainOnDelete=True)
+    for step, lines in ((Step("delete", old, None), 2), (Step("update", old, old), 1)):
+        head, base = side(), side("days is 5")
+        head.steps[old.urn] = step
+        [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+        assert (finding.status, len(finding.message.splitlines())) == (FIXED, lines)
+        assert finding.message.startswith("days is 5")
+
+
 def test_a_further_violation_of_a_rule_in_a_resource_is_new() -> None:
     further, single = side("rule 0 opens port 22", "rule 1 opens port 3306"), side("rule 0 opens port 22")
     described = [(finding.message, finding.status, finding.blocks) for finding in findings(further, single)]

@@ -217,3 +217,51 @@ def test_a_name_with_line_breaks_adds_no_line_to_a_message() -> None:
         "Data",
     ]
     assert "new ⏎ Data" in risk.message
+
+
+ROLE, ENTRY = "aws:iam/role:Role", "aws:eks/accessEntry:AccessEntry"
+
+
+def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
+    """Return what the risk of a resource says about its object."""
+    change = Step(op, old, resource(old.type, old.name, {"name": "b"}) if op == "replace" else None)
+    lines = risk_lines(change, stack(change, *others))
+    return [line.removeprefix("Object: it ") for line in lines if line.startswith("Object")]
+
+
+@each_row("op", ["delete", "replace"])
+def test_an_object_that_pulumi_only_forgets_is_named(op: str) -> None:
+    kept = resource(ENTRY, "it", retainOnDelete=True)
+    assert left_object(kept, op=op) == ["stays, because Pulumi only forgets it (retainOnDelete)."]
+    assert left_object(resource(ENTRY, "it"), op=op) == []
+    # The resource is replaced or deleted together with another one.
+    group = resource("pipe:a:Group", "group", custom=False)
+    part = resource(ENTRY, "it", retainOnDelete=True, parent=group.urn)
+    assert left_object(part, Step("delete", group, None), op=op)
+
+
+def test_an_object_that_pulumi_leaves_to_another_deletion_is_named() -> None:
+    role = resource(ROLE, "role")
+    entry = resource(ENTRY, "it", deletedWith=role.urn)
+    expected = (
+        "stays unless it vanishes with role (aws:iam:Role), because Pulumi deletes only the latter "
+        "(deletedWith)."
+    )
+    assert left_object(entry, Step("delete", role, None)) == [expected]
+    assert left_object(entry, Step("replace", role, role)) == [expected]
+    # Pulumi deletes the entry itself.
+    for kept in (Step("same", role, role), Step("delete", role, resource(ROLE, "role", external=True))):
+        assert left_object(entry, kept) == []
+    assert left_object(entry) == []
+    retained = resource(ROLE, "role", retainOnDelete=True)
+    [line] = left_object(entry, Step("delete", retained, None))
+    assert "neither it (deletedWith) nor role (aws:iam:Role) (retainOnDelete)" in line
+
+
+def test_data_that_vanishes_with_another_resource_blocks() -> None:
+    role = resource(ROLE, "role")
+    database = resource("aws:rds/instance:Instance", "it", deletedWith=role.urn)
+    change = Step("delete", database, None)
+    risk = find_risk(change, stack(change, Step("delete", role, None)))
+    assert risk and risk.blocks
+    assert [line.partition(":")[0] for line in risk.message.splitlines()][-2:] == ["Object", "Data"]

@@ -10,7 +10,13 @@ import pytest
 from review.model import SourceLocation
 from review.plain_data import PATH_STEP, value_at
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.properties import KNOWN_LATER, UNKNOWN_IN_BASE, changed_properties, new_properties
+from review.stacks.properties import (
+    KNOWN_LATER,
+    UNKNOWN_IN_BASE,
+    changed_properties,
+    deleted_properties,
+    new_properties,
+)
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
@@ -302,6 +308,16 @@ def test_a_provider_with_a_secret_is_another_provider() -> None:
     secret = {"token": {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "x"}}
     lines = provider_lines(resource(AWS, "a", secret), resource(AWS, "b", secret))
     assert lines == [("token", "[secret]"), ("option provider", f"{AWS}::b")]
+
+
+def test_the_options_that_decide_about_the_object_of_a_deleted_resource_are_listed() -> None:
+    state = {"protect": True, "deletedWith": "urn:x", "ignoreChanges": ["days"]}
+    step = Step("delete", resource(KEY, "it", {"days": 7}, **state), None)
+    assert [(old.path, old.before, old.after) for old in deleted_properties(step)] == [
+        ("option protect", "true", None),
+        ("option deletedWith", "urn:x", None),
+    ]
+    assert deleted_properties(Step("delete", resource(KEY, "it", {"days": 7}), None)) == []
 
 
 def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
