@@ -9,22 +9,11 @@ from typing import Any
 from review.model import Finding, title
 from review.plain_data import as_text, is_list, is_map
 from review.stacks.engine_run import Step
-from review.stacks.resources import PROVIDERS, Resource
+from review.stacks.object_kinds import Kind, is_patch, kind_of, kinds_of
+from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
+from review.stacks.value_parts import leaves
 from sandbox.providers.resource_types import is_described, resource_type
-
-VERSION = re.compile(r"V\d+$")
-"""End of a type that is another name of the type without this end (pulumi-aws: BucketVersioningV2)."""
-
-MODULES = {
-    "alb": "lb",
-    "applicationloadbalancing": "lb",
-    "elasticloadbalancingv2": "lb",
-    "elasticloadbalancing": "elb",
-}
-"""Modules of pulumi-aws whose types are other names of those of another module (aliases of the SDK's classes,
-such as pulumi_aws/lb/target_group.py).
-"""
 
 GLOBAL = frozenset(
     {"account", "budgets", "cloudfront", "costexplorer", "iam", "organizations", "route53", "s3", "shield"}
@@ -40,6 +29,9 @@ INVENTED = re.compile(r"\{(hex|HEX|dec)\d+\}|\{uuid\}")
 
 SHORTEST_NAME = 4
 """Smallest number of characters of an input that identifies an object; shorter ones occur by chance."""
+
+NOT_IDENTIFYING = ("region", "description")
+"""Inputs that do not identify an object."""
 
 REMEDY = "Declare the object once, and give a renamed resource an alias of its former name"
 
@@ -68,15 +60,17 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """
     if not stack.predicted or stack.base_failed:
         return
-    kinds: dict[tuple[str, str, str], list[_Claim]] = defaultdict(list)
-    for claim in _claims(stack):
-        kinds[_kind(claim.resource.type)].append(claim)
-    for claims in kinds.values():
-        for claim in claims:
-            if not claim.deletes and (message := _describe(claim, claims)):
+    claims = [*_claims(stack)]
+    kinds = kinds_of(claim.resource.type for claim in claims)
+    of_kind: dict[Kind, list[_Claim]] = defaultdict(list)
+    for claim in claims:
+        of_kind[kinds[claim.resource.type]].append(claim)
+    for alike in of_kind.values():
+        for claim in alike:
+            if not claim.deletes and (message := _describe(claim, alike)):
                 finding = stack.blocking_finding("object-shared", claim.resource, message, REMEDY)
                 yield claim.resource.urn, finding
-    yield from _find_moved_inside(stack)
+    yield from _find_moved_inside(stack, claims)
 
 
 def _claims(stack: Stack) -> Iterator[_Claim]:
@@ -86,13 +80,18 @@ def _claims(stack: Stack) -> Iterator[_Claim]:
             yield _Claim(step, step.resource, deletes=False, place=_place(step.resource, stack))
         provider = stack.steps.get(step.old.provider) if step.old else None
         is_deleted = step.op in ("delete", "replace") and not (provider and provider.op == "replace")
-        if step.old and is_deleted and _has_object(step.old):
+        if step.old and is_deleted and _has_object(step.old) and _deletes_object(step.old):
             yield _Claim(step, step.old, deletes=True, place=_place(step.old, stack))
 
 
 def _has_object(resource: Resource) -> bool:
     is_read = bool(resource.state.get("external"))
     return not resource.is_component and not is_read and not resource.type.startswith(PROVIDERS)
+
+
+def _deletes_object(resource: Resource) -> bool:
+    """Return True if the object is deleted with a resource."""
+    return not resource.state.get("retainOnDelete") and not is_patch(resource.type)
 
 
 def _place(resource: Resource, stack: Stack) -> str:
@@ -103,14 +102,6 @@ def _place(resource: Resource, stack: Stack) -> str:
     provider = stack.resources.get(resource.provider)
     own = resource.inputs.get("region") or resource.inputs.get("zoneId")
     return as_text(own or (provider and provider.inputs.get("region"))) or ""
-
-
-def _kind(type_token: str) -> tuple[str, str, str]:
-    """Return the package, the module and the kind of a type; the module of a Kubernetes type is its group."""
-    package, _, rest = type_token.partition(":")
-    module, _, kind = rest.rpartition(":")
-    module = module.partition("/")[0]
-    return package, MODULES.get(module, module), VERSION.sub("", kind)
 
 
 def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
@@ -131,7 +122,7 @@ def _is_same(claim: _Claim, other: _Claim) -> bool:
     """Return True if two resources of a kind have one object: one ID in one place."""
     identifiers = [str(owner.resource.state.get("id") or "") for owner in (claim, other)]
     places = {claim.place, other.place} - {""}
-    is_one_place = len(places) < 2 or _kind(claim.resource.type)[1] in GLOBAL
+    is_one_place = len(places) < 2 or kind_of(claim.resource.type)[1] in GLOBAL
     return bool(identifiers[0]) and identifiers[0] == identifiers[1] and is_one_place
 
 
@@ -159,28 +150,28 @@ def _texts(resource: Resource) -> dict[str, str]:
     return {
         name: value
         for name, value in resource.inputs.items()
-        if isinstance(value, str) and len(value) >= SHORTEST_NAME and name not in ("region", "description")
+        if isinstance(value, str) and len(value) >= SHORTEST_NAME and name not in NOT_IDENTIFYING
     }
 
 
-def _find_moved_inside(stack: Stack) -> Iterator[tuple[str, Finding]]:
+def _find_moved_inside(stack: Stack, claims: Sequence[_Claim]) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource that gets what a deleted resource may have set, and a finding.
 
     An example is a Bucket with the new property `policy` whose BucketPolicy is deleted, or a new item of a
     Role's `inlinePolicies` beside a deleted RolePolicy.
     """
-    deleted = [claim.resource for claim in _claims(stack) if claim.deletes and claim.step.op == "delete"]
+    deleted = [claim.resource for claim in claims if claim.deletes and claim.step.op == "delete"]
     for step in stack.steps.values():
         if step.op != "update" or not step.old:
             continue
         whole, before = step.resource, step.old.inputs
-        added = [
-            name
+        added = {
+            name: value
             for name, value in whole.inputs.items()
             if not name.startswith(("_", "tags")) and _has_more(before.get(name), value)
-        ]
+        }
         for part in deleted if added else ():
-            if _is_part(part, whole):
+            if _is_part(part, whole, added):
                 names = f"it adds to {', '.join(sorted(added))}"
                 message = f"{names}, and `up` then deletes {title(part)}, which may be the same object"
                 yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
@@ -195,10 +186,28 @@ def _has_more(before: Any, after: Any) -> bool:
     return before is None
 
 
-def _is_part(part: Resource, whole: Resource) -> bool:
-    """Return True if a resource has a part of another one: their types begin alike, and it names its ID."""
-    *place, kind = _kind(whole.type)
-    *part_place, part_kind = _kind(part.type)
-    begin_alike = part_kind.startswith(kind) or kind.startswith(part_kind)
-    identifier = whole.state.get("id")
-    return part_place == place and begin_alike and bool(identifier) and identifier in part.inputs.values()
+def _is_part(part: Resource, whole: Resource, added: Json) -> bool:
+    """Return True if a resource has a part of another one, to which `added` is added.
+
+    It names the ID, the ARN or the name of the other one. Their types begin alike, or everything else that it
+    names is in what is added: an Attachment names a Group and a target group, which the Group now lists.
+    """
+    outputs: Json = whole.state.get("outputs") or {}
+    candidates = (whole.state.get("id"), outputs.get("arn"), whole.inputs.get("name"))
+    identifiers = {value for value in candidates if value and isinstance(value, str)}
+    named = {*_names(part.inputs)}
+    *place, kind = kind_of(whole.type)
+    *part_place, part_kind = kind_of(part.type)
+    if part_place[0] != place[0] or identifiers.isdisjoint(named):
+        return False
+    if part_place == place and (part_kind.startswith(kind) or kind.startswith(part_kind)):
+        return True
+    others = {name for name in named - identifiers if len(name) >= SHORTEST_NAME}
+    return bool(others) and others <= {*_names(added)}
+
+
+def _names(inputs: Json) -> Iterator[str]:
+    """Yield the texts in inputs that may name another object."""
+    for name, content in inputs.items():
+        if name not in NOT_IDENTIFYING:
+            yield from (value for _, value in leaves(name, content) if isinstance(value, str))

@@ -4,9 +4,11 @@ import difflib
 import enum
 import functools
 import importlib
+import importlib.util
 import inspect
 import json
 import keyword
+import pathlib
 import re
 import sys
 import threading
@@ -54,6 +56,11 @@ for engines that …".
 """
 
 
+ALIAS = re.compile(r'\bAlias\(type_="([^"]+)"\)')
+"""A former name of the type in the source of a class of the SDK
+(pulumi/pulumi, pkg/codegen/python/gen.go: alias_opts).
+"""
+
 SECRET_OUTPUTS = re.compile(r"additional_secret_outputs=(\[[^]]*])")
 """The secret outputs in the source of a class of the SDK."""
 
@@ -79,13 +86,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 @functools.cache
 def resource_class(token: str) -> type[Any]:
     """Return the SDK's class for a type token: pulumi_aws.ec2.vpc.Vpc for aws:ec2/vpc:Vpc."""
-    package, module, name = token.split(":")
-    parts = [part for part in module.split("/") if part != "index"]
-    if package == "kubernetes":
-        parts = [part.partition(".")[0] for part in parts] + [name]
-    else:
-        parts[-1] = _WORD.sub("_", name if parts[-1].lower() == name.lower() else parts[-1]).lower()
-        parts = [f"{part}_" if keyword.iskeyword(part) else part for part in parts]
+    package, parts, name = _module_of(token)
     path = ".".join((f"pulumi_{package}", *parts))
     with LOADING:
         try:
@@ -99,6 +100,38 @@ def resource_class(token: str) -> type[Any]:
     if (known := pulumi.get_type_token(cls)) != token:
         raise UnknownTypeError(f"pulumi-{package} has no resource type {token}; closest: {known}")
     return cls
+
+
+@functools.cache
+def aliases(token: str) -> Collection[str]:
+    """Return the former names of a type, under which the engine finds a resource's state as well.
+
+    The SDK's source is read without an import. A type without a class in the SDK has no such names.
+    """
+    package, parts, _ = _module_of(token) if token.count(":") == 2 else ("", [], "")
+    if not all(map(str.isidentifier, (package, *parts))):
+        return ()
+    sdk = importlib.util.find_spec(f"pulumi_{package}")
+    if sdk is None or sdk.origin is None:
+        return ()
+    try:
+        return {
+            *ALIAS.findall(pathlib.Path(sdk.origin).parent.joinpath(*parts).with_suffix(".py").read_text())
+        }
+    except OSError:
+        return ()
+
+
+def _module_of(token: str) -> tuple[str, list[str], str]:
+    """Return the package, the path of the SDK's module below it, and the class of a type token."""
+    package, module, name = token.split(":")
+    parts = [part for part in module.split("/") if part != "index"] or [name]
+    if package == "kubernetes":
+        parts = [part.partition(".")[0] for part in parts] + [name]
+    else:
+        parts[-1] = _WORD.sub("_", name if parts[-1].lower() == name.lower() else parts[-1]).lower()
+        parts = [f"{part}_" if keyword.iskeyword(part) else part for part in parts]
+    return package, parts, name
 
 
 @functools.cache

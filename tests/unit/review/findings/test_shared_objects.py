@@ -123,6 +123,64 @@ def test_a_property_in_place_of_a_deleted_part_blocks() -> None:
     assert names(part, Step("update", other, block("bucket", "other", BUCKET, **versions))) == []
 
 
+OBJECT, OBJECT_V2 = "aws:s3/bucketObject:BucketObject", "aws:s3/bucketObjectv2:BucketObjectv2"
+RECORD, DNS_RECORD = "cloudflare:index/record:Record", "cloudflare:index/dnsRecord:DnsRecord"
+GROUP, INGRESS = (
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+)
+SCALING, ATTACHMENT = "aws:autoscaling/group:Group", "aws:autoscaling/attachment:Attachment"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(OBJECT, OBJECT_V2), (OBJECT_V2, OBJECT), (RECORD, DNS_RECORD)]
+)
+def test_the_same_object_under_another_type_blocks(before: str, after: str) -> None:
+    old = Step("delete", block("old", "x-1", before, bucket="data", key="config.json"), None)
+    new = block("new", "x-1", after, bucket="data", key="config.json")
+    assert names(old, Step("create", None, new)) == ["new"]
+
+
+def test_an_object_that_pulumi_only_forgets_is_not_deleted() -> None:
+    retained = resource(BLOCK, "old", {}, id="data", retainOnDelete=True)
+    assert names(Step("delete", retained, None), Step("create", None, block("new"))) == []
+    assert names(Step("replace", retained, block("old"), created_first=True)) == []
+
+
+def test_the_deletion_of_a_patch_deletes_no_object() -> None:
+    patch = resource(f"{POLICY}Patch", "patch", {}, id="pipe/api")
+    kept = resource(POLICY, "it", {}, id="pipe/api")
+    assert names(Step("same", kept, kept), Step("delete", patch, None)) == []
+    assert names(Step("same", kept, kept), Step("create", None, patch)) == ["patch"]
+    assert names(Step("delete", kept, None), Step("create", None, patch)) == ["patch"]
+
+
+def test_rules_inside_a_security_group_in_place_of_a_deleted_rule_block() -> None:
+    rule = {"securityGroupId": "sg-1", "cidrIpv4": "10.0.0.0/8", "ipProtocol": "tcp"}
+    part = Step("delete", block("rule", "sgr-1", INGRESS, **rule), None)
+    old, new = (block("sg", "sg-1", GROUP, **inputs) for inputs in ({}, {"ingress": [{"protocol": "tcp"}]}))
+    assert names(part, Step("update", old, new)) == ["sg"]
+
+
+def test_a_new_item_that_names_all_that_a_deleted_resource_names_blocks() -> None:
+    def changed(identifier: str, /, **added: Any) -> Step:
+        old = block("it", identifier, SCALING, name="workers")
+        return Step("update", old, block("it", identifier, SCALING, name="workers", **added))
+
+    attachment = {"autoscalingGroupName": "workers", "lbTargetGroupArn": "arn:tg", "region": "west"}
+    part = Step("delete", block("link", "a-1", ATTACHMENT, **attachment), None)
+    for identifier in ("workers", "x-1"):
+        assert names(part, changed(identifier, targetGroupArns=["arn:tg"])) == ["it"]
+        assert names(part, changed(identifier, targetGroupArns=["arn:x"])) == []
+    unnamed = Step(
+        "update", block("it", "", SCALING, name={}), block("it", "", SCALING, name={}, x=["arn:tg"])
+    )
+    assert names(part, unnamed) == []
+    # The deleted resource names nothing else.
+    hook = Step("delete", block("hook", "h-1", ATTACHMENT, autoscalingGroupName="workers"), None)
+    assert names(hook, changed("workers", suspendedProcesses=["Launch"])) == []
+
+
 def test_kinds_of_two_groups_are_two_kinds() -> None:
     calico = block("x", "pipe/api", "kubernetes:crd.projectcalico.org/v1:NetworkPolicy")
     kept = block("it", "pipe/api", POLICY)

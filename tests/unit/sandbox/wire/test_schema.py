@@ -12,7 +12,13 @@ import pulumi
 import pytest
 
 from sandbox.providers.resource_types import resource_type, table
-from sandbox.wire.schema import UnknownTypeError, documented_values, generated_secrets, resource_class
+from sandbox.wire.schema import (
+    UnknownTypeError,
+    aliases,
+    documented_values,
+    generated_secrets,
+    resource_class,
+)
 from tests.support.rows import each_row
 
 SLOW = {
@@ -119,3 +125,20 @@ def test_no_table_lets_a_program_choose_a_generated_secret() -> None:
     ]
     chosen = [token for token in tokens if {*generated_secrets(token)} & {*resource_type(token).outputs}]
     assert (len(tokens) > 20, chosen) == (True, [])
+
+
+@each_row(
+    ("token", "names"),
+    [
+        ("cloudflare:index/dnsRecord:DnsRecord", {"cloudflare:index/record:Record"}),
+        ("kubernetes:batch/v1:CronJob", {"kubernetes:batch/v1beta1:CronJob"}),
+        ("aws:ec2/vpc:Vpc", set()),
+        ("kubernetes:cert-manager.io/v1:Certificate", set()),
+        ("nothing:index/x:X", set()),
+        ("aws:../ec2/vpc:Vpc", set()),
+        ("aws", set()),
+    ],
+)
+def test_the_sdk_names_the_former_names_of_a_type(token: str, names: set[str]) -> None:
+    assert names <= {*aliases(token)}
+    assert bool(names) == bool(aliases(token))

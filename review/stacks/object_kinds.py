@@ -1,0 +1,73 @@
+"""Kinds of objects on an account or in a cluster: several types of resources can be names of one kind."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sandbox.wire.schema import aliases
+
+Kind = tuple[str, str, str]
+"""Package, module and name of a kind; the module of a Kubernetes type is its group."""
+
+VERSION = re.compile(r"[vV]\d+$")
+"""End of a type that is a name of the type without this end (pulumi-aws: BucketAclV2, BucketObjectv2)."""
+
+PATCH = "Patch"
+"""End of a type that sets fields of a Kubernetes object, which its deletion gives up without the object
+(https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply).
+"""
+
+MODULES: Mapping[str, str] = {
+    "alb": "lb",
+    "applicationloadbalancing": "lb",
+    "elasticloadbalancingv2": "lb",
+    "elasticloadbalancing": "elb",
+    "vpc": "ec2",
+    "elasticsearch": "opensearch",
+    "sesv2": "ses",
+    "docdb": "rds",
+    "neptune": "rds",
+}
+"""Modules of pulumi-aws whose types are names of the objects of another module, because both use one API
+(botocore, data/*/*/service-2.json: the same endpointPrefix). No alias of the SDK connects them.
+"""
+
+KINDS: Mapping[Kind, Kind] = {
+    ("aws", "apigatewayv2", "DomainName"): ("aws", "apigateway", "DomainName"),
+    ("aws", "ses", "DomainIdentity"): ("aws", "ses", "EmailIdentity"),
+}
+"""Kinds that are names of another kind, unlike the rest of their modules. The two APIs of API Gateway share
+the custom domain names, and the second API of SES has one type for the identities of domains and addresses
+(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.html).
+"""
+
+
+def kind_of(type_token: str) -> Kind:
+    """Return the kind of a type by its name alone."""
+    package, _, rest = type_token.partition(":")
+    module, _, name = rest.rpartition(":")
+    module = module.partition("/")[0]
+    if is_patch(type_token):
+        name = name.removesuffix(PATCH)
+    elif package != "kubernetes":
+        name = VERSION.sub("", name)
+    kind = package, MODULES.get(module, module), name
+    return KINDS.get(kind, kind)
+
+
+def is_patch(type_token: str) -> bool:
+    """Return True for a type that sets fields of a Kubernetes object."""
+    return type_token.startswith("kubernetes:") and type_token.endswith(PATCH)
+
+
+def kinds_of(types: Iterable[str]) -> dict[str, Kind]:
+    """Return the kind of each type. Types with a common alias in the SDK are of one kind.
+
+    For example, Cloudflare's Record is a former name of DnsRecord.
+    """
+    names = {token: {kind_of(name) for name in (token, *aliases(token))} for token in types}
+    groups: list[set[Kind]] = []
+    for own in names.values():
+        separate = [group for group in groups if group.isdisjoint(own)]
+        joined = [group for group in groups if not group.isdisjoint(own)]
+        groups = [*separate, own.union(*joined)]
+    return {token: min(group) for token, own in names.items() for group in groups if own <= group}
