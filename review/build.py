@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.engine.waivers import Waivers, load
-from review import model
+from review import changed_files, model
 from review.cost import estimate, price_table
 from review.findings import (
     changed_lookups,
@@ -26,7 +26,7 @@ from review.findings import (
     unknown_values,
 )
 from review.merging import Merging
-from review.model import Change, Finding, Property, Report, SettingChange, StackReport
+from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_first
 from review.plain_data import map_texts
 from review.render import renderings
 from review.stacks import outputs, setting_changes
@@ -43,6 +43,9 @@ WAIVERS = "review/waivers.yaml"
 
 KEEP_STACK = "Destroy the stack first, and ask an owner for the removal of its file"
 KEEP_PROJECT = "Keep the project's name, or move the stack first (`pulumi stack rename`) and ask an owner"
+
+FEW_FILES, MANY_FILES = 3, 40
+"""Numbers of changed files that the verdict and a note name."""
 
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
@@ -84,6 +87,7 @@ def build(
         _add_stack(draft, stack, waivers, compares, trees, approved_by)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
+        _add_files_outside(draft, changed_files.find_outside(reviewed, trees))
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += guard_findings.find_changed_options(reviewed, base, head)
@@ -118,6 +122,17 @@ def build(
 def _caveat(note: str) -> str:
     """Return the last part of a note, which the verdict shows."""
     return note.rpartition("; ")[2].rstrip(".")
+
+
+def _add_files_outside(draft: _Draft, files: Sequence[str]) -> None:
+    """Add a note and a caveat on changed files that the review does not evaluate."""
+    if files:
+        outside = "1 changed file is" if len(files) == 1 else f"{len(files)} changed files are"
+        outside += " not part of the evaluated programs"
+        draft.caveats.append(f"{outside} ({list_first(files, FEW_FILES)})")
+        draft.notes.append(
+            f"{outside}, so the report may not show the effects: {list_first(files, MANY_FILES)}."
+        )
 
 
 def _add_stack(

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,7 +82,8 @@ def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
         return True
     # The project's own code is the same, so the imports of the base are those of the head, until a file that
     # they name differs.
-    return any(read_file(trees[0] / path) != read_file(trees[1] / path) for path in _imports(trees[0], base))
+    paths = _imports(trees[0], base, base.rglob("*.py"))
+    return any(read_file(trees[0] / path) != read_file(trees[1] / path) for path in paths)
 
 
 def read_content(folder: Path) -> dict[Path, bytes | None]:
@@ -98,7 +99,13 @@ def read_file(path: Path) -> bytes | None:
     return bytes(path.readlink()) if path.is_symlink() else None
 
 
-def _imports(tree: Path, project: Path) -> set[Path]:
+def program_files(tree: Path, project: Path) -> set[Path]:
+    """Return the paths of a project's program, of what it imports or would import, and of the data below."""
+    main = project / "__main__.py"
+    return {main.relative_to(tree), *_imports(tree, project, [main])}
+
+
+def _imports(tree: Path, project: Path, code: Iterable[Path]) -> set[Path]:
     """Return the files of a tree that a project's code imports or would import, and the data below them.
 
     Python searches the project's folder and the tree's top folder. The result has every path that a name can
@@ -106,7 +113,7 @@ def _imports(tree: Path, project: Path) -> set[Path]:
     """
     own = project.relative_to(tree)
     roots = (own, Path())
-    pending = [file.relative_to(tree) for file in project.rglob("*.py")]
+    pending = [file.relative_to(tree) for file in code]
     paths: set[Path] = set()
     while pending:
         file = pending.pop()
@@ -132,8 +139,14 @@ def _data_beside(tree: Path, file: Path) -> set[Path]:
 
 
 def _imported_names(file: Path, package: str) -> Iterator[str]:
-    """Yield the names of modules, or of their members, that a file's import statements mention."""
-    for node in ast.walk(ast.parse(read_bytes(file, follow_links=True))):
+    """Yield the names of modules, or of their members, that a file's import statements mention.
+
+    A file that Python cannot read mentions none: the program fails if it imports it.
+    """
+    tree = ast.Module([], [])
+    with suppress(CommandError, OSError, RecursionError, SyntaxError, ValueError):
+        tree = ast.parse(read_bytes(file, follow_links=True))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

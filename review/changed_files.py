@@ -1,0 +1,65 @@
+"""Changed files that are neither part of an evaluated program nor of its policies."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from review.findings.unevaluated_files import COMPILED
+from review.project_selection import Trees, program_files, read_file
+from sandbox.workspace.stacks import projects
+
+OF_A_DEPLOYMENT = (
+    *("operations", "scripts", ".github", ".ci", "Makefile", "pyproject.toml"),
+    *("requirements.in", "requirements-dev.in", "tools"),
+)
+"""Files and folders at the top of a tree that a deployment runs or installs from, most urgent first."""
+
+WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
+"""Files and folders at the top of a tree without an effect on a deployment."""
+
+IGNORED_ENDINGS = (".md", *COMPILED)
+"""Endings of documents, and of compiled modules, which are findings of their own."""
+
+REPORTED = ("policies", "review/waivers.yaml", "requirements.txt", "requirements-dev.txt")
+"""Files and folders whose changes the report shows in another way."""
+
+
+def find_outside(stacks: Iterable[str], trees: Trees) -> list[str]:
+    """Return the files that differ between base and head and that the review of the stacks does not evaluate.
+
+    A program can read further files. Then the report shows what changes, although it names the file here.
+    """
+    evaluated: set[Path] = set()
+    for tree in trees:
+        known = projects(tree)
+        for name in stacks:
+            if project := known.get(name):
+                label = name.rpartition("/")[2]
+                own = {project / "Pulumi.yaml", project / f"Pulumi.{label}.yaml"}
+                evaluated |= {file.relative_to(tree) for file in own} | program_files(tree, project)
+    changed = [file for file in _changed(trees) - evaluated if not _is_ignored(file)]
+    return [f"{file}" for file in sorted(changed, key=_urgency)]
+
+
+def _changed(trees: Trees) -> set[Path]:
+    """Return the paths of the files that differ between base and head."""
+    before, after = ({path.relative_to(tree) for path in _files(tree)} for tree in trees)
+    same = (path for path in before & after if _content(trees[0] / path) == _content(trees[1] / path))
+    return (before | after).difference(same)
+
+
+def _files(tree: Path) -> Iterable[Path]:
+    return (path for path in tree.rglob("*") if path.is_symlink() or not path.is_dir())
+
+
+def _content(file: Path) -> tuple[bool, bytes | None]:
+    return file.is_symlink(), read_file(file)
+
+
+def _is_ignored(file: Path) -> bool:
+    ignored = (*WITHOUT_EFFECT, *REPORTED)
+    return file.suffix in IGNORED_ENDINGS or any(file.is_relative_to(path) for path in ignored)
+
+
+def _urgency(file: Path) -> tuple[int, Path]:
+    top = file.parts[0]
+    return OF_A_DEPLOYMENT.index(top) if top in OF_A_DEPLOYMENT else len(OF_A_DEPLOYMENT), file

@@ -1,0 +1,99 @@
+"""Tests of the changed files that are not part of an evaluated program."""
+
+from pathlib import Path
+
+import pytest
+
+from review.build import build
+from review.changed_files import find_outside
+from review.model import BASE_TO_HEAD
+from review.plain_data import build_mask
+from review.project_selection import Trees
+from review.stacks.engine_run import EngineRun
+from review.stacks.stack import Stack
+
+FILES = {
+    "Pulumi.yaml": "name: pipe",
+    "Pulumi.dev.yaml": "config:",
+    "Pulumi.stg.yaml": "config:",
+    "__main__.py": "import shop.api",
+    "shop/__init__.py": "",
+    "shop/api.py": "",
+    "shop/files/api.sql": "SELECT 1",
+    "unused/module.py": "",
+    "foundation/Pulumi.yaml": "name: base",
+    "foundation/Pulumi.dev.yaml": "config:",
+    "foundation/__main__.py": "",
+    "foundation/notes.txt": "",
+    "operations/__main__.py": "",
+    ".github/workflows/deploy.yml": "",
+    "Makefile": "",
+    "review/build.py": "",
+    "review/waivers.yaml": "",
+    "policies/__main__.py": "",
+    "requirements.txt": "",
+    "docs/example.py": "",
+    "tests/conftest.py": "",
+    "README.md": "",
+}
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Trees:
+    """Provide a base and a head with the same files."""
+    for tree in ("base", "head"):
+        for name, content in FILES.items():
+            file = tmp_path / tree / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+    return tmp_path / "base", tmp_path / "head"
+
+
+def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
+    assert find_outside(["dev"], trees) == []
+    for name in FILES:
+        (trees[1] / name).write_text("# another content")
+    (trees[0] / "unused" / "module.py").unlink()
+    assert find_outside(["dev"], trees) == [
+        "operations/__main__.py",
+        ".github/workflows/deploy.yml",
+        "Makefile",
+        "Pulumi.stg.yaml",
+        "foundation/Pulumi.dev.yaml",
+        "foundation/Pulumi.yaml",
+        "foundation/__main__.py",
+        "foundation/notes.txt",
+        "review/build.py",
+        "unused/module.py",
+    ]
+    assert "foundation/__main__.py" not in find_outside(["dev", "stg", "foundation/dev"], trees)
+
+
+def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
+    (trees[1] / "__main__.py").write_text("import unused.module")
+    (trees[1] / "unused" / "module.py").write_text("VALUE = 1")
+    (trees[1] / "shop" / "api.py").write_text("not Python")
+    (trees[1] / "shop" / "files" / "api.sql").unlink()
+    assert find_outside(["dev"], trees) == []
+
+
+def test_a_link_in_place_of_an_equal_file_counts(trees: Trees) -> None:
+    (trees[1] / "Makefile").unlink()
+    (trees[1] / "Makefile").symlink_to("LICENSE")
+    assert find_outside(["dev"], trees) == ["Makefile"]
+
+
+def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
+    for name in ("operations/__main__.py", "Makefile", "review/build.py", ".github/workflows/deploy.yml"):
+        (trees[1] / name).write_text("another content")
+    unchanged = Stack("dev", EngineRun(trees[1]), EngineRun(trees[0]))
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged], build_mask([]), trees)
+    assert report.code == 0
+    assert report.verdict == (
+        "Nothing blocks: 4 changed files are not part of the evaluated programs (operations/__main__.py, "
+        ".github/workflows/deploy.yml, Makefile and 1 more)."
+    )
+    assert report.notes == [
+        "4 changed files are not part of the evaluated programs, so the report may not show the effects: "
+        "operations/__main__.py, .github/workflows/deploy.yml, Makefile, review/build.py."
+    ]
