@@ -24,6 +24,10 @@ PAGES = {
     r"Cloudflare DNS: proxy status": f"{_CLOUDFLARE}/dns/proxy-status/",
     r"Cloudflare DNS: DNSSEC": f"{_CLOUDFLARE}/dns/dnssec/",
     r"PSS .*": f"{_KUBERNETES}/concepts/security/pod-security-standards/",
+    r"Kubernetes: aggregated ClusterRoles": (
+        f"{_KUBERNETES}/reference/access-authn-authz/rbac/#aggregated-clusterroles"
+    ),
+    r"Kubernetes: RBAC good practices": f"{_KUBERNETES}/concepts/security/rbac-good-practices/",
     r"Kubernetes: recommended labels": f"{_KUBERNETES}/concepts/overview/working-with-objects/common-labels/",
     r"Cloudflare Rules: .*": f"{_CLOUDFLARE}/rules/configuration-rules/",
     r"Cloudflare SSL: .*": f"{_CLOUDFLARE}/ssl/origin-configuration/authenticated-origin-pull/",

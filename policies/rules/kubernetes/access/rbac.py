@@ -1,5 +1,6 @@
-"""Rules on Roles and their bindings: wildcards, cluster-admin, Secrets, escalation, the default account."""
+"""Rules on Roles and their bindings: wildcards, Secrets, escalation, built-in roles, broad subjects."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from pulumi_policy import Severity
@@ -20,6 +21,10 @@ READING = ("get", "list", "watch")
 SECRETS = "secrets"
 ROLE_GROUP = "rbac.authorization.k8s.io"
 _ROLES = {ROLE_GROUP: ("roles", "clusterroles")}
+_CHANGES = {
+    "": ("pods/ephemeralcontainers",),
+    "certificates.k8s.io": ("certificatesigningrequests/approval",),
+}
 ESCALATING = {
     "escalate": _ROLES,
     # Kubernetes asks for bind on the role. Checkov's CKV_K8S_157 refuses it on the bindings.
@@ -28,13 +33,40 @@ ESCALATING = {
         "": ("users", "groups", "serviceaccounts"),
         "authentication.k8s.io": ("uids", "userextras/"),
     },
+    # A command in a pod has the permissions of the pod's account.
+    "create": {"": ("serviceaccounts/token", "pods/exec", "pods/attach", "nodes/proxy")},
+    "get": {"": ("nodes/proxy",)},
+    "approve": {"certificates.k8s.io": ("signers",)},
+    "update": _CHANGES,
+    "patch": _CHANGES,
 }
 """By verb and API group, the resources on which the verb gives its holder the permissions of others.
 
-A name that ends with a slash stands for all subresources. Sources: CIS Kubernetes, 5.1.8; Kubernetes, Using
-RBAC Authorization, and User Impersonation.
+A name that ends with a slash stands for all subresources. Sources: CIS Kubernetes, 5.1.8, 5.1.10, 5.1.11 and
+5.1.13; Kubernetes, Using RBAC Authorization, User Impersonation, and RBAC Good Practices.
 """
 CLUSTER_ADMIN = "cluster-admin"
+CONTROLLERS = "system:controller:"
+"""The prefix of the roles of the control plane's controllers, some of which may change every role."""
+CLUSTER_WIDE = ("admin", "edit", "system:aggregate-to-admin", "system:aggregate-to-edit")
+"""Built-in roles for a namespace, which read all Secrets of the cluster with a ClusterRoleBinding.
+
+Source: Kubernetes, Using RBAC Authorization, User-facing roles.
+"""
+EVERYBODY = {
+    "Group": re.compile(r"system:(un)?authenticated|system:serviceaccounts(:.*)?"),
+    "User": re.compile(r"system:anonymous"),
+}
+"""By kind, the subjects to which requests belong without a decision about the caller."""
+FOR_EVERYBODY = (
+    "system:basic-user",
+    "system:discovery",
+    "system:public-info-viewer",
+    "system:service-account-issuer-discovery",
+)
+"""The roles that Kubernetes binds to them itself (Using RBAC Authorization, API discovery roles)."""
+BUILT_IN_LABELS = (".k8s.io", ".kubernetes.io", ".amazonaws.com")
+"""Ends of the domains in the labels of the roles that Kubernetes and EKS bring along."""
 RESERVED = "system:"
 """The prefix of the roles, users and groups of the control plane, such as the group system:masters, which
 authorization never refuses. Kubernetes' example of a limited `bind` names the roles admin, edit and view
@@ -61,7 +93,10 @@ def _covers(resource: str, name: str) -> bool:
 
     The only wildcards are `*` and `*/<subresource>` (Kubernetes, pkg/apis/rbac/v1/evaluation_helpers.go).
     """
-    return resource in ("*", name) or (name.endswith("/") and resource.startswith((name, "*/")))
+    if name.endswith("/"):
+        return resource == "*" or resource.startswith((name, "*/"))
+    _, slash, part = name.partition("/")
+    return resource in ("*", name) or (bool(slash) and resource == f"*/{part}")
 
 
 def _escalates(verb: Value, rule: Value) -> bool:
@@ -122,13 +157,21 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     "rbac-escalation",
     types=ROLES,
     severity=Severity.HIGH,
-    controls=("CIS Kubernetes 5.1.8", "CKV_K8S_157", "CKV_K8S_158"),
+    controls=(
+        "CIS Kubernetes 5.1.8",
+        "CIS Kubernetes 5.1.10",
+        "CIS Kubernetes 5.1.11",
+        "CIS Kubernetes 5.1.13",
+        "CKV_K8S_157",
+        "CKV_K8S_158",
+    ),
     remediation="Remove the verb, or name in resourceNames the roles or accounts that it is for; not"
     " cluster-admin and names that begin with system:.",
     url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#escalate-verb",
 )
 def escalation(resource: Resource, _: Options) -> Verdicts:
-    """Refuse Roles whose holder can gain more permissions by the verbs escalate, bind or impersonate.
+    """Refuse Roles whose holder can gain more permissions: by the verbs escalate, bind or impersonate, tokens
+    of accounts, commands in pods, the proxy of nodes, or the approval of certificates.
 
     A rule may name the roles or accounts that it is for, except those of the control plane.
     """
@@ -167,15 +210,63 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
     remediation="Bind a Role with the permissions that the subject needs.",
 )
 def cluster_admin(resource: Resource, _: Options) -> Verdicts:
-    """Refuse bindings to the ClusterRole cluster-admin, which allows everything."""
+    """Refuse bindings to cluster-admin, to roles of controllers, and to admin or edit for all namespaces."""
     for item in objects(resource):
-        yield from guarded(_administrator(item.value["roleRef"]))
+        wide = CLUSTER_WIDE if item.kind == "ClusterRoleBinding" else ()
+        yield from guarded(_administrator(item.value["roleRef"], (CLUSTER_ADMIN, *wide)))
 
 
-def _administrator(role: Value) -> Verdicts:
+def _administrator(role: Value, powerful: tuple[str, ...]) -> Verdicts:
+    name = role["name"].text() or ""
     # A Role of a namespace may have the same name.
-    if role["name"].text() == CLUSTER_ADMIN and role["kind"].text() != "Role":
+    if (name in powerful or name.startswith(CONTROLLERS)) and role["kind"].text() != "Role":
         yield expected(role["name"], "a role with only the permissions that are needed")
+
+
+@RBAC.rule(
+    "rbac-aggregated-role",
+    types=ROLES,
+    severity=Severity.HIGH,
+    controls=("Kubernetes: aggregated ClusterRoles",),
+    remediation="Write the rules into the role; or select roles by a label with a domain of your own.",
+    url="https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles",
+)
+def aggregated(resource: Resource, _: Options) -> Verdicts:
+    """Refuse ClusterRoles that may take over the rules of built-in roles, such as cluster-admin."""
+
+    def selector(value: Value) -> Verdicts:
+        # Labels are combined with and, so one that no built-in role has is enough.
+        domains = [key.partition("/")[0] for key in value["matchLabels"].entries() if "/" in key]
+        if all(f".{domain}".endswith(BUILT_IN_LABELS) for domain in domains):
+            yield disallowed(value, "select by a label with a domain of your own, or write the rules")
+
+    for item in objects(resource):
+        yield from guarded(_each(item.value.at("aggregationRule.clusterRoleSelectors"), selector))
+
+
+@RBAC.rule(
+    "rbac-bound-to-everybody",
+    types=BINDINGS,
+    severity=Severity.HIGH,
+    controls=("Kubernetes: RBAC good practices",),
+    remediation="Bind the role to the accounts, users or groups that need it.",
+)
+def everybody(resource: Resource, _: Options) -> Verdicts:
+    """Refuse bindings to all authenticated users, anonymous users, or all ServiceAccounts.
+
+    The roles with which clients discover the API are for everybody.
+    """
+
+    def check(subject: Value) -> Verdicts:
+        broad = EVERYBODY.get(subject["kind"].text() or "")
+        if broad and broad.fullmatch(subject["name"].text() or ""):
+            yield expected(subject["name"], "an account, a user or a group that needs the role")
+
+    for item in objects(resource):
+        role = item.value["roleRef"]
+        # A name that is not known yet does not make a broad subject pass.
+        if not (role["name"].known and role["name"].text() in FOR_EVERYBODY):
+            yield from guarded(_each(item.value["subjects"], check))
 
 
 @RBAC.rule(
