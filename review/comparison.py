@@ -24,6 +24,13 @@ from sandbox.toolchain import pulumi_cli
 OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py")
 """The review's own code that the evaluation needs; the evaluation runs a copy of it."""
 
+CHANGED_POLICIES = (
+    "The policies, or modules that they can import, differ, and only a person sees what they do in a "
+    "deployment: {}."
+)
+MOST_FILES = 20
+"""Largest number of such files that the note names."""
+
 NOT_ISOLATED = (
     "Not isolated (--no-isolation): files, network, sockets and processes were open to the program."
 )
@@ -72,6 +79,8 @@ def compare(options: Options, status: Status) -> Report:
         if is_own and not merge and (untracked := snapshot.untracked(tree)):
             files = list_first(untracked)
             notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
+        if changed := guard.differing_files(base_tree.folder, head_tree.folder):
+            notes.append(CHANGED_POLICIES.format(list_first(changed, MOST_FILES)))
         if not options.isolated:
             notes.append(NOT_ISOLATED)
         for note in notes:

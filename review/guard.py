@@ -26,6 +26,9 @@ from review.project_selection import read_content, read_file
 from sandbox.errors import CommandError
 from sandbox.summary import Row
 
+PACK = Path("policies")
+"""Folder of a tree with the policy pack."""
+
 ANSWER_BYTES = 16 * 2**20
 """The maximum number of bytes in a response of the pack under review."""
 
@@ -77,17 +80,24 @@ def has_changed(base: Path, head: Path) -> bool:
     """Return True if the pack of the head can differ from that of the base: in its files or in an import.
 
     The pack searches the tree's top folder for modules, so a new module there may hide one of its packages.
-    Of the modules there, it never imports `__main__`.
     """
-    sides = [
-        (
-            {path.name for path in tree.iterdir()},
-            {path.name: read_file(path) for path in tree.glob("*.py") if path.name != "__main__.py"},
-            read_content(tree / "policies"),
-        )
+    names = [{path.name for path in tree.iterdir()} for tree in (base, head)]
+    return names[0] != names[1] or bool(differing_files(base, head))
+
+
+def differing_files(base: Path, head: Path) -> list[str]:
+    """Return the files that differ in the pack, and the modules that differ in the tree's top folder.
+
+    Of the modules there, the pack never imports `__main__`.
+    """
+    before, after = (
+        {Path(path.name): read_file(path) for path in tree.glob("*.py") if path.name != "__main__.py"}
+        | {PACK / path: content for path, content in read_content(tree / PACK).items()}
         for tree in (base, head)
-    ]
-    return sides[0] != sides[1]
+    )
+    missing = object()
+    paths = before.keys() | after.keys()
+    return sorted(f"{path}" for path in paths if before.get(path, missing) != after.get(path, missing))
 
 
 def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs:

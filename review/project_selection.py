@@ -87,9 +87,19 @@ def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
 
 
 def read_content(folder: Path) -> dict[Path, bytes | None]:
-    """Return the content of the files in a folder."""
-    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return {file.relative_to(folder): read_file(file) for file in files}
+    """Return the content of the files in a folder, and in the folders to which its links lead."""
+    return {file.relative_to(folder): read_file(file) for file in _files(folder, set())}
+
+
+def _files(folder: Path, visited: set[Path]) -> Iterator[Path]:
+    """Yield the files and links in a folder, and those in the folders to which links lead, each once."""
+    if not folder.is_dir() or folder.resolve() in visited:
+        return
+    visited.add(folder.resolve())
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_dir():
+            yield path
+        yield from _files(path, visited)
 
 
 def read_file(path: Path) -> bytes | None:

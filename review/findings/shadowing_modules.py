@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from review.findings.guard_findings import weakened
+from review.guard import PACK
 from review.model import Finding
 from sandbox.workspace.stacks import projects
 
@@ -19,9 +20,6 @@ AT_START = ("sitecustomize", "usercustomize")
 
 PACKAGES = ("site-packages", "dist-packages")
 """Names of the folders on sys.path that contain installed packages."""
-
-PACK = Path("policies")
-"""Folder of the policy pack, in which Python searches until the pack itself removes it from sys.path."""
 
 UNSEARCHED = frozenset({"__pycache__", "test", "tests", *PACKAGES})
 """Names of folders below an installed one whose files no command imports, or that are searched themselves."""
@@ -41,7 +39,8 @@ def find_shadowing(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Fi
     Python looks for modules in the folder of the program first
     (https://docs.python.org/3/library/sys.html#sys.path). The review has imported its packages before it adds
     this folder, so the program that it evaluates gets the packages and not the modules of the pull request.
-    A name also counts if an installed package imports it in vain, such as that of an optional module.
+    A name also counts if an installed package imports it in vain, such as that of an optional module. Python
+    searches the folder of the policy pack, too, until the pack removes it from sys.path.
     """
     PathFinder.invalidate_caches()
     folders = {project.relative_to(head) for project in projects(head).values()}

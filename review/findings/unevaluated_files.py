@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from review.findings.guard_findings import weakened
+from review.guard import PACK
 from review.model import Finding
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
@@ -71,6 +72,13 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
     for path in sorted(head.rglob("*")):
         part = parts.get(path.name) or parts.get(path.suffix)
         file = path.relative_to(head)
+        if path.is_symlink() and _link(path) != _link(base / file):
+            if not path.exists():
+                yield from _findings(stacks, file, "this link, whose target the tree lacks")
+            elif file.is_relative_to(PACK):
+                yield from _findings(
+                    stacks, file, "this link, which takes a part of the policies from elsewhere"
+                )
         if part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
 
@@ -138,6 +146,11 @@ def _values(file: Path) -> Mapping[str, str]:
             for key, node in (tree | of_the_engine).items()
         }
     return {}
+
+
+def _link(path: Path) -> tuple[Path, bool] | None:
+    """Return the target of a link, and whether it exists; None for anything else."""
+    return (path.readlink(), path.exists()) if path.is_symlink() else None
 
 
 def _text(node: yaml.Node) -> str:

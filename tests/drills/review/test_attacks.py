@@ -304,12 +304,14 @@ def test_a_value_that_only_a_deployment_knows_hides_nothing(
     assert [item["folded"] for item in firewall["properties"]] == [""]
 
 
-def test_links_that_only_a_checkout_has_block(trees: tuple[Path, Path], tmp_path: Path) -> None:
+def test_what_only_a_deployment_reads_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
     stranger = trees[1]
     (stranger / "docs").mkdir()
     (stranger / "docs" / "project.txt").write_text('{"name": "attack", "runtime": "python", "main": "evil"}')
     (stranger / "Pulumi.json").symlink_to("docs/../docs/project.txt")
     (stranger / "ranges.json").symlink_to("/srv/ranges.json")
+    (stranger / "policies" / "pathlib.py").touch()
+    (stranger / "grpc_tools.py").touch()  # grpc imports this module if it exists.
     _git(stranger, "add", "-A")
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -317,7 +319,10 @@ def test_links_that_only_a_checkout_has_block(trees: tuple[Path, Path], tmp_path
     assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
         ("guard-weakened", "'ranges.json' (a link that leads out of the tree)"),
         ("guard-weakened", "Pulumi.json"),
+        ("guard-weakened", "grpc_tools.py"),
+        ("guard-weakened", "policies/pathlib.py"),
     ]
+    assert any("deployment: grpc_tools.py, policies/pathlib.py." in note for note in report["notes"])
 
 
 def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(

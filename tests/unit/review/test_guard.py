@@ -91,6 +91,7 @@ def test_a_violation_without_a_urn_belongs_to_the_resource_of_the_question() -> 
         ("__main__.py", False),
         ("components/vpc.py", False),
         ("Pulumi.dev.yaml", False),
+        ("docs/linked.py", True),
     ],
 )
 def test_a_pack_runs_if_one_of_its_files_or_a_module_that_it_can_import_differs(
@@ -103,13 +104,18 @@ def test_a_pack_runs_if_one_of_its_files_or_a_module_that_it_can_import_differs(
             "__main__.py",
             "components/vpc.py",
             "Pulumi.dev.yaml",
+            "docs/linked.py",
         ):
             (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / side / name).write_text("")
+        (tmp_path / side / "policies" / "linked").symlink_to("../docs")
     assert not guard.has_changed(tmp_path / "one", tmp_path / "two")
     (tmp_path / "two" / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "two" / file).write_text("x = 1\n")
     assert guard.has_changed(tmp_path / "one", tmp_path / "two") == changed
+    files = {"docs/linked.py": ["policies/linked/linked.py"], "yaml/__init__.py": []}
+    named = files.get(file, [file] if changed else [])
+    assert guard.differing_files(tmp_path / "one", tmp_path / "two") == named
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from review import project_selection
-from review.project_selection import select_stacks
+from review.project_selection import read_content, select_stacks
 from sandbox.errors import CommandError
 from tests.support.rows import each_row
 
@@ -73,6 +73,21 @@ def test_a_link_is_compared_by_its_contents(tmp_path: Path) -> None:
     for tree in trees:
         (tree / "base" / "api.py").symlink_to("../components/api.py")
     assert [*select_stacks(trees)] == ["dev", "base/prod"]
+
+
+def test_a_folder_behind_a_link_is_compared_by_its_contents(tmp_path: Path) -> None:
+    trees = write(tmp_path / "one", FILES), write(tmp_path / "two", FILES)
+    for tree in trees:
+        (tree / "docs").mkdir()
+        (tree / "docs" / "rule.py").write_text(tree.name)
+        (tree / "docs" / "again").symlink_to("../base")
+        (tree / "base" / "rules").symlink_to("../docs")
+    assert [*select_stacks(trees)] == ["dev", "base/prod"]
+    assert {f"{path}" for path in read_content(trees[0] / "base")} >= {
+        "rules",
+        "rules/rule.py",
+        "rules/again",
+    }
 
 
 def test_more_stacks_than_one_review_can_have_are_refused(

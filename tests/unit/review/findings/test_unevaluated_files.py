@@ -125,3 +125,37 @@ def test_a_changed_file_that_the_review_omits_is_a_finding() -> None:
         "'rules/x.json' (a submodule): the pull request changes this file; a deployment may read it, and the "
         "review omits it"
     )
+
+
+ELSEWHERE = "this link, which takes a part of the policies from elsewhere"
+NOWHERE = "this link, whose target the tree lacks"
+
+
+@each_row(
+    "link, before, after, part",
+    [
+        ("rules.json", None, "app/rules.json", NOWHERE),
+        ("rules.json", "app/rules.json", "app/rules.json", ""),
+        ("rules.json", "app/a.json", "app/rules.json", NOWHERE),
+        ("rules.json", None, "Pulumi.yaml", ""),
+        ("policies/rules", None, "../base", ELSEWHERE),
+        ("policies/rules", "../base", "../base", ""),
+        ("policies/waivers.yaml", None, "../base/Pulumi.yaml", ELSEWHERE),
+    ],
+)
+def test_a_link_to_what_the_review_does_not_compare_is_a_finding(
+    link: str, before: str | None, after: str, part: str, tmp_path: Path
+) -> None:
+    for side, target in (("one", before), ("two", after)):
+        for name, text in FILES.items():
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / side / name).write_text(text)
+        if target:
+            (tmp_path / side / link).symlink_to(target)
+    findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
+    message = (
+        f"{link}: the pull request changes {part}; a deployment reads it, and the review does not evaluate it"
+    )
+    assert [finding.message for finding in findings] == ([message] if part else [])
+    for side in ("one", "two"):
+        shutil.rmtree(tmp_path / side)
