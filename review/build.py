@@ -13,10 +13,9 @@ from review.cost import estimate, price_table
 from review.findings import (
     changed_lookups,
     guard_findings,
-    plugin_sources,
     policy_findings,
     prod_strength,
-    provider_settings,
+    provider_changes,
     removed_inputs,
     risks,
     shadowing_modules,
@@ -145,8 +144,9 @@ def _add_stack(
         if risk := risks.find_risk(step, stack):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
     findings += changed_lookups.find_changed_lookups(stack)
-    addresses = plugin_sources.find_new_addresses(stack)
-    settings = provider_settings.find_unexplained(stack)
+    addresses = provider_changes.find_new_addresses(stack)
+    versions = provider_changes.find_new_versions(stack)
+    settings = provider_changes.find_unexplained(stack)
     names = removed_inputs.find_removed_names(stack)
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
@@ -155,7 +155,7 @@ def _add_stack(
     literals = unknown_values.find_hidden_literals(stack)
     base = None if stack.base_failed else stack.base
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
-    rows = chain(addresses, settings, names, kept, shared, unknown, hidden, secret, literals)
+    rows = chain(addresses, versions, settings, names, kept, shared, unknown, hidden, secret, literals)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by)

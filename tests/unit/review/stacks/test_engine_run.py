@@ -8,7 +8,7 @@ import pytest
 
 from policies.engine.ledger import Ledger, Row
 from review import evaluate
-from review.findings.plugin_sources import find_new_addresses
+from review.findings.provider_changes import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.properties import changed_properties, new_properties
 from review.stacks.stack import Stack

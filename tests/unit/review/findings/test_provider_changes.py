@@ -1,10 +1,14 @@
-"""Tests of providers whose plugin comes from a new address."""
+"""Tests of providers with another plugin, and of settings of providers whose effect is unknown."""
 
+import json
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from review.findings.plugin_sources import find_new_addresses
-from review.stacks.engine_run import EngineRun, Step
+import pytest
+
+from review.findings.provider_changes import find_new_addresses, find_new_versions, find_unexplained
+from review.stacks.engine_run import EngineRun, Step, read
 from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack
 
@@ -48,3 +52,50 @@ def test_every_address_blocks_if_the_base_does_not_evaluate() -> None:
     head = EngineRun(Path(), {provider.urn: Step("same", provider, provider)})
     [(_, finding)] = find_new_addresses(Stack("dev", head, base))
     assert finding.blocks
+
+
+INSTALLED = metadata.version("pulumi_aws")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count"),
+    [
+        (None, "4.0.0", 1),
+        (INSTALLED, "4.0.0", 1),
+        ("4.0.0", "4.0.0", 0),
+        ("4.0.0", INSTALLED, 0),
+        (None, INSTALLED, 0),
+        (None, None, 0),
+    ],
+)
+def test_a_plugin_of_another_version_than_the_package_blocks(
+    old: str | None, new: str | None, count: int
+) -> None:
+    steps = [
+        Step(op, before, after)
+        for op, before, after in (
+            ("delete", old and resource(PROVIDER, "default_1", {"version": old}), None),
+            ("create", None, resource(PROVIDER, "default_2", {"version": new} if new else {})),
+        )
+        if before or after
+    ]
+    reviewed = stack(*steps)
+    assert [*find_new_versions(reviewed)] == []
+    reviewed.predicted = True
+    findings = [finding for _, finding in find_new_versions(reviewed)]
+    assert [finding.blocks for finding in findings] == [True] * count
+    assert all(f"version is 4.0.0, and the program's package has {INSTALLED}" in f.message for f in findings)
+
+
+def test_a_setting_whose_effect_is_unknown_blocks(tmp_path: Path) -> None:
+    provider = resource("pulumi:providers:aws", "east")
+    file = tmp_path / "lookups.jsonl"
+    file.write_text(json.dumps({"provider": provider.urn, "unexplained": ["profile", "endpoints"]}))
+    head = EngineRun(Path(), {provider.urn: Step("update", provider, provider)}).add(read(file))
+    [(urn, finding)] = find_unexplained(Stack("dev", head))
+    assert (urn, finding.name, finding.policy) == (provider.urn, "east", "provider-setting-changed")
+    assert finding.blocks and finding.message.startswith("endpoints, profile: ")
+
+
+def test_a_stack_without_such_settings_has_no_finding() -> None:
+    assert [*find_unexplained(Stack("dev", EngineRun(Path())))] == [*find_unexplained(Stack("dev"))] == []

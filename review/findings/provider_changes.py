@@ -1,0 +1,94 @@
+"""Providers with another plugin than in the base, or with changed settings whose effect is unknown."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import metadata
+
+from review.model import Finding
+from review.plain_data import as_text, is_map
+from review.stacks.resources import INTERNAL, PROVIDERS, Resource
+from review.stacks.stack import Stack
+from sandbox.progress import name_of
+
+DOWNLOAD_URL = "pluginDownloadURL"
+"""Key of the address among the engine's own settings of a provider; before, it was an input itself."""
+
+
+def find_new_addresses(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each provider whose plugin comes from a new address, with a finding, which blocks.
+
+    A plugin is a program, and the deployment starts it with the credentials of the stack. If the base does
+    not evaluate, no address is known.
+    """
+    known = {(old.type, _address(old)) for old in stack.old.values() if old.type.startswith(PROVIDERS)}
+    for step in stack.steps.values():
+        provider = step.new
+        if not provider or not provider.type.startswith(PROVIDERS):
+            continue
+        address, before = _address(provider), _address(step.old) if step.old else ""
+        # A new version of a package has a default provider of its own, with the address of the old one.
+        if address and (provider.type, address) not in known:
+            message = f"pluginDownloadURL is {address}; before: {before or 'that of the package'}"
+            remedy = "Remove plugin_download_url, so that Pulumi downloads the plugin from its publisher"
+            yield (
+                provider.urn,
+                stack.blocking_finding("plugin-from-new-address", provider, message, remedy),
+            )
+
+
+def find_new_versions(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each provider with another version of its plugin, and a finding, which blocks.
+
+    The review predicts what the plugin of the installed package does. Another version may have other
+    properties, defaults and rules for replacements, and a version that the program names may be an old one.
+    """
+    if not stack.predicted:
+        return
+    known = {(old.type, _version(old)) for old in stack.old.values() if old.type.startswith(PROVIDERS)}
+    for step in stack.steps.values():
+        provider = step.new
+        if not provider or not provider.type.startswith(PROVIDERS) or step.op == "delete":
+            continue
+        version, installed = _version(provider), _installed(provider.type.removeprefix(PROVIDERS))
+        if version and version != installed and (provider.type, version) not in known:
+            message = (
+                f"version is {version}, and the program's package has {installed or 'another one'}; the "
+                "review does not know what this plugin does with the resources"
+            )
+            remedy = "Remove the option version, and change requirements.txt instead"
+            yield provider.urn, stack.blocking_finding("plugin-version-changed", provider, message, remedy)
+
+
+def _version(provider: Resource) -> str:
+    return as_text(provider.inputs.get("version")) or ""
+
+
+def _installed(package: str) -> str:
+    """Return the version of a package's installed SDK, which is that of its plugin; empty without one."""
+    with suppress(metadata.PackageNotFoundError, ValueError):
+        return metadata.version(f"pulumi_{package}")
+    return ""
+
+
+def _address(provider: Resource) -> str:
+    """Return the address of a provider's plugin, or an empty string for that of the package."""
+    internal = provider.inputs.get(INTERNAL)
+    settings = provider.inputs | (internal if is_map(internal) else {})
+    return as_text(settings.get(DOWNLOAD_URL)) or ""
+
+
+def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each provider with a changed setting of unknown effect, and a finding, which blocks.
+
+    A setting can lead to another account, organization or server, which has none of the resources. A review
+    knows neither the account nor its credentials. If resources move from one provider to another, the
+    settings of the two are compared, and the finding is about the new provider.
+    """
+    for urn, names in sorted(stack.head.unexplained.items() if stack.head else ()):
+        provider = stack.resources.get(urn) or name_of(urn)
+        message = (
+            f"{', '.join(sorted(names))}: the review does not know what this change means for the "
+            "provider's resources, for example whether they stay in the same account"
+        )
+        remedy = "Undo the change of the provider"
+        yield urn, stack.blocking_finding("provider-setting-changed", provider, message, remedy)
