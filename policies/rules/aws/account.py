@@ -11,6 +11,7 @@ from policies.engine.rule import (
     Topic,
     Verdicts,
     check_each,
+    disallowed,
     expected,
 )
 from policies.model.checks import guarded, must_be_true
@@ -26,7 +27,11 @@ EBS = "aws:ebs/encryptionByDefault:EncryptionByDefault"
 PASSWORDS = "aws:iam/accountPasswordPolicy:AccountPasswordPolicy"
 DETECTOR = "aws:guardduty/detector:Detector"
 FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
+FILTER = "aws:guardduty/filter:Filter"
 BUDGET = "aws:budgets/budget:Budget"
+EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 GUARDS = (
     PUBLIC_ACCESS,
@@ -52,23 +57,46 @@ def _type_list(description: str) -> dict[str, object]:
 
 @ACCOUNT.stack_rule(
     "account-guard-missing",
-    about=(BASELINE,),
+    about=(BASELINE, EVENT_RULE, SUBSCRIPTION, ALARM),
     severity=Severity.HIGH,
     controls=("CIS AWS 1.20", "CKV2_AWS_3", "FSBP GuardDuty.1", "FSBP IAM.28"),
-    remediation="Enable the guard in the section baseline of the account's settings.",
+    remediation=(
+        "Enable the guard in the section baseline of the account's settings, and remove what keeps its "
+        "reports back."
+    ),
     options={
         "guards": Option(default=list(GUARDS), schema=_type_list("Types of the guards that are required."))
     },
 )
 def guards(stack: Stack, options: Options) -> Verdicts:
-    """Require every guard of an account in the stack that declares the account's baseline."""
+    """Require every guard of an account in the stack that declares the account's baseline.
+
+    There, the rules and alarms that report to people must be enabled, and subscriptions must not filter.
+    """
     for baseline in stack.of((BASELINE,)):
+        for resource in stack.of((EVENT_RULE, SUBSCRIPTION, ALARM)):
+            yield from guarded(_silent(resource), resource.urn)
         for guard in options["guards"]:
             if not stack.of((guard,)):
                 name = guard.rpartition(":")[2]
                 yield Finding(
                     "the account", f"without {name}", f"declare the resource {name}", urn=baseline.urn
                 )
+
+
+def _silent(resource: Resource) -> Verdicts:
+    """Report a switch or a filter that keeps reports of an account's guards back."""
+    if resource.type == SUBSCRIPTION:
+        policy = resource["filterPolicy"]
+        if policy.get() not in (None, "", "{}"):
+            yield resource.attach(disallowed(policy, "remove it, so that every report arrives"))
+    elif resource.type == ALARM:
+        if resource["actionsEnabled"].flag() is False:
+            yield resource.attach(expected(resource["actionsEnabled"], "true"))
+    elif resource["state"].text() == "DISABLED":
+        yield resource.attach(expected(resource["state"], "'ENABLED'"))
+    elif resource["isEnabled"].flag() is False:
+        yield resource.attach(expected(resource["isEnabled"], "true"))
 
 
 @ACCOUNT.rule(
@@ -126,15 +154,18 @@ def _at_least(limit: tuple[Value, int]) -> Verdicts:
 
 @ACCOUNT.rule(
     "guardduty-off",
-    types=(DETECTOR,),
+    types=(DETECTOR, FILTER),
     severity=Severity.HIGH,
     controls=("CKV_AWS_238", "FSBP GuardDuty.1"),
-    remediation="Set enable to true, its default.",
+    remediation="Set enable to true, its default; let filters keep the findings with the action NOOP.",
     url="https://docs.aws.amazon.com/guardduty/latest/ug/what-is-guardduty.html",
 )
 def detector(resource: Resource, _: Options) -> Verdicts:
-    """Refuse GuardDuty detectors that are off."""
-    if resource["enable"].flag() is False:
+    """Refuse GuardDuty detectors that are off, and filters that archive findings before anybody sees them."""
+    # EventBridge gets no archived findings (GuardDuty user guide, Suppression rules).
+    if resource.type == FILTER and resource["action"].text() == "ARCHIVE":
+        yield expected(resource["action"], "'NOOP'")
+    if resource.type == DETECTOR and resource["enable"].flag() is False:
         yield expected(resource["enable"], "true")
 
 

@@ -1,10 +1,13 @@
 """CloudTrail rules: a trail of all regions, signed, encrypted, and in a locked bucket."""
 
+from itertools import chain
+
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Unknown, Verdicts, expected
 from policies.model.aws.buckets import BUCKETS, Bucket, buckets
 from policies.model.checks import guarded, must_be_true
+from policies.model.property_values import Value
 
 TRAIL = "aws:cloudtrail/trail:Trail"
 CLOUDTRAIL = Topic(
@@ -40,6 +43,48 @@ def stopped(resource: Resource, _: Options) -> Verdicts:
     """Refuse trails that do not record."""
     if resource["enableLogging"].flag() is False:
         yield expected(resource["enableLogging"], "true")
+
+
+@CLOUDTRAIL.stack_rule(
+    "cloudtrail-management-events-missing",
+    severity=Severity.HIGH,
+    controls=("CIS AWS 3.1", "FSBP CloudTrail.1"),
+    remediation=(
+        "Remove the selectors of one trail, since a trail records all management events by default, or let "
+        "one of its selectors have all of them."
+    ),
+    url=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"
+        "logging-management-events-with-cloudtrail.html"
+    ),
+)
+def management_events(stack: Stack, _: Options) -> Verdicts:
+    """Require one of the stack's trails to record all management events, without excluded sources."""
+    faults = [[*guarded(_management(trail), trail.urn)] for trail in stack.of((TRAIL,))]
+    if all(faults):
+        yield from chain.from_iterable(faults)
+
+
+def _management(trail: Resource) -> Verdicts:
+    """Report selectors none of which has all management events; a trail has selectors of one kind."""
+    basic, advanced = trail["eventSelectors"], trail["advancedEventSelectors"]
+    if advanced.items() and not any(map(_is_advanced, advanced.items())):
+        yield trail.attach(expected(advanced, "a list with a selector of only the eventCategory Management"))
+    if basic.items() and not any(map(_is_basic, basic.items())):
+        yield trail.attach(expected(basic, "a list with a selector of All management events of all sources"))
+
+
+def _is_advanced(selector: Value) -> bool:
+    fields = [(item["field"].text(), item["equals"].texts()) for item in selector["fieldSelectors"].items()]
+    return fields == [("eventCategory", ["Management"])]
+
+
+def _is_basic(selector: Value) -> bool:
+    return (
+        selector["includeManagementEvents"].flag() is not False
+        and selector["readWriteType"].text() in (None, "All")
+        and not selector["excludeManagementEventSources"].items()
+    )
 
 
 @CLOUDTRAIL.rule(

@@ -6,6 +6,7 @@ from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdi
 from policies.model.checks import must_be_true, open_to_everybody
 
 REPOSITORY = ("aws:ecr/repository:Repository",)
+TEMPLATE = "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate"
 ECR = Topic(
     framework="AWS Foundational Security Best Practices",
     tags=("aws", "ecr"),
@@ -16,16 +17,16 @@ ECR = Topic(
 
 @ECR.rule(
     "ecr-tags-mutable",
-    types=REPOSITORY,
+    types=(*REPOSITORY, TEMPLATE),
     severity=Severity.HIGH,
     controls=("CKV_AWS_51", "FSBP ECR.2"),
-    remediation="Set imageTagMutability to IMMUTABLE.",
+    remediation="Set imageTagMutability to IMMUTABLE; a filter of excluded tags may match all of them.",
     url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html",
 )
 def mutability(resource: Resource, _: Options) -> Verdicts:
-    """Require immutable image tags."""
+    """Require immutable image tags, without excluded tags."""
     value = resource["imageTagMutability"]
-    if not (value.text() or "MUTABLE").startswith("IMMUTABLE"):
+    if value.text() != "IMMUTABLE":
         yield expected(value, "'IMMUTABLE'")
 
 
@@ -60,7 +61,7 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
 POLICIES = {
     "aws:ecr/repositoryPolicy:RepositoryPolicy": "policy",
     "aws:ecr/registryPolicy:RegistryPolicy": "policy",
-    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": "repositoryPolicy",
+    TEMPLATE: "repositoryPolicy",
     # Everybody can pull from a public repository without a policy; one for everybody allows more.
     "aws:ecrpublic/repositoryPolicy:RepositoryPolicy": "policy",
 }

@@ -11,6 +11,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import ALERTS
+from policies.model.checks import guarded
 from policies.model.datadog_monitors import (
     MONITORS,
     Monitor,
@@ -20,6 +21,7 @@ from policies.model.datadog_monitors import (
     monitor,
     parse_query,
 )
+from policies.model.property_values import Value
 
 
 def _unless_secret(subject: Monitor, text: str) -> str:
@@ -99,11 +101,20 @@ def _order(subject: Monitor, query: Query) -> Verdicts:
     types=MONITORS,
     severity=Severity.MEDIUM,
     controls=("Guide: for 5m",),
-    remediation="Shorten the window, since a long window delays the alert.",
+    # Datadog recommends a delay of 900 seconds for metrics of clouds (Configure monitors, Evaluation delay).
+    remediation="Shorten the window or the evaluation delay, since each of them delays the alert.",
     options={
         "minutes": Option(
             default=1440,
             schema={"type": "integer", "minimum": 1, "description": "The maximum window in minutes."},
+        ),
+        "delay": Option(
+            default=900,
+            schema={
+                "type": "integer",
+                "minimum": 0,
+                "description": "The maximum delay in seconds.",
+            },
         ),
         "byName": Option(
             default={},
@@ -116,11 +127,17 @@ def _order(subject: Monitor, query: Query) -> Verdicts:
     },
 )
 def window_too_long(resource: Resource, options: Options) -> Verdicts:
-    """Limit the length of the evaluation window in monitor queries."""
+    """Limit the length of the evaluation window in monitor queries, and the delay of the evaluation."""
     subject = monitor(resource)
+    yield from guarded(_delay(subject.option("evaluationDelay"), options["delay"]))
     query, name = subject.parsed(), subject.value["name"].text() or ""
     named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]
     allowed = int(min([options["minutes"], *named]))
     if query is not None and query.window > allowed:
         shown = subject.query.shown() + _unless_secret(subject, f" (a window of {query.window} minutes)")
         yield Finding(subject.query.path, shown, f"use at most {allowed} minutes")
+
+
+def _delay(delay: Value, most: int) -> Verdicts:
+    if (delay.number() or 0) > most:
+        yield expected(delay, f"at most {most} seconds")

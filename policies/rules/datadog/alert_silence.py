@@ -1,11 +1,13 @@
 """Rules on silent monitors: drafts, downtimes, mutes and missing data."""
 
 import re
+from datetime import UTC, datetime, time
 
 from pulumi_policy import Severity
 
 from policies.engine.rule import (
     Finding,
+    Option,
     Options,
     Resource,
     Verdicts,
@@ -13,6 +15,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import ALERTS
+from policies.engine.waivers import utc_day
 from policies.model.datadog_monitors import (
     COUNT,
     MONITORS,
@@ -72,16 +75,23 @@ def draft(resource: Resource, _: Options) -> Verdicts:
         "Give the downtime an end. If it recurs, let it end before it begins again, and name the scope or "
         "the monitors that it mutes."
     ),
+    options={
+        "days": Option(
+            default=31,
+            schema={
+                "type": "integer",
+                "minimum": 1,
+                "description": "The maximum days of a downtime.",
+            },
+        )
+    },
 )
-def muted(resource: Resource, _: Options) -> Verdicts:
-    """Require an end for every downtime, and refuse recurring downtimes that mute everything every day."""
+def muted(resource: Resource, options: Options) -> Verdicts:
+    """Require an early end of every downtime, and refuse recurring ones that mute everything every day."""
     old = resource.type.endswith(":Downtime")
     recurrence = resource["recurrence" if old else "recurringSchedule"]
     if recurrence.absent:
-        end = resource["end"] if old else resource.at("oneTimeSchedule.end")
-        end = resource["endDate"] if old and end.absent else end
-        if end.get() in (None, "", 0):
-            yield expected(end, "the time at which the downtime ends")
+        yield from _ends(_moment(resource, old, "start"), _moment(resource, old, "end"), options["days"])
     elif old:
         if recurrence["type"].text() == "days" and (recurrence["period"].number() or 1) <= 1:
             yield from _everything(resource, resource["scopes"], resource["monitorTags"])
@@ -89,6 +99,36 @@ def muted(resource: Resource, _: Options) -> Verdicts:
         yield from check_each(recurrence["recurrences"].items(), _lasting)
         if any(_period(item) <= DAY for item in recurrence["recurrences"].items()):
             yield from _everything(resource, resource["scope"], resource.at("monitorIdentifier.monitorTags"))
+
+
+def _moment(resource: Resource, old: bool, name: str) -> Value:
+    """Return the property with the start or the end of a downtime, in seconds or as a date."""
+    if not old:
+        return resource.at(f"oneTimeSchedule.{name}")
+    return resource[f"{name}Date"] if resource[name].absent else resource[name]
+
+
+def _ends(start: Value, end: Value, days: int) -> Verdicts:
+    """Report an end that is missing or unreadable, or long after the start; the default start is today."""
+    last = _seconds(end)
+    if not last:
+        yield expected(end, "the time at which the downtime ends")
+        return
+    today = datetime.combine(utc_day(), time(), UTC).timestamp()
+    if last - (_seconds(start) or today) > days * DAY * 60:
+        yield expected(end, f"a time at most {days} days after the start")
+
+
+def _seconds(value: Value) -> float | None:
+    """Return a time since the epoch; None if it is absent or unreadable."""
+    number, text = value.number(), value.text() or ""
+    if number is not None:
+        return number
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 DAY = 1440

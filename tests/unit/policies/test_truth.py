@@ -7,6 +7,7 @@ import pytest
 
 from policies.engine.catalog import BY_NAME, RULES
 from policies.rules.aws import eks
+from policies.rules.datadog import alert_silence
 from tests.support.policies.truth import Case, cases
 from tests.support.rows import check_rows, each_row
 
@@ -19,7 +20,8 @@ for _case in CASES:
 @pytest.fixture(autouse=True)
 def day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the current day to the day for which the tables are written."""
-    monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
+    for module in (eks, alert_silence):
+        monkeypatch.setattr(module, "utc_day", lambda: date(2026, 12, 3))
 
 
 @pytest.mark.parametrize("rule", sorted(BY_RULE))
