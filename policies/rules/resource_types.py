@@ -8,6 +8,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import ANYTHING, Finding, Options, Resource, Verdicts
 from policies.engine.topics import ACROSS_PROVIDERS
+from policies.model.kubernetes.types import RELEASE
 from policies.model.providers import PROVIDERS
 from policies.model.urns import ROOT_TYPE, is_root
 
@@ -46,9 +47,6 @@ ATTACHMENT = "aws:iam/policyAttachment:PolicyAttachment"
 
 EXCLUSIVE = "Exclusive"
 """End of the AWS types that remove all parts of an object that they do not list (pulumi-aws 7)."""
-
-RELEASE = "kubernetes:helm.sh/v3:Release"
-"""The type that the Kubernetes provider recognizes by its name (pulumi-kubernetes, helm_release.go)."""
 
 
 @ACROSS_PROVIDERS.rule(

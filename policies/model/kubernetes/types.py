@@ -2,6 +2,9 @@
 
 from policies.model.kubernetes.pods import POD_SHAPED, kubernetes
 
+RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The type that the Kubernetes provider recognizes by its name (pulumi-kubernetes, helm_release.go)."""
+
 SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
 
 INGRESSES = frozenset[str]().union(

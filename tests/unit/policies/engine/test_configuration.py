@@ -42,6 +42,17 @@ def test_a_default_is_what_its_own_schema_asks_for(rule: str, key: str, option: 
     assert faults(BY_NAME, {rule: {key: option.default}}) == []
 
 
+@each_row(
+    "charts",
+    [{"datadog": "http://a.example"}, {"datadog": ""}, {"": "https://a.example"}, {"oci://a/b": "https://a"}],
+)
+def test_a_chart_has_an_https_repository_or_is_in_a_registry(charts: dict[str, str]) -> None:
+    [fault] = faults(BY_NAME, {"helm-chart-not-allowed": {"charts": charts}})
+    assert fault.startswith(f"helm-chart-not-allowed.charts is {charts}; set it to charts with https://")
+    allowed = {"datadog": "https://helm.datadoghq.com", "oci://a.example/agent": ""}
+    assert faults(BY_NAME, {"helm-chart-not-allowed": {"charts": allowed}}) == []
+
+
 @pytest.mark.parametrize("value", ["much", "0", "-1", ""])
 @each_row("key", ["cpu", "memory"])
 def test_a_ceiling_is_a_quantity_above_zero(key: str, value: str) -> None:

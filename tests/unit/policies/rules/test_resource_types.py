@@ -7,7 +7,8 @@ import pulumi_kubernetes
 
 from policies.engine.catalog import RULES
 from policies.engine.rule import PACKAGES
-from policies.rules.resource_types import COMPONENTS, RELEASE, TEMPLATES
+from policies.model.kubernetes.types import RELEASE
+from policies.rules.resource_types import COMPONENTS, TEMPLATES
 from sandbox.providers.server import packages
 from tests.support.policies.pytest_fixtures import MessagesOf
 from tests.support.policies.sdk_types import inputs
