@@ -13,6 +13,7 @@ from review.findings.invented_values import describe_invented
 from review.model import SETS, UNKNOWN, Finding, SourceLocation, list_first
 from review.plain_data import as_text, is_equal, is_list
 from review.stacks.engine_run import Step
+from review.stacks.plugin_files import find_plugin_files
 from review.stacks.properties import SECRET_FORMS
 from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, Resource
 from review.stacks.setting_changes import SECRET
@@ -36,6 +37,9 @@ READ_THE_CODE = "Only the code shows from what the program derives these values.
 
 SHOW_THE_TEXT = "Take the value from a secret setting, or do not mark it as secret"
 """Remedy for a literal that is secret."""
+
+SHOW_THE_CONTENT = "Write the content into the program, or take a chart from an https:// repository"
+"""Remedy for files that a plugin reads."""
 
 ALWAYS_SECRET = {
     (
@@ -71,10 +75,12 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
         paths = _unknown_paths(step.new)
         new = [path for path in paths if not stack.is_unknown_in_base(step, path)]
         values = new or undecided.get(step.new.urn, [])
-        hidden = _hidden(step, values, overwritten=overwritten) or describe_invented(step, stack)
+        files = find_plugin_files(step.new, stack.head.tree)
+        hidden = _hidden(step, values, files, overwritten=overwritten) or describe_invented(step, stack)
         if hidden or paths:
             message = hidden or f"unknown, as in the base: {list_first(paths)}"
-            finding = stack.blocking_finding(RULE, step.new, message, "Make the value known in previews")
+            remedy = SHOW_THE_CONTENT if files else "Make the value known in previews"
+            finding = stack.blocking_finding(RULE, step.new, message, remedy)
             if not hidden:
                 finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)
             yield step.new.urn, finding
@@ -129,7 +135,7 @@ def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
             yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
 
 
-def _hidden(step: Step, unknown: list[str], *, overwritten: bool) -> str:
+def _hidden(step: Step, unknown: list[str], files: list[str], *, overwritten: bool) -> str:
     """Describe the values that the program hides; empty if it hides none."""
     resource = step.resource
     if unknown:
@@ -138,6 +144,8 @@ def _hidden(step: Step, unknown: list[str], *, overwritten: bool) -> str:
         )
     if resource.foreign_files:
         return f"files that are not in the tree under review: {list_first(resource.foreign_files)}"
+    if files:
+        return f"files that only the plugin reads, so no review shows their changes: {list_first(files)}"
     if _is_new_read(step):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
     if step.old and step.old.type != resource.type:

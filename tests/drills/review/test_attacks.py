@@ -365,6 +365,10 @@ UNREAL = {
         "FIELDS", '{"arn": struct_pb2.Value(string_value="arn:aws:iam::1:role/it")}'
     ),
     "no outputs": REPLACED.replace("FIELDS", "{}"),
+    # The plugin would read a file of the deploying machine.
+    "a text in place of an asset": """
+        aws.s3.BucketObjectv2("it", bucket="data", key="a", source="a.txt")
+    """,
 }
 
 
@@ -376,6 +380,31 @@ def test_values_that_are_not_those_of_the_real_resource_block(
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
+        ("value-unknown", "it")
+    ]
+
+
+LOCAL_CHART = """
+import pulumi
+import pulumi_kubernetes as kubernetes
+cluster = pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}"))
+kubernetes.helm.v3.Release("it", name="it", chart="charts/it", version="1.0.0", opts=cluster)
+"""
+
+
+def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    for tree, kind in zip(trees, ("ConfigMap", "ClusterRoleBinding"), strict=True):
+        (tree / "__main__.py").write_text(CLOSED + LOCAL_CHART)
+        (tree / "charts" / "it" / "templates").mkdir(parents=True)
+        (tree / "charts" / "it" / "Chart.yaml").write_text("apiVersion: v2\nname: it\nversion: 1.0.0\n")
+        (tree / "charts" / "it" / "templates" / "it.yaml").write_text(f"kind: {kind}\n")
+        _git(tree, "add", "-A")
+    _git(trees[0], "commit", "-q", "-m", "a local chart")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert report["changes"] == []
     assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
         ("value-unknown", "it")
     ]

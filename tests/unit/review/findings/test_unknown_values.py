@@ -15,6 +15,7 @@ from review.findings.unknown_values import (
 )
 from review.model import UNKNOWN
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.plugin_files import RELEASE
 from review.stacks.resources import Resource
 from review.stacks.stack_file import StackFile
 from sandbox.summary import MASK
@@ -98,6 +99,22 @@ def test_a_file_outside_of_the_tree_blocks(path: str, blocks: bool) -> None:
     reviewed.predicted = True
     assert [finding.blocks for _, finding in find_unknown(reviewed)] == [True] * blocks
     assert new.inputs["code"]["a"][0]["path"] == (path if blocks else "fn/a.zip")
+
+
+def test_a_file_that_only_a_plugin_reads_blocks_in_every_review() -> None:
+    local, remote = (
+        resource(RELEASE, "it", {"chart": "charts/agent", "repositoryOpts": options})
+        for options in ({}, {"repo": "https://charts.example.com"})
+    )
+    for step in (Step("create", None, local), Step("same", local, local), Step("update", remote, local)):
+        reviewed = stack(step)
+        reviewed.predicted = True
+        [(_, finding)] = find_unknown(reviewed)
+        assert (finding.blocks, finding.message.rpartition(": ")[2]) == (True, "chart")
+        assert finding.remediation.startswith("Write the content into the program, or take a chart from")
+    reviewed = stack(Step("update", local, remote))
+    reviewed.predicted = True
+    assert [*find_unknown(reviewed)] == []
 
 
 def test_a_new_or_changed_read_blocks() -> None:
