@@ -48,8 +48,9 @@ class Property:
     """A property that changes.
 
     An absent value is None. `folded` is the reason for folding the change, or an empty string. If no setting
-    is known, `sources` has the titles of the changed resources from which the value comes. `decides_place` is
-    True for an input of a created resource that decides in which account or cluster resources are.
+    is known, `sources` has the titles of the changed resources from which the value comes. `always_shown` is
+    True for an input of a created resource that every format of the report shows: it decides in which account
+    or cluster resources are, or from which source they come.
     """
 
     path: str
@@ -59,7 +60,7 @@ class Property:
     folded: str
     setting: SourceLocation | None
     sources: list[str] = field(default_factory=list[str])
-    decides_place: bool = False
+    always_shown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,8 @@ class Change(Item):
 
     @property
     def differences(self) -> list[Property]:
-        """The properties that change; of a created resource, those that decide where resources are."""
-        return [item for item in self.properties if item.decides_place or self.op != "create"]
+        """The properties that change; of a created resource, those that every format shows."""
+        return [item for item in self.properties if item.always_shown or self.op != "create"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 from review.model import Property, list_first, title
 from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, path_of, value_at
 from review.stacks.engine_run import Step
+from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, leaves, split
@@ -77,6 +78,8 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
             text = as_text(value)
             setting = stack.file.find_setting(path, None, text, component)
             is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
+            is_source = name in SOURCES.get(step.new.type, ())
+            is_elsewhere = name == provider_option and stack.is_elsewhere(step.new)
             properties.append(
                 Property(
                     path,
@@ -85,7 +88,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
                     forces=False,
                     folded="",
                     setting=setting,
-                    decides_place=is_setting or (name == provider_option and stack.is_elsewhere(step.new)),
+                    always_shown=is_setting or is_source or is_elsewhere,
                 )
             )
     return properties

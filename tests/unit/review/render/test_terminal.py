@@ -87,7 +87,7 @@ def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:
 def test_what_decides_where_a_created_resource_is_has_a_line_in_every_report() -> None:
     change = samples.change(op="create")
     setting = dataclasses.replace(
-        change.properties[0], path="profile", before=None, after="other", setting=None, decides_place=True
+        change.properties[0], path="profile", before=None, after="other", setting=None, always_shown=True
     )
     report = samples.report(changes=[dataclasses.replace(change, properties=[*change.properties, setting])])
     assert "\n        profile: other\n" in renderings.render_terminal(report)

@@ -10,6 +10,7 @@ import pytest
 from review.model import SourceLocation
 from review.plain_data import PATH_STEP, value_at
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.plugin_files import RELEASE
 from review.stacks.properties import (
     KNOWN_LATER,
     UNKNOWN_IN_BASE,
@@ -284,7 +285,7 @@ def provider_lines(old: Resource, new: Resource) -> list[tuple[str, str | None]]
     all_steps = [*steps, Step("same", old, old), Step("same", before, before)]
     head = Stack("dev", EngineRun(Path(), {step.resource.urn: step for step in all_steps}))
     listed = [new_properties(step, head) for step in steps]
-    return [(item.path, item.after) for items in listed for item in items if item.decides_place]
+    return [(item.path, item.after) for items in listed for item in items if item.always_shown]
 
 
 def test_the_settings_of_a_new_provider_and_its_new_resources_are_marked() -> None:
@@ -295,6 +296,18 @@ def test_the_settings_of_a_new_provider_and_its_new_resources_are_marked() -> No
         ("profile", "other"),
         ("__internal.envVarMappings.A", "B"),
         ("option provider", f"{AWS}::east"),
+    ]
+
+
+def test_the_source_of_a_new_release_is_marked() -> None:
+    repository = {"repo": "https://charts.example.com"}
+    inputs = {"chart": "agent", "version": "1.0.0", "repositoryOpts": repository, "values": {"a": 1}}
+    step = Step("create", None, resource(RELEASE, "it", inputs))
+    properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert [(item.path, item.after) for item in properties if item.always_shown] == [
+        ("chart", "agent"),
+        ("version", "1.0.0"),
+        ("repositoryOpts.repo", "https://charts.example.com"),
     ]
 
 
