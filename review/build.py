@@ -12,6 +12,7 @@ from review import changed_files, model
 from review.cost import estimate, price_table
 from review.findings import (
     changed_lookups,
+    foreign_objects,
     guard_findings,
     policy_findings,
     prod_strength,
@@ -99,7 +100,7 @@ def build(
     merging = Merging(stacks)
     draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
-    draft.findings += _comparisons(evaluated, waivers, merging)
+    draft.findings += _comparisons(evaluated, waivers, merging, trees)
     draft.notes += _unneeded_waivers(waivers, waiver_lines, evaluated)
     blocked = {(finding.type, finding.name) for finding in draft.findings if finding.blocks}
     report = Report(
@@ -221,12 +222,29 @@ def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:
     return before, None if failed else [*stack.new.values()]
 
 
-def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers, merging: Merging) -> Iterator[Finding]:
+def _comparisons(
+    stacks: Mapping[str, Stack], waivers: Waivers, merging: Merging, trees: tuple[Path, Path]
+) -> Iterator[Finding]:
     """Yield the findings from comparisons between stacks."""
     if "prod" in stacks and "stg" in stacks:
         for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
             yield _apply_waiver(finding, waivers, finding.name)
     yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
+    known = {name for tree in trees for name in projects(tree)}
+    for name, stack in stacks.items():
+        # The stacks of one name are on one account: `dev` and `foundation/dev`.
+        alike = [other for other in sorted(known | stacks.keys()) if other != name and _has_name(other, name)]
+        evaluated = [stacks[other] for other in alike if other in stacks]
+        unevaluated = [other for other in alike if other not in stacks]
+        shared = shared_objects.find_shared_with(stack, evaluated)
+        foreign = foreign_objects.find_foreign_objects(stack, unevaluated)
+        for target, finding in chain(shared, foreign):
+            yield _apply_waiver(finding, waivers, target)
+
+
+def _has_name(stack: str, other: str) -> bool:
+    """Return True if two stacks have one name in their projects."""
+    return stack.rpartition("/")[2] == other.rpartition("/")[2]
 
 
 def _lines(finding: Finding) -> list[str]:

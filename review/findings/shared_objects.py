@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class _Claim:
     resource: Resource
     deletes: bool
     place: str
+    stack: str
 
     @property
     def is_new(self) -> bool:
@@ -61,10 +62,7 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
     if not stack.predicted or stack.base_failed:
         return
     claims = [*_claims(stack)]
-    kinds = kinds_of(claim.resource.type for claim in claims)
-    of_kind: dict[Kind, list[_Claim]] = defaultdict(list)
-    for claim in claims:
-        of_kind[kinds[claim.resource.type]].append(claim)
+    of_kind = _by_kind(claims, kinds_of(claim.resource.type for claim in claims))
     for alike in of_kind.values():
         for claim in alike:
             if not claim.deletes and (message := _describe(claim, alike)):
@@ -73,15 +71,48 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
     yield from _find_moved_inside(stack, claims)
 
 
+def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource with an object of another stack on the account, and a finding.
+
+    Objects of Kubernetes are left out, since the stacks of two projects usually have two clusters.
+    """
+    comparable = (member for member in (stack, *others) if member.predicted and not member.base_failed)
+    claims = [
+        claim for member in comparable for claim in _claims(member) if claim.resource.package != "kubernetes"
+    ]
+    of_kind = _by_kind(claims, kinds_of(claim.resource.type for claim in claims))
+    for alike in of_kind.values():
+        for claim in alike:
+            foreign = [other for other in alike if other.stack != stack.name]
+            if (
+                claim.stack == stack.name
+                and not claim.deletes
+                and (message := _describe_foreign(claim, foreign))
+            ):
+                yield (
+                    claim.resource.urn,
+                    stack.blocking_finding("object-shared", claim.resource, message, REMEDY),
+                )
+
+
+def _by_kind(claims: Sequence[_Claim], kinds: Mapping[str, Kind]) -> Mapping[Kind, Sequence[_Claim]]:
+    of_kind: dict[Kind, list[_Claim]] = defaultdict(list)
+    for claim in claims:
+        of_kind[kinds[claim.resource.type]].append(claim)
+    return of_kind
+
+
 def _claims(stack: Stack) -> Iterator[_Claim]:
     """Yield the claims of all resources; the objects of a replaced provider are in another place."""
     for step in stack.steps.values():
         if step.op != "delete" and _has_object(step.resource):
-            yield _Claim(step, step.resource, deletes=False, place=_place(step.resource, stack))
+            yield _Claim(
+                step, step.resource, deletes=False, place=_place(step.resource, stack), stack=stack.name
+            )
         provider = stack.steps.get(step.old.provider) if step.old else None
         is_deleted = step.op in ("delete", "replace") and not (provider and provider.op == "replace")
         if step.old and is_deleted and _has_object(step.old) and _deletes_object(step.old):
-            yield _Claim(step, step.old, deletes=True, place=_place(step.old, stack))
+            yield _Claim(step, step.old, deletes=True, place=_place(step.old, stack), stack=stack.name)
 
 
 def _has_object(resource: Resource) -> bool:
@@ -109,13 +140,33 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
     for other in claims:
         name = title(other.resource)
         if other.step is claim.step:
-            if other.deletes and claim.step.created_first and _is_same(claim, other):
-                return "the replacement gets the same object, which `up` deletes afterwards"
+            if other.deletes and claim.step.created_first:
+                if _is_same(claim, other):
+                    return "the replacement gets the same object, which `up` deletes afterwards"
+                if _keeps_name(claim, other) and _may_be_same(claim, other):
+                    return "the replacement may get the same object, which `up` deletes afterwards"
         elif other.deletes and (_is_same(claim, other) or (claim.is_new and _may_be_same(claim, other))):
             return f"it has the object of {name}, which `up` deletes afterwards, and the object with it"
         elif not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
     return ""
+
+
+def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
+    """Describe what other stacks do to the object of a resource, in whatever order they are deployed."""
+    for other in others:
+        name = f"{title(other.resource)} of {other.stack}"
+        if other.deletes and (_is_same(claim, other) or (claim.is_new and _may_be_same(claim, other))):
+            return f"it has the object of {name}, which a deployment of that stack deletes"
+        if not other.deletes and claim.is_new and _is_same(claim, other):
+            return f"it has the object of {name}, too; the last change of the two determines the object"
+    return ""
+
+
+def _keeps_name(claim: _Claim, other: _Claim) -> bool:
+    """Return True if two resources of a type have the same physical name, or none."""
+    name = resource_type(claim.resource.type).name
+    return claim.resource.inputs.get(name) == other.resource.inputs.get(name)
 
 
 def _is_same(claim: _Claim, other: _Claim) -> bool:

@@ -74,7 +74,7 @@ def test_a_plugin_of_another_version_than_the_package_blocks(
     steps = [
         Step(op, before, after)
         for op, before, after in (
-            ("delete", old and resource(PROVIDER, "default_1", {"version": old}), None),
+            ("delete", resource(PROVIDER, "default_1", {"version": old}) if old else None, None),
             ("create", None, resource(PROVIDER, "default_2", {"version": new} if new else {})),
         )
         if before or after

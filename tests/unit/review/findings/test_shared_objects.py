@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from review.findings.shared_objects import find_shared
+from review.findings.shared_objects import find_shared, find_shared_with
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from tests.support.review.stacks import VPC, resource, stack
@@ -48,6 +48,49 @@ def test_a_replacement_blocks_if_it_is_created_first_and_keeps_the_object() -> N
     assert names(Step("replace", block("it"), block("it"), created_first=True)) == ["it"]
     assert names(Step("replace", block("it"), block("it"))) == []
     assert names(Step("replace", block("it"), block("it", "b"), created_first=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"queueUrl": "https://q", "policy": "a"}, {"queueUrl": "https://q", "policy": "b"}, ["it"]),
+        ({"queueUrl": "https://q"}, {"queueUrl": "https://r"}, []),
+        ({"name": "x-1a2b3c4", "mode": "same"}, {"name": "x-5d6e7f8", "mode": "same"}, []),
+    ],
+    ids=["the same queue", "another queue", "another name"],
+)
+def test_a_replacement_of_a_type_without_a_table_is_compared_by_its_inputs(
+    before: dict[str, Any], after: dict[str, Any], expected: list[str]
+) -> None:
+    sides = block("it", "q-1", QUEUE_POLICY, **before), block("it", "q-2", QUEUE_POLICY, **after)
+    assert names(Step("replace", *sides, created_first=True)) == expected
+    assert names(Step("replace", *sides)) == []
+
+
+def shared_with(own: Step, foreign: Step, *, predicted: bool = True) -> list[str]:
+    """Return the messages about an object of dev that foundation/dev has, too."""
+    dev, foundation = stack(own), stack(foreign, name="foundation/dev")
+    dev.predicted, foundation.predicted = True, predicted
+    return [finding.message for _, finding in find_shared_with(dev, [foundation])]
+
+
+def test_an_object_of_another_project_on_the_account_blocks() -> None:
+    new, kept = Step("create", None, block("new")), Step("same", block("kept"), block("kept"))
+    deleted = Step("delete", block("old"), None)
+    [message] = shared_with(new, kept)
+    assert "old" not in message and message.startswith(
+        "it has the object of kept (aws:s3:BucketAcl) of foundation/dev"
+    )
+    for own in (new, kept):
+        [message] = shared_with(own, deleted)
+        assert message.endswith("of foundation/dev, which a deployment of that stack deletes")
+    assert (
+        shared_with(kept, kept) == shared_with(deleted, kept) == shared_with(new, kept, predicted=False) == []
+    )
+    other = block("kept", "other")
+    assert shared_with(new, Step("same", other, other)) == []
+    pods = [Step("create", None, block("it", "default/it", POLICY))] * 2
+    assert shared_with(*pods) == []
 
 
 def test_two_replacements_that_exchange_their_objects_block() -> None:

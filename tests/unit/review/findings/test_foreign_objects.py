@@ -1,0 +1,98 @@
+"""Tests of findings about new settings of objects that belong to no resource of the stack."""
+
+from typing import Any
+
+import pytest
+
+from review.findings.foreign_objects import find_foreign_objects
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from tests.support.review.stacks import resource, stack
+
+BUCKET, BUCKET_POLICY = "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
+TOPIC, TOPIC_POLICY = "aws:sns/topic:Topic", "aws:sns/topicPolicy:TopicPolicy"
+LOGS = "aws:cloudwatch/logGroup:LogGroup"
+ACCOUNT = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
+TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:alarms"
+
+
+def findings(*steps: Step, unevaluated: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Return the name and the message of each finding, all of which block."""
+    reviewed = stack(*steps)
+    reviewed.predicted = True
+    result = [finding for _, finding in find_foreign_objects(reviewed, unevaluated)]
+    assert all(finding.blocks for finding in result)
+    return [(finding.name, finding.message) for finding in result]
+
+
+def kept(kind: str, name: str, **state: Any) -> Step:
+    before = resource(kind, name, **state)
+    return Step("same", before, before)
+
+
+def new(kind: str, inputs: dict[str, Any]) -> Step:
+    return Step("create", None, resource(kind, "it", inputs))
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "own"),
+    [
+        (BUCKET_POLICY, {"bucket": "data"}, kept(BUCKET, "data", id="data")),
+        (TOPIC_POLICY, {"arn": TOPIC_ARN}, kept(TOPIC, "alarms", id="x", outputs={"arn": TOPIC_ARN})),
+        (
+            "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+            {"repository": "api"},
+            kept("aws:ecr/repository:Repository", "api", id="api"),
+        ),
+        (
+            "aws:kms/keyPolicy:KeyPolicy",
+            {"keyId": "1a2b-3c4d"},
+            kept("aws:kms/key:Key", "key", id="1a2b-3c4d"),
+        ),
+    ],
+    ids=["bucket", "topic", "repository", "key"],
+)
+def test_a_setting_blocks_unless_the_stack_has_its_object(
+    kind: str, inputs: dict[str, Any], own: Step
+) -> None:
+    [(name, message)] = findings(new(kind, inputs))
+    [(input_name, value)] = inputs.items()
+    assert name == "it" and message.startswith(f"{input_name}: no resource of this stack is {value}; ")
+    assert findings(new(kind, inputs), own) == []
+    assert own.old is not None
+    deleted = Step("delete", own.old, None)
+    assert len(findings(new(kind, inputs), deleted)) == 1
+
+
+def test_only_the_object_itself_counts_as_the_object() -> None:
+    policy = new(BUCKET_POLICY, {"bucket": "data"})
+    others: list[Step] = [
+        kept("aws:s3/bucketVersioning:BucketVersioning", "data", id="data"),
+        kept(LOGS, "data", id="data"),
+        kept("aws:s3/bucketObject:BucketObject", "data", id="data"),
+        kept(BUCKET, "data", id="data", external=True),
+    ]
+    assert [name for name, _ in findings(policy, *others)] == ["it"]
+
+
+def test_a_setting_that_stays_or_another_resource_is_no_finding() -> None:
+    def policy(bucket: str) -> Resource:
+        return resource(BUCKET_POLICY, "it", {"bucket": bucket})
+
+    assert findings(Step("update", policy("a"), policy("a"))) == []
+    assert findings(Step("replace", policy("a"), policy("a"))) == []
+    assert [name for name, _ in findings(Step("replace", policy("a"), policy("b")))] == ["it"]
+    attachment = {"role": "admin", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    assert findings(new("aws:iam/rolePolicyAttachment:RolePolicyAttachment", attachment)) == []
+    assert findings(new(BUCKET, {"bucket": "data"}), new(LOGS, {"name": "x"})) == []
+    assert findings(new("kubernetes:core/v1:ConfigMap", {"data": {}})) == []
+
+
+def test_a_setting_of_the_account_blocks_if_another_stack_of_it_is_not_evaluated() -> None:
+    assert findings(new(ACCOUNT, {})) == []
+    [(_, message)] = findings(new(ACCOUNT, {}), unevaluated=("foundation/dev",))
+    assert message.startswith("it is a setting of the whole account, which foundation/dev may set as well; ")
+
+
+def test_a_real_preview_has_no_such_finding() -> None:
+    assert [*find_foreign_objects(stack(new(BUCKET_POLICY, {"bucket": "data"})), [])] == []
