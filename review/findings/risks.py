@@ -42,7 +42,8 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
     loss = data_loss(old.type, old.inputs)
     retained = bool(old.state.get("retainOnDelete"))
-    blocks = bool(loss) and not retained
+    # After a replacement, the program uses the new object without the data, even if the old one stays.
+    blocks = bool(loss) and not (retained and step.op == "delete")
     follows_another = len(chain) > 1 and chain[1].op == "replace"
     left = describe_left_object(step, stack)
     if not loss and not left and (follows_another or stack.deleted_component(step)):
@@ -57,7 +58,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     if left and not (loss and retained):  # The fate of the data says the same.
         lines.append(f"Object: it {left}")
     if loss:
-        lines.append(f"Data: {_fate_of_data(old, loss, retained=retained)}")
+        lines.append(f"Data: {_fate_of_data(step, old, loss)}")
     return Finding(
         stacks=[stack.name],
         policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
@@ -92,9 +93,13 @@ def describe_left_object(step: Step, stack: Stack) -> str:
     return f"stays unless it vanishes with {holder}, because Pulumi deletes only the latter (deletedWith)."
 
 
-def _fate_of_data(old: Resource, loss: str, *, retained: bool) -> str:
+def _fate_of_data(step: Step, old: Resource, loss: str) -> str:
     """Return the loss of a resource's data with the effect of its options."""
-    if retained:
+    if old.state.get("retainOnDelete"):
+        if step.op == "replace":
+            return (
+                "It stays in the old resource (retainOnDelete), and the program uses the new one without it."
+            )
         return "Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
     if old.state.get("protect"):
         return f"{loss} The resource is protected: `pulumi up` fails until the protection is removed."

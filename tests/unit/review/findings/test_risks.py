@@ -240,6 +240,18 @@ def test_an_object_that_pulumi_only_forgets_is_named(op: str) -> None:
     assert left_object(part, Step("delete", group, None), op=op)
 
 
+@each_row("op", ["delete", "replace"])
+def test_retained_data_blocks_only_if_the_program_gets_a_new_object_without_it(op: str) -> None:
+    kept = resource(KEY, "it", retainOnDelete=True)
+    change = Step(op, kept, resource(KEY, "it", {"multiRegion": True}) if op == "replace" else None)
+    risk = find_risk(change, stack(change))
+    assert risk and (risk.blocks, risk.level) == (
+        (op == "replace"),
+        "mandatory" if risk.blocks else "advisory",
+    )
+    assert ("the program uses the new one without it" in risk.message) == (op == "replace")
+
+
 def test_an_object_that_pulumi_leaves_to_another_deletion_is_named() -> None:
     role = resource(ROLE, "role")
     entry = resource(ENTRY, "it", deletedWith=role.urn)
