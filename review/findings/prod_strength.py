@@ -1,12 +1,13 @@
 """Comparison of prod with stg: replicas, TLS versions, availability zones, retention and alerts."""
 
+import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
-from review.plain_data import as_text, is_map, value_at
+from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import LATER
@@ -74,33 +75,56 @@ def _weaker_values(
     A value that cannot be compared counts as weaker if only the deployment determines it, or if the value
     before the change could be compared: so it does not hide a weaker value.
     """
-    path = rule["path"]
     for key, resource in stg.items():
         if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.inputs.items():
             continue
-        prod_value, old_value = (
-            _compared_value(side[key], rule) if key in side else None for side in (prod, prod_before)
-        )
-        stg_value = _compared_value(resource, rule)
-        stg_strength = _strength(stg_value, rule)
-        if stg_strength is None:
-            continue
-        strength = _strength(prod_value, rule)
-        if strength is None:
-            is_weaker = LATER in str(prod_value) or _strength(old_value, rule) is not None
-        else:
-            is_weaker = strength < stg_strength
-        if is_weaker:
-            value = _shown(prod_value, strength)
-            message = (
-                f"{rule['topic']}: {path} is {value} in prod and {_shown(stg_value, stg_strength)} in stg"
-            )
-            yield Weakness(key, resource.name, path, value, message)
+        owners = [resource, *(side[key] for side in (prod, prod_before) if key in side)]
+        for item in _items(rule, owners):
+            values = (_compared_value(side.get(key), rule, item) for side in (prod, prod_before, stg))
+            yield from _weaker_value(rule, resource, item, *values)
 
 
-def _compared_value(resource: Resource, rule: Mapping[str, Any]) -> Any:
-    """Return the value at the rule's path, together with the texts at the path of encoded entries."""
+def _weaker_value(
+    rule: Mapping[str, Any], resource: Resource, item: str, prod_value: Any, old_value: Any, stg_value: Any
+) -> Iterator[Weakness]:
+    """Yield the value of prod, or of an item of its list, if it is weaker than the value of stg."""
+    path = f'{rule["path"]}["{item}"].{rule["part"]}' if item else rule["path"]
+    stg_strength = _strength(stg_value, rule)
+    strength = _strength(prod_value, rule)
+    if stg_strength is None:
+        return
+    if strength is None:
+        is_weaker = LATER in str(prod_value) or _strength(old_value, rule) is not None
+    else:
+        is_weaker = strength < stg_strength
+    if is_weaker:
+        value = _shown(prod_value, strength)
+        message = f"{rule['topic']}: {path} is {value} in prod and {_shown(stg_value, stg_strength)} in stg"
+        yield Weakness(resource.key, resource.name, path, value, message)
+
+
+def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[str]:
+    """Return the identifiers of all items of a list; one empty text for a rule on a whole value."""
+    if "part" not in rule:
+        return [""]
+    lists = (value_at(owner.inputs, rule["path"]) for owner in owners)
+    identifiers = {item.get("id") for value in lists if is_list(value) for item in value if is_map(item)}
+    return sorted(identifier for identifier in identifiers if isinstance(identifier, str))
+
+
+def _compared_value(resource: Resource | None, rule: Mapping[str, Any], item: str) -> Any:
+    """Return the value at the rule's path, together with the texts at the path of encoded entries.
+
+    A rule may compare the number of different items of a list, or a part of the enabled item with an ID.
+    """
+    if resource is None:
+        return None
     value = value_at(resource.inputs, rule["path"])
+    if rule.get("count") and is_list(value) and LATER not in str(value):
+        return len({json.dumps(member, sort_keys=True) for member in value})
+    if item and (is_list(value) or value is None):
+        members = [member for member in value or () if is_map(member) and member.get("id") == item]
+        return next((value_at(m, rule["part"]) for m in members if m.get("status") != "Disabled"), None)
     encoded = value_at(resource.inputs, rule["encoded"]) if "encoded" in rule else None
     if encoded is None:
         return value

@@ -26,6 +26,9 @@ SUBNET, GATEWAY = "aws:ec2/subnet:Subnet", "aws:ec2/natGateway:NatGateway"
 SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 CONFIG, ZONE = "kubernetes:core/v1:ConfigMap", "cloudflare:index/zoneSetting:ZoneSetting"
 ALERT, GOAL = "datadog:index/monitor:Monitor", "datadog:index/serviceLevelObjective:ServiceLevelObjective"
+LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+NODES, CLUSTER = "kubernetes:eks.amazonaws.com/v1:NodeClass", "aws:eks/cluster:Cluster"
+GROUP, ENDPOINT = "aws:rds/subnetGroup:SubnetGroup", "aws:ec2/vpcEndpoint:VpcEndpoint"
 STRONG: dict[str, dict[str, Any]] = {
     INSTANCE: {"multiAz": True, "backupRetentionPeriod": 14, "deletionProtection": True},
     PODS: {"spec": {"replicas": 3}},
@@ -39,6 +42,16 @@ STRONG: dict[str, dict[str, Any]] = {
     CONFIG: {"data": {"nginx.conf": "ssl_protocols TLSv1.2 TLSv1.3;"}},
     ZONE: {"settingId": "min_tls_version", "value": "1.2"},
     ALERT: {"query": "errors > 1"},
+    LIFECYCLE: {
+        "rules": [
+            {"id": "logs", "expiration": {"days": 90}, "status": "Enabled"},
+            {"id": "cleanup", "noncurrentVersionExpiration": {"noncurrentDays": 30}, "status": "Enabled"},
+        ]
+    },
+    NODES: {"spec": {"subnetSelectorTerms": [{"id": "subnet-1"}, {"id": "subnet-2"}]}},
+    CLUSTER: {"vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"]}},
+    GROUP: {"subnetIds": ["subnet-1", "subnet-2"]},
+    ENDPOINT: {"subnetIds": ["subnet-1", "subnet-2"]},
 }
 
 
@@ -111,6 +124,33 @@ WEAKER = [
     (LOCK, DAYS, 7, f"retention: {DAYS} is 7 in prod and 30 in stg"),
     (ZONE, "value", "1.0", "TLS: value is 1.0 in prod and 1.2 in stg"),
     (
+        LIFECYCLE,
+        "rules",
+        [{"id": "logs", "expiration": {"days": 1}}],
+        'retention: rules["logs"].expiration.days is 1 in prod and 90 in stg',
+    ),
+    (
+        LIFECYCLE,
+        "rules",
+        [{"id": "cleanup", "noncurrentVersionExpiration": {"noncurrentDays": 7}}],
+        'retention: rules["cleanup"].noncurrentVersionExpiration.noncurrentDays is 7 in prod and 30 in stg',
+    ),
+    (
+        LIFECYCLE,
+        "rules",
+        [{"id": "other", "expiration": {"days": 400}}],
+        'retention: rules["other"].expiration.days is 400 in prod and absent in stg',
+    ),
+    (
+        NODES,
+        "spec.subnetSelectorTerms",
+        [{"id": "subnet-1"}, {"id": "subnet-1"}],
+        "zones: spec.subnetSelectorTerms is 1 in prod and 2 in stg",
+    ),
+    (CLUSTER, "vpcConfig.subnetIds", ["subnet-1"], "zones: vpcConfig.subnetIds is 1 in prod and 2 in stg"),
+    (GROUP, "subnetIds", [], "zones: subnetIds is 0 in prod and 2 in stg"),
+    (ENDPOINT, "subnetIds", None, "zones: subnetIds is absent in prod and 2 in stg"),
+    (
         CONFIG,
         "data",
         {"nginx.conf": "ssl_protocols TLSv1.1 TLSv1.2;"},
@@ -147,6 +187,26 @@ def test_every_rule_of_strength_has_a_case() -> None:
 @pytest.mark.parametrize("inputs", [{"retentionInDays": 0}, {}], ids=["zero", "absent"])
 def test_logs_that_are_kept_for_ever_are_not_weaker(inputs: dict[str, int]) -> None:
     assert blocking_messages(LogGroup=inputs) == []
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [],
+        [{"id": "logs", "expiration": {"days": 1}, "status": "Disabled"}],
+        [{"id": "logs", "expiration": {"expiredObjectDeleteMarker": True}}],
+        [{"id": "logs", "expiration": {"days": 90}}, {"id": "old", "expiration": {}}, {"id": 1}, "x"],
+    ],
+    ids=["none", "disabled", "without days", "equal"],
+)
+def test_objects_that_are_kept_as_long_are_not_weaker(rules: list[Any]) -> None:
+    assert blocking_messages(BucketLifecycleConfiguration={"rules": rules}) == []
+
+
+def test_unknown_lifecycles_and_subnets_are_weaker() -> None:
+    messages = blocking_messages(BucketLifecycleConfiguration={"rules": sentinels.UNKNOWN})
+    assert messages[0] == f'retention: rules["cleanup"].expiration.days is {LATER} in prod and absent in stg'
+    assert blocking_messages(SubnetGroup={"subnetIds": ["subnet-1", sentinels.UNKNOWN]})
 
 
 def test_a_number_of_a_zone_that_is_no_version_of_tls_is_not_compared() -> None:
