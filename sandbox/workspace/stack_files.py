@@ -93,17 +93,16 @@ def prepare(
 def _check_keys(stack: Stack, config: yaml.Node) -> set[str]:
     """Return the full names of the settings; raise CommandError for keys that Pulumi reads differently.
 
-    It merges the content of `<<`, and decodes a key with the tag `!!binary`. It reads `name` and
-    `project:config:name` as `project:name`, and if a file has two of them, it takes the value of either
-    (pulumi/pulumi, sdk/go/common: workspace/project.go, stackConfigNamespacedWithProject;
-    resource/config/key.go, ParseKey).
+    It merges the content of `<<`. It reads `name` and `project:config:name` as `project:name`, and if a file
+    has two of them, it takes the value of either (pulumi/pulumi, sdk/go/common: workspace/project.go,
+    stackConfigNamespacedWithProject; resource/config/key.go, ParseKey).
     """
     for node in _mappings(config):
         for key, _ in node.value:
             if key.tag != STRING:
                 raise CommandError(
                     f"Pulumi.{stack.name}.yaml, line {key.start_mark.line + 1}: a key is not a string. "
-                    "Quote it, and use neither tags nor merge keys."
+                    "Quote it, and use no merge keys."
                 )
     keys: dict[str, str] = {}
     for key in members(config):

@@ -1,6 +1,8 @@
 """YAML files as mappings of unparsed values, which are written back as they are."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,16 +14,63 @@ Tree = dict[str, yaml.Node]
 STRING = "tag:yaml.org,2002:str"
 """The tag of a string."""
 
+AMBIGUOUS = re.compile("(?!\\A)\ufeff|[\x80-\x9f\u2028\u2029]|\r(?!\n)")
+"""Characters that Go and Python may read differently, or that most editors do not show as line breaks.
+
+These are byte order marks after the start, control characters, and the line separators of other systems.
+
+If U+FEFF begins the part of a file that the engine's parser has in memory, the parser takes the first
+character of each line for it, such as the `#` of a comment (gopkg.in/yaml.v3 v3.0.1: yamlprivateh.go, is_bom;
+scannerc.go, yaml_parser_scan_to_next_token).
+"""
+
+
+class _UnsupportedSyntax(yaml.MarkedYAMLError):
+    """An error about a part of YAML that Go and Python apply differently."""
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that refuses tags and directives. For example, only Go takes `!!str 1e3` as a text."""
+
+    def fetch_tag(self) -> None:
+        raise _UnsupportedSyntax(problem="the tag", problem_mark=self.get_mark())
+
+    def fetch_directive(self) -> None:
+        raise _UnsupportedSyntax(problem="the directive", problem_mark=self.get_mark())
+
+
+class _Dumper(yaml.Dumper):
+    """A writer that uses no braces and brackets, in which it would write `18:30` as `!!int '18:30'`."""
+
+    def serialize_node(self, node: yaml.Node, parent: Any, index: Any) -> None:
+        if isinstance(node, yaml.CollectionNode):
+            node.flow_style = False
+        super().serialize_node(node, parent, index)  # pyright: ignore[reportUnknownMemberType]
+
 
 def read(file: Path) -> Tree:
     """Return the top-level mapping of a YAML file.
 
-    Raise CommandError if the file is missing, is not YAML, or has no such mapping.
+    Raise CommandError if the file is missing, is not YAML, has no such mapping, or has parts that the engine
+    may read differently.
     """
     try:
-        node = yaml.compose(file.read_text(), yaml.SafeLoader)
+        text = file.read_bytes().decode()
+        if match := AMBIGUOUS.search(text):
+            line = len(re.findall(r"\r\n?|\n", text[: match.start()])) + 1
+            raise CommandError(
+                f"{file}, line {line}: Pulumi may read the character U+{ord(match[0]):04X} differently. "
+                f'Remove it, or write "\\u{ord(match[0]):04x}" in a text in double quotes.'
+            )
+        node = yaml.compose(text, _Loader)
     except FileNotFoundError:
         raise CommandError(f"{file} is missing.") from None
+    except _UnsupportedSyntax as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise CommandError(
+            f"{file}, line {line}: Pulumi may read {error.problem} differently. Remove it; a text that looks "
+            "like a number needs only quotes."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} is not YAML: {error}") from None
     if not isinstance(node, yaml.MappingNode):
@@ -42,4 +91,6 @@ def mapping(tree: Tree) -> yaml.MappingNode:
 
 def serialize(node: yaml.Node) -> str:
     """Return a node as YAML."""
-    return yaml.serialize(node, allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
+    return yaml.serialize(  # pyright: ignore[reportUnknownMemberType]
+        node, Dumper=_Dumper, allow_unicode=True
+    )

@@ -49,7 +49,7 @@ def test_a_secret_gets_another_value_when_its_text_changes(stack: Stack) -> None
     [
         ("  one: 1\n", "thing:one and one are one setting"),
         ("  thing:config:one: 1\n", "thing:one and thing:config:one are one setting"),
-        ("  !!binary dGhpbmc6b25l: 1\n", "line 6: a key is not a string"),
+        ("  !!binary dGhpbmc6b25l: 1\n", "line 6: Pulumi may read the tag differently"),
         ("  <<: {thing:one: 1}\n", "line 6: a key is not a string"),
         ("  thing:three: [{a: 1, <<: {a: 2}}]\n", "line 6: a key is not a string"),
     ],
@@ -69,7 +69,6 @@ def test_a_setting_that_pulumi_reads_differently_is_refused(stack: Stack, text: 
         "{secure: on}",
         "{secure: 1e20}",
         "{secure: 2026-01-01}",
-        "{secure: !!int '5'}",
         "{nested: {secure: v1:aaa}}",
         "[{secure: v1:aaa}]",
     ],

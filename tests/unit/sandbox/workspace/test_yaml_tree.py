@@ -1,0 +1,58 @@
+"""Tests of the reading of YAML files: what Go and Python read differently is refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import CommandError
+from sandbox.workspace.stacks import projects
+from sandbox.workspace.yaml_tree import mapping, read, serialize
+from tests.support.stacks import ROOT
+
+FILES = [
+    file for folder in sorted({*projects(ROOT).values()}) for file in sorted(folder.glob("Pulumi*.yaml"))
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2 # x\ufeff\n", "line 2: Pulumi may read the character U+FEFF"),
+        ("a: 1\r\n\r\n# x\u2028b: 2\r\n", "line 3: Pulumi may read the character U+2028"),
+        ("a: 'x\u2029'\n", "line 1: Pulumi may read the character U+2029"),
+        ("a: 1 # x\x85b: 2\n", "line 1: Pulumi may read the character U+0085"),
+        ("a: x\x9b\n", "line 1: Pulumi may read the character U+009B"),
+        ("a: 1\n# x\rb: 2\n", "line 2: Pulumi may read the character U+000D"),
+        ("a: 1\nb: !!str 1e3\n", "line 2: Pulumi may read the tag"),
+        ("a: [! x]\n", "line 1: Pulumi may read the tag"),
+        ("!!str a: 1\n", "line 1: Pulumi may read the tag"),
+        ("# x\n%TAG ! !x\n--- \na: 1\n", "line 2: Pulumi may read the directive"),
+    ],
+)
+def test_what_go_may_read_differently_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_bytes(text.encode())
+    with pytest.raises(CommandError, match=re.escape(f"{file}, {message} differently. Remove it")):
+        read(file)
+
+
+def test_other_characters_of_all_languages_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_bytes('\ufeffa: 東京 # é \u00a0\r\nb: "! \\u2028\\ufeff\\u0085" # !x\r\nc: x%!y\n'.encode())
+    values = {key: node.value for key, node in read(file).items()}
+    assert values == {"a": "東京", "b": "! \u2028\ufeff\x85", "c": "x%!y"}
+    file.write_text(serialize(mapping(read(file))))
+    assert {key: node.value for key, node in read(file).items()} == values
+
+
+def test_values_are_written_without_tags(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text("config: {a: , b: [18:30, on, '1', 010], c: [], d: {}}\n")
+    text = serialize(mapping(read(file)))
+    assert text == "config:\n  a:\n  b:\n  - 18:30\n  - on\n  - '1'\n  - 010\n  c: []\n  d: {}\n"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_files_of_this_repository_are_read(file: Path) -> None:
+    assert read(file)
