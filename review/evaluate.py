@@ -25,7 +25,7 @@ from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Re
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
-from review.project_selection import Projects, Trees, order, select_stacks
+from review.project_selection import Projects, Trees, order, read_file, select_stacks
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
@@ -216,6 +216,7 @@ def _run_side(
     command += ["--project", str(head if side == "head" else base), "--folder", str(folder)]
     command += ["--policies-of", str(base)]
     command += ["--program", str(sockets)] if sockets else []
+    command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
     with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
         done = subprocess.run(
@@ -230,6 +231,13 @@ def _run_side(
         if (folder / name).exists():
             (folder / name).rename(folder / f"{side}-{name}")
     (folder / f"{side}.code").write_text(f"{done.returncode}")
+
+
+def _settings_differ(stack: str, trees: Trees) -> bool:
+    """Return True if the head's Pulumi.yaml or stack file is not that of the base."""
+    folder, _, name = stack.rpartition("/")
+    files = (Path(folder, file) for file in ("Pulumi.yaml", f"Pulumi.{name}.yaml"))
+    return any(len({read_file(tree / file) for tree in trees}) > 1 for file in files)
 
 
 def _has_unknown(head: EngineRun | None) -> bool:

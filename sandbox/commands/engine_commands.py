@@ -61,7 +61,13 @@ def perform(
     installed = plugins.choose(choice, session.engine, stack, targets, progress)
     for name in filter(ACCOUNT_VARIABLE.match, list(os.environ)):
         del os.environ[name]
-    prepare(session, installed.settings, throwaway=options.throwaway, schema_of=options.policies_of)
+    prepare(
+        session,
+        installed.settings,
+        throwaway=options.throwaway,
+        schema_of=options.policies_of,
+        compare_parsers=options.compare_parsers,
+    )
     throwaway_up = options.throwaway and operation == "up"
     pack: list[str] = []
     if options.policies and operation in ("up", "preview"):

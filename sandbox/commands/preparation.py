@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from sandbox.commands import parser_comparison
 from sandbox.engine import lock
 from sandbox.engine.process import Session
 from sandbox.errors import CommandError
@@ -27,11 +28,17 @@ def require_disk_space(stack: Stack) -> None:
 
 
 def prepare(
-    session: Session, settings: Mapping[str, str], *, throwaway: bool, schema_of: Path | None = None
+    session: Session,
+    settings: Mapping[str, str],
+    *,
+    throwaway: bool,
+    schema_of: Path | None = None,
+    compare_parsers: bool = False,
 ) -> None:
     """Prepare the folder, the stack and its secrets; remove the locks that killed runs left.
 
     The schema in the tree `schema_of` declares the secret settings, by default that of the stack's own tree.
+    With `compare_parsers`, raise CommandError if the engine reads the tracked files differently.
     """
     stack, progress = session.stack, session.progress
     missing_secrets = stack_files.prepare(stack, settings, schema_of=schema_of)
@@ -40,6 +47,8 @@ def prepare(
     if not stack.checkpoint.exists():
         progress.step(f"creating stack {stack.label}: {stack.folder}")
         session.call("stack", "init")
+    if compare_parsers:
+        parser_comparison.require_equal(session)
     if missing_secrets:
         progress.step(f"setting random secrets: {', '.join(missing_secrets)}")
     # RDS, Datadog and HTTP headers all accept hexadecimal digits.

@@ -64,8 +64,8 @@ class Session:
     brief: bool = False
     """True if only failed resources get a line on the terminal."""
 
-    def call(self, *arguments: str, standard_input: str | None = None) -> None:
-        """Run a short `pulumi` command; raise CommandError if it fails.
+    def call(self, *arguments: str, standard_input: str | None = None) -> str:
+        """Run a short `pulumi` command and return its output; raise CommandError if it fails.
 
         Pass secrets in `standard_input`, never in the arguments.
         """
@@ -76,6 +76,7 @@ class Session:
             raise CommandError(
                 f"pulumi {' '.join(arguments)} failed: {completed.stderr.strip().removeprefix('error: ')}"
             )
+        return completed.stdout
 
     def operate(self, operation: str, *flags: str) -> tuple[int, Phase]:
         """Run `up`, `preview`, `refresh` or `destroy` and show its progress.

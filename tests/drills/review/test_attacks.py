@@ -268,6 +268,31 @@ def test_a_program_that_breaks_the_review_is_reported_or_ends_it(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "config:\n  attack:map: {key::}\n",
+            "Pulumi.dev.yaml: Pulumi's YAML parser reads `attack:map` differently",
+        ),
+        (
+            "config: # \ufeff\n  a: b\n",
+            "Pulumi.dev.yaml, line 1: Pulumi may read the character U+FEFF differently",
+        ),
+    ],
+)
+def test_a_stack_file_that_a_deployment_reads_differently_does_not_evaluate(
+    content: str, message: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (trees[1] / "Pulumi.dev.yaml").write_text(content)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [finding] = [item for item in report["findings"] if item["blocks"]]
+    assert finding["policy"] == "does-not-evaluate"
+    assert message in json.dumps(finding)
+
+
 HIDDEN = {
     # The value of a new resource stands for a value that a reader would see in the plan.
     "a derived value": """

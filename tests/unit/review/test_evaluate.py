@@ -1,6 +1,7 @@
 """Tests of the report on an evaluation."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,36 @@ def test_a_preview_of_the_base_shows_what_is_unknown_in_the_base_too(
     assert runs == sides
     reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), tmp_path / "work" / "dev")
     assert bool(reviewed.control) == ("control" in sides)
+
+
+@pytest.mark.parametrize(
+    ("changed", "stack", "sides"),
+    [
+        ("other.yaml", "dev", []),
+        ("Pulumi.stg.yaml", "dev", []),
+        ("Pulumi.dev.yaml", "dev", ["head"]),
+        ("Pulumi.yaml", "dev", ["head"]),
+        ("base/Pulumi.dev.yaml", "base/dev", ["head"]),
+        ("Pulumi.dev.yaml", "base/dev", []),
+    ],
+)
+def test_both_parsers_read_the_files_that_the_head_changes(
+    changed: str, stack: str, sides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = tmp_path / "base", tmp_path / "head"
+    for tree in trees:
+        for folder in (tree, tree / "base"):
+            folder.mkdir()
+            for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.stg.yaml", "other.yaml"):
+                (folder / name).write_text("name: a\n")
+    (trees[1] / changed).write_text("name: a \n")
+    compared: list[str] = []
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        compared.extend([{"up": "base", "preview": "head"}[command[3]]] * ("--compare-parsers" in command))
+        return subprocess.CompletedProcess(command, 2)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    projects = tuple(tree / stack.rpartition("/")[0] for tree in trees)
+    evaluate.run(trees, {stack: (projects[0], projects[1])}, tmp_path / "work", 1)
+    assert compared == sides
