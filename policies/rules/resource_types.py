@@ -32,12 +32,20 @@ TEMPLATES = frozenset(
     f"aws:{name}"
     for name in (
         "cloudcontrol/resource:Resource",
+        "cloudformation/cloudFormationType:CloudFormationType",
         "cloudformation/stack:Stack",
         "cloudformation/stackInstances:StackInstances",
         "cloudformation/stackSet:StackSet",
         "cloudformation/stackSetInstance:StackSetInstance",
+        # Argo CD, ACK or kro, which deploy what a repository or objects of the cluster describe (EKS user
+        # guide, EKS Capabilities).
+        "eks/capability:Capability",
+        "elasticbeanstalk/environment:Environment",
         "serverlessrepository/cloudFormationStack:CloudFormationStack",
         "servicecatalog/provisionedProduct:ProvisionedProduct",
+        # They run a document, which may call any API (Systems Manager user guide, Automation).
+        "ssm/association:Association",
+        "ssm/maintenanceWindowTask:MaintenanceWindowTask",
     )
 )
 """The types with which AWS creates resources of any other type (pulumi-aws 7)."""
@@ -137,5 +145,5 @@ def patch(resource: Resource, _: Options) -> Verdicts:
     remediation="Declare the resources of the template in the program, so that the policies check them.",
 )
 def template(_resource: Resource, _: Options) -> Verdicts:
-    """Refuse resources that create AWS resources of other types from a template or a document."""
+    """Refuse resources that create other resources from a template, a document or a repository."""
     yield Finding("type", "one whose resources no policy checks", "declare each resource with its own type")

@@ -24,7 +24,10 @@ from policies.model.checks import check_each_statement
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
-    """Refuse roles that trust everybody, all users of an identity provider, or a whole account."""
+    """Refuse roles that trust everybody, all users of an identity provider, or a whole account.
+
+    A role for certificates of IAM Roles Anywhere names its trust anchor.
+    """
     yield from check_each_statement(resource["assumeRolePolicy"], _trust)
 
 
@@ -49,6 +52,11 @@ _MEMBERS = re.compile(
 )
 """Condition keys that distinguish the principals of an account."""
 
+_ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
+_CERTIFICATES = re.compile(r"aws:(sourcearn|principaltag/x509.+)")
+"""Condition keys that distinguish the certificates with which programs outside of AWS take a role (IAM Roles
+Anywhere user guide, Trust policy). Without them, every trust anchor of the account is trusted."""
+
 
 def _trust(statement: Statement) -> Verdicts:
     if not statement.allows:
@@ -62,13 +70,29 @@ def _trust(statement: Statement) -> Verdicts:
             yield expected(conditions, f"a condition on the claim {claim}")
         elif not any(map(_names_claim, bound)):
             yield expected(conditions, f"a condition that names certain values of {claim}")
+    if ("Service", _ROLES_ANYWHERE) in statement.principals and not any(
+        item.narrows and _CERTIFICATES.fullmatch(item.key) for item in statement.conditions
+    ):
+        yield expected(conditions, "a condition on aws:SourceArn, the trust anchor")
     if statement.open:
         yield disallowed(statement.named, "name the principals, or add a condition")
     elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in statement.principals) and not any(
-        item.narrows and _MEMBERS.fullmatch(item.key) for item in statement.conditions
+        map(_names_members, statement.conditions)
     ):
         remedy = "name roles of the account, or add a condition such as sts:ExternalId"
         yield disallowed(statement.value["Principal"], remedy)
+
+
+def _names_members(condition: Condition) -> bool:
+    """Return True if a condition distinguishes principals of an account; all its roles are no distinction."""
+    if not condition.narrows or not _MEMBERS.fullmatch(condition.key):
+        return False
+    return condition.key != "aws:principalarn" or all(map(_names_member, condition.values))
+
+
+def _names_member(arn: str) -> bool:
+    kind, slash, name = arn.rpartition(":")[2].partition("/")
+    return bool((name if slash else kind).strip("*?/"))
 
 
 def _names_claim(condition: Condition) -> bool:

@@ -1,0 +1,88 @@
+"""Rules on objects with which a stack reaches nodes, or takes over requests that are meant for others."""
+
+from collections.abc import Iterable
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.topics import WORKLOADS
+from policies.model.checks import guarded
+from policies.model.kubernetes.pods import Object, kubernetes, objects
+from policies.model.property_values import Value
+
+_WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+_REGISTRATION = ("v1", "v1alpha1", "v1beta1")
+
+
+@WORKLOADS.rule(
+    "workload-volume-of-node",
+    types=kubernetes("core/v1", "PersistentVolume"),
+    severity=Severity.HIGH,
+    controls=("PSS baseline: HostPath Volumes",),
+    remediation="Let a storage class create the volume; a folder of a node gives a pod the node's files.",
+    url="https://kubernetes.io/docs/concepts/storage/persistent-volumes/#types-of-persistent-volumes",
+)
+def volume_of_node(resource: Resource, _: Options) -> Verdicts:
+    """Refuse PersistentVolumes that are folders of a node, which pods then mount through a claim."""
+
+    def check(item: Object) -> Verdicts:
+        for source in ("hostPath", "local"):
+            value = item.value["spec"][source]
+            if not value.absent:
+                yield disallowed(value, "let a storage class create the volume")
+
+    yield from check_each(objects(resource), check)
+
+
+@WORKLOADS.rule(
+    "workload-requests-diverted",
+    types=frozenset[str]().union(
+        kubernetes("core/v1", "Service"),
+        *(kubernetes(f"admissionregistration.k8s.io/{version}", *_WEBHOOKS) for version in _REGISTRATION),
+        *(kubernetes(f"apiregistration.k8s.io/{version}", "APIService") for version in ("v1", "v1beta1")),
+        *(
+            kubernetes(f"apiextensions.k8s.io/{version}", "CustomResourceDefinition")
+            for version in ("v1", "v1beta1")
+        ),
+    ),
+    severity=Severity.HIGH,
+    controls=("CIS Kubernetes 5.1.12",),
+    remediation=(
+        "Name a Service of the cluster in place of a URL, give an APIService a caBundle, and let a load "
+        "balancer provide the addresses of a Service."
+    ),
+    url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#control-admission-webhooks",
+)
+def requests_diverted(resource: Resource, _: Options) -> Verdicts:
+    """Refuse webhooks outside of the cluster, APIs without verified TLS, and Services with externalIPs.
+
+    Such a webhook reads and changes objects of all namespaces. Nodes send the traffic for an external IP to
+    the Service's pods, whoever owns the address.
+    """
+
+    def check(item: Object) -> Verdicts:
+        for value, remedy in _diverting(item):
+            yield from guarded(_absent(value, remedy))
+
+    yield from check_each(objects(resource), check)
+
+
+def _diverting(item: Object) -> Iterable[tuple[Value, str]]:
+    """Yield the values that an object should not have, each with a remedy."""
+    in_cluster = "name a Service of the cluster in clientConfig.service"
+    if item.kind in _WEBHOOKS:
+        yield from (
+            (webhook.at("clientConfig.url"), in_cluster) for webhook in item.value["webhooks"].items()
+        )
+    elif item.kind == "CustomResourceDefinition":
+        yield item.value.at("spec.conversion.webhook.clientConfig.url"), in_cluster
+        yield item.value.at("spec.conversion.webhookClientConfig.url"), in_cluster
+    elif item.kind == "APIService":
+        yield item.value.at("spec.insecureSkipTLSVerify"), "set a caBundle"
+    else:
+        yield item.value.at("spec.externalIPs"), "remove it; a load balancer has addresses of its own"
+
+
+def _absent(value: Value, remedy: str) -> Verdicts:
+    if value.get() not in (None, "", False, []):
+        yield disallowed(value, remedy)
