@@ -19,6 +19,14 @@ OTHER_PROJECT_FILES = ("Pulumi.json", "Pulumi.yml")
 (pulumi/pulumi, sdk/go/common/encoding/marshal.go: Exts; workspace/paths.go: findProjectInDir).
 """
 
+PROJECT_FILES = ("Pulumi.yaml", *OTHER_PROJECT_FILES)
+"""Names of all project files. The review evaluates the projects at the top of a tree and directly below it,
+if they have a stack file beside Pulumi.yaml.
+"""
+
+WITHOUT_PROJECTS = ("docs", "tests")
+"""Folders at the top of a tree whose projects are examples."""
+
 PROJECT_KEYS = frozenset({"name", "description", "config"})
 """Keys of Pulumi.yaml that the review evaluates. For every `runtime`, it evaluates `__main__.py` with its own
 packages, and the copy that it evaluates lacks the other keys (sandbox/workspace/stack_files.py: COPIED).
@@ -79,6 +87,9 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
                 yield from _findings(
                     stacks, file, "this link, which takes a part of the policies from elsewhere"
                 )
+        if path.name in PROJECT_FILES and file.parent not in folders[0] | folders[1]:
+            is_example = file.parts[0] in WITHOUT_PROJECTS
+            part = "" if is_example else "this file of a project of which the review knows no stack"
         if part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
 

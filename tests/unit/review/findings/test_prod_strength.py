@@ -111,7 +111,7 @@ def with_value(kind: str, path: str, value: Any) -> dict[str, Any]:
 
 
 DAYS = "rule.defaultRetention.days"
-WEAKER = [
+WEAKER: list[tuple[str, str, Any, str]] = [
     (INSTANCE, "multiAz", False, "zones: multiAz is false in prod and true in stg"),
     (INSTANCE, "multiAz", None, "zones: multiAz is absent in prod and true in stg"),
     (INSTANCE, "backupRetentionPeriod", 7, "retention: backupRetentionPeriod is 7 in prod and 14 in stg"),

@@ -20,6 +20,7 @@ STACKS = ["dev", "prod", "base/dev"]
 ROOT = ["dev", "prod"]
 
 COMPILED = "this compiled module, which may take the place of its source"
+UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
 ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Pulumi.yaml", "name: other\nruntime: python\nconfig: {a: {default: 2}}\n", "", []),
@@ -37,6 +38,10 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("base/Pulumi.json", "{}", "this file, which may take the place of Pulumi.yaml", ["base/dev"]),
     ("base/Pulumi.yaml", "name: base\nruntime: nodejs\n", "`runtime`", ["base/dev"]),
     ("docs/Pulumi.json", "{}", "", []),
+    ("tests/support/Pulumi.yaml", "name: x", "", []),
+    ("infra/deep/Pulumi.yaml", "name: x", UNKNOWN_PROJECT, STACKS),
+    (".ops/Pulumi.yaml", "name: x", UNKNOWN_PROJECT, STACKS),
+    ("new/Pulumi.yml", "name: x", UNKNOWN_PROJECT, STACKS),
     ("Pulumi.dev.yaml", "config:\n  pipe:a: 2\n", "", []),
     ("Pulumi.dev.yaml", "config: {'pulumi:autonaming': {mode: verbatim}}\n", "`pulumi:autonaming`", ["dev"]),
     (
