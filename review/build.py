@@ -236,9 +236,10 @@ def _comparisons(
         alike = [other for other in sorted(known | stacks.keys()) if other != name and _has_name(other, name)]
         evaluated = [stacks[other] for other in alike if other in stacks]
         unevaluated = [other for other in alike if other not in stacks]
-        shared = shared_objects.find_shared_with(stack, evaluated)
-        foreign = foreign_objects.find_foreign_objects(stack, unevaluated)
-        for target, finding in chain(shared, foreign):
+        shared = dict(shared_objects.find_shared_with(stack, evaluated))
+        # What another stack declares says more than that the own stack does not declare it.
+        findings = dict(foreign_objects.find_foreign_objects(stack, unevaluated)) | shared
+        for target, finding in findings.items():
             yield _apply_waiver(finding, waivers, target)
 
 

@@ -104,6 +104,32 @@ def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
     assert (report.code, finding.policy, finding.name) == (1, "stack-removed", "dev")
 
 
+def test_an_object_of_another_stack_of_the_account_is_one_finding(tmp_path: Path) -> None:
+    kind = "aws:s3/bucketPolicy:BucketPolicy"
+    new, kept = (resource(kind, name, {"bucket": "data"}, id="data") for name in ("new", "kept"))
+    stacks = [stack(Step("create", None, new)), stack(Step("same", kept, kept), name="foundation/dev")]
+    for reviewed in stacks:
+        reviewed.predicted = True
+    sides = tmp_path, tmp_path
+    report = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), sides)
+    [finding] = [finding for finding in report.findings if finding.blocks]
+    assert (finding.policy, finding.name, finding.stacks) == ("object-shared", "new", ["dev"])
+    assert "of foundation/dev, too" in finding.message
+
+
+def test_a_setting_of_the_account_blocks_without_an_evaluation_of_its_other_stacks(tmp_path: Path) -> None:
+    (tmp_path / "foundation").mkdir()
+    (tmp_path / "foundation" / "Pulumi.yaml").write_text("name: foundation")
+    (tmp_path / "foundation" / "Pulumi.dev.yaml").touch()
+    kind = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
+    reviewed = stack(Step("create", None, resource(kind, "it", id="1")))
+    reviewed.predicted = True
+    sides = tmp_path, tmp_path
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), sides)
+    [finding] = [finding for finding in report.findings if finding.blocks]
+    assert finding.policy == "object-shared" and "which foundation/dev may set as well" in finding.message
+
+
 @pytest.mark.parametrize(("name", "code"), [("pipe", 0), ("other", 1)])
 def test_a_renamed_project_leaves_the_resources_of_its_stacks(tmp_path: Path, name: str, code: int) -> None:
     base, head = tmp_path / "base", tmp_path / "head"
