@@ -156,7 +156,9 @@ def _add_stack(
     literals = unknown_values.find_hidden_literals(stack)
     base = None if stack.base_failed else stack.base
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
-    rows = chain(addresses, versions, settings, names, kept, shared, unknown, hidden, secret, literals)
+    failed = changed_lookups.find_failed_lookups(stack)
+    resources = chain(addresses, versions, settings, names, kept, shared, unknown, literals)
+    rows = chain(resources, hidden, secret, failed)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by)

@@ -30,6 +30,7 @@ from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.engine import policy_pack
+from sandbox.engine.monitor_proxy import FAILED_CALLS
 from sandbox.errors import CommandError
 from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
@@ -61,7 +62,7 @@ unknown, and shows which of them are unknown in the base, too.
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
 
-OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "lookups.jsonl")
+OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "lookups.jsonl", FAILED_CALLS)
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
 

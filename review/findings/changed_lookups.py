@@ -1,7 +1,9 @@
-"""Look-ups that are new or have other arguments than in the base: their effects are not in the report."""
+"""Look-ups that fail, are new or have other arguments than in the base: a report lacks their effects."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from review.findings.unknown_values import READ_THE_CODE, RULE
 from review.model import NEW, Finding, shorten
 from review.stacks.stack import Stack
 
@@ -30,3 +32,24 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
             "The real API may give another answer; the review's does not, so the effects are not shown.",
             status=NEW,
         )
+
+
+def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the token of each look-up of the head that fails in the review, and a finding.
+
+    The program may ignore the failure, and an account may answer the look-up. So it blocks, unless the base
+    has the same look-up and it fails there, too.
+    """
+    before = stack.base.failed_lookups if stack.base else {}
+    failed_lookups = stack.head.failed_lookups if stack.predicted and stack.head else {}
+    for (token, arguments), error in sorted(failed_lookups.items()):
+        message = (
+            f"{token} with {shorten(arguments, '')} fails in the review, but an account may answer: {error}"
+        )
+        finding = stack.blocking_finding(RULE, token, message, "Remove the look-up")
+        if (token, arguments) in before:
+            message = f"{token} fails in the review, as in the base: {error}"
+            finding = replace(
+                finding, message=message, level="advisory", blocks=False, remediation=READ_THE_CODE
+            )
+        yield token, finding

@@ -51,6 +51,9 @@ LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
 """Pattern of a terminal's colour codes and of the engine's own colour tags."""
 
+ERROR_PREFIX = re.compile(r"\A(python inline source runtime error|an unhandled error occurred|RPC error): ")
+"""Start of a message of the engine or of Pulumi's SDK, which may both report the same error."""
+
 TRACEBACK_FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
 
 
@@ -83,6 +86,7 @@ class EngineRun:
     the IDs and outputs of the new states; `added` has those of the event log, by URN. `overwritten` has the
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
     arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token.
+    `failed_lookups` has the errors of look-ups that failed, by token and arguments.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
@@ -99,6 +103,7 @@ class EngineRun:
     added: dict[str, Json] = field(default_factory=dict[str, Json])
     overwritten: set[str] = field(default_factory=set[str])
     lookups: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
+    failed_lookups: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     unexplained: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     secrets: dict[str, dict[tuple[str, ...], Any]] = field(
         default_factory=dict[str, dict[tuple[str, ...], Any]]
@@ -152,12 +157,15 @@ class EngineRun:
 
         text = COLOURS.sub("", text).strip().removeprefix("error: ").strip()
         text = TRACEBACK_FRAME.sub(keep_own_frame, text)
-        return text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
+        return ERROR_PREFIX.sub("", text.replace(f"{self.tree}/", ""))
 
     def _add_row(self, row: Json) -> None:
         if "lookup" in row:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
-            self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
+            if error := row.get("error"):
+                self.failed_lookups[row["lookup"], arguments] = self._clean(error)
+            else:
+                self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
         if "secrets" in row:
             self.secrets[row["secrets"]] = {
                 tuple(keys): masked(value, mark_own) for keys, value in row["values"]

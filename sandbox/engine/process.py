@@ -24,7 +24,8 @@ from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2_grpc
 from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeServicer
 
 from sandbox.engine import lock
-from sandbox.engine.program import MESSAGE_BYTES, LocalProgram, RemoteProgram
+from sandbox.engine.monitor_proxy import FAILED_CALLS, MESSAGE_BYTES
+from sandbox.engine.program import LocalProgram, RemoteProgram
 from sandbox.engine.relay import AnnounceEngine
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
@@ -124,9 +125,9 @@ class Session:
 
     def _program(self) -> LanguageRuntimeServicer:
         """Return the language server that evaluates the program."""
-        return (
-            RemoteProgram(self.program_sockets) if self.program_sockets else LocalProgram(self.stack.project)
-        )
+        if self.program_sockets:
+            return RemoteProgram(self.program_sockets, self.stack.folder / FAILED_CALLS)
+        return LocalProgram(self.stack.project)
 
     def _count_resources(self, operation: str) -> int:
         """Return the number of resources that a refresh or destroy handles; 0 for other operations."""

@@ -1,8 +1,9 @@
 """Language servers, which have a program evaluated by a child process or by a process behind a Unix socket.
 
-Behind a socket, a program reaches only two gRPC services of the operation for which it is evaluated: the
-engine's resource monitor, and the engine's log. That process needs no folder in which it may create a socket:
-it inherits a socket that already listens, and it can read the folder with the engine's sockets.
+Behind a socket, a program reaches only two gRPC services of the operation for which it is evaluated: a proxy
+of the engine's resource monitor (sandbox/engine/monitor_proxy.py), and the engine's log. That process needs
+no folder in which it may create a socket: it inherits a socket that already listens, and it can read the
+folder with the engine's sockets.
 """
 
 import socket
@@ -17,13 +18,10 @@ from typing import Any
 
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from sandbox.engine import program_process
+from sandbox.engine import monitor_proxy, program_process
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
-
-MESSAGE_BYTES = 400 * 2**20
-"""The size limit for messages in Pulumi's own servers and clients."""
 
 SERVICE = "program"
 """Name of the socket of the program's process."""
@@ -93,11 +91,13 @@ class RemoteProgram(_Program):
 
     The program does not learn that it is previewed, since it could declare other resources in an `up`. It can
     run as in an `up`, since the providers of a review predict all values. The process that observes the
-    program sends one byte when it has ended, and nothing else that it could send is read.
+    program sends one byte when it has ended, and nothing else that it could send is read. A refusal of the
+    proxy is an error, whether or not the program failed. Failed look-ups are appended to `failed_calls`.
     """
 
-    def __init__(self, sockets: Path) -> None:
+    def __init__(self, sockets: Path, failed_calls: Path) -> None:
         self._sockets = sockets
+        self._failed_calls = failed_calls
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         forwarded = language_pb2.RunRequest()
@@ -106,7 +106,7 @@ class RemoteProgram(_Program):
         forwarded.monitor_address, forwarded.args[0] = f"unix:{monitor}", f"unix:{engine}"
         forwarded.dryRun = False
         with (
-            relay(monitor, request.monitor_address),
+            monitor_proxy.serve(monitor, request.monitor_address, self._failed_calls) as proxy,
             relay(engine, request.args[0]),
             socket.socket(socket.AF_UNIX) as connection,
         ):
@@ -114,7 +114,10 @@ class RemoteProgram(_Program):
                 connection.connect(str(self._sockets / SERVICE))
             except OSError:
                 return language_pb2.RunResponse(error=ENDED)
-            return language_pb2.RunResponse(error=_run(connection, forwarded, context))
+            error = _run(connection, forwarded, context)
+            if not error:
+                proxy.require_answers()
+        return language_pb2.RunResponse(error=proxy.error or error)
 
 
 def _run(connection: socket.socket, request: language_pb2.RunRequest, context: Any) -> str:

@@ -19,26 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pulumi import FileArchive, FileAsset, RunError, log
+from pulumi import FileArchive, FileAsset, log
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime import stack
-from pulumi.runtime._callbacks import _CallbackServicer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.proto import language_pb2
 from pulumi.runtime.settings import SETTINGS
 
 COMPLETED, FAILED = 10, 11
 """Exit codes. All others belong to a program that has ended its process itself."""
-
-
-UNIX = "unix:"
-"""Start of the addresses of Unix sockets in gRPC."""
-
-NO_TRANSFORMS = (
-    "as in every review, the program is behind a socket, so the engine cannot call its transforms "
-    "(register_resource_transform, register_invoke_transform, the option transforms): use "
-    "register_stack_transformation or the option transformations"
-)
-"""Error of a program with transforms. Transformations run in the program, before it calls the engine."""
 
 
 def _drop_debug_message(*_args: Any, **_named: Any) -> None:
@@ -104,20 +92,6 @@ def _resolving(initialize: Callable[[Any, Any], None], project: Path) -> Callabl
     return functools.wraps(initialize)(initialize_resolved)
 
 
-def refuse_transforms() -> None:
-    """Make the SDK's transforms fail with a message that names the alternative.
-
-    The engine calls transforms by a TCP connection to the program (pulumi/runtime/_callbacks.py), which does
-    not exist behind a socket. Without this function, the SDK says that the engine has ended.
-    """
-
-    def refuse(*_args: Any, **_named: Any) -> None:
-        raise RunError(NO_TRANSFORMS)
-
-    for name in ("register_stack_transform", "register_transform", "register_invoke_transform"):
-        setattr(_CallbackServicer, name, refuse)
-
-
 def main(project: Path) -> int:
     """Run the project's __main__.py from its folder, as Pulumi's language host does; return the exit code."""
 
@@ -132,8 +106,6 @@ def main(project: Path) -> int:
     collect_garbage_rarely()
     log.debug = _drop_debug_message
     resolve_assets(project)
-    if request.monitor_address.startswith(UNIX):
-        refuse_transforms()
     stack.wait_for_rpcs = wait_for_outputs
     server: Any = LanguageServer(evaluate)
     # A task that is cancelled after the program failed raises this. The failure itself is logged.

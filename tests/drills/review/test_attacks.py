@@ -367,29 +367,11 @@ def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(
     assert blocking >= {(RULE, "firewall"), ("guard-weakened", "schemas/stack-file.schema.json")}
 
 
-REPLACED = """
-        import pulumi
-        from google.protobuf import struct_pb2
-        from pulumi.runtime import settings
-        from pulumi.runtime.proto import resource_pb2
-        outputs = struct_pb2.Struct(fields=FIELDS)
-        def replace(urn):
-            request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=outputs)
-            settings.get_monitor().RegisterResourceOutputs(request)
-        it = aws.ec2.Vpc("it", cidr_block="10.0.0.0/16")
-        pulumi.Output.all(it.urn, it.id).apply(lambda values: replace(values[0]))
-    """
-"""Program that replaces the outputs of a resource by FIELDS."""
-
 UNREAL = {
     # The state of a resource that is read has the values that the program names.
     "a read resource": """
         aws.ec2.Vpc.get("it", "vpc-1", cidr_block="10.0.0.0/8")
     """,
-    "replaced outputs": REPLACED.replace(
-        "FIELDS", '{"arn": struct_pb2.Value(string_value="arn:aws:iam::1:role/it")}'
-    ),
-    "no outputs": REPLACED.replace("FIELDS", "{}"),
     # The plugin would read a file of the deploying machine.
     "a text in place of an asset": """
         aws.s3.BucketObjectv2("it", bucket="data", key="a", source="a.txt")
@@ -433,3 +415,57 @@ def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tm
     assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
         ("value-unknown", "it")
     ]
+
+
+IGNORED = """
+import contextlib, os, pulumi
+from google.protobuf import struct_pb2
+from pulumi.runtime import settings
+from pulumi.runtime.proto import resource_pb2
+monitor = settings.get_monitor()
+SIGNATURE, ASSET = "4dabf18193072939515e22adb298388d", "c44067f5952c0a294b673a41bacd8c17"
+def transform(args):
+    return None
+def set_outputs(urn):
+    with contextlib.suppress(Exception):
+        monitor.RegisterResourceOutputs(
+            resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=struct_pb2.Struct())
+        )
+with contextlib.suppress(Exception):
+    pulumi.runtime.register_resource_transform(transform)
+with contextlib.suppress(Exception):
+    source = {SIGNATURE: ASSET, "path": os.getcwd() + "/.env", "hash": "a" * 64}
+    properties = struct_pb2.Struct()
+    properties.update({"bucket": "files", "key": "a", "source": source})
+    monitor.RegisterResource(resource_pb2.RegisterResourceRequest(
+        type="aws:s3/bucketObject:BucketObject", name="forged", custom=True, object=properties
+    ))
+aws.ec2.Vpc("it", cidr_block="10.0.0.0/16").urn.apply(set_outputs)
+"""
+"""Calls that the review refuses, and whose failure the program ignores."""
+
+LOOKUP = """
+import contextlib
+cidr = "10.0.0.0/8"
+with contextlib.suppress(Exception):
+    aws.sagemaker.get_prebuilt_ecr_image(repository_name="kmeans")
+    cidr = "0.0.0.0/0"
+"""
+
+
+def test_refusals_and_failed_look_ups_block_if_the_program_ignores_them(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    main = trees[1] / "__main__.py"
+    main.write_text(CLOSED + IGNORED)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [message] = [item["message"] for item in report["findings"] if item["policy"] == "does-not-evaluate"]
+    assert "transforms" in message and "sets its outputs" in message and "with a hash" in message
+    main.write_text(PROGRAM.replace("aws\n", f"aws{LOOKUP}", 1).replace('"CIDR"', "cidr"))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [finding] = [item for item in report["findings"] if item["blocks"]]
+    assert finding["policy"] == "value-unknown" and "getPrebuiltEcrImage" in finding["name"]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from review.findings.changed_lookups import find_changed_lookups
+from review.findings.changed_lookups import find_changed_lookups, find_failed_lookups
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.stack import Stack
 
@@ -47,3 +47,18 @@ def test_an_equal_look_up_and_one_of_the_base_only_are_none(tmp_path: Path) -> N
     base = run(tmp_path, (ZONES, {"b": 1, "a": 2}), (ZONES, {}))
     assert messages(base, run(tmp_path, (ZONES, {}), (ZONES, {"a": 2, "b": 1}), (ZONES, {}))) == []
     assert messages(base, run(tmp_path)) == []
+
+
+def test_a_failed_look_up_blocks_unless_it_fails_in_the_base_too() -> None:
+    def fail(**args: str) -> EngineRun:
+        row = {"lookup": ZONES, "args": args, "error": "error: it failed"}
+        return EngineRun(Path("tree")).add([row])
+
+    head = fail(state="available")
+    for base, blocks in ((EngineRun(Path("tree")), True), (fail(), True), (None, True), (head, False)):
+        [(target, finding)] = find_failed_lookups(Stack("dev", head, base, predicted=True))
+        assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", blocks)
+        assert ZONES in finding.message and finding.message.endswith(": it failed")
+    assert not head.lookups, "a look-up without an answer is not one that is new"
+    assert not [*find_failed_lookups(Stack("dev", EngineRun(Path("tree")), head, predicted=True))]
+    assert not [*find_failed_lookups(Stack("dev", head, None))], "a real preview fails itself"

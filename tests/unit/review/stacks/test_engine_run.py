@@ -83,8 +83,9 @@ def test_a_failed_program_has_an_error_even_if_it_has_logged_none(tmp_path: Path
         return EngineRun(tmp_path).add(rows).errors
 
     failed = f"an unhandled error occurred: {PROGRAM_FAILED}"
-    assert errors(failed, "preview failed") == [failed]
+    assert errors(failed, "preview failed") == [PROGRAM_FAILED]
     assert errors("no such file", failed) == ["no such file"]
+    assert errors("RPC error: a", "an unhandled error occurred: a") == ["a"]
 
 
 def test_only_a_plan_counts_as_a_plan(tmp_path: Path) -> None:

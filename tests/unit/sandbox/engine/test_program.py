@@ -54,6 +54,8 @@ def test_a_program_knows_no_preview_and_succeeds_only_if_its_process_completed_i
         thread = threading.Thread(target=serve)
         thread.start()
         request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"], dryRun=True)
-        assert RemoteProgram(sockets).Run(request, None) == language_pb2.RunResponse(error=error)
+        assert RemoteProgram(sockets, sockets / "failed").Run(request, None) == language_pb2.RunResponse(
+            error=error
+        )
         thread.join()
     assert not any(request.dryRun for request in requests), "the program does not learn that it is previewed"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import _callbacks
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
 from sandbox.engine import program_main
@@ -123,14 +122,3 @@ def test_relative_paths_of_files_lead_to_the_projects_folder(
         with pytest.raises(TypeError):
             kind(1)
     assert pulumi.FileAsset(Path("a.txt")).path == str(tmp_path / "a.txt")
-
-
-def test_transforms_fail_with_the_alternative(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = "register_stack_transform", "register_transform", "register_invoke_transform"
-    servicer: Any = vars(_callbacks)["_CallbackServicer"]
-    for name in names:
-        monkeypatch.setattr(servicer, name, getattr(servicer, name))  # restores the function after the test
-    program_main.refuse_transforms()
-    for name in names:
-        with pytest.raises(pulumi.RunError, match="register_stack_transformation"):
-            getattr(servicer, name)(None, None)

@@ -1,0 +1,263 @@
+"""A proxy of the engine's resource monitor, to which a program behind a socket sends its calls.
+
+The proxy passes calls on, and refuses those that mean something else in a deployment. A program may ignore
+that a call fails, but a deployment might answer this call. So the proxy records it outside the program's
+process: a refusal makes the program fail, and a failed look-up is written to a file.
+"""
+
+import json
+import operator
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from pulumi.runtime.proto import provider_pb2, resource_pb2
+
+from sandbox.wire.sentinels import ASSETS, SIGNATURE
+from sandbox.wire.values import decode, plain
+
+MESSAGE_BYTES = 400 * 2**20
+"""The size limit for messages in Pulumi's own servers and clients."""
+
+THREADS = 64
+"""Number of calls that the proxy passes on at a time; Pulumi's SDK waits for fewer answers at a time."""
+
+FAILED_CALLS = "failed-calls.jsonl"
+"""File in a stack's folder with a JSON object per look-up that failed: its token (`lookup`), its arguments
+(`args`), and the `error`."""
+
+NO_CALLBACKS = (
+    "as in every review, the program is behind a socket, so the engine cannot call its functions: "
+    "transforms (register_resource_transform, register_invoke_transform, the option transforms) and hooks. "
+    "Use register_stack_transformation or the option transformations"
+)
+"""Refusal of transforms and hooks. Transformations run in the program, before it calls the engine."""
+
+NO_HASHES = (
+    "{}: an asset or archive with a hash, which Pulumi's SDK never sends: the engine would trust it and not "
+    "read the file"
+)
+"""Refusal of a hash (pulumi/pulumi, sdk/go/common/resource/asset/asset.go: EnsureHash)."""
+
+NO_OUTPUTS = (
+    "{}: the program sets its outputs, which it may do for its own components only: the state would not have "
+    "the values of the real resource"
+)
+"""Refusal of outputs (pulumi/pulumi, pkg/resource/deploy/step_executor.go: ExecuteRegisterResourceOutputs).
+"""
+
+CALLBACKS = (
+    "RegisterStackTransform",
+    "RegisterStackInvokeTransform",
+    "RegisterResourceHook",
+    "RegisterErrorHook",
+)
+"""Calls after which the engine calls the program."""
+
+LOOKUPS: dict[str, Any] = {
+    "Invoke": resource_pb2.ResourceInvokeResponse,
+    "Call": provider_pb2.CallResponse,
+}
+"""Calls that look something up, with the messages of their answers."""
+
+END = "SignalAndWaitForShutdown"
+"""Call by which the program says that it has registered all resources. From then on, the engine ignores an
+error of the program, and it answers when it ends, or not at all.
+"""
+
+ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+"""Status of calls that the engine has not answered when an operation ends, such as after another failure."""
+
+REFUSALS = 20
+"""Largest number of refusals that are recorded."""
+
+SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"]
+
+REQUESTS: dict[str, Any] = {
+    f"/{SERVICE.full_name}/{method.name}": GetMessageClass(method.input_type) for method in SERVICE.methods
+}
+"""The class of the request for each method of the monitor."""
+
+
+PROPERTIES = (Struct.DESCRIPTOR, Value.DESCRIPTOR)
+"""The types of fields that have properties."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """The outcome of a call that fails."""
+
+    code: grpc.StatusCode
+    details: str
+    metadata: Any = ()
+
+
+class MonitorProxy(grpc.GenericRpcHandler):
+    """A server of the resource monitor's methods, which has the engine's monitor answer them.
+
+    `failed_calls` is the file to which failed look-ups are appended.
+    """
+
+    def __init__(self, channel: grpc.Channel, failed_calls: Path) -> None:
+        self._methods: dict[str, Callable[..., bytes]] = {
+            path: channel.unary_unary(path) for path in REQUESTS
+        }
+        self._failed_calls = failed_calls
+        self._lock = threading.Lock()
+        self._components: set[str] = set()  # URNs
+        self._unanswered: list[str] = []
+        self._refusals: dict[str, None] = {}
+
+    @property
+    def error(self) -> str:
+        """The refusals, one in each line; they are errors of the program, even if it ignores them."""
+        with self._lock:
+            return "\n".join(self._refusals)
+
+    def require_answers(self) -> None:
+        """Refuse the calls that have no answer yet, if the program has ended without a failure."""
+        with self._lock:
+            names = set(self._unanswered)
+        for name in names:
+            self._refuse(f"{name}: the program has ended, or has cancelled this call, before the answer")
+
+    def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Return the handler of a call. It does not run if the program ends or cancels the call before."""
+        path = handler_call_details.method
+        name = path.rpartition("/")[2]
+        with self._lock:
+            self._unanswered += [name] if name != END else []
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
+
+    def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        outcome = self._outcome(path, name, request, context.invocation_metadata())
+        with self._lock:
+            if name in self._unanswered:
+                self._unanswered.remove(name)
+        if isinstance(outcome, bytes):
+            return outcome
+        context.set_trailing_metadata(outcome.metadata)
+        context.set_code(outcome.code)
+        context.set_details(outcome.details)
+        return b""
+
+    def _outcome(self, path: str, name: str, request: bytes, metadata: Any) -> bytes | _Failure:
+        """Return the answer to a call; record a call that fails."""
+        if name == END:
+            self.require_answers()
+            if self._refusals:
+                return _Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
+        try:
+            message = REQUESTS[path].FromString(request)
+        except (KeyError, DecodeError):
+            return self._refuse(f"{name}: the review does not understand this call of the program")
+        if reason := self._reason_to_refuse(name, message, request):
+            return self._refuse(reason)
+        try:
+            # The engine gets the message that has been checked, since parsers may read bytes differently.
+            answer = self._methods[path](message.SerializeToString(), metadata=_own_metadata(metadata))
+        except grpc.RpcError as error:
+            status: Any = error
+            details = status.details() or ""
+            self._record_failure(name, message, status.code(), details)
+            return _Failure(status.code(), details, status.trailing_metadata() or ())
+        if name in LOOKUPS:
+            for failure in LOOKUPS[name].FromString(answer).failures:
+                self._record_lookup(message, failure.reason)
+        if name == "RegisterResource" and not (message.custom or message.remote):
+            with self._lock:
+                self._components.add(resource_pb2.RegisterResourceResponse.FromString(answer).urn)
+        return answer
+
+    def _reason_to_refuse(self, name: str, message: Any, request: bytes) -> str:
+        if name in CALLBACKS:
+            return NO_CALLBACKS
+        if name == "RegisterResource" and (message.transforms or message.hooks.ListFields()):
+            return NO_CALLBACKS
+        if name == "RegisterResourceOutputs":
+            with self._lock:
+                if message.urn not in self._components:
+                    return NO_OUTPUTS.format(message.urn)
+        if any(kind.encode() in request for kind in ASSETS) and _has_hash(message):
+            return NO_HASHES.format(_subject(name, message))
+        return ""
+
+    def _refuse(self, reason: str) -> _Failure:
+        with self._lock:
+            if len(self._refusals) < REFUSALS:
+                self._refusals[reason] = None
+        return _Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
+
+    def _record_failure(self, name: str, message: Any, code: grpc.StatusCode, details: str) -> None:
+        if name in LOOKUPS:
+            self._record_lookup(message, details)
+        elif name != END and code not in ENDED:
+            self._refuse(f"{_subject(name, message)}: {details}")
+
+    def _record_lookup(self, message: Any, error: str) -> None:
+        try:
+            args = plain(decode(message.args))
+        except ValueError:  # JSON has no infinite numbers.
+            args = {"": str(message.args)}
+        row = json.dumps({"lookup": message.tok, "args": args, "error": error}, default=_PLACEHOLDER)
+        with self._lock, self._failed_calls.open("a", encoding="utf-8") as file:
+            file.write(f"{row}\n")
+
+
+_PLACEHOLDER = operator.attrgetter("value")
+"""Function that returns the text by which the engine marks an unknown value."""
+
+
+@contextmanager
+def serve(path: Path, address: str, failed_calls: Path) -> Generator[MonitorProxy]:
+    """Serve the monitor at a TCP address such as `127.0.0.1:4000` on a Unix socket, created at `path`.
+
+    The proxy's error is complete when the context has ended.
+    """
+    path.unlink(missing_ok=True)
+    options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", -1)]
+    pool = ThreadPoolExecutor(THREADS, "monitor-proxy")
+    with grpc.insecure_channel(address, options=options) as channel:
+        proxy = MonitorProxy(channel, failed_calls)
+        server = grpc.server(pool, handlers=[proxy], options=options)
+        server.add_insecure_port(f"unix:{path}")
+        server.start()
+        try:
+            yield proxy
+        finally:
+            server.stop(grace=None).wait()
+            path.unlink(missing_ok=True)
+    pool.shutdown()
+
+
+def _own_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> list[tuple[str, str | bytes]]:
+    """Return the metadata of a call without that of gRPC itself."""
+    return [(key, value) for key, value in metadata if key != "user-agent" and not key.startswith("grpc-")]
+
+
+def _subject(name: str, message: Any) -> str:
+    """Return the name of a call with the names of its subject."""
+    fields = (getattr(message, field, "") for field in ("tok", "type", "name", "urn"))
+    return " ".join([name, *filter(None, fields)])
+
+
+def _has_hash(value: Any) -> bool:
+    """Return True if a message has an asset or archive with a hash in any of its properties."""
+    if isinstance(value, Value):
+        return _has_hash(value.struct_value) or _has_hash(value.list_value)
+    if isinstance(value, ListValue):
+        return any(map(_has_hash, value.values))
+    if isinstance(value, Struct):
+        fields = value.fields
+        is_asset = SIGNATURE in fields and fields[SIGNATURE].string_value in ASSETS
+        return (is_asset and "hash" in fields) or any(map(_has_hash, fields.values()))
+    return any(_has_hash(item) for field, item in value.ListFields() if field.message_type in PROPERTIES)

@@ -1,0 +1,255 @@
+"""Tests of the proxy between a program and the engine's resource monitor."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2, resource_pb2_grpc
+
+from sandbox.engine import monitor_proxy
+from sandbox.engine.monitor_proxy import NO_CALLBACKS, MonitorProxy
+from sandbox.wire.sentinels import ASSETS, SECRET, SIGNATURE
+
+CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
+COMPONENT: dict[str, Any] = {"type": "pipe:index:Api", "name": "api"}
+BUCKET: dict[str, Any] = {"type": "aws:s3/bucket:Bucket", "name": "files", "custom": True}
+FILE = {SIGNATURE: ASSETS[0], "path": "values.yaml"}
+HASHED = FILE | {"hash": "0" * 64}
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+    """A monitor that records its calls, and refuses names that contain `unknown`."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.status = grpc.StatusCode.UNKNOWN
+        self.metadata: dict[str, str | bytes] = {}
+        self.released = threading.Event()
+
+    def _abort_if_unknown(self, name: str, context: grpc.ServicerContext) -> None:
+        if "unknown" in name:
+            context.set_trailing_metadata((("grpc-status-details-bin", b"details"),))
+            context.abort(self.status, "no such thing")
+
+    def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
+        self.calls.append("RegisterResource")
+        self.metadata = dict(context.invocation_metadata())
+        self._abort_if_unknown(request.name, context)
+        return resource_pb2.RegisterResourceResponse(urn=f"urn:{request.name}", object=request.object)
+
+    def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
+        self.calls.append("RegisterResourceOutputs")
+        return Empty()
+
+    def Invoke(self, request: Any, context: Any) -> resource_pb2.ResourceInvokeResponse:
+        self.calls.append("Invoke")
+        self._abort_if_unknown(request.tok, context)
+        failures = [provider_pb2.CheckFailure(reason="a fault")] if "faulty" in request.tok else []
+        return resource_pb2.ResourceInvokeResponse(failures=failures)
+
+    def RegisterStackTransform(self, request: Any, context: Any) -> Empty:
+        self.calls.append("RegisterStackTransform")
+        return Empty()
+
+    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:
+        self.calls.append("SignalAndWaitForShutdown")
+        self.released.wait(30)
+        return Empty()
+
+
+@pytest.fixture
+def monitor() -> Iterator[tuple[Monitor, str]]:
+    """Provide a monitor with its address."""
+    servicer = Monitor()
+    with ThreadPoolExecutor(8) as pool:
+        server = grpc.server(pool)
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        yield servicer, f"127.0.0.1:{port}"
+        servicer.released.set()
+        server.stop(None).wait()
+
+
+Context = tuple[Any, MonitorProxy, Monitor]
+
+
+@pytest.fixture
+def context(monitor: tuple[Monitor, str], tmp_path: Path) -> Iterator[Context]:
+    """Provide the stub of a client, the proxy behind it, and the monitor behind the proxy."""
+    servicer, address = monitor
+    # The path of a Unix socket has at most 107 bytes (unix(7)).
+    with TemporaryDirectory(prefix="proxy-") as folder:
+        path = Path(folder) / "monitor"
+        with (
+            monitor_proxy.serve(path, address, tmp_path / "failed") as proxy,
+            grpc.insecure_channel(f"unix:{path}") as channel,
+        ):
+            client: Any = resource_pb2_grpc.ResourceMonitorStub(channel)
+            client.channel = channel
+            yield client, proxy, servicer
+
+
+def struct(**values: Any) -> Struct:
+    """Return a message with these properties."""
+    message = Struct()
+    message.update(values)
+    return message
+
+
+def register(client: Any, goal: dict[str, Any], **fields: Any) -> Any:
+    return client.RegisterResource(resource_pb2.RegisterResourceRequest(**goal, **fields))
+
+
+def set_outputs(client: Any, urn: str) -> None:
+    client.RegisterResourceOutputs(resource_pb2.RegisterResourceOutputsRequest(urn=urn))
+
+
+def look_up(client: Any, token: str, args: Struct | None = None) -> None:
+    client.Invoke(resource_pb2.ResourceInvokeRequest(tok=token, args=args))
+
+
+def rows(folder: Path) -> list[Any]:
+    """Return the records of failed look-ups."""
+    file = folder / "failed"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_it_passes_on_calls_with_their_answers_and_metadata(context: Context, tmp_path: Path) -> None:
+    client, proxy, monitor = context
+    request = resource_pb2.RegisterResourceRequest(**BUCKET, object=struct(file=FILE))
+    answer = client.RegisterResource(request, metadata=(("pulumi-runtime", "nodejs"),))
+    assert (answer.urn, answer.object) == ("urn:files", struct(file=FILE))
+    assert monitor.metadata["pulumi-runtime"] == "nodejs"
+    look_up(client, "aws:index:it", struct(a="b"))
+    assert (proxy.error, rows(tmp_path)) == ("", [])
+
+
+CALLBACKS: dict[str, Callable[[Any], Any]] = {
+    "transforms of the stack": lambda client: client.RegisterStackTransform(CALLBACK),
+    "transforms of look-ups": lambda client: client.RegisterStackInvokeTransform(CALLBACK),
+    "hooks": lambda client: client.RegisterResourceHook(resource_pb2.RegisterResourceHookRequest(name="a")),
+    "hooks on errors": lambda client: client.RegisterErrorHook(resource_pb2.RegisterErrorHookRequest()),
+    "transforms of a resource": lambda client: register(client, BUCKET, transforms=[CALLBACK]),
+    "hooks of a resource": lambda client: register(
+        client, BUCKET, hooks=resource_pb2.RegisterResourceRequest.ResourceHooksBinding(before_create=["a"])
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLBACKS)
+def test_functions_that_the_engine_would_call_are_refused(call: str, context: Context) -> None:
+    client, proxy, monitor = context
+    with pytest.raises(grpc.RpcError, match="register_stack_transformation"):
+        CALLBACKS[call](client)
+    assert (proxy.error, monitor.calls) == (NO_CALLBACKS, [])
+
+
+def test_a_program_sets_the_outputs_of_its_components_only(context: Context) -> None:
+    client, proxy, monitor = context
+    for goal in (COMPONENT, BUCKET, COMPONENT | {"name": "remote", "remote": True}):
+        register(client, goal)
+    set_outputs(client, "urn:api")
+    assert (proxy.error, monitor.calls.pop()) == ("", "RegisterResourceOutputs")
+    for urn in ("urn:files", "urn:remote", "urn:other"):
+        with pytest.raises(grpc.RpcError, match=f"{urn}: the program sets its outputs"):
+            set_outputs(client, urn)
+    assert len(proxy.error.splitlines()) == 3
+    assert "RegisterResourceOutputs" not in monitor.calls
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        HASHED,
+        [HASHED],
+        {SIGNATURE: SECRET, "value": HASHED},
+        {SIGNATURE: ASSETS[1], "assets": {"a": FILE, "b": HASHED}},
+        {SIGNATURE: ASSETS[1], "uri": "https://files.example", "hash": ""},
+    ],
+)
+def test_the_engine_computes_the_hash_of_every_file(value: Any, context: Context) -> None:
+    client, proxy, monitor = context
+    with pytest.raises(grpc.RpcError, match="with a hash"):
+        register(client, BUCKET, object=struct(source=value))
+    with pytest.raises(grpc.RpcError, match="with a hash"):
+        look_up(client, "aws:index:it", struct(source=value))
+    assert monitor.calls == []
+    assert [line.partition(":")[0] for line in proxy.error.splitlines()] == [
+        "RegisterResource aws",
+        "Invoke aws",
+    ]
+
+
+def test_a_failed_look_up_is_recorded(context: Context, tmp_path: Path) -> None:
+    client, proxy, _ = context
+    with pytest.raises(grpc.RpcError, match="no such thing") as failure:
+        look_up(client, "aws:index:unknown", struct(a={SIGNATURE: SECRET, "value": 1}))
+    error: Any = failure.value
+    assert error.code() == grpc.StatusCode.UNKNOWN
+    assert dict(error.trailing_metadata())["grpc-status-details-bin"] == b"details"
+    look_up(client, "aws:index:faulty", struct(a=float("inf")))
+    with pytest.raises(grpc.RpcError):
+        client.Call(resource_pb2.ResourceCallRequest(tok="aws:index/it:call"))
+    refused, faulty, call = rows(tmp_path)
+    assert refused == {"lookup": "aws:index:unknown", "args": {"a": 1}, "error": "no such thing"}
+    assert (faulty["lookup"], faulty["error"]) == ("aws:index:faulty", "a fault")
+    assert call["lookup"] == "aws:index/it:call"
+    assert proxy.error == ""
+
+
+def test_another_call_that_fails_is_an_error_unless_the_engine_ends(context: Context) -> None:
+    client, proxy, monitor = context
+    monitor.status = grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(grpc.RpcError, match="no such thing"):
+        register(client, BUCKET | {"name": "unknown"})
+    assert proxy.error == ""
+    monitor.status = grpc.StatusCode.UNKNOWN
+    with pytest.raises(grpc.RpcError, match="no such thing"):
+        register(client, BUCKET | {"name": "unknown"})
+    assert proxy.error == "RegisterResource aws:s3/bucket:Bucket unknown: no such thing"
+
+
+def test_a_refused_program_does_not_complete_itself(context: Context) -> None:
+    # The engine would ignore the error at the program's end.
+    client, proxy, monitor = context
+    with pytest.raises(grpc.RpcError):
+        set_outputs(client, "urn:files")
+    with pytest.raises(grpc.RpcError, match="sets its outputs"):
+        client.SignalAndWaitForShutdown(Empty())
+    assert proxy.error and monitor.calls == []
+
+
+def test_a_call_without_an_answer_is_an_error_of_a_program_that_has_ended(context: Context) -> None:
+    client, proxy, monitor = context
+    ends: Any = client.SignalAndWaitForShutdown.future(Empty())
+    while not monitor.calls:
+        pass
+    proxy.require_answers()
+    assert proxy.error == "", "the engine answers this call when it ends"
+    ends.cancel()
+    proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/RegisterResource"))
+    proxy.require_answers()
+    assert (
+        proxy.error
+        == "RegisterResource: the program has ended, or has cancelled this call, before the answer"
+    )
+
+
+def test_bytes_that_are_no_request_are_refused(context: Context) -> None:
+    client, proxy, monitor = context
+    for path, count in (("RegisterResource", 1), ("Other", 2)):
+        call = client.channel.unary_unary(f"/pulumirpc.ResourceMonitor/{path}")
+        with pytest.raises(grpc.RpcError, match="does not understand"):
+            call(b"\xff")
+        assert len(proxy.error.splitlines()) == count
+    assert monitor.calls == []
