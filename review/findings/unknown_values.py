@@ -76,7 +76,9 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
         new = [path for path in paths if not stack.is_unknown_in_base(step, path)]
         values = new or undecided.get(step.new.urn, [])
         files = find_plugin_files(step.new, stack.head.tree)
-        hidden = _hidden(step, values, files, overwritten=overwritten) or describe_invented(step, stack)
+        hidden = _hidden(step, stack, values, files, overwritten=overwritten) or describe_invented(
+            step, stack
+        )
         if hidden or paths:
             message = hidden or f"unknown, as in the base: {list_first(paths)}"
             remedy = SHOW_THE_CONTENT if files else "Make the value known in previews"
@@ -135,7 +137,7 @@ def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
             yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
 
 
-def _hidden(step: Step, unknown: list[str], files: list[str], *, overwritten: bool) -> str:
+def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, overwritten: bool) -> str:
     """Describe the values that the program hides; empty if it hides none."""
     resource = step.resource
     if unknown:
@@ -146,7 +148,7 @@ def _hidden(step: Step, unknown: list[str], files: list[str], *, overwritten: bo
         return f"files that are not in the tree under review: {list_first(resource.foreign_files)}"
     if files:
         return f"files that only the plugin reads, so no review shows their changes: {list_first(files)}"
-    if _is_new_read(step):
+    if step.new and _is_new_read(step, stack):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
     if step.old and step.old.type != resource.type:
         return f"its type was {step.old.type}: how a provider compares a state of this type is unknown"
@@ -181,13 +183,17 @@ def _is_new_literal(value: Any, path: str, before: Mapping[str, Any]) -> bool:
     return value == MASK or path not in before or not is_equal(before[path], value)
 
 
-def _is_new_read(step: Step) -> bool:
-    """Return True if the head reads a resource that the base does not read, or with other values."""
-    old, new = step.old, step.new
+def _is_new_read(step: Step, stack: Stack) -> bool:
+    """Return True if the head reads a resource that the base does not read, or reads it in another way.
+
+    Other values or another provider may lead to another resource.
+    """
+    old, new = step.old, step.resource
     # The operation is another one if the base manages the resource (`read-replacement` for another ID).
-    if not new or not new.state.get("external"):
+    if not new.state.get("external"):
         return False
-    return not old or (old.state.get("id"), old.inputs) != (new.state.get("id"), new.inputs)
+    same = old and (old.state.get("id"), old.inputs) == (new.state.get("id"), new.inputs)
+    return not same or stack.has_other_provider(step)
 
 
 def _unknown_paths(resource: Resource) -> list[str]:

@@ -225,10 +225,10 @@ class EngineRun:
         old = self._resource(content.get("oldState"), self.old_tree)
         new = self._resource(content.get("newState"))
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
-        if op == "same" and old and new and _differ_in_the_state(old, new):
-            op = "update"  # The engine changes the state only.
         if op == READ and old and not old.state.get("external"):
             op = "delete"  # The program gives the resource up. It is deleted, too, if its ID is another one.
+        elif op in ("same", READ) and old and new and _differ_in_the_state(old, new):
+            op = "update"  # The engine changes the state only.
         if old and op == "delete" and not new:
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
         step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
@@ -244,15 +244,16 @@ class EngineRun:
 
 
 def _differ_in_the_state(old: Resource, new: Resource) -> bool:
-    """Return True if types or options differ, which inputs are secret, or unknown settings of a provider.
+    """Return True if types or options differ, or which inputs are secret.
 
+    Unknown settings of a provider count, too, and so does each value by which a resource is read.
     A resource keeps its state under another type if it has an alias with the former one.
     """
     is_provider = new.type.startswith(PROVIDERS)
     return (
         old.type != new.type
         or old.options != new.options
-        or (is_provider and old.inputs != new.inputs)
+        or (old.inputs != new.inputs and (is_provider or bool(new.state.get("external"))))
         or _secrets(old.inputs) != _secrets(new.inputs)
     )
 

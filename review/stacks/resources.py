@@ -68,7 +68,7 @@ class Resource:
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
         self.foreign_files: list[str] = []
-        """The paths of assets and archives that are not in the tree."""
+        """The paths and addresses of assets and archives that are not in the tree."""
         inputs = _name_files(state.get("inputs") or {}, files or tree, self.foreign_files)
         self.inputs: Json = _shown(inputs)
         self.values = self.inputs
@@ -110,9 +110,13 @@ class Resource:
 def _name_files(value: Any, tree: Path | None, foreign: list[str]) -> Any:
     """Return a value in which the paths of assets in the tree are relative to it; add others to `foreign`.
 
-    A path with `..` is another one if a name before is a link. In a tree under review, no link leads out.
+    A path with `..` is another one if a name before is a link. In a tree under review, no link leads out. The
+    content at an address may change after the review.
     """
-    if is_map(value) and value.get(SIGNATURE) in ASSETS and isinstance(path := value.get("path"), str):
+    is_file = is_map(value) and value.get(SIGNATURE) in ASSETS
+    if is_file and isinstance(address := value.get("uri"), str):
+        foreign.append(address)
+    if is_file and isinstance(path := value.get("path"), str):
         inside = path.removeprefix(f"{tree}/")
         if inside == path or ".." in inside.split("/"):
             foreign.append(path)

@@ -116,6 +116,20 @@ class Stack:
         known = [_settings(self._providers[urn]) for urn in used if urn in self._providers]
         return provider is None or MASK in str(provider.inputs) or _settings(provider) not in known
 
+    def has_other_provider(self, step: Step) -> bool:
+        """Return True if base and head reach a resource by providers that may lead to different places."""
+        if not step.old or not step.new:
+            return False
+        before, after = self._urns.get(step.old.provider, step.old.provider), step.new.provider
+        if before == after:
+            provider = self.steps.get(after)
+            is_unexplained = self.head is not None and after in self.head.unexplained
+            return is_unexplained or (provider is not None and provider.op == "replace")
+        old, new = self._providers.get(step.old.provider), self.resources.get(after)
+        if old is None or new is None or MASK in str((old.inputs, new.inputs)):
+            return True
+        return _settings(old) != _settings(new)
+
     def component_of(self, urn: str) -> str:
         """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""
         resource = self.resources.get(urn)

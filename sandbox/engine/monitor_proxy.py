@@ -29,7 +29,7 @@ MESSAGE_BYTES = 400 * 2**20
 """The size limit for messages in Pulumi's own servers and clients."""
 
 THREADS = 64
-"""Number of calls that the proxy passes on at a time; Pulumi's SDK waits for fewer answers at a time."""
+"""Number of calls that the proxy passes on at a time; further ones wait."""
 
 FAILED_CALLS = "failed-calls.jsonl"
 """File in a stack's folder with a JSON object per look-up that failed: its token (`lookup`), its arguments

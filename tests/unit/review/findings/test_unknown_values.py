@@ -16,7 +16,7 @@ from review.findings.unknown_values import (
 from review.model import UNKNOWN
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.plugin_files import RELEASE
-from review.stacks.resources import Resource
+from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack_file import StackFile
 from sandbox.summary import MASK
 from sandbox.wire import sentinels
@@ -117,6 +117,15 @@ def test_a_file_that_only_a_plugin_reads_blocks_in_every_review() -> None:
     assert [*find_unknown(reviewed)] == []
 
 
+def test_a_file_at_an_address_blocks() -> None:
+    archive = {sentinels.SIGNATURE: sentinels.ASSETS[1], "uri": "https://files.example/a.zip", "hash": "a"}
+    new = Resource(resource(FUNCTION, "it", {"code": archive}).state, Path("/t/head"))
+    reviewed = stack(Step("same", new, new))
+    reviewed.predicted = True
+    [(_, finding)] = find_unknown(reviewed)
+    assert finding.blocks and finding.message.endswith(": https://files.example/a.zip")
+
+
 def test_a_new_or_changed_read_blocks() -> None:
     def names(*reads: Step) -> list[str]:
         reviewed = stack(*reads)
@@ -134,6 +143,34 @@ def test_a_new_or_changed_read_blocks() -> None:
     managed = resource(VPC, "it", {"cidrBlock": "10.0.0.0/8"}, id="vpc-0")
     assert names(Step("replace", managed, read("10.0.0.0/9"))) == ["reads vpc-1"]
     assert names(Step("create", None, managed), Step("replace", before, managed)) == []
+
+
+def test_a_read_through_a_provider_with_other_settings_blocks() -> None:
+    def provider(name: str, **settings: str) -> Resource:
+        return resource(f"{PROVIDERS}aws", name, settings)
+
+    def read(used: Resource) -> Resource:
+        return resource(
+            VPC, "it", {"cidrBlock": "10.0.0.0/8"}, id="vpc-1", external=True, provider=f"{used.urn}::1"
+        )
+
+    def blocks(before: Resource, after: Resource, op: str = "same", *unexplained: str) -> bool:
+        steps = [Step("create" if side is after else "delete", side, side) for side in (before, after)]
+        if before.urn == after.urn:
+            steps = [Step(op, before, after)]
+        reviewed = stack(*steps, Step("read", read(before), read(after)))
+        assert reviewed.head
+        reviewed.head.unexplained.update({urn: {"profile"} for urn in unexplained})
+        reviewed.predicted = True
+        return bool([*find_unknown(reviewed)])
+
+    here, there = provider("here", region="a"), provider("there", region="b")
+    assert blocks(here, there)
+    assert not blocks(here, provider("newer", region="a", version="2"))
+    assert blocks(provider("here", region=MASK), provider("newer", region=MASK))
+    assert not blocks(here, here) and not blocks(here, provider("here", region="a", tags="x"), "update")
+    assert blocks(here, provider("here", region="b"), "replace")
+    assert blocks(here, provider("here", profile="x"), "update", here.urn)
 
 
 def test_a_resource_that_keeps_the_state_of_another_type_blocks() -> None:

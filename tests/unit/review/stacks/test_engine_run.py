@@ -166,6 +166,24 @@ def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
 
 
+READ_STATE: dict[str, Any] = {
+    "inputs": {"bucket": "a"},
+    "provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::here::1",
+}
+
+
+def test_a_read_that_differs_is_an_update(tmp_path: Path) -> None:
+    def op_of(**new: Any) -> str:
+        sides = {"oldState": state(external=True, **READ_STATE), "newState": state(external=True, **new)}
+        return EngineRun(tmp_path).add({"steps": [{"op": "read", "urn": BUCKET, **sides}]}).steps[BUCKET].op
+
+    assert op_of(**READ_STATE) == "read"
+    assert (
+        op_of(**READ_STATE | {"provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::there::1"}) == "update"
+    )
+    assert op_of(**READ_STATE | {"inputs": {"bucket": "b"}}) == "update"
+
+
 def test_the_events_tell_which_operation_of_a_replacement_is_the_first(tmp_path: Path) -> None:
     plan = {"steps": [{"op": "replace", "urn": BUCKET, "oldState": state(), "newState": state()}]}
     operations = ["create-replacement", "replace", "delete-replaced"]
