@@ -1,6 +1,6 @@
 """Changed files that are neither part of an evaluated program nor of its policies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from review.findings.unevaluated_files import COMPILED
@@ -23,20 +23,21 @@ REPORTED = ("policies", "review/waivers.yaml", "requirements.txt", "requirements
 """Files and folders whose changes the report shows in another way."""
 
 
-def find_outside(stacks: Iterable[str], trees: Trees) -> list[str]:
+def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
     """Return the files that differ between base and head and that the review of the stacks does not evaluate.
 
     A program can read further files. Then the report shows what changes, although it names the file here.
     """
-    evaluated: set[Path] = set()
+    changed = {file for file in _changed(trees) if not _is_ignored(file)}
     for tree in trees:
         known = projects(tree)
-        for name in stacks:
-            if project := known.get(name):
-                label = name.rpartition("/")[2]
-                own = {project / "Pulumi.yaml", project / f"Pulumi.{label}.yaml"}
-                evaluated |= {file.relative_to(tree) for file in own} | program_files(tree, project)
-    changed = [file for file in _changed(trees) - evaluated if not _is_ignored(file)]
+        evaluated = {name: known[name] for name in stacks if name in known}
+        for name, project in evaluated.items():
+            label = name.rpartition("/")[2]
+            own = project / "Pulumi.yaml", project / f"Pulumi.{label}.yaml"
+            changed.difference_update(file.relative_to(tree) for file in own)
+        for project in {*evaluated.values()} if changed else ():
+            changed -= program_files(tree, project)
     return [f"{file}" for file in sorted(changed, key=_urgency)]
 
 
