@@ -74,12 +74,12 @@ def _half(parts: Iterable[_Part], allowed: set[int]) -> Verdicts:
     # The most ranges contain a port where one of them starts, or the one after an allowed port.
     starts = {(part.protocol, part.first) for part in parts}
     starts |= {(protocol, port + 1) for protocol, _ in starts for port in allowed}
-    reported: set[str] = set()
+    reported: set[tuple[str, str]] = set()
     for protocol, port in sorted(starts):
         open_parts = [part for part in parts if part.opens(protocol, port)]
         if port not in allowed and is_world(*(part.network for part in open_parts)):
             part = open_parts[0]
-            place = f"{part.resource.urn} {part.value.path}"
+            place = (part.resource.urn, part.value.path)
             if place not in reported:
                 reported.add(place)
                 actual = f"{part.value.shown()}, which with other networks is half of the internet"
