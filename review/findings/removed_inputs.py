@@ -82,7 +82,7 @@ def kept_inputs(step: Step) -> list[str]:
         return []
     if new.package not in OF_TERRAFORM:
         return []
-    removed = old.inputs.keys() - new.inputs.keys()
+    removed = {name for name in old.inputs if new.inputs.get(name) is None}
     # The classes of the SDK take a moment to load, and most changes remove no input.
     computed = schema.computed_inputs(new.type) if removed else ()
     names = sorted(removed.intersection(computed))

@@ -173,7 +173,7 @@ def computed_inputs(token: str) -> Collection[str]:
     """
     try:
         inputs, outputs = properties(args_class(token)), properties(resource_class(token))
-    except UnknownTypeError:
+    except (UnknownTypeError, ValueError):  # No type of the SDK, or not the form of a token.
         return ()
     return {
         name

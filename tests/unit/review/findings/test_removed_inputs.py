@@ -63,6 +63,7 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
     ("kind", "old", "new", "op", "paths"),
     [
         (GROUP, OPEN, {}, "update", ["ingress"]),
+        (GROUP, OPEN, {"ingress": None}, "update", ["ingress"]),
         (GROUP, OPEN, {"ingress": []}, "update", []),
         (GROUP, {"ingress": []}, {}, "update", []),
         (GROUP, OPEN, {}, "replace", []),
@@ -77,9 +78,11 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         (CLUSTER, {"accessConfig": {"authenticationMode": "API"}}, {}, "update", ["accessConfig"]),
         (DEPLOYMENT, {"spec": {"replicas": 2}}, {}, "update", []),
         ("aws:x:Unknown", {"a": 1}, {}, "update", []),
+        ("aws:no-token", {"a": 1}, {}, "update", []),
     ],
     ids=[
         "removed",
+        "null",
         "emptied",
         "empty before",
         "replaced",
@@ -88,6 +91,7 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         "whole",
         "Kubernetes",
         "unknown",
+        "no token",
     ],
 )
 def test_computed_inputs_are_kept_if_the_program_no_longer_sets_them(
