@@ -7,9 +7,25 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
-from review.model import COUNTS, NEW, OF_THE_BASE, SECTIONS, Finding, Report, SourceLocation, StackCosts
+from review.model import (
+    COUNTS,
+    NEW,
+    OF_THE_BASE,
+    SECTIONS,
+    Finding,
+    Property,
+    Report,
+    SourceLocation,
+    StackCosts,
+)
 
 EMPTY = "(empty)"
+
+NAME, LINE, LINES = 200, 600, 40
+"""Largest numbers of characters in a name and in a line of a message, and of lines in a message."""
+
+SHOWN_PROPERTIES = 20
+"""Largest number of properties of a change in a comment."""
 
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code) for start, end in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for code in range(start, end)
@@ -33,6 +49,34 @@ def show_unseen(text: str) -> str:
 
 def _is_seen(char: str) -> bool:
     return char in "\n\t" or (char.isprintable() and char not in BLANK | SEPARATORS)
+
+
+def clip(text: str, most: int = NAME) -> str:
+    """Return the start and the end of a long text, its length and a hash, by which two long names differ."""
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end]} … {text[-end:]} ({len(text):,} characters, {fingerprint(text)[:10]})"
+
+
+def clip_lines(text: str) -> str:
+    """Return a message with its first and last lines, each of them shortened.
+
+    The first lines of an engine's error name the reason, and so do the last ones of Python.
+    """
+    lines = text.split("\n")
+    if len(lines) > LINES:
+        end = LINES // 2
+        lines = [*lines[:end], f"… {len(lines) - 2 * end:,} more lines …", *lines[-end:]]
+    return "\n".join(clip(line, LINE) for line in lines)
+
+
+def first_properties(properties: Iterable[Property]) -> list[Property]:
+    """Return the properties that a comment shows; of too many, those that are not new come first."""
+    listed = [*properties]
+    if len(listed) > SHOWN_PROPERTIES:
+        listed.sort(key=lambda item: (not item.forces, not item.always_shown, item.before is None))
+    return listed[:SHOWN_PROPERTIES]
 
 
 COMMAND = re.compile(r"^([^\S\n]*+:)(?=:)|(##)(?=\[)", re.MULTILINE)

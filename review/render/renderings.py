@@ -23,7 +23,7 @@ LIMIT = 64_000
 that prevent mentions.
 """
 
-FOLDED_SUMMARY = 1200
+FOLDED_SUMMARY = 2500
 """Number of characters that are reserved for the summary of folded parts."""
 
 FOLDED_MARK = "**Folded to fit into a comment**"
@@ -40,8 +40,14 @@ AFTER_CHANGES = ("Policy: fixed", "Policy: existing", "Policy: not known before 
 
 OPEN_SECTIONS = ("Verdict", "Notes", "Settings", *BEFORE_CHANGES)
 
-UNFOLDING_ORDER = (OPEN_SECTIONS, ("Changes", "Cost", *AFTER_CHANGES, "Drawing"))
-"""Sections of a comment, in the order in which they are unfolded while there is room."""
+URGENT_SECTIONS = (BEFORE_CHANGES, ("Changes",), OPEN_SECTIONS)
+"""Sections of a comment, in the order in which each may take half of the room that is left.
+
+So a program cannot displace its changes with findings that do not block, notes or settings.
+"""
+
+UNFOLDING_ORDER = (*URGENT_SECTIONS, ("Cost", *AFTER_CHANGES, "Drawing"))
+"""Sections of a comment, in the order in which they are unfolded while there is still room."""
 
 DRAWN_ON_PAGE, DRAWN_IN_COMMENT = 300, 40
 """Largest number of changed resources in a drawing."""
@@ -49,12 +55,14 @@ DRAWN_ON_PAGE, DRAWN_IN_COMMENT = 300, 40
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 FILTERS: dict[str, Any] = {
+    "clip": filters.clip,
     "code_block": filters.code_block,
     "code_span": filters.code_span,
     "escape_markdown": filters.escape_markdown,
     "fingerprint": filters.fingerprint,
     "component_anchor": overview.anchor,
     "estimate": filters.estimate,
+    "first_properties": filters.first_properties,
     "group_by": filters.group_by,
     "list_first": list_first,
     "location_list": filters.location_list,
@@ -93,31 +101,52 @@ def _environment(html: bool, coloured: bool) -> jinja2.Environment:
 
 def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
     """Render a template; a drawing in it shows the first `drawn` changes."""
+    nodes = _nodes(report.changes[:drawn])
+    diagram = overview.draw(report.changes)
+    for component in diagram.components:
+        component.name = _clean(component.name)
     report = _clean(report)
     environment = _environment(name.endswith(".html"), terminal.uses_colour(sys.stdout))
     values |= {
         "report": report,
         "before_changes": BEFORE_CHANGES,
         "after_changes": AFTER_CHANGES,
-        "nodes": _nodes(report.changes[:drawn]),
-        "overview": overview.draw(report.changes),
+        "nodes": [node | {"change": _clean(node["change"])} for node in nodes],
+        "overview": diagram,
         "policy_rules": POLICY_RULES,
     }
     return environment.get_template(name).render(values)
 
 
-MULTILINE = {"after", "before", "message", "remediation", "waiver"}
-"""Names of the fields whose values may have several lines."""
+VALUES = {"after", "before"}
+"""Names of the fields with values, which may have several lines. The templates shorten them."""
+
+MESSAGES = {"message", "remediation", "waiver"}
+"""Names of the fields with messages, which may have several lines."""
+
+LONG_LINES = {"assumes", "basis", "notes"}
+"""Names of the fields with sentences on one line."""
+
+WHOLE = {"file", "prices", "trees", "upstream", "url", "verdict"}
+"""Names of the fields that are not shortened: parts of addresses, and what consists of shortened names."""
 
 
 def _clean(value: Any, name: str = "") -> Any:
-    """Return a part of a report with visible characters only, and without line breaks in names."""
+    """Return a part of a report with visible characters only, and without line breaks in names.
+
+    Names, types, paths and lines of messages are shortened, so that a long one displaces nothing else.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.replace(value, **{key: _clean(item, key) for key, item in vars(value).items()})
     if isinstance(value, list):
         return [_clean(item, name) for item in cast(list[Any], value)]
     text: Any = map_texts(value, show_unseen)
-    return one_line(text) if isinstance(text, str) and name not in MULTILINE else text
+    if not isinstance(text, str) or name in VALUES:
+        return text
+    if name in MESSAGES:
+        return filters.clip_lines(text)
+    text = one_line(text)
+    return text if name in WHOLE else filters.clip(text, filters.LINE if name in LONG_LINES else filters.NAME)
 
 
 def _nodes(changes: list[Change]) -> list[dict[str, Any]]:
@@ -154,27 +183,99 @@ def render_json(report: Report) -> str:
     return json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2) + "\n"
 
 
-OMITTED, ONE_LINE, FULL = 0, 1, 2
-"""Forms of an item in a section of a comment."""
+OMITTED, ONE_LINE, PARTIAL, FULL = range(4)
+"""Forms of an item in a section of a comment. The partial form has the first parts of the full form."""
+
+FEW_PARTS = 5
+"""Number of parts up to which an item has no partial form."""
+
+
+class Item:
+    """An item in a section of the comment; `form` is the form that is shown.
+
+    The full form consists of `first` and `parts`. Items with the same `group` have a common heading.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.group, blocks, heading, line, first, *parts = text.split("␟")
+        self.blocks = bool(blocks)
+        self.heading, self.line, self.first = (part.strip("\n") for part in (heading, line, first))
+        self.parts = [part.rstrip("\n") for part in parts]
+        self.form, self.shown_parts = FULL, len(self.parts)
+
+    @property
+    def text(self) -> str:
+        """The text of the item in the form that is shown, without the heading."""
+        if self.form in (OMITTED, ONE_LINE):
+            return self.line if self.form == ONE_LINE else ""
+        omitted = len(self.parts) - self.shown_parts
+        more = [f"    - and {omitted} more lines"] if omitted else []
+        return "\n".join([self.first, *self.parts[: self.shown_parts], *more])
+
+    def show(self, form: int, room: int) -> None:
+        """Show the item in this form if it fits; a long item in part, in at most half of the room."""
+        before = self.form, self.shown_parts
+        self.form, self.shown_parts = form, len(self.parts)
+        if len(self.text) <= room:
+            return
+        if form == FULL and len(self.parts) > FEW_PARTS:
+            self.form, self.shown_parts = PARTIAL, 0
+            left = room // 2 - len(self.text)
+            for part in self.parts:
+                left -= len(part) + 1
+                if left < 0:
+                    break
+                self.shown_parts += 1
+            if self.shown_parts:
+                return
+        self.form, self.shown_parts = before
 
 
 class Section:
-    """A section of the comment. `forms` contains, for each item of the section, the form that is shown."""
+    """A section of the comment."""
 
     def __init__(self, part: str) -> None:
-        heading, *items = (text.partition("␟") for text in part.split("␞"))
-        self.title, self.noun = heading[0].strip(), heading[2].strip()
-        self.items = [("", line.strip("\n"), full.strip("\n")) for full, _, line in items]
-        self.forms = [FULL] * len(items)
+        heading, *items = part.split("␞")
+        self.title, _, noun = heading.partition("␟")
+        self.noun = noun.strip()
+        self.items = [Item(item) for item in items]
 
-    def unfold(self, form: int, room: int) -> int:
-        """Show the items in this form for which there is room, the first ones first; return the rest."""
-        for index, item in enumerate(self.items):
-            added = len(item[form]) + 1 - len(item[self.forms[index]])
-            if added > room:
+    @property
+    def forms(self) -> list[int]:
+        """The form of each item."""
+        return [item.form for item in self.items]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that are shown, with a heading before the first shown item of each group."""
+        texts: list[str] = []
+        group = ""
+        for item in self.items:
+            if item.form == OMITTED:
                 continue
-            self.forms[index] = form
-            room -= added
+            if item.heading and item.group != group:
+                texts.append(item.heading)
+            group = item.group
+            texts.append(item.text)
+        return texts
+
+    def fold(self) -> None:
+        """Omit all items."""
+        for item in self.items:
+            item.form = OMITTED
+
+    def unfold(self, form: int, room: int, only_blocking: bool = False) -> int:
+        """Show the items in this form for which there is room, the first ones first; return the rest."""
+        headed = {item.group for item in self.items if item.form != OMITTED}
+        for item in self.items:
+            if item.form >= form or (only_blocking and not item.blocks):
+                continue
+            heading = 0 if item.group in headed or not item.heading else len(item.heading) + 1
+            occupied = len(item.text) + 1 if item.form else 0
+            item.show(form, room + occupied - heading - 1)
+            if item.form != OMITTED:
+                headed.add(item.group)
+                room -= len(item.text) + 1 - occupied + heading
         return room
 
 
@@ -200,17 +301,30 @@ def render_markdown(report: Report, limit: int = LIMIT) -> str:
     text = comment()
     if len(text) > limit:
         for section in sections.values():
-            section.forms = [OMITTED] * len(section.items)
-        room = limit - len(comment()) - FOLDED_SUMMARY
-        for titles in UNFOLDING_ORDER:
-            for form in (ONE_LINE, FULL):
-                for section_title in titles:
-                    room = sections[section_title].unfold(form, room)
+            section.fold()
+        _unfold(sections, limit - len(comment()) - FOLDED_SUMMARY)
         text = comment()
     if len(text) > limit:
         mark = top.splitlines()[0]
         return f"{mark}\n## Review\n\n{FOLDED_MARK}. The HTML and JSON reports contain all of it.\n"
     return text
+
+
+def _unfold(sections: dict[str, Section], room: int) -> None:
+    """Show the items for which there is room, beginning with the findings that block."""
+    for form in (ONE_LINE, FULL):
+        for name in BEFORE_CHANGES:
+            room = sections[name].unfold(form, room, only_blocking=True)
+    for titles, share in (
+        *((titles, 2) for titles in URGENT_SECTIONS),
+        *((titles, 1) for titles in UNFOLDING_ORDER),
+    ):
+        kept = room - room // share
+        room -= kept
+        for form in (ONE_LINE, FULL):
+            for name in titles:
+                room = sections[name].unfold(form, room)
+        room += kept
 
 
 def render_sections(report: Report) -> str:

@@ -2,12 +2,13 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from review.model import Report
+from review.model import Property, Report, SettingChange
 from review.render import filters, renderings
 from tests.support.review import comment_markup, samples
 
@@ -41,7 +42,9 @@ def test_a_comment_fits_and_uses_its_limit_and_names_what_it_folded(report: Repo
     assert text.count("<details>") == text.count("</details>")
     assert len(re.findall("^ *```", text, re.MULTILINE)) % 2 == 0
     if len(whole) > limit:
-        longest = max(len(item[2]) for section in _sections(report) for item in section.items)
+        longest = max(
+            len(item.heading + item.text) for section in _sections(report) for item in section.items
+        )
         assert len(text) > limit - renderings.FOLDED_SUMMARY - longest, (
             "an item is folded although there is room for it"
         )
@@ -59,9 +62,14 @@ def test_a_comment_has_only_its_own_markup(report: Report, limit: int) -> None:
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_no_line_of_a_folded_comment_is_cut(report: Report) -> None:
     whole = set(renderings.render_markdown(report, 10**9).splitlines())
-    short = {line for section in _sections(report) for item in section.items for line in item[1].splitlines()}
+    short = {
+        line for section in _sections(report) for item in section.items for line in item.line.splitlines()
+    }
     for line in renderings.render_markdown(report, 4000).splitlines():
-        assert line in whole or line in short or "Folded" in line or not line.strip()
+        assert line in whole or line in short or "Folded" in line or not line.strip() or MORE.search(line)
+
+
+MORE = re.compile(r"- and \d+ more lines$")
 
 
 def _sections(report: Report) -> list[renderings.Section]:
@@ -91,7 +99,8 @@ def test_a_comment_names_three_hundred_risks_and_describes_those_that_fit() -> N
 def test_a_verdict_that_is_too_long_for_a_heading_folds_nothing_else() -> None:
     verdict = f"Could not run: dev: {'no such thing ' * 6000}"
     text = renderings.render_markdown(samples.report(verdict=verdict, code=2))
-    assert text.splitlines()[1] == "## ❗ Could not run"
+    assert text.splitlines()[1].startswith("## ❗ Could not run: dev: no such thing no")
+    assert len(text.splitlines()[1]) < 1100
     assert "Verdict: 1 of 1 verdicts on one line each." in text
     assert "Its data is lost." in text
 
@@ -190,12 +199,84 @@ def test_spaces_at_which_markdown_shows_nothing_are_visible() -> None:
     assert "`⇥all` → `··all··at once·`" in renderings.render_markdown(samples.report(changes=changes))
 
 
-def test_an_item_without_room_does_not_displace_others() -> None:
-    changes = [dataclasses.replace(samples.change(1), name="n" * renderings.LIMIT), samples.change(2)]
-    text = renderings.render_markdown(samples.report(changes=changes))
+@pytest.mark.parametrize("size", [400, renderings.LIMIT])
+def test_a_long_name_is_shortened_and_displaces_nothing(size: int) -> None:
+    long, other = ("n" * size, f"{'n' * (size - 100)}x{'n' * 99}")
+    changes = [dataclasses.replace(samples.change(number), name=long) for number in (1, 1, 2)]
+    changes[2] = dataclasses.replace(changes[2], name=other)
+    finding = dataclasses.replace(samples.risk(1), name=long, policy="stateful-deleted")
+    text = renderings.render_markdown(samples.report(changes=changes, findings=[finding]))
+    assert renderings.FOLDED_MARK not in text
+    assert max(map(len, text.splitlines())) < 1000
+    names = re.findall(rf"`(n+ … n+ \({size:,} characters, \w+\) \(aws:ec2:Thing\))`", text)
+    assert len(set(names)) == 2, "two long names look alike"
+
+
+@pytest.mark.parametrize(
+    "render", [renderings.render_terminal, renderings.render_html, renderings.render_sarif]
+)
+def test_names_types_paths_and_lines_are_shortened_in_each_rendering(render: Callable[[Report], str]) -> None:
+    long = "n" * 66_000
+    change = dataclasses.replace(samples.change(1), name=long, type=f"aws:ec2/{long}:X", component=long)
+    change.properties[0] = dataclasses.replace(change.properties[0], path=long)
+    finding = dataclasses.replace(samples.finding(), name=long, message=f"{long}\n{long}", policy=long)
+    text = render(samples.report(changes=[change], findings=[finding], notes=[long]))
+    assert "66,000 characters" in text
+    assert "n" * 601 not in text
+    assert long in renderings.render_json(samples.report(notes=[long]))
+
+
+def test_a_large_change_shows_its_first_properties_and_the_number_of_the_others() -> None:
+    new = [Property(f"data.k{number}", None, "1" * 400, False, "", None) for number in range(150)]
+    old = Property('data["nginx.conf"]', "ssl on", "ssl off", False, "", None)
+    change = dataclasses.replace(samples.change(1), properties=[*new, old])
+    text = renderings.render_markdown(samples.report(changes=[change], findings=[]))
+    assert "`ssl on` → `ssl off`" in text
+    assert "- and 131 more properties" in text
+    assert text.count("`(absent)`") == 19
+
+
+def test_a_change_without_room_for_its_properties_shows_some_of_them() -> None:
+    values = [Property(f"data.k{number}", "1" * 400, "2" * 400, False, "", None) for number in range(15)]
+    change = dataclasses.replace(samples.change(1), properties=values)
+    text = renderings.render_markdown(samples.report(changes=[change], findings=[]), 10_000)
+    assert "`data.k0`" in text
+    assert re.search(r"- and \d+ more lines\n", text)
+    assert "Changes: 1 of 1 changes in part" in text
+
+
+def test_what_blocks_is_described_before_settings_notes_and_other_findings() -> None:
+    changes = [SettingChange("dev", f"x:{number}", None, "_" * 300, samples.SETTING) for number in range(300)]
+    harmless = [
+        dataclasses.replace(samples.risk(number), policy="deleted", blocks=False) for number in range(2, 400)
+    ]
+    report = samples.report(
+        settings=changes, notes=["n" * 500] * 200, findings=[*harmless, samples.risk(1)], verdict="x"
+    )
+    text = renderings.render_markdown(report)
     assert len(text) <= renderings.LIMIT
-    assert "`thing-2 (aws:ec2:Thing)`" in text
-    assert "1 of 2 changes left out" in text
+    assert "Because: thing-1 is replaced" in text
+    assert "`± replace` `thing-1 (aws:ec2:Thing)`" in text
+    assert "`size`: `10` → `20`" in text
+
+
+def test_each_finding_that_blocks_has_a_line_whatever_the_others_need() -> None:
+    long = "\n".join(["&" * 600] * 40)
+    findings = [dataclasses.replace(samples.risk(number), message=long) for number in range(30)]
+    text = renderings.render_markdown(samples.report(findings=findings))
+    for number in range(30):
+        assert f"- `thing-{number} (aws:ec2:Thing)`" in text
+
+
+def test_the_first_shown_item_of_a_group_has_the_heading_of_the_group() -> None:
+    # The text of the first item does not fit, so the heading would be missing if it were a part of that item.
+    [section] = renderings.parse_sections(
+        "␝At risk␟findings"
+        f"␞1␟␟- **a**␟  - {'n' * 99}␟  - {'n' * 99}␞1␟␟- **a**␟  - short␟  - short␞2␟␟- **b**␟  - c␟  - c"
+    )
+    section.fold()
+    assert section.unfold(renderings.ONE_LINE, 40) == 40 - len("- **a**\n  - short\n- **b**\n  - c\n")
+    assert section.texts == ["- **a**", "  - short", "- **b**", "  - c"]
 
 
 def test_long_values_show_where_they_differ_and_their_length() -> None:
