@@ -64,6 +64,11 @@ def path_of(parent: str, key: str) -> str:
     return f"{parent}.{key}" if parent else key
 
 
+def quote_name(name: str) -> str:
+    """Return a name in quotes for a path. The character `›` stands there before the part of a text."""
+    return json.dumps(name, ensure_ascii=False).replace("›", "\\u203a")
+
+
 def _member(value: dict[str, Any], key: str) -> Any:
     """Return the member of an object with a key in quotes, which has the escapes of `path_of` or none."""
     decoded = decode_key(key)

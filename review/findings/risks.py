@@ -1,11 +1,16 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
-from review.stacks.properties import changed_properties
+from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
+from review.stacks.value_paths import find_related
 from sandbox.progress import is_root, one_line
 from sandbox.stateful import data_loss
 
@@ -15,6 +20,9 @@ RENAME_MIN_EQUAL_INPUTS = 0.75
 A rename usually changes the name and the tags, few of a resource's inputs, so a quarter may differ. The value
 is a choice, not a measurement. A wrong choice only adds or omits a hint in the message.
 """
+
+LIST_ITEM = re.compile(r"\[\d+\]")
+"""Pattern of the position of a list item in a path."""
 
 FEW = 3
 """Number of dependents that a message names; a report has all of them."""
@@ -116,7 +124,7 @@ def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation |
         setting = _forcing_setting(current, stack)
         # A resource without differences is replaced because a resource on which it depends is replaced.
         paths = current.forced_by or current.diff or current.resource.property_dependencies
-        sources = [source for path in paths for source in stack.value_sources(current, path)]
+        sources = [source for path in paths for source in stack.value_sources(current, path, path)]
         current = min(sources, key=lambda source: source.op != "replace", default=None)
     return [*chain.values()], setting
 
@@ -138,14 +146,29 @@ def _cause(step: Step) -> str:
     """Describe a step as the cause of another step."""
     if step.op == "create":
         return f"{title(step.resource)} is new"
-    differences = [_difference(step, path) for path in step.forced_by or sorted(step.diff)]
+    differences = dict.fromkeys(_differences(step))
     reason = ", ".join(differences) or "something it depends on is replaced"
     return f"{title(step.resource)} is {PAST_TENSE[step.op]}: {reason}"
 
 
-def _difference(step: Step, path: str) -> str:
+def _differences(step: Step) -> Iterator[str]:
+    """Yield what the engine names as the reason. Items of lists are named by what they are."""
+    paths = step.forced_by or sorted(step.diff)
+    parts = [part for part, _ in find_parts(step)] if any(map(LIST_ITEM.search, paths)) else []
+    places = [part.paths.steps for part in parts]
+    for path in paths:
+        related = find_related(path, places) if LIST_ITEM.search(path) else []
+        for index in related:
+            part = parts[index]
+            yield _difference(part.path, part.before, part.after)
+        if not related:
+            yield _difference(
+                path, *(value_at(side.inputs, path) if side else None for side in (step.old, step.new))
+            )
+
+
+def _difference(path: str, old: Any, new: Any) -> str:
     """Return a property's path, followed by the old and the new value if both are short."""
-    old, new = (value_at(side.inputs, path) if side else None for side in (step.old, step.new))
     short = all(isinstance(value, str | int) and len(str(value)) < SHORT_VALUE for value in (old, new))
     return f"{path} {old} → {new}" if short and old != new else path
 

@@ -5,9 +5,12 @@ from itertools import combinations
 from typing import NamedTuple
 
 from review.model import Finding, shorten
-from review.plain_data import as_text, value_at
+from review.plain_data import PATH_STEP, as_text
+from review.stacks.engine_run import Step
+from review.stacks.properties import find_parts
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from review.stacks.value_paths import place_of, value_at_common
 from sandbox.summary import LATER
 
 ResourcePath = tuple[tuple[str, str], str]
@@ -58,9 +61,25 @@ def _changed_paths(stacks: Sequence[Stack]) -> dict[ResourcePath, Resource]:
     paths: dict[ResourcePath, Resource] = {}
     for stack in stacks:
         for step in stack.changed:
-            for path in step.diff if step.op in ("update", "replace") else ("",):
+            for path in _property_paths(step) if step.op in ("update", "replace") else ("",):
                 paths[step.resource.key, path] = step.resource
     return paths
+
+
+def _property_paths(step: Step) -> Iterator[str]:
+    """Yield the paths of the values that differ; of what a side lacks as a whole, only the path of the whole.
+
+    List items have another position in each stack, so identifiers name them. Without one, the whole list is
+    compared.
+    """
+    sides = [side.inputs if side else {} for side in (step.old, step.new)]
+    for part, _ in find_parts(step):
+        path = place_of(part.paths.common)
+        prefixes = (path[: match.end()] for match in PATH_STEP.finditer(path))
+        missing = (
+            prefix for prefix in prefixes if any(value_at_common(side, prefix) is None for side in sides)
+        )
+        yield next(missing, path)
 
 
 def _value(
@@ -72,7 +91,7 @@ def _value(
     if not stack.old or (path and not all(sides)):
         return None
     if path:
-        texts = [as_text(value_at(side.inputs, path)) or "(absent)" for side in sides if side]
+        texts = [as_text(value_at_common(side.inputs, path)) or "(absent)" for side in sides if side]
     else:
         texts = ["present" if side else "absent" for side in sides]
     if any(LATER in text for text in texts):

@@ -1,30 +1,17 @@
 """Changed properties of a resource, with the reason for folding a property whose change is noise."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from review.model import Property, list_first, title
-from review.plain_data import PATH_STEP, as_text, as_texts, is_equal, is_list, path_of, value_at
+from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
-from review.stacks.stack import Stack
-from review.stacks.value_parts import Part, leaves, split
+from review.stacks.stack import Stack, top_name
+from review.stacks.value_parts import Part, is_unknown, leaves, split
+from review.stacks.value_paths import Paths, find_related, locate, place_of
 from sandbox.summary import LATER, MASK
-
-UNORDERED = frozenset(
-    {"publicAccessCidrs", "enabledClusterLogTypes", "enabledCloudwatchLogsExports", "nodePools"}
-    | {"cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "securityGroups", "securityGroupIds"}
-    | {"vpcSecurityGroupIds", "securityGroupSelectorTerms", "subnetSelectorTerms", "subnetIds", "subnets"}
-    | {"routeTableIds", "availabilityZones"}
-    | {"Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"}
-)
-"""Names of lists that are sets: inputs that the AWS provider declares as sets, selectors of EKS node
-classes, and elements of policies (the grammar of the IAM policy language). The order of other lists can have
-a meaning.
-"""
 
 CHECKSUM_PATH = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
 CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
@@ -108,29 +95,24 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     """Return the changed properties and options of an update or replacement."""
     if step.old is None or step.new is None:
         return []
-    properties: dict[str, Property] = {}
+    properties: list[Property] = []
+    component = stack.component_of(step.resource.urn)
     if step.old.type != step.new.type:
-        properties[TYPE] = Property(TYPE, step.old.type, step.new.type, forces=False, folded="", setting=None)
+        properties.append(Property(TYPE, step.old.type, step.new.type, forces=False, folded="", setting=None))
     for name in _changed_options(step):
         before, after = step.old.options.get(name), step.new.options.get(name)
-        part = f"{OPTION} {name}", before, after
-        folded = _folding_reason(part, step, stack, name, forces=name in step.forced_by)
+        part, forces = Part(Paths.of(name), before, after), name in step.forced_by
+        folded = _folding_reason(part, step, stack, forces=forces)
         texts = as_texts(before, after)
-        setting = stack.file.find_setting(name, *texts, stack.component_of(step.resource.urn))
-        properties[part[0]] = Property(part[0], *texts, name in step.forced_by, folded, setting)
-    for path in _changed_paths(step):
-        forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
-        before, after = value_at(step.old.inputs, path), value_at(step.new.inputs, path)
-        for part in [*split(path, before, after)] or [(path, before, after)]:
-            part_path, old_value, new_value = part
-            folded = _folding_reason(part, step, stack, path, forces=forces)
-            if folded == ORDER_ONLY:
-                part_path = part_path.rpartition("[")[0]
-            old, new = as_texts(old_value, new_value)
-            setting = stack.file.find_setting(part_path, old, new, stack.component_of(step.resource.urn))
-            sources = [] if folded or setting else _titles(stack.value_sources(step, path))
-            properties[part_path] = Property(part_path, old, new, forces, folded, setting, sources)
-    return [*properties.values()] or [*_secrets(step)]
+        setting = stack.file.find_setting(name, *texts, component)
+        properties.append(Property(f"{OPTION} {name}", *texts, forces, folded, setting))
+    for part, forces in find_parts(step):
+        old, new = as_texts(part.before, part.after)
+        folded = _folding_reason(part, step, stack, forces=forces)
+        setting = stack.file.find_setting(part.paths.position, old, new, component)
+        sources = [] if folded or setting else _titles(stack.value_sources(step, *part.paths.places))
+        properties.append(Property(part.path, old, new, forces, folded, setting, sources))
+    return properties or [*_secrets(step)]
 
 
 def _secrets(step: Step) -> Iterator[Property]:
@@ -148,26 +130,79 @@ def _changed_options(step: Step) -> list[str]:
     return sorted({name for name in old | new if not is_equal(old.get(name), new.get(name))} | replacing)
 
 
-def _changed_paths(step: Step) -> list[str]:
-    """Return the paths that the engine names, and those of all further inputs that differ.
+def find_parts(step: Step) -> list[tuple[Part, bool]]:
+    """Return the parts of the inputs that change, each with True if it forces a replacement.
 
-    A provider that replaces a resource may name only the inputs that force the replacement, and the engine
-    names none for a resource whose provider is replaced. A path of the engine with a backslash is ambiguous.
+    The engine compares lists by position, so it also names the places from which items move. A provider that
+    replaces a resource may name only the inputs that force the replacement, and the engine names none for a
+    resource whose provider is replaced. So the names come from a comparison of all inputs. The engine also
+    names what looks the same on both sides, such as a secret.
     """
+    parts = [*_parts(step)]
+    places = [part.paths.steps for part in parts]
+    forcing = {
+        index for index, part in enumerate(parts) if not {*part.paths.places}.isdisjoint(step.forced_by)
+    }
+    for path in _named_paths(step):
+        related = find_related(path, places)
+        if all(parts[index].is_order for index in related) and (part := _equal_part(step, path, parts)):
+            parts.append(part)
+            places.append(part.paths.steps)
+            related = [len(parts) - 1]
+        if step.diff.get(path, "").endswith("replace") or path in step.forced_by:
+            forcing.update(related or _parts_of(top_name(path), parts))
+    return [(part, index in forcing) for index, part in enumerate(parts)]
+
+
+def _named_paths(step: Step) -> list[str]:
+    """Return the paths of inputs that the engine names. A path with a backslash is ambiguous."""
     options = _changed_options(step)
-    named = [path for path in (step.diff or step.forced_by) if path not in options and "\\" not in path]
-    covered = {_path_steps(path) for path in named}
+    return [path for path in (step.diff or step.forced_by) if path not in options and "\\" not in path]
+
+
+def _parts(step: Step) -> Iterator[Part]:
+    """Yield the parts of all inputs that differ."""
     old, new = (side.inputs if side else {} for side in (step.old, step.new))
     for name in old | new:
-        if _is_note(name) or is_equal(old.get(name), new.get(name)):
-            continue
-        for path, _, _ in split(path_of("", name), old.get(name), new.get(name)):
-            steps = _path_steps(path)
-            prefixes = {steps[:length] for length in range(1, len(steps) + 1)}
-            if prefixes.isdisjoint(covered) and not _contains(steps, covered):
-                named.append(path.partition(" › ")[0])
-                covered.add(steps)
-    return named
+        if not _is_note(name):
+            parts = split(Paths.of(name), old.get(name), new.get(name))
+            yield from (part for part in parts if _differs(part, step))
+
+
+def _differs(part: Part, step: Step) -> bool:
+    """Return True for a change; also for values that look the same, unless they are known and equal."""
+    if not is_equal(part.before, part.after):
+        return True
+    old, new = (
+        value_at(side.values, place_of(path or "")) if side else None
+        for side, path in ((step.old, part.paths.old), (step.new, part.paths.new))
+    )
+    return not is_equal(old, new) or MASK in str(old)
+
+
+def _equal_part(step: Step, path: str, parts: Sequence[Part]) -> Part | None:
+    """Return a value that the engine names although it looks the same on both sides, or None.
+
+    The result is None at the position of a list item that differs only because another one was there, and for
+    a path that the engine writes ambiguously: a value that both sides lack, beside one that changes.
+    """
+    before, after = (value_at(side.inputs, path) if side else None for side in (step.old, step.new))
+    name = top_name(path)
+    if not is_equal(before, after) and not _is_note(name):
+        return None
+    if before is None and after is None and _parts_of(name, parts):
+        return None
+    paths = locate(path, *(side.inputs if side else {} for side in (step.old, step.new)))
+    return Part(paths, before, after) if paths else None
+
+
+def _parts_of(name: str, parts: Sequence[Part]) -> list[int]:
+    """Return the indexes of the parts of a property."""
+    return [
+        index
+        for index, part in enumerate(parts)
+        if any(place is not None and top_name(place) == name for place in part.paths.places)
+    ]
 
 
 def _is_note(name: str) -> bool:
@@ -179,30 +214,20 @@ def _is_note(name: str) -> bool:
     return name.startswith("__") and name != INTERNAL
 
 
-def _path_steps(path: str) -> tuple[str, ...]:
-    """Return the steps of a path, which are equal for all notations of the path."""
-    return tuple(index or name or key for key, index, name in PATH_STEP.findall(path.partition(" › ")[0]))
-
-
-def _contains(steps: tuple[str, ...], paths: set[tuple[str, ...]]) -> bool:
-    """Return True if one of the paths leads into the value at `steps`."""
-    return any(path[: len(steps)] == steps for path in paths)
-
-
-def _folding_reason(part: Part, step: Step, stack: Stack, property_path: str, *, forces: bool) -> str:
-    """Return the reason why a part of the property is noise, or an empty string if it is not."""
-    path, old, new = part
-    if source := _source(part, step, stack, property_path):
+def _folding_reason(part: Part, step: Step, stack: Stack, *, forces: bool) -> str:
+    """Return the reason why a part of the inputs or an option is noise, or an empty string if it is not."""
+    path, new = part.paths.position, part.after
+    if source := _source(part, step, stack):
         return f"forces the replacement, {source}" if forces else source
-    if not forces and new == LATER and stack.is_unknown_in_base(step, property_path):
+    if not forces and new == LATER and stack.is_unknown_in_base(step, path):
         return UNKNOWN_IN_BASE
-    if not forces and new == LATER and old is not None and _may_be_unknown(step, stack, property_path):
+    if not forces and new == LATER and part.before is not None and _may_be_unknown(step, stack, path):
         return KNOWN_LATER
     if path in SECRET_FORMS and not stack.predicted and _is_other_form(step):
         return FORMS
-    if not forces and _are_checksums(path, str(old), str(new)):
+    if not forces and _are_checksums(path, str(part.before), str(new)):
         return CHECKSUMS
-    return ORDER_ONLY if _is_reordered(path, step) else ""
+    return ORDER_ONLY if part.is_set and LATER not in str(new) else ""
 
 
 def _is_other_form(step: Step) -> bool:
@@ -219,31 +244,25 @@ def _are_checksums(path: str, old: str, new: str) -> bool:
     return bool(are_numbers and CHECKSUM_PATH.fullmatch(path))
 
 
-def _source(part: Part, step: Step, stack: Stack, property_path: str) -> str:
+def _source(part: Part, step: Step, stack: Stack) -> str:
     """Return a reason that names the replaced sources of a part's value, or an empty string.
 
     A part follows from its sources if it depended on them in the base, and changes just as their values do.
     """
-    _, old, new = part
+    old, new, path = part.before, part.after, part.paths.position
     if old is None or new is None or MASK in str(old):  # Nothing shows how a real secret changes.
         return ""
-    candidates = stack.value_sources(step, property_path)
-    others = stack.new_sources(step, property_path)
+    candidates = stack.value_sources(step, *part.paths.places)
+    others = stack.new_sources(step, path)
     sources = [source for source in candidates if source.op != "update" and source.resource not in others]
-    if _is_later(new):
-        follows = _may_be_unknown(step, stack, property_path)
+    if is_unknown(new):
+        follows = _may_be_unknown(step, stack, path)
     else:
         before, after = as_text(old) or "", as_text(new)
         # Equal texts of different values, such as a string and a boolean, follow from nothing.
         substituted = _substitute(before, sources, stack)
         follows = after == substituted and (before != after or is_equal(old, new))
     return f"follows from {list_first(_titles(sources), 3)}" if sources and follows else ""
-
-
-def _is_later(value: Any) -> bool:
-    """Return True for an unknown value, or a list of them; the rest of another value may be the program's."""
-    items: list[Any] = value if is_list(value) else [value]
-    return bool(items) and all(item == LATER for item in items)
 
 
 def _titles(sources: Sequence[Step]) -> list[str]:
@@ -277,16 +296,3 @@ def _substitute(text: str, sources: Sequence[Step], stack: Stack) -> str:
         return text
     alternatives = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
     return re.sub(rf"(?<![\w-])(?:{alternatives})(?![\w-])", lambda match: values[match[0]], text)
-
-
-def _is_reordered(path: str, step: Step) -> bool:
-    """Return True for an item of a list in which only an insignificant order changes."""
-    if step.old is None or step.new is None or not path.endswith("]"):
-        return False
-    list_path = path.rpartition("[")[0]
-    before, after = value_at(step.old.inputs, list_path), value_at(step.new.inputs, list_path)
-    if not is_list(before) or not is_list(after) or list_path.rpartition(".")[2] not in UNORDERED:
-        return False
-    sorted_before = sorted(json.dumps(item, sort_keys=True) for item in before)
-    sorted_after = sorted(json.dumps(item, sort_keys=True) for item in after)
-    return sorted_before == sorted_after and LATER not in str(after)

@@ -152,15 +152,17 @@ class Stack:
         parent = self.steps.get(step.resource.parent)
         return parent.resource if parent and parent.op == "delete" and parent.resource.is_component else None
 
-    def value_sources(self, step: Step, path: str) -> list[Step]:
+    def value_sources(self, step: Step, old_path: str | None, new_path: str | None) -> list[Step]:
         """Return the steps of the changed resources from which a property's value comes, replacements first.
 
-        The engine names candidates for a whole property. The candidates with the strongest match to the old
+        The value is at `old_path` in the base, and at `new_path` in the head; None if a side lacks it. The
+        engine names candidates for a whole property. The candidates with the strongest match to the old
         or the new value are returned. If no candidate matches, the result is empty, unless the new value is
         secret or not known yet: then it has all candidates that are created, replaced or deleted.
 
         The path `provider` stands for the resource's provider, whose replacement replaces the resource.
         """
+        path = new_path or old_path or ""
         if path == PROVIDER and path not in step.resource.inputs:
             provider = self.steps.get(step.resource.provider)
             return [provider] if provider and provider.op in OPERATIONS else []
@@ -168,7 +170,10 @@ class Stack:
         candidates = [self.steps[urn] for urn in urns if urn in self.steps]
         candidates = [candidate for candidate in candidates if candidate.op in OPERATIONS]
         candidates.sort(key=lambda candidate: candidate.op != "replace")
-        old, new = (_text_at(side.values, path) if side else "" for side in (step.old, step.new))
+        old, new = (
+            _text_at(side.values, path) if side and path is not None else ""
+            for side, path in ((step.old, old_path), (step.new, new_path))
+        )
         strengths = [
             max(
                 candidate.old.match_strength(old) if candidate.old else NO_MATCH,
@@ -183,7 +188,7 @@ class Stack:
                 for candidate, strength in zip(candidates, strengths, strict=True)
                 if strength == strongest
             ]
-        shown = _text_at(step.new.inputs, path) if step.new else ""
+        shown = _text_at(step.new.inputs, new_path) if step.new and new_path is not None else ""
         is_hidden = LATER in shown or shown == MASK
         return [candidate for candidate in candidates if candidate.op != "update"] if is_hidden else []
 

@@ -4,15 +4,34 @@ import difflib
 import json
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from review.plain_data import is_equal, is_list, is_map, map_texts, mark_own, path_of
+from review.model import LONGEST_DIFFERENCE
+from review.plain_data import as_text, is_equal, is_list, is_map, map_texts, mark_own, path_of
+from review.stacks.list_items import UNORDERED, is_permutation, is_reordered, pair_items
+from review.stacks.value_paths import Paths
+from sandbox.summary import LATER, MASK
 
 EMPTY_LINE = "⏎"
 """Sign for an empty line."""
 
-Part = tuple[str, Any, Any]
-"""Path with its old and new value."""
+ORDER = "order"
+"""Name for the order of a list in a path."""
+
+
+class Part(NamedTuple):
+    """A value that changes, or the order of a list (`is_order`), which has no meaning in a set (`is_set`)."""
+
+    paths: Paths
+    before: Any
+    after: Any
+    is_order: bool = False
+    is_set: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path that a report shows."""
+        return self.paths.shown
 
 
 def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -27,51 +46,89 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def split(path: str, before: Any, after: Any) -> Iterator[Part]:
-    """Split a changed value into small parts: JSON by key, lists by item, text by line."""
+def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
+    """Split a changed value into small parts: JSON by key, lists by item, text by line.
+
+    In a list whose items move, a secret that looks the same on both sides is a part, too.
+    """
     if is_equal(before, after):
+        if paths.old != paths.new:
+            yield from _secrets(paths, before)
         return
     before_document, after_document = parse_json(before), parse_json(after)
-    if before_document and after_document:
-        yield from split(f"{path} › ", before_document, after_document)
+    if before_document and after_document and not is_equal(before_document, after_document):
+        yield from split(paths.with_part(""), before_document, after_document)
     elif is_map(before) and is_map(after):
         for key in before | after:
-            key_path = path_of(path, key).replace(" › .", " › ")
+            member_paths = paths.with_key(key)
             nulls = [key in side and side[key] is None for side in (before, after)]
             if any(nulls) and not all(nulls):
                 old, new = (
                     "null" if is_null else side.get(key)
                     for side, is_null in zip((before, after), nulls, strict=True)
                 )
-                yield key_path, old, new
+                yield Part(member_paths, old, new)
             else:
-                yield from split(key_path, before.get(key), after.get(key))
-    elif is_list(before) and is_list(after) and len(before) == len(after):
-        for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):
-            yield from split(f"{path}[{index}]", old_item, new_item)
-    elif is_list(before) and is_list(after) and _is_flat(before) and _is_flat(after):
-        yield path, *_list_difference(before, after)
+                yield from split(member_paths, before.get(key), after.get(key))
+    elif is_list(before) and is_list(after) and not _is_only_known_later(before, after):
+        yield from _split_lists(paths, before, after)
     elif "\n" in str(before) and "\n" in str(after):
-        yield from _line_differences(path, str(before), str(after))
+        yield from _line_differences(paths, str(before), str(after))
+    elif before is None and len(as_text(after) or "") > LONGEST_DIFFERENCE and _has_members(after):
+        yield from split(paths, type(after)(), after)
+    elif before is None and len(as_text(after) or "") > LONGEST_DIFFERENCE and after_document:
+        yield from split(paths.with_part(""), type(after_document)(), after_document)
     else:
-        yield path, before, after
+        yield Part(paths, before, after)
 
 
-def _is_flat(items: list[Any]) -> bool:
-    return not any(isinstance(item, dict | list) for item in items)
+def _has_members(value: Any) -> bool:
+    return is_map(value) or is_list(value)
 
 
-def _list_difference(before: list[Any], after: list[Any]) -> tuple[list[Any] | None, list[Any] | None]:
-    """Return the removed and the added items of a list, or the whole lists if other items move, too."""
-    old, new = ([json.dumps(item) for item in items] for items in (before, after))
-    if [item for item in old if item in new] != [item for item in new if item in old]:
-        return before, after
-    removed = [value for item, value in zip(old, before, strict=True) if item not in new]
-    added = [value for item, value in zip(new, after, strict=True) if item not in old]
-    return removed or None, added or None
+def _secrets(paths: Paths, value: Any) -> Iterator[Part]:
+    """Yield the secrets in a value of a moved item: they may differ, although they look the same."""
+    if MASK not in str(value):
+        return
+    shown, old, new = ([*leaves(path or "", value)] for path in (paths.shown, paths.old, paths.new))
+    for (path, leaf), (old_path, _), (new_path, _) in zip(shown, old, new, strict=True):
+        if MASK in str(leaf):
+            yield Part(Paths(path, old_path, new_path, paths.common, is_exact=False), leaf, leaf)
 
 
-def _line_differences(path: str, before: str, after: str) -> Iterator[Part]:
+def is_unknown(value: Any) -> bool:
+    """Return True for an unknown value, or a list of them; the rest of another value may be the program's."""
+    items: list[Any] = value if is_list(value) else [value]
+    return bool(items) and all(item == LATER for item in items)
+
+
+def _is_only_known_later(before: list[Any], after: list[Any]) -> bool:
+    """Return True for lists of different lengths of which nothing but the length is known on one side."""
+    return len(before) != len(after) and (is_unknown(before) or is_unknown(after))
+
+
+def _split_lists(paths: Paths, before: list[Any], after: list[Any]) -> Iterator[Part]:
+    """Yield the differences between two lists: those of their items, and another order of the same items."""
+    is_set = paths.name in UNORDERED
+    if is_permutation(before, after) and (is_set or not any(map(_has_members, before))):
+        yield Part(paths.with_part(ORDER), before, after, is_order=True, is_set=is_set)
+        return
+    pairs = pair_items(before, after, is_set=is_set)
+    for pair in pairs:
+        old, new = (
+            None if index is None else "null" if side[index] is None else side[index]
+            for side, index in ((before, pair.old), (after, pair.new))
+        )
+        yield from split(paths.with_item(pair), old, new)
+    if is_reordered(pairs) and not is_set:
+        common = [pair for pair in pairs if pair.old is not None and pair.new is not None]
+        labels = (
+            [pair.label for pair in side] for side in (sorted(common, key=lambda pair: pair.old or 0), common)
+        )
+        yield Part(paths.with_part(ORDER), *map(", ".join, labels), is_order=True)
+
+
+def _line_differences(paths: Paths, before: str, after: str) -> Iterator[Part]:
     """Yield a part for each place at which lines differ, with the number of its first line.
 
     So a line that moves, or that is removed in one place and added in another, is two parts. Lines are
@@ -85,7 +142,7 @@ def _line_differences(path: str, before: str, after: str) -> Iterator[Part]:
         lines = textwrap.dedent("\n".join([*old[start:end], *new[new_start:new_end]])).split("\n")
         removed, added = lines[: end - start], lines[end - start :]
         place = f"line {new_start + 1}" if added else f"line {start + 1} of the base"
-        yield f"{path} › {place}", _text_of(removed), _text_of(added)
+        yield Part(paths.with_part(place), _text_of(removed), _text_of(added))
 
 
 def _text_of(lines: list[str]) -> str | None:

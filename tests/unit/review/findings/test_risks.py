@@ -106,14 +106,14 @@ def test_a_value_comes_from_the_resource_that_it_matches(path: str, sources: lis
     sides = (resource(FUNCTION, "it", {"vpcConfig": config}, **state) for config in (before, later))
     update = step("update", sides, path)
     subnet = step("replace", SUBNETS, "vpcId")
-    steps = stack(update, REPLACED, subnet).value_sources(update, path)
+    steps = stack(update, REPLACED, subnet).value_sources(update, path, path)
     assert sorted(source.resource.name for source in steps) == sorted(sources)
 
 
 def test_a_known_value_that_matches_no_resource_comes_from_none() -> None:
     old, new = (resource(SUBNET, "public", {"zone": zone}, **after(zone=OLD)) for zone in ("a", "b"))
     update = step("update", (old, new), "zone")
-    assert stack(update, REPLACED).value_sources(update, "zone") == []
+    assert stack(update, REPLACED).value_sources(update, "zone", "zone") == []
 
 
 def test_every_type_that_the_policies_protect_is_known_to_hold_data() -> None:

@@ -88,3 +88,29 @@ def test_a_foreign_account_is_a_difference() -> None:
     before: Values = {"dev": "x", "stg": "x"}
     after: Values = {"dev": "arn:aws:iam::111122223333:root", "stg": "arn:aws:iam::999999999999:root"}
     assert messages(before, after) == [f"size is {after['dev']} in dev, {after['stg']} in stg"]
+
+
+def rules(**values: list[tuple[str, int]]) -> list[str]:
+    """Return the findings when the stacks, which had one list `a`, get these names and values."""
+    stacks: list[Stack] = []
+    for name, items in values.items():
+        before, after = (
+            resource(KEY, "it", {"rules": [{"name": key, "value": value} for key, value in side]})
+            for side in ([("a", 1), ("b", 2)], items)
+        )
+        stacks.append(stack(Step("update", before, after), name=name))
+    return [finding.message for finding in find_divergence(stacks, Merging(stacks).without_stack)]
+
+
+def test_items_of_lists_are_compared_by_their_identifiers() -> None:
+    assert rules(stg=[("a", 1), ("b", 3)], prod=[("c", 0), ("a", 1), ("b", 3)]) == [
+        'rules["c"] is (absent) in stg, {"name": "c", "value": 0} in prod'
+    ]
+    assert rules(stg=[("a", 1), ("b", 3)], prod=[("a", 1), ("b", 4)]) == [
+        'rules["b"].value is 3 in stg, 4 in prod'
+    ]
+
+
+def test_lists_whose_items_cannot_be_told_apart_are_compared_as_a_whole() -> None:
+    messages = rules(stg=[("a", 1), ("b", 2)], prod=[("a", 1), ("b", 2), ("b", 0)])
+    assert [message.partition(" is ")[0] for message in messages] == ["rules"]

@@ -72,9 +72,28 @@ def changes(
         ({"a": 1}, {"a": 2}, [("a", "1", "2", False, "")]),
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, [("a.c", "2", "3", False, "")]),
         ({"a": '{"b": [1]}'}, {"a": '{"b": [2]}'}, [("a › b[0]", "1", "2", False, "")]),
-        ({"a": ["x", "y"]}, {"a": ["y", "z", "w"]}, [("a", '["x"]', '["z", "w"]', False, "")]),
-        ({"a": ["x", "y"]}, {"a": ["y", "x", "z"]}, [("a", '["x", "y"]', '["y", "x", "z"]', False, "")]),
-        ({"a": [1, "x"]}, {"a": [True, "x", "y"]}, [("a", "[1]", '[true, "y"]', False, "")]),
+        (
+            {"a": ["x", "y"]},
+            {"a": ["y", "z", "w"]},
+            [
+                ("a[0 in the base]", "x", None, False, ""),
+                ("a[1]", None, "z", False, ""),
+                ("a[2]", None, "w", False, ""),
+            ],
+        ),
+        (
+            {"a": ["x", "y"]},
+            {"a": ["y", "x", "z"]},
+            [
+                ("a[0]", None, "y", False, ""),
+                ("a[2]", "y", "z", False, ""),
+            ],
+        ),
+        (
+            {"a": [1, "x"]},
+            {"a": [True, "x", "y"]},
+            [("a[0]", "1", "true", False, ""), ("a[2]", None, "y", False, "")],
+        ),
         ({"a": {"b": 1}}, {"a": {"b": True}}, [("a.b", "1", "true", False, "")]),
         (
             {"a": '{"b": 1}'},
@@ -184,7 +203,7 @@ def test_a_value_does_not_follow_from_a_resource_from_which_it_did_not_come() ->
 
 @each_row(("old", "new"), [("x", f"y {LATER}"), (["x"], ["y", LATER])])
 def test_a_text_of_the_program_beside_an_unknown_value_is_not_folded(old: Any, new: Any) -> None:
-    assert [row[-1] for row in changes({"a": old}, {"a": new}, MAIN)] == [""]
+    assert {row[-1] for row in changes({"a": old}, {"a": new}, MAIN)} == {""}
 
 
 @pytest.mark.parametrize("key", ["é.b", 'a"b', "x › y", "x › line 1", "a.\\"])
@@ -374,11 +393,11 @@ def test_a_new_order_is_folded_in_sets_only() -> None:
     for name in ("subnetIds", "Action"):
         kinds = {f"{name}[0]": "update", f"{name}[1]": "update"}
         assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == [
-            (name, "y", "x", False, "order only")
+            (f"{name} › order", '["x", "y"]', '["y", "x"]', False, "order only")
         ]
     for name in ("args", "searches", "envFrom", "anything"):
         kinds = {f"{name}[0]": "update"}
-        expected = [(f"{name}[0]", "x", "y", False, ""), (f"{name}[1]", "y", "x", False, "")]
+        expected = [(f"{name} › order", '["x", "y"]', '["y", "x"]', False, "")]
         assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == expected
 
 
@@ -457,6 +476,70 @@ def test_the_two_forms_of_a_secrets_content_are_folded(
 
 def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:
     assert changes({"a": ["x"]}, {"a": ["x", "y"]}, kinds={"a[1]": "add"}) == [("a[1]", None, "y", False, "")]
+
+
+def named(value: str, *names: str) -> dict[str, Any]:
+    """Return inputs with a list of objects with these names."""
+    return {"list": [{"name": name, "value": value} for name in names]}
+
+
+def test_positions_that_other_items_take_are_no_changes_of_these_items() -> None:
+    kinds = {"list[0].name": "update", "list[1].name": "update", "list[2]": "add"}
+    old, new = named("1", "a", "b"), named("1", "c", "a", "b")
+    added = json.dumps({"name": "c", "value": "1"})
+    assert changes(old, new, kinds=kinds) == [('list["c"] (before "a")', None, added, False, "")]
+
+
+@each_row(
+    ("kinds", "forced"),
+    [
+        ({"list[0].name": "update-replace"}, ['list["c"] (before "a")']),
+        ({"list[1].name": "update-replace", "list[2].value": "update"}, []),
+        ({"list[2].value": "update-replace"}, ['list["b"].value']),
+        ({"list": "update-replace"}, ['list["c"] (before "a")', 'list["b"].value']),
+    ],
+)
+def test_a_replacement_is_forced_by_the_items_that_the_engine_names(
+    kinds: dict[str, str], forced: list[str]
+) -> None:
+    old, new = named("1", "a", "b"), named("1", "c", "a", "b")
+    new["list"][2]["value"] = "2"
+    paths = [path for path, _, _, forces, _ in changes(old, new, kinds=kinds) if forces]
+    assert paths == (forced or ['list["c"] (before "a")', 'list["b"].value'])
+
+
+def test_a_secret_that_the_engine_names_is_shown_if_its_item_stays() -> None:
+    old, new = named(MASK, "a", "b"), named(MASK, "a", "b", "c")
+    shown = changes(old, new, kinds={"list[0].value": "update", "list[2]": "add"})
+    assert [row[:3] for row in shown] == [
+        ('list["c"]', None, json.dumps({"name": "c", "value": MASK})),
+        ('list["a"].value', MASK, MASK),
+    ]
+
+
+def test_a_secret_in_a_moved_item_is_shown_unless_it_is_known_to_be_the_same() -> None:
+    def shown(*values: str) -> list[str]:
+        old, new = resource(KEY, "it", named(MASK, "a", "b")), resource(KEY, "it", named(MASK, "b"))
+        if values:
+            old.values, new.values = named(values[0], "a", "b"), named(values[1], "b")
+        step = Step("update", old, new, {"list[0].name": "update", "list[1]": "delete"})
+        stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step}))
+        return [changed.path for changed in changed_properties(step, stack)]
+
+    assert shown() == shown("one", "two") == ['list["a"]', 'list["b"].value']
+    assert shown("one", "one") == ['list["a"]']
+
+
+def test_a_path_that_the_engine_writes_ambiguously_adds_no_empty_line() -> None:
+    key = 'a"b'
+    for kinds in ({f'data["{key}"]': "add"}, {}):
+        [row] = changes({"data": {"x": "1"}}, {"data": {"x": "1", key: "2"}}, kinds=kinds)
+        assert row[:3] == ('data["a\\"b"]', None, "2")
+
+
+def test_other_json_of_the_same_document_is_shown_as_text() -> None:
+    old, new = '{"a": 1, "b": 2}', '{"b": 2, "a": 1}'
+    assert [row[:3] for row in changes({"p": [{"x": old}]}, {"p": [{"x": new}]})] == [("p[0].x", old, new)]
 
 
 BASE = {"pipe:database.class": ("small", 4), "pipe:api.days": ("30", 6), "pipe:proxy.days": ("30", 8)}
