@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from review.model import Property, list_first, title
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
+from review.stacks.file_contents import compare_new_file, readable_inputs, split_moved
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack, top_name
@@ -106,13 +107,19 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         texts = as_texts(before, after)
         setting = stack.file.find_setting(name, *texts, component)
         properties.append(Property(f"{OPTION} {name}", *texts, forces, folded, setting))
-    for part, forces in find_parts(step):
+    parts = ((shown, forces) for part, forces in find_parts(step) for shown in _show(part, step, stack))
+    for part, forces in parts:
         old, new = as_texts(part.before, part.after)
         folded = _folding_reason(part, step, stack, forces=forces)
         setting = stack.file.find_setting(part.paths.position, old, new, component)
         sources = [] if folded or setting else _titles(stack.value_sources(step, *part.paths.places))
         properties.append(Property(part.path, old, new, forces, folded, setting, sources))
     return properties or [*_secrets(step)]
+
+
+def _show(part: Part, step: Step, stack: Stack) -> list[Part]:
+    """Return a part as a report shows it: a new file may be compared with another one."""
+    return compare_new_file(part, step, stack) or [part]
 
 
 def _secrets(step: Step) -> Iterator[Property]:
@@ -162,8 +169,9 @@ def _named_paths(step: Step) -> list[str]:
 
 def _parts(step: Step) -> Iterator[Part]:
     """Yield the parts of all inputs that differ."""
-    old, new = (side.inputs if side else {} for side in (step.old, step.new))
-    for name in old | new:
+    parts, old, new = split_moved(step, *readable_inputs(step))
+    yield from parts
+    for name in sorted(old | new):
         if not _is_note(name):
             parts = split(Paths.of(name), old.get(name), new.get(name))
             yield from (part for part in parts if _differs(part, step))

@@ -21,6 +21,10 @@ SECRET = " (secret)"
 """End of a shown secret, in which every random or generated part is masked."""
 
 
+LEAST_TEXT = 0.75
+"""Smallest share of ASCII in a text. Of the bytes that a random text encodes, 97 of 256 are."""
+
+
 def reveal(
     resource: Resource, secrets: Mapping[Steps, Any] | None, sources: Iterable[str], outputs: Iterable[str]
 ) -> None:
@@ -54,10 +58,21 @@ def reveal(
 def _from_base64(text: str) -> str:
     """Return the text that a base64 text encodes; the text itself if that could be the base64 of another."""
     with suppress(ValueError):
-        decoded = base64.b64decode(text, validate=True).decode()
-        if base64.b64encode(decoded.encode()).decode() == text and not _is_base64(decoded):
+        content = base64.b64decode(text, validate=True)
+        decoded = content.decode(errors="backslashreplace")
+        is_canonical = base64.b64encode(content).decode() == text
+        if is_canonical and _is_text(content) and not _is_base64(decoded):
             return mark_own(decoded)
     return text
+
+
+def _is_text(content: bytes) -> bool:
+    """Return True for UTF-8, and for a text in which a few bytes are none: they must not hide the others."""
+    with suppress(UnicodeDecodeError):
+        content.decode()
+        return True
+    count = sum(byte < 128 and (chr(byte).isprintable() or chr(byte).isspace()) for byte in content)
+    return count >= LEAST_TEXT * len(content)
 
 
 def _is_base64(text: str) -> bool:

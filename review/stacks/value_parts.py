@@ -73,7 +73,7 @@ def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
     elif is_list(before) and is_list(after) and not _is_only_known_later(before, after):
         yield from _split_lists(paths, before, after)
     elif "\n" in str(before) and "\n" in str(after):
-        yield from _line_differences(paths, str(before), str(after))
+        yield from line_differences(paths, str(before), str(after))
     elif before is None and len(as_text(after) or "") > LONGEST_DIFFERENCE and _has_members(after):
         yield from split(paths, type(after)(), after)
     elif before is None and len(as_text(after) or "") > LONGEST_DIFFERENCE and after_document:
@@ -128,7 +128,7 @@ def _split_lists(paths: Paths, before: list[Any], after: list[Any]) -> Iterator[
         yield Part(paths.with_part(ORDER), *map(", ".join, labels), is_order=True)
 
 
-def _line_differences(paths: Paths, before: str, after: str) -> Iterator[Part]:
+def line_differences(paths: Paths, before: str, after: str) -> Iterator[Part]:
     """Yield a part for each place at which lines differ, with the number of its first line.
 
     So a line that moves, or that is removed in one place and added in another, is two parts. Lines are

@@ -99,5 +99,8 @@ def test_the_content_of_a_kubernetes_secret_is_shown_as_text() -> None:
     # A text that is base64 as well could stand for itself.
     twice = encoded(encoded(f"host=a.example\n{RANDOM}"))
     assert shown(twice) not in (twice, encoded(f"host=a.example\n{RANDOM}"))
+    # A byte that is no text does not hide the others.
+    mixed = base64.b64encode(b"# caf\xe9\nhost=a.example\n" + RANDOM.encode()).decode()
+    assert shown(mixed) == "# caf\\xe9\nhost=a.example\n[secret] (secret)"
     for text in (f"{encoded('a.example')}=", "gA=="):
         assert revealed({"a": text})[1] == {"data.a": text}

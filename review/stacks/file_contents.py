@@ -1,0 +1,162 @@
+"""Files in ConfigMaps and Secrets, which pods mount wherever the program declares them."""
+
+import base64
+import difflib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from review.model import LONGEST_DIFFERENCE, title
+from review.plain_data import is_map, mark_own
+from review.stacks.engine_run import Step
+from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
+from review.stacks.stack import Stack
+from review.stacks.value_parts import Part, line_differences, split
+from review.stacks.value_paths import Paths, steps_of
+
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+
+TEXT, BINARY = "data", "binaryData"
+FORMS = (TEXT, BINARY, "stringData")
+"""Inputs with files by name. A pod sees the same file whichever of them has it
+(https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/config-map-v1/).
+"""
+
+LEAST_SIMILAR = 0.5
+"""Smallest share of equal lines with which a file is taken for a changed copy. The value is a choice: a wrong
+one only adds or omits a comparison.
+"""
+
+
+class File(NamedTuple):
+    """A file in a ConfigMap or a Secret."""
+
+    resource: Resource
+    form: str
+    name: str
+    text: str
+
+    @property
+    def paths(self) -> Paths:
+        """The paths of the file in its resource."""
+        return Paths.of(self.form).with_key(self.name)
+
+
+def decode(text: str) -> str:
+    """Return the text in base64, with escapes for bytes that are no text; another text as it is."""
+    with suppress(ValueError):
+        # Kubernetes ignores line breaks in base64 (Go, encoding/base64: Decode).
+        content = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+        return mark_own(content.decode(errors="backslashreplace"))
+    return text
+
+
+def readable_inputs(step: Step) -> tuple[Json, Json]:
+    """Return the inputs in base and head, with the texts of the binary files of a ConfigMap."""
+    old, new = (side.inputs if side else Json() for side in (step.old, step.new))
+    if step.resource.type != CONFIG_MAP:
+        return old, new
+    return _decoded(old, new), _decoded(new, old)
+
+
+def _decoded(inputs: Json, other: Json) -> Json:
+    """Return inputs with the texts of their binary files, except for files of which only the bytes differ."""
+    files, others = inputs.get(BINARY), other.get(BINARY)
+    if not is_map(files):
+        return inputs
+    texts: Json = {}
+    for name, content in files.items():
+        counterpart = others.get(name) if is_map(others) else None
+        text = decode(str(content))
+        is_hidden = content != counterpart and text == decode(str(counterpart))
+        texts[name] = content if is_hidden else text
+    return inputs | {BINARY: texts}
+
+
+def split_moved(step: Step, old: Json, new: Json) -> tuple[list[Part], Json, Json]:
+    """Compare the files of a ConfigMap that move between its inputs, and return the inputs without them."""
+    if step.resource.type != CONFIG_MAP:
+        return [], old, new
+    parts: list[Part] = []
+    for form, other in ((TEXT, BINARY), (BINARY, TEXT)):
+        names = [name for name in _names(old, form) if name in _names(new, other)]
+        for name in names:
+            if name in _names(new, form) or name in _names(old, other):
+                continue
+            before, after = Paths.of(form).with_key(name), Paths.of(other).with_key(name)
+            shown = f"{after.shown}, which was {before.shown}"
+            paths = Paths(shown, before.old, after.new, other, is_exact=False)
+            texts = old[form][name], new[other][name]
+            parts += [*split(paths, *texts)] or [Part(paths, *texts)]
+            old, new = _without(old, form, name), _without(new, other, name)
+    return parts, old, new
+
+
+def _names(inputs: Json, form: str) -> list[str]:
+    files = inputs.get(form)
+    return [*files] if is_map(files) else []
+
+
+def _without(inputs: Json, form: str, name: str) -> Json:
+    files = {other: text for other, text in inputs[form].items() if other != name}
+    rest = {other: files if other == form else value for other, value in inputs.items()}
+    return rest if files else {other: value for other, value in rest.items() if other != form}
+
+
+def compare_new_file(part: Part, step: Step, stack: Stack) -> list[Part]:
+    """Return the lines in which a long new file differs from the most similar one of the base.
+
+    The result is empty for anything else, and without a similar file. Candidates are files with the same
+    name, and all that the resource no longer has, or that a deleted resource had.
+    """
+    path = part.paths.position
+    steps = steps_of(path)
+    is_file = step.resource.type in (CONFIG_MAP, KUBERNETES_SECRET) and len(steps) == 2 and steps[0] in FORMS
+    if not is_file or part.before is not None or " › " in path or not isinstance(part.after, str):
+        return []
+    if "\n" not in part.after or len(part.after) <= LONGEST_DIFFERENCE:
+        return []
+    lines = part.after.split("\n")
+    similar = [
+        (ratio, file)
+        for file in _candidates(part, step, stack)
+        if (ratio := _similarity(file.text.split("\n"), lines)) >= LEAST_SIMILAR
+    ]
+    if not similar:
+        return []
+    nearest = max(similar, key=lambda item: item[0])[1]
+    relation = "equal to" if nearest.text == part.after else "compared with"
+    name = f"{part.paths.shown}, {relation} {nearest.paths.shown} of {title(nearest.resource)} in the base"
+    paths = Paths(name, None, part.paths.new, part.paths.common, is_exact=False)
+    if nearest.text == part.after:
+        return [Part(paths, None, part.after)]
+    return [*line_differences(paths, nearest.text, part.after)]
+
+
+def _candidates(part: Part, step: Step, stack: Stack) -> Iterator[File]:
+    """Yield the files of the base with which a new file is compared."""
+    _, name = steps_of(part.paths.position)
+    new = {(form, file) for form in FORMS for file in _names(step.resource.inputs, form)}
+    for other in stack.steps.values():
+        if not other.old or other.old.type not in (CONFIG_MAP, KUBERNETES_SECRET):
+            continue
+        for file in _files(other):
+            is_removed = other is step and (file.form, file.name) not in new
+            is_same_name = steps_of(file.paths.position)[1] == name
+            if is_same_name or is_removed or other.op == "delete":
+                yield file
+
+
+def _files(step: Step) -> Iterator[File]:
+    """Yield the files of a resource in the base."""
+    inputs, _ = readable_inputs(step)
+    for form in FORMS:
+        for name in _names(inputs, form) if step.old else ():
+            if step.old and isinstance(text := inputs[form][name], str):
+                yield File(step.old, form, name, text)
+
+
+def _similarity(old: list[str], new: list[str]) -> float:
+    """Return the share of equal lines of two texts."""
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= LEAST_SIMILAR else 0.0

@@ -1,0 +1,94 @@
+"""Tests of the files in ConfigMaps and Secrets, as a report shows their changes."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.properties import changed_properties
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+from tests.support.review.stacks import SECRET, resource
+
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+
+SERVER = "".join(f"directive_{number} on;\n" for number in range(40))
+OLD, NEW = f"tls 1.2;\n{SERVER}", f"tls 1.0;\n{SERVER}"
+
+
+def encode(text: str) -> str:
+    """Return a text in base64, with a byte that is no text before it."""
+    return base64.b64encode(b"# caf\xe9\n" + text.encode()).decode()
+
+
+def shown(*steps: Step) -> list[tuple[str, str | None, str | None]]:
+    """Return the path and the values of each change in the first step."""
+    stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step for step in steps}))
+    return [(item.path, item.before, item.after) for item in changed_properties(steps[0], stack)]
+
+
+def update(old: dict[str, Any], new: dict[str, Any], kind: str = CONFIG_MAP, name: str = "it") -> Step:
+    """Return the update of an object with files."""
+    return Step("update", resource(kind, name, old), resource(kind, name, new))
+
+
+def test_a_binary_file_is_shown_as_text() -> None:
+    step = update({"binaryData": {"a": encode(OLD)}}, {"binaryData": {"a": encode(NEW)}})
+    assert shown(step) == [("binaryData.a › line 2", "tls 1.2;", "tls 1.0;")]
+    added = update({}, {"binaryData": {"a": encode("x")}})
+    assert shown(added) == [("binaryData", None, '{"a": "# caf\\\\xe9\\nx"}')]
+
+
+def test_binary_files_with_the_same_text_are_shown_as_they_are() -> None:
+    old, new = base64.b64encode(b"\xe9").decode(), base64.b64encode(rb"\xe9").decode()
+    assert shown(update({"binaryData": {"a": old}}, {"binaryData": {"a": new}})) == [
+        ("binaryData.a", old, new)
+    ]
+    assert shown(update({"binaryData": {"a": "é"}}, {"binaryData": {"a": "è"}})) == [
+        ("binaryData.a", "é", "è")
+    ]
+
+
+def test_a_file_that_becomes_binary_is_the_same_file() -> None:
+    step = update({"data": {"nginx.conf": OLD}, "x": 1}, {"binaryData": {"nginx.conf": encode(NEW)}, "x": 1})
+    path = 'binaryData["nginx.conf"], which was data["nginx.conf"]'
+    assert shown(step) == [(f"{path} › line 1", "tls 1.2;", "# caf\\xe9\ntls 1.0;")]
+    same = base64.b64encode(OLD.encode()).decode()
+    [whole] = shown(update({"data": {"nginx.conf": OLD}}, {"binaryData": {"nginx.conf": same}}))
+    assert whole == (path, OLD, OLD)
+
+
+def test_a_decoy_beside_the_file_does_not_hide_it() -> None:
+    step = update({"data": {"a": OLD}}, {"data": {"b": OLD}, "binaryData": {"a": encode(NEW)}})
+    assert shown(step) == [
+        ("binaryData.a, which was data.a › line 1", "tls 1.2;", "# caf\\xe9\ntls 1.0;"),
+        ("data.b, equal to data.a of it (kubernetes:core:ConfigMap) in the base", None, OLD),
+    ]
+
+
+def test_a_new_file_is_compared_with_the_nearest_one_of_the_base() -> None:
+    step = update({"data": {"key": "k"}}, {"data": {"key": "k", "a": NEW}}, SECRET, "certificate")
+    mounted = Step("same", *[resource(CONFIG_MAP, "proxy", {"data": {"a": OLD}})] * 2)
+    other = Step("same", *[resource(CONFIG_MAP, "other", {"data": {"a": "x\ny"}})] * 2)
+    [line] = shown(step, other, mounted)
+    path = "data.a, compared with data.a of proxy (kubernetes:core:ConfigMap) in the base › line 1"
+    assert line == (path, "tls 1.2;", "tls 1.0;")
+    # Without a similar file, the whole text is shown.
+    assert shown(step, other) == [("data.a", None, NEW)]
+
+
+def test_a_file_of_a_deleted_object_may_get_another_name() -> None:
+    step = update({"data": {"key": "k"}}, {"data": {"key": "k", "b": NEW}})
+    deleted = Step("delete", resource(CONFIG_MAP, "old", {"binaryData": {"a": encode(OLD)}}), None)
+    paths = [path for path, *_ in shown(step, deleted)]
+    place = "data.b, compared with binaryData.a of old (kubernetes:core:ConfigMap) in the base"
+    assert paths == [f"{place} › line 1"]
+    kept = Step("same", *[deleted.resource] * 2)
+    assert [path for path, *_ in shown(step, kept)] == ["data.b"]
+
+
+def test_short_texts_and_other_objects_are_not_compared() -> None:
+    kept: Resource = resource(CONFIG_MAP, "proxy", {"data": {"a": "x\ny"}})
+    assert shown(
+        update({"data": {"b": "1"}}, {"data": {"b": "1", "a": "x\nz"}}), Step("same", kept, kept)
+    ) == [("data.a", None, "x\nz")]
