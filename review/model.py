@@ -48,9 +48,10 @@ class Property:
     """A property that changes.
 
     An absent value is None. `folded` is the reason for folding the change, or an empty string. If no setting
-    is known, `sources` has the titles of the changed resources from which the value comes. `always_shown` is
-    True for an input of a created resource that every format of the report shows: it decides in which account
-    or cluster resources are, or from which source they come.
+    is known, `sources` has the titles of the changed resources from which the value comes. For an input of a
+    created resource that names an object, it has the title of the object's resource. `always_shown` is True
+    for an input of a created resource that every format shows: it decides in which account or cluster
+    resources are, from which source they come, which object changes or who gets access.
     """
 
     path: str

@@ -15,6 +15,7 @@ from review.stacks.value_parts import Part, line_differences, split
 from review.stacks.value_paths import Paths, steps_of
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+OBJECTS = (CONFIG_MAP, KUBERNETES_SECRET)
 
 TEXT, BINARY = "data", "binaryData"
 FORMS = (TEXT, BINARY, "stringData")
@@ -111,7 +112,7 @@ def compare_new_file(part: Part, step: Step, stack: Stack) -> list[Part]:
     """
     path = part.paths.position
     steps = steps_of(path)
-    is_file = step.resource.type in (CONFIG_MAP, KUBERNETES_SECRET) and len(steps) == 2 and steps[0] in FORMS
+    is_file = step.resource.type in OBJECTS and len(steps) == 2 and steps[0] in FORMS
     if not is_file or part.before is not None or " › " in path or not isinstance(part.after, str):
         return []
     if "\n" not in part.after or len(part.after) <= LONGEST_DIFFERENCE:
@@ -138,22 +139,21 @@ def _candidates(part: Part, step: Step, stack: Stack) -> Iterator[File]:
     _, name = steps_of(part.paths.position)
     new = {(form, file) for form in FORMS for file in _names(step.resource.inputs, form)}
     for other in stack.steps.values():
-        if not other.old or other.old.type not in (CONFIG_MAP, KUBERNETES_SECRET):
-            continue
-        for file in _files(other):
+        for file in files_of(other.old) if other.old else ():
             is_removed = other is step and (file.form, file.name) not in new
             is_same_name = steps_of(file.paths.position)[1] == name
             if is_same_name or is_removed or other.op == "delete":
                 yield file
 
 
-def _files(step: Step) -> Iterator[File]:
-    """Yield the files of a resource in the base."""
-    inputs, _ = readable_inputs(step)
-    for form in FORMS:
-        for name in _names(inputs, form) if step.old else ():
-            if step.old and isinstance(text := inputs[form][name], str):
-                yield File(step.old, form, name, text)
+def files_of(resource: Resource) -> Iterator[File]:
+    """Yield the files of a ConfigMap or a Secret; of another resource, none."""
+    for form in FORMS if resource.type in OBJECTS else ():
+        for name in _names(resource.inputs, form):
+            text = resource.inputs[form][name]
+            if isinstance(text, str):
+                is_encoded = form == BINARY and resource.type == CONFIG_MAP
+                yield File(resource, form, name, decode(text) if is_encoded else text)
 
 
 def _similarity(old: list[str], new: list[str]) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from review.model import Property, list_first, title
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
-from review.stacks.file_contents import compare_new_file, readable_inputs, split_moved
+from review.stacks.existing_objects import NOT_IN_STACK, find_owner, find_principals, object_names
+from review.stacks.file_contents import compare_new_file, files_of, readable_inputs, split_moved
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack, top_name
@@ -56,18 +57,21 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     component = stack.component_of(step.new.urn)
     inputs = {
         name: value
-        for name, value in step.new.inputs.items()
+        for name, value in readable_inputs(step)[1].items()
         if not _is_note(name) and (value or name != INTERNAL)
     }
     options = {f"{OPTION} {name}": value for name, value in step.new.options.items()}
     provider_option = f"{OPTION} {PROVIDER}"
+    objects, principals = object_names(step.new), dict(find_principals(step.new.inputs))
     for name, content in (inputs | options).items():
+        is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
+        is_source = name in SOURCES.get(step.new.type, ())
+        is_elsewhere = name == provider_option and stack.is_elsewhere(step.new)
         for path, value in leaves(name, content):
             text = as_text(value)
-            setting = stack.file.find_setting(path, None, text, component)
-            is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
-            is_source = name in SOURCES.get(step.new.type, ())
-            is_elsewhere = name == provider_option and stack.is_elsewhere(step.new)
+            owner = find_owner(str(value), stack.owners) if name in objects else ""
+            is_principal = principals.pop(path, None) is not None
+            is_shown = owner == NOT_IN_STACK or (bool(stack.old) and (bool(owner) or is_principal))
             properties.append(
                 Property(
                     path,
@@ -75,11 +79,26 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
                     text,
                     forces=False,
                     folded="",
-                    setting=setting,
-                    always_shown=is_setting or is_source or is_elsewhere,
+                    setting=stack.file.find_setting(path, None, text, component),
+                    sources=[owner] if owner else [],
+                    always_shown=is_setting or is_source or is_elsewhere or is_shown,
                 )
             )
-    return properties
+    properties += [
+        Property(path, None, name, forces=False, folded="", setting=None, always_shown=bool(stack.old))
+        for path, name in principals.items()
+    ]
+    return properties + _compared_files(step, stack)
+
+
+def _compared_files(step: Step, stack: Stack) -> list[Property]:
+    """Return the lines in which files of a created resource differ from those of the base."""
+    files = [Part(file.paths, None, file.text) for file in files_of(step.new)] if step.new else []
+    return [
+        Property(part.path, part.before, part.after, forces=False, folded="", setting=None, always_shown=True)
+        for file in files
+        for part in compare_new_file(file, step, stack)
+    ]
 
 
 def deleted_properties(step: Step) -> list[Property]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 
 from review.guard import Packs
@@ -9,6 +10,7 @@ from review.model import NEW, OPERATIONS, Finding
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.existing_objects import find_owners
 from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource
 from review.stacks.stack_file import StackFile
 from sandbox.progress import is_root, one_line
@@ -129,6 +131,11 @@ class Stack:
         if old is None or new is None or MASK in str((old.inputs, new.inputs)):
             return True
         return _settings(old) != _settings(new)
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The titles of the head's resources by the names of their objects."""
+        return find_owners(self.new.values())
 
     def component_of(self, urn: str) -> str:
         """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""

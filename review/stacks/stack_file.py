@@ -1,5 +1,6 @@
 """Settings of a stack file with their lines, and the search for the setting from which a value comes."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,13 @@ from review.model import SETS, SourceLocation
 from review.plain_data import path_of
 from sandbox.errors import CommandError
 
-COMMON_VALUES = frozenset({"true", "false", "null"})
-"""Values that are too common to identify a setting."""
+COMMON_VALUES = frozenset(
+    {"true", "false", "null", "none", "default", "enabled", "disabled", "0.0.0.0/0", "::/0", "127.0.0.1"}
+)
+"""Values that are too common to identify a setting, in lower case."""
+
+COMMON_NUMBER = re.compile(r"-?\d{1,4}([.]\d+)?")
+"""Pattern of the numbers that are too common to identify a setting, such as seconds and sizes."""
 
 SHORT_VALUE = 3
 """Largest number of characters of a value that is too short to identify a setting."""
@@ -125,7 +131,9 @@ def _changed_within(setting: ValuePair, old: str, new: str | None) -> bool:
 
 
 def _identifies(value: str | None) -> bool:
-    return bool(value) and len(value) > SHORT_VALUE and value.lower() not in COMMON_VALUES
+    if not value or len(value) <= SHORT_VALUE or COMMON_NUMBER.fullmatch(value):
+        return False
+    return value.lower() not in COMMON_VALUES
 
 
 def _last_name(path: str) -> str:

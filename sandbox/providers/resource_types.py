@@ -28,8 +28,9 @@ class ResourceType:
 
 @functools.cache
 def table(package: str) -> Json:
-    """Return the content of a package's resource_types.toml."""
-    return tomllib.loads((Path(__file__).parent / package / "resource_types.toml").read_text())
+    """Return the content of a package's resource_types.toml; empty for a package without one."""
+    file = Path(__file__).parent / package / "resource_types.toml"
+    return tomllib.loads(file.read_text()) if file.is_file() else {}
 
 
 def is_described(token: str) -> bool:

@@ -162,7 +162,7 @@ def test_changes_of_resources_that_are_replaced_with_the_cluster_are_not_hidden(
         for changed in change.properties
         if not changed.folded
     }
-    image = "spec.template.spec.containers[0].image"
+    image = 'spec.template.spec.containers["api"].image'
     assert ("api", "spec.minReplicas", "pipe:api.replicas.min") in changed
     assert ("api", image, "pipe:api.image") in changed
 

@@ -97,8 +97,25 @@ def test_what_decides_where_a_created_resource_is_has_a_line_in_every_report() -
 
 
 def test_the_inputs_of_a_created_resource_are_on_the_page_and_not_on_the_terminal() -> None:
-    report = samples.report(changes=[samples.change(op="create", value="4711")])
+    change = samples.change(op="create", value="4711")
+    new = dataclasses.replace(change.properties[0], before=None)
+    report = samples.report(changes=[dataclasses.replace(change, properties=[new])])
     assert "4711" not in renderings.render_terminal(report) + renderings.render_markdown(report)
     assert "<summary>1 inputs</summary>" in renderings.render_html(report)
     assert "<code>size</code>: 4711" in renderings.render_html(report)
     assert '"after": "4711"' in renderings.render_json(report)
+
+
+def test_a_created_file_that_is_compared_with_another_one_has_both_values() -> None:
+    change = samples.change(op="create", value="4711")
+    compared = dataclasses.replace(change.properties[0], before="4242", always_shown=True, setting=None)
+    report = samples.report(changes=[dataclasses.replace(change, properties=[compared])])
+    assert "size: 4242 → 4711\n" in renderings.render_terminal(report)
+    assert "`size`: `4242` → `4711`\n" in renderings.render_markdown(report)
+    assert "<del>4242</del>" in renderings.render_html(report)
+
+
+def test_findings_about_things_without_a_type_have_their_names() -> None:
+    outputs = [dataclasses.replace(samples.finding(), type="", name=f"output {name}") for name in "ab"]
+    text = renderings.render_terminal(samples.report(findings=outputs))
+    assert text.count("      - output a") == text.count("      - output b") == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.properties import changed_properties
+from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from tests.support.review.stacks import SECRET, resource
@@ -85,6 +85,15 @@ def test_a_file_of_a_deleted_object_may_get_another_name() -> None:
     assert paths == [f"{place} › line 1"]
     kept = Step("same", *[deleted.resource] * 2)
     assert [path for path, *_ in shown(step, kept)] == ["data.b"]
+
+
+def test_the_files_of_a_new_object_are_compared_with_those_of_a_deleted_one() -> None:
+    created = Step("create", None, resource(CONFIG_MAP, "b", {"data": {"roles.sql": NEW}}))
+    deleted = Step("delete", resource(CONFIG_MAP, "a", {"data": {"roles.sql": OLD}}), None)
+    stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step for step in (created, deleted)}))
+    [line] = [item for item in new_properties(created, stack) if item.always_shown]
+    place = 'data["roles.sql"], compared with data["roles.sql"] of a (kubernetes:core:ConfigMap) in the base'
+    assert (line.path, line.before, line.after) == (f"{place} › line 1", "tls 1.2;", "tls 1.0;")
 
 
 def test_short_texts_and_other_objects_are_not_compared() -> None:

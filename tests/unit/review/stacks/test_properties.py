@@ -570,6 +570,15 @@ def test_a_value_comes_from_the_key_that_identifies_it(
     assert StackFile("Pulumi.dev.yaml", BASE, HEAD).find_setting(path, *values, component) == expected
 
 
+@pytest.mark.parametrize(
+    "value", ["0.0.0.0/0", "::/0", "true", "False", "null", "ENABLED", "1", "3600", "99.9"]
+)
+def test_a_common_value_does_not_identify_a_setting(value: str) -> None:
+    file = StackFile("Pulumi.dev.yaml", *[{"pipe:a.b": (value, 4)}] * 2)
+    assert file.find_setting("x", None, value, "") is None
+    assert file.find_setting("x.b", None, value, "") is not None
+
+
 def test_a_stack_file_has_its_path_in_the_tree(tmp_path: Path) -> None:
     trees = tmp_path / "base", tmp_path / "head"
     for tree, days in zip(trees, (1, 2), strict=True):

@@ -1,0 +1,82 @@
+"""Tests of the objects that created resources change, and of those who get access."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.existing_objects import NOT_IN_STACK
+from review.stacks.properties import new_properties
+from review.stacks.stack import Stack
+from tests.support.review.stacks import VPC, resource
+from tests.support.rows import each_row
+
+BUCKET, POLICY = "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
+KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
+
+VPC_OF_BASE = Step("same", resource(VPC, "main", id="vpc-1"), resource(VPC, "main", id="vpc-1"))
+STATE = Step("create", None, resource(BUCKET, "state", {"bucket": "pipe-state"}, id="pipe-state"))
+
+
+def shown(kind: str, inputs: dict[str, Any], *others: Step) -> list[tuple[str, str | None, list[str]]]:
+    """Return the path, the value and the resource of each input that every format shows."""
+    created = Step("create", None, resource(kind, "it", inputs, id="pipe-state"))
+    steps = {step.resource.urn: step for step in (created, *others)}
+    stack = Stack("dev", EngineRun(Path(), steps))
+    return [(new.path, new.after, new.sources) for new in new_properties(created, stack) if new.always_shown]
+
+
+def test_an_object_that_no_resource_creates_is_marked() -> None:
+    inputs = {"bucket": "pipe-state", "rules": []}
+    foreign = [("bucket", "pipe-state", [NOT_IN_STACK])]
+    assert shown(POLICY, inputs) == shown(POLICY, inputs, VPC_OF_BASE) == foreign
+    # Another part of the bucket is not the bucket.
+    other = Step(
+        "create", None, resource("aws:s3/bucketVersioning:BucketVersioning", "v", inputs, id="pipe-state")
+    )
+    assert shown(POLICY, inputs, other) == foreign
+
+
+def test_a_new_part_of_an_existing_stack_names_its_resource() -> None:
+    inputs = {"bucket": "pipe-state"}
+    assert shown(POLICY, inputs, STATE, VPC_OF_BASE) == [("bucket", "pipe-state", ["state (aws:s3:Bucket)"])]
+    assert shown(POLICY, inputs, STATE) == []  # All of a new stack is new.
+
+
+@each_row(
+    ("kind", "inputs", "names"),
+    [
+        (BUCKET, {"bucket": "x"}, []),
+        ("aws:iam/role:Role", {"name": "x", "description": "y"}, []),
+        (KEY_POLICY, {"keyId": "x"}, ["keyId"]),
+        (
+            "aws:eks/accessEntry:AccessEntry",
+            {"clusterName": "x", "principalArn": "y", "kubernetesGroups": ["z"]},
+            ["clusterName", "principalArn"],
+        ),
+        ("datadog:aws/integration:Integration", {"accountId": "x", "roleName": "y"}, []),
+        ("random:index/pet:Pet", {"bucket": "x"}, ["bucket"]),
+    ],
+)
+def test_inputs_name_objects(kind: str, inputs: dict[str, Any], names: list[str]) -> None:
+    assert [path for path, *_ in shown(kind, inputs)] == names
+
+
+def test_all_who_get_access_are_shown() -> None:
+    statement = {"Sid": "E", "Principal": {"AWS": ["arn:aws:iam::666666666666:root"]}, "Action": "kms:*"}
+    inputs = {"keyId": "x", "policy": json.dumps({"Statement": [statement]})}
+    assert shown(KEY_POLICY, inputs, VPC_OF_BASE) == [
+        ("keyId", "x", [NOT_IN_STACK]),
+        ("policy › Statement[0].Principal.AWS[0]", "arn:aws:iam::666666666666:root", []),
+    ]
+    binding = {
+        "roleRef": {"kind": "ClusterRole", "name": "admin", "apiGroup": "rbac.authorization.k8s.io"},
+        "subjects": [{"kind": "Group", "name": "system:authenticated"}],
+    }
+    assert [row[:2] for row in shown(BINDING, binding, VPC_OF_BASE)] == [
+        ("roleRef.kind", "ClusterRole"),
+        ("roleRef.name", "admin"),
+        ("subjects[0].kind", "Group"),
+        ("subjects[0].name", "system:authenticated"),
+    ]
