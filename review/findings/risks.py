@@ -10,7 +10,7 @@ from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
-from review.stacks.value_paths import find_related
+from review.values.value_paths import find_related
 from sandbox.progress import is_root, one_line
 from sandbox.stateful import data_loss
 

@@ -10,7 +10,7 @@ from review.stacks.engine_run import Step
 from review.stacks.properties import find_parts
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from review.stacks.value_paths import place_of, value_at_common
+from review.values.value_paths import place_of, value_at_common
 from sandbox.summary import LATER
 
 ResourcePath = tuple[tuple[str, str], str]

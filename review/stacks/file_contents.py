@@ -12,7 +12,7 @@ from review.stacks.engine_run import Step
 from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, line_differences, split
-from review.stacks.value_paths import Paths, steps_of
+from review.values.value_paths import Paths, steps_of
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 OBJECTS = (CONFIG_MAP, KUBERNETES_SECRET)

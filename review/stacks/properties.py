@@ -12,7 +12,7 @@ from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import Part, is_unknown, leaves, split
-from review.stacks.value_paths import Paths, find_related, locate, place_of
+from review.values.value_paths import Paths, find_related, locate, place_of
 from sandbox.summary import LATER, MASK
 
 CHECKSUM_PATH = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from review.model import LONGEST_DIFFERENCE
 from review.plain_data import as_text, is_equal, is_list, is_map, map_texts, mark_own, path_of
-from review.stacks.list_items import UNORDERED, is_permutation, is_reordered, pair_items
-from review.stacks.value_paths import Paths
+from review.values.list_items import UNORDERED, is_permutation, is_reordered, pair_items
+from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
 
 EMPTY_LINE = "⏎"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from review.plain_data import PATH_STEP, decode_key, is_list, is_map, path_of, quote_name, value_at
-from review.stacks.list_items import UNORDERED, Pair, find_item, pair_items
+from review.values.list_items import UNORDERED, Pair, find_item, pair_items
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import json
 import random
 from typing import Any
 
-from review.stacks.list_items import pair_items
 from review.stacks.value_parts import split
-from review.stacks.value_paths import Paths, locate, value_at_common
+from review.values.list_items import pair_items
+from review.values.value_paths import Paths, locate, value_at_common
 from sandbox.summary import LATER, MASK
 from tests.support.rows import each_row
 
