@@ -177,7 +177,8 @@ def find_parts(step: Step) -> list[tuple[Part, bool]]:
             related = [len(parts) - 1]
         if step.diff.get(path, "").endswith("replace") or path in step.forced_by:
             forcing.update(related or _parts_of(top_name(path), parts))
-    return [(part, index in forcing) for index, part in enumerate(parts)]
+    changes = [(part, index in forcing) for index, part in enumerate(parts)]
+    return sorted(changes, key=lambda item: top_name(item[0].paths.position))
 
 
 def _named_paths(step: Step) -> list[str]:
@@ -250,7 +251,7 @@ def _folding_reason(part: Part, step: Step, stack: Stack, *, forces: bool) -> st
         return UNKNOWN_IN_BASE
     if not forces and new == LATER and part.before is not None and _may_be_unknown(step, stack, path):
         return KNOWN_LATER
-    if path in SECRET_FORMS and not stack.predicted and _is_other_form(step):
+    if top_name(path) in SECRET_FORMS and not stack.predicted and _is_other_form(step):
         return FORMS
     if not forces and _are_checksums(path, str(part.before), str(new)):
         return CHECKSUMS

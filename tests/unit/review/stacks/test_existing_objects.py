@@ -28,7 +28,7 @@ def shown(kind: str, inputs: dict[str, Any], *others: Step) -> list[tuple[str, s
 
 
 def test_an_object_that_no_resource_creates_is_marked() -> None:
-    inputs = {"bucket": "pipe-state", "rules": []}
+    inputs = {"bucket": "pipe-state"}
     foreign = [("bucket", "pipe-state", [NOT_IN_STACK])]
     assert shown(POLICY, inputs) == shown(POLICY, inputs, VPC_OF_BASE) == foreign
     # Another part of the bucket is not the bucket.

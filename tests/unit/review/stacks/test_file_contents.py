@@ -32,6 +32,11 @@ def update(old: dict[str, Any], new: dict[str, Any], kind: str = CONFIG_MAP, nam
     return Step("update", resource(kind, name, old), resource(kind, name, new))
 
 
+def unchanged(kept: Resource) -> Step:
+    """Return the step of a resource that stays as it is."""
+    return Step("same", kept, kept)
+
+
 def test_a_binary_file_is_shown_as_text() -> None:
     step = update({"binaryData": {"a": encode(OLD)}}, {"binaryData": {"a": encode(NEW)}})
     assert shown(step) == [("binaryData.a › line 2", "tls 1.2;", "tls 1.0;")]
@@ -68,8 +73,8 @@ def test_a_decoy_beside_the_file_does_not_hide_it() -> None:
 
 def test_a_new_file_is_compared_with_the_nearest_one_of_the_base() -> None:
     step = update({"data": {"key": "k"}}, {"data": {"key": "k", "a": NEW}}, SECRET, "certificate")
-    mounted = Step("same", *[resource(CONFIG_MAP, "proxy", {"data": {"a": OLD}})] * 2)
-    other = Step("same", *[resource(CONFIG_MAP, "other", {"data": {"a": "x\ny"}})] * 2)
+    mounted = unchanged(resource(CONFIG_MAP, "proxy", {"data": {"a": OLD}}))
+    other = unchanged(resource(CONFIG_MAP, "other", {"data": {"a": "x\ny"}}))
     [line] = shown(step, other, mounted)
     path = "data.a, compared with data.a of proxy (kubernetes:core:ConfigMap) in the base › line 1"
     assert line == (path, "tls 1.2;", "tls 1.0;")
@@ -83,7 +88,7 @@ def test_a_file_of_a_deleted_object_may_get_another_name() -> None:
     paths = [path for path, *_ in shown(step, deleted)]
     place = "data.b, compared with binaryData.a of old (kubernetes:core:ConfigMap) in the base"
     assert paths == [f"{place} › line 1"]
-    kept = Step("same", *[deleted.resource] * 2)
+    kept = unchanged(deleted.resource)
     assert [path for path, *_ in shown(step, kept)] == ["data.b"]
 
 
@@ -97,7 +102,7 @@ def test_the_files_of_a_new_object_are_compared_with_those_of_a_deleted_one() ->
 
 
 def test_short_texts_and_other_objects_are_not_compared() -> None:
-    kept: Resource = resource(CONFIG_MAP, "proxy", {"data": {"a": "x\ny"}})
+    kept = resource(CONFIG_MAP, "proxy", {"data": {"a": "x\ny"}})
     assert shown(
         update({"data": {"b": "1"}}, {"data": {"b": "1", "a": "x\nz"}}), Step("same", kept, kept)
     ) == [("data.a", None, "x\nz")]

@@ -474,6 +474,13 @@ def test_the_two_forms_of_a_secrets_content_are_folded(
     assert changed == dict.fromkeys({*before} ^ {*after}, reason)
 
 
+def test_the_two_forms_of_a_long_content_are_folded_too() -> None:
+    content = {f"key-{number}": MASK for number in range(40)}
+    old, new = (resource(SECRET, "it", {form: content}) for form in ("data", "stringData"))
+    changed = changed_properties(Step("update", old, new), Stack("dev", EngineRun(Path())))
+    assert {change.folded for change in changed} == {"data and stringData are two forms of one content"}
+
+
 def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:
     assert changes({"a": ["x"]}, {"a": ["x", "y"]}, kinds={"a[1]": "add"}) == [("a[1]", None, "y", False, "")]
 
