@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from review.model import Property, list_first, title
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
-from review.stacks.existing_objects import NOT_IN_STACK, find_owner, find_principals, object_names
+from review.stacks.existing_objects import find_owner, find_principals, object_names
 from review.stacks.file_contents import compare_new_file, files_of, readable_inputs, split_moved
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
@@ -71,7 +71,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
             text = as_text(value)
             owner = find_owner(str(value), stack.owners) if name in objects else ""
             is_principal = principals.pop(path, None) is not None
-            is_shown = owner == NOT_IN_STACK or (bool(stack.old) and (bool(owner) or is_principal))
+            is_shown = bool(stack.old) and (bool(owner) or is_principal)
             properties.append(
                 Property(
                     path,
