@@ -21,6 +21,9 @@ OBJECT = re.compile(
 )
 """Pattern of the inputs that name an object to which a resource belongs."""
 
+OF_AWS = "::aws:"
+"""Part of the ARN of a policy that AWS manages, in place of an account."""
+
 VARIABLE = re.compile(r"\{(\w+)\}")
 """Pattern of an input in the template of an ID."""
 
@@ -67,10 +70,16 @@ def find_owners(resources: Iterable[Resource]) -> dict[str, str]:
     return owners
 
 
-def find_owner(name: str, owners: dict[str, str]) -> str:
-    """Return the title of the resource with an object, or a remark; empty if the name is not known."""
-    is_hidden = LATER in name or MASK in name
-    return "" if is_hidden else owners.get(name, NOT_IN_STACK)
+def find_owner(name: str, value: str, owners: dict[str, str]) -> str:
+    """Return the title of the resource whose object an input names, or a remark.
+
+    The result is empty for an unknown value, an object of AWS, and an input that only tells the parts of an
+    object apart.
+    """
+    is_hidden = LATER in value or MASK in value
+    if is_hidden or not OBJECT.fullmatch(name) or OF_AWS in value:
+        return ""
+    return owners.get(value, NOT_IN_STACK)
 
 
 def find_principals(inputs: Json) -> Iterator[tuple[str, str]]:

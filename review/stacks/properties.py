@@ -69,9 +69,9 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
         is_elsewhere = name == provider_option and stack.is_elsewhere(step.new)
         for path, value in leaves(name, content):
             text = as_text(value)
-            owner = find_owner(str(value), stack.owners) if name in objects else ""
+            owner = find_owner(name, str(value), stack.owners) if name in objects else ""
             is_principal = principals.pop(path, None) is not None
-            is_shown = bool(stack.old) and (bool(owner) or is_principal)
+            is_shown = bool(stack.old) and (name in objects or is_principal)
             properties.append(
                 Property(
                     path,

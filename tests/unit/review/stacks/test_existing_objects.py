@@ -63,6 +63,16 @@ def test_inputs_name_objects(kind: str, inputs: dict[str, Any], names: list[str]
     assert [path for path, *_ in shown(kind, inputs, VPC_OF_BASE)] == names
 
 
+def test_only_objects_have_a_remark() -> None:
+    policy = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    addon = {"clusterName": "x", "addonName": "metrics-server", "serviceAccountRoleArn": policy}
+    assert shown("aws:eks/addon:Addon", addon, VPC_OF_BASE) == [
+        ("clusterName", "x", [NOT_IN_STACK]),
+        ("addonName", "metrics-server", []),
+        ("serviceAccountRoleArn", policy, []),
+    ]
+
+
 def test_all_who_get_access_are_shown() -> None:
     statement = {"Sid": "E", "Principal": {"AWS": ["arn:aws:iam::666666666666:root"]}, "Action": "kms:*"}
     inputs = {"keyId": "x", "policy": json.dumps({"Statement": [statement]})}
