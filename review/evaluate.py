@@ -326,10 +326,13 @@ def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | No
         return None
     contents = {file: engine_run.read(file) for file in sorted(folder.glob(f"{side}-*"))}
     engine = EngineRun(tree, old_tree=base).add(*contents.values())
-    # If a command fails without an error event or a violation, its summary or standard error has the reason.
-    if code != "0" and not engine.errors and not engine.phase.mandatory:
+    # A command may fail without an error event or a violation, or although there are violations of the base.
+    # Its summary or its standard error has the reason.
+    if code != "0":
         summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
-        engine.phase.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))
+        engine.phase.errors += [error for error in summary["errors"] if error not in engine.phase.errors]
+        if not engine.errors and not engine.phase.mandatory:
+            engine.phase.errors.append(_text(folder / f"{side}.errors"))
     # A run without events or ledger seems to have fewer violations. Those of a failed run may end early.
     if code == "0":
         unreadable = [file for file, content in contents.items() if content is None and file.suffix == LINES]

@@ -1,4 +1,4 @@
-"""A proxy of the engine's resource monitor, to which a program behind a socket sends its calls.
+"""A proxy of the engine's resource monitor and log, to which a program behind a socket sends its calls.
 
 The proxy passes calls on, and refuses those that mean something else in a deployment. A program may ignore
 that a call fails, but a deployment might answer this call. So the proxy records it outside the program's
@@ -20,7 +20,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
-from pulumi.runtime.proto import provider_pb2, resource_pb2
+from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.wire.sentinels import ASSETS, SIGNATURE
 from sandbox.wire.values import decode, plain
@@ -80,13 +80,21 @@ ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 REFUSALS = 20
 """Largest number of refusals that are recorded."""
 
-SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"]
+NO_DEBUGGER = "StartDebugging: a program cannot start a debugger; remove the call"
+"""Refusal of a call whose message of any form the engine would pass on in its events."""
+
+NOT_AWAITED = (END, "Log")
+"""Calls that may be without an answer when a program ends."""
+
+MONITOR_SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"]
+ENGINE_SERVICE = engine_pb2.DESCRIPTOR.services_by_name["Engine"]
 
 REQUESTS: dict[str, Any] = {
-    f"/{SERVICE.full_name}/{method.name}": GetMessageClass(method.input_type) for method in SERVICE.methods
+    f"/{service.full_name}/{method.name}": GetMessageClass(method.input_type)
+    for service in (MONITOR_SERVICE, ENGINE_SERVICE)
+    for method in service.methods
 }
-"""The class of the request for each method of the monitor."""
-
+"""The class of the request for each method of both services."""
 
 PROPERTIES = (Struct.DESCRIPTOR, Value.DESCRIPTOR)
 """The types of fields that have properties."""
@@ -102,14 +110,16 @@ class _Failure:
 
 
 class MonitorProxy(grpc.GenericRpcHandler):
-    """A server of the resource monitor's methods, which has the engine's monitor answer them.
+    """A server of the methods of both services, which has the engine answer them.
 
-    `failed_calls` is the file to which failed look-ups are appended.
+    `monitor` and `engine` lead to the engine's services. `failed_calls` is the file to which failed look-ups
+    are appended.
     """
 
-    def __init__(self, channel: grpc.Channel, failed_calls: Path) -> None:
+    def __init__(self, monitor: grpc.Channel, engine: grpc.Channel, failed_calls: Path) -> None:
         self._methods: dict[str, Callable[..., bytes]] = {
-            path: channel.unary_unary(path) for path in REQUESTS
+            path: (engine if ENGINE_SERVICE.full_name in path else monitor).unary_unary(path)
+            for path in REQUESTS
         }
         self._failed_calls = failed_calls
         self._lock = threading.Lock()
@@ -135,7 +145,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
         path = handler_call_details.method
         name = path.rpartition("/")[2]
         with self._lock:
-            self._unanswered += [name] if name != END else []
+            self._unanswered += [name] if name not in NOT_AWAITED else []
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
 
     def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -181,6 +191,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
     def _reason_to_refuse(self, name: str, message: Any, request: bytes) -> str:
         if name in CALLBACKS:
             return NO_CALLBACKS
+        if name == "StartDebugging":
+            return NO_DEBUGGER
         if name == "RegisterResource" and (message.transforms or message.hooks.ListFields()):
             return NO_CALLBACKS
         if name == "RegisterResourceOutputs":
@@ -218,16 +230,20 @@ _PLACEHOLDER = operator.attrgetter("value")
 
 
 @contextmanager
-def serve(path: Path, address: str, failed_calls: Path) -> Generator[MonitorProxy]:
-    """Serve the monitor at a TCP address such as `127.0.0.1:4000` on a Unix socket, created at `path`.
+def serve(path: Path, monitor: str, engine: str, failed_calls: Path) -> Generator[MonitorProxy]:
+    """Serve both services on a Unix socket, created at `path`.
 
-    The proxy's error is complete when the context has ended.
+    `monitor` and `engine` are their TCP addresses, such as `127.0.0.1:4000`. The proxy's error is complete
+    when the context has ended.
     """
     path.unlink(missing_ok=True)
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", -1)]
     pool = ThreadPoolExecutor(THREADS, "monitor-proxy")
-    with grpc.insecure_channel(address, options=options) as channel:
-        proxy = MonitorProxy(channel, failed_calls)
+    with (
+        grpc.insecure_channel(monitor, options=options) as monitor_channel,
+        grpc.insecure_channel(engine, options=options) as engine_channel,
+    ):
+        proxy = MonitorProxy(monitor_channel, engine_channel, failed_calls)
         server = grpc.server(pool, handlers=[proxy], options=options)
         server.add_insecure_port(f"unix:{path}")
         server.start()

@@ -41,6 +41,11 @@ FULL_DISK_BYTES = 2**20
 READ_ONLY = ("same", "read", "refresh")
 """Operations that do not change a target."""
 
+INCOMPLETE_EVENTS = (
+    "the engine's events are incomplete, so changes and violations may be missing. An event may have at most "
+    f"{MESSAGE_BYTES // 2**20} MiB; make the inputs or outputs of the program's resources smaller."
+)
+
 DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 """Exit codes of the commands."""
 
@@ -116,11 +121,13 @@ class Session:
         phase = receiver.phases[-1] if receiver.phases else Phase(preview=False)
         if signals:
             return STOPPED, phase
-        if process.returncode == 0:
+        if process.returncode == 0 and receiver.is_complete:
             return DONE, phase
-        if not phase.errors and not phase.mandatory:
-            message = errors.read_text().strip().removeprefix("error: ")
-            phase.errors.append(message or f"the engine ended with {process.returncode}")
+        if not receiver.is_complete or (not phase.errors and not phase.mandatory):
+            message = errors.read_text().strip().removeprefix("error: ") if process.returncode else ""
+            lost = receiver.phases and process.returncode >= 0 and not receiver.is_complete
+            ended = f"the engine ended with {process.returncode}"
+            phase.errors.append(message or (INCOMPLETE_EVENTS if lost else ended))
         return FAILED, phase
 
     def _program(self) -> LanguageRuntimeServicer:
@@ -159,6 +166,13 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
         self._disk_full = False
         self._expected = expected
         self._finished: set[str] = set()  # URNs of this phase
+        self.is_complete = False
+        """Whether all events of the last phase have arrived, to the event that ends it.
+
+        The engine only logs that it cannot send an event, for example one above the size limit of a message.
+        It then sends none any more, and succeeds nevertheless (pulumi/pulumi, pkg/backend/display/display.go:
+        startEventLogger).
+        """
 
     def StreamEvents(self, request_iterator: Iterator[events_pb2.EventRequest], context: Any) -> Empty:
         self._progress.doing("evaluating the program")
@@ -167,10 +181,15 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
                 count for op, count in self.phases[-1].changes.items() if op not in READ_ONLY
             )
         self._finished.clear()
+        self.is_complete = False
         phase = Phase(preview=not self.phases and self._operation in ("preview", "up"))
         self.phases.append(phase)
+        sequences: list[int] = []
         for request in request_iterator:
             event = json.loads(request.event)
+            sequences.append(event["sequence"])
+            without_gap = sequences[-1] - sequences[0] == len(sequences) - 1
+            self.is_complete = without_gap and "cancelEvent" in event
             # The SDK's debug messages quote properties, including secrets in plain text.
             if event.get("diagnosticEvent", {}).get("severity") != "debug":
                 self._file.write(request.event.strip() + "\n")

@@ -1,17 +1,17 @@
 """Language servers, which have a program evaluated by a child process or by a process behind a Unix socket.
 
-Behind a socket, a program reaches only two gRPC services of the operation for which it is evaluated: a proxy
-of the engine's resource monitor (sandbox/engine/monitor_proxy.py), and the engine's log. That process needs
-no folder in which it may create a socket: it inherits a socket that already listens, and it can read the
-folder with the engine's sockets.
+Behind a socket, a program reaches only a proxy of two gRPC services of the operation for which it is
+evaluated: the engine's resource monitor and its log (sandbox/engine/monitor_proxy.py). That process needs no
+folder in which it may create a socket: it inherits a socket that already listens, and it can read the folder
+with the proxy's socket.
 """
 
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ from sandbox.summary import PROGRAM_FAILED
 SERVICE = "program"
 """Name of the socket of the program's process."""
 
-SERVICES, MONITOR, ENGINE = "services", "monitor", "engine"
-"""Folder of the sockets of the resource monitor and the engine, and their names."""
+SERVICES, PROXY = "services", "proxy"
+"""Folder of the socket of the proxy, and its name."""
 
 CONNECTIONS = 64
-"""The maximum number of connections to one service. Pulumi's SDK opens one to each."""
+"""The maximum number of connections to one service."""
 
 START_SECONDS = 60
 """Seconds in which the process of the program must accept connections."""
@@ -102,12 +102,11 @@ class RemoteProgram(_Program):
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         forwarded = language_pb2.RunRequest()
         forwarded.CopyFrom(request)
-        monitor, engine = (self._sockets / SERVICES / name for name in (MONITOR, ENGINE))
-        forwarded.monitor_address, forwarded.args[0] = f"unix:{monitor}", f"unix:{engine}"
+        path, engine = self._sockets / SERVICES / PROXY, request.args[0]
+        forwarded.monitor_address = forwarded.args[0] = f"unix:{path}"
         forwarded.dryRun = False
         with (
-            monitor_proxy.serve(monitor, request.monitor_address, self._failed_calls) as proxy,
-            relay(engine, request.args[0]),
+            monitor_proxy.serve(path, request.monitor_address, engine, self._failed_calls) as proxy,
             socket.socket(socket.AF_UNIX) as connection,
         ):
             try:
@@ -148,22 +147,6 @@ def _shut_down(connection: socket.socket) -> None:
 
 Connect = Callable[[], socket.socket]
 """A function that opens a connection."""
-
-
-@contextmanager
-def relay(path: Path, address: str) -> Generator[None]:
-    """Pass connections to a Unix socket, created at `path`, on to a TCP address such as `127.0.0.1:4000`."""
-    path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        server.listen()
-        thread = threading.Thread(target=forward, args=(server, lambda: connect_tcp(address)), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown(socket.SHUT_RDWR)  # ends accept()
-            path.unlink(missing_ok=True)
 
 
 def connect_tcp(address: str) -> socket.socket:

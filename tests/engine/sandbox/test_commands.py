@@ -2,12 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from sandbox.cli import main
-from tests.support.sandbox.project import THINGS, Project
+from tests.support.sandbox.project import ROOT, THINGS, Project
 
 BUSY = """
 import asyncio
@@ -336,3 +338,19 @@ def test_help_names_the_commands_and_the_exit_codes(capsys: pytest.CaptureFixtur
     output = capsys.readouterr().out
     assert end.value.code == 0
     assert all(text in output for text in ("up ", "preview ", "refresh ", "down ", "clean ", "130  stopped"))
+
+
+def test_a_run_whose_events_do_not_all_arrive_fails(project: Project) -> None:
+    """The engine itself succeeds if an event is too large for the sandbox, and sends no events after it."""
+    small = "import runpy, sandbox.engine.process as p; p.MESSAGE_BYTES = 20_000; runpy.run_module"
+    command = [sys.executable, "-c", f"{small}('tests.support.sandbox.file_provider', run_name='__main__')"]
+
+    def preview(text: str) -> tuple[int, str]:
+        project.things(cup={"label": text})
+        arguments = [*command, "preview", "dev", "--project", str(project.root)]
+        completed = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        return completed.returncode, completed.stdout + completed.stderr
+
+    assert preview("x")[0] == 0
+    code, output = preview("x" * 20_000)
+    assert code == 1 and "the engine's events are incomplete" in output

@@ -13,7 +13,14 @@ import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import callback_pb2, provider_pb2, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import (
+    callback_pb2,
+    engine_pb2,
+    engine_pb2_grpc,
+    provider_pb2,
+    resource_pb2,
+    resource_pb2_grpc,
+)
 
 from sandbox.engine import monitor_proxy
 from sandbox.engine.monitor_proxy import NO_CALLBACKS, MonitorProxy
@@ -66,6 +73,21 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return Empty()
 
 
+class Engine(engine_pb2_grpc.EngineServicer):
+    """An engine's log, which records its calls in those of a monitor."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+
+    def Log(self, request: Any, context: Any) -> Empty:
+        self.calls.append(f"Log {request.message}")
+        return Empty()
+
+    def StartDebugging(self, request: Any, context: Any) -> Empty:
+        self.calls.append("StartDebugging")
+        return Empty()
+
+
 @pytest.fixture
 def monitor() -> Iterator[tuple[Monitor, str]]:
     """Provide a monitor with its address."""
@@ -73,6 +95,7 @@ def monitor() -> Iterator[tuple[Monitor, str]]:
     with ThreadPoolExecutor(8) as pool:
         server = grpc.server(pool)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(servicer, server)
+        engine_pb2_grpc.add_EngineServicer_to_server(Engine(servicer.calls), server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         yield servicer, f"127.0.0.1:{port}"
@@ -91,7 +114,7 @@ def context(monitor: tuple[Monitor, str], tmp_path: Path) -> Iterator[Context]:
     with TemporaryDirectory(prefix="proxy-") as folder:
         path = Path(folder) / "monitor"
         with (
-            monitor_proxy.serve(path, address, tmp_path / "failed") as proxy,
+            monitor_proxy.serve(path, address, address, tmp_path / "failed") as proxy,
             grpc.insecure_channel(f"unix:{path}") as channel,
         ):
             client: Any = resource_pb2_grpc.ResourceMonitorStub(channel)
@@ -253,3 +276,14 @@ def test_bytes_that_are_no_request_are_refused(context: Context) -> None:
             call(b"\xff")
         assert len(proxy.error.splitlines()) == count
     assert monitor.calls == []
+
+
+def test_a_program_can_write_to_the_log_and_not_start_a_debugger(context: Context) -> None:
+    """The engine puts the debugger's settings into an event, and readers of its events limit its depth."""
+    client, proxy, monitor = context
+    log: Any = engine_pb2_grpc.EngineStub(client.channel)
+    log.Log(engine_pb2.LogRequest(message="hello"))
+    assert (monitor.calls, proxy.error) == (["Log hello"], "")
+    with pytest.raises(grpc.RpcError):
+        log.StartDebugging(engine_pb2.StartDebuggingRequest(config=struct(a=1)))
+    assert (monitor.calls, proxy.error) == (["Log hello"], monitor_proxy.NO_DEBUGGER)
