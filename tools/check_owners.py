@@ -5,8 +5,9 @@ the step's output `owner` to this name. The output is empty without an approval.
 
 The guarded files are all files that .github/CODEOWNERS does not give to the platform team. The deployed image
 in a stack file is guarded, too. Such a pull request passes only in the run that starts when an owner sets
-LABEL. A run for new commits removes the label, so that an owner must approve them again. An owner has the
-role Maintain or Admin in the repository and is not the author. No label admits a file in the root that would
+LABEL, after approving the newest commit in a review on GitHub. A run for new commits removes the label, so
+that an owner must approve them again. An owner has the role Maintain or Admin in the repository and is not
+the author. No label admits a file in the root that would
 run in place of a program or module (`refusal`).
 
 The program runs from main, reads the pull request only through GitHub's API, and executes none of its code.
@@ -30,6 +31,10 @@ LABEL = "owners-approved"
 ROLES = ("admin", "maintain")
 """Roles of owners, by GitHub's names
 (https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user).
+"""
+DECISIONS = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
+"""States of reviews that replace the person's earlier decision; a comment does not
+(https://docs.github.com/en/graphql/reference/enums#pullrequestreviewstate).
 """
 CODEOWNERS = Path(__file__).parents[1] / ".github" / "CODEOWNERS"
 STACK_FILE = re.compile(r"Pulumi\.\w+\.yaml")
@@ -116,7 +121,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     listed = [*guarded[:SHOWN], *([f"and {len(guarded) - SHOWN} more"] if len(guarded) > SHOWN else [])]
     print("guarded:", *listed, sep="\n  ")
     if event["action"] == "labeled":
-        problem = objection(repository, event["sender"]["login"], pull["user"]["login"])
+        problem = objection(repository, event["sender"]["login"], pull)
         # Anybody who may write can run the job again after an owner has removed the label.
         if not problem and not is_labeled:
             problem = f"the label of {event['sender']['login']} has been removed"
@@ -128,7 +133,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if is_labeled:
         gh("api", "--method", "DELETE", f"repos/{repository}/issues/{pull['number']}/labels/{LABEL}")
     print(
-        f"error: {problem}; ask an owner to review the commits and to set the label {LABEL} "
+        f"error: {problem}; ask an owner to approve the newest commit and then to set the label {LABEL} "
         "(README.md, section Owners)",
         file=sys.stderr,
     )
@@ -140,7 +145,7 @@ def approval(repository: str, event: dict[str, Any]) -> str:
     if event["action"] != "labeled" or not is_approval(event["label"]):
         return ""
     sender: str = event["sender"]["login"]
-    return "" if objection(repository, sender, event["pull_request"]["user"]["login"]) else sender
+    return "" if objection(repository, sender, event["pull_request"]) else sender
 
 
 def is_approval(label: dict[str, Any]) -> bool:
@@ -348,12 +353,28 @@ def blob(repository: str, sha: str) -> str:
     )
 
 
-def objection(repository: str, sender: str, author: str) -> str:
-    """Return the reason why a person's label does not count; empty if it counts."""
-    if sender == author:
+def objection(repository: str, sender: str, pull: dict[str, Any]) -> str:
+    """Return the reason why a person's label does not count; empty if it counts.
+
+    A label does not say which commit the person has read: another commit may arrive before it is set, and
+    others can set it again. A review on GitHub names its commit, and GitHub lists reviews in chronological
+    order (https://docs.github.com/en/rest/pulls/reviews#list-reviews-for-a-pull-request).
+    """
+    if sender == pull["user"]["login"]:
         return f"{sender}, who set the label, is the author"
     role = api(f"repos/{repository}/collaborators/{quote(sender)}/permission")["role_name"]
-    return "" if role in ROLES else f"{sender} has the role {role}, but owners have {' or '.join(ROLES)}"
+    if role not in ROLES:
+        return f"{sender} has the role {role}, but owners have {' or '.join(ROLES)}"
+    pages = api(f"repos/{repository}/pulls/{pull['number']}/reviews?per_page=100", "--paginate", "--slurp")
+    decisions = [
+        (review["state"], review["commit_id"])
+        for page in pages
+        for review in page
+        if review["user"] and review["user"]["login"] == sender and review["state"] in DECISIONS
+    ]
+    if decisions[-1:] != [("APPROVED", pull["head"]["sha"])]:
+        return f"{sender} has not approved {pull['head']['sha']} in a review on GitHub"
+    return ""
 
 
 def api(path: str, *arguments: str) -> Any:

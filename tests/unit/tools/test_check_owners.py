@@ -2,13 +2,14 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import grimp
 import pytest
 
+from tests.support.rows import each_row
 from tests.unit.operations.test_pull_requests import GitHub
 from tools import check_owners, deployed_image
 
@@ -35,6 +36,15 @@ config:
     image: {proxy}
 """
 Check = Callable[..., "subprocess.CompletedProcess[str]"]
+Review = tuple[str, str, str]
+"""The author, the state and the commit of a review."""
+
+
+def listed_reviews(reviews: Sequence[Review]) -> list[dict[str, Any]]:
+    """Return reviews as GitHub lists them."""
+    return [
+        {"user": {"login": login}, "state": state, "commit_id": commit} for login, state, commit in reviews
+    ]
 
 
 @pytest.fixture
@@ -59,6 +69,7 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         commits: tuple[tuple[str, ...], ...] = ((FORK,),),
         statuses: dict[str, str] | None = None,
         trees: tuple[Tree, Tree, Tree] | None = None,
+        reviews: Sequence[Review] = (("owner", "APPROVED", SHA),),
     ) -> "subprocess.CompletedProcess[str]":
         listed: list[dict[str, Any]] = [
             {"filename": file, "status": "modified", "sha": BLOB} if isinstance(file, str) else file
@@ -72,6 +83,7 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         answers: dict[str, Any] = {
             "/files": [listed[:1], listed[1:]],
             "/permission": {"permission": "write", "role_name": role},
+            "/reviews": [listed_reviews(reviews)],
             "/pulls/7": {
                 "number": 7,
                 "head": {"sha": newest},
@@ -154,8 +166,8 @@ def test_guarded_files_need_the_label(check: Check) -> None:
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["guarded:", *(f"  {file}" for file in GUARDED)]
     assert done.stderr == (
-        "error: no owner has approved these commits; ask an owner to review the commits and to set the label"
-        " owners-approved (README.md, section Owners)\n"
+        "error: no owner has approved these commits; ask an owner to approve the newest commit and then to set"
+        " the label owners-approved (README.md, section Owners)\n"
     )
 
 
@@ -253,6 +265,29 @@ def test_the_label_of_somebody_else_does_not_count_and_is_removed(
     done = check("Makefile", action="labeled", labels=("owners-approved",), sender=sender, role=role)
     assert done.returncode == 1 and done.stderr.startswith(f"error: {why}; ")
     assert removals(github) == [REMOVAL]
+
+
+OLDER = "2" * 40
+
+
+@each_row(
+    "reviews, is_approved",
+    [
+        ((), False),
+        ((("owner", "APPROVED", OLDER),), False),
+        ((("other", "APPROVED", SHA),), False),
+        ((("owner", "COMMENTED", SHA),), False),
+        ((("owner", "APPROVED", SHA), ("owner", "CHANGES_REQUESTED", SHA)), False),
+        ((("owner", "APPROVED", SHA), ("owner", "DISMISSED", SHA)), False),
+        ((("owner", "DISMISSED", OLDER), ("owner", "APPROVED", SHA), ("owner", "COMMENTED", SHA)), True),
+    ],
+)
+def test_a_label_counts_only_after_a_review_that_approves_the_newest_commit(
+    reviews: Sequence[Review], is_approved: bool, check: Check
+) -> None:
+    done = check("Makefile", action="labeled", labels=("owners-approved",), reviews=reviews)
+    assert done.returncode == (0 if is_approved else 1)
+    assert (f"owner has not approved {SHA} in a review" in done.stderr) is not is_approved
 
 
 @pytest.mark.parametrize("action", ["synchronize", "reopened", "opened", "unlabeled"])
@@ -528,8 +563,9 @@ def test_an_approval_comes_from_the_owner_who_sets_the_label(
     monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
 
-    def answer(_path: str) -> dict[str, str]:
-        return {"role_name": role}
+    def answer(path: str, *_arguments: str) -> Any:
+        approved = [[("owner", "APPROVED", SHA)], [("author", "APPROVED", SHA)]]
+        return [*map(listed_reviews, approved)] if "/reviews" in path else {"role_name": role}
 
     monkeypatch.setattr(check_owners, "api", answer)
     assert check_owners.main(["--approval"]) == 0

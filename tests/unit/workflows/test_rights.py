@@ -206,7 +206,7 @@ def test_the_job_that_reviews_is_mains_has_no_secrets_and_only_reads() -> None:
     assert set(workflow["on"]) == {"pull_request_target"}  # Its workflow file is main's.
     types = workflow["on"]["pull_request_target"]["types"]
     assert set(types) == {"opened", "reopened", "synchronize", "labeled"}
-    assert review["permissions"] == {"contents": "read"}
+    assert review["permissions"] == {"contents": "read", "pull-requests": "read"}
     assert "secrets" not in str(review) and "vars" not in str(review)
     [own, commits] = [step["with"] for step in review["steps"] if "actions/checkout" in step.get("uses", "")]
     assert own["ref"] == "main" and "path" not in own
