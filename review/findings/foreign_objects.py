@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from string import Formatter
 
+from review.findings.shared_objects import INVENTED
 from review.model import Finding, list_first
 from review.stacks.object_kinds import kind_of
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from review.stacks.value_parts import leaves
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.wire import schema
 
@@ -17,10 +19,17 @@ SETTING = re.compile(
 )
 """Ends of the types without a table of which an object has one: a policy, a configuration."""
 
-OBJECT = re.compile(
-    r"(?!policy)(.*(Arn|Id|Name|Url)|arn|bucket|function|group|key|queue|repository|role|topic|user|vault)"
-)
-"""Names of required inputs that name an object (pulumi-aws)."""
+NOUN = re.compile(r"arn|bucket|tableBucketArn|function|group|key|queue|repository|role|topic|user|vault")
+"""Names of required inputs that name an object by its kind alone (pulumi-aws)."""
+
+REFERENCE = re.compile(r"(?!policy|.*[rR]oleArn$)(\w+)(Arn|Id|Name|Url)")
+"""Names of required inputs that name an object, but not the role with whose permissions AWS acts."""
+
+OWN_NAME = re.compile(r"(\w+)(Name|Identifier)")
+"""Names of inputs that name the setting itself, if its type ends with the first part."""
+
+TAGS = "outputs.tags"
+"""Start of the paths of outputs with tags, which may be those of the provider."""
 
 ENVIRONMENT = frozenset({"account", "region"})
 """Variables of an ID that the environment determines, in place of an input."""
@@ -78,21 +87,65 @@ def _object_input(resource: Resource) -> str:
         inputs = schema.properties(schema.args_class(resource.type))
     except (schema.UnknownTypeError, ValueError):
         return ""
-    return next((name for name, prop in inputs.items() if prop.required and OBJECT.fullmatch(name)), "")
+    is_named = any(_is_own_name(name, resource) for name in inputs)
+    required = [name for name, prop in inputs.items() if prop.required]
+    # An object may have several settings with names, such as the policies of an autoscaling group.
+    is_object = NOUN.fullmatch if is_named else re.compile(f"{NOUN.pattern}|{REFERENCE.pattern}").fullmatch
+    return next(filter(is_object, required), "")
+
+
+def _is_own_name(name: str, resource: Resource) -> bool:
+    """Return True if an input is the name of the resource's own object, such as `name`."""
+    kind = kind_of(resource.type)[-1].lower()
+    match = OWN_NAME.fullmatch(name)
+    return name == "name" or bool(match and kind.endswith(match[1].lower()))
 
 
 def _has_object(stack: Stack, setting: Resource, name: str, value: str) -> bool:
     """Return True if a resource of the stack is the object that a setting names.
 
+    Outputs repeat the inputs, which may be any text: a tag may have the name of a foreign bucket, and so may
+    a log group. So only the ID or the name of a resource of the right kind counts, and what AWS determines
+    for such a resource, or for another one on which the input depends.
+    """
+    sources = setting.property_dependencies.get(name, ())
+    for resource in stack.new.values():
+        if resource is setting or resource.package != "aws" or resource.is_component:
+            continue
+        if resource.state.get("external"):
+            continue
+        names = (resource.state.get("id"), resource.inputs.get(resource_type(resource.type).name))
+        is_object = _is_object_kind(resource, setting, name)
+        if is_object and value in names:
+            return True
+        if (is_object or resource.urn in sources) and value in _determined_texts(resource):
+            return True
+    return False
+
+
+def _is_object_kind(resource: Resource, setting: Resource, name: str) -> bool:
+    """Return True if a resource is of the kind of object that a setting has in an input.
+
     The name of its type begins like that of the setting or of the input: a Bucket has a BucketPolicy, and a
     Repository the LifecyclePolicy with the input `repository`.
     """
     _, module, kind = kind_of(setting.type)
-    for resource in stack.new.values():
-        _, own_module, own_kind = kind_of(resource.type)
-        begins_alike = kind.startswith(own_kind) or name.lower().startswith(own_kind.lower())
-        if resource is setting or own_module != module or own_kind == kind or not begins_alike:
-            continue
-        if not resource.state.get("external") and value in {text for _, text in resource.texts}:
-            return True
-    return False
+    _, own_module, own_kind = kind_of(resource.type)
+    begins_alike = kind.startswith(own_kind) or name.lower().startswith(own_kind.lower())
+    return own_module == module and own_kind != kind and begins_alike
+
+
+def _determined_texts(resource: Resource) -> set[str]:
+    """Return the texts in the ID and the outputs that AWS, or its prediction, determines.
+
+    Inputs are not among them, nor an ID that is made of inputs, such as that of an EventTarget.
+    """
+    texts = {text for path, text in resource.texts if not path.startswith(TAGS)}
+    if not INVENTED.search(resource_type(resource.type).id):
+        texts.discard(str(resource.state.get("id") or ""))
+    return texts.difference(
+        value
+        for name, content in resource.inputs.items()
+        for _, value in leaves(name, content)
+        if isinstance(value, str)
+    )

@@ -7,7 +7,7 @@ import pytest
 from review.findings.foreign_objects import find_foreign_objects
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
-from tests.support.review.stacks import resource, stack
+from tests.support.review.stacks import VPC, after, resource, stack
 
 BUCKET, BUCKET_POLICY = "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
 TOPIC, TOPIC_POLICY = "aws:sns/topic:Topic", "aws:sns/topicPolicy:TopicPolicy"
@@ -73,6 +73,74 @@ def test_only_the_object_itself_counts_as_the_object() -> None:
         kept(BUCKET, "data", id="data", external=True),
     ]
     assert [name for name, _ in findings(policy, *others)] == ["it"]
+
+
+TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "own"),
+    [
+        (
+            "aws:dynamodb/resourcePolicy:ResourcePolicy",
+            "resourceArn",
+            resource("aws:dynamodb/table:Table", "orders", outputs={"arn": TABLE_ARN}),
+        ),
+        (
+            "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl",
+            "defaultNetworkAclId",
+            resource(VPC, "main", outputs={"defaultNetworkAclId": "acl-1"}),
+        ),
+        (
+            "aws:secretsmanager/secretRotation:SecretRotation",
+            "secretId",
+            resource(
+                "aws:rds/instance:Instance", "x", outputs={"masterUserSecrets": [{"secretArn": "arn:s"}]}
+            ),
+        ),
+    ],
+    ids=["ARN", "default of a network", "part of an output"],
+)
+def test_an_output_that_aws_determines_is_an_own_object(kind: str, name: str, own: Resource) -> None:
+    value = [text for _, text in own.texts][-1]
+    setting = resource(kind, "it", {name: value}, **after(**{name: own}))
+    present = Step("create", None, own)
+    assert findings(Step("create", None, setting), present) == []
+    assert len(findings(new(kind, {name: value}))) == 1
+    other = resource(kind, "it", {name: "foreign"}, **after(**{name: own}))
+    assert len(findings(Step("create", None, other), present)) == 1
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        resource(BUCKET, "own", {"tags": {"of": "data"}}, id="own", outputs={"tags": {"of": "data"}}),
+        resource(BUCKET, "own", id="own", outputs={"tagsAll": {"of": "data"}}),
+        resource(LOGS, "own", {"name": "data"}, id="data", outputs={"name": "data"}),
+        resource(
+            "aws:cloudwatch/eventTarget:EventTarget", "own", {"rule": "da", "targetId": "ta"}, id="data"
+        ),
+    ],
+    ids=["tag", "tag of the provider", "name of another kind", "ID of inputs"],
+)
+def test_a_text_that_the_program_chooses_is_no_own_object(own: Resource) -> None:
+    setting = resource(BUCKET_POLICY, "it", {"bucket": "data"}, **after(bucket=own))
+    assert len(findings(Step("create", None, setting), Step("create", None, own))) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("aws:autoscaling/policy:Policy", {"autoscalingGroupName": "a"}),
+        ("aws:ec2/launchConfiguration:LaunchConfiguration", {"imageId": "ami-1"}),
+        ("aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration", {"configurationName": "a"}),
+        ("aws:dlm/lifecyclePolicy:LifecyclePolicy", {"executionRoleArn": "arn:aws:iam::1:role/a"}),
+    ],
+)
+def test_a_resource_with_a_name_of_its_own_or_a_role_is_no_such_setting(
+    kind: str, inputs: dict[str, Any]
+) -> None:
+    assert findings(new(kind, inputs)) == []
 
 
 def test_a_setting_that_stays_or_another_resource_is_no_finding() -> None:
