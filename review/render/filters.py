@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -24,13 +25,26 @@ EMPTY = "(empty)"
 NAME, LINE, LINES = 200, 600, 40
 """Largest numbers of characters in a name and in a line of a message, and of lines in a message."""
 
+SARIF_TEXT = 2000
+"""Largest number of characters in a text of SARIF."""
+
 SHOWN_PROPERTIES = 20
 """Largest number of properties of a change in a comment."""
 
-BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
-    chr(code) for start, end in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for code in range(start, end)
-}
-"""Characters that Python counts as printable, although nothing is seen of them."""
+BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
+    "\U00016fe4\U0001bc9d\U0001d159"
+) | {chr(code) for start, end in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for code in range(start, end)}
+"""Characters that Python counts as printable, although nothing is seen of them: those with the property
+Default_Ignorable_Code_Point (https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt), and
+blank or filling ones.
+"""
+
+OVERLAY = 1
+"""Combining class of the marks that strike through a letter (https://www.unicode.org/reports/tr44, 5.7.4)."""
+
+MOST_MARKS = 2
+"""Largest number of marks in a row that are shown; more of them cover other lines."""
 
 SEPARATORS = frozenset("␝␞␟")
 """Characters that separate sections and items in the template of the comment."""
@@ -44,11 +58,24 @@ def show_unseen(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char if _is_seen(char) else char.encode("unicode_escape").decode() for char in text)
+    shown: list[str] = []
+    marks = MOST_MARKS
+    for char in text:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category.startswith("M") else 0 if category.startswith("L") else MOST_MARKS
+        is_seen = _is_seen(char) and not (category.startswith("M") and _covers(char, marks))
+        shown.append(char if is_seen else char.encode("unicode_escape").decode())
+    return "".join(shown)
 
 
 def _is_seen(char: str) -> bool:
     return char in "\n\t" or (char.isprintable() and char not in BLANK | SEPARATORS)
+
+
+def _covers(mark: str, marks: int) -> bool:
+    """Return True for a mark that covers other characters: `marks` are those in a row since a letter."""
+    is_around = unicodedata.category(mark) == "Me"
+    return marks > MOST_MARKS or is_around or unicodedata.combining(mark) == OVERLAY
 
 
 def clip(text: str, most: int = NAME) -> str:
@@ -93,7 +120,7 @@ def neutralize_commands(text: str) -> str:
 def location_list(locations: Iterable[SourceLocation]) -> str:
     """Return locations as `file:line`, with a remark for lines of the base."""
     return ", ".join(
-        f"{location.file}:{location.line}{f' {OF_THE_BASE}' if location.role == OF_THE_BASE else ''}"
+        f"{clip(location.file)}:{location.line}{f' {OF_THE_BASE}' if location.role == OF_THE_BASE else ''}"
         for location in locations
     )
 
@@ -155,13 +182,22 @@ def escape_markdown(text: str) -> str:
     """Return Markdown that GitHub shows literally: without markup, HTML, formulas, lists, mentions and links.
 
     GitHub looks for mentions and references (`#1`, `GH-1`) in the rendered HTML, which has no escapes. A
-    zero-width space after `@`, `#` or `GH` prevents them.
+    zero-width space after `@`, `#` or `GH` prevents them, and one after `:` prevents emoji (`:tada:`).
     """
     text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
     text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([@#]|\bGH(?=-\d)|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
+    text = re.sub(r"([@#]|\bGH(?=-\d)|www(?=\.)|:(?=//|[\w+\\-]+:))", "\\1\u200b", text, flags=re.IGNORECASE)
     return text.replace("$", "&#36;")
+
+
+MENTION = re.compile(r"(?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d)")
+"""Pattern of the characters in code after which `tools.comment` would add a space without width."""
+
+
+def _neutralize_mentions(text: str) -> str:
+    """Return code as the comment's publication would change it, so that its length is known before."""
+    return MENTION.sub(lambda match: f"{match[0]}\u200b", text)
 
 
 def code_span(text: str) -> str:
@@ -169,7 +205,7 @@ def code_span(text: str) -> str:
 
     Spaces that Markdown and HTML leave out are shown as dots, and a tab as an arrow.
     """
-    text = text.replace("\t", "⇥").replace("\n", " ")
+    text = _neutralize_mentions(text.replace("\t", "⇥").replace("\n", " "))
     text = re.sub(r"^ +| {2,}| +$", lambda spaces: "·" * len(spaces[0]), text) or EMPTY
     padding = " " if text[:1] == "`" or text[-1:] == "`" else ""
     ticks = _backticks(text, 1)
@@ -178,6 +214,7 @@ def code_span(text: str) -> str:
 
 def code_block(text: str) -> str:
     """Return a code block, indented for use in a list."""
+    text = _neutralize_mentions(text)
     ticks = _backticks(text, 3)
     return "\n".join(f"    {line}" for line in (ticks, *text.splitlines(), ticks))
 
@@ -186,6 +223,19 @@ def _backticks(text: str, least: int) -> str:
     """Return a fence of at least `least` backticks, longer than every run of backticks in the text."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     return "`" * max(least, longest + 1)
+
+
+def sarif_text(text: str) -> str:
+    """Return a text for SARIF of limited length without links (`[text](address)`, SARIF 2.1.0, 3.11.6).
+
+    Without the limit, a few findings would make a file that is too large to upload.
+    """
+    return clip(text, SARIF_TEXT).replace("](", "]\u200b(")
+
+
+def linked_address(url: str) -> str:
+    """Return an address that is safe in a link of Markdown, or an empty string."""
+    return url if re.fullmatch(r"https://[\w./%~#?&=+-]{1,300}", url, re.ASCII) else ""
 
 
 def mermaid_label(text: str) -> str:

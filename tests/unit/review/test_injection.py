@@ -76,6 +76,19 @@ def test_a_comment_mentions_nobody(text: str) -> None:
     )
 
 
+@pytest.mark.parametrize("text", [":tada:", ":white_check_mark:", "a:+1:b", ":one-two:"])
+def test_a_comment_has_no_emoji_of_a_program(text: str) -> None:
+    assert not re.search(r":[\w\\+-]+:", filters.escape_markdown(text))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x <img src=y>", "https://x)y", "https://@octocat", "http://x", "https://" + "x" * 400]
+)
+def test_an_address_of_a_policy_that_is_no_plain_address_is_no_link(url: str) -> None:
+    report = samples.report(findings=[replace(samples.finding(), url=url)])
+    assert url not in renderings.render_markdown(report)
+
+
 REFERENCES = ("#12", "GH-12", "org/repo#12", "https://github.com/o/r/issues/1", "www.example.com")
 
 

@@ -105,6 +105,15 @@ def test_a_verdict_that_is_too_long_for_a_heading_folds_nothing_else() -> None:
     assert "Its data is lost." in text
 
 
+def test_a_long_error_shows_its_first_and_last_lines() -> None:
+    error = "\n".join(["panic: no such thing", *["goroutine"] * 1700, "exit status 2"])
+    failed = dataclasses.replace(samples.finding(message=error), policy="does-not-evaluate", type="")
+    for render in (renderings.render_markdown, renderings.render_terminal):
+        text = render(samples.report(findings=[failed]))
+        assert "panic: no such thing\n" in text and "exit status 2\n" in text
+        assert "… 1,662 more lines …" in text
+
+
 def test_a_change_has_its_sign_its_lines_and_the_settings_key_of_its_value() -> None:
     text = renderings.render_markdown(
         samples.report(changes=[samples.change(1, "replace"), samples.change(2, "delete")])

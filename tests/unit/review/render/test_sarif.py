@@ -101,6 +101,19 @@ def test_a_finding_keeps_its_fingerprint_when_its_line_moves() -> None:
     assert set(before) == {"primaryLocationLineHash"}, "GitHub reads this one"
 
 
+def test_a_text_of_a_program_is_no_link() -> None:
+    evil = "[Approved](1) [more](https://e.example/x)"
+    finding = dataclasses.replace(samples.finding(message=evil), name=evil, remediation=evil)
+    run = _run(samples.report(findings=[finding]))
+    assert "](" not in json.dumps(run)
+    assert "[Approved]\u200b(1)" in run["results"][0]["message"]["text"]
+
+
+def test_long_messages_do_not_make_the_file_too_large() -> None:
+    long = dataclasses.replace(samples.finding(message="\n".join(["m" * 600] * 40)), name="n" * 66_000)
+    assert len(renderings.render_sarif(samples.report(findings=[long] * 100))) < 500_000
+
+
 def test_a_waived_finding_is_suppressed() -> None:
     waived = dataclasses.replace(samples.finding(), waiver="waived until 2027-01-31", verdict="waived")
     [result] = _run(samples.report(findings=[waived]))["results"]

@@ -17,9 +17,27 @@ from tests.support.review import samples
         ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
         ("a\u200bb\U000e0041c", r"a\u200bb\U000e0041c"),
         ("a\u3164b\ufe0fc", r"a\u3164b\ufe0fc"),
+        ("[secret\u180b]", r"[secret\u180b]"),
+        ("a\ufffcb\U0001d159c", r"a\ufffcb\U0001d159c"),
+        ("a\u0336b\u20ddc", r"a\u0336b\u20ddc"),
+        ("1\u0301e\u0301が", "1\\u0301e\u0301が"),
+        ("a" + "\u0301" * 4, "a" + "\u0301" * 2 + r"\u0301\u0301"),
         ("a\nb", "a ⏎ b"),
     ],
-    ids=["colour", "title", "control characters", "turned around", "no width", "blank", "line break"],
+    ids=[
+        "colour",
+        "title",
+        "control characters",
+        "turned around",
+        "no width",
+        "blank",
+        "selector",
+        "object",
+        "struck through",
+        "mark without a letter",
+        "many marks",
+        "line break",
+    ],
 )
 def test_no_text_of_a_program_controls_the_terminal_or_is_left_out(evil: str, shown: str) -> None:
     bad = dataclasses.replace(samples.change(1, "replace", evil), name=evil, component=evil)
