@@ -20,10 +20,12 @@ MARK = "<!-- pipe-review -->"
 LONGEST = 65_000
 """Largest number of characters in a review; GitHub accepts 65,536 in a comment."""
 
+TOO_LONG = "The report is longer than a comment can be; it is in the workflow's artifact `review`."
+
 TOOL = "pipe-review"
 """Tool name in the annotations, which replace earlier annotations with the same tool name."""
 
-LARGEST, MOST = 5_000_000, 5_000
+LARGEST, MOST = 20_000_000, 5_000
 """Largest number of characters to read from a file, and of results in it; GitHub shows 5,000 results."""
 
 ANNOTATIONS = Path("annotations.sarif")
@@ -44,7 +46,8 @@ def main(arguments: list[str]) -> int:
         print(f"no comment: {commit} is no longer the newest commit of an open pull request")
         return 0
     folder = Path(arguments[0])
-    report = text(folder / "review.md", commit)
+    notice = write_annotations(folder / "review.sarif")
+    report = text(folder / "review.md", commit, notice)
     before = comment(repository, number)
     method, path = ("PATCH", f"issues/comments/{before}") if before else ("POST", f"issues/{number}/comments")
     gh(
@@ -57,15 +60,22 @@ def main(arguments: list[str]) -> int:
         stdin=json.dumps({"body": report}),
     )
     print(f"{'updated' if before else 'created'} the comment of pull request {number}")
-    try:
-        ANNOTATIONS.write_text(json.dumps(annotations(read(folder / "review.sarif"))))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        print(f"no annotations: review.sarif is missing or is not the SARIF of a review: {error!r}")
-        return 0
-    if output := os.environ.get("GITHUB_OUTPUT"):
+    if not notice and (output := os.environ.get("GITHUB_OUTPUT")):
         with Path(output).open("a") as file:
             file.write(f"ref=refs/pull/{number}/head\nsha={commit}\nsarif={ANNOTATIONS}\n")
     return 0
+
+
+def write_annotations(sarif: Path) -> str:
+    """Write ANNOTATIONS; return a notice for the comment if review.sarif is no SARIF of a review, else ''."""
+    try:
+        ANNOTATIONS.write_text(json.dumps(annotations(read(sarif))))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        print(f"no annotations: review.sarif is missing or is not the SARIF of a review: {error!r}")
+        return (
+            "The annotations on the lines of the pull request are missing or those of an earlier commit.\n\n"
+        )
+    return ""
 
 
 def is_newest(repository: str, number: int, commit: str) -> bool:
@@ -85,14 +95,21 @@ def read(file: Path) -> str:
         return opened.read(LARGEST)
 
 
-def text(file: Path, commit: str) -> str:
-    """Return the text of the comment: the report, or a notice if the report is missing or too long."""
+def text(file: Path, commit: str, notice: str = "") -> str:
+    """Return the text of the comment: the report, or a notice if the report is missing.
+
+    Of a report that is too long, the comment has the start: the verdict and the table of stacks.
+    """
     head = f"{MARK}\nReview of {commit}, by the program and the policies of main.\n\n"
     report = neutral(read(file))
     if not report.strip():
         return f"{head}There is no report; see the workflow's log for the reason."
+    head += notice
     if len(head + report) > LONGEST + 500:
-        return f"{head}The report is longer than a comment can be; it is in the workflow's artifact `review`."
+        start = re.split(r"^(?:###|<details>)", report, maxsplit=1, flags=re.MULTILINE)[0]
+        # A start that is too long is left out as a whole, since a cut could leave markup open.
+        start = start if len(start) < LONGEST - len(head) - 500 else ""
+        return f"{head}{start}{TOO_LONG}"
     return head + report
 
 

@@ -156,6 +156,19 @@ def test_the_comment_says_that_a_report_is_too_long(tmp_path: Path) -> None:
     (tmp_path / "review.md").write_text("x" * 70_000)
     message = comment.text(tmp_path / "review.md", SHA)
     assert "longer than a comment can be" in message and len(message) < 1000
+    (tmp_path / "review.md").write_text(f"## ⛔ 1 finding blocks: a\n\n### At risk\n\n{'x' * 70_000}")
+    message = comment.text(tmp_path / "review.md", SHA)
+    assert "## ⛔ 1 finding blocks: a\n" in message and "At risk" not in message
+    assert "longer than a comment can be" in message
+
+
+def test_a_report_full_of_mentions_is_published_whole(tmp_path: Path) -> None:
+    changes = [samples.change(number, value="-#1" * 130) for number in range(400)]
+    finding = samples.finding(message="-@a" * 130)
+    text = renderings.render_markdown(samples.report(changes=changes, findings=[finding]))
+    assert 60_000 < len(text) <= renderings.LIMIT
+    (tmp_path / "review.md").write_text(text)
+    assert text in comment.text(tmp_path / "review.md", SHA)
 
 
 @pytest.mark.parametrize("sign", ["@", "&#64;", "&#x40;", "&COMMAT;", "\\@", "`` ` ``@", "_x_@"])
@@ -253,6 +266,7 @@ def test_a_forged_report_has_no_annotations(
     done = github.run("comment", str(report), answers={**OPEN, "--paginate": [[]]}, **event(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "no annotations: review.sarif is missing or is not the SARIF of a review" in done.stdout
+    assert "The annotations on the lines" in json.loads(github.calls()[-1][1])["body"]
     assert not (tmp_path / "output").exists() and not (github.folder / "annotations.sarif").exists()
 
 
