@@ -28,6 +28,48 @@ REFERENCE = re.compile(r"(?!policy|.*[rR]oleArn$)(\w+)(Arn|Id|Name|Url)")
 OWN_NAME = re.compile(r"(\w+)(Name|Identifier)")
 """Names of inputs that name the setting itself, if its type ends with the first part."""
 
+OVERWRITTEN = {
+    "aws:iam/rolePolicy:RolePolicy": "role",
+    "aws:iam/userPolicy:UserPolicy": "user",
+    "aws:iam/groupPolicy:GroupPolicy": "group",
+    "aws:cloudwatch/eventTarget:EventTarget": "rule",
+}
+"""Types of which an object has several, by name, and their inputs with the object. AWS replaces an existing
+one of the same name (IAM API, PutRolePolicy, PutUserPolicy, PutGroupPolicy; EventBridge API, PutTargets).
+"""
+
+OF_ACCOUNT = frozenset(
+    {
+        "aws:apigateway/account:Account",
+        "aws:backup/globalSettings:GlobalSettings",
+        "aws:backup/regionSettings:RegionSettings",
+        "aws:ebs/defaultKmsKey:DefaultKmsKey",
+        "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
+        "aws:ec2/allowedImagesSettings:AllowedImagesSettings",
+        "aws:ec2/defaultCreditSpecification:DefaultCreditSpecification",
+        "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
+        "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults",
+        "aws:ec2/serialConsoleAccess:SerialConsoleAccess",
+        "aws:ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions",
+        "aws:ecr/accountSetting:AccountSetting",
+        "aws:ecr/registryPolicy:RegistryPolicy",
+        "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",
+        "aws:ecs/accountSettingDefault:AccountSettingDefault",
+        "aws:emr/blockPublicAccessConfiguration:BlockPublicAccessConfiguration",
+        "aws:glue/dataCatalogEncryptionSettings:DataCatalogEncryptionSettings",
+        "aws:glue/resourcePolicy:ResourcePolicy",
+        "aws:iam/accountAlias:AccountAlias",
+        "aws:iam/securityTokenServicePreferences:SecurityTokenServicePreferences",
+        "aws:lakeformation/dataLakeSettings:DataLakeSettings",
+        "aws:sesv2/accountSuppressionAttributes:AccountSuppressionAttributes",
+        "aws:sesv2/accountVdmAttributes:AccountVdmAttributes",
+        "aws:sns/smsPreferences:SmsPreferences",
+        "aws:ssm/serviceSetting:ServiceSetting",
+        "aws:xray/encryptionConfig:EncryptionConfig",
+    }
+)
+"""Types without a table that are settings of the whole account, often in one region (pulumi-aws)."""
+
 TAGS = "outputs.tags"
 """Start of the paths of outputs with tags, which may be those of the provider."""
 
@@ -50,7 +92,7 @@ def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[t
         new = step.new
         if not new or new.package != "aws" or new.is_component or step.op not in ("create", "replace"):
             continue
-        if is_described(new.type) and _variables(new) <= ENVIRONMENT and step.op == "create":
+        if _is_of_account(new) and step.op == "create":
             if unevaluated:
                 message = (
                     f"it is a setting of the whole account, which {list_first(unevaluated)} may set as well; "
@@ -69,6 +111,12 @@ def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[t
             yield new.urn, stack.blocking_finding("object-shared", new, message, REMEDY)
 
 
+def _is_of_account(resource: Resource) -> bool:
+    """Return True for a setting of the whole account."""
+    is_one = is_described(resource.type) and _variables(resource) <= ENVIRONMENT
+    return is_one or resource.type in OF_ACCOUNT
+
+
 def _variables(resource: Resource) -> set[str]:
     """Return the variables in the template of a type's ID."""
     return {name for _, name, _, _ in Formatter().parse(resource_type(resource.type).id) if name}
@@ -76,6 +124,8 @@ def _variables(resource: Resource) -> set[str]:
 
 def _object_input(resource: Resource) -> str:
     """Return the input that names the object of a setting; empty for other resources."""
+    if resource.type in OVERWRITTEN:
+        return OVERWRITTEN[resource.type]
     if is_described(resource.type):
         facts = resource_type(resource.type)
         [name, *others] = _variables(resource) or {""}
@@ -127,12 +177,14 @@ def _is_object_kind(resource: Resource, setting: Resource, name: str) -> bool:
     """Return True if a resource is of the kind of object that a setting has in an input.
 
     The name of its type begins like that of the setting or of the input: a Bucket has a BucketPolicy, and a
-    Repository the LifecyclePolicy with the input `repository`.
+    Repository the LifecyclePolicy with the input `repository`. Or it ends like the input: an EventRule is
+    the `rule` of an EventTarget.
     """
     _, module, kind = kind_of(setting.type)
     _, own_module, own_kind = kind_of(resource.type)
     begins_alike = kind.startswith(own_kind) or name.lower().startswith(own_kind.lower())
-    return own_module == module and own_kind != kind and begins_alike
+    ends_alike = own_kind.lower().endswith(name.lower())
+    return own_module == module and own_kind != kind and (begins_alike or ends_alike)
 
 
 def _determined_texts(resource: Resource) -> set[str]:
