@@ -7,6 +7,7 @@ from typing import Any
 from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
+from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
@@ -50,8 +51,8 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
     loss = data_loss(old.type, old.inputs)
     retained = bool(old.state.get("retainOnDelete"))
-    # After a replacement, the program uses the new object without the data, even if the old one stays.
-    blocks = bool(loss) and not (retained and step.op == "delete")
+    # The program uses a new object without the data, even if the old one stays.
+    blocks = bool(loss) and not (retained and step.op == "delete" and not _new_of_kind(old, stack))
     follows_another = len(chain) > 1 and chain[1].op == "replace"
     left = describe_left_object(step, stack)
     if not loss and not left and (follows_another or stack.deleted_component(step)):
@@ -66,7 +67,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     if left and not (loss and retained):  # The fate of the data says the same.
         lines.append(f"Object: it {left}")
     if loss:
-        lines.append(f"Data: {_fate_of_data(step, old, loss)}")
+        lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")
     return Finding(
         stacks=[stack.name],
         policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
@@ -101,13 +102,16 @@ def describe_left_object(step: Step, stack: Stack) -> str:
     return f"stays unless it vanishes with {holder}, because Pulumi deletes only the latter (deletedWith)."
 
 
-def _fate_of_data(step: Step, old: Resource, loss: str) -> str:
+def _fate_of_data(step: Step, old: Resource, loss: str, stack: Stack) -> str:
     """Return the loss of a resource's data with the effect of its options."""
     if old.state.get("retainOnDelete"):
         if step.op == "replace":
             return (
                 "It stays in the old resource (retainOnDelete), and the program uses the new one without it."
             )
+        if names := _new_of_kind(old, stack):
+            new = list_first(names, FEW)
+            return f"It stays in the old resource (retainOnDelete), but the program may use {new} without it."
         return "Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
     if old.state.get("protect"):
         return f"{loss} The resource is protected: `pulumi up` fails until the protection is removed."
@@ -195,6 +199,13 @@ def _similar_new_resource(deleted: Resource, stack: Stack) -> Resource | None:
     same_type = [new for new in created if new.type == deleted.type]
     best = max(same_type, key=lambda new: _equal_inputs(deleted, new), default=None)
     return best if best and _equal_inputs(deleted, best) >= RENAME_MIN_EQUAL_INPUTS else None
+
+
+def _new_of_kind(deleted: Resource, stack: Stack) -> list[str]:
+    """Return the titles of the created resources of the same kind as a deleted one."""
+    created = [step.resource for step in stack.steps.values() if step.op == "create"]
+    kinds = kinds_of({deleted.type, *(new.type for new in created)})
+    return sorted(title(new) for new in created if kinds[new.type] == kinds[deleted.type])
 
 
 def _equal_inputs(old: Resource, new: Resource) -> float:

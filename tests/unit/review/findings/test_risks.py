@@ -252,6 +252,21 @@ def test_retained_data_blocks_only_if_the_program_gets_a_new_object_without_it(o
     assert ("the program uses the new one without it" in risk.message) == (op == "replace")
 
 
+def test_retained_data_blocks_if_a_resource_of_its_kind_is_new() -> None:
+    deletion = Step("delete", resource(KEY, "old", {"description": "a"}, retainOnDelete=True), None)
+    other = resource(KEY, "other")
+    others = Step("create", None, resource(VPC, "main")), Step("same", other, other)
+    risk = find_risk(deletion, stack(deletion, *others))
+    assert risk and not risk.blocks
+    replacement = Step("create", None, resource(KEY, "new", {"description": "b"}))
+    risk = find_risk(deletion, stack(deletion, *others, replacement))
+    assert risk and risk.blocks
+    assert risk.message.splitlines()[-1] == (
+        "Data: It stays in the old resource (retainOnDelete), but the program may use new (aws:kms:Key) "
+        "without it."
+    )
+
+
 def test_an_object_that_pulumi_leaves_to_another_deletion_is_named() -> None:
     role = resource(ROLE, "role")
     entry = resource(ENTRY, "it", deletedWith=role.urn)
