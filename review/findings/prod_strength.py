@@ -16,6 +16,12 @@ Resources = Mapping[tuple[str, str], Resource]
 """Resources by key."""
 
 
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""Start of a date, at which S3 begins to delete all objects of any age
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html).
+"""
+
+
 class Weakness(NamedTuple):
     """A value in prod that is weaker than the value in stg; without a path, a number of resources.
 
@@ -108,14 +114,22 @@ def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[str]:
     if "part" not in rule:
         return [""]
     lists = (value_at(owner.inputs, rule["path"]) for owner in owners)
-    identifiers = {item.get("id") for value in lists if is_list(value) for item in value if is_map(item)}
-    return sorted(identifier for identifier in identifiers if isinstance(identifier, str))
+    return sorted({identifier for value in lists if is_list(value) for identifier, _ in _members(value)})
+
+
+def _members(items: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the objects in a list, each with its ID; without one, with its place."""
+    for place, item in enumerate(items, start=1):
+        if is_map(item):
+            identifier = item.get("id")
+            yield (identifier if isinstance(identifier, str) else f"item {place}"), item
 
 
 def _compared_value(resource: Resource | None, rule: Mapping[str, Any], item: str) -> Any:
     """Return the value at the rule's path, together with the texts at the path of encoded entries.
 
-    A rule may compare the number of different items of a list, or a part of the enabled item with an ID.
+    A rule may compare the number of different items of a list, or a part of the enabled item with an ID. A
+    date in place of that part (`date`) is the value, too.
     """
     if resource is None:
         return None
@@ -123,13 +137,19 @@ def _compared_value(resource: Resource | None, rule: Mapping[str, Any], item: st
     if rule.get("count") and is_list(value) and LATER not in str(value):
         return len({json.dumps(member, sort_keys=True) for member in value})
     if item and (is_list(value) or value is None):
-        members = [member for member in value or () if is_map(member) and member.get("id") == item]
-        return next((value_at(m, rule["part"]) for m in members if m.get("status") != "Disabled"), None)
+        members = (member for identifier, member in _members(value or ()) if identifier == item)
+        enabled = next(filter(_is_enabled, members), None)
+        date = value_at(enabled, rule["date"]) if "date" in rule else None
+        return value_at(enabled, rule["part"]) if date is None else date
     encoded = value_at(resource.inputs, rule["encoded"]) if "encoded" in rule else None
     if encoded is None:
         return value
     entries = encoded.values() if is_map(encoded) else [encoded]
     return {"plain": value, "encoded": [_decoded(str(entry)) for entry in entries]}
+
+
+def _is_enabled(member: Mapping[str, Any]) -> bool:
+    return member.get("status") != "Disabled" and member.get("enabled") is not False
 
 
 def _decoded(text: str) -> str:
@@ -157,5 +177,7 @@ def _strength(value: Any, rule: Mapping[str, Any]) -> float | None:
         return min(map(float, versions))
     numeric = isinstance(value, bool) or re.fullmatch(r"\d+(\.\d+)?", str(value))
     number = float(value) if numeric else None
+    if "date" in rule and DATE.match(str(value)):
+        number = 0  # From then on, every object expires at once.
     strength = rule.get("values", {}).get(as_text(value) or "absent", number)
     return -strength if strength is not None and rule.get("lower_is_stronger") else strength

@@ -27,6 +27,8 @@ SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 CONFIG, ZONE = "kubernetes:core/v1:ConfigMap", "cloudflare:index/zoneSetting:ZoneSetting"
 ALERT, GOAL = "datadog:index/monitor:Monitor", "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+LIFECYCLE_V2 = "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"
+BUCKET = "aws:s3/bucket:Bucket"
 NODES, CLUSTER = "kubernetes:eks.amazonaws.com/v1:NodeClass", "aws:eks/cluster:Cluster"
 GROUP, ENDPOINT = "aws:rds/subnetGroup:SubnetGroup", "aws:ec2/vpcEndpoint:VpcEndpoint"
 STRONG: dict[str, dict[str, Any]] = {
@@ -48,6 +50,8 @@ STRONG: dict[str, dict[str, Any]] = {
             {"id": "cleanup", "noncurrentVersionExpiration": {"noncurrentDays": 30}, "status": "Enabled"},
         ]
     },
+    LIFECYCLE_V2: {"rules": [{"id": "logs", "expiration": {"days": 90}, "status": "Enabled"}]},
+    BUCKET: {},
     NODES: {"spec": {"subnetSelectorTerms": [{"id": "subnet-1"}, {"id": "subnet-2"}]}},
     CLUSTER: {"vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"]}},
     GROUP: {"subnetIds": ["subnet-1", "subnet-2"]},
@@ -142,6 +146,18 @@ WEAKER: list[tuple[str, str, Any, str]] = [
         'retention: rules["other"].expiration.days is 400 in prod and absent in stg',
     ),
     (
+        LIFECYCLE_V2,
+        "rules",
+        [{"id": "logs", "expiration": {"days": 1}}],
+        'retention: rules["logs"].expiration.days is 1 in prod and 90 in stg',
+    ),
+    (
+        BUCKET,
+        "lifecycleRules",
+        [{"enabled": True, "expiration": {"days": 1}}],
+        'retention: lifecycleRules["item 1"].expiration.days is 1 in prod and absent in stg',
+    ),
+    (
         NODES,
         "spec.subnetSelectorTerms",
         [{"id": "subnet-1"}, {"id": "subnet-1"}],
@@ -201,6 +217,29 @@ def test_logs_that_are_kept_for_ever_are_not_weaker(inputs: dict[str, int]) -> N
 )
 def test_objects_that_are_kept_as_long_are_not_weaker(rules: list[Any]) -> None:
     assert blocking_messages(BucketLifecycleConfiguration={"rules": rules}) == []
+
+
+TOMORROW = {"expiration": {"date": "2026-12-01T00:00:00Z"}}
+
+
+@each_row("rule_id", ["logs", "other"])
+def test_an_expiration_at_a_date_is_weaker_than_days_or_none(rule_id: str) -> None:
+    [message] = blocking_messages(BucketLifecycleConfiguration={"rules": [{"id": rule_id, **TOMORROW}]})
+    stg = {"logs": "90", "other": "absent"}[rule_id]
+    path = f'rules["{rule_id}"].expiration.days'
+    assert message == f"retention: {path} is 2026-12-01T00:00:00Z in prod and {stg} in stg"
+
+
+def test_an_expiration_at_a_date_in_stg_as_well_is_not_weaker() -> None:
+    inputs = {"rules": [{"id": "logs", **TOMORROW}]}
+    prod, stg = (sides(name, strong(), [resource(LIFECYCLE, "it", inputs)]) for name in ("prod", "stg"))
+    assert [finding for finding in find_weaker(prod, stg) if "date" in finding.message] == []
+    assert [finding for finding in find_weaker(prod, stg) if "rules" in finding.message] == []
+
+
+def test_a_disabled_lifecycle_of_the_bucket_itself_is_not_weaker() -> None:
+    rules = [{"id": "all", "enabled": False, "expiration": {"days": 1}}]
+    assert blocking_messages(Bucket={"lifecycleRules": rules}) == []
 
 
 def test_unknown_lifecycles_and_subnets_are_weaker() -> None:
