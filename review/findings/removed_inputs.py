@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from review.model import Finding, list_first
-from review.plain_data import as_text, is_list, value_at
+from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -29,6 +29,24 @@ KEPT_INSIDE: Mapping[str, Sequence[str]] = {
 }
 """Paths of computed inputs inside of objects, by type (hashicorp/terraform-provider-aws,
 internal/service/eks/cluster.go: Optional and Computed).
+"""
+
+EMPTIED = frozenset(
+    {
+        ("aws:ec2/securityGroup:SecurityGroup", "ingress"),
+        ("aws:ec2/securityGroup:SecurityGroup", "egress"),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "ingress"),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "egress"),
+        ("aws:ec2/managedPrefixList:ManagedPrefixList", "entries"),
+        ("aws:ec2/routeTable:RouteTable", "routes"),
+        ("aws:ec2/defaultRouteTable:DefaultRouteTable", "routes"),
+        ("aws:ec2/networkAcl:NetworkAcl", "ingress"),
+        ("aws:ec2/networkAcl:NetworkAcl", "egress"),
+    }
+)
+"""Types, and computed lists of objects that an empty list removes
+(hashicorp/terraform-provider-aws: SchemaConfigModeAttr). Any other empty list of nested blocks counts as
+missing (https://developer.hashicorp.com/terraform/language/attr-as-blocks).
 """
 
 
@@ -75,18 +93,27 @@ def kept_inputs(step: Step) -> list[str]:
 
     If an input is both optional and computed, Terraform takes the value of the state for a missing one
     (hashicorp/terraform, internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a
-    SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them.
+    SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the
+    same as a missing one for most lists of objects, such as a bucket's `grants`.
     """
     old, new = step.old, step.new
     if not old or not new or old.type != new.type or step.op not in ("same", "update"):
         return []
     if new.package not in OF_TERRAFORM:
         return []
-    removed = {name for name in old.inputs if new.inputs.get(name) is None}
+    removed = {name for name in old.inputs if _is_missing(name, old, new)}
     # The classes of the SDK take a moment to load, and most changes remove no input.
     computed = schema.computed_inputs(new.type) if removed else ()
     names = sorted(removed.intersection(computed))
     return [path for path in (*names, *KEPT_INSIDE.get(new.type, ())) if _is_removed(path, old, new)]
+
+
+def _is_missing(path: str, old: Resource, new: Resource) -> bool:
+    """Return True if the head has no value for an input, or an empty list that counts as none."""
+    before, after = (value_at(side.inputs, path) for side in (old, new))
+    had_objects = is_list(before) and any(map(is_map, before))
+    is_emptied = had_objects and after == [] and new.package == "aws" and (new.type, path) not in EMPTIED
+    return after is None or is_emptied
 
 
 def _is_removed(path: str, old: Resource, new: Resource) -> bool:
@@ -94,7 +121,7 @@ def _is_removed(path: str, old: Resource, new: Resource) -> bool:
     outer = path.rpartition(".")[0]
     is_inside = not outer or value_at(new.inputs, outer) is not None
     is_empty = value_at(old.inputs, path) in (None, "", [], {})
-    return is_inside and not is_empty and value_at(new.inputs, path) is None
+    return is_inside and not is_empty and _is_missing(path, old, new)
 
 
 def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, Finding]]:
@@ -111,7 +138,8 @@ def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, F
         for path in kept_inputs(step):
             message = f"{path}: the program no longer sets it, so the existing resource keeps its value"
             message += f", and still breaks {list_first(broken)}" if broken else ""
-            remedy = f"Set {path} to the intended value, such as an empty list"
+            remedy = f"Set {path} to the intended value"
+            remedy += ", such as an empty list" if (step.resource.type, path) in EMPTIED else ""
             finding = stack.blocking_finding("value-no-longer-set", step.resource, message, remedy)
             if not broken:
                 finding = replace(finding, level="advisory", blocks=False, remediation=f"{remedy}.")

@@ -14,7 +14,7 @@ from sandbox.providers.aws.package import Aws
 from tests.support.review.stacks import resource, stack
 from tests.support.sandbox.providers import resources as sandbox_resources
 
-BUCKET, ROLE = "aws:s3/bucket:Bucket", "aws:iam/role:Role"
+BUCKET, ROLE, INSTANCE = "aws:s3/bucket:Bucket", "aws:iam/role:Role", "aws:rds/instance:Instance"
 NAMED = {"bucket": "pipe-backup"}
 UNNAMED = {"bucket": "pipe-backup", "__defaults": ["bucket"]}
 
@@ -66,6 +66,9 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         (GROUP, OPEN, {"ingress": None}, "update", ["ingress"]),
         (GROUP, OPEN, {"ingress": []}, "update", []),
         (GROUP, {"ingress": []}, {}, "update", []),
+        (BUCKET, {"grants": [{"uri": "x"}]}, {"grants": []}, "update", ["grants"]),
+        (GROUP, OPEN, {"ingress": [], "egress": []}, "update", []),
+        (INSTANCE, {"vpcSecurityGroupIds": ["sg-1"]}, {"vpcSecurityGroupIds": []}, "update", []),
         (GROUP, OPEN, {}, "replace", []),
         ("aws:kms/key:Key", {"policy": "{}", "keyUsage": "x"}, {}, "update", ["policy"]),
         (
@@ -85,6 +88,9 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         "null",
         "emptied",
         "empty before",
+        "empty blocks",
+        "emptied rules",
+        "emptied texts",
         "replaced",
         "not computed",
         "inside",
