@@ -166,8 +166,8 @@ def test_guarded_files_need_the_label(check: Check) -> None:
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["guarded:", *(f"  {file}" for file in GUARDED)]
     assert done.stderr == (
-        "error: no owner has approved these commits; ask an owner to approve the newest commit and then to set"
-        " the label owners-approved (README.md, section Owners)\n"
+        "error: no owner has approved these commits; ask an owner to approve the newest commit and then to"
+        " set the label owners-approved (README.md, section Owners)\n"
     )
 
 
