@@ -107,8 +107,8 @@ def evaluate() -> Iterator[Evaluate]:
                 dryRun=True,
                 parallel=4,
             )
-            program = RemoteProgram(processes.sockets["dev"]["head"], root / "failed-calls")
-            return program.Run(request, None), engine
+            remote = RemoteProgram(processes.sockets["dev"]["head"], root / "failed-calls")
+            return remote.Run(request, None), engine
 
         yield run
 
