@@ -85,6 +85,7 @@ def build(
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
         _add_stack(draft, stack, waivers, compares, trees, approved_by)
+    draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
         _add_files_outside(draft, changed_files.find_outside(reviewed, trees))
@@ -117,6 +118,19 @@ def build(
     )
     masked: Report = map_texts(report, mask)
     return replace(masked, verdict=renderings.render_verdict(masked, caveats=draft.caveats).strip())
+
+
+def _invented_secrets(stacks: Sequence[Stack]) -> Iterator[str]:
+    """Yield a note for each list of invented secrets, with the stacks that have this list."""
+    names_of = {
+        stack.name: ", ".join(stack.invented) for stack in stacks if stack.invented and not stack.base_failed
+    }
+    for names in dict.fromkeys(names_of.values()):
+        same = ", ".join(stack for stack, others in names_of.items() if others == names)
+        yield (
+            f"{same}: no value in the stack file for {names}. The review invents secrets without which the "
+            "program does not evaluate; a deployment does not."
+        )
 
 
 def _caveat(note: str) -> str:
@@ -152,13 +166,14 @@ def _add_stack(
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, trees[0])
+    unneeded = unknown_values.find_unneeded_secrets(stack)
     secret = unknown_values.find_secret_outputs(stack)
     literals = unknown_values.find_hidden_literals(stack)
     base = None if stack.base_failed else stack.base
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
     failed = changed_lookups.find_failed_lookups(stack)
     resources = chain(addresses, versions, settings, names, kept, shared, unknown, literals)
-    rows = chain(resources, hidden, secret, failed)
+    rows = chain(resources, hidden, unneeded, secret, failed)
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by)

@@ -6,6 +6,7 @@ The review runs the evaluation of two trees as a separate process, `python -m re
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Re
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
-from review.project_selection import Projects, Trees, order, read_file, select_stacks
+from review.project_selection import Projects, Trees, order, program_files, read_file, select_stacks
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
@@ -34,7 +35,7 @@ from sandbox.engine.monitor_proxy import FAILED_CALLS
 from sandbox.errors import CommandError
 from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
-from sandbox.workspace.stack_files import GENERATED_SECRETS
+from sandbox.workspace.stack_files import GENERATED_SECRETS, secret_settings, unset_secrets
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 """Files with the versions of packages: those of the program, and those that a deployment installs."""
@@ -58,6 +59,14 @@ CONTROL = "control"
 """Name of a preview of the base on its own state, in place of a side. It runs if values of the head are
 unknown, and shows which of them are unknown in the base, too.
 """
+
+WITHOUT_SECRETS = "without-secrets"
+"""Name of a preview of the head that gets no invented secrets. It runs if the review invents secrets, and
+shows whether a deployment, which does not invent any, could run the program nevertheless.
+"""
+
+INVENTED = "invented-secrets.json"
+"""File in a stack's folder with the secret settings whose values the review invents on both sides."""
 
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
@@ -185,12 +194,23 @@ def run(
             activity.update(stack, side)
             try:
                 served = sockets.get(stack, {}).get(side)
+                if side == "head" and not projects[stack][0]:
+                    _invent(_unset_secrets(stack, trees[0], project), folder)
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
+                if side == "base" and (names := _needed_secrets(stack, tree, project, folder)):
+                    shutil.rmtree(folder)
+                    folder.mkdir()
+                    _invent(names, folder)
+                    _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
                 if side == "head" and _has_unknown(_read_run(side, tree, folder, trees[0])):
                     served = sockets.get(stack, {}).get("base")
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
+                # This run removes the secrets from the copy of the stack file, so it is the last one.
+                if side == "head" and _invented(folder) and _programs_differ(stack, trees, projects[stack]):
+                    served = sockets.get(stack, {}).get(side)
+                    _run_side(stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served)
             except subprocess.TimeoutExpired:
                 reason = f"stopped after {minutes:g} minutes, the time limit"
                 (folder / "trouble").write_text(reason)
@@ -214,8 +234,10 @@ def _run_side(
     operation = COMMANDS.get(side, "preview")
     command = [sys.executable, "-m", "sandbox", operation, stack, "--throwaway", "--targets", "none"]
     base, head = trees
-    command += ["--project", str(head if side == "head" else base), "--folder", str(folder)]
-    command += ["--policies-of", str(base)]
+    of_head = side in ("head", WITHOUT_SECRETS)
+    command += ["--project", str(head if of_head else base), "--folder", str(folder)]
+    secrets = [] if side == WITHOUT_SECRETS else _invented(folder)
+    command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}"]
     command += ["--program", str(sockets)] if sockets else []
     command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
@@ -232,6 +254,44 @@ def _run_side(
         if (folder / name).exists():
             (folder / name).rename(folder / f"{side}-{name}")
     (folder / f"{side}.code").write_text(f"{done.returncode}")
+
+
+def _invented(folder: Path) -> list[str]:
+    """Return the names of the secret settings whose values the review invents."""
+    file = folder / INVENTED
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+def _invent(names: Sequence[str], folder: Path) -> None:
+    (folder / INVENTED).write_text(json.dumps(names))
+
+
+def _needed_secrets(stack: str, tree: Path, project: Path, folder: Path) -> list[str]:
+    """Return the unset secrets of the base's schema if the base does not evaluate without them.
+
+    Where it does, a deployment runs it without them, too, so an invented value would hide what it then does.
+    """
+    run = _read_run("base", tree, folder, tree)
+    if not run or not run.errors:
+        return []
+    return _unset_secrets(stack, tree, project)
+
+
+def _unset_secrets(stack: str, base: Path, project: Path) -> list[str]:
+    """Return the secrets of the base's schema that a project's stack file lacks; none for invalid files."""
+    try:
+        return sorted(unset_secrets(project, stack.rpartition("/")[2], secret_settings(base)))
+    except (CommandError, KeyError, RecursionError):
+        return []  # The run of the stack has the reason.
+
+
+def _programs_differ(stack: str, trees: Trees, projects: tuple[Path | None, Path | None]) -> bool:
+    """Return True if a stack's program or settings differ, or if the base does not have the stack."""
+    base, head = projects
+    if not base or not head or _settings_differ(stack, trees):
+        return True
+    files = program_files(trees[0], base) | program_files(trees[1], head)
+    return any(read_file(trees[0] / file) != read_file(trees[1] / file) for file in files)
 
 
 def _settings_differ(stack: str, trees: Trees) -> bool:
@@ -305,6 +365,9 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
     packs = folder / "packs.json"
     trouble = head.missing_plan if head and not head.errors else ""
     control = _read_run(CONTROL, base.tree, folder, base.tree) if base else None
+    without = _read_run(WITHOUT_SECRETS, trees[1], folder, trees[0])
+    # The review may refuse a call that a deployment answers, so such a program might not fail there.
+    failed = without and without.errors and not _text(folder / f"{WITHOUT_SECRETS}-{FAILED_CALLS}")
     return Stack(
         name,
         head,
@@ -316,6 +379,8 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
         predicted=True,
         secrets=_text(folder / GENERATED_SECRETS).split(),
         control=control if control and not control.errors else None,
+        invented=_invented(folder),
+        needs_invented=not without or bool(failed),
     )
 
 

@@ -43,7 +43,12 @@ def read_clock(text: str) -> Clock:
         raise argparse.ArgumentTypeError(f'"{text}"; allowed: {allowed}') from error
 
 
-TYPES: dict[str, Any] = {"DIR": Path, "RATIO": read_clock}
+def read_names(text: str) -> list[str]:
+    """Return the names in a text, which are separated by commas; none for an empty text."""
+    return [name for name in text.split(",") if name]
+
+
+TYPES: dict[str, Any] = {"DIR": Path, "NAMES": read_names, "RATIO": read_clock}
 """The type of an argument by its metavar in cli.toml."""
 
 

@@ -108,14 +108,14 @@ def find_omitted(stacks: Sequence[str], files: Sequence[str]) -> Iterator[Findin
 def find_new_secrets(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each setting that the schema of the head declares as a secret, and not the base's.
 
-    A review invents a value for a secret of the base's schema that a stack file lacks, and a program could
+    A review may invent a value for a secret of the base's schema that a stack file lacks, and a program could
     behave well only if the setting has a value.
     """
     if _content(head / SCHEMA) in (None, _content(base / SCHEMA)):
         return
     try:
         names = sorted(secret_settings(head) - secret_settings(base))
-        changes = [f"makes {name} a secret setting; later reviews invent its value" for name in names]
+        changes = [f"makes {name} a secret setting; later reviews may invent its value" for name in names]
     except CommandError as error:
         changes = [f"leaves no schema that a review can read: {error}"]
     for change in changes:

@@ -123,6 +123,22 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
             yield name, replace(finding, locations=[SourceLocation(stack.file.name, line, SETS, name)])
 
 
+def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the name of each invented secret setting without which the head evaluates, too, and a finding.
+
+    A deployment has no value for it, and the program can decide by that what it declares, so it blocks.
+    """
+    if stack.needs_invented:
+        return
+    for name in stack.invented:
+        message = (
+            f"{stack.file.name} lacks this secret setting, and the program evaluates without it: what a "
+            "deployment then does is hidden, since the review invents a value"
+        )
+        remedy = "Set the secret in the stack file, or let the program fail without it"
+        yield name, stack.blocking_finding(RULE, name, message, remedy)
+
+
 def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the name of each output of the stack with a secret, and a finding, which blocks.
 

@@ -26,7 +26,9 @@ class Stack:
     that pack failed, `guard_error` has the reason. `predicted` is True if the providers of the preview
     predicted all values of an `up`: if a value is unknown nevertheless, the program hides it. `secrets` are
     the random values that a review has in place of the secrets of the stack file. `control` is a preview of
-    the base on its own state, which a review only has if values of the head are unknown.
+    the base on its own state, which a review only has if values of the head are unknown. `invented` are the
+    secret settings that no stack file has and for which the review invents values; `needs_invented` is False
+    if the head also evaluates without them.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Stack:
     predicted: bool = False
     secrets: Sequence[str] = ()
     control: EngineRun | None = None
+    invented: Sequence[str] = ()
+    needs_invented: bool = True
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)

@@ -65,7 +65,7 @@ def perform(
         session,
         installed.settings,
         throwaway=options.throwaway,
-        schema_of=options.policies_of,
+        random_secrets=options.random_secrets,
         compare_parsers=options.compare_parsers,
     )
     throwaway_up = options.throwaway and operation == "up"

@@ -2,8 +2,7 @@
 
 import secrets
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 
 from sandbox.commands import parser_comparison
 from sandbox.engine import lock
@@ -32,16 +31,17 @@ def prepare(
     settings: Mapping[str, str],
     *,
     throwaway: bool,
-    schema_of: Path | None = None,
+    random_secrets: Collection[str] | None = None,
     compare_parsers: bool = False,
 ) -> None:
     """Prepare the folder, the stack and its secrets; remove the locks that killed runs left.
 
-    The schema in the tree `schema_of` declares the secret settings, by default that of the stack's own tree.
+    `random_secrets` are the settings that get a random value if the stack file lacks them, by default the
+    secrets of the schema.
     With `compare_parsers`, raise CommandError if the engine reads the tracked files differently.
     """
     stack, progress = session.stack, session.progress
-    missing_secrets = stack_files.prepare(stack, settings, schema_of=schema_of)
+    missing_secrets = stack_files.prepare(stack, settings, random_secrets=random_secrets)
     for owner in lock.remove_dead_locks(stack.locks):
         progress.step(f"removed the lock of a dead process: {owner}")
     if not stack.checkpoint.exists():

@@ -6,7 +6,7 @@ The copy of the stack file has random values in place of secrets.
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,13 +42,13 @@ def prepare(
     settings: Mapping[str, str] | None = None,
     *,
     protect: bool = True,
-    schema_of: Path | None = None,
+    random_secrets: Collection[str] | None = None,
 ) -> list[str]:
     """Update the folder from the tracked files and `settings`; return the secret keys that need a value.
 
-    Without `protect`, every protection setting is off in the copy of the stack file. `schema_of` is the tree
-    whose schema declares secret settings, by default the stack's own. Raise CommandError if the state's
-    passphrase is missing.
+    Without `protect`, every protection setting is off in the copy of the stack file. `random_secrets` are the
+    settings that get a random value if the stack file lacks them, by default the secrets of the tree's
+    schema. Raise CommandError if the state's passphrase is missing.
     """
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,8 @@ def prepare(
     names = _check_keys(stack, source["config"] if "config" in source else mapping({}))
     _check_secrets(stack, tracked)
 
-    secret_keys = _secret_keys(stack, tracked, names, secret_settings(schema_of or stack.root))
+    invented = secret_settings(stack.root) if random_secrets is None else random_secrets
+    secret_keys = _secret_keys(stack, tracked, names, invented)
     config = {key: value for key, value in tracked.items() if key not in secret_keys}
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}
@@ -154,7 +155,7 @@ def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:
     write_atomically(file, serialize(mapping(copied | replacements)))
 
 
-def _secret_keys(stack: Stack, config: Tree, names: set[str], secret_names: set[str]) -> list[str]:
+def _secret_keys(stack: Stack, config: Tree, names: set[str], secret_names: Collection[str]) -> list[str]:
     """Return the keys that get a random value: encrypted keys, and unset `secret_names` of the project.
 
     `names` are the full names of the settings in `config`.
@@ -163,6 +164,18 @@ def _secret_keys(stack: Stack, config: Tree, names: set[str], secret_names: set[
     declared = {key for key in secret_names if key.startswith(prefix)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - names))
+
+
+def unset_secrets(project: Path, stack: str, secret_names: Collection[str]) -> set[str]:
+    """Return the names among `secret_names` of the project's settings that its stack file lacks.
+
+    Raise CommandError if a file of the project is invalid.
+    """
+    name = read(project / "Pulumi.yaml")["name"].value
+    tracked = Stack(stack, project, project, name, project)
+    file = read(project / f"Pulumi.{stack}.yaml")
+    names = _check_keys(tracked, file["config"] if "config" in file else mapping({}))
+    return {secret for secret in secret_names if secret.startswith(f"{name}:")} - names
 
 
 def secret_settings(tree: Path) -> set[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from review import evaluate
+from review.findings import unknown_values
+from review.stacks.engine_run import EngineRun
 from sandbox.wire.sentinels import UNKNOWN
 
 
@@ -80,3 +82,67 @@ def test_both_parsers_read_the_files_that_the_head_changes(
     projects = tuple(tree / stack.rpartition("/")[0] for tree in trees)
     evaluate.run(trees, {stack: (projects[0], projects[1])}, tmp_path / "work", 1)
     assert compared == sides
+
+
+SCHEMA = {"properties": {"config": {"properties": {"pipe:token": {"writeOnly": True}}}}}
+
+
+@pytest.mark.parametrize(
+    ("needs", "base", "head", "runs", "needs_invented"),
+    [
+        # A deployment of this base has no value either.
+        ("", "", "# x", ["base", "head"], True),
+        # The base's file has the secret, so a deployment of the head has none.
+        ("", "pipe:token: {secure: v1:a}", "", ["base", "head"], True),
+        ("base head", "", "", ["base", "base pipe:token", "head pipe:token"], True),
+        (
+            "base head",
+            "",
+            "# x",
+            ["base", "base pipe:token", "head pipe:token", "without-secrets"],
+            True,
+        ),
+        ("base", "", "# x", ["base", "base pipe:token", "head pipe:token", "without-secrets"], False),
+    ],
+)
+def test_only_secrets_that_the_base_needs_are_invented(
+    needs: str,
+    base: str,
+    head: str,
+    runs: list[str],
+    needs_invented: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trees = tmp_path / "base", tmp_path / "head"
+    for tree, config in zip(trees, (base, head), strict=True):
+        (tree / "schemas").mkdir(parents=True)
+        (tree / "schemas" / "stack-file.schema.json").write_text(json.dumps(SCHEMA))
+        (tree / "Pulumi.yaml").write_text("name: pipe\n")
+        (tree / "Pulumi.dev.yaml").write_text(f"config:\n  a: b\n  {config}\n")
+    sides: list[str] = []
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        invented = next(part.partition("=")[2] for part in command if part.startswith("--random-secrets="))
+        of_base = command[3] == "up"
+        is_last = not of_base and sides[-1].startswith("head")
+        sides.append(f"{'base' if of_base else 'without-secrets' if is_last else 'head'} {invented}".strip())
+        fails = ("base" if of_base else "head") in needs.split() and not invented
+        return subprocess.CompletedProcess(command, 255 if fails else 0)
+
+    def read_run(side: str, tree: Path, folder: Path, _base: Path) -> EngineRun | None:
+        file = folder / f"{side}.code"
+        engine = EngineRun(tree)
+        engine.phase.errors += ["it fails"] if file.exists() and file.read_text() != "0" else []
+        return engine if file.exists() else None
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(evaluate, "_read_run", read_run)
+    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1)
+    assert sides == runs
+    reviewed = evaluate.read_stack("dev", trees, trees, tmp_path / "work" / "dev")
+    assert reviewed.needs_invented == needs_invented
+    findings = [*unknown_values.find_unneeded_secrets(reviewed)]
+    assert [(name, finding.blocks) for name, finding in findings] == [("pipe:token", True)] * (
+        not needs_invented
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import CommandError
-from sandbox.workspace.stack_files import prepare
+from sandbox.workspace.stack_files import prepare, unset_secrets
 from sandbox.workspace.stacks import Stack
 from sandbox.workspace.yaml_tree import members, read, serialize
 
@@ -99,10 +99,16 @@ def test_a_secret_of_the_schema_has_one_value_however_its_name_is_written(stack:
     assert prepare(stack) == []
 
 
-def test_only_the_schema_of_the_named_tree_declares_secrets(stack: Stack, tmp_path: Path) -> None:
-    write_schema(stack.root, "thing:of_the_head")
-    write_schema(tmp_path / "base", "thing:of_the_base")
-    assert prepare(stack, schema_of=tmp_path / "base") == ["thing:of_the_base"]
+def test_of_the_unset_secrets_only_the_named_ones_get_a_value(stack: Stack) -> None:
+    write_schema(stack.root, "thing:token")
+    assert prepare(stack, random_secrets=[]) == []
+    assert prepare(stack, random_secrets=["thing:other"]) == ["thing:other"]
+
+
+def test_a_secret_is_unset_unless_the_file_has_it_under_any_name(stack: Stack) -> None:
+    names = ["thing:one", "thing:two", "thing:three", "other:four"]
+    (stack.root / "Pulumi.dev.yaml").write_text(FILE.replace("thing:two", "thing:config:two"))
+    assert unset_secrets(stack.project, "dev", names) == {"thing:three"}
 
 
 @pytest.mark.parametrize(
