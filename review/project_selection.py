@@ -154,7 +154,7 @@ def _imported_names(file: Path, package: str) -> Iterator[str]:
     A file that Python cannot read mentions none: the program fails if it imports it.
     """
     tree = ast.Module([], [])
-    with suppress(CommandError, OSError, RecursionError, SyntaxError, ValueError):
+    with suppress(CommandError, MemoryError, OSError, RecursionError, SyntaxError, ValueError):
         tree = ast.parse(read_bytes(file, follow_links=True))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

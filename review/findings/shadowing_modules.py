@@ -33,6 +33,10 @@ IMPORT = rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:%b)\b|(?:import\w*|find_spec)\([ 
 """Pattern of import statements and calls with these names; it also finds some prose."""
 
 
+IMPORT_FUNCTIONS = ("__import__", "import_module", "find_spec")
+"""Names of the functions that import or look for the module which their first argument names."""
+
+
 def find_shadowing(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each module that the head adds to a project's folder with an existing name.
 
@@ -45,15 +49,21 @@ def find_shadowing(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Fi
     PathFinder.invalidate_caches()
     folders = {project.relative_to(head) for project in projects(head).values()}
     others: dict[Path, tuple[str, list[str]]] = {}
+    missing: set[str] = set()
     for folder in sorted({Path(), PACK, *folders}):
         # Programs of other projects have the root on sys.path, too.
         own = [name for name in stacks if f"{folder}" == name.rpartition("/")[0]] or stacks
         for name, entry in _new_modules(base / folder, head / folder):
             if place := _replaced(name, head / folder):
                 yield from _findings(own, folder / entry, f"a deployment imports it in place of {place}")
-            elif folder != PACK:
+            elif folder != PACK and not _is_module(before := _find(name, base / folder)):
                 others[folder / entry] = (name, [*own])
-    importers = find_importers({name for name, _ in others.values()}, [*folders_of_packages(), base])
+                missing |= set() if before else {name}
+    # The base's own code imports a module that the base has, too, in the review as in a deployment.
+    importers = {
+        **find_importers(missing, [base]),
+        **find_importers({name for name, _ in others.values()}, folders_of_packages()),
+    }
     for entry, (name, own) in others.items():
         if name in importers:
             change = f"{importers[name]} imports a module of this name if there is one"
@@ -90,6 +100,11 @@ def _find(name: str, folder: Path) -> ModuleSpec | None:
 
 def _installed(name: str) -> ModuleSpec | None:
     return PathFinder.find_spec(name, [entry for entry in sys.path if Path(entry).name in PACKAGES])
+
+
+def _is_module(spec: ModuleSpec | None) -> bool:
+    """Return True for a file, and for a folder with `__init__`."""
+    return spec is not None and spec.has_location
 
 
 def _is_namespace(spec: ModuleSpec | None) -> bool:
@@ -160,7 +175,7 @@ def _imported(content: bytes) -> set[str]:
     names: set[str] = set()
     try:
         tree = ast.parse(content)
-    except (SyntaxError, ValueError):
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
         return names  # a file for another version of Python
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -176,4 +191,4 @@ def _imported(content: bytes) -> set[str]:
 
 def _imports(function: ast.expr) -> bool:
     name = getattr(function, "attr", "") or getattr(function, "id", "")
-    return "import" in name or name == "find_spec"
+    return name in IMPORT_FUNCTIONS

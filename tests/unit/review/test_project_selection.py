@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from review import project_selection
-from review.project_selection import read_content, select_stacks
+from review.project_selection import program_files, read_content, select_stacks
 from sandbox.errors import CommandError
 from tests.support.rows import each_row
 
@@ -106,3 +106,8 @@ def test_a_stack_whose_name_a_command_could_misread_is_refused(name: str, tmp_pa
     with pytest.raises(CommandError, match="cannot be reviewed"):
         select_stacks((tree, tree))
     shutil.rmtree(tree)
+
+
+def test_a_module_that_no_parser_can_read_imports_nothing(tmp_path: Path) -> None:
+    tree = write(tmp_path / "tree", {"__main__.py": "x = " + "-" * 20_000 + "1\n"})
+    assert program_files(tree, tree) == {Path("__main__.py")}
