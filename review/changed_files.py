@@ -28,7 +28,10 @@ def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
 
     A program can read further files. Then the report shows what changes, although it names the file here.
     """
-    changed = {file for file in _changed(trees) if not _is_ignored(file)}
+    differing = {file for file in _changed(trees) if not _is_ignored(file)}
+    # A deployment runs these files as commands, so their import by the program shows nothing of their effect.
+    run = {file for file in differing if file.parts[0] in OF_A_DEPLOYMENT}
+    changed = differing - run
     for tree in trees:
         known = projects(tree)
         evaluated = {name: known[name] for name in stacks if name in known}
@@ -38,7 +41,7 @@ def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
             changed.difference_update(file.relative_to(tree) for file in own)
         for project in {*evaluated.values()} if changed else ():
             changed -= program_files(tree, project)
-    return [f"{file}" for file in sorted(changed, key=_urgency)]
+    return [f"{file}" for file in sorted(changed | run, key=_urgency)]
 
 
 def _changed(trees: Trees) -> set[Path]:

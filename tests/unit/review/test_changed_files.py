@@ -77,6 +77,12 @@ def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
     assert find_outside(["dev"], trees) == []
 
 
+def test_files_that_a_deployment_runs_count_even_if_the_program_imports_them(trees: Trees) -> None:
+    (trees[1] / "__main__.py").write_text("if False:\n    import operations.__main__, shop.api")
+    (trees[1] / "operations" / "__main__.py").write_text("# another content")
+    assert find_outside(["dev"], trees) == ["operations/__main__.py"]
+
+
 def test_a_link_in_place_of_an_equal_file_counts(trees: Trees) -> None:
     (trees[1] / "Makefile").unlink()
     (trees[1] / "Makefile").symlink_to("LICENSE")
