@@ -238,6 +238,7 @@ def _run_side(
     command += ["--project", str(head if of_head else base), "--folder", str(folder)]
     secrets = [] if side == WITHOUT_SECRETS else _invented(folder)
     command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}"]
+    command += ["--no-policies"] if side == WITHOUT_SECRETS else []
     command += ["--program", str(sockets)] if sockets else []
     command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}

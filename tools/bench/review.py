@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from review.render import renderings
+from sandbox.workspace.stack_files import secret_settings
 from tests.support.review import samples
 from tools.bench.__main__ import ROOT, median, print_row, python, time_command
 
@@ -26,12 +27,20 @@ LIMIT_RENDERING = 5.0
 
 
 def copy_repository(to: Path) -> Path:
-    """Copy the working tree, commit the copy as the base, change each stack file, and return the copy."""
+    """Copy the working tree, commit the copy as the base, change each stack file, and return the copy.
+
+    The stack files of the copy have encrypted secrets, as those of a deployed stack. Without them, a review
+    also runs the programs without the values that it invents.
+    """
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, to / name)
+    lines = [f"\n  {name}:\n    secure: v1:c2VjcmV0:c2VjcmV0\n" for name in sorted(secret_settings(ROOT))]
+    for stack in STACKS:
+        file = to / f"Pulumi.{stack}.yaml"
+        file.write_text(file.read_text().replace("config:", "config:" + "".join(lines), 1))
     git = ("git", "-c", "user.name=bench", "-c", "user.email=bench@example.com")
     for command in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
         subprocess.run([*git, *command], cwd=to, check=True)
