@@ -56,7 +56,11 @@ def unreadable(value: Value, fault: NotNginxError) -> Finding:
 
 
 class Files:
-    """The nginx files of one ConfigMap or Secret, with the includes between them resolved."""
+    """The nginx files of one ConfigMap or Secret, with the includes between them resolved.
+
+    A Secret that is unknown as a whole counts as one without such files: before its first `up`, a stack knows
+    none of its passwords and keys, not even their names. The `up` knows and judges them.
+    """
 
     def __init__(self, item: Object) -> None:
         self.entries: dict[str, Value] = {}
@@ -65,12 +69,13 @@ class Files:
         """Verdicts on files that are unknown or that the parser cannot read."""
         self._path = item.value.path
         self._steps = 0
-        for field, is_encoded in _SECRET_FIELDS if item.kind == "Secret" else _CONFIG_MAP_FIELDS:
+        is_secret = item.kind == "Secret"
+        for field, is_encoded in _SECRET_FIELDS if is_secret else _CONFIG_MAP_FIELDS:
             try:
                 for name, value in item.value[field].entries().items():
                     self._read(name, decoded(value) if is_encoded else value)
             except UnknownValueError as unknown:
-                self.unread.append(Unknown(unknown.path))
+                self.unread += [] if is_secret else [Unknown(unknown.path)]
         self.included = {
             name: {other for pattern in _includes(block) for other in self.matches(pattern) if other != name}
             for name, block in self.parsed.items()
