@@ -385,12 +385,13 @@ def head(engine: Engine) -> dict[str, Any]:
 
 
 def test_the_ledger_is_complete_sorted_and_the_same_every_time(engine: Engine) -> None:
-    engine.run(good, config=PROD)
+    # After a mandatory violation, the engine may end before it asks about the whole stack.
+    engine.run(good, config={"all": "advisory"})
     first = engine.ledger.read_text()
     assert head(engine)["run"] == "complete"
     keys = [(row["urn"], row["policy"]) for row in engine.rows()]
     assert keys == sorted(set(keys))
-    engine.run(good, config=PROD)
+    engine.run(good, config={"all": "advisory"})
     assert engine.ledger.read_text() == first
 
 
