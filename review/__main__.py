@@ -20,6 +20,7 @@ from pathlib import Path
 
 from review import evaluate, output
 from review.comparison import Options, compare, describe_head
+from review.jail import isolation
 from review.jail.supervisor import Stopped, stop_on_signals, time_limit
 from review.model import Report
 from review.render import renderings
@@ -41,10 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with stop_on_signals():
             return _run(args)
-    except KeyboardInterrupt:
-        return STOPPED
-    except Stopped as stopped:
-        return stopped.code
+    except (KeyboardInterrupt, Stopped) as stopped:
+        isolation.end_all()  # The signal may arrive when a process has just started.
+        return stopped.code if isinstance(stopped, Stopped) else STOPPED
     except (OSError, ValueError, CommandError) as error:
         renderings.print_message(f"error: {error}")
         return NOT_RUN

@@ -80,7 +80,7 @@ results += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in
 own = ("1", str(os.getpid()))
 results += [f"sees process {name}" for name in os.listdir("/proc") if name.isdigit() and name not in own]
 results += [f"sees {path}" for path in tree.parent.glob("sockets/*/*") if path.name != "services"]
-raise RuntimeError("; ".join(results))
+raise RuntimeError(chr(10).join(results))
 """
 REFUSED = {
     "open a socket of the hypervisor": "Operation not permitted",
@@ -166,9 +166,8 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
             (tree / "link").unlink()
             (tree / "notes.txt").unlink()
     assert done.returncode == 1, done.stdout + done.stderr
-    answers = next(line for line in done.stdout.splitlines() if "write to the tree" in line)
     for name, reason in REFUSED.items():
-        assert f"{name}: {reason}" in answers
+        assert f"{name}: {reason}" in done.stdout
     assert "possible" not in done.stdout
     assert (
         "Not reviewed, because git does not track them: link, notes.txt. To include them: git add."
