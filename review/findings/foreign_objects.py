@@ -35,7 +35,8 @@ OVERWRITTEN = {
     "aws:cloudwatch/eventTarget:EventTarget": "rule",
 }
 """Types of which an object has several, by name, and their inputs with the object. AWS replaces an existing
-one of the same name (IAM API, PutRolePolicy, PutUserPolicy, PutGroupPolicy; EventBridge API, PutTargets).
+one of the same name (IAM API, PutRolePolicy, PutUserPolicy, PutGroupPolicy; PutTargets:
+https://docs.amazonaws.cn/eventbridge/latest/APIReference/API_PutTargets.html).
 """
 
 OF_ACCOUNT = frozenset(

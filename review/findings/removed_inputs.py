@@ -45,8 +45,8 @@ EMPTIED = frozenset(
     }
 )
 """Types, and computed lists of objects that an empty list removes
-(hashicorp/terraform-provider-aws: SchemaConfigModeAttr). Any other empty list of nested blocks counts as
-missing (https://developer.hashicorp.com/terraform/language/attr-as-blocks).
+(hashicorp/terraform-provider-aws: SchemaConfigModeAttr, pull request 8187). Any other empty list of nested
+blocks counts as missing (https://developer.hashicorp.com/terraform/language/attr-as-blocks).
 """
 
 
