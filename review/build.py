@@ -28,6 +28,7 @@ from review.findings import (
 from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_first
 from review.plain_data import map_texts
+from review.project_selection import are_on_one_account
 from review.render import renderings
 from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
@@ -71,12 +72,14 @@ def build(
     notes: Iterable[str] = (),
     approved_by: str = "",
     omitted: Sequence[str] = (),
+    neighbours: Sequence[Stack] = (),
 ) -> Report:
     """Build the report on all stacks.
 
     `names` are readable descriptions of base and head, and `trees` their folders. `mask` masks secrets in a
     string. The waivers of the base apply or, if an owner has approved those of the head (`approved_by`), the
-    waivers of the head. `omitted` has the changed files that the trees lack.
+    waivers of the head. `omitted` has the changed files that the trees lack. `neighbours` are further stacks
+    on the accounts of the others; they are not under review.
     """
     base, head = trees
     file = (head if approved_by else base) / WAIVERS
@@ -101,7 +104,7 @@ def build(
     merging = Merging(stacks)
     draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
-    draft.findings += _comparisons(evaluated, waivers, merging, trees)
+    draft.findings += _comparisons(evaluated, neighbours, waivers, merging, trees)
     draft.notes += _unneeded_waivers(waivers, waiver_lines, evaluated)
     blocked = {(finding.type, finding.name) for finding in draft.findings if finding.blocks}
     report = Report(
@@ -240,29 +243,27 @@ def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:
 
 
 def _comparisons(
-    stacks: Mapping[str, Stack], waivers: Waivers, merging: Merging, trees: tuple[Path, Path]
+    stacks: Mapping[str, Stack],
+    neighbours: Sequence[Stack],
+    waivers: Waivers,
+    merging: Merging,
+    trees: tuple[Path, Path],
 ) -> Iterator[Finding]:
     """Yield the findings from comparisons between stacks."""
     if "prod" in stacks and "stg" in stacks:
         for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
             yield _apply_waiver(finding, waivers, finding.name)
     yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
-    known = {name for tree in trees for name in projects(tree)}
+    evaluated = dict(stacks) | {stack.name: stack for stack in neighbours}
+    known = {name for tree in trees for name in projects(tree)} | evaluated.keys()
     for name, stack in stacks.items():
-        # The stacks of one name are on one account: `dev` and `foundation/dev`.
-        alike = [other for other in sorted(known | stacks.keys()) if other != name and _has_name(other, name)]
-        evaluated = [stacks[other] for other in alike if other in stacks]
-        unevaluated = [other for other in alike if other not in stacks]
-        shared = dict(shared_objects.find_shared_with(stack, evaluated))
+        others = [other for member, other in evaluated.items() if member != name]
+        shared = dict(shared_objects.find_shared_with(stack, others))
+        unevaluated = sorted(other for other in known - evaluated.keys() if are_on_one_account(other, name))
         # What another stack declares says more than that the own stack does not declare it.
         findings = dict(foreign_objects.find_foreign_objects(stack, unevaluated)) | shared
         for target, finding in findings.items():
             yield _apply_waiver(finding, waivers, target)
-
-
-def _has_name(stack: str, other: str) -> bool:
-    """Return True if two stacks have one name in their projects."""
-    return stack.rpartition("/")[2] == other.rpartition("/")[2]
 
 
 def _lines(finding: Finding) -> list[str]:

@@ -15,7 +15,7 @@ from review.jail.messages import Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
 from review.model import BASE_TO_HEAD, Report, list_first
-from review.project_selection import select_stacks
+from review.project_selection import find_neighbours, select_stacks
 from review.status import Status
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
@@ -87,6 +87,7 @@ def compare(options: Options, status: Status) -> Report:
             status.line(note)
         status.activity("starting the evaluation")
         projects = select_stacks((base_tree.folder, head_tree.folder), options.stacks)
+        neighbours = find_neighbours(base_tree.folder, projects)
         policies = guard.has_changed(base_tree.folder, head_tree.folder)
         with Processes(root, code.folder, program, isolated=options.isolated) as processes:
             for name, (base_project, head_project) in projects.items():
@@ -94,12 +95,15 @@ def compare(options: Options, status: Status) -> Report:
                     processes.add(name, "base", base_tree.folder, base_project)
                 if head_project:
                     processes.add(name, "head", head_tree.folder, head_project, policies=policies)
+            for name, project in neighbours.items():
+                processes.add(name, "base", base_tree.folder, project)
             request = Request(
                 base=base_tree.folder,
                 head=head_tree.folder,
                 work=work,
                 names=names,
                 stacks=tuple(projects),
+                neighbours=tuple(neighbours),
                 sockets=processes.sockets,
                 minutes=options.minutes,
                 notes=tuple(notes),

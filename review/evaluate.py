@@ -14,19 +14,29 @@ import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from review import guard
 from review.build import build
+from review.findings.shared_objects import is_on_account
 from review.jail import isolation, messages
 from review.jail.guard import ANALYZER
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Send
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
-from review.project_selection import Projects, Trees, order, program_files, read_file, select_stacks
+from review.project_selection import (
+    Projects,
+    Trees,
+    are_on_one_account,
+    order,
+    program_files,
+    read_file,
+    select_stacks,
+)
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
@@ -68,6 +78,9 @@ shows whether a deployment, which does not invent any, could run the program nev
 INVENTED = "invented-secrets.json"
 """File in a stack's folder with the secret settings whose values the review invents on both sides."""
 
+NEIGHBOUR = "neighbour"
+"""Name of a preview of the base of a further stack, which shows the objects that this stack has."""
+
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
 
@@ -104,12 +117,19 @@ def _evaluate(request: Request, send: Send) -> Report:
     projects = select_stacks(trees, request.stacks)
     work = request.work / "stacks"
     try:
-        run(trees, projects, work, request.minutes, send, request.sockets)
+        run(trees, projects, work, request.minutes, send, request.sockets, request.neighbours)
     finally:
         isolation.end_all()
     send(Activity("building the report"))
     return build_report(
-        trees, request.names, projects, work, request.notes, request.approved_by, request.omitted
+        trees,
+        request.names,
+        projects,
+        work,
+        request.notes,
+        request.approved_by,
+        request.omitted,
+        request.neighbours,
     )
 
 
@@ -134,11 +154,12 @@ def build_report(
     notes: Sequence[str] = (),
     approved_by: str = "",
     omitted: Sequence[str] = (),
+    neighbours: Sequence[str] = (),
 ) -> Report:
     """Return the report on the files that `run` wrote to `work`.
 
     `approved_by` is the owner who has approved weaker policies and new waivers of the head. `omitted` has the
-    changed files that the copies of the trees lack.
+    changed files that the copies of the trees lack, and `neighbours` further stacks on the accounts.
     """
     secrets = {secret for name in projects for secret in _text(work / name / GENERATED_SECRETS).split()}
     base, head = trees
@@ -146,7 +167,8 @@ def build_report(
     notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
     evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
     mask = build_mask(secrets)
-    return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted)
+    others = [*filter(None, (_read_neighbour(name, base, work / name) for name in neighbours))]
+    return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted, others)
 
 
 class _CurrentActivity:
@@ -170,12 +192,15 @@ def run(
     minutes: float,
     send: Send = messages.ignore,
     sockets: Mapping[str, Mapping[str, Path]] = MappingProxyType({}),
+    neighbours: Sequence[str] = (),
 ) -> None:
     """Bring up each stack's base and preview the head on the base's state, all stacks in parallel.
 
     Both sides are judged by the base's policies. `sockets` has, by stack and side, the folder with the
     sockets of the processes that evaluate the side's program and run the head's policies. Without a folder,
     the program runs with the access of the engine. Without a socket of the head's policies, these do not run.
+    If the head creates resources on the account of one of the `neighbours`, which are further stacks of the
+    base, that stack is brought up as well, to know its objects.
 
     The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
     run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
@@ -183,6 +208,7 @@ def run(
     """
     deadline = time.monotonic() + minutes * 60
     activity = _CurrentActivity(send)
+    with_new_objects: set[str] = set()
 
     def evaluate_stack(stack: str) -> None:
         folder = work / stack
@@ -204,7 +230,10 @@ def run(
                     _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
-                if side == "head" and _has_unknown(_read_run(side, tree, folder, trees[0])):
+                head = _read_run(side, tree, folder, trees[0]) if side == "head" else None
+                if _creates_objects(head):
+                    with_new_objects.add(stack)
+                if _has_unknown(head):
                     served = sockets.get(stack, {}).get("base")
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
@@ -219,9 +248,24 @@ def run(
             send(Line(f"{stack}: {side} evaluated"))
         activity.update(stack, "")
 
+    def evaluate_neighbour(stack: str) -> None:
+        folder = work / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        activity.update(stack, "base")
+        with suppress(subprocess.TimeoutExpired):
+            served = sockets.get(stack, {}).get("base")
+            _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served)
+        activity.update(stack, "")
+
     send(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
     with ThreadPoolExecutor(len(projects) or 1) as pool:
         list(pool.map(evaluate_stack, projects))
+        needed = [
+            name for name in neighbours if any(are_on_one_account(name, stack) for stack in with_new_objects)
+        ]
+        if needed:
+            send(Line(f"{', '.join(needed)}: evaluating the base, which may have an object that is created"))
+        list(pool.map(evaluate_neighbour, needed))
 
 
 def _run_side(
@@ -300,6 +344,14 @@ def _settings_differ(stack: str, trees: Trees) -> bool:
     folder, _, name = stack.rpartition("/")
     files = (Path(folder, file) for file in ("Pulumi.yaml", f"Pulumi.{name}.yaml"))
     return any(len({read_file(tree / file) for tree in trees}) > 1 for file in files)
+
+
+def _creates_objects(head: EngineRun | None) -> bool:
+    """Return True if a run creates resources on an account."""
+    return any(
+        step.op in ("create", "replace") and is_on_account(step.resource)
+        for step in (head.steps.values() if head else ())
+    )
 
 
 def _has_unknown(head: EngineRun | None) -> bool:
@@ -383,6 +435,12 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
         invented=_invented(folder),
         needs_invented=not without or bool(failed),
     )
+
+
+def _read_neighbour(name: str, base: Path, folder: Path) -> Stack | None:
+    """Read the preview of the base of a further stack; return None if there is none, or if it failed."""
+    run = _read_run(NEIGHBOUR, base, folder, base)
+    return Stack(name, run, predicted=True) if run and not run.errors else None
 
 
 def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | None:

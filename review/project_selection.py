@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
         changed = {projects: all_differ or _differs(projects, trees) for projects in {*known.values()}}
         selected = {name: projects for name, projects in known.items() if changed[projects]}
     for name in selected:
-        if not all(map(STACK_NAME.fullmatch, name.split("/"))):
+        if not _is_valid(name):
             raise CommandError(
                 f"the stack {name!r} cannot be reviewed. Its name and its folder may have at most 100 "
                 "characters: letters, digits, `_`, `-` and `.`, and neither `-` nor `.` at the start."
@@ -68,9 +68,29 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
     return selected
 
 
+def find_neighbours(base: Path, selected: Collection[str]) -> dict[str, Path]:
+    """Return the projects in the base of further stacks that are on an account of the selected ones.
+
+    There are at most as many as MOST_STACKS allows.
+    """
+    known = stacks.projects(base)
+    others = sorted(name for name in known.keys() - {*selected} if _is_valid(name))
+    neighbours = [other for other in others if any(are_on_one_account(other, name) for name in selected)]
+    return {name: known[name] for name in neighbours[: MOST_STACKS - len(selected)]}
+
+
+def are_on_one_account(stack: str, other: str) -> bool:
+    """Return True for stacks of one name in their projects, such as `dev` and `foundation/dev`."""
+    return stack.rpartition("/")[2] == other.rpartition("/")[2]
+
+
 def order(stack: str) -> tuple[int, str]:
     """Return a sort key for the stacks of a report."""
     return FIRST.index(stack) if stack in FIRST else len(FIRST), stack
+
+
+def _is_valid(stack: str) -> bool:
+    return all(map(STACK_NAME.fullmatch, stack.split("/")))
 
 
 def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from review.model import Finding, title
 from review.plain_data import as_text, is_list, is_map
+from review.project_selection import are_on_one_account
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import Kind, is_patch, kind_of, kinds_of
 from review.stacks.resources import PROVIDERS, Json, Resource
@@ -72,18 +73,22 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
 
 def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each resource with an object of another stack on the account, and a finding.
+    """Yield the URN of each resource with an object of another stack, and a finding, which blocks.
 
-    Objects of Kubernetes are left out, since the stacks of two projects usually have two clusters.
+    The stacks of one name are on one account of AWS. For other providers, such as Cloudflare, all stacks may
+    be on one account.
     """
     comparable = (member for member in (stack, *others) if member.predicted and not member.base_failed)
-    claims = [
-        claim for member in comparable for claim in _claims(member) if claim.resource.package != "kubernetes"
-    ]
+    claims = [claim for member in comparable for claim in _claims(member) if is_on_account(claim.resource)]
     of_kind = _by_kind(claims, kinds_of(claim.resource.type for claim in claims))
     for alike in of_kind.values():
         for claim in alike:
-            foreign = [other for other in alike if other.stack != stack.name]
+            foreign = [
+                other
+                for other in alike
+                if other.stack != stack.name
+                and (other.resource.package != "aws" or are_on_one_account(other.stack, stack.name))
+            ]
             if (
                 claim.stack == stack.name
                 and not claim.deletes
@@ -113,6 +118,14 @@ def _claims(stack: Stack) -> Iterator[_Claim]:
         is_deleted = step.op in ("delete", "replace") and not (provider and provider.op == "replace")
         if step.old and is_deleted and _has_object(step.old) and _deletes_object(step.old):
             yield _Claim(step, step.old, deletes=True, place=_place(step.old, stack), stack=stack.name)
+
+
+def is_on_account(resource: Resource) -> bool:
+    """Return True for a resource with an object on an account.
+
+    Objects of Kubernetes are in a cluster, and the stacks of two projects usually have two clusters.
+    """
+    return _has_object(resource) and resource.package != "kubernetes"
 
 
 def _has_object(resource: Resource) -> bool:

@@ -49,6 +49,8 @@ class Request:
     approved_by: str = ""
     omitted: tuple[str, ...] = ()
     """The files that differ between base and head and that the copies lack, each with the reason."""
+    neighbours: tuple[str, ...] = ()
+    """Further stacks on the accounts of these; only their bases are evaluated, and only if necessary."""
 
 
 @dataclass(frozen=True)

@@ -329,6 +329,28 @@ def test_a_value_that_only_a_deployment_knows_hides_nothing(
     assert [item["folded"] for item in firewall["properties"]] == [""]
 
 
+def test_an_object_of_another_project_on_the_account_cannot_be_taken_over(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    trusted, stranger = trees
+    rule = 'import pulumi_aws as aws\naws.cloudwatch.EventRule("{}", name="sign-in", event_pattern="{{}}")\n'
+    (trusted / "alerts").mkdir()
+    (trusted / "alerts" / "Pulumi.yaml").write_text("name: alerts\nruntime: python\n")
+    (trusted / "alerts" / "Pulumi.dev.yaml").write_text("config:\n  aws:region: ap-northeast-1\n")
+    (trusted / "alerts" / "__main__.py").write_text(rule.format("alert"))
+    _git(trusted, "add", "-A")
+    _git(trusted, "commit", "-q", "-m", "alerts")
+    _git(stranger, "pull", "-q")
+    (stranger / "__main__.py").write_text(CLOSED + rule.format("mine"))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [finding] = [finding for finding in report["findings"] if finding["blocks"]]
+    assert (finding["policy"], finding["name"]) == ("object-shared", "mine")
+    assert "alert (aws:cloudwatch:EventRule) of alerts/dev" in finding["message"]
+    assert [row["name"] for row in report["stacks"]] == ["dev"]
+
+
 def test_what_only_a_deployment_reads_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
     stranger = trees[1]
     (stranger / "docs").mkdir()

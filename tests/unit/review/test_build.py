@@ -117,6 +117,19 @@ def test_an_object_of_another_stack_of_the_account_is_one_finding(tmp_path: Path
     assert "of foundation/dev, too" in finding.message
 
 
+def test_an_object_of_a_stack_that_is_not_under_review_blocks(tmp_path: Path) -> None:
+    kind = "aws:cloudwatch/eventRule:EventRule"
+    new, kept = (Step("create", None, resource(kind, name, id="sign-in")) for name in ("new", "kept"))
+    reviewed, neighbour = stack(new), stack(kept, name="foundation/dev")
+    for member in (reviewed, neighbour):
+        member.predicted = True
+    sides = tmp_path, tmp_path
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), sides, neighbours=[neighbour])
+    [finding] = [finding for finding in report.findings if finding.blocks]
+    assert (finding.policy, finding.name, finding.stacks) == ("object-shared", "new", ["dev"])
+    assert [row.name for row in report.stacks] == ["dev"]
+
+
 def test_a_setting_of_the_account_blocks_without_an_evaluation_of_its_other_stacks(tmp_path: Path) -> None:
     (tmp_path / "foundation").mkdir()
     (tmp_path / "foundation" / "Pulumi.yaml").write_text("name: foundation")
@@ -128,6 +141,9 @@ def test_a_setting_of_the_account_blocks_without_an_evaluation_of_its_other_stac
     report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), sides)
     [finding] = [finding for finding in report.findings if finding.blocks]
     assert finding.policy == "object-shared" and "which foundation/dev may set as well" in finding.message
+    neighbour = stack(name="foundation/dev")
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), sides, neighbours=[neighbour])
+    assert not [finding for finding in report.findings if finding.blocks]
 
 
 @pytest.mark.parametrize(("name", "code"), [("pipe", 0), ("other", 1)])

@@ -52,6 +52,35 @@ def test_a_preview_of_the_base_shows_what_is_unknown_in_the_base_too(
 
 
 @pytest.mark.parametrize(
+    ("op", "kind", "evaluated"),
+    [
+        ("create", "aws:sns/topic:Topic", ["other/dev"]),
+        ("replace", "aws:sns/topic:Topic", ["other/dev"]),
+        ("update", "aws:sns/topic:Topic", []),
+        ("create", "kubernetes:core/v1:ConfigMap", []),
+    ],
+)
+def test_another_stack_of_the_account_is_evaluated_if_the_head_creates_an_object(
+    op: str, kind: str, evaluated: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    def run_side(stack: str, side: str, _trees: Any, folder: Path, *_others: Any) -> None:
+        if side == evaluate.NEIGHBOUR:
+            runs.append(stack)
+        state: dict[str, Any] = {"urn": f"urn:pulumi:dev::pipe::{kind}::it", "type": kind, "custom": True}
+        plan = {"steps": [{"op": op, "oldState": state, "newState": state}]}
+        (folder / f"{side}-engine.log").write_text(json.dumps(plan))
+        (folder / f"{side}.code").write_text("0")
+
+    monkeypatch.setattr(evaluate, "_run_side", run_side)
+    projects = {"dev": (tmp_path, tmp_path)}
+    neighbours = ["other/dev", "other/prod"]
+    evaluate.run((tmp_path, tmp_path), projects, tmp_path / "work", 1, neighbours=neighbours)
+    assert runs == evaluated
+
+
+@pytest.mark.parametrize(
     ("changed", "stack", "sides"),
     [
         ("other.yaml", "dev", []),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from review import project_selection
-from review.project_selection import program_files, read_content, select_stacks
+from review.project_selection import find_neighbours, program_files, read_content, select_stacks
 from sandbox.errors import CommandError
 from tests.support.rows import each_row
 
@@ -111,3 +111,14 @@ def test_a_stack_whose_name_a_command_could_misread_is_refused(name: str, tmp_pa
 def test_a_module_that_no_parser_can_read_imports_nothing(tmp_path: Path) -> None:
     tree = write(tmp_path / "tree", {"__main__.py": "x = " + "-" * 20_000 + "1\n"})
     assert program_files(tree, tree) == {Path("__main__.py")}
+
+
+def test_the_neighbours_are_the_other_stacks_of_the_base_with_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = write(tmp_path, FILES | dict.fromkeys(("Pulumi.prod.yaml", "base/Pulumi.dev.yaml"), ""))
+    assert find_neighbours(tree, ["dev"]) == {"base/dev": tree / "base"}
+    assert find_neighbours(tree, ["base/dev", "base/prod", "prod"]) == {"dev": tree}
+    assert find_neighbours(tree, ["dev", "base/dev"]) == {}
+    monkeypatch.setattr(project_selection, "MOST_STACKS", 1)
+    assert find_neighbours(tree, ["dev"]) == {}

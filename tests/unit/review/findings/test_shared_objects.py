@@ -93,6 +93,18 @@ def test_an_object_of_another_project_on_the_account_blocks() -> None:
     assert shared_with(*pods) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("cloudflare:index/zoneSetting:ZoneSetting", ["it"]), ("aws:sns/topic:Topic", [])]
+)
+def test_stacks_of_other_names_may_share_an_account_that_is_not_of_aws(
+    kind: str, expected: list[str]
+) -> None:
+    new, kept = block("it", "ssl", kind, zoneId="pipe"), block("kept", "ssl", kind, zoneId="pipe")
+    dev, prod = stack(Step("create", None, new)), stack(Step("same", kept, kept), name="prod")
+    dev.predicted = prod.predicted = True
+    assert [finding.name for _, finding in find_shared_with(dev, [prod])] == expected
+
+
 def test_two_replacements_that_exchange_their_objects_block() -> None:
     steps = [
         Step("replace", block(name, old), block(name, new), created_first=True)
