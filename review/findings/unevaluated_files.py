@@ -146,14 +146,15 @@ def _values(file: Path) -> Mapping[str, str]:
     The result is empty for a file that no one can evaluate.
 
     A `config` that is a text has the key of which it is the old form (pulumi/pulumi,
-    sdk/go/common/workspace/project.go: RewriteConfigPathIntoStackConfigDir).
+    sdk/go/common/workspace/project.go: RewriteConfigPathIntoStackConfigDir). Which scalars are texts depends
+    on the parser, so all but null count.
     """
     with suppress(CommandError, OSError):
         tree = yaml_tree.read(file)
         settings = yaml_tree.members(tree["config"]) if "config" in tree else {}
         of_the_engine = {key: value for key, value in settings.items() if key.startswith(OF_THE_ENGINE)}
         return {
-            "stackConfigDir" if key == "config" and node.tag == yaml_tree.STRING else key: f"{_text(node)}"
+            "stackConfigDir" if key == "config" and _is_scalar(node) else key: f"{_text(node)}"
             for key, node in (tree | of_the_engine).items()
         }
     return {}
@@ -162,6 +163,10 @@ def _values(file: Path) -> Mapping[str, str]:
 def _link(path: Path) -> tuple[Path, bool] | None:
     """Return the target of a link, and whether it exists; None for anything else."""
     return (path.readlink(), path.exists()) if path.is_symlink() else None
+
+
+def _is_scalar(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag != yaml_tree.NULL
 
 
 def _text(node: yaml.Node) -> str:

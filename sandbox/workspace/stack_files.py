@@ -15,7 +15,7 @@ import yaml
 from sandbox.errors import CommandError
 from sandbox.workspace.files import write_atomically
 from sandbox.workspace.stacks import Stack
-from sandbox.workspace.yaml_tree import STRING, Tree, mapping, members, read, serialize
+from sandbox.workspace.yaml_tree import NULL, STRING, Tree, mapping, members, read, serialize
 
 GENERATED_SECRETS = "hidden"
 """File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
@@ -54,6 +54,9 @@ def prepare(
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
     source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
+    project_file = read(stack.project / "Pulumi.yaml")
+    for name, tree in (("Pulumi.yaml", project_file), (copy.name, source)):
+        _check_config(name, tree)
     tracked, previous = (members(tree["config"]) if "config" in tree else {} for tree in (source, before))
     names = _check_keys(stack, source["config"] if "config" in source else mapping({}))
     _check_secrets(stack, tracked)
@@ -76,7 +79,7 @@ def prepare(
     of_text = {text: previous[key] for key, text in old_texts.items() if key in previous}
     reused = {key: of_text[text] for key, text in texts.items() if text in of_text} | reused
     salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
-    _copy(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
+    _copy(stack.folder / "Pulumi.yaml", project_file)
     _copy(copy, source, config=mapping(config | reused), **salt)
     write_atomically(texts_file, json.dumps(texts))
 
@@ -89,6 +92,22 @@ def prepare(
             )
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in secret_keys if key not in reused]
+
+
+def _check_config(file: str, tree: Tree) -> None:
+    """Raise CommandError if `config` is neither a mapping nor null.
+
+    Pulumi takes a text there for the folder of the stack files (pulumi/pulumi,
+    sdk/go/common/workspace/project.go: RewriteConfigPathIntoStackConfigDir). The sandbox reads those beside
+    Pulumi.yaml, and the engine would find no stack file there.
+    """
+    config = tree.get("config")
+    if config is None or isinstance(config, yaml.MappingNode) or config.tag == NULL:
+        return
+    raise CommandError(
+        f"{file}, line {config.start_mark.line + 1}: `config` is not a mapping of settings. The sandbox only "
+        "reads the stack files beside Pulumi.yaml."
+    )
 
 
 def _check_keys(stack: Stack, config: yaml.Node) -> set[str]:

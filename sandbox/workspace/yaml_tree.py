@@ -11,8 +11,10 @@ from sandbox.errors import CommandError
 Tree = dict[str, yaml.Node]
 """A YAML mapping with unparsed values, since Go and Python parse `on` and `18:30` differently."""
 
-STRING = "tag:yaml.org,2002:str"
-"""The tag of a string."""
+STRING, NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
+"""The tags of a string and of null, which both parsers take from the same texts (gopkg.in/yaml.v3 v3.0.1,
+resolve.go; PyYAML, resolver.py). Of other texts without quotes, such as `on`, they take other types.
+"""
 
 AMBIGUOUS = re.compile("(?!\\A)\ufeff|[\x80-\x9f\u2028\u2029]|\r(?!\n)")
 """Characters that Go and Python may read differently, or that most editors do not show as line breaks.

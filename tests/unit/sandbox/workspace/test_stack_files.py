@@ -60,6 +60,18 @@ def test_a_setting_that_pulumi_reads_differently_is_refused(stack: Stack, text: 
         prepare(stack)
 
 
+@pytest.mark.parametrize("config", ["on", "1:30", "=", "folder", "''", "[]"])
+def test_a_config_that_names_a_folder_of_stack_files_is_refused(stack: Stack, config: str) -> None:
+    (stack.root / "Pulumi.yaml").write_text(f"{PROJECT}config: {config}\n")
+    with pytest.raises(CommandError, match=r"Pulumi.yaml, line 3: `config` is not a mapping"):
+        prepare(stack)
+
+
+def test_an_empty_config_is_no_folder(stack: Stack) -> None:
+    (stack.root / "Pulumi.yaml").write_text(f"{PROJECT}config:\n")
+    assert prepare(stack) == []
+
+
 @pytest.mark.parametrize(
     "value",
     [
