@@ -391,8 +391,9 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     previewed: list[Stack] = []
     for name in sorted(contents, key=order):
         engine = EngineRun(tree).add(*contents[name])
-        trouble = "" if any(map(is_map, contents[name])) else "the preview's --json output is missing"
         file = stack_file.read_stack_file(name, (tree, None), (tree, stacks.projects(tree).get(name)))
+        has_plan = any(map(is_map, contents[name]))
+        trouble = file.trouble if has_plan else "the preview's --json output is missing"
         previewed.append(Stack(name, engine, None, file, trouble))
     notes = [NO_BASE_VERDICTS]
     if any(len(secret) < SHORTEST for secret in secrets):
@@ -417,6 +418,9 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
     trouble = head.missing_plan if head and not head.errors else ""
+    # The run of a side has the reason why the side's file cannot be read.
+    if not any(side and side.errors for side in (base, head)):
+        trouble = file.trouble or trouble
     control = _read_run(CONTROL, base.tree, folder, base.tree) if base else None
     without = _read_run(WITHOUT_SECRETS, trees[1], folder, trees[0])
     # The review may refuse a call that a deployment answers, so such a program might not fail there.

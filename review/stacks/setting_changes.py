@@ -12,7 +12,7 @@ SECRET = ".secure"
 
 def find_changes(stack: str, file: StackFile) -> Iterator[SettingChange]:
     """Yield the changed settings of a stack in the order of the file; none if a side lacks the file."""
-    if not file.base or not file.head:
+    if not file.is_on_both_sides:
         return
     for key in sorted({**file.base, **file.head}, key=lambda key: _line(file, key)):
         before, after = _value(file.base, key), _value(file.head, key)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from review.jail.regular_files import read_text
 from review.model import SETS, SourceLocation
 from review.plain_data import path_of
 from sandbox.errors import CommandError
+from sandbox.workspace import yaml_tree
 
 COMMON_VALUES = frozenset(
     {"true", "false", "null", "none", "default", "enabled", "disabled", "0.0.0.0/0", "::/0", "127.0.0.1"}
@@ -26,9 +26,6 @@ SHORT_VALUE = 3
 ALLOWED_ACCOUNTS = "aws:allowedAccountIds["
 """Start of the key of each account to which the AWS provider is limited."""
 
-LARGEST = 4 * 2**20
-"""Largest number of bytes in a stack file."""
-
 SettingValues = dict[str, tuple[str, int]]
 """Value and line by key, such as `pipe:network.subnets.public[1]`."""
 
@@ -38,11 +35,17 @@ ValuePair = tuple[str | None, str | None]
 
 @dataclass(frozen=True)
 class StackFile:
-    """The settings of a stack file in the base and the head."""
+    """The settings of a stack file in the base and the head.
+
+    `is_on_both_sides` is False if a side has no settings to compare, since it lacks the file or the file
+    cannot be read. `trouble` is the reason why a file cannot be read, or an empty string.
+    """
 
     name: str
     base: SettingValues
     head: SettingValues
+    is_on_both_sides: bool = True
+    trouble: str = ""
 
     @property
     def account(self) -> str:
@@ -87,23 +90,29 @@ class StackFile:
 def read_stack_file(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
     """Read a stack file in base and head; each side is given as a tree and the folder of its project.
 
-    A side without a project, or whose file is not valid YAML, has no values.
+    The file is read as the sandbox reads it, so that the report has the settings that the program gets. A
+    side without a project, or whose file cannot be read, has no values.
     """
     name = f"Pulumi.{stack.rpartition('/')[2]}.yaml"
     paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
-    values = [_read_values(project / name) if project else {} for _, project in sides]
-    return StackFile([name, *paths][-1], *values)
+    values: list[SettingValues | None] = []
+    troubles: list[str] = []
+    for _, project in sides:
+        try:
+            values.append(_read_values(project / name) if project else None)
+        except (CommandError, OSError, RecursionError) as error:
+            values.append(None)
+            troubles.append(f"the settings of {name} cannot be read: {error}")
+    base, head = (side or {} for side in values)
+    return StackFile([name, *paths][-1], base, head, None not in values, "; ".join(troubles))
 
 
 def _read_values(file: Path) -> SettingValues:
-    try:
-        text = read_text(file, LARGEST, follow_links=True)
-        return dict(_leaves(yaml.compose(text, yaml.CSafeLoader), ""))
-    except (OSError, yaml.YAMLError, CommandError):
-        return {}
+    tree = yaml_tree.read(file)
+    return dict(_leaves(tree["config"], "config")) if "config" in tree else {}
 
 
-def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
+def _leaves(node: yaml.Node, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
     """Yield the key, the value and the line of each scalar, empty mapping or empty list below `config`."""
     key = path.removeprefix("config").removeprefix(".") if path.startswith(("config.", "config[")) else ""
     if isinstance(node, yaml.ScalarNode) and key:

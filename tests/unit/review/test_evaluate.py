@@ -51,6 +51,21 @@ def test_a_preview_of_the_base_shows_what_is_unknown_in_the_base_too(
     assert bool(reviewed.control) == ("control" in sides)
 
 
+@pytest.mark.parametrize(("code", "is_trouble"), [("0", True), ("255", False)])
+def test_settings_that_cannot_be_read_are_trouble_unless_the_run_has_the_reason(
+    code: str, is_trouble: bool, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "head-engine.log").write_text(json.dumps({"steps": []}))
+    (work / "head.code").write_text(code)
+    (work / "head.errors").write_text("Pulumi.dev.yaml is not YAML" if code != "0" else "")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: [\n")
+    reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, tmp_path), work)
+    assert ("the settings of Pulumi.dev.yaml cannot be read" in reviewed.trouble) == is_trouble
+    assert bool(reviewed.head and reviewed.head.errors) != is_trouble
+
+
 @pytest.mark.parametrize(
     ("op", "kind", "evaluated"),
     [

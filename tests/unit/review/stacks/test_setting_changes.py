@@ -28,26 +28,55 @@ def test_the_value_of_a_secret_is_masked() -> None:
 
 
 def test_a_stack_without_a_file_on_one_side_has_no_changed_settings() -> None:
-    assert [*find_changes("dev", StackFile("Pulumi.dev.yaml", {}, {"pipe:a": ("1", 1)}))] == []
+    file = StackFile("Pulumi.dev.yaml", {}, {"pipe:a": ("1", 1)}, is_on_both_sides=False)
+    assert [*find_changes("dev", file)] == []
+
+
+def write_sides(folder: Path, *contents: str) -> list[tuple[Path, Path]]:
+    sides: list[tuple[Path, Path]] = []
+    for side, content in zip(("base", "head"), contents, strict=True):
+        (folder / side).mkdir()
+        (folder / side / "Pulumi.dev.yaml").write_text(content)
+        sides.append((folder / side, folder / side))
+    return sides
+
+
+def test_the_first_settings_of_a_file_are_changes(tmp_path: Path) -> None:
+    sides = write_sides(tmp_path, "config: {}\n", "config: {pipe:a: 1}\n")
+    [change] = find_changes("dev", read_stack_file("dev", *sides))
+    assert (change.key, change.before, change.after) == ("pipe:a", None, "1")
+
+
+def test_the_settings_of_a_large_file_are_compared(tmp_path: Path) -> None:
+    comments = f"# {'x' * 2**20}\n" * 5
+    sides = write_sides(tmp_path, "config: {}\n", f"config: {{pipe:a: {{secure: v1:x}}}}\n{comments}")
+    [change] = find_changes("dev", read_stack_file("dev", *sides))
+    assert (change.key, change.before, change.after) == ("pipe:a", None, "[secret]")
+
+
+def test_a_file_that_cannot_be_read_is_trouble(tmp_path: Path) -> None:
+    sides = write_sides(tmp_path, "config: {}\n", "config: {pipe:a: !!str 1}\n")
+    file = read_stack_file("dev", *sides)
+    assert "the settings of Pulumi.dev.yaml cannot be read" in file.trouble
+    assert "line 1: Pulumi may read the tag differently" in file.trouble
+    assert [*find_changes("dev", file)] == []
+
+
+def test_a_side_without_the_stack_is_no_trouble(tmp_path: Path) -> None:
+    [base, head] = write_sides(tmp_path, "config: {}\n", "config: {pipe:a: 1}\n")
+    file = read_stack_file("dev", (base[0], None), head)
+    assert (file.trouble, file.is_on_both_sides) == ("", False)
 
 
 def test_a_key_with_a_dot_is_another_one_than_nested_keys(tmp_path: Path) -> None:
-    sides: list[tuple[Path, Path]] = []
-    for side, settings in (("base", "{pipe:a: {b: 1}}"), ("head", "{pipe:a: {b: 1}, pipe:a.b: 2}")):
-        (tmp_path / side).mkdir()
-        (tmp_path / side / "Pulumi.dev.yaml").write_text(f"config: {settings}\n")
-        sides.append((tmp_path / side, tmp_path / side))
+    sides = write_sides(tmp_path, "config: {pipe:a: {b: 1}}\n", "config: {pipe:a: {b: 1}, pipe:a.b: 2}\n")
     [change] = find_changes("dev", read_stack_file("dev", *sides))
     assert (change.key, change.before, change.after) == ('["pipe:a.b"]', None, "2")
 
 
 def test_an_empty_mapping_or_list_is_a_value(tmp_path: Path) -> None:
-    sides: list[tuple[Path, Path]] = []
-    for side, value in (("base", "{a: 1}"), ("head", "{a: {}, b: []}")):
-        (tmp_path / side).mkdir()
-        (tmp_path / side / "Pulumi.dev.yaml").write_text(f"config:\n  pipe:x: {value}\n")
-        sides.append((tmp_path / side, tmp_path / side))
-    changes = find_changes("dev", read_stack_file("dev", *sides))
+    files = (f"config:\n  pipe:x: {value}\n" for value in ("{a: 1}", "{a: {}, b: []}"))
+    changes = find_changes("dev", read_stack_file("dev", *write_sides(tmp_path, *files)))
     assert [(change.key, change.before, change.after) for change in changes] == [
         ("pipe:x.a", "1", "{}"),
         ("pipe:x.b", None, "[]"),
