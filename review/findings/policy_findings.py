@@ -10,10 +10,12 @@ from policies.engine.rule import Rule
 from review.findings.removed_inputs import kept_inputs
 from review.findings.risks import describe_left_object
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
-from review.plain_data import as_text, value_at
+from review.plain_data import PATH_STEP, as_text, is_equal, is_map, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
-from review.stacks.stack import Stack
+from review.stacks.resources import Json
+from review.stacks.stack import Stack, top_name
+from review.stacks.value_parts import parse_json
 from sandbox.progress import is_root, one_line
 from sandbox.summary import Row, waiver_match
 
@@ -51,7 +53,8 @@ def find(
             # The count of unchecked values is redundant if a ledger lists the values.
             if verdict["policy"] == UNCHECKED_POLICY and named_values:
                 continue
-            finding = _finding(verdict, stack, NEW if _is_new(verdict, old, base) else EXISTING)
+            is_new = _is_new(verdict, old, base) or _differs(verdict, stack)
+            finding = _finding(verdict, stack, NEW if is_new else EXISTING)
             if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
                 finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
             yield finding
@@ -127,6 +130,40 @@ def _is_new(verdict: Row, old: Row | None, base: EngineRun | None) -> bool:
     if old:
         return bool(_waiver(old)) != waived
     return base is not None or not waived
+
+
+def _differs(verdict: Row, stack: Stack) -> bool:
+    """Return True if the values of a violation without a waiver differ from those in the base.
+
+    A message names one value, and shortens it. A rule may have judged more, such as the actions of the
+    statement whose principal the message names.
+    """
+    step = stack.steps.get(verdict["urn"])
+    if verdict["level"] == UNKNOWN or _waiver(verdict) or not step or not step.old or not step.new:
+        return False
+    paths = (line.partition(" is ")[0] for line in _text(verdict).splitlines() if " is " in line)
+    names = step.old.values.keys() | step.new.values.keys()
+    return any(
+        not is_equal(_judged(step.old.values, path), _judged(step.new.values, path))
+        for path in paths
+        if top_name(path) in names
+    )
+
+
+def _judged(values: Json, path: str) -> Any:
+    """Return the value at a path, or the innermost item of a list that contains it.
+
+    An item with a name, such as a container, is an object of its own. A rule does not judge all of it.
+    """
+    value: Any = values
+    item: Any = None
+    for part in PATH_STEP.finditer(path):
+        value = value_at(value, part[0])
+        if part[2] and not (is_map(value) and "name" in value):
+            item = value
+        document = parse_json(value)
+        value = value if document is None else document
+    return value if item is None else item
 
 
 def _counts_as_fixed(verdict: Row) -> bool:

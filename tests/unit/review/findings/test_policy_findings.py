@@ -1,5 +1,6 @@
 """Tests of policy findings and their comparison with the base."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,6 +94,45 @@ def test_a_violation_with_other_values_is_new() -> None:
     worse, earlier = side("days is 0"), side("days is 4")
     described = [(finding.message, finding.status, finding.blocks) for finding in findings(worse, earlier)]
     assert described == [("days is 0", NEW, True), ("days is 4", FIXED, False)]
+
+
+def statement(*principals: str, action: str = "sns:Publish") -> str:
+    return json.dumps({"Statement": [{"Principal": {"AWS": principals}, "Action": action}]})
+
+
+POD = {"containers": [{"name": "api", "image": "api", "args": ["a"]}], "ports": [{"port": 22, "to": "all"}]}
+
+
+@pytest.mark.parametrize(
+    ("message", "before", "after", "status"),
+    [
+        ("policy.Statement[0].Principal is {'AWS': ['a…", statement("a", "b"), statement("a", "c"), NEW),
+        ("policy.Statement[0].Principal is 'a'", statement("a"), statement("a", action="sns:*"), NEW),
+        ("policy.Statement[0].Principal is 'a'", statement("a"), statement("a"), EXISTING),
+        ("policy is '{…", statement("a"), statement("b"), NEW),
+        ("policy.ports[0].to is 'all'", POD, POD | {"ports": [{"port": 443, "to": "all"}]}, NEW),
+        ("policy.containers[0].image is 'api'", POD, POD | {"ports": []}, EXISTING),
+        (
+            "policy.containers[0].image is 'api'",
+            POD,
+            POD | {"containers": [{"name": "api", "image": "api"}]},
+            EXISTING,
+        ),
+        ("monitor is missing", statement("a"), statement("b"), EXISTING),
+    ],
+)
+def test_a_violation_is_new_if_more_differs_than_its_message_says(
+    message: str, before: object, after: object, status: str
+) -> None:
+    head, base = side(message), side(message)
+    old, new = (resource(KEY, "disk", {"policy": policy}) for policy in (before, after))
+    head.steps[new.urn] = Step("update", old, new)
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert (finding.status, finding.blocks) == (status, status == NEW)
+    waived = [side(f"{WAIVED_UNTIL}{message}", level="advisory") for _ in range(2)]
+    waived[0].steps |= head.steps
+    [finding] = policy_findings.find(Stack("dev", waived[0], waived[1], FILE), waived[1])
+    assert finding.status == EXISTING
 
 
 def test_a_finding_has_the_rules_controls_and_remediation_and_the_line_of_the_setting() -> None:
