@@ -102,12 +102,12 @@ def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[t
                 yield new.urn, stack.blocking_finding("object-shared", new, message, REMEDY)
             continue
         name = _object_input(new)
-        value = new.inputs.get(name)
-        is_changed = not step.old or step.old.inputs.get(name) != value
+        value = new.values.get(name)
+        is_changed = not step.old or step.old.values.get(name) != value
         if isinstance(value, str) and is_changed and not _has_object(stack, new, name, value):
             message = (
-                f"{name}: no resource of this stack is {value}; if another stack or a person has set this "
-                "for the object, the new resource replaces it"
+                f"{name}: no resource of this stack is {new.inputs[name]}; if another stack or a person "
+                "has set this for the object, the new resource replaces it"
             )
             yield new.urn, stack.blocking_finding("object-shared", new, message, REMEDY)
 
@@ -165,7 +165,7 @@ def _has_object(stack: Stack, setting: Resource, name: str, value: str) -> bool:
             continue
         if resource.state.get("external"):
             continue
-        names = (resource.state.get("id"), resource.inputs.get(resource_type(resource.type).name))
+        names = (resource.state.get("id"), resource.values.get(resource_type(resource.type).name))
         is_object = _is_object_kind(resource, setting, name)
         if is_object and value in names:
             return True
@@ -198,7 +198,7 @@ def _determined_texts(resource: Resource) -> set[str]:
         texts.discard(str(resource.state.get("id") or ""))
     return texts.difference(
         value
-        for name, content in resource.inputs.items()
+        for name, content in resource.values.items()
         for _, value in leaves(name, content)
         if isinstance(value, str)
     )

@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
@@ -82,18 +82,26 @@ def _weaker_values(
     before the change could be compared: so it does not hide a weaker value.
     """
     for key, resource in stg.items():
-        if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.inputs.items():
+        if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.values.items():
             continue
         owners = [resource, *(side[key] for side in (prod, prod_before) if key in side)]
         for item in _items(rule, owners):
-            values = (_compared_value(side.get(key), rule, item) for side in (prod, prod_before, stg))
-            yield from _weaker_value(rule, resource, item, *values)
+            sides = prod.get(key), prod_before.get(key), stg[key]
+            # The values of secrets count, but a message only has what a report shows, also of an item's ID.
+            shown = [_compared_value(side and side.inputs, rule, item) for side in sides]
+            known = [_compared_value(side and side.values, rule, item) for side in sides]
+            values = shown if item else known
+            yield from _weaker_value(rule, resource, item, values, known if rule.get("count") else shown)
 
 
 def _weaker_value(
-    rule: Mapping[str, Any], resource: Resource, item: str, prod_value: Any, old_value: Any, stg_value: Any
+    rule: Mapping[str, Any], resource: Resource, item: str, values: Sequence[Any], shown: Sequence[Any]
 ) -> Iterator[Weakness]:
-    """Yield the value of prod, or of an item of its list, if it is weaker than the value of stg."""
+    """Yield the value of prod, or of an item of its list, if it is weaker than the value of stg.
+
+    `values` are those of prod, of prod before the change, and of stg; `shown` are those that a report shows.
+    """
+    prod_value, old_value, stg_value = values
     path = f'{rule["path"]}["{item}"].{rule["part"]}' if item else rule["path"]
     stg_strength = _strength(stg_value, rule)
     strength = _strength(prod_value, rule)
@@ -104,8 +112,8 @@ def _weaker_value(
     else:
         is_weaker = strength < stg_strength
     if is_weaker:
-        value = _shown(prod_value, strength)
-        message = f"{rule['topic']}: {path} is {value} in prod and {_shown(stg_value, stg_strength)} in stg"
+        value, stronger = _shown(shown[0], strength), _shown(shown[2], stg_strength)
+        message = f"{rule['topic']}: {path} is {value} in prod and {stronger} in stg"
         yield Weakness(resource.key, resource.name, path, value, message)
 
 
@@ -125,15 +133,15 @@ def _members(items: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield (identifier if isinstance(identifier, str) else f"item {place}"), item
 
 
-def _compared_value(resource: Resource | None, rule: Mapping[str, Any], item: str) -> Any:
+def _compared_value(inputs: Mapping[str, Any] | None, rule: Mapping[str, Any], item: str) -> Any:
     """Return the value at the rule's path, together with the texts at the path of encoded entries.
 
     A rule may compare the number of different items of a list, or a part of the enabled item with an ID. A
     date in place of that part (`date`) is the value, too.
     """
-    if resource is None:
+    if inputs is None:
         return None
-    value = value_at(resource.inputs, rule["path"])
+    value = value_at(inputs, rule["path"])
     if rule.get("count") and is_list(value) and LATER not in str(value):
         return len({json.dumps(member, sort_keys=True) for member in value})
     if item and (is_list(value) or value is None):
@@ -141,7 +149,7 @@ def _compared_value(resource: Resource | None, rule: Mapping[str, Any], item: st
         enabled = next(filter(_is_enabled, members), None)
         date = value_at(enabled, rule["date"]) if "date" in rule else None
         return value_at(enabled, rule["part"]) if date is None else date
-    encoded = value_at(resource.inputs, rule["encoded"]) if "encoded" in rule else None
+    encoded = value_at(inputs, rule["encoded"]) if "encoded" in rule else None
     if encoded is None:
         return value
     entries = encoded.values() if is_map(encoded) else [encoded]

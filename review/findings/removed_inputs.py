@@ -78,9 +78,9 @@ def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
     if not old or not new:
         return
     for name in sorted(_generated(new) - _generated(old)):
-        value = as_text(old.inputs.get(name))
-        if value and value == as_text(new.inputs.get(name)):
-            yield name, value
+        value = as_text(old.values.get(name))
+        if value and value == as_text(new.values.get(name)):
+            yield name, as_text(old.inputs.get(name)) or ""
 
 
 def _generated(resource: Resource) -> set[str]:

@@ -210,6 +210,6 @@ def _new_of_kind(deleted: Resource, stack: Stack) -> list[str]:
 
 def _equal_inputs(old: Resource, new: Resource) -> float:
     """Return the share of equal inputs, from 0 to 1; 0 for two resources without inputs."""
-    keys = old.inputs.keys() | new.inputs.keys()
-    equal = sum(old.inputs.get(key) == new.inputs.get(key) for key in keys)
+    keys = old.values.keys() | new.values.keys()
+    equal = sum(old.values.get(key) == new.values.get(key) for key in keys)
     return equal / len(keys) if keys else 0.0

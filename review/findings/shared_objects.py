@@ -144,8 +144,8 @@ def _place(resource: Resource, stack: Stack) -> str:
     The ID of a zone's setting is its name (https://developers.cloudflare.com/api, Zones › Settings).
     """
     provider = stack.resources.get(resource.provider)
-    own = resource.inputs.get("region") or resource.inputs.get("zoneId")
-    return as_text(own or (provider and provider.inputs.get("region"))) or ""
+    own = resource.values.get("region") or resource.values.get("zoneId")
+    return as_text(own or (provider and provider.values.get("region"))) or ""
 
 
 def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
@@ -179,7 +179,7 @@ def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
 def _keeps_name(claim: _Claim, other: _Claim) -> bool:
     """Return True if two resources of a type have the same physical name, or none."""
     name = resource_type(claim.resource.type).name
-    return claim.resource.inputs.get(name) == other.resource.inputs.get(name)
+    return claim.resource.values.get(name) == other.resource.values.get(name)
 
 
 def _is_same(claim: _Claim, other: _Claim) -> bool:
@@ -213,7 +213,7 @@ def _texts(resource: Resource) -> dict[str, str]:
     """Return the inputs that may identify an object, by name."""
     return {
         name: value
-        for name, value in resource.inputs.items()
+        for name, value in resource.values.items()
         if isinstance(value, str) and len(value) >= SHORTEST_NAME and name not in NOT_IDENTIFYING
     }
 
@@ -228,10 +228,10 @@ def _find_moved_inside(stack: Stack, claims: Sequence[_Claim]) -> Iterator[tuple
     for step in stack.steps.values():
         if step.op != "update" or not step.old:
             continue
-        whole, before = step.resource, step.old.inputs
+        whole, before = step.resource, step.old.values
         added = {
             name: value
-            for name, value in whole.inputs.items()
+            for name, value in whole.values.items()
             if not name.startswith(("_", "tags")) and _has_more(before.get(name), value)
         }
         for part in deleted if added else ():
@@ -257,9 +257,9 @@ def _is_part(part: Resource, whole: Resource, added: Json) -> bool:
     names is in what is added: an Attachment names a Group and a target group, which the Group now lists.
     """
     outputs: Json = whole.state.get("outputs") or {}
-    candidates = (whole.state.get("id"), outputs.get("arn"), whole.inputs.get("name"))
+    candidates = (whole.state.get("id"), outputs.get("arn"), whole.values.get("name"))
     identifiers = {value for value in candidates if value and isinstance(value, str)}
-    named = {*_names(part.inputs)}
+    named = {*_names(part.values)}
     *place, kind = kind_of(whole.type)
     *part_place, part_kind = kind_of(part.type)
     if part_place[0] != place[0] or identifiers.isdisjoint(named):

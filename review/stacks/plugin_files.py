@@ -99,8 +99,8 @@ def _is_remote_chart(release: Resource, tree: Path) -> bool:
     also if the name starts with `oci://` (provider/pkg/provider/helm_release.go: resolveChartName,
     locateChart and localChart).
     """
-    chart = as_text(release.inputs.get("chart")) or ""
-    repository = release.inputs.get("repositoryOpts")
+    chart = as_text(release.values.get("chart")) or ""
+    repository = release.values.get("repositoryOpts")
     address = (as_text(repository.get("repo")) or "") if is_map(repository) else ""
     if chart.strip().startswith(REGISTRY):
         return not _exists(chart.strip(), tree)

@@ -196,3 +196,14 @@ def test_a_setting_of_the_account_without_a_table_blocks_as_well(kind: str) -> N
 
 def test_a_real_preview_has_no_such_finding() -> None:
     assert [*find_foreign_objects(stack(new(BUCKET_POLICY, {"bucket": "data"})), [])] == []
+
+
+def test_a_secret_name_is_compared_by_its_value_and_quoted_as_it_is_shown() -> None:
+    own = kept(BUCKET, "data", id="data")
+    setting = new(BUCKET_POLICY, {"bucket": "data"})
+    assert setting.new is not None
+    setting.new.inputs = {"bucket": "data (secret)"}
+    assert findings(setting, own) == []
+    setting.new.values, setting.new.inputs = {"bucket": "foreign"}, {"bucket": "[secret]"}
+    [(_, message)] = findings(setting, own)
+    assert "foreign" not in message and message.startswith("bucket: no resource of this stack is [secret]; ")

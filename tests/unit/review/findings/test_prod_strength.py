@@ -308,3 +308,17 @@ def test_no_other_resource_stands_for_one_with_a_similar_urn() -> None:
         prod = sides("prod", strong(), [*others, weak, decoy])
         findings = find_weaker(prod, sides("stg", strong(), strong()))
         assert [finding.message for finding in findings] == [SPEC.format(1)]
+
+
+def test_a_secret_in_prod_is_compared_by_its_value_and_not_shown() -> None:
+    prod = strong()
+    group = next(member for member in prod if member.type == GROUP)
+    group.values = {"subnetIds": ["subnet-1", "subnet-1"]}
+    group.inputs = {"subnetIds": ["subnet-1", "subnet-1 (secret)"]}
+    zone = next(member for member in prod if member.type == ZONE)
+    zone.values, zone.inputs = zone.values | {"value": "1.0"}, zone.inputs | {"value": MASK}
+    findings = find_weaker(sides("prod", strong(), prod), sides("stg", strong(), strong()))
+    assert sorted(finding.message for finding in findings if finding.blocks) == [
+        f"TLS: value is {MASK} in prod and 1.2 in stg",
+        "zones: subnetIds is 1 in prod and 2 in stg",
+    ]

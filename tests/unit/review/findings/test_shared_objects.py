@@ -257,3 +257,9 @@ def test_components_providers_and_resources_that_are_only_read_have_no_object() 
     for kind, state in (("pipe:a:B", {"custom": False}), (CLUSTER, {}), (BLOCK, {"external": True})):
         old, new = (resource(kind, name, {}, id="x", **state) for name in ("old", "new"))
         assert names(Step("delete", old, None), Step("create", None, new)) == []
+
+
+def test_a_secret_is_compared_by_its_value() -> None:
+    kept, new = (block(name, "data", LOGS, region="west") for name in ("kept", "new"))
+    new.inputs = {"region": "west (secret)"}
+    assert names(Step("same", kept, kept), Step("create", None, new)) == ["new"]
