@@ -114,6 +114,10 @@ def _fate_of_data(step: Step, old: Resource, loss: str, stack: Stack) -> str:
             return f"It stays in the old resource (retainOnDelete), but the program may use {new} without it."
         return "Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
     if old.state.get("protect"):
+        # The engine lets one `up` remove the protection and replace the resource, but not delete it
+        # (pulumi/pulumi, pkg/resource/deploy/step_generator.go: `new.Protect && old.Protect`).
+        if step.op == "replace" and step.new and not step.new.state.get("protect"):
+            return f"{loss} The change removes the protection, so `pulumi up` replaces the resource."
         return f"{loss} The resource is protected: `pulumi up` fails until the protection is removed."
     return loss
 

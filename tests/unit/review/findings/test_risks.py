@@ -292,3 +292,16 @@ def test_data_that_vanishes_with_another_resource_blocks() -> None:
     risk = find_risk(change, stack(change, Step("delete", role, None)))
     assert risk and risk.blocks
     assert [line.partition(":")[0] for line in risk.message.splitlines()][-2:] == ["Object", "Data"]
+
+
+@pytest.mark.parametrize(
+    ("protect", "fate"),
+    [
+        (True, "`pulumi up` fails until the protection is removed."),
+        (False, "`pulumi up` replaces the resource."),
+    ],
+)
+def test_a_replacement_needs_no_protection_of_the_old_resource_only(protect: bool, fate: str) -> None:
+    old, new = (resource(KEY, "disk", protect=protects) for protects in (True, protect))
+    finding = find_risk(step := Step("replace", old, new), stack(step))
+    assert finding and finding.message.endswith(fate)
