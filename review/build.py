@@ -180,6 +180,7 @@ def _add_stack(
     findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by)
+    findings += guard_findings.find_ended_duties(stack)
     if stack.packs:
         packs = guard_findings.without_new_levels(stack.name, stack.packs, *trees)
         findings += guard_findings.find_weakened(stack.name, packs)

@@ -14,10 +14,11 @@ from typing import Any
 from policies.engine.waivers import Waivers, load
 from review import guard, model
 from review.guard import Pack, Packs
-from review.model import EXISTING, SECTIONS, Finding, list_first
+from review.model import EXISTING, SECTIONS, Finding, list_first, title
 from review.plain_data import is_map
 from review.policy_rules import POLICY_RULES
 from review.project_selection import read_content
+from review.stacks.stack import Stack
 from sandbox.errors import CommandError
 from sandbox.progress import name_of, one_line
 from sandbox.summary import Row, waiver_match
@@ -77,6 +78,22 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
             f"the pull request's rule changes inputs of {list_first(sorted(names))} in a deployment, and "
             "this report does not show the effects",
         )
+
+
+def find_ended_duties(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each component that the head gives up and that makes a rule demand something.
+
+    A component has no object. If a rule demands guards of each stack with this component, their deletion
+    breaks no rule any more.
+    """
+    for step in stack.changed:
+        old = step.old
+        new = step.resource
+        if old and old.is_component and (step.op == "delete" or new.type != old.type or not new.is_component):
+            rules = sorted(name for name, rule in POLICY_RULES.items() if old.type in rule.about)
+            if rules:
+                message = f"{title(old)} is no longer declared, so {list_first(rules)} demands nothing"
+                yield weakened(stack.name, old.name, message)
 
 
 def find_new_levels(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:

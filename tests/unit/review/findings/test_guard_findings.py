@@ -8,6 +8,8 @@ import pytest
 
 from review.findings import guard_findings
 from review.guard import Pack, Packs
+from review.stacks.engine_run import Step
+from tests.support.review.stacks import resource, stack
 
 BASE = Pack(
     levels={"ssh-open": "mandatory", "tags": "advisory", "off": "disabled"},
@@ -16,6 +18,28 @@ BASE = Pack(
     ),
 )
 WAIVED = {"level": "advisory", "message": "waived until 2027-03-31 (90 days left): later\n22 is open"}
+
+
+BASELINE = "pipe:account:Baseline"
+
+
+@pytest.mark.parametrize(
+    ("op", "before", "after", "ends"),
+    [
+        ("delete", BASELINE, BASELINE, True),
+        ("update", BASELINE, "pipe:account:Other", True),
+        ("update", BASELINE, BASELINE, False),
+        ("delete", "pipe:account:Other", "pipe:account:Other", False),
+    ],
+)
+def test_a_component_for_which_a_rule_demands_something_must_stay(
+    op: str, before: str, after: str, ends: bool
+) -> None:
+    old, new = (resource(kind, "account", custom=False) for kind in (before, after))
+    reviewed = stack(Step(op, old, None if op == "delete" else new))
+    messages_found = [finding.message for finding in guard_findings.find_ended_duties(reviewed)]
+    reason = "account (pipe:account:Baseline) is no longer declared, so account-guard-missing demands nothing"
+    assert messages_found == [f"account: {reason}"] * ends
 
 
 def messages(head: Pack) -> list[str]:
@@ -77,8 +101,8 @@ def trees(folder: Path, before: Any, after: Any, stacks: list[str]) -> tuple[Pat
         (folder / side / "policies" / "config").mkdir(parents=True)
         if content is not None:
             (folder / side / "policies" / "config" / "dev.json").write_text(json.dumps(content))
-    for name in ("Pulumi.yaml", *(f"Pulumi.{stack}.yaml" for stack in stacks)):
-        (folder / "base" / name).touch()
+    for file in ("Pulumi.yaml", *(f"Pulumi.{name}.yaml" for name in stacks)):
+        (folder / "base" / file).touch()
     return folder / "base", folder / "head"
 
 
