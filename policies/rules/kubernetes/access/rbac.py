@@ -46,9 +46,7 @@ A name that ends with a slash stands for all subresources. Sources: CIS Kubernet
 5.1.13; Kubernetes, Using RBAC Authorization, User Impersonation, and RBAC Good Practices.
 """
 CLUSTER_ADMIN = "cluster-admin"
-CONTROLLERS = "system:controller:"
-"""The prefix of the roles of the control plane's controllers, some of which may change every role."""
-CLUSTER_WIDE = ("admin", "edit", "system:aggregate-to-admin", "system:aggregate-to-edit")
+CLUSTER_WIDE = ("admin", "edit")
 """Built-in roles for a namespace, which read all Secrets of the cluster with a ClusterRoleBinding.
 
 Source: Kubernetes, Using RBAC Authorization, User-facing roles.
@@ -65,12 +63,28 @@ FOR_EVERYBODY = (
     "system:service-account-issuer-discovery",
 )
 """The roles that Kubernetes binds to them itself (Using RBAC Authorization, API discovery roles)."""
+BINDABLE = (
+    *FOR_EVERYBODY,
+    "system:aggregate-to-view",
+    "system:aggregated-metrics-reader",
+    "system:auth-delegator",
+    "system:metrics-server",
+    "system:monitoring",
+    "system:node-proxier",
+)
+"""The roles with a reserved name that programs bind: those of metrics-server, kube-proxy, extension
+servers and monitoring. They neither read Secrets nor change objects.
+
+Sources: kubernetes/kubernetes, plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go;
+kubernetes-sigs/metrics-server, manifests/base/rbac.yaml. Other reserved roles read all Secrets
+(kube-controller-manager, node) or run commands in every pod (kubelet-api-admin).
+"""
 BUILT_IN_LABELS = (".k8s.io", ".kubernetes.io", ".amazonaws.com")
 """Ends of the domains in the labels of the roles that Kubernetes and EKS bring along."""
-RESERVED = "system:"
-"""The prefix of the roles, users and groups of the control plane, such as the group system:masters, which
-authorization never refuses. Kubernetes' example of a limited `bind` names the roles admin, edit and view
-(Using RBAC Authorization)."""
+RESERVED = ("system:", "eks:")
+"""The prefixes of the roles, users and groups of the control plane and of EKS, such as the group
+system:masters, which authorization never refuses. Kubernetes' example of a limited `bind` names the roles
+admin, edit and view (Using RBAC Authorization)."""
 
 
 def _each(value: Value, check: Callable[[Value], Verdicts]) -> Verdicts:
@@ -166,7 +180,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
         "CKV_K8S_158",
     ),
     remediation="Remove the verb, or name in resourceNames the roles or accounts that it is for; not"
-    " cluster-admin and names that begin with system:.",
+    " cluster-admin and names that begin with system: or eks:.",
     url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#escalate-verb",
 )
 def escalation(resource: Resource, _: Options) -> Verdicts:
@@ -210,7 +224,10 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
     remediation="Bind a Role with the permissions that the subject needs.",
 )
 def cluster_admin(resource: Resource, _: Options) -> Verdicts:
-    """Refuse bindings to cluster-admin, to roles of controllers, and to admin or edit for all namespaces."""
+    """Refuse bindings to cluster-admin, roles of the control plane, and admin or edit in all namespaces.
+
+    Some roles of the control plane are meant to be bound, such as system:auth-delegator.
+    """
     for item in objects(resource):
         wide = CLUSTER_WIDE if item.kind == "ClusterRoleBinding" else ()
         yield from guarded(_administrator(item.value["roleRef"], (CLUSTER_ADMIN, *wide)))
@@ -218,8 +235,10 @@ def cluster_admin(resource: Resource, _: Options) -> Verdicts:
 
 def _administrator(role: Value, powerful: tuple[str, ...]) -> Verdicts:
     name = role["name"].text() or ""
-    # A Role of a namespace may have the same name.
-    if (name in powerful or name.startswith(CONTROLLERS)) and role["kind"].text() != "Role":
+    # The namespace kube-system has Roles with reserved names, too, such as system:controller:token-cleaner.
+    reserved = name.startswith(RESERVED) and name not in BINDABLE
+    # A Role of a namespace may be called cluster-admin.
+    if reserved or (name in powerful and role["kind"].text() != "Role"):
         yield expected(role["name"], "a role with only the permissions that are needed")
 
 
