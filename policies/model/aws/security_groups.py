@@ -1,10 +1,18 @@
 """The rules of security groups, independent of the resources that declare them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from policies.engine.rule import Resource
-from policies.model.networks import DEFAULT_SECURITY_GROUP, PROTOCOLS_WITH_PORTS
+from policies.model.aws import iam_documents
+from policies.model.networks import (
+    ALL,
+    DEFAULT_SECURITY_GROUP,
+    ICMP,
+    ICMPV6,
+    PROTOCOLS_WITH_PORTS,
+    protocol_number,
+)
 from policies.model.property_values import Value
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -24,20 +32,37 @@ class Opening:
     first: Value
     last: Value
     sources: tuple[Value, ...]
+    lists: tuple[Value, ...]
+    """The IDs of prefix lists."""
 
     @property
     def everything(self) -> bool:
         """True if the rule opens all protocols, and therefore all ports."""
-        return str(self.protocol.get()).lower() in ("-1", "all")
+        return self.number == ALL
+
+    @property
+    def number(self) -> int | None:
+        """The number of the protocol."""
+        return protocol_number(self.protocol)
 
     def contains(self, port: int) -> bool:
         """Return True if the rule allows TCP or UDP traffic to a port."""
         if self.everything:
             return True
-        if str(self.protocol.get()).lower() not in PROTOCOLS_WITH_PORTS:
+        if self.number not in PROTOCOLS_WITH_PORTS:
             return False
         first, last = self.first.number(), self.last.number()
         return first is not None and last is not None and (first <= port <= last or first == -1)
+
+    def is_within(self, allowed: Collection[int]) -> bool:
+        """Return True if the rule opens only pings, or no other ports than the allowed ones."""
+        if self.number not in PROTOCOLS_WITH_PORTS:
+            return self.number in (ICMP, ICMPV6)
+        first, last = self.first.number(), self.last.number()
+        if first is None or last is None:
+            return False
+        ports = range(int(first), int(last) + 1)
+        return last - first < len(allowed) and all(port in allowed for port in ports)
 
     @property
     def ports(self) -> str:
@@ -46,6 +71,8 @@ class Opening:
             return "[secret] ports"
         if self.everything:
             return "all ports of all protocols"
+        if self.number not in PROTOCOLS_WITH_PORTS:
+            return f"protocol {self.protocol.get()}"
         first, last = self.first.number(), self.last.number()
         return (
             f"{self.protocol.get()} port {first}"
@@ -65,12 +92,14 @@ def openings(resource: Resource) -> Iterator[Opening]:
     else:
         protocol, first, last = resource["ipProtocol"], resource["fromPort"], resource["toPort"]
         sources = (resource["cidrIpv4"], resource["cidrIpv6"])
-        yield Opening(resource.type == INGRESS, resource.props, protocol, first, last, sources)
+        lists = tuple(iam_documents.elements(resource["prefixListId"]))
+        yield Opening(resource.type == INGRESS, resource.props, protocol, first, last, sources, lists)
 
 
 def _opening(ingress: bool, value: Value) -> Opening:
     sources = tuple(elements(value["cidrBlocks"], value["ipv6CidrBlocks"]))
-    return Opening(ingress, value, value["protocol"], value["fromPort"], value["toPort"], sources)
+    lists = tuple(elements(value["prefixListIds"]))
+    return Opening(ingress, value, value["protocol"], value["fromPort"], value["toPort"], sources, lists)
 
 
 def elements(*lists: Value) -> Iterator[Value]:

@@ -79,7 +79,7 @@ def everything(resource: Resource, _: Options) -> Verdicts:
 
 def _all_ports(opening: Opening) -> Verdicts:
     whole = opening.first.number() in (-1, 0) and opening.last.number() in (-1, 65535)
-    if not (whole and str(opening.protocol.get()).lower() in PROTOCOLS_WITH_PORTS):
+    if not (whole and opening.number in PROTOCOLS_WITH_PORTS):
         return
 
     def source(value: Value) -> Verdicts:
@@ -125,24 +125,13 @@ def other_ports(resource: Resource, options: Options) -> Verdicts:
             continue
 
         def source(value: Value, opening: Opening = opening) -> Verdicts:
-            if is_world(value.text() or "") and not _within(opening, allowed):
+            if is_world(value.text() or "") and not opening.is_within(allowed):
                 ports = ", ".join(str(port) for port in sorted(allowed))
                 yield Finding(
                     value.path, f"{value.shown()} for {opening.ports}", f"open only {ports}, or name networks"
                 )
 
         yield from check_each(opening.sources, source)
-
-
-def _within(opening: Opening, allowed: set[int]) -> bool:
-    if opening.everything:
-        return False
-    if str(opening.protocol.get()).lower() in ("icmp", "icmpv6", "1", "58"):
-        return True
-    first, last = opening.first.number(), opening.last.number()
-    if first is None or last is None:
-        return False
-    return last - first < len(allowed) and all(port in allowed for port in range(int(first), int(last) + 1))
 
 
 @SECURITY_GROUPS.rule(

@@ -8,19 +8,15 @@ from pulumi_policy import Severity
 from policies.engine.rule import Options, Resource, Rule, Verdicts, disallowed
 from policies.engine.topics import EC2
 from policies.model.checks import guarded
-from policies.model.networks import is_world
+from policies.model.networks import ALL, PROTOCOLS_WITH_PORTS, is_world, protocol_number
 from policies.model.property_values import UnknownValueError, Value
 
 LISTS = ("aws:ec2/networkAcl:NetworkAcl", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl")
 ENTRY = "aws:ec2/networkAclRule:NetworkAclRule"
 
-ANY = ("-1", "all")
-"""The protocol numbers and names that stand for all protocols, whose ports EC2 ignores."""
-PROTOCOLS = (("6", "tcp"), ("17", "udp"))
-"""The protocols with ports. CIS AWS 5.1 and AWS Config's nacl-no-unrestricted-ssh-rdp name both."""
 EVERYBODY = {"cidrBlock": "0.0.0.0/0", "ipv6CidrBlock": "::/0"}
 
-Numbers = dict[tuple[str, tuple[str, str]], float]
+Numbers = dict[tuple[str, int], float]
 """Numbers of entries, by the property of the addresses and by the protocol."""
 
 
@@ -37,12 +33,12 @@ def _has_action(entry: Value, action: str, wanted: str) -> bool:
     return (entry[action].text() or "").lower() == wanted
 
 
-def _reaches(entry: Value, port: int, protocol: tuple[str, str]) -> bool:
-    named = str(entry["protocol"].get()).lower()
-    if named in ANY:
+def _reaches(entry: Value, port: int, protocol: int) -> bool:
+    number = protocol_number(entry["protocol"])
+    if number == ALL:
         return True
     first, last = entry["fromPort"].number(), entry["toPort"].number()
-    return named in protocol and first is not None and last is not None and first <= port <= last
+    return number == protocol and first is not None and last is not None and first <= port <= last
 
 
 def _first_denials(resource: Resource, port: int) -> Numbers:
@@ -58,7 +54,7 @@ def _first_denials(resource: Resource, port: int) -> Numbers:
             if number is None or not _has_action(entry, action, "deny"):
                 continue
             for name, everybody in EVERYBODY.items():
-                for protocol in PROTOCOLS:
+                for protocol in PROTOCOLS_WITH_PORTS:
                     if entry[name].text() == everybody and _reaches(entry, port, protocol):
                         numbers[name, protocol] = min(number, numbers.get((name, protocol), number))
     return numbers
@@ -71,7 +67,7 @@ def _entry(entry: Value, action: str, port: int, denials: Numbers, parts: list[V
     for name in EVERYBODY:
         if not entry[name].absent and any(
             _reaches(entry, port, protocol) and not _is_denied(entry, denials.get((name, protocol)))
-            for protocol in PROTOCOLS
+            for protocol in PROTOCOLS_WITH_PORTS
         ):
             if is_world(entry[name].text() or ""):
                 yield disallowed(entry[name], f"name the networks that may reach port {port}")

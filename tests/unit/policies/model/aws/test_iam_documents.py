@@ -62,6 +62,6 @@ def test_the_internet_or_half_of_it_is_the_world(text: str) -> None:
     assert is_world(text)
 
 
-@each_row("text", ["10.0.0.0/8", "0.0.0.0/2", "2001::/16", "2000::/5", "fc00::/7", "fe80::/3", "", "pl-1"])
+@each_row("text", ["10.0.0.0/8", "0.0.0.0/2", "2001::/16", "2400::/6", "fc00::/7", "fe80::/3", "", "pl-1"])
 def test_a_part_of_the_internet_is_not_the_world(text: str) -> None:
     assert not is_world(text)
