@@ -38,8 +38,19 @@ READ_THE_CODE = "Only the code shows from what the program derives these values.
 SHOW_THE_TEXT = "Take the value from a secret setting, or do not mark it as secret"
 """Remedy for a literal that is secret."""
 
-SHOW_THE_CONTENT = "Write the content into the program, or take a chart from an https:// repository"
-"""Remedy for files that a plugin reads."""
+MAKE_KNOWN = "Make the value known in previews"
+
+PLUGIN_FILES = "files that only the plugin reads, so no review shows their changes"
+SECRET_FILES = "files that are secret, so no report shows their changes"
+FOLDERS = "archives of folders, which in a deployment also have the files that git ignores or does not track"
+"""Descriptions of files that the program hides."""
+
+REMEDIES = {
+    PLUGIN_FILES: "Write the content into the program, or take a chart from an https:// repository",
+    SECRET_FILES: "Do not mark the file as secret",
+    FOLDERS: "Name each file, in an `AssetArchive` of `FileAsset`s",
+}
+"""Remedies for other values than unknown ones, by description."""
 
 ALWAYS_SECRET = {
     (
@@ -81,7 +92,9 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
         )
         if hidden or paths:
             message = hidden or f"unknown, as in the base: {list_first(paths)}"
-            remedy = SHOW_THE_CONTENT if files else "Make the value known in previews"
+            remedy = next(
+                (remedy for text, remedy in REMEDIES.items() if message.startswith(text)), MAKE_KNOWN
+            )
             finding = stack.blocking_finding(RULE, step.new, message, remedy)
             if not hidden:
                 finding = replace(finding, level="advisory", blocks=False, remediation=READ_THE_CODE)
@@ -160,10 +173,14 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
         return (
             f"unknown, though the review's providers know all but undescribed booleans: {list_first(unknown)}"
         )
-    if resource.foreign_files:
-        return f"files that are not in the tree under review: {list_first(resource.foreign_files)}"
+    if resource.assets.foreign:
+        return f"files that are not in the tree under review: {list_first(resource.assets.foreign)}"
+    if resource.assets.secret:
+        return f"{SECRET_FILES}: {list_first(resource.assets.secret)}"
+    if folders := _new_folders(step):
+        return f"{FOLDERS}: {list_first(folders)}"
     if files:
-        return f"files that only the plugin reads, so no review shows their changes: {list_first(files)}"
+        return f"{PLUGIN_FILES}: {list_first(files)}"
     if step.new and _is_new_read(step, stack):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
     if step.old and step.old.type != resource.type:
@@ -175,6 +192,12 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
+
+
+def _new_folders(step: Step) -> list[str]:
+    """Return the folders that the head archives and the base does not."""
+    before = step.old.assets.folders if step.old else []
+    return [folder for folder in step.resource.assets.folders if folder not in before]
 
 
 def _no_longer_ignored(step: Step) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any, Self, cast
 
 from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, UNKNOWN
-from review.plain_data import is_list, is_map, mark_own
+from review.plain_data import is_list, is_map
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
-from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase, masked
+from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
 
 ENGINE_OPERATIONS = {
     "create-replacement": "replace",
@@ -167,9 +167,7 @@ class EngineRun:
             else:
                 self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
         if "secrets" in row:
-            self.secrets[row["secrets"]] = {
-                tuple(keys): masked(value, mark_own) for keys, value in row["values"]
-            }
+            self.secrets[row["secrets"]] = {tuple(keys): value for keys, value in row["values"]}
         if "generated" in row:
             self.generated.setdefault(row["generated"], set()).update(row["texts"])
         if "renewed" in row:

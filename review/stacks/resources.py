@@ -10,10 +10,9 @@ from urllib.parse import unquote
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
 from review.plain_data import is_list, is_map, mark_own, path_of
+from review.stacks.assets import Assets
 from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK, masked
-from sandbox.wire.sentinels import ASSETS, SIGNATURE
-from sandbox.wire.values import map_items
 
 Json = dict[str, Any]
 
@@ -67,10 +66,8 @@ class Resource:
         self.key = self.type, self.urn.split("::", 2)[-1]
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
-        self.foreign_files: list[str] = []
-        """The paths and addresses of assets and archives that are not in the tree."""
-        inputs = _name_files(state.get("inputs") or {}, files or tree, self.foreign_files)
-        self.inputs: Json = _shown(inputs)
+        self.assets = Assets(files or tree)
+        self.inputs: Json = _shown(self.assets.collect(state.get("inputs") or {}))
         self.values = self.inputs
         """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
         self.literals: Json = {}
@@ -105,24 +102,6 @@ class Resource:
                 return ID_MATCH
         is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
         return OUTPUT_MATCH if is_output else NO_MATCH
-
-
-def _name_files(value: Any, tree: Path | None, foreign: list[str]) -> Any:
-    """Return a value in which the paths of assets in the tree are relative to it; add others to `foreign`.
-
-    A path with `..` is another one if a name before is a link. In a tree under review, no link leads out. The
-    content at an address may change after the review.
-    """
-    is_file = is_map(value) and value.get(SIGNATURE) in ASSETS
-    if is_file and isinstance(address := value.get("uri"), str):
-        foreign.append(address)
-    if is_file and isinstance(path := value.get("path"), str):
-        inside = path.removeprefix(f"{tree}/")
-        if inside == path or ".." in inside.split("/"):
-            foreign.append(path)
-        else:
-            return value | {"path": inside}
-    return map_items(value, lambda item: _name_files(item, tree, foreign))
 
 
 def _shown(value: Any) -> Any:

@@ -34,6 +34,11 @@ def reveal(
     secrets, random or generated, and `outputs` the other texts of the resources on which this one depends. A
     secret that contains neither stays masked. It gets into the resource's `literals`, by its path.
     """
+    if secrets is not None:
+        secrets = {
+            steps: masked(resource.assets.collect(value, is_secret=True), mark_own)
+            for steps, value in secrets.items()
+        }
     shown = _Shown(sources, outputs, resource.literals)
 
     def find(steps: Steps) -> Any:

@@ -81,26 +81,6 @@ def test_a_value_blocks_unless_it_is_unknown_in_a_preview_of_the_base_too(
     assert (finding.message == "unknown, as in the base: spec.containers[0].image") == (not blocks)
 
 
-@pytest.mark.parametrize(
-    ("path", "blocks"),
-    [
-        ("/t/head/fn/a.zip", False),
-        ("/t/head/../base/a.zip", True),
-        ("/t/base/a.zip", True),
-        ("/t/head-2/a.zip", True),
-        ("a.zip", True),
-    ],
-)
-def test_a_file_outside_of_the_tree_blocks(path: str, blocks: bool) -> None:
-    archive = {sentinels.SIGNATURE: sentinels.ASSETS[1], "path": path, "hash": "a"}
-    state = resource(FUNCTION, "it", {"code": {"a": [archive]}}).state
-    new = Resource(state, Path("/t/head"))
-    reviewed = stack(Step("create", None, new))
-    reviewed.predicted = True
-    assert [finding.blocks for _, finding in find_unknown(reviewed)] == [True] * blocks
-    assert new.inputs["code"]["a"][0]["path"] == (path if blocks else "fn/a.zip")
-
-
 def test_a_file_that_only_a_plugin_reads_blocks_in_every_review() -> None:
     local, remote = (
         resource(RELEASE, "it", {"chart": "charts/agent", "repositoryOpts": options})

@@ -1,0 +1,97 @@
+"""Tests of the files among the inputs of a resource."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from review.findings.unknown_values import find_unknown
+from review.stacks.assets import Assets
+from review.stacks.engine_run import EngineRun
+from review.stacks.stack import Stack
+from sandbox.wire import sentinels
+from sandbox.wire.sentinels import ASSETS, SIGNATURE
+from tests.support.review.stacks import urn
+from tests.support.rows import each_row
+
+BUCKET_OBJECT = "aws:s3/bucketObject:BucketObject"
+FOREIGN, SECRET = "files that are not in the tree under review", "files that are secret"
+SECRET_VALUE = {SIGNATURE: sentinels.SECRET, "ciphertext": "x"}
+FOLDERS = "archives of folders, which in a deployment also have the files that git ignores or does not track"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("code/a.txt", "code/deep/b.txt"):
+        file = tmp_path / "tree" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("content")
+    (tmp_path / "tree" / "link").symlink_to("code/deep")
+    return tmp_path / "tree"
+
+
+def asset(path: Any, kind: str = ASSETS[0], key: str = "path") -> dict[str, Any]:
+    return {SIGNATURE: kind, key: path, "hash": "1" * 64}
+
+
+def messages(tree: Path, after: Any, before: Any = None, *, secret: Any = None) -> list[str]:
+    """Return the messages about an object with a source; `secret` is the value of a secret source."""
+
+    def state(source: Any) -> dict[str, Any]:
+        inputs = {"bucket": "b", "source": source}
+        return {"urn": urn(BUCKET_OBJECT, "it"), "type": BUCKET_OBJECT, "custom": True, "inputs": inputs}
+
+    row = {"op": "update" if before else "create", "oldState": before and state(before)}
+    row["newState"] = state(after)
+    secrets = {"secrets": urn(BUCKET_OBJECT, "it"), "values": [[["source"], secret]] if secret else []}
+    head = EngineRun(tree).add({"steps": [row]}, [secrets])
+    return [finding.message for _, finding in find_unknown(Stack("dev", head, predicted=True))]
+
+
+def test_a_file_of_the_tree_does_not_block(tree: Path) -> None:
+    assert messages(tree, asset(f"{tree}/code/a.txt")) == []
+    assert messages(tree, {"nested": [asset(f"{tree}/link/b.txt")]}) == []
+
+
+def test_the_path_in_the_tree_is_shown(tree: Path) -> None:
+    assets = Assets(tree)
+    assert assets.collect([asset(f"{tree}/code/a.txt")])[0]["path"] == "code/a.txt"
+    assert assets.collect([asset("/etc/passwd")])[0]["path"] == "/etc/passwd"
+    assert Assets(None).collect(asset(f"{tree}/code/a.txt"))["path"] == f"{tree}/code/a.txt"
+
+
+@each_row("path", ["/etc/passwd", "{}/.env", "{}/link/../code/a.txt", "{}-other/a.txt", "code/a.txt"])
+def test_a_file_that_the_tree_lacks_blocks(path: str, tree: Path) -> None:
+    source = path.format(tree)
+    expected = f"{FOREIGN}: {source}"
+    assert messages(tree, asset(source)) == [expected]
+    # The provider has recorded what the engine's plan masks.
+    assert messages(tree, SECRET_VALUE, secret=asset(source)) == [expected]
+    assert messages(tree, SECRET_VALUE, secret={"nested": [asset(source)]}) == [expected]
+
+
+def test_an_address_blocks(tree: Path) -> None:
+    assert messages(tree, asset("https://a.example/x", key="uri")) == [f"{FOREIGN}: https://a.example/x"]
+
+
+def test_a_secret_file_blocks_although_it_is_in_the_tree(tree: Path) -> None:
+    [message] = messages(tree, SECRET_VALUE, secret=asset(f"{tree}/code/a.txt"))
+    assert message == f"{SECRET}, so no report shows their changes: code/a.txt"
+    [message] = messages(tree, SECRET_VALUE, secret=asset("a text of the program", key="text"))
+    assert message.startswith(SECRET)
+    assert "of the program" not in message
+    assert messages(tree, SECRET_VALUE, secret={"nested": ["a"]}) == []
+
+
+def test_a_new_archive_of_a_folder_blocks(tree: Path) -> None:
+    archive = asset(f"{tree}/code", ASSETS[1])
+    assert messages(tree, archive) == [f"{FOLDERS}: code"]
+    assert messages(tree, archive, asset(f"{tree}/code/deep", ASSETS[1])) == [f"{FOLDERS}: code"]
+    assert messages(tree, asset(f"{tree}", ASSETS[1])) == [f"{FOLDERS}: ."]
+    # The pull request that archives the folder first has been judged.
+    assert messages(tree, archive, archive | {"hash": "2" * 64}) == []
+
+
+def test_an_archive_of_single_files_does_not_block(tree: Path) -> None:
+    archive = {SIGNATURE: ASSETS[1], "assets": {"a.txt": asset(f"{tree}/code/a.txt")}, "hash": "1" * 64}
+    assert messages(tree, archive) == []
