@@ -50,10 +50,15 @@ SEPARATORS = frozenset("␝␞␟")
 """Characters that separate sections and items in the template of the comment."""
 
 
+FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
+"""Bidirectional classes of letters and numbers that are written from right to left."""
+
+
 def show_unseen(text: str) -> str:
     """Return a text with an escape in place of each invisible character, except line breaks and tabs.
 
-    Such characters control a terminal, reverse text, or hide a difference. Without them, an author could also
+    Such characters control a terminal, reverse text, or hide a difference. Letters that are written from right
+    to left reverse what follows them, such as a number, an arrow and a number (https://unicode.org/reports/tr9). Without them, an author could also
     choose what is left out. The separators of the comment's parts are replaced as well.
     """
     if text.isascii() and text.isprintable():
@@ -69,7 +74,8 @@ def show_unseen(text: str) -> str:
 
 
 def _is_seen(char: str) -> bool:
-    return char in "\n\t" or (char.isprintable() and char not in BLANK | SEPARATORS)
+    is_printed = char.isprintable() and char not in BLANK | SEPARATORS
+    return char in "\n\t" or (is_printed and unicodedata.bidirectional(char) not in FROM_RIGHT_TO_LEFT)
 
 
 def _covers(mark: str, marks: int) -> bool:

@@ -162,8 +162,8 @@ class EngineRun:
     def _add_row(self, row: Json) -> None:
         if "lookup" in row:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
-            if error := row.get("error"):
-                self.failed_lookups[row["lookup"], arguments] = self._clean(error)
+            if "error" in row:
+                self.failed_lookups[row["lookup"], arguments] = self._clean(row["error"])
             else:
                 self.lookups.setdefault(row["lookup"], set()).add((arguments, row.get("settings", "")))
         if "secrets" in row:
