@@ -57,9 +57,10 @@ FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
 def show_unseen(text: str) -> str:
     """Return a text with an escape in place of each invisible character, except line breaks and tabs.
 
-    Such characters control a terminal, reverse text, or hide a difference. Letters that are written from right
-    to left reverse what follows them, such as a number, an arrow and a number (https://unicode.org/reports/tr9). Without them, an author could also
-    choose what is left out. The separators of the comment's parts are replaced as well.
+    Such characters control a terminal, reverse text, or hide a difference. Without them, an author could also
+    choose what is left out. Letters that are written from right to left reverse what follows them, such as a
+    number, an arrow and a number (https://unicode.org/reports/tr9). The separators of the comment's parts are
+    replaced as well.
     """
     if text.isascii() and text.isprintable():
         return text
