@@ -12,6 +12,10 @@ from policies.model.property_values import Value
 
 _WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _REGISTRATION = ("v1", "v1alpha1", "v1beta1")
+_ADDRESSES = {"Endpoints": "subsets", "EndpointSlice": "endpoints"}
+"""By kind, the property with the addresses to which a Service sends its requests."""
+_IN_CLUSTER = (".svc", ".svc.cluster.local")
+"""Ends of the names that the cluster's DNS gives to Services (Kubernetes, DNS for Services and Pods)."""
 
 
 @WORKLOADS.rule(
@@ -37,7 +41,8 @@ def volume_of_node(resource: Resource, _: Options) -> Verdicts:
 @WORKLOADS.rule(
     "workload-requests-diverted",
     types=frozenset[str]().union(
-        kubernetes("core/v1", "Service"),
+        kubernetes("core/v1", "Service", "Endpoints"),
+        *(kubernetes(f"discovery.k8s.io/{version}", "EndpointSlice") for version in ("v1", "v1beta1")),
         *(kubernetes(f"admissionregistration.k8s.io/{version}", *_WEBHOOKS) for version in _REGISTRATION),
         *(kubernetes(f"apiregistration.k8s.io/{version}", "APIService") for version in ("v1", "v1beta1")),
         *(
@@ -49,15 +54,17 @@ def volume_of_node(resource: Resource, _: Options) -> Verdicts:
     controls=("CIS Kubernetes 5.1.12",),
     remediation=(
         "Name a Service of the cluster in place of a URL, give an APIService a caBundle, and let a load "
-        "balancer provide the addresses of a Service."
+        "balancer provide the addresses of a Service and a selector those of its pods."
     ),
     url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#control-admission-webhooks",
 )
 def requests_diverted(resource: Resource, _: Options) -> Verdicts:
-    """Refuse webhooks outside of the cluster, APIs without verified TLS, and Services with externalIPs.
+    """Refuse webhooks outside of the cluster, APIs without verified TLS, and Services with addresses of
+    their own choice: externalIPs, external names, and endpoints that no selector finds.
 
-    Such a webhook reads and changes objects of all namespaces. Nodes send the traffic for an external IP to
-    the Service's pods, whoever owns the address.
+    Such a webhook reads and changes objects of all namespaces; a Service with an external name or endpoint
+    leads it outside as a URL does. Nodes send the traffic for an external IP to the Service's pods, whoever
+    owns the address.
     """
 
     def check(item: Object) -> Verdicts:
@@ -79,8 +86,17 @@ def _diverting(item: Object) -> Iterable[tuple[Value, str]]:
         yield item.value.at("spec.conversion.webhookClientConfig.url"), in_cluster
     elif item.kind == "APIService":
         yield item.value.at("spec.insecureSkipTLSVerify"), "set a caBundle"
+    elif item.kind in _ADDRESSES:
+        # The control plane writes these objects for a Service with a selector. Every slice with the label
+        # kubernetes.io/service-name adds its addresses to that Service (Kubernetes, EndpointSlices).
+        yield item.value[_ADDRESSES[item.kind]], "remove it; let the Service select pods"
     else:
         yield item.value.at("spec.externalIPs"), "remove it; a load balancer has addresses of its own"
+        # The API server calls webhooks and APIs at this name (k8s.io/apiserver, pkg/util/proxy/proxy.go,
+        # ResolveCluster).
+        name = item.value.at("spec.externalName")
+        if not (name.known and (name.text() or "").rstrip(".").endswith(_IN_CLUSTER)):
+            yield name, "name a Service of the cluster, or let programs name the address themselves"
 
 
 def _absent(value: Value, remedy: str) -> Verdicts:
