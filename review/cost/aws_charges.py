@@ -38,9 +38,9 @@ def _gateway(_resource: Resource, context: Context) -> Charges:
 
 def _endpoint(resource: Resource, context: Context) -> Charges:
     """Yield the charges of an endpoint; an endpoint of the type Gateway is free (Amazon VPC pricing)."""
-    if resource.inputs.get("vpcEndpointType") == "Gateway":
+    if resource.values.get("vpcEndpointType") == "Gateway":
         return
-    subnets = resource.inputs.get("subnetIds")
+    subnets = resource.values.get("subnetIds")
     zones = len(subnets) if is_list(subnets) else 1
     yield Charge("endpoint in each zone", "interface endpoint", zones)
     yield Charge("endpoint's traffic", "interface endpoint data", context.usage.endpoint_gb, ("endpoint_gb",))
@@ -51,14 +51,14 @@ def _flow_log(_resource: Resource, context: Context) -> Charges:
 
 
 def _key(resource: Resource, context: Context) -> Charges:
-    rotations = context.usage.key_rotations if resource.inputs.get("enableKeyRotation") else 0
+    rotations = context.usage.key_rotations if resource.values.get("enableKeyRotation") else 0
     yield Charge("key", "key", 1 + rotations, ("key_rotations",))
     yield Charge("key's requests", "key requests", context.usage.key_requests, ("key_requests",))
 
 
 def _cluster(resource: Resource, context: Context) -> Charges:
     yield Charge("control plane of EKS", "cluster")
-    pools = value_at(resource.inputs, "computeConfig.nodePools")
+    pools = value_at(resource.values, "computeConfig.nodePools")
     count = context.usage.system_nodes
     if is_list(pools) and "system" in pools and count:
         instance = nodes.cheapest(context.table, context.region)
@@ -69,7 +69,7 @@ def _cluster(resource: Resource, context: Context) -> Charges:
 
 
 def _database(resource: Resource, context: Context) -> Charges:
-    inputs, usage = resource.inputs, context.usage
+    inputs, usage = resource.values, context.usage
     # RDS bills a standby as a second instance: in Tokyo, db.t4g.medium is listed at 0.101 and 0.202, and a GB
     # of gp3 at 0.138 and 0.276.
     copies, size = (2 if inputs.get("multiAz") else 1), str(inputs.get("instanceClass"))
@@ -90,7 +90,7 @@ def _database(resource: Resource, context: Context) -> Charges:
 
 def _bucket(resource: Resource, context: Context) -> Charges:
     usage = context.usage
-    copied = context.is_copy(str(resource.inputs.get("bucket")))
+    copied = context.is_copy(str(resource.values.get("bucket")))
     storage = "S3 infrequent access" if copied else "S3 storage"
     yield Charge("objects in buckets", storage, usage.of("bucket_gb", resource.name), ("bucket_gb",))
     yield Charge("writes to buckets", "S3 writes", usage.bucket_writes, ("bucket_writes",))
@@ -105,7 +105,7 @@ def _copies(_resource: Resource, context: Context) -> Charges:
 def _log_group(resource: Resource, context: Context) -> Charges:
     gb = context.usage.of("log_gb", resource.name)
     yield Charge("log events in CloudWatch", "log ingestion", gb, ("log_gb",))
-    months = float(resource.inputs.get("retentionInDays") or 3653) / (365 / 12)
+    months = float(resource.values.get("retentionInDays") or 3653) / (365 / 12)
     detail = f"{months:.3g} months of compressed events"
     yield Charge(
         "stored log events in CloudWatch", "log storage", gb * COMPRESSED * months, ("log_gb",), detail
@@ -113,7 +113,7 @@ def _log_group(resource: Resource, context: Context) -> Charges:
 
 
 def _builds(resource: Resource, context: Context) -> Charges:
-    compute = value_at(resource.inputs, "environment.computeType")
+    compute = value_at(resource.values, "environment.computeType")
     yield Charge("builds of the runner", f"build {compute}", context.usage.build_minutes, ("build_minutes",))
 
 
@@ -133,7 +133,7 @@ def _vault(_resource: Resource, context: Context) -> Charges:
 
 def _vault_copies(resource: Resource, context: Context) -> Charges:
     """Yield the charges of copies to a vault in another region; within a region, a copy is no transfer."""
-    rules = resource.inputs.get("rules")
+    rules = resource.values.get("rules")
     for rule in rules if is_list(rules) else ():
         for copy in rule.get("copyActions") or ():
             region = str(copy.get("destinationVaultArn")).split(":")[3:4]
@@ -143,7 +143,7 @@ def _vault_copies(resource: Resource, context: Context) -> Charges:
 
 
 def _detector(resource: Resource, context: Context) -> Charges:
-    if resource.inputs.get("enable") is False:
+    if resource.values.get("enable") is False:
         return
     events, gb = context.usage.guard_duty_events, context.usage.guard_duty_network_gb
     yield Charge(
@@ -163,9 +163,9 @@ _FEATURES = {
 
 
 def _feature(resource: Resource, context: Context) -> Charges:
-    if resource.inputs.get("status") != "ENABLED":
+    if resource.values.get("status") != "ENABLED":
         return
-    name = str(resource.inputs.get("name"))
+    name = str(resource.values.get("name"))
     part, price, field = _FEATURES.get(name, (f"GuardDuty: {name}", f"GuardDuty {name}", ""))
     yield Charge(part, price, context.usage.of(field) if field else 1.0, (field,) if field else ())
 

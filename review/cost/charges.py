@@ -50,7 +50,7 @@ class Context:
     def load_balancer_zones(self) -> int:
         """Number of subnets in which a load balancer that faces the internet gets an address."""
         return sum(
-            resource.type == SUBNET and "kubernetes.io/role/elb" in (resource.inputs.get("tags") or {})
+            resource.type == SUBNET and "kubernetes.io/role/elb" in (resource.values.get("tags") or {})
             for resource in self.resources
         )
 
@@ -66,11 +66,11 @@ class Context:
 
     def is_first(self, resource: Resource, path: str) -> bool:
         """Return True for the first resource, by name, of those with the same type and value at a path."""
-        value = value_at(resource.inputs, path)
+        value = value_at(resource.values, path)
         alike = (other for other in self.resources if other.type == resource.type)
-        return resource.name == min(other.name for other in alike if value_at(other.inputs, path) == value)
+        return resource.name == min(other.name for other in alike if value_at(other.values, path) == value)
 
 
 def _rules(resource: Resource) -> Iterable[object]:
-    rules = resource.inputs.get("rules")
+    rules = resource.values.get("rules")
     return rules if is_list(rules) else ()

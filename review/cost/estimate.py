@@ -37,9 +37,9 @@ def estimate(resources: Iterable[Resource], usage: Usage, table: PriceTable = TA
     """Return the parts of the bill for resources. Resources without a price of their own have none."""
     everything = tuple(resources)
     regions = {
-        resource.urn: str(resource.inputs["region"])
+        resource.urn: str(resource.values["region"])
         for resource in everything
-        if resource.type == PROVIDER and "region" in resource.inputs
+        if resource.type == PROVIDER and "region" in resource.values
     }
     return [line for resource in everything for line in _lines(resource, everything, regions, usage, table)]
 
@@ -98,7 +98,7 @@ def _importance(line: CostLine) -> tuple[float, float, str, str]:
 
 def _region(resource: Resource, regions: Mapping[str, str]) -> str:
     """Return the region of a resource: its own, that of its provider, or the one of all stacks."""
-    if region := resource.inputs.get("region"):
+    if region := resource.values.get("region"):
         return str(region)
     provider = str(resource.state.get("provider") or "").rpartition("::")[0]
     return regions.get(provider, HOME)
@@ -112,11 +112,15 @@ def _lines(
     table: PriceTable,
 ) -> Iterator[Line]:
     region = _region(resource, regions)
-    if charges := CHARGES.get(resource.type):
-        for charge in charges(resource, Context(everything, usage, region, table)):
-            yield _line(resource, charge, region, usage, table)
+    charges = ()
+    if of_type := CHARGES.get(resource.type):
+        charges = of_type(resource, Context(everything, usage, region, table))
     elif not table.is_free(resource.type):
-        yield _line(resource, Charge(resource.type, f"{NOT_IN_TABLE} {resource.type}"), region, usage, table)
+        charges = (Charge(resource.type, f"{NOT_IN_TABLE} {resource.type}"),)
+    for charge in charges:
+        line = _line(resource, charge, region, usage, table)
+        part, basis = map(resource.hide_literals, (line.part, line.basis))
+        yield replace(line, part=part, basis=basis)
 
 
 def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: PriceTable) -> Line:

@@ -73,13 +73,13 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     if pool is None:
         return None
     node_class = next((resource for resource in resources if resource.type == NODE_CLASS), None)
-    zones = len(value_at(node_class.inputs, "spec.subnetSelectorTerms") or ()) if node_class else 1
-    disk = quantity(value_at(node_class.inputs, "spec.ephemeralStorage.size") or "80Gi") if node_class else 0
+    zones = len(value_at(node_class.values, "spec.subnetSelectorTerms") or ()) if node_class else 1
+    disk = quantity(value_at(node_class.values, "spec.ephemeralStorage.size") or "80Gi") if node_class else 0
     pods, largest, on_each_node, spread, names = Requests(), Requests(), Requests(), 1, list[str]()
     for resource in resources:
         if resource.type == DEPLOYMENT:
             count = _replicas(resource, resources, scaling)
-            pod = _pod_requests(value_at(resource.inputs, "spec.template.spec"))
+            pod = _pod_requests(value_at(resource.values, "spec.template.spec"))
             pods += pod.times(count)
             largest = Requests(max(largest.cpus, pod.cpus), max(largest.gib, pod.gib))
             names.append(f"{count} {resource.name}")
@@ -87,8 +87,8 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
                 spread = max(spread, min(zones, count))
         if resource.type == RELEASE:
             on_each_node += _agent_requests(resource)
-            agents = int(value_at(resource.inputs, "values.clusterAgent.replicas") or 0)
-            pods += _requests(value_at(resource.inputs, "values.clusterAgent.resources")).times(agents)
+            agents = int(value_at(resource.values, "values.clusterAgent.replicas") or 0)
+            pods += _requests(value_at(resource.values, "values.clusterAgent.resources")).times(agents)
     fitting = list[tuple[float, int, str]]()
     for instance in _instances(table, region, _values(pool, "kubernetes.io/arch")):
         count = _count(instance, pods, largest, on_each_node)
@@ -157,7 +157,7 @@ def _count(instance: str, pods: Requests, largest: Requests, on_each_node: Reque
 
 def _values(pool: Resource, key: str) -> list[str]:
     """Return the values that a pool requires for a label; empty without such a requirement."""
-    requirements = value_at(pool.inputs, "spec.template.spec.requirements")
+    requirements = value_at(pool.values, "spec.template.spec.requirements")
     for requirement in requirements if is_list(requirements) else ():
         if requirement.get("key") == key and requirement.get("operator") == "In":
             return requirement["values"]
@@ -166,19 +166,19 @@ def _values(pool: Resource, key: str) -> list[str]:
 
 def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: float) -> int:
     """Return the number of pods of a Deployment, between the limits of its autoscaler if it has one."""
-    names = [value_at(deployment.inputs, f"metadata.{field}") for field in ("namespace", "name")]
+    names = [value_at(deployment.values, f"metadata.{field}") for field in ("namespace", "name")]
     for other in resources:
         if other.type != AUTOSCALER:
             continue
         target = (
-            value_at(other.inputs, "metadata.namespace"),
-            value_at(other.inputs, "spec.scaleTargetRef.name"),
+            value_at(other.values, "metadata.namespace"),
+            value_at(other.values, "spec.scaleTargetRef.name"),
         )
         if [*target] == names:
-            fewest = float(value_at(other.inputs, "spec.minReplicas") or 1)
-            most = float(value_at(other.inputs, "spec.maxReplicas") or fewest)
+            fewest = float(value_at(other.values, "spec.minReplicas") or 1)
+            most = float(value_at(other.values, "spec.maxReplicas") or fewest)
             return math.ceil(fewest + scaling * (most - fewest))
-    replicas = value_at(deployment.inputs, "spec.replicas")
+    replicas = value_at(deployment.values, "spec.replicas")
     return 1 if replicas is None else int(replicas)
 
 
@@ -205,7 +205,7 @@ def _requests(resources: Any) -> Requests:
 
 def _agent_requests(release: Resource) -> Requests:
     """Return the requests of the Datadog agent, which runs on every node, from the values of its chart."""
-    containers = value_at(release.inputs, "values.agents.containers")
+    containers = value_at(release.values, "values.agents.containers")
     together = Requests()
     for name, container in containers.items() if is_map(containers) else ():
         if name != "initContainers":
@@ -214,7 +214,7 @@ def _agent_requests(release: Resource) -> Requests:
 
 
 def _spreads_over_zones(deployment: Resource) -> bool:
-    constraints = value_at(deployment.inputs, "spec.template.spec.topologySpreadConstraints")
+    constraints = value_at(deployment.values, "spec.template.spec.topologySpreadConstraints")
     return any(
         constraint.get("topologyKey") == ZONE and constraint.get("whenUnsatisfiable") == "DoNotSchedule"
         for constraint in (constraints if is_list(constraints) else ())

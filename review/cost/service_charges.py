@@ -13,12 +13,12 @@ FACING_THE_INTERNET = 'metadata.annotations["service.beta.kubernetes.io/aws-load
 
 
 def _service(resource: Resource, context: Context) -> Charges:
-    if value_at(resource.inputs, "spec.type") != "LoadBalancer":
+    if value_at(resource.values, "spec.type") != "LoadBalancer":
         return
     units = context.usage.load_balancer_units
     yield Charge("load balancer", "network load balancer")
     yield Charge("load balancer's units", "load balancer capacity unit", units, ("load_balancer_units",))
-    if value_at(resource.inputs, FACING_THE_INTERNET) == "internet-facing":
+    if value_at(resource.values, FACING_THE_INTERNET) == "internet-facing":
         zones = context.load_balancer_zones
         yield Charge("load balancer's addresses", "public IPv4 address", zones, detail="one in each zone")
 
@@ -39,10 +39,10 @@ def _pool(_resource: Resource, context: Context) -> Charges:
 
 
 def _release(resource: Resource, context: Context) -> Charges:
-    if resource.inputs.get("chart") != "datadog":
-        yield Charge(f"chart {resource.inputs.get('chart')}", "another chart")
+    if resource.values.get("chart") != "datadog":
+        yield Charge(f"chart {resource.values.get('chart')}", "another chart")
         return
-    usage, values = context.usage, resource.inputs.get("values")
+    usage, values = context.usage, resource.values.get("values")
     traced = context.nodes.count if context.nodes else 0
     yield Charge("Datadog: hosts", "Datadog host", traced + usage.system_nodes, ("system_nodes",))
     if value_at(values, "datadog.apm.portEnabled") or value_at(values, "datadog.apm.socketEnabled"):
@@ -62,9 +62,9 @@ def _log_metric(_resource: Resource, _context: Context) -> Charges:
 
 
 def _test(resource: Resource, _context: Context) -> Charges:
-    seconds = float(value_at(resource.inputs, "optionsList.tickEvery") or 0)
-    locations = resource.inputs.get("locations")
-    kind = "Datadog test runs" if resource.inputs.get("type") == "api" else "runs of another test type"
+    seconds = float(value_at(resource.values, "optionsList.tickEvery") or 0)
+    locations = resource.values.get("locations")
+    kind = "Datadog test runs" if resource.values.get("type") == "api" else "runs of another test type"
     count = len(locations) if is_list(locations) else 1
     runs = HOURS * 3600 / seconds * count / 1000 if seconds else 0.0
     yield Charge("Datadog: test runs", kind, runs, detail=f"every {seconds:g} s from {count} places")

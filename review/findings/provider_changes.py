@@ -6,7 +6,7 @@ from importlib import metadata
 
 from review.model import Finding
 from review.plain_data import as_text, is_map
-from review.stacks.resources import INTERNAL, PROVIDERS, Resource
+from review.stacks.resources import INTERNAL, PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
 from sandbox.progress import name_of
 
@@ -20,15 +20,18 @@ def find_new_addresses(stack: Stack) -> Iterator[tuple[str, Finding]]:
     A plugin is a program, and the deployment starts it with the credentials of the stack. If the base does
     not evaluate, no address is known.
     """
-    known = {(old.type, _address(old)) for old in stack.old.values() if old.type.startswith(PROVIDERS)}
+    known = {(old.type, _address(old.values)) for old in stack.old.values() if old.type.startswith(PROVIDERS)}
     for step in stack.steps.values():
         provider = step.new
         if not provider or not provider.type.startswith(PROVIDERS):
             continue
-        address, before = _address(provider), _address(step.old) if step.old else ""
+        address = _address(provider.values)
         # A new version of a package has a default provider of its own, with the address of the old one.
         if address and (provider.type, address) not in known:
-            message = f"pluginDownloadURL is {address}; before: {before or 'that of the package'}"
+            before = _address(step.old.inputs) if step.old else ""
+            message = (
+                f"pluginDownloadURL is {_address(provider.inputs)}; before: {before or 'that of the package'}"
+            )
             remedy = "Remove plugin_download_url, so that Pulumi downloads the plugin from its publisher"
             yield (
                 provider.urn,
@@ -52,15 +55,16 @@ def find_new_versions(stack: Stack) -> Iterator[tuple[str, Finding]]:
         version, installed = _version(provider), _installed(provider.type.removeprefix(PROVIDERS))
         if version and version != installed and (provider.type, version) not in known:
             message = (
-                f"version is {version}, and the program's package has {installed or 'another one'}; the "
-                "review does not know what this plugin does with the resources"
+                f"version is {as_text(provider.inputs['version'])}, and the program's package has "
+                f"{installed or 'another one'}; the review does not know what this plugin does with the "
+                "resources"
             )
             remedy = "Remove the option version, and change requirements.txt instead"
             yield provider.urn, stack.blocking_finding("plugin-version-changed", provider, message, remedy)
 
 
 def _version(provider: Resource) -> str:
-    return as_text(provider.inputs.get("version")) or ""
+    return as_text(provider.values.get("version")) or ""
 
 
 def _installed(package: str) -> str:
@@ -70,10 +74,10 @@ def _installed(package: str) -> str:
     return ""
 
 
-def _address(provider: Resource) -> str:
+def _address(inputs: Json) -> str:
     """Return the address of a provider's plugin, or an empty string for that of the package."""
-    internal = provider.inputs.get(INTERNAL)
-    settings = provider.inputs | (internal if is_map(internal) else {})
+    internal = inputs.get(INTERNAL)
+    settings = inputs | (internal if is_map(internal) else {})
     return as_text(settings.get(DOWNLOAD_URL)) or ""
 
 

@@ -67,7 +67,7 @@ def find_removed_names(stack: Stack) -> Iterator[tuple[str, Finding]]:
                 "but one that is created again, such as in a restored stack, gets a generated name"
             )
             finding = stack.blocking_finding("name-no-longer-set", resource, message, f"Set {name} again")
-            if not data_loss(resource.type, resource.inputs):
+            if not data_loss(resource.type, resource.values):
                 finding = replace(finding, level="advisory", blocks=False, remediation=f"Set {name} again.")
             yield resource.urn, finding
 
@@ -84,7 +84,7 @@ def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
 
 
 def _generated(resource: Resource) -> set[str]:
-    names = resource.inputs.get(DEFAULTS)
+    names = resource.values.get(DEFAULTS)
     return {as_text(name) or "" for name in names} if is_list(names) else set()
 
 
@@ -101,7 +101,7 @@ def kept_inputs(step: Step) -> list[str]:
         return []
     if new.package not in OF_TERRAFORM:
         return []
-    removed = {name for name in old.inputs if _is_missing(name, old, new)}
+    removed = {name for name in old.values if _is_missing(name, old, new)}
     # The classes of the SDK take a moment to load, and most changes remove no input.
     computed = schema.computed_inputs(new.type) if removed else ()
     names = sorted(removed.intersection(computed))
@@ -110,7 +110,7 @@ def kept_inputs(step: Step) -> list[str]:
 
 def _is_missing(path: str, old: Resource, new: Resource) -> bool:
     """Return True if the head has no value for an input, or an empty list that counts as none."""
-    before, after = (value_at(side.inputs, path) for side in (old, new))
+    before, after = (value_at(side.values, path) for side in (old, new))
     had_objects = is_list(before) and any(map(is_map, before))
     is_emptied = had_objects and after == [] and new.package == "aws" and (new.type, path) not in EMPTIED
     return after is None or is_emptied
@@ -119,8 +119,8 @@ def _is_missing(path: str, old: Resource, new: Resource) -> bool:
 def _is_removed(path: str, old: Resource, new: Resource) -> bool:
     """Return True if only the base sets an input; inside of an object that is still set."""
     outer = path.rpartition(".")[0]
-    is_inside = not outer or value_at(new.inputs, outer) is not None
-    is_empty = value_at(old.inputs, path) in (None, "", [], {})
+    is_inside = not outer or value_at(new.values, outer) is not None
+    is_empty = value_at(old.values, path) in (None, "", [], {})
     return is_inside and not is_empty and _is_missing(path, old, new)
 
 

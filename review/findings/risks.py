@@ -49,7 +49,7 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     if step.op not in POLICIES or old.type.startswith(PROVIDERS):
         return None
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
-    loss = data_loss(old.type, old.inputs)
+    loss = data_loss(old.type, old.values)
     retained = bool(old.state.get("retainOnDelete"))
     # The program uses a new object without the data, even if the old one stays.
     blocks = bool(loss) and not (retained and step.op == "delete" and not _new_of_kind(old, stack))

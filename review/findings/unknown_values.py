@@ -231,7 +231,7 @@ def _is_new_read(step: Step, stack: Stack) -> bool:
     # The operation is another one if the base manages the resource (`read-replacement` for another ID).
     if not new.state.get("external"):
         return False
-    same = old and (old.state.get("id"), old.inputs) == (new.state.get("id"), new.inputs)
+    same = old and is_equal([old.state.get("id"), old.values], [new.state.get("id"), new.values])
     return not same or stack.has_other_provider(step)
 
 

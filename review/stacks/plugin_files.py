@@ -72,7 +72,7 @@ def find_plugin_files(resource: Resource, tree: Path) -> list[str]:
     names = PATHS.get(resource.type, frozenset[str]())
     files = [
         path
-        for name, content in (resource.inputs.items() if names else ())
+        for name, content in (resource.values.items() if names else ())
         for path, value in leaves(name, content)
         if value not in (None, "", [], {}) and _matches(path, names)
     ]

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
-from review.plain_data import is_list, is_map, mark_own, path_of
+from review.plain_data import build_mask, is_list, is_map, mark_own, path_of
 from review.stacks.assets import Assets
 from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK, masked
@@ -93,6 +93,11 @@ class Resource:
         yield "id", str(self.state.get("id") or "")
         outputs = _texts("outputs", _shown(self.state.get("outputs") or {}))
         yield from ((path, text) for path, text in outputs if text not in (MASK, LATER))
+
+    def hide_literals(self, text: str) -> str:
+        """Return a text with a mask in place of the secret texts that the program chose."""
+        texts = [value for value in self.literals.values() if isinstance(value, str)]
+        return build_mask(texts)(text) if texts else text
 
     def match_strength(self, value: str) -> int:
         """Return ID_MATCH if a value contains the ID or ARN, else OUTPUT_MATCH if it equals an output."""

@@ -265,3 +265,15 @@ def test_an_impossible_quantity_lowers_no_bill(size: float) -> None:
     smallest = estimate.month(DATABASE, {**inputs, "allocatedStorage": 20})
     month = estimate.month(DATABASE, {**inputs, "allocatedStorage": size})
     assert smallest and month and month > smallest - 3
+
+
+def test_secrets_count_with_their_values_and_stay_masked() -> None:
+    database = resource(DATABASE, "it", SMALL)
+    plain = estimate.estimate([database], usage())
+    database.inputs = SMALL | {"instanceClass": "[secret]", "storageType": "gp3 (secret)"}
+    database.literals = {"instanceClass": "db.t4g.small"}
+    hidden = estimate.estimate([database], usage())
+    assert [line.month for line in hidden] == [line.month for line in plain]
+    assert "db.t4g.small" in str(plain)
+    assert "db.t4g.small" not in str(hidden)
+    assert "([secret])" in str(hidden)

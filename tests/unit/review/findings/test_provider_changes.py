@@ -45,6 +45,15 @@ def test_an_old_or_removed_address_is_no_finding() -> None:
     assert [*find_new_addresses(stack(default, newer))] == []
 
 
+def test_an_address_that_is_secret_counts_with_its_value() -> None:
+    before, after = resource(PROVIDER, "east", OLD_FORM), resource(PROVIDER, "east", OLD_FORM)
+    before.inputs = after.inputs = {"pluginDownloadURL": "[secret]"}
+    assert [*find_new_addresses(stack(Step("update", before, after)))] == []
+    after.values = {"pluginDownloadURL": "https://other.example"}
+    [(_, finding)] = find_new_addresses(stack(Step("update", before, after)))
+    assert finding.message == "pluginDownloadURL is [secret]; before: [secret]"
+
+
 def test_every_address_blocks_if_the_base_does_not_evaluate() -> None:
     provider = resource(PROVIDER, "east", INTERNAL)
     base = EngineRun(Path())

@@ -45,6 +45,12 @@ def test_other_names_are_no_finding() -> None:
     assert findings(NAMED, UNNAMED, predicted=False) == []
 
 
+def test_an_input_that_is_secret_counts_with_its_value() -> None:
+    old, new = resource(GROUP, "it", OPEN), resource(GROUP, "it", OPEN)
+    new.values = OPEN | {"ingress": None}
+    assert kept_inputs(Step("update", old, new)) == ["ingress"]
+
+
 def test_the_provider_marks_a_name_that_it_keeps() -> None:
     declared = sandbox_resources.resource(BUCKET, {})
     [finding] = findings(NAMED, Aws("aws").complete(declared, NAMED, b"seed"))
