@@ -82,6 +82,8 @@ class Snapshot:
         """The targets of links that go up from a name, by the names of the links."""
         self._bytes = 0
         self._count = 0
+        self._folders: set[Path] = set()
+        """The folders of the copies, none of which is a link."""
         self.folder.mkdir(parents=True)
 
     def __enter__(self) -> Self:
@@ -146,9 +148,11 @@ class Snapshot:
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise CommandError(f"{name!r} is not a path inside the tree under review.")
         target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.parent.resolve() != target.parent:
-            raise CommandError(f"{name} cannot be copied, because a folder in its path is a link.")
+        if target.parent not in self._folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.parent.resolve() != target.parent:
+                raise CommandError(f"{name} cannot be copied, because a folder in its path is a link.")
+            self._folders.add(target.parent)
         return target
 
     def _count_one(self) -> None:
