@@ -3,12 +3,17 @@
 An example is a BucketPolicy: the bucket exists, and its policy decides who has access.
 """
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
 from review.model import title
+from review.plain_data import map_texts, mark_own, value_at
 from review.stacks.resources import Json, Resource
-from review.stacks.value_parts import leaves, parse_json
+from review.stacks.value_parts import leaves
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.summary import LATER, MASK
 
@@ -30,8 +35,11 @@ VARIABLE = re.compile(r"\{(\w+)\}")
 BINDING = re.compile(r"(roleRef|subjects\[\d+\])[.](kind|name|namespace)")
 """Pattern of the paths of the role and of the principals of a binding in Kubernetes."""
 
-PRINCIPAL = re.compile(r"(?:^|[.]| › )(?:Not)?Principal\b")
+PRINCIPAL = re.compile(r"(?:^|[.])(?:Not)?Principal\b")
 """Pattern of the paths of those to whom a policy applies (the grammar of the IAM policy language)."""
+
+QUOTED_PRINCIPAL = re.compile(r"[\"'](?:Not)?Principal[\"']")
+"""Pattern of the key of principals in a text that is no JSON for this program."""
 
 
 def object_names(resource: Resource) -> list[str]:
@@ -82,11 +90,40 @@ def find_owner(name: str, value: str, owners: dict[str, str]) -> str:
     return owners.get(value, NOT_IN_STACK)
 
 
-def find_principals(inputs: Json) -> Iterator[tuple[str, str]]:
-    """Yield the path and the name of all to whom policies or a binding among the inputs give access."""
-    for name, content in inputs.items():
-        document = parse_json(content)
-        for path, value in leaves(f"{name} › " if document else name, document or content):
-            path = path.replace(" › .", " › ")
-            if PRINCIPAL.search(path) or BINDING.fullmatch(path):
-                yield path, str(value)
+def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:
+    """Yield the path and the name of all to whom policies or a binding among the inputs give access.
+
+    Policies that the program marks as secret count; only the real secrets in them are masked. A text that is
+    no document but seems to name principals is yielded as a whole.
+    """
+    for path, value in (leaf for name, content in resource.inputs.items() for leaf in leaves(name, content)):
+        text = value_at(resource.values, path)
+        document = None if value == MASK else _parse_policy(text)
+        for part, member in leaves("", document) if document else ():
+            if PRINCIPAL.search(part):
+                yield f"{path} › {part}", resource.mask_secrets(str(member))
+        is_text = document is None and bool(QUOTED_PRINCIPAL.search(str(text)))
+        if is_text or PRINCIPAL.search(path) or BINDING.fullmatch(path):
+            yield path, str(value)
+
+
+def _parse_policy(text: Any) -> Any:
+    """Return the JSON document in a text with all values of repeated keys; None if there is none.
+
+    Spaces around it have no meaning. Which value of a repeated key counts depends on the reader.
+    """
+    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
+        return None
+    with suppress(ValueError, RecursionError):
+        return map_texts(json.loads(text, object_pairs_hook=_with_repeated_keys), mark_own)
+    return None
+
+
+def _with_repeated_keys(pairs: list[tuple[str, Any]]) -> Json:
+    """Return an object in which a number follows each repeated key."""
+    members: Json = {}
+    counts = Counter[str]()
+    for key, value in pairs:
+        counts[key] += 1
+        members[key if key not in members else f"{key} ({counts[key]})"] = value
+    return members

@@ -62,7 +62,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     }
     options = {f"{OPTION} {name}": value for name, value in step.new.options.items()}
     provider_option = f"{OPTION} {PROVIDER}"
-    objects, principals = object_names(step.new), dict(find_principals(step.new.inputs))
+    objects, principals = object_names(step.new), dict(find_principals(step.new))
     for name, content in (inputs | options).items():
         is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
         is_source = name in SOURCES.get(step.new.type, ())

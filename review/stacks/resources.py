@@ -1,7 +1,7 @@
 """Resources in a state, with the lines that declare them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,8 @@ class Resource:
         """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
         self.literals: Json = {}
         """The secret inputs that the program chose, by path; empty outside of a review."""
+        self.mask_secrets: Callable[[str], str] = str
+        """Function that masks the real secrets in a text of the values."""
         self.parent = str(state.get("parent") or "")
         # The engine refers to a provider by its URN and its ID.
         self.provider = str(state.get("provider") or "").rpartition("::")[0]

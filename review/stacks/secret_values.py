@@ -40,6 +40,7 @@ def reveal(
             for steps, value in secrets.items()
         }
     shown = _Shown(sources, outputs, resource.literals)
+    resource.mask_secrets = shown.mask
 
     def find(steps: Steps) -> Any:
         # A text of the program may equal the mask. Only a provider knows which of them are secrets.
@@ -111,6 +112,10 @@ class _Shown:
     def _mask(self) -> Callable[[str], str]:
         return build_mask(self.sources)
 
+    def mask(self, text: str) -> str:
+        """Return a text without the real secrets."""
+        return self._mask(text)
+
     @cached_property
     def _mask_outputs(self) -> Callable[[str], str]:
         return build_mask(self.outputs)
@@ -122,7 +127,7 @@ class _Shown:
         if is_list(value) and value:
             return [self.secret(item, f"{path}[{index}]") for index, item in enumerate(value)]
         if isinstance(value, str):
-            shown = self._mask(value)
+            shown = self.mask(value)
             if value == LATER or shown == MASK != value:
                 return shown
             if shown != value or self._mask_outputs(value) != value:

@@ -8,7 +8,10 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import NOT_IN_STACK
 from review.stacks.properties import new_properties
 from review.stacks.stack import Stack
-from tests.support.review.stacks import VPC, resource
+from sandbox.summary import MASK
+from sandbox.wire import sentinels
+from sandbox.wire.sentinels import SIGNATURE
+from tests.support.review.stacks import VPC, after, resource
 from tests.support.rows import each_row
 
 BUCKET, POLICY = "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
@@ -90,3 +93,53 @@ def test_all_who_get_access_are_shown() -> None:
         ("subjects[0].kind", "Group"),
         ("subjects[0].name", "system:authenticated"),
     ]
+
+
+FOREIGN = "arn:aws:iam::666666666666:role/evil"
+ALLOWED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": FOREIGN}}]}
+TO_FOREIGN = ("policy › Statement[0].Principal.AWS", FOREIGN)
+
+
+def principals(text: str, *secret: str, output: str = "") -> list[tuple[str, str | None]]:
+    """Return the shown parts of a policy that is secret and contains an output and these real secrets."""
+    source = resource(BUCKET, "own", id=output)
+    created = resource(
+        POLICY, "it", {"policy": {SIGNATURE: sentinels.SECRET, "ciphertext": "x"}}, **after(source)
+    )
+    created_steps = (Step("create", None, new) for new in (source, created))
+    steps = {step.resource.urn: step for step in (VPC_OF_BASE, *created_steps)}
+    head = EngineRun(Path(), steps, secrets={created.urn: {("policy",): text}})
+    stack = Stack("dev", head, EngineRun(Path()), predicted=True, secrets=secret)
+    properties = new_properties(steps[created.urn], stack)
+    return [(new.path, new.after) for new in properties if new.always_shown]
+
+
+def test_the_principals_of_a_secret_policy_are_shown_without_its_real_secrets() -> None:
+    assert principals(json.dumps(ALLOWED | {"Id": "an-output"}), output="an-output") == [TO_FOREIGN]
+    [shown_path] = principals(json.dumps(ALLOWED), "666666666666")
+    assert shown_path == (TO_FOREIGN[0], f"arn:aws:iam::{MASK}:role/evil")
+    # The program chose all of it, so it stays masked, and blocks.
+    assert principals(json.dumps(ALLOWED)) == [("policy", MASK)]
+
+
+@each_row(
+    ("before", "path"),
+    [
+        (" ", "policy › Statement[0].Principal.AWS"),
+        ("\n\t", "policy › Statement[0].Principal.AWS"),
+        ('{"Statement": [], ', "policy › Statement (2)[0].Principal.AWS"),
+        ('{"Version": "1", "Version": "2", ', "policy › Statement[0].Principal.AWS"),
+    ],
+)
+def test_the_principals_of_an_unusual_document_are_shown(before: str, path: str) -> None:
+    text = json.dumps(ALLOWED)
+    text = f"{before}{text.removeprefix('{') if '{' in before else text}"
+    assert [(path, FOREIGN, [])] == [
+        (shown_path, *others) for shown_path, *others in shown(POLICY, {"policy": text}, VPC_OF_BASE)
+    ]
+
+
+def test_a_text_that_only_seems_to_be_a_policy_is_shown_as_a_whole() -> None:
+    text = f"{json.dumps(ALLOWED)},"
+    assert shown(POLICY, {"policy": text}, VPC_OF_BASE) == [("policy", text, [])]
+    assert shown(POLICY, {"policy": "the Principal is unknown"}, VPC_OF_BASE) == []
