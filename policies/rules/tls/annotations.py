@@ -1,6 +1,5 @@
-"""A rule on TLS 1.2 and newer in the annotations of Ingresses and Services."""
+"""A rule on TLS 1.2 and newer in the annotations of Ingresses and Services, and in Ingress classes."""
 
-import re
 from collections.abc import Mapping
 
 from pulumi_policy import Severity
@@ -13,9 +12,11 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import TLS
+from policies.model.checks import guarded
 from policies.model.kubernetes.pods import kubernetes, objects
 from policies.model.kubernetes.types import INGRESSES
 from policies.model.property_values import Value
+from policies.model.tls.alb_ingresses import ALB, PARAMETERS, PORTS, has_certificates, listeners
 from policies.model.tls.nginx import old_versions, protocol_list, unreadable
 from policies.model.tls.nginx_parser import NotNginxError, parse
 from policies.model.tls.tls_versions import ELB_POLICY, is_safe_elb_policy
@@ -41,12 +42,9 @@ _ELB_POLICIES = (
 )
 
 
-_ALB_HTTPS = re.compile(r'"HTTPS"')
-
-
 @TLS.rule(
     "tls-annotation-old-version",
-    types=INGRESSES | kubernetes("core/v1", "Service"),
+    types=INGRESSES | PARAMETERS | kubernetes("core/v1", "Service"),
     severity=Severity.HIGH,
     controls=("CKV_AWS_103",),
     url="https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
@@ -55,14 +53,28 @@ _ALB_HTTPS = re.compile(r'"HTTPS"')
     ),
 )
 def annotations(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer in annotations of Ingresses and Services."""
+    """Require TLS 1.2 or newer in annotations of Ingresses and Services, and in IngressClassParams."""
     for item in objects(resource):
+        if resource.type in PARAMETERS:
+            yield from guarded(_parameters(item.value))
+            continue
         present = item.value.at("metadata.annotations").entries()
         yield from check_each([present[key] for key in present if key in _ELB_POLICIES], _elb_policy)
         yield from check_each([present[key] for key in present if key == _PROTOCOLS], protocol_list)
         yield from check_each([present[key] for key in present if key in _SNIPPETS], _snippet)
         yield from check_each([present[key] for key in present if key == _CONTOUR], _contour)
         yield from _missing_policy(item.value.at("metadata.annotations"), present)
+
+
+def _parameters(parameters: Value) -> Verdicts:
+    """Check the policy of a class, which takes precedence over the annotation of an Ingress.
+
+    Source: aws-load-balancer-controller, pkg/ingress/model_build_listener.go,
+    computeIngressExplicitSSLPolicy.
+    """
+    policy = parameters.at("spec.sslPolicy")
+    if not policy.absent or has_certificates(parameters):
+        yield from _elb_policy(policy)
 
 
 def _elb_policy(value: Value) -> Verdicts:
@@ -91,10 +103,11 @@ def _missing_policy(annotations: Value, present: Mapping[str, Value]) -> Verdict
     policy = f"{balancer}ssl-negotiation-policy"
     if terminates and policy not in present:
         yield expected(annotations[policy], ELB_POLICY)
-    alb = "alb.ingress.kubernetes.io/"
-    ports = present.get(f"{alb}listen-ports")
-    https = f"{alb}certificate-arn" in present or (
-        ports is not None and _ALB_HTTPS.search(ports.text() or "")
-    )
-    if https and f"{alb}ssl-policy" not in present:
-        yield expected(annotations[f"{alb}ssl-policy"], ELB_POLICY)
+    if f"{ALB}ssl-policy" in present:
+        return
+    ports = present.get(f"{ALB}listen-ports")
+    protocols = None if ports is None else listeners(ports)
+    if ports is not None and protocols is None:
+        yield expected(ports, PORTS)
+    elif f"{ALB}certificate-arn" in present or "HTTPS" in (protocols or ()):
+        yield expected(annotations[f"{ALB}ssl-policy"], ELB_POLICY)

@@ -12,6 +12,7 @@ from policies.model.kubernetes.mounts import Mounts, mounts
 from policies.model.kubernetes.pods import Pod, objects, patches
 from policies.model.kubernetes.types import INGRESSES, SERVICES
 from policies.model.property_values import UnknownValueError, Value
+from policies.model.tls.alb_ingresses import ALB, PORTS, AlbIngress, classes, listeners
 from policies.model.tls.nginx import Files
 
 
@@ -37,8 +38,9 @@ def _objects(stack: Stack, resource: Resource) -> Verdicts:
     for item in objects(resource):
         if resource.type in SERVICES:
             yield from guarded(_service(stack, resource, item.value), resource.urn)
+            yield from guarded(_overriding(resource, item.value), resource.urn)
         else:
-            yield from guarded(_balancer_of(resource, item.value), resource.urn)
+            yield from guarded(_balancer_of(stack, resource, item.value), resource.urn)
             yield from guarded(_hosts(resource, item.value), resource.urn)
 
 
@@ -66,7 +68,10 @@ def _on_the_internet(service: Value) -> bool:
     if service.at("spec.type").text() != "LoadBalancer":
         return False
     notes = service.at("metadata.annotations")
-    return notes[f"{_AWS}scheme"].text() != "internal" and notes[f"{_AWS}internal"].flag() is not True
+    scheme = notes[f"{_AWS}scheme"]
+    # The controller reads `internal` only without a scheme (aws-load-balancer-controller,
+    # pkg/service/model_build_load_balancer.go, buildLoadBalancerSchemeViaAnnotation).
+    return notes[f"{_AWS}internal"].flag() is not True if scheme.absent else scheme.text() != "internal"
 
 
 def _terminates_tls(port: Value, chosen: Value) -> bool:
@@ -137,14 +142,41 @@ def _target(pod: Pod, port: Value) -> set[int]:
     }
 
 
-_ALB = "alb.ingress.kubernetes.io/"
+def _overriding(resource: Resource, service: Value) -> Verdicts:
+    """Refuse plain HTTP by a Service: its annotations take precedence over those of an Ingress.
 
-
-def _balancer_of(resource: Resource, ingress: Value) -> Verdicts:
-    notes = ingress.at("metadata.annotations")
-    backend = notes[f"{_ALB}backend-protocol"]
-    if notes[f"{_ALB}scheme"].text() == "internet-facing" and backend.text() != "HTTPS":  # absent: HTTP
+    Source: AWS Load Balancer Controller, Ingress annotations. Plain HTTP is the default, so that only an
+    Ingress with HTTPS has a use for this annotation.
+    """
+    backend = service.at("metadata.annotations")[f"{ALB}backend-protocol"]
+    if backend.text() not in (None, "HTTPS"):
         yield resource.attach(expected(backend, "'HTTPS'"))
+
+
+def _balancer_of(stack: Stack, resource: Resource, ingress: Value) -> Verdicts:
+    """Require TLS on both sides of an application load balancer that the internet reaches."""
+    balancer = AlbIngress(classes(stack), resource, ingress)
+    if balancer and balancer.on_the_internet:
+        yield from guarded(_backend(resource, balancer["backend-protocol"]), resource.urn)
+        yield from guarded(_listeners(resource, balancer), resource.urn)
+
+
+def _backend(resource: Resource, backend: Value) -> Verdicts:
+    if backend.text() != "HTTPS":  # absent: HTTP
+        yield resource.attach(expected(backend, "'HTTPS'"))
+
+
+def _listeners(resource: Resource, balancer: AlbIngress) -> Verdicts:
+    ports = balancer["listen-ports"]
+    if ports.absent:
+        if not balancer.certified:  # the controller listens on port 80 only
+            yield resource.attach(expected(balancer["certificate-arn"], "the certificate of the hosts"))
+        return
+    protocols = listeners(ports)
+    if protocols is None:
+        yield resource.attach(expected(ports, PORTS))
+    elif "HTTP" in protocols and not balancer.redirects:
+        yield resource.attach(expected(balancer["ssl-redirect"], "the port of HTTPS, such as '443'"))
 
 
 _BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")

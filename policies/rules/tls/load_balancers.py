@@ -20,6 +20,7 @@ from policies.model.tls.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _MODULES = ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
 LISTENERS = frozenset(f"aws:{module}/listener:Listener" for module in _MODULES)
+LISTENER_RULES = tuple(f"aws:{module}/listenerRule:ListenerRule" for module in _MODULES)
 CLASSIC = "aws:elb/loadBalancer:LoadBalancer"
 TARGET_GROUPS = frozenset(f"aws:{module}/targetGroup:TargetGroup" for module in _MODULES)
 
@@ -58,13 +59,60 @@ def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
     if protocol in ("TCP", "TCP_UDP") and resource["port"].number() == 80:
         # A network load balancer cannot redirect, so port 80 forwards plain HTTP.
         yield expected(resource["port"], "443, with protocol TLS, or TCP for targets that terminate TLS")
-    # Absent: HTTP, but a gateway load balancer's listener has neither protocol nor port.
-    if protocol != "HTTP" and not (protocol is None and not resource["port"].absent):
-        return
-    actions = resource["defaultActions"].items()
-    redirects = [action for action in actions if _protocol(action.at("redirect.protocol")) == "HTTPS"]
-    if not actions or len(redirects) < len(actions):
+    if _is_plain(resource) and not _redirects(resource["defaultActions"]):
         yield expected(resource["protocol"], "HTTPS, or redirect to it in defaultActions")
+
+
+def _is_plain(listener: Resource) -> bool:
+    """Return True if an application load balancer's listener takes plain HTTP."""
+    protocol = _protocol(listener["protocol"])
+    # Absent: HTTP, but a gateway load balancer's listener has neither protocol nor port.
+    return protocol == "HTTP" or (protocol is None and not listener["port"].absent)
+
+
+def _redirects(actions: Value) -> bool:
+    """Return True if every action redirects to HTTPS.
+
+    The type decides which block the provider sends (terraform-provider-aws, internal/service/elbv2/
+    listener.go, expandLbListenerAction).
+    """
+    return bool(actions.items()) and all(
+        action["type"].text() == "redirect" and _protocol(action.at("redirect.protocol")) == "HTTPS"
+        for action in actions.items()
+    )
+
+
+@TLS.stack_rule(
+    "tls-load-balancer-rule-plain-http",
+    about=LISTENER_RULES,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_2", "FSBP ELB.1"),
+    remediation="Make the rule redirect to HTTPS, or move it to the listener with protocol HTTPS.",
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html",
+)
+def listener_rule_plain(stack: Stack, _: Options) -> Verdicts:
+    """Allow rules of listeners in plain HTTP only for a redirect to HTTPS."""
+    listeners = {
+        text: listener
+        for listener in stack.of(LISTENERS)
+        for text in (listener.urn, *(listener[key].text() for key in ("id", "arn") if listener[key].known))
+        if text
+    }
+    for rule in stack.of(LISTENER_RULES):
+        yield from guarded(_listener_rule(rule, listeners), rule.urn)
+
+
+def _listener_rule(rule: Resource, listeners: dict[str, Resource]) -> Verdicts:
+    if _redirects(rule["actions"]):
+        return
+    arn = rule["listenerArn"]
+    reached = [urn for urn in rule.property_dependencies.get("listenerArn", ()) if urn in listeners]
+    name = reached[0] if reached else arn.text() or ""
+    if name not in listeners:
+        yield Unknown(arn.path, rule.urn)  # a listener of another stack
+    elif _is_plain(listeners[name]):
+        shown = "a rule of a listener in plain HTTP, with another action than a redirect to HTTPS"
+        yield Finding("actions", shown, "redirect to HTTPS, or move the rule to that listener", urn=rule.urn)
 
 
 def _protocol(value: Value) -> str | None:
@@ -74,7 +122,8 @@ def _protocol(value: Value) -> str | None:
 
 
 def _classic_plain(listener: Value) -> Verdicts:
-    if _protocol(listener["lbProtocol"]) == "HTTP":
+    protocol = _protocol(listener["lbProtocol"])
+    if protocol == "HTTP" or (protocol == "TCP" and listener["lbPort"].number() == 80):
         yield expected(listener["lbProtocol"], "https; a classic load balancer cannot redirect")
 
 
