@@ -52,6 +52,10 @@ IMPORTED = (".py", ".pyc", ".so")
 """Endings of the files that Python imports as a module (importlib.machinery.all_suffixes)."""
 
 
+Tree = dict[str, tuple[str, str]]
+"""Mode and object of each file of a commit, by path."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A line of CODEOWNERS."""
@@ -87,7 +91,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return 0
     about_label = event["action"] in ("labeled", "unlabeled")
     if about_label and not is_approval(event["label"]):
-        print(f"this check ignores the label {event['label']['name']}")
+        print(f"this check ignores the label {shown(event['label']['name'])}")
         return 0
     current = api(f"repos/{repository}/pulls/{pull['number']}")
     if current["head"]["sha"] != pull["head"]["sha"]:
@@ -97,24 +101,22 @@ def main(arguments: Sequence[str] = ()) -> int:
             file=sys.stderr,
         )
         return 1
-    files = changed_files(repository, current)
-    refusals = [
-        reason for file in files if file["status"] != "removed" if (reason := refusal(file["filename"]))
-    ]
-    if refusals:
+    pages = compared_with_base(repository, current)
+    merge_base, tip = pages[0]["merge_base_commit"]["sha"], pages[0]["base_commit"]["sha"]
+    base, head = (tree(repository, commit) for commit in (merge_base, pull["head"]["sha"]))
+    changed = changed_paths(base, head)
+    if refusals := [reason for path in changed if path in head and (reason := refusal(path))]:
         print("error: no approval admits these files; rename or remove them:", file=sys.stderr)
         print(*refusals[:SHOWN], sep="\n", file=sys.stderr)
         return 1
-    pages = compared_with_base(repository, current)
-    merge_base: str = pages[0]["merge_base_commit"]["sha"]
     reason = hidden_changes(repository, merge_base, pages)
-    if reason := reason or redirected_changes(
-        repository, current, merge_base, pages[0]["base_commit"]["sha"]
-    ):
+    if not reason and merge_base != tip:
+        reason = redirected_changes(base, tree(repository, tip), head)
+    if reason:
         print(f"error: {reason}", file=sys.stderr)
         return 1
     is_labeled = any(map(is_approval, current["labels"]))
-    guarded = guarded_files(repository, current, files, codeowners(), merge_base)
+    guarded = guarded_files(repository, changed, base, head)
     if not guarded:
         print("the pull request changes no guarded file")
         return 0
@@ -185,8 +187,8 @@ def hidden_changes(repository: str, merge_base: str, pages: Sequence[dict[str, A
     return ""
 
 
-def redirected_changes(repository: str, pull: dict[str, Any], merge_base: str, tip: str) -> str:
-    """Return the reason why a merge may change files under other names than GitHub lists; empty if it cannot.
+def redirected_changes(base: Tree, main_tip: Tree, head: Tree) -> str:
+    """Return the reason why a merge may change files under other names than the head; empty if it cannot.
 
     A merge carries a change over to the new name of a file or folder that main has moved
     (https://git-scm.com/docs/merge-strategies#Documentation/merge-strategies.txt-ort), so a change of a file
@@ -194,9 +196,6 @@ def redirected_changes(repository: str, pull: dict[str, Any], merge_base: str, t
     comparison needs no list of renames: it uses the complete trees of the merge base, of main, and of the
     head.
     """
-    if merge_base == tip:
-        return ""
-    base, main_tip, head = (tree(repository, commit) for commit in (merge_base, tip, pull["head"]["sha"]))
     lost_folders = folders(base) - folders(main_tip)
     redirected = sorted(
         path
@@ -207,7 +206,7 @@ def redirected_changes(repository: str, pull: dict[str, Any], merge_base: str, t
     )
     if not redirected:
         return ""
-    names = ", ".join(redirected[:SHOWN])
+    names = ", ".join(map(shown, redirected[:SHOWN]))
     more = f" and {len(redirected) - SHOWN} more" if len(redirected) > SHOWN else ""
     return (
         f"main has moved or removed files that the pull request changes: {names}{more}; merge main into the "
@@ -215,7 +214,7 @@ def redirected_changes(repository: str, pull: dict[str, Any], merge_base: str, t
     )
 
 
-def tree(repository: str, commit: str) -> dict[str, tuple[str, str]]:
+def tree(repository: str, commit: str) -> Tree:
     """Return mode and object of each file of a commit, by path; exit if GitHub does not list all files.
 
     GitHub lists at most 100,000 entries, or 7 MB (https://docs.github.com/en/rest/git/trees#get-a-tree).
@@ -288,57 +287,47 @@ def refusal(path: str) -> str:
     """
     root, _, below = path.partition("/")
     module = root.partition(".")[0]
+    name = shown(path)
     if root != "Makefile" and root.lower() in ("gnumakefile", "makefile"):
-        return f"{path}: make would read it in place of Makefile"
+        return f"{name}: make would read it in place of Makefile"
     if root.lower() == ".venv":
-        return f"{path}: the scripts would run programs of a committed .venv"
+        return f"{name}: the scripts would run programs of a committed .venv"
     if module in MODULES and (below or root.endswith(IMPORTED)):
-        return f"{path}: programs that run in the root would import it in place of Python's module {module}"
+        return f"{name}: programs that run in the root would import it in place of Python's module {module}"
     return ""
 
 
-def changed_files(repository: str, pull: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files that a pull request changes, as GitHub describes them."""
-    pages = api(f"repos/{repository}/pulls/{pull['number']}/files?per_page=100", "--paginate", "--slurp")
-    return [file for page in pages for file in page]
+def changed_paths(base: Tree, head: Tree) -> list[str]:
+    """Return the files that differ between two commits, also those that only one of them has."""
+    return sorted(path for path in base | head if base.get(path) != head.get(path))
 
 
-def guarded_files(
-    repository: str,
-    pull: dict[str, Any],
-    files: Sequence[dict[str, Any]],
-    lines: Sequence[Line],
-    merge_base: str,
-) -> list[str]:
-    """Return the guarded ones of a pull request's changed files, under their new and their old names.
+def guarded_files(repository: str, changed: Iterable[str], base: Tree, head: Tree) -> list[str]:
+    """Return the guarded ones of the changed files, and the changes of the deployed image.
 
-    GitHub lists at most 3,000 files (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files);
-    if the list is incomplete, an entry of the result says so. The deployed image is compared with that of the
-    merge base. `base.sha` of a pull request can be an older commit of main, with an older image.
+    All of it comes from two commits. GitHub's list of a pull request's files is that of its newest commit,
+    which another push may replace between two requests. The deployed image is compared with that of the merge
+    base. `base.sha` of a pull request can be an older commit of main, with an older image.
     """
+    lines = codeowners()
     guarded: list[str] = []
-    if len(files) != pull["changed_files"]:
-        guarded.append(
-            f"files that GitHub does not list ({len(files)} of {pull['changed_files']} are listed)"
-        )
-    for file in files:
-        names = {file["filename"], file.get("previous_filename", file["filename"])}
-        guarded += sorted(name for name in names if is_guarded(name, lines))
-        name = file["filename"]
-        if name not in guarded and STACK_FILE.fullmatch(name) and file["status"] != "removed":
-            before, after = content(repository, name, merge_base), blob(repository, file["sha"])
+    for path in changed:
+        if is_guarded(path, lines):
+            guarded.append(shown(path))
+        elif STACK_FILE.fullmatch(path) and path in head:
+            before, after = (blob(repository, side[path][1]) if path in side else "" for side in (base, head))
             if change := deployed_image.find_change(before, after):
-                guarded.append(f"{name}: {change}")
+                guarded.append(f"{path}: {change}")
     return guarded
 
 
-def content(repository: str, name: str, commit: str) -> str:
-    """Return a file's text at a commit; empty if the commit does not have the file."""
-    path = f"repos/{repository}/contents/{quote(name)}?ref={commit}"
-    result = run("api", "--header", "Accept: application/vnd.github.raw+json", path)
-    if result.returncode and "HTTP 404" in result.stderr:
-        return ""
-    return checked(result, "api")
+def shown(name: str) -> str:
+    """Return a name for the log, in which it is no workflow command.
+
+    A command starts with `::` at the start of a line, or with `##[` anywhere (github.com/actions/runner,
+    src/Runner.Common/ActionCommand.cs: TryParseV2 and TryParse). A portable name has none of these.
+    """
+    return name if PORTABLE.fullmatch(name) else ascii(name).replace("##[", "##\\x5b")
 
 
 def blob(repository: str, sha: str) -> str:
@@ -383,18 +372,14 @@ def api(path: str, *arguments: str) -> Any:
 
 
 def gh(*arguments: str) -> str:
-    return checked(run(*arguments), arguments[0])
-
-
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
+    """Return the output of gh; exit if it fails."""
+    result = subprocess.run(
         ["gh", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-
-
-def checked(result: "subprocess.CompletedProcess[str]", command: str) -> str:
     if result.returncode:
-        sys.exit(f"error: gh {command} failed with exit code {result.returncode}: {result.stderr.strip()}")
+        sys.exit(
+            f"error: gh {arguments[0]} failed with exit code {result.returncode}: {result.stderr.strip()}"
+        )
     return result.stdout
 
 
