@@ -16,7 +16,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import WORKLOADS
-from policies.model.checks import must_be_true, must_not_be_true
+from policies.model.checks import guarded, must_be_true, must_not_be_true
 from policies.model.kubernetes.checks import check_each_container, check_each_pod
 from policies.model.kubernetes.label_selectors import Index
 from policies.model.kubernetes.pods import DECLARED, POD_SHAPED, Container, Pod, objects, pods
@@ -35,9 +35,33 @@ from policies.model.property_values import Value
     ),
 )
 def token_mounted(resource: Resource, _: Options) -> Verdicts:
-    """Refuse pods that explicitly mount an API token."""
+    """Refuse pods that explicitly mount an API token, by the setting or in a projected volume.
+
+    Tokens for other audiences are allowed, such as those for AWS.
+    """
     for pod in pods(resource):
         yield from check_each([pod.spec["automountServiceAccountToken"]], must_not_be_true)
+        yield from guarded(_projected_tokens(pod))
+
+
+_API_AUDIENCES = ("kubernetes.default", "//oidc.eks.", "//oidc-eks.")
+"""Parts of the audiences that the API server accepts: its own names, and the issuer of an EKS cluster
+(Kubernetes API reference v1.34, ServiceAccountTokenProjection; kube-apiserver, --api-audiences)."""
+
+
+def _projected_tokens(pod: Pod) -> Verdicts:
+    sources = (
+        part for volume in pod.spec["volumes"].items() for part in volume.at("projected.sources").items()
+    )
+    yield from check_each((part["serviceAccountToken"] for part in sources), _projected_token)
+
+
+def _projected_token(token: Value) -> Verdicts:
+    if token.absent:
+        return
+    audience = token["audience"].text()
+    if not audience or any(part in audience for part in _API_AUDIENCES):  # absent: the API server
+        yield disallowed(token, "name the audience that verifies it, or remove it")
 
 
 _ACCOUNTS = tuple(f"kubernetes:core/v1:ServiceAccount{variant}" for variant in ("", "List", "Patch"))

@@ -1,6 +1,7 @@
 """Rules on container images: version, digest and pull policy."""
 
 import re
+from collections.abc import Callable
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -9,11 +10,13 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
+    check_each,
     expected,
 )
 from policies.engine.topics import WORKLOADS
 from policies.model.kubernetes.checks import check_each_container
-from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod
+from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod, pods
+from policies.model.property_values import Value
 
 
 # This does not import components/common/image_reference.py: a policy must not share the code that it checks.
@@ -21,6 +24,17 @@ def tag_of(image: str) -> str:
     """Return the tag of an image name; `latest` if it has neither tag nor digest."""
     name, _, digest = image.partition("@")
     return name.rpartition("/")[2].partition(":")[2] or ("" if digest else "latest")
+
+
+def _each_image_volume(resource: Resource, check: Callable[[Value], Verdicts]) -> Verdicts:
+    """Check the image of every volume that mounts one (Kubernetes, Volumes, image)."""
+
+    def volume(value: Value) -> Verdicts:
+        if not value["image"].absent:
+            yield from check(value["image"]["reference"])
+
+    for pod in pods(resource):
+        yield from check_each(pod.spec["volumes"].items(), volume)
 
 
 @WORKLOADS.rule(
@@ -35,14 +49,17 @@ def tag_of(image: str) -> str:
     ),
 )
 def image_latest(resource: Resource, _: Options) -> Verdicts:
-    """Require a version or digest for every image, and refuse the tag `latest`."""
+    """Require a version or digest for every image, those of volumes included; refuse the tag `latest`."""
 
     def check(_: Pod, container: Container) -> Verdicts:
-        image = container.value["image"]
+        yield from version(container.value["image"])
+
+    def version(image: Value) -> Verdicts:
         if tag_of(image.text() or "") == "latest":
             yield expected(image, "an image with a version or digest, such as name:1.4.2 or name@sha256:…")
 
     yield from check_each_container(resource, check)
+    yield from _each_image_volume(resource, version)
 
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -58,14 +75,17 @@ _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
     level=EnforcementLevel.ADVISORY,
 )
 def image_digest(resource: Resource, _: Options) -> Verdicts:
-    """Require a digest for every image."""
+    """Require a digest for every image, those of volumes included."""
 
     def check(_: Pod, container: Container) -> Verdicts:
-        image = container.value["image"]
+        yield from digest(container.value["image"])
+
+    def digest(image: Value) -> Verdicts:
         if not _DIGEST.search(image.text() or ""):
             yield expected(image, "the same image by its digest, name@sha256:…")
 
     yield from check_each_container(resource, check)
+    yield from _each_image_volume(resource, digest)
 
 
 @WORKLOADS.rule(

@@ -21,6 +21,7 @@ from policies.engine.topics import WORKLOADS
 from policies.model.kubernetes.checks import check_each_object, check_each_pod
 from policies.model.kubernetes.label_selectors import Index, Selectors, labels_of, selects
 from policies.model.kubernetes.pods import DECLARED, Object, Pod, objects
+from policies.model.networks import is_world
 from policies.model.property_values import Value
 
 
@@ -246,7 +247,7 @@ def network_policy(stack: Stack, _: Options) -> Verdicts:
         selecting = list(policies.of(pod.owner, labels_of(labels)))
         if not selecting:
             yield _unselected(resource, labels, "NetworkPolicy")
-        elif not any(map(_isolates, selecting)) or any(map(_admits_all, selecting)):
+        elif not any(map(_isolates, selecting)) or _admit_all(selecting):
             shown = f"{labels.shown()}, whose NetworkPolicies admit all traffic"
             yield Finding(labels.path, shown, "name sources or ports in ingress", urn=resource.urn)
 
@@ -263,8 +264,44 @@ def _isolates(policy: Value) -> bool:
     return not types.items() or "Ingress" in types.texts()
 
 
-def _admits_all(policy: Value) -> bool:
-    """Return True if a policy has an ingress rule without sources and ports, which allows everything."""
-    return _isolates(policy) and any(
-        not rule["from"].items() and not rule["ports"].items() for rule in policy.at("spec.ingress").items()
+def _admit_all(policies: list[Value]) -> bool:
+    """Return True if policies together allow traffic from everywhere, or from every pod, to all ports."""
+    rules = [
+        rule
+        for policy in policies
+        if _isolates(policy)
+        for rule in policy.at("spec.ingress").items()
+        if _allows_all_ports(rule["ports"].items())
+    ]
+    peers = [peer for rule in rules for peer in rule["from"].items()]
+    cidrs = [peer.at("ipBlock.cidr").text() or "" for peer in peers]
+    return (
+        any(not rule["from"].items() for rule in rules)
+        or any(map(_selects_all_pods, peers))
+        or is_world(*cidrs)
+    )
+
+
+def _allows_all_ports(ports: list[Value]) -> bool:
+    """Return True if a rule has no ports, an entry without a port, or half of all ports or more."""
+    number = 0
+    for port in ports:
+        if port["port"].absent:
+            return True
+        first, last = port["port"].number(), port["endPort"].number()
+        number += 1 if first is None or last is None else max(int(last - first) + 1, 1)
+    return not ports or 2 * number >= _PORTS
+
+
+_PORTS = 65535
+"""The number of ports of a protocol."""
+
+
+def _selects_all_pods(peer: Value) -> bool:
+    """Return True if a peer selects a pod without labels in a namespace whose name nobody has chosen."""
+    namespaces = peer["namespaceSelector"]
+    return (
+        not namespaces.absent
+        and selects(namespaces, {"kubernetes.io/metadata.name": "a-name-that-no-namespace-has"})
+        and selects(peer["podSelector"], {})
     )

@@ -134,12 +134,20 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
     """Refuse wildcards in the API groups, resources, verbs and URLs of Roles and ClusterRoles."""
 
     def check(rule: Value) -> Verdicts:
-        for name in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
+        for name in ("apiGroups", "resources", "verbs"):
             yield from guarded(_each(rule[name], element))
+        yield from guarded(_each(rule["nonResourceURLs"], url))
 
     def element(value: Value) -> Verdicts:
         text = value.text() or ""
         if text == "*" or text.startswith("*/"):
+            yield disallowed(value, "name what is needed")
+
+    def url(value: Value) -> Verdicts:
+        # A star at the end matches every rest (Kubernetes, pkg/apis/rbac/v1/evaluation_helpers.go,
+        # NonResourceURLMatches).
+        text = value.text() or ""
+        if text.endswith("*") and not text.strip("*/"):
             yield disallowed(value, "name what is needed")
 
     yield from _each_rule(resource, check)
