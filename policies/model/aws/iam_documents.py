@@ -1,9 +1,11 @@
 """IAM policy documents and their statements."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from policies.model.aws.patterns import NOBODY, is_any_value
 from policies.model.networks import is_world
 from policies.model.property_values import Value
 from policies.model.wildcards import matches
@@ -40,18 +42,23 @@ _OWNERS = frozenset(
         "aws:vpceaccount",
         "aws:vpceorgid",
         "aws:vpceorgpaths",
-        "aws:vpcsourceip",
         "kms:calleraccount",
         "s3:dataaccesspointaccount",
         "s3:dataaccesspointarn",
-        "sts:externalid",
     }
 )
 """Condition keys that identify the caller, the caller's network, or the owner of an access point.
 
 Sources: IAM User Guide, reference_policies_condition-keys; Amazon SNS Developer Guide, "aws:SourceAccount
 versus aws:SourceOwner"; Amazon S3 User Guide, access-points-policies,
-"Delegating access control to access points"."""
+"Delegating access control to access points".
+
+aws:VpcSourceIp is missing, since everybody may have the same private address in a VPC (VPC User Guide,
+vpc-cidr-blocks), and sts:ExternalId, since everybody may send it and it is no secret (IAM User Guide,
+id_roles_common-scenarios_third-party)."""
+
+_CALLER = re.compile(r"aws:(principal.+|userid|username)")
+"""Condition keys that describe the caller, which are always the same for the owner of a policy."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,13 @@ class Condition:
         return (
             operator in _NARROWING
             and bool(self.values)
-            and all(value.strip("*?:") for value in self.values)
+            and not any(map(self._is_any, self.values))
             and not is_world(*self.values)
         )
+
+    def _is_any(self, value: str) -> bool:
+        # Everybody chooses the values of tags, so that none of their forms is common to all.
+        return not value.strip("*?:") if "tag/" in self.key else is_any_value(value)
 
     @property
     def names_owners(self) -> bool:
@@ -131,6 +142,11 @@ class Statement:
         return any(condition.narrows for condition in self.conditions)
 
     @property
+    def narrowed_for_owner(self) -> bool:
+        """True if a condition excludes some requests of the user or role that has the policy."""
+        return any(item.narrows and not _CALLER.fullmatch(item.key) for item in self.conditions)
+
+    @property
     def open(self) -> bool:
         """True if it allows everybody, or all except named principals, and no condition names the callers."""
         everybody = self.everybody or not self.value["NotPrincipal"].absent
@@ -155,9 +171,19 @@ class Statement:
 
         Raise UnknownValueError if only an unknown pattern may cover it.
         """
-        wanted = action.lower()
+        service, _, name = action.lower().partition(":")
+        if excluded := elements(self.value["NotAction"]):
+            texts = [(pattern.text() or "").lower() for pattern in excluded]
+            if name == "*":
+                return not any(matches(service, text.partition(":")[0]) for text in texts)
+            return not any(matches(action.lower(), text) for text in texts)
+        # A pattern that covers a short and a long name covers all names.
+        names = (NOBODY[:1], NOBODY) if name == "*" else (name,)
         patterns = sorted(elements(self.value["Action"]), key=_is_unknown)
-        return any(matches(wanted, (pattern.text() or "").lower()) for pattern in patterns)
+        return any(
+            all(matches(f"{service}:{name}", (pattern.text() or "").lower()) for name in names)
+            for pattern in patterns
+        )
 
 
 def _has_owner(value: str) -> bool:

@@ -16,6 +16,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.aws.iam_documents import statement_of, statement_values
+from policies.model.aws.patterns import is_every_arn
 from policies.model.checks import guarded, must_not_be_true
 from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
@@ -148,6 +149,6 @@ def endpoint_policy(resource: Resource, _: Options) -> Verdicts:
 
 def _leads_to_named_resources(value: Value) -> Verdicts:
     statement = statement_of(value)
-    everything = statement.inverted or any(not name.strip("*?:") for name in statement.resources)
+    everything = statement.inverted or any(map(is_every_arn, statement.resources))
     if statement.allows and everything and not statement.narrowed:
         yield expected(value["Resource"], "named resources, or add a condition with aws:ResourceAccount")

@@ -28,7 +28,7 @@ def decryption(resource: Resource, _: Options) -> Verdicts:
     """Refuse IAM policies that allow decryption with every KMS key, without a condition that narrows it."""
 
     def check(statement: Statement) -> Verdicts:
-        if not statement.allows or not any(map(statement.covers, ACTIONS)) or statement.narrowed:
+        if not statement.allows or statement.narrowed_for_owner or not any(map(statement.covers, ACTIONS)):
             return
         value = statement.value["Resource"]
         for item in value.items() or [value]:

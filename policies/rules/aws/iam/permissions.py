@@ -7,10 +7,11 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Option, Options, Resource, Verdicts, check_each, disallowed, expected
 from policies.engine.topics import IAM
-from policies.model.aws.iam_documents import Statement, elements, statement_of, statement_values
+from policies.model.aws.iam_documents import Statement, elements
 from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
+from policies.model.aws.patterns import is_every_arn, is_every_resource
 from policies.model.checks import check_each_statement, guarded
-from policies.model.property_values import UnknownValueError, Value
+from policies.model.property_values import Value
 
 
 def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) -> Verdicts:
@@ -123,12 +124,14 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
             for name in statement.actions
             if not any(fnmatchcase(name.lower(), known) for known in patterns)
         ]
-        if not narrow or statement.narrowed:
+        if not narrow or statement.narrowed_for_owner:
             return
         if not (inverted := statement.value["NotResource"]).absent:
             yield disallowed(inverted, "name the allowed resources in Resource, or add a condition")
-        if "*" in statement.resources:
-            value = next(item for item in elements(statement.value["Resource"]) if item.text() == "*")
+        if everything := [
+            item for item in elements(statement.value["Resource"]) if is_every_arn(item.text() or "")
+        ]:
+            [value, *_] = everything
             named = "its actions" if statement.value.secret else narrow[0]
             yield expected(value, f"the resources of {named}, or add a condition")
 
@@ -149,33 +152,23 @@ _ESCALATIONS = (
     "iam:SetDefaultPolicyVersion",
     "iam:UpdateAssumeRolePolicy",
     "iam:UpdateLoginProfile",
+    "iam:PassRole",
+    "codebuild:UpdateProject",
+    "eks:AssociateAccessPolicy",
     "glue:UpdateDevEndpoint",
     "lambda:UpdateFunctionCode",
+    "lambda:UpdateFunctionConfiguration",
     "sagemaker:CreatePresignedNotebookInstanceUrl",
+    "ssm:SendCommand",
+    "sso:PutInlinePolicyToPermissionSet",
+    "sts:AssumeRole",
 )
 """Actions that each give a principal the permissions of others.
 
+iam:PassRole does with an action that runs code, which another policy of the same principal may allow.
+
 Sources: Rhino Security Labs, "AWS IAM privilege escalation: methods and mitigation"; Datadog,
 pathfinding.cloud."""
-
-_COMPUTE = (
-    "apprunner:CreateService",
-    "cloudformation:CreateStack",
-    "cloudformation:CreateStackSet",
-    "codebuild:CreateProject",
-    "datapipeline:CreatePipeline",
-    "ec2:RequestSpotInstances",
-    "ec2:RunInstances",
-    "ecs:RegisterTaskDefinition",
-    "glue:CreateDevEndpoint",
-    "glue:CreateJob",
-    "glue:UpdateJob",
-    "lambda:CreateFunction",
-    "sagemaker:CreateNotebookInstance",
-    "sagemaker:CreateProcessingJob",
-    "sagemaker:CreateTrainingJob",
-)
-"""Actions that run code with a role that iam:PassRole passes; the sources are the same."""
 
 
 @IAM.rule(
@@ -193,40 +186,23 @@ def privilege_escalation(resource: Resource, _: Options) -> Verdicts:
 
 
 def _escalations(document: Value) -> Verdicts:
-    compute = [action for action in _COMPUTE if _allows(document, action)]
-
     def check(statement: Statement) -> Verdicts:
         if not statement.allows:
             return
         action = next((action for action in _ESCALATIONS if statement.covers(action)), "")
-        if not action and compute and statement.covers("iam:PassRole"):
-            action = f"iam:PassRole, which with {compute[0]} gives the permissions of every role"
         if not action:
             return
         for value in _unlimited(statement.value["Resource"]):
-            if not statement.narrowed:
+            if not statement.narrowed_for_owner:
                 named = "these actions" if document.secret else action
                 yield expected(value, f"the resources of {named}")
 
     yield from check_each_statement(document, check)
 
 
-def _allows(document: Value, action: str) -> bool:
-    """Return True if a statement certainly allows an action."""
-    for value in statement_values(document):
-        try:
-            statement = statement_of(value)
-            if statement.allows and statement.covers(action):
-                return True
-        except UnknownValueError:
-            continue
-    return False
-
-
 def _unlimited(resource: Value) -> Iterator[Value]:
-    """Yield the resource `*`, and ARNs such as arn:aws:iam::*:role/* whose name is a wildcard."""
+    """Yield the first pattern that matches every resource of a kind, such as arn:aws:iam::*:role/*."""
     for value in elements(resource):
-        name = (value.text() or "").split(":", 5)[-1].rpartition("/")[2]
-        if name and not name.strip("*?"):
+        if is_every_resource(value.text() or ""):
             yield value
             return

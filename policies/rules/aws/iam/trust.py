@@ -9,7 +9,9 @@ from policies.engine.rule import Finding, Options, Resource, Stack, Verdicts, di
 from policies.engine.topics import IAM
 from policies.model.aws.iam_documents import Condition, Statement
 from policies.model.aws.iam_policies import ROLE
+from policies.model.aws.patterns import NOBODY
 from policies.model.checks import check_each_statement
+from policies.model.wildcards import matches
 
 
 @IAM.rule(
@@ -31,8 +33,15 @@ def trust(resource: Resource, _: Options) -> Verdicts:
     yield from check_each_statement(resource["assumeRolePolicy"], _trust)
 
 
-_ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
-"""Patterns of `sub` that match every caller of an identity provider, because they fix only its kind."""
+_KINDS_OF_SUBJECTS = ("system:serviceaccount:",)
+"""Beginnings of `sub` that every subject of an identity provider has, in several parts (EKS user guide,
+associate-service-account-role)."""
+
+_KIND = re.compile(r"^[A-Za-z][\w-]*[:/|]")
+"""The first part of a `sub`, which other providers use for its kind: `project_path:`, `org/`, `auth0|`."""
+
+_SUBJECT = re.compile(r"[^*?:/|]+([:/|].*)?", re.DOTALL)
+"""A `sub` without its kind that begins with a whole name, such as a group, a project or an ID."""
 
 _GITHUB = "token.actions.githubusercontent.com:"
 
@@ -48,7 +57,7 @@ _CLAIMS = {"sts:AssumeRoleWithWebIdentity": ("sub", "aud"), "sts:AssumeRoleWithS
 _ACCOUNT = re.compile(r"\d+|arn:[\w-]+:iam::\d+:root")
 
 _MEMBERS = re.compile(
-    r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username|vpcsourceip)|sts:externalid"
+    r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username)|sts:externalid"
 )
 """Condition keys that distinguish the principals of an account."""
 
@@ -91,8 +100,11 @@ def _names_members(condition: Condition) -> bool:
 
 
 def _names_member(arn: str) -> bool:
-    kind, slash, name = arn.rpartition(":")[2].partition("/")
-    return bool((name if slash else kind).strip("*?/"))
+    if "*" not in arn and "?" not in arn:
+        return True
+    resource = (*arn.split(":", 5), "*", "*", "*", "*", "*")[5]
+    names = (NOBODY, f"{NOBODY}/{NOBODY}")
+    return not any(matches(f"{kind}/{name}", resource) for kind in ("role", "user") for name in names)
 
 
 def _names_claim(condition: Condition) -> bool:
@@ -100,7 +112,18 @@ def _names_claim(condition: Condition) -> bool:
         return condition.narrows
     if condition.key.startswith(_GITHUB):
         return all(map(_GITHUB_OWNER.fullmatch, condition.values))
-    return not any(map(_ANY_SUBJECT.fullmatch, condition.values))
+    return all(map(_names_subject, condition.values))
+
+
+def _names_subject(pattern: str) -> bool:
+    """Return True if a pattern of `sub` names its first part after the kind."""
+    if "*" not in pattern and "?" not in pattern:
+        return True
+    for kind in _KINDS_OF_SUBJECTS:
+        if pattern.startswith(kind):
+            # A namespace belongs to the cluster that is the provider, so its beginning is enough.
+            return pattern.removeprefix(kind)[:1] not in ("", "*", "?", ":")
+    return bool(_SUBJECT.fullmatch(_KIND.sub("", pattern)))
 
 
 _DEPLOY_SUFFIX = "-deploy"

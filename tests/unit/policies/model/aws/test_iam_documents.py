@@ -23,7 +23,7 @@ from tests.support.rows import each_row
         ("Bool", "aws:SecureTransport", "true", False, False),
         ("StringLike", "aws:PrincipalOrgID", "*", False, False),
         ("StringLike", "aws:PrincipalOrgID", ["o-a", "?*"], False, False),
-        ("StringLike", "aws:PrincipalOrgID", "o-*", True, False),
+        ("StringLike", "aws:PrincipalOrgID", "o-*", False, False),
         ("StringEquals", "aws:PrincipalAccount", "${aws:PrincipalAccount}", True, False),
         ("StringEquals", "aws:PrincipalOrgID", [], False, False),
         ("StringEquals", "aws:RequestTag/env", "prod", True, False),
@@ -35,10 +35,16 @@ from tests.support.rows import each_row
         ("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", False, False),
         ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::123456789012:role/*", True, True),
         ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/deploy", True, False),
-        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*", True, False),
-        ("ArnLike", "aws:PrincipalArn", "arn:*", True, False),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*", False, False),
+        ("ArnLike", "aws:PrincipalArn", "arn:*", False, False),
         ("ArnLike", "aws:SourceArn", "arn:aws:s3:::bucket", True, True),
         ("ArnLike", "aws:SourceArn", "arn:aws:s3:::b*", True, False),
+        ("ArnLike", "aws:SourceArn", "arn:aws:s3:::*", False, False),
+        ("StringLike", "aws:SourceVpce", "vpce-*", False, False),
+        ("StringLike", "aws:ResourceTag/net", "vpce-*", True, False),
+        ("StringLike", "kms:ViaService", "*.eu-west-1.amazonaws.com", True, False),
+        ("IpAddress", "aws:VpcSourceIp", "10.0.0.0/8", True, False),
+        ("StringEquals", "sts:ExternalId", "pipe", True, False),
     ],
 )
 def test_a_condition_counts_by_operator_key_and_values(
@@ -65,3 +71,25 @@ def test_the_internet_or_half_of_it_is_the_world(text: str) -> None:
 @each_row("text", ["10.0.0.0/8", "0.0.0.0/2", "2001::/16", "2400::/6", "fc00::/7", "fe80::/3", "", "pl-1"])
 def test_a_part_of_the_internet_is_not_the_world(text: str) -> None:
     assert not is_world(text)
+
+
+@each_row(
+    ("element", "patterns", "action", "covered"),
+    [
+        ("Action", "s3:*", "s3:*", True),
+        ("Action", ["s3:Get*", "s3:?*"], "s3:*", True),
+        ("Action", "*", "s3:*", True),
+        ("Action", ["s3:?", "s3:G*", "s3:Put*"], "s3:*", False),
+        ("Action", "S3:get*", "s3:GetObject", True),
+        ("NotAction", "sts:TagSession", "sts:AssumeRole", True),
+        ("NotAction", ["sts:Tag*", "sts:A*"], "sts:AssumeRole", False),
+        ("NotAction", "iam:*", "s3:*", True),
+        ("NotAction", "s3:GetObject", "s3:*", False),
+        ("NotAction", "*:Get*", "s3:*", False),
+    ],
+)
+def test_a_statement_covers_actions_that_it_names_or_does_not_except(
+    element: str, patterns: Any, action: str, covered: bool
+) -> None:
+    [parsed] = statements(Value(from_plain({"Statement": {"Effect": "Allow", element: patterns}})))
+    assert parsed.covers(action) is covered

@@ -1,0 +1,102 @@
+"""Patterns of ARNs and of condition values that match everything.
+
+A pattern is judged by what it matches: if it matches a name that nobody has, it names nobody.
+"""
+
+import re
+
+from policies.model.wildcards import matches
+
+NOBODY = "¤" * 64
+"""A name of characters that no name on AWS has, so only the wildcards of a pattern match it."""
+
+_KINDS = (
+    "alarm",
+    "cluster",
+    "container",
+    "devEndpoint",
+    "document",
+    "function",
+    "group",
+    "hostedzone",
+    "instance",
+    "key",
+    "log-group",
+    "notebook-instance",
+    "policy",
+    "project",
+    "repository",
+    "role",
+    "secret",
+    "stack",
+    "stateMachine",
+    "table",
+    "user",
+)
+"""Words before the names of resources (Service Authorization Reference, "Resource types defined by …")."""
+
+_OWN_KIND = re.compile(r"([A-Za-z-]+)[/:]")
+
+_VALUES = (
+    *(f"{prefix}{NOBODY}" for prefix in ("o-", "vpc-", "vpce-", "AIDA", "AROA")),
+    f"AROA{NOBODY[:17]}:{NOBODY}",
+    f"o-{NOBODY}/r-{NOBODY}/ou-{NOBODY}/",
+    f"{NOBODY}.amazonaws.com",
+    f"{NOBODY}.{NOBODY}.amazonaws.com",
+)
+"""Values of condition keys that nobody has, in the form that all values of the key have (IAM User Guide,
+reference_policies_condition-keys and reference_identifiers, unique IDs)."""
+
+
+def is_every_resource(pattern: str) -> bool:
+    """Return True if a pattern of ARNs matches every resource of a kind in an account.
+
+    A path of IAM's names counts as well, since whoever creates a role chooses its path.
+    """
+    service, _, resource = _parts(pattern)
+    name = resource.rpartition("/")[2]
+    of_path = service == "iam" and bool(name) and not name.strip("*?")
+    return of_path or any(matches(sample, resource) for sample in _samples(service, resource))
+
+
+def is_every_arn(pattern: str) -> bool:
+    """Return True if a pattern matches every resource of a kind in all accounts.
+
+    The ARNs of buckets and hosted zones have no account.
+    """
+    start, _, rest = pattern.partition(":")
+    partition = rest.partition(":")[0] if rest else "*"
+    if not (matches("arn", start) and (partition.startswith("aws") or matches("aws", partition))):
+        return False
+    service, account, resource = _parts(pattern)
+    samples = _samples(service, resource if account else "")
+    return not account.strip("*?") and any(matches(sample, resource) for sample in samples)
+
+
+def is_any_value(pattern: str) -> bool:
+    """Return True if a pattern of a condition matches values that nobody has."""
+    if not pattern.strip("*?:"):
+        return True
+    return ("*" in pattern or "?" in pattern) and (
+        is_every_arn(pattern) or any(matches(sample, pattern) for sample in _VALUES)
+    )
+
+
+def _parts(pattern: str) -> tuple[str, str, str]:
+    """Return service, account and resource; a wildcard at the end stands for the parts after it."""
+    parts = pattern.split(":", 5)
+    if parts[-1].endswith("*"):
+        parts += ["*"] * (6 - len(parts))
+    _, _, service, _, account, resource = (*parts, *[""] * 6)[:6]
+    return service, account, resource
+
+
+def _samples(service: str, resource: str) -> list[str]:
+    """Return resources of a service that nobody has."""
+    names = [NOBODY, f"{NOBODY}/{NOBODY}"]
+    if service == "s3":
+        return names
+    own = _OWN_KIND.match(resource)
+    kinds = (*_KINDS, own[1]) if own else _KINDS
+    named = (*names, f"{NOBODY}:{NOBODY}")
+    return [*names, *(f"{kind}{sign}{name}" for kind in kinds for sign in "/:" for name in named)]

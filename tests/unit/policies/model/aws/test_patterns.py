@@ -1,0 +1,62 @@
+"""Tests of patterns that match what nobody has."""
+
+from policies.model.aws.patterns import is_any_value, is_every_arn, is_every_resource
+from tests.support.rows import each_row
+
+
+@each_row(
+    ("pattern", "every_arn", "every_resource"),
+    [
+        ("*", True, True),
+        ("?*", True, True),
+        ("arn:*", True, True),
+        ("a*", True, True),
+        ("arn:aws-cn:s3:::*", True, True),
+        ("arn:*:iam::*:role/?*", True, True),
+        ("arn:aws:iam::111122223333:role/*", False, True),
+        ("arn:aws:iam::111122223333:role*", False, True),
+        ("arn:aws:iam::111122223333:*", False, True),
+        ("arn:aws:iam::*:role/pipe-*", False, False),
+        ("arn:aws:iam::*:role/pipe", False, False),
+        ("arn:aws:s3:::role/*", False, False),
+        ("arn:aws:eks:eu-west-1:111122223333:addon/pipe/*", False, False),
+        ("arn:aws:iam::111122223333:role/team/*", False, True),
+        ("arn:aws:s3:::acme*", False, False),
+        ("arn:aws:lambda:*:*:function:*", True, True),
+        ("arn:aws:lambda:*:*:function:pipe*", False, False),
+        ("arn:aws:codeartifact:*:*:package-group/*", True, True),
+        ("world", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_pattern_of_arns_is_everything_if_it_matches_a_resource_that_nobody_has(
+    pattern: str, every_arn: bool, every_resource: bool
+) -> None:
+    assert is_every_arn(pattern) is every_arn
+    assert is_every_resource(pattern) is every_resource
+
+
+@each_row(
+    ("pattern", "expected"),
+    [
+        ("*", True),
+        ("A*", True),
+        ("AROA*:*", True),
+        ("AROAEXAMPLEID:*", False),
+        ("vpc-*", True),
+        ("vpc-0a*", False),
+        ("o-*/*", True),
+        ("o-a/*", False),
+        ("*.amazonaws.com", True),
+        ("s3.*.amazonaws.com", False),
+        ("eu-*", False),
+        ("arn:aws:sns:*:*:*", True),
+        ("arn:aws:sns:*:111122223333:*", False),
+        ("repo:*:ref", False),
+        ("pipe", False),
+    ],
+)
+def test_a_pattern_of_values_is_everything_if_it_matches_a_value_that_nobody_has(
+    pattern: str, expected: bool
+) -> None:
+    assert is_any_value(pattern) is expected
