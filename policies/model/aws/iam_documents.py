@@ -88,7 +88,7 @@ class Condition:
     @property
     def names_owners(self) -> bool:
         """True if the condition admits only named accounts, organizations, buckets or networks."""
-        return self.key in _OWNERS and self.narrows and all(map(_has_owner, self.values))
+        return self.key in _OWNERS and self.narrows and all(map(has_owner, self.values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,7 @@ class Statement:
         )
 
 
-def _has_owner(value: str) -> bool:
+def has_owner(value: str) -> bool:
     """Return True if a value names an owner without wildcards.
 
     The owner in an ARN is the account, or the bucket if the ARN has no account.

@@ -3,8 +3,6 @@
 A pattern is judged by what it matches: if it matches a name that nobody has, it names nobody.
 """
 
-import re
-
 from policies.model.wildcards import matches
 
 NOBODY = "¤" * 64
@@ -34,8 +32,6 @@ _KINDS = (
     "user",
 )
 """Words before the names of resources (Service Authorization Reference, "Resource types defined by …")."""
-
-_OWN_KIND = re.compile(r"([A-Za-z-]+)[/:]")
 
 _VALUES = (
     *(f"{prefix}{NOBODY}" for prefix in ("o-", "vpc-", "vpce-", "AIDA", "AROA")),
@@ -96,7 +92,8 @@ def _samples(service: str, resource: str) -> list[str]:
     names = [NOBODY, f"{NOBODY}/{NOBODY}"]
     if service == "s3":
         return names
-    own = _OWN_KIND.match(resource)
-    kinds = (*_KINDS, own[1]) if own else _KINDS
+    own, slash, _ = resource.replace(":", "/").partition("/")
+    # The other names before a slash are IDs, such as that of an API.
+    kinds = (*_KINDS, own) if slash and own.replace("-", "").isalpha() else _KINDS
     named = (*names, f"{NOBODY}:{NOBODY}")
     return [*names, *(f"{kind}{sign}{name}" for kind in kinds for sign in "/:" for name in named)]

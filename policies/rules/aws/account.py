@@ -28,6 +28,8 @@ PASSWORDS = "aws:iam/accountPasswordPolicy:AccountPasswordPolicy"
 DETECTOR = "aws:guardduty/detector:Detector"
 FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
 FILTER = "aws:guardduty/filter:Filter"
+TRUSTED = "aws:guardduty/iPSet:IPSet"
+ARCHIVE_RULE = "aws:accessanalyzer/archiveRule:ArchiveRule"
 BUDGET = "aws:budgets/budget:Budget"
 EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
@@ -154,19 +156,48 @@ def _at_least(limit: tuple[Value, int]) -> Verdicts:
 
 @ACCOUNT.rule(
     "guardduty-off",
-    types=(DETECTOR, FILTER),
+    types=(DETECTOR, FILTER, TRUSTED),
     severity=Severity.HIGH,
     controls=("CKV_AWS_238", "FSBP GuardDuty.1"),
-    remediation="Set enable to true, its default; let filters keep the findings with the action NOOP.",
+    remediation=(
+        "Set enable to true, its default; let filters keep the findings with the action NOOP, and do not "
+        "activate lists of trusted addresses."
+    ),
     url="https://docs.aws.amazon.com/guardduty/latest/ug/what-is-guardduty.html",
 )
 def detector(resource: Resource, _: Options) -> Verdicts:
-    """Refuse GuardDuty detectors that are off, and filters that archive findings before anybody sees them."""
+    """Refuse GuardDuty detectors that are off, filters that archive findings, and lists of trusted addresses.
+
+    Nobody sees archived findings, and GuardDuty generates none for trusted addresses.
+    """
+    # GuardDuty user guide, Working with lists of trusted addresses; absent: the property is required.
+    if resource.type == TRUSTED and resource["activate"].flag() is not False:
+        yield expected(resource["activate"], "false")
     # EventBridge gets no archived findings (GuardDuty user guide, Suppression rules).
     if resource.type == FILTER and resource["action"].text() == "ARCHIVE":
         yield expected(resource["action"], "'NOOP'")
     if resource.type == DETECTOR and resource["enable"].flag() is False:
         yield expected(resource["enable"], "true")
+
+
+@ACCOUNT.rule(
+    "access-analyzer-public-archived",
+    types=(ARCHIVE_RULE,),
+    severity=Severity.MEDIUM,
+    controls=("CIS AWS 1.20", "FSBP IAM.28"),
+    remediation="Add a filter with the criterion isPublic and eqs ['false'] to the archive rule.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-archive-rules.html",
+)
+def archive_rule(resource: Resource, _: Options) -> Verdicts:
+    """Refuse archive rules of IAM Access Analyzer that also archive findings on public resources.
+
+    All filters of a rule have to match.
+    """
+    filters = resource["filters"]
+    if not any(
+        item["criteria"].text() == "isPublic" and item["eqs"].texts() == ["false"] for item in filters.items()
+    ):
+        yield expected(filters, "a list with the criterion isPublic and eqs ['false']")
 
 
 @ACCOUNT.stack_rule(

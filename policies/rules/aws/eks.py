@@ -5,7 +5,7 @@ from datetime import date
 from pulumi_policy import Severity
 
 from eks_versions import STANDARD_SUPPORT
-from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, check_each, expected
+from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, check_each, disallowed, expected
 from policies.engine.waivers import utc_day
 from policies.model.checks import must_be_false, must_be_true
 from policies.model.networks import is_world
@@ -129,22 +129,59 @@ def version(resource: Resource, options: Options) -> Verdicts:
         yield expected(value, " or ".join(accepted) or "a version in standard support")
 
 
+IDENTITY_PROVIDER = "aws:eks/identityProviderConfig:IdentityProviderConfig"
+
+
 @EKS.rule(
     "eks-access-by-config-map",
-    types=CLUSTER,
+    types=(*CLUSTER, IDENTITY_PROVIDER),
     severity=Severity.MEDIUM,
     controls=("CIS EKS 4.1.7",),
     remediation=(
-        "In accessConfig, set authenticationMode to API and bootstrapClusterCreatorAdminPermissions to false."
+        "In accessConfig, set authenticationMode to API and bootstrapClusterCreatorAdminPermissions to "
+        "false. Remove identity providers."
     ),
     url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
 )
 def access(resource: Resource, _: Options) -> Verdicts:
     """Require access entries as the only access method, and no admin permissions for the cluster creator."""
+    if resource.type == IDENTITY_PROVIDER:
+        yield disallowed(resource.at("oidc.issuerUrl"), "give principals of IAM access entries instead")
+        return
     mode = resource.at("accessConfig.authenticationMode")
     if mode.text() != "API":
         yield expected(mode, "'API'")
     yield from must_be_false(resource.at("accessConfig.bootstrapClusterCreatorAdminPermissions"))
+
+
+@EKS.rule(
+    "eks-access-of-other-account",
+    types=(
+        "aws:eks/accessEntry:AccessEntry",
+        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+    ),
+    severity=Severity.HIGH,
+    controls=("CIS EKS 4.1.7",),
+    remediation="Name a role of the account, which others may assume under its trust policy.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
+    options={
+        "accounts": Option(
+            default=[],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Accounts other than the stack's own whose principals may have access.",
+            },
+        )
+    },
+)
+def access_accounts(resource: Resource, options: Options) -> Verdicts:
+    """Refuse access to the cluster for principals of accounts other than the provider's allowed account."""
+    principal = resource["principalArn"]
+    account = (*(principal.text() or "").split(":"), "", "", "", "", "")[4]
+    allowed = [*resource.settings["allowedAccountIds"].json().texts(), *options["accounts"]]
+    if account not in allowed:
+        yield disallowed(principal, f"name a principal of {' or '.join(allowed) or 'aws:allowedAccountIds'}")
 
 
 @EKS.rule(

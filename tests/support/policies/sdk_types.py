@@ -16,6 +16,7 @@ from pulumi._types import input_type_types
 SDK = Path(pulumi_aws.__file__).parent
 _PACKAGES = (pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog)
 _TOKEN = re.compile(r"super\(\w+, __self__\)\.__init__\(\s*'([\w.-]+:[^']*:\w+)'")
+_ARGUMENT = re.compile(r"^                 (\w+): (pulumi\.Input\[.*)$", re.MULTILINE)
 _TAGS = re.compile(r"^                 tags: pulumi\.Input\[Optional\[Mapping\[str", re.MULTILINE)
 
 
@@ -26,6 +27,16 @@ def taggable() -> Iterator[str]:
         match = _TOKEN.search(text)
         if match and _TAGS.search(text):
             yield match[1]
+
+
+def aws_arguments() -> Iterator[tuple[str, str, str]]:
+    """Yield the AWS types with the names and annotations of their arguments, without an import."""
+    for file in sorted(SDK.rglob("[!_]*.py")):
+        text = file.read_text()
+        if match := _TOKEN.search(text):
+            signature = text.partition("resource_name: str,")[2].partition("__props__=None")[0]
+            for name, annotation in _ARGUMENT.findall(signature):
+                yield match[1], name, annotation
 
 
 @cache

@@ -33,15 +33,34 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
         yield from must_be_true(resource["storageEncrypted"])
 
 
+PUBLIC = (
+    INSTANCE,
+    MEMBER,
+    CLUSTER,
+    "aws:dms/instanceProfile:InstanceProfile",
+    "aws:dms/replicationInstance:ReplicationInstance",
+    "aws:lightsail/database:Database",
+    "aws:m2/environment:Environment",
+    "aws:mq/broker:Broker",
+    "aws:neptune/clusterInstance:ClusterInstance",
+    "aws:rds/shardGroup:ShardGroup",
+    "aws:redshift/cluster:Cluster",
+    "aws:redshiftserverless/workgroup:Workgroup",
+    "aws:timestreaminfluxdb/dbCluster:DbCluster",
+    "aws:timestreaminfluxdb/dbInstance:DbInstance",
+)
+"""The types with the property publiclyAccessible (pulumi-aws 7)."""
+
+
 @RDS.rule(
     "rds-publicly-accessible",
-    types=(INSTANCE, MEMBER),
+    types=PUBLIC,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_17", "FSBP RDS.2"),
     remediation="Set publiclyAccessible to false.",
 )
 def public(resource: Resource, _: Options) -> Verdicts:
-    """Refuse public addresses for databases."""
+    """Refuse public addresses for databases, and for brokers and hosts of migrations, which hold data too."""
     yield from must_not_be_true(resource["publiclyAccessible"])  # absent: false
 
 

@@ -6,13 +6,15 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import IAM
-from policies.model.aws.iam_documents import elements
+from policies.model.aws.iam_documents import elements, has_owner
 from policies.model.checks import open_to_everybody
 from policies.model.property_values import Value
 
 DOCUMENTS = {
     "aws:acmpca/policy:Policy": "policy",
+    "aws:amp/resourcePolicy:ResourcePolicy": "policyDocument",
     "aws:backup/vaultPolicy:VaultPolicy": "policy",
+    "aws:bedrock/agentcoreResourcePolicy:AgentcoreResourcePolicy": "policy",
     "aws:cloudwatch/eventBusPolicy:EventBusPolicy": "policy",
     "aws:cloudwatch/logDeliveryDestinationPolicy:LogDeliveryDestinationPolicy": "deliveryDestinationPolicy",
     "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy": "accessPolicy",
@@ -20,16 +22,24 @@ DOCUMENTS = {
     "aws:codeartifact/domainPermissions:DomainPermissions": "policyDocument",
     "aws:codeartifact/repositoryPermissionsPolicy:RepositoryPermissionsPolicy": "policyDocument",
     "aws:codebuild/resourcePolicy:ResourcePolicy": "policy",
+    "aws:dsql/clusterPolicy:ClusterPolicy": "policy",
     "aws:dynamodb/resourcePolicy:ResourcePolicy": "policy",
     "aws:glacier/vault:Vault": "accessPolicy",
+    "aws:glacier/vaultLock:VaultLock": "policy",
     "aws:glue/resourcePolicy:ResourcePolicy": "policy",
     "aws:kinesis/resourcePolicy:ResourcePolicy": "policy",
     "aws:lambda/resourcePolicy:ResourcePolicy": "policy",
+    "aws:mediastore/containerPolicy:ContainerPolicy": "policy",
     "aws:msk/clusterPolicy:ClusterPolicy": "policy",
     "aws:networkfirewall/resourcePolicy:ResourcePolicy": "policy",
     "aws:oam/sinkPolicy:SinkPolicy": "policy",
+    "aws:opensearchingest/resourcePolicy:ResourcePolicy": "policy",
     "aws:organizations/resourcePolicy:ResourcePolicy": "content",
+    "aws:pinpoint/smsvoicev2ResourcePolicy:Smsvoicev2ResourcePolicy": "policy",
     "aws:redshift/resourcePolicy:ResourcePolicy": "policy",
+    "aws:redshiftserverless/resourcePolicy:ResourcePolicy": "policy",
+    "aws:sagemaker/modelPackageGroupPolicy:ModelPackageGroupPolicy": "resourcePolicy",
+    "aws:schemas/registryPolicy:RegistryPolicy": "policy",
     "aws:secretsmanager/secret:Secret": "policy",
     "aws:secretsmanager/secretPolicy:SecretPolicy": "policy",
     "aws:ses/identityPolicy:IdentityPolicy": "policy",
@@ -38,11 +48,13 @@ DOCUMENTS = {
     "aws:sns/topicPolicy:TopicPolicy": "policy",
     "aws:sqs/queue:Queue": "policy",
     "aws:sqs/queuePolicy:QueuePolicy": "policy",
+    "aws:vpclattice/resourcePolicy:ResourcePolicy": "policy",
+    "aws:xray/resourcePolicy:ResourcePolicy": "policyDocument",
 }
 """The types with a policy on a resource, and its property. Rules on S3, ECR and KMS judge their own policies.
 
 The list omits policies that name everybody by design, because the service checks access in another way: those
-of APIs, search domains, file systems and VPC Lattice."""
+of APIs, search domains, file systems and VPC Lattice's services."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +62,22 @@ class Share:
     """A property whose value can stand for everybody."""
 
     path: str
+    """The path of the property; each step also leads through the elements of a list."""
     everybody: str
     limits: tuple[str, ...] = ()
-    """Properties of which each limits everybody to an account, an organization or a source."""
+    """Properties of which each limits everybody to an account, an organization or a source that it names."""
 
 
 SHARES = {
-    "aws:cloudwatch/eventPermission:EventPermission": Share("principal", "*", ("condition",)),
+    "aws:cloudwatch/eventPermission:EventPermission": Share("principal", "*", ("condition.value",)),
     "aws:codebuild/project:Project": Share("projectVisibility", "PUBLIC_READ"),
     "aws:ec2/amiLaunchPermission:AmiLaunchPermission": Share("group", "all"),
     "aws:ec2/vpcEndpointService:VpcEndpointService": Share("allowedPrincipals", "*"),
     "aws:ec2/vpcEndpointServiceAllowedPrinciple:VpcEndpointServiceAllowedPrinciple": Share(
         "principalArn", "*"
+    ),
+    "aws:imagebuilder/distributionConfiguration:DistributionConfiguration": Share(
+        "distributions.amiDistributionConfiguration.launchPermission.userGroups", "all"
     ),
     "aws:lambda/functionUrl:FunctionUrl": Share("authorizationType", "NONE"),
     "aws:lambda/layerVersionPermission:LayerVersionPermission": Share("principal", "*", ("organizationId",)),
@@ -96,8 +112,16 @@ def everybody(resource: Resource, _: Options) -> Verdicts:
 
     def check(value: Value) -> Verdicts:
         if (value.text() or "").lower() == share.everybody.lower() and all(
-            resource[name].get() in (None, "", {}) for name in share.limits
+            not has_owner(resource.at(name).text() or "") for name in share.limits
         ):
             yield disallowed(value, REMEDY)
 
-    yield from check_each(elements(resource.at(share.path)), check)
+    yield from check_each(_reached(resource.props, share.path), check)
+
+
+def _reached(value: Value, path: str) -> list[Value]:
+    """Return the values at a path, whose steps lead through the elements of lists."""
+    values = [value]
+    for step in path.split("."):
+        values = [item for value in values for item in elements(value[step])]
+    return values
