@@ -1,5 +1,6 @@
 """Assets and archives among the inputs of a resource, and the files that the engine reads for them."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sandbox.wire.values import map_items
 class Assets:
     """The assets and archives among the inputs of a resource, by what a report cannot show of them.
 
-    `tree` has the files of the program. `foreign` has the paths and addresses that are not in the tree,
+    `tree` has the files of the program. `foreign` has the paths and addresses of what is not in the tree,
     `folders` the archived folders of the tree, and `secret` those that are secret, without the contents.
     """
 
@@ -40,6 +41,8 @@ class Assets:
                 asset, name = asset | {"path": inside}, inside
                 if self.tree and (self.tree / inside).is_dir():
                     self.folders.append(inside)
+                elif self.tree and asset[SIGNATURE] == ASSETS[0] and not _has_hash(asset, self.tree / inside):
+                    self.foreign.append(f"{inside} with the hash of another content")
         if is_secret:
             self.secret.append(name)
         return map_items(asset, lambda item: self.collect(item, is_secret=is_secret))
@@ -54,3 +57,12 @@ class Assets:
             return None
         file = self.tree / inside
         return inside if file.is_file() or file.is_dir() else None
+
+
+def _has_hash(asset: dict[str, Any], file: Path) -> bool:
+    """Return True unless an asset has another hash than its file, which only a forged asset has.
+
+    The engine believes a hash (pulumi/pulumi, sdk/go/common/resource/asset/asset.go: EnsureHash), and so does
+    a provider that uploads the file.
+    """
+    return asset.get("hash") in (None, hashlib.sha256(file.read_bytes()).hexdigest())

@@ -1,5 +1,6 @@
 """Tests of the files among the inputs of a resource."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def asset(path: Any, kind: str = ASSETS[0], key: str = "path") -> dict[str, Any]:
-    return {SIGNATURE: kind, key: path, "hash": "1" * 64}
+def asset(path: Any, kind: str = ASSETS[0], key: str = "path", content: str = "content") -> dict[str, Any]:
+    return {SIGNATURE: kind, key: path, "hash": hashlib.sha256(content.encode()).hexdigest()}
 
 
 def messages(tree: Path, after: Any, before: Any = None, *, secret: Any = None) -> list[str]:
@@ -68,6 +69,11 @@ def test_a_file_that_the_tree_lacks_blocks(path: str, tree: Path) -> None:
     # The provider has recorded what the engine's plan masks.
     assert messages(tree, SECRET_VALUE, secret=asset(source)) == [expected]
     assert messages(tree, SECRET_VALUE, secret={"nested": [asset(source)]}) == [expected]
+
+
+def test_a_file_with_the_hash_of_another_content_blocks(tree: Path) -> None:
+    forged = asset(f"{tree}/code/a.txt", content="the content of the base")
+    assert messages(tree, forged) == [f"{FOREIGN}: code/a.txt with the hash of another content"]
 
 
 def test_an_address_blocks(tree: Path) -> None:
