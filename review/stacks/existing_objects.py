@@ -10,24 +10,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from review.model import title
 from review.plain_data import map_texts, mark_own, value_at
 from review.stacks.resources import Json, Resource
 from review.stacks.value_parts import leaves
 from sandbox.providers.resource_types import is_described, resource_type
-from sandbox.summary import LATER, MASK
-
-NOT_IN_STACK = "no resource of this stack"
-"""Remark at the name of an object that another stack, or nobody, has created."""
+from sandbox.summary import MASK
 
 OBJECT = re.compile(
-    r"bucket|role|user|group|cluster|clusterName|function|functionName|topic|queueUrl|repository"
+    r"arn|bucket|role|user|group|cluster|clusterName|function|functionName|topic|queueUrl|repository|rule"
     r"|repositoryName|backupVaultName|projectName|principal|(?!externalId|\w*[aA]ccountId)\w+(Id|Arn)"
 )
 """Pattern of the inputs that name an object to which a resource belongs."""
-
-OF_AWS = "::aws:"
-"""Part of the ARN of a policy that AWS manages, in place of an account."""
 
 VARIABLE = re.compile(r"\{(\w+)\}")
 """Pattern of an input in the template of an ID."""
@@ -59,35 +52,23 @@ def _own_name(resource: Resource) -> str:
     return resource_type(resource.type).name if is_described(resource.type) else "name"
 
 
-def find_owners(resources: Iterable[Resource]) -> dict[str, str]:
-    """Return the titles of resources by the ID, the ARN and the name of the object of each.
+def find_owners(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Return resources by the ID, the ARN and the name of the object of each.
 
     A resource that belongs to another one's object may have the same ID.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, list[Resource]] = {}
     for resource in resources:
         if resource.is_component or resource.state.get("external"):
             continue
         outputs: Json = resource.state.get("outputs") or {}
         own = _own_name(resource)
-        names = resource.state.get("id"), outputs.get("arn"), outputs.get(own), resource.inputs.get(own)
-        of_others = {resource.inputs[name] for name in object_names(resource)}
-        for name in names:
-            if isinstance(name, str) and name not in of_others:
-                owners.setdefault(name, title(resource))
+        names = resource.state.get("id"), outputs.get("arn"), outputs.get(own), resource.values.get(own)
+        of_others = {resource.values[name] for name in object_names(resource)}
+        for name in dict.fromkeys(names):
+            if name and isinstance(name, str) and name not in of_others:
+                owners.setdefault(name, []).append(resource)
     return owners
-
-
-def find_owner(name: str, value: str, owners: dict[str, str]) -> str:
-    """Return the title of the resource whose object an input names, or a remark.
-
-    The result is empty for an unknown value, an object of AWS, and an input that only tells the parts of an
-    object apart.
-    """
-    is_hidden = LATER in value or MASK in value
-    if is_hidden or not OBJECT.fullmatch(name) or OF_AWS in value:
-        return ""
-    return owners.get(value, NOT_IN_STACK)
 
 
 def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from review.model import Property, list_first, title
+from review.objects.owners import owner_remark
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
-from review.stacks.existing_objects import find_owner, find_principals, object_names
+from review.stacks.existing_objects import find_principals, object_names
 from review.stacks.file_contents import compare_new_file, files_of, readable_inputs, split_moved
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
@@ -69,7 +70,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
         is_elsewhere = name == provider_option and stack.is_elsewhere(step.new)
         for path, value in leaves(name, content):
             text = as_text(value)
-            owner = find_owner(name, str(value), stack.owners) if name in objects else ""
+            owner = owner_remark(stack, step.new, name) if name in objects else ""
             is_principal = principals.pop(path, None) is not None
             is_shown = bool(stack.old) and (name in objects or is_principal)
             properties.append(

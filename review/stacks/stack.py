@@ -15,6 +15,7 @@ from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resourc
 from review.stacks.stack_file import StackFile
 from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
+from sandbox.wire.sentinels import INVENTED as UNDESCRIBED
 
 
 @dataclass
@@ -137,9 +138,21 @@ class Stack:
         return _settings(old) != _settings(new)
 
     @cached_property
-    def owners(self) -> dict[str, str]:
-        """The titles of the head's resources by the names of their objects."""
+    def owners(self) -> dict[str, list[Resource]]:
+        """The head's resources by the names of their objects."""
         return find_owners(self.new.values())
+
+    def invented_texts(self, resource: Resource) -> set[str]:
+        """Return the texts in the ID and the outputs of a resource that the review's providers invent.
+
+        A replacement with the same inputs would change them, so the program chooses none of them. A value
+        that no table describes may be anything, and is another finding (`value-unknown`).
+        """
+        runs = (self.base, self.head)
+        step = self.steps.get(resource.urn)
+        urns = {resource.urn, step.old.urn if step and step.old else resource.urn}
+        renewed = {text for run in runs if run for urn in urns for text in run.renewed.get(urn, ())}
+        return {text for _, text in resource.texts if text in renewed or UNDESCRIBED in text}
 
     def component_of(self, urn: str) -> str:
         """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""

@@ -228,7 +228,7 @@ class Provider(ResourceProviderServicer):
     def Create(self, request: proto.CreateRequest, context: Context) -> proto.CreateResponse:
         resource = self._resource(request, context, decode(request.properties))
         # A replacement must not get the same ID as the resource that it replaces.
-        replacement = replace(resource, seed=f"{resource.urn} in a preview")
+        original, replacement = resource, replace(resource, seed=f"{resource.urn} in a preview")
         if request.preview and self._predicts:
             resource = replacement
         elif request.preview:
@@ -239,8 +239,9 @@ class Provider(ResourceProviderServicer):
         if not request.preview:
             live = replace(live, outputs=_decided(live.outputs))
         self._record_generated(resource, live.outputs)
-        if self._predicts and not request.preview:
-            self._record_renewed(resource.urn, live, self._target.create(replacement))
+        if self._predicts:
+            other = original if request.preview else replacement
+            self._record_renewed(resource.urn, live, self._target.create(other))
         return proto.CreateResponse(
             id=live.id, properties=encode(mark_secrets(live.outputs, resource.inputs))
         )

@@ -61,6 +61,9 @@ ALIAS = re.compile(r'\bAlias\(type_="([^"]+)"\)')
 (pulumi/pulumi, pkg/codegen/python/gen.go: alias_opts).
 """
 
+DOCUMENTED_ID = re.compile(r"\$ pulumi import \S+ \S+ '([^'\n]+)'")
+"""The form of an ID in the documentation of a class of the SDK, such as `<zone_id>/<setting_id>`."""
+
 SECRET_OUTPUTS = re.compile(r"additional_secret_outputs=(\[[^]]*])")
 """The secret outputs in the source of a class of the SDK."""
 
@@ -108,18 +111,28 @@ def aliases(token: str) -> Collection[str]:
 
     The SDK's source is read without an import. A type without a class in the SDK has no such names.
     """
+    return {*ALIAS.findall(_source(token))}
+
+
+@functools.cache
+def documented_id(token: str) -> str:
+    """Return the form of a type's ID that the SDK's source documents; empty if it documents none."""
+    match = DOCUMENTED_ID.search(_source(token))
+    return match[1] if match else ""
+
+
+def _source(token: str) -> str:
+    """Return the source of a type's class in the SDK; empty for a type without a class in the SDK."""
     package, parts, _ = _module_of(token) if token.count(":") == 2 else ("", [], "")
     if not all(map(str.isidentifier, (package, *parts))):
-        return ()
+        return ""
     sdk = importlib.util.find_spec(f"pulumi_{package}")
     if sdk is None or sdk.origin is None:
-        return ()
+        return ""
     try:
-        return {
-            *ALIAS.findall(pathlib.Path(sdk.origin).parent.joinpath(*parts).with_suffix(".py").read_text())
-        }
+        return pathlib.Path(sdk.origin).parent.joinpath(*parts).with_suffix(".py").read_text()
     except OSError:
-        return ()
+        return ""
 
 
 def _module_of(token: str) -> tuple[str, list[str], str]:

@@ -16,10 +16,17 @@ ACCOUNT = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
 TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:alarms"
 
 
-def findings(*steps: Step, unevaluated: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Return the name and the message of each finding, all of which block."""
+def findings(
+    *steps: Step, unevaluated: tuple[str, ...] = (), invented: tuple[Resource, str] | None = None
+) -> list[tuple[str, str]]:
+    """Return the name and the message of each finding, all of which block.
+
+    The provider has invented a text of a resource (`invented`).
+    """
     reviewed = stack(*steps)
     reviewed.predicted = True
+    if invented and reviewed.head:
+        reviewed.head.renewed[invented[0].urn] = {invented[1]: "another"}
     result = [finding for _, finding in find_foreign_objects(reviewed, unevaluated)]
     assert all(finding.blocks for finding in result)
     return [(finding.name, finding.message) for finding in result]
@@ -105,10 +112,10 @@ def test_an_output_that_aws_determines_is_an_own_object(kind: str, name: str, ow
     value = [text for _, text in own.texts][-1]
     setting = resource(kind, "it", {name: value}, **after(**{name: own}))
     present = Step("create", None, own)
-    assert findings(Step("create", None, setting), present) == []
+    assert findings(Step("create", None, setting), present, invented=(own, value)) == []
     assert len(findings(new(kind, {name: value}))) == 1
     other = resource(kind, "it", {name: "foreign"}, **after(**{name: own}))
-    assert len(findings(Step("create", None, other), present)) == 1
+    assert len(findings(Step("create", None, other), present, invented=(own, value))) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,7 +139,9 @@ def test_a_text_that_the_program_chooses_is_no_own_object(own: Resource) -> None
 @pytest.mark.parametrize(
     ("kind", "inputs"),
     [
-        ("aws:autoscaling/policy:Policy", {"autoscalingGroupName": "a"}),
+        ("aws:sagemaker/endpointConfiguration:EndpointConfiguration", {"executionRoleArn": "a"}),
+        ("aws:kms/alias:Alias", {"targetKeyId": "a"}),
+        ("aws:eks/addon:Addon", {"clusterName": "a", "addonName": "b"}),
         ("aws:ec2/launchConfiguration:LaunchConfiguration", {"imageId": "ami-1"}),
         ("aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration", {"configurationName": "a"}),
         ("aws:dlm/lifecyclePolicy:LifecyclePolicy", {"executionRoleArn": "arn:aws:iam::1:role/a"}),
@@ -207,3 +216,102 @@ def test_a_secret_name_is_compared_by_its_value_and_quoted_as_it_is_shown() -> N
     setting.new.values, setting.new.inputs = {"bucket": "foreign"}, {"bucket": "[secret]"}
     [(_, message)] = findings(setting, own)
     assert "foreign" not in message and message.startswith("bucket: no resource of this stack is [secret]; ")
+
+
+VAULT, VAULT_POLICY = "aws:backup/vault:Vault", "aws:backup/vaultPolicy:VaultPolicy"
+
+
+@pytest.mark.parametrize(
+    ("own_region", "region", "expected"),
+    [("", "", 0), ("eu-west-1", "", 1), ("", "eu-west-1", 1), ("eu-west-1", "eu-west-1", 0)],
+)
+def test_a_namesake_in_another_region_is_not_the_object(own_region: str, region: str, expected: int) -> None:
+    own = kept(VAULT, "guard", id="guard")
+    assert own.new is not None
+    own.new.values = {"name": "guard", "region": own_region}
+    setting = new(VAULT_POLICY, {"backupVaultName": "guard", "region": region})
+    assert len(findings(setting, own)) == expected
+
+
+def test_the_region_of_the_provider_counts_as_well() -> None:
+    providers = [
+        resource("pulumi:providers:aws", name, {"region": region}, id=name)
+        for name, region in (("west", "eu-west-1"), ("east", "us-east-1"))
+    ]
+    west, east = (f"{provider.urn}::{provider.name}" for provider in providers)
+    setting = resource(VAULT_POLICY, "it", {"backupVaultName": "guard"}, provider=west)
+    steps = [Step("create", None, setting), *(Step("same", provider, provider) for provider in providers)]
+    assert findings(*steps, kept(VAULT, "guard", id="guard", provider=west)) == []
+    assert len(findings(*steps, kept(VAULT, "guard", id="guard", provider=east))) == 1
+
+
+def test_an_output_that_repeats_an_input_is_no_own_object() -> None:
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/foreign"
+    alias = resource("aws:kms/alias:Alias", "a", {"targetKeyId": "foreign"}, outputs={"targetKeyArn": arn})
+    setting = resource("aws:kms/keyPolicy:KeyPolicy", "it", {"keyId": arn}, **after(keyId=alias))
+    assert [name for name, _ in findings(Step("create", None, setting), Step("create", None, alias))] == [
+        "it"
+    ]
+
+
+@pytest.mark.parametrize("op", ["update", "replace"])
+def test_a_setting_that_moves_to_a_foreign_object_blocks(op: str) -> None:
+    queue = "aws:sqs/queuePolicy:QueuePolicy"
+    before, moved = (resource(queue, "it", {"queueUrl": url}) for url in ("https://own", "https://foreign"))
+    assert [name for name, _ in findings(Step(op, before, moved))] == ["it"]
+    assert findings(Step(op, before, before)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "state", "key": "prod.json"}),
+        ("aws:guardduty/detectorFeature:DetectorFeature", {"detectorId": "d", "name": "S3_DATA_EVENTS"}),
+        ("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter", {"name": "a", "logGroup": "b"}),
+        ("aws:cloudwatch/logMetricFilter:LogMetricFilter", {"name": "a", "logGroupName": "b"}),
+        ("aws:cfg/recorderStatus:RecorderStatus", {"name": "default", "isEnabled": False}),
+        ("aws:dynamodb/tableItem:TableItem", {"tableName": "locks", "hashKey": "id"}),
+        ("aws:ec2/tag:Tag", {"resourceId": "i-1", "key": "owner", "value": "x"}),
+        ("aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation", {"vpcId": "vpc-1"}),
+        ("aws:ec2/networkAclAssociation:NetworkAclAssociation", {"networkAclId": "acl-1", "subnetId": "s"}),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {"vpcId": "vpc-1"}),
+        ("aws:ec2/defaultRouteTable:DefaultRouteTable", {"defaultRouteTableId": "rtb-1", "routes": []}),
+        ("aws:secretsmanager/secretVersion:SecretVersion", {"secretId": "s"}),
+        ("aws:autoscaling/schedule:Schedule", {"autoscalingGroupName": "g", "scheduledActionName": "x"}),
+        ("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", {"functionName": "f"}),
+        ("aws:iam/accessKey:AccessKey", {"user": "admin"}),
+        ("aws:ssm/parameter:Parameter", {"name": "image", "overwrite": True}),
+        ("aws:route53/record:Record", {"zoneId": "Z", "name": "api", "allowOverwrite": True}),
+        ("cloudflare:index/universalSslSetting:UniversalSslSetting", {"zoneId": "z", "enabled": False}),
+        ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z"}),
+        ("datadog:index/ipAllowlist:IpAllowlist", {"enabled": True}),
+        ("datadog:index/securityMonitoringDefaultRule:SecurityMonitoringDefaultRule", {"enabled": False}),
+    ],
+)
+def test_what_replaces_a_part_of_a_foreign_object_blocks(kind: str, inputs: dict[str, Any]) -> None:
+    assert [name for name, _ in findings(new(kind, inputs))] == ["it"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("aws:lambda/permission:Permission", {"function": "f"}),
+        ("aws:sns/topicSubscription:TopicSubscription", {"topic": TOPIC_ARN}),
+        ("aws:route53/record:Record", {"zoneId": "Z", "name": "api"}),
+        ("aws:ssm/parameter:Parameter", {"name": "image"}),
+        ("aws:ec2/subnet:Subnet", {"vpcId": "vpc-1"}),
+        ("aws:iam/policy:Policy", {"path": "/x/", "name": "y"}),
+        ("cloudflare:index/dnsRecord:DnsRecord", {"zoneId": "z", "name": "api", "type": "A"}),
+        # The policy cloudflare-zone-not-owned decides which stack has the settings of a zone.
+        ("cloudflare:index/zoneSetting:ZoneSetting", {"zoneId": "z", "settingId": "ssl"}),
+        ("datadog:index/monitor:Monitor", {"name": "m"}),
+    ],
+)
+def test_what_only_adds_to_an_object_is_no_finding(kind: str, inputs: dict[str, Any]) -> None:
+    assert findings(new(kind, inputs)) == []
+
+
+def test_a_setting_of_an_own_zone_is_no_finding() -> None:
+    zone = kept("cloudflare:index/zone:Zone", "zone", id="z1")
+    setting = new("cloudflare:index/universalSslSetting:UniversalSslSetting", {"zoneId": "z1"})
+    assert findings(setting, zone) == []

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from review.objects.owners import NOT_IN_STACK
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.existing_objects import NOT_IN_STACK
 from review.stacks.properties import new_properties
 from review.stacks.stack import Stack
 from sandbox.summary import MASK

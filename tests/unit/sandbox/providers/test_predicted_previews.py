@@ -121,9 +121,10 @@ def test_a_creation_records_the_texts_that_the_program_does_not_choose(
     provider = Provider(package, target, predicts=True, lookups=file)
     old_id, old = create(provider, token, inputs, preview=False)
     _, new = create(provider, token, inputs, preview=True)
-    [renewed] = [row["texts"] for line in file.open() if "renewed" in (row := json.loads(line))]
+    renewed, back = (row["texts"] for line in file.open() if "renewed" in (row := json.loads(line)))
     assert old_id not in renewed and renewed.keys().isdisjoint(map(str, inputs.values()))
     assert all(renewed[old[name]] == new[name] for name in names)
+    assert back == {after: before for before, after in renewed.items()}
 
 
 def kubeconfig(server: str, user: str = "deploy") -> Json:
@@ -255,7 +256,8 @@ def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path
     request: Json = {"privateKeyPem": Secret(key["privateKeyPem"]), "subject": {"commonName": "it"}}
     create(tls, "tls:index/certRequest:CertRequest", request, preview=True)
     create(Provider(Aws("aws"), AwsPlan(), predicts=True, lookups=file), SUBNET, {"vpcId": "v"}, preview=True)
-    [row] = [json.loads(line) for line in file.read_text().splitlines()]
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    [row] = [row for row in rows if "generated" in row]
     assert row["generated"].endswith("PrivateKey::it")
     assert row["texts"] == sorted([key["privateKeyPem"], key["privateKeyPemPkcs8"]])
 

@@ -15,6 +15,7 @@ from sandbox.providers.resource_types import resource_type, table
 from sandbox.wire.schema import (
     UnknownTypeError,
     aliases,
+    documented_id,
     documented_values,
     generated_secrets,
     resource_class,
@@ -142,3 +143,17 @@ def test_no_table_lets_a_program_choose_a_generated_secret() -> None:
 def test_the_sdk_names_the_former_names_of_a_type(token: str, names: set[str]) -> None:
     assert names <= {*aliases(token)}
     assert bool(names) == bool(aliases(token))
+
+
+@each_row(
+    ("token", "expected"),
+    [
+        ("cloudflare:index/botManagement:BotManagement", "<zone_id>"),
+        ("cloudflare:index/zoneSetting:ZoneSetting", "<zone_id>/<setting_id>"),
+        ("cloudflare:index/dnsRecord:DnsRecord", "<zone_id>/<dns_record_id>"),
+        ("cloudflare:no/such:Type", ""),
+        ("no-type", ""),
+    ],
+)
+def test_the_form_of_an_id_comes_from_the_documentation(token: str, expected: str) -> None:
+    assert documented_id(token) == expected

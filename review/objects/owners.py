@@ -1,0 +1,127 @@
+"""Objects that inputs name: those of the stack's own resources, and foreign ones."""
+
+from review.model import title
+from review.plain_data import as_text
+from review.stacks.existing_objects import OBJECT
+from review.stacks.object_kinds import kind_of
+from review.stacks.resources import Json, Resource
+from review.stacks.stack import Stack
+from sandbox.providers.resource_types import table
+from sandbox.summary import LATER, MASK
+
+NOT_IN_STACK = "no resource of this stack"
+"""Remark at the name of an object that another stack, or nobody, has created."""
+
+OF_AWS = "::aws:"
+"""Part of the ARN of a policy that AWS manages, in place of an account."""
+
+GLOBAL = frozenset(
+    {"account", "budgets", "cloudfront", "costexplorer", "iam", "organizations", "route53", "s3", "shield"}
+)
+"""Modules of pulumi-aws whose objects are the same in all regions
+(https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html).
+The names of buckets are global, and those of budgets unique in an account
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html).
+"""
+
+LIMIT = "allowedAccountIds"
+"""Setting of a provider with the accounts on which it may work. It does not choose one."""
+
+REGION = "region"
+
+
+def owner_remark(stack: Stack, resource: Resource, name: str) -> str:
+    """Return the title of the own resource whose object an input names, or a remark.
+
+    The result is empty for an unknown value, an object of AWS, and an input that only tells the parts of an
+    object apart.
+    """
+    value = str(resource.values.get(name))
+    is_hidden = LATER in value or MASK in value
+    if is_hidden or not OBJECT.fullmatch(name) or OF_AWS in value:
+        return ""
+    owner = find_owner(stack, resource, name)
+    return title(owner) if owner else NOT_IN_STACK
+
+
+def find_owner(stack: Stack, resource: Resource, name: str) -> Resource | None:
+    """Return the resource of the stack whose object an input of another one names; None for a foreign object.
+
+    Outputs repeat the inputs, which may be any text: a tag may have the name of a foreign bucket, and so may
+    a log group, or a bucket of another kind or region. So only the ARN counts, the name of a resource of the
+    right kind in the same place, and what AWS chooses for a resource on which the input depends.
+    """
+    value = resource.values.get(name)
+    if not isinstance(value, str) or not value:
+        return None
+    sources = resource.property_dependencies.get(name, ())
+    candidates = [owner for owner in stack.owners.get(value, ()) if owner is not resource]
+    for owner in candidates:
+        is_arn = value == _outputs(owner).get("arn") and "arn" not in owner.values
+        # In a preview of a real state, AWS has chosen the IDs.
+        is_id = not stack.predicted and value == owner.state.get("id")
+        if (
+            is_arn
+            or is_id
+            or (is_object_kind(owner, resource, name) and _is_one_place(owner, resource, stack))
+        ):
+            return owner
+    others = (stack.resources[urn] for urn in sources if urn in stack.resources)
+    return next(
+        (owner for owner in (*candidates, *others) if _has_chosen(owner, value, resource, stack)), None
+    )
+
+
+def is_object_kind(owner: Resource, resource: Resource, name: str) -> bool:
+    """Return True if a resource is of the kind of object that another one has in an input.
+
+    The name of its type begins like that of the other one, or is a part of the name of the input: a Bucket
+    has a BucketPolicy, and a Repository the LifecyclePolicy with the input `repository`. Or it ends like the
+    input: an EventRule is the `rule` of an EventTarget.
+    """
+    package, module, kind = kind_of(resource.type)
+    own_package, own_module, own_kind = kind_of(owner.type)
+    if (package, module) != (own_package, own_module) or own_kind == kind:
+        return False
+    own_kind, name = own_kind.lower(), name.lower()
+    return kind.lower().startswith(own_kind) or own_kind in name or own_kind.endswith(name)
+
+
+def place_of(resource: Resource, stack: Stack) -> str:
+    """Return the region or the zone of a resource; empty if only the deployment's environment determines it.
+
+    The ID of a zone's setting is its name (https://developers.cloudflare.com/api, Zones › Settings).
+    """
+    own = resource.values.get(REGION) or resource.values.get("zoneId")
+    return as_text(own or _settings(resource, stack).get(REGION)) or ""
+
+
+def _has_chosen(owner: Resource, value: str, resource: Resource, stack: Stack) -> bool:
+    """Return True if AWS chooses a value for a resource that is in the same place as another one."""
+    is_own = not owner.is_component and not owner.state.get("external")
+    return is_own and value in stack.invented_texts(owner) and _is_one_place(owner, resource, stack)
+
+
+def _is_one_place(owner: Resource, resource: Resource, stack: Stack) -> bool:
+    """Return True if two resources are on one account and in one region."""
+    if owner.package != "aws" or resource.package != "aws":
+        return True
+    is_global = kind_of(owner.type)[1] in GLOBAL
+    is_one_region = is_global or place_of(owner, stack) == place_of(resource, stack)
+    return is_one_region and _account(owner, stack) == _account(resource, stack)
+
+
+def _account(resource: Resource, stack: Stack) -> Json:
+    """Return the settings of a resource's provider that may lead to another account."""
+    harmless = {*table("aws")["settings"]["harmless"], REGION, "version", LIMIT}
+    return {name: value for name, value in _settings(resource, stack).items() if name not in harmless}
+
+
+def _settings(resource: Resource, stack: Stack) -> Json:
+    """Return the settings of a resource's provider."""
+    provider = stack.resources.get(resource.provider)
+    return provider.values if provider else {}
+
+
+def _outputs(resource: Resource) -> Json:
+    return resource.state.get("outputs") or {}

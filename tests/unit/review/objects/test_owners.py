@@ -1,0 +1,94 @@
+"""Tests of the resources whose objects are named by inputs of other resources."""
+
+from typing import Any
+
+from review.objects.owners import NOT_IN_STACK, find_owner, owner_remark
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+from tests.support.review.stacks import after, resource, stack
+from tests.support.rows import each_row
+
+BUCKET, OBJECT = "aws:s3/bucket:Bucket", "aws:s3/bucketObjectv2:BucketObjectv2"
+LOGS, FILTER = "aws:cloudwatch/logGroup:LogGroup", "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+VPC, TARGETS = "aws:ec2/vpc:Vpc", "aws:lb/targetGroup:TargetGroup"
+
+
+def reviewed(*resources: Resource, invented: tuple[Resource, str] | None = None) -> Stack:
+    """Return a stack under review with these resources; the provider has invented a text of one of them."""
+    result = stack(*(Step("create", None, member) for member in resources))
+    result.predicted = True
+    if invented and result.head:
+        result.head.renewed[invented[0].urn] = {invented[1]: "another"}
+    return result
+
+
+@each_row(
+    ("own", "inputs", "is_own"),
+    [
+        (resource(BUCKET, "own", {"bucket": "data"}, id="data"), {"bucket": "data"}, True),
+        (resource(LOGS, "own", {"name": "data"}, id="data"), {"bucket": "data"}, False),
+        (resource(OBJECT, "own", {"bucket": "data", "key": "data"}, id="data"), {"bucket": "data"}, False),
+        (resource(BUCKET, "own", {"bucket": "data"}, id="data", external=True), {"bucket": "data"}, False),
+        (resource(BUCKET, "own", id="x", outputs={"arn": "arn:b"}), {"kmsKeyId": "arn:b"}, True),
+        (
+            resource(BUCKET, "own", {"arn": "arn:b"}, id="x", outputs={"arn": "arn:b"}),
+            {"kmsKeyId": "arn:b"},
+            False,
+        ),
+    ],
+)
+def test_an_object_belongs_to_a_resource_of_its_kind(
+    own: Resource, inputs: dict[str, Any], *, is_own: bool
+) -> None:
+    part, [name] = resource(OBJECT, "it", inputs), inputs
+    both = reviewed(own, part)
+    assert find_owner(both, part, name) is (own if is_own else None)
+    assert owner_remark(both, part, name) == ("own (aws:s3:Bucket)" if is_own else NOT_IN_STACK)
+
+
+def test_a_filter_is_no_log_group_or_function_of_its_name() -> None:
+    named = resource(FILTER, "filter", {"name": "guard", "logGroupName": "x"}, id="guard")
+    config = resource(
+        "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", "it", {"functionName": "guard"}
+    )
+    assert find_owner(reviewed(named, config), config, "functionName") is None
+    logs = resource(LOGS, "logs", {"name": "/x"}, id="/x")
+    other = resource(FILTER, "it", {"name": "a", "logGroupName": "/x"})
+    assert find_owner(reviewed(logs, other), other, "logGroupName") is logs
+
+
+def test_an_id_that_aws_chooses_belongs_to_its_resource_whatever_its_kind() -> None:
+    vpc = resource(VPC, "vpc", id="vpc-1")
+    group = resource(TARGETS, "it", {"vpcId": "vpc-1"})
+    assert find_owner(reviewed(vpc, group, invented=(vpc, "vpc-1")), group, "vpcId") is vpc
+    # Without a sign that AWS chooses it, the ID may be a text of the program.
+    assert find_owner(reviewed(vpc, group), group, "vpcId") is None
+    real = reviewed(vpc, group)
+    real.predicted = False
+    assert find_owner(real, group, "vpcId") is vpc
+
+
+def test_an_output_that_aws_chooses_counts_if_the_input_depends_on_the_resource() -> None:
+    cluster = resource("aws:eks/cluster:Cluster", "c", id="c", outputs={"securityGroup": "sg-1"})
+    tag = resource("aws:ec2/tag:Tag", "it", {"resourceId": "sg-1", "key": "a"}, **after(resourceId=cluster))
+    assert find_owner(reviewed(cluster, tag, invented=(cluster, "sg-1")), tag, "resourceId") is cluster
+    assert find_owner(reviewed(cluster, tag), tag, "resourceId") is None
+    alone = resource("aws:ec2/tag:Tag", "it", {"resourceId": "sg-1", "key": "a"})
+    assert find_owner(reviewed(cluster, alone, invented=(cluster, "sg-1")), alone, "resourceId") is None
+
+
+def test_a_namesake_on_another_account_is_not_the_object() -> None:
+    providers = [
+        resource("pulumi:providers:aws", name, settings, id="p")
+        for name, settings in (
+            ("own", {"defaultTags": {"a": "b"}, "version": "7"}),
+            ("same", {"allowedAccountIds": ["1"]}),
+            ("other", {"assumeRoles": [{"roleArn": "arn:r"}]}),
+        )
+    ]
+    own, same, other = (f"{provider.urn}::p" for provider in providers)
+    bucket = resource(BUCKET, "bucket", {"bucket": "data"}, id="data", provider=own)
+    for reference, expected in ((own, bucket), (same, bucket), (other, None)):
+        part = resource(OBJECT, "it", {"bucket": "data"}, provider=reference)
+        assert find_owner(reviewed(*providers, bucket, part), part, "bucket") is expected

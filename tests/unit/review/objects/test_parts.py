@@ -1,0 +1,85 @@
+"""Tests of the inputs that name the object which a resource changes, and of what identifies it."""
+
+from typing import Any
+
+from review.objects.parts import identity, is_of_account, is_of_organization, object_inputs
+from tests.support.review.stacks import resource
+from tests.support.rows import each_row
+
+
+@each_row(
+    ("kind", "inputs", "names"),
+    [
+        ("aws:s3/bucketPolicy:BucketPolicy", {}, ["bucket"]),
+        ("aws:sns/topicPolicy:TopicPolicy", {}, ["arn"]),
+        ("aws:cloudwatch/eventTarget:EventTarget", {}, ["rule"]),
+        ("aws:iam/rolePolicy:RolePolicy", {}, ["role"]),
+        ("aws:backup/vaultNotifications:VaultNotifications", {}, ["backupVaultName"]),
+        ("aws:ec2/vpcDhcpOptionsAssociation:VpcDhcpOptionsAssociation", {}, ["dhcpOptionsId", "vpcId"]),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {"vpcId": "v"}, ["vpcId"]),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {}, []),
+        ("aws:ec2/vpc:Vpc", {}, []),
+        ("aws:iam/policy:Policy", {"path": "/", "name": "a"}, []),
+        ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", {"url": "https://a"}, []),
+        ("aws:sqs/queue:Queue", {}, []),
+        ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z"}, ["zoneId"]),
+        ("cloudflare:index/zeroTrustOrganization:ZeroTrustOrganization", {"accountId": "a"}, ["accountId"]),
+        ("cloudflare:index/zone:Zone", {"name": "a"}, []),
+        ("cloudflare:index/workersScript:WorkersScript", {"accountId": "a", "scriptName": "b"}, []),
+        ("datadog:index/rumRetentionFiltersOrder:RumRetentionFiltersOrder", {}, ["applicationId"]),
+        ("datadog:index/monitor:Monitor", {}, []),
+        ("kubernetes:core/v1:ConfigMap", {}, []),
+        ("aws:no/such:Policy", {}, []),
+    ],
+)
+def test_the_inputs_with_the_changed_object_are_known(
+    kind: str, inputs: dict[str, Any], names: list[str]
+) -> None:
+    assert object_inputs(resource(kind, "it", inputs)) == names
+
+
+@each_row(
+    ("kind", "expected"),
+    [
+        ("aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock", True),
+        ("aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration", True),
+        ("aws:kinesis/accountSettings:AccountSettings", True),
+        ("aws:ecr/accountSetting:AccountSetting", True),
+        ("aws:ec2/defaultVpc:DefaultVpc", True),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", True),
+        ("aws:ec2/vpcDhcpOptions:VpcDhcpOptions", False),
+        ("aws:s3/bucketPolicy:BucketPolicy", False),
+        ("aws:glue/securityConfiguration:SecurityConfiguration", False),
+        ("cloudflare:index/emailRoutingSettings:EmailRoutingSettings", False),
+    ],
+)
+def test_settings_of_the_account_are_known(kind: str, *, expected: bool) -> None:
+    assert is_of_account(resource(kind, "it")) == expected
+
+
+def test_settings_of_an_organization_are_known() -> None:
+    assert is_of_organization(resource("datadog:index/organizationSettings:OrganizationSettings", "it"))
+    assert not is_of_organization(resource("datadog:index/monitor:Monitor", "it"))
+
+
+@each_row(
+    ("kind", "inputs", "expected"),
+    [
+        ("aws:sns/topicPolicy:TopicPolicy", {"arn": "a", "policy": "b"}, ("a",)),
+        ("aws:sns/topicPolicy:TopicPolicy", {"policy": "b"}, ()),
+        ("aws:sqs/queuePolicy:QueuePolicy", {"queueUrl": "unknown-to-the-review-url"}, ()),
+        ("aws:iam/userPolicy:UserPolicy", {"user": "a", "name": "b", "policy": "c"}, ("b", "a")),
+        ("aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "a", "key": "b", "content": "c"}, ("a", "b")),
+        ("aws:ec2/tag:Tag", {"resourceId": "a", "key": "b", "value": "c"}, ("b", "a")),
+        ("aws:ecr/accountSetting:AccountSetting", {"name": "a", "value": "b"}, ("account", "a")),
+        ("aws:ebs/defaultKmsKey:DefaultKmsKey", {"keyArn": "a"}, ("account",)),
+        ("datadog:index/ipAllowlist:IpAllowlist", {"enabled": True}, ("organization",)),
+        ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z", "fightMode": True}, ("z",)),
+        ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "a"}, ()),
+        ("aws:sqs/queue:Queue", {"name": "a"}, ()),
+    ],
+)
+def test_what_identifies_a_part_of_an_object_is_known(
+    kind: str, inputs: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert identity(resource(kind, "it", inputs)) == expected
