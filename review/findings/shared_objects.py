@@ -2,12 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from review.model import Finding, title
-from review.plain_data import as_text, is_list, is_map
+from review.objects.owners import GLOBAL, place_of
+from review.objects.parts import INVENTED, identity
+from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import Kind, is_patch, kind_of, kinds_of
@@ -16,23 +18,24 @@ from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
 from sandbox.providers.resource_types import is_described, resource_type
 
-GLOBAL = frozenset(
-    {"account", "budgets", "cloudfront", "costexplorer", "iam", "organizations", "route53", "s3", "shield"}
-)
-"""Modules of pulumi-aws whose objects are the same in all regions
-(https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html).
-The names of buckets are global, and those of budgets unique in an account
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html).
-"""
-
-INVENTED = re.compile(r"\{(hex|HEX|dec)\d+\}|\{uuid\}")
-"""Pattern of a part of an ID that AWS chooses (sandbox/providers/aws/resource_types.toml)."""
-
 SHORTEST_NAME = 4
 """Smallest number of characters of an input that identifies an object; shorter ones occur by chance."""
 
 NOT_IDENTIFYING = ("region", "description")
 """Inputs that do not identify an object."""
+
+RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"))
+"""Kinds whose objects share a name. Their IDs differ, so neither replaces the other one."""
+
+ONE_RECORD = ("A", "AAAA", "CNAME", "HTTPS")
+"""Types of DNS records of which a name usually has one: several share the requests."""
+
+INSIDE: Mapping[tuple[str, str], str] = {
+    ("Role", "inlinePolicies"): "RolePolicy",
+    ("Role", "managedPolicyArns"): "RolePolicyAttachment",
+    ("RouteTable", "routes"): "Route",
+}
+"""Types of the parts that a property declares, if the names do not tell."""
 
 REMEDY = "Declare the object once, and give a renamed resource an alias of its former name"
 
@@ -49,8 +52,8 @@ class _Claim:
 
     @property
     def is_new(self) -> bool:
-        """True if `up` creates the resource."""
-        return not self.deletes and self.step.op in ("create", "replace")
+        """True if `up` creates the resource, or the provider, since its object is another one."""
+        return not self.deletes and (self.step.op in ("create", "replace") or _has_moved(self.step))
 
 
 def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -112,12 +115,13 @@ def _claims(stack: Stack) -> Iterator[_Claim]:
     for step in stack.steps.values():
         if step.op != "delete" and _has_object(step.resource):
             yield _Claim(
-                step, step.resource, deletes=False, place=_place(step.resource, stack), stack=stack.name
+                step, step.resource, deletes=False, place=place_of(step.resource, stack), stack=stack.name
             )
         provider = stack.steps.get(step.old.provider) if step.old else None
-        is_deleted = step.op in ("delete", "replace") and not (provider and provider.op == "replace")
+        is_replaced = step.op in ("delete", "replace") or _has_moved(step)
+        is_deleted = is_replaced and not (provider and provider.op == "replace")
         if step.old and is_deleted and _has_object(step.old) and _deletes_object(step.old):
-            yield _Claim(step, step.old, deletes=True, place=_place(step.old, stack), stack=stack.name)
+            yield _Claim(step, step.old, deletes=True, place=place_of(step.old, stack), stack=stack.name)
 
 
 def is_on_account(resource: Resource) -> bool:
@@ -138,16 +142,6 @@ def _deletes_object(resource: Resource) -> bool:
     return not resource.state.get("retainOnDelete") and not is_patch(resource.type)
 
 
-def _place(resource: Resource, stack: Stack) -> str:
-    """Return the region or the zone of a resource; empty if only the deployment's environment determines it.
-
-    The ID of a zone's setting is its name (https://developers.cloudflare.com/api, Zones › Settings).
-    """
-    provider = stack.resources.get(resource.provider)
-    own = resource.values.get("region") or resource.values.get("zoneId")
-    return as_text(own or (provider and provider.values.get("region"))) or ""
-
-
 def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
     """Describe what happens to the object of a resource; empty if the resource keeps it alone."""
     for other in claims:
@@ -158,10 +152,12 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
                     return "the replacement gets the same object, which `up` deletes afterwards"
                 if _keeps_name(claim, other) and _may_be_same(claim, other):
                     return "the replacement may get the same object, which `up` deletes afterwards"
-        elif other.deletes and (_is_same(claim, other) or (claim.is_new and _may_be_same(claim, other))):
+        elif other.deletes and _gets_deleted(claim, other):
             return f"it has the object of {name}, which `up` deletes afterwards, and the object with it"
         elif not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
+        elif not other.deletes and claim.is_new and _is_one_record(claim, other, ONE_RECORD):
+            return f"it has the name and the type of {name}, too; requests reach either of the two"
     return ""
 
 
@@ -169,11 +165,43 @@ def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
     """Describe what other stacks do to the object of a resource, in whatever order they are deployed."""
     for other in others:
         name = f"{title(other.resource)} of {other.stack}"
-        if other.deletes and (_is_same(claim, other) or (claim.is_new and _may_be_same(claim, other))):
+        if other.deletes and _gets_deleted(claim, other):
             return f"it has the object of {name}, which a deployment of that stack deletes"
         if not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
+        if not other.deletes and claim.is_new and _is_one_record(claim, other):
+            return f"it has the name and the type of {name}, too; whoever reads them gets both"
     return ""
+
+
+def _has_moved(step: Step) -> bool:
+    """Return True for an update by which a resource without a table changes another object.
+
+    Providers replace such a resource, which no table tells.
+    """
+    if step.op != "update" or not step.old or not step.new:
+        return False
+    return identity(step.old) != identity(step.new)
+
+
+def _gets_deleted(claim: _Claim, other: _Claim) -> bool:
+    """Return True if the object of a resource may be one that is deleted with another resource."""
+    is_similar = claim.is_new and other.step.op != "update" and _may_be_same(claim, other)
+    return _is_same(claim, other) or is_similar
+
+
+def _is_one_record(claim: _Claim, other: _Claim, types: Collection[str] = ()) -> bool:
+    """Return True for two DNS records of one name and one of the `types`; without types, of one type.
+
+    A name may have several records of most types, such as TXT, if one program declares them.
+    """
+    if kind_of(claim.resource.type) not in RECORDS:
+        return False
+    first, second = (
+        tuple(str(side.resource.values.get(name)).lower() for name in ("zoneId", "name", "type"))
+        for side in (claim, other)
+    )
+    return first == second and (not types or first[-1].upper() in types)
 
 
 def _keeps_name(claim: _Claim, other: _Claim) -> bool:
@@ -183,11 +211,17 @@ def _keeps_name(claim: _Claim, other: _Claim) -> bool:
 
 
 def _is_same(claim: _Claim, other: _Claim) -> bool:
-    """Return True if two resources of a kind have one object: one ID in one place."""
+    """Return True if two resources of a kind have one object: one ID in one place.
+
+    The ID of a type without a table is invented, so what identifies the object is compared as well.
+    """
     identifiers = [str(owner.resource.state.get("id") or "") for owner in (claim, other)]
     places = {claim.place, other.place} - {""}
     is_one_place = len(places) < 2 or kind_of(claim.resource.type)[1] in GLOBAL
-    return bool(identifiers[0]) and identifiers[0] == identifiers[1] and is_one_place
+    if bool(identifiers[0]) and identifiers[0] == identifiers[1] and is_one_place:
+        return True
+    changed = identity(claim.resource) if is_one_place else ()
+    return bool(changed) and changed == identity(other.resource)
 
 
 def _may_be_same(claim: _Claim, other: _Claim) -> bool:
@@ -219,25 +253,35 @@ def _texts(resource: Resource) -> dict[str, str]:
 
 
 def _find_moved_inside(stack: Stack, claims: Sequence[_Claim]) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each resource that gets what a deleted resource may have set, and a finding.
+    """Yield the URN of each resource that gets what another resource sets or has set, and a finding.
 
     An example is a Bucket with the new property `policy` whose BucketPolicy is deleted, or a new item of a
-    Role's `inlinePolicies` beside a deleted RolePolicy.
+    Role's `inlinePolicies` beside a deleted RolePolicy. If the other resource stays, the property takes its
+    place: AWS then has the bucket's policy, while the state and the policies still see the BucketPolicy. An
+    empty list, such as `ingress=[]`, removes what the other resource declares.
     """
     deleted = [claim.resource for claim in claims if claim.deletes and claim.step.op == "delete"]
+    kept = [claim.resource for claim in claims if not claim.deletes]
     for step in stack.steps.values():
-        if step.op != "update" or not step.old:
+        if step.op not in ("create", "replace", "update") or not _has_object(step.resource):
             continue
-        whole, before = step.resource, step.old.values
+        whole, before = step.resource, step.old.values if step.old else {}
         added = {
             name: value
             for name, value in whole.values.items()
             if not name.startswith(("_", "tags")) and _has_more(before.get(name), value)
         }
-        for part in deleted if added else ():
+        for part in deleted if added and step.op == "update" else ():
             if _is_part(part, whole, added):
                 names = f"it adds to {', '.join(sorted(added))}"
                 message = f"{names}, and `up` then deletes {title(part)}, which may be the same object"
+                yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
+        for part in kept if added else ():
+            if names := [name for name in sorted(added) if _declares(part, whole, name)]:
+                message = (
+                    f"it sets {', '.join(names)}, which {title(part)} declares as well; the last change of "
+                    "the two determines the object"
+                )
                 yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
 
 
@@ -256,10 +300,7 @@ def _is_part(part: Resource, whole: Resource, added: Json) -> bool:
     It names the ID, the ARN or the name of the other one. Their types begin alike, or everything else that it
     names is in what is added: an Attachment names a Group and a target group, which the Group now lists.
     """
-    outputs: Json = whole.state.get("outputs") or {}
-    candidates = (whole.state.get("id"), outputs.get("arn"), whole.values.get("name"))
-    identifiers = {value for value in candidates if value and isinstance(value, str)}
-    named = {*_names(part.values)}
+    identifiers, named = _identifiers(whole), {*_names(part.values)}
     *place, kind = kind_of(whole.type)
     *part_place, part_kind = kind_of(part.type)
     if part_place[0] != place[0] or identifiers.isdisjoint(named):
@@ -268,6 +309,47 @@ def _is_part(part: Resource, whole: Resource, added: Json) -> bool:
         return True
     others = {name for name in named - identifiers if len(name) >= SHORTEST_NAME}
     return bool(others) and others <= {*_names(added)}
+
+
+def _identifiers(whole: Resource) -> set[str]:
+    """Return the ID, the ARN and the name of a resource."""
+    outputs: Json = whole.state.get("outputs") or {}
+    candidates = (whole.state.get("id"), outputs.get("arn"), whole.values.get("name"))
+    return {value for value in candidates if value and isinstance(value, str)}
+
+
+def _declares(part: Resource, whole: Resource, name: str) -> bool:
+    """Return True if a resource declares a property of another one: a BucketPolicy the `policy` of a Bucket.
+
+    The rest of the name of its type has all words of the property's name, such as `lifecycleRules` and
+    BucketLifecycleConfiguration.
+    """
+    *place, kind = kind_of(whole.type)
+    *part_place, part_kind = kind_of(part.type)
+    kind = kind.removeprefix("Default")
+    if place != part_place or kind == part_kind or place[0] == "kubernetes":
+        return False
+    if (kind, name) in INSIDE:
+        is_alike = INSIDE[kind, name] == part_kind
+    else:
+        own_words, rest = _words(name), _words(part_kind.removeprefix(kind)) | _direction(part)
+        is_alike = part_kind.startswith(kind) and bool(own_words) and own_words <= rest
+    return is_alike and not _identifiers(whole).isdisjoint(_names(part.values))
+
+
+def _direction(rule: Resource) -> set[str]:
+    """Return the word for the direction of a rule of a security group or a network ACL."""
+    if not rule.type.endswith("Rule"):
+        return set()
+    kind, is_egress = rule.values.get("type"), rule.values.get("egress")
+    return _words(kind if isinstance(kind, str) else "egress" if is_egress else "ingress")
+
+
+def _words(name: str) -> set[str]:
+    """Return the words of a name in camel case in their singular, without those that tell nothing."""
+    plural = (word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name))
+    singular = {f"{word[:-3]}y" if word.endswith("ies") else word.removesuffix("s") for word in plural}
+    return singular - {"arn", "config", "configuration", "rule"}
 
 
 def _names(inputs: Json) -> Iterator[str]:

@@ -263,3 +263,98 @@ def test_a_secret_is_compared_by_its_value() -> None:
     kept, new = (block(name, "data", LOGS, region="west") for name in ("kept", "new"))
     new.inputs = {"region": "west (secret)"}
     assert names(Step("same", kept, kept), Step("create", None, new)) == ["new"]
+
+
+def test_two_settings_of_one_object_block_although_their_ids_are_invented() -> None:
+    def policy(name: str, identifier: str, queue: str = "https://q") -> Resource:
+        return block(name, identifier, QUEUE_POLICY, queueUrl=queue, policy=name)
+
+    kept = Step("same", policy("kept", "x-1"), policy("kept", "x-1"))
+    assert names(kept, Step("create", None, policy("new", "x-2"))) == ["new"]
+    assert names(kept, Step("create", None, policy("new", "x-2", "https://r"))) == []
+    other = policy("new", "x-2", "https://r")
+    assert names(kept, Step("update", other, policy("new", "x-2"))) == ["new"]
+    # The provider deletes the policy of the object that a resource leaves.
+    moved = Step("update", policy("kept", "x-1"), policy("kept", "x-1", "https://r"))
+    assert names(moved, Step("create", None, policy("new", "x-2"))) == ["new"]
+    assert names(moved, Step("create", None, policy("new", "x-2", "https://s"))) == []
+
+
+def test_a_second_address_of_a_name_blocks() -> None:
+    def record(name: str, kind: str = "A", host: str = "api.pipe.dev") -> Step:
+        inputs = {"zoneId": "z", "name": host, "type": kind, "content": name}
+        return Step("create", None, block(name, name, DNS_RECORD, **inputs))
+
+    def kept(step: Step) -> Step:
+        return Step("same", step.new, step.new)
+
+    assert names(kept(record("one")), record("two")) == ["two"]
+    assert names(kept(record("one")), record("two", host="API.pipe.dev")) == ["two"]
+    assert names(kept(record("one", "TXT")), record("two", "TXT")) == []
+    assert names(kept(record("one")), record("two", "TXT")) == []
+    # Both objects exist until the old one is deleted, and the new one stays.
+    assert names(Step("delete", record("one").new, None), record("two")) == []
+    for kind in ("A", "TXT"):
+        dev, prod = stack(record("two", kind)), stack(kept(record("one", kind)), name="prod")
+        dev.predicted = prod.predicted = True
+        [(_, finding)] = find_shared_with(dev, [prod])
+        assert finding.message.startswith(
+            "it has the name and the type of one (cloudflare:index:DnsRecord) of prod"
+        )
+
+
+ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"
+
+
+@pytest.mark.parametrize(
+    ("kind", "added", "part", "names_whole"),
+    [
+        (BUCKET, {"policy": "{}"}, "aws:s3/bucketPolicy:BucketPolicy", "bucket"),
+        (
+            BUCKET,
+            {"lifecycleRules": [{"id": "a"}]},
+            "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+            "bucket",
+        ),
+        (GROUP, {"ingress": []}, INGRESS, "securityGroupId"),
+        (GROUP, {"ingress": []}, "aws:ec2/securityGroupRule:SecurityGroupRule", "securityGroupId"),
+        ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {"ingress": []}, INGRESS, "securityGroupId"),
+        ("aws:ec2/routeTable:RouteTable", {"routes": []}, "aws:ec2/route:Route", "routeTableId"),
+        (ROLE, {"managedPolicyArns": []}, LINK, "role"),
+        (ROLE, {"inlinePolicies": [{"name": "a"}]}, "aws:iam/rolePolicy:RolePolicy", "role"),
+        ("aws:kms/key:Key", {"policy": "{}"}, KEY_POLICY, "keyId"),
+    ],
+)
+def test_a_property_beside_a_resource_that_declares_it_blocks(
+    kind: str, added: dict[str, Any], part: str, names_whole: str
+) -> None:
+    old, changed = block("whole", "x-1", kind), block("whole", "x-1", kind, **added)
+    rule = block("part", "p-1", part, **{names_whole: "x-1"})
+    kept = Step("same", rule, rule)
+    assert names(Step("update", old, changed), kept) == ["whole"]
+    assert names(Step("create", None, changed), Step("create", None, rule)) == ["whole"]
+    # The program had both before, or the part belongs to another object.
+    assert names(Step("update", changed, changed), kept) == []
+    assert (
+        names(Step("update", block("whole", "x-2", kind), block("whole", "x-2", kind, **added)), kept) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "added", "part", "inputs"),
+    [
+        (BUCKET, {"objectLockConfiguration": {"a": "b"}}, OBJECT_V2, {"bucket": "x-1"}),
+        (BUCKET, {"versioning": {"enabled": True}}, "aws:s3/bucketPolicy:BucketPolicy", {"bucket": "x-1"}),
+        (GROUP, {"egress": []}, INGRESS, {"securityGroupId": "x-1"}),
+        ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "x-1"}, BUCKET, {"bucket": "x-1"}),
+        (GROUP, {"description": "y" * 9}, INGRESS, {"securityGroupId": "x-1"}),
+        (ROLE, {"managedPolicyArns": ["a"]}, "aws:iam/rolePolicy:RolePolicy", {"role": "x-1"}),
+        (ROLE, {"assumeRolePolicy": "{}"}, "aws:iam/rolePolicy:RolePolicy", {"role": "x-1"}),
+    ],
+)
+def test_a_property_beside_a_resource_that_declares_another_one_is_no_finding(
+    kind: str, added: dict[str, Any], part: str, inputs: dict[str, Any]
+) -> None:
+    rule = block("part", "p-1", part, **inputs)
+    changed = Step("update", block("whole", "x-1", kind), block("whole", "x-1", kind, **added))
+    assert names(changed, Step("same", rule, rule)) == []
