@@ -57,6 +57,9 @@ aws:VpcSourceIp is missing, since everybody may have the same private address in
 vpc-cidr-blocks), and sts:ExternalId, since everybody may send it and it is no secret (IAM User Guide,
 id_roles_common-scenarios_third-party)."""
 
+_CHOSEN = ("aws:referer", "aws:useragent")
+"""Condition keys whose values everybody chooses (IAM User Guide, reference_policies_condition-keys)."""
+
 _CALLER = re.compile(r"aws:(principal.+|userid|username)")
 """Condition keys that describe the caller, which are always the same for the owner of a policy."""
 
@@ -76,6 +79,7 @@ class Condition:
         # The values are alternatives (IAM User Guide, "Multiple values for a single condition key").
         return (
             operator in _NARROWING
+            and self.key not in _CHOSEN
             and bool(self.values)
             and not any(map(self._is_any, self.values))
             and not is_world(*self.values)

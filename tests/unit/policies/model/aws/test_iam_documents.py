@@ -45,6 +45,8 @@ from tests.support.rows import each_row
         ("StringLike", "kms:ViaService", "*.eu-west-1.amazonaws.com", True, False),
         ("IpAddress", "aws:VpcSourceIp", "10.0.0.0/8", True, False),
         ("StringEquals", "sts:ExternalId", "pipe", True, False),
+        ("StringLike", "aws:UserAgent", "Mozilla/5.0*", False, False),
+        ("StringEquals", "aws:Referer", "https://example.com", False, False),
     ],
 )
 def test_a_condition_counts_by_operator_key_and_values(
