@@ -15,7 +15,8 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import CLOUDFLARE
 from policies.model.checks import guarded
-from policies.model.cloudflare_zones import OVERRIDE, SETTING, Zones
+from policies.model.cloudflare.expressions import is_limited, matches_everything
+from policies.model.cloudflare.zones import OVERRIDE, SETTING, Zones
 from policies.model.property_values import Value
 
 RULESET = "cloudflare:index/ruleset:Ruleset"
@@ -49,7 +50,7 @@ def _owners(stack: Stack, zones: Zones) -> dict[str | None, str]:
     url="https://developers.cloudflare.com/waf/managed-rules/deploy-zone-dashboard/",
 )
 def managed_rules(stack: Stack, _: Options) -> Verdicts:
-    """Require the stack that owns a zone to run one of Cloudflare's managed rulesets."""
+    """Require the stack that owns a zone to run one of Cloudflare's managed rulesets on all requests."""
     zones = Zones(stack)
     protected: set[str | None] = set()
     unknown: Unknown | None = None
@@ -67,24 +68,41 @@ def managed_rules(stack: Stack, _: Options) -> Verdicts:
 
 
 def _executes(rule: Value) -> bool:
-    """Return True if a rule executes a ruleset, or may do so because a part of it is unknown."""
-    parts = (rule, rule["action"], rule["enabled"])
-    return not all(part.known for part in parts) or (rule["action"].text() == "execute" and _is_enabled(rule))
+    """Return True if a rule executes a ruleset on all requests, or may do so because a part is unknown."""
+    parts = (rule, rule["action"], rule["enabled"], rule["expression"])
+    return not all(part.known for part in parts) or (
+        rule["action"].text() == "execute"
+        and _is_enabled(rule)
+        and matches_everything(rule["expression"].text())
+    )
 
 
 @CLOUDFLARE.rule(
     "cloudflare-firewall-weakened",
-    types=(RULESET, PAGE_RULE),
+    types=(RULESET, PAGE_RULE, SETTING, OVERRIDE),
     severity=Severity.HIGH,
     controls=("Cloudflare WAF: exceptions", "Cloudflare Rules: configuration rules"),
     remediation="Remove the override, or limit it to the rule of the managed ruleset that misfires.",
     url="https://developers.cloudflare.com/waf/managed-rules/waf-exceptions/",
 )
 def weakened(resource: Resource, _: Options) -> Verdicts:
-    """Refuse rules that turn off managed rules, the security level, or the browser check of all requests."""
+    """Refuse rules and settings that turn off managed rules, the security level, or the browser check.
+
+    A rule may exempt requests from the browser check, or from the rest of a ruleset, if its expression names
+    their path or address.
+    """
     if resource.type == PAGE_RULE:
         if resource["status"].text() != "disabled":
-            yield from _page_rule(resource["actions"])
+            yield from guarded(_page_rule(resource["actions"]))
+            yield from guarded(_page_check(resource))
+    elif resource.type == SETTING:
+        if check := _SETTINGS.get(resource["settingId"].text() or ""):
+            yield from check(resource["value"])
+    elif resource.type == OVERRIDE:
+        settings = resource["settings"]
+        yield from guarded(_level(settings["securityLevel"]))
+        for name in ("browserCheck", "waf"):
+            yield from guarded(_on(settings[name]))
     else:
         yield from check_each(resource["rules"].items(), _rule)
 
@@ -97,9 +115,25 @@ def _page_rule(actions: Value) -> Verdicts:
     yield from _level(actions["securityLevel"])
 
 
+def _page_check(page_rule: Resource) -> Verdicts:
+    """Refuse a page rule without the browser check, unless the pattern of its addresses has a path."""
+    _, _, path = (page_rule["target"].text() or "").rpartition("://")[2].partition("/")
+    if not path.strip("*/"):
+        yield from _on(page_rule.at("actions.browserCheck"))
+
+
 def _level(value: Value) -> Verdicts:
     if value.text() in WEAK_LEVELS:
         yield disallowed(value)
+
+
+def _on(value: Value) -> Verdicts:
+    if value.text() == "off":
+        yield expected(value, "'on'")
+
+
+_SETTINGS = {"security_level": _level, "browser_check": _on, "waf": _on}
+"""By the name of a zone's setting, the check of its value."""
 
 
 def _rule(rule: Value) -> Verdicts:
@@ -110,13 +144,18 @@ def _rule(rule: Value) -> Verdicts:
         yield from _level(parameters["securityLevel"])
         # Cloudflare's own example turns the check off for an API, whose clients are no browsers
         # (configuration-rules/examples/define-single-configuration-terraform).
-        if parameters["bic"].flag() is False and _applies_to_everything(rule):
-            yield disallowed(parameters["bic"], "limit the expression to the requests that are exempt")
+        if parameters["bic"].flag() is False and not _is_limited(rule):
+            yield disallowed(parameters["bic"], _LIMIT)
     elif action == "skip":
         yield from check_each(parameters["phases"].items(), _phase)
-        for name in ("ruleset", "rulesets"):
-            if not parameters[name].absent and _applies_to_everything(rule):
-                yield disallowed(parameters[name], "limit the expression to the requests that are exempt")
+        products = set(parameters["products"].texts()) - _HARMLESS_PRODUCTS
+        for name, present in (
+            ("ruleset", not parameters["ruleset"].absent),
+            ("rulesets", not parameters["rulesets"].absent),
+            ("products", bool(products)),
+        ):
+            if present and not _is_limited(rule):
+                yield disallowed(parameters[name], _LIMIT)
     elif action == "execute":
         yield from _overrides(parameters["overrides"])
 
@@ -126,8 +165,15 @@ def _phase(phase: Value) -> Verdicts:
         yield disallowed(phase, "skip single rules of the managed ruleset instead")
 
 
-def _applies_to_everything(rule: Value) -> bool:
-    return (rule["expression"].text() or "true").strip(" ()") == "true"
+_LIMIT = "let the expression name the paths or addresses that are exempt, by eq, in or starts_with"
+
+_HARMLESS_PRODUCTS = {"hot", "rateLimit"}
+"""Older products that a rule may skip for all requests: the protection of images and rate limits (Cloudflare,
+WAF, skip options)."""
+
+
+def _is_limited(rule: Value) -> bool:
+    return is_limited(rule["expression"].text() or "")
 
 
 def _overrides(overrides: Value) -> Verdicts:

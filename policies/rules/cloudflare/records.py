@@ -5,7 +5,7 @@ from pulumi_policy import EnforcementLevel, Severity
 from policies.engine.patterns import patterns
 from policies.engine.rule import Finding, Option, Options, Resource, Verdicts, expected
 from policies.engine.topics import CLOUDFLARE
-from policies.model.cloudflare_zones import RECORDS
+from policies.model.cloudflare.zones import RECORDS
 
 
 @CLOUDFLARE.rule(

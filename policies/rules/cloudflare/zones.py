@@ -19,7 +19,7 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import CLOUDFLARE
 from policies.model.checks import guarded
-from policies.model.cloudflare_zones import OVERRIDE, SETTING, DeclaredSettings, Zones
+from policies.model.cloudflare.zones import OVERRIDE, SETTING, DeclaredSettings, Zones
 from policies.model.property_values import Value
 
 DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"

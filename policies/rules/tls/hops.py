@@ -14,7 +14,7 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
-from policies.model.cloudflare_zones import RECORDS, DeclaredSettings, Zones
+from policies.model.cloudflare.zones import RECORDS, DeclaredSettings, Zones
 from policies.model.property_values import Value
 from policies.model.tls.database_tls import (
     CLUSTER,

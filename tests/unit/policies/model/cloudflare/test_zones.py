@@ -1,7 +1,7 @@
 """Tests of the zones of Cloudflare resources, whose ids a preview may not know."""
 
 from policies.engine.rule import Finding, Stack, Unknown
-from policies.model.cloudflare_zones import OVERRIDE, SETTING, ZONE, DeclaredSettings, Zones
+from policies.model.cloudflare.zones import OVERRIDE, SETTING, ZONE, DeclaredSettings, Zones
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn
 
 FINDING = Finding("settings", "without ssl", "add it")

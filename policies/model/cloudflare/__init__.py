@@ -1,0 +1,1 @@
+"""Facts on Cloudflare: zones and the expressions of rules."""
