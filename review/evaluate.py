@@ -24,7 +24,16 @@ from review.build import build
 from review.findings.shared_objects import is_on_account
 from review.jail import isolation, messages
 from review.jail.guard import ANALYZER
-from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Send
+from review.jail.messages import (
+    REQUEST,
+    WITHOUT_SECRETS,
+    Activity,
+    Completed,
+    Failure,
+    Line,
+    Request,
+    Send,
+)
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
@@ -70,13 +79,10 @@ CONTROL = "control"
 unknown, and shows which of them are unknown in the base, too.
 """
 
-WITHOUT_SECRETS = "without-secrets"
-"""Name of a preview of the head that gets no invented secrets. It runs if the review invents secrets, and
-shows whether a deployment, which does not invent any, could run the program nevertheless.
-"""
-
 INVENTED = "invented-secrets.json"
-"""File in a stack's folder with the secret settings whose values the review invents on both sides."""
+"""File in a stack's folder with the secret settings whose values the review invents on both sides, and the
+errors of the base without them.
+"""
 
 NEIGHBOUR = "neighbour"
 """Name of a preview of the base of a further stack, which shows the objects that this stack has."""
@@ -87,6 +93,12 @@ RECORDING = "recording.jsonl"
 OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "lookups.jsonl", FAILED_CALLS)
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
+
+NUMBER = re.compile(r"\d+")
+"""Pattern of a number in an error, such as that of a line, or of the settings that are missing."""
+
+STACK_NAME = "<stack>"
+"""Text in place of a stack's name in an error."""
 
 LINES = ".jsonl"
 """Ending of the names of files with an object per line. An engine.log is an object after a preview only."""
@@ -223,10 +235,11 @@ def run(
                 if side == "head" and not projects[stack][0]:
                     _invent(_unset_secrets(stack, trees[0], project), folder)
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
-                if side == "base" and (names := _needed_secrets(stack, tree, project, folder)):
+                failed = _read_run(side, tree, folder, tree) if side == "base" else None
+                if failed and failed.errors and (names := _unset_secrets(stack, tree, project)):
                     shutil.rmtree(folder)
                     folder.mkdir()
-                    _invent(names, folder)
+                    _invent(names, folder, failed.errors)
                     _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
@@ -238,7 +251,7 @@ def run(
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
                 if side == "head" and _invented(folder) and _programs_differ(stack, trees, projects[stack]):
-                    served = sockets.get(stack, {}).get(side)
+                    served = sockets.get(stack, {}).get(WITHOUT_SECRETS)
                     _run_side(stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served)
             except subprocess.TimeoutExpired:
                 reason = f"stopped after {minutes:g} minutes, the time limit"
@@ -302,24 +315,16 @@ def _run_side(
 
 
 def _invented(folder: Path) -> list[str]:
-    """Return the names of the secret settings whose values the review invents."""
-    file = folder / INVENTED
-    return json.loads(file.read_text()) if file.exists() else []
+    """Return the names of the secret settings whose values the review invents.
 
-
-def _invent(names: Sequence[str], folder: Path) -> None:
-    (folder / INVENTED).write_text(json.dumps(names))
-
-
-def _needed_secrets(stack: str, tree: Path, project: Path, folder: Path) -> list[str]:
-    """Return the unset secrets of the base's schema if the base does not evaluate without them.
-
-    Where it does, a deployment runs it without them, too, so an invented value would hide what it then does.
+    If the base evaluates without them, there are none: an invented value would hide what a deployment does.
     """
-    run = _read_run("base", tree, folder, tree)
-    if not run or not run.errors:
-        return []
-    return _unset_secrets(stack, tree, project)
+    file = folder / INVENTED
+    return json.loads(file.read_text())["settings"] if file.exists() else []
+
+
+def _invent(names: Sequence[str], folder: Path, errors: Sequence[str] = ()) -> None:
+    (folder / INVENTED).write_text(json.dumps({"settings": names, "errors": errors}))
 
 
 def _unset_secrets(stack: str, base: Path, project: Path) -> list[str]:
@@ -422,9 +427,6 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
     if not any(side and side.errors for side in (base, head)):
         trouble = file.trouble or trouble
     control = _read_run(CONTROL, base.tree, folder, base.tree) if base else None
-    without = _read_run(WITHOUT_SECRETS, trees[1], folder, trees[0])
-    # The review may refuse a call that a deployment answers, so such a program might not fail there.
-    failed = without and without.errors and not _text(folder / f"{WITHOUT_SECRETS}-{FAILED_CALLS}")
     return Stack(
         name,
         head,
@@ -437,8 +439,36 @@ def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None
         secrets=_text(folder / GENERATED_SECRETS).split(),
         control=control if control and not control.errors else None,
         invented=_invented(folder),
-        needs_invented=not without or bool(failed),
+        without_invented=_without_invented(name, trees, folder, is_new=projects[0] is None),
     )
+
+
+def _without_invented(name: str, trees: Trees, folder: Path, *, is_new: bool) -> str:
+    """Describe the head without the invented secrets; empty if it fails as the base does, or did not run.
+
+    A new stack has no base. The other stacks of its project show how the base fails.
+    """
+    run = _read_run(WITHOUT_SECRETS, trees[1], folder, trees[0])
+    if not run:
+        return ""
+    if not run.errors:
+        return "the program evaluates without it"
+    known: set[str] = set()
+    for file in folder.parent.glob(f"*/{INVENTED}") if is_new else [folder / INVENTED]:
+        known |= _failure_lines(json.loads(file.read_text())["errors"], file.parent.name)
+    lines = _failure_lines(run.errors, folder.name)
+    if lines and lines <= known and not _text(folder / f"{WITHOUT_SECRETS}-{FAILED_CALLS}"):
+        return ""
+    return (
+        f"without it, the program fails otherwise than the base, so it may not fail there: {run.errors[-1]}"
+    )
+
+
+def _failure_lines(errors: Iterable[str], stack: str) -> set[str]:
+    """Return the lines of errors that are comparable between trees and stacks: without numbers and frames."""
+    text = engine_run.TRACEBACK_FRAME.sub("", "".join(f"{error}\n" for error in errors))
+    text = NUMBER.sub("0", re.sub(rf"\b{re.escape(stack)}\b", STACK_NAME, text))
+    return {*map(str.strip, text.splitlines())} - {""}
 
 
 def _read_neighbour(name: str, base: Path, folder: Path) -> Stack | None:

@@ -137,18 +137,18 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
 
 
 def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the name of each invented secret setting without which the head evaluates, too, and a finding.
+    """Yield the name of each invented secret setting that the head may not need, and a finding.
 
     A deployment has no value for it, and the program can decide by that what it declares, so it blocks.
     """
-    if stack.needs_invented:
+    if not stack.without_invented:
         return
     for name in stack.invented:
         message = (
-            f"{stack.file.name} lacks this secret setting, and the program evaluates without it: what a "
-            "deployment then does is hidden, since the review invents a value"
+            f"{stack.file.name} lacks this secret setting, and what a deployment then does is hidden, since "
+            f"the review invents a value: {stack.without_invented}"
         )
-        remedy = "Set the secret in the stack file, or let the program fail without it"
+        remedy = "Set the secret in the stack file, or let the program fail without it as the base does"
         yield name, stack.blocking_finding(RULE, name, message, remedy)
 
 

@@ -26,8 +26,16 @@ MOST = 10_000
 """Largest number of messages from an evaluation."""
 
 
+WITHOUT_SECRETS = "without-secrets"
+"""Name of a preview of the head that gets no invented secrets. It runs if the review invents secrets, and
+shows whether a deployment, which does not invent any, could run the program nevertheless.
+
+Only a failure that the base has, too, proves that it could not: a program may also fail because of the
+isolation, or because the review refuses one of its calls.
+"""
+
 Sockets = dict[str, dict[str, Path]]
-"""The folders with the sockets of the programs, by stack and by side (base or head).
+"""The folders with the sockets of the programs, by stack and by side (base, head or WITHOUT_SECRETS).
 
 The folder of a head may also have the socket of its policies.
 """

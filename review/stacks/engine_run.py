@@ -42,8 +42,8 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
-ROW_KEYS = {"sequence", "run", "lookup", "unexplained", "secrets", "generated", "renewed"}
-"""Keys of which a row of an event log, a ledger or a file of look-ups has one."""
+ROW_KEYS = {"sequence", "run", "lookup", "refused", "unexplained", "secrets", "generated", "renewed"}
+"""Keys of which a row of an event log, a ledger or a file of calls has one."""
 
 LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
 """Start of a ledger's rows, and text in the most common ones, which the report does not need."""

@@ -28,8 +28,8 @@ class Stack:
     predicted all values of an `up`: if a value is unknown nevertheless, the program hides it. `secrets` are
     the random values that a review has in place of the secrets of the stack file. `control` is a preview of
     the base on its own state, which a review only has if values of the head are unknown. `invented` are the
-    secret settings that no stack file has and for which the review invents values; `needs_invented` is False
-    if the head also evaluates without them.
+    secret settings that no stack file has and for which the review invents values. `without_invented`
+    describes the head without them, unless it fails as the base does: then a deployment fails, too.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Stack:
     secrets: Sequence[str] = ()
     control: EngineRun | None = None
     invented: Sequence[str] = ()
-    needs_invented: bool = True
+    without_invented: str = ""
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)

@@ -2,7 +2,7 @@
 
 The proxy passes calls on, and refuses those that mean something else in a deployment. A program may ignore
 that a call fails, but a deployment might answer this call. So the proxy records it outside the program's
-process: a refusal makes the program fail, and a failed look-up is written to a file.
+process: a refusal makes the program fail, and both a refusal and a failed look-up are written to a file.
 """
 
 import json
@@ -32,8 +32,11 @@ THREADS = 64
 """Number of calls that the proxy passes on at a time; further ones wait."""
 
 FAILED_CALLS = "failed-calls.jsonl"
-"""File in a stack's folder with a JSON object per look-up that failed: its token (`lookup`), its arguments
-(`args`), and the `error`."""
+"""File in a stack's folder with a JSON object per call that the review does not answer as a deployment may.
+
+A look-up that failed has its token (`lookup`), its arguments (`args`), and the `error`. Any other call has
+the reason why it is `refused`.
+"""
 
 NO_CALLBACKS = (
     "as in every review, the program is behind a socket, so the engine cannot call its functions: "
@@ -112,8 +115,8 @@ class _Failure:
 class MonitorProxy(grpc.GenericRpcHandler):
     """A server of the methods of both services, which has the engine answer them.
 
-    `monitor` and `engine` lead to the engine's services. `failed_calls` is the file to which failed look-ups
-    are appended.
+    `monitor` and `engine` lead to the engine's services. `failed_calls` is the file to which refusals and
+    failed look-ups are appended.
     """
 
     def __init__(self, monitor: grpc.Channel, engine: grpc.Channel, failed_calls: Path) -> None:
@@ -205,7 +208,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
 
     def _refuse(self, reason: str) -> _Failure:
         with self._lock:
-            if len(self._refusals) < REFUSALS:
+            if len(self._refusals) < REFUSALS and reason not in self._refusals:
                 self._refusals[reason] = None
         return _Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
 
@@ -220,9 +223,13 @@ class MonitorProxy(grpc.GenericRpcHandler):
             args = plain(decode(message.args))
         except ValueError:  # JSON has no infinite numbers.
             args = {"": str(message.args)}
-        row = json.dumps({"lookup": message.tok, "args": args, "error": error}, default=_PLACEHOLDER)
-        with self._lock, self._failed_calls.open("a", encoding="utf-8") as file:
-            file.write(f"{row}\n")
+        with self._lock:
+            self._append({"lookup": message.tok, "args": args, "error": error})
+
+    def _append(self, row: dict[str, Any]) -> None:
+        """Append a row to the file of failed calls; the caller has the lock."""
+        with self._failed_calls.open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(row, default=_PLACEHOLDER)}\n")
 
 
 _PLACEHOLDER = operator.attrgetter("value")
@@ -242,6 +249,7 @@ def serve(path: Path, monitor: str, engine: str, failed_calls: Path) -> Generato
     with (
         grpc.insecure_channel(monitor, options=options) as monitor_channel,
         grpc.insecure_channel(engine, options=options) as engine_channel,
+                self._append({"refused": reason})
     ):
         proxy = MonitorProxy(monitor_channel, engine_channel, failed_calls)
         server = grpc.server(pool, handlers=[proxy], options=options)

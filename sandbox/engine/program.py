@@ -92,7 +92,10 @@ class RemoteProgram(_Program):
     The program does not learn that it is previewed, since it could declare other resources in an `up`. It can
     run as in an `up`, since the providers of a review predict all values. The process that observes the
     program sends one byte when it has ended, and nothing else that it could send is read. A refusal of the
-    proxy is an error, whether or not the program failed. Failed look-ups are appended to `failed_calls`.
+    proxy is an error, whether or not the program failed. Failed calls are appended to `failed_calls`.
+
+    In a preview, the engine does not wait for the end of a program that has registered all resources. This
+    server does, since an `up` does as well (pulumi/pulumi, pkg/resource/deploy/source_eval.go: Cancel).
     """
 
     def __init__(self, sockets: Path, failed_calls: Path) -> None:

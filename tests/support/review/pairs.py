@@ -175,7 +175,8 @@ PAIRS: dict[str, Pair] = {
     ),
     "stack-file-invalid": Pair(((DEV, "cidr: 10.10.0.0/16", "cidr: 10.12.0.0/16"),)),
     "stack-file-is-no-yaml": Pair(((DEV, "config:", "config: [\n"),)),
-    "stack-file-added": Pair((), base=((DEV, "", ""),)),
+    # The other stack shows how the program fails without secrets.
+    "stack-file-added": Pair((), ("dev", "stg"), ((DEV, "", ""),)),
     "stack-file-removed": Pair(((DEV, "", ""),)),
     "syntax-error": Pair((SYNTAX_ERROR,)),
     "exception": Pair((EXCEPTION,)),

@@ -10,6 +10,7 @@ import pytest
 from review import evaluate
 from review.findings import unknown_values
 from review.stacks.engine_run import EngineRun
+from review.stacks.stack import Stack
 from sandbox.wire.sentinels import UNKNOWN
 
 
@@ -132,7 +133,7 @@ SCHEMA = {"properties": {"config": {"properties": {"pipe:token": {"writeOnly": T
 
 
 @pytest.mark.parametrize(
-    ("needs", "base", "head", "runs", "needs_invented"),
+    ("needs", "base", "head", "runs", "is_needed"),
     [
         # A deployment of this base has no value either.
         ("", "", "# x", ["base", "head"], True),
@@ -154,7 +155,7 @@ def test_only_secrets_that_the_base_needs_are_invented(
     base: str,
     head: str,
     runs: list[str],
-    needs_invented: bool,
+    is_needed: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -185,8 +186,83 @@ def test_only_secrets_that_the_base_needs_are_invented(
     evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1)
     assert sides == runs
     reviewed = evaluate.read_stack("dev", trees, trees, tmp_path / "work" / "dev")
-    assert reviewed.needs_invented == needs_invented
+    assert reviewed.without_invented == ("" if is_needed else "the program evaluates without it")
     findings = [*unknown_values.find_unneeded_secrets(reviewed)]
-    assert [(name, finding.blocks) for name, finding in findings] == [("pipe:token", True)] * (
-        not needs_invented
-    )
+    assert [(name, finding.blocks) for name, finding in findings] == [("pipe:token", True)] * (not is_needed)
+
+
+MISSING = "Pulumi.dev.yaml: 2 faults\n  pipe:token is missing\n  pipe:key is missing"
+"""The error of a base that needs two secrets."""
+
+FRAMES = 'Traceback (most recent call last):\n  File "{}", line {}, in <module>\n    {}\n'
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "refused", "message"),
+    [
+        (MISSING, MISSING, "", ""),
+        (MISSING, "Pulumi.dev.yaml: 1 faults\n  pipe:key is missing", "", ""),
+        (
+            f"{FRAMES.format('a.py', 1, 'start()')}ValueError: no token",
+            f"{FRAMES.format('b.py', 22, 'begin()')}ValueError: no token",
+            "",
+            "",
+        ),
+        # A failure that only the isolation causes, which a deployment does not have.
+        (MISSING, "OSError: No space left on device", "", "OSError: No space left on device"),
+        (MISSING, f"{MISSING}\nOSError: No space left on device", "", "otherwise than the base"),
+        (MISSING, "the program under review has failed", "", "otherwise than the base"),
+        # A call that a deployment answers.
+        (MISSING, MISSING, '{"refused": "StartDebugging"}', "otherwise than the base"),
+        (MISSING, "", "", "evaluates without it"),
+    ],
+)
+def test_only_the_failure_of_the_base_proves_that_a_secret_is_needed(
+    base: str, head: str, refused: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewed = _read_without_secrets({"dev": base}, "dev", head, refused, tmp_path, monkeypatch)
+    assert message in reviewed.without_invented
+    assert bool(message) == bool(reviewed.without_invented)
+
+
+@pytest.mark.parametrize(
+    ("other", "head", "is_needed"),
+    [
+        (MISSING.replace("dev", "stg"), MISSING, True),
+        (MISSING.replace("dev", "stg"), "OSError", False),
+        ("", MISSING, False),
+    ],
+)
+def test_a_new_stack_has_to_fail_as_the_other_stacks_of_its_project_do(
+    other: str, head: str, is_needed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewed = _read_without_secrets({"dev": "", "stg": other}, "dev", head, "", tmp_path, monkeypatch)
+    assert bool(reviewed.without_invented) == (not is_needed)
+
+
+def _read_without_secrets(
+    base_errors: dict[str, str],
+    stack: str,
+    error: str,
+    refused: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Stack:
+    """Read a stack whose head ended with `error` without the invented secrets.
+
+    `base_errors` has the error of each base without them, which is empty for a base that lacks the stack.
+    """
+
+    def read_run(side: str, tree: Path, _folder: Path, _base: Path) -> EngineRun:
+        engine = EngineRun(tree)
+        engine.phase.errors += [error] if error and side == "without-secrets" else []
+        return engine
+
+    monkeypatch.setattr(evaluate, "_read_run", read_run)
+    for name, text in base_errors.items():
+        (folder / name).mkdir()
+        content = {"settings": ["pipe:token"], "errors": [text] if text else []}
+        (folder / name / "invented-secrets.json").write_text(json.dumps(content))
+    (folder / stack / "without-secrets-failed-calls.jsonl").write_text(refused)
+    projects = (folder if base_errors[stack] else None, folder)
+    return evaluate.read_stack(stack, (folder, folder), projects, folder / stack)
