@@ -77,7 +77,9 @@ def resolve_assets(project: Path) -> None:
     """Make the relative paths of assets and archives lead to the project's folder.
 
     The engine reads these files, and Pulumi runs it in that folder. The sandbox runs it in the stack's
-    folder.
+    folder. As the engine does, this removes `..` from relative paths by their text only. An absolute path
+    stays as it is, since the system follows the links in it (pulumi/pulumi,
+    sdk/go/common/resource/asset/asset.go and archive.go: filepath.IsAbs).
     """
     kinds: tuple[Any, ...] = (FileAsset, FileArchive)
     for kind in kinds:
@@ -87,7 +89,8 @@ def resolve_assets(project: Path) -> None:
 def _resolving(initialize: Callable[[Any, Any], None], project: Path) -> Callable[[Any, Any], None]:
     def initialize_resolved(self: Any, path: Any) -> None:
         initialize(self, path)
-        self.path = os.path.normpath(project / self.path)
+        if self.path and not Path(self.path).is_absolute():
+            self.path = os.path.normpath(project / self.path)
 
     return functools.wraps(initialize)(initialize_resolved)
 

@@ -398,6 +398,12 @@ UNREAL = {
     "a text in place of an asset": """
         aws.s3.BucketObjectv2("it", bucket="data", key="a", source="a.txt")
     """,
+    # The engine opens an absolute path as it is, so the system follows the link before `..`.
+    "a path through a link": """
+        import os, pulumi
+        source = pulumi.FileAsset(os.getcwd() + "/link/../b.txt")
+        aws.s3.BucketObjectv2("it", bucket="data", key="a", source=source)
+    """,
 }
 
 
@@ -406,6 +412,11 @@ def test_values_that_are_not_those_of_the_real_resource_block(
     source: str, trees: tuple[Path, Path], tmp_path: Path
 ) -> None:
     (trees[1] / "__main__.py").write_text(CLOSED + textwrap.dedent(UNREAL[source]))
+    for file in ("b.txt", "other/b.txt", "other/deep/c.txt"):
+        (trees[1] / file).parent.mkdir(parents=True, exist_ok=True)
+        (trees[1] / file).write_text(file)
+    (trees[1] / "link").symlink_to("other/deep")
+    _git(trees[1], "add", "-A")
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
