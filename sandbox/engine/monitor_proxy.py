@@ -22,7 +22,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
-from sandbox.wire.sentinels import ASSETS, SIGNATURE
+from sandbox.engine.call_relay import HOST, CallRelay, open_relay
+from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
 
 MESSAGE_BYTES = 400 * 2**20
@@ -102,6 +103,12 @@ REQUESTS: dict[str, Any] = {
 PROPERTIES = (Struct.DESCRIPTOR, Value.DESCRIPTOR)
 """The types of fields that have properties."""
 
+NO_HANDLING = (
+    "{} of the program's calls did not arrive: they are not as Pulumi's SDK sends them, and the engine might "
+    "answer them"
+)
+"""Refusal of calls that gRPC's server rejects."""
+
 
 @dataclass(frozen=True)
 class _Failure:
@@ -140,6 +147,9 @@ class MonitorProxy(grpc.GenericRpcHandler):
         """Refuse the calls that have no answer yet, if the program has ended without a failure."""
         with self._lock:
             names = set(self._unanswered)
+        self._handled = 0
+        self.is_completed = False
+        """Whether the program has said that it has registered all resources."""
         for name in names:
             self._refuse(f"{name}: the program has ended, or has cancelled this call, before the answer")
 
@@ -156,11 +166,22 @@ class MonitorProxy(grpc.GenericRpcHandler):
         with self._lock:
             if name in self._unanswered:
                 self._unanswered.remove(name)
+    def require_handling(self, relay: CallRelay) -> None:
+        """Refuse the calls of a program that has ended if gRPC's server has rejected any of them itself."""
+        if count := relay.count_unhandled():
+            self._refuse(NO_HANDLING.format(count))
+
+    def count_handled(self) -> int:
+        """Return the number of calls that have arrived."""
+        with self._lock:
+            return self._handled
+
         if isinstance(outcome, bytes):
             return outcome
         context.set_trailing_metadata(outcome.metadata)
         context.set_code(outcome.code)
         context.set_details(outcome.details)
+            self._handled += 1
         return b""
 
     def _outcome(self, path: str, name: str, request: bytes, metadata: Any) -> bytes | _Failure:
@@ -182,6 +203,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
             status: Any = error
             details = status.details() or ""
             self._record_failure(name, message, status.code(), details)
+            self.is_completed = True
             return _Failure(status.code(), details, status.trailing_metadata() or ())
         if name in LOOKUPS:
             for failure in LOOKUPS[name].FromString(answer).failures:
@@ -237,29 +259,29 @@ _PLACEHOLDER = operator.attrgetter("value")
 
 
 @contextmanager
-def serve(path: Path, monitor: str, engine: str, failed_calls: Path) -> Generator[MonitorProxy]:
-    """Serve both services on a Unix socket, created at `path`.
+def serve(
+    path: Path, monitor: str, engine: str, failed_calls: Path
+) -> Generator[tuple[MonitorProxy, CallRelay]]:
+    """Serve both services on a Unix socket, created at `path`, behind a relay that counts the calls.
 
     `monitor` and `engine` are their TCP addresses, such as `127.0.0.1:4000`. The proxy's error is complete
     when the context has ended.
     """
-    path.unlink(missing_ok=True)
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", -1)]
     pool = ThreadPoolExecutor(THREADS, "monitor-proxy")
     with (
         grpc.insecure_channel(monitor, options=options) as monitor_channel,
         grpc.insecure_channel(engine, options=options) as engine_channel,
-                self._append({"refused": reason})
     ):
         proxy = MonitorProxy(monitor_channel, engine_channel, failed_calls)
         server = grpc.server(pool, handlers=[proxy], options=options)
-        server.add_insecure_port(f"unix:{path}")
+        port = server.add_insecure_port(f"{HOST}:0")
         server.start()
         try:
-            yield proxy
+            with open_relay(path, port, proxy.count_handled) as relay:
+                yield proxy, relay
         finally:
             server.stop(grace=None).wait()
-            path.unlink(missing_ok=True)
     pool.shutdown()
 
 

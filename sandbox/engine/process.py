@@ -25,7 +25,7 @@ from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeServicer
 
 from sandbox.engine import lock
 from sandbox.engine.monitor_proxy import FAILED_CALLS, MESSAGE_BYTES
-from sandbox.engine.program import LocalProgram, RemoteProgram
+from sandbox.engine.program import LocalProgram, Program, RemoteProgram
 from sandbox.engine.relay import AnnounceEngine
 from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
@@ -97,7 +97,7 @@ class Session:
             events,
             (folder / "engine.log").open("w") as log,
             errors.open("w") as stderr,
-            _serve(self._program(), receiver) as port,
+            _serve(program := self._program(), receiver) as port,
             self.progress.waiting_for(receiver.detail),
         ):
             server_flags = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
@@ -118,10 +118,13 @@ class Session:
                         process.wait(timeout=0.5)
                     receiver.tick(disk_full=shutil.disk_usage(folder).free < FULL_DISK_BYTES)
             self.announce_engine(0)
+            program.wait()
         phase = receiver.phases[-1] if receiver.phases else Phase(preview=False)
         if signals:
             return STOPPED, phase
-        if process.returncode == 0 and receiver.is_complete:
+        if program.error and not any(program.error in error for error in phase.errors):
+            phase.errors.append(program.error)
+        if process.returncode == 0 and receiver.is_complete and not program.error:
             return DONE, phase
         if not receiver.is_complete or (not phase.errors and not phase.mandatory):
             message = errors.read_text().strip().removeprefix("error: ") if process.returncode else ""
@@ -130,7 +133,7 @@ class Session:
             phase.errors.append(message or (INCOMPLETE_EVENTS if lost else ended))
         return FAILED, phase
 
-    def _program(self) -> LanguageRuntimeServicer:
+    def _program(self) -> Program:
         """Return the language server that evaluates the program."""
         if self.program_sockets:
             return RemoteProgram(self.program_sockets, self.stack.folder / FAILED_CALLS)

@@ -19,6 +19,7 @@ from typing import Any
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from sandbox.engine import monitor_proxy, program_process
+from sandbox.engine.monitor_proxy import MonitorProxy
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
@@ -35,6 +36,9 @@ CONNECTIONS = 64
 START_SECONDS = 60
 """Seconds in which the process of the program must accept connections."""
 
+END_SECONDS = 60
+"""Seconds that a program may take to end after it has said that it has registered all resources."""
+
 ENDED = "the process that evaluates the program has ended before the program"
 
 ERRORS = {
@@ -45,8 +49,17 @@ ERRORS = {
 """The error for each message about a program's end. Any other message means ENDED."""
 
 
-class _Program(language_pb2_grpc.LanguageRuntimeServicer):
-    """A language server that has a program evaluated by another process, and answers when that has ended."""
+class Program(language_pb2_grpc.LanguageRuntimeServicer):
+    """A language server that has a program evaluated by another process, and answers when that has ended.
+
+    `error` is the first error of its runs, which the engine may ignore: a program can still fail after it has
+    said that it has registered all resources.
+    """
+
+    error = ""
+
+    def wait(self) -> None:
+        """Wait until the last run has ended, after the engine has."""
 
     def GetRequiredPackages(self, request: Any, context: Any) -> language_pb2.GetRequiredPackagesResponse:
         return language_pb2.GetRequiredPackagesResponse()
@@ -58,7 +71,7 @@ class _Program(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo()
 
 
-class LocalProgram(_Program):
+class LocalProgram(Program):
     """A language server that runs a project's __main__.py in a process with the access of this one."""
 
     def __init__(self, project: Path) -> None:
@@ -81,12 +94,14 @@ class LocalProgram(_Program):
                 command, stdin=subprocess.DEVNULL, pass_fds=(descriptor,), start_new_session=True
             )
         with process, connection:
-            error = _run(connection, request, context)
+            if context:
+                context.add_callback(partial(_shut_down, connection))
+            error = _run(connection, request)
             # The program has logged its error. Without `bail`, the engine would report another one.
             return language_pb2.RunResponse(error=error, bail=error == PROGRAM_FAILED)
 
 
-class RemoteProgram(_Program):
+class RemoteProgram(Program):
     """A language server that has a program evaluated by the process behind the sockets in a folder.
 
     The program does not learn that it is previewed, since it could declare other resources in an `up`. It can
@@ -101,34 +116,57 @@ class RemoteProgram(_Program):
     def __init__(self, sockets: Path, failed_calls: Path) -> None:
         self._sockets = sockets
         self._failed_calls = failed_calls
+        self._running = threading.Lock()
+
+    def wait(self) -> None:
+        with self._running:
+            pass
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
+        with self._running:
+            error = self._evaluate(request, context)
+            self.error = self.error or error
+        return language_pb2.RunResponse(error=error)
+
+    def _evaluate(self, request: language_pb2.RunRequest, context: Any) -> str:
+        """Have the program evaluated, and return its error."""
         forwarded = language_pb2.RunRequest()
         forwarded.CopyFrom(request)
         path, engine = self._sockets / SERVICES / PROXY, request.args[0]
         forwarded.monitor_address = forwarded.args[0] = f"unix:{path}"
         forwarded.dryRun = False
         with (
-            monitor_proxy.serve(path, request.monitor_address, engine, self._failed_calls) as proxy,
+            monitor_proxy.serve(path, request.monitor_address, engine, self._failed_calls) as (proxy, relay),
             socket.socket(socket.AF_UNIX) as connection,
         ):
             try:
                 connection.connect(str(self._sockets / SERVICE))
             except OSError:
-                return language_pb2.RunResponse(error=ENDED)
-            error = _run(connection, forwarded, context)
+                return ENDED
+            if context and not context.add_callback(partial(self._end, connection, proxy)):
+                return ENDED  # So has the engine.
+            error = _run(connection, forwarded)
+            # The engine has failed first, and this server has ended the program.
+            is_stopped = context and not context.is_active() and not proxy.is_completed
             if not error:
                 proxy.require_answers()
-        return language_pb2.RunResponse(error=proxy.error or error)
+                proxy.require_handling(relay)
+        return proxy.error or ("" if is_stopped else error)
+
+    @staticmethod
+    def _end(connection: socket.socket, proxy: MonitorProxy) -> None:
+        """End the program when the engine has ended, unless it is about to end itself."""
+        seconds = END_SECONDS if proxy.is_completed else 0
+        timer = threading.Timer(seconds, _shut_down, [connection])
+        timer.daemon = True
+        timer.start()
 
 
-def _run(connection: socket.socket, request: language_pb2.RunRequest, context: Any) -> str:
+def _run(connection: socket.socket, request: language_pb2.RunRequest) -> str:
     """Have an observer run its program (sandbox/engine/program_process.py); return the error or "".
 
-    If the engine ends before the program, the connection is shut down, which ends the program.
+    The program ends when the connection is shut down.
     """
-    if context:
-        context.add_callback(partial(_shut_down, connection))
     message = request.SerializeToString()
     try:
         connection.settimeout(START_SECONDS)

@@ -425,6 +425,92 @@ def test_values_that_are_not_those_of_the_real_resource_block(
     ]
 
 
+IGNORED_BY_THE_ENGINE = {
+    "did not arrive": """
+        import socket, struct
+        from pulumi.runtime import settings
+        def frame(kind, flags, stream, content=b""):
+            head = struct.pack(">I", len(content))[1:] + bytes([kind, flags]) + struct.pack(">I", stream)
+            return head + content
+        fields = {":method": "POST", ":scheme": "http", ":authority": "localhost",
+                  ":path": "/pulumirpc.ResourceMonitor/RegisterResource", "content-type": "application/grpc"}
+        block = b"".join(
+            bytes([0, len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+            for name, value in fields.items()
+        )
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(settings.get_monitor().RegisterResource._channel.target().decode()[5:])
+            calls = frame(4, 0, 0) + frame(1, 4, 1, block) + frame(0, 1, 1, bytes(5))
+            connection.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + calls)
+    """,
+    "still runs after the program's end": """
+        import atexit, os, time
+        def leave_a_process():
+            if os.fork() == 0:
+                os.setsid()
+                time.sleep(60)
+        atexit.register(leave_a_process)
+    """,
+    "has ended before the program": """
+        import atexit, os, time
+        def end():
+            time.sleep(1)  # The engine has ended meanwhile.
+            os._exit(3)
+        atexit.register(end)
+    """,
+}
+"""Code by the message of its error, which is not one of the engine."""
+
+
+@pytest.mark.parametrize("message", IGNORED_BY_THE_ENGINE)
+def test_an_error_that_the_engine_ignores_or_does_not_see_blocks(
+    message: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (trees[1] / "__main__.py").write_text(CLOSED + textwrap.dedent(IGNORED_BY_THE_ENGINE[message]))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [finding] = [item for item in report["findings"] if item["blocks"]]
+    assert finding["policy"] == "does-not-evaluate"
+    assert message in finding["message"]
+
+
+SECRET = """
+import pulumi
+token = pulumi.Config().require_secret("token")
+"""
+
+WITHOUT_THE_SECRET = """
+import pulumi, tempfile
+cidr = "10.0.0.0/8"
+if not pulumi.Config().get_secret("token"):
+    cidr = "0.0.0.0/0"
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(100 * 2**20))  # more than the isolation has
+"""
+
+
+def test_a_failure_that_only_the_isolation_causes_does_not_prove_that_a_secret_is_needed(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    trusted, stranger = trees
+    (trusted / "schemas").mkdir()
+    schema = {"properties": {"config": {"properties": {"attack:token": {"writeOnly": True}}}}}
+    (trusted / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+    (trusted / "__main__.py").write_text(CLOSED + SECRET)
+    _git(trusted, "add", "-A")
+    _git(trusted, "commit", "-q", "-m", "a secret")
+    _git(stranger, "pull", "-q")
+    program = PROGRAM.replace("aws\n", f"aws{WITHOUT_THE_SECRET}", 1).replace('"CIDR"', "cidr")
+    (stranger / "__main__.py").write_text(program)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [finding] = [item for item in report["findings"] if item["blocks"]]
+    assert (finding["policy"], finding["name"]) == ("value-unknown", "attack:token")
+    assert "No space left on device" in finding["message"]
+
+
 LOCAL_CHART = """
 import pulumi
 import pulumi_kubernetes as kubernetes

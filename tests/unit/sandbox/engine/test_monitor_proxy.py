@@ -114,7 +114,7 @@ def context(monitor: tuple[Monitor, str], tmp_path: Path) -> Iterator[Context]:
     with TemporaryDirectory(prefix="proxy-") as folder:
         path = Path(folder) / "monitor"
         with (
-            monitor_proxy.serve(path, address, address, tmp_path / "failed") as proxy,
+            monitor_proxy.serve(path, address, address, tmp_path / "failed") as (proxy, _),
             grpc.insecure_channel(f"unix:{path}") as channel,
         ):
             client: Any = resource_pb2_grpc.ResourceMonitorStub(channel)

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pulumi.runtime.proto import language_pb2
@@ -54,8 +56,30 @@ def test_a_program_knows_no_preview_and_succeeds_only_if_its_process_completed_i
         thread = threading.Thread(target=serve)
         thread.start()
         request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"], dryRun=True)
-        assert RemoteProgram(sockets, sockets / "failed").Run(request, None) == language_pb2.RunResponse(
-            error=error
-        )
+        program = RemoteProgram(sockets, sockets / "failed")
+        assert program.Run(request, None) == language_pb2.RunResponse(error=error)
         thread.join()
+        program.wait()
+        assert program.error == error, "the engine may ignore the error in the response"
     assert not any(request.dryRun for request in requests), "the program does not learn that it is previewed"
+
+
+def test_the_end_of_a_program_that_the_engine_stopped_is_no_error(sockets: Path) -> None:
+    def serve() -> None:
+        with listener.accept()[0] as connection:
+            connection.sendall(STARTED)
+
+    def add_callback(_end: Any) -> bool:
+        return True
+
+    stopped = SimpleNamespace(add_callback=add_callback, is_active=lambda: False)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(sockets / SERVICE))
+        listener.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"])
+        program = RemoteProgram(sockets, sockets / "failed")
+        program.Run(request, stopped)
+        thread.join()
+    assert program.error == ""
