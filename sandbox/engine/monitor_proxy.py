@@ -8,7 +8,7 @@ process: a refusal makes the program fail, and both a refusal and a failed look-
 import json
 import operator
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.engine.call_relay import HOST, CallRelay, open_relay
@@ -46,11 +46,27 @@ NO_CALLBACKS = (
 )
 """Refusal of transforms and hooks. Transformations run in the program, before it calls the engine."""
 
-NO_HASHES = (
-    "{}: an asset or archive with a hash, which Pulumi's SDK never sends: the engine would trust it and not "
-    "read the file"
+NOT_OF_THE_SDK = (
+    "{}: a special value that is not as Pulumi's SDK sends it, such as an asset with a hash: the engine may "
+    "read another value or file in it than the review"
 )
-"""Refusal of a hash (pulumi/pulumi, sdk/go/common/resource/asset/asset.go: EnsureHash)."""
+"""Refusal of special values. The engine trusts a hash, and then does not read the file (pulumi/pulumi,
+sdk/go/common/resource/asset/asset.go: EnsureHash). It also decodes a kind that is itself a special value
+(pkg/resource/plugin/rpc.go: UnmarshalPropertyValue).
+"""
+
+MEMBERS: dict[str, tuple[frozenset[str], ...]] = {
+    SECRET: (frozenset({"value"}),),
+    ASSETS[0]: tuple(frozenset({name}) for name in ("path", "text", "uri")),
+    ASSETS[1]: tuple(frozenset({name}) for name in ("path", "assets", "uri")),
+    RESOURCE: (frozenset({"urn"}), frozenset({"urn", "id"})),
+    OUTPUT: (frozenset(), *map(frozenset, ({"value"}, {"secret"}, {"value", "secret"}))),
+}
+"""The kinds of special values that Pulumi's SDK for Python sends, with their members; those of an output may
+also have DEPENDENCIES (sdk/python/lib/pulumi/runtime/rpc.py: serialize_property).
+"""
+
+DEPENDENCIES = "dependencies"
 
 NO_OUTPUTS = (
     "{}: the program sets its outputs, which it may do for its own components only: the state would not have "
@@ -87,6 +103,12 @@ REFUSALS = 20
 NO_DEBUGGER = "StartDebugging: a program cannot start a debugger; remove the call"
 """Refusal of a call whose message of any form the engine would pass on in its events."""
 
+NO_HANDLING = (
+    "{} of the program's calls did not arrive: they are not as Pulumi's SDK sends them, and the engine might "
+    "answer them"
+)
+"""Refusal of calls that gRPC's server rejects."""
+
 NOT_AWAITED = (END, "Log")
 """Calls that may be without an answer when a program ends."""
 
@@ -99,15 +121,6 @@ REQUESTS: dict[str, Any] = {
     for method in service.methods
 }
 """The class of the request for each method of both services."""
-
-PROPERTIES = (Struct.DESCRIPTOR, Value.DESCRIPTOR)
-"""The types of fields that have properties."""
-
-NO_HANDLING = (
-    "{} of the program's calls did not arrive: they are not as Pulumi's SDK sends them, and the engine might "
-    "answer them"
-)
-"""Refusal of calls that gRPC's server rejects."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,9 @@ class MonitorProxy(grpc.GenericRpcHandler):
         self._failed_calls = failed_calls
         self._lock = threading.Lock()
         self._components: set[str] = set()  # URNs
+        self._handled = 0
+        self.is_completed = False
+        """Whether the program has said that it has registered all resources."""
         self._unanswered: list[str] = []
         self._refusals: dict[str, None] = {}
 
@@ -147,25 +163,9 @@ class MonitorProxy(grpc.GenericRpcHandler):
         """Refuse the calls that have no answer yet, if the program has ended without a failure."""
         with self._lock:
             names = set(self._unanswered)
-        self._handled = 0
-        self.is_completed = False
-        """Whether the program has said that it has registered all resources."""
         for name in names:
             self._refuse(f"{name}: the program has ended, or has cancelled this call, before the answer")
 
-    def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Return the handler of a call. It does not run if the program ends or cancels the call before."""
-        path = handler_call_details.method
-        name = path.rpartition("/")[2]
-        with self._lock:
-            self._unanswered += [name] if name not in NOT_AWAITED else []
-        return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
-
-    def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
-        outcome = self._outcome(path, name, request, context.invocation_metadata())
-        with self._lock:
-            if name in self._unanswered:
-                self._unanswered.remove(name)
     def require_handling(self, relay: CallRelay) -> None:
         """Refuse the calls of a program that has ended if gRPC's server has rejected any of them itself."""
         if count := relay.count_unhandled():
@@ -176,12 +176,25 @@ class MonitorProxy(grpc.GenericRpcHandler):
         with self._lock:
             return self._handled
 
+    def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Return the handler of a call. It does not run if the program ends or cancels the call before."""
+        path = handler_call_details.method
+        name = path.rpartition("/")[2]
+        with self._lock:
+            self._handled += 1
+            self._unanswered += [name] if name not in NOT_AWAITED else []
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
+
+    def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        outcome = self._outcome(path, name, request, context.invocation_metadata())
+        with self._lock:
+            if name in self._unanswered:
+                self._unanswered.remove(name)
         if isinstance(outcome, bytes):
             return outcome
         context.set_trailing_metadata(outcome.metadata)
         context.set_code(outcome.code)
         context.set_details(outcome.details)
-            self._handled += 1
         return b""
 
     def _outcome(self, path: str, name: str, request: bytes, metadata: Any) -> bytes | _Failure:
@@ -190,6 +203,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
             self.require_answers()
             if self._refusals:
                 return _Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
+            self.is_completed = True
         try:
             message = REQUESTS[path].FromString(request)
         except (KeyError, DecodeError):
@@ -203,7 +217,6 @@ class MonitorProxy(grpc.GenericRpcHandler):
             status: Any = error
             details = status.details() or ""
             self._record_failure(name, message, status.code(), details)
-            self.is_completed = True
             return _Failure(status.code(), details, status.trailing_metadata() or ())
         if name in LOOKUPS:
             for failure in LOOKUPS[name].FromString(answer).failures:
@@ -224,14 +237,15 @@ class MonitorProxy(grpc.GenericRpcHandler):
             with self._lock:
                 if message.urn not in self._components:
                     return NO_OUTPUTS.format(message.urn)
-        if any(kind.encode() in request for kind in ASSETS) and _has_hash(message):
-            return NO_HASHES.format(_subject(name, message))
+        if SIGNATURE.encode() in request and _has_foreign_value(message):
+            return NOT_OF_THE_SDK.format(_subject(name, message))
         return ""
 
     def _refuse(self, reason: str) -> _Failure:
         with self._lock:
             if len(self._refusals) < REFUSALS and reason not in self._refusals:
                 self._refusals[reason] = None
+                self._append({"refused": reason})
         return _Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
 
     def _record_failure(self, name: str, message: Any, code: grpc.StatusCode, details: str) -> None:
@@ -296,14 +310,26 @@ def _subject(name: str, message: Any) -> str:
     return " ".join([name, *filter(None, fields)])
 
 
-def _has_hash(value: Any) -> bool:
-    """Return True if a message has an asset or archive with a hash in any of its properties."""
-    if isinstance(value, Value):
-        return _has_hash(value.struct_value) or _has_hash(value.list_value)
-    if isinstance(value, ListValue):
-        return any(map(_has_hash, value.values))
-    if isinstance(value, Struct):
-        fields = value.fields
-        is_asset = SIGNATURE in fields and fields[SIGNATURE].string_value in ASSETS
-        return (is_asset and "hash" in fields) or any(map(_has_hash, fields.values()))
-    return any(_has_hash(item) for field, item in value.ListFields() if field.message_type in PROPERTIES)
+def _has_foreign_value(message: Message) -> bool:
+    """Return True if a message has a special value, anywhere in it, that Pulumi's SDK does not send."""
+    if isinstance(message, Struct) and SIGNATURE in message.fields:
+        kind = message.fields[SIGNATURE]
+        members = frozenset(message.fields) - {SIGNATURE}
+        if kind.HasField("string_value") and kind.string_value == OUTPUT:
+            members -= {DEPENDENCIES}
+        if not kind.HasField("string_value") or members not in MEMBERS.get(kind.string_value, ()):
+            return True
+    return any(map(_has_foreign_value, _parts(message)))
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """Yield the messages in the fields of a message."""
+    for field, content in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            yield from (item for item in content.values() if isinstance(item, Message))
+        elif isinstance(content, Message):
+            yield content
+        else:
+            yield from content

@@ -537,7 +537,7 @@ def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tm
 
 
 IGNORED = """
-import contextlib, os, pulumi
+import base64, contextlib, os, pulumi
 from google.protobuf import struct_pb2
 from pulumi.runtime import settings
 from pulumi.runtime.proto import resource_pb2
@@ -553,7 +553,8 @@ def set_outputs(urn):
 with contextlib.suppress(Exception):
     pulumi.runtime.register_resource_transform(transform)
 with contextlib.suppress(Exception):
-    source = {SIGNATURE: ASSET, "path": os.getcwd() + "/.env", "hash": "a" * 64}
+    kind = {SIGNATURE: "803fd3297a5875dc03ca845dda5d2a98", "value": base64.b64encode(ASSET.encode()).decode()}
+    source = {SIGNATURE: kind, "path": os.getcwd() + "/.env", "hash": "a" * 64}
     properties = struct_pb2.Struct()
     properties.update({"bucket": "files", "key": "a", "source": source})
     monitor.RegisterResource(resource_pb2.RegisterResourceRequest(
@@ -581,7 +582,7 @@ def test_refusals_and_failed_look_ups_block_if_the_program_ignores_them(
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     [message] = [item["message"] for item in report["findings"] if item["policy"] == "does-not-evaluate"]
-    assert "transforms" in message and "sets its outputs" in message and "with a hash" in message
+    assert "transforms" in message and "sets its outputs" in message and "asset with a hash" in message
     main.write_text(PROGRAM.replace("aws\n", f"aws{LOOKUP}", 1).replace('"CIDR"', "cidr"))
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -24,13 +24,15 @@ from pulumi.runtime.proto import (
 
 from sandbox.engine import monitor_proxy
 from sandbox.engine.monitor_proxy import NO_CALLBACKS, MonitorProxy
-from sandbox.wire.sentinels import ASSETS, SECRET, SIGNATURE
+from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 
 CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
 COMPONENT: dict[str, Any] = {"type": "pipe:index:Api", "name": "api"}
 BUCKET: dict[str, Any] = {"type": "aws:s3/bucket:Bucket", "name": "files", "custom": True}
 FILE = {SIGNATURE: ASSETS[0], "path": "values.yaml"}
 HASHED = FILE | {"hash": "0" * 64}
+BYTES = "803fd3297a5875dc03ca845dda5d2a98"
+"""Kind of a byte string, which Pulumi's SDK for Python never sends."""
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -198,19 +200,62 @@ def test_a_program_sets_the_outputs_of_its_components_only(context: Context) -> 
         {SIGNATURE: SECRET, "value": HASHED},
         {SIGNATURE: ASSETS[1], "assets": {"a": FILE, "b": HASHED}},
         {SIGNATURE: ASSETS[1], "uri": "https://files.example", "hash": ""},
+        # The engine decodes a kind that is another special value.
+        {SIGNATURE: {SIGNATURE: BYTES, "value": "YQ=="}, "path": "values.yaml"},
+        {SIGNATURE: {SIGNATURE: SECRET, "value": ASSETS[0]}, "path": "values.yaml"},
+        {SIGNATURE: {SIGNATURE: OUTPUT, "value": ASSETS[0]}, "path": "values.yaml"},
+        {SIGNATURE: [ASSETS[0]]},
+        {SIGNATURE: None},
+        {SIGNATURE: BYTES, "value": "YQ=="},
+        {SIGNATURE: "another", "value": "a"},
+        {SIGNATURE: ASSETS[0], "path": "values.yaml", "text": ""},
+        {SIGNATURE: ASSETS[0]},
+        {SIGNATURE: SECRET},
+        {SIGNATURE: RESOURCE, "urn": "urn:it", "packageVersion": "1"},
+        {SIGNATURE: RESOURCE, "urn": {SIGNATURE: OUTPUT, "value": FILE | {"hash": ""}}},
     ],
 )
-def test_the_engine_computes_the_hash_of_every_file(value: Any, context: Context) -> None:
+def test_special_values_are_as_the_sdk_sends_them(value: Any, context: Context) -> None:
     client, proxy, monitor = context
-    with pytest.raises(grpc.RpcError, match="with a hash"):
+    with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
         register(client, BUCKET, object=struct(source=value))
-    with pytest.raises(grpc.RpcError, match="with a hash"):
+    with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
         look_up(client, "aws:index:it", struct(source=value))
     assert monitor.calls == []
     assert [line.partition(":")[0] for line in proxy.error.splitlines()] == [
         "RegisterResource aws",
         "Invoke aws",
     ]
+
+
+def test_special_values_are_checked_in_every_part_of_a_request(context: Context) -> None:
+    client, _, monitor = context
+    trigger = struct(it=HASHED).fields["it"]
+    with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
+        register(client, BUCKET, replacement_trigger=trigger)
+    with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
+        client.ReadResource(resource_pb2.ReadResourceRequest(properties=struct(a=[{"b": HASHED}])))
+    assert monitor.calls == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        FILE,
+        {SIGNATURE: ASSETS[0], "text": "a"},
+        {SIGNATURE: ASSETS[1], "assets": {"a": FILE}},
+        {SIGNATURE: ASSETS[1], "uri": "https://files.example"},
+        {SIGNATURE: SECRET, "value": {"a": FILE}},
+        {SIGNATURE: RESOURCE, "urn": "urn:it"},
+        {SIGNATURE: RESOURCE, "urn": "urn:it", "id": "i"},
+        {SIGNATURE: OUTPUT},
+        {SIGNATURE: OUTPUT, "value": None, "secret": True, "dependencies": ["urn:it"]},
+    ],
+)
+def test_special_values_of_the_sdk_are_passed_on(value: Any, context: Context) -> None:
+    client, proxy, _ = context
+    answer = register(client, BUCKET, object=struct(source=[value], plain={"hash": "a"}))
+    assert (answer.object, proxy.error) == (struct(source=[value], plain={"hash": "a"}), "")
 
 
 def test_a_failed_look_up_is_recorded(context: Context, tmp_path: Path) -> None:
