@@ -56,16 +56,23 @@ class AlbIngress:
     def __init__(self, classes: "_Classes", resource: Resource, ingress: Value) -> None:
         self._annotations = ingress.at("metadata.annotations")
         named = ingress.at("spec.ingressClassName")
-        self.name = self._annotations["kubernetes.io/ingress.class"] if named.absent else named
-        self._class = classes.of(resource, self.name)
+        by_annotation = named.known and named.absent
+        self._name = self._annotations["kubernetes.io/ingress.class"] if by_annotation else named
+        self._class = classes.of(resource, self._name)
         self._parameters = classes.parameters(self._class)
 
     def __bool__(self) -> bool:
         """Return True if AWS creates an application load balancer for the Ingress, or may do so."""
         if self._class is not None:
-            return self._class.at("spec.controller").text() in _CONTROLLERS
+            return self.controller in _CONTROLLERS
         annotated = any(key.startswith(ALB) for key in self._annotations.entries())
-        return annotated or "alb" in (self.name.text() or "")
+        return annotated or "alb" in self.controller
+
+    @property
+    def controller(self) -> str:
+        """The name of the controller; the name of the class if another stack declares the class."""
+        value = self._name if self._class is None else self._class.at("spec.controller")
+        return value.text() or ""
 
     def __getitem__(self, name: str) -> Value:
         """Return an annotation of the controller."""

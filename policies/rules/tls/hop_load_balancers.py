@@ -40,8 +40,7 @@ def _objects(stack: Stack, resource: Resource) -> Verdicts:
             yield from guarded(_service(stack, resource, item.value), resource.urn)
             yield from guarded(_overriding(resource, item.value), resource.urn)
         else:
-            yield from guarded(_balancer_of(stack, resource, item.value), resource.urn)
-            yield from guarded(_hosts(resource, item.value), resource.urn)
+            yield from guarded(_ingress(stack, resource, item.value), resource.urn)
 
 
 _AWS = "service.beta.kubernetes.io/aws-load-balancer-"
@@ -153,9 +152,14 @@ def _overriding(resource: Resource, service: Value) -> Verdicts:
         yield resource.attach(expected(backend, "'HTTPS'"))
 
 
-def _balancer_of(stack: Stack, resource: Resource, ingress: Value) -> Verdicts:
-    """Require TLS on both sides of an application load balancer that the internet reaches."""
+def _ingress(stack: Stack, resource: Resource, ingress: Value) -> Verdicts:
     balancer = AlbIngress(classes(stack), resource, ingress)
+    yield from guarded(_balancer(resource, balancer), resource.urn)
+    yield from guarded(_hosts(resource, ingress, balancer.controller), resource.urn)
+
+
+def _balancer(resource: Resource, balancer: AlbIngress) -> Verdicts:
+    """Require TLS on both sides of an application load balancer that the internet reaches."""
     if balancer and balancer.on_the_internet:
         yield from guarded(_backend(resource, balancer["backend-protocol"]), resource.urn)
         yield from guarded(_listeners(resource, balancer), resource.urn)
@@ -183,12 +187,10 @@ _BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
 """Ingress classes whose controllers read certificates from spec.tls; AWS controllers use annotations."""
 
 
-def _hosts(resource: Resource, ingress: Value) -> Verdicts:
+def _hosts(resource: Resource, ingress: Value, controller: str) -> Verdicts:
     """Require a certificate for every host of an Ingress, unless nginx passes TLS through to the pods."""
     notes = ingress.at("metadata.annotations")
-    named = ingress.at("spec.ingressClassName")
-    name = (notes["kubernetes.io/ingress.class"] if named.absent else named).text() or ""
-    if not _BY_SPEC.search(name) or notes["nginx.ingress.kubernetes.io/ssl-passthrough"].flag():
+    if not _BY_SPEC.search(controller) or notes["nginx.ingress.kubernetes.io/ssl-passthrough"].flag():
         return
     certified = ingress.at("spec.tls")
     if not certified.items():
