@@ -110,6 +110,9 @@ OF_ORGANIZATION = re.compile(
 changed and not created (the SDK's documentation).
 """
 
+SAME_NAMES = frozenset({"aws:route53/zone:Zone"})
+"""Types of which several objects may have one name: a public and a private zone."""
+
 KEY = "key"
 """Input with the name of an object in a bucket."""
 
@@ -169,7 +172,7 @@ def is_of_organization(resource: Resource) -> bool:
 
 
 def identity(resource: Resource) -> tuple[str, ...]:
-    """Return the texts that identify what a resource changes, if its type has no table; else nothing.
+    """Return the texts that identify what a resource changes or creates, if its type has no table.
 
     An output that no table describes identifies nothing: it is the same for all resources of a type.
     """
@@ -183,10 +186,12 @@ def identity(resource: Resource) -> tuple[str, ...]:
         names = [name for name in _required(resource.type) if name in PARTS_OF_ACCOUNT]
         return ("organization", *(str(values.get(name)) for name in names))
     objects = object_inputs(resource)
-    if not any(isinstance(values.get(name), str) for name in objects):
-        return ()
     kind = kind_of(resource.type)[-1]
-    if resource.package == "cloudflare":
+    if not objects:
+        names = _physical_names(resource)
+    elif not any(isinstance(values.get(name), str) for name in objects):
+        return ()
+    elif resource.package == "cloudflare":
         names = [input_name for part, input_name in _id_inputs(resource) if part in ZONE_SETTING]
     else:
         names = [other for other in _inputs(resource.type) if _is_own_name(other, kind)]
@@ -195,6 +200,20 @@ def identity(resource: Resource) -> tuple[str, ...]:
             names += [KEY] if KEY in values else []
     texts = tuple(str(values.get(name)) for name in sorted({*objects, *names}))
     return () if any(INVENTED_OUTPUT in text for text in texts) else texts
+
+
+def _physical_names(resource: Resource) -> list[str]:
+    """Return the inputs with the name of an object of AWS that is in no other object.
+
+    A second queue or dashboard of one name is the first one (SQS API, CreateQueue; CloudWatch API,
+    PutDashboard). For other types, AWS refuses it.
+    """
+    if resource.package != "aws" or resource.type in SAME_NAMES:
+        return []
+    kind, required = kind_of(resource.type)[-1], _required(resource.type)
+    if any(_is_reference(name) and not _is_own_name(name, kind) for name in required):
+        return []
+    return [name for name in _inputs(resource.type) if _is_own_name(name, kind) and name in resource.values]
 
 
 def _inputs_of_zone(resource: Resource) -> list[str]:

@@ -358,3 +358,12 @@ def test_a_property_beside_a_resource_that_declares_another_one_is_no_finding(
     rule = block("part", "p-1", part, **inputs)
     changed = Step("update", block("whole", "x-1", kind), block("whole", "x-1", kind, **added))
     assert names(changed, Step("same", rule, rule)) == []
+
+
+def test_an_object_without_a_table_blocks_if_another_stack_has_its_name() -> None:
+    queue = "aws:sqs/queue:Queue"
+    kept = block("kept", "x-1", queue, name="jobs")
+    new, other = (block("new", "x-2", queue, name=name) for name in ("jobs", "mails"))
+    [message] = shared_with(Step("create", None, new), Step("same", kept, kept))
+    assert message.startswith("it has the object of kept (aws:sqs:Queue) of foundation/dev, too")
+    assert shared_with(Step("create", None, other), Step("same", kept, kept)) == []

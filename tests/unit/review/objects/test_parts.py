@@ -76,7 +76,11 @@ def test_settings_of_an_organization_are_known() -> None:
         ("datadog:index/ipAllowlist:IpAllowlist", {"enabled": True}, ("organization",)),
         ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z", "fightMode": True}, ("z",)),
         ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "a"}, ()),
-        ("aws:sqs/queue:Queue", {"name": "a"}, ()),
+        ("aws:sqs/queue:Queue", {"name": "a", "policy": "b"}, ("a",)),
+        ("aws:cloudwatch/dashboard:Dashboard", {"dashboardName": "a", "dashboardBody": "b"}, ("a",)),
+        ("aws:glue/catalogTable:CatalogTable", {"name": "a", "databaseName": "b"}, ()),
+        ("aws:route53/zone:Zone", {"name": "a"}, ()),
+        ("aws:ec2/instance:Instance", {"ami": "a"}, ()),
     ],
 )
 def test_what_identifies_a_part_of_an_object_is_known(
