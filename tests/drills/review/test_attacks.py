@@ -420,9 +420,8 @@ def test_values_that_are_not_those_of_the_real_resource_block(
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
-    assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
-        ("value-unknown", "it")
-    ]
+    blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
+    assert ("value-unknown", "it") in blocking
 
 
 IGNORED_BY_THE_ENGINE = {
