@@ -30,6 +30,7 @@ from review.model import Change, Finding, Property, Report, SettingChange, Stack
 from review.plain_data import map_texts
 from review.project_selection import are_on_one_account
 from review.render import renderings
+from review.render.shown_inputs import show_inputs
 from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties, deleted_properties, new_properties
@@ -113,7 +114,9 @@ def build(
         verdict="",
         code=_exit_code(stacks, blocks=bool(blocked)),
         stacks=draft.rows,
-        changes=sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)),
+        changes=show_inputs(
+            sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)), draft.findings
+        ),
         findings=sorted(draft.findings, key=_finding_urgency),
         notes=draft.notes,
         prices=price_table.SOURCE,

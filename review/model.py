@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from review.values.text_runs import differing_runs
 from sandbox.progress import one_line, short
 
 LONG_VALUE = 100
@@ -13,6 +14,9 @@ LONG_VALUE = 100
 
 LONGEST_DIFFERENCE = 400
 """Largest number of characters that are shown of such a part."""
+
+LONGEST_DIFFERENCES = 5 * LONGEST_DIFFERENCE
+"""Largest number of characters that are shown of all such parts of a value."""
 
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
@@ -50,8 +54,8 @@ class Property:
     An absent value is None. `folded` is the reason for folding the change, or an empty string. If no setting
     is known, `sources` has the titles of the changed resources from which the value comes. For an input of a
     created resource that names an object, it has the title of the object's resource. `always_shown` is True
-    for an input of a created resource that every format shows: it decides in which account or cluster
-    resources are, from which source they come, which object changes or who gets access.
+    for an input of a created resource that every format shows. Those that decide in which account or cluster
+    resources are, from which source they come, which object changes or who gets access come first.
     """
 
     path: str
@@ -91,6 +95,11 @@ class Change(Item):
     def differences(self) -> list[Property]:
         """The properties that change; of a created resource, those that every format shows."""
         return [item for item in self.properties if item.always_shown or self.op != "create"]
+
+    @property
+    def omitted(self) -> int:
+        """The number of the created resource's inputs that only the HTML and JSON formats show."""
+        return len(self.properties) - len(self.differences)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,25 +244,38 @@ def list_first(names: Sequence[str], most: int = 8) -> str:
 
 
 def shorten(text: str | None, other: str | None) -> str:
-    """Return a value on one line. Of a long value, the part that differs from the other value is shown.
+    """Return a value on one line. Of a long value, the parts that differ from the other value are shown.
 
-    The value's length is added then and, if that part is too long as well, the number of its characters that
-    are not shown.
+    The value's length is added then and, if the parts are too long as well, the number of their characters
+    that are not shown.
     """
     if text is None:
         return "(absent)"
     if len(text) > LONG_VALUE:
-        start = _common_length(text, other or "")
-        end_of_difference = len(text) - _common_length(text[:start:-1], (other or "")[:start:-1])
-        start = max(0, start - LONG_VALUE // 4)
-        end = max(start + LONG_VALUE, min(end_of_difference, start + LONGEST_DIFFERENCE))
-        part = f"{'… ' if start else ''}{text[start:end]}{' …' if text[end:] else ''}"
-        more = f", {end_of_difference - end:,} more of them differ" if end_of_difference > end else ""
-        text = f"{part} ({len(text):,} characters{more})"
+        windows, more = _windows(text, differing_runs(text, other or ""))
+        parts = [text[start:end] for start, end in windows]
+        ends = ("… " if windows[0][0] else ""), (" …" if windows[-1][1] < len(text) else "")
+        hidden = f", {more:,} more of them differ" if more else ""
+        text = f"{ends[0]}{' … '.join(parts)}{ends[1]} ({len(text):,} characters{hidden})"
     return one_line(text)
 
 
-def _common_length(text: str, other: str) -> int:
-    """Return the number of characters with which both texts begin."""
-    pairs = enumerate(zip(text, other, strict=False))
-    return next((index for index, (left, right) in pairs if left != right), min(len(text), len(other)))
+def _windows(text: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """Return the parts of a text that show these runs, and the number of the runs' other characters.
+
+    Each window has some characters before its run, and neighbouring windows are joined.
+    """
+    windows: list[tuple[int, int]] = []
+    shown = hidden = 0
+    for start, end in runs:
+        first = max(0, start - LONG_VALUE // 4)
+        last = min(len(text), max(first + LONG_VALUE, min(end, first + LONGEST_DIFFERENCE)))
+        if windows and shown + last - first > LONGEST_DIFFERENCES:
+            hidden += end - start
+            continue
+        shown += last - first
+        hidden += max(0, end - last)
+        if windows and first <= windows[-1][1]:
+            first, last = windows[-1][0], max(last, windows.pop()[1])
+        windows.append((first, last))
+    return windows, hidden

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from review.model import Property, list_first, title
+from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
@@ -12,7 +12,7 @@ from review.stacks.file_contents import compare_new_file, files_of, readable_inp
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
 from review.stacks.stack import Stack, top_name
-from review.stacks.value_parts import Part, is_unknown, leaves, split
+from review.stacks.value_parts import Part, compact, is_unknown, leaves, split
 from review.values.value_paths import Paths, find_related, locate, place_of
 from sandbox.summary import LATER, MASK
 
@@ -43,6 +43,14 @@ UNKNOWN_IN_BASE = "unknown in the base, too"
 KNOWN_LATER = "known after up"
 """Reason for folding a value that another resource determines during `up`."""
 
+DEFAULT_PROVIDER = re.compile(r"^pulumi:providers:[\w.-]+::default")
+"""Pattern of the option that names a default provider."""
+
+USUAL = re.compile(
+    r"tags\b|metadata[.]labels\b|apiVersion$|kind$|option (?:provider$|additionalSecretOutputs\b)"
+)
+"""Pattern of the paths that nearly all resources have, so that a reader needs them least."""
+
 DELETION_OPTIONS = ("protect", "retainOnDelete", "deletedWith")
 """Options that decide whether Pulumi deletes the object of a deleted resource."""
 
@@ -51,7 +59,10 @@ SECRET_FORMS = ("data", "stringData")
 
 
 def new_properties(step: Step, stack: Stack) -> list[Property]:
-    """Return all inputs and options of a created resource."""
+    """Return all inputs and options of a created resource, the most important ones first.
+
+    Short objects and lists are one property. A default provider says nothing, so it is left out.
+    """
     if step.new is None:
         return []
     properties: list[Property] = []
@@ -61,15 +72,19 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
         for name, value in readable_inputs(step)[1].items()
         if not _is_note(name) and (value or name != INTERNAL)
     }
-    options = {f"{OPTION} {name}": value for name, value in step.new.options.items()}
+    is_elsewhere = stack.is_elsewhere(step.new)
+    options = {
+        f"{OPTION} {name}": value
+        for name, value in step.new.options.items()
+        if name != PROVIDER or is_elsewhere or not DEFAULT_PROVIDER.search(str(value))
+    }
     provider_option = f"{OPTION} {PROVIDER}"
     objects, principals = object_names(step.new), dict(find_principals(step.new))
     for name, content in (inputs | options).items():
         is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
         is_source = name in SOURCES.get(step.new.type, ())
-        is_elsewhere = name == provider_option and stack.is_elsewhere(step.new)
-        for path, value in leaves(name, content):
-            text = as_text(value)
+        is_other = name == provider_option and is_elsewhere
+        for path, value in compact(name, content, apart={*principals}):
             owner = owner_remark(stack, step.new, name) if name in objects else ""
             is_principal = principals.pop(path, None) is not None
             is_shown = bool(stack.old) and (name in objects or is_principal)
@@ -77,19 +92,30 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
                 Property(
                     path,
                     None,
-                    text,
+                    as_text(value),
                     forces=False,
                     folded="",
-                    setting=stack.file.find_setting(path, None, text, component),
+                    setting=_setting_of(path, value, component, stack),
                     sources=[owner] if owner else [],
-                    always_shown=is_setting or is_source or is_elsewhere or is_shown,
+                    always_shown=is_setting or is_source or is_other or is_shown,
                 )
             )
     properties += [
         Property(path, None, name, forces=False, folded="", setting=None, always_shown=bool(stack.old))
         for path, name in principals.items()
     ]
-    return properties + _compared_files(step, stack)
+    properties += _compared_files(step, stack)
+    return sorted(properties, key=lambda item: (not item.always_shown, bool(USUAL.match(item.path))))
+
+
+def _setting_of(path: str, value: object, component: str, stack: Stack) -> SourceLocation | None:
+    """Return the setting of a value, or the only one of all values in it; None without one."""
+    if not stack.file.base and not isinstance(value, str):
+        return None  # All settings of a new stack are new, so an equal number or boolean says nothing.
+    settings = [
+        stack.file.find_setting(inner, None, as_text(leaf), component) for inner, leaf in leaves(path, value)
+    ]
+    return settings[0] if len({*map(repr, settings)}) == 1 else None
 
 
 def _compared_files(step: Step, stack: Stack) -> list[Property]:

@@ -3,7 +3,8 @@
 import difflib
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from review.model import LONGEST_DIFFERENCE
@@ -14,6 +15,9 @@ from sandbox.summary import LATER, MASK
 
 EMPTY_LINE = "⏎"
 """Sign for an empty line."""
+
+LONG_LIST = 200
+"""Number of characters above which the items of a new list, or of an object with one, are parts."""
 
 ORDER = "order"
 """Name for the order of a list in a path."""
@@ -46,6 +50,40 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def compact(path: str, value: Any, apart: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of a new value that a report shows, with their paths.
+
+    Short objects and lists are one part. What is at the paths in `apart` is a part of its own, and so is the
+    only scalar in an object. A long text with a JSON document is split.
+    """
+    text = as_text(value) or ""
+    has_own = any(other != path and other.startswith(path) for other in apart)
+    longest = LONGEST_DIFFERENCE if _is_record(value) else LONG_LIST
+    if _has_members(value) and value and (has_own or len(text) > longest or _has_one_leaf(value)):
+        members = (
+            ((path_of(path, key), member) for key, member in value.items())
+            if is_map(value)
+            else ((f"{path}[{index}]", item) for index, item in enumerate(value))
+        )
+        for inner, member in members:
+            yield from compact(inner, member, apart)
+    elif len(text) > LONGEST_DIFFERENCE and (document := parse_json(value)):
+        yield from ((f"{path} › {inner}", part) for inner, part in compact("", document))
+    else:
+        yield path, value
+
+
+def _is_record(value: Any) -> bool:
+    """Return True for an object without a list of objects, such as a statement of a policy, or labels."""
+    return is_map(value) and not any(
+        is_list(member) and any(map(_has_members, member)) for member in value.values()
+    )
+
+
+def _has_one_leaf(value: Any) -> bool:
+    return len([*islice(leaves("", value), 2)]) == 1
+
+
 def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
     """Split a changed value into small parts: JSON by key, lists by item, text by line.
 
@@ -56,7 +94,8 @@ def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
             yield from _secrets(paths, before)
         return
     before_document, after_document = parse_json(before), parse_json(after)
-    if before_document and after_document and not is_equal(before_document, after_document):
+    are_documents = before_document is not None and after_document is not None
+    if are_documents and not is_equal(before_document, after_document):
         yield from split(paths.with_part(""), before_document, after_document)
     elif is_map(before) and is_map(after):
         for key in before | after:
@@ -155,9 +194,9 @@ def parse_json(text: Any) -> Any:
     """Return the JSON document in a string, or None if the string is not JSON or repeats a key.
 
     Which value of a repeated key counts depends on the reader, so only the text shows all values. A document
-    with very many levels counts as a text, too.
+    with very many levels counts as a text, too. White space around a document has no meaning.
     """
-    if not isinstance(text, str) or text[:1] not in ("{", "["):
+    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
         return None
     try:
         # Escapes in JSON could spell the report's own words.

@@ -116,11 +116,17 @@ def test_what_decides_where_a_created_resource_is_has_a_line_in_every_report() -
     assert "20" not in renderings.render_terminal(report).partition("Changes")[2].partition("\n\n")[0]
 
 
-def test_the_inputs_of_a_created_resource_are_on_the_page_and_not_on_the_terminal() -> None:
+def test_inputs_of_a_created_resource_that_are_left_out_are_counted_and_on_the_page() -> None:
     change = samples.change(op="create", value="4711")
     new = dataclasses.replace(change.properties[0], before=None)
     report = samples.report(changes=[dataclasses.replace(change, properties=[new])])
-    assert "4711" not in renderings.render_terminal(report) + renderings.render_markdown(report)
+    remark = "1 more inputs of created resources are only in the HTML and JSON reports."
+    for text in (renderings.render_terminal(report), renderings.render_markdown(report)):
+        assert "4711" not in text and remark in text and "and 1 more" not in text
+    other = dataclasses.replace(new, path="other", after="42", setting=None, always_shown=True)
+    some = samples.report(changes=[dataclasses.replace(change, properties=[other, new])])
+    assert "\n        other: 42\n        and 1 more inputs\n" in renderings.render_terminal(some)
+    assert "\n    - `other`: `42`\n    - and 1 more properties\n" in renderings.render_markdown(some)
     assert "<summary>1 inputs</summary>" in renderings.render_html(report)
     assert "<code>size</code>: 4711" in renderings.render_html(report)
     assert '"after": "4711"' in renderings.render_json(report)

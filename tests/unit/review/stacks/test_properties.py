@@ -358,10 +358,39 @@ def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
     properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
     assert [(new.path, new.before, new.after) for new in properties] == [
         ("rules[0].cidr", None, "0.0.0.0/0"),
-        ('tags["a.b"]', None, "c"),
         ("empty", None, "{}"),
         ("option protect", None, "true"),
+        ('tags["a.b"]', None, "c"),
     ]
+
+
+def test_short_objects_of_a_created_resource_are_one_property() -> None:
+    rule, long = {"port": 22, "cidr": "0.0.0.0/0"}, {"name": "x" * 400, "port": 22}
+    step = Step("create", None, resource(KEY, "it", {"rule": rule, "rules": [long, rule]}))
+    properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert [(new.path, new.after) for new in properties] == [
+        ("rule", '{"port": 22, "cidr": "0.0.0.0/0"}'),
+        ("rules[0].name", "x" * 400),
+        ("rules[0].port", "22"),
+        ("rules[1]", '{"port": 22, "cidr": "0.0.0.0/0"}'),
+    ]
+
+
+def test_a_long_document_of_a_created_resource_is_shown_in_parts() -> None:
+    statements = [{"Sid": "x" * 300, "Effect": "Deny"}, {"Effect": "Allow", "Action": "s3:*"}]
+    policy = "\n" + json.dumps({"Statement": statements, "Version": "2012-10-17"}, indent=2)
+    step = Step("create", None, resource(KEY, "it", {"policy": policy}))
+    properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert ("policy › Statement[1]", '{"Effect": "Allow", "Action": "s3:*"}') in [
+        (new.path, new.after) for new in properties
+    ]
+
+
+def test_only_another_provider_than_the_default_one_is_an_option_of_a_created_resource() -> None:
+    for name, expected in (("default_7_51_1", []), ("east", [f"{AWS}::east"])):
+        step = Step("create", None, resource(KEY, "it", provider=f"{urn(AWS, name)}::1"))
+        properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+        assert [new.after for new in properties] == expected
 
 
 @each_row(
