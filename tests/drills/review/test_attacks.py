@@ -389,6 +389,18 @@ def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(
     assert blocking >= {(RULE, "firewall"), ("guard-weakened", "schemas/stack-file.schema.json")}
 
 
+def test_a_new_secret_setting_in_a_large_stack_file_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = (trees[1] / "Pulumi.dev.yaml").read_text()
+    settings += "  attack:ranges:\n    secure: v1:aaaa\n" + f"# {'x' * 2**20}\n" * 5
+    (trees[1] / "Pulumi.dev.yaml").write_text(settings)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]]
+    assert blocking == [("value-unknown", "attack:ranges")]
+    assert [change["key"] for change in report["settings"]] == ["attack:ranges"]
+
+
 UNREAL = {
     # The state of a resource that is read has the values that the program names.
     "a read resource": """
@@ -403,6 +415,20 @@ UNREAL = {
         import os, pulumi
         source = pulumi.FileAsset(os.getcwd() + "/link/../b.txt")
         aws.s3.BucketObjectv2("it", bucket="data", key="a", source=source)
+    """,
+    # The tags make the path, the hash and the kind of the asset outputs of another resource.
+    "a secret file of the machine": """
+        import hashlib, pathlib, pulumi
+        digest = hashlib.sha256(pathlib.Path("/etc/passwd").read_bytes()).hexdigest()
+        tags = {"path": "/etc/passwd", "hash": digest, "kind": "c44067f5952c0a294b673a41bacd8c17"}
+        topic = aws.sns.Topic("topic", name="topic", tags=tags)
+        source = pulumi.Output.secret(topic.arn).apply(lambda _: pulumi.FileAsset("/etc/passwd"))
+        aws.s3.BucketObjectv2("it", bucket="data", key="a", source=source)
+    """,
+    # In a deployment, the folder has the files that git ignores as well.
+    "an archive of a folder": """
+        import pulumi
+        aws.s3.BucketObjectv2("it", bucket="data", key="a", source=pulumi.FileArchive("policies"))
     """,
 }
 
