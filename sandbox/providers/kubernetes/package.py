@@ -71,6 +71,10 @@ class Kubernetes(Package):
         mutable = resource.config.get(setting) and not resource.known.get("immutable")
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 
+    def may_replace(self, resource: Resource, change: Change) -> bool:
+        """Return False: the table has the provider's whole list of properties that replace an object."""
+        return False
+
     def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
         """Return the changed settings that lead to another cluster, or to files.
 
