@@ -161,8 +161,10 @@ def _add_stack(
     """Add a stack's changes, findings, costs and notes to the draft."""
     changes = [*(_change(step, stack) for step in stack.changed), *outputs.find_changes(stack)]
     findings = [*_errors(stack)]
+    base = None if stack.base_failed else stack.base
+    broken = policy_findings.find_broken(stack, base)
     for step in stack.changed:
-        if risk := risks.find_risk(step, stack):
+        if risk := risks.find_risk(step, stack, broken.get(step.old.urn, ()) if step.old else ()):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
     findings += changed_lookups.find_changed_lookups(stack)
     addresses = provider_changes.find_new_addresses(stack)
@@ -175,7 +177,6 @@ def _add_stack(
     unneeded = unknown_values.find_unneeded_secrets(stack)
     secret = unknown_values.find_secret_outputs(stack)
     literals = unknown_values.find_hidden_literals(stack)
-    base = None if stack.base_failed else stack.base
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
     failed = changed_lookups.find_failed_lookups(stack)
     resources = chain(addresses, versions, settings, names, kept, shared, unknown, literals)

@@ -8,7 +8,7 @@ from typing import Any
 
 from policies.engine.rule import Rule
 from review.findings.removed_inputs import kept_inputs
-from review.findings.risks import describe_left_object
+from review.left_objects import find_left_object
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
 from review.plain_data import PATH_STEP, as_text, is_equal, is_map, value_at
 from review.policy_rules import POLICY_RULES
@@ -60,20 +60,25 @@ def find(
             yield finding
     for verdict in _vanished(stack, base):
         if verdict in kept:
-            yield _finding(verdict | {"message": f"{verdict['message']}\n{KEPT}"}, stack, EXISTING)
+            reason = _left_object(verdict["urn"], stack) or KEPT
+            yield _finding(verdict | {"message": f"{verdict['message']}\n{reason}"}, stack, EXISTING)
         elif _counts_as_fixed(verdict):
             yield _finding(verdict, stack, FIXED)
 
 
 def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
-    """Yield the violations of the base that the head lacks only because the program no longer sets an input.
+    """Yield the violations of the base that the head lacks although they stay.
 
-    The input is one that the resource keeps. If a message names no property, it may be about this input.
+    Either the object of a deleted resource stays, or the program no longer sets an input that the resource
+    keeps. If a message names no property, it may be about this input.
     """
     steps = {step.old.urn: step for step in stack.steps.values() if step.old}
     for verdict in _vanished(stack, base):
         step = steps.get(verdict["urn"])
         if verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
+            continue
+        if step and (left := find_left_object(step, stack)) and left.is_certain:
+            yield verdict
             continue
         paths = kept_inputs(step) if step else []
         text = _text(verdict)
@@ -175,7 +180,7 @@ def _counts_as_fixed(verdict: Row) -> bool:
 def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     rule = POLICY_RULES.get(verdict["policy"])
     urn = verdict["urn"]
-    message = _message(verdict, rule)
+    message = _message(verdict, rule) or verdict["message"]
     waiver_line = _waiver(verdict)
     unknown = verdict["level"] == UNKNOWN or verdict["policy"] == UNCHECKED_POLICY
     kind = UNKNOWN if unknown else WAIVED if waiver_line else VIOLATION
@@ -193,7 +198,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     return Finding(
         stacks=[stack.name],
         policy=verdict["policy"],
-        message=(message or verdict["message"]) + _left_object(urn, stack, status),
+        message=message + (f"\n{left}" if status == FIXED and (left := _left_object(urn, stack)) else ""),
         level=level,
         status=status,
         verdict=kind,
@@ -204,11 +209,20 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     )
 
 
-def _left_object(urn: str, stack: Stack, status: str) -> str:
-    """Return a line about the object with a fixed violation if it stays; else an empty string."""
+def find_broken(stack: Stack, base: EngineRun | None) -> dict[str, set[str]]:
+    """Return the policies that each deleted resource still breaks, without waivers, by its URN."""
+    broken: dict[str, set[str]] = {}
+    for verdict in find_kept(stack, base):
+        if _counts_as_fixed(verdict):
+            broken.setdefault(verdict["urn"], set()).add(verdict["policy"])
+    return broken
+
+
+def _left_object(urn: str, stack: Stack) -> str:
+    """Return a line about the object of a replaced or deleted resource if it stays; else an empty string."""
     step = stack.step_of(urn)
-    left = describe_left_object(step, stack) if step and status == FIXED else ""
-    return f"\n{one_line(f'The object itself {left}')}" if left else ""
+    left = find_left_object(step, stack) if step else None
+    return one_line(f"The object itself {left.reason}") if left else ""
 
 
 def _message(verdict: Row, rule: Rule | None) -> str:

@@ -1,18 +1,20 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from review.left_objects import find_left_object
 from review.model import Finding, SourceLocation, list_first, title
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, Resource
-from review.stacks.stack import Stack
+from review.stacks.stack import Stack, top_name
 from review.values.value_paths import find_related
 from sandbox.progress import is_root, one_line
+from sandbox.providers.resource_types import is_described
 from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75
@@ -34,38 +36,49 @@ SHORT_VALUE = 80
 PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 """Past tense of each operation, for the text of a cause."""
 
+KUBERNETES = "kubernetes"
+"""Package whose table has all properties that replace an object of any type."""
+
+HARMLESS = frozenset({"tags", "tagsAll"})
+"""Properties that no provider replaces a resource for."""
+
 POLICIES = {"replace": "replaced", "delete": "deleted"}
 STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}
 """Names of findings in rules.toml, by operation; the stateful ones are for resources with data."""
 
 
-def find_risk(step: Step, stack: Stack) -> Finding | None:
+def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding | None:
     """Return a finding with the cause and effect of a replacement or deletion, or None.
 
     The result is None for other changes, for a provider, which exists only in the state, and for a resource
-    without data that is replaced or deleted because of another resource, unless its object stays.
+    without data that is replaced or deleted because of another resource, unless its object stays. `broken`
+    has the policies that an object breaks which stays: this is the last report with them.
     """
     old = step.old or step.resource
+    if may_be_replacement(step, stack):
+        return _possible_replacement(step, stack)
     if step.op not in POLICIES or old.type.startswith(PROVIDERS):
         return None
     chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
-    loss = data_loss(old.type, old.values)
+    loss = data_loss(old.type, old.inputs)
     retained = bool(old.state.get("retainOnDelete"))
+    left = find_left_object(step, stack)
     # The program uses a new object without the data, even if the old one stays.
-    blocks = bool(loss) and not (retained and step.op == "delete" and not _new_of_kind(old, stack))
+    loses_data = bool(loss) and not (retained and step.op == "delete" and not _new_of_kind(old, stack))
+    breaks = sorted(broken) if left else []
+    blocks = loses_data or bool(breaks)
     follows_another = len(chain) > 1 and chain[1].op == "replace"
-    left = describe_left_object(step, stack)
     if not loss and not left and (follows_another or stack.deleted_component(step)):
         return None
     causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in chain]
     lines = [f"Because: {' ← '.join(causes)}"]
     if step.op == "replace" and not setting:
         lines.append("Set by: unknown, because no value identifies a settings key")
-    urns = stack.dependents(old.urn)
-    dependents = sorted({title(resource) for resource in urns if not is_root(resource.urn)})
+    dependents = _dependents(old, stack)
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
-    if left and not (loss and retained):  # The fate of the data says the same.
-        lines.append(f"Object: it {left}")
+    if left and (breaks or not (loss and retained)):  # The fate of the data says the same.
+        still = f" It still breaks {list_first(breaks)}." if breaks else ""
+        lines.append(f"Object: it {left.reason}{still}")
     if loss:
         lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")
     return Finding(
@@ -82,24 +95,42 @@ def find_risk(step: Step, stack: Stack) -> Finding | None:
     )
 
 
-def describe_left_object(step: Step, stack: Stack) -> str:
-    """Describe why Pulumi does not delete the object of a replaced or deleted resource; empty if it does.
+def may_be_replacement(step: Step, stack: Stack) -> bool:
+    """Return True for an update that a provider may make as a replacement.
 
-    The options in the state of the base decide (pulumi/pulumi, pkg/resource/deploy/step.go: DeleteStep).
+    The simulated provider of a type without a row in sandbox/providers updates everything in place. Which
+    properties replace a resource is neither in the SDKs' classes nor in most of their documentation.
     """
-    old = step.old
-    if not old or step.op not in POLICIES or old.is_component:
-        return ""
-    if old.state.get("retainOnDelete"):
-        return "stays, because Pulumi only forgets it (retainOnDelete)."
-    other = stack.step_of(str(old.state.get("deletedWith") or ""))
-    # A resource that is only read from now on is not deleted.
-    if not other or not other.old or other.op not in POLICIES or (other.op == "delete" and other.new):
-        return ""
-    holder = title(other.old)
-    if other.old.state.get("retainOnDelete"):
-        return f"stays, because Pulumi deletes neither it (deletedWith) nor {holder} (retainOnDelete)."
-    return f"stays unless it vanishes with {holder}, because Pulumi deletes only the latter (deletedWith)."
+    if not stack.predicted or step.op != "update" or not step.old or not step.new:
+        return False
+    kind = step.resource.type
+    if step.resource.is_component or kind.startswith(PROVIDERS) or step.resource.package == KUBERNETES:
+        return False
+    return not is_described(kind) and any(top_name(path) not in HARMLESS for path in step.diff)
+
+
+def _possible_replacement(step: Step, stack: Stack) -> Finding:
+    dependents = _dependents(step.resource, stack)
+    lines = [
+        f"Because: {_cause(step)}",
+        "Replacement: possible, since no table in sandbox/providers describes this type",
+        f"Depends on it: {list_first(dependents, FEW) or 'nothing'}",
+    ]
+    return Finding(
+        stacks=[stack.name],
+        policy="possibly-replaced",
+        message="\n".join(map(one_line, lines)),
+        type=step.resource.type,
+        name=step.resource.name,
+        locations=step.resource.locations,
+        dependents=dependents,
+    )
+
+
+def _dependents(resource: Resource, stack: Stack) -> list[str]:
+    """Return the titles of the resources that depend on a resource."""
+    urns = stack.dependents(resource.urn)
+    return sorted({title(dependent) for dependent in urns if not is_root(dependent.urn)})
 
 
 def _fate_of_data(step: Step, old: Resource, loss: str, stack: Stack) -> str:

@@ -70,12 +70,27 @@ def test_only_a_new_mandatory_violation_blocks(
 
 def test_a_violation_of_an_object_that_stays_is_not_simply_fixed() -> None:
     old = resource(KEY, "disk", {"days": 5}, retainOnDelete=True)
-    for step, lines in ((Step("delete", old, None), 2), (Step("update", old, old), 1)):
+    for step, status, lines in (
+        (Step("delete", old, None), EXISTING, 2),
+        (Step("update", old, old), FIXED, 1),
+    ):
         head, base = side(), side("days is 5")
         head.steps[old.urn] = step
-        [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
-        assert (finding.status, len(finding.message.splitlines())) == (FIXED, lines)
+        reviewed = Stack("dev", head, base, FILE)
+        [finding] = policy_findings.find(reviewed, base)
+        assert (finding.status, len(finding.message.splitlines())) == (status, lines)
         assert finding.message.startswith("days is 5")
+        broken = {old.urn: {RULE.name}} if status == EXISTING else {}
+        assert policy_findings.find_broken(reviewed, base) == broken
+
+
+def test_a_violation_of_an_object_that_may_vanish_with_another_one_counts_as_fixed() -> None:
+    holder = resource(KEY, "holder")
+    old = resource(KEY, "disk", {"days": 5}, deletedWith=holder.urn)
+    head, base = side(), side("days is 5")
+    head.steps |= {item.urn: Step("delete", item, None) for item in (old, holder)}
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert finding.status == FIXED and "stays unless it vanishes with" in finding.message
 
 
 def test_a_further_violation_of_a_rule_in_a_resource_is_new() -> None:

@@ -222,6 +222,41 @@ def test_a_name_with_line_breaks_adds_no_line_to_a_message() -> None:
 ROLE, ENTRY = "aws:iam/role:Role", "aws:eks/accessEntry:AccessEntry"
 
 
+def test_an_object_that_stays_and_breaks_a_policy_blocks() -> None:
+    group = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+    deletion = Step("delete", resource(group, "it"), None)
+    risk = find_risk(deletion, stack(deletion), {"security-group-ssh-open-to-world"})
+    assert (
+        risk
+        and risk.blocks
+        and risk.message.splitlines()[-1]
+        == (
+            "Object: it stays as it is, because the provider only forgets resources of this type. "
+            "It still breaks security-group-ssh-open-to-world."
+        )
+    )
+    gone = Step("delete", resource(VPC, "it"), None)
+    assert (risk := find_risk(gone, stack(gone), {"a-policy"})) and not risk.blocks
+
+
+def test_an_update_of_a_type_without_a_row_may_be_a_replacement() -> None:
+    def risk_of(kind: str, path: str = "charset") -> Any:
+        change = step("update", [resource(kind, "it", {path: text}) for text in "ab"], path)
+        reviewed = stack(change)
+        reviewed.predicted = True
+        return find_risk(change, reviewed)
+
+    balancer = "aws:lb/loadBalancer:LoadBalancer"
+    risk = risk_of(balancer)
+    assert (risk.policy, risk.blocks, risk.level) == ("possibly-replaced", False, "advisory")
+    assert risk.message.splitlines() == [
+        "Because: it (aws:lb:LoadBalancer) is updated: charset a → b",
+        "Replacement: possible, since no table in sandbox/providers describes this type",
+        "Depends on it: nothing",
+    ]
+    assert risk_of(balancer, "tags") is risk_of(VPC) is risk_of(JOB) is None
+
+
 def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
     """Return what the risk of a resource says about its object."""
     change = Step(op, old, resource(old.type, old.name, {"name": "b"}) if op == "replace" else None)

@@ -1,0 +1,132 @@
+"""Objects of deleted resources that stay in the account or cluster."""
+
+from typing import NamedTuple
+
+from review.model import title
+from review.plain_data import is_list, value_at
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from review.stacks.stack import Stack
+
+OPERATIONS = ("replace", "delete")
+
+KEEPING_INPUTS = (
+    "skipDestroy",
+    "preserve",
+    "retainOnDelete",
+    "retainStack",
+    "retainStacks",
+    "retainPhysicalResources",
+)
+"""Inputs with which a provider leaves the object in place (the documentation of the SDKs' properties)."""
+
+STAYING = frozenset(
+    {
+        "aws:bedrock/useCaseForModelAccess:UseCaseForModelAccess",
+        "aws:devopsguru/serviceIntegration:ServiceIntegration",
+        "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
+        "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl",
+        "aws:ec2/defaultRouteTable:DefaultRouteTable",
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        "aws:ec2/defaultSubnet:DefaultSubnet",
+        "aws:ec2/defaultVpc:DefaultVpc",
+        "aws:ec2/defaultVpcDhcpOptions:DefaultVpcDhcpOptions",
+        "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
+        "aws:elasticache/reservedCacheNode:ReservedCacheNode",
+        "aws:fis/safetyLeverState:SafetyLeverState",
+        "aws:guardduty/detectorFeature:DetectorFeature",
+        "aws:guardduty/memberDetectorFeature:MemberDetectorFeature",
+        "aws:guardduty/organizationConfigurationFeature:OrganizationConfigurationFeature",
+        "aws:iot/eventConfigurations:EventConfigurations",
+        "aws:kinesis/accountSettings:AccountSettings",
+        "aws:mq/configuration:Configuration",
+        "aws:networkmanager/coreNetworkPolicyAttachment:CoreNetworkPolicyAttachment",
+        "aws:quicksight/accountSettings:AccountSettings",
+        "aws:rds/reservedInstance:ReservedInstance",
+        "aws:route53domains/registeredDomain:RegisteredDomain",
+        "aws:s3/bucketAcl:BucketAcl",
+        "aws:s3/bucketAclV2:BucketAclV2",
+        "aws:s3control/multiRegionAccessPointRoutes:MultiRegionAccessPointRoutes",
+        "aws:savingsplans/savingsPlan:SavingsPlan",
+        "aws:securityhub/featureV2:FeatureV2",
+        "aws:securityhub/standardsControl:StandardsControl",
+        "aws:securityhub/standardsControlAssociation:StandardsControlAssociation",
+        "aws:storagegateway/cache:Cache",
+        "aws:storagegateway/uploadBuffer:UploadBuffer",
+        "aws:storagegateway/workingStorage:WorkingStorage",
+        "aws:xray/encryptionConfig:EncryptionConfig",
+        "aws:xray/indexingRule:IndexingRule",
+        "aws:xray/traceSegmentDestination:TraceSegmentDestination",
+        "cloudflare:index/zoneSetting:ZoneSetting",
+        "datadog:index/orgGroupMembership:OrgGroupMembership",
+        "datadog:index/governanceControl:GovernanceControl",
+        "datadog:index/samlIdpMetadata:SamlIdpMetadata",
+    }
+)
+"""Types whose deletion only removes them from the state: the SDKs' documentation says so in words such as
+"only remove the resource from state". For a default security group, its rules stay
+(hashicorp/terraform-provider-aws, internal/service/ec2/vpc_default_security_group.go: NoopContext); for a
+setting of a zone, see sandbox/providers/cloudflare/resource_types.toml.
+"""
+
+FORCED = "forceDestroy"
+"""Input with which the default VPC and its subnets are deleted nevertheless (the SDK's documentation)."""
+
+PROPAGATION = 'metadata.annotations["pulumi.com/deletionPropagationPolicy"]'
+"""Path of the annotation that decides about the dependents of an object (pulumi-kubernetes,
+provider/pkg/metadata/annotations.go).
+"""
+
+
+class LeftObject(NamedTuple):
+    """The reason why an object stays; it is not `certain` if another resource may take it along."""
+
+    reason: str
+    is_certain: bool = True
+
+
+def find_left_object(step: Step, stack: Stack) -> LeftObject | None:
+    """Return why the object of a replaced or deleted resource stays, or what of it; None if it does not.
+
+    The options and inputs in the state of the base decide (pulumi/pulumi, pkg/resource/deploy/step.go:
+    DeleteStep).
+    """
+    old = step.old
+    if not old or step.op not in OPERATIONS or old.is_component:
+        return None
+    if old.state.get("retainOnDelete"):
+        return LeftObject("stays, because Pulumi only forgets it (retainOnDelete).")
+    if reason := _kept_by_provider(old):
+        return LeftObject(reason)
+    other = stack.step_of(str(old.state.get("deletedWith") or ""))
+    # A resource that is only read from now on is not deleted.
+    if not other or not other.old or other.op not in OPERATIONS or (other.op == "delete" and other.new):
+        return None
+    holder = title(other.old)
+    if other.old.state.get("retainOnDelete"):
+        return LeftObject(
+            f"stays, because Pulumi deletes neither it (deletedWith) nor {holder} (retainOnDelete)."
+        )
+    return LeftObject(
+        f"stays unless it vanishes with {holder}, because Pulumi deletes only the latter (deletedWith).",
+        is_certain=False,
+    )
+
+
+def _kept_by_provider(old: Resource) -> str:
+    """Return why a provider leaves the object of a deleted resource, or a part of it; empty if not."""
+    if old.type in STAYING and old.inputs.get(FORCED) is not True:
+        return "stays as it is, because the provider only forgets resources of this type."
+    for name in KEEPING_INPUTS if old.package != "kubernetes" else ():
+        if old.inputs.get(name) is True:
+            return f"stays, because the provider only forgets it ({name})."
+    if old.package != "kubernetes":
+        return ""
+    finalizers = value_at(old.inputs, "metadata.finalizers")
+    if is_list(finalizers) and finalizers:
+        return f"stays until its finalizers are removed ({', '.join(map(str, finalizers))})."
+    if str(value_at(old.inputs, PROPAGATION)).lower() == "orphan":
+        return (
+            "is deleted, but what belongs to it stays, such as its pods (deletionPropagationPolicy: orphan)."
+        )
+    return ""
