@@ -1,6 +1,7 @@
 """Values that come from outputs which the review's providers cannot predict, and therefore invent."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from review.model import list_first, title
@@ -11,6 +12,9 @@ from review.stacks.resources import KUBERNETES_SECRET, Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+
+INVENTED_NUMBER_ALONE = re.compile(rf"(?<!\w){INVENTED_NUMBER}(?!\w)")
+"""Pattern of an invented number, but not of its digits in a longer one, such as a hash."""
 
 SHORTEST_VALUE = 4
 """Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
@@ -44,7 +48,8 @@ def _invented_values(resource: Resource) -> dict[str, str]:
 
 
 def _is_invented(text: str) -> bool:
-    return INVENTED in text or str(INVENTED_NUMBER) in text
+    """Return True for a text with an invented output, or an invented number that is no part of a word."""
+    return INVENTED in text or INVENTED_NUMBER_ALONE.search(text) is not None
 
 
 def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:

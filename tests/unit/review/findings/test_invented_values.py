@@ -31,6 +31,12 @@ def test_a_new_resource_with_an_invented_number_or_key_is_described() -> None:
     assert describe_invented(step, stack(step)) == f"{FROM_OUTPUTS}count, tags.{INVENTED}"
 
 
+def test_the_digits_of_an_invented_number_in_a_hash_are_not_invented() -> None:
+    for text, described in ((f"fedc{INVENTED_NUMBER}ba", False), (f"-p {INVENTED_NUMBER},", True)):
+        step = Step("create", None, resource(GROUP, "db", {"hash": text}))
+        assert bool(describe_invented(step, stack(step))) == described
+
+
 def test_an_invented_value_of_the_base_is_no_news() -> None:
     old, new = (resource(GROUP, "db", {"policy": f"{INVENTED}-policy", "size": size}) for size in (1, 2))
     step = Step("update", old, new)
