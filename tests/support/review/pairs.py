@@ -228,7 +228,11 @@ def normalize(text: str, tree: Path) -> str:
     text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", quote_line, text)
     text = re.sub(r":\d+ of the base", ":… of the base", text)
     # Hashes of random secrets differ between runs.
-    text = re.sub(r"(pipe-api-database-|app_|→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text)
+    # Secrets and keys are generated in each run, and so is what follows from them.
+    text = re.sub(
+        r"(pipe-api-database-|app_|backup_|checksum/[\w-]+: |→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text
+    )
+    text = re.sub(r"(BEGIN CERTIFICATE REQUEST-----).*", r"\1 <request>", text)
     text = re.sub(r"\(\d+ days left\)", "(<days> left)", text.replace(DAY, "<day>"))
     return text.replace(f"{tree}/", "")
 
