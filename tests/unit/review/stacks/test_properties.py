@@ -610,7 +610,8 @@ def test_a_value_comes_from_the_key_that_identifies_it(
     "value", ["0.0.0.0/0", "::/0", "true", "False", "null", "ENABLED", "1", "3600", "99.9"]
 )
 def test_a_common_value_does_not_identify_a_setting(value: str) -> None:
-    file = StackFile("Pulumi.dev.yaml", *[{"pipe:a.b": (value, 4)}] * 2)
+    settings = {"pipe:a.b": (value, 4)}
+    file = StackFile("Pulumi.dev.yaml", settings, settings)
     assert file.find_setting("x", None, value, "") is None
     assert file.find_setting("x.b", None, value, "") is not None
 
