@@ -139,9 +139,11 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
 def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the name of each invented secret setting that the head may not need, and a finding.
 
-    A deployment has no value for it, and the program can decide by that what it declares, so it blocks.
+    A deployment has no value for it, and the program can decide by that what it declares, so it blocks. If
+    the base or the head does not evaluate, the report says so, and has nothing to hide.
     """
-    if not stack.without_invented:
+    is_evaluated = stack.head and not stack.head.errors and not stack.base_failed
+    if not stack.without_invented or not is_evaluated:
         return
     for name in stack.invented:
         message = (

@@ -12,6 +12,7 @@ from review.findings.unknown_values import (
     find_secret_outputs,
     find_unknown,
     find_unknown_settings,
+    find_unneeded_secrets,
 )
 from review.model import UNKNOWN
 from review.stacks.engine_run import EngineRun, Step
@@ -229,6 +230,17 @@ def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_pa
     reviewed = stack(file=StackFile("Pulumi.dev.yaml", base, head))
     [(name, finding)] = find_unknown_settings(reviewed, tmp_path)
     assert (name, finding.blocks, finding.locations[0].line) == ("pipe:mode", True, 5)
+
+
+@pytest.mark.parametrize(("error", "blocks"), [("", True), ("invalid syntax", False)])
+def test_only_a_head_that_evaluates_can_hide_what_it_does_without_a_secret(error: str, blocks: bool) -> None:
+    reviewed = stack()
+    reviewed.invented, reviewed.without_invented = ["pipe:token"], "the program evaluates without it"
+    assert reviewed.head
+    reviewed.head.phase.errors += [error] * bool(error)
+    assert [finding.blocks for _, finding in find_unneeded_secrets(reviewed)] == [True] * blocks
+    reviewed.base_failed = True
+    assert [*find_unneeded_secrets(reviewed)] == []
 
 
 def test_a_resource_whose_outputs_the_program_replaces_blocks() -> None:
