@@ -212,7 +212,7 @@ def run(
     sockets of the processes that evaluate the side's program and run the head's policies. Without a folder,
     the program runs with the access of the engine. Without a socket of the head's policies, these do not run.
     If the head creates resources on the account of one of the `neighbours`, which are further stacks of the
-    base, that stack is brought up as well, to know its objects.
+    base, that stack is previewed as well, to know its objects.
 
     The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
     run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
@@ -265,6 +265,8 @@ def run(
         folder = work / stack
         folder.mkdir(parents=True, exist_ok=True)
         activity.update(stack, "base")
+        if project := stacks.projects(trees[0]).get(stack):  # Only its objects matter, not its secrets.
+            _invent(_unset_secrets(stack, trees[0], project), folder)
         with suppress(subprocess.TimeoutExpired):
             served = sockets.get(stack, {}).get("base")
             _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served)

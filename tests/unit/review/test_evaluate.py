@@ -266,3 +266,25 @@ def _read_without_secrets(
     (folder / stack / "without-secrets-failed-calls.jsonl").write_text(refused)
     projects = (folder if base_errors[stack] else None, folder)
     return evaluate.read_stack(stack, (folder, folder), projects, folder / stack)
+
+
+def test_a_further_stack_of_the_account_is_evaluated_with_invented_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "stack-file.schema.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "Pulumi.yaml").write_text("name: pipe\n")
+    (tmp_path / "other" / "Pulumi.dev.yaml").write_text("config: {}\n")
+    secrets: dict[str, str] = {}
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        [secrets[command[4]]] = [part.partition("=")[2] for part in command if "--random-secrets=" in part]
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(evaluate, "_creates_objects", bool)
+    evaluate.run(
+        (tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1, neighbours=["other/dev"]
+    )
+    assert secrets == {"dev": "", "other/dev": "pipe:token"}
