@@ -76,6 +76,7 @@ class CallRelay:
         self._lock = threading.Lock()
         self._started = 0
         self._connections = 0
+        self._closed = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(socket.SOMAXCONN)
@@ -94,7 +95,8 @@ class CallRelay:
             return self._started - self._count_handled()
 
     def close(self) -> None:
-        """Accept no further connections."""
+        """Accept no further connections, and wait no longer for the calls of the others."""
+        self._closed.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -152,11 +154,11 @@ class CallRelay:
         with self._lock:
             return self._started <= self._count_handled()
 
-    @staticmethod
-    def _wait(is_true: Callable[[], bool]) -> None:
+    def _wait(self, is_true: Callable[[], bool]) -> None:
         end = time.monotonic() + SECONDS
         while not is_true() and time.monotonic() < end:
-            time.sleep(INTERVAL)
+            if self._closed.wait(INTERVAL):
+                return
 
 
 def _receive(connection: socket.socket) -> bytes:

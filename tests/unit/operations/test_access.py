@@ -10,8 +10,9 @@ from operations import access
 from operations.lib import sandbox_targets
 from operations.lib.command_line import Options
 from operations.lib.command_runner import CommandRunner
-from operations.lib.kubernetes import cluster, endpoint
+from operations.lib.kubernetes import endpoint
 from tests.support.operations.teardown import FakeStack
+from tests.support.waits import replace_sleep
 
 OPENED = {"endpointPublicAccess": True, "publicAccessCidrs": ["203.0.113.7/32"]}
 OPEN = f"eks resourcesVpcConfig {OPENED}"
@@ -75,7 +76,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     monkeypatch.setattr(sandbox_targets, "aws", fake.client)
     monkeypatch.setattr(endpoint, "accepts", is_open)
     monkeypatch.setattr(endpoint, "differs", is_changed)
-    monkeypatch.setattr(cluster.time, "sleep", stop)
+    replace_sleep(monkeypatch, stop)
     return fake
 
 

@@ -12,6 +12,7 @@ from operations.lib.errors import FailedError
 from operations.lib.run_log import RunLog
 from operations.lib.services.datadog import Datadog, series
 from tests.support.operations.environment import KEYS, ExternalServices, metric
+from tests.support.waits import replace_sleep
 from tests.unit.components.datadog.test_alert_catalog import QUERIES
 
 SETTINGS: dict[str, Any] = {"service": {"environment": "dev"}, "monitoring": {"site": "ap1.datadoghq.com"}}
@@ -111,7 +112,7 @@ def test_a_deployment_waits_for_late_data(outside: ExternalServices, monkeypatch
     def sleep(_: float) -> None:
         outside.silent.clear()
 
-    monkeypatch.setattr(health.time, "sleep", sleep)
+    replace_sleep(monkeypatch, sleep)
     steps = RunLog("deploy", REAL)
     with steps.step("every monitor has data"):
         health.check_monitor_data(steps, REAL, seconds=60)

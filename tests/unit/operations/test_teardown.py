@@ -8,11 +8,12 @@ import pytest
 from operations import teardown
 from operations.lib import sandbox_targets, secret_masking
 from operations.lib.command_runner import CommandRunner
-from operations.lib.kubernetes import cluster, endpoint
+from operations.lib.kubernetes import endpoint
 from operations.lib.run_log import RunLog
 from operations.lib.teardown import plan
 from sandbox.wire.bucket_contents import LogDelivery
 from tests.support.operations.teardown import START, FakeStack
+from tests.support.waits import replace_sleep
 
 OFF = "'DeletionProtection': False, 'ApplyImmediately': True"
 UNPROTECT = [
@@ -63,7 +64,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     monkeypatch.setattr(sandbox_targets, "aws", fake.client)
     monkeypatch.setattr(secret_masking, "hide", mask_nothing)
     monkeypatch.setattr(endpoint, "accepts", is_open)
-    monkeypatch.setattr(cluster.time, "sleep", no_sleep)
+    replace_sleep(monkeypatch, no_sleep)
     return fake
 
 

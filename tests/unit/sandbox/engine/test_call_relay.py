@@ -132,3 +132,11 @@ def test_a_connection_that_the_server_ends_counts(served: Served) -> None:
         while connection.recv(100):
             pass
     assert relay.count_unhandled() == 1
+
+
+def test_a_closed_relay_waits_for_no_call(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, path, _ = served
+    monkeypatch.setattr(call_relay, "SECONDS", 3600)
+    send(path, *UNHANDLED["without its path"])
+    relay.close()
+    assert relay.count_unhandled() > 0

@@ -14,6 +14,7 @@ from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import Json
 from tests.support.sandbox.clouds.local_api import Client, serve
 from tests.support.sandbox.providers.rest import Case, check_lifecycle, read_inputs
+from tests.support.waits import replace_sleep
 
 GET_ZONE = "cloudflare:index/getZone:getZone"
 ZONE = "672726505ef5858359da80173b266213"
@@ -219,7 +220,7 @@ def test_a_type_without_an_api_is_refused(target: CloudflareTarget):
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Replace every wait by an entry in a list; the seconds are the entries."""
     seconds: list[float] = []
-    monkeypatch.setattr("time.sleep", seconds.append)
+    replace_sleep(monkeypatch, seconds.append)
     return seconds
 
 

@@ -16,6 +16,7 @@ from sandbox.providers.datadog.package import DatadogTarget
 from sandbox.providers.rest.target import RestTarget, UnconfirmedError
 from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.rest import Case
+from tests.support.waits import replace_sleep
 from tests.unit.sandbox.providers import test_cloudflare, test_datadog
 
 LOSSES = ("reset", "500", "502", "504")
@@ -87,7 +88,7 @@ def test_an_older_monitor_of_the_same_name_is_not_mistaken_for_the_new_one() -> 
 
 
 def test_a_request_that_always_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
+    replace_sleep(monkeypatch, lambda _: None)
     with (
         serve(BrokenApi()) as url,
         pytest.raises(UnconfirmedError, match=r"^POST /api/v1/monitor: 500: lost$"),

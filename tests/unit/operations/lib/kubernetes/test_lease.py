@@ -10,6 +10,7 @@ from operations.lib.errors import FailedError, RefusedError
 from operations.lib.kubernetes import lease
 from operations.lib.kubernetes.cluster import Cluster, Manifest
 from operations.lib.run_log import RunLog
+from tests.support.waits import replace_sleep
 
 
 class LeaseServer:
@@ -123,7 +124,7 @@ def test_a_lease_that_ends_meanwhile_is_created_again(
     def end(_seconds: float) -> None:
         server.stored.clear()
 
-    monkeypatch.setattr(time, "sleep", end)
+    replace_sleep(monkeypatch, end)
     lease.Lease(cast(Cluster, server), "it").acquire(run_log())
     assert server.stored
 

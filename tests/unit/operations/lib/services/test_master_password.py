@@ -9,9 +9,9 @@ from operations.lib import sandbox_targets
 from operations.lib.command_line import Options
 from operations.lib.database import instances
 from operations.lib.errors import FailedError
-from operations.lib.kubernetes import cluster
 from operations.lib.run_log import RunLog
 from operations.lib.services import master_password
+from tests.support.waits import replace_sleep
 
 ARN = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:rds!db-1"
 ROTATION = {
@@ -61,7 +61,7 @@ def rotate(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, *, dry_run: bool = Fal
     options = Options("prod", "real", dry_run, True, {"service": {"environment": "prod"}})
     log = RunLog("rotate", options)
     monkeypatch.setattr(sandbox_targets, "aws", aws.client)
-    monkeypatch.setattr(cluster.time, "sleep", aws.sleep)
+    replace_sleep(monkeypatch, aws.sleep)
     monkeypatch.setattr(master_password, "ROTATE_SECONDS", 0.2)
     monkeypatch.setattr(instances, "LAG_SECONDS", 0.02)
     monkeypatch.setattr(instances, "LAG_EVERY_SECONDS", 0.01)
