@@ -1,6 +1,7 @@
 """Merging of equal entries about several stacks, whose names and accounts are replaced for the comparison."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -34,10 +35,17 @@ class Merging:
         return self._replacing[stack](text)
 
     def merge(self, items: Iterable[ItemT]) -> Iterator[ItemT]:
-        """Yield each item once, with all its stacks; with several stacks, `<stack>` replaces their names."""
-        groups: dict[str, list[ItemT]] = {}
+        """Yield each item once, with all its stacks; with several stacks, `<stack>` replaces their names.
+
+        Equal items of one stack are not merged: two components may contain resources of the same name.
+        """
+        groups: dict[tuple[str, int], list[ItemT]] = {}
+        counts: Counter[tuple[str, str]] = Counter()
         for item in items:
-            groups.setdefault(self._comparable(item), []).append(item)
+            comparable = self._comparable(item)
+            number = counts[item.stacks[0], comparable]
+            counts[item.stacks[0], comparable] += 1
+            groups.setdefault((comparable, number), []).append(item)
         for group in groups.values():
             first = group[0]
             merged = self._without_stack(first) if len(group) > 1 else map_texts(first, _mark_placeholders)

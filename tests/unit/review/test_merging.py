@@ -100,3 +100,8 @@ def test_the_account_is_that_of_the_base_and_only_a_new_stack_has_that_of_the_he
     assert account({"aws:region": ("x", 1)}, settings("999999999999")) == ""
     both = settings("111122223333") | {"aws:allowedAccountIds[1]": ("999999999999", 5)}
     assert account(both, both) == ""
+
+
+def test_equal_entries_of_one_stack_stay_separate() -> None:
+    changes = [change(stack, f"pipe-{stack}") for stack in ("dev", "dev", "prod")]
+    assert [entry.stacks for entry in merged(*changes)] == [["dev", "prod"], ["dev"]]
