@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, cast
 
-from policies.model.property_marks import UNKNOWN, SecretValue, from_plain, integral
+from policies.model.property_marks import UNKNOWN, SecretValue, integral
 
 DEEPEST = 64
 """The maximum number of nested lists and objects in a JSON document. An IAM policy has five levels and a
@@ -193,13 +193,16 @@ class Value:
         return [text for item in self.items() if (text := item.text()) is not None]
 
     def json(self) -> "Value":
-        """Return the JSON document in a string, with the same path; absent if the string is not JSON."""
+        """Return the JSON document in a string, with the same path; absent if the string is not JSON.
+
+        The engine's marks have no meaning in a text: a provider sends them to its API as they are.
+        """
         value = self.get()
         if not isinstance(value, str):
             return self
         if self._json is None:
             try:
-                document = from_plain(self._read_json(value))
+                document = _normalize(self._read_json(value))
             except ValueError:
                 document = None
             self._json = Value(document, self.path, self.secret)
@@ -239,6 +242,16 @@ class Value:
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
+
+
+def _normalize(document: Any) -> Any:
+    """Return a JSON document with the integers and the order of keys that the values of a Struct have."""
+    if isinstance(document, dict):
+        members = cast("dict[str, Any]", document)
+        return {key: _normalize(members[key]) for key in sorted(members)}
+    if isinstance(document, list):
+        return [_normalize(item) for item in cast("list[Any]", document)]
+    return integral(document) if isinstance(document, float) else document
 
 
 def _is_deeper(document: Any, levels: int) -> bool:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from policies.model.property_marks import from_plain
+from policies.model.property_marks import SENTINELS, from_plain
 from policies.model.property_values import DEEPEST, UnreadableValueError, Value
 from tests.support.policies.pytest_fixtures import MessagesOf, secret
 
@@ -42,3 +42,10 @@ def test_a_value_that_is_too_deep_is_shown_without_its_parts() -> None:
         deep = [deep]
     assert Value(deep).shown() == "a document of more than 64 levels"
     assert Value(from_plain([{"a": [secret("hunter2")]}])).shown() == "[secret]"
+
+
+def test_the_engines_marks_have_no_meaning_in_a_text() -> None:
+    document = {"a": sorted(SENTINELS), "b": secret({"c": 1}), **secret({})}
+    value = Value(json.dumps(document)).json()
+    assert value.plain() == document
+    assert value["b"].shown().startswith("{'4dabf") and not value.secret
