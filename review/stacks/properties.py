@@ -10,10 +10,11 @@ from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, object_names
 from review.stacks.file_contents import compare_new_file, files_of, readable_inputs, split_moved
 from review.stacks.plugin_files import SOURCES
-from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS
+from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS, Resource
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import Part, compact, is_unknown, leaves, split
 from review.values.value_paths import Paths, find_related, locate, place_of
+from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK
 
 CHECKSUM_PATH = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
@@ -43,8 +44,8 @@ UNKNOWN_IN_BASE = "unknown in the base, too"
 KNOWN_LATER = "known after up"
 """Reason for folding a value that another resource determines during `up`."""
 
-DEFAULT_PROVIDER = re.compile(r"^pulumi:providers:[\w.-]+::default")
-"""Pattern of the option that names a default provider."""
+DEFAULT_PROVIDER = re.compile(r"^default(_|$)")
+"""Pattern of the names of the engine's default providers (pulumi/pulumi, pkg/resource/deploy/providers)."""
 
 USUAL = re.compile(
     r"tags\b|metadata[.]labels\b|apiVersion$|kind$|option (?:provider$|additionalSecretOutputs\b)"
@@ -61,7 +62,7 @@ SECRET_FORMS = ("data", "stringData")
 def new_properties(step: Step, stack: Stack) -> list[Property]:
     """Return all inputs and options of a created resource, the most important ones first.
 
-    Short objects and lists are one property. A default provider says nothing, so it is left out.
+    Short objects and lists are one property. The engine's default provider says nothing, so it is left out.
     """
     if step.new is None:
         return []
@@ -76,7 +77,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     options = {
         f"{OPTION} {name}": value
         for name, value in step.new.options.items()
-        if name != PROVIDER or is_elsewhere or not DEFAULT_PROVIDER.search(str(value))
+        if name != PROVIDER or is_elsewhere or not _has_default_provider(step.new, stack)
     }
     provider_option = f"{OPTION} {PROVIDER}"
     objects, principals = object_names(step.new), dict(find_principals(step.new))
@@ -106,6 +107,16 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     ]
     properties += _compared_files(step, stack)
     return sorted(properties, key=lambda item: (not item.always_shown, bool(USUAL.match(item.path))))
+
+
+def _has_default_provider(resource: Resource, stack: Stack) -> bool:
+    """Return True if the engine has chosen a resource's provider.
+
+    A program may give such a name to its own provider. But its resources have a parent, which is the stack.
+    """
+    provider = stack.resources.get(resource.provider)
+    is_own = provider is not None and bool(provider.parent)
+    return not is_own and bool(DEFAULT_PROVIDER.match(name_of(resource.provider)))
 
 
 def _setting_of(path: str, value: object, component: str, stack: Stack) -> SourceLocation | None:

@@ -140,6 +140,28 @@ def test_equal_changes_are_described_once() -> None:
     assert text.count(" — the same as `thing-0 (aws:ec2:Thing)`") == 2
 
 
+@pytest.mark.parametrize("render", [renderings.render_markdown, renderings.render_terminal])
+def test_created_resources_are_alike_only_if_their_other_inputs_are(
+    render: Callable[[Report], str],
+) -> None:
+    harmless, harmful = (
+        dataclasses.replace(
+            samples.change(number, "create"),
+            component="nodes",
+            properties=[
+                Property(
+                    "instanceType", None, "t3.small", forces=False, folded="", setting=None, always_shown=True
+                ),
+                Property("userData", None, script, forces=False, folded="", setting=None),
+            ],
+        )
+        for number, script in enumerate(("harmless", "harmful"))
+    )
+    text = render(samples.report(changes=[harmless, harmful]))
+    assert "the same as" not in text
+    assert text.count("t3.small") == 2
+
+
 def test_a_changed_secret_is_only_called_changed() -> None:
     change = samples.change(1)
     secret = dataclasses.replace(change.properties[0], before="[secret]", after="[secret]")

@@ -387,10 +387,18 @@ def test_a_long_document_of_a_created_resource_is_shown_in_parts() -> None:
 
 
 def test_only_another_provider_than_the_default_one_is_an_option_of_a_created_resource() -> None:
-    for name, expected in (("default_7_51_1", []), ("east", [f"{AWS}::east"])):
-        step = Step("create", None, resource(KEY, "it", provider=f"{urn(AWS, name)}::1"))
-        properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
-        assert [new.after for new in properties] == expected
+    parent = {"parent": "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"}
+    for name, own, expected in (
+        ("default_7_51_1", {}, []),
+        ("default", {}, []),
+        ("east", parent, [f"{AWS}::east"]),
+        ("default-east", parent, [f"{AWS}::default-east"]),
+        ("default_east", parent, [f"{AWS}::default_east"]),
+    ):
+        provider = Step("same", None, resource(AWS, name, **own))
+        step = Step("create", None, resource(KEY, "it", provider=f"{provider.resource.urn}::1"))
+        run = EngineRun(Path(), {item.resource.urn: item for item in (provider, step)})
+        assert [new.after for new in new_properties(step, Stack("dev", run))] == expected
 
 
 @each_row(
