@@ -167,6 +167,7 @@ def _add_stack(
         if risk := risks.find_risk(step, stack, broken.get(step.old.urn, ()) if step.old else ()):
             findings.append(_apply_waiver(risk, waivers, step.resource.urn))
     findings += changed_lookups.find_changed_lookups(stack)
+    findings += changed_lookups.find_indistinct_lookups(stack)
     addresses = provider_changes.find_new_addresses(stack)
     versions = provider_changes.find_new_versions(stack)
     settings = provider_changes.find_unexplained(stack)

@@ -34,6 +34,26 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         )
 
 
+def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for look-ups of base and head that ask for different things and have one answer.
+
+    If two of them exchange their uses, no resource differs, but on an account other objects are used.
+    """
+    if not stack.base or not stack.head or stack.base_failed:
+        return
+    for (token, answer), after in sorted(stack.head.answers.items()):
+        count = len(after & stack.base.answers.get((token, answer), set()))
+        if count > 1:
+            yield Finding(
+                stacks=[stack.name],
+                policy="look-up-changed",
+                name=token,
+                message=f"{token}: {count} look-ups with different arguments or providers have one answer\n"
+                "The real API may give several. If they exchange their uses, the report does not show it.",
+                status=NEW,
+            )
+
+
 def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the token of each look-up of the head that fails in the review, and a finding.
 

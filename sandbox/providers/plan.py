@@ -127,10 +127,11 @@ class Plan(Target):
             known = ", ".join(sorted(answers)) or "no look-up of this provider"
             raise ProviderError(f"the sandbox cannot answer the look-up {token}; it answers {known}")
         searched_name = str(cast(Json, args.get("filter") or args).get("name"))
+        searched = args.get("zoneId") or searched_name
         region = args.get("region") or config.get("region") or REGION
         values = {"region": region, "account": allowed_account(config), "name": searched_name}
-        variables = TemplateVariables(values, f"look-up of {searched_name}")
-        return {**args, **variables.fill(answers[name])}
+        variables = TemplateVariables(values, f"look-up of {searched}")
+        return {**variables.fill(answers[name]), **args}
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         return []

@@ -154,7 +154,10 @@ class Provider(ResourceProviderServicer):
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         args, config = plain(decode(request.args)), self._config(context)
         result = self._target.invoke(request.tok, args, config)
-        self._record({"lookup": request.tok, "args": args, "settings": _digest(config)})
+        answer_only = {name: value for name, value in result.items() if args.get(name) != value}
+        self._record(
+            {"lookup": request.tok, "args": args, "settings": _digest(config), "answer": _digest(answer_only)}
+        )
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer

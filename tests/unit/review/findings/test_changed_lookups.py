@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from review.findings.changed_lookups import find_changed_lookups, find_failed_lookups
+from review.findings.changed_lookups import (
+    find_changed_lookups,
+    find_failed_lookups,
+    find_indistinct_lookups,
+)
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.stack import Stack
 
@@ -47,6 +51,18 @@ def test_an_equal_look_up_and_one_of_the_base_only_are_none(tmp_path: Path) -> N
     base = run(tmp_path, (ZONES, {"b": 1, "a": 2}), (ZONES, {}))
     assert messages(base, run(tmp_path, (ZONES, {}), (ZONES, {"a": 2, "b": 1}), (ZONES, {}))) == []
     assert messages(base, run(tmp_path)) == []
+
+
+def test_look_ups_with_one_answer_are_a_finding_since_they_may_exchange_their_uses() -> None:
+    def look_up(*answers: str) -> EngineRun:
+        rows = [{"lookup": ZONES, "args": {"n": n}, "answer": text} for n, text in enumerate(answers)]
+        return EngineRun(Path("tree")).add(rows)
+
+    equal, different = look_up("a", "a"), look_up("a", "b")
+    for base, head, count in ((equal, equal, 1), (equal, different, 0), (different, different, 0)):
+        findings = [*find_indistinct_lookups(Stack("dev", head, base))]
+        assert len(findings) == count
+        assert all(f"{ZONES}: 2 look-ups" in finding.message and not finding.blocks for finding in findings)
 
 
 def test_a_failed_look_up_blocks_unless_it_fails_in_the_base_too() -> None:
