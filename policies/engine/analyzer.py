@@ -195,18 +195,18 @@ class PolicyAnalyzer(SdkAnalyzer):
             finding for finding in evaluation.findings if not self._report(rule, finding, urn, response)
         ]
         detail = "; ".join(map(str, evaluation.findings))
+        reason = pack.reason(evaluation) if evaluation.unknown else ""
         if blocking:
-            return Row(rule.name, ledger.VIOLATION, level, detail)
+            return Row(rule.name, ledger.VIOLATION, level, detail, reason)
         if evaluation.crash:
-            return Row(rule.name, ledger.CRASHED, level, evaluation.crash)
+            return Row(rule.name, ledger.CRASHED, level, evaluation.crash, reason)
         if evaluation.findings:
-            return Row(rule.name, ledger.WAIVED, level, detail)
+            return Row(rule.name, ledger.WAIVED, level, detail, reason)
         if evaluation.unknown:
-            reason = pack.reason(evaluation)
             response.not_applicable.append(
                 analyzer_pb2.PolicyNotApplicable(policy_name=rule.name, reason=reason)
             )
-            return Row(rule.name, ledger.UNKNOWN, level, reason)
+            return Row(rule.name, ledger.UNKNOWN, level, reason, reason)
         return self._passed[rule.name]
 
     def _crashed(self, urn: str) -> Iterator[Row]:
@@ -229,7 +229,11 @@ class PolicyAnalyzer(SdkAnalyzer):
         """Return the row of every resource: by default a pass, unless the evaluation ended early."""
         default = self._passed[rule.name]
         if ended := tuple(unknown for unknown in evaluation.unknown if unknown.urn is None):
-            default = default._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Evaluation(unknown=ended)))
+            reason = pack.reason(Evaluation(unknown=ended))
+            default = default._replace(verdict=ledger.UNKNOWN, detail=reason, unknown=reason)
+            reported = {
+                urn: row if row.unknown else row._replace(unknown=reason) for urn, row in reported.items()
+            }
         if evaluation.crash:
             default = default._replace(verdict=ledger.CRASHED, detail=evaluation.crash)
         rows = {

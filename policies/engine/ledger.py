@@ -22,6 +22,8 @@ class Row(NamedTuple):
     level: str = ""
     detail: str = ""
     """The findings, the paths of unknown values, or the position of the crash; otherwise empty."""
+    unknown: str = ""
+    """The paths of unknown values, also beside findings or a crash: these parts are not judged."""
 
 
 def worst(rows: Iterable[Row]) -> str:

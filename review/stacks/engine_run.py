@@ -185,8 +185,8 @@ class EngineRun:
             if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):
                 self.first_operations.setdefault(metadata["urn"], metadata["op"])
             self._add_provider(metadata)
-        if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
-            violation = {"level": UNKNOWN, "severity": "", "message": row["detail"]}
+        if (unknown := _undecided(row)) and row["policy"] != UNCHECKED_POLICY:
+            violation = {"level": UNKNOWN, "severity": "", "message": unknown}
             self.phase.violations.append(row | violation)
         elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
             self.phase.record(row)
@@ -245,6 +245,14 @@ class EngineRun:
 
     def _resource(self, state: Json | None, files: Path | None = None) -> Resource | None:
         return Resource(state, self.tree, files) if state else None
+
+
+def _undecided(row: Json) -> str:
+    """Return why a rule could not judge all of a resource; empty if it could, or for no row of a ledger.
+
+    The rule may have reported violations beside that. Earlier packs only say so if there are none.
+    """
+    return str(row.get("unknown") or (row["detail"] if row.get("verdict") == UNKNOWN else ""))
 
 
 def _differ_in_the_state(old: Resource, new: Resource) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi_policy.policy
 import pytest
+import yaml
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2
@@ -16,8 +17,9 @@ from policies.engine import analyzer
 from policies.engine.analyzer import PolicyAnalyzer
 from policies.engine.catalog import BY_NAME, RULES
 from policies.engine.pack import NAME, policies, printable
-from policies.engine.rule import Options, Resource, Verdicts
-from policies.model.property_values import UnknownValueError
+from policies.engine.rule import Options, Resource, Stack, Verdicts, expected
+from policies.engine.waivers import utc_day
+from policies.model.property_values import UnknownValueError, Value
 from policies.model.urns import ROOT_TYPE
 from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
 from tests.support.policies.pytest_fixtures import UNKNOWN, changed, provider, secret, urn
@@ -278,6 +280,44 @@ def test_a_policy_on_stacks_that_raises_an_error_passes_no_resource(
         "kept": expected_row,
         "other": ("not applicable", ""),
         "pipe-prod": expected_row,
+    }
+
+
+@pytest.mark.parametrize("waived", [False, True])
+def test_a_part_that_a_rule_cannot_judge_stays_known_beside_a_violation(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waived: bool
+) -> None:
+    match = [{"policies": ["shared-with-everybody"], "targets": ["*"]}]
+    waiver = {"reason": "a test", "owner": "platform", "ticket": "OPS-7", "match": match}
+    waivers = [{**waiver, "expires": utc_day()}] if waived else []
+    (tmp_path / "waivers.yaml").write_text(yaml.safe_dump(waivers))
+    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "waivers.yaml"))
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}
+    statements = [{**statement, "Principal": "*"}, {**statement, "Principal": UNKNOWN}]
+    kind = "aws:sns/topicPolicy:TopicPolicy"
+    make(PolicyAnalyzer).Analyze(asked(kind, {"policy": {"Statement": statements}}), None)
+    [row] = [row for row in recorded(file) if row["policy"] == "shared-with-everybody"]
+    assert row["verdict"] == ("waived" if waived else "violation")
+    assert row["unknown"] == "not known in this preview: policy.Statement[1].Principal"
+
+
+def test_a_rule_on_stacks_that_ends_early_has_judged_no_resource(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(stack: Stack, __: Options) -> Verdicts:
+        yield next(item for item in stack.resources if item.name == "bad").attach(expected(Value(1), "2"))
+        raise UnknownValueError("bucket")
+
+    monkeypatch.setitem(vars(BY_NAME["s3-versioning-off"]), "check", check)
+    spread("s3-versioning-off", file)
+    rows = {
+        row["urn"].rpartition("::")[2]: row for row in recorded(file) if row["policy"] == "s3-versioning-off"
+    }
+    assert {name: row["verdict"] for name, row in rows.items() if row["unknown"]} == {
+        "good": "unknown",
+        "bad": "violation",
+        "kept": "unknown",
+        "pipe-prod": "violation",
     }
 
 

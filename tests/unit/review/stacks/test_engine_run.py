@@ -29,6 +29,15 @@ def test_the_summary_row_of_a_stack_is_no_violation_of_its_own(tmp_path: Path) -
     assert violation.items() >= expected.items()
 
 
+def test_a_part_that_a_rule_cannot_judge_counts_beside_its_violation(tmp_path: Path) -> None:
+    row = {"urn": BUCKET, "policy": "p", "level": "mandatory", "detail": "acl is 'public-read'"}
+    for verdict in ("violation", "waived", "crashed", "pass"):
+        for unknown in ("not known in this preview: policy", ""):
+            run = EngineRun(tmp_path).add([row | {"verdict": verdict, "unknown": unknown}])
+            messages = [(item["level"], item["message"]) for item in run.phase.violations]
+            assert messages == ([("unknown", unknown)] if unknown else [])
+
+
 def pre_event(op: str, name: str, *, old: bool = False, **inputs: Any) -> dict[str, Any]:
     """Return the engine's event before a step of a provider."""
     kind = "pulumi:providers:aws"
