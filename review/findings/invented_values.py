@@ -11,10 +11,10 @@ from review.stacks.properties import SECRET_FORMS
 from review.stacks.resources import KUBERNETES_SECRET, Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
-from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 
-INVENTED_NUMBER_ALONE = re.compile(rf"(?<!\w){INVENTED_NUMBER}(?!\w)")
-"""Pattern of an invented number, but not of its digits in a longer one, such as a hash."""
+NUMBER = re.compile(r"(?<!\w)\d{9}(?!\w)")
+"""Pattern of a number that may be invented, but not of its digits in a longer one, such as a hash."""
 
 SHORTEST_VALUE = 4
 """Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
@@ -49,7 +49,7 @@ def _invented_values(resource: Resource) -> dict[str, str]:
 
 def _is_invented(text: str) -> bool:
     """Return True for a text with an invented output, or an invented number that is no part of a word."""
-    return INVENTED in text or INVENTED_NUMBER_ALONE.search(text) is not None
+    return INVENTED in text or any(int(number) in INVENTED_NUMBERS for number in NUMBER.findall(text))
 
 
 def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:

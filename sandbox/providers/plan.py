@@ -5,7 +5,7 @@ subclass, such as `AwsPlan`, adds the responses that the tables cannot express.
 """
 
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,20 +15,11 @@ from sandbox.providers.resource_types import TemplateVariables, digits, resource
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 from sandbox.wire.values import UNKNOWN, Json, added_properties, map_pairs, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 """The simulated value for each type, by the noun for the type."""
-
-RECOGNIZABLE = EMPTY | {
-    "a boolean": UNKNOWN,
-    "a whole number": INVENTED_NUMBER,
-    "a number": INVENTED_NUMBER,
-    "a list": [INVENTED],
-    "an object": {INVENTED: INVENTED},
-}
-"""The values instead of EMPTY that a review recognizes. A boolean has none, so it is unknown."""
 
 TIMES = ("Date", "At", "On", "Time", "Updated")
 """Endings of property names; a property with such an ending is a time."""
@@ -64,7 +55,8 @@ class Plan(Target):
         """Return the outputs that the API would add to the inputs; `before` has the outputs in the state.
 
         These are the outputs that the SDK declares as always set, with a value of the right type, and the
-        outputs in the tables. A string that is in no table, such as a creation date, keeps its old value.
+        outputs in the tables. A string that is in no table, such as a creation date, keeps its old value, and
+        so does what a review recognizes: a renamed resource has the outputs of its former name.
         """
         variables = self.variables(resource, resource.seed or resource.id)
         package = resource.type.partition(":")[0]
@@ -73,31 +65,35 @@ class Plan(Target):
             if prop.required and name not in resource.inputs:
                 old = before.get(name)
                 outputs[name] = (
-                    old if isinstance(old, str) else self._plausible(package, name, prop.hint, variables)
+                    old
+                    if isinstance(old, str) or (self._recognizable and _is_invented(old))
+                    else self._plausible(package, (name,), prop.hint, variables, resource.urn)
                 )
         return merge(outputs, variables.fill(resource_type(resource.type).outputs))
 
-    def _plausible(self, package: str, name: str, hint: Any, variables: TemplateVariables) -> Any:
-        """Return a value of the right type for an output; an object has its required members."""
+    def _plausible(
+        self, package: str, path: tuple[str, ...], hint: Any, variables: TemplateVariables, urn: str
+    ) -> Any:
+        """Return a value of the right type for the output at a path; an object has its required members."""
         option = next(iter(schema.value_hints(hint)), Any)
         noun, inner = schema.noun(option), typing.get_args(option)
         if schema.is_object(option):
             members = schema.properties(option).items()
             return {
-                key: self._plausible(package, key, member.hint, variables)
+                key: self._plausible(package, (*path, key), member.hint, variables, urn)
                 for key, member in members
                 if member.required
             }
         if self._recognizable and noun == "a list" and inner:
-            return [self._plausible(package, name, inner[0], variables)]
+            return [self._plausible(package, path, inner[0], variables, urn)]
         if noun in EMPTY:
-            return (RECOGNIZABLE if self._recognizable else EMPTY)[noun]
+            return _recognizable(noun, path, urn) if self._recognizable else EMPTY[noun]
         common = table(package).get("*", {}).get("outputs", {})
-        if name in common:
-            return variables.fill(common[name])
-        if name.endswith(TIMES):
+        if path[-1] in common:
+            return variables.fill(common[path[-1]])
+        if path[-1].endswith(TIMES):
             return now()
-        return f"{INVENTED}-{name}" if self._recognizable else ""
+        return _invented(path, urn) if self._recognizable else ""
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""
@@ -165,3 +161,33 @@ def _hide_unknown(value: Any, computed: Any) -> Any:
     if isinstance(value, bool) and computed is UNKNOWN:
         return UNKNOWN.value
     return map_pairs(value, computed, _hide_unknown)
+
+
+def _recognizable(noun: str, path: Sequence[str], urn: str) -> Any:
+    """Return a value in place of an empty one that a review recognizes; unknown for a boolean."""
+    text = _invented(path, urn)
+    number = INVENTED_NUMBERS[int(digits(text, 12), 16) % len(INVENTED_NUMBERS)]
+    return {
+        "a boolean": UNKNOWN,
+        "a whole number": number,
+        "a number": number,
+        "a list": [text],
+        "an object": {text: text},
+    }[noun]
+
+
+def _invented(path: Sequence[str], urn: str) -> str:
+    """Return the text for an output that no table describes.
+
+    It differs for each output of each resource, so a report shows if two of them change places. It has
+    nothing of the stack's name, by which the changes of several stacks would differ.
+    """
+    place = digits(f"{urn.split('::', 2)[-1]} {'.'.join(path)}", 6)
+    return f"{INVENTED}-{place}-{path[-1]}"
+
+
+def _is_invented(value: Any) -> bool:
+    """Return True for an invented number, and for a list with an invented text."""
+    if isinstance(value, list):
+        return any(isinstance(item, str) and INVENTED in item for item in cast(list[Any], value))
+    return isinstance(value, float | int) and value in INVENTED_NUMBERS

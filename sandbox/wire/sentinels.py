@@ -26,7 +26,7 @@ UNKNOWNS = (
 )
 
 INVENTED = "unknown-to-the-review"
-"""The start of an output that no table describes, and the only key of such an object, in a review."""
+"""The start of an output that no table describes, and of the only key of such an object, in a review."""
 
-INVENTED_NUMBER = 987654321
-"""The number for such an output: none in this project's stacks is as large."""
+INVENTED_NUMBERS = range(987_000_000, 988_000_000)
+"""The numbers for such outputs: none in this project's stacks is as large."""

@@ -9,7 +9,7 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
-from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBER
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 from tests.support.review.stacks import VPC, after, resource, stack
 
 GROUP, SUBSCRIPTION = "aws:ec2/securityGroup:SecurityGroup", "aws:sns/topicSubscription:TopicSubscription"
@@ -26,13 +26,13 @@ def test_a_value_from_an_invented_output_blocks() -> None:
 
 
 def test_a_new_resource_with_an_invented_number_or_key_is_described() -> None:
-    new = resource(GROUP, "db", {"count": INVENTED_NUMBER, "tags": {INVENTED: INVENTED}})
+    new = resource(GROUP, "db", {"count": INVENTED_NUMBERS[5], "tags": {INVENTED: INVENTED}})
     step = Step("create", None, new)
     assert describe_invented(step, stack(step)) == f"{FROM_OUTPUTS}count, tags.{INVENTED}"
 
 
 def test_the_digits_of_an_invented_number_in_a_hash_are_not_invented() -> None:
-    for text, described in ((f"fedc{INVENTED_NUMBER}ba", False), (f"-p {INVENTED_NUMBER},", True)):
+    for text, described in ((f"fedc{INVENTED_NUMBERS[5]}ba", False), (f"-p {INVENTED_NUMBERS[5]},", True)):
         step = Step("create", None, resource(GROUP, "db", {"hash": text}))
         assert bool(describe_invented(step, stack(step))) == described
 
