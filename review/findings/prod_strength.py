@@ -7,12 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
+from review.objects.owners import find_owner
+from review.objects.parts import object_inputs
 from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import LATER
 
-Resources = Mapping[tuple[str, str], Resource]
+Key = tuple[str, str]
+"""The type and the name of a resource, which are equal in several stacks."""
+
+Resources = Mapping[Key, Resource]
 """Resources by key."""
 
 
@@ -28,7 +33,7 @@ class Weakness(NamedTuple):
     `key` is that of the resource.
     """
 
-    key: tuple[str, str]
+    key: Key
     name: str
     path: str
     value: str
@@ -38,30 +43,68 @@ class Weakness(NamedTuple):
 def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
     """Yield a finding for each weakness of prod compared with stg; weaknesses that the base lacks block."""
     comparable = bool(prod.old and stg.old)
-    before = set(_weaknesses(prod.old, stg.old, {})) if comparable else set[Weakness]()
-    for weakness in _weaknesses(prod.new, stg.new, prod.old):
-        new = comparable and weakness not in before
-        resource, old = prod.new.get(weakness.key), prod.old.get(weakness.key)
-        old_value = as_text(value_at(old.inputs, weakness.path)) if old else None
+    old, new = _by_common_key(prod, prod.old.values()), _by_common_key(prod, prod.new.values())
+    stg_old, stg_new = _by_common_key(stg, stg.old.values()), _by_common_key(stg, stg.new.values())
+    before = set(_weaknesses(old, stg_old, {}, [])) if comparable else set[Weakness]()
+    added = [*_added_to_pairs(prod, new, stg_new)] if comparable else []
+    for weakness in _weaknesses(new, stg_new, old, added):
+        is_new = comparable and weakness not in before
+        resource, former = new.get(weakness.key), old.get(weakness.key)
+        old_value = as_text(value_at(former.inputs, weakness.path)) if former else None
         yield Finding(
             stacks=["prod"],
             type=weakness.key[0],
-            name=weakness.name,
+            name=resource.name if resource else weakness.name,
             locations=resource.locations if resource else [],
             message=weakness.message,
             policy="prod-weaker-than-stg",
-            level="mandatory" if new else "advisory",
-            blocks=new,
-            status=NEW if new else EXISTING,
+            level="mandatory" if is_new else "advisory",
+            blocks=is_new,
+            status=NEW if is_new else EXISTING,
             setting=prod.file.find_setting(weakness.path, old_value, weakness.value, weakness.name),
         )
 
 
-def _weaknesses(prod: Resources, stg: Resources, prod_before: Resources) -> Iterator[Weakness]:
-    """Yield the weaknesses of prod; `prod_before` are its resources before the change."""
+def _by_common_key(stack: Stack, resources: Iterable[Resource]) -> Resources:
+    """Return resources by a key that is equal in several stacks.
+
+    It has the names of the base, since the head may rename a resource in one stack only, and `<stack>` in
+    place of the stack's name. A new resource with the former name of another one has no key.
+    """
+    former = {step.new.urn: step.old.key[1] for step in stack.steps.values() if step.old and step.new}
+    name = re.escape(stack.name.rpartition("/")[2])
+    stack_name = re.compile(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9])")
+    return {
+        (resource.type, stack_name.sub("<stack>", former.get(resource.urn, resource.key[1]))): resource
+        for resource in sorted(resources, key=lambda resource: resource.urn in former)
+    }
+
+
+def _added_to_pairs(prod: Stack, new: Resources, stg: Resources) -> Iterator[Key]:
+    """Yield the keys of resources that only prod gets, for an object that stg has as well.
+
+    An example is the lifecycle of a bucket which has none in stg.
+    """
+    keys = {resource.urn: key for key, resource in new.items()}
+    created = {step.resource.urn for step in prod.steps.values() if step.op == "create"}
+    for key, resource in new.items():
+        if resource.urn in created and key not in stg:
+            owners = (find_owner(prod, resource, name) for name in object_inputs(resource))
+            if any(owner and keys.get(owner.urn) in stg for owner in owners):
+                yield key
+
+
+def _weaknesses(
+    prod: Resources, stg: Resources, prod_before: Resources, added: Iterable[Key]
+) -> Iterator[Weakness]:
+    """Yield the weaknesses of prod; `prod_before` are its resources before the change.
+
+    `added` has the keys of resources that stg lacks, which are compared with none.
+    """
+    compared = dict(stg) | {key: prod[key] for key in added}
     for rule in REVIEW_RULES["strength"]:
         if "path" in rule:
-            yield from _weaker_values(rule, prod, stg, prod_before)
+            yield from _weaker_values(rule, prod, compared, stg, prod_before)
         else:
             yield from _fewer_resources(rule, prod, stg)
 
@@ -74,28 +117,33 @@ def _fewer_resources(rule: Mapping[str, Any], prod: Resources, stg: Resources) -
 
 
 def _weaker_values(
-    rule: Mapping[str, Any], prod: Resources, stg: Resources, prod_before: Resources
+    rule: Mapping[str, Any],
+    prod: Resources,
+    compared: Resources,
+    stg: Resources,
+    prod_before: Resources,
 ) -> Iterator[Weakness]:
-    """Yield the values of prod that are weaker than those of stg.
+    """Yield the values of prod that are weaker than those of stg, for the keys in `compared`.
 
     A value that cannot be compared counts as weaker if only the deployment determines it, or if the value
     before the change could be compared: so it does not hide a weaker value.
     """
-    for key, resource in stg.items():
+    for key, resource in compared.items():
         if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.values.items():
             continue
         owners = [resource, *(side[key] for side in (prod, prod_before) if key in side)]
         for item in _items(rule, owners):
-            sides = prod.get(key), prod_before.get(key), stg[key]
+            sides = prod.get(key), prod_before.get(key), stg.get(key)
             # The values of secrets count, but a message only has what a report shows, also of an item's ID.
             shown = [_compared_value(side and side.inputs, rule, item) for side in sides]
             known = [_compared_value(side and side.values, rule, item) for side in sides]
             values = shown if item else known
-            yield from _weaker_value(rule, resource, item, values, known if rule.get("count") else shown)
+            shown = known if rule.get("count") else shown
+            yield from _weaker_value(rule, key, resource.name, item, values, shown)
 
 
 def _weaker_value(
-    rule: Mapping[str, Any], resource: Resource, item: str, values: Sequence[Any], shown: Sequence[Any]
+    rule: Mapping[str, Any], key: Key, name: str, item: str, values: Sequence[Any], shown: Sequence[Any]
 ) -> Iterator[Weakness]:
     """Yield the value of prod, or of an item of its list, if it is weaker than the value of stg.
 
@@ -114,7 +162,7 @@ def _weaker_value(
     if is_weaker:
         value, stronger = _shown(shown[0], strength), _shown(shown[2], stg_strength)
         message = f"{rule['topic']}: {path} is {value} in prod and {stronger} in stg"
-        yield Weakness(resource.key, resource.name, path, value, message)
+        yield Weakness(key, name, path, value, message)
 
 
 def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[str]:

@@ -13,7 +13,7 @@ from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
-from tests.support.review.stacks import resource, stack
+from tests.support.review.stacks import after, resource, stack
 from tests.support.rows import each_row
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -322,3 +322,34 @@ def test_a_secret_in_prod_is_compared_by_its_value_and_not_shown() -> None:
         f"TLS: value is {MASK} in prod and 1.2 in stg",
         "zones: subnetIds is 1 in prod and 2 in stg",
     ]
+
+
+@pytest.mark.parametrize("name", ["renamed", "it-prod"])
+def test_a_renamed_resource_is_compared_under_its_former_name(name: str) -> None:
+    old, weak = resource(PODS, "it", STRONG[PODS]), resource(PODS, name, {"spec": {"replicas": 1}})
+    decoy = resource(PODS, "it", STRONG[PODS])
+    stg = sides("stg", [old], [old])
+    for steps in ([Step("update", old, weak)], [Step("update", old, weak), Step("create", None, decoy)]):
+        [finding] = find_weaker(stack(*steps, name="prod"), stg)
+        assert finding.blocks and (finding.name, finding.type) == (name, PODS)
+
+
+def test_the_name_of_the_stack_in_a_resource_s_name_hides_no_weakness() -> None:
+    before = {name: [resource(PODS, f"it-{name}", STRONG[PODS])] for name in ("stg", "prod")}
+    weak = [resource(PODS, "it-prod", {"spec": {"replicas": 1}})]
+    [finding] = find_weaker(sides("prod", before["prod"], weak), sides("stg", before["stg"], before["stg"]))
+    assert finding.blocks and finding.name == "it-prod"
+
+
+def test_a_lifecycle_that_only_prod_gets_is_weaker_than_none_if_stg_has_its_bucket() -> None:
+    bucket = resource("aws:s3/bucket:Bucket", "backups", {"bucket": "backups"}, id="backups")
+    lifecycle = resource(
+        LIFECYCLE, "expiry", {"bucket": "backups", **STRONG[LIFECYCLE]}, **after(bucket=bucket)
+    )
+    prod = stack(Step("same", bucket, bucket), Step("create", None, lifecycle), name="prod")
+    messages = {
+        finding.message for finding in find_weaker(prod, sides("stg", [bucket], [bucket])) if finding.blocks
+    }
+    assert 'retention: rules["logs"].expiration.days is 90 in prod and absent in stg' in messages
+    other = resource("aws:s3/bucket:Bucket", "other", {"bucket": "other"}, id="other")
+    assert not [*find_weaker(prod, sides("stg", [other], [other]))]
