@@ -36,6 +36,7 @@ from review.jail.messages import (
 )
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
+from review.objects.new_objects import makes_new_object
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.project_selection import (
     Projects,
@@ -354,9 +355,9 @@ def _settings_differ(stack: str, trees: Trees) -> bool:
 
 
 def _creates_objects(head: EngineRun | None) -> bool:
-    """Return True if a run creates resources on an account."""
+    """Return True if a run creates objects on an account, or changes others than before."""
     return any(
-        step.op in ("create", "replace") and is_on_account(step.resource)
+        makes_new_object(step) and is_on_account(step.resource)
         for step in (head.steps.values() if head else ())
     )
 

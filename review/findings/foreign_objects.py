@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from review.model import Finding, list_first
+from review.objects.new_objects import makes_new_object
 from review.objects.owners import find_owner
 from review.objects.parts import is_of_account, is_of_organization, object_inputs
 from review.stacks.engine_run import Step
@@ -40,7 +41,8 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
     """Describe the foreign object that a resource changes; empty if there is none."""
     before = step.old.values if step.old else {}
     for taking_over in TAKES_OVER:
-        if new.package == "aws" and step.op != "update" and new.values.get(taking_over) is True:
+        takes_over = new.package == "aws" and new.values.get(taking_over) is True
+        if takes_over and makes_new_object(step):
             return f"{taking_over}: the new resource takes over an object of its name, whoever has created it"
     if step.op == "create" and is_of_organization(new):
         return (

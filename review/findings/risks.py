@@ -6,6 +6,7 @@ from typing import Any
 
 from review.left_objects import find_left_object
 from review.model import Finding, SourceLocation, list_first, title
+from review.objects.new_objects import makes_new_object
 from review.plain_data import value_at
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
@@ -237,8 +238,8 @@ def _similar_new_resource(deleted: Resource, stack: Stack) -> Resource | None:
 
 
 def _new_of_kind(deleted: Resource, stack: Stack) -> list[str]:
-    """Return the titles of the created resources of the same kind as a deleted one."""
-    created = [step.resource for step in stack.steps.values() if step.op == "create"]
+    """Return the titles of the resources of the same kind as a deleted one that get a new object."""
+    created = [step.resource for step in stack.steps.values() if makes_new_object(step)]
     kinds = kinds_of({deleted.type, *(new.type for new in created)})
     return sorted(title(new) for new in created if kinds[new.type] == kinds[deleted.type])
 

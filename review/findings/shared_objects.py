@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from review.model import Finding, title
+from review.objects.new_objects import makes_new_object
 from review.objects.owners import GLOBAL, place_of
 from review.objects.parts import INVENTED, identity
 from review.plain_data import is_list, is_map
@@ -53,7 +54,7 @@ class _Claim:
     @property
     def is_new(self) -> bool:
         """True if `up` creates the resource, or the provider, since its object is another one."""
-        return not self.deletes and (self.step.op in ("create", "replace") or _has_moved(self.step))
+        return not self.deletes and makes_new_object(self.step)
 
 
 def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -118,7 +119,7 @@ def _claims(stack: Stack) -> Iterator[_Claim]:
                 step, step.resource, deletes=False, place=place_of(step.resource, stack), stack=stack.name
             )
         provider = stack.steps.get(step.old.provider) if step.old else None
-        is_replaced = step.op in ("delete", "replace") or _has_moved(step)
+        is_replaced = step.op == "delete" or (step.op != "create" and makes_new_object(step))
         is_deleted = is_replaced and not (provider and provider.op == "replace")
         if step.old and is_deleted and _has_object(step.old) and _deletes_object(step.old):
             yield _Claim(step, step.old, deletes=True, place=place_of(step.old, stack), stack=stack.name)
@@ -172,16 +173,6 @@ def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
         if not other.deletes and claim.is_new and _is_one_record(claim, other):
             return f"it has the name and the type of {name}, too; whoever reads them gets both"
     return ""
-
-
-def _has_moved(step: Step) -> bool:
-    """Return True for an update by which a resource without a table changes another object.
-
-    Providers replace such a resource, which no table tells.
-    """
-    if step.op != "update" or not step.old or not step.new:
-        return False
-    return identity(step.old) != identity(step.new)
 
 
 def _gets_deleted(claim: _Claim, other: _Claim) -> bool:

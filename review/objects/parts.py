@@ -6,6 +6,7 @@ An example is a BucketPolicy: the bucket exists, and the resource replaces its p
 import re
 from collections.abc import Mapping, Sequence
 from string import Formatter
+from typing import Any
 
 from review.stacks.object_kinds import kind_of
 from review.stacks.resources import Resource
@@ -116,6 +117,9 @@ SAME_NAMES = frozenset({"aws:route53/zone:Zone"})
 KEY = "key"
 """Input with the name of an object in a bucket."""
 
+TYPE = "type"
+"""Input that tells the objects of one name apart, such as DNS records."""
+
 CONTENT = re.compile(r"content|item|policy|status|value|\w+Document")
 """Names of required inputs that identify nothing."""
 
@@ -200,6 +204,20 @@ def identity(resource: Resource) -> tuple[str, ...]:
             names += [KEY] if KEY in values else []
     texts = tuple(str(values.get(name)) for name in sorted({*objects, *names}))
     return () if any(INVENTED_OUTPUT in text for text in texts) else texts
+
+
+def names_of_object(resource: Resource) -> dict[str, Any]:
+    """Return the inputs of a type of AWS without a table that lead to its object.
+
+    They are more than the identity: two objects with equal ones may be different objects, but a resource
+    with other ones than before has another object.
+    """
+    if resource.package != "aws" or is_described(resource.type):
+        return {}
+    kind, required = kind_of(resource.type)[-1], _required(resource.type)
+    references = [name for name in required if _is_reference(name) or name in (KEY, TYPE)]
+    names = [name for name in _inputs(resource.type) if _is_own_name(name, kind)]
+    return {name: resource.values[name] for name in (*references, *names) if name in resource.values}
 
 
 def _physical_names(resource: Resource) -> list[str]:

@@ -292,6 +292,14 @@ def test_what_replaces_a_part_of_a_foreign_object_blocks(kind: str, inputs: dict
     assert [name for name, _ in findings(new(kind, inputs))] == ["it"]
 
 
+@pytest.mark.parametrize(("name", "expected"), [("/foreign", ["it"]), ("/own", [])])
+def test_an_update_takes_over_an_object_if_the_name_differs(name: str, expected: list[str]) -> None:
+    kind, inputs = "aws:ssm/parameter:Parameter", {"overwrite": True, "insecureValue": "a"}
+    before = resource(kind, "it", {"name": "/own", **inputs})
+    after_it = resource(kind, "it", {**inputs, "name": name, "insecureValue": "b"})
+    assert [name for name, _ in findings(Step("update", before, after_it))] == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "inputs"),
     [

@@ -293,10 +293,11 @@ def test_retained_data_blocks_if_a_resource_of_its_kind_is_new() -> None:
     others = Step("create", None, resource(VPC, "main")), Step("same", other, other)
     risk = find_risk(deletion, stack(deletion, *others))
     assert risk and not risk.blocks
-    replacement = Step("create", None, resource(KEY, "new", {"description": "b"}))
-    risk = find_risk(deletion, stack(deletion, *others, replacement))
-    assert risk and risk.blocks
-    assert risk.message.splitlines()[-1] == (
+    new = resource(KEY, "new", {"description": "b"})
+    for replacement in (Step("create", None, new), Step("replace", new, new)):
+        risk = find_risk(deletion, stack(deletion, *others, replacement))
+        assert risk and risk.blocks
+    assert risk and risk.message.splitlines()[-1] == (
         "Data: It stays in the old resource (retainOnDelete), but the program may use new (aws:kms:Key) "
         "without it."
     )

@@ -367,3 +367,11 @@ def test_an_object_without_a_table_blocks_if_another_stack_has_its_name() -> Non
     [message] = shared_with(Step("create", None, new), Step("same", kept, kept))
     assert message.startswith("it has the object of kept (aws:sqs:Queue) of foundation/dev, too")
     assert shared_with(Step("create", None, other), Step("same", kept, kept)) == []
+
+
+def test_a_renamed_resource_without_a_table_blocks_if_another_stack_has_its_new_name() -> None:
+    alarm = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    kept = block("kept", "x-1", alarm, name="root-login")
+    before, renamed = (block("it", "x-2", alarm, name=name) for name in ("own", "root-login"))
+    [message] = shared_with(Step("update", before, renamed), Step("same", kept, kept))
+    assert message.startswith("it has the object of kept (aws:cloudwatch:MetricAlarm) of foundation/dev, too")
