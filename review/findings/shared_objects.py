@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from review.model import Finding, title
 from review.objects.new_objects import makes_new_object
 from review.objects.owners import GLOBAL, place_of
 from review.objects.parts import INVENTED, identity
+from review.objects.records import is_address, is_one_name, is_one_type, record_name
 from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
 from review.stacks.engine_run import Step
@@ -24,12 +25,6 @@ SHORTEST_NAME = 4
 
 NOT_IDENTIFYING = ("region", "description")
 """Inputs that do not identify an object."""
-
-RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"))
-"""Kinds whose objects share a name. Their IDs differ, so neither replaces the other one."""
-
-ONE_RECORD = ("A", "AAAA", "CNAME", "HTTPS")
-"""Types of DNS records of which a name usually has one: several share the requests."""
 
 INSIDE: Mapping[tuple[str, str], str] = {
     ("Role", "inlinePolicies"): "RolePolicy",
@@ -157,8 +152,8 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
             return f"it has the object of {name}, which `up` deletes afterwards, and the object with it"
         elif not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
-        elif not other.deletes and claim.is_new and _is_one_record(claim, other, ONE_RECORD):
-            return f"it has the name and the type of {name}, too; requests reach either of the two"
+        elif not other.deletes and (shared := _describe_records(claim, other, claims)):
+            return f"it has {shared} of {name}, too; requests reach either of the two"
     return ""
 
 
@@ -170,8 +165,8 @@ def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
             return f"it has the object of {name}, which a deployment of that stack deletes"
         if not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
-        if not other.deletes and claim.is_new and _is_one_record(claim, other):
-            return f"it has the name and the type of {name}, too; whoever reads them gets both"
+        if not other.deletes and (shared := _describe_records(claim, other, others)):
+            return f"it has {shared} of {name}, too; whoever reads them gets both"
     return ""
 
 
@@ -181,18 +176,23 @@ def _gets_deleted(claim: _Claim, other: _Claim) -> bool:
     return _is_same(claim, other) or is_similar
 
 
-def _is_one_record(claim: _Claim, other: _Claim, types: Collection[str] = ()) -> bool:
-    """Return True for two DNS records of one name and one of the `types`; without types, of one type.
+def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim]) -> str:
+    """Describe what a new DNS record shares with another one; empty if nothing.
 
-    A name may have several records of most types, such as TXT, if one program declares them.
+    A name may have several records of most types, such as TXT, and a new name may have an A and an AAAA
+    record, if one program declares them.
     """
-    if kind_of(claim.resource.type) not in RECORDS:
-        return False
-    first, second = (
-        tuple(str(side.resource.values.get(name)).lower() for name in ("zoneId", "name", "type"))
-        for side in (claim, other)
-    )
-    return first == second and (not types or first[-1].upper() in types)
+    if not claim.is_new or not record_name(claim.resource):
+        return ""
+    # The new records of a program are no evidence of the zone's name.
+    known = [side.resource for side in claims if not side.is_new or side.stack != claim.stack]
+    if not is_one_name(claim.resource, other.resource, known):
+        return ""
+    are_addresses = is_address(claim.resource) and is_address(other.resource)
+    is_foreign = claim.stack != other.stack
+    if is_one_type(claim.resource, other.resource):
+        return "the name and the type" if are_addresses or is_foreign else ""
+    return "the name" if are_addresses and (is_foreign or not other.is_new) else ""
 
 
 def _keeps_name(claim: _Claim, other: _Claim) -> bool:

@@ -280,27 +280,60 @@ def test_two_settings_of_one_object_block_although_their_ids_are_invented() -> N
     assert names(moved, Step("create", None, policy("new", "x-2", "https://s"))) == []
 
 
+def record(name: str, kind: str = "A", host: str = "api.pipe.dev") -> Resource:
+    """Return a DNS record whose ID the review invents."""
+    return block(name, name, DNS_RECORD, zoneId="z", name=host, type=kind, content=name)
+
+
+def created(name: str, kind: str = "A", host: str = "api.pipe.dev") -> Step:
+    return Step("create", None, record(name, kind, host))
+
+
 def test_a_second_address_of_a_name_blocks() -> None:
-    def record(name: str, kind: str = "A", host: str = "api.pipe.dev") -> Step:
-        inputs = {"zoneId": "z", "name": host, "type": kind, "content": name}
-        return Step("create", None, block(name, name, DNS_RECORD, **inputs))
-
-    def kept(step: Step) -> Step:
-        return Step("same", step.new, step.new)
-
-    assert names(kept(record("one")), record("two")) == ["two"]
-    assert names(kept(record("one")), record("two", host="API.pipe.dev")) == ["two"]
-    assert names(kept(record("one", "TXT")), record("two", "TXT")) == []
-    assert names(kept(record("one")), record("two", "TXT")) == []
+    kept, text = (Step("same", one, one) for one in (record("one"), record("one", "TXT")))
+    assert names(kept, created("two")) == ["two"]
+    assert names(kept, created("two", host="API.pipe.dev")) == ["two"]
+    assert names(text, created("two", "TXT")) == []
+    assert names(kept, created("two", "TXT")) == []
     # Both objects exist until the old one is deleted, and the new one stays.
-    assert names(Step("delete", record("one").new, None), record("two")) == []
-    for kind in ("A", "TXT"):
-        dev, prod = stack(record("two", kind)), stack(kept(record("one", kind)), name="prod")
-        dev.predicted = prod.predicted = True
-        [(_, finding)] = find_shared_with(dev, [prod])
-        assert finding.message.startswith(
-            "it has the name and the type of one (cloudflare:index:DnsRecord) of prod"
-        )
+    assert names(Step("delete", record("one"), None), created("two")) == []
+
+
+def test_a_second_address_under_another_name_or_of_another_type_blocks() -> None:
+    kept = Step("same", record("one"), record("one"))
+    for kind in ("AAAA", "CNAME", "HTTPS"):
+        assert names(kept, created("two", kind)) == ["two"]
+    assert names(kept, created("two", host="api")) == ["two"]
+    assert names(kept, created("two", "AAAA", "web.pipe.dev")) == []
+    # A new name may have an address of both kinds, but not two of one kind.
+    assert names(created("one"), created("two", "AAAA")) == []
+    assert names(created("one"), created("two")) == ["one", "two"]
+
+
+def test_a_record_that_becomes_the_second_address_of_a_name_blocks() -> None:
+    kept = Step("same", record("one"), record("one"))
+    moved = Step("update", record("two", host="test.pipe.dev"), record("two"))
+    assert names(kept, moved) == ["two"]
+    assert names(kept, Step("update", record("two", "TXT"), record("two"))) == ["two"]
+    # The program had both before.
+    assert names(kept, Step("update", record("two"), record("two"))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "foreign", "expected"),
+    [
+        ("A", "A", ["it has the name and the type of one"]),
+        ("TXT", "TXT", ["it has the name and the type of one"]),
+        ("AAAA", "A", ["it has the name of one"]),
+        ("TXT", "A", []),
+    ],
+)
+def test_a_record_for_a_name_of_another_stack_blocks(kind: str, foreign: str, expected: list[str]) -> None:
+    kept = record("one", foreign)
+    dev, prod = stack(created("two", kind)), stack(Step("same", kept, kept), name="prod")
+    dev.predicted = prod.predicted = True
+    messages = [finding.message for _, finding in find_shared_with(dev, [prod])]
+    assert [message.partition(" (")[0] for message in messages] == expected
 
 
 ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"

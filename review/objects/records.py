@@ -1,0 +1,74 @@
+"""DNS records of Cloudflare that share a name with another one.
+
+Their IDs differ, so neither record replaces the other one: requests reach either of the two.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from review.stacks.object_kinds import kind_of
+from review.stacks.resources import Resource
+
+RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"))
+"""Kinds of DNS records."""
+
+ADDRESSES = frozenset({"A", "AAAA", "CNAME", "HTTPS", "SVCB"})
+"""Types of records with the addresses of a name (RFC 1035, 3596 and 9460)."""
+
+APEX = "@"
+"""Name of the zone itself (pulumi-cloudflare, DnsRecord: "or @ for the zone apex")."""
+
+
+def record_name(resource: Resource) -> tuple[str, str, str] | None:
+    """Return the zone, the name and the type of a DNS record; None for other resources."""
+    if kind_of(resource.type) not in RECORDS:
+        return None
+    zone, name, kind = (str(resource.values.get(key)) for key in ("zoneId", "name", "type"))
+    return zone, _canonical(name), kind.upper()
+
+
+def is_address(resource: Resource) -> bool:
+    """Return True for a DNS record with an address of a name."""
+    record = record_name(resource)
+    return bool(record) and record[-1] in ADDRESSES
+
+
+def is_one_type(first: Resource, second: Resource) -> bool:
+    """Return True for two DNS records of one type."""
+    return (record_name(first) or ("",))[-1] == (record_name(second) or ("",))[-1]
+
+
+def is_one_name(first: Resource, second: Resource, known: Iterable[Resource]) -> bool:
+    """Return True for two DNS records whose names are or may be one.
+
+    Cloudflare completes a name that does not end with the name of the zone, which no input tells. So a name
+    may be another one with an ending, unless the `known` records show that the zone has another name.
+    """
+    one, other = record_name(first), record_name(second)
+    if not one or not other or one[0] != other[0]:
+        return False
+    short, long = sorted((one[1], other[1]), key=len)
+    if short == long:
+        return True
+    zone = long if short == APEX else long.removeprefix(f"{short}.")
+    if "." not in zone or (zone == long and short != APEX) or _is_below(short, zone):
+        return False
+    names = (record[1] for resource in known if (record := record_name(resource)) and record[0] == one[0])
+    domain = _domain(zone)
+    return all(_is_below(name, zone) for name in names if _domain(name) == domain)
+
+
+def _canonical(name: str) -> str:
+    """Return a name as a server of DNS compares it: in ASCII, in lower case, without the root."""
+    with suppress(UnicodeError):
+        name = name.strip().encode("idna").decode()
+    return name.strip().lower().removesuffix(".")
+
+
+def _is_below(name: str, zone: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")
+
+
+def _domain(name: str) -> str:
+    """Return the last two labels of a name."""
+    return ".".join(name.split(".")[-2:])
