@@ -44,18 +44,18 @@ def is_one_name(first: Resource, second: Resource, known: Iterable[Resource]) ->
     Cloudflare completes a name that does not end with the name of the zone, which no input tells. So a name
     may be another one with an ending, unless the `known` records show that the zone has another name.
     """
-    one, other = record_name(first), record_name(second)
-    if not one or not other or one[0] != other[0]:
+    records = [record for record in map(record_name, (first, second)) if record]
+    if len(records) < 2 or records[0][0] != records[1][0]:
         return False
-    short, long = sorted((one[1], other[1]), key=len)
+    short, long = sorted((name for _, name, _ in records), key=len)
     if short == long:
         return True
     zone = long if short == APEX else long.removeprefix(f"{short}.")
     if "." not in zone or (zone == long and short != APEX) or _is_below(short, zone):
         return False
-    names = (record[1] for resource in known if (record := record_name(resource)) and record[0] == one[0])
+    others = (record for record in map(record_name, known) if record and record[0] == records[0][0])
     domain = _domain(zone)
-    return all(_is_below(name, zone) for name in names if _domain(name) == domain)
+    return all(_is_below(name, zone) for _, name, _ in others if _domain(name) == domain)
 
 
 def _canonical(name: str) -> str:

@@ -290,7 +290,7 @@ def created(name: str, kind: str = "A", host: str = "api.pipe.dev") -> Step:
 
 
 def test_a_second_address_of_a_name_blocks() -> None:
-    kept, text = (Step("same", one, one) for one in (record("one"), record("one", "TXT")))
+    kept, text = (Step("same", side, side) for side in (record("one"), record("one", "TXT")))
     assert names(kept, created("two")) == ["two"]
     assert names(kept, created("two", host="API.pipe.dev")) == ["two"]
     assert names(text, created("two", "TXT")) == []
