@@ -107,9 +107,23 @@ def test_each_type_that_sounds_like_a_data_store_is_listed_or_excused() -> None:
     assert sounding - FACTS["types"].keys() == WITHOUT_DATA
 
 
-def test_custom_resources_of_operators_hold_data_by_their_kind() -> None:
-    assert data_loss("kubernetes:postgresql.cnpg.io/v1:Cluster", {})
-    assert data_loss("kubernetes:kafka.strimzi.io/v1beta2:Kafka", {})
-    assert not data_loss("kubernetes:karpenter.sh/v1:NodePool", {})
+def test_custom_resources_hold_data_unless_their_operator_only_configures() -> None:
+    for kind in (
+        "postgresql.cnpg.io/v1:Cluster",
+        "kafka.strimzi.io/v1beta2:Kafka",
+        "acid.zalan.do/v1:postgresql",
+        "elasticsearch.k8s.elastic.co/v1:Elasticsearch",
+        "rds.services.k8s.aws/v1alpha1:DBInstance",
+        "argoproj.io/v1alpha1:Application",
+    ):
+        assert data_loss(f"kubernetes:{kind}", {}), kind
+    for kind in (
+        "karpenter.sh/v1:NodePool",
+        "eks.amazonaws.com/v1:NodeClass",
+        "networking.k8s.io/v1:Ingress",
+        "cert-manager.io/v1:Certificate",
+        "apps/v1:Deployment",
+    ):
+        assert not data_loss(f"kubernetes:{kind}", {}), kind
     patterns = [rule["pattern"] for rule in FACTS["patterns"]]
     assert not [token for token in sdk_types() if any(re.fullmatch(pattern, token) for pattern in patterns)]
