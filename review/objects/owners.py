@@ -84,6 +84,8 @@ def is_object_kind(owner: Resource, resource: Resource, name: str) -> bool:
     if (package, module) != (own_package, own_module) or own_kind == kind:
         return False
     own_kind, name = own_kind.lower(), name.lower()
+    if package == "cloudflare":  # An R2Bucket is the `bucketName` of an R2ManagedDomain.
+        name = name.removesuffix("name") or name
     return kind.lower().startswith(own_kind) or own_kind in name or own_kind.endswith(name)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import Any
 
+from review.objects.identifying_inputs import IDENTIFYING_INPUTS
 from review.stacks.object_kinds import kind_of
 from review.stacks.resources import Resource
 from sandbox.providers.resource_types import is_described, resource_type
@@ -123,8 +124,11 @@ TYPE = "type"
 CONTENT = re.compile(r"content|item|policy|status|value|\w+Document")
 """Names of required inputs that identify nothing."""
 
-ZONE_SETTING = frozenset({"zone_id", "account_id", "setting_id", "hostname"})
-"""Parts of the IDs of settings of a zone or an account of Cloudflare."""
+ZONE_SETTING = frozenset({"zoneId", "accountId", "settingId", "hostname"})
+"""Inputs of which the IDs of settings of a zone or an account of Cloudflare consist."""
+
+BUCKET = "bucketName"
+"""Input with the bucket of R2 of which a resource of Cloudflare is a setting."""
 
 ENVIRONMENT = frozenset({"account", "region"})
 """Variables of an ID that the environment determines, in place of an input."""
@@ -191,12 +195,12 @@ def identity(resource: Resource) -> tuple[str, ...]:
         return ("organization", *(str(values.get(name)) for name in names))
     objects = object_inputs(resource)
     kind = kind_of(resource.type)[-1]
-    if not objects:
+    if id_inputs := _id_inputs(resource):
+        names = id_inputs
+    elif not objects:
         names = _physical_names(resource)
     elif not any(isinstance(values.get(name), str) for name in objects):
         return ()
-    elif resource.package == "cloudflare":
-        names = [input_name for part, input_name in _id_inputs(resource) if part in ZONE_SETTING]
     else:
         names = [other for other in _inputs(resource.type) if _is_own_name(other, kind)]
         if not SETTING.search(kind):
@@ -235,23 +239,32 @@ def _physical_names(resource: Resource) -> list[str]:
 
 
 def _inputs_of_zone(resource: Resource) -> list[str]:
-    """Return the input with the zone or the account of which a resource of Cloudflare is a setting.
+    """Return the input with the zone, account or bucket of which a resource of Cloudflare is a setting.
 
     Whether a zone may have the settings with a table decides the policy cloudflare-zone-not-owned.
     """
-    parts = dict(_id_inputs(resource))
-    if is_described(resource.type) or not parts or not parts.keys() <= ZONE_SETTING:
+    names = _id_inputs(resource)
+    if is_described(resource.type):
         return []
-    return [name for name in parts.values() if name in ("zoneId", "accountId")]
+    if BUCKET in names:
+        return [BUCKET]
+    is_setting = {*names} <= ZONE_SETTING
+    return [name for name in names if is_setting and name in ("zoneId", "accountId")]
 
 
-def _id_inputs(resource: Resource) -> list[tuple[str, str]]:
-    """Return the parts of the ID of a resource of Cloudflare with their inputs; nothing if one is not set."""
-    either = "zone_id" if "zoneId" in resource.values else "account_id"
-    template = schema.documented_id(resource.type).replace("{accounts|zones}/{account_id|zone_id}", either)
-    parts = re.findall(r"<(\w+)>", template)
-    names = [re.sub(r"_(\w)", lambda match: match[1].upper(), part) for part in parts]
-    return [*zip(parts, names, strict=True)] if all(name in resource.values for name in names) else []
+def _id_inputs(resource: Resource) -> Sequence[str]:
+    """Return the inputs of which the ID of a resource of Cloudflare or Datadog consists.
+
+    The result is empty if the service chooses a part of the ID, or if the program does not set one.
+    """
+    names = IDENTIFYING_INPUTS.get(resource.type, ())
+    if resource.package == "cloudflare" and not names:
+        either = "zone_id" if "zoneId" in resource.values else "account_id"
+        template = schema.documented_id(resource.type)
+        template = template.replace("{accounts|zones}/{account_id|zone_id}", either)
+        parts = re.findall(r"<(\w+)>", template)
+        names = [re.sub(r"_(\w)", lambda match: match[1].upper(), part) for part in parts]
+    return names if all(name in resource.values for name in names) else []
 
 
 def _is_order(resource: Resource) -> bool:

@@ -323,3 +323,13 @@ def test_a_setting_of_an_own_zone_is_no_finding() -> None:
     zone = kept("cloudflare:index/zone:Zone", "zone", id="z1")
     setting = new("cloudflare:index/universalSslSetting:UniversalSslSetting", {"zoneId": "z1"})
     assert findings(setting, zone) == []
+
+
+@pytest.mark.parametrize("kind", ["r2ManagedDomain:R2ManagedDomain", "r2BucketLifecycle:R2BucketLifecycle"])
+def test_a_setting_of_a_foreign_bucket_of_r2_blocks(kind: str) -> None:
+    bucket = resource("cloudflare:index/r2Bucket:R2Bucket", "own", {"name": "own"}, id="own")
+    own, foreign = (
+        new(f"cloudflare:index/{kind}", {"accountId": "a", "bucketName": name}) for name in ("own", "prod")
+    )
+    assert findings(own, Step("same", bucket, bucket)) == []
+    assert [name for name, _ in findings(foreign, Step("same", bucket, bucket))] == ["it"]

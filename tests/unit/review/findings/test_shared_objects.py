@@ -408,3 +408,17 @@ def test_a_renamed_resource_without_a_table_blocks_if_another_stack_has_its_new_
     before, renamed = (block("it", "x-2", alarm, name=name) for name in ("own", "root-login"))
     [message] = shared_with(Step("update", before, renamed), Step("same", kept, kept))
     assert message.startswith("it has the object of kept (aws:cloudwatch:MetricAlarm) of foundation/dev, too")
+
+
+def test_a_second_resource_for_an_object_that_its_inputs_identify_blocks() -> None:
+    script = "cloudflare:index/workersScript:WorkersScript"
+
+    def worker(name: str, script_name: str) -> Resource:
+        return block(name, name, script, accountId="a", scriptName=script_name)
+
+    kept = Step("same", worker("kept", "edge"), worker("kept", "edge"))
+    assert names(kept, Step("create", None, worker("it", "edge"))) == ["it"]
+    assert names(kept, Step("create", None, worker("it", "other"))) == []
+    dev, prod = stack(Step("create", None, worker("it", "edge"))), stack(kept, name="prod")
+    dev.predicted = prod.predicted = True
+    assert [finding.name for _, finding in find_shared_with(dev, [prod])] == ["it"]

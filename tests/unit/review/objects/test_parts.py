@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from review.objects.identifying_inputs import IDENTIFYING_INPUTS
 from review.objects.parts import identity, is_of_account, is_of_organization, object_inputs
+from sandbox.wire import schema
 from tests.support.review.stacks import resource
 from tests.support.rows import each_row
 
@@ -24,6 +26,12 @@ from tests.support.rows import each_row
         ("aws:sqs/queue:Queue", {}, []),
         ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z"}, ["zoneId"]),
         ("cloudflare:index/zeroTrustOrganization:ZeroTrustOrganization", {"accountId": "a"}, ["accountId"]),
+        ("cloudflare:index/zoneDnsSettings:ZoneDnsSettings", {"zoneId": "z"}, ["zoneId"]),
+        (
+            "cloudflare:index/r2ManagedDomain:R2ManagedDomain",
+            {"accountId": "a", "bucketName": "b"},
+            ["bucketName"],
+        ),
         ("cloudflare:index/zone:Zone", {"name": "a"}, []),
         ("cloudflare:index/workersScript:WorkersScript", {"accountId": "a", "scriptName": "b"}, []),
         ("datadog:index/rumRetentionFiltersOrder:RumRetentionFiltersOrder", {}, ["applicationId"]),
@@ -75,6 +83,27 @@ def test_settings_of_an_organization_are_known() -> None:
         ("aws:ebs/defaultKmsKey:DefaultKmsKey", {"keyArn": "a"}, ("account",)),
         ("datadog:index/ipAllowlist:IpAllowlist", {"enabled": True}, ("organization",)),
         ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z", "fightMode": True}, ("z",)),
+        (
+            "cloudflare:index/workersScript:WorkersScript",
+            {"accountId": "a", "scriptName": "b", "content": "c"},
+            ("a", "b"),
+        ),
+        ("cloudflare:index/workersKv:WorkersKv", {"accountId": "a", "keyName": "b", "value": "c"}, ()),
+        (
+            "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig",
+            {"accountId": "a", "tunnelId": "t", "config": {}},
+            ("a", "t"),
+        ),
+        ("cloudflare:index/zoneDnsSettings:ZoneDnsSettings", {"zoneId": "z", "multiProvider": True}, ("z",)),
+        ("cloudflare:index/streamLiveInput:StreamLiveInput", {"accountId": "a"}, ()),
+        ("cloudflare:index/list:List", {"accountId": "a", "name": "b", "kind": "ip"}, ()),
+        (
+            "cloudflare:index/r2BucketLifecycle:R2BucketLifecycle",
+            {"accountId": "a", "bucketName": "b", "rules": []},
+            ("a", "b"),
+        ),
+        ("datadog:index/restrictionPolicy:RestrictionPolicy", {"resourceId": "a", "bindings": []}, ("a",)),
+        ("datadog:index/monitor:Monitor", {"name": "a"}, ()),
         ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "a"}, ()),
         ("aws:sqs/queue:Queue", {"name": "a", "policy": "b"}, ("a",)),
         ("aws:cloudwatch/dashboard:Dashboard", {"dashboardName": "a", "dashboardBody": "b"}, ("a",)),
@@ -87,3 +116,8 @@ def test_what_identifies_a_part_of_an_object_is_known(
     kind: str, inputs: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert identity(resource(kind, "it", inputs)) == expected
+
+
+@each_row("token", sorted(IDENTIFYING_INPUTS))
+def test_the_sdks_have_the_identifying_inputs_of_each_type(token: str) -> None:
+    assert {*IDENTIFYING_INPUTS[token]} <= schema.properties(schema.args_class(token)).keys()
