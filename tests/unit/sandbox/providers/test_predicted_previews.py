@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from pulumi.runtime.proto import provider_pb2 as proto
 
+from sandbox.providers import plan
 from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare
 from sandbox.providers.datadog.package import Datadog
@@ -112,8 +113,11 @@ def test_a_state_has_unknown_values_for_booleans_that_no_table_describes() -> No
     ],
 )
 def test_a_creation_records_the_texts_that_the_program_does_not_choose(
-    token: str, inputs: Json, names: set[str], tmp_path: Path
+    token: str, inputs: Json, names: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        plan, "now", lambda: "2026-11-29T00:00:00Z"
+    )  # A second may end between two creations.
     file = tmp_path / token.rpartition(":")[2]
     package, target = (
         (Aws("aws"), AwsPlan()) if token.startswith("aws:") else (Kubernetes("kubernetes"), KubernetesPlan())
