@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from pulumi.runtime.proto import provider_pb2 as proto
 
 from sandbox.providers import plan
