@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from review.left_objects import STAYING, find_left_object
+from review.left_objects import STAYING, STAYING_OF_CLOUDFLARE, find_left_object
 from review.stacks.engine_run import Step
 from sandbox.wire import schema
 from tests.support.review.stacks import KEY, resource, stack
@@ -31,6 +31,13 @@ def test_the_provider_forgets_some_types_unless_it_is_forced() -> None:
     assert reason("aws:ec2/defaultVpc:DefaultVpc", {"forceDestroy": True}) == ""
 
 
+def test_settings_of_cloudflare_without_a_deletion_stay() -> None:
+    for name in ("zoneSetting:ZoneSetting", "r2ManagedDomain:R2ManagedDomain"):
+        assert "only forgets" in reason(f"cloudflare:index/{name}", {})
+    assert reason("cloudflare:index/dnsRecord:DnsRecord", {}) == ""
+    assert reason("other:index/zoneSetting:ZoneSetting", {}) == ""
+
+
 def test_finalizers_and_orphans_stay_in_the_cluster() -> None:
     orphan = {"annotations": {"pulumi.com/deletionPropagationPolicy": "Orphan"}}
     assert "such as its pods" in reason(JOB, {"metadata": orphan})
@@ -41,3 +48,8 @@ def test_finalizers_and_orphans_stay_in_the_cluster() -> None:
 @each_row("token", sorted(STAYING))
 def test_the_sdks_have_each_type_that_only_a_state_forgets(token: str) -> None:
     assert schema.resource_class(token)
+
+
+@each_row("name", sorted(STAYING_OF_CLOUDFLARE))
+def test_the_sdk_has_each_type_of_cloudflare_without_a_deletion(name: str) -> None:
+    assert schema.resource_class(f"cloudflare:index/{name[0].lower()}{name[1:]}:{name}")
