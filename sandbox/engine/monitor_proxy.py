@@ -23,6 +23,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.engine.call_relay import HOST, CallRelay, open_relay
+from sandbox.engine.canonical_messages import find_fault
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
 
@@ -54,6 +55,12 @@ NOT_OF_THE_SDK = (
 sdk/go/common/resource/asset/asset.go: EnsureHash). It also decodes a kind that is itself a special value
 (pkg/resource/plugin/rpc.go: UnmarshalPropertyValue).
 """
+
+NOT_CANONICAL = (
+    "{}: the bytes of this call have {}, which Pulumi's SDK never sends: the engine might read other values "
+    "than the review"
+)
+"""Refusal of bytes that the parsers of Python and Go read differently, or may do so."""
 
 MEMBERS: dict[str, tuple[frozenset[str], ...]] = {
     SECRET: (frozenset({"value"}),),
@@ -211,8 +218,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
         if reason := self._reason_to_refuse(name, message, request):
             return self._refuse(reason)
         try:
-            # The engine gets the message that has been checked, since parsers may read bytes differently.
-            answer = self._methods[path](message.SerializeToString(), metadata=_own_metadata(metadata))
+            # The engine gets the original bytes, as in a deployment.
+            answer = self._methods[path](request, metadata=_own_metadata(metadata))
         except grpc.RpcError as error:
             status: Any = error
             details = status.details() or ""
@@ -227,6 +234,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
         return answer
 
     def _reason_to_refuse(self, name: str, message: Any, request: bytes) -> str:
+        if fault := find_fault(message.DESCRIPTOR, request):
+            return NOT_CANONICAL.format(_subject(name, message), fault)
         if name in CALLBACKS:
             return NO_CALLBACKS
         if name == "StartDebugging":

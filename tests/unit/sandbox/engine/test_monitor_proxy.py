@@ -323,6 +323,44 @@ def test_bytes_that_are_no_request_are_refused(context: Context) -> None:
     assert monitor.calls == []
 
 
+REGISTER = "/pulumirpc.ResourceMonitor/RegisterResource"
+NOT_CANONICAL = {
+    "a number of 65 bits": b"\x20\x81" + b"\x80" * 8 + b"\x02",
+    # The property `a` of `object`, in an entry with an unknown field
+    "an entry with an unknown field": b"\x2a\x0d\x0a\x0b\x0a\x01a\x12\x04\x1a\x02it\x42\x00",
+    "an unknown group": b"\xfb\x07\xfc\x07",
+}
+
+
+@pytest.mark.parametrize("name", NOT_CANONICAL)
+def test_bytes_in_which_the_engine_may_read_another_request_are_refused(name: str, context: Context) -> None:
+    client, proxy, monitor = context
+    request = b"\x0a\x01t\x12\x02it" + NOT_CANONICAL[name]
+    resource_pb2.RegisterResourceRequest.FromString(request)  # Python's parser understands it.
+    with pytest.raises(grpc.RpcError, match="which Pulumi's SDK never sends"):
+        client.channel.unary_unary(REGISTER)(request)
+    assert proxy.error.startswith("RegisterResource t it: the bytes of this call have ")
+    assert monitor.calls == []
+
+
+def test_the_engine_gets_the_bytes_of_the_program(tmp_path: Path) -> None:
+    """The entries of a map have another order if the proxy serializes them again."""
+    requests: list[bytes] = []
+
+    def call(request: bytes, metadata: Any) -> bytes:
+        requests.append(request)
+        return b""
+
+    channel: Any = SimpleNamespace(unary_unary=lambda _path: call)  # pyright: ignore[reportUnknownLambdaType]
+    proxy = MonitorProxy(channel, channel, tmp_path / "failed")
+    handler: Any = proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/Invoke"))
+    entries = [b"\x0a\x07\x0a\x01%c\x12\x02\x08\x00" % letter for letter in b"abcdefgh"]
+    sent = [b"\x12" + bytes([len(data)]) + data for data in (b"".join(entries), b"".join(reversed(entries)))]
+    for request in sent:
+        handler.unary_unary(request, SimpleNamespace(invocation_metadata=list))
+    assert (requests, proxy.error) == (sent, "")
+
+
 def test_a_program_can_write_to_the_log_and_not_start_a_debugger(context: Context) -> None:
     """The engine puts the debugger's settings into an event, and readers of its events limit its depth."""
     client, proxy, monitor = context
