@@ -41,8 +41,12 @@ class Assets:
                 asset, name = asset | {"path": inside}, inside
                 if self.tree and (self.tree / inside).is_dir():
                     self.folders.append(inside)
-                elif self.tree and asset[SIGNATURE] == ASSETS[0] and not _has_hash(asset, self.tree / inside):
+                elif self.tree and not _has_hash(asset, (self.tree / inside).read_bytes()):
                     self.foreign.append(f"{inside} with the hash of another content")
+        elif address is None and asset[SIGNATURE] == ASSETS[0]:
+            text = str(asset.get("text") or "")  # A plan lacks an empty text.
+            if not _has_hash(asset, text.encode(errors="replace")):
+                self.foreign.append("a text with the hash of another content")
         if is_secret:
             self.secret.append(name)
         return map_items(asset, lambda item: self.collect(item, is_secret=is_secret))
@@ -59,10 +63,10 @@ class Assets:
         return inside if file.is_file() or file.is_dir() else None
 
 
-def _has_hash(asset: dict[str, Any], file: Path) -> bool:
-    """Return True unless an asset has another hash than its file, which only a forged asset has.
+def _has_hash(asset: dict[str, Any], content: bytes) -> bool:
+    """Return True unless an asset has another hash than its content, which only a forged asset has.
 
-    The engine believes a hash (pulumi/pulumi, sdk/go/common/resource/asset/asset.go: EnsureHash), and so does
-    a provider that uploads the file.
+    The engine believes a hash (pulumi/pulumi, sdk/go/common/resource/asset/asset.go and archive/archive.go:
+    EnsureHash), and so does a provider that uploads the file.
     """
-    return asset.get("hash") in (None, hashlib.sha256(file.read_bytes()).hexdigest())
+    return asset.get("hash") in (None, hashlib.sha256(content).hexdigest())

@@ -76,6 +76,27 @@ def test_a_file_with_the_hash_of_another_content_blocks(tree: Path) -> None:
     assert messages(tree, forged) == [f"{FOREIGN}: code/a.txt with the hash of another content"]
 
 
+def test_an_archive_in_one_file_with_the_hash_of_another_content_blocks(tree: Path) -> None:
+    (tree / "code" / "it.zip").write_text("content")
+    archive = asset(f"{tree}/code/it.zip", ASSETS[1])
+    assert messages(tree, archive) == []
+    forged = asset(f"{tree}/code/it.zip", ASSETS[1], content="the content of the base")
+    assert messages(tree, forged) == [f"{FOREIGN}: code/it.zip with the hash of another content"]
+
+
+@each_row("text", ["a text of the program", "ü", ""])
+def test_a_text_with_the_hash_of_another_content_blocks(text: str, tree: Path) -> None:
+    source = asset(text, key="text", content=text)
+    forged = source | {"hash": hashlib.sha256(b"the text of the base").hexdigest()}
+    if not text:
+        del source["text"], forged["text"]  # As in a plan
+    assert messages(tree, source) == []
+    assert messages(tree, {"nested": [source | {"hash": None}]}) == []
+    assert messages(tree, forged) == [f"{FOREIGN}: a text with the hash of another content"]
+    archive = {SIGNATURE: ASSETS[1], "assets": {"a.txt": forged}, "hash": "1" * 64}
+    assert messages(tree, archive) == [f"{FOREIGN}: a text with the hash of another content"]
+
+
 def test_an_address_blocks(tree: Path) -> None:
     assert messages(tree, asset("https://a.example/x", key="uri")) == [f"{FOREIGN}: https://a.example/x"]
 
@@ -83,7 +104,8 @@ def test_an_address_blocks(tree: Path) -> None:
 def test_a_secret_file_blocks_although_it_is_in_the_tree(tree: Path) -> None:
     [message] = messages(tree, SECRET_VALUE, secret=asset(f"{tree}/code/a.txt"))
     assert message == f"{SECRET}, so no report shows their changes: code/a.txt"
-    [message] = messages(tree, SECRET_VALUE, secret=asset("a text of the program", key="text"))
+    text = "a text of the program"
+    [message] = messages(tree, SECRET_VALUE, secret=asset(text, key="text", content=text))
     assert message.startswith(SECRET)
     assert "of the program" not in message
     assert messages(tree, SECRET_VALUE, secret={"nested": ["a"]}) == []
