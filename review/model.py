@@ -1,5 +1,6 @@
 """The report as plain data, from which every rendering is made; the JSON rendering contains all data."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ LONGEST_DIFFERENCE = 400
 
 LONGEST_DIFFERENCES = 5 * LONGEST_DIFFERENCE
 """Largest number of characters that are shown of all such parts of a value."""
+
+UNCLEAR_SPACES = re.compile(r"^[ ·]+|[ ·]{2,}|[ ·]+$")
+"""Pattern of spaces that a reader may not see or cannot count, with the signs that stand for them."""
+
+LINE_BREAK = "⏎"
 
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
@@ -256,8 +262,24 @@ def shorten(text: str | None, other: str | None) -> str:
         parts = [text[start:end] for start, end in windows]
         ends = ("… " if windows[0][0] else ""), (" …" if windows[-1][1] < len(text) else "")
         hidden = f", {more:,} more of them differ" if more else ""
-        text = f"{ends[0]}{' … '.join(parts)}{ends[1]} ({len(text):,} characters{hidden})"
-    return one_line(text)
+        shown = " … ".join(map(_show_spaces, parts))
+        return f"{ends[0]}{shown}{ends[1]} ({len(text):,} characters{hidden})"
+    return _show_spaces(text)
+
+
+def _show_spaces(text: str) -> str:
+    """Return a text on one line, with signs for line breaks and tabs, and for spaces that are hard to see.
+
+    A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,
+    or hide their number. If the program has such a sign beside them, it becomes an escape.
+    """
+    text = text.replace("⇥", "\\u21e5").replace("\t", "⇥")
+    lines = (
+        UNCLEAR_SPACES.sub(lambda run: run[0].replace("·", "\\xb7").replace(" ", "·"), line)
+        for line in text.split("\n")
+    )
+    signs = (sign for line in lines for sign in (LINE_BREAK, line))
+    return " ".join(filter(None, [*signs][1:]))
 
 
 def _windows(text: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:

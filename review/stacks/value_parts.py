@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import textwrap
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -170,24 +169,22 @@ def _split_lists(paths: Paths, before: list[Any], after: list[Any]) -> Iterator[
 def line_differences(paths: Paths, before: str, after: str) -> Iterator[Part]:
     """Yield a part for each place at which lines differ, with the number of its first line.
 
-    So a line that moves, or that is removed in one place and added in another, is two parts. Lines are
-    without their common indentation.
+    So a line that moves, or that is removed in one place and added in another, is two parts. Lines keep their
+    indentation, which may decide to which block they belong.
     """
     old, new = before.split("\n"), after.split("\n")
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
         if kind == "equal":
             continue
-        lines = textwrap.dedent("\n".join([*old[start:end], *new[new_start:new_end]])).split("\n")
-        removed, added = lines[: end - start], lines[end - start :]
+        removed, added = old[start:end], new[new_start:new_end]
         place = f"line {new_start + 1}" if added else f"line {start + 1} of the base"
         yield Part(paths.with_part(place), _text_of(removed), _text_of(added))
 
 
 def _text_of(lines: list[str]) -> str | None:
     """Return lines as a text, with a sign for each if all are empty; None without a line."""
-    text = "\n".join(lines)
-    return (text if text.strip() else EMPTY_LINE * len(lines)) if lines else None
+    return ("\n".join(lines) if any(lines) else EMPTY_LINE * len(lines)) if lines else None
 
 
 def parse_json(text: Any) -> Any:

@@ -128,7 +128,7 @@ def test_inputs_of_a_created_resource_that_are_left_out_are_counted_and_on_the_p
     assert "\n        other: 42\n        and 1 more inputs\n" in renderings.render_terminal(some)
     assert "\n    - `other`: `42`\n    - and 1 more properties\n" in renderings.render_markdown(some)
     assert "<summary>1 inputs</summary>" in renderings.render_html(report)
-    assert "<code>size</code>: 4711" in renderings.render_html(report)
+    assert '<code>size</code>:\n<span class="text">4711</span>' in renderings.render_html(report)
     assert '"after": "4711"' in renderings.render_json(report)
 
 
@@ -139,6 +139,18 @@ def test_a_created_file_that_is_compared_with_another_one_has_both_values() -> N
     assert "size: 4242 → 4711\n" in renderings.render_terminal(report)
     assert "`size`: `4242` → `4711`\n" in renderings.render_markdown(report)
     assert "<del>4242</del>" in renderings.render_html(report)
+
+
+def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
+    old, new = "    return True", "\treturn  True\n\n  ·\n"
+    change = samples.change()
+    changed = dataclasses.replace(change.properties[0], before=old, after=new)
+    report = samples.report(changes=[dataclasses.replace(change, properties=[changed])])
+    shown = ("····return True", "⇥return··True ⏎ ⏎ ··\\xb7 ⏎")
+    assert " → ".join(shown) in renderings.render_terminal(report)
+    assert "`{}` → `{}`".format(*shown) in renderings.render_markdown(report)
+    page = renderings.render_html(report)
+    assert f"<del>{old}</del>" in page and f"<ins>{new}</ins>" in page
 
 
 def test_findings_about_things_without_a_type_have_their_names() -> None:
