@@ -83,7 +83,7 @@ class Pair(NamedTuple):
 
     `label` stands between the brackets of a path. `is_stable` is True if it names the same item in the lists
     of other stacks, too; a position does not if items are added or removed. `following` is the label of the
-    next item that both sides have, if this item is added before it. It is empty without an identifier.
+    next item that both sides have, if this item is added before it and its own label does not tell so.
     """
 
     label: str
@@ -256,14 +256,18 @@ def _is_stable(pair: Indexes, names: Names, *, same_length: bool) -> bool:
 
 
 def _following(pairs: list[Indexes], labels: list[str]) -> list[str]:
-    """Return, for each added item, the identifier of the next item that both sides have; else empty texts."""
+    """Return, for each added item, the label of the next item that both sides have; else empty texts.
+
+    The text is empty, too, if the item's own label tells its place: a position beside another one, or a
+    number among items of one name.
+    """
     following: list[str] = []
     common = ""
     for (old, new), label in zip(reversed(pairs), reversed(labels), strict=True):
         is_same = common.rpartition('"')[0] == label.rpartition('"')[0]
         following.append(common if old is None and not is_same else "")
         if old is not None and new is not None:
-            common = label if label.startswith('"') else ""
+            common = label
     return following[::-1]
 
 

@@ -1,5 +1,6 @@
 """Tests of which items of two lists are the same, and of what a report calls them."""
 
+import itertools
 import json
 import random
 from typing import Any
@@ -24,6 +25,9 @@ def parts(before: list[Any], after: list[Any], name: str = "env") -> list[tuple[
         ([A, B], [A, B | {"value": "4"}], [('env["B"].value', "2", "4")]),
         ([A, B], [A, C, B], [('env["C"] (before "B")', None, C)]),
         ([A, B], [A, B, C], [('env["C"]', None, C)]),
+        ([A, {"value": "2"}], [A, C, {"value": "2"}], [('env["C"] (before 2)', None, C)]),
+        ([A, {"value": "2"}], [A, {"value": "2"}, C], [('env["C"]', None, C)]),
+        ([A, {"value": "2"}, B], [A, C, {"value": "2"}, B], [('env["C"] (before 2)', None, C)]),
         ([A, B, C], [B, C | {"value": "4"}], [('env["A"]', A, None), ('env["C"].value', "3", "4")]),
         ([A, B, C], [B, A, C], [("env › order", '"A", "B", "C"', '"B", "A", "C"')]),
         ([A, B], [A, B | {"name": "C"}], [('env["C"].name', "B", "C")]),
@@ -123,6 +127,18 @@ def test_secrets_in_moved_items_may_differ() -> None:
 
 def test_an_unknown_list_of_another_length_is_one_value() -> None:
     assert parts(["a"], [LATER, LATER]) == [("env", ["a"], [LATER, LATER])]
+
+
+def test_the_parts_of_a_list_tell_where_each_item_is() -> None:
+    unnamed = {"value": "2", "more": "3"}
+    for before in itertools.chain.from_iterable(
+        itertools.permutations([A, B, unnamed], size) for size in (1, 2)
+    ):
+        lists: dict[str, list[Any]] = {}
+        for size in range(4):
+            for after in itertools.permutations([A, B, C, unnamed], size):
+                shown = json.dumps(parts([*before], [*after]))
+                assert lists.setdefault(shown, [*after]) == [*after], shown
 
 
 def test_a_position_of_the_engine_leads_to_an_item_only_if_the_item_stays_there() -> None:
