@@ -22,6 +22,9 @@ LONGEST_DIFFERENCES = 5 * LONGEST_DIFFERENCE
 UNCLEAR_SPACES = re.compile(r"^[ ·]+|[ ·]{2,}|[ ·]+$")
 """Pattern of spaces that a reader may not see or cannot count, with the signs that stand for them."""
 
+REMARK_LINE = re.compile(r"\n (?=\((?:not )?secret\)$)")
+"""Pattern of the line break before a remark of the report, and of the report's own space."""
+
 LINE_BREAK = "⏎"
 
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
@@ -273,7 +276,7 @@ def _show_spaces(text: str) -> str:
     A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,
     or hide their number. If the program has such a sign beside them, it becomes an escape.
     """
-    text = text.replace("⇥", "\\u21e5").replace("\t", "⇥")
+    text = REMARK_LINE.sub("\n", text).replace("⇥", "\\u21e5").replace("\t", "⇥")
     lines = (
         UNCLEAR_SPACES.sub(lambda run: run[0].replace("·", "\\xb7").replace(" ", "·"), line)
         for line in text.split("\n")

@@ -142,11 +142,11 @@ def test_a_created_file_that_is_compared_with_another_one_has_both_values() -> N
 
 
 def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
-    old, new = "    return True", "\treturn  True\n\n  ·\n"
+    old, new = "    return True\n (secret)", "\treturn  True\n\n  ·\n"
     change = samples.change()
     changed = dataclasses.replace(change.properties[0], before=old, after=new)
     report = samples.report(changes=[dataclasses.replace(change, properties=[changed])])
-    shown = ("····return True", "⇥return··True ⏎ ⏎ ··\\xb7 ⏎")
+    shown = ("····return True ⏎ (secret)", "⇥return··True ⏎ ⏎ ··\\xb7 ⏎")
     assert " → ".join(shown) in renderings.render_terminal(report)
     assert "`{}` → `{}`".format(*shown) in renderings.render_markdown(report)
     page = renderings.render_html(report)
