@@ -1,8 +1,15 @@
-"""Inputs that identify an object of Cloudflare or Datadog, for types whose ID no documentation tells."""
+"""Inputs that identify an object, for types whose required inputs or documentation do not tell."""
 
 from collections.abc import Mapping
 
 IDENTIFYING_INPUTS: Mapping[str, tuple[str, ...]] = {
+    "aws:s3/bucketObject:BucketObject": ("bucket", "key"),
+    "aws:s3/bucketObjectv2:BucketObjectv2": ("bucket", "key"),
+    "aws:s3/objectCopy:ObjectCopy": ("bucket", "key"),
+    "aws:ses/identityPolicy:IdentityPolicy": ("identity", "name"),
+    "aws:ses/mailFrom:MailFrom": ("domain",),
+    "aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes": ("emailIdentity",),
+    "aws:sesv2/emailIdentityPolicy:EmailIdentityPolicy": ("emailIdentity", "policyName"),
     "cloudflare:index/accountDnsSettings:AccountDnsSettings": ("accountId",),
     "cloudflare:index/apiShieldDiscoveryOperation:ApiShieldDiscoveryOperation": ("discoveryId", "zoneId"),
     "cloudflare:index/contentScanning:ContentScanning": ("zoneId",),
@@ -56,10 +63,11 @@ IDENTIFYING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "datadog:index/webhookCustomVariable:WebhookCustomVariable": ("name",),
     "datadog:slack/channel:Channel": ("accountName", "channelName"),
 }
-"""Types, and the inputs that are the whole path of their object in the API, so that two resources with equal
-ones have one object. For Cloudflare, these are the types without an import in the SDK's documentation, and
-without an ID among their outputs; of a script of Workers, one deployment is active. For Datadog, the
-documentation of the imports has these inputs, or the API has no other ID
-(https://docs.datadoghq.com/api: restriction policies by resource, metadata and tags by metric, roles and
-teams by user).
+"""Types, and the inputs that are the whole path of their object in the API, so that two resources of a kind
+with equal ones have one object, in this order. For AWS, these are types of one kind whose inputs have other
+names (review/stacks/object_kinds.py), or whose required inputs have the content. For Cloudflare, these are
+the types without an import in the SDK's documentation, and without an ID among their outputs; of a script of
+Workers, one deployment is active. For Datadog, the documentation of the imports has these inputs, or the API
+has no other ID (https://docs.datadoghq.com/api: restriction policies by resource, metadata and tags by
+metric, roles and teams by user).
 """

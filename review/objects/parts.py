@@ -196,8 +196,8 @@ def identity(resource: Resource) -> tuple[str, ...]:
     objects = object_inputs(resource)
     kind = kind_of(resource.type)[-1]
     if id_inputs := _id_inputs(resource):
-        names = id_inputs
-    elif not objects:
+        return _known_texts(resource, id_inputs)
+    if not objects:
         names = _physical_names(resource)
     elif not any(isinstance(values.get(name), str) for name in objects):
         return ()
@@ -206,7 +206,12 @@ def identity(resource: Resource) -> tuple[str, ...]:
         if not SETTING.search(kind):
             names += [other for other in _required(resource.type) if not CONTENT.fullmatch(other)]
             names += [KEY] if KEY in values else []
-    texts = tuple(str(values.get(name)) for name in sorted({*objects, *names}))
+    return _known_texts(resource, sorted({*objects, *names}))
+
+
+def _known_texts(resource: Resource, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of inputs as texts; nothing if one comes from an output that no table describes."""
+    texts = tuple(str(resource.values.get(name)) for name in names)
     return () if any(INVENTED_OUTPUT in text for text in texts) else texts
 
 

@@ -33,11 +33,17 @@ MODULES: Mapping[str, str] = {
 
 KINDS: Mapping[Kind, Kind] = {
     ("aws", "apigatewayv2", "DomainName"): ("aws", "apigateway", "DomainName"),
+    ("aws", "autoscaling", "TrafficSourceAttachment"): ("aws", "autoscaling", "Attachment"),
+    ("aws", "s3", "ObjectCopy"): ("aws", "s3", "BucketObject"),
     ("aws", "ses", "DomainIdentity"): ("aws", "ses", "EmailIdentity"),
+    ("aws", "ses", "IdentityPolicy"): ("aws", "ses", "EmailIdentityPolicy"),
+    ("aws", "ses", "MailFrom"): ("aws", "ses", "EmailIdentityMailFromAttributes"),
 }
 """Kinds that are names of another kind, unlike the rest of their modules. The two APIs of API Gateway share
-the custom domain names, and the second API of SES has one type for the identities of domains and addresses
-(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.html).
+the custom domain names, and the second API of SES has one type for the identities of domains and addresses,
+for their policies and for their MAIL FROM domains
+(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.html). A copy is an object in
+a bucket (S3 API, CopyObject), and target groups are traffic sources (Auto Scaling API, AttachTrafficSources).
 """
 
 

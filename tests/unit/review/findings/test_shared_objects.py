@@ -184,6 +184,7 @@ GROUP, INGRESS = (
     "aws:ec2/securityGroup:SecurityGroup",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
 )
+MAIL_FROM_V2 = "aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes"
 SCALING, ATTACHMENT = "aws:autoscaling/group:Group", "aws:autoscaling/attachment:Attachment"
 
 
@@ -194,6 +195,24 @@ def test_the_same_object_under_another_type_blocks(before: str, after: str) -> N
     old = Step("delete", block("old", "x-1", before, bucket="data", key="config.json"), None)
     new = block("new", "x-1", after, bucket="data", key="config.json")
     assert names(old, Step("create", None, new)) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "second", "other_inputs"),
+    [
+        (OBJECT_V2, {"content": "{}"}, "aws:s3/objectCopy:ObjectCopy", {"source": "evil/a.json"}),
+        ("aws:ses/mailFrom:MailFrom", {"domain": "a.example"}, MAIL_FROM_V2, {"emailIdentity": "a.example"}),
+    ],
+    ids=["copy", "mail"],
+)
+def test_a_second_object_under_another_type_blocks(
+    kind: str, inputs: dict[str, Any], second: str, other_inputs: dict[str, Any]
+) -> None:
+    path = {"bucket": "data", "key": "config.json"}
+    first = block("kept", "x-1", kind, **path, **inputs)
+    new = block("new", "x-2", second, **path, **other_inputs)
+    assert names(Step("same", first, first), Step("create", None, new)) == ["new"]
+    assert names(Step("delete", first, None), Step("create", None, new)) == ["new"]
 
 
 def test_an_object_that_pulumi_only_forgets_is_not_deleted() -> None:

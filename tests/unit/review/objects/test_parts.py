@@ -78,6 +78,13 @@ def test_settings_of_an_organization_are_known() -> None:
         ("aws:sqs/queuePolicy:QueuePolicy", {"queueUrl": "unknown-to-the-review-url"}, ()),
         ("aws:iam/userPolicy:UserPolicy", {"user": "a", "name": "b", "policy": "c"}, ("b", "a")),
         ("aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "a", "key": "b", "content": "c"}, ("a", "b")),
+        ("aws:s3/objectCopy:ObjectCopy", {"bucket": "a", "key": "b", "source": "c/d"}, ("a", "b")),
+        ("aws:ses/identityPolicy:IdentityPolicy", {"identity": "b", "name": "a", "policy": "c"}, ("b", "a")),
+        (
+            "aws:sesv2/emailIdentityPolicy:EmailIdentityPolicy",
+            {"emailIdentity": "b", "policyName": "a", "policy": "c"},
+            ("b", "a"),
+        ),
         ("aws:ec2/tag:Tag", {"resourceId": "a", "key": "b", "value": "c"}, ("b", "a")),
         ("aws:ecr/accountSetting:AccountSetting", {"name": "a", "value": "b"}, ("account", "a")),
         ("aws:ebs/defaultKmsKey:DefaultKmsKey", {"keyArn": "a"}, ("account",)),

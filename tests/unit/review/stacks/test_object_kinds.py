@@ -11,6 +11,8 @@ SAME = [
     ("aws:elasticsearch/domain:Domain", "aws:opensearch/domain:Domain"),
     ("aws:ses/emailIdentity:EmailIdentity", "aws:sesv2/emailIdentity:EmailIdentity"),
     ("aws:ses/domainIdentity:DomainIdentity", "aws:sesv2/emailIdentity:EmailIdentity"),
+    ("aws:ses/identityPolicy:IdentityPolicy", "aws:sesv2/emailIdentityPolicy:EmailIdentityPolicy"),
+    ("aws:s3/objectCopy:ObjectCopy", "aws:s3/bucketObjectv2:BucketObjectv2"),
     ("aws:apigateway/domainName:DomainName", "aws:apigatewayv2/domainName:DomainName"),
     ("aws:rds/subnetGroup:SubnetGroup", "aws:docdb/subnetGroup:SubnetGroup"),
     ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:DeploymentPatch"),
