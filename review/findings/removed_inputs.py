@@ -8,6 +8,7 @@ from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.stateful import data_loss
 from sandbox.summary import Row
 from sandbox.wire import schema
@@ -73,13 +74,21 @@ def find_removed_names(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
 
 def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
-    """Yield each property that the program set in the base, and the provider in the head, with its value."""
+    """Yield each name that the program set in the base, and the provider in the head, with its value.
+
+    The provider also keeps a name in whose place the program sets its beginning, such as `identifierPrefix`,
+    unless that replaces the resource.
+    """
     old, new = step.old, step.new
-    if not old or not new:
+    if not old or not new or step.op == "replace":
         return
-    for name in sorted(_generated(new) - _generated(old)):
+    removed = _generated(new) - _generated(old)
+    name = resource_type(new.type).name
+    if is_described(new.type) and new.values.get(f"{name}Prefix") and name not in new.values:
+        removed |= {name} - _generated(old)
+    for name in sorted(removed):
         value = as_text(old.values.get(name))
-        if value and value == as_text(new.values.get(name)):
+        if value and new.values.get(name, value) == value:
             yield name, as_text(old.inputs.get(name)) or ""
 
 

@@ -20,10 +20,15 @@ UNNAMED = {"bucket": "pipe-backup", "__defaults": ["bucket"]}
 
 
 def findings(
-    old: dict[str, Any] | None, new: dict[str, Any], kind: str = BUCKET, *, predicted: bool = True
+    old: dict[str, Any] | None,
+    new: dict[str, Any],
+    kind: str = BUCKET,
+    *,
+    op: str = "same",
+    predicted: bool = True,
 ) -> list[Finding]:
     before = old if old is None else resource(kind, "it", old)
-    reviewed = stack(Step("same", before, resource(kind, "it", new)))
+    reviewed = stack(Step(op, before, resource(kind, "it", new)))
     reviewed.predicted = predicted
     return [finding for _, finding in find_removed_names(reviewed)]
 
@@ -36,6 +41,15 @@ def test_a_removed_name_of_a_resource_with_data_blocks() -> None:
 def test_a_removed_name_of_another_resource_is_shown() -> None:
     [finding] = findings({"name": "a"}, {"name": "a", "__defaults": ["name"]}, ROLE)
     assert (finding.blocks, finding.level) == (False, "advisory")
+
+
+def test_a_name_of_a_resource_with_data_that_becomes_a_prefix_blocks() -> None:
+    named, prefixed = {"identifier": "prod-db"}, {"identifierPrefix": "prod-db-"}
+    [finding] = findings(named, prefixed, INSTANCE, op="update")
+    assert finding.blocks and finding.message.startswith("identifier: the program no longer sets prod-db; ")
+    assert findings(named, prefixed, INSTANCE, op="replace") == []
+    assert findings(named, named | {"tags": {}}, INSTANCE, op="update") == []
+    assert findings(named | {"__defaults": ["identifier"]}, prefixed, INSTANCE, op="update") == []
 
 
 def test_other_names_are_no_finding() -> None:
