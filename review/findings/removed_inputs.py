@@ -80,11 +80,12 @@ def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
     unless that replaces the resource.
     """
     old, new = step.old, step.new
-    if not old or not new or step.op == "replace":
+    if not old or not new:
         return
     removed = _generated(new) - _generated(old)
     name = resource_type(new.type).name
-    if is_described(new.type) and new.values.get(f"{name}Prefix") and name not in new.values:
+    is_prefix = is_described(new.type) and new.values.get(f"{name}Prefix") and name not in new.values
+    if is_prefix and step.op != "replace":
         removed |= {name} - _generated(old)
     for name in sorted(removed):
         value = as_text(old.values.get(name))

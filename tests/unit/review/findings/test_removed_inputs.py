@@ -34,8 +34,10 @@ def findings(
 
 
 def test_a_removed_name_of_a_resource_with_data_blocks() -> None:
-    [finding] = findings(NAMED, UNNAMED)
-    assert finding.blocks and finding.message.startswith("bucket: the program no longer sets pipe-backup; ")
+    for op in ("same", "replace"):
+        [finding] = findings(NAMED, UNNAMED, op=op)
+        assert finding.blocks
+        assert finding.message.startswith("bucket: the program no longer sets pipe-backup; ")
 
 
 def test_a_removed_name_of_another_resource_is_shown() -> None:
