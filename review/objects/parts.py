@@ -89,6 +89,7 @@ OF_ACCOUNT = frozenset(
         "aws:ec2/serialConsoleAccess:SerialConsoleAccess",
         "aws:iam/accountAlias:AccountAlias",
         "aws:macie2/account:Account",
+        "aws:ses/activeReceiptRuleSet:ActiveReceiptRuleSet",
         "aws:sesv2/accountSuppressionAttributes:AccountSuppressionAttributes",
         "aws:sesv2/accountVdmAttributes:AccountVdmAttributes",
         "aws:ssm/defaultPatchBaseline:DefaultPatchBaseline",

@@ -54,6 +54,7 @@ def test_the_inputs_with_the_changed_object_are_known(
         ("aws:kinesis/accountSettings:AccountSettings", True),
         ("aws:ecr/accountSetting:AccountSetting", True),
         ("aws:ec2/defaultVpc:DefaultVpc", True),
+        ("aws:ses/activeReceiptRuleSet:ActiveReceiptRuleSet", True),
         ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", True),
         ("aws:ec2/vpcDhcpOptions:VpcDhcpOptions", False),
         ("aws:s3/bucketPolicy:BucketPolicy", False),
