@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from policies.engine.waivers import Waivers, load
+from policies.engine.waivers import Waivers
 from review import changed_files, model
 from review.cost import estimate, price_table
 from review.findings import (
@@ -27,6 +27,7 @@ from review.findings import (
 )
 from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_first
+from review.objects.renames import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts
 from review.project_selection import are_on_one_account
 from review.render import renderings
@@ -37,6 +38,7 @@ from review.stacks.properties import changed_properties, deleted_properties, new
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.errors import CommandError
+from sandbox.progress import one_line
 from sandbox.workspace import yaml_tree
 from sandbox.workspace.stacks import projects
 
@@ -83,12 +85,14 @@ def build(
     on the accounts of the others; they are not under review.
     """
     base, head = trees
-    file = (head if approved_by else base) / WAIVERS
-    waivers = load(model.SECTIONS, None, file) if file.exists() else Waivers()
-    draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)])
+    of_policies, of_review = (
+        WaiverFiles.read(policies, file, trees, approved=bool(approved_by))
+        for file, policies in guard_findings.WAIVER_FILES.items()
+    )
+    draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in of_review.applied.faults)])
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
-        _add_stack(draft, stack, waivers, compares, trees, approved_by)
+        _add_stack(draft, stack, of_policies, of_review, compares, trees, approved_by)
     draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
@@ -105,8 +109,8 @@ def build(
     merging = Merging(stacks)
     draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
-    draft.findings += _comparisons(evaluated, neighbours, waivers, merging, trees)
-    draft.notes += _unneeded_waivers(waivers, waiver_lines, evaluated)
+    draft.findings += _comparisons(evaluated, neighbours, of_review, merging, trees)
+    draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
     blocked = {(finding.type, finding.name) for finding in draft.findings if finding.blocks}
     report = Report(
         compares,
@@ -156,7 +160,13 @@ def _add_files_outside(draft: _Draft, files: Sequence[str]) -> None:
 
 
 def _add_stack(
-    draft: _Draft, stack: Stack, waivers: Waivers, compares: str, trees: tuple[Path, Path], approved_by: str
+    draft: _Draft,
+    stack: Stack,
+    of_policies: WaiverFiles,
+    of_review: WaiverFiles,
+    compares: str,
+    trees: tuple[Path, Path],
+    approved_by: str,
 ) -> None:
     """Add a stack's changes, findings, costs and notes to the draft."""
     changes = [*(_change(step, stack) for step in stack.changed), *outputs.find_changes(stack)]
@@ -164,8 +174,8 @@ def _add_stack(
     base = None if stack.base_failed else stack.base
     broken = policy_findings.find_broken(stack, base)
     for step in stack.changed:
-        if risk := risks.find_risk(step, stack, broken.get(step.old.urn, ()) if step.old else ()):
-            findings.append(_apply_waiver(risk, waivers, step.resource.urn))
+        if risk := risks.find_risk(step, stack, broken.get(step.resource.urn, ())):
+            findings.append(_apply_waiver(risk, of_review, stack, step.resource.urn))
     findings += changed_lookups.find_changed_lookups(stack)
     findings += changed_lookups.find_indistinct_lookups(stack)
     addresses = provider_changes.find_new_addresses(stack)
@@ -182,9 +192,9 @@ def _add_stack(
     failed = changed_lookups.find_failed_lookups(stack)
     resources = chain(addresses, versions, settings, names, kept, shared, unknown, literals)
     rows = chain(resources, hidden, unneeded, secret, failed)
-    findings += [_apply_waiver(finding, waivers, target) for target, finding in rows]
+    findings += [_apply_waiver(finding, of_review, stack, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
-    findings += policy_findings.find(stack, base, admitted, approved_by)
+    findings += policy_findings.find(stack, base, admitted, approved_by, of_policies)
     findings += guard_findings.find_ended_duties(stack)
     if stack.packs:
         packs = guard_findings.without_new_levels(stack.name, stack.packs, *trees)
@@ -197,7 +207,7 @@ def _add_stack(
         draft.notes.append(note)
     if compares == model.BASE_TO_HEAD:
         findings += [
-            _apply_waiver(finding, waivers, stack.name) for finding in _removals(draft, stack, trees)
+            _apply_waiver(finding, of_review, stack, stack.name) for finding in _removals(draft, stack, trees)
         ]
     costs = estimate.compare(stack.name, *_sides(stack))
     draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
@@ -251,14 +261,14 @@ def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:
 def _comparisons(
     stacks: Mapping[str, Stack],
     neighbours: Sequence[Stack],
-    waivers: Waivers,
+    waivers: WaiverFiles,
     merging: Merging,
     trees: tuple[Path, Path],
 ) -> Iterator[Finding]:
     """Yield the findings from comparisons between stacks."""
     if "prod" in stacks and "stg" in stacks:
         for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
-            yield _apply_waiver(finding, waivers, finding.name)
+            yield _apply_waiver(finding, waivers, stacks["prod"], finding.name)
     yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
     evaluated = dict(stacks) | {stack.name: stack for stack in neighbours}
     known = {name for tree in trees for name in projects(tree)} | evaluated.keys()
@@ -269,7 +279,7 @@ def _comparisons(
         # What another stack declares says more than that the own stack does not declare it.
         findings = dict(foreign_objects.find_foreign_objects(stack, unevaluated)) | shared
         for target, finding in findings.items():
-            yield _apply_waiver(finding, waivers, target)
+            yield _apply_waiver(finding, waivers, stack, target)
 
 
 def _lines(finding: Finding) -> list[str]:
@@ -350,16 +360,21 @@ def _errors(stack: Stack) -> Iterator[Finding]:
         yield Finding(name="the base's program", message=message, status=model.EXISTING, **details)
 
 
-def _apply_waiver(finding: Finding, waivers: Waivers, target: str) -> Finding:
+def _apply_waiver(finding: Finding, files: WaiverFiles, stack: Stack, target: str) -> Finding:
     """Return the finding, changed if it blocks and a waiver covers `target`, a URN or a resource's name.
 
-    A valid waiver makes the finding waived. An expired waiver is added to the finding's message.
+    A valid waiver makes the finding waived. An expired waiver is added to the finding's message, and so are
+    the names in the base that a waiver does not cover, if an alias has given the resource another name.
     """
+    waivers = files.applied
     waiver = waivers.of(finding.policy, target) if finding.blocks else None
     if waiver is None:
         return finding
     if waiver.expired(waivers.today):
         return replace(finding, message=f"{finding.message}\n{waiver.lapsed()}")
+    if uncovered := files.uncovered(finding.policy, target, stack.former_targets(target)):
+        line = one_line(NOT_COVERED.format(list_first(uncovered)))
+        return replace(finding, message=f"{finding.message}\n{line}")
     return replace(finding, waiver=waiver.notice(waivers.today), verdict=model.WAIVED, blocks=False)
 
 

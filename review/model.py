@@ -117,7 +117,8 @@ class Finding(Item):
 
     `waiver` names the last day, the days left, the reason and the owner of the waiver. `from_head` is True if
     only the policies of the pull request report the finding. `dependents` has the titles of all resources
-    that depend on a resource at risk.
+    that depend on a resource at risk. `former_name` is the name of the resource in the base, if an alias
+    connects it with a resource that has another name or parent there.
     """
 
     policy: str
@@ -134,6 +135,12 @@ class Finding(Item):
     blocks: bool = False
     from_head: bool = False
     dependents: list[str] = field(default_factory=list[str])
+    former_name: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """The name, followed by the former one: `bastion, which was database`."""
+        return f"{self.name}, which was {self.former_name}" if self.former_name else self.name
 
     @property
     def section(self) -> str:
@@ -243,7 +250,8 @@ class Report:
 
 def title(item: Any) -> str:
     """Return a readable name of a resource: `main (aws:ec2:Vpc)` for the type `aws:ec2/vpc:Vpc`."""
-    return f"{item.name} ({one_line(short(item.type))})" if item.type else item.name
+    name = item.full_name if isinstance(item, Finding) else item.name
+    return f"{name} ({one_line(short(item.type))})" if item.type else name
 
 
 def list_first(names: Sequence[str], most: int = 8) -> str:

@@ -9,7 +9,18 @@ from typing import Any
 from policies.engine.rule import Rule
 from review.findings.removed_inputs import kept_inputs
 from review.left_objects import find_left_object
-from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
+from review.model import (
+    EXISTING,
+    FIXED,
+    NEW,
+    UNKNOWN,
+    VIOLATION,
+    WAIVED,
+    Finding,
+    SourceLocation,
+    list_first,
+)
+from review.objects.renames import NOT_COVERED, WaiverFiles
 from review.plain_data import PATH_STEP, as_text, is_equal, is_map, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
@@ -28,6 +39,8 @@ KEPT = "The program no longer sets this, and the existing resource keeps it."
 OF_THE_HEAD = "The pull request's own policies report this."
 """Text in place of a remedy, since the rule of the base may differ."""
 
+MANDATORY = "mandatory"
+
 Key = tuple[str, ...]
 """Identity of a verdict: policy, URN, message without its waiver, and UNKNOWN if the verdict is unknown.
 
@@ -36,16 +49,20 @@ A message names the values, so a violation with other values, which may be worse
 
 
 def find(
-    stack: Stack, base: EngineRun | None, admitted: Set[tuple[str, str]] = frozenset(), approved_by: str = ""
+    stack: Stack,
+    base: EngineRun | None,
+    admitted: Set[tuple[str, str]] = frozenset(),
+    approved_by: str = "",
+    waivers: WaiverFiles | None = None,
 ) -> Iterator[Finding]:
     """Yield the findings of a stack. Without a base, every unwaived finding counts as new.
 
     If `approved_by` names an owner, violations at the places in `admitted` do not block. A place is a policy
-    and the URN of a resource.
+    and the URN of a resource. `waivers` are those of the policies, which see only the new name of a resource.
     """
-    after = _verdicts(stack.head)
+    after = _verdicts(stack.head, stack)
     named_values = any(verdict["level"] == UNKNOWN for verdicts in after.values() for verdict in verdicts)
-    before = _verdicts(base)
+    before = _verdicts(base, stack)
     kept = [*find_kept(stack, base)]
     for key in after | before:
         now, earlier = after.get(key, []), before.get(key, [])
@@ -53,6 +70,7 @@ def find(
             # The count of unchecked values is redundant if a ledger lists the values.
             if verdict["policy"] == UNCHECKED_POLICY and named_values:
                 continue
+            verdict = _without_waiver_of_name(verdict, stack, waivers)
             is_new = _is_new(verdict, old, base) or _differs(verdict, stack)
             finding = _finding(verdict, stack, NEW if is_new else EXISTING)
             if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
@@ -72,9 +90,8 @@ def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
     Either the object of a deleted resource stays, or the program no longer sets an input that the resource
     keeps. If a message names no property, it may be about this input.
     """
-    steps = {step.old.urn: step for step in stack.steps.values() if step.old}
     for verdict in _vanished(stack, base):
-        step = steps.get(verdict["urn"])
+        step = stack.steps.get(verdict["urn"])
         if verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
             continue
         if step and (left := find_left_object(step, stack)) and left.is_certain:
@@ -92,8 +109,8 @@ def _vanished(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
     """Yield the verdicts on the base that the head lacks, if the head evaluates."""
     if not stack.head or stack.head.errors:
         return
-    after = _verdicts(stack.head)
-    for key, earlier in _verdicts(base).items():
+    after = _verdicts(stack.head, stack)
+    for key, earlier in _verdicts(base, stack).items():
         yield from earlier[len(after.get(key, [])) :]
 
 
@@ -103,12 +120,34 @@ def find_new(stack: Stack, violations: Iterable[Row]) -> Iterator[Finding]:
         yield replace(_finding(violation, stack, NEW), remediation=OF_THE_HEAD, from_head=True)
 
 
-def _verdicts(run: EngineRun | None) -> dict[Key, list[Row]]:
-    """Return the verdicts of a run by key; several violations of one resource may have the same key."""
+def _verdicts(run: EngineRun | None, stack: Stack) -> dict[Key, list[Row]]:
+    """Return the verdicts of a run by key, with the URNs of the head.
+
+    Several violations of one resource may have the same key.
+    """
     verdicts: dict[Key, list[Row]] = {}
-    for verdict in run.phase.violations if run else ():
+    for row in run.phase.violations if run else ():
+        verdict = row if run is stack.head else row | {"urn": stack.head_urn(row["urn"])}
         verdicts.setdefault(_key(verdict), []).append(verdict)
     return verdicts
+
+
+def _without_waiver_of_name(verdict: Row, stack: Stack, waivers: WaiverFiles | None) -> Row:
+    """Return a verdict without its waiver if this does not count for what the resource was in the base.
+
+    A resource may take over the name of another one, whose waiver was granted for another object.
+    """
+    policy, urn = verdict["policy"], verdict["urn"]
+    if not waivers or not _waiver(verdict):
+        return verdict
+    uncovered = waivers.uncovered(policy, urn, stack.former_targets(urn))
+    if not uncovered:
+        return verdict
+    rule = POLICY_RULES.get(policy)
+    level = stack.head.waived_levels.get((policy, urn)) if stack.head else None
+    level = level or (str(rule.level.value) if rule else MANDATORY)
+    message = f"{_text(verdict)}\n{one_line(NOT_COVERED.format(list_first(uncovered)))}"
+    return verdict | {"level": level, "message": message}
 
 
 def _key(verdict: Row) -> Key:
@@ -194,7 +233,12 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
         details |= _rule_details(rule, verdict)
     resource = stack.resources.get(urn)
     if resource and not is_root(urn):
-        details |= {"type": resource.type, "name": resource.name, "locations": resource.locations}
+        details |= {
+            "type": resource.type,
+            "name": resource.name,
+            "former_name": resource.rename.former_name,
+            "locations": resource.locations,
+        }
     return Finding(
         stacks=[stack.name],
         policy=verdict["policy"],
@@ -204,7 +248,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
         verdict=kind,
         waiver=waiver_line,
         setting=None if unknown else _setting(message, urn, stack),
-        blocks=kind == VIOLATION and level == "mandatory" and status == NEW,
+        blocks=kind == VIOLATION and level == MANDATORY and status == NEW,
         **details,
     )
 

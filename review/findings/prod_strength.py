@@ -55,6 +55,7 @@ def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
             stacks=["prod"],
             type=weakness.key[0],
             name=resource.name if resource else weakness.name,
+            former_name=resource.rename.former_name if resource else "",
             locations=resource.locations if resource else [],
             message=weakness.message,
             policy="prod-weaker-than-stg",

@@ -144,7 +144,7 @@ def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, F
     for violation in kept:
         rules.setdefault(violation["urn"], set()).add(violation["policy"])
     for step in stack.steps.values():
-        broken = sorted(rules.get(step.old.urn, ())) if step.old else []
+        broken = sorted(rules.get(step.resource.urn, ()))
         for path in kept_inputs(step):
             message = f"{path}: the program no longer sets it, so the existing resource keeps its value"
             message += f", and still breaks {list_first(broken)}" if broken else ""

@@ -87,7 +87,8 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
         policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
         message="\n".join(map(one_line, lines)),
         type=old.type,
-        name=old.name,
+        name=step.resource.name,
+        former_name=step.resource.rename.former_name,
         locations=step.resource.locations,
         level="mandatory" if blocks else "advisory",
         setting=setting,
@@ -123,6 +124,7 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
         message="\n".join(map(one_line, lines)),
         type=step.resource.type,
         name=step.resource.name,
+        former_name=step.resource.rename.former_name,
         locations=step.resource.locations,
         dependents=dependents,
     )

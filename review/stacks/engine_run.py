@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from review.jail.regular_files import read_text
-from review.model import OF_THE_BASE, UNKNOWN
+from review.model import OF_THE_BASE, UNKNOWN, WAIVED
+from review.objects.renames import find_rename
 from review.plain_data import is_list, is_map
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
@@ -63,6 +64,7 @@ class Step:
 
     `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
     `created_first` is True for a replacement whose new resource is created before the old one is deleted.
+    `only_renamed` is True for an update in which only the name or the parent differs.
     """
 
     op: str
@@ -71,6 +73,7 @@ class Step:
     diff: Mapping[str, str] = field(default_factory=dict[str, str])
     forced_by: tuple[str, ...] = ()
     created_first: bool = False
+    only_renamed: bool = False
 
     @property
     def resource(self) -> Resource:
@@ -93,8 +96,9 @@ class EngineRun:
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
     change would renew, with their new texts. All three are by URN and in a review only.
     `first_operations` has the first of the two operations of each replacement, by URN. `finished` has the URN
-    and the operation of each finished step on a resource other than a component. `old_tree` contains the
-    files to which the assets in old states lead; None stands for `tree`.
+    and the operation of each finished step on a resource other than a component. `waived_levels` has the
+    level that a waived violation has without its waiver, by policy and URN. `old_tree` contains the files to
+    which the assets in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -116,6 +120,7 @@ class EngineRun:
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
@@ -136,6 +141,7 @@ class EngineRun:
             if step.old and step.new and step.old.is_component != step.new.is_component:
                 # Pulumi calls this a replacement, but a component exists only in the state.
                 step.op = "delete" if step.new.is_component else "create"
+            self._note_rename(step)
         for urn, state in self.added.items():
             if (step := self.steps.get(urn)) and step.new:
                 step.new.state.update(state)
@@ -154,6 +160,17 @@ class EngineRun:
         # A program that fails logs its error, unless it wants to hide that it fails.
         own = [error for error in informative if not error.endswith(PROGRAM_FAILED)]
         return own or informative
+
+    def _note_rename(self, step: Step) -> None:
+        """Record that a resource has another name or parent than in the base, which is a change."""
+        old, new = step.old, step.new
+        if not old or not new:
+            return
+        parent = self.steps.get(new.parent)
+        former_parent = parent.old.urn if parent and parent.old else ""
+        new.rename = find_rename((old.urn, new.urn), (old.parent, new.parent), former_parent)
+        if new.rename.is_own and step.op in ("same", READ):
+            step.op, step.only_renamed = "update", True
 
     def _clean(self, text: str) -> str:
         def keep_own_frame(frame: re.Match[str]) -> str:
@@ -180,6 +197,8 @@ class EngineRun:
             self.renewed[row["renewed"]] = row["texts"]
         if "unexplained" in row:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
+        if row.get("verdict") == WAIVED:
+            self.waived_levels[row["policy"], row["urn"]] = row["level"]
         if event := row.get("resourcePreEvent"):
             metadata = event["metadata"]
             if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):

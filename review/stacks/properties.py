@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
+from review.objects.renames import NAME, PARENT, Rename
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, object_names
@@ -66,7 +67,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     """
     if step.new is None:
         return []
-    properties: list[Property] = []
+    properties = rename_properties(step)
     component = stack.component_of(step.new.urn)
     inputs = {
         name: value
@@ -139,10 +140,20 @@ def _compared_files(step: Step, stack: Stack) -> list[Property]:
     ]
 
 
+def rename_properties(step: Step) -> list[Property]:
+    """Return the name and the parent of a resource that an alias connects with another one of the base."""
+    rename = step.new.rename if step.old and step.new else Rename()
+    return [
+        Property(path, *sides, forces=False, folded="", setting=None, always_shown=True)
+        for path, sides in ((NAME, rename.name), (PARENT, rename.parent))
+        if sides
+    ]
+
+
 def deleted_properties(step: Step) -> list[Property]:
     """Return the options of a deleted resource that decide whether Pulumi deletes its object."""
     options = step.old.options if step.old else {}
-    return [
+    return rename_properties(step) + [
         Property(f"{OPTION} {name}", as_text(options[name]), None, forces=False, folded="", setting=None)
         for name in DELETION_OPTIONS
         if name in options
@@ -171,7 +182,9 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         setting = stack.file.find_setting(part.paths.position, old, new, component)
         sources = [] if folded or setting else _titles(stack.value_sources(step, *part.paths.places))
         properties.append(Property(part.path, old, new, forces, folded, setting, sources))
-    return properties or [*_secrets(step)]
+    if not properties and not step.only_renamed:
+        properties += _secrets(step)
+    return rename_properties(step) + properties
 
 
 def _show(part: Part, step: Step, stack: Stack) -> list[Part]:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
+from review.objects.renames import Rename
 from review.plain_data import build_mask, is_list, is_map, mark_own, path_of
 from review.stacks.assets import Assets
 from sandbox.progress import name_of
@@ -80,6 +81,8 @@ class Resource:
         self.options: Json = _shown({name: state[name] for name in OPTIONS if state.get(name)})
         if self.provider:
             self.options[PROVIDER] = self.provider.split("::", 2)[-1]
+        self.rename = Rename()
+        """The difference to the name and the parent in the base, which an alias connects."""
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
         self.property_dependencies: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
         self.locations = [*_locations(state, tree)] if tree else []

@@ -109,7 +109,22 @@ class Stack:
 
     def step_of(self, urn: str) -> Step | None:
         """Return the step of a resource with this URN in the base or, if it is new, in the head."""
-        return self.steps.get(self._urns.get(urn, urn))
+        return self.steps.get(self.head_urn(urn))
+
+    def head_urn(self, urn: str) -> str:
+        """Return the URN in the head of a resource with this URN in the base."""
+        return self._urns.get(urn, urn)
+
+    def former_targets(self, target: str) -> list[str]:
+        """Return the other URN in the base of the resource with this URN, which a waiver has to name, too.
+
+        A target may also be the name of a resource: then, the result has its former names.
+        """
+        step = self.steps.get(target) or self.step_of(target)
+        if step:
+            return sorted({side.urn for side in (step.old, step.new) if side} - {target})
+        named = (step for step in self.steps.values() if step.new and step.new.name == target)
+        return sorted({step.old.name for step in named if step.old} - {target})
 
     def is_elsewhere(self, resource: Resource) -> bool:
         """Return True if a resource has another provider than the base's resources of its package.
@@ -249,6 +264,7 @@ class Stack:
             policy=policy,
             type=resource.type if resource else "",
             name=resource.name if resource else f"{subject}",
+            former_name=resource.rename.former_name if resource else "",
             locations=resource.locations if resource else [],
             message=one_line(message),
             level="mandatory",

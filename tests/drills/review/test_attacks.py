@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,41 @@ def test_a_program_cannot_hide_a_plugin_or_what_only_an_up_declares(
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     blocking = {finding["policy"] for finding in report["findings"] if finding["blocks"]}
     assert blocking >= {RULE, "plugin-from-new-address"}
+
+
+def test_a_group_cannot_take_the_name_of_another_one_together_with_its_waiver(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    trusted, stranger = trees
+    bastion = OPEN.replace("firewall", "bastion")
+    waiver = f"""\
+        - reason: the bastion is open by design
+          owner: platform
+          ticket: OPS-1
+          expires: {date.today() + timedelta(days=9)}
+          match:
+            - policies: [{RULE}, security-group-port-open-to-world]
+              targets: ["urn:pulumi:dev::*::bastion"]
+    """
+    (trusted / "policies" / "waivers.yaml").write_text(textwrap.dedent(waiver))
+    (trusted / "__main__.py").write_text(bastion + CLOSED)
+    _git(trusted, "commit", "-q", "-a", "-m", "an open bastion")
+    _git(stranger, "pull", "-q")
+    program = """\
+        import pulumi
+        hosts = pulumi.ComponentResource("x:y:Hosts", "hosts")
+        alias = pulumi.Alias(name="firewall", parent=pulumi.ROOT_STACK_RESOURCE)
+        options = pulumi.ResourceOptions(parent=hosts, aliases=[alias])
+    """
+    renamed = bastion.replace('"bastion",', '"bastion", opts=options,')
+    (stranger / "__main__.py").write_text(bastion + textwrap.dedent(program) + renamed)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = {(item["policy"], item["former_name"]) for item in report["findings"] if item["blocks"]}
+    assert (RULE, "firewall") in blocking
+    [update] = [change for change in report["changes"] if change["op"] == "update"]
+    assert {item["path"] for item in update["properties"]} >= {"logical name", "option parent"}
 
 
 def test_policies_cannot_be_silenced_by_code_levels_waivers_or_an_own_main(

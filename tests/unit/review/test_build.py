@@ -1,5 +1,6 @@
 """Tests of the report, and of waivers for the review's own findings."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from review.build import build
 from review.guard import Pack, Packs
 from review.model import BASE_TO_HEAD, Report
 from review.plain_data import build_mask
+from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack, urn
@@ -178,3 +180,96 @@ def test_changes_of_a_base_that_does_not_evaluate_need_an_owner(
     report = build(BASE_TO_HEAD, ("base", "head"), [failing], build_mask([]), sides, approved_by=owner)
     [finding] = report.findings
     assert (report.code, finding.policy, finding.blocks) == (code, "does-not-evaluate", not owner)
+
+
+TABLE = "aws:dynamodb/table:Table"
+SCRATCH, PAYMENTS = urn(TABLE, "scratch"), urn(TABLE, "payments")
+RULE = next(name for name, rule in POLICY_RULES.items() if rule.level.value == "mandatory")
+
+
+def scratch_in_place_of_payments(folder: Path, op: str) -> Stack:
+    """Return a stack whose table `scratch` has an alias with the table `payments` of the base."""
+    states: list[dict[str, Any]] = [
+        {"urn": name, "type": TABLE, "custom": True, "inputs": {}} for name in (PAYMENTS, SCRATCH)
+    ]
+    plan = {"steps": [{"op": op, "oldState": states[0], "newState": states[1]}]}
+    return Stack("dev", EngineRun(folder).add(plan), EngineRun(folder))
+
+
+def trees_with_waivers(folder: Path, file: str, policy: str, *targets: Sequence[str]) -> tuple[Path, Path]:
+    """Return base and head with a waiver of the policy for these targets each; without targets, none."""
+    base, head = folder / "base", folder / "head"
+    for tree, names in zip((base, head), targets, strict=True):
+        match = [{"policies": [policy], "targets": [*names]}]
+        (tree / file).parent.mkdir(parents=True)
+        waivers = [WAIVER | {"expires": utc_day(), "match": match}] if names else []
+        (tree / file).write_text(yaml.safe_dump(waivers))
+    return base, head
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "owner", "code"),
+    [
+        ([SCRATCH], [SCRATCH], "", 1),
+        ([PAYMENTS], [PAYMENTS], "", 1),
+        ([SCRATCH, PAYMENTS], [SCRATCH, PAYMENTS], "", 0),
+        (["urn:pulumi:dev::*"], ["urn:pulumi:dev::*"], "", 0),
+        # An approval of something else says nothing about the former name.
+        ([SCRATCH], [SCRATCH], "an-owner", 1),
+        ([SCRATCH], [SCRATCH, PAYMENTS], "an-owner", 0),
+        # The owner has approved this waiver together with the rename.
+        ([], [SCRATCH], "an-owner", 0),
+        ([PAYMENTS], [SCRATCH], "an-owner", 0),
+    ],
+)
+def test_a_waiver_of_a_renamed_resource_counts_only_if_the_former_name_has_one(
+    tmp_path: Path, base: list[str], head: list[str], owner: str, code: int
+) -> None:
+    trees = trees_with_waivers(tmp_path, "review/waivers.yaml", "stateful-replaced", base, head)
+    stacks = [scratch_in_place_of_payments(tmp_path, "replace")]
+    built = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), trees, approved_by=owner)
+    [finding] = [finding for finding in built.findings if finding.policy == "stateful-replaced"]
+    assert (built.code, finding.full_name) == (code, "scratch, which was payments")
+    if SCRATCH in head and code:
+        assert finding.message.splitlines()[-1].endswith(f"what it was in the base: {PAYMENTS}")
+
+
+@pytest.mark.parametrize(
+    ("targets", "code"), [([SCRATCH], 1), ([SCRATCH, PAYMENTS], 0), (["urn:pulumi:*"], 0)]
+)
+@pytest.mark.parametrize("level", ["mandatory", "advisory"])
+def test_a_policys_waiver_of_another_resource_does_not_count_for_one_that_takes_its_name(
+    tmp_path: Path, targets: list[str], code: int, level: str
+) -> None:
+    trees = trees_with_waivers(tmp_path, "policies/waivers.yaml", RULE, targets, targets)
+    stack = scratch_in_place_of_payments(tmp_path, "update")
+    assert stack.head
+    # The pack knows only the name of the head, and lowers the level of what is waived.
+    message = "waived until 2030-01-01 (9 days left): why\ndays is 5"
+    row = {"policy": RULE, "urn": SCRATCH, "level": "advisory", "severity": "", "message": message}
+    stack.head.phase.violations.append(row)
+    stack.head.add([{"policy": RULE, "urn": SCRATCH, "verdict": "waived", "level": level, "detail": ""}])
+    built = build(BASE_TO_HEAD, ("base", "head"), [stack], build_mask([]), trees)
+    [finding] = built.findings
+    assert finding.full_name == "scratch, which was payments"
+    assert (built.code, finding.blocks, bool(finding.waiver)) == (
+        code if level == "mandatory" else 0,
+        bool(code) and level == "mandatory",
+        not code,
+    )
+    if code:
+        assert (finding.level, finding.message.splitlines()[0]) == (level, "days is 5")
+
+
+def test_a_violation_of_a_renamed_resource_is_not_new(tmp_path: Path) -> None:
+    stack = scratch_in_place_of_payments(tmp_path, "same")
+    assert stack.head and stack.base
+    for run, name in ((stack.base, PAYMENTS), (stack.head, SCRATCH)):
+        row = {"policy": RULE, "urn": name, "level": "mandatory", "severity": "", "message": "days is 5"}
+        run.phase.violations.append(row)
+    built = build(BASE_TO_HEAD, ("base", "head"), [stack], build_mask([]), (tmp_path, tmp_path))
+    assert [(finding.full_name, finding.status) for finding in built.findings] == [
+        ("scratch, which was payments", "existing")
+    ]
+    [change] = built.changes
+    assert (built.code, change.op, change.differences[0].before) == (0, "update", "payments")
