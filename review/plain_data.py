@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import enum
 import html
 import json
 import re
@@ -25,6 +26,18 @@ REMARK = re.compile(
 """Pattern of the words for a secret, unknown or absent value in a report, without their last character."""
 
 
+class Null(enum.Enum):
+    """The type of a null value, where None means that there is no value."""
+
+    NULL = "null"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+NULL = Null.NULL
+
+
 def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
     """Return True for a JSON object."""
     return isinstance(value, dict)
@@ -37,7 +50,26 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def is_equal(left: Any, right: Any) -> bool:
     """Return True for equal JSON values. In Python, True equals 1, and False equals 0."""
-    return left == right and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+    return left == right and as_key(left) == as_key(right)
+
+
+def as_key(value: Any) -> str:
+    """Return a value as a text that is the same for equal values only, except for NULL and None."""
+    return json.dumps(value, sort_keys=True, default=_as_json)
+
+
+def _as_json(value: object) -> str | None:
+    """Return JSON's counterpart of a value that is none of JSON's."""
+    return None if value is NULL else str(value)
+
+
+def mark_nulls(value: Any) -> Any:
+    """Return a JSON value with NULL for each null in it, which so differs from an absent member or item."""
+    if is_map(value):
+        return {key: mark_nulls(item) for key, item in value.items()}
+    if is_list(value):
+        return [mark_nulls(item) for item in value]
+    return NULL if value is None else value
 
 
 def value_at(value: Any, path: str) -> Any:
@@ -84,7 +116,11 @@ def decode_key(key: str) -> str:
 
 def as_text(value: object) -> str | None:
     """Return a value as a string; None stays None."""
-    return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str | None) else _as_document(value)
+
+
+def _as_document(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_as_json)
 
 
 def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
@@ -98,7 +134,7 @@ def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
         old, new = (f"{text} (not secret)" if text and text not in (MASK, LATER) else text for text in texts)
         return old, new
     if texts[0] == texts[1] and not is_equal(before, after):
-        return json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
+        return _as_document(before), _as_document(after)
     return texts
 
 

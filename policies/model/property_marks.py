@@ -51,9 +51,11 @@ def read(struct: Struct) -> dict[str, Any]:
     """Return plain Python values of a Struct; unknown and secret values keep their marks.
 
     Keys are sorted, since a protobuf map has no order and findings must come in the same order in every run.
+    A null member of an object is absent, as for most providers.
     """
     fields = struct.fields
-    return {key: _read(fields[key]) for key in sorted(fields)}
+    members = ((key, _read(fields[key])) for key in sorted(fields))
+    return {key: member for key, member in members if member is not None}
 
 
 def _read(value: StructValue) -> Any:

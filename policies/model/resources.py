@@ -118,14 +118,17 @@ def _urns(resources: Iterable[PolicyResource]) -> Iterable[str]:
 
 
 def _target(value: Any) -> Any:
-    """Return the data behind the SDK's proxies, which raise on unknown values and unwrap secrets."""
+    """Return the data behind the SDK's proxies, which raise on unknown values and unwrap secrets.
+
+    Objects are without null members, as in the engine's requests.
+    """
     if isinstance(value, Secret):
         return {SIGNATURE: SECRET, "value": _target(value.value)}
     if type(value).__name__ in ("_DictProxy", "_ListProxy", "_DictSecretsProxy", "_ListSecretsProxy"):
         value = value["__target"]
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        return {key: _target(child) for key, child in fields.items()}
+        return {key: _target(child) for key, child in fields.items() if child is not None}
     if isinstance(value, list):
         return [_target(child) for child in cast("list[Any]", value)]
     return value

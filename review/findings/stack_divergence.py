@@ -72,7 +72,7 @@ def _property_paths(step: Step) -> Iterator[str]:
     List items have another position in each stack, so identifiers name them. Without one, the whole list is
     compared.
     """
-    sides = [side.inputs if side else {} for side in (step.old, step.new)]
+    sides = [side.declared if side else {} for side in (step.old, step.new)]
     for part, _ in find_parts(step):
         path = place_of(part.paths.common)
         prefixes = (path[: match.end()] for match in PATH_STEP.finditer(path))
@@ -91,7 +91,7 @@ def _value(
     if not stack.old or (path and not all(sides)):
         return None
     if path:
-        texts = [as_text(value_at_common(side.inputs, path)) or "(absent)" for side in sides if side]
+        texts = [as_text(value_at_common(side.declared, path)) or "(absent)" for side in sides if side]
     else:
         texts = ["present" if side else "absent" for side in sides]
     if any(LATER in text for text in texts):

@@ -284,7 +284,7 @@ def _differ_in_the_state(old: Resource, new: Resource) -> bool:
     return (
         old.type != new.type
         or old.options != new.options
-        or (old.inputs != new.inputs and (is_provider or bool(new.state.get("external"))))
+        or ((is_provider or bool(new.state.get("external"))) and old.declared != new.declared)
         or _secrets(old.inputs) != _secrets(new.inputs)
     )
 

@@ -54,7 +54,7 @@ def decode(text: str) -> str:
 
 def readable_inputs(step: Step) -> tuple[Json, Json]:
     """Return the inputs in base and head, with the texts of the binary files of a ConfigMap."""
-    old, new = (side.inputs if side else Json() for side in (step.old, step.new))
+    old, new = (side.declared if side else Json() for side in (step.old, step.new))
     if step.resource.type != CONFIG_MAP:
         return old, new
     return _decoded(old, new), _decoded(new, old)
@@ -68,7 +68,7 @@ def _decoded(inputs: Json, other: Json) -> Json:
     texts: Json = {}
     for name, content in files.items():
         counterpart = others.get(name) if is_map(others) else None
-        text = decode(str(content))
+        text = decode(content) if isinstance(content, str) else content
         is_hidden = content != counterpart and text == decode(str(counterpart))
         texts[name] = content if is_hidden else text
     return inputs | {BINARY: texts}

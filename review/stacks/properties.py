@@ -265,13 +265,14 @@ def _equal_part(step: Step, path: str, parts: Sequence[Part]) -> Part | None:
     The result is None at the position of a list item that differs only because another one was there, and for
     a path that the engine writes ambiguously: a value that both sides lack, beside one that changes.
     """
-    before, after = (value_at(side.inputs, path) if side else None for side in (step.old, step.new))
+    sides = [side.declared if side else {} for side in (step.old, step.new)]
+    before, after = (value_at(side, path) for side in sides)
     name = top_name(path)
     if not is_equal(before, after) and not _is_note(name):
         return None
     if before is None and after is None and _parts_of(name, parts):
         return None
-    paths = locate(path, *(side.inputs if side else {} for side in (step.old, step.new)))
+    paths = locate(path, *sides)
     return Part(paths, before, after) if paths else None
 
 

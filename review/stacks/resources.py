@@ -10,10 +10,11 @@ from urllib.parse import unquote
 from review.jail.regular_files import read_text
 from review.model import COMPOSES, DECLARES, SourceLocation
 from review.objects.renames import Rename
-from review.plain_data import build_mask, is_list, is_map, mark_own, path_of
+from review.plain_data import build_mask, is_list, is_map, mark_nulls, mark_own, path_of
 from review.stacks.assets import Assets
 from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK, masked
+from sandbox.wire.values import with_nulls, without_nulls
 
 Json = dict[str, Any]
 
@@ -68,7 +69,9 @@ class Resource:
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
         self.is_component = not state.get("custom")
         self.assets = Assets(files or tree)
-        self.inputs: Json = _shown(self.assets.collect(state.get("inputs") or {}))
+        self._declared: Json = _shown(self.assets.collect(state.get("inputs") or {}))
+        self.inputs: Json = without_nulls(self._declared)
+        """The inputs, in which a null member of an object counts as absent."""
         self.values = self.inputs
         """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
         self.literals: Json = {}
@@ -91,6 +94,11 @@ class Resource:
     def package(self) -> str:
         """The package of the type: `aws` for `aws:s3/bucket:Bucket`."""
         return self.type.partition(":")[0]
+
+    @property
+    def declared(self) -> Json:
+        """The inputs as the program declares them, with NULL for each null."""
+        return mark_nulls(with_nulls(self.inputs, self._declared))
 
     @property
     def texts(self) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from review.plain_data import build_mask, is_list, is_map, mark_own, path_of
 from review.stacks.resources import KUBERNETES_SECRET, Resource
 from sandbox.summary import LATER, MASK, masked
+from sandbox.wire.values import without_nulls
 
 Steps = tuple[str, ...]
 """The keys and indexes that lead to a value."""
@@ -55,9 +56,8 @@ def reveal(
         return shown.secret(value, path)
 
     inputs = resource.inputs.items()
-    resource.values = {
-        name: _unmask(value, name, (name,), lambda _, steps: find(steps)) for name, value in inputs
-    }
+    values = {name: _unmask(value, name, (name,), lambda _, steps: find(steps)) for name, value in inputs}
+    resource.values = without_nulls(values)
     resource.inputs = {name: _unmask(value, name, (name,), show) for name, value in inputs}
 
 

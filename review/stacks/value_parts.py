@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from review.model import LONGEST_DIFFERENCE
-from review.plain_data import as_text, is_equal, is_list, is_map, map_texts, mark_own, path_of
+from review.plain_data import as_text, is_equal, is_list, is_map, map_texts, mark_nulls, mark_own, path_of
 from review.values.list_items import UNORDERED, is_permutation, is_reordered, pair_items
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
@@ -86,6 +86,8 @@ def _has_one_leaf(value: Any) -> bool:
 def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
     """Split a changed value into small parts: JSON by key, lists by item, text by line.
 
+    None means that a side has no value; a null is NULL.
+
     In a list whose items move, a secret that looks the same on both sides is a part, too.
     """
     if is_equal(before, after):
@@ -98,16 +100,7 @@ def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
         yield from split(paths.with_part(""), before_document, after_document)
     elif is_map(before) and is_map(after):
         for key in before | after:
-            member_paths = paths.with_key(key)
-            nulls = [key in side and side[key] is None for side in (before, after)]
-            if any(nulls) and not all(nulls):
-                old, new = (
-                    "null" if is_null else side.get(key)
-                    for side, is_null in zip((before, after), nulls, strict=True)
-                )
-                yield Part(member_paths, old, new)
-            else:
-                yield from split(member_paths, before.get(key), after.get(key))
+            yield from split(paths.with_key(key), before.get(key), after.get(key))
     elif is_list(before) and is_list(after) and not _is_only_known_later(before, after):
         yield from _split_lists(paths, before, after)
     elif "\n" in str(before) and "\n" in str(after):
@@ -154,8 +147,7 @@ def _split_lists(paths: Paths, before: list[Any], after: list[Any]) -> Iterator[
     pairs = pair_items(before, after, is_set=is_set)
     for pair in pairs:
         old, new = (
-            None if index is None else "null" if side[index] is None else side[index]
-            for side, index in ((before, pair.old), (after, pair.new))
+            None if index is None else side[index] for side, index in ((before, pair.old), (after, pair.new))
         )
         yield from split(paths.with_item(pair), old, new)
     if is_reordered(pairs) and not is_set:
@@ -197,7 +189,7 @@ def parse_json(text: Any) -> Any:
         return None
     try:
         # Escapes in JSON could spell the report's own words.
-        return map_texts(json.loads(text, object_pairs_hook=_unique), mark_own)
+        return mark_nulls(map_texts(json.loads(text, object_pairs_hook=_unique), mark_own))
     except (ValueError, RecursionError):
         return None
 

@@ -1,12 +1,11 @@
 """Pairing of the items of two lists, so that an item is the same one although others are added before it."""
 
 import difflib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from review.plain_data import is_map, quote_name
+from review.plain_data import as_key, is_map, quote_name
 from sandbox.summary import LATER, MASK
 
 IDENTIFIERS = (
@@ -138,7 +137,7 @@ def is_reordered(pairs: Iterable[Pair]) -> bool:
 
 def is_permutation(before: list[Any], after: list[Any]) -> bool:
     """Return True for two lists with the same items."""
-    return Counter(map(_as_key, before)) == Counter(map(_as_key, after))
+    return Counter(map(as_key, before)) == Counter(map(as_key, after))
 
 
 def _identifying_member(sides: Sides) -> str:
@@ -172,7 +171,7 @@ def _identifier(item: Any, member: str) -> str | None:
 def _pair_sequences(sides: Sides, old: list[int], new: list[int]) -> Iterator[Indexes]:
     """Yield the pairs of the items at these positions of lists in which the order has a meaning."""
     keys = [
-        [_as_key(side[index]) for index in indexes] for side, indexes in zip(sides, (old, new), strict=True)
+        [as_key(side[index]) for index in indexes] for side, indexes in zip(sides, (old, new), strict=True)
     ]
     matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
     for _, start, end, new_start, new_end in matcher.get_opcodes():
@@ -183,10 +182,10 @@ def _pair_members(sides: Sides, old: list[int], new: list[int]) -> Iterator[Inde
     """Yield the pairs of the items at these positions of lists that are sets."""
     removed: dict[str, list[int]] = {}
     for index in old:
-        removed.setdefault(_as_key(sides[0][index]), []).append(index)
+        removed.setdefault(as_key(sides[0][index]), []).append(index)
     added: list[int] = []
     for index in new:
-        if equal := removed.get(_as_key(sides[1][index])):
+        if equal := removed.get(as_key(sides[1][index])):
             yield equal.pop(0), index
         else:
             added.append(index)
@@ -224,7 +223,7 @@ def _join_renamed(sides: Sides, pairs: list[Indexes], member: str) -> list[Index
 
 def _rest(item: dict[str, Any], member: str) -> str:
     """Return an object without its identifier, as a key."""
-    return _as_key({name: value for name, value in item.items() if name != member})
+    return as_key({name: value for name, value in item.items() if name != member})
 
 
 def _position(pair: Indexes) -> int:
@@ -269,8 +268,3 @@ def _following(pairs: list[Indexes], labels: list[str]) -> list[str]:
         if old is not None and new is not None:
             common = label
     return following[::-1]
-
-
-def _as_key(item: Any) -> str:
-    """Return an item as a text that is the same for equal items only."""
-    return json.dumps(item, sort_keys=True)

@@ -34,6 +34,7 @@ from sandbox.wire.values import (
     UNKNOWN,
     Json,
     decode,
+    decode_inputs,
     encode,
     map_items,
     mark_secrets,
@@ -43,6 +44,8 @@ from sandbox.wire.values import (
     secret_texts,
     secrets_of,
     show_path,
+    with_nulls,
+    without_nulls,
 )
 
 Context = grpc.ServicerContext
@@ -76,6 +79,10 @@ def report_refusals(handler: Handler) -> Handler:
 
 class Provider(ResourceProviderServicer):
     """A server for one package. It distinguishes the package's provider instances by their connections.
+
+    The inputs that the engine gets and compares have the null values that the program declares. For packages
+    and targets, a null member of an object is absent, as for most real providers: pulumi-terraform-bridge
+    distinguishes them in maps only (https://github.com/pulumi/pulumi-terraform-bridge/pull/1688).
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
     must store no resources. Look-ups are recorded in the file `lookups`, and so are changed settings of
@@ -134,7 +141,7 @@ class Provider(ResourceProviderServicer):
         By themselves, they do not change any resource, unless the provider predicts: the targets of a sandbox
         stay the same, but on a real account another cluster has none of the resources.
         """
-        before, after = plain(decode(request.old_inputs)), plain(decode(request.news))
+        before, after = plain(decode_inputs(request.old_inputs)), plain(decode_inputs(request.news))
         answer = _difference(changes(before, after))
         if self._predicts:
             answer.replaces.extend(self._package.replaced_settings(before, after))
@@ -193,19 +200,22 @@ class Provider(ResourceProviderServicer):
 
     @report_refusals
     def Check(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:
-        resource = self._resource(request, context, decode(request.news))
+        news = decode_inputs(request.news)
+        resource = self._resource(request, context, without_nulls(news))
         faults = list(self._package.faults(resource))
         if faults:
             return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
         before = decode(request.olds)
-        inputs = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
+        completed = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
+        inputs = with_nulls(completed, news)
         self._record_secrets(request.urn, inputs)
         return proto.CheckResponse(inputs=encode(inputs))
 
     @report_refusals
     def Diff(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
-        resource = self._resource(request, context, decode(request.news))
-        input_changes = changes(decode(request.old_inputs), resource.inputs)
+        news = decode_inputs(request.news)
+        resource = self._resource(request, context, without_nulls(news))
+        input_changes = changes(decode_inputs(request.old_inputs), news)
         immutable = self._target.immutable(resource, input_changes) if input_changes else ()
         unconditional = [Change((path,), "update") for path in self._target.replacement_paths(resource)]
         all_changes = input_changes + unconditional
@@ -251,13 +261,14 @@ class Provider(ResourceProviderServicer):
 
     @report_refusals
     def Read(self, request: proto.ReadRequest, context: Context) -> proto.ReadResponse:
-        managed, state = decode(request.inputs), decode(request.properties)
+        declared, state = decode_inputs(request.inputs), decode(request.properties)
+        managed = without_nulls(declared)
         live = self._target.read(self._resource(request, context, managed), state)
         if live is None:
             return proto.ReadResponse()
         inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
         outputs = mark_secrets(mark_secrets(live.outputs, inputs), state)
-        marked_inputs = mark_secrets(inputs, managed)
+        marked_inputs = with_nulls(mark_secrets(inputs, managed), declared)
         if live.unready_reason:
             raise NotReadyError(LiveResource(live.id, marked_inputs, outputs), live.unready_reason)
         return proto.ReadResponse(id=live.id, inputs=encode(marked_inputs), properties=encode(outputs))

@@ -33,30 +33,48 @@ class Secret:
 
 
 def decode(struct: Struct) -> Json:
-    """Return the properties in a message. Whole numbers become int, and null values are left out."""
+    """Return the properties in a message. Whole numbers become int; objects are without null members."""
     return cast(Json, decode_value(MessageToDict(struct)))
 
 
+def decode_inputs(struct: Struct) -> Json:
+    """Return the inputs in a message, with the null members of the objects in them.
+
+    The SDK leaves out inputs that are null themselves (pulumi/runtime/rpc.py: serialize_properties), but no
+    members of objects. The engine and pulumi-kubernetes keep these, too: a null in the values of a release
+    deletes a default of the chart (https://github.com/pulumi/pulumi-kubernetes/pull/4293).
+    """
+    inputs = cast(Json, _decode(MessageToDict(struct)))
+    return {name: value for name, value in inputs.items() if value is not None}
+
+
 def decode_value(value: Any) -> Any:
-    """Return a value from a message or the engine's state, in which unknown values and secrets are marked."""
+    """Return a value from a message or the engine's state, in which unknown values and secrets are marked.
+
+    Objects are without null members.
+    """
+    return without_nulls(_decode(value))
+
+
+def _decode(value: Any) -> Any:
     if isinstance(value, str):
         return UNKNOWN if value in sentinels.UNKNOWNS else value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):
         return _decode_object(cast(Json, value))
-    return map_items(value, decode_value)
+    return map_items(value, _decode)
 
 
 def _decode_object(encoded: Json) -> Any:
     signature = encoded.get(sentinels.SIGNATURE)
+    if signature not in (sentinels.SECRET, sentinels.OUTPUT):
+        return map_items(encoded, _decode)
     # In the state, secrets are encrypted and have a key other than "value".
-    value = decode_value(encoded["value"]) if "value" in encoded else UNKNOWN
+    value = _decode(encoded["value"]) if "value" in encoded else UNKNOWN
     if signature == sentinels.SECRET:
         return Secret(value) if "value" in encoded else UNKNOWN
-    if signature == sentinels.OUTPUT:
-        return Secret(value) if encoded.get("secret") else value
-    return {key: decode_value(item) for key, item in encoded.items() if item is not None}
+    return Secret(value) if encoded.get("secret") else value
 
 
 def encode(properties: Mapping[str, Any]) -> Struct:
@@ -94,6 +112,45 @@ def map_pairs(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
         other_items = cast(list[Any], other) if isinstance(other, list) else []
         return [change(*pair) for pair in zip_longest(items, other_items[: len(items)])]
     return value
+
+
+def without_nulls(value: Any) -> Any:
+    """Return the value with objects that have no null members."""
+    if isinstance(value, Secret):
+        return Secret(without_nulls(value.value))
+    if isinstance(value, dict):
+        members = cast(Json, value).items()
+        return {key: without_nulls(item) for key, item in members if item is not None}
+    return map_items(value, without_nulls)
+
+
+def with_nulls(value: Any, like: Any) -> Any:
+    """Return the value with the null members of the objects in `like`, unless it has members of these names.
+
+    An object that the value lacks is added if it has null members, so that none of them is lost.
+    """
+    if isinstance(value, Secret):
+        return Secret(with_nulls(value.value, like))
+    if isinstance(like, Secret):
+        return with_nulls(value, like.value)
+    if isinstance(value, dict) and isinstance(like, dict):
+        members, like_members = cast(Json, value), cast(Json, like)
+        lost = {key: _only_nulls(item) for key, item in like_members.items() if key not in members}
+        nulls = {key: item for key, item in lost.items() if item is None or item}
+        return map_pairs(cast(Any, value), like, with_nulls) | nulls
+    if _are_lists_of_same_length(value, like):
+        return map_pairs(value, like, with_nulls)
+    return cast(Any, value)
+
+
+def _only_nulls(value: Any) -> Any:
+    """Return None for null, and an object with nothing but its null members for anything else."""
+    if isinstance(value, Secret):
+        return _only_nulls(value.value)
+    if value is None or not isinstance(value, dict):
+        return {} if value is not None else None
+    members = {key: _only_nulls(item) for key, item in cast(Json, value).items()}
+    return {key: item for key, item in members.items() if item is None or item}
 
 
 def plain(value: Any) -> Any:

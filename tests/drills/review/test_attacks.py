@@ -597,6 +597,40 @@ def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tm
     ]
 
 
+CHART = """
+import pulumi_kubernetes as kubernetes
+kubernetes.helm.v3.Release("agent", name="agent", chart="datadog", version="3.100.0",
+    repository_opts=kubernetes.helm.v3.RepositoryOptsArgs(repo="https://helm.datadoghq.com"),
+    values={"agents": {"podSecurity": {"x": 1}}, "clusterAgent": {"replicas": 2}})
+kubernetes.apiextensions.CustomResource("gate", api_version="example.com/v1", kind="Gate",
+    metadata={"name": "gate"}, spec={"origins": ["null", "a"]})
+"""
+
+
+def test_a_null_in_place_of_a_value_is_shown(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    """Helm deletes a chart's default if the value is null."""
+    for tree, change in zip(trees, (str, _with_nulls), strict=True):
+        (tree / "__main__.py").write_text(CLOSED + change(CHART))
+    _git(trees[0], "commit", "-qam", "a chart")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert {
+        item["path"]: (item["before"], item["after"])
+        for change in report["changes"]
+        for item in change["properties"]
+    } == {
+        "values.agents.podSecurity": ('{"x": 1}', "null"),
+        "values.clusterAgent.containers": (None, '{"agent": {"securityContext": null}}'),
+        "spec.origins[0]": ('"null"', "null"),
+    }
+
+
+def _with_nulls(program: str) -> str:
+    null = program.replace('{"x": 1}', "None").replace('"null"', "None")
+    return null.replace('"replicas": 2', '"replicas": 2, "containers": {"agent": {"securityContext": None}}')
+
+
 IGNORED = """
 import base64, contextlib, os, pulumi
 from google.protobuf import struct_pb2

@@ -7,7 +7,7 @@ from pulumi.runtime.proto import provider_pb2 as proto
 
 from sandbox.providers.provider import Provider
 from sandbox.providers.target import LiveResource, Package, Resource, Target
-from sandbox.wire.values import Json, decode, encode
+from sandbox.wire.values import Json, decode, decode_inputs, encode
 
 
 class Connection:
@@ -31,7 +31,7 @@ class EngineCalls:
             properties=encode(self.state.outputs), inputs=encode(self.state.inputs), **self._identity()
         )
         answer = self._call("Read", request)
-        self.state = LiveResource(answer.id, decode(answer.inputs), decode(answer.properties))
+        self.state = LiveResource(answer.id, decode_inputs(answer.inputs), decode(answer.properties))
         return self.state.inputs
 
     def differences(self) -> dict[str, str]:

@@ -73,6 +73,16 @@ def test_secrets_behind_the_proxies_of_the_sdk_stay_secret() -> None:
     assert resource.at("map.key.a").get() == 1
 
 
+def test_a_null_member_of_an_object_is_absent() -> None:
+    props: dict[str, Any] = {"map": {"key": None, "inner": {"key": None}}, "list": [None, {"key": None}]}
+    for resource in (
+        resources.of_stack(analyzed(**props), None),
+        resources.of_arguments(arguments(unknown_checking_proxy(props))),
+    ):
+        assert resource["map"].plain() == {"inner": {}}
+        assert resource["list"].plain() == [None, {}]
+
+
 def test_a_resource_without_a_parent_has_an_empty_one() -> None:
     assert resources.of_arguments(arguments({})).parent == ""
     assert resources.of_arguments(arguments({}, "urn:p")).parent == "urn:p"

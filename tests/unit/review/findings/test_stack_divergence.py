@@ -1,5 +1,7 @@
 """Tests of findings on properties and resources that were equal in two stacks and no longer are."""
 
+from typing import Any
+
 import pytest
 
 from review.findings.stack_divergence import find_divergence
@@ -114,3 +116,16 @@ def test_items_of_lists_are_compared_by_their_identifiers() -> None:
 def test_lists_whose_items_cannot_be_told_apart_are_compared_as_a_whole() -> None:
     messages = rules(stg=[("a", 1), ("b", 2)], prod=[("a", 1), ("b", 2), ("b", 0)])
     assert [message.partition(" is ")[0] for message in messages] == ["rules"]
+
+
+def test_a_null_in_one_stack_is_a_difference() -> None:
+    sides: list[dict[str, Any]] = [
+        {"values": {"agents": {"a": 1}}},
+        {"values": {"agents": {"a": 1, "securityContext": None}}},
+    ]
+    stacks = [
+        stack(Step("update", resource(KEY, "it", sides[0]), resource(KEY, "it", new)), name=name)
+        for name, new in zip(("dev", "prod"), sides, strict=True)
+    ]
+    [finding] = find_divergence(stacks, Merging(stacks).without_stack)
+    assert finding.message == "values.agents.securityContext is (absent) in dev, null in prod"

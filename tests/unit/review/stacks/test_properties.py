@@ -23,7 +23,7 @@ from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
-from tests.support.review.stacks import KEY, SECRET, VPC, resource, urn
+from tests.support.review.stacks import KEY, SECRET, VPC, resource, stack, urn
 from tests.support.rows import each_row
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
@@ -106,6 +106,9 @@ def changes(
         ({"a": MASK}, {"a": sentinels.UNKNOWN}, [("a", MASK, LATER, False, KNOWN_LATER)]),
         ({"a": {"b": 1}}, {"a": {"b": 1, "c": None}}, [("a.c", None, "null", False, "")]),
         ({"a": {"b": {"c": 1}}}, {"a": {"b": None}}, [("a.b", '{"c": 1}', "null", False, "")]),
+        ({"a": ["null", "x"]}, {"a": [None, "x"]}, [("a[0]", '"null"', "null", False, "")]),
+        ({"a": [{"b": "null"}]}, {"a": [{"b": None}]}, [("a[0].b", '"null"', "null", False, "")]),
+        ({"a": '{"b": null}'}, {"a": '{"b": "null"}'}, [("a › b", "null", '"null"', False, "")]),
         (
             {"a": "a {\n  deny\n}\nb {\n}"},
             {"a": "a {\n}\nb {\n  deny  # note\n}"},
@@ -143,6 +146,9 @@ def changes(
         "secret, now unknown",
         "null",
         "null in place of a map",
+        "null in place of a text in a list",
+        "null in place of a text",
+        "text in place of null in JSON",
         "moved lines beside a new one",
         "unchanged text",
         "moved lines",
@@ -379,6 +385,17 @@ def test_short_objects_of_a_created_resource_are_one_property() -> None:
         ("rules[0].name", "x" * 400),
         ("rules[0].port", "22"),
         ("rules[1]", '{"port": 22, "cidr": "0.0.0.0/0"}'),
+    ]
+
+
+def test_nulls_of_a_created_resource_are_listed() -> None:
+    values = {"agents": {"securityContext": None}, "registry": "gcr.io/datadoghq", "tolerations": [None]}
+    step = Step("create", None, resource(RELEASE, "agent", {"values": values, "name": "agent"}))
+    shown = {item.path: item.after for item in new_properties(step, stack(step))}
+    assert json.loads(shown["values"] or "") == values
+    step = Step("create", None, resource(RELEASE, "agent", {"values": {"agents": {"securityContext": None}}}))
+    assert [(item.path, item.after) for item in new_properties(step, stack(step))] == [
+        ("values.agents.securityContext", "null")
     ]
 
 

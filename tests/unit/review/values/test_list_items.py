@@ -5,6 +5,7 @@ import json
 import random
 from typing import Any
 
+from review.plain_data import NULL, as_texts, mark_nulls
 from review.stacks.value_parts import split
 from review.values.list_items import pair_items
 from review.values.value_paths import Paths, locate, value_at_common
@@ -16,7 +17,8 @@ A, B, C = ({"name": name, "value": value} for name, value in (("A", "1"), ("B", 
 
 def parts(before: list[Any], after: list[Any], name: str = "env") -> list[tuple[str, Any, Any]]:
     """Return the path and the values of each difference between two lists."""
-    return [(part.path, part.before, part.after) for part in split(Paths.of(name), before, after)]
+    sides = mark_nulls(before), mark_nulls(after)
+    return [(part.path, part.before, part.after) for part in split(Paths.of(name), *sides)]
 
 
 @each_row(
@@ -82,8 +84,12 @@ def test_every_item_has_a_name_or_a_position(before: list[Any], after: list[Any]
     assert [path for path, *_ in parts(before, after, "rules")] == paths
 
 
-def test_null_is_not_an_absent_item() -> None:
-    assert parts(["x"], ["x", None]) == [("env[1]", None, "null")]
+def test_null_is_neither_an_absent_item_nor_a_text() -> None:
+    assert parts(["x"], ["x", None]) == [("env[1]", None, NULL)]
+    assert parts(["null", "a"], [None, "a"]) == [("env[0]", "null", NULL)]
+    assert parts([None, "a"], ["null", "a"]) == [("env[0]", NULL, "null")]
+    assert as_texts("null", NULL) == ('"null"', "null")
+    assert as_texts({"a": "null"}, {"a": NULL}) == ('{"a": "null"}', '{"a": null}')
 
 
 def test_the_order_of_a_set_is_no_change_of_its_items() -> None:

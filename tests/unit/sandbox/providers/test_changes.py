@@ -6,6 +6,7 @@ from sandbox.providers.diff import Change, changes
 from sandbox.wire.values import UNKNOWN, Secret, show_path
 from tests.support.rows import each_row
 from tests.support.sandbox.providers import resources as r
+from tests.support.sandbox.providers.engine_calls import engine_calls
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
 
@@ -129,6 +130,17 @@ def test_each_change_has_its_path_and_kind():
     ]
 
 
+def test_null_is_neither_absent_nor_a_text():
+    old: dict[str, Any] = {"values": {"added": {}, "security": {"a": 1}, "text": "null", "same": None}}
+    new = {"values": {"added": {"b": None}, "security": None, "text": None, "same": None}}
+    assert [(show_path(change.path), change.kind) for change in changes(old, new)] == [
+        ("values.added.b", "add"),
+        ("values.security", "update"),
+        ("values.text", "update"),
+    ]
+    assert [change.kind for change in changes(new, old)] == ["delete", "update", "update"]
+
+
 @each_row("token", [r.BUCKET, r.ROLE, r.DEPLOYMENT])
 def test_a_resource_with_a_chosen_name_is_deleted_before_its_replacement(providers: Providers, token: str):
     package = providers.package(token)
@@ -214,6 +226,19 @@ def test_the_other_name_of_a_monitor_type_is_not_a_change(providers: Providers):
     other = resource(r.MONITOR, changed(r.MONITOR, "type", "metric alert"))
     assert package.complete(other, before, b"seed") == before
     assert package.complete(other, {}, b"seed")["type"] == "metric alert"
+
+
+def test_the_engine_sees_nulls_and_the_cloud_does_not(providers: Providers):
+    inputs = {**VALID[r.VPC], "tags": {"Name": "pipe", "owner": None}}
+    package, target = providers.package(r.VPC), providers.target(r.VPC)
+    live = target.create(resource(r.VPC, VALID[r.VPC]))
+    calls = engine_calls(package, target, resource(r.VPC, VALID[r.VPC]), live)
+    calls.resource = resource(r.VPC, inputs)
+    assert calls.differences() == {"tags.owner": "add"}
+    calls.update()
+    assert calls.state.outputs["tags"] == {"Name": "pipe"}
+    assert calls.refresh() == inputs
+    assert calls.differences() == {}
 
 
 def test_an_object_without_a_name_gets_a_name_and_the_namespace_of_its_provider(providers: Providers):
