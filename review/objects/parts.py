@@ -119,8 +119,8 @@ SAME_NAMES = frozenset({"aws:route53/zone:Zone"})
 KEY = "key"
 """Input with the name of an object in a bucket."""
 
-TYPE = "type"
-"""Input that tells the objects of one name apart, such as DNS records."""
+APART: Mapping[str, Sequence[str]] = {"aws:route53/record:Record": ("type", "setIdentifier")}
+"""Further inputs that tell the objects of one name apart."""
 
 CONTENT = re.compile(r"content|item|policy|status|value|\w+Document")
 """Names of required inputs that identify nothing."""
@@ -225,8 +225,9 @@ def names_of_object(resource: Resource) -> dict[str, Any]:
     if resource.package != "aws" or is_described(resource.type):
         return {}
     kind, required = kind_of(resource.type)[-1], _required(resource.type)
-    references = [name for name in required if _is_reference(name) or name in (KEY, TYPE)]
+    references = [name for name in required if _is_reference(name) or name == KEY]
     names = [name for name in _inputs(resource.type) if _is_own_name(name, kind)]
+    names += APART.get(resource.type, ())
     return {name: resource.values[name] for name in (*references, *names) if name in resource.values}
 
 

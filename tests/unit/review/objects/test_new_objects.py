@@ -19,6 +19,7 @@ SERVICE_SETTING = "aws:ssm/serviceSetting:ServiceSetting"
         (ALARM, {"name": "own", "threshold": 1}, {"name": "own", "threshold": 2}, False),
         (PARAMETER, {"name": "/dev/own"}, {"name": "/foundation/image"}, True),
         (PARAMETER, {"name": "/dev/own", "value": "a"}, {"name": "/dev/own", "value": "b"}, False),
+        (PARAMETER, {"name": "/own", "type": "String"}, {"name": "/own", "type": "SecureString"}, False),
         (RECORD, {"zoneId": "z", "name": "a"}, {"zoneId": "y", "name": "a"}, True),
         (
             RECORD,
