@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from policies.engine.rule import Rule
-from review.findings.removed_inputs import kept_inputs
+from review.findings.removed_inputs import DEFAULTS, kept_inputs
 from review.left_objects import find_left_object
 from review.model import (
     EXISTING,
@@ -21,7 +21,7 @@ from review.model import (
     list_first,
 )
 from review.objects.renames import NOT_COVERED, WaiverFiles
-from review.plain_data import PATH_STEP, as_text, is_equal, is_map, value_at
+from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, is_list, is_map, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
 from review.stacks.resources import Json
@@ -40,6 +40,19 @@ OF_THE_HEAD = "The pull request's own policies report this."
 """Text in place of a remedy, since the rule of the base may differ."""
 
 MANDATORY = "mandatory"
+
+DIFFERS = "The base violates this, too, but what the policy judges differs."
+"""Line in the message of a violation that is new although the base has one with the same message."""
+
+IRRELEVANT: tuple[tuple[str | int, ...], ...] = (
+    ("tags",),
+    ("tagsAll",),
+    ("description",),
+    ("comment",),
+    ("metadata", "labels"),
+    ("spec", "replicas"),
+)
+"""Properties whose change leaves a violation as it is, unless a policy reports them."""
 
 Key = tuple[str, ...]
 """Identity of a verdict: policy, URN, message without its waiver, and UNKNOWN if the verdict is unknown.
@@ -71,8 +84,11 @@ def find(
             if verdict["policy"] == UNCHECKED_POLICY and named_values:
                 continue
             verdict = _without_waiver_of_name(verdict, stack, waivers)
-            is_new = _is_new(verdict, old, base) or _differs(verdict, stack)
-            finding = _finding(verdict, stack, NEW if is_new else EXISTING)
+            is_new = _is_new(verdict, old, base)
+            differs = not is_new and _differs(verdict, stack)
+            finding = _finding(verdict, stack, NEW if is_new or differs else EXISTING)
+            if differs:
+                finding = replace(finding, message=f"{finding.message}\n{DIFFERS}")
             if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
                 finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
             yield finding
@@ -177,7 +193,7 @@ def _is_new(verdict: Row, old: Row | None, base: EngineRun | None) -> bool:
 
 
 def _differs(verdict: Row, stack: Stack) -> bool:
-    """Return True if the values of a violation without a waiver differ from those in the base.
+    """Return True if what the rule judged differs from the base, for a violation without a waiver.
 
     A message names one value, and shortens it. A rule may have judged more, such as the actions of the
     statement whose principal the message names.
@@ -185,29 +201,69 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     step = stack.steps.get(verdict["urn"])
     if verdict["level"] == UNKNOWN or _waiver(verdict) or not step or not step.old or not step.new:
         return False
-    paths = (line.partition(" is ")[0] for line in _text(verdict).splitlines() if " is " in line)
     names = step.old.values.keys() | step.new.values.keys()
-    return any(
-        not is_equal(_judged(step.old.values, path), _judged(step.new.values, path))
-        for path in paths
-        if top_name(path) in names
+    lines = _text(verdict).splitlines()
+    paths = [path for path, separator, _ in (line.partition(" is ") for line in lines) if separator]
+    # Without a property, such as for "the bucket" or "type", a rule may have judged everything.
+    known = [path for path in paths if top_name(path) in names] or [""]
+    return stack.has_other_provider(step) or any(
+        not is_equal(_judged(step.old.values, path), _judged(step.new.values, path)) for path in known
     )
 
 
 def _judged(values: Json, path: str) -> Any:
-    """Return the value at a path, or the innermost item of a list that contains it.
+    """Return what a rule that reports this path has judged: the resource without what is apart from it.
 
-    An item with a name, such as a container, is an object of its own. A rule does not judge all of it.
+    Each item of a list of objects is apart from the others, and so are items of the lists beside it: other
+    statements of a policy, other containers and volumes of a pod, other rules of a firewall.
     """
-    value: Any = values
-    item: Any = None
-    for part in PATH_STEP.finditer(path):
-        value = value_at(value, part[0])
-        if part[2] and not (is_map(value) and "name" in value):
-            item = value
-        document = parse_json(value)
-        value = value if document is None else document
-    return value if item is None else item
+    steps = _steps(path)
+    values = {name: value for name, value in values.items() if name != DEFAULTS}
+    for apart in IRRELEVANT:
+        if steps[: len(apart)] != apart:
+            values = _without(values, apart)
+    return _without_siblings(values, steps)
+
+
+def _without_siblings(value: Any, steps: tuple[str | int, ...]) -> Any:
+    """Return a value with only one item of the outermost list of objects to which the steps lead."""
+    document = parse_json(value)
+    value = value if document is None else document
+    if not steps:
+        return value
+    key, *rest = steps
+    if is_list(value) and isinstance(key, int) and key < len(value) and is_map(value[key]):
+        return value[key]
+    if not is_map(value) or key not in value:
+        return value
+    members = value.items()
+    if rest and isinstance(rest[0], int) and _is_list_of_objects(value[key]):
+        members = ((name, member) for name, member in members if not _is_list_of_objects(member))
+    return dict(members) | {str(key): _without_siblings(value[key], tuple(rest))}
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return is_list(value) and all(map(is_map, value))
+
+
+def _without(values: Json, keys: tuple[str | int, ...]) -> Json:
+    """Return an object without the member to which these keys lead."""
+    key, *rest = keys
+    if key not in values:
+        return values
+    inner = values[str(key)]
+    others = {name: member for name, member in values.items() if name != key}
+    if not rest:
+        # A list of tags decides who is notified of a monitor, but an object only describes.
+        return values if is_list(inner) else others
+    return others | {str(key): _without(inner, tuple(rest))} if is_map(inner) else values
+
+
+def _steps(path: str) -> tuple[str | int, ...]:
+    """Return the keys and positions to which a path of the policy pack leads."""
+    return tuple(
+        int(index) if index else name or decode_key(key) for key, index, name in PATH_STEP.findall(path)
+    )
 
 
 def _counts_as_fixed(verdict: Row) -> bool:

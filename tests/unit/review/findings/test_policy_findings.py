@@ -1,20 +1,33 @@
 """Tests of policy findings and their comparison with the base."""
 
 import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from policies.engine.catalog import BY_NAME, RULES
+from policies.engine.evaluation import evaluate
 from policies.engine.pack import ALL
+from policies.engine.rule import Rule
+from policies.engine.rule import Stack as PolicyStack
+from policies.model.property_marks import UNKNOWN as UNKNOWN_VALUE
+from policies.model.property_marks import SecretValue
 from review.build import build
 from review.findings import policy_findings
 from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, VIOLATION, WAIVED, Finding
-from review.plain_data import build_mask
+from review.plain_data import build_mask, is_list, is_map, path_of
 from review.render import renderings
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile
+from review.stacks.value_parts import parse_json
+from tests.support.policies.truth import cases
 from tests.support.review.stacks import KEY, resource, urn
 
 RULE = next(rule for rule in ALL if rule.remediation and rule.controls)
@@ -115,7 +128,8 @@ def statement(*principals: str, action: str = "sns:Publish") -> str:
     return json.dumps({"Statement": [{"Principal": {"AWS": principals}, "Action": action}]})
 
 
-POD = {"containers": [{"name": "api", "image": "api", "args": ["a"]}], "ports": [{"port": 22, "to": "all"}]}
+API, SIDECAR = {"name": "api", "image": "api", "args": ["a"]}, {"name": "sidecar", "image": "b"}
+POD = {"containers": [API], "ports": [{"port": 22, "to": "all"}]}
 
 
 @pytest.mark.parametrize(
@@ -127,13 +141,13 @@ POD = {"containers": [{"name": "api", "image": "api", "args": ["a"]}], "ports": 
         ("policy is '{…", statement("a"), statement("b"), NEW),
         ("policy.ports[0].to is 'all'", POD, POD | {"ports": [{"port": 443, "to": "all"}]}, NEW),
         ("policy.containers[0].image is 'api'", POD, POD | {"ports": []}, EXISTING),
-        (
-            "policy.containers[0].image is 'api'",
-            POD,
-            POD | {"containers": [{"name": "api", "image": "api"}]},
-            EXISTING,
-        ),
-        ("monitor is missing", statement("a"), statement("b"), EXISTING),
+        ("policy.containers[0].image is 'api'", POD, POD | {"containers": [API, SIDECAR]}, EXISTING),
+        ("policy.containers[0].image is 'api'", POD, POD | {"containers": [API | {"name": "b"}]}, NEW),
+        ("policy.containers[0].image is 'api'", POD, POD | {"containers": [API | {"args": []}]}, NEW),
+        ("policy.containers[0].image is 'api'", POD, POD | {"hostNetwork": True}, NEW),
+        ("policy.Statement[0].Action[0] is '*'", statement("a"), statement("b"), NEW),
+        ("the bucket is without versioning", statement("a"), statement("b"), NEW),
+        ("the bucket is without versioning", statement("a"), statement("a"), EXISTING),
     ],
 )
 def test_a_violation_is_new_if_more_differs_than_its_message_says(
@@ -148,6 +162,81 @@ def test_a_violation_is_new_if_more_differs_than_its_message_says(
     waived[0].steps |= head.steps
     [finding] = policy_findings.find(Stack("dev", waived[0], waived[1], FILE), waived[1])
     assert finding.status == EXISTING
+
+
+def plain(value: Any) -> Any:
+    """Return a value as the inputs of a review have it."""
+    if value is UNKNOWN_VALUE:
+        return "unknown"
+    if isinstance(value, SecretValue):
+        return plain(value.value)
+    if is_map(value):
+        return {key: plain(child) for key, child in value.items()}
+    return [plain(child) for child in value] if is_list(value) else value
+
+
+def changes(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path of each leaf of a value, and a copy with another one; an empty object gets a member."""
+    document = parse_json(value)
+    if document is not None:
+        yield from ((inner, json.dumps(other)) for inner, other in changes(document, path))
+    elif is_map(value) and value:
+        for key, child in value.items():
+            for inner, other in changes(child, path_of(path, key)):
+                yield inner, value | {key: other}
+    elif is_list(value) and value:
+        for index, child in enumerate(value):
+            for inner, other in changes(child, f"{path}[{index}]"):
+                yield inner, [*value[:index], other, *value[index + 1 :]]
+    elif is_map(value):
+        yield path_of(path, "x"), {"x": 1}
+    else:
+        yield path, ["x"] if is_list(value) else f"other than {value}"
+
+
+def is_apart(leaf: str, path: str, leaves: Iterable[str]) -> bool:
+    """Return True if a leaf decides nothing about a violation at a path, so that the violation stays old."""
+    irrelevant = (".".join(map(str, keys)) for keys in policy_findings.IRRELEVANT)
+    if any(leaf.startswith(name) and not path.startswith(name) for name in irrelevant):
+        return re.match(r"tags\[\d", leaf) is None
+    item = re.match(r"(?P<list>(?P<holder>(?:[^\[]*\.)?)[^.\[]+)\[\d+\]", path)
+    if not item or not any(other.startswith(f"{item[0]}.") for other in leaves):
+        return False
+    beside = re.match(rf"{re.escape(item['holder'])}[^.\[]+\[\d+\]\.", leaf)
+    return (leaf.startswith(f"{item['list']}[") or bool(beside)) and not leaf.startswith(f"{item[0]}.")
+
+
+def violations() -> Iterator[tuple[Rule, str, Resource]]:
+    """Yield a rule, the text of a finding and its resource for some cases of each rule."""
+    left = Counter({rule.name: 3 for rule in RULES})
+    for case in cases():
+        rule = BY_NAME[case.rule]
+        if case.verdict == "violation" and left[rule.name]:
+            subject = PolicyStack(case.resources) if rule.on_stack else case.resources[0]
+            for violation in evaluate(rule, subject, case.options).findings:
+                for item in case.resources:
+                    if item.urn == violation.urn:
+                        left[rule.name] -= 1
+                        yield rule, str(violation), resource(item.type, item.name, plain(item.props.get()))
+
+
+def test_a_violation_is_new_if_anything_differs_that_its_rule_has_judged() -> None:
+    judged: set[str] = set()
+    wrong: list[tuple[str, str, str]] = []
+    for rule, message, old in violations():
+        judged.add(rule.name)
+        row = {"policy": rule.name, "urn": old.urn, "level": "mandatory", "severity": "", "message": message}
+        path = message.partition(" is ")[0]
+        others = [*changes(old.inputs)]
+        for leaf, inputs in others:
+            head, base = EngineRun(Path()), EngineRun(Path())
+            head.phase.violations, base.phase.violations = [row], [row]
+            head.steps[old.urn] = Step("update", old, resource(old.type, old.name, inputs))
+            [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+            if (finding.status == NEW) is is_apart(leaf, path, [leaf for leaf, _ in others]):
+                wrong.append((path, leaf, finding.status))
+    assert wrong == []
+    assert len(judged) > len(RULES) * 0.9
 
 
 def test_a_finding_has_the_rules_controls_and_remediation_and_the_line_of_the_setting() -> None:
