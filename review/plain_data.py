@@ -124,18 +124,41 @@ def _as_document(value: object) -> str:
 
 
 def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
-    """Return two values as strings; as JSON if only their types differ, such as `false` and `"false"`.
+    """Return two values as strings, so that values of different types differ, such as `false` and `"false"`.
+
+    If only one of them is a text, a text that is JSON itself gets quotes. Without a value on the other side,
+    only a boolean, null or number does: whether an input is a text with a document is clear for most types.
 
     A value that is a secret on the other side only gets a remark, since the mask hides it on both. Whether an
     unknown value is secret is unknown, too.
     """
-    texts = as_text(before), as_text(after)
+    texts = _text_beside(before, after), _text_beside(after, before)
     if (before == MASK) != (after == MASK):
         old, new = (f"{text} (not secret)" if text and text not in (MASK, LATER) else text for text in texts)
         return old, new
     if texts[0] == texts[1] and not is_equal(before, after):
         return _as_document(before), _as_document(after)
     return texts
+
+
+def _text_beside(value: object, other: object) -> str | None:
+    """Return a value as a string; in quotes if it is a text that may look like a value of another type."""
+    is_type_clear = isinstance(other, str) and other not in (MASK, LATER)
+    if not isinstance(value, str) or is_type_clear:
+        return as_text(value)
+    is_ambiguous = _is_json(value, with_documents=other is not None)
+    return json.dumps(value, ensure_ascii=False) if is_ambiguous else value
+
+
+def _is_json(text: str, *, with_documents: bool) -> bool:
+    """Return True for a text that is JSON of another type, or such a text in quotes."""
+    if text.lstrip()[:1] in ("[", "{") and not with_documents:
+        return False
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return _is_json(value, with_documents=with_documents) if isinstance(value, str) else True
 
 
 def mark_own(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from review.left_objects import find_left_object
 from review.model import Finding, SourceLocation, list_first, title
 from review.objects.new_objects import makes_new_object
-from review.plain_data import value_at
+from review.plain_data import as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
@@ -211,8 +211,9 @@ def _differences(step: Step) -> Iterator[str]:
 
 def _difference(path: str, old: Any, new: Any) -> str:
     """Return a property's path, followed by the old and the new value if both are short."""
+    texts = as_texts(old, new)
     short = all(isinstance(value, str | int) and len(str(value)) < SHORT_VALUE for value in (old, new))
-    return f"{path} {old} → {new}" if short and old != new else path
+    return f"{path} {' → '.join(map(str, texts))}" if short and not is_equal(old, new) else path
 
 
 def _deletion_causes(step: Step, stack: Stack) -> list[str]:

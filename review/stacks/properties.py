@@ -94,7 +94,8 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
                 Property(
                     path,
                     None,
-                    as_text(value),
+                    # SDKs send all settings of a provider as texts.
+                    as_text(value) if is_setting else as_texts(None, value)[1],
                     forces=False,
                     folded="",
                     setting=_setting_of(path, value, component, stack),
@@ -177,11 +178,11 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         properties.append(Property(f"{OPTION} {name}", *texts, forces, folded, setting))
     parts = ((shown, forces) for part, forces in find_parts(step) for shown in _show(part, step, stack))
     for part, forces in parts:
-        old, new = as_texts(part.before, part.after)
         folded = _folding_reason(part, step, stack, forces=forces)
-        setting = stack.file.find_setting(part.paths.position, old, new, component)
+        values = as_text(part.before), as_text(part.after)
+        setting = stack.file.find_setting(part.paths.position, *values, component)
         sources = [] if folded or setting else _titles(stack.value_sources(step, *part.paths.places))
-        properties.append(Property(part.path, old, new, forces, folded, setting, sources))
+        properties.append(Property(part.path, *part.texts, forces, folded, setting, sources))
     if not properties and not step.only_renamed:
         properties += _secrets(step)
     return rename_properties(step) + properties

@@ -7,7 +7,17 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from review.model import LONGEST_DIFFERENCE
-from review.plain_data import as_text, is_equal, is_list, is_map, map_texts, mark_nulls, mark_own, path_of
+from review.plain_data import (
+    as_text,
+    as_texts,
+    is_equal,
+    is_list,
+    is_map,
+    map_texts,
+    mark_nulls,
+    mark_own,
+    path_of,
+)
 from review.values.list_items import UNORDERED, is_permutation, is_reordered, pair_items
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
@@ -23,13 +33,22 @@ ORDER = "order"
 
 
 class Part(NamedTuple):
-    """A value that changes, or the order of a list (`is_order`), which has no meaning in a set (`is_set`)."""
+    """A value that changes, or the order of a list (`is_order`), which has no meaning in a set (`is_set`).
+
+    `are_lines` is True for lines of a text.
+    """
 
     paths: Paths
     before: Any
     after: Any
     is_order: bool = False
     is_set: bool = False
+    are_lines: bool = False
+
+    @property
+    def texts(self) -> tuple[str | None, str | None]:
+        """The values as a report shows them."""
+        return (self.before, self.after) if self.are_lines else as_texts(self.before, self.after)
 
     @property
     def path(self) -> str:
@@ -171,7 +190,7 @@ def line_differences(paths: Paths, before: str, after: str) -> Iterator[Part]:
             continue
         removed, added = old[start:end], new[new_start:new_end]
         place = f"line {new_start + 1}" if added else f"line {start + 1} of the base"
-        yield Part(paths.with_part(place), _text_of(removed), _text_of(added))
+        yield Part(paths.with_part(place), _text_of(removed), _text_of(added), are_lines=True)
 
 
 def _text_of(lines: list[str]) -> str | None:

@@ -101,6 +101,13 @@ def changes(
             [("a", '{"b": 1}', '{"b": 2, "b": 1}', False, "")],
         ),
         ({"a": {"b": False}}, {"a": {"b": "false"}}, [("a.b", "false", '"false"', False, "")]),
+        ({"a": {"b": True}}, {"a": {"b": "false"}}, [("a.b", "true", '"false"', False, "")]),
+        ({"a": {"b": 1}}, {"a": {"b": 1, "c": "null"}}, [("a.c", None, '"null"', False, "")]),
+        ({"a": {"b": 1, "c": '"1"'}}, {"a": {"b": 1}}, [("a.c", '"\\"1\\""', None, False, "")]),
+        ({"a": '{"b": 1}'}, {"a": {"b": 2}}, [("a", '"{\\"b\\": 1}"', '{"b": 2}', False, "")]),
+        ({"a": "443"}, {"a": "8443"}, [("a", "443", "8443", False, "")]),
+        ({"a": {"b": MASK}}, {"a": {"b": "1"}}, [("a.b", MASK, '"1" (not secret)', False, "")]),
+        ({"a": "x\ny"}, {"a": "x\n443\ny"}, [("a › line 2", None, "443", False, "")]),
         ({"a": {"b": MASK}}, {"a": {"b": "x"}}, [("a.b", MASK, "x (not secret)", False, "")]),
         ({"a": "x"}, {"a": MASK}, [("a", "x (not secret)", MASK, False, "")]),
         ({"a": MASK}, {"a": sentinels.UNKNOWN}, [("a", MASK, LATER, False, KNOWN_LATER)]),
@@ -141,6 +148,13 @@ def changes(
         "type",
         "JSON with a key twice",
         "string of the same text",
+        "string in place of another boolean",
+        "new string of the text of null",
+        "removed string of a number in quotes",
+        "object in place of JSON",
+        "strings of numbers",
+        "number, no longer secret",
+        "line of a number",
         "no longer secret",
         "now secret",
         "secret, now unknown",
@@ -332,9 +346,10 @@ def test_the_settings_of_a_new_provider_and_its_new_resources_are_marked() -> No
 
 def test_the_source_of_a_new_release_is_marked() -> None:
     repository = {"repo": "https://charts.example.com"}
-    inputs = {"chart": "agent", "version": "1.0.0", "repositoryOpts": repository, "values": {"a": 1}}
+    inputs = {"chart": "agent", "version": "1.0.0", "repositoryOpts": repository, "values": {"a": "1"}}
     step = Step("create", None, resource(RELEASE, "it", inputs))
     properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert ("values.a", '"1"') in [(item.path, item.after) for item in properties]
     assert [(item.path, item.after) for item in properties if item.always_shown] == [
         ("chart", "agent"),
         ("version", "1.0.0"),
@@ -601,7 +616,7 @@ def test_a_path_that_the_engine_writes_ambiguously_adds_no_empty_line() -> None:
     key = 'a"b'
     for kinds in ({f'data["{key}"]': "add"}, {}):
         [row] = changes({"data": {"x": "1"}}, {"data": {"x": "1", key: "2"}}, kinds=kinds)
-        assert row[:3] == ('data["a\\"b"]', None, "2")
+        assert row[:3] == ('data["a\\"b"]', None, '"2"')
 
 
 def test_other_json_of_the_same_document_is_shown_as_text() -> None:
