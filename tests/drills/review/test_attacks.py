@@ -684,3 +684,37 @@ def test_refusals_and_failed_look_ups_block_if_the_program_ignores_them(
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     [finding] = [item for item in report["findings"] if item["blocks"]]
     assert finding["policy"] == "value-unknown" and "getPrebuiltEcrImage" in finding["name"]
+
+
+OTHER_BYTES = {
+    # Go's parser rejects what Python's cuts off. The engine would not know the resource.
+    "a number with more bytes or bits than it needs": b"\x20\x81" + b"\x80" * 8 + b"\x02",
+    # Python's parser does not see the property `a`, which has the text `it`. The engine does.
+    "an unknown field (8, wire type 2)": b"\x2a\x0d\x0a\x0b\x0a\x01a\x12\x04\x1a\x02it\x42\x00",
+}
+"""Bytes after those of a request, by the message of their refusal."""
+
+REGISTER = """
+import contextlib, pulumi
+from pulumi.runtime import settings
+from pulumi.runtime.proto import resource_pb2
+register = settings.get_monitor().RegisterResource
+serialize = register._request_serializer
+register._request_serializer = lambda request: serialize(request) + BYTES
+with contextlib.suppress(Exception):
+    register(resource_pb2.RegisterResourceRequest(type="aws:ec2/vpc:Vpc", name="it"))
+register._request_serializer = serialize
+"""
+
+
+@pytest.mark.parametrize("message", OTHER_BYTES)
+def test_bytes_that_the_engine_reads_differently_block(
+    message: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (trees[1] / "__main__.py").write_text(CLOSED + REGISTER.replace("BYTES", repr(OTHER_BYTES[message])))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [finding] = [item for item in report["findings"] if item["blocks"]]
+    assert finding["policy"] == "does-not-evaluate"
+    assert f"the bytes of this call have {message}" in finding["message"]
