@@ -8,7 +8,7 @@ process: a refusal makes the program fail, and both a refusal and a failed look-
 import json
 import operator
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +22,22 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
-from sandbox.engine.call_relay import HOST, CallRelay, open_relay
+from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
 
 MESSAGE_BYTES = 400 * 2**20
 """The size limit for messages in Pulumi's own servers and clients."""
+
+SERVER_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 65_535),
+)
+"""Options of the proxy's server: no compression, and the size of the windows with which the engine starts."""
 
 THREADS = 64
 """Number of calls that the proxy passes on at a time; further ones wait."""
@@ -102,7 +111,9 @@ error of the program, and it answers when it ends, or not at all.
 """
 
 ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-"""Status of calls that the engine has not answered when an operation ends, such as after another failure."""
+"""Status of calls that the engine has not answered when an operation ends, such as after another failure.
+They are refused if the program completes.
+"""
 
 REFUSALS = 20
 """Largest number of refusals that are recorded."""
@@ -110,24 +121,35 @@ REFUSALS = 20
 NO_DEBUGGER = "StartDebugging: a program cannot start a debugger; remove the call"
 """Refusal of a call whose message of any form the engine would pass on in its events."""
 
+NO_ANSWER = "{}: the program has ended, or has cancelled this call, before the answer"
+"""Refusal of calls whose answers the program has not awaited."""
+
 NO_HANDLING = (
-    "{} of the program's calls did not arrive: they are not as Pulumi's SDK sends them, and the engine might "
-    "answer them"
+    "calls of the program did not arrive in full: they are not as Pulumi's SDK sends them, and the engine "
+    "might answer them"
 )
-"""Refusal of calls that gRPC's server rejects."""
+"""Refusal of calls that the proxy does not handle."""
+
+TOO_LATE = "{}: the program calls the engine after it has said that it has registered all resources"
+"""Refusal of calls that the engine may get before or after it ends."""
 
 NOT_AWAITED = (END, "Log")
-"""Calls that may be without an answer when a program ends."""
+"""Calls that may be without an answer when a program ends. Logs are also allowed after END."""
 
 MONITOR_SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"]
 ENGINE_SERVICE = engine_pb2.DESCRIPTOR.services_by_name["Engine"]
 
-REQUESTS: dict[str, Any] = {
-    f"/{service.full_name}/{method.name}": GetMessageClass(method.input_type)
-    for service in (MONITOR_SERVICE, ENGINE_SERVICE)
-    for method in service.methods
-}
-"""The class of the request for each method of both services."""
+
+def requests(service: Any) -> dict[str, Any]:
+    """Return the class of the request for the path of each method of a service."""
+    return {
+        f"/{service.full_name}/{method.name}": GetMessageClass(method.input_type)
+        for method in service.methods
+    }
+
+
+MONITOR_REQUESTS, ENGINE_REQUESTS = requests(MONITOR_SERVICE), requests(ENGINE_SERVICE)
+REQUESTS = MONITOR_REQUESTS | ENGINE_REQUESTS
 
 
 @dataclass(frozen=True)
@@ -142,22 +164,24 @@ class _Failure:
 class MonitorProxy(grpc.GenericRpcHandler):
     """A server of the methods of both services, which has the engine answer them.
 
-    `monitor` and `engine` lead to the engine's services. `failed_calls` is the file to which refusals and
-    failed look-ups are appended.
+    `monitor` and `engine` lead to the engine's services. `counts` gets the number of calls that arrive.
+    `failed_calls` is the file to which refusals and failed look-ups are appended.
     """
 
-    def __init__(self, monitor: grpc.Channel, engine: grpc.Channel, failed_calls: Path) -> None:
-        self._methods: dict[str, Callable[..., bytes]] = {
-            path: (engine if ENGINE_SERVICE.full_name in path else monitor).unary_unary(path)
-            for path in REQUESTS
+    def __init__(
+        self, monitor: grpc.Channel, engine: grpc.Channel, counts: CallCounts, failed_calls: Path
+    ) -> None:
+        self._methods: dict[str, Callable[[bytes], bytes]] = {
+            path: (engine if path in ENGINE_REQUESTS else monitor).unary_unary(path) for path in REQUESTS
         }
+        self._counts = counts
         self._failed_calls = failed_calls
         self._lock = threading.Lock()
         self._components: set[str] = set()  # URNs
-        self._handled = 0
         self.is_completed = False
         """Whether the program has said that it has registered all resources."""
         self._unanswered: list[str] = []
+        self._cut_off: list[str] = []
         self._refusals: dict[str, None] = {}
 
     @property
@@ -166,34 +190,25 @@ class MonitorProxy(grpc.GenericRpcHandler):
         with self._lock:
             return "\n".join(self._refusals)
 
-    def require_answers(self) -> None:
-        """Refuse the calls that have no answer yet, if the program has ended without a failure."""
+    def require_completion(self, relay: CallRelay) -> None:
+        """Refuse what a program has left over that has ended without a failure, and before the engine."""
+        if not relay.is_handled():
+            self.refuse(NO_HANDLING)
         with self._lock:
-            names = set(self._unanswered)
-        for name in names:
-            self._refuse(f"{name}: the program has ended, or has cancelled this call, before the answer")
-
-    def require_handling(self, relay: CallRelay) -> None:
-        """Refuse the calls of a program that has ended if gRPC's server has rejected any of them itself."""
-        if count := relay.count_unhandled():
-            self._refuse(NO_HANDLING.format(count))
-
-    def count_handled(self) -> int:
-        """Return the number of calls that have arrived."""
-        with self._lock:
-            return self._handled
+            self._refuse_leftovers()
 
     def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return the handler of a call. It does not run if the program ends or cancels the call before."""
         path = handler_call_details.method
         name = path.rpartition("/")[2]
         with self._lock:
-            self._handled += 1
             self._unanswered += [name] if name not in NOT_AWAITED else []
+        self._counts.count(handled=1)
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
 
     def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
-        outcome = self._outcome(path, name, request, context.invocation_metadata())
+        outcome = self._complete() if name == END else None
+        outcome = outcome or self._outcome(path, name, request)
         with self._lock:
             if name in self._unanswered:
                 self._unanswered.remove(name)
@@ -204,22 +219,31 @@ class MonitorProxy(grpc.GenericRpcHandler):
         context.set_details(outcome.details)
         return b""
 
-    def _outcome(self, path: str, name: str, request: bytes, metadata: Any) -> bytes | _Failure:
+    def _complete(self) -> _Failure | None:
+        """Note that the program has registered all resources; return a failure if it may not say so."""
+        if not self._counts.wait_for_handlers():
+            return self.refuse(NO_HANDLING)
+        with self._lock:
+            # A call that arrives from now on is too late.
+            self._refuse_leftovers()
+            is_second, self.is_completed = self.is_completed, not self._refusals
+        if is_second:
+            return self.refuse(TOO_LATE.format(END))
+        return None if self.is_completed else _Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
+
+    def _outcome(self, path: str, name: str, request: bytes) -> bytes | _Failure:
         """Return the answer to a call; record a call that fails."""
-        if name == END:
-            self.require_answers()
-            if self._refusals:
-                return _Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
-            self.is_completed = True
+        if self.is_completed and name not in NOT_AWAITED:
+            return self.refuse(TOO_LATE.format(name))
         try:
             message = REQUESTS[path].FromString(request)
         except (KeyError, DecodeError):
-            return self._refuse(f"{name}: the review does not understand this call of the program")
+            return self.refuse(f"{name}: the review does not understand this call of the program")
         if reason := self._reason_to_refuse(name, message, request):
-            return self._refuse(reason)
+            return self.refuse(reason)
         try:
             # The engine gets the original bytes, as in a deployment.
-            answer = self._methods[path](request, metadata=_own_metadata(metadata))
+            answer = self._methods[path](request)
         except grpc.RpcError as error:
             status: Any = error
             details = status.details() or ""
@@ -250,18 +274,33 @@ class MonitorProxy(grpc.GenericRpcHandler):
             return NOT_OF_THE_SDK.format(_subject(name, message))
         return ""
 
-    def _refuse(self, reason: str) -> _Failure:
+    def refuse(self, reason: str) -> _Failure:
+        """Record a reason why the program fails, and return the outcome of the call."""
         with self._lock:
-            if len(self._refusals) < REFUSALS and reason not in self._refusals:
-                self._refusals[reason] = None
-                self._append({"refused": reason})
+            self._record(reason)
         return _Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
+
+    def _refuse_leftovers(self) -> None:
+        """Refuse the calls that the engine has not answered; the caller has the lock."""
+        for reason in (*map(NO_ANSWER.format, self._unanswered), *self._cut_off):
+            self._record(reason)
+
+    def _record(self, reason: str) -> None:
+        """Record a refusal; the caller has the lock."""
+        if len(self._refusals) < REFUSALS and reason not in self._refusals:
+            self._refusals[reason] = None
+            self._append({"refused": reason})
 
     def _record_failure(self, name: str, message: Any, code: grpc.StatusCode, details: str) -> None:
         if name in LOOKUPS:
             self._record_lookup(message, details)
-        elif name != END and code not in ENDED:
-            self._refuse(f"{_subject(name, message)}: {details}")
+        elif name != END:
+            reason = f"{_subject(name, message)}: {details}"
+            if code not in ENDED:
+                self.refuse(reason)
+                return
+            with self._lock:
+                self._cut_off.append(reason)
 
     def _record_lookup(self, message: Any, error: str) -> None:
         try:
@@ -283,12 +322,13 @@ _PLACEHOLDER = operator.attrgetter("value")
 
 @contextmanager
 def serve(
-    path: Path, monitor: str, engine: str, failed_calls: Path
+    monitor_path: Path, engine_path: Path, monitor: str, engine: str, failed_calls: Path
 ) -> Generator[tuple[MonitorProxy, CallRelay]]:
-    """Serve both services on a Unix socket, created at `path`, behind a relay that counts the calls.
+    """Serve each service on a Unix socket, created at its path, behind a relay that checks the calls.
 
-    `monitor` and `engine` are their TCP addresses, such as `127.0.0.1:4000`. The proxy's error is complete
-    when the context has ended.
+    The engine has the services at two addresses, and answers no call of the other one's. `monitor` and
+    `engine` are their TCP addresses, such as `127.0.0.1:4000`. The proxy's error is complete when the context
+    has ended.
     """
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", -1)]
     pool = ThreadPoolExecutor(THREADS, "monitor-proxy")
@@ -296,21 +336,18 @@ def serve(
         grpc.insecure_channel(monitor, options=options) as monitor_channel,
         grpc.insecure_channel(engine, options=options) as engine_channel,
     ):
-        proxy = MonitorProxy(monitor_channel, engine_channel, failed_calls)
-        server = grpc.server(pool, handlers=[proxy], options=options)
+        counts = CallCounts()
+        proxy = MonitorProxy(monitor_channel, engine_channel, counts, failed_calls)
+        server = grpc.server(pool, handlers=[proxy], options=SERVER_OPTIONS)
         port = server.add_insecure_port(f"{HOST}:0")
         server.start()
+        methods = {monitor_path: frozenset(MONITOR_REQUESTS), engine_path: frozenset(ENGINE_REQUESTS)}
         try:
-            with open_relay(path, port, proxy.count_handled) as relay:
+            with open_relay(methods, port, counts, proxy.refuse) as relay:
                 yield proxy, relay
         finally:
             server.stop(grace=None).wait()
     pool.shutdown()
-
-
-def _own_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> list[tuple[str, str | bytes]]:
-    """Return the metadata of a call without that of gRPC itself."""
-    return [(key, value) for key, value in metadata if key != "user-agent" and not key.startswith("grpc-")]
 
 
 def _subject(name: str, message: Any) -> str:

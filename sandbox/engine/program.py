@@ -3,7 +3,7 @@
 Behind a socket, a program reaches only a proxy of two gRPC services of the operation for which it is
 evaluated: the engine's resource monitor and its log (sandbox/engine/monitor_proxy.py). That process needs no
 folder in which it may create a socket: it inherits a socket that already listens, and it can read the folder
-with the proxy's socket.
+with the proxy's sockets.
 """
 
 import socket
@@ -27,8 +27,8 @@ from sandbox.summary import PROGRAM_FAILED
 SERVICE = "program"
 """Name of the socket of the program's process."""
 
-SERVICES, PROXY = "services", "proxy"
-"""Folder of the socket of the proxy, and its name."""
+SERVICES, MONITOR, ENGINE = "services", "monitor", "engine"
+"""Folder of the sockets of the proxy, and their names."""
 
 CONNECTIONS = 64
 """The maximum number of connections to one service."""
@@ -132,11 +132,18 @@ class RemoteProgram(Program):
         """Have the program evaluated, and return its error."""
         forwarded = language_pb2.RunRequest()
         forwarded.CopyFrom(request)
-        path, engine = self._sockets / SERVICES / PROXY, request.args[0]
-        forwarded.monitor_address = forwarded.args[0] = f"unix:{path}"
+        services = self._sockets / SERVICES
+        forwarded.monitor_address = f"unix:{services / MONITOR}"
+        forwarded.args[0] = f"unix:{services / ENGINE}"
         forwarded.dryRun = False
         with (
-            monitor_proxy.serve(path, request.monitor_address, engine, self._failed_calls) as (proxy, relay),
+            monitor_proxy.serve(
+                services / MONITOR,
+                services / ENGINE,
+                request.monitor_address,
+                request.args[0],
+                self._failed_calls,
+            ) as (proxy, relay),
             socket.socket(socket.AF_UNIX) as connection,
         ):
             try:
@@ -148,9 +155,8 @@ class RemoteProgram(Program):
             error = _run(connection, forwarded)
             # The engine has failed first, and this server has ended the program.
             is_stopped = context and not context.is_active() and not proxy.is_completed
-            if not error:
-                proxy.require_answers()
-                proxy.require_handling(relay)
+            if not error and not is_stopped:
+                proxy.require_completion(relay)
         return proxy.error or ("" if is_stopped else error)
 
     @staticmethod

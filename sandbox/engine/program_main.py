@@ -21,12 +21,23 @@ from typing import Any
 
 from pulumi import FileArchive, FileAsset, log
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
+from pulumi.runtime import _grpc_settings as grpc_settings  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime import stack
 from pulumi.runtime.proto import language_pb2
 from pulumi.runtime.settings import SETTINGS
 
 COMPLETED, FAILED = 10, 11
 """Exit codes. All others belong to a program that has ended its process itself."""
+
+CHANNEL_OPTIONS: list[tuple[str, int]] = [
+    *grpc_settings._GRPC_CHANNEL_OPTIONS,  # pyright: ignore[reportPrivateUsage]
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 2**22),
+]
+"""Options of the SDK's connections to the engine. They do not measure the bandwidth, since a review allows no
+frames whose number depends on the time (sandbox/engine/http2_calls.py). The window is the one that gRPC has
+while it measures.
+"""
 
 
 def _drop_debug_message(*_args: Any, **_named: Any) -> None:
@@ -73,6 +84,12 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
+def measure_no_bandwidth() -> None:
+    """Give the SDK's connections the CHANNEL_OPTIONS."""
+    options = grpc_settings._GRPC_CHANNEL_OPTIONS  # pyright: ignore[reportPrivateUsage]
+    options[:] = CHANNEL_OPTIONS
+
+
 def resolve_assets(project: Path) -> None:
     """Make the relative paths of assets and archives lead to the project's folder.
 
@@ -107,6 +124,7 @@ def main(project: Path) -> int:
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     collect_garbage_rarely()
+    measure_no_bandwidth()
     log.debug = _drop_debug_message
     resolve_assets(project)
     stack.wait_for_rpcs = wait_for_outputs

@@ -487,7 +487,7 @@ def test_values_that_are_not_those_of_the_real_resource_block(
 
 
 IGNORED_BY_THE_ENGINE = {
-    "did not arrive": """
+    "other settings of the connection": """
         import socket, struct
         from pulumi.runtime import settings
         def frame(kind, flags, stream, content=b""):
@@ -503,6 +503,55 @@ IGNORED_BY_THE_ENGINE = {
             connection.connect(settings.get_monitor().RegisterResource._channel.target().decode()[5:])
             calls = frame(4, 0, 0) + frame(1, 4, 1, block) + frame(0, 1, 1, bytes(5))
             connection.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + calls)
+    """,
+    "a call with other headers (user-agent)": """
+        import grpc
+        from pulumi.runtime import _grpc_settings, settings
+        from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+        # The engine reads aliases in another way if a program of Node.js sends them.
+        options = [*_grpc_settings._GRPC_CHANNEL_OPTIONS, ("grpc.primary_user_agent", "grpc-node-js/1.8.16")]
+        address = settings.get_monitor().RegisterResource._channel.target().decode()
+        monitor = resource_pb2_grpc.ResourceMonitorStub(grpc.insecure_channel(address, options=options))
+        try:
+            monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="it"))
+        except grpc.RpcError:
+            pass
+    """,
+    "a call with other headers (grpc-encoding)": """
+        import grpc
+        from pulumi.runtime import settings
+        from pulumi.runtime.proto import resource_pb2
+        try:
+            # The engine does not know this form of compression.
+            request = resource_pb2.RegisterResourceRequest(type="a:b:C", name="it")
+            settings.get_monitor().RegisterResource(request, compression=grpc.Compression.Deflate)
+        except grpc.RpcError:
+            pass
+    """,
+    "a method of another service": """
+        import grpc
+        from pulumi.runtime import _grpc_settings, settings
+        from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+        # The engine has both services at two addresses.
+        address = settings.get_engine().Log._channel.target().decode()
+        channel = grpc.insecure_channel(address, options=_grpc_settings._GRPC_CHANNEL_OPTIONS)
+        monitor = resource_pb2_grpc.ResourceMonitorStub(channel)
+        try:
+            monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="it"))
+        except grpc.RpcError:
+            pass
+    """,
+    "after it has said that it has registered all resources": """
+        import atexit, grpc
+        from pulumi.runtime import settings
+        from pulumi.runtime.proto import resource_pb2
+        monitor = settings.get_monitor()
+        def register():
+            try:
+                monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="it"))
+            except grpc.RpcError:
+                pass
+        atexit.register(register)
     """,
     "still runs after the program's end": """
         import atexit, os, time

@@ -25,6 +25,7 @@ from review.jail import snapshot
 from review.jail.guard import ANALYZER
 from review.jail.processes import Processes
 from review.jail.supervisor import running
+from sandbox.engine.monitor_proxy import TOO_LATE
 from sandbox.engine.program import ERRORS, RemoteProgram
 from sandbox.engine.program_process import PROCESSES_LEFT
 
@@ -139,7 +140,7 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
                 results.append(f"{name}: possible ({action()})")
             except OSError as error:
                 results.append(f"{name}: {error.strerror}")
-        proxy = sockets / "0" / "services" / "proxy"
+        proxy = sockets / "0" / "services" / "monitor"
         attempt("replace the socket", proxy.unlink)
         attempt("write a FIFO beside the socket", lambda: os.mkfifo(proxy.with_name("fifo")))
         attempt("write a link beside the socket", lambda: os.symlink("/dev/zero", proxy.with_name("link")))
@@ -160,7 +161,8 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
     assert results == [
         "sees 0",
         "sees 0/services",
-        "sees 0/services/proxy",
+        "sees 0/services/engine",
+        "sees 0/services/monitor",
         "sees process 1",
         "sees interface lo",
         "replace the socket: Read-only file system",
@@ -205,15 +207,17 @@ def test_a_program_has_ended_when_its_process_and_those_that_it_started_have(
             monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="late"))
     """
     response, engine = evaluate(textwrap.dedent(program) + LATE[way])
-    assert ("late" in engine.names) == (way != "a process")
-    assert response.error == (ERRORS[PROCESSES_LEFT] if way == "a process" else "")
+    assert "late" not in engine.names
+    assert response.error == (
+        ERRORS[PROCESSES_LEFT] if way == "a process" else TOO_LATE.format("RegisterResource")
+    )
 
 
 def test_many_connections_of_a_program_leave_the_services_intact(evaluate: Evaluate) -> None:
     program = """
         import pathlib, socket
         import pulumi
-        path = next(pathlib.Path(__file__).parents[1].glob("sockets/*/services/proxy"))
+        path = next(pathlib.Path(__file__).parents[1].glob("sockets/*/services/monitor"))
         connections = [socket.socket(socket.AF_UNIX) for _ in range(200)]
         for connection in connections:
             connection.connect(str(path))

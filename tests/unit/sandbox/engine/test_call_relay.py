@@ -1,10 +1,10 @@
-"""Tests of the relay that counts the calls which clients start."""
+"""Tests of the relay that checks the bytes of clients, and counts the calls which they start."""
 
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,49 +13,25 @@ import grpc
 import pytest
 
 from sandbox.engine import call_relay
-from sandbox.engine.call_relay import HEADERS, HOST, PREFACE, CallRelay, StreamCounter, open_relay
+from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
+from sandbox.engine.http2_calls import END_HEADERS, HEADERS, Library, learn
+from sandbox.engine.monitor_proxy import SERVER_OPTIONS
+from sandbox.engine.program_main import CHANNEL_OPTIONS
+from tests.support.sandbox.http2 import call, fields, frame, literals, opening
 
-DATA, SETTINGS, GOAWAY = 0, 4, 7
-FIELDS = (
-    (":method", "POST"),
-    (":scheme", "http"),
-    (":path", "/a/b"),
-    (":authority", "localhost"),
-    ("content-type", "application/grpc"),
-    ("te", "trailers"),
-)
-
-
-def frame(kind: int, stream: int, content: bytes = b"", flags: int = 0) -> bytes:
-    """Return a frame of HTTP/2."""
-    return struct.pack(">I", len(content))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + content
-
-
-def call(stream: int, *without: str) -> bytes:
-    """Return the frames of a call that lacks some of its headers."""
-    fields = [(name.encode(), value.encode()) for name, value in FIELDS if name not in without]
-    block = b"".join(
-        bytes([0, len(name)]) + name + bytes([len(value)]) + value for name, value in fields
-    )  # RFC 7541, section 6.2.2
-    return frame(HEADERS, stream, block, 4) + frame(DATA, stream, bytes(5), 1)
-
-
-@pytest.mark.parametrize("size", [1, 7, 1000])
-def test_it_counts_each_stream_once_whatever_the_parts_are(size: int) -> None:
-    # The content of a frame may look like another frame.
-    content = frame(DATA, 1, frame(HEADERS, 9) * 3)
-    data = PREFACE + frame(SETTINGS, 0) + call(1) + content + call(3, "te") + frame(HEADERS, 1)
-    counter = StreamCounter()
-    assert sum(counter.feed(data[start : start + size]) for start in range(0, len(data), size)) == 2
+PING = 6
 
 
 class Handler(grpc.GenericRpcHandler):
     """A handler that counts its calls, and answers with their requests."""
 
-    count = 0
+    def __init__(self, counts: CallCounts) -> None:
+        self.counts = counts
+        self.count = 0
 
     def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
         self.count += 1
+        self.counts.count(handled=1)
         return grpc.unary_unary_rpc_method_handler(self._echo)
 
     @staticmethod
@@ -63,80 +39,137 @@ class Handler(grpc.GenericRpcHandler):
         return request
 
 
-Served = tuple[CallRelay, Path, Handler]
+@dataclass
+class Served:
+    """A relay with its path and its refusals, and the server behind it with its handler."""
+
+    relay: CallRelay
+    path: Path
+    handler: Handler
+    library: Library
+    server: grpc.Server
+    refusals: list[str]
+
+    @property
+    def opening(self) -> bytes:
+        """The first bytes of a connection."""
+        return opening(self.library)
+
+    def call(self, *without: str) -> bytes:
+        """Return the frames of a call that lacks some of its headers."""
+        headers = [item for item in fields(self.library, "/a/b") if item[0].decode() not in without]
+        return call(1, literals(headers))
+
+    def send(self, *parts: bytes) -> None:
+        """Send the parts to the server, and end the connection."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.path))
+            for part in parts:
+                try:
+                    connection.sendall(part)
+                except OSError:
+                    return  # The relay has ended the connection.
+                time.sleep(0.1)
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """Provide a relay with its path, and the handler of the server behind it."""
+    """Provide a relay and the server behind it."""
     monkeypatch.setattr(call_relay, "SECONDS", 0.5)
-    handler = Handler()
+    counts = CallCounts()
+    handler = Handler(counts)
     with ThreadPoolExecutor(4) as pool, TemporaryDirectory(prefix="relay-") as folder:
-        server = grpc.server(pool, handlers=[handler])
+        path = Path(folder) / "it"
+        server = grpc.server(pool, handlers=[handler], options=SERVER_OPTIONS)
         port = server.add_insecure_port(f"{HOST}:0")
         server.start()
-        with open_relay(Path(folder) / "it", port, lambda: handler.count) as relay:
-            yield relay, Path(folder) / "it", handler
+        refusals: list[str] = []
+        library = learn(path)
+        with open_relay({path: frozenset({"/a/b"})}, port, counts, refusals.append) as relay:
+            yield Served(relay, path, handler, library, server, refusals)
         server.stop(None).wait()
 
 
-def send(path: Path, *parts: bytes) -> None:
-    """Send the parts to a server, and end the connection."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(path))
-        for part in parts:
-            connection.sendall(part)
-            time.sleep(0.1)
-
-
 def test_the_calls_of_a_client_of_grpc_are_handled(served: Served) -> None:
-    relay, path, handler = served
     for number in range(3):
-        with grpc.insecure_channel(f"unix:{path}") as channel:
-            assert channel.unary_unary("/a/b")(bytes([number])) == bytes([number])
-    assert (relay.count_unhandled(), handler.count) == (0, 3)
+        client: Any = grpc.insecure_channel(f"unix:{served.path}", options=CHANNEL_OPTIONS)
+        with client:
+            method = client.unary_unary("/a/b")
+            for size in (0, 1, 100_000, 3_000_000):
+                assert method(bytes([number]) * size) == bytes([number]) * size
+    assert served.relay.is_handled()
+    assert (served.handler.count, served.refusals) == (12, [])
 
 
 def test_a_call_that_arrives_with_the_end_of_its_connection_is_handled(served: Served) -> None:
-    relay, path, handler = served
     connections = [socket.socket(socket.AF_UNIX) for _ in range(20)]
     for connection in connections:
-        connection.connect(str(path))
+        connection.connect(str(served.path))
     for connection in connections:
-        connection.sendall(PREFACE + frame(SETTINGS, 0) + call(1))
+        connection.sendall(served.opening + served.call())
         connection.close()
-    assert (relay.count_unhandled(), handler.count) == (0, 20)
+    assert served.relay.is_handled()
+    assert (served.handler.count, served.refusals) == (20, [])
 
 
-UNHANDLED = {
-    "without a header that the engine does not read": [PREFACE + frame(SETTINGS, 0) + call(1, "te")],
-    "without its path": [PREFACE + frame(SETTINGS, 0) + call(1, ":path")],
-    "after the server ended": [frame(SETTINGS, 0), call(1)],
-    "with an end of which the server does not know": [PREFACE + frame(GOAWAY, 0, bytes(8)), call(2)],
-}
+def test_what_the_library_does_not_send_is_refused_and_ends_the_connection(served: Served) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(served.path))
+        connection.sendall(served.opening + frame(PING, 0, bytes(8)))
+        while connection.recv(100):
+            pass
+    served.send(served.opening + served.call("te"))
+    served.send(b"GET / HTTP/1.1\r\n\r\n", b"x")
+    served.relay.is_handled()
+    assert served.handler.count == 0
+    assert [refusal.partition(",")[0] for refusal in served.refusals] == [
+        "the program sends the engine a frame of the type 6 with the flags 0x0",
+        "the program sends the engine a call with other headers (te)",
+        "the program sends the engine the start of another protocol",
+    ]
 
 
-@pytest.mark.parametrize("way", UNHANDLED)
-def test_a_call_that_the_server_rejects_is_not_handled(way: str, served: Served) -> None:
-    relay, path, handler = served
-    send(path, *UNHANDLED[way])
-    assert relay.count_unhandled() > 0
-    assert handler.count == 0
+def test_the_sdks_options_are_those_of_the_calls_that_are_expected(served: Served) -> None:
+    with grpc.insecure_channel(f"unix:{served.path}") as channel, pytest.raises(grpc.RpcError):
+        channel.unary_unary("/a/b")(b"")
+    assert "other settings of the connection" in served.refusals[0]
+
+
+@pytest.mark.parametrize("size", [1, 40, 100])
+def test_a_call_that_has_not_arrived_in_full_is_not_handled(size: int, served: Served) -> None:
+    served.send((served.opening + served.call())[:-size])
+    assert not served.relay.is_handled()
+    assert served.refusals == []
+
+
+def test_a_call_that_the_server_loses_is_not_handled(served: Served) -> None:
+    served.handler.counts.count(started=1)
+    assert not served.relay.is_handled()
 
 
 def test_a_connection_that_the_server_ends_counts(served: Served) -> None:
-    relay, path, _ = served
+    headers = literals(fields(served.library, "/a/b"))
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(path))
-        connection.sendall(b"x" * len(PREFACE))
+        connection.connect(str(served.path))
+        connection.sendall(served.opening + frame(HEADERS, 1, headers, END_HEADERS))
+        while not served.handler.count:
+            pass
+        served.server.stop(None).wait()
         while connection.recv(100):
             pass
-    assert relay.count_unhandled() == 1
+    assert not served.relay.is_handled()
+
+
+def test_a_connection_that_is_still_open_counts(served: Served) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(served.path))
+        connection.sendall(served.opening)
+        assert not served.relay.is_handled()
+    assert served.relay.is_handled()
 
 
 def test_a_closed_relay_waits_for_no_call(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    relay, path, _ = served
     monkeypatch.setattr(call_relay, "SECONDS", 3600)
-    send(path, *UNHANDLED["without its path"])
-    relay.close()
-    assert relay.count_unhandled() > 0
+    served.handler.counts.count(started=1)
+    served.relay.close()
+    assert not served.relay.is_handled()

@@ -22,8 +22,10 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from sandbox.engine import monitor_proxy
+from sandbox.engine import call_relay, monitor_proxy
+from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.monitor_proxy import NO_CALLBACKS, MonitorProxy
+from sandbox.engine.program_main import CHANNEL_OPTIONS
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 
 CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
@@ -41,7 +43,6 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.status = grpc.StatusCode.UNKNOWN
-        self.metadata: dict[str, str | bytes] = {}
         self.released = threading.Event()
 
     def _abort_if_unknown(self, name: str, context: grpc.ServicerContext) -> None:
@@ -51,7 +52,6 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
         self.calls.append("RegisterResource")
-        self.metadata = dict(context.invocation_metadata())
         self._abort_if_unknown(request.name, context)
         return resource_pb2.RegisterResourceResponse(urn=f"urn:{request.name}", object=request.object)
 
@@ -114,13 +114,14 @@ def context(monitor: tuple[Monitor, str], tmp_path: Path) -> Iterator[Context]:
     servicer, address = monitor
     # The path of a Unix socket has at most 107 bytes (unix(7)).
     with TemporaryDirectory(prefix="proxy-") as folder:
-        path = Path(folder) / "monitor"
+        paths = Path(folder) / "monitor", Path(folder) / "engine"
         with (
-            monitor_proxy.serve(path, address, address, tmp_path / "failed") as (proxy, _),
-            grpc.insecure_channel(f"unix:{path}") as channel,
+            monitor_proxy.serve(*paths, address, address, tmp_path / "failed") as (proxy, relay),
+            grpc.insecure_channel(f"unix:{paths[0]}", options=CHANNEL_OPTIONS) as channel,
+            grpc.insecure_channel(f"unix:{paths[1]}", options=CHANNEL_OPTIONS) as log_channel,
         ):
             client: Any = resource_pb2_grpc.ResourceMonitorStub(channel)
-            client.channel = channel
+            client.channel, client.log_channel, client.relay = channel, log_channel, relay
             yield client, proxy, servicer
 
 
@@ -149,14 +150,37 @@ def rows(folder: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_it_passes_on_calls_with_their_answers_and_metadata(context: Context, tmp_path: Path) -> None:
-    client, proxy, monitor = context
-    request = resource_pb2.RegisterResourceRequest(**BUCKET, object=struct(file=FILE))
-    answer = client.RegisterResource(request, metadata=(("pulumi-runtime", "nodejs"),))
+def test_it_passes_on_calls_with_their_answers(context: Context, tmp_path: Path) -> None:
+    client, proxy, _ = context
+    answer = register(client, BUCKET, object=struct(file=FILE))
     assert (answer.urn, answer.object) == ("urn:files", struct(file=FILE))
-    assert monitor.metadata["pulumi-runtime"] == "nodejs"
     look_up(client, "aws:index:it", struct(a="b"))
     assert (proxy.error, rows(tmp_path)) == ("", [])
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "grpc-encoding": {"compression": grpc.Compression.Deflate},
+    "grpc-timeout": {"timeout": 60},
+    "": {"metadata": (("pulumi-runtime", "nodejs"),)},
+}
+
+
+@pytest.mark.parametrize("header", WAYS)
+def test_a_call_that_the_engine_may_read_differently_is_refused(header: str, context: Context) -> None:
+    client, proxy, monitor = context
+    with pytest.raises(grpc.RpcError):
+        client.RegisterResource(resource_pb2.RegisterResourceRequest(**BUCKET), **WAYS[header])
+    assert (f"a call with other headers ({header})" if header else "a header of the form") in proxy.error
+    assert monitor.calls == []
+
+
+def test_each_service_has_its_own_socket(context: Context) -> None:
+    client, proxy, monitor = context
+    of_the_log: Any = resource_pb2_grpc.ResourceMonitorStub(client.log_channel)
+    with pytest.raises(grpc.RpcError):
+        register(of_the_log, BUCKET)
+    assert "a method of another service" in proxy.error
+    assert monitor.calls == []
 
 
 CALLBACKS: dict[str, Callable[[Any], Any]] = {
@@ -275,13 +299,28 @@ def test_a_failed_look_up_is_recorded(context: Context, tmp_path: Path) -> None:
     assert proxy.error == ""
 
 
-def test_another_call_that_fails_is_an_error_unless_the_engine_ends(context: Context) -> None:
+@pytest.mark.parametrize("end", [True, False])
+def test_a_call_that_the_ending_engine_does_not_answer_is_an_error_if_the_program_completes(
+    end: bool, context: Context
+) -> None:
     client, proxy, monitor = context
     monitor.status = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(grpc.RpcError, match="no such thing"):
         register(client, BUCKET | {"name": "unknown"})
     assert proxy.error == ""
-    monitor.status = grpc.StatusCode.UNKNOWN
+    if end:
+        with pytest.raises(grpc.RpcError, match="no such thing"):
+            client.SignalAndWaitForShutdown(Empty())
+    else:
+        client.channel.close()
+        client.log_channel.close()
+        proxy.require_completion(client.relay)
+    assert proxy.error == "RegisterResource aws:s3/bucket:Bucket unknown: no such thing"
+    assert "SignalAndWaitForShutdown" not in monitor.calls
+
+
+def test_another_call_that_fails_is_an_error(context: Context) -> None:
+    client, proxy, _ = context
     with pytest.raises(grpc.RpcError, match="no such thing"):
         register(client, BUCKET | {"name": "unknown"})
     assert proxy.error == "RegisterResource aws:s3/bucket:Bucket unknown: no such thing"
@@ -297,29 +336,59 @@ def test_a_refused_program_does_not_complete_itself(context: Context) -> None:
     assert proxy.error and monitor.calls == []
 
 
+def start_end(client: Any, monitor: Monitor) -> Any:
+    """Start the call that says that all resources are registered, and return it when the monitor has it."""
+    end = client.SignalAndWaitForShutdown.future(Empty())
+    while "SignalAndWaitForShutdown" not in monitor.calls:
+        assert not end.done(), end.exception()
+    return end
+
+
 def test_a_call_without_an_answer_is_an_error_of_a_program_that_has_ended(context: Context) -> None:
     client, proxy, monitor = context
-    ends: Any = client.SignalAndWaitForShutdown.future(Empty())
-    while not monitor.calls:
-        pass
-    proxy.require_answers()
+    end = start_end(client, monitor)
+    relay: Any = SimpleNamespace(is_handled=lambda: True)
+    proxy.require_completion(relay)
     assert proxy.error == "", "the engine answers this call when it ends"
-    ends.cancel()
     proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/RegisterResource"))
-    proxy.require_answers()
+    proxy.require_completion(relay)
     assert (
         proxy.error
         == "RegisterResource: the program has ended, or has cancelled this call, before the answer"
     )
+    assert not end.done()
+
+
+def test_a_program_does_not_leave_connections_open(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_relay, "SECONDS", 0.1)
+    client, proxy, _ = context
+    register(client, BUCKET)
+    proxy.require_completion(client.relay)
+    assert proxy.error == monitor_proxy.NO_HANDLING
+
+
+@pytest.mark.parametrize("name", ["RegisterResource", "Invoke", "SignalAndWaitForShutdown"])
+def test_a_program_that_has_registered_all_resources_only_logs(name: str, context: Context) -> None:
+    client, proxy, monitor = context
+    end = start_end(client, monitor)
+    log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
+    log.Log(engine_pb2.LogRequest(message="hello"))
+    assert proxy.error == ""
+    calls = [*monitor.calls]
+    with pytest.raises(grpc.RpcError, match="after it has said"):
+        client.channel.unary_unary(f"/pulumirpc.ResourceMonitor/{name}")(b"")
+    assert proxy.error.startswith(f"{name}: the program calls the engine after")
+    assert monitor.calls == calls
+    assert not end.done()
 
 
 def test_bytes_that_are_no_request_are_refused(context: Context) -> None:
     client, proxy, monitor = context
-    for path, count in (("RegisterResource", 1), ("Other", 2)):
-        call = client.channel.unary_unary(f"/pulumirpc.ResourceMonitor/{path}")
-        with pytest.raises(grpc.RpcError, match="does not understand"):
-            call(b"\xff")
-        assert len(proxy.error.splitlines()) == count
+    with pytest.raises(grpc.RpcError, match="does not understand"):
+        client.channel.unary_unary("/pulumirpc.ResourceMonitor/RegisterResource")(b"\xff")
+    with pytest.raises(grpc.RpcError):
+        client.channel.unary_unary("/pulumirpc.ResourceMonitor/Other")(b"")
+    assert len(proxy.error.splitlines()) == 2
     assert monitor.calls == []
 
 
@@ -347,24 +416,24 @@ def test_the_engine_gets_the_bytes_of_the_program(tmp_path: Path) -> None:
     """The entries of a map have another order if the proxy serializes them again."""
     requests: list[bytes] = []
 
-    def call(request: bytes, metadata: Any) -> bytes:
+    def call(request: bytes) -> bytes:
         requests.append(request)
         return b""
 
     channel: Any = SimpleNamespace(unary_unary=lambda _path: call)  # pyright: ignore[reportUnknownLambdaType]
-    proxy = MonitorProxy(channel, channel, tmp_path / "failed")
+    proxy = MonitorProxy(channel, channel, CallCounts(), tmp_path / "failed")
     handler: Any = proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/Invoke"))
     entries = [b"\x0a\x07\x0a\x01%c\x12\x02\x08\x00" % letter for letter in b"abcdefgh"]
     sent = [b"\x12" + bytes([len(data)]) + data for data in (b"".join(entries), b"".join(reversed(entries)))]
     for request in sent:
-        handler.unary_unary(request, SimpleNamespace(invocation_metadata=list))
+        handler.unary_unary(request, None)
     assert (requests, proxy.error) == (sent, "")
 
 
 def test_a_program_can_write_to_the_log_and_not_start_a_debugger(context: Context) -> None:
     """The engine puts the debugger's settings into an event, and readers of its events limit its depth."""
     client, proxy, monitor = context
-    log: Any = engine_pb2_grpc.EngineStub(client.channel)
+    log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
     log.Log(engine_pb2.LogRequest(message="hello"))
     assert (monitor.calls, proxy.error) == (["Log hello"], "")
     with pytest.raises(grpc.RpcError):
