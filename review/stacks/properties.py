@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
 from review.objects.renames import NAME, PARENT, Rename
+from review.objects.value_owners import owner_remarks
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, object_names
@@ -181,7 +182,9 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         folded = _folding_reason(part, step, stack, forces=forces)
         values = as_text(part.before), as_text(part.after)
         setting = stack.file.find_setting(part.paths.position, *values, component)
-        sources = [] if folded or setting else _titles(stack.value_sources(step, *part.paths.places))
+        sources = [] if folded else owner_remarks(part, step, stack)
+        if not sources and not folded and not setting:
+            sources = _titles(stack.value_sources(step, *part.paths.places))
         properties.append(Property(part.path, *part.texts, forces, folded, setting, sources))
     if not properties and not step.only_renamed:
         properties += _secrets(step)

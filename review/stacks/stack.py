@@ -63,6 +63,8 @@ class Stack:
             if resource.provider:
                 self._used.setdefault(resource.package, set()).add(resource.provider)
         self.changed = [step for step in steps if self._is_change(step)]
+        # By the identity of the resource, since a resource of base and head may have one URN.
+        self._invented: dict[int, set[str]] = {}
         self._dependents: dict[str, set[str]] = {}
         # The head has no dependencies on deleted resources, so the base's dependencies count as well.
         for resource in (*old_resources, *self.resources.values()):
@@ -157,12 +159,23 @@ class Stack:
         """The head's resources by the names of their objects."""
         return find_owners(self.new.values())
 
+    @cached_property
+    def old_owners(self) -> dict[str, list[Resource]]:
+        """The base's resources by the names of their objects."""
+        return find_owners(self.old.values())
+
     def invented_texts(self, resource: Resource) -> set[str]:
         """Return the texts in the ID and the outputs of a resource that the review's providers invent.
 
         A replacement with the same inputs would change them, so the program chooses none of them. A value
         that no table describes may be anything, and is another finding (`value-unknown`).
         """
+        key = id(resource)
+        if key not in self._invented:
+            self._invented[key] = self._find_invented(resource)
+        return self._invented[key]
+
+    def _find_invented(self, resource: Resource) -> set[str]:
         runs = (self.base, self.head)
         step = self.steps.get(resource.urn)
         urns = {resource.urn, step.old.urn if step and step.old else resource.urn}
