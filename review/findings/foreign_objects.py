@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from review.model import Finding, list_first
 from review.objects.new_objects import makes_new_object
-from review.objects.owners import find_owner
+from review.objects.owners import find_owner, has_other_object
 from review.objects.parts import is_of_account, is_of_organization, object_inputs
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
@@ -44,13 +44,14 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
         takes_over = new.package == "aws" and new.values.get(taking_over) is True
         if takes_over and makes_new_object(step):
             return f"{taking_over}: the new resource takes over an object of its name, whoever has created it"
-    if step.op == "create" and is_of_organization(new):
+    is_other = step.op == "create" or has_other_object(step, stack)
+    if is_other and is_of_organization(new):
         return (
             "it is a setting of the whole organization; if another stack or a person has set it, the new "
             "resource replaces it"
         )
     if is_of_account(new):
-        is_shared = step.op == "create" and bool(unevaluated)
+        is_shared = is_other and bool(unevaluated)
         return (
             f"it is a setting of the whole account, which {list_first(unevaluated)} may set as well; "
             "this review does not evaluate that stack"
@@ -59,7 +60,8 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
         )
     for name in object_inputs(new):
         value = new.values.get(name)
-        if isinstance(value, str) and before.get(name) != value and not find_owner(stack, new, name):
+        is_named = isinstance(value, str) and (is_other or before.get(name) != value)
+        if is_named and not find_owner(stack, new, name):
             return (
                 f"{name}: no resource of this stack is {new.inputs[name]}; the new resource changes this "
                 "object, and may replace what another stack or a person has set for it"

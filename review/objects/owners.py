@@ -1,12 +1,15 @@
 """Objects that inputs name: those of the stack's own resources, and foreign ones."""
 
 from review.model import title
+from review.objects.parts import INVENTED, are_in_one_container, containers, identity
 from review.plain_data import as_text
+from review.stacks.engine_run import Step
 from review.stacks.existing_objects import OBJECT
 from review.stacks.object_kinds import kind_of
-from review.stacks.resources import Json, Resource
+from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
-from sandbox.providers.resource_types import table
+from sandbox.providers.kubernetes.package import Kubernetes
+from sandbox.providers.resource_types import resource_type, table
 from sandbox.summary import LATER, MASK
 
 NOT_IN_STACK = "no resource of this stack"
@@ -29,6 +32,9 @@ LIMIT = "allowedAccountIds"
 
 REGION = "region"
 
+CLUSTER = f"{PROVIDERS}kubernetes"
+"""Type of the providers whose resources are in a cluster."""
+
 
 def owner_remark(stack: Stack, resource: Resource, name: str) -> str:
     """Return the title of the own resource whose object an input names, or a remark.
@@ -49,7 +55,8 @@ def find_owner(stack: Stack, resource: Resource, name: str) -> Resource | None:
 
     Outputs repeat the inputs, which may be any text: a tag may have the name of a foreign bucket, and so may
     a log group, or a bucket of another kind or region. So only the ARN counts, the name of a resource of the
-    right kind in the same place, and what AWS chooses for a resource on which the input depends.
+    right kind in the same place and container, and what AWS chooses for a resource on which the input
+    depends.
     """
     value = resource.values.get(name)
     if not isinstance(value, str) or not value:
@@ -60,11 +67,8 @@ def find_owner(stack: Stack, resource: Resource, name: str) -> Resource | None:
         is_arn = value == _outputs(owner).get("arn") and "arn" not in owner.values
         # In a preview of a real state, AWS has chosen the IDs.
         is_id = not stack.predicted and value == owner.state.get("id")
-        if (
-            is_arn
-            or is_id
-            or (is_object_kind(owner, resource, name) and _is_one_place(owner, resource, stack))
-        ):
+        is_namesake = is_object_kind(owner, resource, name) and are_in_one_container(owner, resource, name)
+        if is_arn or is_id or (is_namesake and _is_one_place(owner, resource, stack)):
             return owner
     others = (stack.resources[urn] for urn in sources if urn in stack.resources)
     return next(
@@ -89,13 +93,50 @@ def is_object_kind(owner: Resource, resource: Resource, name: str) -> bool:
     return kind.lower().startswith(own_kind) or own_kind in name or own_kind.endswith(name)
 
 
-def place_of(resource: Resource, stack: Stack) -> str:
+def place_of(resource: Resource, stack: Stack, *, in_base: bool = False) -> str:
     """Return the region or the zone of a resource; empty if only the deployment's environment determines it.
 
-    The ID of a zone's setting is its name (https://developers.cloudflare.com/api, Zones › Settings).
+    `in_base` is True for a resource of the base, whose provider may have had other settings. The ID of a
+    zone's setting is its name (https://developers.cloudflare.com/api, Zones › Settings).
     """
     own = resource.values.get(REGION) or resource.values.get("zoneId")
-    return as_text(own or _settings(resource, stack).get(REGION)) or ""
+    return as_text(own or _settings(resource, stack, in_base=in_base).get(REGION)) or ""
+
+
+def has_other_cluster(step: Step) -> bool:
+    """Return True for a provider of Kubernetes whose settings lead to another cluster than in the base.
+
+    That Pulumi replaces a provider does not show this: a resource option replaces one, too.
+    """
+    if step.op != "replace" or not step.old or not step.new or step.new.type != CLUSTER:
+        return False
+    return bool(Kubernetes("kubernetes").replaced_settings(step.old.values, step.new.values))
+
+
+def has_other_object(step: Step, stack: Stack) -> bool:
+    """Return True if a resource changes another object than in the base, or one in another place.
+
+    An input with the name of the object may stay the same meanwhile: the region, the account or another
+    container decides as well which object has this name.
+    """
+    old, new = step.old, step.new
+    if not old or not new:
+        return False
+    is_described_id = not INVENTED.search(resource_type(new.type).id)
+    before, after = (
+        (side.state.get("id") if is_described_id else "", identity(side), containers(side))
+        for side in (old, new)
+    )
+    return before != after or _has_other_place(step, stack)
+
+
+def _has_other_place(step: Step, stack: Stack) -> bool:
+    """Return True if a resource may be in another region or on another account than in the base."""
+    if not step.old or step.resource.package != "aws":
+        return stack.has_other_provider(step)
+    is_global = kind_of(step.resource.type)[1] in GLOBAL
+    is_one_region = is_global or place_of(step.old, stack, in_base=True) == place_of(step.resource, stack)
+    return not is_one_region or _account(step.old, stack, in_base=True) != _account(step.resource, stack)
 
 
 def _has_chosen(owner: Resource, value: str, resource: Resource, stack: Stack) -> bool:
@@ -113,15 +154,16 @@ def _is_one_place(owner: Resource, resource: Resource, stack: Stack) -> bool:
     return is_one_region and _account(owner, stack) == _account(resource, stack)
 
 
-def _account(resource: Resource, stack: Stack) -> Json:
+def _account(resource: Resource, stack: Stack, *, in_base: bool = False) -> Json:
     """Return the settings of a resource's provider that may lead to another account."""
     harmless = {*table("aws")["settings"]["harmless"], REGION, "version", LIMIT}
-    return {name: value for name, value in _settings(resource, stack).items() if name not in harmless}
+    settings = _settings(resource, stack, in_base=in_base)
+    return {name: value for name, value in settings.items() if name not in harmless}
 
 
-def _settings(resource: Resource, stack: Stack) -> Json:
+def _settings(resource: Resource, stack: Stack, *, in_base: bool = False) -> Json:
     """Return the settings of a resource's provider."""
-    provider = stack.resources.get(resource.provider)
+    provider = stack.provider_of(resource, in_base=in_base)
     return provider.values if provider else {}
 
 

@@ -122,6 +122,14 @@ KEY = "key"
 APART: Mapping[str, Sequence[str]] = {"aws:route53/record:Record": ("type", "setIdentifier")}
 """Further inputs that tell the objects of one name apart."""
 
+EVENT_BUS = "eventBusName"
+
+DEFAULTED = ("accountId", "catalogId", EVENT_BUS)
+"""Optional inputs with a container of an object. Without them, AWS takes that of the account, or DEFAULT."""
+
+DEFAULT = "default"
+"""Name of the container that AWS takes without an input (EventBridge API, PutTargets: EventBusName)."""
+
 CONTENT = re.compile(r"content|item|policy|status|value|\w+Document")
 """Names of required inputs that identify nothing."""
 
@@ -178,6 +186,40 @@ def is_of_account(resource: Resource) -> bool:
 def is_of_organization(resource: Resource) -> bool:
     """Return True for a setting of a whole organization of Datadog."""
     return _is_order(resource) and not object_inputs(resource)
+
+
+def containers(resource: Resource) -> tuple[str, ...]:
+    """Return the optional containers of a resource's object, which its ID may lack."""
+    return tuple(str(resource.values.get(name) or DEFAULT) for name in DEFAULTED)
+
+
+def may_share_container(first: Resource, second: Resource) -> bool:
+    """Return True if the optional containers of two resources of AWS may be the same.
+
+    A program can also write the ID of its own account, and the ARN of an event bus in place of its name.
+    """
+    for name, own, other in zip(DEFAULTED, containers(first), containers(second), strict=True):
+        if name == EVENT_BUS:
+            is_other = own.rpartition("/")[2] != other.rpartition("/")[2]
+        else:
+            is_other = own != other and DEFAULT not in (own, other)
+        if is_other:
+            return False
+    return True
+
+
+def are_in_one_container(first: Resource, second: Resource, apart_from: str) -> bool:
+    """Return True if two resources agree in each input that names the container of both objects.
+
+    The rule of an EventTarget is that of its event bus, for example, and other buses may have a namesake.
+    """
+    names = {*_required(first.type)} & {*_required(second.type)} - {apart_from}
+    for name in filter(_is_reference, names):
+        if first.values.get(name) != second.values.get(name):
+            return False
+    optional = {*DEFAULTED} & _inputs(first.type).keys() & _inputs(second.type).keys()
+    pairs = zip(DEFAULTED, containers(first), containers(second), strict=True)
+    return all(own == other for name, own, other in pairs if name in optional - names)
 
 
 def identity(resource: Resource) -> tuple[str, ...]:

@@ -154,6 +154,10 @@ class Stack:
             return True
         return _settings(old) != _settings(new)
 
+    def provider_of(self, resource: Resource, *, in_base: bool = False) -> Resource | None:
+        """Return the provider of a resource with its settings in the head, or in the base for an old one."""
+        return (self._providers if in_base else self.resources).get(resource.provider)
+
     @cached_property
     def owners(self) -> dict[str, list[Resource]]:
         """The head's resources by the names of their objects."""

@@ -166,6 +166,64 @@ def test_a_setting_that_stays_or_another_resource_is_no_finding() -> None:
     assert findings(new("kubernetes:core/v1:ConfigMap", {"data": {}})) == []
 
 
+REPOSITORY, REPOSITORY_POLICY = "aws:ecr/repository:Repository", "aws:ecr/repositoryPolicy:RepositoryPolicy"
+RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+ITEM = "aws:s3/bucketObjectv2:BucketObjectv2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "own"),
+    [
+        (
+            REPOSITORY_POLICY,
+            {"repository": "api"},
+            {"repository": "api", "region": "us-east-1"},
+            resource(REPOSITORY, "api", {"name": "api"}, id="api"),
+        ),
+        (
+            TARGET,
+            {"rule": "nightly", "targetId": "a"},
+            {"rule": "nightly", "targetId": "a", "eventBusName": "payments"},
+            resource(RULE, "nightly", {"name": "nightly"}, id="nightly"),
+        ),
+        (ITEM, {"bucket": "foreign", "key": "a"}, {"bucket": "foreign", "key": "b"}, resource(BUCKET, "x")),
+    ],
+    ids=["region", "container", "key"],
+)
+def test_a_setting_that_keeps_the_name_of_its_object_blocks_if_it_moves_to_a_foreign_one(
+    kind: str, before: dict[str, str], after: dict[str, str], own: Resource
+) -> None:
+    old, new = (resource(kind, "it", inputs, id="x") for inputs in (before, after))
+    assert [name for name, _ in findings(Step("replace", old, new), Step("same", own, own))] == ["it"]
+    assert findings(Step("replace", old, old), Step("same", own, own)) == []
+
+
+def test_a_setting_that_moves_by_its_provider_blocks_unless_its_object_moves_as_well() -> None:
+    def moved(kind: str, name: str, inputs: dict[str, str]) -> Step:
+        it = resource(kind, name, inputs, id="api", provider=f"{west.urn}::p")
+        return Step("replace", it, it)
+
+    west, east = (
+        resource("pulumi:providers:aws", "aws", {"region": region}, id="p")
+        for region in ("eu-west-1", "us-east-1")
+    )
+    provider = Step("replace", west, east)
+    policy = moved(REPOSITORY_POLICY, "it", {"repository": "api"})
+    own = resource(REPOSITORY, "api", {"name": "api", "region": "eu-west-1"}, id="api")
+    assert findings(provider, policy, moved(REPOSITORY, "api", {"name": "api"})) == []
+    assert [name for name, _ in findings(provider, policy, Step("same", own, own))] == ["it"]
+    # The objects of some services are the same in all regions.
+    assert findings(provider, moved(BUCKET_POLICY, "it", {"bucket": "foreign"})) == []
+
+
+def test_a_setting_of_the_account_that_moves_to_another_region_is_new_there() -> None:
+    kind = "aws:ebs/defaultKmsKey:DefaultKmsKey"
+    old, moved = (resource(kind, "it", inputs) for inputs in ({}, {"region": "us-east-1"}))
+    others = ("foundation/dev",)
+    assert [name for name, _ in findings(Step("replace", old, moved), unevaluated=others)] == ["it"]
+    assert findings(Step("replace", old, old), unevaluated=others) == []
+
+
 def test_a_setting_of_the_account_blocks_if_another_stack_of_it_is_not_evaluated() -> None:
     assert findings(new(ACCOUNT, {})) == []
     [(_, message)] = findings(new(ACCOUNT, {}), unevaluated=("foundation/dev",))
@@ -327,7 +385,8 @@ def test_a_setting_of_an_own_zone_is_no_finding() -> None:
 
 @pytest.mark.parametrize("kind", ["r2ManagedDomain:R2ManagedDomain", "r2BucketLifecycle:R2BucketLifecycle"])
 def test_a_setting_of_a_foreign_bucket_of_r2_blocks(kind: str) -> None:
-    bucket = resource("cloudflare:index/r2Bucket:R2Bucket", "own", {"name": "own"}, id="own")
+    named = {"name": "own", "accountId": "a"}
+    bucket = resource("cloudflare:index/r2Bucket:R2Bucket", "own", named, id="own")
     own, foreign = (
         new(f"cloudflare:index/{kind}", {"accountId": "a", "bucketName": name}) for name in ("own", "prod")
     )

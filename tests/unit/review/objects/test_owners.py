@@ -92,3 +92,32 @@ def test_a_namesake_on_another_account_is_not_the_object() -> None:
     for reference, expected in ((own, bucket), (same, bucket), (other, None)):
         part = resource(OBJECT, "it", {"bucket": "data"}, provider=reference)
         assert find_owner(reviewed(*providers, bucket, part), part, "bucket") is expected
+
+
+RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+
+
+@each_row(
+    ("own", "named", "is_own"),
+    [
+        ({}, {}, True),
+        ({}, {"eventBusName": "default"}, True),
+        ({"eventBusName": "payments"}, {"eventBusName": "payments"}, True),
+        ({}, {"eventBusName": "payments"}, False),
+        ({"eventBusName": "payments"}, {}, False),
+    ],
+)
+def test_a_namesake_in_another_container_is_not_the_object(
+    own: dict[str, str], named: dict[str, str], *, is_own: bool
+) -> None:
+    rule = resource(RULE, "rule", {"name": "nightly", **own}, id="nightly")
+    target = resource(TARGET, "it", {"rule": "nightly", "targetId": "a", "roleArn": "arn:r", **named})
+    assert find_owner(reviewed(rule, target), target, "rule") is (rule if is_own else None)
+
+
+def test_an_owner_is_in_the_container_that_both_types_require() -> None:
+    for database, is_own in (("own", True), ("other", False)):
+        names = {"databaseName": "own", "tableName": "orders", "catalogId": "1"}
+        partition = resource("aws:glue/partition:Partition", "p", names, id="orders")
+        index = resource("aws:glue/partitionIndex:PartitionIndex", "it", names | {"databaseName": database})
+        assert (find_owner(reviewed(partition, index), index, "tableName") is partition) is is_own
