@@ -2,14 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, product
 from typing import Any
 
 from review.model import Finding, title
 from review.objects.new_objects import makes_new_object
-from review.objects.owners import GLOBAL, place_of
-from review.objects.parts import INVENTED, identity
+from review.objects.owners import GLOBAL, has_other_cluster, place_of
+from review.objects.parts import INVENTED, SETTING, identity, may_share_container
 from review.objects.records import is_address, is_one_name, is_one_type, record_name
 from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
@@ -33,17 +34,27 @@ INSIDE: Mapping[tuple[str, str], str] = {
 }
 """Types of the parts that a property declares, if the names do not tell."""
 
+ONE_OF_AN_OBJECT = re.compile(rf"{SETTING.pattern}|Config$")
+"""Ends of the types of which an object has one."""
+
+REFERENCE_END = re.compile(r"(Arn|Id|Identifier|Name|Url)$")
+"""Ends of the names of inputs that name an object by its kind."""
+
 REMEDY = "Declare the object once, and give a renamed resource an alias of its former name"
 
 
 @dataclass(frozen=True)
 class _Claim:
-    """A resource with an object, before or after `up`; `deletes` is True if `up` deletes the object."""
+    """A resource with an object, before or after `up`; `deletes` is True if `up` deletes the object.
+
+    `changes_cluster` is True if the resource's provider leads to another cluster after `up` than before.
+    """
 
     step: Step
     resource: Resource
     deletes: bool
     place: str
+    changes_cluster: bool
     stack: str
 
     @property
@@ -69,6 +80,7 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
                 finding = stack.blocking_finding("object-shared", claim.resource, message, REMEDY)
                 yield claim.resource.urn, finding
     yield from _find_moved_inside(stack, claims)
+    yield from _find_declared_twice(stack, claims)
 
 
 def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[str, Finding]]:
@@ -107,17 +119,21 @@ def _by_kind(claims: Sequence[_Claim], kinds: Mapping[str, Kind]) -> Mapping[Kin
 
 
 def _claims(stack: Stack) -> Iterator[_Claim]:
-    """Yield the claims of all resources; the objects of a replaced provider are in another place."""
+    """Yield the claims of all resources."""
+    moved = {urn for urn, step in stack.steps.items() if has_other_cluster(step)}
     for step in stack.steps.values():
         if step.op != "delete" and _has_object(step.resource):
-            yield _Claim(
-                step, step.resource, deletes=False, place=place_of(step.resource, stack), stack=stack.name
-            )
-        provider = stack.steps.get(step.old.provider) if step.old else None
-        is_replaced = step.op == "delete" or (step.op != "create" and makes_new_object(step))
-        is_deleted = is_replaced and not (provider and provider.op == "replace")
+            yield _claim(stack, step, step.resource, moved, deletes=False)
+        is_deleted = step.op == "delete" or (step.op != "create" and makes_new_object(step))
         if step.old and is_deleted and _has_object(step.old) and _deletes_object(step.old):
-            yield _Claim(step, step.old, deletes=True, place=place_of(step.old, stack), stack=stack.name)
+            yield _claim(stack, step, step.old, moved, deletes=True)
+
+
+def _claim(stack: Stack, step: Step, resource: Resource, moved: Collection[str], *, deletes: bool) -> _Claim:
+    """Return the claim of a resource; `moved` has the URNs of the providers that lead to another cluster."""
+    place, provider = place_of(resource, stack, in_base=deletes), stack.step_of(resource.provider)
+    changes_cluster = provider is not None and provider.resource.urn in moved
+    return _Claim(step, resource, deletes, place, changes_cluster, stack.name)
 
 
 def is_on_account(resource: Resource) -> bool:
@@ -206,13 +222,23 @@ def _is_same(claim: _Claim, other: _Claim) -> bool:
 
     The ID of a type without a table is invented, so what identifies the object is compared as well.
     """
+    if not _is_one_place(claim, other):
+        return False
     identifiers = [str(owner.resource.state.get("id") or "") for owner in (claim, other)]
-    places = {claim.place, other.place} - {""}
-    is_one_place = len(places) < 2 or kind_of(claim.resource.type)[1] in GLOBAL
-    if bool(identifiers[0]) and identifiers[0] == identifiers[1] and is_one_place:
+    if bool(identifiers[0]) and identifiers[0] == identifiers[1]:
         return True
-    changed = identity(claim.resource) if is_one_place else ()
+    changed = identity(claim.resource)
     return bool(changed) and changed == identity(other.resource)
+
+
+def _is_one_place(claim: _Claim, other: _Claim) -> bool:
+    """Return True if two resources of a kind may be in one region, zone, cluster or other container."""
+    if claim.resource.package == "aws" and not may_share_container(claim.resource, other.resource):
+        return False
+    if claim.changes_cluster and other.changes_cluster and claim.deletes != other.deletes:
+        return False
+    is_global = kind_of(claim.resource.type)[1] in GLOBAL
+    return is_global or len({claim.place, other.place} - {""}) < 2
 
 
 def _may_be_same(claim: _Claim, other: _Claim) -> bool:
@@ -223,8 +249,8 @@ def _may_be_same(claim: _Claim, other: _Claim) -> bool:
     others, such as a VPC, AWS chooses a new ID.
     """
     kind = claim.resource.type
-    if kind.startswith("kubernetes:"):  # The name of an object is its ID.
-        return False
+    if kind.startswith("kubernetes:") or not _is_one_place(claim, other):
+        return False  # The name of an object of Kubernetes is its ID.
     before, after = _texts(other.resource), _texts(claim.resource)
     equal = [name for name in before.keys() & after.keys() if before[name] == after[name]]
     if not is_described(kind):
@@ -244,36 +270,66 @@ def _texts(resource: Resource) -> dict[str, str]:
 
 
 def _find_moved_inside(stack: Stack, claims: Sequence[_Claim]) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each resource that gets what another resource sets or has set, and a finding.
+    """Yield the URN of each resource that gets what a deleted resource has set, and a finding.
 
     An example is a Bucket with the new property `policy` whose BucketPolicy is deleted, or a new item of a
-    Role's `inlinePolicies` beside a deleted RolePolicy. If the other resource stays, the property takes its
-    place: AWS then has the bucket's policy, while the state and the policies still see the BucketPolicy. An
-    empty list, such as `ingress=[]`, removes what the other resource declares.
+    Role's `inlinePolicies` beside a deleted RolePolicy.
     """
     deleted = [claim.resource for claim in claims if claim.deletes and claim.step.op == "delete"]
-    kept = [claim.resource for claim in claims if not claim.deletes]
-    for step in stack.steps.values():
-        if step.op not in ("create", "replace", "update") or not _has_object(step.resource):
+    for step in stack.steps.values() if deleted else ():
+        if step.op != "update" or not _has_object(step.resource):
             continue
         whole, before = step.resource, step.old.values if step.old else {}
         added = {
-            name: value
-            for name, value in whole.values.items()
-            if not name.startswith(("_", "tags")) and _has_more(before.get(name), value)
+            name: value for name, value in _settings(whole).items() if _has_more(before.get(name), value)
         }
-        for part in deleted if added and step.op == "update" else ():
+        for part in deleted if added else ():
             if _is_part(part, whole, added):
                 names = f"it adds to {', '.join(sorted(added))}"
                 message = f"{names}, and `up` then deletes {title(part)}, which may be the same object"
                 yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
-        for part in kept if added else ():
-            if names := [name for name in sorted(added) if _declares(part, whole, name)]:
-                message = (
-                    f"it sets {', '.join(names)}, which {title(part)} declares as well; the last change of "
-                    "the two determines the object"
-                )
-                yield whole.urn, stack.blocking_finding("object-shared", whole, message, REMEDY)
+
+
+def _find_declared_twice(stack: Stack, claims: Sequence[_Claim]) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource that sets what another resource that stays sets, too, and a finding.
+
+    The object has what was set last: if a BucketPolicy is new, it takes the place of the `policy` of its
+    Bucket, and the state and the policies still see that one; and the same the other way round. An empty
+    list, such as `ingress=[]`, removes what the other resource declares. Of a list in a whole, the next
+    change removes what the part has added. So this is a conflict, whichever of the two changes.
+    """
+    modules: dict[tuple[str, str], list[tuple[Resource, set[str]]]] = defaultdict(list)
+    for claim in claims:
+        if not claim.deletes and claim.resource.package != "kubernetes":
+            modules[kind_of(claim.resource.type)[:2]].append((claim.resource, _changed_names(claim)))
+    for (whole, changed), (part, changed_part) in chain(*(product(kept, kept) for kept in modules.values())):
+        candidates = _settings(whole).keys() if changed_part else changed
+        names = sorted(name for name in candidates if _declares(part, whole, name))
+        if names:
+            subject, other = (whole, part) if changed & {*names} else (part, whole)
+            message = (
+                f"it sets {', '.join(names)}, which {title(other)} declares as well; the last change of the "
+                "two determines the object"
+            )
+            yield subject.urn, stack.blocking_finding("object-shared", subject, message, REMEDY)
+
+
+def _settings(resource: Resource) -> Json:
+    """Return the inputs of a resource that have a value, without tags and notes of the provider."""
+    return {
+        name: value
+        for name, value in resource.values.items()
+        if value is not None and not name.startswith(("_", "tags"))
+    }
+
+
+def _changed_names(claim: _Claim) -> set[str]:
+    """Return the inputs that `up` sets: all of a new resource, and those of an update that differ."""
+    step, inputs = claim.step, _settings(claim.resource)
+    if step.op in ("create", "replace"):
+        return {*inputs}
+    before = step.old.values if step.old else {}
+    return {name for name, value in inputs.items() if step.op == "update" and before.get(name) != value}
 
 
 def _has_more(before: Any, after: Any) -> bool:
@@ -313,19 +369,36 @@ def _declares(part: Resource, whole: Resource, name: str) -> bool:
     """Return True if a resource declares a property of another one: a BucketPolicy the `policy` of a Bucket.
 
     The rest of the name of its type has all words of the property's name, such as `lifecycleRules` and
-    BucketLifecycleConfiguration.
+    BucketLifecycleConfiguration. A property other than a list counts only if an object has one of them: a
+    VpcIpv4CidrBlockAssociation adds to the `cidrBlock` of a Vpc.
     """
     *place, kind = kind_of(whole.type)
     *part_place, part_kind = kind_of(part.type)
     kind = kind.removeprefix("Default")
-    if place != part_place or kind == part_kind or place[0] == "kubernetes":
+    if place != part_place or kind == part_kind:
+        return False
+    if not is_list(whole.values[name]) and not ONE_OF_AN_OBJECT.search(part_kind):
         return False
     if (kind, name) in INSIDE:
         is_alike = INSIDE[kind, name] == part_kind
     else:
         own_words, rest = _words(name), _words(part_kind.removeprefix(kind)) | _direction(part)
         is_alike = part_kind.startswith(kind) and bool(own_words) and own_words <= rest
-    return is_alike and not _identifiers(whole).isdisjoint(_names(part.values))
+    return is_alike and not _identifiers(whole).isdisjoint(_object_names(part, kind))
+
+
+def _object_names(part: Resource, kind: str) -> set[str]:
+    """Return the texts that may name the object of this kind to which a part belongs.
+
+    If an input has the name of the kind, it alone decides: the `bucket` of a BucketLogging, and not its
+    `targetBucket`.
+    """
+    inputs = {
+        name: value
+        for name, value in part.values.items()
+        if kind.lower().endswith(REFERENCE_END.sub("", name).lower())
+    }
+    return {*_names(inputs or part.values)}
 
 
 def _direction(rule: Resource) -> set[str]:

@@ -1,5 +1,6 @@
 """Tests of the findings about objects that two resources share."""
 
+import json
 from typing import Any
 
 import pytest
@@ -263,13 +264,66 @@ def test_kinds_of_two_groups_are_two_kinds() -> None:
     assert names(Step("same", kept, kept), Step("create", None, beta)) == ["x"]
 
 
-def test_objects_of_a_replaced_provider_are_in_another_place() -> None:
-    provider = resource(CLUSTER, "cluster", id="p")
+def kubeconfig(server: str) -> str:
+    """Return the configuration of a cluster at an address."""
+    return json.dumps(
+        {
+            "clusters": [{"name": "it", "cluster": {"server": server}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "current-context": "it",
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [("https://one", "https://two", []), ("https://one", "https://one", ["new"])],
+    ids=["another cluster", "the same cluster"],
+)
+def test_objects_are_in_another_place_if_the_provider_leads_to_another_cluster(
+    before: str, after: str, expected: list[str]
+) -> None:
+    provider, moved = (
+        resource(CLUSTER, "cluster", {"kubeconfig": kubeconfig(server)}) for server in (before, after)
+    )
     used = {"id": "pipe/api", "provider": f"{provider.urn}::p"}
     old, new = (resource(POLICY, name, {}, **used) for name in ("old", "new"))
     steps = Step("delete", old, None), Step("create", None, new)
+    # A resource option such as replacementTrigger also replaces a provider.
+    assert names(Step("replace", provider, moved), *steps) == expected
     assert names(Step("same", provider, provider), *steps) == ["new"]
-    assert names(Step("replace", provider, provider), *steps) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "expected"),
+    [
+        (LOGS, "west", "west", ["new"]),
+        (LOGS, "west", "east", []),
+        (BLOCK, "west", "east", ["new"]),
+    ],
+    ids=["the same region", "another region", "global"],
+)
+def test_objects_of_a_replaced_provider_of_aws_are_compared_by_their_regions(
+    kind: str, before: str, after: str, expected: list[str]
+) -> None:
+    provider, moved = (
+        resource("pulumi:providers:aws", "aws", {"region": region}) for region in (before, after)
+    )
+    used = {"id": "data", "provider": f"{provider.urn}::p"}
+    old, new = (resource(kind, name, {"name": "data"}, **used) for name in ("old", "new"))
+    steps = Step("replace", provider, moved), Step("delete", old, None), Step("create", None, new)
+    assert names(*steps) == expected
+
+
+def test_a_resource_that_stays_in_the_place_that_a_provider_leaves_blocks() -> None:
+    provider, moved = (
+        resource("pulumi:providers:aws", "aws", {"region": region}) for region in ("west", "east")
+    )
+    used = resource(LOGS, "it", {}, id="data", provider=f"{provider.urn}::p")
+    kept = block("kept", "data", LOGS, region="west")
+    steps = Step("replace", provider, moved), Step("replace", used, used, created_first=True)
+    assert names(*steps) == []
+    assert names(*steps, Step("same", kept, kept)) == ["kept"]
 
 
 def test_components_providers_and_resources_that_are_only_read_have_no_object() -> None:
@@ -355,6 +409,8 @@ def test_a_record_for_a_name_of_another_stack_blocks(kind: str, foreign: str, ex
     assert [message.partition(" (")[0] for message in messages] == expected
 
 
+CIDR_BLOCK = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"
+LOGGING = "aws:s3/bucketLogging:BucketLogging"
 ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"
 
 
@@ -387,6 +443,8 @@ def test_a_property_beside_a_resource_that_declares_it_blocks(
     assert names(Step("create", None, changed), Step("create", None, rule)) == ["whole"]
     # The program had both before, or the part belongs to another object.
     assert names(Step("update", changed, changed), kept) == []
+    other = block("part", "p-2", part, **{names_whole: "x-3"})
+    assert names(Step("same", changed, changed), Step("create", None, other)) == []
     assert (
         names(Step("update", block("whole", "x-2", kind), block("whole", "x-2", kind, **added)), kept) == []
     )
@@ -395,6 +453,14 @@ def test_a_property_beside_a_resource_that_declares_it_blocks(
 @pytest.mark.parametrize(
     ("kind", "added", "part", "inputs"),
     [
+        ("aws:ec2/vpc:Vpc", {"cidrBlock": "10.0.0.0/16"}, CIDR_BLOCK, {"vpcId": "x-1"}),
+        (
+            GROUP,
+            {"ingress": [{"a": "b"}]},
+            INGRESS,
+            {"securityGroupId": "y", "referencedSecurityGroupId": "x-1"},
+        ),
+        (BUCKET, {"logging": {"a": "b"}}, LOGGING, {"bucket": "y", "targetBucket": "x-1"}),
         (BUCKET, {"objectLockConfiguration": {"a": "b"}}, OBJECT_V2, {"bucket": "x-1"}),
         (BUCKET, {"versioning": {"enabled": True}}, "aws:s3/bucketPolicy:BucketPolicy", {"bucket": "x-1"}),
         (GROUP, {"egress": []}, INGRESS, {"securityGroupId": "x-1"}),
@@ -408,8 +474,56 @@ def test_a_property_beside_a_resource_that_declares_another_one_is_no_finding(
     kind: str, added: dict[str, Any], part: str, inputs: dict[str, Any]
 ) -> None:
     rule = block("part", "p-1", part, **inputs)
-    changed = Step("update", block("whole", "x-1", kind), block("whole", "x-1", kind, **added))
-    assert names(changed, Step("same", rule, rule)) == []
+    before, after = block("whole", "x-1", kind), block("whole", "x-1", kind, **added)
+    assert names(Step("update", before, after), Step("same", rule, rule)) == []
+    assert names(Step("same", after, after), Step("create", None, rule)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "part", "names_whole"),
+    [
+        ("aws:kms/key:Key", {"policy": "{}"}, "aws:kms/keyPolicy:KeyPolicy", "keyId"),
+        ("aws:sns/topic:Topic", {"policy": "{}"}, "aws:sns/topicPolicy:TopicPolicy", "arn"),
+        (
+            BUCKET,
+            {"replicationConfiguration": {}},
+            "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
+            "bucket",
+        ),
+        (GROUP, {"ingress": []}, INGRESS, "securityGroupId"),
+        ("aws:ec2/routeTable:RouteTable", {"routes": []}, "aws:ec2/route:Route", "routeTableId"),
+    ],
+)
+def test_a_new_or_changed_part_beside_a_property_that_declares_the_same_blocks(
+    kind: str, inputs: dict[str, Any], part: str, names_whole: str
+) -> None:
+    whole = block("whole", "x-1", kind, **inputs)
+    kept = Step("same", whole, whole)
+    old, new = (block("part", "p-1", part, **{names_whole: "x-1"}, content=text) for text in ("a", "b"))
+    assert names(kept, Step("create", None, new)) == ["part"]
+    assert names(kept, Step("replace", old, new)) == ["part"]
+    assert names(kept, Step("update", old, new)) == ["part"]
+    # Nothing changes, or only a resource option and tags.
+    tagged = block("part", "p-1", part, **{names_whole: "x-1"}, content="a", tags={"a": "b"})
+    assert names(kept, Step("same", old, old)) == names(kept, Step("update", old, tagged)) == []
+
+
+def test_a_property_that_changes_beside_a_part_that_was_there_before_blocks() -> None:
+    old, new = (block("whole", "x-1", BUCKET, policy=text) for text in ("a", "b"))
+    part = block("part", "x-1", "aws:s3/bucketPolicy:BucketPolicy", bucket="x-1")
+    assert names(Step("update", old, new), Step("same", part, part)) == ["whole"]
+
+
+TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+
+
+def test_objects_of_two_containers_are_two_objects() -> None:
+    kept = block("kept", "nightly-main", TARGET, rule="nightly", targetId="main")
+    arn = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+    for bus, expected in (("payments", []), ("default", ["new"]), (arn, ["new"])):
+        inputs = {"rule": "nightly", "targetId": "main", "eventBusName": bus}
+        new = block("new", "nightly-main", TARGET, **inputs)
+        assert names(Step("same", kept, kept), Step("create", None, new)) == expected
 
 
 def test_an_object_without_a_table_blocks_if_another_stack_has_its_name() -> None:
@@ -441,3 +555,11 @@ def test_a_second_resource_for_an_object_that_its_inputs_identify_blocks() -> No
     dev, prod = stack(Step("create", None, worker("it", "edge"))), stack(kept, name="prod")
     dev.predicted = prod.predicted = True
     assert [finding.name for _, finding in find_shared_with(dev, [prod])] == ["it"]
+
+
+def test_the_own_account_may_be_written_or_left_out() -> None:
+    budget = "aws:budgets/budget:Budget"
+    kept = block("kept", "1:monthly", budget, name="monthly", accountId="1")
+    for account, expected in ((None, ["new"]), ("1", ["new"]), ("2", [])):
+        new = block("new", "1:monthly", budget, name="monthly", accountId=account)
+        assert names(Step("same", kept, kept), Step("create", None, new)) == expected
