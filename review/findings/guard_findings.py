@@ -245,9 +245,12 @@ def admitted(packs: Packs | None) -> set[Place]:
 
 
 def find_new(packs: Packs) -> Iterator[Row]:
-    """Yield the unwaived violations that only the head's policies report, or at a stricter level."""
+    """Yield the unwaived violations that only the head's policies report, or at a stricter level.
+
+    The engine may ask the pack several times about the whole stack, but a violation is yielded once.
+    """
     before, after = _unwaived(packs.base), _unwaived(packs.head)
-    for violation in packs.head.violations:
+    for violation in {tuple(row.items()): row for row in packs.head.violations}.values():
         rule = violation["policy"]
         place = rule, violation["urn"]
         is_stricter = _strength(packs.head, rule) > _strength(packs.base, rule)

@@ -200,6 +200,8 @@ def test_stricter_policies_are_shown_with_their_violations() -> None:
     extra = {"policy": "extra", "urn": "urn:a::b", "message": "x", "level": "advisory"}
     head = Pack(levels, (*BASE.violations, new, extra))
     assert [*guard_findings.find_new(Packs(BASE, head))] == [new, extra]
+    repeated = Pack(levels, head.violations * 3)
+    assert [*guard_findings.find_new(Packs(Pack(BASE.levels, BASE.violations * 3), repeated))] == [new, extra]
     # A waiver that the pull request removes: the base's pack reports the violation as waived.
     [violation] = BASE.violations
     waiving = Pack(BASE.levels, (violation | WAIVED,))
