@@ -27,7 +27,7 @@ from review.findings import (
 )
 from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_first
-from review.objects.renames import NOT_COVERED, WaiverFiles
+from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts
 from review.project_selection import are_on_one_account
 from review.render import renderings

@@ -20,7 +20,7 @@ from review.model import (
     SourceLocation,
     list_first,
 )
-from review.objects.renames import NOT_COVERED, WaiverFiles
+from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, is_list, is_map, value_at
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun

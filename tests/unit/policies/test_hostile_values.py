@@ -24,7 +24,7 @@ from policies.model.datadog_monitors import handles, parse_query
 from tests.support.policies.pytest_fixtures import MessagesOf, resource
 from tests.support.policies.sizes import milliseconds, mutations
 
-SECONDS = 2.0
+SECONDS = 5.0
 LENGTH = 1_000_000
 SHORTER = 100_000
 """A length at which quadratic time is noticeable, but which is short enough for tests of many strings."""
