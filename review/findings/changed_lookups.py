@@ -24,14 +24,8 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         what = f"arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}"
         if old == new:
             what = "it goes through a provider with other settings, such as another account or region"
-        yield Finding(
-            stacks=[stack.name],
-            policy="look-up-changed",
-            name=token,
-            message=f"{token}: {what}\n"
-            "The real API may give another answer; the review's does not, so the effects are not shown.",
-            status=NEW,
-        )
+        effect = "The real API may give another answer; the review's does not, so the effects are not shown."
+        yield _finding(stack, token, what, effect)
 
 
 def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
@@ -44,14 +38,22 @@ def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
     for (token, answer), after in sorted(stack.head.answers.items()):
         count = len(after & stack.base.answers.get((token, answer), set()))
         if count > 1:
-            yield Finding(
-                stacks=[stack.name],
-                policy="look-up-changed",
-                name=token,
-                message=f"{token}: {count} look-ups with different arguments or providers have one answer\n"
-                "The real API may give several. If they exchange their uses, the report does not show it.",
-                status=NEW,
+            what = f"{count} look-ups with different arguments or providers have one answer"
+            effect = (
+                "The real API may give several. If they exchange their uses, the report does not show it."
             )
+            yield _finding(stack, token, what, effect)
+
+
+def _finding(stack: Stack, token: str, what: str, effect: str) -> Finding:
+    """Return a finding about look-ups, which does not block."""
+    return Finding(
+        stacks=[stack.name],
+        policy="look-up-changed",
+        name=token,
+        message=f"{token}: {what}\n{effect}",
+        status=NEW,
+    )
 
 
 def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
