@@ -64,6 +64,12 @@ EXAMPLE = "/example/Example"
 START_SECONDS = 60
 """Seconds in which the library has to start this call."""
 
+OWN_CONNECTIONS = ("grpc.use_local_subchannel_pool", 1)
+"""Option that keeps a channel from the connections of others. gRPC else gives it the connection of an earlier
+channel to the same path for a moment after that one is closed, and then fails the call without a new
+connection (grpc/grpc, include/grpc/impl/channel_arg_names.h: GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL).
+"""
+
 SHOWN_BYTES = 80
 """Length of the longest part of a header that a message shows."""
 
@@ -254,7 +260,8 @@ def learn(path: Path) -> Library:
         listener.listen()
         listener.settimeout(START_SECONDS)
         try:
-            library: Any = grpc.insecure_channel(f"unix:{path}", options=CHANNEL_OPTIONS)
+            options = [*CHANNEL_OPTIONS, OWN_CONNECTIONS]
+            library: Any = grpc.insecure_channel(f"unix:{path}", options=options)
             with library:
                 call = library.unary_unary(EXAMPLE).future(b"")
                 connection, _ = listener.accept()

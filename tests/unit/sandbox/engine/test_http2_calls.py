@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import grpc
 import pytest
 
+from sandbox.engine import http2_calls
 from sandbox.engine.http2_calls import (
     ACK,
     DATA,
@@ -67,6 +68,13 @@ def test_it_knows_the_headers_of_the_own_library() -> None:
     ]
     agent = dict(LIBRARY.fields)[b"user-agent"].decode()
     assert agent.startswith(f"grpc-python/{grpc.__version__} grpc-c/")
+
+
+def test_it_learns_the_same_from_each_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2_calls, "START_SECONDS", 5)
+    with TemporaryDirectory(prefix="http2-") as folder:
+        libraries = [learn(Path(folder) / "it") for _ in range(100)]
+    assert all(library == libraries[0] for library in libraries)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
