@@ -179,7 +179,7 @@ def policy_address(finding: Finding, trees: Sequence[str]) -> str:
     rule's source.
     """
     if trees and finding.policy in SECTIONS:
-        return f"{trees[0]}/docs/review.md#what-blocks"
+        return f"{trees[0]}/docs/review/findings.md#{finding.policy}"
     if trees:
         return f"{trees[0]}/docs/policies/{quote(finding.policy, safe='')}.md"
     return finding.url if finding.url.startswith("https://") else ""

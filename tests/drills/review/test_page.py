@@ -156,7 +156,7 @@ def test_a_policy_links_to_its_page(browser: Browser, tmp_path: Path) -> None:
     rule = page.get_by_role("link", name="thing-too-small-0").first
     assert rule.get_attribute("href") == f"{trees[0]}/docs/policies/thing-too-small-0.md"
     own = page.get_by_role("link", name="stateful-deleted").first
-    assert own.get_attribute("href") == f"{trees[0]}/docs/review.md#what-blocks"
+    assert own.get_attribute("href") == f"{trees[0]}/docs/review/findings.md#stateful-deleted"
 
 
 def test_a_component_of_the_overview_opens_its_changes(browser: Browser, tmp_path: Path) -> None:

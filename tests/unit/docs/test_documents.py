@@ -12,6 +12,7 @@ import pytest
 from components.datadog.alert import runbook
 from components.settings.models.api import Egress
 from operations.lib.kubernetes import releases
+from review.model import SECTIONS
 from sandbox import cli as sandbox_command
 from sandbox import console
 from sandbox.workspace.stacks import Stack
@@ -22,7 +23,7 @@ from tools.documents import generate_docs
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 SANDBOX_FLAG = re.compile(r"make (?:sandbox|preview|down|refresh|console)(?: [^`\n]*)? FLAGS=(--[\w-]+)")
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
 
 HEADINGS = """\
 概要
@@ -60,16 +61,36 @@ GitHubActionsワークフロー
 
 def documents() -> Iterator[Path]:
     yield ROOT / "README.md"
+    yield ROOT / "CHANGELOG.md"
     yield ROOT / "CONTRIBUTING.md"
     # tests/unit/policies/engine/test_documentation.py compares the pages of the rules with their source.
     pages = DOCS / "policies"
     yield from sorted(file for file in DOCS.rglob("*.md") if file.parent != pages or file.name == "README.md")
 
 
+def headings(document: Path) -> list[str]:
+    """Return the names of a document's headings in addresses, as GitHub writes them."""
+    texts = re.findall(r"^#+ (.+)", document.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts]
+
+
 @each_row("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_link_to_a_file_has_a_target(document: Path) -> None:
-    links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
+    links = [file for file, _ in LINK.findall(document.read_text()) if "://" not in file]
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@each_row("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_to_a_heading_has_a_target(document: Path) -> None:
+    links = [(file, name) for file, name in LINK.findall(document.read_text()) if name and "://" not in file]
+    targets = {file: document.parent / file if file else document for file, _ in links}
+    assert [(file, name) for file, name in links if name not in headings(targets[file])] == []
+
+
+def test_each_finding_of_the_review_is_explained() -> None:
+    assert SECTIONS.keys() <= set(headings(DOCS / "review" / "findings.md"))
+    linked = {name for _, name in LINK.findall((DOCS / "review.md").read_text())}
+    assert SECTIONS.keys() <= linked
 
 
 @each_row("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])

@@ -88,7 +88,9 @@ def test_a_rule_has_the_texts_that_code_scanning_needs() -> None:
     rule = POLICY_RULES["rds-single-zone"]
     assert (first["fullDescription"]["text"], first["help"]["text"]) == (rule.description, rule.remediation)
     assert second["fullDescription"]["text"] == "At risk: stateful replaced."
-    assert second["help"]["text"] == "See docs/review.md for what blocks and how to waive it."
+    assert second["help"]["text"] == (
+        "See docs/review/findings.md#stateful-replaced, and docs/review.md for how to waive it."
+    )
 
 
 def test_a_finding_keeps_its_fingerprint_when_its_line_moves() -> None:
