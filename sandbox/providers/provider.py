@@ -349,8 +349,12 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
 
 
 def parse_setting(value: Any) -> Any:
-    """Return the value of a provider's setting. The engine sends values other than strings as JSON."""
+    """Return the value of a provider's setting. The engine sends values other than strings as JSON.
+
+    A number or null stays a text: no package needs it, and it may be the name of a namespace.
+    """
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        parsed: Any = json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value
+    return value if parsed is None or type(parsed) in (int, float, str) else parsed

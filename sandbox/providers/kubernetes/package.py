@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-import yaml
-
 from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import schemas
+from sandbox.providers.kubernetes.kubeconfig import active_cluster, default_namespace
 from sandbox.providers.plan import Plan, now
 from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
 from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
@@ -31,6 +30,9 @@ IDENTIFIER = "clusterIdentifier"
 RENDERED = "renderYamlToDirectory"
 """The setting for a folder into which the provider writes manifests; the cluster then gets no objects."""
 
+DEFAULT_NAMESPACE = "default"
+"""The namespace of an object and of a release if nothing names another one."""
+
 AUTONAMED = "pulumi.com/autonamed"
 """The annotation with which the provider marks objects whose name it generated."""
 
@@ -41,9 +43,10 @@ class Kubernetes(Package):
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
         """Add the provider's namespace and a generated name if missing, and mark a Secret's values."""
         inputs, new_name = resource.inputs, made_up_name(resource, seed, 8)
-        namespace = resource.config.get("namespace")
+        namespace = default_namespace(resource.config)
         if resource.type == RELEASE:
-            return {"namespace": namespace or "default", "name": before.get("name") or new_name, **inputs}
+            own = {"namespace": namespace or DEFAULT_NAMESPACE, "name": before.get("name") or new_name}
+            return {**own, **inputs}
         if resource.type == SECRET:
             inputs = _with_marked_values(inputs)
         if not isinstance(inputs.get("metadata", {}), dict):
@@ -110,22 +113,8 @@ class Kubernetes(Package):
 
 def _is_same_cluster(before: Json, after: Json) -> bool:
     """Return True if the settings of a provider show the same cluster before and after a change."""
-    old, new = _active_cluster(before), _active_cluster(after)
+    old, new = active_cluster(before), active_cluster(after)
     return bool(old) and old == new
-
-
-def _active_cluster(settings: Json) -> Json:
-    """Return the cluster that a provider's settings select in its kubeconfig; empty if they select none."""
-    try:
-        kubeconfig = settings.get("kubeconfig")
-        config: Any = yaml.safe_load(kubeconfig) if isinstance(kubeconfig, str) else {}
-        contexts, clusters = (
-            {item["name"]: item for item in config[key]} for key in ("contexts", "clusters")
-        )
-        context = contexts[settings.get("context") or config["current-context"]]["context"]
-        return cast(Json, clusters[settings.get("cluster") or context["cluster"]]["cluster"])
-    except (yaml.YAMLError, KeyError, TypeError):
-        return {}
 
 
 def _type_faults(resource: Resource) -> Iterator[str]:
@@ -215,7 +204,7 @@ def namespace_of(resource: Resource) -> str:
     if resource.type.rpartition(":")[2] in table("kubernetes")["scopes"]["cluster"]:
         return ""
     fields = resource.known if resource.type == RELEASE else metadata_of(resource.inputs)
-    return str(fields.get("namespace") or resource.config.get("namespace") or "default")
+    return str(fields.get("namespace") or default_namespace(resource.config) or DEFAULT_NAMESPACE)
 
 
 def metadata_of(inputs: Any) -> Json:

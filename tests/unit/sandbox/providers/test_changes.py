@@ -1,8 +1,12 @@
 """Tests of changes in place, changes by replacement, and the order of a replacement."""
 
+import json
 from typing import Any
 
+import yaml
+
 from sandbox.providers.diff import Change, changes
+from sandbox.providers.provider import parse_setting
 from sandbox.wire.values import UNKNOWN, Secret, show_path
 from tests.support.rows import each_row
 from tests.support.sandbox.providers import resources as r
@@ -250,3 +254,47 @@ def test_an_object_without_a_name_gets_a_name_and_the_namespace_of_its_provider(
     assert metadata["name"].startswith("settings-") and len(metadata["name"]) == len("settings-") + 8
     assert (metadata["namespace"], metadata["annotations"]) == ("pipe", {"pulumi.com/autonamed": "true"})
     assert package.complete(new_resource, {"metadata": metadata}, b"other")["metadata"] == metadata
+
+
+def kubeconfig(namespace: str | None) -> str:
+    """Return a kubeconfig with two contexts of one cluster, of which the first is current."""
+    contexts = {"main": {"namespace": namespace} if namespace else {}, "spare": {"namespace": "other"}}
+    return json.dumps(
+        {
+            "clusters": [{"name": "it", "cluster": {"server": "https://a"}}],
+            "contexts": [
+                {"name": name, "context": {"cluster": "it"} | own} for name, own in contexts.items()
+            ],
+            "current-context": "main",
+        }
+    )
+
+
+@each_row(
+    ("settings", "namespace"),
+    [
+        ({"kubeconfig": kubeconfig("apps")}, "apps"),
+        ({"kubeconfig": yaml.safe_dump(json.loads(kubeconfig("apps")))}, "apps"),
+        ({"kubeconfig": kubeconfig("apps"), "context": "spare"}, "other"),
+        ({"kubeconfig": kubeconfig("apps"), "context": "missing"}, None),
+        ({"kubeconfig": kubeconfig("apps"), "namespace": "pipe"}, "pipe"),
+        ({"kubeconfig": kubeconfig(None)}, None),
+        ({"kubeconfig": "- ]"}, None),
+        ({"namespace": "null"}, "null"),
+        ({"namespace": "true"}, "true"),
+        ({"namespace": UNKNOWN}, UNKNOWN),
+        ({"kubeconfig": UNKNOWN}, None),
+    ],
+)
+def test_an_object_without_a_namespace_gets_that_of_the_settings(
+    providers: Providers, settings: dict[str, Any], namespace: Any
+):
+    package = providers.package(r.CONFIG_MAP)
+    config = {name: parse_setting(value) for name, value in settings.items()}
+    inputs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
+    completed = package.complete(resource(r.CONFIG_MAP, inputs, **config), {}, b"seed")
+    assert completed["metadata"].get("namespace") == namespace
+    release = package.complete(resource(r.RELEASE, {"name": "it"}, **config), {}, b"seed")
+    assert release["namespace"] == (namespace or "default")
+    own = changed(r.CONFIG_MAP, "metadata.namespace", "own")
+    assert package.complete(resource(r.CONFIG_MAP, own, **config), {}, b"seed") == own
