@@ -41,12 +41,18 @@ class Kubernetes(Package):
     """The Kubernetes package: checks, defaults and replacements of pulumi-kubernetes (server-side apply)."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Add the provider's namespace and a generated name if missing, and mark a Secret's values."""
+        """Add the provider's namespace and a generated name if missing, and mark a Secret's values.
+
+        An existing release keeps its name without the program's (pulumi-kubernetes, adoptOldNameIfUnnamed in
+        provider/pkg/provider/helm_release.go). `__defaults` records this, as for the other providers.
+        """
         inputs, new_name = resource.inputs, made_up_name(resource, seed, 8)
         namespace = default_namespace(resource.config)
         if resource.type == RELEASE:
-            own = {"namespace": namespace or DEFAULT_NAMESPACE, "name": before.get("name") or new_name}
-            return {**own, **inputs}
+            named = {"namespace": namespace or DEFAULT_NAMESPACE, **inputs}
+            if "name" in inputs:
+                return named
+            return {**named, "name": before.get("name") or new_name, "__defaults": ["name"]}
         if resource.type == SECRET:
             inputs = _with_marked_values(inputs)
         if not isinstance(inputs.get("metadata", {}), dict):

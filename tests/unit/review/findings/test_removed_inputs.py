@@ -11,6 +11,7 @@ from review.model import BASE_TO_HEAD, EXISTING, FIXED, WAIVED, Finding
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from sandbox.providers.aws.package import Aws
+from sandbox.providers.kubernetes.package import RELEASE, Kubernetes
 from tests.support.review.stacks import resource, stack
 from tests.support.sandbox.providers import resources as sandbox_resources
 
@@ -71,6 +72,14 @@ def test_the_provider_marks_a_name_that_it_keeps() -> None:
     declared = sandbox_resources.resource(BUCKET, {})
     [finding] = findings(NAMED, Aws("aws").complete(declared, NAMED, b"seed"))
     assert finding.blocks
+
+
+def test_a_release_whose_name_its_provider_keeps_blocks() -> None:
+    named = {"chart": "postgresql", "name": "pg", "namespace": "data"}
+    declared = sandbox_resources.resource(RELEASE, {"chart": "postgresql", "namespace": "data"})
+    kept = Kubernetes("kubernetes").complete(declared, named, b"seed")
+    [finding] = findings(named, kept, RELEASE)
+    assert finding.blocks and finding.message.startswith("name: the program no longer sets pg; ")
 
 
 GROUP, CLUSTER, DEPLOYMENT = (

@@ -298,3 +298,16 @@ def test_an_object_without_a_namespace_gets_that_of_the_settings(
     assert release["namespace"] == (namespace or "default")
     own = changed(r.CONFIG_MAP, "metadata.namespace", "own")
     assert package.complete(resource(r.CONFIG_MAP, own, **config), {}, b"seed") == own
+
+
+def test_an_existing_release_keeps_the_name_that_the_program_no_longer_sets(providers: Providers):
+    package, named = (
+        providers.package(r.RELEASE),
+        {"chart": "datadog", "name": "datadog", "namespace": "agent"},
+    )
+    unnamed = resource(r.RELEASE, {"chart": "datadog", "namespace": "agent"}, "agent")
+    kept = package.complete(unnamed, named, b"seed")
+    assert kept == named | {"__defaults": ["name"]} and changes(named, kept) == []
+    created = package.complete(unnamed, {}, b"seed")
+    assert created["name"].startswith("agent-") and created["__defaults"] == ["name"]
+    assert package.complete(resource(r.RELEASE, named), {}, b"seed") == named
