@@ -115,6 +115,9 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         "elasticsearch.k8s.elastic.co/v1:Elasticsearch",
         "rds.services.k8s.aws/v1alpha1:DBInstance",
         "argoproj.io/v1alpha1:Application",
+        "datadoghq.com/v1alpha1:DatadogSLO",
+        "snapshot.storage.k8s.io/v1:VolumeSnapshot",
+        "groupsnapshot.storage.k8s.io/v1beta1:VolumeGroupSnapshot",
     ):
         assert data_loss(f"kubernetes:{kind}", {}), kind
     for kind in (
@@ -122,6 +125,9 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         "eks.amazonaws.com/v1:NodeClass",
         "networking.k8s.io/v1:Ingress",
         "cert-manager.io/v1:Certificate",
+        "datadoghq.com/v1alpha1:DatadogMonitor",
+        "snapshot.storage.k8s.io/v1:VolumeSnapshotClass",
+        "storage.k8s.io/v1:StorageClass",
         "apps/v1:Deployment",
     ):
         assert not data_loss(f"kubernetes:{kind}", {}), kind
