@@ -8,6 +8,7 @@ from itertools import chain, product
 from typing import Any
 
 from review.model import Finding, title
+from review.objects.custom_resources import may_be_one_object
 from review.objects.new_objects import makes_new_object
 from review.objects.owners import GLOBAL, has_other_cluster, place_of
 from review.objects.parts import INVENTED, SETTING, identity, may_share_container
@@ -168,6 +169,8 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
             return f"it has the object of {name}, which `up` deletes afterwards, and the object with it"
         elif not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
+        elif not other.deletes and claim.is_new and _may_be_same_in_cluster(claim, other):
+            return f"it has the object of {name}, too, if objects of this kind have no namespace"
         elif not other.deletes and (shared := _describe_records(claim, other, claims)):
             return f"it has {shared} of {name}, too; requests reach either of the two"
     return ""
@@ -249,8 +252,10 @@ def _may_be_same(claim: _Claim, other: _Claim) -> bool:
     others, such as a VPC, AWS chooses a new ID.
     """
     kind = claim.resource.type
-    if kind.startswith("kubernetes:") or not _is_one_place(claim, other):
-        return False  # The name of an object of Kubernetes is its ID.
+    if kind.startswith("kubernetes:"):
+        return _may_be_same_in_cluster(claim, other)
+    if not _is_one_place(claim, other):
+        return False
     before, after = _texts(other.resource), _texts(claim.resource)
     equal = [name for name in before.keys() & after.keys() if before[name] == after[name]]
     if not is_described(kind):
@@ -258,6 +263,11 @@ def _may_be_same(claim: _Claim, other: _Claim) -> bool:
     is_link = re.search(r"(Attachment|Association|Permission|Subscription)$", kind) is not None
     is_invented = INVENTED.search(resource_type(kind).id) is not None
     return is_link and is_invented and bool(equal) and len(equal) == len(before.keys() & after.keys())
+
+
+def _may_be_same_in_cluster(claim: _Claim, other: _Claim) -> bool:
+    """Return True if two objects with different IDs may be one; an ID has the namespace and the name."""
+    return _is_one_place(claim, other) and may_be_one_object(claim.resource, other.resource)
 
 
 def _texts(resource: Resource) -> dict[str, str]:

@@ -30,6 +30,9 @@ IDENTIFIER = "clusterIdentifier"
 RENDERED = "renderYamlToDirectory"
 """The setting for a folder into which the provider writes manifests; the cluster then gets no objects."""
 
+PATCH = "Patch"
+"""The end of a type that sets fields of an object, which another resource or somebody else has created."""
+
 DEFAULT_NAMESPACE = "default"
 """The namespace of an object and of a release if nothing names another one."""
 
@@ -127,13 +130,13 @@ def _type_faults(resource: Resource) -> Iterator[str]:
     """Yield a fault if the object is not of the resource's type, by which policies judge it.
 
     pulumi-kubernetes creates the object that `apiVersion` and `kind` name, whatever the type is. It patches
-    an object if the type is its kind with the ending Patch (pkg/kinds/util.go: IsPatchResource).
+    an object if the type is its kind with the ending PATCH (pkg/kinds/util.go: IsPatchResource).
     """
     version, kind = (resource.inputs.get(name) for name in ("apiVersion", "kind"))
     if not isinstance(version, str) or not isinstance(kind, str):
         return
     expected = f"kubernetes:{version if '/' in version else f'core/{version}'}:{kind}"
-    if resource.type not in (expected, f"{expected}Patch"):
+    if resource.type not in (expected, f"{expected}{PATCH}"):
         yield f"kind: {show(kind)}, makes the object one of the type {expected}, and not {resource.type}"
 
 
@@ -206,8 +209,9 @@ def _status(resource: Resource, variables: TemplateVariables) -> Json:
 
 
 def namespace_of(resource: Resource) -> str:
-    """Return the namespace of a resource; empty for a cluster-scoped resource."""
-    if resource.type.rpartition(":")[2] in table("kubernetes")["scopes"]["cluster"]:
+    """Return the namespace of a resource; empty for a cluster-scoped resource and for a patch of one."""
+    kind = resource.type.rpartition(":")[2].removesuffix(PATCH)
+    if kind in table("kubernetes")["scopes"]["cluster"]:
         return ""
     fields = resource.known if resource.type == RELEASE else metadata_of(resource.inputs)
     return str(fields.get("namespace") or default_namespace(resource.config) or DEFAULT_NAMESPACE)

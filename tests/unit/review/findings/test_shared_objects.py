@@ -264,6 +264,35 @@ def test_kinds_of_two_groups_are_two_kinds() -> None:
     assert names(Step("same", kept, kept), Step("create", None, beta)) == ["x"]
 
 
+CUSTOM = "kubernetes:example.com/v1:Guard"
+
+
+def custom(name: str, namespace: str, kind: str = CUSTOM, *, called: str = "deny") -> Resource:
+    """Return a custom resource; an object without a namespace is in `default`, if its kind has one."""
+    metadata = {"name": called} | ({"namespace": namespace} if namespace else {})
+    return resource(kind, name, {"metadata": metadata}, id=f"{namespace or 'default'}/{called}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"), [("", "x", ["new"]), ("x", "", ["new"]), ("x", "y", [])]
+)
+def test_a_custom_resource_that_only_seems_to_be_in_another_namespace_blocks(
+    before: str, after: str, expected: list[str]
+) -> None:
+    old, new = custom("old", before), custom("new", after)
+    assert names(Step("delete", old, None), Step("create", None, new)) == expected
+    assert names(Step("same", old, old), Step("create", None, new)) == expected
+    assert names(Step("replace", new, custom("new", before), created_first=True)) == expected
+
+
+def test_custom_resources_with_another_name_and_objects_of_kubernetes_are_compared_by_their_ids() -> None:
+    other = Step("create", None, custom("new", "x", called="allow"))
+    assert names(Step("delete", custom("old", ""), None), other) == []
+    for kind in (POLICY, "kubernetes:apps/v1:Deployment"):
+        old, new = custom("old", "", kind), custom("new", "x", kind)
+        assert names(Step("delete", old, None), Step("create", None, new)) == []
+
+
 def kubeconfig(server: str) -> str:
     """Return the configuration of a cluster at an address."""
     return json.dumps(

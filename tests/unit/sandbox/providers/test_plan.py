@@ -41,6 +41,24 @@ def test_ids_and_arns_have_the_form_of_aws(providers: Providers, token: str, pat
     assert live.outputs["arn"] == arn.format(id=live.id)
 
 
+@pytest.mark.parametrize(
+    ("kind", "identifier"),
+    [
+        ("rbac.authorization.k8s.io/v1:ClusterRole", "it"),
+        ("rbac.authorization.k8s.io/v1:ClusterRolePatch", "it"),
+        ("admissionregistration.k8s.io/v1beta1:MutatingAdmissionPolicy", "it"),
+        ("kyverno.io/v1:ClusterPolicy", "it"),
+        ("core/v1:ConfigMapPatch", "pipe/it"),
+        ("example.com/v1:Guard", "pipe/it"),
+    ],
+)
+def test_the_id_of_an_object_has_its_namespace_if_its_kind_has_one(
+    providers: Providers, kind: str, identifier: str
+):
+    inputs = {"metadata": {"name": "it", "namespace": "pipe"}}
+    assert create(providers, f"kubernetes:{kind}", inputs).id == identifier
+
+
 def test_the_arn_of_a_role_and_a_policy_contains_its_path(providers: Providers):
     policy = {"name": "read", "policy": '{"Version": "2012-10-17", "Statement": []}'}
     for path, in_arn in (({}, "/"), ({"path": "/pipe/"}, "/pipe/")):
