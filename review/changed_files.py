@@ -1,10 +1,11 @@
 """Changed files that are neither part of an evaluated program nor of its policies."""
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from review.findings.unevaluated_files import COMPILED
-from review.project_selection import Trees, program_files, read_file
+from review.project_selection import Trees, imported_files, program_files, read_file
 from sandbox.workspace.stacks import projects
 
 OF_A_DEPLOYMENT = (
@@ -32,16 +33,38 @@ def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
     # A deployment runs these files as commands, so their import by the program shows nothing of their effect.
     run = {file for file in differing if file.parts[0] in OF_A_DEPLOYMENT}
     changed = differing - run
+    base, head = trees
     for tree in trees:
-        known = projects(tree)
-        evaluated = {name: known[name] for name in stacks if name in known}
-        for name, project in evaluated.items():
+        for name, project in _projects(tree, stacks).items():
             label = name.rpartition("/")[2]
             own = project / "Pulumi.yaml", project / f"Pulumi.{label}.yaml"
             changed.difference_update(file.relative_to(tree) for file in own)
-        for project in {*evaluated.values()} if changed else ():
-            changed -= program_files(tree, project)
+    in_base = _program_files(base, stacks) if changed else set[Path]()
+    changed -= in_base
+    if new := {file for file in changed if not os.path.lexists(base / file)}:
+        # The head may have an import that its program never executes. This makes neither a module of the base
+        # a part of the program, nor a new file that a command of the base would import.
+        changed -= new & _program_files(head, stacks, _other_code(base) - in_base)
     return [f"{file}" for file in sorted(changed | run, key=_urgency)]
+
+
+def _projects(tree: Path, stacks: Sequence[str]) -> dict[str, Path]:
+    """Return the folders of the projects of the stacks that a tree has."""
+    known = projects(tree)
+    return {name: known[name] for name in stacks if name in known}
+
+
+def _program_files(tree: Path, stacks: Sequence[str], without: Set[Path] = frozenset()) -> set[Path]:
+    """Return the files of the programs of the stacks, except for those in `without`."""
+    folders = {*_projects(tree, stacks).values()}
+    return {file for folder in folders for file in program_files(tree, folder, without)}
+
+
+def _other_code(tree: Path) -> set[Path]:
+    """Return the modules of a tree, and all files that the commands of a deployment would import."""
+    modules = {file.relative_to(tree) for file in tree.rglob("*.py")}
+    run = [tree / file for file in modules if file.parts[0] in OF_A_DEPLOYMENT]
+    return modules | imported_files(tree, tree, run)
 
 
 def _changed(trees: Trees) -> set[Path]:

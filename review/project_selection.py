@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
         return True
     # The project's own code is the same, so the imports of the base are those of the head, until a file that
     # they name differs.
-    paths = _imports(trees[0], base, base.rglob("*.py"))
+    paths = imported_files(trees[0], base, base.rglob("*.py"))
     return any(read_file(trees[0] / path) != read_file(trees[1] / path) for path in paths)
 
 
@@ -129,22 +129,26 @@ def read_file(path: Path) -> bytes | None:
     return bytes(path.readlink()) if path.is_symlink() else None
 
 
-def program_files(tree: Path, project: Path) -> set[Path]:
-    """Return the paths of a project's program, of what it imports or would import, and of the data below."""
-    main = project / "__main__.py"
-    return {main.relative_to(tree), *_imports(tree, project, [main])}
+def program_files(tree: Path, project: Path, without: Set[Path] = frozenset()) -> set[Path]:
+    """Return the paths of a project's program, of what it imports or would import, and of the data below.
+
+    Modules in `without` do not count, and neither does what only they import.
+    """
+    return imported_files(tree, project, [project / "__main__.py"], without)
 
 
-def _imports(tree: Path, project: Path, code: Iterable[Path]) -> set[Path]:
-    """Return the files of a tree that a project's code imports or would import, and the data below them.
+def imported_files(
+    tree: Path, project: Path, code: Iterable[Path], without: Set[Path] = frozenset()
+) -> set[Path]:
+    """Return a project's code, the files of a tree that it imports or would import, and the data below them.
 
     Python searches the project's folder and the tree's top folder. The result has every path that a name can
-    mean, so that a new file which hides a package is noticed.
+    mean, so that a new file which hides a package is noticed. Modules in `without` do not count.
     """
     own = project.relative_to(tree)
     roots = (own, Path())
     pending = [file.relative_to(tree) for file in code]
-    paths: set[Path] = set()
+    paths = {*pending}
     while pending:
         file = pending.pop()
         for name in _imported_names(tree / file, ".".join(file.parent.parts)):
@@ -152,7 +156,7 @@ def _imports(tree: Path, project: Path, code: Iterable[Path]) -> set[Path]:
             for root in roots:
                 for end in range(1, len(parts) + 1):
                     module = root.joinpath(*parts[:end])
-                    for path in ({module.with_suffix(".py"), module / "__init__.py"}) - paths:
+                    for path in {module.with_suffix(".py"), module / "__init__.py"} - paths - without:
                         paths.add(path)
                         if (tree / path).is_file():
                             pending.append(path)
@@ -182,5 +186,6 @@ def _imported_names(file: Path, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            if module:  # An import from above the tree's top folder fails.
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in node.names)

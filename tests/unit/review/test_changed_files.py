@@ -70,11 +70,30 @@ def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
 
 
 def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
-    (trees[1] / "__main__.py").write_text("import unused.module")
-    (trees[1] / "unused" / "module.py").write_text("VALUE = 1")
+    (trees[1] / "__main__.py").write_text("import shop.new.part")
+    (trees[1] / "shop" / "new" / "files").mkdir(parents=True)
+    (trees[1] / "shop" / "new" / "part.py").write_text("VALUE = 1")
+    (trees[1] / "shop" / "new" / "files" / "part.sql").write_text("SELECT 1")
     (trees[1] / "shop" / "api.py").write_text("not Python")
     (trees[1] / "shop" / "files" / "api.sql").unlink()
     assert find_outside(["dev"], trees) == []
+
+
+def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_the_program(
+    trees: Trees,
+) -> None:
+    imports = "import unused.module, unused.names.part, review.new"
+    (trees[0] / "operations" / "__main__.py").write_text("from unused.names import NAME")
+    (trees[1] / "operations" / "__main__.py").write_text("from unused.names import NAME")
+    (trees[0] / "unused" / "names.py").write_text("NAME = 1")
+    (trees[1] / "unused" / "names.py").write_text("NAME = 1")
+    (trees[1] / "unused" / "module.py").write_text("VALUE = 1")
+    (trees[1] / "unused" / "names").mkdir()
+    (trees[1] / "unused" / "names" / "__init__.py").write_text("NAME = 2  # in place of names.py")
+    (trees[1] / "unused" / "names" / "part.py").write_text("")
+    (trees[1] / "review" / "new.py").write_text("")
+    (trees[1] / "__main__.py").write_text(f"if __name__ == 'never':\n    {imports}")
+    assert find_outside(["dev"], trees) == ["unused/module.py", "unused/names/__init__.py"]
 
 
 def test_files_that_a_deployment_runs_count_even_if_the_program_imports_them(trees: Trees) -> None:
