@@ -20,11 +20,20 @@ SECONDS = 10
 
 CHUNK_BYTES = 2**16
 
+MOST_CONNECTIONS = 32
+"""Largest number of connections that are open at a time. The SDK opens one for each service and process."""
+
 FOREIGN = (
     "the program sends the engine {}, which Pulumi's SDK does not: the engine may read this in another way "
     "than the review, or reject it"
 )
 """Refusal of bytes that the SDK's gRPC library does not send."""
+
+TOO_MANY = (
+    f"the program has more than {MOST_CONNECTIONS} connections to the engine at a time, which the review "
+    "does not serve; a deployment does"
+)
+"""Refusal of connections for which the review may lack threads, memory or descriptors."""
 
 
 class CallCounts:
@@ -42,6 +51,11 @@ class CallCounts:
             self._connections += connections
             self._unhandled += started - handled
             self._changed.notify_all()
+
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        return self._connections
 
     def wait_for_handlers(self) -> bool:
         """Wait until the handlers have got all calls so far; return False if they do not in time."""
@@ -74,7 +88,7 @@ class CallRelay:
     `methods` has the methods that clients may call at the path of each socket. `refuse` gets the reason when
     a client sends something else than the library of Pulumi's SDK; the relay then ends its connection. A
     connection that the server ends before the client counts as a call that no handler got: another server
-    may go on.
+    may go on. So does a connection that the relay cannot serve, such as for lack of threads or memory.
     """
 
     def __init__(
@@ -121,22 +135,33 @@ class CallRelay:
                 return False
 
     def _accept(self, listener: socket.socket, library: Library, methods: frozenset[str]) -> None:
-        while True:
-            try:
+        with self._losses():
+            while True:
                 client, _ = listener.accept()
-            except OSError:
-                return  # The relay is closed.
-            self._counts.count(connections=1)
-            arguments = (client, ClientReader(library, methods))
-            threading.Thread(target=self._serve, args=arguments, daemon=True).start()
+                if self._counts.connections >= MOST_CONNECTIONS:
+                    client.close()
+                    self._refuse(TOO_MANY)
+                    continue
+                self._counts.count(connections=1)
+                arguments = (client, ClientReader(library, methods))
+                threading.Thread(target=self._serve, args=arguments, daemon=True).start()
 
     def _serve(self, client: socket.socket, reader: ClientReader) -> None:
         """Pass the bytes of a client on until it closes the connection."""
-        with client, suppress(OSError):
-            try:
+        try:
+            with self._losses(), client:
                 self._pass_on(client, reader)
-            finally:
-                self._counts.count(connections=-1)
+        finally:
+            self._counts.count(connections=-1)
+
+    @contextmanager
+    def _losses(self, ended: threading.Event | None = None) -> Generator[None]:
+        """Count a failure as a call that no handler got, unless the relay or the connection has ended."""
+        try:
+            yield
+        except Exception:  # Whatever the error is, it may have lost a call that a deployment answers.
+            if not self._counts.is_closed and not (ended and ended.is_set()):
+                self._counts.count(started=1)
 
     def _pass_on(self, client: socket.socket, reader: ClientReader) -> None:
         if not (data := _receive(client)):
@@ -168,20 +193,21 @@ class CallRelay:
 
     def _answer(self, server: socket.socket, client: socket.socket, ended: threading.Event) -> None:
         """Pass the bytes of the server on until it or the client ends the connection."""
-        while data := _receive(server):
+        with self._losses(ended):
+            while data := _receive(server):
+                with suppress(OSError):
+                    client.sendall(data)
+            if not ended.is_set():
+                self._counts.count(started=1)
             with suppress(OSError):
-                client.sendall(data)
-        if not ended.is_set():
-            self._counts.count(started=1)
-        with suppress(OSError):
-            client.shutdown(socket.SHUT_WR)
+                client.shutdown(socket.SHUT_WR)
 
 
 def _receive(connection: socket.socket) -> bytes:
     """Return the next bytes of a connection; none if it has ended."""
     try:
         return connection.recv(CHUNK_BYTES)
-    except OSError:
+    except ConnectionError:
         return b""
 
 

@@ -1,5 +1,6 @@
 """Tests of the relay that checks the bytes of clients, and counts the calls which they start."""
 
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -166,6 +167,43 @@ def test_a_connection_that_is_still_open_counts(served: Served) -> None:
         connection.sendall(served.opening)
         assert not served.relay.is_handled()
     assert served.relay.is_handled()
+
+
+def test_a_connection_that_the_relay_lacks_the_means_to_serve_counts(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_named: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    served.send(served.opening + served.call())
+    assert not served.relay.is_handled()
+
+
+def test_a_connection_whose_thread_does_not_start_counts(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CallRelay, "_pass_on", fail)
+        served.send(served.opening + served.call())
+        assert not served.relay.is_handled()
+
+
+def test_more_connections_than_the_relay_serves_are_refused(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_relay, "MOST_CONNECTIONS", 3)
+    connections = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+    for connection in connections:
+        connection.connect(str(served.path))
+    assert connections[3].recv(1) == b""
+    for connection in connections:
+        connection.close()
+    assert served.relay.is_handled()
+    assert set(served.refusals) == {call_relay.TOO_MANY}
 
 
 def test_a_closed_relay_waits_for_no_call(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
