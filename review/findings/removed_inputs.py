@@ -21,6 +21,12 @@ OF_TERRAFORM = frozenset({"aws", "cloudflare", "datadog", "tls"})
 apply).
 """
 
+WITHOUT_EMPTY_TEXTS = frozenset({"aws", "datadog"})
+"""Packages for which an empty text is no value of a computed input (hashicorp/terraform-plugin-sdk,
+helper/schema/schema.go, finalizeDiff: "a computed value with an old value set already, just let it go"). The
+other providers are made with terraform-plugin-framework, which sends it.
+"""
+
 KEPT_INSIDE: Mapping[str, Sequence[str]] = {
     "aws:eks/cluster:Cluster": (
         "accessConfig.authenticationMode",
@@ -104,7 +110,7 @@ def kept_inputs(step: Step) -> list[str]:
     If an input is both optional and computed, Terraform takes the value of the state for a missing one
     (hashicorp/terraform, internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a
     SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the
-    same as a missing one for most lists of objects, such as a bucket's `grants`.
+    same as a missing one for most lists of objects, such as a bucket's `grants`, and so is an empty text.
     """
     old, new = step.old, step.new
     if not old or not new or old.type != new.type or step.op not in ("same", "update"):
@@ -119,10 +125,11 @@ def kept_inputs(step: Step) -> list[str]:
 
 
 def _is_missing(path: str, old: Resource, new: Resource) -> bool:
-    """Return True if the head has no value for an input, or an empty list that counts as none."""
+    """Return True if the head has no value for an input, or an empty list or text that counts as none."""
     before, after = (value_at(side.values, path) for side in (old, new))
     had_objects = is_list(before) and any(map(is_map, before))
     is_emptied = had_objects and after == [] and new.package == "aws" and (new.type, path) not in EMPTIED
+    is_emptied |= after == "" != before and new.package in WITHOUT_EMPTY_TEXTS
     return after is None or is_emptied
 
 
