@@ -1,5 +1,6 @@
 """Physical names and other inputs that the program no longer sets, and that the resource keeps."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.providers.kubernetes.package import AUTONAMED, RELEASE
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.stateful import data_loss
 from sandbox.summary import Row
@@ -15,6 +17,15 @@ from sandbox.wire import schema
 
 DEFAULTS = "__defaults"
 """Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge)."""
+
+IGNORED = "ignoreChanges"
+"""Option with the paths at which the engine keeps the inputs of the state."""
+
+ALL, QUOTED = "*", re.compile(r"\[\"?([\w*]+)\"?\]")
+"""Path of all inputs, and pattern of a part of a path in brackets."""
+
+METADATA_NAME, ANNOTATIONS = "metadata.name", "metadata.annotations"
+"""Paths of the name and the annotations of an object of Kubernetes."""
 
 OF_TERRAFORM = frozenset({"aws", "cloudflare", "datadog", "tls"})
 """Packages of Terraform providers. Kubernetes removes the fields that the program no longer has (server-side
@@ -63,11 +74,16 @@ def find_removed_names(stack: Stack) -> Iterator[tuple[str, Finding]]:
     pulumi-terraform-bridge keeps the name of an existing resource (pkg/tfbridge/info/autonaming.go,
     ComputeAutoNameDefault: "Reuse the value from prior state if available"), so no input differs. Only the
     mark in `__defaults` does. The simulated providers mark names only; real ones have other defaults as well.
+    A name whose changes the head starts to ignore counts as well.
     """
     if not stack.predicted:
         return
     for step in stack.steps.values():
         resource = step.resource
+        if (name := _ignored_name(step)) and data_loss(resource.type, resource.values):
+            message = f"{name}: changes of it are ignored now, so nothing shows if the program still sets it"
+            remedy = f"Leave {name} out of {IGNORED}"
+            yield resource.urn, stack.blocking_finding("name-no-longer-set", resource, message, remedy)
         for name, value in _removed_names(step):
             message = (
                 f"{name}: the program no longer sets {value}; the existing resource keeps this name, "
@@ -97,6 +113,35 @@ def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
         value = as_text(old.values.get(name))
         if value and new.values.get(name, value) == value:
             yield name, as_text(old.inputs.get(name)) or ""
+
+
+def _ignored_name(step: Step) -> str:
+    """Return the path of a name that the base sets, and whose changes only the head ignores; else empty.
+
+    The engine puts the name of the state in the place of the program's (pulumi/pulumi, pkg/resource/deploy/
+    step_generator.go: processIgnoreChanges), so a state is the same with and without a name in the program.
+    """
+    old, new = step.old, step.new
+    if not old or not new:
+        return ""
+    is_object = new.package == "kubernetes" and new.type != RELEASE
+    path = METADATA_NAME if is_object else resource_type(new.type).name
+    annotations = value_at(old.values, ANNOTATIONS) or {}
+    if path in _generated(old) or AUTONAMED in annotations or not value_at(old.values, path):
+        return ""
+    before, after = (any(_covers(pattern, path) for pattern in _ignored_paths(side)) for side in (old, new))
+    return path if after and not before else ""
+
+
+def _ignored_paths(resource: Resource) -> list[str]:
+    paths = resource.options.get(IGNORED)
+    return [as_text(path) or "" for path in paths] if is_list(paths) else []
+
+
+def _covers(pattern: str, path: str) -> bool:
+    """Return True if a path of ignored changes, such as `metadata` or `["bucket"]`, leads to a property."""
+    plain = QUOTED.sub(r".\1", pattern).strip(".")
+    return plain in (ALL, path) or path.startswith(f"{plain}.")
 
 
 def _generated(resource: Resource) -> set[str]:

@@ -11,7 +11,7 @@ from review.model import BASE_TO_HEAD, EXISTING, FIXED, WAIVED, Finding
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from sandbox.providers.aws.package import Aws
-from sandbox.providers.kubernetes.package import RELEASE, Kubernetes
+from sandbox.providers.kubernetes.package import AUTONAMED, RELEASE, Kubernetes
 from tests.support.review.stacks import resource, stack
 from tests.support.sandbox.providers import resources as sandbox_resources
 
@@ -80,6 +80,36 @@ def test_a_release_whose_name_its_provider_keeps_blocks() -> None:
     kept = Kubernetes("kubernetes").complete(declared, named, b"seed")
     [finding] = findings(named, kept, RELEASE)
     assert finding.blocks and finding.message.startswith("name: the program no longer sets pg; ")
+
+
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "before", "after", "path"),
+    [
+        (BUCKET, NAMED, [], ["bucket"], "bucket"),
+        (BUCKET, NAMED, ["tags"], ["tags", '["bucket"]'], "bucket"),
+        (BUCKET, NAMED, [], ["*"], "bucket"),
+        (BUCKET, NAMED, ["bucket"], ["bucket"], ""),
+        (BUCKET, NAMED, [], ["tags"], ""),
+        (BUCKET, UNNAMED, [], ["bucket"], ""),
+        (ROLE, {"name": "a"}, [], ["name"], ""),
+        (CLAIM, {"metadata": {"name": "data"}}, [], ["metadata"], "metadata.name"),
+        (CLAIM, {"metadata": {"name": "data"}}, [], ["metadata.labels"], ""),
+        (CLAIM, {"metadata": {"name": "a", "annotations": {AUTONAMED: "true"}}}, [], ["metadata"], ""),
+        (RELEASE, {"name": "pg"}, [], ["name"], "name"),
+    ],
+)
+def test_a_name_of_a_resource_with_data_whose_changes_are_newly_ignored_blocks(
+    kind: str, inputs: dict[str, Any], before: list[str], after: list[str], path: str
+) -> None:
+    old, new = (resource(kind, "it", inputs, ignoreChanges=paths) for paths in (before, after))
+    reviewed = stack(Step("update", old, new))
+    reviewed.predicted = True
+    shown = [finding for _, finding in find_removed_names(reviewed)]
+    assert [finding.message.partition(":")[0] for finding in shown] == ([path] if path else [])
+    assert all(finding.blocks for finding in shown)
 
 
 GROUP, CLUSTER, DEPLOYMENT = (
