@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from sandbox.engine.http2_calls import ClientReader, ForeignBytes, Library, learn
@@ -20,8 +21,10 @@ SECONDS = 10
 
 CHUNK_BYTES = 2**16
 
-MOST_CONNECTIONS = 32
-"""Largest number of connections that are open at a time. The SDK opens one for each service and process."""
+MOST_CONNECTIONS = 64
+"""Largest number of connections to a service. The SDK opens one in each process. With more, the relay could
+lack threads, memory or descriptors, or its queue could be full, so that it misses one.
+"""
 
 FOREIGN = (
     "the program sends the engine {}, which Pulumi's SDK does not: the engine may read this in another way "
@@ -30,10 +33,10 @@ FOREIGN = (
 """Refusal of bytes that the SDK's gRPC library does not send."""
 
 TOO_MANY = (
-    f"the program has more than {MOST_CONNECTIONS} connections to the engine at a time, which the review "
-    "does not serve; a deployment does"
+    f"the program opens more than {MOST_CONNECTIONS} connections to the engine, which the review does not "
+    "serve; a deployment does"
 )
-"""Refusal of connections for which the review may lack threads, memory or descriptors."""
+"""Refusal of further connections."""
 
 
 class CallCounts:
@@ -51,11 +54,6 @@ class CallCounts:
             self._connections += connections
             self._unhandled += started - handled
             self._changed.notify_all()
-
-    @property
-    def connections(self) -> int:
-        """The number of open connections."""
-        return self._connections
 
     def wait_for_handlers(self) -> bool:
         """Wait until the handlers have got all calls so far; return False if they do not in time."""
@@ -136,9 +134,9 @@ class CallRelay:
 
     def _accept(self, listener: socket.socket, library: Library, methods: frozenset[str]) -> None:
         with self._losses():
-            while True:
+            for number in count(1):
                 client, _ = listener.accept()
-                if self._counts.connections >= MOST_CONNECTIONS:
+                if number > MOST_CONNECTIONS:
                     client.close()
                     self._refuse(TOO_MANY)
                     continue

@@ -122,6 +122,22 @@ def test_a_new_module_that_the_base_would_import_is_a_finding(tmp_path: Path) ->
     assert {item.name for item in find_shadowing(STACKS, tmp_path / "one", tmp_path / "two")} == {"hooks.py"}
 
 
+@pytest.mark.parametrize("name", ["zz-1.0.dist-info", "base/Zz.EGG-INFO", "policies/zz.egg-info"])
+def test_new_or_changed_metadata_of_a_package_is_a_finding(name: str, tmp_path: Path) -> None:
+    _write(tmp_path / "one", *FILES)
+    _write(tmp_path / "two", *FILES, f"{name}/entry_points.txt")
+    findings = [*find_shadowing(STACKS, tmp_path / "one", tmp_path / "two")]
+    assert {finding.name for finding in findings} == {name}
+    assert findings[0].message == (
+        f"{name}: the pull request adds this metadata; packages run the modules that it names, and the "
+        "review does not evaluate it"
+    )
+    _write(tmp_path / "one", f"{name}/entry_points.txt")
+    assert [*find_shadowing(STACKS, tmp_path / "one", tmp_path / "two")] == []
+    (tmp_path / "two" / name / "entry_points.txt").write_text("[pydantic]\nzz = components.zz\n")
+    assert {finding.name for finding in find_shadowing(STACKS, tmp_path / "one", tmp_path / "two")} == {name}
+
+
 def test_a_link_to_a_module_is_a_module(tmp_path: Path) -> None:
     for side in ("one", "two"):
         _write(tmp_path / side, *FILES, "docs/x.py")
