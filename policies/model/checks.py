@@ -49,7 +49,8 @@ def check_each_statement(document: Value, check: Callable[[Statement], Verdicts]
 def open_to_everybody(document: Value, remedy: str) -> Verdicts:
     """Report statements that allow access to everybody, without a condition that names the principals.
 
-    Statements for parts of the internet count together.
+    Statements for parts of the internet count together. All are reported, so that one which is older than a
+    pull request hides none of the others.
     """
     limited: list[Statement] = []
 
@@ -61,4 +62,4 @@ def open_to_everybody(document: Value, remedy: str) -> Verdicts:
 
     yield from check_each_statement(document, check)
     if is_world(*(network for statement in limited for network in statement.networks)):
-        yield disallowed(limited[0].named, remedy)
+        yield from (disallowed(statement.named, remedy) for statement in limited)

@@ -73,6 +73,14 @@ def is_world(*texts: str) -> bool:
     )
 
 
+def is_private(text: str) -> bool:
+    """Return True for a network without any address of the internet; False for other strings."""
+    try:
+        return ip_network(text, strict=False).is_private
+    except ValueError:
+        return False
+
+
 def _are_half(networks: Iterable[_Network], public: Collection[_Network]) -> bool:
     """Return True if separate networks have at least half of the addresses of the public networks."""
     # Of two networks that overlap, one contains the other.

@@ -87,7 +87,8 @@ def _port_rule(name: str, port: int, controls: tuple[str, ...], description: str
             yield from guarded(_entry(entry, action, port, denials, parts))
         if is_world(*(part.text() or "" for part in parts)):
             because = "since its entries are half of the internet"
-            yield disallowed(parts[0], f"name the networks that may reach port {port}, {because}")
+            remedy = f"name the networks that may reach port {port}, {because}"
+            yield from (disallowed(part, remedy) for part in parts)
 
     check.__doc__ = description
     return EC2.rule(

@@ -10,7 +10,7 @@ from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verd
 from policies.engine.topics import SECURITY_GROUPS
 from policies.model.aws.security_groups import RULES, Opening, openings
 from policies.model.checks import guarded
-from policies.model.networks import ALL, ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, is_world
+from policies.model.networks import ALL, ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, is_private, is_world
 from policies.model.property_marks import INVENTED
 from policies.model.property_values import UnknownValueError, Value
 
@@ -30,17 +30,30 @@ class _Part:
     protocol: int | None = ALL
     first: int = 0
     last: int = LAST_PORT
-    entry: Value | None = None
-    """The entry of the prefix list that `value` names."""
+    entry: tuple[Resource, Value] | None = None
+    """The entry of the prefix list that `value` names, and the resource that declares it."""
 
     @property
-    def shown(self) -> str:
-        if self.entry is None:
-            return self.value.shown()
-        return f"a prefix list with {self.entry.shown()}"
+    def is_ipv6(self) -> bool:
+        return ":" in self.network
+
+    @property
+    def findings(self) -> Verdicts:
+        """The findings that this network is a part of the internet: in a list, also one about the entry."""
+        shown = self.value.shown()
+        if self.entry:
+            resource, value = self.entry
+            shown = f"a prefix list with {value.shown()}"
+            yield _finding(resource, value, value.shown())
+        yield _finding(self.resource, self.value, shown)
 
     def opens(self, protocol: int | None, port: int) -> bool:
         return self.protocol in (ALL, protocol) and self.first <= port <= self.last
+
+
+def _finding(resource: Resource, value: Value, shown: str) -> Finding:
+    actual = f"{shown}, which with other networks is half of the internet"
+    return Finding(value.path, actual, "name the networks that need access", urn=resource.urn)
 
 
 @SECURITY_GROUPS.stack_rule(
@@ -79,12 +92,18 @@ def split_networks(stack: Stack, options: Options) -> Verdicts:
     rules = list(_ingress(stack))
     for resource, opening in rules:
         yield from guarded(_foreign_lists(resource, opening, lists, allowed), resource.urn)
-    yield from _half(_parts_of_rules(rules, lists), allowed)
-    yield from _half(_parts_of_lists(stack), set())
+    parts = [*_parts_of_rules(rules, lists)]
+    parts_of_lists = [*_parts_of_lists(stack)]
+    for is_ipv6 in (False, True):
+        yield from _half((part for part in parts if part.is_ipv6 is is_ipv6), allowed)
+        yield from _half((part for part in parts_of_lists if part.is_ipv6 is is_ipv6), set())
 
 
 def _half(parts: Iterable[_Part], allowed: set[int]) -> Verdicts:
-    """Report the first network for each port that the networks together open to the internet."""
+    """Report all networks that open a port to the internet together.
+
+    Each counts, so that a waiver of one, or one that is older than a pull request, hides none of the others.
+    """
     # The rules on single resources report networks that are the internet alone.
     parts = [part for part in parts if not is_world(part.network)]
     if not is_world(*(part.network for part in parts)):
@@ -92,18 +111,14 @@ def _half(parts: Iterable[_Part], allowed: set[int]) -> Verdicts:
     # The most ranges contain a port where one of them starts, or the one after an allowed port.
     starts = {(part.protocol, part.first) for part in parts}
     starts |= {(protocol, port + 1) for protocol, _ in starts for port in allowed}
-    reported: set[tuple[str, str]] = set()
-    for protocol, port in sorted(starts, key=str):
-        open_parts = [part for part in parts if part.opens(protocol, port)]
-        if port not in allowed and is_world(*(part.network for part in open_parts)):
-            part = open_parts[0]
-            place = (part.resource.urn, part.value.path)
-            if place not in reported:
-                reported.add(place)
-                actual = f"{part.shown}, which with other networks is half of the internet"
-                yield Finding(
-                    part.value.path, actual, "name the networks that need access", urn=part.resource.urn
-                )
+    involved: set[int] = set()
+    for protocol, port in starts:
+        open_parts = {index: part for index, part in enumerate(parts) if part.opens(protocol, port)}
+        if port not in allowed and is_world(*(part.network for part in open_parts.values())):
+            involved |= open_parts.keys()
+    for index in sorted(involved):
+        if not is_private(parts[index].network):
+            yield from parts[index].findings
 
 
 def _ingress(stack: Stack) -> Iterator[tuple[Resource, Opening]]:
@@ -122,16 +137,15 @@ class _PrefixLists:
     stack: Stack
     accepted: tuple[str, ...]
 
-    def entries(self, resource: Resource, value: Value) -> list[Value] | None:
+    def entries(self, resource: Resource, value: Value) -> list[tuple[Resource, Value]] | None:
         """Return the networks of the list that a rule names; None if the stack does not declare it."""
         owner = self._named(resource, value)
         if not owner:
             return None
-        entries = [entry for prefix_list in owner for entry in _networks(prefix_list)]
-        for entry in self.stack.of((ENTRY,)):
-            if self._named(entry, entry["prefixListId"]) == owner:
-                entries += _networks(entry)
-        return entries
+        own = (
+            entry for entry in self.stack.of((ENTRY,)) if self._named(entry, entry["prefixListId"]) == owner
+        )
+        return [(holder, network) for holder in (*owner, *own) for network in _networks(holder)]
 
     def _named(self, resource: Resource, value: Value) -> list[Resource]:
         """Return the list with this ID, or the lists from which the property comes if nobody knows the ID."""
@@ -178,7 +192,7 @@ def _parts(resource: Resource, opening: Opening, lists: _PrefixLists) -> Iterato
             yield _Part(resource, value, network, protocol, first, last)
     for value in opening.lists:
         for entry in lists.entries(resource, value) or ():
-            yield _Part(resource, value, entry.text() or "", protocol, first, last, entry)
+            yield _Part(resource, value, entry[1].text() or "", protocol, first, last, entry)
 
 
 def _parts_of_lists(stack: Stack) -> Iterator[_Part]:

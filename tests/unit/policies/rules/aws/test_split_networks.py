@@ -16,8 +16,12 @@ def test_a_rule_counts_with_the_list_from_which_its_id_comes(messages_of_stack: 
         property_dependencies={"prefixListIds": (urn(PREFIX_LIST, "list"),)},
     )
     other = resource(RULE, {**open_ports, "cidrBlocks": ["64.0.0.0/2"]}, "other")
-    [message] = messages_of_stack(POLICY, owner, named, other)
-    assert message.startswith("prefixListIds[0] is a prefix list with '0.0.0.0/2', which with other networks")
+    messages = messages_of_stack(POLICY, owner, named, other)
+    assert [message.partition(", which with other networks")[0] for message in messages] == [
+        "entries[0].cidr is '0.0.0.0/2'",
+        "prefixListIds[0] is a prefix list with '0.0.0.0/2'",
+        "cidrBlocks[0] is '64.0.0.0/2'",
+    ]
     assert messages_of_stack(POLICY, owner, named) == []
 
 
