@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 
 IDENTIFYING_INPUTS: Mapping[str, tuple[str, ...]] = {
+    "aws:appautoscaling/policy:Policy": ("name", "resourceId", "scalableDimension", "serviceNamespace"),
+    "aws:appautoscaling/scheduledAction:ScheduledAction": (
+        "name",
+        "resourceId",
+        "scalableDimension",
+        "serviceNamespace",
+    ),
+    "aws:appautoscaling/target:Target": ("resourceId", "scalableDimension", "serviceNamespace"),
     "aws:s3/bucketObject:BucketObject": ("bucket", "key"),
     "aws:s3/bucketObjectv2:BucketObjectv2": ("bucket", "key"),
     "aws:s3/objectCopy:ObjectCopy": ("bucket", "key"),
@@ -65,7 +73,8 @@ IDENTIFYING_INPUTS: Mapping[str, tuple[str, ...]] = {
 }
 """Types, and the inputs that are the whole path of their object in the API, so that two resources of a kind
 with equal ones have one object, in this order. For AWS, these are types of one kind whose inputs have other
-names (review/stacks/object_kinds.py), or whose required inputs have the content. For Cloudflare, these are
+names (review/stacks/object_kinds.py), or whose required inputs have the content or lack a part of the path
+(Application Auto Scaling API, RegisterScalableTarget). For Cloudflare, these are
 the types without an import in the SDK's documentation, and without an ID among their outputs; of a script of
 Workers, one deployment is active. For Datadog, the documentation of the imports has these inputs, or the API
 has no other ID (https://docs.datadoghq.com/api: restriction policies by resource, metadata and tags by

@@ -1,7 +1,14 @@
 """Objects that inputs name: those of the stack's own resources, and foreign ones."""
 
 from review.model import title
-from review.objects.parts import INVENTED, are_in_one_container, containers, identity
+from review.objects.parts import (
+    INVENTED,
+    are_in_one_container,
+    containers,
+    identity,
+    object_inputs,
+    own_names,
+)
 from review.plain_data import as_text
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import OBJECT
@@ -32,6 +39,14 @@ LIMIT = "allowedAccountIds"
 
 REGION = "region"
 
+BUCKET = "bucket"
+"""Input that names a bucket or one of its access points."""
+
+ACCESS_POINT = ("aws", "s3", "AccessPoint")
+
+DEFAULT_OF_VPC = "Default"
+"""Start of the types that take over a default of a VPC."""
+
 CLUSTER = f"{PROVIDERS}kubernetes"
 """Type of the providers whose resources are in a cluster."""
 
@@ -50,30 +65,69 @@ def owner_remark(stack: Stack, resource: Resource, name: str) -> str:
     return title(owner) if owner else NOT_IN_STACK
 
 
-def find_owner(stack: Stack, resource: Resource, name: str) -> Resource | None:
+def find_owner(stack: Stack, resource: Resource, name: str, *, in_base: bool = False) -> Resource | None:
     """Return the resource of the stack whose object an input of another one names; None for a foreign object.
 
     Outputs repeat the inputs, which may be any text: a tag may have the name of a foreign bucket, and so may
     a log group, or a bucket of another kind or region. So only the ARN counts, the name of a resource of the
     right kind in the same place and container, and what AWS chooses for a resource on which the input
-    depends.
+    depends. The owner of an object in an access point is the bucket. With `in_base`, the resource and its
+    owner are those of the base.
     """
+    owner = _find_named(stack, resource, name, in_base=in_base)
+    if not owner or name != BUCKET or kind_of(owner.type) != ACCESS_POINT:
+        return owner
+    is_access_point = kind_of(resource.type) == ACCESS_POINT
+    return None if is_access_point else find_owner(stack, owner, BUCKET, in_base=in_base)
+
+
+def _find_named(stack: Stack, resource: Resource, name: str, *, in_base: bool) -> Resource | None:
+    """Return the resource that an input of another one names, also if it is an access point."""
     value = resource.values.get(name)
     if not isinstance(value, str) or not value:
         return None
-    sources = resource.property_dependencies.get(name, ())
-    candidates = [owner for owner in stack.owners.get(value, ()) if owner is not resource]
+    members, owners = (stack.old, stack.old_owners) if in_base else (stack.new, stack.owners)
+    candidates = [owner for owner in owners.get(value, ()) if owner is not resource]
+    candidates += (
+        owner
+        for owner in members.values()
+        if owner is not resource
+        and _has_object(owner)
+        and is_object_kind(owner, resource, name)
+        and any(owner.values[own] == value for own in own_names(owner))
+    )
     for owner in candidates:
         is_arn = value == _outputs(owner).get("arn") and "arn" not in owner.values
         # In a preview of a real state, AWS has chosen the IDs.
         is_id = not stack.predicted and value == owner.state.get("id")
         is_namesake = is_object_kind(owner, resource, name) and are_in_one_container(owner, resource, name)
-        if is_arn or is_id or (is_namesake and _is_one_place(owner, resource, stack)):
+        is_own = is_namesake and _is_one_place(owner, resource, stack, in_base=in_base)
+        if is_arn or is_id or is_own:
             return owner
-    others = (stack.resources[urn] for urn in sources if urn in stack.resources)
+    steps = map(stack.step_of if in_base else stack.steps.get, resource.property_dependencies.get(name, ()))
+    others = [step.old if in_base else step.resource for step in steps if step]
     return next(
-        (owner for owner in (*candidates, *others) if _has_chosen(owner, value, resource, stack)), None
+        (
+            owner
+            for owner in (*candidates, *others)
+            if owner and _has_chosen(owner, value, resource, stack, in_base=in_base)
+        ),
+        None,
     )
+
+
+def find_default(stack: Stack, resource: Resource) -> str:
+    """Return the ID of the default of a VPC that a resource takes over; empty for other resources.
+
+    A DefaultRouteTable names the table itself, and a DefaultSecurityGroup the VPC.
+    """
+    _, _, kind = kind_of(resource.type)
+    if not kind.startswith(DEFAULT_OF_VPC):
+        return ""
+    output = f"{kind[0].lower()}{kind[1:]}Id"
+    owners = (find_owner(stack, resource, name) for name in object_inputs(resource))
+    candidates = (resource.values.get(output), *(_outputs(owner).get(output) for owner in owners if owner))
+    return next((text for text in candidates if text and isinstance(text, str)), "")
 
 
 def is_object_kind(owner: Resource, resource: Resource, name: str) -> bool:
@@ -139,19 +193,24 @@ def _has_other_place(step: Step, stack: Stack) -> bool:
     return not is_one_region or _account(step.old, stack, in_base=True) != _account(step.resource, stack)
 
 
-def _has_chosen(owner: Resource, value: str, resource: Resource, stack: Stack) -> bool:
+def _has_object(resource: Resource) -> bool:
+    return not resource.is_component and not resource.state.get("external")
+
+
+def _has_chosen(owner: Resource, value: str, resource: Resource, stack: Stack, *, in_base: bool) -> bool:
     """Return True if AWS chooses a value for a resource that is in the same place as another one."""
-    is_own = not owner.is_component and not owner.state.get("external")
-    return is_own and value in stack.invented_texts(owner) and _is_one_place(owner, resource, stack)
+    is_invented = _has_object(owner) and value in stack.invented_texts(owner)
+    return is_invented and _is_one_place(owner, resource, stack, in_base=in_base)
 
 
-def _is_one_place(owner: Resource, resource: Resource, stack: Stack) -> bool:
+def _is_one_place(owner: Resource, resource: Resource, stack: Stack, *, in_base: bool) -> bool:
     """Return True if two resources are on one account and in one region."""
     if owner.package != "aws" or resource.package != "aws":
         return True
     is_global = kind_of(owner.type)[1] in GLOBAL
-    is_one_region = is_global or place_of(owner, stack) == place_of(resource, stack)
-    return is_one_region and _account(owner, stack) == _account(resource, stack)
+    regions = {place_of(member, stack, in_base=in_base) for member in (owner, resource)}
+    accounts = [_account(member, stack, in_base=in_base) for member in (owner, resource)]
+    return (is_global or len(regions) == 1) and accounts[0] == accounts[1]
 
 
 def _account(resource: Resource, stack: Stack, *, in_base: bool = False) -> Json:

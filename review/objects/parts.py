@@ -22,23 +22,25 @@ SETTING = re.compile(
 """Ends of the types without a table of which an object has one: a policy, a configuration."""
 
 ADDING = re.compile(
-    r"(Accepter|Access(Entry)?|Addon|Association|Attachment|Ciphertext|Deployment|Endpoint|Entry|Gateway"
-    r"|Grant|Instances?|Member(ship)?|Permissions?|Record|Route|Rule|Snapshot|Subscription|Version|Webhook)$"
+    r"(Accepter|Access(Entry)?|Addon|Agreement|Association|Attachment|Ciphertext|Deployment|Endpoint|Entry"
+    r"|Gateway|Grant|Instances?|Member(ship)?|Permissions?|Record|Route|Rule|Snapshot|Subscription|Validation"
+    r"|Version|Webhook)$"
 )
-"""Ends of the types that only add to an object, because AWS refuses what is there already."""
+"""Ends of the types that only add to an object, because AWS refuses what is there already, or wait for it."""
 
 REPLACING = re.compile(
     r"(DefaultRouteTable|MainRouteTable|NetworkAcl|SnapshotSchedule|StandardsControl|VpcDhcpOptions|WebAcl)"
     r"Association|(CoreNetworkPolicy|IdentityPoolRole|PermissionsBoundary)Attachment"
-    r"|(Domain|SigningProfile)Permissions?"
+    r"|(Domain|SigningProfile)Permissions?|WebAclRule"
 )
 """Types with such an end that replace what is there, such as the network ACL of a subnet
-(EC2 API, ReplaceNetworkAclAssociation, ReplaceRouteTableAssociation, AssociateDhcpOptions).
+(EC2 API, ReplaceNetworkAclAssociation, ReplaceRouteTableAssociation, AssociateDhcpOptions). A WebAclRule
+takes over the rule of its name (pulumi-aws).
 """
 
 NOUN = re.compile(
     r"arn|bucket|cluster|detector|domain|function|group|identifier|loadBalancer|logGroup|queue|repository"
-    r"|restApi|role|rule|tableBucketArn|topic|user|vault"
+    r"|restApi|role|rule|tableBucketArn|topic|user|vault|identity|emailIdentity|mrap"
 )
 """Names of required inputs that name an object by its kind alone (pulumi-aws)."""
 
@@ -54,6 +56,12 @@ USED = re.compile(
 acts, or something outside of AWS.
 """
 
+UTILIZED = re.compile(r"(firehose|location|target)(Arn|Id|Identifier)|\w*[rR]ole")
+"""Names of required inputs with what a named object uses, such as the stream to which it sends.
+
+The others tell objects of one name apart: the API of a stage, or the database of a table.
+"""
+
 OWN_NAME = re.compile(r"(\w+)(Name|Identifier|Id)")
 """Names of inputs that name the resource itself, if its type ends with the first part."""
 
@@ -62,18 +70,17 @@ OBJECTS: Mapping[str, str] = {
     "aws:autoscaling/schedule:Schedule": "autoscalingGroupName",
     "aws:cfg/recorderStatus:RecorderStatus": "name",
     "aws:cfg/remediationConfiguration:RemediationConfiguration": "configRuleName",
-    "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl": "defaultNetworkAclId",
-    "aws:ec2/defaultRouteTable:DefaultRouteTable": "defaultRouteTableId",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
     "aws:oam/sinkPolicy:SinkPolicy": "sinkIdentifier",
     "aws:s3/bucketObject:BucketObject": "bucket",
     "aws:s3/bucketObjectv2:BucketObjectv2": "bucket",
     "aws:s3/objectCopy:ObjectCopy": "bucket",
+    "aws:s3control/objectLambdaAccessPointPolicy:ObjectLambdaAccessPointPolicy": "name",
     "aws:secretsmanager/secretVersion:SecretVersion": "secretId",
 }
 """Types that have an ARN or a name of their own and nevertheless take the place of a part of an object, and
 their inputs with the object: S3 and Auto Scaling replace what has the same key or name (S3 API, PutObject;
-Auto Scaling API, PutScalingPolicy), and pulumi-aws takes over the defaults of a VPC and removes their rules.
+Auto Scaling API, PutScalingPolicy), and pulumi-aws takes over the default of a VPC and removes its rules.
 """
 
 OF_ACCOUNT = frozenset(
@@ -82,9 +89,6 @@ OF_ACCOUNT = frozenset(
         "aws:ebs/defaultKmsKey:DefaultKmsKey",
         "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
         "aws:ec2/defaultCreditSpecification:DefaultCreditSpecification",
-        "aws:ec2/defaultSubnet:DefaultSubnet",
-        "aws:ec2/defaultVpc:DefaultVpc",
-        "aws:ec2/defaultVpcDhcpOptions:DefaultVpcDhcpOptions",
         "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
         "aws:ec2/serialConsoleAccess:SerialConsoleAccess",
         "aws:iam/accountAlias:AccountAlias",
@@ -102,7 +106,14 @@ OF_ACCOUNT = frozenset(
 SETTINGS = re.compile(r"AccountSetting(Default)?|\w*(Defaults|Options|Preferences|Settings|Status)")
 """Names of further types that are settings of the account, if no required input names an object."""
 
-PARTS_OF_ACCOUNT = ("name", "settingId", "instanceFamily", "eventBusName", "operatingSystem", "resourceType")
+PARTS_OF_ACCOUNT = (
+    "name",
+    "settingId",
+    "instanceFamily",
+    "availabilityZone",
+    "operatingSystem",
+    "resourceType",
+)
 """Inputs that tell settings of the account of one type apart."""
 
 OF_ORGANIZATION = re.compile(
@@ -118,6 +129,9 @@ SAME_NAMES = frozenset({"aws:route53/zone:Zone"})
 
 KEY = "key"
 """Input with the name of an object in a bucket."""
+
+ITEM = re.compile(r"aws:s3/(bucketObject(v2)?|objectCopy):")
+"""Types of objects in a bucket whose keys pulumi-aws cleans before it uses them (`_clean_key`)."""
 
 APART: Mapping[str, Sequence[str]] = {"aws:route53/record:Record": ("type", "setIdentifier")}
 """Further inputs that tell the objects of one name apart."""
@@ -156,6 +170,8 @@ def object_inputs(resource: Resource) -> list[str]:
         return []
     if resource.type in OBJECTS:
         return [name for name in [OBJECTS[resource.type]] if name in resource.values]
+    if schema.is_documented_to_adopt(resource.type):
+        return [*filter(_is_reference, _required(resource.type))]
     kind = kind_of(resource.type)[-1]
     if ADDING.search(kind) and not REPLACING.fullmatch(kind):
         return []
@@ -164,19 +180,19 @@ def object_inputs(resource: Resource) -> list[str]:
         names = [] if INVENTED.search(facts.id) else _variables(resource.type)
         others = [name for name in names if _is_reference(name) and not _is_own_name(name, kind)]
         return [name for name in others if name != facts.name]
-    return _object_inputs(resource.type)
+    return _object_inputs(resource)
 
 
 def is_of_account(resource: Resource) -> bool:
     """Return True for a setting of a whole account of AWS."""
     if resource.package != "aws":
         return False
-    if resource.type in OF_ACCOUNT or resource.type in OBJECTS:
+    if resource.type in OF_ACCOUNT or _adopts(resource.type):
         return not object_inputs(resource)
     if is_described(resource.type):
         return {*_variables(resource.type)} <= ENVIRONMENT
     kind = kind_of(resource.type)[-1]
-    if not SETTING.search(kind) and not SETTINGS.fullmatch(kind):
+    if (not SETTING.search(kind) and not SETTINGS.fullmatch(kind)) or object_inputs(resource):
         return False
     names = {name for name in _inputs(resource.type) if _is_own_name(name, kind)}
     is_named = bool(names) and not kind.startswith("AccountSetting")
@@ -223,19 +239,25 @@ def are_in_one_container(first: Resource, second: Resource, apart_from: str) -> 
 
 
 def identity(resource: Resource) -> tuple[str, ...]:
-    """Return the texts that identify what a resource changes or creates, if its type has no table.
+    """Return the texts that identify what a resource changes or creates, if its type has no table."""
+    return tuple(text for _, text in identifying_texts(resource))
 
-    An output that no table describes identifies nothing: it is the same for all resources of a type.
+
+def identifying_texts(resource: Resource) -> Sequence[tuple[str, str]]:
+    """Return the inputs that identify what a resource changes or creates, if its type has no table.
+
+    The name of a setting of a whole account or organization is empty. An output that no table describes
+    identifies nothing: it is the same for all resources of a type.
     """
     if is_described(resource.type) and resource.type not in OBJECTS:
         return ()
     values = resource.values
     if is_of_account(resource):
         names: Sequence[str] = [name for name in PARTS_OF_ACCOUNT if name in values]
-        return ("account", *(str(values[name]) for name in names))
+        return (("", "account"), *((name, str(values[name])) for name in names))
     if is_of_organization(resource):
         names = [name for name in _required(resource.type) if name in PARTS_OF_ACCOUNT]
-        return ("organization", *(str(values.get(name)) for name in names))
+        return (("", "organization"), *((name, str(values.get(name))) for name in names))
     objects = object_inputs(resource)
     kind = kind_of(resource.type)[-1]
     if id_inputs := _id_inputs(resource):
@@ -246,16 +268,28 @@ def identity(resource: Resource) -> tuple[str, ...]:
         return ()
     else:
         names = [other for other in _inputs(resource.type) if _is_own_name(other, kind)]
-        if not SETTING.search(kind):
+        if not SETTING.search(kind) and not schema.is_documented_to_adopt(resource.type):
             names += [other for other in _required(resource.type) if not CONTENT.fullmatch(other)]
             names += [KEY] if KEY in values else []
     return _known_texts(resource, sorted({*objects, *names}))
 
 
-def _known_texts(resource: Resource, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the values of inputs as texts; nothing if one comes from an output that no table describes."""
-    texts = tuple(str(resource.values.get(name)) for name in names)
-    return () if any(INVENTED_OUTPUT in text for text in texts) else texts
+def _known_texts(resource: Resource, names: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """Return inputs as texts; nothing if one comes from an output that no table describes."""
+    texts = [(name, str(resource.values.get(name))) for name in names]
+    if any(INVENTED_OUTPUT in text for _, text in texts):
+        return ()
+    if not ITEM.match(resource.type):
+        return texts
+    return [(name, _clean_key(text) if name == KEY else text) for name, text in texts]
+
+
+def _clean_key(key: str) -> str:
+    """Return the key that pulumi-aws uses for one of a program: without slashes at its start or in a row.
+
+    The source is terraform-provider-aws, internal/service/s3/object.go: sdkv1CompatibleCleanKey.
+    """
+    return re.sub(r"/+", "/", key.removeprefix("./").lstrip("/"))
 
 
 def names_of_object(resource: Resource) -> dict[str, Any]:
@@ -268,23 +302,39 @@ def names_of_object(resource: Resource) -> dict[str, Any]:
         return {}
     kind, required = kind_of(resource.type)[-1], _required(resource.type)
     references = [name for name in required if _is_reference(name) or name == KEY]
+    references += [KEY] if ITEM.match(resource.type) else []
     names = [name for name in _inputs(resource.type) if _is_own_name(name, kind)]
     names += APART.get(resource.type, ())
     return {name: resource.values[name] for name in (*references, *names) if name in resource.values}
 
 
 def _physical_names(resource: Resource) -> list[str]:
-    """Return the inputs with the name of an object of AWS that is in no other object.
+    """Return the inputs with the name of an object of AWS, and of the objects in which it is.
 
-    A second queue or dashboard of one name is the first one (SQS API, CreateQueue; CloudWatch API,
-    PutDashboard). For other types, AWS refuses it.
+    A second queue, dashboard or destination of logs of one name is the first one (SQS API, CreateQueue;
+    CloudWatch API, PutDashboard; CloudWatch Logs API, PutDestination). For other types, AWS refuses it.
     """
     if resource.package != "aws" or resource.type in SAME_NAMES:
         return []
     kind, required = kind_of(resource.type)[-1], _required(resource.type)
-    if any(_is_reference(name) and not _is_own_name(name, kind) for name in required):
+    references = [name for name in required if _is_reference(name) and not _is_own_name(name, kind)]
+    if references and ADDING.search(kind):
         return []
-    return [name for name in _inputs(resource.type) if _is_own_name(name, kind) and name in resource.values]
+    names = [name for name in _inputs(resource.type) if _is_own_name(name, kind) and name in resource.values]
+    return names and [*names, *(name for name in references if not UTILIZED.fullmatch(name))]
+
+
+def own_names(resource: Resource) -> list[str]:
+    """Return the inputs with the name of a resource's own object; none for settings of other objects.
+
+    They are `name` or named like the type: the `domainName` of a Domain, the `domain` of a DomainIdentity.
+    """
+    if object_inputs(resource):
+        return []
+    kind = resource.type.rpartition(":")[-1]
+    return [
+        name for name in resource.values if _is_own_name(name, kind) or kind.lower().startswith(name.lower())
+    ]
 
 
 def _inputs_of_zone(resource: Resource) -> list[str]:
@@ -321,15 +371,40 @@ def _is_order(resource: Resource) -> bool:
     return resource.package == "datadog" and bool(OF_ORGANIZATION.fullmatch(kind_of(resource.type)[-1]))
 
 
-def _object_inputs(token: str) -> list[str]:
-    """Return the required inputs of a type of AWS without a table that may name its object.
+def _object_inputs(resource: Resource) -> list[str]:
+    """Return the inputs of a resource of AWS without a table that may name its object.
 
-    A type with an ARN of its own is an object, even if it is inside of another one.
+    A type with an ARN of its own is an object, even if it is inside of another one. If no required input
+    names an object by its form, an input counts with which the name of the type begins. A setting may have
+    an optional one: without it, AWS takes that of the account.
     """
-    kind = kind_of(token)[-1]
+    token, values, kind = resource.type, resource.values, kind_of(resource.type)[-1]
     if _has_arn(token):
         return []
-    return [name for name in _required(token) if _is_reference(name) and not _is_own_name(name, kind)]
+    required = _required(token)
+    names = [name for name in required if _is_reference(name) and not _is_own_name(name, kind)]
+    if names or any(name in values for name in _inputs(token) if _is_own_name(name, kind)):
+        return names
+    texts = [name for name, value in values.items() if isinstance(value, str) and value != DEFAULT]
+    candidates = [*required, *(name for name in texts if SETTING.search(kind) and name not in required)]
+    return [name for name in candidates if _begins_type(name, kind)]
+
+
+def _begins_type(name: str, kind: str) -> bool:
+    """Return True if the name of a type begins with the object that an input names.
+
+    A LogDestinationPolicy has a `destinationName`, and a CertificateAuthorityCertificate a
+    `certificateAuthorityArn`.
+    """
+    match = REFERENCE.fullmatch(name)
+    word, kind, whole = match[1].lower() if match else "", kind.lower(), SETTING.sub("", kind).lower()
+    is_start = kind != word and kind.startswith(word)
+    return bool(word) and (is_start or (whole != kind and whole.endswith(word)))
+
+
+def _adopts(token: str) -> bool:
+    """Return True for a type of AWS that takes the place of something that exists already."""
+    return token in OBJECTS or schema.is_documented_to_adopt(token)
 
 
 def _is_reference(name: str) -> bool:
@@ -353,6 +428,11 @@ def _inputs(token: str) -> Mapping[str, schema.Property]:
         return schema.properties(schema.args_class(token))
     except (schema.UnknownTypeError, ValueError):
         return {}
+
+
+def list_inputs(token: str) -> list[str]:
+    """Return the inputs of a type that are lists."""
+    return [name for name, prop in _inputs(token).items() if "a list" in schema.nouns(prop.hint)]
 
 
 def _required(token: str) -> list[str]:

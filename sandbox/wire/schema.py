@@ -64,6 +64,9 @@ ALIAS = re.compile(r'\bAlias\(type_="([^"]+)"\)')
 DOCUMENTED_ID = re.compile(r"\$ pulumi import \S+ \S+ '([^'\n]+)'")
 """The form of an ID in the documentation of a class of the SDK, such as `<zone_id>/<setting_id>`."""
 
+DOCUMENTED_ADOPTION = re.compile(r"behaves differently from normal\s+resources")
+"""The words with which pulumi-aws documents a type that takes over an existing object."""
+
 SECRET_OUTPUTS = re.compile(r"additional_secret_outputs=(\[[^]]*])")
 """The secret outputs in the source of a class of the SDK."""
 
@@ -119,6 +122,12 @@ def documented_id(token: str) -> str:
     """Return the form of a type's ID that the SDK's source documents; empty if it documents none."""
     match = DOCUMENTED_ID.search(_source(token))
     return match[1] if match else ""
+
+
+@functools.cache
+def is_documented_to_adopt(token: str) -> bool:
+    """Return True if the SDK's source documents that a type takes over an existing object."""
+    return bool(DOCUMENTED_ADOPTION.search(_source(token)))
 
 
 def _source(token: str) -> str:

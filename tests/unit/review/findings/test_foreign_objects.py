@@ -37,6 +37,11 @@ def kept(kind: str, name: str, **state: Any) -> Step:
     return Step("same", before, before)
 
 
+def named(kind: str, **inputs: str) -> Step:
+    before = resource(kind, "own", inputs, id="x")
+    return Step("same", before, before)
+
+
 def new(kind: str, inputs: dict[str, Any]) -> Step:
     return Step("create", None, resource(kind, "it", inputs))
 
@@ -56,8 +61,28 @@ def new(kind: str, inputs: dict[str, Any]) -> Step:
             {"keyId": "1a2b-3c4d"},
             kept("aws:kms/key:Key", "key", id="1a2b-3c4d"),
         ),
+        (
+            "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy",
+            {"destinationName": "central"},
+            named("aws:cloudwatch/logDestination:LogDestination", name="central"),
+        ),
+        (
+            "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
+            {"eventBusName": "payments"},
+            named("aws:cloudwatch/eventBus:EventBus", name="payments"),
+        ),
+        (
+            "aws:sagemaker/modelPackageGroupPolicy:ModelPackageGroupPolicy",
+            {"modelPackageGroupName": "a"},
+            named("aws:sagemaker/modelPackageGroup:ModelPackageGroup", modelPackageGroupName="a"),
+        ),
+        (
+            "aws:route53domains/registeredDomain:RegisteredDomain",
+            {"domainName": "pipe.dev"},
+            named("aws:route53domains/domain:Domain", domainName="pipe.dev"),
+        ),
     ],
-    ids=["bucket", "topic", "repository", "key"],
+    ids=["bucket", "topic", "repository", "key", "destination", "bus", "group of models", "domain"],
 )
 def test_a_setting_blocks_unless_the_stack_has_its_object(
     kind: str, inputs: dict[str, Any], own: Step

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from review.objects.owners import NOT_IN_STACK, find_owner, owner_remark
+from review.objects.owners import NOT_IN_STACK, find_default, find_owner, owner_remark
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -121,3 +121,68 @@ def test_an_owner_is_in_the_container_that_both_types_require() -> None:
         partition = resource("aws:glue/partition:Partition", "p", names, id="orders")
         index = resource("aws:glue/partitionIndex:PartitionIndex", "it", names | {"databaseName": database})
         assert (find_owner(reviewed(partition, index), index, "tableName") is partition) is is_own
+
+
+@each_row(
+    ("own", "kind", "inputs", "is_own"),
+    [
+        (
+            resource("aws:opensearch/domain:Domain", "own", {"domainName": "logs"}, id="x"),
+            "aws:opensearch/domainPolicy:DomainPolicy",
+            {"domainName": "logs"},
+            True,
+        ),
+        (
+            resource("aws:ses/domainIdentity:DomainIdentity", "own", {"domain": "pipe.dev"}, id="x"),
+            "aws:ses/identityPolicy:IdentityPolicy",
+            {"identity": "pipe.dev"},
+            True,
+        ),
+        (
+            resource("aws:opensearch/domain:Domain", "own", {"engineVersion": "logs"}, id="x"),
+            "aws:opensearch/domainPolicy:DomainPolicy",
+            {"domainName": "logs"},
+            False,
+        ),
+    ],
+)
+def test_the_name_of_a_resource_may_be_an_input_named_like_its_type(
+    own: Resource, kind: str, inputs: dict[str, Any], *, is_own: bool
+) -> None:
+    part, [name] = resource(kind, "it", inputs), inputs
+    assert find_owner(reviewed(own, part), part, name) is (own if is_own else None)
+
+
+def test_the_owner_of_an_object_in_an_access_point_is_the_bucket() -> None:
+    arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
+
+    def point(bucket: str) -> Resource:
+        kind = "aws:s3/accessPoint:AccessPoint"
+        return resource(kind, "point", {"name": "a", "bucket": bucket}, id="x", outputs={"arn": arn})
+
+    bucket = resource(BUCKET, "own", {"bucket": "data"}, id="data")
+    part = resource(OBJECT, "it", {"bucket": arn, "key": "a"})
+    assert find_owner(reviewed(bucket, point("data"), part), part, "bucket") is bucket
+    assert find_owner(reviewed(bucket, point("foreign"), part), part, "bucket") is None
+    assert find_owner(reviewed(bucket, point(arn), part), part, "bucket") is None
+
+
+def test_an_owner_in_the_base_has_the_name_of_the_base() -> None:
+    old, new = (resource(BUCKET, "own", {"bucket": name}, id=name) for name in ("old", "new"))
+    moved = stack(Step("replace", old, new))
+    moved.predicted = True
+    part = resource(OBJECT, "it", {"bucket": "old", "key": "a"})
+    assert find_owner(moved, part, "bucket") is None
+    assert find_owner(moved, part, "bucket", in_base=True) is old
+
+
+def test_the_default_that_a_resource_takes_over_is_that_of_its_network() -> None:
+    outputs = {"defaultSecurityGroupId": "sg-1", "defaultRouteTableId": "rtb-1"}
+    vpc = resource(VPC, "vpc", id="vpc-1", outputs=outputs)
+    group = resource("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "it", {"vpcId": "vpc-1"})
+    table = resource("aws:ec2/defaultRouteTable:DefaultRouteTable", "it", {"defaultRouteTableId": "rtb-1"})
+    network = reviewed(vpc, group, invented=(vpc, "vpc-1"))
+    assert find_default(network, group) == "sg-1"
+    assert find_default(network, table) == "rtb-1"
+    foreign = resource("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "it", {"vpcId": "vpc-2"})
+    assert find_default(network, foreign) == find_default(network, vpc) == ""

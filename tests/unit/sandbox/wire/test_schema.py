@@ -18,6 +18,7 @@ from sandbox.wire.schema import (
     documented_id,
     documented_values,
     generated_secrets,
+    is_documented_to_adopt,
     resource_class,
 )
 from tests.support.rows import each_row
@@ -157,3 +158,18 @@ def test_the_sdk_names_the_former_names_of_a_type(token: str, names: set[str]) -
 )
 def test_the_form_of_an_id_comes_from_the_documentation(token: str, expected: str) -> None:
     assert documented_id(token) == expected
+
+
+@each_row(
+    ("token", "expected"),
+    [
+        ("aws:route53domains/registeredDomain:RegisteredDomain", True),
+        ("aws:ec2/defaultNetworkAcl:DefaultNetworkAcl", True),
+        ("aws:ec2/networkAcl:NetworkAcl", False),
+        ("no-type", False),
+    ],
+)
+def test_a_type_that_takes_over_an_object_is_known_by_its_documentation(
+    token: str, *, expected: bool
+) -> None:
+    assert is_documented_to_adopt(token) == expected
