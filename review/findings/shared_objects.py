@@ -10,8 +10,9 @@ from typing import Any
 from review.model import Finding, title
 from review.objects.custom_resources import may_be_one_object
 from review.objects.new_objects import makes_new_object
-from review.objects.owners import GLOBAL, has_other_cluster, place_of
-from review.objects.parts import INVENTED, SETTING, identity, may_share_container
+from review.objects.object_names import ObjectName, are_one_object, identify_object
+from review.objects.owners import DEFAULT_OF_VPC, GLOBAL, find_default, has_other_cluster, place_of
+from review.objects.parts import INVENTED, SETTING, list_inputs, may_share_container, own_names
 from review.objects.records import is_address, is_one_name, is_one_type, record_name
 from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
@@ -29,6 +30,7 @@ NOT_IDENTIFYING = ("region", "description")
 """Inputs that do not identify an object."""
 
 INSIDE: Mapping[tuple[str, str], str] = {
+    ("Domain", "accessPolicies"): "DomainPolicy",
     ("Role", "inlinePolicies"): "RolePolicy",
     ("Role", "managedPolicyArns"): "RolePolicyAttachment",
     ("RouteTable", "routes"): "Route",
@@ -48,13 +50,15 @@ REMEDY = "Declare the object once, and give a renamed resource an alias of its f
 class _Claim:
     """A resource with an object, before or after `up`; `deletes` is True if `up` deletes the object.
 
-    `changes_cluster` is True if the resource's provider leads to another cluster after `up` than before.
+    `names` identify the object of a type without a table. `changes_cluster` is True if the resource's
+    provider leads to another cluster after `up` than before.
     """
 
     step: Step
     resource: Resource
     deletes: bool
     place: str
+    names: Sequence[ObjectName]
     changes_cluster: bool
     stack: str
 
@@ -133,8 +137,9 @@ def _claims(stack: Stack) -> Iterator[_Claim]:
 def _claim(stack: Stack, step: Step, resource: Resource, moved: Collection[str], *, deletes: bool) -> _Claim:
     """Return the claim of a resource; `moved` has the URNs of the providers that lead to another cluster."""
     place, provider = place_of(resource, stack, in_base=deletes), stack.step_of(resource.provider)
+    names = identify_object(resource, stack, in_base=deletes)
     changes_cluster = provider is not None and provider.resource.urn in moved
-    return _Claim(step, resource, deletes, place, changes_cluster, stack.name)
+    return _Claim(step, resource, deletes, place, names, changes_cluster, stack.name)
 
 
 def is_on_account(resource: Resource) -> bool:
@@ -160,7 +165,11 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
     for other in claims:
         name = title(other.resource)
         if other.step is claim.step:
-            if other.deletes and claim.step.created_first:
+            if other.deletes and claim.step.op == "update":
+                # A provider replaces a resource without a table of which a name changes.
+                if are_one_object(claim.names, other.names):
+                    return "the replacement gets the same object, which `up` deletes afterwards"
+            elif other.deletes and claim.step.created_first:
                 if _is_same(claim, other):
                     return "the replacement gets the same object, which `up` deletes afterwards"
                 if _keeps_name(claim, other) and _may_be_same(claim, other):
@@ -230,8 +239,7 @@ def _is_same(claim: _Claim, other: _Claim) -> bool:
     identifiers = [str(owner.resource.state.get("id") or "") for owner in (claim, other)]
     if bool(identifiers[0]) and identifiers[0] == identifiers[1]:
         return True
-    changed = identity(claim.resource)
-    return bool(changed) and changed == identity(other.resource)
+    return are_one_object(claim.names, other.names)
 
 
 def _is_one_place(claim: _Claim, other: _Claim) -> bool:
@@ -308,20 +316,36 @@ def _find_declared_twice(stack: Stack, claims: Sequence[_Claim]) -> Iterator[tup
     list, such as `ingress=[]`, removes what the other resource declares. Of a list in a whole, the next
     change removes what the part has added. So this is a conflict, whichever of the two changes.
     """
-    modules: dict[tuple[str, str], list[tuple[Resource, set[str]]]] = defaultdict(list)
+    modules: dict[tuple[str, str], list[tuple[Resource, set[str], set[str]]]] = defaultdict(list)
     for claim in claims:
-        if not claim.deletes and claim.resource.package != "kubernetes":
-            modules[kind_of(claim.resource.type)[:2]].append((claim.resource, _changed_names(claim)))
-    for (whole, changed), (part, changed_part) in chain(*(product(kept, kept) for kept in modules.values())):
-        candidates = _settings(whole).keys() if changed_part else changed
-        names = sorted(name for name in candidates if _declares(part, whole, name))
+        resource = claim.resource
+        if not claim.deletes and resource.package != "kubernetes":
+            identifiers = _identifiers(resource) | {find_default(stack, resource)} - {""}
+            modules[kind_of(resource.type)[:2]].append((resource, _changed_names(claim), identifiers))
+    pairs = chain(*(product(kept, kept) for kept in modules.values()))
+    for (whole, changed, identifiers), (part, changed_part, _) in pairs:
+        candidates = _declared(whole).keys() if changed_part else changed
+        names = sorted(name for name in candidates if _declares(part, whole, name, identifiers))
         if names:
-            subject, other = (whole, part) if changed & {*names} else (part, whole)
+            is_whole = bool(changed & {*names})
+            subject, other = (whole, part) if is_whole else (part, whole)
+            verb = "removes" if is_whole and whole.values.keys().isdisjoint(names) else "sets"
             message = (
-                f"it sets {', '.join(names)}, which {title(other)} declares as well; the last change of the "
-                "two determines the object"
+                f"it {verb} {', '.join(names)}, which {title(other)} declares as well; the last change of "
+                "the two determines the object"
             )
             yield subject.urn, stack.blocking_finding("object-shared", subject, message, REMEDY)
+
+
+def _declared(resource: Resource) -> Json:
+    """Return the inputs of a resource that have a value, and the empty lists of a default of a VPC.
+
+    Such a resource removes all rules or routes that it does not list.
+    """
+    settings = _settings(resource)
+    if not kind_of(resource.type)[-1].startswith(DEFAULT_OF_VPC):
+        return settings
+    return {**{name: [] for name in list_inputs(resource.type)}, **settings}
 
 
 def _settings(resource: Resource) -> Json:
@@ -337,7 +361,7 @@ def _changed_names(claim: _Claim) -> set[str]:
     """Return the inputs that `up` sets: all of a new resource, and those of an update that differ."""
     step, inputs = claim.step, _settings(claim.resource)
     if step.op in ("create", "replace"):
-        return {*inputs}
+        return {*_declared(claim.resource)}
     before = step.old.values if step.old else {}
     return {name for name, value in inputs.items() if step.op == "update" and before.get(name) != value}
 
@@ -369,32 +393,33 @@ def _is_part(part: Resource, whole: Resource, added: Json) -> bool:
 
 
 def _identifiers(whole: Resource) -> set[str]:
-    """Return the ID, the ARN and the name of a resource."""
+    """Return the ID, the ARN and the names of a resource."""
     outputs: Json = whole.state.get("outputs") or {}
-    candidates = (whole.state.get("id"), outputs.get("arn"), whole.values.get("name"))
+    names = (whole.values[name] for name in own_names(whole))
+    candidates = (whole.state.get("id"), outputs.get("arn"), whole.values.get("name"), *names)
     return {value for value in candidates if value and isinstance(value, str)}
 
 
-def _declares(part: Resource, whole: Resource, name: str) -> bool:
+def _declares(part: Resource, whole: Resource, name: str, identifiers: Collection[str]) -> bool:
     """Return True if a resource declares a property of another one: a BucketPolicy the `policy` of a Bucket.
 
     The rest of the name of its type has all words of the property's name, such as `lifecycleRules` and
     BucketLifecycleConfiguration. A property other than a list counts only if an object has one of them: a
-    VpcIpv4CidrBlockAssociation adds to the `cidrBlock` of a Vpc.
+    VpcIpv4CidrBlockAssociation adds to the `cidrBlock` of a Vpc. `identifiers` are those of the other one.
     """
     *place, kind = kind_of(whole.type)
     *part_place, part_kind = kind_of(part.type)
-    kind = kind.removeprefix("Default")
+    kind = kind.removeprefix(DEFAULT_OF_VPC)
     if place != part_place or kind == part_kind:
         return False
-    if not is_list(whole.values[name]) and not ONE_OF_AN_OBJECT.search(part_kind):
+    if not is_list(whole.values.get(name, [])) and not ONE_OF_AN_OBJECT.search(part_kind):
         return False
     if (kind, name) in INSIDE:
         is_alike = INSIDE[kind, name] == part_kind
     else:
         own_words, rest = _words(name), _words(part_kind.removeprefix(kind)) | _direction(part)
         is_alike = part_kind.startswith(kind) and bool(own_words) and own_words <= rest
-    return is_alike and not _identifiers(whole).isdisjoint(_object_names(part, kind))
+    return is_alike and not {*identifiers}.isdisjoint(_object_names(part, kind))
 
 
 def _object_names(part: Resource, kind: str) -> set[str]:

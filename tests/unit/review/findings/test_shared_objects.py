@@ -592,3 +592,113 @@ def test_the_own_account_may_be_written_or_left_out() -> None:
     for account, expected in ((None, ["new"]), ("1", ["new"]), ("2", [])):
         new = block("new", "1:monthly", budget, name="monthly", accountId=account)
         assert names(Step("same", kept, kept), Step("create", None, new)) == expected
+
+
+KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1a2b"
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1b2c3"
+SECRET_POLICY = "aws:secretsmanager/secretPolicy:SecretPolicy"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "expected"),
+    [
+        (KEY_POLICY, {"keyId": "1a2b"}, {"keyId": KEY_ARN}, True),
+        (KEY_POLICY, {"keyId": "1a2"}, {"keyId": KEY_ARN}, False),
+        (KEY_POLICY, {"keyId": KEY_ARN}, {"keyId": KEY_ARN.replace("1a2b", "other/1a2b")}, False),
+        (SECRET_POLICY, {"secretArn": SECRET_ARN}, {"secretArn": "prod/db"}, True),
+        (SECRET_POLICY, {"secretArn": SECRET_ARN}, {"secretArn": "db"}, False),
+        (
+            "aws:lambda/functionUrl:FunctionUrl",
+            {"functionName": "123456789012:function:api"},
+            {"functionName": "api"},
+            True,
+        ),
+        (OBJECT_V2, {"bucket": "a", "key": "conf.json"}, {"bucket": "a", "key": "//conf.json"}, True),
+    ],
+)
+def test_an_object_is_the_same_by_its_id_its_name_and_its_arn(
+    kind: str, before: dict[str, str], after: dict[str, str], *, expected: bool
+) -> None:
+    old, new = block("kept", "x-1", kind, **before), block("new", "x-2", kind, **after)
+    result = ["new"] if expected else []
+    assert names(Step("same", old, old), Step("create", None, new)) == result
+    assert [bool(message) for message in shared_with(Step("create", None, new), Step("same", old, old))] == [
+        True
+    ] * len(result)
+    # A provider replaces a resource without a table whose name changes, and deletes the old object.
+    changed = block("kept", "x-1", kind, **after)
+    assert names(Step("update", old, changed)) == (["kept"] if expected else [])
+
+
+def test_names_that_lead_to_one_resource_are_those_of_one_object() -> None:
+    url = "aws:lambda/functionUrl:FunctionUrl"
+
+    def function(identifier: str) -> Resource:
+        outputs = {"arn": f"arn:aws:lambda:eu-west-1:123456789012:function:{identifier}-x"}
+        return resource("aws:lambda/function:Function", "f", {"name": "api"}, id=identifier, outputs=outputs)
+
+    own, other = function("api"), function("b")
+    by_name = block("kept", "x-1", url, functionName="api")
+    by_arn = block("new", "x-2", url, functionName=own.state["outputs"]["arn"])
+    kept = Step("same", by_name, by_name)
+    assert names(Step("same", own, own), kept, Step("create", None, by_arn)) == ["new"]
+    # The replacement of the function is another function.
+    moved = Step("update", block("it", "x", url, functionName="api"), block("it", "x", url, functionName="b"))
+    assert names(Step("replace", own, other), moved) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "output", "part", "part_inputs"),
+    [
+        (
+            "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+            {"vpcId": "vpc-1"},
+            "defaultSecurityGroupId",
+            INGRESS,
+            "securityGroupId",
+        ),
+        (
+            "aws:ec2/defaultRouteTable:DefaultRouteTable",
+            {"defaultRouteTableId": "default"},
+            "defaultRouteTableId",
+            "aws:ec2/route:Route",
+            "routeTableId",
+        ),
+        (
+            "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl",
+            {"defaultNetworkAclId": "default"},
+            "defaultNetworkAclId",
+            "aws:ec2/networkAclRule:NetworkAclRule",
+            "networkAclId",
+        ),
+    ],
+    ids=["security group", "route table", "network ACL"],
+)
+def test_a_default_of_a_network_beside_a_rule_of_it_blocks(
+    kind: str, inputs: dict[str, str], output: str, part: str, part_inputs: str
+) -> None:
+    vpc = resource(VPC, "vpc", id="vpc-1", outputs={output: "default"})
+    whole, rule = (
+        block("whole", "x-1", kind, **inputs),
+        block("rule", "x-2", part, **{part_inputs: "default"}),
+    )
+
+    def findings(*steps: Step) -> list[str]:
+        reviewed = stack(Step("same", vpc, vpc), *steps)
+        reviewed.predicted = True
+        if reviewed.head:
+            reviewed.head.renewed[vpc.urn] = {"vpc-1": "another"}
+        return [finding.name for _, finding in find_shared(reviewed)]
+
+    # It removes the rules that it does not list.
+    assert findings(Step("create", None, whole), Step("same", rule, rule)) == ["whole"]
+    assert findings(Step("same", whole, whole), Step("create", None, rule)) == ["rule"]
+    assert findings(Step("same", whole, whole), Step("same", rule, rule)) == []
+    other = block("rule", "x-2", part, **{part_inputs: "other"})
+    assert findings(Step("create", None, whole), Step("same", other, other)) == []
+
+
+def test_the_policy_of_a_domain_beside_its_access_policies_blocks() -> None:
+    domain = block("domain", "x-1", "aws:opensearch/domain:Domain", domainName="logs", accessPolicies="{}")
+    policy = block("it", "x-2", "aws:opensearch/domainPolicy:DomainPolicy", domainName="logs")
+    assert names(Step("same", domain, domain), Step("create", None, policy)) == ["it"]
