@@ -10,8 +10,17 @@ from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 
-TAKES_OVER = ("allowOverwrite", "overwrite")
-"""Inputs with which a new resource takes over what exists (aws:route53:Record, aws:ssm:Parameter)."""
+TAKES_OVER = (
+    "allowOverwrite",
+    "allowReassociation",
+    "forceAliasCreation",
+    "forceOverwriteReplicaSecret",
+    "overwrite",
+    "replaceExistingAssociation",
+)
+"""Inputs with which a new resource takes over what exists, such as a DNS record, a parameter, the address of
+another machine or the name with which another user signs in (pulumi-aws).
+"""
 
 REMEDY = "Declare the setting in the stack that has the object"
 
@@ -43,7 +52,7 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
     for taking_over in TAKES_OVER:
         takes_over = new.package == "aws" and new.values.get(taking_over) is True
         if takes_over and makes_new_object(step):
-            return f"{taking_over}: the new resource takes over an object of its name, whoever has created it"
+            return f"{taking_over}: the new resource takes over what exists already, whoever has created it"
     is_other = step.op == "create" or has_other_object(step, stack)
     if is_other and is_of_organization(new):
         return (

@@ -13,7 +13,7 @@ from review.objects.new_objects import makes_new_object
 from review.objects.object_names import ObjectName, are_one_object, identify_object
 from review.objects.owners import DEFAULT_OF_VPC, GLOBAL, find_default, has_other_cluster, place_of
 from review.objects.parts import INVENTED, SETTING, list_inputs, may_share_container, own_names
-from review.objects.records import is_address, is_one_name, is_one_type, record_name
+from review.objects.records import is_address, is_one_name, is_one_type, is_routed, record_name
 from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
 from review.stacks.engine_run import Step
@@ -208,7 +208,7 @@ def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim]) ->
     """Describe what a new DNS record shares with another one; empty if nothing.
 
     A name may have several records of most types, such as TXT, and a new name may have an A and an AAAA
-    record, if one program declares them.
+    record, or several between which Route 53 chooses, if one program declares them.
     """
     if not claim.is_new or not record_name(claim.resource):
         return ""
@@ -219,7 +219,8 @@ def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim]) ->
     are_addresses = is_address(claim.resource) and is_address(other.resource)
     is_foreign = claim.stack != other.stack
     if is_one_type(claim.resource, other.resource):
-        return "the name and the type" if are_addresses or is_foreign else ""
+        are_new = other.is_new and is_routed(claim.resource, other.resource)
+        return "the name and the type" if is_foreign or (are_addresses and not are_new) else ""
     return "the name" if are_addresses and (is_foreign or not other.is_new) else ""
 
 

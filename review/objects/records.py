@@ -1,4 +1,4 @@
-"""DNS records of Cloudflare that share a name with another one.
+"""DNS records of Cloudflare or Route 53 that share a name with another one.
 
 Their IDs differ, so neither record replaces the other one: requests reach either of the two.
 """
@@ -9,7 +9,9 @@ from contextlib import suppress
 from review.stacks.object_kinds import kind_of
 from review.stacks.resources import Resource
 
-RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"))
+ROUTE_53 = ("aws", "route53", "Record")
+
+RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"), ROUTE_53)
 """Kinds of DNS records."""
 
 ADDRESSES = frozenset({"A", "AAAA", "CNAME", "HTTPS", "SVCB"})
@@ -38,10 +40,18 @@ def is_one_type(first: Resource, second: Resource) -> bool:
     return (record_name(first) or ("",))[-1] == (record_name(second) or ("",))[-1]
 
 
+def is_routed(first: Resource, second: Resource) -> bool:
+    """Return True for two records of Route 53 between which it chooses by weight, place or health.
+
+    Two records of one name and type have a `setIdentifier` each: Route 53 refuses others.
+    """
+    return kind_of(first.type) == kind_of(second.type) == ROUTE_53
+
+
 def is_one_name(first: Resource, second: Resource, known: Iterable[Resource]) -> bool:
     """Return True for two DNS records whose names are or may be one.
 
-    Cloudflare completes a name that does not end with the name of the zone, which no input tells. So a name
+    A name that does not end with the name of the zone is completed, and no input tells that name. So a name
     may be another one with an ending, unless the `known` records show that the zone has another name.
     """
     records = [record for record in map(record_name, (first, second)) if record]

@@ -38,12 +38,15 @@ KINDS: Mapping[Kind, Kind] = {
     ("aws", "ses", "DomainIdentity"): ("aws", "ses", "EmailIdentity"),
     ("aws", "ses", "IdentityPolicy"): ("aws", "ses", "EmailIdentityPolicy"),
     ("aws", "ses", "MailFrom"): ("aws", "ses", "EmailIdentityMailFromAttributes"),
+    ("cloudflare", "index", "WorkersDeployment"): ("cloudflare", "index", "WorkersScript"),
 }
 """Kinds that are names of another kind, unlike the rest of their modules. The two APIs of API Gateway share
 the custom domain names, and the second API of SES has one type for the identities of domains and addresses,
 for their policies and for their MAIL FROM domains
 (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.html). A copy is an object in
 a bucket (S3 API, CopyObject), and target groups are traffic sources (Auto Scaling API, AttachTrafficSources).
+A deployment of Workers decides which version of a script is active, and so does an upload of the script
+(https://developers.cloudflare.com/workers/configuration/versions-and-deployments/).
 """
 
 

@@ -365,6 +365,7 @@ def test_a_setting_that_moves_to_a_foreign_object_blocks(op: str) -> None:
         ("aws:iam/accessKey:AccessKey", {"user": "admin"}),
         ("aws:ssm/parameter:Parameter", {"name": "image", "overwrite": True}),
         ("aws:route53/record:Record", {"zoneId": "Z", "name": "api", "allowOverwrite": True}),
+        ("aws:ec2/eipAssociation:EipAssociation", {"allocationId": "a", "allowReassociation": True}),
         ("cloudflare:index/universalSslSetting:UniversalSslSetting", {"zoneId": "z", "enabled": False}),
         ("cloudflare:index/botManagement:BotManagement", {"zoneId": "z"}),
         ("datadog:index/ipAllowlist:IpAllowlist", {"enabled": True}),

@@ -412,6 +412,19 @@ def test_a_second_address_under_another_name_or_of_another_type_blocks() -> None
     assert names(created("one"), created("two")) == ["one", "two"]
 
 
+def test_a_second_address_in_route_53_blocks_unless_one_program_declares_both() -> None:
+    def routed(name: str, kind: str = "A", identifier: str | None = None) -> Resource:
+        inputs = {"zoneId": "z", "name": "api.pipe.dev", "type": kind, "setIdentifier": identifier}
+        return block(name, name, "aws:route53/record:Record", **inputs)
+
+    kept = Step("same", routed("one"), routed("one"))
+    assert names(kept, Step("create", None, routed("two", "AAAA"))) == ["two"]
+    assert names(kept, Step("create", None, routed("two", "A", "b"))) == ["two"]
+    assert names(kept, Step("create", None, routed("two", "TXT"))) == []
+    pair = [Step("create", None, routed(name, "A", name)) for name in ("one", "two")]
+    assert names(*pair) == []
+
+
 def test_a_record_that_becomes_the_second_address_of_a_name_blocks() -> None:
     kept = Step("same", record("one"), record("one"))
     moved = Step("update", record("two", host="test.pipe.dev"), record("two"))
@@ -702,3 +715,17 @@ def test_the_policy_of_a_domain_beside_its_access_policies_blocks() -> None:
     domain = block("domain", "x-1", "aws:opensearch/domain:Domain", domainName="logs", accessPolicies="{}")
     policy = block("it", "x-2", "aws:opensearch/domainPolicy:DomainPolicy", domainName="logs")
     assert names(Step("same", domain, domain), Step("create", None, policy)) == ["it"]
+
+
+def test_a_deployment_of_workers_beside_an_upload_of_the_script_blocks() -> None:
+    script, deployment = (
+        block(
+            name,
+            name,
+            f"cloudflare:index/{kind[0].lower()}{kind[1:]}:{kind}",
+            accountId="a",
+            scriptName="edge",
+        )
+        for name, kind in (("kept", "WorkersScript"), ("it", "WorkersDeployment"))
+    )
+    assert names(Step("same", script, script), Step("create", None, deployment)) == ["it"]
