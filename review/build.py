@@ -266,9 +266,11 @@ def _comparisons(
     trees: tuple[Path, Path],
 ) -> Iterator[Finding]:
     """Yield the findings from comparisons between stacks."""
-    if "prod" in stacks and "stg" in stacks:
-        for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
-            yield _apply_waiver(finding, waivers, stacks["prod"], finding.name)
+    for name, prod in stacks.items():
+        project, slash, stack = name.rpartition("/")
+        if stack == "prod" and (stg := stacks.get(f"{project}{slash}stg")):
+            for finding in prod_strength.find_weaker(prod, stg):
+                yield _apply_waiver(finding, waivers, prod, finding.name)
     yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
     evaluated = dict(stacks) | {stack.name: stack for stack in neighbours}
     known = {name for tree in trees for name in projects(tree)} | evaluated.keys()

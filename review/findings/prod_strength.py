@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
-from review.objects.owners import find_owner
+from review.objects.owners import find_owner, has_other_object
 from review.objects.parts import object_inputs
 from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.resources import Resource
@@ -26,11 +26,14 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html).
 """
 
+MISSING = "missing"
+"""Value of an item that a list lacks, for a rule with a strength for it."""
+
 
 class Weakness(NamedTuple):
     """A value in prod that is weaker than the value in stg; without a path, a number of resources.
 
-    `key` is that of the resource.
+    `key` is that of the resource, and `scope` what limits an item of a list.
     """
 
     key: Key
@@ -38,6 +41,14 @@ class Weakness(NamedTuple):
     path: str
     value: str
     message: str
+    scope: str = ""
+
+
+class Item(NamedTuple):
+    """An item of a compared list: its ID or place, and what limits it, such as the filter of a lifecycle."""
+
+    identifier: str = ""
+    scope: str = ""
 
 
 def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
@@ -46,13 +57,13 @@ def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
     old, new = _by_common_key(prod, prod.old.values()), _by_common_key(prod, prod.new.values())
     stg_old, stg_new = _by_common_key(stg, stg.old.values()), _by_common_key(stg, stg.new.values())
     before = set(_weaknesses(old, stg_old, {}, [])) if comparable else set[Weakness]()
-    added = [*_added_to_pairs(prod, new, stg_new)] if comparable else []
+    added = [*_added_to_pairs((prod, new), (stg, stg_new))] if comparable else []
     for weakness in _weaknesses(new, stg_new, old, added):
         is_new = comparable and weakness not in before
         resource, former = new.get(weakness.key), old.get(weakness.key)
         old_value = as_text(value_at(former.inputs, weakness.path)) if former else None
         yield Finding(
-            stacks=["prod"],
+            stacks=[prod.name],
             type=weakness.key[0],
             name=resource.name if resource else weakness.name,
             former_name=resource.rename.former_name if resource else "",
@@ -81,18 +92,29 @@ def _by_common_key(stack: Stack, resources: Iterable[Resource]) -> Resources:
     }
 
 
-def _added_to_pairs(prod: Stack, new: Resources, stg: Resources) -> Iterator[Key]:
+def _added_to_pairs(prod: tuple[Stack, Resources], stg: tuple[Stack, Resources]) -> Iterator[Key]:
     """Yield the keys of resources that only prod gets, for an object that stg has as well.
 
-    An example is the lifecycle of a bucket which has none in stg.
+    Examples are the lifecycle of a bucket which has none in stg, and one that moves to another bucket.
     """
-    keys = {resource.urn: key for key, resource in new.items()}
-    created = {step.resource.urn for step in prod.steps.values() if step.op == "create"}
-    for key, resource in new.items():
-        if resource.urn in created and key not in stg:
-            owners = (find_owner(prod, resource, name) for name in object_inputs(resource))
-            if any(owner and keys.get(owner.urn) in stg for owner in owners):
+    stack, resources = prod
+    changed = {
+        step.resource.urn
+        for step in stack.steps.values()
+        if step.op == "create" or has_other_object(step, stack)
+    }
+    for key, resource in resources.items():
+        if resource.urn in changed and (owners := _owners(stack, resources, resource) & stg[1].keys()):
+            counterpart = stg[1].get(key)
+            if not counterpart or owners.isdisjoint(_owners(*stg, counterpart)):
                 yield key
+
+
+def _owners(stack: Stack, resources: Resources, resource: Resource) -> set[Key]:
+    """Return the keys of the resources whose object another one changes."""
+    keys = {member.urn: key for key, member in resources.items()}
+    owners = (find_owner(stack, resource, name) for name in object_inputs(resource))
+    return {keys[owner.urn] for owner in owners if owner and owner.urn in keys}
 
 
 def _weaknesses(
@@ -100,12 +122,13 @@ def _weaknesses(
 ) -> Iterator[Weakness]:
     """Yield the weaknesses of prod; `prod_before` are its resources before the change.
 
-    `added` has the keys of resources that stg lacks, which are compared with none.
+    `added` has the keys of resources whose object stg has without them. They are compared with none.
     """
-    compared = dict(stg) | {key: prod[key] for key in added}
+    only_in_prod = {key: prod[key] for key in added}
     for rule in REVIEW_RULES["strength"]:
         if "path" in rule:
-            yield from _weaker_values(rule, prod, compared, stg, prod_before)
+            yield from _weaker_values(rule, prod, stg, stg, prod_before)
+            yield from _weaker_values(rule, prod, only_in_prod, {}, prod_before)
         else:
             yield from _fewer_resources(rule, prod, stg)
 
@@ -138,20 +161,20 @@ def _weaker_values(
             # The values of secrets count, but a message only has what a report shows, also of an item's ID.
             shown = [_compared_value(side and side.inputs, rule, item) for side in sides]
             known = [_compared_value(side and side.values, rule, item) for side in sides]
-            values = shown if item else known
+            values = shown if item.identifier else known
             shown = known if rule.get("count") else shown
             yield from _weaker_value(rule, key, resource.name, item, values, shown)
 
 
 def _weaker_value(
-    rule: Mapping[str, Any], key: Key, name: str, item: str, values: Sequence[Any], shown: Sequence[Any]
+    rule: Mapping[str, Any], key: Key, name: str, item: Item, values: Sequence[Any], shown: Sequence[Any]
 ) -> Iterator[Weakness]:
     """Yield the value of prod, or of an item of its list, if it is weaker than the value of stg.
 
     `values` are those of prod, of prod before the change, and of stg; `shown` are those that a report shows.
     """
     prod_value, old_value, stg_value = values
-    path = f'{rule["path"]}["{item}"].{rule["part"]}' if item else rule["path"]
+    path = f'{rule["path"]}["{item.identifier}"].{rule["part"]}' if item.identifier else rule["path"]
     stg_strength = _strength(stg_value, rule)
     strength = _strength(prod_value, rule)
     if stg_strength is None:
@@ -163,41 +186,53 @@ def _weaker_value(
     if is_weaker:
         value, stronger = _shown(shown[0], strength), _shown(shown[2], stg_strength)
         message = f"{rule['topic']}: {path} is {value} in prod and {stronger} in stg"
-        yield Weakness(key, name, path, value, message)
+        yield Weakness(key, name, path, value, message, item.scope)
 
 
-def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[str]:
-    """Return the identifiers of all items of a list; one empty text for a rule on a whole value."""
+def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[Item]:
+    """Return all items of a list; one empty item for a rule on a whole value."""
     if "part" not in rule:
-        return [""]
+        return [Item()]
     lists = (value_at(owner.inputs, rule["path"]) for owner in owners)
-    return sorted({identifier for value in lists if is_list(value) for identifier, _ in _members(value)})
+    return sorted({item for value in lists if is_list(value) for item, _ in _members(value, rule)})
 
 
-def _members(items: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _members(items: Iterable[Any], rule: Mapping[str, Any]) -> Iterator[tuple[Item, Mapping[str, Any]]]:
     """Yield the objects in a list, each with its ID; without one, with its place."""
-    for place, item in enumerate(items, start=1):
-        if is_map(item):
-            identifier = item.get("id")
-            yield (identifier if isinstance(identifier, str) else f"item {place}"), item
+    for place, member in enumerate(items, start=1):
+        if is_map(member):
+            identifier = member.get(rule.get("named", "id"))
+            limits = {name: _without_empty(member.get(name)) for name in rule.get("scope", ())}
+            scope = json.dumps(_without_empty(limits), sort_keys=True)
+            yield Item(identifier if isinstance(identifier, str) else f"item {place}", scope), member
 
 
-def _compared_value(inputs: Mapping[str, Any] | None, rule: Mapping[str, Any], item: str) -> Any:
+def _without_empty(value: Any) -> Any:
+    """Return a value without empty members, such as the prefix of all objects."""
+    if not is_map(value):
+        return value
+    members = {name: _without_empty(member) for name, member in value.items()}
+    return {name: member for name, member in members.items() if member not in (None, "", {}, [])}
+
+
+def _compared_value(inputs: Mapping[str, Any] | None, rule: Mapping[str, Any], item: Item) -> Any:
     """Return the value at the rule's path, together with the texts at the path of encoded entries.
 
     A rule may compare the number of different items of a list, or a part of the enabled item with an ID. A
-    date in place of that part (`date`) is the value, too.
+    date in place of that part (`date`) is the value, too. MISSING stands for an item that is not there.
     """
+    value = value_at(inputs, rule["path"])
+    if item.identifier and (is_list(value) or value is None):
+        members = (member for other, member in _members(value or (), rule) if other == item)
+        enabled = next(filter(_is_enabled, members), None)
+        if enabled is None and MISSING in rule["values"]:
+            return MISSING
+        date = value_at(enabled, rule["date"]) if "date" in rule else None
+        value = value_at(enabled, rule["part"]) if date is None else date
     if inputs is None:
         return None
-    value = value_at(inputs, rule["path"])
     if rule.get("count") and is_list(value) and LATER not in str(value):
         return len({json.dumps(member, sort_keys=True) for member in value})
-    if item and (is_list(value) or value is None):
-        members = (member for identifier, member in _members(value or ()) if identifier == item)
-        enabled = next(filter(_is_enabled, members), None)
-        date = value_at(enabled, rule["date"]) if "date" in rule else None
-        return value_at(enabled, rule["part"]) if date is None else date
     encoded = value_at(inputs, rule["encoded"]) if "encoded" in rule else None
     if encoded is None:
         return value

@@ -273,3 +273,22 @@ def test_a_violation_of_a_renamed_resource_is_not_new(tmp_path: Path) -> None:
     ]
     [change] = built.changes
     assert (built.code, change.op, change.differences[0].before) == (0, "update", "payments")
+
+
+@pytest.mark.parametrize(
+    ("strong", "weaker", "expected"),
+    [
+        ("stg", "prod", ["prod"]),
+        ("foundation/stg", "foundation/prod", ["foundation/prod"]),
+        ("stg", "foundation/prod", []),
+    ],
+)
+def test_prod_and_stg_of_each_project_are_compared(
+    strong: str, weaker: str, expected: list[str], tmp_path: Path
+) -> None:
+    kind = "aws:cloudwatch/logGroup:LogGroup"
+    long, short = (resource(kind, "it", {"retentionInDays": days}) for days in (30, 7))
+    stacks = [stack(Step("same", long, long), name=strong), stack(Step("update", long, short), name=weaker)]
+    compared = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), (tmp_path, tmp_path))
+    of_prod = [finding for finding in compared.findings if finding.policy == "prod-weaker-than-stg"]
+    assert [member for finding in of_prod for member in finding.stacks] == expected

@@ -31,6 +31,7 @@ LIFECYCLE_V2 = "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurati
 BUCKET = "aws:s3/bucket:Bucket"
 NODES, CLUSTER = "kubernetes:eks.amazonaws.com/v1:NodeClass", "aws:eks/cluster:Cluster"
 GROUP, ENDPOINT = "aws:rds/subnetGroup:SubnetGroup", "aws:ec2/vpcEndpoint:VpcEndpoint"
+PLAN = "aws:backup/plan:Plan"
 STRONG: dict[str, dict[str, Any]] = {
     INSTANCE: {"multiAz": True, "backupRetentionPeriod": 14, "deletionProtection": True},
     PODS: {"spec": {"replicas": 3}},
@@ -52,6 +53,15 @@ STRONG: dict[str, dict[str, Any]] = {
     },
     LIFECYCLE_V2: {"rules": [{"id": "logs", "expiration": {"days": 90}, "status": "Enabled"}]},
     BUCKET: {},
+    PLAN: {
+        "rules": [
+            {
+                "ruleName": "daily",
+                "lifecycle": {"deleteAfter": 35},
+                "copyActions": [{"lifecycle": {"deleteAfter": 35}}],
+            }
+        ]
+    },
     NODES: {"spec": {"subnetSelectorTerms": [{"id": "subnet-1"}, {"id": "subnet-2"}]}},
     CLUSTER: {"vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"]}},
     GROUP: {"subnetIds": ["subnet-1", "subnet-2"]},
@@ -115,6 +125,7 @@ def with_value(kind: str, path: str, value: Any) -> dict[str, Any]:
 
 
 DAYS = "rule.defaultRetention.days"
+DAILY: dict[str, Any] = STRONG[PLAN]["rules"][0]
 WEAKER: list[tuple[str, str, Any, str]] = [
     (INSTANCE, "multiAz", False, "zones: multiAz is false in prod and true in stg"),
     (INSTANCE, "multiAz", None, "zones: multiAz is absent in prod and true in stg"),
@@ -156,6 +167,24 @@ WEAKER: list[tuple[str, str, Any, str]] = [
         "lifecycleRules",
         [{"enabled": True, "expiration": {"days": 1}}],
         'retention: lifecycleRules["item 1"].expiration.days is 1 in prod and absent in stg',
+    ),
+    (
+        PLAN,
+        "rules",
+        [{**DAILY, "lifecycle": {"deleteAfter": 1}}],
+        'retention: rules["daily"].lifecycle.deleteAfter is 1 in prod and 35 in stg',
+    ),
+    (
+        PLAN,
+        "rules",
+        [{**DAILY, "copyActions": [{"lifecycle": {"deleteAfter": 2}}]}],
+        'retention: rules["daily"].copyActions[0].lifecycle.deleteAfter is 2 in prod and 35 in stg',
+    ),
+    (
+        PLAN,
+        "rules",
+        [{**DAILY, "copyActions": []}],
+        'retention: rules["daily"].copyActions is 0 in prod and 1 in stg',
     ),
     (
         NODES,
@@ -217,6 +246,33 @@ def test_logs_that_are_kept_for_ever_are_not_weaker(inputs: dict[str, int]) -> N
 )
 def test_objects_that_are_kept_as_long_are_not_weaker(rules: list[Any]) -> None:
     assert blocking_messages(BucketLifecycleConfiguration={"rules": rules}) == []
+
+
+def test_a_lifecycle_that_covers_more_objects_is_weaker() -> None:
+    def lifecycle(**limits: Any) -> list[Resource]:
+        return [resource(LIFECYCLE, "it", {"rules": [{"id": "x", "expiration": {"days": 1}, **limits}]})]
+
+    few, stg = lifecycle(filter={"prefix": "tmp/"}), lifecycle(filter={"prefix": "tmp/"})
+    for more in (lifecycle(), lifecycle(filter={"prefix": ""}), lifecycle(prefix="logs/")):
+        [finding] = find_weaker(sides("prod", few, more), sides("stg", stg, stg))
+        assert finding.blocks and "is 1 in prod and absent in stg" in finding.message
+    # It is another finding than that of the fewer objects, which the base has already.
+    findings = find_weaker(
+        sides("prod", few, lifecycle()), sides("stg", lifecycle(id="y"), lifecycle(id="y"))
+    )
+    assert any(finding.blocks for finding in findings)
+
+
+@pytest.mark.parametrize("plan", [{"rules": []}, None], ids=["rule", "plan"])
+def test_a_backup_that_prod_no_longer_has_is_weaker(plan: dict[str, Any] | None) -> None:
+    assert blocking_messages(Plan=plan) == [
+        'retention: rules["daily"].lifecycle.deleteAfter is missing in prod and 35 in stg',
+        'retention: rules["daily"].copyActions is missing in prod and 1 in stg',
+    ]
+
+
+def test_backups_that_are_kept_for_ever_are_not_weaker() -> None:
+    assert blocking_messages(Plan={"rules": [{**DAILY, "lifecycle": {}}]}) == []
 
 
 TOMORROW = {"expiration": {"date": "2026-12-01T00:00:00Z"}}
@@ -353,3 +409,33 @@ def test_a_lifecycle_that_only_prod_gets_is_weaker_than_none_if_stg_has_its_buck
     assert 'retention: rules["logs"].expiration.days is 90 in prod and absent in stg' in messages
     other = resource("aws:s3/bucket:Bucket", "other", {"bucket": "other"}, id="other")
     assert not [*find_weaker(prod, sides("stg", [other], [other]))]
+
+
+def test_a_lifecycle_that_only_in_prod_moves_to_another_bucket_is_weaker_than_none() -> None:
+    buckets = {name: resource(BUCKET, name, {"bucket": name}, id=name) for name in ("tmp", "backups")}
+
+    def changed(name: str, bucket: str) -> Stack:
+        old, new = (
+            resource(
+                LIFECYCLE,
+                "expiry",
+                {"bucket": target, "rules": [{"id": "x", "expiration": {"days": 1}}]},
+                id=target,
+                **after(bucket=buckets[target]),
+            )
+            for target in ("tmp", bucket)
+        )
+        kept = [Step("same", member, member) for member in buckets.values()]
+        return stack(*kept, Step("same" if bucket == "tmp" else "replace", old, new), name=name)
+
+    [finding] = find_weaker(changed("prod", "backups"), changed("stg", "tmp"))
+    assert finding.blocks and finding.message == (
+        'retention: rules["x"].expiration.days is 1 in prod and absent in stg'
+    )
+    assert not [*find_weaker(changed("prod", "backups"), changed("stg", "backups"))]
+
+
+def test_the_finding_is_one_of_the_compared_stack() -> None:
+    prod = sides("foundation/prod", strong(), strong(Plan={"rules": []}))
+    for finding in find_weaker(prod, sides("foundation/stg", strong(), strong())):
+        assert finding.stacks == ["foundation/prod"]
