@@ -116,6 +116,7 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         "rds.services.k8s.aws/v1alpha1:DBInstance",
         "argoproj.io/v1alpha1:Application",
         "datadoghq.com/v1alpha1:DatadogSLO",
+        "external-secrets.io/v1alpha1:PushSecret",
         "snapshot.storage.k8s.io/v1:VolumeSnapshot",
         "groupsnapshot.storage.k8s.io/v1beta1:VolumeGroupSnapshot",
     ):
@@ -126,6 +127,7 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         "networking.k8s.io/v1:Ingress",
         "cert-manager.io/v1:Certificate",
         "datadoghq.com/v1alpha1:DatadogMonitor",
+        "external-secrets.io/v1:ExternalSecret",
         "snapshot.storage.k8s.io/v1:VolumeSnapshotClass",
         "storage.k8s.io/v1:StorageClass",
         "apps/v1:Deployment",
