@@ -13,7 +13,15 @@ from review.objects.new_objects import makes_new_object
 from review.objects.object_names import ObjectName, are_one_object, identify_object
 from review.objects.owners import DEFAULT_OF_VPC, GLOBAL, find_default, has_other_cluster, place_of
 from review.objects.parts import INVENTED, SETTING, list_inputs, may_share_container, own_names
-from review.objects.records import is_address, is_one_name, is_one_type, is_routed, record_name
+from review.objects.records import (
+    BALANCER,
+    is_address,
+    is_one_name,
+    is_one_type,
+    is_routed,
+    record_name,
+    takes_precedence,
+)
 from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
 from review.stacks.engine_run import Step
@@ -86,6 +94,7 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
                 yield claim.resource.urn, finding
     yield from _find_moved_inside(stack, claims)
     yield from _find_declared_twice(stack, claims)
+    yield from _find_preceded_records(stack, claims, claims)
 
 
 def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[str, Finding]]:
@@ -110,6 +119,25 @@ def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[st
                 and not claim.deletes
                 and (message := _describe_foreign(claim, foreign))
             ):
+                yield (
+                    claim.resource.urn,
+                    stack.blocking_finding("object-shared", claim.resource, message, REMEDY),
+                )
+    yield from _find_preceded_records(stack, claims, [claim for claim in claims if claim.stack != stack.name])
+
+
+def _find_preceded_records(
+    stack: Stack, claims: Sequence[_Claim], others: Sequence[_Claim]
+) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each new load balancer in place of one of the other records, and a finding."""
+    for claim in claims:
+        if claim.stack != stack.name or not claim.is_new or kind_of(claim.resource.type) != BALANCER:
+            continue
+        known = [side.resource for side in claims if not side.is_new or side.stack != claim.stack]
+        for other in others:
+            if not other.deletes and takes_precedence(claim.resource, other.resource, known):
+                owner = "" if other.stack == stack.name else f" of {other.stack}"
+                message = f"it gets the requests to {title(other.resource)}{owner}, which has its name"
                 yield (
                     claim.resource.urn,
                     stack.blocking_finding("object-shared", claim.resource, message, REMEDY),

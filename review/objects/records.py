@@ -1,4 +1,4 @@
-"""DNS records of Cloudflare or Route 53 that share a name with another one.
+"""DNS records of Cloudflare or Route 53 and load balancers that share a name with another one.
 
 Their IDs differ, so neither record replaces the other one: requests reach either of the two.
 """
@@ -14,6 +14,11 @@ ROUTE_53 = ("aws", "route53", "Record")
 RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"), ROUTE_53)
 """Kinds of DNS records."""
 
+BALANCER = ("cloudflare", "index", "LoadBalancer")
+"""Kind that takes precedence over the DNS records of its name (pulumi-cloudflare, LoadBalancer: "the Load
+Balancer will take precedence and the DNS record will not be used").
+"""
+
 ADDRESSES = frozenset({"A", "AAAA", "CNAME", "HTTPS", "SVCB"})
 """Types of records with the addresses of a name (RFC 1035, 3596 and 9460)."""
 
@@ -22,11 +27,19 @@ APEX = "@"
 
 
 def record_name(resource: Resource) -> tuple[str, str, str] | None:
-    """Return the zone, the name and the type of a DNS record; None for other resources."""
-    if kind_of(resource.type) not in RECORDS:
+    """Return the zone, the name and the type of a DNS record; None for other resources.
+
+    A load balancer is a record without a type.
+    """
+    if kind_of(resource.type) not in (*RECORDS, BALANCER):
         return None
     zone, name, kind = (str(resource.values.get(key)) for key in ("zoneId", "name", "type"))
     return zone, _canonical(name), kind.upper()
+
+
+def takes_precedence(first: Resource, second: Resource, known: Iterable[Resource]) -> bool:
+    """Return True if the first resource is a load balancer, which gets the requests to the second one."""
+    return kind_of(first.type) == BALANCER and is_address(second) and is_one_name(first, second, known)
 
 
 def is_address(resource: Resource) -> bool:

@@ -391,6 +391,25 @@ def created(name: str, kind: str = "A", host: str = "api.pipe.dev") -> Step:
     return Step("create", None, record(name, kind, host))
 
 
+def test_a_load_balancer_in_place_of_a_record_that_stays_blocks() -> None:
+    def balancer(host: str) -> Resource:
+        kind = "cloudflare:index/loadBalancer:LoadBalancer"
+        return block("lb", "lb-1", kind, zoneId="z", name=host, fallbackPool="p", defaultPools=["p"])
+
+    kept, text = (Step("same", side, side) for side in (record("one"), record("one", "TXT")))
+    new, other = (Step("create", None, balancer(host)) for host in ("api.pipe.dev", "www.pipe.dev"))
+    assert names(kept, new) == ["lb"]
+    renamed = Step("update", balancer("www.pipe.dev"), balancer("api.pipe.dev"))
+    assert names(kept, renamed) == ["lb"]
+    assert names(text, new) == names(kept, other) == names(Step("delete", record("one"), None), new) == []
+    stays = balancer("api.pipe.dev")
+    assert names(kept, Step("same", stays, stays)) == []
+    own, foreign = stack(new, name="dev"), stack(kept, name="foundation/shared")
+    own.predicted = foreign.predicted = True
+    [(_, finding)] = find_shared_with(own, [foreign])
+    assert finding.blocks and "of foundation/shared, which has its name" in finding.message
+
+
 def test_a_second_address_of_a_name_blocks() -> None:
     kept, text = (Step("same", side, side) for side in (record("one"), record("one", "TXT")))
     assert names(kept, created("two")) == ["two"]
