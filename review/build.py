@@ -82,7 +82,7 @@ def build(
     `names` are readable descriptions of base and head, and `trees` their folders. `mask` masks secrets in a
     string. The waivers of the base apply or, if an owner has approved those of the head (`approved_by`), the
     waivers of the head. `omitted` has the changed files that the trees lack. `neighbours` are further stacks
-    on the accounts of the others; they are not under review.
+    on the accounts of the others; they are not under review, and their heads are previews of the base.
     """
     base, head = trees
     of_policies, of_review = (
@@ -93,6 +93,7 @@ def build(
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
         _add_stack(draft, stack, of_policies, of_review, compares, trees, approved_by)
+        draft.findings += _unknown_objects(stack, neighbours)
     draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
@@ -116,7 +117,7 @@ def build(
         compares,
         *names,
         verdict="",
-        code=_exit_code(stacks, blocks=bool(blocked)),
+        code=_exit_code([*stacks, *neighbours], blocks=bool(blocked)),
         stacks=draft.rows,
         changes=show_inputs(
             sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)), draft.findings
@@ -272,7 +273,7 @@ def _comparisons(
             for finding in prod_strength.find_weaker(prod, stg):
                 yield _apply_waiver(finding, waivers, prod, finding.name)
     yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
-    evaluated = dict(stacks) | {stack.name: stack for stack in neighbours}
+    evaluated = dict(stacks) | {stack.name: stack for stack in neighbours if not _missing(stack)}
     known = {name for tree in trees for name in projects(tree)} | evaluated.keys()
     for name, stack in stacks.items():
         others = [other for member, other in evaluated.items() if member != name]
@@ -360,6 +361,33 @@ def _errors(stack: Stack) -> Iterator[Finding]:
     for text in stack.base.errors if stack.base else ():
         message = f"The changes are unknown, because the base does not evaluate: {text}"
         yield Finding(name="the base's program", message=message, status=model.EXISTING, **details)
+
+
+def _unknown_objects(stack: Stack, neighbours: Iterable[Stack]) -> Iterator[Finding]:
+    """Yield a finding for each neighbour whose objects are unknown, if the head creates some on its account.
+
+    Each of them may be an object of the neighbour.
+    """
+    if not shared_objects.creates_objects(stack.steps.values()):
+        return
+    for neighbour in neighbours:
+        if are_on_one_account(neighbour.name, stack.name) and (reason := _missing(neighbour)):
+            yield Finding(
+                stacks=[stack.name],
+                policy=guard_findings.FAILED,
+                name=neighbour.name,
+                message=f"It may have the objects that the head creates, but its base is unknown: {reason}",
+                level="mandatory",
+                status=model.EXISTING,
+                blocks=True,
+            )
+
+
+def _missing(neighbour: Stack) -> str:
+    """Return why the objects of a neighbour are unknown; empty if they are known."""
+    if neighbour.trouble or not neighbour.head:
+        return neighbour.trouble or "the review did not evaluate it"
+    return "\n".join(neighbour.head.errors)
 
 
 def _apply_waiver(finding: Finding, files: WaiverFiles, stack: Stack, target: str) -> Finding:

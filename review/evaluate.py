@@ -14,14 +14,13 @@ import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from review import guard
 from review.build import build
-from review.findings.shared_objects import is_on_account
+from review.findings.shared_objects import creates_objects
 from review.jail import isolation, messages
 from review.jail.guard import ANALYZER
 from review.jail.messages import (
@@ -36,7 +35,6 @@ from review.jail.messages import (
 )
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
-from review.objects.new_objects import makes_new_object
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.project_selection import (
     Projects,
@@ -174,13 +172,16 @@ def build_report(
     `approved_by` is the owner who has approved weaker policies and new waivers of the head. `omitted` has the
     changed files that the copies of the trees lack, and `neighbours` further stacks on the accounts.
     """
-    secrets = {secret for name in projects for secret in _text(work / name / GENERATED_SECRETS).split()}
+    evaluated_names = (*projects, *neighbours)
+    secrets = {
+        secret for name in evaluated_names for secret in _text(work / name / GENERATED_SECRETS).split()
+    }
     base, head = trees
     locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
     notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
     evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
     mask = build_mask(secrets)
-    others = [*filter(None, (_read_neighbour(name, base, work / name) for name in neighbours))]
+    others = [_read_neighbour(name, base, work / name) for name in neighbours]
     return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted, others)
 
 
@@ -221,7 +222,11 @@ def run(
     """
     deadline = time.monotonic() + minutes * 60
     activity = _CurrentActivity(send)
-    with_new_objects: set[str] = set()
+
+    def stop(stack: str, side: str) -> None:
+        reason = f"stopped after {minutes:g} minutes, the time limit"
+        (work / stack / "trouble").write_text(reason)
+        send(Line(f"{stack}: {side} {reason}"))
 
     def evaluate_stack(stack: str) -> None:
         folder = work / stack
@@ -245,8 +250,6 @@ def run(
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
                 head = _read_run(side, tree, folder, trees[0]) if side == "head" else None
-                if _creates_objects(head):
-                    with_new_objects.add(stack)
                 if _has_unknown(head):
                     served = sockets.get(stack, {}).get("base")
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
@@ -255,9 +258,7 @@ def run(
                     served = sockets.get(stack, {}).get(WITHOUT_SECRETS)
                     _run_side(stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served)
             except subprocess.TimeoutExpired:
-                reason = f"stopped after {minutes:g} minutes, the time limit"
-                (folder / "trouble").write_text(reason)
-                send(Line(f"{stack}: {side} {reason}"))
+                stop(stack, side)
                 break
             send(Line(f"{stack}: {side} evaluated"))
         activity.update(stack, "")
@@ -268,20 +269,31 @@ def run(
         activity.update(stack, "base")
         if project := stacks.projects(trees[0]).get(stack):  # Only its objects matter, not its secrets.
             _invent(_unset_secrets(stack, trees[0], project), folder)
-        with suppress(subprocess.TimeoutExpired):
-            served = sockets.get(stack, {}).get("base")
+        served = sockets.get(stack, {}).get("base")
+        try:
             _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served)
+        except subprocess.TimeoutExpired:
+            stop(stack, "base")
+        else:
+            send(Line(f"{stack}: base evaluated"))
         activity.update(stack, "")
 
     send(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
     with ThreadPoolExecutor(len(projects) or 1) as pool:
         list(pool.map(evaluate_stack, projects))
-        needed = [
-            name for name in neighbours if any(are_on_one_account(name, stack) for stack in with_new_objects)
-        ]
-        if needed:
+        if needed := _needed(neighbours, trees, projects, work):
             send(Line(f"{', '.join(needed)}: evaluating the base, which may have an object that is created"))
-        list(pool.map(evaluate_neighbour, needed))
+            list(pool.map(evaluate_neighbour, needed))
+
+
+def _needed(neighbours: Sequence[str], trees: Trees, projects: Projects, work: Path) -> list[str]:
+    """Return the neighbours on the accounts on which the heads of the stacks create objects."""
+    creating = [
+        name
+        for name in (projects if neighbours else ())
+        if creates_objects(read_stack(name, trees, projects[name], work / name).steps.values())
+    ]
+    return [name for name in neighbours if any(are_on_one_account(name, stack) for stack in creating)]
 
 
 def _run_side(
@@ -352,14 +364,6 @@ def _settings_differ(stack: str, trees: Trees) -> bool:
     folder, _, name = stack.rpartition("/")
     files = (Path(folder, file) for file in ("Pulumi.yaml", f"Pulumi.{name}.yaml"))
     return any(len({read_file(tree / file) for tree in trees}) > 1 for file in files)
-
-
-def _creates_objects(head: EngineRun | None) -> bool:
-    """Return True if a run creates objects on an account, or changes others than before."""
-    return any(
-        makes_new_object(step) and is_on_account(step.resource)
-        for step in (head.steps.values() if head else ())
-    )
 
 
 def _has_unknown(head: EngineRun | None) -> bool:
@@ -474,10 +478,11 @@ def _failure_lines(errors: Iterable[str], stack: str) -> set[str]:
     return {*map(str.strip, text.splitlines())} - {""}
 
 
-def _read_neighbour(name: str, base: Path, folder: Path) -> Stack | None:
-    """Read the preview of the base of a further stack; return None if there is none, or if it failed."""
+def _read_neighbour(name: str, base: Path, folder: Path) -> Stack:
+    """Read the preview of the base of a further stack. It has no run if no head has needed its objects."""
     run = _read_run(NEIGHBOUR, base, folder, base)
-    return Stack(name, run, predicted=True) if run and not run.errors else None
+    trouble = run.missing_plan if run and not run.errors else ""
+    return Stack(name, run, trouble=_text(folder / "trouble") or trouble, predicted=True)
 
 
 def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | None:
@@ -493,7 +498,8 @@ def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | No
         summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
         engine.phase.errors += [error for error in summary["errors"] if error not in engine.phase.errors]
         if not engine.errors and not engine.phase.mandatory:
-            engine.phase.errors.append(_text(folder / f"{side}.errors"))
+            reason = _text(folder / f"{side}.errors") or f"the command ended with {code} and without a reason"
+            engine.phase.errors.append(reason)
     # A run without events or ledger seems to have fewer violations. Those of a failed run may end early.
     if code == "0":
         unreadable = [file for file, content in contents.items() if content is None and file.suffix == LINES]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from review.jail.regular_files import read_bytes
+from review.model import list_first
 from sandbox.errors import CommandError
 from sandbox.workspace import stacks
 
@@ -55,12 +56,7 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
         all_differ = policies[0] != policies[1]
         changed = {projects: all_differ or _differs(projects, trees) for projects in {*known.values()}}
         selected = {name: projects for name, projects in known.items() if changed[projects]}
-    for name in selected:
-        if not _is_valid(name):
-            raise CommandError(
-                f"the stack {name!r} cannot be reviewed. Its name and its folder may have at most 100 "
-                "characters: letters, digits, `_`, `-` and `.`, and neither `-` nor `.` at the start."
-            )
+    _require_valid(selected)
     if len(selected) > MOST_STACKS:
         raise CommandError(
             f"{len(selected)} stacks would be reviewed; at most {MOST_STACKS} can be. Name them with --stack."
@@ -71,12 +67,19 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
 def find_neighbours(base: Path, selected: Collection[str]) -> dict[str, Path]:
     """Return the projects in the base of further stacks that are on an account of the selected ones.
 
-    There are at most as many as MOST_STACKS allows.
+    Raises CommandError if one has an invalid name, and for more than MOST_STACKS stacks with the selected
+    ones: a stack that is left out may have an object that the head creates.
     """
     known = stacks.projects(base)
-    others = sorted(name for name in known.keys() - {*selected} if _is_valid(name))
+    others = sorted(known.keys() - {*selected})
     neighbours = [other for other in others if any(are_on_one_account(other, name) for name in selected)]
-    return {name: known[name] for name in neighbours[: MOST_STACKS - len(selected)]}
+    _require_valid(neighbours)
+    if (count := len(selected) + len(neighbours)) > MOST_STACKS:
+        raise CommandError(
+            f"{count} stacks would be evaluated, {len(neighbours)} of them because they are on an account of "
+            f"the others: {list_first(neighbours)}; at most {MOST_STACKS} can be. Name fewer with --stack."
+        )
+    return {name: known[name] for name in neighbours}
 
 
 def are_on_one_account(stack: str, other: str) -> bool:
@@ -89,8 +92,14 @@ def order(stack: str) -> tuple[int, str]:
     return FIRST.index(stack) if stack in FIRST else len(FIRST), stack
 
 
-def _is_valid(stack: str) -> bool:
-    return all(map(STACK_NAME.fullmatch, stack.split("/")))
+def _require_valid(names: Iterable[str]) -> None:
+    """Raise CommandError for a name of a stack that a command could misread."""
+    for name in names:
+        if not all(map(STACK_NAME.fullmatch, name.split("/"))):
+            raise CommandError(
+                f"the stack {name!r} cannot be reviewed. Its name and its folder may have at most 100 "
+                "characters: letters, digits, `_`, `-` and `.`, and neither `-` nor `.` at the start."
+            )
 
 
 def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any
@@ -176,6 +176,11 @@ def is_on_account(resource: Resource) -> bool:
     Objects of Kubernetes are in a cluster, and the stacks of two projects usually have two clusters.
     """
     return _has_object(resource) and resource.package != "kubernetes"
+
+
+def creates_objects(steps: Iterable[Step]) -> bool:
+    """Return True if steps create objects on an account, or change others than before."""
+    return any(makes_new_object(step) and is_on_account(step.resource) for step in steps)
 
 
 def _has_object(resource: Resource) -> bool:

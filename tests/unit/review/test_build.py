@@ -132,6 +132,45 @@ def test_an_object_of_a_stack_that_is_not_under_review_blocks(tmp_path: Path) ->
     assert [row.name for row in report.stacks] == ["dev"]
 
 
+@pytest.mark.parametrize(
+    ("name", "is_read", "error", "trouble", "owner", "code"),
+    [
+        ("foundation/dev", True, "", "", "", 0),
+        ("foundation/dev", True, "invalid syntax", "", "", 1),
+        ("foundation/dev", True, "invalid syntax", "", "an-owner", 0),
+        ("foundation/dev", False, "", "", "", 1),
+        ("foundation/dev", False, "", "stopped after 1 minutes, the time limit", "", 2),
+        ("foundation/dev", False, "", "stopped after 1 minutes, the time limit", "an-owner", 2),
+        ("foundation/prod", False, "", "", "", 0),
+    ],
+)
+def test_a_new_object_blocks_if_the_objects_of_another_stack_of_the_account_are_unknown(
+    tmp_path: Path, name: str, is_read: bool, error: str, trouble: str, owner: str, code: int
+) -> None:
+    old, new = (resource("aws:sns/topic:Topic", "it", id="1") for _ in range(2))
+    reviewed, kept = stack(Step("create", None, new)), stack(Step("update", old, new))
+    run = EngineRun(Path())
+    run.phase.errors += [error] if error else []
+    others = [Stack(name, run if is_read else None, trouble=trouble)]
+    sides = tmp_path, tmp_path
+    built = build(
+        BASE_TO_HEAD,
+        ("base", "head"),
+        [reviewed],
+        build_mask([]),
+        sides,
+        approved_by=owner,
+        neighbours=others,
+    )
+    assert built.code == code
+    findings = [(item.policy, item.name, item.stacks, item.blocks) for item in built.findings]
+    is_unknown = bool(code or owner)
+    assert findings == [("does-not-evaluate", name, ["dev"], not owner)] * is_unknown
+    if not trouble:
+        built = build(BASE_TO_HEAD, ("base", "head"), [kept], build_mask([]), sides, neighbours=others)
+        assert (built.code, built.findings) == (0, [])
+
+
 def test_a_setting_of_the_account_blocks_without_an_evaluation_of_its_other_stacks(tmp_path: Path) -> None:
     (tmp_path / "foundation").mkdir()
     (tmp_path / "foundation" / "Pulumi.yaml").write_text("name: foundation")

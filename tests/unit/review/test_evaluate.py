@@ -287,8 +287,53 @@ def test_a_further_stack_of_the_account_is_evaluated_with_invented_secrets(
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(evaluate, "_creates_objects", bool)
+    monkeypatch.setattr(evaluate, "creates_objects", str)  # a text that is not empty, so true
     evaluate.run(
         (tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1, neighbours=["other/dev"]
     )
     assert secrets == {"dev": "", "other/dev": "pipe:token"}
+
+
+@pytest.mark.parametrize("fault", ["time", "base", "silent", "plan"])
+def test_a_further_stack_of_the_account_without_a_complete_run_is_named(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    for folder in (tmp_path, tmp_path / "other"):
+        (folder / "Pulumi.yaml").write_text("name: pipe\n")
+        (folder / "Pulumi.dev.yaml").write_text("config: {}\n")
+    topic = "aws:sns/topic:Topic"
+    state: dict[str, Any] = {
+        "urn": f"urn:pulumi:dev::pipe::{topic}::it",
+        "type": topic,
+        "custom": True,
+        "inputs": {},
+    }
+
+    def run_side(_stack: str, side: str, _trees: Any, folder: Path, *_others: Any) -> None:
+        is_neighbour = side == evaluate.NEIGHBOUR
+        if is_neighbour and fault == "time":
+            raise subprocess.TimeoutExpired("sandbox", 1)
+        if not is_neighbour or fault != "plan":
+            plan = {"steps": [{"op": "create", "newState": state}]}
+            (folder / f"{side}-engine.log").write_text(json.dumps(plan))
+        (folder / f"{side}.errors").write_text("invalid syntax" if fault == "base" else "")
+        (folder / f"{side}.code").write_text("1" if is_neighbour and fault in ("base", "silent") else "0")
+
+    monkeypatch.setattr(evaluate, "_run_side", run_side)
+    trees, projects, work = (tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work"
+    lines: list[str] = []
+    evaluate.run(
+        trees, projects, work, 1, lambda message: lines.append(message.text), neighbours=["other/dev"]
+    )
+    report = evaluate.build_report(trees, ("base", "head"), projects, work, neighbours=["other/dev"])
+    [finding] = [finding for finding in report.findings if finding.name == "other/dev"]
+    reasons = {
+        "time": "stopped after 1 minutes, the time limit",
+        "base": "invalid syntax",
+        "silent": "the command ended with 1 and without a reason",
+        "plan": "the preview's plan (engine.log) cannot be read; run the review again",
+    }
+    assert finding.blocks and finding.message.endswith(reasons[fault])
+    assert report.code == (2 if fault in ("time", "plan") else 1)
+    assert (f"other/dev: base {reasons['time']}" in lines) == (fault == "time")

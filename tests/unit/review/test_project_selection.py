@@ -113,12 +113,26 @@ def test_a_module_that_no_parser_can_read_imports_nothing(tmp_path: Path) -> Non
     assert program_files(tree, tree) == {Path("__main__.py")}
 
 
-def test_the_neighbours_are_the_other_stacks_of_the_base_with_the_same_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_neighbours_are_the_other_stacks_of_the_base_with_the_same_name(tmp_path: Path) -> None:
     tree = write(tmp_path, FILES | dict.fromkeys(("Pulumi.prod.yaml", "base/Pulumi.dev.yaml"), ""))
     assert find_neighbours(tree, ["dev"]) == {"base/dev": tree / "base"}
     assert find_neighbours(tree, ["base/dev", "base/prod", "prod"]) == {"dev": tree}
     assert find_neighbours(tree, ["dev", "base/dev"]) == {}
-    monkeypatch.setattr(project_selection, "MOST_STACKS", 1)
-    assert find_neighbours(tree, ["dev"]) == {}
+
+
+def test_a_neighbour_that_a_limit_would_leave_out_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = write(tmp_path, FILES | {"Pulumi.prod.yaml": ""})
+    monkeypatch.setattr(project_selection, "MOST_STACKS", 2)
+    assert [*find_neighbours(tree, ["prod"])] == ["base/prod"]
+    with pytest.raises(
+        CommandError, match=r"3 stacks would be evaluated, 1 of them .*: base/prod; at most 2"
+    ):
+        find_neighbours(tree, ["dev", "prod"])
+
+
+def test_a_neighbour_whose_name_a_command_could_misread_is_refused(tmp_path: Path) -> None:
+    tree = write(tmp_path, FILES | {"a b/Pulumi.yaml": "name: other\n", "a b/Pulumi.dev.yaml": ""})
+    with pytest.raises(CommandError, match="the stack 'a b/dev' cannot be reviewed"):
+        find_neighbours(tree, ["dev"])
