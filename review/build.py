@@ -27,6 +27,7 @@ from review.findings import (
 )
 from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_first
+from review.objects.titles import tell_apart
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts
 from review.project_selection import are_on_one_account
@@ -84,6 +85,7 @@ def build(
     waivers of the head. `omitted` has the changed files that the trees lack. `neighbours` are further stacks
     on the accounts of the others; they are not under review, and their heads are previews of the base.
     """
+    tell_apart([*stacks, *neighbours])
     base, head = trees
     of_policies, of_review = (
         WaiverFiles.read(policies, file, trees, approved=bool(approved_by))
@@ -112,7 +114,7 @@ def build(
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
     draft.findings += _comparisons(evaluated, neighbours, of_review, merging, trees)
     draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
-    blocked = {(finding.type, finding.name) for finding in draft.findings if finding.blocks}
+    blocked = {finding.key for finding in draft.findings if finding.blocks}
     report = Report(
         compares,
         *names,
@@ -310,14 +312,15 @@ def _finding_urgency(finding: Finding) -> tuple[Any, ...]:
     """Return a sort key that puts blocking findings first, then sorts by level and severity."""
     severity = SEVERITIES.index(finding.severity)
     level = finding.level != "mandatory"
-    return not finding.blocks, level, severity, finding.policy, finding.name, finding.type, finding.stacks
+    identity = finding.name, finding.type, finding.key
+    return not finding.blocks, level, severity, finding.policy, *identity, finding.stacks
 
 
-def _change_urgency(change: Change, blocked: set[tuple[str, str]]) -> tuple[Any, ...]:
+def _change_urgency(change: Change, blocked: set[str]) -> tuple[Any, ...]:
     """Return a sort key that puts resources with a blocking finding first, then deletions."""
-    harmless = (change.type, change.name) not in blocked
+    harmless = not change.key or change.key not in blocked
     operation = model.OPERATIONS.index(change.op)
-    return harmless, operation, change.component, change.type, change.name, change.stacks
+    return harmless, operation, change.component, change.type, change.name, change.key, change.stacks
 
 
 def _change(step: Step, stack: Stack) -> Change:
@@ -325,9 +328,7 @@ def _change(step: Step, stack: Stack) -> Change:
     sources = [stack.resources[urn] for urn in resource.dependencies if urn in stack.resources]
     return Change(
         stacks=[stack.name],
-        type=resource.type,
-        name=resource.name,
-        locations=resource.locations,
+        **step.entry,
         op=step.op,
         component=stack.component_of(resource.urn),
         upstream=sorted({model.title(source) for source in sources}),

@@ -81,11 +81,18 @@ class Property:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """An entry about a resource or, without a type, about a whole stack; `stacks` share the entry."""
+    """An entry about a resource or, without a type, about a whole stack; `stacks` share the entry.
+
+    `key` identifies the resource in all stacks: its URN without the stack and the project. `parents` has the
+    components in which it is if another resource has the same name and type; else it is empty.
+    """
 
     stacks: list[str]
     type: str = ""
     name: str
+    key: str = ""
+    parents: str = ""
+    is_component: bool = False
     locations: list[SourceLocation] = field(default_factory=list[SourceLocation])
 
 
@@ -251,9 +258,31 @@ class Report:
 
 
 def title(item: Any) -> str:
-    """Return a readable name of a resource: `main (aws:ec2:Vpc)` for the type `aws:ec2/vpc:Vpc`."""
-    name = item.full_name if isinstance(item, Finding) else item.name
-    return f"{name} ({one_line(short(item.type))})" if item.type else name
+    """Return a readable name of a resource: `main (aws:ec2:Vpc)` for the type `aws:ec2/vpc:Vpc`.
+
+    If another resource has the same name and type, the components follow in which the resource is.
+    """
+    name = f"{_full_name(item)} ({type_name(item)})" if item.type else _full_name(item)
+    return f"{name}{_place(item)}"
+
+
+def distinct_name(item: Any) -> str:
+    """Return the name of a resource, with the components in which it is if another one has its title."""
+    return f"{_full_name(item)}{_place(item)}"
+
+
+def type_name(item: Any) -> str:
+    """Return the shortened type of a resource; before that of a component, which has no object, a word."""
+    name = one_line(short(item.type))
+    return f"component {name}" if item.is_component else name
+
+
+def _full_name(item: Any) -> str:
+    return str(item.full_name if isinstance(item, Finding) else item.name)
+
+
+def _place(item: Any) -> str:
+    return f" in {item.parents}" if item.parents else ""
 
 
 def list_first(names: Sequence[str], most: int = 8) -> str:

@@ -289,12 +289,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
         details |= _rule_details(rule, verdict)
     resource = stack.resources.get(urn)
     if resource and not is_root(urn):
-        details |= {
-            "type": resource.type,
-            "name": resource.name,
-            "former_name": resource.rename.former_name,
-            "locations": resource.locations,
-        }
+        details |= resource.entry | {"former_name": resource.rename.former_name}
     return Finding(
         stacks=[stack.name],
         policy=verdict["policy"],

@@ -62,12 +62,13 @@ def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
         is_new = comparable and weakness not in before
         resource, former = new.get(weakness.key), old.get(weakness.key)
         old_value = as_text(value_at(former.inputs, weakness.path)) if former else None
+        details: dict[str, Any] = (
+            resource.entry if resource else {"type": weakness.key[0], "name": weakness.name}
+        )
         yield Finding(
             stacks=[prod.name],
-            type=weakness.key[0],
-            name=resource.name if resource else weakness.name,
+            **details,
             former_name=resource.rename.former_name if resource else "",
-            locations=resource.locations if resource else [],
             message=weakness.message,
             policy="prod-weaker-than-stg",
             level="mandatory" if is_new else "advisory",

@@ -82,14 +82,13 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
         lines.append(f"Object: it {left.reason}{still}")
     if loss:
         lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")
+    details: dict[str, Any] = {**step.entry, "type": old.type}
     return Finding(
         stacks=[stack.name],
         policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
         message="\n".join(map(one_line, lines)),
-        type=old.type,
-        name=step.resource.name,
+        **details,
         former_name=step.resource.rename.former_name,
-        locations=step.resource.locations,
         level="mandatory" if blocks else "advisory",
         setting=setting,
         blocks=blocks,
@@ -122,10 +121,8 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
         stacks=[stack.name],
         policy="possibly-replaced",
         message="\n".join(map(one_line, lines)),
-        type=step.resource.type,
-        name=step.resource.name,
+        **step.entry,
         former_name=step.resource.rename.former_name,
-        locations=step.resource.locations,
         dependents=dependents,
     )
 
@@ -219,7 +216,7 @@ def _difference(path: str, old: Any, new: Any) -> str:
 def _deletion_causes(step: Step, stack: Stack) -> list[str]:
     deleted = step.resource
     if step.new and step.new.is_component:
-        return [f"{title(deleted)} becomes a component, which no provider creates"]
+        return [f"{title(step.old or deleted)} becomes a component, which no provider creates"]
     if step.new:
         return [
             f"{title(deleted)} is only read (get), so Pulumi gives it up, or deletes it if its ID is not the "

@@ -44,9 +44,7 @@ def _find_in_project(stacks: Sequence[Stack], without_stack: Callable[[str, str]
             shown = (f"{shorten(value.after, value.before)} in {value.stack}" for value in values)
             yield Finding(
                 stacks=[value.stack for value in values],
-                type=resource.type,
-                name=resource.name,
-                locations=resource.locations,
+                **resource.entry,
                 policy="stacks-no-longer-the-same",
                 message=f"{path or 'the resource'} is {', '.join(shown)}",
             )

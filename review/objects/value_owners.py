@@ -43,12 +43,7 @@ def owner_remarks(part: Part, step: Step, stack: Stack) -> list[str]:
         is_object = new_path in object_names(step.new)
         remark = owner_remark(stack, step.new, new_path) if new_path and is_object else ""
         return [remark] if remark else []
-    titles = [title(resource) for resource in (*gained, *lost)]
-    are_unique = len({*titles}) == len(titles)
-    remarks = [
-        list_first([title(owner) if are_unique else _long_title(owner, stack) for owner in owners], 3)
-        for owners in (gained, lost)
-    ]
+    remarks = [list_first([*map(title, owners)], 3) for owners in (gained, lost)]
     if lost and not new and after is not None and _is_foreign(after, stack):
         remarks[0] = NOT_IN_STACK
     return [f"{start}{remark}" for start, remark in zip(("", BEFORE), remarks, strict=True) if remark]
@@ -95,8 +90,3 @@ def _contains(text: str, word: str) -> bool:
 def _is_foreign(text: str, stack: Stack) -> bool:
     """Return True for a known text that is the ID, ARN or name of no resource in the head."""
     return LATER not in text and MASK not in text and OF_AWS not in text and text not in stack.owners
-
-
-def _long_title(resource: Resource, stack: Stack) -> str:
-    """Return the title of one of several resources with the same name and type."""
-    return f"{title(resource)} of {stack.component_of(resource.urn)}"

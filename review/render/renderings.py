@@ -10,7 +10,16 @@ from urllib.parse import quote
 
 import jinja2
 
-from review.model import SECTIONS, Change, Report, list_first, short, shorten, title
+from review.model import (
+    SECTIONS,
+    Change,
+    Report,
+    distinct_name,
+    list_first,
+    shorten,
+    title,
+    type_name,
+)
 from review.plain_data import map_texts
 from review.policy_rules import POLICY_RULES
 from review.render import filters, overview
@@ -59,6 +68,7 @@ FILTERS: dict[str, Any] = {
     "code_block": filters.code_block,
     "code_span": filters.code_span,
     "escape_markdown": filters.escape_markdown,
+    "distinct_name": distinct_name,
     "fingerprint": filters.fingerprint,
     "component_anchor": overview.anchor,
     "estimate": filters.estimate,
@@ -73,11 +83,11 @@ FILTERS: dict[str, Any] = {
     "quote": quote,
     "riskiest": filters.riskiest,
     "sarif_text": filters.sarif_text,
-    "short": short,
     "shorten": shorten,
     "sign": SIGNS.get,
     "stack_table": filters.stack_table,
     "title": title,
+    "type_name": type_name,
 }
 
 

@@ -26,8 +26,8 @@ def show_inputs(changes: Sequence[Change], findings: Iterable[Finding]) -> list[
     If there are too many, resources with findings come first, then those about access.
     """
     violations = [finding for finding in findings if finding.verdict == VIOLATION and finding.status != FIXED]
-    blamed = {(finding.type, finding.name) for finding in violations}
-    blocked = {(finding.type, finding.name) for finding in violations if finding.blocks}
+    blamed = {finding.key for finding in violations}
+    blocked = {finding.key for finding in violations if finding.blocks}
     room = MOST_INPUTS
     shown = [*changes]
     order = sorted(
@@ -47,9 +47,8 @@ def show_inputs(changes: Sequence[Change], findings: Iterable[Finding]) -> list[
     return shown
 
 
-def _urgency(change: Change, blocked: set[tuple[str, str]], blamed: set[tuple[str, str]]) -> tuple[bool, ...]:
+def _urgency(change: Change, blocked: set[str], blamed: set[str]) -> tuple[bool, ...]:
     """Return a sort key that puts resources with findings first, then those about access."""
-    identity = change.type, change.name
     names_others = any(item.always_shown for item in change.properties)
     decides = DECIDES_ACCESS.search(change.type.rpartition(":")[2]) is not None
-    return identity not in blocked, identity not in blamed, not names_others, not decides
+    return change.key not in blocked, change.key not in blamed, not names_others, not decides

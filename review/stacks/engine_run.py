@@ -80,6 +80,12 @@ class Step:
         """The new resource, or the old resource if it is deleted."""
         return self.new or cast(Resource, self.old)
 
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The fields of a report's entry about the resource; a deleted one may become a component."""
+        subject = self.old if self.old and self.op == "delete" else self.resource
+        return {**self.resource.entry, "is_component": subject.is_component}
+
 
 @dataclass
 class EngineRun:

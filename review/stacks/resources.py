@@ -67,6 +67,8 @@ class Resource:
         self.name = name_of(self.urn)
         self.key = self.type, self.urn.split("::", 2)[-1]
         """The type, and the URN without stack and project: the resource's identity in all stacks."""
+        self.parents = ""
+        """The components in which the resource is, if another one has the same name and type."""
         self.is_component = not state.get("custom")
         self.assets = Assets(files or tree)
         self._declared: Json = _shown(self.assets.collect(state.get("inputs") or {}))
@@ -89,6 +91,18 @@ class Resource:
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
         self.property_dependencies: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
         self.locations = [*_locations(state, tree)] if tree else []
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The fields of a report's entry about the resource."""
+        return {
+            "type": self.type,
+            "name": self.name,
+            "key": self.key[1],
+            "parents": self.parents,
+            "is_component": self.is_component,
+            "locations": self.locations,
+        }
 
     @property
     def package(self) -> str:

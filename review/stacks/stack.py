@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
@@ -276,13 +277,12 @@ class Stack:
         `remedy` is an imperative sentence without a full stop, to which the way to a waiver is added.
         """
         resource = None if isinstance(subject, str) else subject
+        details: dict[str, Any] = resource.entry if resource else {"name": f"{subject}"}
         return Finding(
             stacks=[self.name],
             policy=policy,
-            type=resource.type if resource else "",
-            name=resource.name if resource else f"{subject}",
+            **details,
             former_name=resource.rename.former_name if resource else "",
-            locations=resource.locations if resource else [],
             message=one_line(message),
             level="mandatory",
             status=NEW,

@@ -38,7 +38,10 @@ def test_a_component_for_which_a_rule_demands_something_must_stay(
     old, new = (resource(kind, "account", custom=False) for kind in (before, after))
     reviewed = stack(Step(op, old, None if op == "delete" else new))
     messages_found = [finding.message for finding in guard_findings.find_ended_duties(reviewed)]
-    reason = "account (pipe:account:Baseline) is no longer declared, so account-guard-missing demands nothing"
+    reason = (
+        "account (component pipe:account:Baseline) is no longer declared, so account-guard-missing demands "
+        "nothing"
+    )
     assert messages_found == [f"account: {reason}"] * ends
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from review.objects.owners import NOT_IN_STACK
+from review.objects.titles import tell_apart
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.properties import changed_properties
 from review.stacks.resources import Resource
@@ -94,5 +95,7 @@ def test_resources_of_one_name_and_type_are_told_apart() -> None:
     step = Step("update", sides[0], sides[1], {"vpc": "update"})
     steps = [step, *(Step("same", member, member) for member in (*twins, *components))]
     stack = Stack("dev", EngineRun(Path(), {member.resource.urn: member for member in steps}))
+    tell_apart([stack])
     [changed] = changed_properties(step, stack)
-    assert changed.sources == ["main (aws:ec2:Vpc) of Second", "before: main (aws:ec2:Vpc) of First"]
+    new, old = (f"main (aws:ec2:Vpc) in {part} (a:b:{part})" for part in ("Second", "First"))
+    assert changed.sources == [new, f"before: {old}"]

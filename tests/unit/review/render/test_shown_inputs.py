@@ -15,7 +15,8 @@ def created(name: str, count: int, *always: str, kind: str = TOPIC) -> Change:
         Property(path, None, "x", forces=False, folded="", setting=None, always_shown=path in always)
         for path in (*always, *map(str, range(count)))
     ]
-    return replace(samples.change(op="create"), name=name, type=kind, properties=inputs)
+    key = f"{kind}::{name}"
+    return replace(samples.change(op="create"), name=name, type=kind, key=key, properties=inputs)
 
 
 def test_the_inputs_of_a_created_resource_are_shown_up_to_a_limit() -> None:
@@ -27,7 +28,7 @@ def test_the_inputs_of_a_created_resource_are_shown_up_to_a_limit() -> None:
 
 def test_resources_with_findings_and_those_about_access_come_first() -> None:
     crowd = [created(f"topic-{number}", MOST_INPUTS_OF_ONE) for number in range(50)]
-    risky = replace(samples.finding(), name="topic-49", type=TOPIC, blocks=False)
+    risky = replace(samples.finding(), key=crowd[49].key, blocks=False)
     changes = show_inputs([*crowd, created("policy", 5, kind=POLICY)], [risky])
     shown = [change.name for change in changes if change.differences]
     assert {"topic-49", "policy", "topic-0"} <= {*shown} and "topic-48" not in shown
