@@ -31,6 +31,9 @@ FORMS = "data and stringData are two forms of one content"
 CHECKSUMS = "checksums"
 """Reason for folding a checksum, which differs between the stacks."""
 
+COMPARED = "new, and compared with a file of the base"
+"""Reason for folding the whole text of a new file, whose lines are shown that differ from another file."""
+
 ORDER_ONLY = "order only"
 """Reason for folding a list in which only an insignificant order changes."""
 
@@ -177,9 +180,9 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         texts = as_texts(before, after)
         setting = stack.file.find_setting(name, *texts, component)
         properties.append(Property(f"{OPTION} {name}", *texts, forces, folded, setting))
-    parts = ((shown, forces) for part, forces in find_parts(step) for shown in _show(part, step, stack))
-    for part, forces in parts:
-        folded = _folding_reason(part, step, stack, forces=forces)
+    parts = ((*shown, forces) for part, forces in find_parts(step) for shown in _show(part, step, stack))
+    for part, compared, forces in parts:
+        folded = compared or _folding_reason(part, step, stack, forces=forces)
         values = as_text(part.before), as_text(part.after)
         setting = stack.file.find_setting(part.paths.position, *values, component)
         sources = [] if folded else owner_remarks(part, step, stack)
@@ -191,9 +194,16 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     return rename_properties(step) + properties
 
 
-def _show(part: Part, step: Step, stack: Stack) -> list[Part]:
-    """Return a part as a report shows it: a new file may be compared with another one."""
-    return compare_new_file(part, step, stack) or [part]
+def _show(part: Part, step: Step, stack: Stack) -> Iterator[tuple[Part, str]]:
+    """Yield a part as a report shows it, with a reason to fold it or an empty string.
+
+    A new file may be compared with another one. Its text is a part nevertheless, which the page shows, since
+    the differences alone do not tell what the other file has.
+    """
+    compared = compare_new_file(part, step, stack)
+    if all(other.after != part.after for other in compared):
+        yield part, COMPARED if compared else ""
+    yield from ((other, "") for other in compared)
 
 
 def _secrets(step: Step) -> Iterator[Property]:

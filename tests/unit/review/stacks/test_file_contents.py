@@ -21,10 +21,11 @@ def encode(text: str) -> str:
     return base64.b64encode(b"# caf\xe9\n" + text.encode()).decode()
 
 
-def shown(*steps: Step) -> list[tuple[str, str | None, str | None]]:
-    """Return the path and the values of each change in the first step."""
+def shown(*steps: Step, is_folded: bool = False) -> list[tuple[str, str | None, str | None]]:
+    """Return the path and the values of each change in the first step that is folded, or that is not."""
     stack = Stack("dev", EngineRun(Path(), {step.resource.urn: step for step in steps}))
-    return [(item.path, item.before, item.after) for item in changed_properties(steps[0], stack)]
+    changes = changed_properties(steps[0], stack)
+    return [(item.path, item.before, item.after) for item in changes if bool(item.folded) == is_folded]
 
 
 def update(old: dict[str, Any], new: dict[str, Any], kind: str = CONFIG_MAP, name: str = "it") -> Step:
@@ -78,8 +79,11 @@ def test_a_new_file_is_compared_with_the_nearest_one_of_the_base() -> None:
     [line] = shown(step, other, mounted)
     path = "data.a, compared with data.a of proxy (kubernetes:core:ConfigMap) in the base › line 1"
     assert line == (path, "tls 1.2;", "tls 1.0;")
+    # The page has the whole text, too.
+    assert shown(step, other, mounted, is_folded=True) == [("data.a", None, NEW)]
     # Without a similar file, the whole text is shown.
     assert shown(step, other) == [("data.a", None, NEW)]
+    assert shown(step, other, is_folded=True) == []
 
 
 def test_a_file_of_a_deleted_object_may_get_another_name() -> None:
