@@ -313,9 +313,10 @@ def _show_spaces(text: str) -> str:
     """Return a text on one line, with signs for line breaks and tabs, and for spaces that are hard to see.
 
     A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,
-    or hide their number. If the program has such a sign beside them, it becomes an escape.
+    or hide their number. If the program has such a sign itself, it becomes an escape; a dot only beside them.
     """
-    text = REMARK_LINE.sub("\n", text).replace("⇥", "\\u21e5").replace("\t", "⇥")
+    text = REMARK_LINE.sub("\n", text).replace(LINE_BREAK, "\\u23ce")
+    text = text.replace("⇥", "\\u21e5").replace("\t", "⇥")
     lines = (
         UNCLEAR_SPACES.sub(lambda run: run[0].replace("·", "\\xb7").replace(" ", "·"), line)
         for line in text.split("\n")

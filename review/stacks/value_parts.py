@@ -22,9 +22,6 @@ from review.values.list_items import UNORDERED, is_permutation, is_reordered, pa
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
 
-EMPTY_LINE = "⏎"
-"""Sign for an empty line."""
-
 LONG_LIST = 200
 """Number of characters above which the items of a new list, or of an object with one, are parts."""
 
@@ -194,8 +191,8 @@ def line_differences(paths: Paths, before: str, after: str) -> Iterator[Part]:
 
 
 def _text_of(lines: list[str]) -> str | None:
-    """Return lines as a text, with a sign for each if all are empty; None without a line."""
-    return ("\n".join(lines) if any(lines) else EMPTY_LINE * len(lines)) if lines else None
+    """Return lines as a text, with a line break for each if all are empty; None without a line."""
+    return ("\n".join(lines) if any(lines) else "\n" * len(lines)) if lines else None
 
 
 def parse_json(text: Any) -> Any:

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from review.model import shorten
 from review.render import renderings
 from tests.support.review import samples
 
@@ -151,6 +152,21 @@ def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
     assert "`{}` → `{}`".format(*shown) in renderings.render_markdown(report)
     page = renderings.render_html(report)
     assert f"<del>{old}</del>" in page and f"<ins>{new}</ins>" in page
+
+
+def test_signs_of_the_program_do_not_look_like_those_of_the_report() -> None:
+    assert shorten("# admin\ndeny all;", None) == "# admin ⏎ deny all;"
+    assert shorten("# admin ⏎ deny all;", None) == "# admin \\u23ce deny all;"
+    assert shorten("a⇥b", None) == "a\\u21e5b"
+    assert shorten("\n", None) == "⏎"
+
+
+def test_the_whole_text_of_a_new_file_is_folded_on_the_page() -> None:
+    change = samples.change()
+    new = dataclasses.replace(change.properties[0], before=None, after="<whole>", folded="compared")
+    report = samples.report(changes=[dataclasses.replace(change, properties=[new])])
+    assert "<ins>&lt;whole&gt;</ins>" in renderings.render_html(report)
+    assert "whole" not in renderings.render_terminal(report)
 
 
 def test_findings_about_things_without_a_type_have_their_names() -> None:

@@ -135,7 +135,7 @@ def changes(
         ({"a": "if:\n  x"}, {"a": "if:\n  x\n    y"}, [("a › line 3", None, "    y", False, "")]),
         ({"a": "if:\n  x\n  y"}, {"a": "if:\n  x"}, [("a › line 3 of the base", "  y", None, False, "")]),
         ({"a": "one\n\t\n"}, {"a": "one\n  \n"}, [("a › line 2", "\t", "  ", False, "")]),
-        ({"a": "one\ntwo"}, {"a": "one\n\ntwo"}, [("a › line 2", None, "⏎", False, "")]),
+        ({"a": "one\ntwo"}, {"a": "one\n\ntwo"}, [("a › line 2", None, "\n", False, "")]),
         ({"a": "one\ntwo\n"}, {"a": "one\vtwo\n"}, [("a › line 1", "one\ntwo", "one\vtwo", False, "")]),
     ],
     ids=[
