@@ -213,8 +213,11 @@ class _Watch:
 
     def _check_limits(self) -> None:
         while self._process.poll() is None:
-            if reason := excess([self._process.pid], self._bounds, self._programs):
-                self.exceeded = reason
+            try:
+                self.exceeded = excess([self._process.pid], self._bounds, self._programs)
+            except Exception as error:  # Without this thread, there would be no limits.
+                self.exceeded = f"its limits could not be checked ({error!r})"
+            if self.exceeded:
                 _kill(self._process)
                 return
             time.sleep(INTERVAL)
@@ -266,5 +269,15 @@ def _children() -> Mapping[int, Sequence[psutil.Process]]:
 
 
 def _below(pid: int, children: Mapping[int, Sequence[psutil.Process]]) -> list[psutil.Process]:
-    """Return the descendants of a process."""
-    return [process for child in children.get(pid, ()) for process in (child, *_below(child.pid, children))]
+    """Return the descendants of a process.
+
+    A chain of processes may be longer than Python's limit of nested calls. The children are not read at one
+    time, so those of a PID that the system has used again may even form a circle.
+    """
+    below: dict[int, psutil.Process] = {}
+    pending = [pid]
+    while pending:
+        new = [child for child in children.get(pending.pop(), ()) if child.pid not in below]
+        below |= {child.pid: child for child in new}
+        pending += [child.pid for child in new]
+    return [*below.values()]

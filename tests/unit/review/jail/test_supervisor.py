@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from review.jail import messages
+from review.jail import messages, supervisor
 from review.jail.messages import Request
 from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
 from review.model import Report
@@ -99,6 +99,39 @@ def test_endless_processes_are_stopped(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="processes; the limit is 10"):
         run(tmp_path, program, Bounds(processes=10))
     assert not _running("sleep", "7318")
+
+
+class _Child(psutil.Process):
+    """A process with a PID that need not exist."""
+
+    def __init__(self, pid: int) -> None:
+        self._number = pid
+        super().__init__()
+
+    @property
+    def pid(self) -> int:
+        return self._number
+
+
+def test_a_chain_of_any_length_and_a_circle_of_processes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    length = 2000
+    children = {number: [_Child(number + 1)] for number in range(1, length)} | {length: [_Child(2)]}
+    monkeypatch.setattr(supervisor, "_children", lambda: children)
+    bounds = Bounds(memory=2**60, processes=100)
+    assert excess([1], bounds) == f"it ran {length - 1} processes; the limit is 100"
+
+
+def test_an_evaluation_whose_limits_cannot_be_checked_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr(supervisor, "excess", fail)
+    with pytest.raises(
+        CommandError, match=r"stopped: its limits could not be checked \(RecursionError\(\)\)"
+    ):
+        run(tmp_path, "import time; time.sleep(60)")
 
 
 def test_threads_are_counted() -> None:
