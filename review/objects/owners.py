@@ -135,12 +135,15 @@ def is_object_kind(owner: Resource, resource: Resource, name: str) -> bool:
 
     The name of its type begins like that of the other one, or is a part of the name of the input: a Bucket
     has a BucketPolicy, and a Repository the LifecyclePolicy with the input `repository`. Or it ends like the
-    input: an EventRule is the `rule` of an EventTarget.
+    input: an EventRule is the `rule` of an EventTarget. Or its own name is an input of this name: the
+    `domain` of a DomainIdentity is that of a DomainDkim.
     """
     package, module, kind = kind_of(resource.type)
     own_package, own_module, own_kind = kind_of(owner.type)
     if (package, module) != (own_package, own_module) or own_kind == kind:
         return False
+    if name != "name" and name in owner.values and name in own_names(owner):
+        return True
     own_kind, name = own_kind.lower(), name.lower()
     if package == "cloudflare":  # An R2Bucket is the `bucketName` of an R2ManagedDomain.
         name = name.removesuffix("name") or name

@@ -69,6 +69,7 @@ OBJECTS: Mapping[str, str] = {
     "aws:autoscaling/policy:Policy": "autoscalingGroupName",
     "aws:autoscaling/schedule:Schedule": "autoscalingGroupName",
     "aws:cfg/recorderStatus:RecorderStatus": "name",
+    "aws:cognito/resourceServer:ResourceServer": "userPoolId",
     "aws:cfg/remediationConfiguration:RemediationConfiguration": "configRuleName",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
     "aws:oam/sinkPolicy:SinkPolicy": "sinkIdentifier",
@@ -138,11 +139,15 @@ APART: Mapping[str, Sequence[str]] = {"aws:route53/record:Record": ("type", "set
 
 EVENT_BUS = "eventBusName"
 
-DEFAULTED = ("accountId", "catalogId", EVENT_BUS)
+ECS_CLUSTER = "cluster"
+
+DEFAULTED = ("accountId", "catalogId", EVENT_BUS, ECS_CLUSTER)
 """Optional inputs with a container of an object. Without them, AWS takes that of the account, or DEFAULT."""
 
 DEFAULT = "default"
-"""Name of the container that AWS takes without an input (EventBridge API, PutTargets: EventBusName)."""
+"""Name of the container that AWS takes without an input (EventBridge API, PutTargets: EventBusName; ECS API,
+CreateService: cluster).
+"""
 
 CONTENT = re.compile(r"content|item|policy|status|value|\w+Document")
 """Names of required inputs that identify nothing."""
@@ -212,10 +217,10 @@ def containers(resource: Resource) -> tuple[str, ...]:
 def may_share_container(first: Resource, second: Resource) -> bool:
     """Return True if the optional containers of two resources of AWS may be the same.
 
-    A program can also write the ID of its own account, and the ARN of an event bus in place of its name.
+    A program can also write the ID of its own account, and the ARN of a bus or cluster in place of its name.
     """
     for name, own, other in zip(DEFAULTED, containers(first), containers(second), strict=True):
-        if name == EVENT_BUS:
+        if name in (EVENT_BUS, ECS_CLUSTER):
             is_other = own.rpartition("/")[2] != other.rpartition("/")[2]
         else:
             is_other = own != other and DEFAULT not in (own, other)
@@ -413,9 +418,13 @@ def _is_reference(name: str) -> bool:
 
 
 def _is_own_name(name: str, kind: str) -> bool:
-    """Return True if an input is the name of the resource's own object, such as `name`."""
+    """Return True if an input is the name of the resource's own object, such as `name`.
+
+    It is the `domain` of a UserPoolDomain, too, but the `policy` of a QueuePolicy is no name.
+    """
     match = OWN_NAME.fullmatch(name)
-    return name == "name" or bool(match and kind.lower().endswith(match[1].lower()))
+    word = match[1] if match else name if NOUN.fullmatch(name) else ""
+    return name == "name" or (bool(word) and kind.lower().endswith(word.lower()))
 
 
 def _variables(token: str) -> list[str]:

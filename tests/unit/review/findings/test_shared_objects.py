@@ -587,6 +587,16 @@ def test_objects_of_two_containers_are_two_objects() -> None:
         assert names(Step("same", kept, kept), Step("create", None, new)) == expected
 
 
+def test_services_of_two_clusters_are_two_objects() -> None:
+    def service(name: str, cluster: str | None) -> Resource:
+        return block(name, name, "aws:ecs/service:Service", name="api", cluster=cluster)
+
+    kept = Step("same", service("kept", "blue"), service("kept", "blue"))
+    arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/blue"
+    for cluster, expected in (("green", []), (None, []), ("blue", ["new"]), (arn, ["new"])):
+        assert names(kept, Step("create", None, service("new", cluster))) == expected
+
+
 def test_an_object_without_a_table_blocks_if_another_stack_has_its_name() -> None:
     queue = "aws:sqs/queue:Queue"
     kept = block("kept", "x-1", queue, name="jobs")

@@ -139,6 +139,12 @@ def test_an_owner_is_in_the_container_that_both_types_require() -> None:
             True,
         ),
         (
+            resource("aws:ses/domainIdentity:DomainIdentity", "own", {"domain": "pipe.dev"}, id="x"),
+            "aws:ses/domainDkim:DomainDkim",
+            {"domain": "pipe.dev"},
+            True,
+        ),
+        (
             resource("aws:opensearch/domain:Domain", "own", {"engineVersion": "logs"}, id="x"),
             "aws:opensearch/domainPolicy:DomainPolicy",
             {"domainName": "logs"},
