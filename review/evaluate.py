@@ -93,6 +93,9 @@ OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "l
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
 
+COMPLETE = "complete"
+"""State of a ledger that has the verdicts of all rules (policies/engine/ledger.py)."""
+
 NUMBER = re.compile(r"\d+")
 """Pattern of a number in an error, such as that of a line, or of the settings that are missing."""
 
@@ -404,8 +407,7 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     for name in sorted(contents, key=order):
         engine = EngineRun(tree).add(*contents[name])
         file = stack_file.read_stack_file(name, (tree, None), (tree, stacks.projects(tree).get(name)))
-        has_plan = any(map(is_map, contents[name]))
-        trouble = file.trouble if has_plan else "the preview's --json output is missing"
+        trouble = file.trouble or _missing_part(contents[name], engine)
         previewed.append(Stack(name, engine, None, file, trouble))
     notes = [NO_BASE_VERDICTS]
     if any(len(secret) < SHORTEST for secret in secrets):
@@ -413,6 +415,25 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     return build(
         STATE_TO_HEAD, ("state of each stack", head), previewed, build_mask(secrets), (tree, tree), notes
     )
+
+
+def _missing_part(contents: Sequence[Any], engine: EngineRun) -> str:
+    """Describe the part of a real preview that is missing; empty if the preview is complete.
+
+    Without verdicts, violations would be missing in the report. A preview that failed has none.
+    """
+    rows = [content for content in contents if not is_map(content)]
+    if len(rows) == len(contents):
+        return "the preview's --json output is missing"
+    if engine.errors:
+        return ""
+    if not any("sequence" in row for content in rows for row in content):
+        return "the preview's event log, which has the violations, is missing"
+    runs = [row["run"] for content in rows for row in content if "run" in row]
+    if not runs:
+        return "the ledger of the policies (PIPE_POLICY_LEDGER) is missing"
+    is_complete = COMPLETE in runs or bool(engine.phase.mandatory)
+    return "" if is_complete else "the ledger of the policies is incomplete; preview again"
 
 
 def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
@@ -501,7 +522,7 @@ def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | No
             reason = _text(folder / f"{side}.errors") or f"the command ended with {code} and without a reason"
             engine.phase.errors.append(reason)
     # A run without events or ledger seems to have fewer violations. Those of a failed run may end early.
-    if code == "0":
+    if not engine.errors:
         unreadable = [file for file, content in contents.items() if content is None and file.suffix == LINES]
         engine.phase.errors += [f"{file.name} cannot be read; run the review again" for file in unreadable]
     return engine

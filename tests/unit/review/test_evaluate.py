@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,62 @@ def test_a_further_stack_of_the_account_is_evaluated_with_invented_secrets(
         (tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1, neighbours=["other/dev"]
     )
     assert secrets == {"dev": "", "other/dev": "pipe:token"}
+
+
+@pytest.mark.parametrize(("code", "error"), [("0", ""), ("1", ""), ("1", "invalid syntax")])
+def test_an_unreadable_ledger_is_an_error_unless_the_run_has_one(
+    code: str, error: str, tmp_path: Path
+) -> None:
+    violation = {
+        "policyName": "tags-missing",
+        "enforcementLevel": "mandatory",
+        "resourceUrn": "urn:pulumi:dev::pipe::aws:sns/topic:Topic::it",
+        "message": "tags is not set",
+    }
+    events: list[dict[str, Any]] = [{"sequence": 1, "policyEvent": violation}]
+    events += [{"diagnosticEvent": {"severity": "error", "message": error}}] if error else []
+    (tmp_path / "head-engine.log").write_text(json.dumps({"steps": []}))
+    (tmp_path / "head-events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    (tmp_path / "head-ledger.jsonl").write_text('{"run": "comp')
+    (tmp_path / "head.code").write_text(code)
+    reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), tmp_path)
+    assert reviewed.head
+    assert reviewed.head.errors == [error or "head-ledger.jsonl cannot be read; run the review again"]
+
+
+@pytest.mark.parametrize(
+    ("files", "run", "error", "trouble"),
+    [
+        (("plan", "events", "ledger"), "complete", "", ""),
+        (("events", "ledger"), "complete", "", "the preview's --json output is missing"),
+        (("plan", "ledger"), "complete", "", "the preview's event log"),
+        (("plan", "events"), "complete", "", "the ledger of the policies (PIPE_POLICY_LEDGER) is missing"),
+        (("plan", "events", "ledger"), "aborted", "", "the ledger of the policies is incomplete"),
+        # The program's error says why there are no verdicts.
+        (("plan", "events"), "complete", "invalid syntax", ""),
+    ],
+)
+def test_a_real_preview_without_all_verdicts_is_no_complete_report(
+    files: Sequence[str], run: str, error: str, trouble: str, tmp_path: Path
+) -> None:
+    topic = "aws:sns/topic:Topic"
+    urn = f"urn:pulumi:dev::pipe::{topic}::it"
+    state: dict[str, Any] = {"urn": urn, "type": topic, "custom": True, "inputs": {}}
+    diagnostics = [{"severity": "error", "message": error, "urn": urn}] if error else []
+    plan: dict[str, Any] = {"steps": [{"op": "create", "newState": state}], "diagnostics": diagnostics}
+    event = {"op": "create", "urn": urn, "type": topic, "new": state | {"parent": ""}, "old": None}
+    verdict = {"urn": urn, "policy": "tags-missing", "verdict": "pass", "level": "", "detail": ""}
+    contents: dict[str, list[Any]] = {
+        "plan": [plan],
+        "events": [{"sequence": 1, "resourcePreEvent": {"metadata": event}}],
+        "ledger": [{"run": run}, verdict],
+    }
+    for name in files:
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in contents[name]))
+    report = evaluate.report_preview([tmp_path / name for name in files], tmp_path, [], "head")
+    assert (report.code == 2) == bool(trouble)
+    messages = [finding.message for finding in report.findings if finding.policy == "does-not-evaluate"]
+    assert len(messages) == bool(error or trouble) and all((trouble or error) in text for text in messages)
 
 
 @pytest.mark.parametrize("fault", ["time", "base", "silent", "plan"])
