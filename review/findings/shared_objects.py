@@ -199,8 +199,7 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
         name = title(other.resource)
         if other.step is claim.step:
             if other.deletes and claim.step.op == "update":
-                # A provider replaces a resource without a table of which a name changes.
-                if are_one_object(claim.names, other.names):
+                if _has_other_name(claim, other) and are_one_object(claim.names, other.names):
                     return "the replacement gets the same object, which `up` deletes afterwards"
             elif other.deletes and claim.step.created_first:
                 if _is_same(claim, other):
@@ -255,6 +254,12 @@ def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim]) ->
         are_new = other.is_new and is_routed(claim.resource, other.resource)
         return "the name and the type" if is_foreign or (are_addresses and not are_new) else ""
     return "the name" if are_addresses and (is_foreign or not other.is_new) else ""
+
+
+def _has_other_name(claim: _Claim, other: _Claim) -> bool:
+    """Return True if an update changes what identifies an object: a provider replaces such a resource."""
+    before, after = other.resource.values, claim.resource.values
+    return any(before.get(name.input_name) != after.get(name.input_name) for name in claim.names)
 
 
 def _keeps_name(claim: _Claim, other: _Claim) -> bool:

@@ -18,8 +18,9 @@ SECRET = re.compile(r":secret:([^:]+)-\w{6}$")
 
 @dataclass(frozen=True)
 class ObjectName:
-    """A text that identifies an object, and the URN and the ID of the resource that owns the object."""
+    """An input that identifies an object, and the URN and the ID of the resource that owns the object."""
 
+    input_name: str
     text: str
     owner: tuple[str, str] | None = None
 
@@ -28,7 +29,7 @@ def identify_object(resource: Resource, stack: Stack, *, in_base: bool) -> tuple
     """Return what identifies the object of a resource of base or head, if its type has no table."""
     objects = object_inputs(resource)
     return tuple(
-        ObjectName(text, _owner(resource, name, stack, in_base=in_base) if name in objects else None)
+        ObjectName(name, text, _owner(resource, name, stack, in_base=in_base) if name in objects else None)
         for name, text in identifying_texts(resource)
     )
 
