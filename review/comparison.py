@@ -1,6 +1,7 @@
 """Comparison of two trees: copies of both, an isolated evaluation, and the report from the evaluation."""
 
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -110,6 +111,7 @@ def compare(options: Options, status: Status) -> Report:
                 minutes=options.minutes,
                 notes=tuple(notes),
                 isolated=options.isolated,
+                salt=secrets.token_hex(16),
                 approved_by=options.approved_by,
                 omitted=tuple(sorted({*map(str, {*base_tree.omitted} ^ {*head_tree.omitted})})),
             )

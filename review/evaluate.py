@@ -131,7 +131,16 @@ def _evaluate(request: Request, send: Send) -> Report:
     projects = select_stacks(trees, request.stacks)
     work = request.work / "stacks"
     try:
-        run(trees, projects, work, request.minutes, send, request.sockets, request.neighbours)
+        run(
+            trees,
+            projects,
+            work,
+            request.minutes,
+            send,
+            request.sockets,
+            request.neighbours,
+            salt=request.salt,
+        )
     finally:
         isolation.end_all()
     send(Activity("building the report"))
@@ -154,9 +163,11 @@ def report(
     work: Path,
     minutes: float,
     notes: Sequence[str] = (),
+    *,
+    salt: str,
 ) -> Report:
     """Evaluate base and head, described by `names`, and return the report on the changes between them."""
-    run(trees, projects, work, minutes)
+    run(trees, projects, work, minutes, salt=salt)
     return build_report(trees, names, projects, work, notes)
 
 
@@ -210,6 +221,8 @@ def run(
     send: Send = messages.ignore,
     sockets: Mapping[str, Mapping[str, Path]] = MappingProxyType({}),
     neighbours: Sequence[str] = (),
+    *,
+    salt: str,
 ) -> None:
     """Bring up each stack's base and preview the head on the base's state, all stacks in parallel.
 
@@ -217,7 +230,8 @@ def run(
     sockets of the processes that evaluate the side's program and run the head's policies. Without a folder,
     the program runs with the access of the engine. Without a socket of the head's policies, these do not run.
     If the head creates resources on the account of one of the `neighbours`, which are further stacks of the
-    base, that stack is previewed as well, to know its objects.
+    base, that stack is previewed as well, to know its objects. All simulated values depend on the `salt`,
+    which must be equal for all runs whose values are compared, and which no program may know.
 
     The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
     run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
@@ -243,23 +257,25 @@ def run(
                 served = sockets.get(stack, {}).get(side)
                 if side == "head" and not projects[stack][0]:
                     _invent(_unset_secrets(stack, trees[0], project), folder)
-                _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
+                _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt)
                 failed = _read_run(side, tree, folder, tree) if side == "base" else None
                 if failed and failed.errors and (names := _unset_secrets(stack, tree, project)):
                     shutil.rmtree(folder)
                     folder.mkdir()
                     _invent(names, folder, failed.errors)
-                    _run_side(stack, side, trees, folder, deadline - time.monotonic(), served)
+                    _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt)
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
                 head = _read_run(side, tree, folder, trees[0]) if side == "head" else None
                 if _has_unknown(head):
                     served = sockets.get(stack, {}).get("base")
-                    _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served)
+                    _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served, salt)
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
                 if side == "head" and _invented(folder) and _programs_differ(stack, trees, projects[stack]):
                     served = sockets.get(stack, {}).get(WITHOUT_SECRETS)
-                    _run_side(stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served)
+                    _run_side(
+                        stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served, salt
+                    )
             except subprocess.TimeoutExpired:
                 stop(stack, side)
                 break
@@ -274,7 +290,7 @@ def run(
             _invent(_unset_secrets(stack, trees[0], project), folder)
         served = sockets.get(stack, {}).get("base")
         try:
-            _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served)
+            _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served, salt)
         except subprocess.TimeoutExpired:
             stop(stack, "base")
         else:
@@ -300,7 +316,7 @@ def _needed(neighbours: Sequence[str], trees: Trees, projects: Projects, work: P
 
 
 def _run_side(
-    stack: str, side: str, trees: Trees, folder: Path, seconds: float, sockets: Path | None
+    stack: str, side: str, trees: Trees, folder: Path, seconds: float, sockets: Path | None, salt: str
 ) -> None:
     """Run the sandbox's command for a side or CONTROL, and copy its files.
 
@@ -312,7 +328,7 @@ def _run_side(
     of_head = side in ("head", WITHOUT_SECRETS)
     command += ["--project", str(head if of_head else base), "--folder", str(folder)]
     secrets = [] if side == WITHOUT_SECRETS else _invented(folder)
-    command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}"]
+    command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}", f"--salt={salt}"]
     command += ["--no-policies"] if side == WITHOUT_SECRETS else []
     command += ["--program", str(sockets)] if sockets else []
     command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []

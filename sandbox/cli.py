@@ -90,7 +90,9 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
         # The import takes longer than the commands above, which do not need it.
         from sandbox.providers.server import find_unrecorded, hide_unpredictable, serve
 
-        serve = partial(serve, clock=options.clock, identity=identity, predicts=options.throwaway)
+        serve = partial(
+            serve, clock=options.clock, identity=identity, predicts=options.throwaway, salt=options.salt
+        )
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():

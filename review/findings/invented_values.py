@@ -13,7 +13,7 @@ from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 
-NUMBER = re.compile(r"(?<!\w)\d{9}(?!\w)")
+NUMBER = re.compile(r"(?<!\w)\d{16}(?!\w)")
 """Pattern of a number that may be invented, but not of its digits in a longer one, such as a hash."""
 
 SHORTEST_VALUE = 4

@@ -54,6 +54,8 @@ class Request:
     minutes: float
     notes: tuple[str, ...]
     isolated: bool
+    salt: str
+    """A secret text on which all simulated values depend, so that no program can contain one of them."""
     approved_by: str = ""
     omitted: tuple[str, ...] = ()
     """The files that differ between base and head and that the copies lack, each with the reason."""

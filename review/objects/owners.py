@@ -15,8 +15,9 @@ from review.stacks.existing_objects import OBJECT
 from review.stacks.object_kinds import kind_of
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
+from sandbox.providers.aws.package import account_settings
 from sandbox.providers.kubernetes.package import Kubernetes
-from sandbox.providers.resource_types import resource_type, table
+from sandbox.providers.resource_types import resource_type
 from sandbox.summary import LATER, MASK
 
 NOT_IN_STACK = "no resource of this stack"
@@ -33,9 +34,6 @@ GLOBAL = frozenset(
 The names of buckets are global, and those of budgets unique in an account
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html).
 """
-
-LIMIT = "allowedAccountIds"
-"""Setting of a provider with the accounts on which it may work. It does not choose one."""
 
 REGION = "region"
 
@@ -218,9 +216,7 @@ def _is_one_place(owner: Resource, resource: Resource, stack: Stack, *, in_base:
 
 def _account(resource: Resource, stack: Stack, *, in_base: bool = False) -> Json:
     """Return the settings of a resource's provider that may lead to another account."""
-    harmless = {*table("aws")["settings"]["harmless"], REGION, "version", LIMIT}
-    settings = _settings(resource, stack, in_base=in_base)
-    return {name: value for name, value in settings.items() if name not in harmless}
+    return account_settings(_settings(resource, stack, in_base=in_base))
 
 
 def _settings(resource: Resource, stack: Stack, *, in_base: bool = False) -> Json:

@@ -4,10 +4,12 @@ It is used for quick tests, for reviews, and for Kubernetes if no control plane 
 subclass, such as `AwsPlan`, adds the responses that the tables cannot express.
 """
 
+import json
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from typing import Any, cast
 
 from sandbox.errors import ProviderError
@@ -25,14 +27,23 @@ TIMES = ("Date", "At", "On", "Time", "Updated")
 """Endings of property names; a property with such an ending is a time."""
 
 
-def allowed_account(config: Mapping[str, Any]) -> str:
-    """Return the AWS account to which a provider is limited; without a limit, the default account."""
-    return next(iter(config.get("allowedAccountIds") or []), ACCOUNT)
+PUBLIC, PRIVATE = IPv4Address("240.0.0.0"), IPv4Address("172.16.0.0")
+"""The first address of the block that RFC 1112 reserves, so that nobody has an address of it, and that of a
+private block (RFC 1918), with 28 and 20 bits.
+"""
+
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+"""The earliest time that a review invents."""
 
 
 def now() -> str:
     """Return the current time in the format of APIs."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return show_time(datetime.now(UTC))
+
+
+def show_time(time: datetime) -> str:
+    """Return a time in the format of APIs."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Plan(Target):
@@ -40,12 +51,17 @@ class Plan(Target):
 
     With `recognizable`, an output that no table describes gets a value that a review recognizes, instead of
     an empty one, which a program could write as well. A boolean is unknown.
+
+    Every value that an account would choose depends on the `salt`. Nobody who does not know it can choose a
+    name that gives a resource the value of another one, or write such a value into a program.
     """
 
     _recognizable = False
+    _salt = ""
 
-    def __init__(self, *, recognizable: bool = False) -> None:
+    def __init__(self, *, recognizable: bool = False, salt: str = "") -> None:
         self._recognizable = recognizable
+        self._salt = salt
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         """Return the ID of a new resource."""
@@ -58,7 +74,7 @@ class Plan(Target):
         outputs in the tables. A string that is in no table, such as a creation date, keeps its old value, and
         so does what a review recognizes: a renamed resource has the outputs of its former name.
         """
-        variables = self.variables(resource, resource.seed or resource.id)
+        variables = self.variables(resource, resource.seed or self.place(resource))
         package = resource.type.partition(":")[0]
         outputs: Json = {}
         for name, prop in schema.properties(schema.resource_class(resource.type)).items():
@@ -87,13 +103,13 @@ class Plan(Target):
         if self._recognizable and noun == "a list" and inner:
             return [self._plausible(package, path, inner[0], variables, urn)]
         if noun in EMPTY:
-            return _recognizable(noun, path, urn) if self._recognizable else EMPTY[noun]
+            return self._invent(noun, path, urn) if self._recognizable else EMPTY[noun]
         common = table(package).get("*", {}).get("outputs", {})
         if path[-1] in common:
             return variables.fill(common[path[-1]])
         if path[-1].endswith(TIMES):
-            return now()
-        return _invented(path, urn) if self._recognizable else ""
+            return self.time(variables, "_".join(path))
+        return self._invented_text(path, urn) if self._recognizable else ""
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""
@@ -101,14 +117,49 @@ class Plan(Target):
         facts = {
             "id": resource.id,
             "region": inputs.get("region") or resource.config.get("region") or REGION,
-            "account": allowed_account(resource.config),
+            "account": self.account_of(resource.config),
             "module": resource.type.split(":")[1].partition("/")[0],
             "path": inputs.get("path") or "/",  # the default path of roles and policies in IAM
             "host": str(inputs.get("url")).removeprefix("https://"),
-            # RFC 5737 reserves this block for documentation.
-            "address": f"203.0.113.{int(digits(seed, 2), 16)}",
+            "publicAddress": str(PUBLIC + int(digits(self._salt + seed, 7), 16)),
+            "privateAddress": str(PRIVATE + int(digits(self._salt + seed, 5), 16)),
         }
-        return TemplateVariables(inputs | facts, seed)
+        return TemplateVariables(inputs | facts, self._salt + seed)
+
+    def account_of(self, config: Mapping[str, Any]) -> str:
+        """Return the AWS account to which the settings of a provider lead."""
+        return ACCOUNT
+
+    def time(self, variables: TemplateVariables, name: str) -> str:
+        """Return the current time for an output, as the API would; with a salt, an invented time."""
+        seconds = int(variables[f"hex7_{name}"], 16)
+        return show_time(EARLIEST + timedelta(seconds=seconds)) if self._salt else now()
+
+    def place(self, resource: Resource) -> str:
+        """Return a text that is different for resources with equal IDs, which may be names."""
+        region = resource.known.get("region") or resource.config.get("region") or REGION
+        return f"{resource.id} {resource.type} {region} {self.account_of(resource.config)}"
+
+    def _invent(self, noun: str, path: Sequence[str], urn: str) -> Any:
+        """Return a value in place of an empty one that a review recognizes; unknown for a boolean."""
+        text = self._invented_text(path, urn)
+        number = INVENTED_NUMBERS[int(digits(self._salt + text, 16), 16) % len(INVENTED_NUMBERS)]
+        return {
+            "a boolean": UNKNOWN,
+            "a whole number": number,
+            "a number": number,
+            "a list": [text],
+            "an object": {text: text},
+        }[noun]
+
+    def _invented_text(self, path: Sequence[str], urn: str) -> str:
+        """Return the text for an output that no table describes.
+
+        It differs for each output of each resource, so a report shows if two of them change places. It has
+        nothing of the stack's name, by which the changes of several stacks would differ.
+        """
+        place = digits(f"{self._salt}{urn.split('::', 2)[-1]} {'.'.join(path)}", 16)
+        return f"{INVENTED}-{place}-{path[-1]}"
 
     def hide_unpredictable(self, resource: Resource, outputs: Json) -> Json:
         """Return the outputs in a state, but with unknown values for booleans that no table describes."""
@@ -120,13 +171,14 @@ class Plan(Target):
         name = token.rpartition(":")[2]
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
         if name not in answers:
-            known = ", ".join(sorted(answers)) or "no look-up of this provider"
-            raise ProviderError(f"the sandbox cannot answer the look-up {token}; it answers {known}")
-        searched_name = str(cast(Json, args.get("filter") or args).get("name"))
-        searched = args.get("zoneId") or searched_name
+            names = ", ".join(sorted(answers)) or "no look-up of this provider"
+            raise ProviderError(f"the sandbox cannot answer the look-up {token}; it answers {names}")
+        searched = cast(Json, args.get("filter") or args)
         region = args.get("region") or config.get("region") or REGION
-        values = {"region": region, "account": allowed_account(config), "name": searched_name}
-        variables = TemplateVariables(values, f"look-up of {searched}")
+        values = {"region": region, "account": self.account_of(config)}
+        seed = f"{self._salt}look-up in {values['account']} of {json.dumps(searched, sort_keys=True)}"
+        variables = TemplateVariables(values, seed)
+        variables["name"] = searched.get("name") or variables["hex16_name"]
         return {**variables.fill(answers[name]), **args}
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
@@ -152,8 +204,8 @@ class Plan(Target):
         pass
 
     def plan(self, resource: Resource) -> Json:
-        known = Resource(resource.urn, resource.type, resource.known, resource.config)
-        return merge(unknown_leaves(self.computed(known, {})), resource.inputs)
+        declared = Resource(resource.urn, resource.type, resource.known, resource.config)
+        return merge(unknown_leaves(self.computed(declared, {})), resource.inputs)
 
 
 def _hide_unknown(value: Any, computed: Any) -> Any:
@@ -161,29 +213,6 @@ def _hide_unknown(value: Any, computed: Any) -> Any:
     if isinstance(value, bool) and computed is UNKNOWN:
         return UNKNOWN.value
     return map_pairs(value, computed, _hide_unknown)
-
-
-def _recognizable(noun: str, path: Sequence[str], urn: str) -> Any:
-    """Return a value in place of an empty one that a review recognizes; unknown for a boolean."""
-    text = _invented(path, urn)
-    number = INVENTED_NUMBERS[int(digits(text, 12), 16) % len(INVENTED_NUMBERS)]
-    return {
-        "a boolean": UNKNOWN,
-        "a whole number": number,
-        "a number": number,
-        "a list": [text],
-        "an object": {text: text},
-    }[noun]
-
-
-def _invented(path: Sequence[str], urn: str) -> str:
-    """Return the text for an output that no table describes.
-
-    It differs for each output of each resource, so a report shows if two of them change places. It has
-    nothing of the stack's name, by which the changes of several stacks would differ.
-    """
-    place = digits(f"{urn.split('::', 2)[-1]} {'.'.join(path)}", 6)
-    return f"{INVENTED}-{place}-{path[-1]}"
 
 
 def _is_invented(value: Any) -> bool:

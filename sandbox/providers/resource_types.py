@@ -51,8 +51,10 @@ def resource_type(token: str) -> ResourceType:
 class TemplateVariables(dict[str, Any]):
     """The variables for templates.
 
-    {hexN}, {HEXN} and {decN} are N digits of the seed's hash. {uuid} is a UUID made from the hash. An unknown
-    variable is an empty string.
+    {hexN}, {HEXN} and {decN} are N digits of the seed's hash. {hexN_word} and so on are digits of another
+    hash of the seed, for a second output that an account chooses independently. {uuid} is a UUID made from
+    the hash. A template that is only {numberN} is a number, a 1 with N more digits. An unknown variable is an
+    empty string.
     """
 
     def __init__(self, values: Mapping[str, Any], seed: str) -> None:
@@ -63,10 +65,10 @@ class TemplateVariables(dict[str, Any]):
         if key == "uuid":
             digest = digits(self._seed, 32)
             return "-".join((digest[:8], digest[8:12], f"4{digest[13:16]}", f"a{digest[17:20]}", digest[20:]))
-        match = re.fullmatch(r"(hex|HEX|dec)(\d+)", key)
+        match = re.fullmatch(r"(hex|HEX|dec)(\d+)(_\w+)?", key)
         if match is None:
             return ""
-        digest = digits(self._seed, int(match[2]))
+        digest = digits(self._seed + (match[3] or ""), int(match[2]))
         if match[1] == "HEX":
             return digest.upper()
         if match[1] == "dec":
@@ -76,6 +78,8 @@ class TemplateVariables(dict[str, Any]):
     def fill(self, template: Any) -> Any:
         """Fill in a template, or an object or list of templates."""
         if isinstance(template, str):
+            if match := re.fullmatch(r"\{number(\d+)\}", template):
+                return int(f"1{self[f'dec{match[1]}']}")
             return template.format_map(self)
         return map_items(template, self.fill)
 

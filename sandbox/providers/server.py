@@ -39,19 +39,20 @@ def packages(
     identity: Identity | None = None,
     *,
     recognizable: bool = False,
+    salt: str = "",
 ) -> list[tuple[Package, Target]]:
     """Return every package with its target.
 
     Without `targets`, every target is a plan, which stores no resources. The target of Kubernetes is also a
     plan if there is no control plane, and the target of tls always is. With a `clock`, changes of AWS and
     Kubernetes resources take time. `identity` signs the requests to AWS. With `recognizable`, the plans mark
-    the outputs that they invent.
+    the outputs that they invent, and all values that they invent depend on the `salt`.
     """
     pairs: dict[Package, Target] = {
-        (aws := Aws("aws")): AwsPlan(recognizable=recognizable),
-        (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(),
-        (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(recognizable=recognizable),
-        (datadog := Datadog("datadog")): DatadogPlan(recognizable=recognizable),
+        (aws := Aws("aws")): AwsPlan(recognizable=recognizable, salt=salt),
+        (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(salt=salt),
+        (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(recognizable=recognizable, salt=salt),
+        (datadog := Datadog("datadog")): DatadogPlan(recognizable=recognizable, salt=salt),
         Package("tls"): TlsTarget(),
     }
     if targets is None:
@@ -78,17 +79,19 @@ def serve(
     identity: Identity | None = None,
     *,
     predicts: bool = False,
+    salt: str = "",
 ) -> Generator[dict[str, int]]:
     """Serve every package on 127.0.0.1 while the body runs; yield the port of each package.
 
     Without `targets`, the providers can predict (`predicts`) the values of an `up` in a preview. Then they
     also record the look-ups of the program in LOOKUPS, since their answers do not depend on all arguments.
+    The values that they invent depend on the `salt`.
     """
     predicts = predicts and targets is None
     lookups = folder / LOOKUPS if predicts else None
     with ExitStack() as stack:
         ports: dict[str, int] = {}
-        for package, target in packages(targets, clock, identity, recognizable=predicts):
+        for package, target in packages(targets, clock, identity, recognizable=predicts, salt=salt):
             pool = stack.enter_context(ThreadPoolExecutor(CONCURRENT_CALLS, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)

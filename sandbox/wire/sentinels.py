@@ -28,5 +28,5 @@ UNKNOWNS = (
 INVENTED = "unknown-to-the-review"
 """The start of an output that no table describes, and of the only key of such an object, in a review."""
 
-INVENTED_NUMBERS = range(987_000_000, 988_000_000)
-"""The numbers for such outputs: none in this project's stacks is as large."""
+INVENTED_NUMBERS = range(8_700_000_000_000_000, 8_800_000_000_000_000)
+"""The numbers for such outputs: a double represents each exactly, and no output of an API is as large."""

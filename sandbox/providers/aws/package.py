@@ -1,20 +1,32 @@
 """The rules of the AWS provider, and simulated responses of AWS."""
 
+import base64
+import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sandbox.providers.diff import Change
 from sandbox.providers.plan import Plan
-from sandbox.providers.resource_types import resource_type, table
-from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
+from sandbox.providers.resource_types import TemplateVariables, resource_type, table
+from sandbox.providers.target import ENGINE_SETTINGS, Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema, policy_documents, schema
+from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 """The properties for the source of a security group rule; a rule has exactly one of them."""
 
 RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
+
+ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/")
+
+LIMIT = "allowedAccountIds"
+"""Setting of a provider with the accounts on which it may work. It does not choose one."""
+
+SERIAL_NUMBER = b"\x02\x14"
+"""Start of a number of 20 bytes in DER; the first number in the certificate is the serial number."""
 
 
 class Aws(Package):
@@ -83,6 +95,27 @@ class Aws(Package):
         return name in resource.inputs and name not in resource.inputs.get("__defaults", ())
 
 
+def account_settings(settings: Mapping[str, Any]) -> Json:
+    """Return the settings of a provider that may lead to another account."""
+    harmless = {*table("aws")["settings"]["harmless"], *ENGINE_SETTINGS, "region", LIMIT}
+    return {name: value for name, value in settings.items() if name not in harmless and value}
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list; an empty one in place of any other value, which a program may set."""
+    return cast(list[Any], value) if isinstance(value, list) else []
+
+
+def _certificate(serial: str) -> str:
+    """Return a certificate in PEM, encoded as EKS does, with 38 hexadecimal digits as its serial number."""
+    content = base64.b64decode(table("aws")["certificates"]["cluster"])
+    start = content.index(SERIAL_NUMBER) + len(SERIAL_NUMBER) + 1  # The first byte keeps it positive.
+    content = content[:start] + bytes.fromhex(serial) + content[start + len(serial) // 2 :]
+    lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64))
+    pem = f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
+    return base64.b64encode(pem.encode()).decode()
+
+
 class AwsPlan(Plan):
     """Simulated responses of AWS."""
 
@@ -93,7 +126,29 @@ class AwsPlan(Plan):
             outputs["tagsAll"] = {**defaults.get("tags", {}), **resource.inputs.get("tags", {})}
         if "masterUserSecrets" in outputs and not resource.inputs.get("manageMasterUserPassword"):
             outputs["masterUserSecrets"] = []
+        if "certificateAuthority" in outputs:
+            variables = self.variables(resource, resource.seed or self.place(resource))
+            outputs["certificateAuthority"] = {"data": _certificate(variables["hex38_serial"])}
         return outputs
+
+    def account_of(self, config: Mapping[str, Any]) -> str:
+        """Return the account of the role that a provider assumes, or the only one that it accepts.
+
+        Without these, other settings may lead to another account, which gets a number of its own.
+        """
+        # The roles are assumed in order, the first one with the credentials of the web identity.
+        roles = [config.get("assumeRoleWithWebIdentity"), *_list(config.get("assumeRoles"))]
+        for role in reversed(roles):
+            arn = cast(Json, role).get("roleArn") if isinstance(role, dict) else None
+            if match := ROLE.match(str(arn)):
+                return match[1]
+        allowed = _list(config.get(LIMIT))
+        if len(allowed) == 1:
+            return str(allowed[0])
+        if settings := account_settings(config):
+            text = json.dumps(settings, sort_keys=True, default=str)
+            return TemplateVariables({}, f"{self._salt}account of {text}")["dec12"]
+        return TemplateVariables({}, self._salt)["dec12"] if self._salt else ACCOUNT
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         answer = super().invoke(token, args, config)

@@ -8,8 +8,8 @@ from typing import Any, cast
 from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import schemas
 from sandbox.providers.kubernetes.kubeconfig import active_cluster, default_namespace
-from sandbox.providers.plan import Plan, now
-from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
+from sandbox.providers.plan import Plan
+from sandbox.providers.resource_types import TemplateVariables, resource_type, table
 from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema
 from sandbox.wire.values import Json, Secret, known, merge, plain, show
@@ -174,16 +174,19 @@ class KubernetesPlan(Plan):
         return f"{namespace}/{name}" if namespace else str(name)
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        seed = f"{resource.seed or resource.urn} {resource.id}"
-        inputs, variables = resource.inputs, self.variables(resource, seed)
+        inputs = resource.inputs
         if resource.type == RELEASE:
             status = {name: inputs.get(name) for name in ("name", "namespace", "chart", "version")}
             return {"status": {**status, "status": "deployed"}, "resourceNames": {}}
         old, namespace = metadata_of(before), namespace_of(resource)
+        seed = f"{resource.seed or resource.urn} {resource.id}"
+        uid = old.get("uid") or self.variables(resource, seed)["uuid"]
+        variables = self.variables(resource, uid)  # A renamed object keeps its values together with its uid.
         metadata = {
-            "uid": old.get("uid") or variables["uuid"],
-            "creationTimestamp": old.get("creationTimestamp") or now(),
-            "resourceVersion": str(int(old.get("resourceVersion", 0)) + 1),
+            "uid": uid,
+            "creationTimestamp": old.get("creationTimestamp") or self.time(variables, "creationTimestamp"),
+            # The versions are those of the whole cluster, so two objects have different ones.
+            "resourceVersion": str(int(old.get("resourceVersion") or variables["dec12"]) + 1),
             "generation": int(old.get("generation", 0)) + 1,
         }
         if namespace:
@@ -204,7 +207,7 @@ def _status(resource: Resource, variables: TemplateVariables) -> Json:
     endpoint = re.search(r"\.([a-z0-9-]+)\.eks\.amazonaws\.com", str(resource.config.get("kubeconfig")))
     region = endpoint[1] if endpoint else variables["region"]
     name = re.sub(r"[^a-z0-9]", "", resource.id)[:16]
-    host = f"k8s-{name}-{digits(resource.seed + resource.id, 10)}.elb.{region}.amazonaws.com"
+    host = f"k8s-{name}-{variables['hex10']}.elb.{region}.amazonaws.com"
     return {"status": {"loadBalancer": {"ingress": [{"hostname": host}]}}}
 
 

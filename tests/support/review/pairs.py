@@ -33,6 +33,9 @@ Edit = tuple[str, str, str]
 string is empty too, the file is deleted.
 """
 
+SALT = "pairs"
+"""The salt of the simulated values, which is random in a review. The snapshots have values of this one."""
+
 REPORT_WAIVERS = "review/waivers.yaml"
 """File that the evaluation of a stack does not read. The program's tree does not have this file."""
 
@@ -275,7 +278,7 @@ def _bring_up_bases(folder: Path, names: Iterable[str]) -> dict[Base, Path]:
         tree = copy(folders[base] / "tree")
         apply_edits(tree, edits, "")
         project = tree if (tree / f"Pulumi.{stack}.yaml").exists() else None
-        evaluate.run((tree, tree), {stack: (project, None)}, folders[base] / "work", 5)
+        evaluate.run((tree, tree), {stack: (project, None)}, folders[base] / "work", 5, salt=SALT)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(bring_up, folders))
@@ -313,7 +316,7 @@ def _evaluate(names: Sequence[str], folder: Path, bases: dict[Base, Path]) -> It
                     processes.add(stack, "head", head, project, policies=True)
         for command in processes.commands:
             started.enter_context(running(command))
-        evaluate.run(trees, projects, work, 5, sockets=processes.sockets)
+        evaluate.run(trees, projects, work, 5, sockets=processes.sockets, salt=SALT)
     # A review gets only files that git tracks, and reports compiled modules among them.
     for cache in [*head.rglob("__pycache__")]:
         shutil.rmtree(cache)

@@ -47,10 +47,25 @@ def test_a_preview_of_the_base_shows_what_is_unknown_in_the_base_too(
         (folder / f"{side}.code").write_text("0")
 
     monkeypatch.setattr(evaluate, "_run_side", run_side)
-    evaluate.run((tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1)
+    evaluate.run((tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1, salt="")
     assert runs == sides
     reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), tmp_path / "work" / "dev")
     assert bool(reviewed.control) == ("control" in sides)
+
+
+def test_the_simulated_values_of_both_sides_depend_on_the_salt_of_the_review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    salts: list[str] = []
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        salts.extend(part for part in command if part.startswith("--salt="))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    trees = tmp_path, tmp_path
+    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, salt="a1")
+    assert salts == ["--salt=a1"] * 2
 
 
 @pytest.mark.parametrize(("code", "is_trouble"), [("0", True), ("255", False)])
@@ -97,7 +112,7 @@ def test_another_stack_of_the_account_is_evaluated_if_the_head_creates_an_object
     monkeypatch.setattr(evaluate, "_run_side", run_side)
     projects = {"dev": (tmp_path, tmp_path)}
     neighbours = ["other/dev", "other/prod"]
-    evaluate.run((tmp_path, tmp_path), projects, tmp_path / "work", 1, neighbours=neighbours)
+    evaluate.run((tmp_path, tmp_path), projects, tmp_path / "work", 1, neighbours=neighbours, salt="")
     assert runs == evaluated
 
 
@@ -130,7 +145,7 @@ def test_both_parsers_read_the_files_that_the_head_changes(
 
     monkeypatch.setattr(subprocess, "run", run)
     projects = tuple(tree / stack.rpartition("/")[0] for tree in trees)
-    evaluate.run(trees, {stack: (projects[0], projects[1])}, tmp_path / "work", 1)
+    evaluate.run(trees, {stack: (projects[0], projects[1])}, tmp_path / "work", 1, salt="")
     assert compared == sides
 
 
@@ -188,7 +203,7 @@ def test_only_secrets_that_the_base_needs_are_invented(
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(evaluate, "_read_run", read_run)
-    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1)
+    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, salt="")
     assert sides == runs
     reviewed = evaluate.read_stack("dev", trees, trees, tmp_path / "work" / "dev")
     assert reviewed.without_invented == ("" if is_needed else "the program evaluates without it")
@@ -289,9 +304,8 @@ def test_a_further_stack_of_the_account_is_evaluated_with_invented_secrets(
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(evaluate, "creates_objects", str)  # a text that is not empty, so true
-    evaluate.run(
-        (tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1, neighbours=["other/dev"]
-    )
+    trees = tmp_path, tmp_path
+    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, neighbours=["other/dev"], salt="")
     assert secrets == {"dev": "", "other/dev": "pipe:token"}
 
 
@@ -381,7 +395,7 @@ def test_a_further_stack_of_the_account_without_a_complete_run_is_named(
     trees, projects, work = (tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work"
     lines: list[str] = []
     evaluate.run(
-        trees, projects, work, 1, lambda message: lines.append(message.text), neighbours=["other/dev"]
+        trees, projects, work, 1, lambda line: lines.append(line.text), neighbours=["other/dev"], salt=""
     )
     report = evaluate.build_report(trees, ("base", "head"), projects, work, neighbours=["other/dev"])
     [finding] = [finding for finding in report.findings if finding.name == "other/dev"]

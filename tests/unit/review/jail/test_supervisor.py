@@ -27,7 +27,7 @@ COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(samples.r
 
 def run(tmp_path: Path, program: str, bounds: Bounds | None = None) -> Report:
     """Supervise a program in place of the evaluation."""
-    request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), {}, 1, (), False)
+    request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), {}, 1, (), False, "salt")
     command = [sys.executable, "-c", textwrap.dedent(program)]
     return evaluate(Command(command, tmp_path, dict(os.environ)), request, Status(), bounds)
 

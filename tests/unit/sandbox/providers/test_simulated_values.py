@@ -1,0 +1,217 @@
+"""Tests that the values which an account would choose differ wherever an account would choose other ones."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+from sandbox.providers.aws.package import AwsPlan
+from sandbox.providers.cloudflare.package import CloudflarePlan
+from sandbox.providers.kubernetes.package import KubernetesPlan
+from sandbox.providers.resource_types import table
+from sandbox.providers.server import packages
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
+from tests.support.rows import each_row
+from tests.support.sandbox.providers import resources as r
+from tests.support.sandbox.providers.resources import VALID, resource
+
+CONSTANTS = {
+    ("*", "status"),
+    ("aws:rds/instance:Instance", "port"),
+    ("aws:rds/instance:Instance", "status"),
+    ("aws:rds/instance:Instance", "masterUserSecrets.secretStatus"),
+    ("aws:eks/cluster:Cluster", "platformVersion"),
+    ("aws:backup/vault:Vault", "recoveryPoints"),
+    ("cloudflare:index/dnsRecord:DnsRecord", "meta"),
+    ("cloudflare:index/dnsRecord:DnsRecord", "proxiable"),
+    ("cloudflare:index/ruleset:Ruleset", "version"),
+    ("cloudflare:index/zoneSetting:ZoneSetting", "editable"),
+    ("cloudflare:index/zoneDnssec:ZoneDnssec", "algorithm"),
+    ("cloudflare:index/zoneDnssec:ZoneDnssec", "digestAlgorithm"),
+    ("cloudflare:index/zoneDnssec:ZoneDnssec", "digestType"),
+    ("cloudflare:index/zoneDnssec:ZoneDnssec", "flags"),
+    ("cloudflare:index/zoneDnssec:ZoneDnssec", "keyType"),
+    ("kubernetes:batch/v1:Job", "status.succeeded"),
+    ("kubernetes:batch/v1:Job", "status.conditions.type"),
+    ("kubernetes:batch/v1:Job", "status.conditions.status"),
+    ("kubernetes:core/v1:Namespace", "status.phase"),
+    ("kubernetes:core/v1:Service", "spec.type"),
+}
+"""The outputs that are equal for all resources of a type, or that a new resource nearly always has."""
+
+CHOSEN = re.compile(r"\{(?:(?:hex|HEX|dec|number)\d+\w*|uuid|publicAddress|privateAddress)\}")
+"""Pattern of the variables that stand for a choice of the account."""
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, member in cast(dict[str, Any], value).items():
+            yield from leaves(member, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for item in cast(list[Any], value):
+            yield from leaves(item, path)
+    else:
+        yield path, value
+
+
+def templates() -> Iterator[tuple[str, str, Any]]:
+    """Yield each template for an output, with the type and the path."""
+    for package in ("aws", "cloudflare", "datadog", "kubernetes"):
+        for token, row in table(package).items():
+            if ":" in token or token == "*":
+                for path, template in leaves(row.get("outputs", {})):
+                    yield token, path, template
+
+
+def test_each_output_of_the_tables_depends_on_the_resource_or_is_a_known_constant() -> None:
+    constants = {
+        (token, path)
+        for token, path, template in templates()
+        if "{" not in str(template).replace("{{", "").replace("}}", "")
+    }
+    assert constants == CONSTANTS
+
+
+def test_no_two_outputs_of_a_type_are_one_choice_of_the_account() -> None:
+    seen: set[tuple[str, str]] = set()
+    for token, path, template in templates():
+        if CHOSEN.search(str(template)):
+            assert (token, template) not in seen, f"{token}: {path}"
+            seen.add((token, template))
+
+
+def test_each_choice_of_the_account_has_many_values() -> None:
+    """A program could otherwise declare resources until two of them have one value."""
+    bits = {"hex": 4.0, "HEX": 4.0, "dec": 3.0, "number": 3.0}
+    few = [
+        (token, path)
+        for token, path, template in templates()
+        for name, digits in re.findall(r"\{(hex|HEX|dec|number)(\d+)\w*\}", str(template))
+        if bits[name] * int(digits) < 40 and "{id}" not in template and "{HEX64}" not in template
+    ]
+    assert few == [("cloudflare:index/zoneDnssec:ZoneDnssec", "keyTag")], "which has 16 bits"
+    for package in ("aws", "datadog", "cloudflare"):
+        for token, row in table(package).items():
+            digits = re.findall(r"\{(?:hex|HEX|dec)(\d+)\w*\}", row.get("id", "") if ":" in token else "")
+            assert not digits or 3.0 * sum(map(int, digits)) >= 30, token
+
+
+def outputs(token: str, inputs: dict[str, Any], name: str, salt: str) -> dict[str, Any]:
+    """Return the leaves in the ID and the outputs of a new resource, without its inputs."""
+    targets = {package.name: target for package, target in packages(recognizable=True, salt=salt)}
+    live = targets[token.partition(":")[0]].create(resource(token, inputs, name))
+    return {"id": live.id, **{path: value for path, value in leaves(live.outputs) if path not in inputs}}
+
+
+CREATED = {
+    r.VPC: {"id", "arn", "defaultRouteTableId", "mainRouteTableId", "ownerId"},
+    "aws:ec2/eip:Eip": {"id", "publicIp", "privateIp", "allocationId"},
+    r.CLUSTER: {"endpoint", "certificateAuthority.data", "createdAt", "identities.oidcs.issuer"},
+    "aws:codebuild/webhook:Webhook": {"url", "payloadUrl", "secret"},
+    "aws:docdb/cluster:Cluster": {"id", "endpoint", "hostedZoneId"},
+    "aws:iam/policy:Policy": {"attachmentCount", "policyId"},
+    r.SERVICE: {
+        "spec.clusterIP",
+        "metadata.uid",
+        "metadata.resourceVersion",
+        "metadata.creationTimestamp",
+        "status.loadBalancer.ingress.hostname",
+    },
+    "cloudflare:index/zoneDnssec:ZoneDnssec": {"digest", "ds", "keyTag"},
+    r.MONITOR: {"id"},
+    "datadog:index/syntheticsTest:SyntheticsTest": {"id", "monitorId"},
+}
+"""Outputs that an account chooses, by type."""
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "aws:codebuild/webhook:Webhook": {"projectName": "ci"},
+    "aws:iam/policy:Policy": {"name": "it", "policy": '{"Version": "2012-10-17", "Statement": []}'},
+    "cloudflare:index/zoneDnssec:ZoneDnssec": {"zoneId": "1"},
+}
+"""Inputs of types that VALID lacks."""
+
+OF_THE_ACCOUNT = {"ownerId"}
+OF_THE_NAME = {
+    "aws:iam/policy:Policy": "name",
+    r.CLUSTER: "name",
+    "aws:codebuild/webhook:Webhook": "projectName",
+    "cloudflare:index/zoneDnssec:ZoneDnssec": "zoneId",
+}
+"""The input that is the identity of an object: two resources with one value of it are the same object."""
+
+
+@each_row("token", [*CREATED])
+def test_two_resources_and_two_reviews_have_no_choice_in_common(token: str) -> None:
+    inputs = VALID.get(token, OTHERS.get(token, {}))
+    other_inputs = inputs | {OF_THE_NAME[token]: "other"} if token in OF_THE_NAME else inputs
+    first, again = (outputs(token, inputs, "first", "salt") for _ in range(2))
+    assert first == again
+    second, later = outputs(token, other_inputs, "second", "salt"), outputs(token, inputs, "first", "other")
+    for path in CREATED[token]:
+        assert first[path] != second[path] or path in OF_THE_ACCOUNT, path
+        assert first[path] != later[path], path
+
+
+def test_an_undescribed_output_has_many_values() -> None:
+    text = outputs("aws:docdb/cluster:Cluster", {}, "customers", "salt")["endpoint"]
+    assert re.fullmatch(rf"{INVENTED}-[0-9a-f]{{16}}-endpoint", text)
+    assert len(INVENTED_NUMBERS) > 2**46 and INVENTED_NUMBERS[-1] < 2**53
+
+
+ROLE = "arn:aws:iam::222222222222:role/pulumi"
+
+
+@each_row(
+    ("settings", "account"),
+    [
+        ({}, None),
+        ({"region": "eu-west-1", "defaultTags": {"tags": {}}, "maxRetries": 3, "version": "7"}, None),
+        ({"allowedAccountIds": ["111122223333"]}, "111122223333"),
+        ({"allowedAccountIds": ["111122223333", "222222222222"]}, None),
+        ({"assumeRoles": [{"roleArn": ROLE}]}, "222222222222"),
+        (
+            {"assumeRoles": [{"roleArn": "arn:aws:iam::333333333333:role/a"}, {"roleArn": ROLE}]},
+            "222222222222",
+        ),
+        ({"assumeRoleWithWebIdentity": {"roleArn": ROLE}}, "222222222222"),
+        ({"assumeRoles": [{"roleArn": ROLE}], "allowedAccountIds": ["111122223333"]}, "222222222222"),
+        ({"assumeRoles": [None, "x", {}], "allowedAccountIds": {"a": "b"}}, ""),
+        ({"profile": "partner"}, ""),
+    ],
+)
+def test_resources_have_the_account_to_which_their_provider_leads(
+    settings: dict[str, Any], account: str | None
+) -> None:
+    """None stands for the default account, and an empty text for one of its own."""
+    target = AwsPlan(salt="salt")
+    default = target.account_of({})
+    arn = target.create(resource(r.ROLE, VALID[r.ROLE], **settings)).outputs["arn"]
+    actual = arn.split(":")[4]
+    assert re.fullmatch(r"\d{12}", actual)
+    assert actual == account if account else (actual == default) == (account is None)
+    identity = target.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, settings)
+    assert identity["accountId"] == actual and default != "123456789012"
+
+
+def test_clusters_of_one_name_in_two_accounts_or_regions_have_different_endpoints() -> None:
+    target = AwsPlan(salt="salt")
+    places: list[dict[str, Any]] = [{}, {"profile": "partner"}, {"region": "eu-west-1"}]
+    endpoints = {
+        target.create(resource(r.CLUSTER, VALID[r.CLUSTER], **place)).outputs["endpoint"][8:40]
+        for place in places
+    }
+    assert len(endpoints) == 3
+
+
+def test_two_zones_have_no_member_in_common_but_those_of_nearly_all_zones() -> None:
+    target, token = CloudflarePlan(salt="salt"), "cloudflare:index/getZone:getZone"
+    first, second = (target.invoke(token, {"zoneId": digit * 32}, {}) for digit in "12")
+    common = {path for path, value in leaves(first) if value == dict(leaves(second))[path]}
+    assert common == set(table("cloudflare")["constants"]["getZone"])
+
+
+def test_a_renamed_object_keeps_its_address() -> None:
+    target = KubernetesPlan(salt="salt")
+    old = target.create(resource(r.SERVICE, VALID[r.SERVICE], "old"))
+    new = target.update(replace(resource(r.SERVICE, VALID[r.SERVICE], "new"), id=old.id), old)
+    assert new.outputs["spec"] == old.outputs["spec"] and new.outputs["status"] == old.outputs["status"]
