@@ -4,45 +4,56 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from review.findings.unknown_values import READ_THE_CODE, RULE
-from review.model import NEW, Finding, shorten
+from review.model import NEW, Finding, list_first, shorten
 from review.stacks.stack import Stack
 
 
 def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
-    """Yield a finding for each look-up of the head whose arguments differ from the base, which may have none.
+    """Yield a finding for each look-up whose arguments differ between base and head; a side may have none.
 
-    The simulated APIs ignore most arguments, so their answers and what follows from them stay equal.
+    The simulated APIs ignore most arguments, so their answers and what follows from them stay equal. If a
+    look-up goes, a literal may take the place of an answer that anybody can guess, such as `ap-northeast-1a`.
     """
     if not stack.base or not stack.head or stack.base_failed:
         return
-    for token, after in sorted(stack.head.lookups.items()):
-        before = stack.base.lookups.get(token, set())
-        if before == after:
-            continue
+    for token in sorted(stack.base.lookups | stack.head.lookups):
+        before, after = (run.lookups.get(token, set()) for run in (stack.base, stack.head))
+        if before == after or (not after and stack.head.errors):
+            continue  # A program that fails may not get to the look-up.
         sides = before - after, after - before
         old, new = (", ".join(sorted({args for args, _ in side})) for side in sides)
         what = f"arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}"
         if old == new:
             what = "it goes through a provider with other settings, such as another account or region"
         effect = "The real API may give another answer; the review's does not, so the effects are not shown."
+        if not after:
+            effect = (
+                "The real API may answer otherwise than the review's, so a value that replaces it may be new."
+            )
         yield _finding(stack, token, what, effect)
 
 
 def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
-    """Yield a finding for look-ups of base and head that ask for different things and have one answer.
+    """Yield a finding for look-ups of base and head that ask for different things and find an equal value.
 
     If two of them exchange their uses, no resource differs, but on an account other objects are used.
     """
     if not stack.base or not stack.head or stack.base_failed:
         return
-    for (token, answer), after in sorted(stack.head.answers.items()):
-        count = len(after & stack.base.answers.get((token, answer), set()))
+    counts: dict[str, dict[str, int]] = {}
+    for key, after in sorted(stack.head.answers.items()):
+        token, path, _ = key
+        count = len(after & stack.base.answers.get(key, set()))
         if count > 1:
-            what = f"{count} look-ups with different arguments or providers have one answer"
-            effect = (
-                "The real API may give several. If they exchange their uses, the report does not show it."
-            )
-            yield _finding(stack, token, what, effect)
+            paths = counts.setdefault(token, {})
+            paths[path] = max(count, paths.get(path, 0))
+    for token, paths in counts.items():
+        what = (
+            f"{max(paths.values())} look-ups with different arguments or providers have one answer: "
+            f"{list_first([*paths])}"
+        )
+        effect = "The real API may give several. If they exchange their uses, the report does not show it."
+        yield _finding(stack, token, what, effect)
 
 
 def _finding(stack: Stack, token: str, what: str, effect: str) -> Finding:

@@ -95,8 +95,8 @@ class EngineRun:
     the IDs and outputs of the new states; `added` has those of the event log, by URN. `overwritten` has the
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
     arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token;
-    `answers` has them by token and a hash of what they found. `failed_lookups` has the errors of
-    look-ups that failed, by token and arguments.
+    `answers` has them by token, and by the path and a hash of each value that they found. `failed_lookups`
+    has the errors of look-ups that failed, by token and arguments.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
@@ -114,8 +114,8 @@ class EngineRun:
     added: dict[str, Json] = field(default_factory=dict[str, Json])
     overwritten: set[str] = field(default_factory=set[str])
     lookups: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
-    answers: dict[tuple[str, str], set[tuple[str, str]]] = field(
-        default_factory=dict[tuple[str, str], set[tuple[str, str]]]
+    answers: dict[tuple[str, str, str], set[tuple[str, str]]] = field(
+        default_factory=dict[tuple[str, str, str], set[tuple[str, str]]]
     )
     failed_lookups: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     unexplained: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
@@ -194,7 +194,8 @@ class EngineRun:
             else:
                 lookup = arguments, row.get("settings", "")
                 self.lookups.setdefault(row["lookup"], set()).add(lookup)
-                self.answers.setdefault((row["lookup"], row.get("answer", "")), set()).add(lookup)
+                for path, digest in row.get("answer", ()):
+                    self.answers.setdefault((row["lookup"], path, digest), set()).add(lookup)
         if "secrets" in row:
             self.secrets[row["secrets"]] = {tuple(keys): value for keys, value in row["values"]}
         if "generated" in row:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import operator
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, changes, reaches
+from sandbox.providers.resource_types import table
 from sandbox.providers.target import (
     ENGINE_SETTINGS,
     LiveResource,
@@ -161,13 +162,20 @@ class Provider(ResourceProviderServicer):
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         args, config = plain(decode(request.args)), self._config(context)
         result = self._target.invoke(request.tok, args, config)
+        # Tags have no effect on a look-up.
+        settings = {name: value for name, value in config.items() if not name.endswith("Tags")}
         answer_only = {name: value for name, value in result.items() if args.get(name) != value}
-        self._record(
-            {"lookup": request.tok, "args": args, "settings": _digest(config), "answer": _digest(answer_only)}
-        )
+        constants = self._constants(request.tok)
+        members = [[path, _digest(value)] for path, value in _members(answer_only) if path not in constants]
+        self._record({"lookup": request.tok, "args": args, "settings": _digest(settings), "answer": members})
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer
+
+    def _constants(self, token: str) -> Sequence[str]:
+        """Return the members of a look-up's answer that do not tell what it has found."""
+        constants = cast(Json, table(self._package.name).get("constants", {}))
+        return cast("Sequence[str]", constants.get(token.rpartition(":")[2], ()))
 
     def _record_secrets(self, urn: str, inputs: Json) -> None:
         """Record the secrets in the inputs of a resource or of a provider, even if there are none.
@@ -327,10 +335,21 @@ def _decided(value: Any) -> Any:
     return False if value is UNKNOWN else map_items(value, _decided)
 
 
-def _digest(config: Json) -> str:
-    """Return a short hash of a provider's settings without tags, which have no effect on a look-up."""
-    settings = {name: value for name, value in config.items() if not name.endswith("Tags")}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
+def _members(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each part of an answer; a path has no positions in lists."""
+    if isinstance(value, dict):
+        for name, member in cast(Json, value).items():
+            yield from _members(member, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for item in cast(list[Any], value):
+            yield from _members(item, path)
+    else:
+        yield path, value
+
+
+def _digest(value: Any) -> str:
+    """Return a short hash of a value, such as a provider's settings or a part of an answer."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _difference(all_changes: Sequence[Change]) -> proto.DiffResponse:

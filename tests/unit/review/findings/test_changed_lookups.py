@@ -47,22 +47,35 @@ def test_a_look_up_through_a_provider_with_other_settings_is_a_finding(tmp_path:
     )
 
 
-def test_an_equal_look_up_and_one_of_the_base_only_are_none(tmp_path: Path) -> None:
+def test_an_equal_look_up_is_no_finding(tmp_path: Path) -> None:
     base = run(tmp_path, (ZONES, {"b": 1, "a": 2}), (ZONES, {}))
     assert messages(base, run(tmp_path, (ZONES, {}), (ZONES, {"a": 2, "b": 1}), (ZONES, {}))) == []
-    assert messages(base, run(tmp_path)) == []
+
+
+def test_a_look_up_that_goes_is_a_finding_since_a_literal_may_replace_its_answer(tmp_path: Path) -> None:
+    base = run(tmp_path, (ZONES, {}))
+    [finding] = find_changed_lookups(Stack("dev", run(tmp_path), base))
+    assert finding.message.startswith(f"{ZONES}: arguments {{}} → none\n") and not finding.blocks
+    failed = run(tmp_path)
+    failed.phase.errors.append("the program fails")
+    assert [*find_changed_lookups(Stack("dev", failed, base))] == []
 
 
 def test_look_ups_with_one_answer_are_a_finding_since_they_may_exchange_their_uses() -> None:
     def look_up(*answers: str) -> EngineRun:
-        rows = [{"lookup": ZONES, "args": {"n": n}, "answer": text} for n, text in enumerate(answers)]
+        rows = [
+            {"lookup": ZONES, "args": {"n": n}, "answer": [["names", text], ["id", f"{n}"]]}
+            for n, text in enumerate(answers)
+        ]
         return EngineRun(Path("tree")).add(rows)
 
     equal, different = look_up("a", "a"), look_up("a", "b")
     for base, head, count in ((equal, equal, 1), (equal, different, 0), (different, different, 0)):
         findings = [*find_indistinct_lookups(Stack("dev", head, base))]
         assert len(findings) == count
-        assert all(f"{ZONES}: 2 look-ups" in finding.message and not finding.blocks for finding in findings)
+        for finding in findings:
+            assert finding.message.startswith(f"{ZONES}: 2 look-ups") and not finding.blocks
+            assert "have one answer: names\n" in finding.message
 
 
 def test_a_failed_look_up_blocks_unless_it_fails_in_the_base_too() -> None:
