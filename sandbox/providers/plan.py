@@ -18,7 +18,16 @@ from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
-from sandbox.wire.values import UNKNOWN, Json, added_properties, map_pairs, merge, plain, unknown_leaves
+from sandbox.wire.values import (
+    UNKNOWN,
+    Json,
+    added_properties,
+    known,
+    map_pairs,
+    merge,
+    plain,
+    unknown_leaves,
+)
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 """The simulated value for each type, by the noun for the type."""
@@ -193,7 +202,34 @@ class Plan(Target):
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
             raise ProviderError(f"{resource.id} cannot be looked up: with TARGETS=none, no resource exists")
-        return LiveResource(resource.id, resource.inputs, state)
+        outputs = merge(self._invent_all(resource), state) if self._recognizable else state
+        return LiveResource(resource.id, resource.inputs, outputs)
+
+    def _invent_all(self, resource: Resource) -> Json:
+        """Return a recognizable value for each property of a resource that the program only reads.
+
+        The program names some of its properties, and an account has the others. Booleans are left out, since
+        no boolean is recognizable.
+        """
+        seed = f"{resource.urn} {resource.id}"
+        properties = schema.properties(schema.resource_class(resource.type)).items()
+        values = {name: self._invent_value((name,), prop.hint, seed) for name, prop in properties}
+        return cast(Json, known(values))
+
+    def _invent_value(self, path: tuple[str, ...], hint: Any, seed: str) -> Any:
+        """Return a recognizable value of the right type; an object has its required members."""
+        option = next(iter(schema.value_hints(hint)), Any)
+        noun, inner = schema.noun(option), typing.get_args(option)
+        if schema.is_object(option):
+            members = schema.properties(option).items()
+            return {
+                key: self._invent_value((*path, key), member.hint, seed)
+                for key, member in members
+                if member.required
+            }
+        if noun == "a list" and inner:
+            return [self._invent_value(path, inner[0], seed)]
+        return self._invent(noun, path, seed) if noun in EMPTY else self._invented_text(path, seed)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         old = added_properties(plain(before.outputs), plain(before.inputs))

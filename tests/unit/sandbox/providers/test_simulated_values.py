@@ -215,3 +215,22 @@ def test_a_renamed_object_keeps_its_address() -> None:
     old = target.create(resource(r.SERVICE, VALID[r.SERVICE], "old"))
     new = target.update(replace(resource(r.SERVICE, VALID[r.SERVICE], "new"), id=old.id), old)
     assert new.outputs["spec"] == old.outputs["spec"] and new.outputs["status"] == old.outputs["status"]
+
+
+def test_a_review_recognizes_the_outputs_of_a_resource_that_the_program_only_reads() -> None:
+    target = AwsPlan(recognizable=True, salt="salt")
+    state = {"identifier": "customers"}
+
+    def read(name: str, identifier: str) -> dict[str, Any]:
+        declared = replace(resource(r.DATABASE, {}, name), id=identifier)
+        live = target.read(declared, state)
+        assert live and live.outputs["identifier"] == "customers"
+        return live.outputs
+
+    customers, public, other = read("a", "db-1"), read("b", "db-1"), read("a", "db-2")
+    for name in ("address", "arn", "kmsKeyId", "engineVersionActual"):
+        assert len({outputs[name] for outputs in (customers, public, other)}) == 3
+        assert INVENTED in customers[name]
+    assert customers["port"] in INVENTED_NUMBERS and "multiAz" not in customers
+    live = AwsPlan().read(resource(r.DATABASE, {}), state)
+    assert live and live.outputs == state, "outside of a review"
