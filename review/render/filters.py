@@ -50,6 +50,12 @@ SEPARATORS = frozenset("␝␞␟")
 """Characters that separate sections and items in the template of the comment."""
 
 
+INVENTED_PART = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|[0-9A-F]{8,}"
+    r"|2[45]\d(?:\.\d{1,3}){3}|172(?:\.\d{1,3}){3}"
+)
+"""Pattern of the IDs, account numbers and addresses that a review invents (sandbox/providers)."""
+
 FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
 """Bidirectional classes of letters and numbers that are written from right to left."""
 
@@ -253,3 +259,8 @@ def mermaid_label(text: str) -> str:
 def fingerprint(text: str) -> str:
     """Return a short hash of a string."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def without_invented(text: str) -> str:
+    """Return a text without parts that a review may have invented, which differ in the next review."""
+    return INVENTED_PART.sub("#", text)

@@ -83,6 +83,7 @@ FILTERS: dict[str, Any] = {
     "quote": quote,
     "riskiest": filters.riskiest,
     "sarif_text": filters.sarif_text,
+    "without_invented": filters.without_invented,
     "shorten": shorten,
     "sign": SIGNS.get,
     "stack_table": filters.stack_table,

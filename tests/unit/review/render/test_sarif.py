@@ -103,6 +103,23 @@ def test_a_finding_keeps_its_fingerprint_when_its_line_moves() -> None:
     assert set(before) == {"primaryLocationLineHash"}, "GitHub reads this one"
 
 
+def test_a_finding_keeps_its_fingerprint_when_the_next_review_invents_other_values() -> None:
+    messages = (
+        "getZone: arguments vpc-0123456789abcdef0, 111122223333, 240.1.2.3, AROA{0} → none",
+        "getZone: arguments vpc-fedcba98765432100, 444455556666, 251.3.2.1, AROA{1} → none",
+        "getZone: arguments vpc-fedcba98765432100, 444455556666, 251.3.2.1, AROA{1} → other",
+    )
+    digits = "00FFEE1122334455A", "A0FF001122334455B"
+    first, second, other = (
+        _run(samples.report(findings=[dataclasses.replace(samples.risk(1), message=text.format(*digits))]))
+        for text in messages
+    )
+    first, second, other = (
+        run["results"][0]["partialFingerprints"]["primaryLocationLineHash"] for run in (first, second, other)
+    )
+    assert first == second != other
+
+
 def test_a_text_of_a_program_is_no_link() -> None:
     evil = "[Approved](1) [more](https://e.example/x)"
     finding = dataclasses.replace(samples.finding(message=evil), name=evil, remediation=evil)
