@@ -674,8 +674,8 @@ def test_an_object_is_the_same_by_its_id_its_name_and_its_arn(
 
 def test_a_named_object_that_uses_something_else_than_before_keeps_its_name() -> None:
     function = "aws:lambda/function:Function"
-    sides = [block("it", "x", function, name="api", role=role) for role in ("arn:a", "arn:b")]
-    assert names(Step("update", *sides)) == []
+    before, after = (block("it", "x", function, name="api", role=role) for role in ("arn:a", "arn:b"))
+    assert names(Step("update", before, after)) == []
 
 
 def test_names_that_lead_to_one_resource_are_those_of_one_object() -> None:
