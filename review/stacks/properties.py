@@ -258,7 +258,7 @@ def _parts(step: Step) -> Iterator[Part]:
     yield from parts
     for name in sorted(old | new):
         if not _is_note(name):
-            parts = split(Paths.of(name), old.get(name), new.get(name))
+            parts = split(Paths.of(name, step.resource.type), old.get(name), new.get(name))
             yield from (part for part in parts if _differs(part, step))
 
 
@@ -286,7 +286,7 @@ def _equal_part(step: Step, path: str, parts: Sequence[Part]) -> Part | None:
         return None
     if before is None and after is None and _parts_of(name, parts):
         return None
-    paths = locate(path, *sides)
+    paths = locate(path, *sides, kind=step.resource.type)
     return Part(paths, before, after) if paths else None
 
 

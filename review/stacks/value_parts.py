@@ -18,7 +18,7 @@ from review.plain_data import (
     mark_own,
     path_of,
 )
-from review.values.list_items import UNORDERED, is_permutation, is_reordered, pair_items
+from review.values.list_items import is_permutation, is_reordered, pair_items
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
 
@@ -115,6 +115,7 @@ def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
     if are_documents and not is_equal(before_document, after_document):
         yield from split(paths.with_part(""), before_document, after_document)
     elif is_map(before) and is_map(after):
+        paths = paths.of_document(before, after)
         for key in before | after:
             yield from split(paths.with_key(key), before.get(key), after.get(key))
     elif is_list(before) and is_list(after) and not _is_only_known_later(before, after):
@@ -156,7 +157,7 @@ def _is_only_known_later(before: list[Any], after: list[Any]) -> bool:
 
 def _split_lists(paths: Paths, before: list[Any], after: list[Any]) -> Iterator[Part]:
     """Yield the differences between two lists: those of their items, and another order of the same items."""
-    is_set = paths.name in UNORDERED
+    is_set = paths.is_set
     if is_permutation(before, after) and (is_set or not any(map(_has_members, before))):
         yield Part(paths.with_part(ORDER), before, after, is_order=True, is_set=is_set)
         return

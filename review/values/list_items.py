@@ -31,17 +31,22 @@ IDENTIFIERS = (
 )
 """Members of objects that can identify them in a list, in order of preference."""
 
-UNORDERED = frozenset(
-    {"publicAccessCidrs", "enabledClusterLogTypes", "enabledCloudwatchLogsExports", "nodePools"}
-    | {"cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "securityGroups", "securityGroupIds"}
-    | {"vpcSecurityGroupIds", "securityGroupSelectorTerms", "subnetSelectorTerms", "subnetIds", "subnets"}
-    | {"routeTableIds", "availabilityZones"}
-    | {"Statement", "Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"}
-)
-"""Names of lists that are sets: inputs that the AWS provider declares as sets, selectors of EKS node
-classes, and elements of policies (the grammar of the IAM policy language). The order of other lists can have
-a meaning.
+SETS = {
+    "aws": frozenset(
+        {"publicAccessCidrs", "enabledClusterLogTypes", "enabledCloudwatchLogsExports", "nodePools"}
+        | {"cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "securityGroups", "securityGroupIds"}
+        | {"vpcSecurityGroupIds", "subnetIds", "subnets", "routeTableIds", "availabilityZones"}
+    ),
+    "kubernetes:eks.amazonaws.com/v1": frozenset({"securityGroupSelectorTerms", "subnetSelectorTerms"}),
+}
+"""Names of lists that are sets, by the start of the types of resources: inputs that the AWS provider declares
+as sets, and selectors of EKS node classes. The order of other lists can have a meaning.
 """
+
+POLICY_ELEMENTS = frozenset(
+    {"Statement", "Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"}
+)
+"""Names of lists that are sets in a policy (IAM user guide, Grammar of the IAM JSON policy language)."""
 
 NAMES = IDENTIFIERS[:5]
 """The members that are names. If several objects have the same one, something may be declared twice."""

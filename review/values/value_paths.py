@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from review.plain_data import PATH_STEP, decode_key, is_list, is_map, path_of, quote_name, value_at
-from review.values.list_items import UNORDERED, Pair, find_item, pair_items
+from review.values.list_items import POLICY_ELEMENTS, SETS, Pair, find_item, pair_items
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,9 @@ class Paths:
     `shown` names the items of lists by their identifiers. `old` and `new` lead to the value in base and head;
     None if a side has no list item with the value. `common` leads to the value, or to a list that contains
     it, in every stack. `is_exact` is False for such a list.
+
+    `sets` has the names of the lists in the value whose order has no meaning. `is_policy_input` is True for
+    an input of AWS that may have a policy. A program may give other lists the names of those of a policy.
     """
 
     shown: str
@@ -23,18 +26,31 @@ class Paths:
     new: str | None
     common: str
     is_exact: bool = True
+    sets: frozenset[str] = frozenset()
+    is_policy_input: bool = False
 
     @classmethod
-    def of(cls, name: str) -> Self:
-        """Return the paths of a property."""
+    def of(cls, name: str, kind: str = "") -> Self:
+        """Return the paths of a property of a resource of this type."""
         path = _join("", name)
-        return cls(path, path, path, path)
+        package, _, rest = kind.partition(":")
+        sets = SETS.get(package) or SETS.get(f"{package}:{rest.partition(':')[0]}") or frozenset[str]()
+        is_input = package == "aws" and "polic" in name.lower()
+        return cls(path, path, path, path, sets=sets, is_policy_input=is_input)
+
+    def of_document(self, *sides: dict[str, Any]) -> Self:
+        """Return the same paths, with the sets of a policy if both sides are one; an empty side counts."""
+        documents = [side for side in sides if side]
+        is_policy = self.is_policy_input and all(
+            {"Version", "Statement"} <= side.keys() for side in documents
+        )
+        return replace(self, sets=POLICY_ELEMENTS) if documents and is_policy else self
 
     def with_key(self, key: str) -> Self:
         """Return the paths of a member of an object."""
         old, new = (None if path is None else _join(path, key) for path in (self.old, self.new))
         common = _join(self.common, key) if self.is_exact else self.common
-        return type(self)(_join(self.shown, key), old, new, common, self.is_exact)
+        return replace(self, shown=_join(self.shown, key), old=old, new=new, common=common)
 
     def with_item(self, pair: Pair) -> Self:
         """Return the paths of an item of a list."""
@@ -45,7 +61,8 @@ class Paths:
         is_exact = self.is_exact and pair.is_stable
         common = f"{self.common}[{pair.label}]" if is_exact else self.common
         position = f" (before {pair.following})" if pair.following else ""
-        return type(self)(f"{self.shown}[{pair.label}]{position}", old, new, common, is_exact)
+        shown = f"{self.shown}[{pair.label}]{position}"
+        return replace(self, shown=shown, old=old, new=new, common=common, is_exact=is_exact)
 
     def with_part(self, part: str) -> Self:
         """Return the paths of a part of a text, or of the order of a list."""
@@ -53,12 +70,12 @@ class Paths:
             None if path is None else f"{path} › {part}"
             for path in (self.shown, self.old, self.new, self.common)
         )
-        return type(self)(shown or "", old, new, common or "", self.is_exact)
+        return replace(self, shown=shown or "", old=old, new=new, common=common or "", sets=frozenset[str]())
 
     @property
-    def name(self) -> str:
-        """The last name in the path."""
-        return re.split(r" › |[.]", self.shown)[-1]
+    def is_set(self) -> bool:
+        """True if the order of the list to which the paths lead has no meaning."""
+        return re.split(r" › |[.]", self.shown)[-1] in self.sets
 
     @property
     def places(self) -> tuple[str | None, str | None]:
@@ -109,20 +126,25 @@ def find_related(path: str, places: Sequence[Sequence[tuple[str, ...]]]) -> list
     return [index for index, length in enumerate(lengths) if length == nearest > 0]
 
 
-def locate(path: str, before: Any, after: Any) -> Paths | None:
-    """Return the paths of what is at a path in both sides; None if other items of a list are there."""
+def locate(path: str, before: Any, after: Any, *, kind: str = "") -> Paths | None:
+    """Return the paths of what is at a path in both sides; None if other items of a list are there.
+
+    `kind` is the type of the resource.
+    """
     paths: Paths | None = None
     for key, index, name in PATH_STEP.findall(path):
         step = name or decode_key(key) or index
         if paths and is_list(before) and is_list(after) and index:
-            pairs = pair_items(before, after, is_set=paths.name in UNORDERED)
+            pairs = pair_items(before, after, is_set=paths.is_set)
             position = int(index)
             pair = next((pair for pair in pairs if pair.old == pair.new == position), None)
             if pair is None:
                 return None
             paths, before, after = paths.with_item(pair), before[position], after[position]
         else:
-            paths = paths.with_key(step) if paths else Paths.of(step)
+            if paths and is_map(before) and is_map(after):
+                paths = paths.of_document(before, after)
+            paths = paths.with_key(step) if paths else Paths.of(step, kind)
             before, after = (side.get(step) if is_map(side) else None for side in (before, after))
     return paths
 

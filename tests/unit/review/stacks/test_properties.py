@@ -465,12 +465,12 @@ def _nested(path: str, value: str) -> dict[str, Any]:
 
 
 def test_a_new_order_is_folded_in_sets_only() -> None:
-    for name in ("subnetIds", "Action"):
+    for name in ("subnetIds", "cidrBlocks"):
         kinds = {f"{name}[0]": "update", f"{name}[1]": "update"}
         assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == [
             (f"{name} › order", '["x", "y"]', '["y", "x"]', False, "order only")
         ]
-    for name in ("args", "searches", "envFrom", "anything"):
+    for name in ("args", "searches", "envFrom", "Action"):
         kinds = {f"{name}[0]": "update"}
         expected = [(f"{name} › order", '["x", "y"]', '["y", "x"]', False, "")]
         assert changes({name: ["x", "y"]}, {name: ["y", "x"]}, kinds=kinds) == expected

@@ -10,15 +10,16 @@ from review.stacks.value_parts import split
 from review.values.list_items import pair_items
 from review.values.value_paths import Paths, locate, value_at_common
 from sandbox.summary import LATER, MASK
+from tests.support.review.stacks import KEY, VPC
 from tests.support.rows import each_row
 
 A, B, C = ({"name": name, "value": value} for name, value in (("A", "1"), ("B", "2"), ("C", "3")))
 
 
-def parts(before: list[Any], after: list[Any], name: str = "env") -> list[tuple[str, Any, Any]]:
-    """Return the path and the values of each difference between two lists."""
+def parts(before: Any, after: Any, name: str = "env", kind: str = VPC) -> list[tuple[str, Any, Any]]:
+    """Return the path and the values of each difference between two lists of a resource of this type."""
     sides = mark_nulls(before), mark_nulls(after)
-    return [(part.path, part.before, part.after) for part in split(Paths.of(name), *sides)]
+    return [(part.path, part.before, part.after) for part in split(Paths.of(name, kind), *sides)]
 
 
 @each_row(
@@ -95,17 +96,57 @@ def test_null_is_neither_an_absent_item_nor_a_text() -> None:
 def test_the_order_of_a_set_is_no_change_of_its_items() -> None:
     assert parts(["a", "b", "c"], ["c", "d", "a"], "subnetIds") == [("subnetIds[1]", "b", "d")]
     allow, deny = ({"Sid": sid, "Effect": "Allow"} for sid in ("A", "D"))
-    [part] = split(Paths.of("Statement"), [allow, deny], [deny, allow])
-    assert (part.path, part.is_order, part.is_set) == ("Statement › order", True, True)
-    changed = [deny, allow | {"Effect": "Deny"}]
-    assert parts([allow, deny], changed, "Statement") == [('Statement["A"].Effect', "Allow", "Deny")]
+    old, new = (policy(statements) for statements in ([allow, deny], [deny, allow]))
+    for before, after, path in (
+        (old, new, "policy.Statement › order"),
+        (json.dumps(old), json.dumps(new), "policy › Statement › order"),
+    ):
+        [part] = split(Paths.of("policy", KEY), before, after)
+        assert (part.path, part.is_order, part.is_set) == (path, True, True)
+    changed = policy([deny, allow | {"Effect": "Deny"}])
+    assert parts(old, changed, "policy") == [('policy.Statement["A"].Effect', "Allow", "Deny")]
+    terms = {"subnetSelectorTerms": ["a", "b"]}, {"subnetSelectorTerms": ["b", "a"]}
+    [part] = split(Paths.of("spec", "kubernetes:eks.amazonaws.com/v1:NodeClass"), *terms)
+    assert part.is_set
+
+
+def policy(statements: list[Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+CONFIG_MAP, GATE = "kubernetes:core/v1:ConfigMap", "kubernetes:example.com/v1:Gate"
+
+
+@each_row(
+    ("kind", "name", "member", "is_text"),
+    [
+        (CONFIG_MAP, "data", "Action", True),
+        (CONFIG_MAP, "data", "Statement", True),
+        (GATE, "spec", "subnets", False),
+        (GATE, "spec", "Statement", False),
+        ("cloudflare:index/ruleset:Ruleset", "policy", "Statement", False),
+        (VPC, "environment", "Statement", True),
+        (VPC, "environment", "subnets", True),
+        (VPC, "policy", "Action", True),
+    ],
+)
+def test_the_order_of_a_list_with_the_name_of_a_set_is_shown_elsewhere(
+    kind: str, name: str, member: str, *, is_text: bool
+) -> None:
+    def value(*items: str) -> Any:
+        document: Any = policy([*items]) if member == "Statement" else {member: items}
+        return json.dumps(document) if is_text else mark_nulls({**document, member: [*items]})
+
+    pure = [*split(Paths.of(name, kind), value("deny", "allow"), value("allow", "deny"))]
+    assert [(part.is_order, part.is_set) for part in pure] == [(True, False)]
+    assert len(parts(value("deny", "allow"), value("allow", "deny", "log"), name, kind)) > 1
 
 
 def test_statements_in_json_have_their_identifiers_and_a_part_each() -> None:
     old = {"Sid": "Own", "Action": "s3:GetObject"}
     new = [{"Sid": f"Ok{number}", "Action": "kms:DescribeKey"} for number in range(4)]
-    policies = (json.dumps({"Statement": items}) for items in ([old], [*new, old]))
-    [*changed] = split(Paths.of("policy"), *policies)
+    policies = (json.dumps(policy(items)) for items in ([old], [*new, old]))
+    [*changed] = split(Paths.of("policy", KEY), *policies)
     assert [part.path for part in changed] == [f'policy › Statement["Ok{number}"]' for number in range(4)]
 
 
