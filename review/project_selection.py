@@ -110,8 +110,9 @@ def _differs(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
     if read_content(base) != read_content(head):
         return True
     # The project's own code is the same, so the imports of the base are those of the head, until a file that
-    # they name differs.
+    # they name differs. But the head may have new data beside a module, which a program can list.
     paths = imported_files(trees[0], base, base.rglob("*.py"))
+    paths |= imported_files(trees[1], head, head.rglob("*.py"))
     return any(read_file(trees[0] / path) != read_file(trees[1] / path) for path in paths)
 
 

@@ -41,6 +41,7 @@ ROWS = [
     ("components/common/names.txt", True),
     ("components/__init__.py", True),
     ("components/common/assets/a/x.conf", True),
+    ("components/common/assets/b/new.conf", True),
     ("policies/rules/new.py", True),
     ("policies/config/prod.json", True),
     ("policies/waivers.yaml", False),
