@@ -272,9 +272,9 @@ def distinct_name(item: Any) -> str:
 
 
 def type_name(item: Any) -> str:
-    """Return the shortened type of a resource; before that of a component, which has no object, a word."""
+    """Return the shortened type of a resource; after that of a component, which has no object, a word."""
     name = one_line(short(item.type))
-    return f"component {name}" if item.is_component else name
+    return f"{name}, component" if item.is_component else name
 
 
 def _full_name(item: Any) -> str:

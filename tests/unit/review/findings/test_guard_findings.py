@@ -39,7 +39,7 @@ def test_a_component_for_which_a_rule_demands_something_must_stay(
     reviewed = stack(Step(op, old, None if op == "delete" else new))
     messages_found = [finding.message for finding in guard_findings.find_ended_duties(reviewed)]
     reason = (
-        "account (component pipe:account:Baseline) is no longer declared, so account-guard-missing demands "
+        "account (pipe:account:Baseline, component) is no longer declared, so account-guard-missing demands "
         "nothing"
     )
     assert messages_found == [f"account: {reason}"] * ends

@@ -73,7 +73,7 @@ def test_a_title_that_is_unique_has_no_parents() -> None:
     net = member("pipe:x:Net", name="net")
     inner = member("pipe:x:Net", GROUP, parent=net.urn)
     assert titles(Step("create", None, net), Step("create", None, inner)) == [
-        "net (component pipe:x:Net)",
+        "net (pipe:x:Net, component)",
         TITLE,
     ]
 
@@ -81,7 +81,7 @@ def test_a_title_that_is_unique_has_no_parents() -> None:
 def test_a_resource_that_moves_by_an_alias_is_one_resource() -> None:
     net = member("pipe:x:Net", name="net")
     moved = Step("update", member(GROUP), member("pipe:x:Net", GROUP, parent=net.urn))
-    assert titles(moved, Step("create", None, net)) == [TITLE, TITLE, "net (component pipe:x:Net)"]
+    assert titles(moved, Step("create", None, net)) == [TITLE, TITLE, "net (pipe:x:Net, component)"]
 
 
 def test_a_deleted_resource_and_a_new_one_of_its_name_are_two() -> None:
@@ -94,5 +94,5 @@ def test_a_deleted_resource_and_a_new_one_of_its_name_are_two() -> None:
 def test_resources_whose_types_look_the_same_have_their_urn_as_title() -> None:
     kinds = VPC, "aws:ec2/other:Vpc"
     assert titles(*(Step("create", None, member(kind, name="main")) for kind in kinds)) == [
-        f"main (component aws:ec2:Vpc) in {kind}::main" for kind in kinds
+        f"main (aws:ec2:Vpc, component) in {kind}::main" for kind in kinds
     ]
