@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from review.model import list_first, title
 from review.plain_data import as_text, is_equal
 from review.stacks.engine_run import Step
-from review.stacks.properties import SECRET_FORMS
+from review.stacks.properties import SECRET_FORMS, substitute_renewed
 from review.stacks.resources import KUBERNETES_SECRET, Resource
-from review.stacks.stack import Stack
+from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 
@@ -24,18 +24,31 @@ def describe_invented(step: Step, stack: Stack) -> str:
     """Describe the values of a resource that newly come from invented outputs; empty if there are none.
 
     An invented output is recognizable, unless it decides about another value. So a property counts as well if
-    it depends on another resource than in the base, and its value shows nothing of it. An invented boolean is
-    unknown.
+    it depends on another resource than in the base, and its value shows nothing of it. A value that follows
+    from a replaced resource is not new. An invented boolean is unknown.
     """
     old_values = _invented_values(step.old) if step.old else {}
     new_values = _invented_values(step.resource)
-    paths = [path for path in new_values if new_values[path] != old_values.get(path)]
+    paths = [
+        path
+        for path, text in new_values.items()
+        if text != old_values.get(path) and not _follows(path, old_values.get(path), text, step, stack)
+    ]
     if paths:
         return f"from outputs that the review cannot predict: {list_first(paths)}"
     names = step.resource.property_dependencies
     if silent := [text for name in names for text in _silent_sources(step, name, stack)]:
         return f"from another resource than before, but the value does not show it: {list_first(silent)}"
     return ""
+
+
+def _follows(path: str, old: str | None, new: str, step: Step, stack: Stack) -> bool:
+    """Return True if a text only has the new outputs of a replaced resource in place of its old ones."""
+    new_sources = stack.new_sources(step, path)
+    urns = step.resource.property_dependencies.get(top_name(path), ())
+    sources = [stack.steps[urn] for urn in urns if urn in stack.steps]
+    replaced = [source for source in sources if source.op == "replace" and source.resource not in new_sources]
+    return old is not None and substitute_renewed(old, replaced, stack) == new
 
 
 def _invented_values(resource: Resource) -> dict[str, str]:

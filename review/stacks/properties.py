@@ -354,7 +354,7 @@ def _source(part: Part, step: Step, stack: Stack) -> str:
     else:
         before, after = as_text(old) or "", as_text(new)
         # Equal texts of different values, such as a string and a boolean, follow from nothing.
-        substituted = _substitute(before, sources, stack)
+        substituted = substitute_renewed(before, sources, stack)
         follows = after == substituted and (before != after or is_equal(old, new))
     return f"follows from {list_first(_titles(sources), 3)}" if sources and follows else ""
 
@@ -368,7 +368,7 @@ def _may_be_unknown(step: Step, stack: Stack, path: str) -> bool:
     return not stack.predicted and not stack.has_new_dependency(step, path)
 
 
-def _substitute(text: str, sources: Sequence[Step], stack: Stack) -> str:
+def substitute_renewed(text: str, sources: Sequence[Step], stack: Stack) -> str:
     """Return a text in which the old values of the sources are replaced by their new values.
 
     Only whole words count, and only values that the review's providers invent: those that a replacement with

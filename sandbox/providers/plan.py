@@ -92,12 +92,12 @@ class Plan(Target):
                 outputs[name] = (
                     old
                     if isinstance(old, str) or (self._recognizable and _is_invented(old))
-                    else self._plausible(package, (name,), prop.hint, variables, resource.urn)
+                    else self._plausible(package, (name,), prop.hint, variables, resource)
                 )
         return merge(outputs, variables.fill(resource_type(resource.type).outputs))
 
     def _plausible(
-        self, package: str, path: tuple[str, ...], hint: Any, variables: TemplateVariables, urn: str
+        self, package: str, path: tuple[str, ...], hint: Any, variables: TemplateVariables, resource: Resource
     ) -> Any:
         """Return a value of the right type for the output at a path; an object has its required members."""
         option = next(iter(schema.value_hints(hint)), Any)
@@ -105,20 +105,20 @@ class Plan(Target):
         if schema.is_object(option):
             members = schema.properties(option).items()
             return {
-                key: self._plausible(package, (*path, key), member.hint, variables, urn)
+                key: self._plausible(package, (*path, key), member.hint, variables, resource)
                 for key, member in members
                 if member.required
             }
         if self._recognizable and noun == "a list" and inner:
-            return [self._plausible(package, path, inner[0], variables, urn)]
+            return [self._plausible(package, path, inner[0], variables, resource)]
         if noun in EMPTY:
-            return self._invent(noun, path, urn) if self._recognizable else EMPTY[noun]
+            return self._invent(noun, path, resource.urn) if self._recognizable else EMPTY[noun]
         common = table(package).get("*", {}).get("outputs", {})
         if path[-1] in common:
             return variables.fill(common[path[-1]])
         if path[-1].endswith(TIMES):
             return self.time(variables, "_".join(path))
-        return self._invented_text(path, urn) if self._recognizable else ""
+        return self._invented_text(path, resource.seed or resource.urn) if self._recognizable else ""
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""

@@ -43,6 +43,21 @@ def test_an_invented_value_of_the_base_is_no_news() -> None:
     assert describe_invented(step, stack(step)) == ""
 
 
+def test_an_invented_value_that_follows_from_a_replaced_resource_is_no_news() -> None:
+    texts = [f"{INVENTED}-{digit}-endpoint" for digit in "012"]
+    before, after_ = (resource(VPC, "main", id="vpc-1", outputs={"endpoint": text}) for text in texts[:2])
+    source = Step("replace", before, after_)
+    for text, expected in ((texts[1], ""), (texts[2], f"{FROM_OUTPUTS}from"), (f"{texts[1]}0", "from")):
+        old, new = (
+            resource(GROUP, "db", {"from": value}, **after(**{"from": before}))
+            for value in (f"at {texts[0]}", f"at {text}")
+        )
+        reviewed = stack(Step("update", old, new), source)
+        reviewed.base = EngineRun(Path(), renewed={before.urn: {texts[0]: texts[1]}})
+        described = describe_invented(reviewed.steps[new.urn], reviewed)
+        assert described.endswith(expected) and bool(described) == bool(expected)
+
+
 def test_a_new_source_that_an_equal_value_does_not_show_is_described() -> None:
     source = resource(SUBSCRIPTION, "mail", id="arn:of:mail", outputs={"pendingConfirmation": False})
     for value in (False, None):

@@ -158,6 +158,13 @@ def test_an_undescribed_output_has_many_values() -> None:
     assert len(INVENTED_NUMBERS) > 2**46 and INVENTED_NUMBERS[-1] < 2**53
 
 
+def test_a_replacement_has_other_undescribed_texts() -> None:
+    target, declared = AwsPlan(recognizable=True, salt="salt"), resource("aws:docdb/cluster:Cluster", {})
+    old, new = (target.create(replace(declared, seed=seed)) for seed in ("", f"{declared.urn} in a preview"))
+    assert old.outputs["endpoint"] != new.outputs["endpoint"]
+    assert target.update(replace(declared, id=old.id), old).outputs["endpoint"] == old.outputs["endpoint"]
+
+
 ROLE = "arn:aws:iam::222222222222:role/pulumi"
 
 
