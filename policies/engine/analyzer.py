@@ -241,7 +241,7 @@ class PolicyAnalyzer(SdkAnalyzer):
             for resource in stack.resources
         }
         worst = ledger.worst(reported.values())
-        return {**rows, **reported, root: reported[root]._replace(verdict=worst)}
+        return {**rows, **reported, root: reported[root]._replace(verdict=worst, read=evaluation.read_types)}
 
     def _report(self, rule: Rule, finding: Finding, urn: str, response: analyzer_pb2.AnalyzeResponse) -> bool:
         """Report a finding; return True if a valid waiver covers it."""

@@ -19,6 +19,11 @@ class Evaluation:
     unknown: tuple[Unknown, ...] = ()
     crash: str = ""
     """The type and position of the exception; never its message, which may contain a secret."""
+    read_types: tuple[str, ...] = ()
+    """The types of other resources that a rule on the stack has read than those that it is about.
+
+    Each resource that it is about has its own verdict. Without any verdict, there are no types.
+    """
 
     def by_resource(self, root: str) -> dict[str, "Evaluation"]:
         """Return the verdicts by URN; those on no resource, and the crash, belong to `root`."""
@@ -54,6 +59,8 @@ def evaluate_with_options(rule: Rule, subject: Resource | Stack, options: Option
     verdicts: list[Finding | Unknown] = []
     crash = ""
     check: Any = rule.check
+    if isinstance(subject, Stack):
+        subject.read_types.clear()
     try:
         # The list grows step by step, so that verdicts before an unknown value or a crash are kept.
         verdicts.extend(check(subject, options))
@@ -77,7 +84,9 @@ def evaluate_with_options(rule: Rule, subject: Resource | Stack, options: Option
             ]
     distinct = list(dict.fromkeys(verdicts))
     findings = tuple(verdict for verdict in distinct if isinstance(verdict, Finding))
-    return Evaluation(findings, tuple(verdict for verdict in distinct if isinstance(verdict, Unknown)), crash)
+    unknown = tuple(verdict for verdict in distinct if isinstance(verdict, Unknown))
+    read_types = tuple(sorted(subject.read_types - rule.about)) if isinstance(subject, Stack) else ()
+    return Evaluation(findings, unknown, crash, read_types)
 
 
 def _where(fault: Exception) -> str:

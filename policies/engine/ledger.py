@@ -24,6 +24,8 @@ class Row(NamedTuple):
     """The findings, the paths of unknown values, or the position of the crash; otherwise empty."""
     unknown: str = ""
     """The paths of unknown values, also beside findings or a crash: these parts are not judged."""
+    read: tuple[str, ...] = ()
+    """In the row of a stack, the types that a policy has read besides those with verdicts of their own."""
 
 
 def worst(rows: Iterable[Row]) -> str:
@@ -89,7 +91,10 @@ def _lines(urn: str, rows: Iterable[Row]) -> Iterator[str]:
 @lru_cache(maxsize=4096)
 def _rest(row: Row) -> str:
     """Return the part of a row's line after the URN; cached, because thousands of resources share it."""
-    return _line(row._asdict())[1:]
+    content = row._asdict()
+    if not row.read:
+        del content["read"]
+    return _line(content)[1:]
 
 
 def _line(content: object) -> str:

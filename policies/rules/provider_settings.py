@@ -129,7 +129,7 @@ def redirected(provider: Resource, _: Options) -> Verdicts:
 def other_account(stack: Stack, _: Options) -> Verdicts:
     """Require all resources of a package to be in one account or cluster, since other rules do not see it."""
     first: dict[str, Resource] = {}
-    for resource in stack.resources:
+    for resource in sorted(stack.resources, key=lambda resource: resource.urn):
         package = resource.type.partition(":")[0]
         if package not in PLACED or resource.component:
             continue

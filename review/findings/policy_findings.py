@@ -23,7 +23,7 @@ from review.model import (
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, is_list, is_map, value_at
 from review.policy_rules import POLICY_RULES
-from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun
+from review.stacks.engine_run import UNCHECKED_POLICY, EngineRun, Step
 from review.stacks.resources import Json
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import parse_json
@@ -198,8 +198,12 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     A message names one value, and shortens it. A rule may have judged more, such as the actions of the
     statement whose principal the message names.
     """
+    if verdict["level"] == UNKNOWN or _waiver(verdict):
+        return False
+    if any(_is_other(step, stack) for step in _judged_beside(verdict, stack)):
+        return True
     step = stack.steps.get(verdict["urn"])
-    if verdict["level"] == UNKNOWN or _waiver(verdict) or not step or not step.old or not step.new:
+    if not step or not step.old or not step.new:
         return False
     names = step.old.values.keys() | step.new.values.keys()
     lines = _text(verdict).splitlines()
@@ -209,6 +213,23 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     return stack.has_other_provider(step) or any(
         not is_equal(_judged(step.old.values, path), _judged(step.new.values, path)) for path in known
     )
+
+
+def _judged_beside(verdict: Row, stack: Stack) -> Iterator[Step]:
+    """Yield the steps of resources that decide about others in a rule, such as NetworkPolicies of pods."""
+    runs = (run for run in (stack.base, stack.head) if run)
+    types = {kind for run in runs for kind in run.read_types.get(verdict["policy"], ())}
+    for urn, step in stack.steps.items():
+        if urn != verdict["urn"] and any(side and side.type in types for side in (step.old, step.new)):
+            yield step
+
+
+def _is_other(step: Step, stack: Stack) -> bool:
+    """Return True for a resource that is new, deleted or different, or at another provider."""
+    if not step.old or not step.new:
+        return True
+    old, new = (_judged(side.values, "") for side in (step.old, step.new))
+    return not is_equal(old, new) or stack.has_other_provider(step)
 
 
 def _judged(values: Json, path: str) -> Any:

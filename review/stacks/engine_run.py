@@ -103,8 +103,9 @@ class EngineRun:
     change would renew, with their new texts. All three are by URN and in a review only.
     `first_operations` has the first of the two operations of each replacement, by URN. `finished` has the URN
     and the operation of each finished step on a resource other than a component. `waived_levels` has the
-    level that a waived violation has without its waiver, by policy and URN. `old_tree` contains the files to
-    which the assets in old states lead; None stands for `tree`.
+    level that a waived violation has without its waiver, by policy and URN. `read_types` has, by policy on
+    whole stacks, the types that decide about other resources. `old_tree` contains the files to which the
+    assets in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -127,6 +128,7 @@ class EngineRun:
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    read_types: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
@@ -206,6 +208,8 @@ class EngineRun:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if row.get("verdict") == WAIVED:
             self.waived_levels[row["policy"], row["urn"]] = row["level"]
+        if "read" in row:
+            self.read_types[row["policy"]] = {*row["read"]}
         if event := row.get("resourcePreEvent"):
             metadata = event["metadata"]
             if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):

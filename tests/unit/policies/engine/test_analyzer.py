@@ -259,6 +259,21 @@ def test_a_policy_on_stacks_has_a_row_for_each_resource_and_the_worst_of_them_fo
     }
 
 
+def test_the_row_of_the_stack_names_the_types_that_decide_about_other_resources(file: Path) -> None:
+    spread("s3-versioning-off", file)
+    read = {row["policy"]: set(row["read"]) for row in recorded(file) if "read" in row}
+    versioning = BY_NAME["s3-versioning-off"].about
+    # Another rule has matched the same buckets with their parts before.
+    assert (
+        read["s3-versioning-off"] | versioning
+        == read["s3-logging-missing"] | BY_NAME["s3-logging-missing"].about
+    )
+    assert (
+        "aws:s3/bucketVersioning:BucketVersioning" in read["s3-logging-missing"] - read["s3-versioning-off"]
+    )
+    assert "vpc-flow-logs-missing" not in read
+
+
 @pytest.mark.parametrize(
     ("fault", "expected_row"),
     [

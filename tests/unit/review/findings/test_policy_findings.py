@@ -23,7 +23,7 @@ from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, VIOLATION
 from review.plain_data import build_mask, is_list, is_map, path_of
 from review.render import renderings
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.resources import Resource
+from review.stacks.resources import Json, Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile
 from review.stacks.value_parts import parse_json
@@ -162,6 +162,33 @@ def test_a_violation_is_new_if_more_differs_than_its_message_says(
     waived[0].steps |= head.steps
     [finding] = policy_findings.find(Stack("dev", waived[0], waived[1], FILE), waived[1])
     assert finding.status == EXISTING
+
+
+NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "status"),
+    [
+        (NETWORK_POLICY, {"spec": {"podSelector": "a"}}, {"spec": {"podSelector": "b"}}, NEW),
+        (NETWORK_POLICY, None, {"spec": {}}, NEW),
+        (NETWORK_POLICY, {"spec": {}}, None, NEW),
+        (NETWORK_POLICY, {"metadata": {}}, {"metadata": {"labels": {"a": "b"}}}, EXISTING),
+        ("aws:sns/topic:Topic", {"name": "a"}, {"name": "b"}, EXISTING),
+    ],
+    ids=["changed", "created", "deleted", "label", "other type"],
+)
+def test_a_violation_on_the_stack_is_new_if_another_resource_differs_that_its_rule_has_judged(
+    kind: str, before: Json | None, after: Json | None, status: str
+) -> None:
+    head, base = side("days is 5"), side("days is 5")
+    head.add([{"policy": RULE.name, "urn": "stack", "verdict": "violation", "read": [NETWORK_POLICY]}])
+    disk = resource(KEY, "disk", {"days": 5})
+    old, new = (resource(kind, "it", inputs) if inputs is not None else None for inputs in (before, after))
+    for step in (Step("same", disk, disk), Step("update", old, new)):
+        head.steps[step.resource.urn] = step
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert (finding.status, finding.blocks) == (status, status == NEW)
 
 
 def plain(value: Any) -> Any:
