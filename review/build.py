@@ -369,10 +369,10 @@ def _unknown_objects(stack: Stack, neighbours: Iterable[Stack]) -> Iterator[Find
 
     Each of them may be an object of the neighbour.
     """
-    if not shared_objects.creates_objects(stack.steps.values()):
-        return
+    steps = stack.steps.values()
     for neighbour in neighbours:
-        if are_on_one_account(neighbour.name, stack.name) and (reason := _missing(neighbour)):
+        reason = _missing(neighbour)
+        if reason and shared_objects.creates_object_of(neighbour.name, stack.name, steps):
             yield Finding(
                 stacks=[stack.name],
                 policy=guard_findings.FAILED,

@@ -20,7 +20,7 @@ from typing import Any
 
 from review import guard
 from review.build import build
-from review.findings.shared_objects import creates_objects
+from review.findings.shared_objects import creates_object_of
 from review.jail import isolation, messages
 from review.jail.guard import ANALYZER
 from review.jail.messages import (
@@ -39,7 +39,6 @@ from review.plain_data import SHORTEST, build_mask, is_map
 from review.project_selection import (
     Projects,
     Trees,
-    are_on_one_account,
     order,
     program_files,
     read_file,
@@ -307,12 +306,11 @@ def run(
 
 def _needed(neighbours: Sequence[str], trees: Trees, projects: Projects, work: Path) -> list[str]:
     """Return the neighbours on the accounts on which the heads of the stacks create objects."""
-    creating = [
-        name
-        for name in (projects if neighbours else ())
-        if creates_objects(read_stack(name, trees, projects[name], work / name).steps.values())
-    ]
-    return [name for name in neighbours if any(are_on_one_account(name, stack) for stack in creating)]
+    needed: set[str] = set()
+    for name in projects if neighbours else ():
+        steps = read_stack(name, trees, projects[name], work / name).steps.values()
+        needed |= {other for other in neighbours if creates_object_of(other, name, steps)}
+    return sorted(needed)
 
 
 def _run_side(

@@ -111,8 +111,7 @@ def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[st
             foreign = [
                 other
                 for other in alike
-                if other.stack != stack.name
-                and (other.resource.package != "aws" or are_on_one_account(other.stack, stack.name))
+                if other.stack != stack.name and _may_be_one_account(other.resource, other.stack, stack.name)
             ]
             if (
                 claim.stack == stack.name
@@ -178,9 +177,19 @@ def is_on_account(resource: Resource) -> bool:
     return _has_object(resource) and resource.package != "kubernetes"
 
 
-def creates_objects(steps: Iterable[Step]) -> bool:
-    """Return True if steps create objects on an account, or change others than before."""
-    return any(makes_new_object(step) and is_on_account(step.resource) for step in steps)
+def creates_object_of(other: str, stack: str, steps: Iterable[Step]) -> bool:
+    """Return True if steps of a stack may create objects of another one, or change others than before."""
+    return any(
+        makes_new_object(step)
+        and is_on_account(step.resource)
+        and _may_be_one_account(step.resource, stack, other)
+        for step in steps
+    )
+
+
+def _may_be_one_account(resource: Resource, stack: str, other: str) -> bool:
+    """Return True if another stack may have objects on the account of a stack's resource."""
+    return resource.package != "aws" or are_on_one_account(stack, other)
 
 
 def _has_object(resource: Resource) -> bool:

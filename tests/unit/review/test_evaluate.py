@@ -90,6 +90,8 @@ def test_settings_that_cannot_be_read_are_trouble_unless_the_run_has_the_reason(
         ("replace", "aws:sns/topic:Topic", "new", ["other/dev"]),
         ("update", "aws:sns/topic:Topic", "new", []),
         ("create", "kubernetes:core/v1:ConfigMap", "new", []),
+        # All stacks may have one account of this provider.
+        ("create", "datadog:index/monitor:Monitor", "new", ["other/dev", "other/prod"]),
         # A provider replaces it because of its name, which no table tells.
         ("update", "aws:cloudwatch/metricAlarm:MetricAlarm", "new", ["other/dev"]),
         ("update", "aws:cloudwatch/metricAlarm:MetricAlarm", "old", []),
@@ -302,8 +304,11 @@ def test_a_further_stack_of_the_account_is_evaluated_with_invented_secrets(
         [secrets[command[4]]] = [part.partition("=")[2] for part in command if "--random-secrets=" in part]
         return subprocess.CompletedProcess(command, 0)
 
+    def creates(*_arguments: object) -> bool:
+        return True
+
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(evaluate, "creates_objects", str)  # a text that is not empty, so true
+    monkeypatch.setattr(evaluate, "creates_object_of", creates)
     trees = tmp_path, tmp_path
     evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, neighbours=["other/dev"], salt="")
     assert secrets == {"dev": "", "other/dev": "pipe:token"}
