@@ -101,9 +101,11 @@ def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[st
     """Yield the URN of each resource with an object of another stack, and a finding, which blocks.
 
     The stacks of one name are on one account of AWS. For other providers, such as Cloudflare, all stacks may
-    be on one account.
+    be on one account. The head of another stack counts also if its base failed.
     """
-    comparable = (member for member in (stack, *others) if member.predicted and not member.base_failed)
+    if stack.base_failed:
+        return
+    comparable = (member for member in (stack, *others) if member.predicted)
     claims = [claim for member in comparable for claim in _claims(member) if is_on_account(claim.resource)]
     of_kind = _by_kind(claims, kinds_of(claim.resource.type for claim in claims))
     for alike in of_kind.values():

@@ -94,6 +94,15 @@ def test_an_object_of_another_project_on_the_account_blocks() -> None:
     assert shared_with(*pods) == []
 
 
+@pytest.mark.parametrize(("failed", "expected"), [("foundation/dev", ["new"]), ("dev", [])])
+def test_the_objects_of_another_stack_count_also_if_its_base_failed(failed: str, expected: list[str]) -> None:
+    dev = stack(Step("create", None, block("new")))
+    foundation = stack(Step("create", None, block("kept")), name="foundation/dev")
+    for member in (dev, foundation):
+        member.predicted, member.base_failed = True, member.name == failed
+    assert [finding.name for _, finding in find_shared_with(dev, [foundation])] == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"), [("cloudflare:index/zoneSetting:ZoneSetting", ["it"]), ("aws:sns/topic:Topic", [])]
 )
