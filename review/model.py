@@ -101,13 +101,15 @@ class Change(Item):
     """A resource that changes. `upstream` contains the titles of the resources on which it depends.
 
     `properties` are the properties that change; for a created resource, they are all its inputs, and for a
-    deleted one the options that decide whether its object is deleted.
+    deleted one the options that decide whether its object is deleted. `deleted_first` is True for a
+    replacement whose old object is deleted before the new one is created, so that there is none meanwhile.
     """
 
     op: str
     component: str
     properties: list[Property]
     upstream: list[str]
+    deleted_first: bool = False
 
     @property
     def differences(self) -> list[Property]:

@@ -63,7 +63,8 @@ class Step:
     """An operation that a preview plans for a resource.
 
     `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
-    `created_first` is True for a replacement whose new resource is created before the old one is deleted.
+    `created_first` is True for a replacement whose new resource is created before the old one is deleted, and
+    `deleted_first` for one in the other order; neither is known without an event log.
     `only_renamed` is True for an update in which only the name or the parent differs.
     """
 
@@ -73,6 +74,7 @@ class Step:
     diff: Mapping[str, str] = field(default_factory=dict[str, str])
     forced_by: tuple[str, ...] = ()
     created_first: bool = False
+    deleted_first: bool = False
     only_renamed: bool = False
 
     @property
@@ -145,7 +147,9 @@ class EngineRun:
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
         for urn, step in self.steps.items():
-            step.created_first = self.first_operations.get(urn) == CREATED_FIRST
+            first_operation = self.first_operations.get(urn)
+            step.created_first = first_operation == CREATED_FIRST
+            step.deleted_first = step.op == "replace" and first_operation == DELETED_FIRST
             if step.old and step.new and step.old.is_component != step.new.is_component:
                 # Pulumi calls this a replacement, but a component exists only in the state.
                 step.op = "delete" if step.new.is_component else "create"

@@ -184,7 +184,7 @@ def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "state to head: state of each stack → working tree" in done.stdout
     assert "base to head" not in done.stdout
-    assert "± replace backups (aws:s3:Bucket) [dev]  components/aws/bucket.py:" in done.stdout
+    assert "± replace backups (aws:s3:Bucket) [dev], deleted first  components/aws/bucket.py:" in done.stdout
 
 
 def test_a_real_preview_without_its_plan_could_not_run(reports: Path) -> None:

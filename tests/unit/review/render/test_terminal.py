@@ -154,6 +154,14 @@ def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
     assert f"<del>{old}</del>" in page and f"<ins>{new}</ins>" in page
 
 
+def test_every_rendering_marks_a_replacement_that_deletes_the_old_object_first() -> None:
+    for first in (True, False):
+        change = dataclasses.replace(samples.change(op="replace"), deleted_first=first)
+        report = samples.report(changes=[change])
+        for render in (renderings.render_terminal, renderings.render_markdown, renderings.render_html):
+            assert ("deleted first" in render(report)) is first
+
+
 def test_signs_of_the_program_do_not_look_like_those_of_the_report() -> None:
     assert shorten("# admin\ndeny all;", None) == "# admin ⏎ deny all;"
     assert shorten("# admin ⏎ deny all;", None) == "# admin \\u23ce deny all;"

@@ -200,7 +200,10 @@ def test_the_events_tell_which_operation_of_a_replacement_is_the_first(tmp_path:
     for order, created_first in ((operations, True), (operations[::-1], False)):
         events = [{"resourcePreEvent": {"metadata": METADATA | {"op": op}}} for op in order]
         for contents in ((plan, events), (events, plan)):
-            assert EngineRun(tmp_path).add(*contents).steps[BUCKET].created_first is created_first
+            step = EngineRun(tmp_path).add(*contents).steps[BUCKET]
+            assert (step.created_first, step.deleted_first) == (created_first, not created_first)
+    unknown = EngineRun(tmp_path).add(plan).steps[BUCKET]
+    assert not unknown.created_first and not unknown.deleted_first
 
 
 def test_a_change_of_the_type_alone_is_an_update(tmp_path: Path) -> None:
