@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, cast
 
 from policies.engine.configuration import nearest
@@ -172,7 +173,7 @@ def _unknown_keys(fields: dict[str, Any], known: Iterable[str], what: str) -> li
 
 def _waiver(item: object, known: set[str], today: date, index: int) -> tuple[Waiver | None, list[str]]:
     if not isinstance(item, dict):
-        return None, [f" is {item!r}; write reason, owner, ticket, expires and match"]
+        return None, [f" is {_shown(item)}; write reason, owner, ticket, expires and match"]
     fields = cast("dict[str, Any]", item)
     faults = _unknown_keys(fields, _KEYS, "a waiver")
     for key in _TEXTS:
@@ -203,7 +204,7 @@ def _match(
     for index, item in enumerate(cast("list[Any]", value)):
         where = f".match[{index}]"
         if not isinstance(item, dict):
-            faults.append(f"{where} is {item!r}; write policies and targets")
+            faults.append(f"{where} is {_shown(item)}; write policies and targets")
             continue
         fields = cast("dict[str, Any]", item)
         faults.extend(f"{where}{fault}" for fault in _unknown_keys(fields, _LISTS, "a match"))
@@ -231,4 +232,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _shown(value: object) -> str:
-    return "missing" if value is None else repr(value)
+    """Return a part of a value for a message, since aliases of YAML can repeat a list endlessly."""
+    shortened = Repr()
+    shortened.maxlevel, shortened.maxstring, shortened.maxother = 2, 200, 200
+    return "missing" if value is None else shortened.repr(value)

@@ -70,6 +70,16 @@ def test_a_fault_names_the_field_the_value_and_the_remedy(
     assert len(waivers.waivers) == 1
 
 
+def test_a_fault_shows_a_part_of_a_value_that_aliases_repeat_endlessly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["- &a0 [x]", *(f"- &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 30))]
+    waivers = read("\n".join(lines), tmp_path, monkeypatch)
+    assert len(waivers.faults) == 30
+    assert waivers.faults[2].startswith("waivers.yaml[2] is [[[...], [...], [...], [...], [...], [...], ...]")
+    assert max(map(len, waivers.faults)) < 1000
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
