@@ -1,6 +1,8 @@
 """Findings about parts of project files that a deployment reads and the review does not evaluate."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,9 +79,13 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         ATTRIBUTES: "this file, which may change files in a checkout",
         **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),
     }
-    for path in sorted(head.rglob("*")):
+    paths = sorted(head.rglob("*"))
+    ambiguous = _ambiguous(path.relative_to(head) for path in paths)
+    for path in paths:
         part = parts.get(path.name) or parts.get(path.suffix)
         file = path.relative_to(head)
+        if not ambiguous.isdisjoint((file, *file.parents)) and not os.path.lexists(base / file):
+            part = "this file, which takes the place of another one if a file system ignores case"
         if path.is_symlink() and _link(path) != _link(base / file):
             if not path.exists():
                 yield from _findings(stacks, file, "this link, whose target the tree lacks")
@@ -92,6 +98,17 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             part = "" if is_example else "this file of a project of which the review knows no stack"
         if part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
+
+
+def _ambiguous(paths: Iterable[Path]) -> set[Path]:
+    """Return the paths that differ from another one only in case or in the form of a letter (NFC, NFD).
+
+    The file system of macOS takes them for one path, so a checkout there has only one of the files.
+    """
+    groups: dict[str, set[Path]] = {}
+    for path in paths:
+        groups.setdefault(unicodedata.normalize("NFC", f"{path}".casefold()), set()).add(path)
+    return {path for group in groups.values() if len(group) > 1 for path in group}
 
 
 def find_omitted(stacks: Sequence[str], files: Sequence[str]) -> Iterator[Finding]:

@@ -15,11 +15,13 @@ FILES = {
     "base/Pulumi.yaml": "name: base\nruntime: python\n",
     "base/Pulumi.dev.yaml": "config: {}\n",
     "policies/PulumiPolicy.yaml": "runtime: python\nversion: 1.0.0\n",
+    "docs/caf\u00e9": "",
 }
 STACKS = ["dev", "prod", "base/dev"]
 ROOT = ["dev", "prod"]
 
 COMPILED = "this compiled module, which may take the place of its source"
+AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
 ROWS: list[tuple[str, str, str, list[str]]] = [
@@ -64,6 +66,10 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("base/__pycache__/x.cpython-312.pyc", "x", COMPILED, STACKS),
     ("docs/.gitattributes", "*.py ident\n", "this file, which may change files in a checkout", STACKS),
     ("docs/x.py", "x = 1\n", "", []),
+    ("pulumi.dev.yaml", "x", AMBIGUOUS, STACKS),
+    ("Policies/config/dev.json", "{}", AMBIGUOUS, STACKS),
+    ("policies/config/dev.json", "{}", "", []),
+    ("docs/cafe\u0301", "x", AMBIGUOUS, STACKS),
 ]
 """A file of the head with its content, the part that is not evaluated, and the stacks with a finding."""
 
