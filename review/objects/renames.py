@@ -49,9 +49,12 @@ def find_rename(urns: tuple[str, str], parents: tuple[str, str], former_parent: 
     former_prefix, prefix = (_split(urn)[0] for urn in parents)
     rest = old.removeprefix(former_prefix)
     follows = is_same_parent and len(rest) < len(old) and new == prefix + rest
+    titles = _title(parents[0]), _title(parents[1])
+    if titles[0] == titles[1]:  # The types of their parents differ, which are a part of a URN.
+        titles = one_line(parents[0].split("::", 2)[-1]), one_line(parents[1].split("::", 2)[-1])
     return Rename(
         (mark_own(old), mark_own(new)) if old != new else None,
-        None if is_same_parent else (_title(parents[0]), _title(parents[1])),
+        None if is_same_parent else titles,
         follows,
     )
 

@@ -53,6 +53,18 @@ def test_a_resource_with_another_parent_is_a_change() -> None:
     assert step.resource.rename.former_name == "in (stack)"
 
 
+def test_parents_of_one_name_and_type_have_their_urns() -> None:
+    parents = [state(f"{kind}$pipe:aws:Net", "net") for kind in (DATA, ACCESS)]
+    sides = (
+        state(f"{kind}$pipe:aws:Net${GROUP}", "group", parent["urn"])
+        for kind, parent in zip((DATA, ACCESS), parents, strict=True)
+    )
+    stack = evaluate(*((parent, parent) for parent in parents), (next(sides), next(sides)))
+    [step] = stack.changed
+    names = [f"{kind}$pipe:aws:Net::net" for kind in (DATA, ACCESS)]
+    assert shown(stack, step) == [("option parent", *names)]
+
+
 def test_both_the_name_and_the_parent_are_shown() -> None:
     access = state(ACCESS, "access")
     moved = state(f"{ACCESS}${GROUP}", "bastion", access["urn"])
