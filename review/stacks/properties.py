@@ -1,7 +1,7 @@
 """Changed properties of a resource, with the reason for folding a property whose change is noise."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
@@ -189,9 +189,23 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         if not sources and not folded and not setting:
             sources = _titles(stack.value_sources(step, *part.paths.places))
         properties.append(Property(part.path, *part.texts, forces, folded, setting, sources))
-    if not properties and not step.only_renamed:
+    sources = _source_properties(step, stack)
+    if not properties and not sources and not step.only_renamed:
         properties += _secrets(step)
-    return rename_properties(step) + properties
+    return rename_properties(step) + properties + sources
+
+
+def _source_properties(step: Step, stack: Stack) -> list[Property]:
+    """Return the resources from which unchanged properties come in one side only."""
+    return [
+        Property(path, *sides, forces=False, folded="", setting=None)
+        for path, *changed in stack.changed_sources(step)
+        for sides in [[", ".join(_names(stack, urns)) or None for urns in changed]]
+    ]
+
+
+def _names(stack: Stack, urns: Iterable[str]) -> list[str]:
+    return sorted(title(stack.resources[urn]) if urn in stack.resources else name_of(urn) for urn in urns)
 
 
 def _show(part: Part, step: Step, stack: Stack) -> Iterator[tuple[Part, str]]:

@@ -1,6 +1,6 @@
 """A stack in base and head, with the relations between its resources."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -8,6 +8,7 @@ from typing import Any
 
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
+from review.objects.changed_sources import ChangedSources, find_changed_sources
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
@@ -55,6 +56,9 @@ class Stack:
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
         if self.predicted:
             self._reveal_secrets()
+            for step in steps:
+                if step.op == "same" and self.changed_sources(step):
+                    step.op = "update"  # The engine changes the state only.
         old_resources = [step.old for step in steps if step.old and not self.base_failed]
         self.old = {resource.key: resource for resource in old_resources}
         self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
@@ -168,6 +172,22 @@ class Stack:
     def old_owners(self) -> dict[str, list[Resource]]:
         """The base's resources by the names of their objects."""
         return find_owners(self.old.values())
+
+    def changed_sources(self, step: Step) -> list[ChangedSources]:
+        """Return the unchanged properties that come from other resources than in the base.
+
+        The result is empty outside of a review: the state of a stack may have dependencies that no program
+        declares any more.
+        """
+        if not self.predicted or not step.old or not step.new or step.new.is_component:
+            return []
+        return [*find_changed_sources(step.old, step.new, self._urns, self._present)]
+
+    @cached_property
+    def _present(self) -> tuple[Set[str], Set[str]]:
+        """The URNs in the head of the resources in base and head."""
+        steps = self.steps.items()
+        return {urn for urn, step in steps if step.old}, {urn for urn, step in steps if step.new}
 
     def invented_texts(self, resource: Resource) -> set[str]:
         """Return the texts in the ID and the outputs of a resource that the review's providers invent.
