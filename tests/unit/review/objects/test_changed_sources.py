@@ -66,11 +66,11 @@ def test_a_changed_value_shows_its_own_sources() -> None:
 
 def test_a_component_and_a_real_preview_have_no_such_changes() -> None:
     kind = "pipe:network:Network"
-    sides = [
+    before, now = (
         Resource({"urn": urn(kind, "it"), "type": kind, "custom": False, **after(source)})
         for source in (WEB, SPARE)
-    ]
-    component = Step("same", *sides)
+    )
+    component = Step("same", before, now)
     assert predicted(component, *same(WEB, SPARE)).changed == []
     step = Step("same", resource(SUBNET, "it", **after(WEB)), resource(SUBNET, "it", **after(SPARE)))
     assert stack(step, *same(WEB, SPARE)).changed == []
