@@ -14,7 +14,7 @@ from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack, top_name
 from review.values.value_paths import find_related
-from sandbox.progress import is_root, one_line
+from sandbox.progress import one_line
 from sandbox.providers.resource_types import is_described
 from sandbox.stateful import data_loss
 
@@ -128,9 +128,9 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
 
 
 def _dependents(resource: Resource, stack: Stack) -> list[str]:
-    """Return the titles of the resources that depend on a resource."""
-    urns = stack.dependents(resource.urn)
-    return sorted({title(dependent) for dependent in urns if not is_root(dependent.urn)})
+    """Return the titles of the resources that depend on a resource, without components."""
+    dependents = stack.dependents(resource.urn)
+    return sorted({title(dependent) for dependent in dependents if not dependent.is_component})
 
 
 def _fate_of_data(step: Step, old: Resource, loss: str, stack: Stack) -> str:
