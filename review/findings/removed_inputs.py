@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from review.model import Finding, list_first
 from review.plain_data import as_text, is_list, is_map, value_at
@@ -126,7 +127,7 @@ def _ignored_name(step: Step) -> str:
         return ""
     is_object = new.package == "kubernetes" and new.type != RELEASE
     path = METADATA_NAME if is_object else resource_type(new.type).name
-    annotations = value_at(old.values, ANNOTATIONS) or {}
+    annotations: Any = value_at(old.values, ANNOTATIONS) or ()
     if path in _generated(old) or AUTONAMED in annotations or not value_at(old.values, path):
         return ""
     before, after = (any(_covers(pattern, path) for pattern in _ignored_paths(side)) for side in (old, new))
