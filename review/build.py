@@ -378,7 +378,7 @@ def _unknown_objects(stack: Stack, neighbours: Iterable[Stack]) -> Iterator[Find
                 stacks=[stack.name],
                 policy=guard_findings.FAILED,
                 name=neighbour.name,
-                message=f"It may have the objects that the head creates, but its base is unknown: {reason}",
+                message=f"{neighbour.name} may have the new objects, but its base is unknown: {reason}",
                 level="mandatory",
                 status=model.EXISTING,
                 blocks=True,
