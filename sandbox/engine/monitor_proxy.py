@@ -133,8 +133,8 @@ NO_HANDLING = (
 TOO_LATE = "{}: the program calls the engine after it has said that it has registered all resources"
 """Refusal of calls that the engine may get before or after it ends."""
 
-NOT_AWAITED = (END, "Log")
-"""Calls that may be without an answer when a program ends. Logs are also allowed after END."""
+LOG = "Log"
+"""The call that a program may also make after END, and that may be without an answer when it ends."""
 
 MONITOR_SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"]
 ENGINE_SERVICE = engine_pb2.DESCRIPTOR.services_by_name["Engine"]
@@ -202,7 +202,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
         path = handler_call_details.method
         name = path.rpartition("/")[2]
         with self._lock:
-            self._unanswered += [name] if name not in NOT_AWAITED else []
+            self._unanswered += [name] if name != LOG else []
         self._counts.count(handled=1)
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
 
@@ -221,6 +221,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
 
     def _complete(self) -> _Failure | None:
         """Note that the program has registered all resources; return a failure if it may not say so."""
+        with self._lock:
+            self._unanswered.remove(END)  # The engine answers it when it ends.
         if not self._counts.wait_for_handlers():
             return self.refuse(NO_HANDLING)
         with self._lock:
@@ -233,7 +235,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
 
     def _outcome(self, path: str, name: str, request: bytes) -> bytes | _Failure:
         """Return the answer to a call; record a call that fails."""
-        if self.is_completed and name not in NOT_AWAITED:
+        if self.is_completed and name not in (END, LOG):
             return self.refuse(TOO_LATE.format(name))
         try:
             message = REQUESTS[path].FromString(request)

@@ -359,6 +359,16 @@ def test_a_call_without_an_answer_is_an_error_of_a_program_that_has_ended(contex
     assert not end.done()
 
 
+def test_an_end_that_the_program_cancels_before_it_is_handled_is_an_error(context: Context) -> None:
+    """The engine may have got it, and then deletes what the program registers afterwards."""
+    client, proxy, monitor = context
+    proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/SignalAndWaitForShutdown"))
+    client.relay = SimpleNamespace(is_handled=lambda: True)
+    proxy.require_completion(client.relay)
+    assert proxy.error.startswith("SignalAndWaitForShutdown: the program has ended, or has cancelled")
+    assert monitor.calls == []
+
+
 def test_a_program_does_not_leave_connections_open(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_relay, "SECONDS", 0.1)
     client, proxy, _ = context
