@@ -361,10 +361,10 @@ def test_a_call_without_an_answer_is_an_error_of_a_program_that_has_ended(contex
 
 def test_an_end_that_the_program_cancels_before_it_is_handled_is_an_error(context: Context) -> None:
     """The engine may have got it, and then deletes what the program registers afterwards."""
-    client, proxy, monitor = context
+    _, proxy, monitor = context
+    relay: Any = SimpleNamespace(is_handled=lambda: True)
     proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/SignalAndWaitForShutdown"))
-    client.relay = SimpleNamespace(is_handled=lambda: True)
-    proxy.require_completion(client.relay)
+    proxy.require_completion(relay)
     assert proxy.error.startswith("SignalAndWaitForShutdown: the program has ended, or has cancelled")
     assert monitor.calls == []
 
