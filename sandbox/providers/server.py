@@ -53,7 +53,7 @@ def packages(
         (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(salt=salt),
         (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(recognizable=recognizable, salt=salt),
         (datadog := Datadog("datadog")): DatadogPlan(recognizable=recognizable, salt=salt),
-        Package("tls"): TlsTarget(),
+        Package("tls"): TlsTarget(recognizable=recognizable, salt=salt),
     }
     if targets is None:
         return list(pairs.items())

@@ -1,6 +1,9 @@
 """The target of the tls provider, whose keys and certificate requests exist only in the engine's state."""
 
+import base64
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from sandbox.errors import ProviderError
@@ -22,6 +25,8 @@ class TlsTarget(Plan):
 
     def create(self, resource: Resource) -> LiveResource:
         outputs = _generator(resource)(resource)
+        if self._recognizable:
+            outputs = merge(self.computed(replace(resource, inputs=resource.known), {}), outputs)
         return LiveResource(digits(str(outputs), 40), resource.inputs, merge(outputs, resource.inputs))
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
@@ -55,7 +60,17 @@ def _generate_key(resource: Resource) -> Json:
         return key.private_bytes(pem, private_format, serialization.NoEncryption()).decode()
 
     public_key = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    openssh = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    public_openssh = key.public_key().public_bytes(*openssh).decode()
+    content = base64.b64decode(public_openssh.split()[1])
+    md5 = hashlib.md5(content, usedforsecurity=False).digest()
+    sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
     return {
+        # The forms are those of golang.org/x/crypto/ssh, which terraform-provider-tls uses.
+        "publicKeyOpenssh": f"{public_openssh}\n",
+        "publicKeyFingerprintMd5": md5.hex(":"),
+        "publicKeyFingerprintSha256": f"SHA256:{sha256}",
+        "privateKeyOpenssh": private_key(formats.OpenSSH),
         "privateKeyPem": private_key(formats.TraditionalOpenSSL),
         "privateKeyPemPkcs8": private_key(formats.PKCS8),
         "publicKeyPem": public_key.decode(),

@@ -264,7 +264,7 @@ def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     [row] = [row for row in rows if "generated" in row]
     assert row["generated"].endswith("PrivateKey::it")
-    assert row["texts"] == sorted([key["privateKeyPem"], key["privateKeyPemPkcs8"]])
+    assert row["texts"] == sorted(key[f"privateKey{form}"] for form in ("Openssh", "Pem", "PemPkcs8"))
 
 
 @each_row("package", [Aws("aws"), Cloudflare("cloudflare"), Datadog("datadog"), KUBERNETES, Package("tls")])

@@ -1,18 +1,24 @@
 """Tests of the keys and certificate requests of the tls stand-in."""
 
+import base64
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
+    load_ssh_private_key,
+    load_ssh_public_key,
+    ssh_key_fingerprint,
 )
 
 from sandbox.errors import ProviderError
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.providers.tls.target import KEY, REQUEST, TlsTarget
+from sandbox.wire.schema import properties, resource_class
 from sandbox.wire.values import UNKNOWN, Secret
 
 TLS = TlsTarget()
@@ -29,7 +35,25 @@ def test_every_format_has_the_same_key():
     assert isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256r1"
     for name in ("privateKeyPem", "privateKeyPemPkcs8"):
         assert load_pem_private_key(key[name].encode(), None).public_key() == public
+    assert load_ssh_private_key(key["privateKeyOpenssh"].encode(), None).public_key() == public
+    ssh = load_ssh_public_key(key["publicKeyOpenssh"].encode())
+    assert ssh == public
+    assert isinstance(ssh, ec.EllipticCurvePublicKey) and key["publicKeyOpenssh"].endswith("\n")
+    assert key["publicKeyFingerprintMd5"] == ssh_key_fingerprint(ssh, hashes.MD5()).hex(":")
+    sha256 = base64.b64encode(ssh_key_fingerprint(ssh, hashes.SHA256())).decode()
+    assert f"{key['publicKeyFingerprintSha256']}=" == f"SHA256:{sha256}"
     assert create(KEY, ECDSA).id != create(KEY, ECDSA).id
+
+
+def test_a_review_knows_every_output_of_a_key():
+    names = ("a", "b")
+    target = TlsTarget(recognizable=True)
+    keys = [
+        target.create(Resource(f"urn:pulumi:dev::pipe::it::{name}", KEY, ECDSA)).outputs for name in names
+    ]
+    declared = {name for name, prop in properties(resource_class(KEY)).items() if prop.required}
+    assert declared <= keys[0].keys()
+    assert all(keys[0][name] != keys[1][name] for name in declared - ECDSA.keys())
 
 
 def test_a_request_has_the_subject_and_the_hosts_of_the_inputs():
