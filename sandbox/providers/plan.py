@@ -81,44 +81,88 @@ class Plan(Target):
 
         These are the outputs that the SDK declares as always set, with a value of the right type, and the
         outputs in the tables. A string that is in no table, such as a creation date, keeps its old value, and
-        so does what a review recognizes: a renamed resource has the outputs of its former name.
+        so does what a review recognizes: a renamed resource has the outputs of its former name. A review also
+        needs a value for what the API would add to an object that the program declares in part.
         """
         variables = self.variables(resource, resource.seed or self.place(resource))
-        package = resource.type.partition(":")[0]
         outputs: Json = {}
         for name, prop in schema.properties(schema.resource_class(resource.type)).items():
-            if prop.required and name not in resource.inputs:
-                old = before.get(name)
-                outputs[name] = (
-                    old
-                    if isinstance(old, str) or (self._recognizable and _is_invented(old))
-                    else self._plausible(package, (name,), prop.hint, variables, resource)
+            old = before.get(name)
+            if name in resource.inputs:
+                value = self._missing((name,), prop.hint, resource.inputs[name], variables, resource)
+            elif not prop.required:
+                continue
+            else:
+                value = (
+                    old if isinstance(old, str) else self._plausible((name,), prop.hint, variables, resource)
                 )
+            if value is not None:
+                outputs[name] = _keep_old(value, old) if self._recognizable else value
         return merge(outputs, variables.fill(resource_type(resource.type).outputs))
 
     def _plausible(
-        self, package: str, path: tuple[str, ...], hint: Any, variables: TemplateVariables, resource: Resource
+        self,
+        path: tuple[str, ...],
+        hint: Any,
+        variables: TemplateVariables,
+        resource: Resource,
+        outer: tuple[Any, ...] = (),
     ) -> Any:
-        """Return a value of the right type for the output at a path; an object has its required members."""
+        """Return a value of the right type for the output at a path.
+
+        An object has its required members. In a review, it has all members: the SDK declares those of outputs
+        as optional, whether or not the API sets them. An object in an object of its class is unknown. `outer`
+        are the classes of the outer objects.
+        """
         option = next(iter(schema.value_hints(hint)), Any)
         noun, inner = schema.noun(option), typing.get_args(option)
         if schema.is_object(option):
-            members = schema.properties(option).items()
+            if option in outer:
+                return UNKNOWN
             return {
-                key: self._plausible(package, (*path, key), member.hint, variables, resource)
-                for key, member in members
-                if member.required
+                key: self._plausible((*path, key), member.hint, variables, resource, (*outer, option))
+                for key, member in schema.properties(option).items()
+                if member.required or self._recognizable
             }
         if self._recognizable and noun == "a list" and inner:
-            return [self._plausible(package, path, inner[0], variables, resource)]
+            return [self._plausible(path, inner[0], variables, resource, outer)]
         if noun in EMPTY:
             return self._invent(noun, path, resource.urn) if self._recognizable else EMPTY[noun]
-        common = table(package).get("*", {}).get("outputs", {})
-        if path[-1] in common:
+        common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
+        # In a review, an object in a resource must not have the ARN of the resource.
+        if path[-1] in common and (len(path) == 1 or not self._recognizable):
             return variables.fill(common[path[-1]])
         if path[-1].endswith(TIMES):
             return self.time(variables, "_".join(path))
         return self._invented_text(path, resource.seed or resource.urn) if self._recognizable else ""
+
+    def _missing(
+        self, path: tuple[str, ...], hint: Any, value: Any, variables: TemplateVariables, resource: Resource
+    ) -> Any:
+        """Return what an API may add to the objects in an input; None if it adds nothing.
+
+        Without a review, it adds nothing. It chooses texts and numbers, such as the ID of a volume. A missing
+        boolean has a fixed default, and a missing object stays missing.
+        """
+        option = next(iter(schema.value_hints(hint)), Any)
+        inner = typing.get_args(option)
+        if not self._recognizable:
+            return None
+        if isinstance(value, list) and inner and schema.is_object(_innermost(inner[0])):
+            items = enumerate(cast(list[Any], value))
+            added = [self._missing((*path, str(n)), inner[0], item, variables, resource) for n, item in items]
+            return None if None in added else added
+        if not isinstance(value, dict) or not schema.is_object(option):
+            return None
+        declared, members = cast(Json, value), schema.properties(option).items()
+        values = {
+            key: self._missing((*path, key), member.hint, declared[key], variables, resource)
+            if key in declared
+            else self._plausible((*path, key), member.hint, variables, resource)
+            for key, member in members
+            if key in declared or not schema.is_object(_innermost(member.hint))
+        }
+        return {key: item for key, item in values.items() if item is not None and item is not UNKNOWN}
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""
@@ -209,26 +253,29 @@ class Plan(Target):
         """Return a recognizable value for each property of a resource that the program only reads.
 
         The program names some of its properties, and an account has the others. Booleans are left out, since
-        no boolean is recognizable.
+        no boolean is recognizable. A type without a class in the SDK has no known properties.
         """
         seed = f"{resource.urn} {resource.id}"
-        properties = schema.properties(schema.resource_class(resource.type)).items()
+        try:
+            properties = schema.properties(schema.resource_class(resource.type)).items()
+        except schema.UnknownTypeError:
+            return {}
         values = {name: self._invent_value((name,), prop.hint, seed) for name, prop in properties}
         return cast(Json, known(values))
 
-    def _invent_value(self, path: tuple[str, ...], hint: Any, seed: str) -> Any:
-        """Return a recognizable value of the right type; an object has its required members."""
+    def _invent_value(self, path: tuple[str, ...], hint: Any, seed: str, outer: tuple[Any, ...] = ()) -> Any:
+        """Return a recognizable value of the right type; an object has all its members.
+
+        An object in an object of its class is a map. `outer` are the classes of the outer objects.
+        """
         option = next(iter(schema.value_hints(hint)), Any)
         noun, inner = schema.noun(option), typing.get_args(option)
-        if schema.is_object(option):
+        if schema.is_object(option) and option not in outer:
             members = schema.properties(option).items()
-            return {
-                key: self._invent_value((*path, key), member.hint, seed)
-                for key, member in members
-                if member.required
-            }
+            inside = (*outer, option)
+            return {key: self._invent_value((*path, key), item.hint, seed, inside) for key, item in members}
         if noun == "a list" and inner:
-            return [self._invent_value(path, inner[0], seed)]
+            return [self._invent_value(path, inner[0], seed, outer)]
         return self._invent(noun, path, seed) if noun in EMPTY else self._invented_text(path, seed)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
@@ -251,8 +298,19 @@ def _hide_unknown(value: Any, computed: Any) -> Any:
     return map_pairs(value, computed, _hide_unknown)
 
 
-def _is_invented(value: Any) -> bool:
-    """Return True for an invented number, and for a list with an invented text."""
-    if isinstance(value, list):
-        return any(isinstance(item, str) and INVENTED in item for item in cast(list[Any], value))
-    return isinstance(value, float | int) and value in INVENTED_NUMBERS
+def _keep_old(value: Any, old: Any) -> Any:
+    """Return a computed value with the texts and the invented numbers and maps of the old value."""
+    if isinstance(old, float | int):
+        return old if old in INVENTED_NUMBERS else value
+    if isinstance(value, str):
+        return old if isinstance(old, str) else value
+    if isinstance(old, dict) and any(key.startswith(INVENTED) for key in cast(Json, old)):
+        return cast(Any, old)
+    return map_pairs(value, old, _keep_old)
+
+
+def _innermost(hint: Any) -> Any:
+    """Return the hint for the items of a list, also of a list of lists; for another value, its own."""
+    option = next(iter(schema.value_hints(hint)), Any)
+    inner = typing.get_args(option)
+    return _innermost(inner[0]) if schema.noun(option) == "a list" and inner else option

@@ -116,6 +116,55 @@ def test_each_unpredictable_output_is_recognizable_in_a_review() -> None:
     assert renamed.outputs == customers.outputs
 
 
+PARTS = {
+    "aws:elasticache/cluster:Cluster": ({"engine": "redis"}, "cacheNodes"),
+    "aws:elasticache/serverlessCache:ServerlessCache": ({"engine": "redis", "name": "it"}, "endpoints"),
+    "aws:mq/broker:Broker": ({"engineType": "RabbitMQ"}, "instances"),
+    "aws:acm/certificate:Certificate": ({"domainName": "pipe.dev"}, "domainValidationOptions"),
+    "aws:rds/cluster:Cluster": ({"engine": "a", "manageMasterUserPassword": True}, "masterUserSecrets"),
+    "aws:ec2/instance:Instance": ({"rootBlockDevice": {"volumeSize": 8}}, "rootBlockDevice"),
+    "aws:autoscaling/group:Group": ({"launchTemplate": {"version": "1"}}, "launchTemplate"),
+    "aws:ec2/networkInterface:NetworkInterface": ({"attachments": [{"deviceIndex": 1}] * 2}, "attachments"),
+}
+"""Inputs for types of AWS, and an output with objects whose members an account chooses."""
+
+
+def texts(value: Any) -> list[str]:
+    if isinstance(value, dict | list):
+        items = (
+            cast("dict[str, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+        )
+        return [text for item in items for text in texts(item)]
+    return [value] if INVENTED in str(value) else []
+
+
+@pytest.mark.parametrize("token", PARTS)
+def test_each_text_in_the_objects_of_outputs_differs_in_a_review(token: str):
+    target, (inputs, name) = AwsPlan(recognizable=True), PARTS[token]
+    created = [target.create(resource(token, inputs, urn)).outputs[name] for urn in ("a", "b")]
+    read = [target.read(resource(token, {}, urn), {"id": urn}) for urn in ("a", "b")]
+    for values in (created, [live.outputs[name] for live in read if live]):
+        assert len(texts(values)) == len(set(texts(values))) >= 2
+    assert not texts(AwsPlan().create(resource(token, inputs)).outputs)
+
+
+def test_the_api_adds_to_objects_of_a_program_what_this_lacks_in_a_review():
+    target, token = AwsPlan(recognizable=True), "aws:ec2/instance:Instance"
+    live = target.create(resource(token, {"rootBlockDevice": {"volumeSize": 8, "tags": {"a": "b"}}}))
+    device = live.outputs["rootBlockDevice"]
+    assert device["volumeSize"] == 8 and device["tags"] == {"a": "b"}
+    assert INVENTED in device["volumeId"] and device["throughput"] in INVENTED_NUMBERS
+    assert "encrypted" not in device  # The program chooses a boolean, or the default is fixed.
+    renamed = target.update(resource(token, live.inputs, "renamed"), live)
+    assert renamed.outputs == live.outputs
+
+
+def test_an_object_in_an_undescribed_output_does_not_have_the_arn_of_the_resource():
+    target, token = AwsPlan(recognizable=True), "aws:verifiedaccess/instance:Instance"
+    outputs = target.create(resource(token, {})).outputs
+    assert all(INVENTED in text for text in texts(outputs["verifiedAccessTrustProviders"]))
+
+
 def test_every_resource_has_the_default_tags_of_its_provider(providers: Providers):
     tags = {"tags": {"team": "platform"}}
     live = providers.target(r.VPC).create(resource(r.VPC, VALID[r.VPC], defaultTags=tags))
