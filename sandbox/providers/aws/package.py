@@ -20,6 +20,16 @@ SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 
 RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
 
+BUS_SEPARATORS = {
+    "aws:cloudwatch/eventRule:EventRule": "/",
+    "aws:cloudwatch/eventTarget:EventTarget": "-",
+}
+"""The types whose ID starts with the event bus, unless it is the default one, and what follows it
+(terraform-provider-aws, internal/service/events/rule.go and target.go).
+"""
+
+BUS_ARN = re.compile(r"arn:[^:]+:events:[^:]*:[^:]*:event-bus/")
+
 ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/")
 
 LIMIT = "allowedAccountIds"
@@ -116,8 +126,27 @@ def _certificate(serial: str) -> str:
     return base64.b64encode(pem.encode()).decode()
 
 
+def _event_bus(inputs: Json) -> str:
+    """Return the name of the event bus in inputs, which may be its ARN; empty for the default one."""
+    bus = BUS_ARN.sub("", str(inputs.get("eventBusName") or ""))
+    return "" if bus == "default" else bus
+
+
 class AwsPlan(Plan):
     """Simulated responses of AWS."""
+
+    def identify(self, variables: TemplateVariables, resource: Resource) -> str:
+        """Return the ID; rules and targets of one name on two event buses have two IDs."""
+        separator, bus = BUS_SEPARATORS.get(resource.type, ""), _event_bus(resource.known)
+        start = f"{bus}{separator}" if separator and bus else ""
+        return f"{start}{super().identify(variables, resource)}"
+
+    def variables(self, resource: Resource, seed: str) -> TemplateVariables:
+        """Return the variables of every package, and `busPath`: the path of an event bus in an ARN."""
+        variables, bus = super().variables(resource, seed), _event_bus(resource.known)
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+        variables["busPath"] = f"{bus}/" if bus else ""
+        return variables
 
     def computed(self, resource: Resource, before: Json) -> Json:
         outputs = super().computed(resource, before)

@@ -72,6 +72,20 @@ def test_each_output_of_the_tables_depends_on_the_resource_or_is_a_known_constan
     assert constants == CONSTANTS
 
 
+def test_rules_and_targets_of_one_name_on_two_event_buses_are_two_objects() -> None:
+    rule, target = (f"aws:cloudwatch/event{kind}:Event{kind}" for kind in ("Rule", "Target"))
+    inputs = {rule: {"name": "orders"}, target: {"rule": "orders", "targetId": "queue"}}
+    arn = "arn:aws:events:eu-west-1:123456789012:event-bus"
+    buses = (None, "default", f"{arn}/default", "own", f"{arn}/own", "aws.partner/a/b")
+    paths = ("", "", "", "own/", "own/", "aws.partner/a/b/")
+    for bus, path in zip(buses, paths, strict=True):
+        settings = {"eventBusName": bus} if bus else {}
+        rules, targets = (AwsPlan().create(resource(token, inputs[token] | settings)) for token in inputs)
+        assert rules.id == f"{path}orders"
+        assert rules.outputs["arn"] == f"arn:aws:events:ap-northeast-1:123456789012:rule/{path}orders"
+        assert targets.id == f"{path[:-1]}{'-' if path else ''}orders-queue"
+
+
 def test_no_two_outputs_of_a_type_are_one_choice_of_the_account() -> None:
     seen: set[tuple[str, str]] = set()
     for token, path, template in templates():
