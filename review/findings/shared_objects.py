@@ -30,6 +30,7 @@ from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import leaves
 from sandbox.providers.resource_types import is_described, resource_type
+from sandbox.wire import schema
 
 SHORTEST_NAME = 4
 """Smallest number of characters of an input that identifies an object; shorter ones occur by chance."""
@@ -453,23 +454,33 @@ def _identifiers(whole: Resource) -> set[str]:
 def _declares(part: Resource, whole: Resource, name: str, identifiers: Collection[str]) -> bool:
     """Return True if a resource declares a property of another one: a BucketPolicy the `policy` of a Bucket.
 
-    The rest of the name of its type has all words of the property's name, such as `lifecycleRules` and
-    BucketLifecycleConfiguration. A property other than a list counts only if an object has one of them: a
-    VpcIpv4CidrBlockAssociation adds to the `cidrBlock` of a Vpc. `identifiers` are those of the other one.
+    `identifiers` are those of the other one.
     """
     *place, kind = kind_of(whole.type)
     *part_place, part_kind = kind_of(part.type)
     kind = kind.removeprefix(DEFAULT_OF_VPC)
-    if place != part_place or kind == part_kind:
+    if place != part_place or kind == part_kind or not _is_alternative(part, whole, name):
         return False
+    return not {*identifiers}.isdisjoint(_object_names(part, kind))
+
+
+def _is_alternative(part: Resource, whole: Resource, name: str) -> bool:
+    """Return True if a type declares what a property of another type declares, too.
+
+    The SDK recommends it in place of the property, as DetectorFeature, or the rest of its name has all words
+    of the property's name, such as `lifecycleRules` and BucketLifecycleConfiguration. By its name alone, it
+    counts for a property other than a list only if an object has one of them: a VpcIpv4CidrBlockAssociation
+    adds to the `cidrBlock` of a Vpc.
+    """
+    kind, part_kind = kind_of(whole.type)[-1].removeprefix(DEFAULT_OF_VPC), kind_of(part.type)[-1]
+    if schema.documented_parts(whole.type).get(name) == part_kind:
+        return True
+    if (kind, name) in INSIDE:
+        return INSIDE[kind, name] == part_kind
     if not is_list(whole.values.get(name, [])) and not ONE_OF_AN_OBJECT.search(part_kind):
         return False
-    if (kind, name) in INSIDE:
-        is_alike = INSIDE[kind, name] == part_kind
-    else:
-        own_words, rest = _words(name), _words(part_kind.removeprefix(kind)) | _direction(part)
-        is_alike = part_kind.startswith(kind) and bool(own_words) and own_words <= rest
-    return is_alike and not {*identifiers}.isdisjoint(_object_names(part, kind))
+    own_words, rest = _words(name), _words(part_kind.removeprefix(kind)) | _direction(part)
+    return part_kind.startswith(kind) and bool(own_words) and own_words <= rest
 
 
 def _object_names(part: Resource, kind: str) -> set[str]:

@@ -67,6 +67,12 @@ DOCUMENTED_ID = re.compile(r"\$ pulumi import \S+ \S+ '([^'\n]+)'")
 DOCUMENTED_ADOPTION = re.compile(r"behaves differently from normal\s+resources")
 """The words with which pulumi-aws documents a type that takes over an existing object."""
 
+DOCUMENTED_PART = re.compile(
+    r":param pulumi\.Input\[.*\] (\w+): .*?(?:in favor of|[Uu]se the(?: resource)?) "
+    r"`\w+\.([A-Z]\w+)`(?: resources?\.| (?:resource )?instead)"
+)
+"""A property in the documentation of pulumi-aws, and the type that the documentation recommends instead."""
+
 SECRET_OUTPUTS = re.compile(r"additional_secret_outputs=(\[[^]]*])")
 """The secret outputs in the source of a class of the SDK."""
 
@@ -128,6 +134,16 @@ def documented_id(token: str) -> str:
 def is_documented_to_adopt(token: str) -> bool:
     """Return True if the SDK's source documents that a type takes over an existing object."""
     return bool(DOCUMENTED_ADOPTION.search(_source(token)))
+
+
+@functools.cache
+def documented_parts(token: str) -> Mapping[str, str]:
+    """Return the properties of a type in place of which the SDK's source recommends another type.
+
+    An example is the property `datasources` of a Detector, in favor of the type DetectorFeature.
+    """
+    parts = DOCUMENTED_PART.findall(_source(token))
+    return {re.sub(r"_(\w)", lambda match: match[1].upper(), name): kind for name, kind in parts}
 
 
 def _source(token: str) -> str:

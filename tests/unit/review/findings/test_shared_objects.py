@@ -501,6 +501,14 @@ ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"
         (ROLE, {"managedPolicyArns": []}, LINK, "role"),
         (ROLE, {"inlinePolicies": [{"name": "a"}]}, "aws:iam/rolePolicy:RolePolicy", "role"),
         ("aws:kms/key:Key", {"policy": "{}"}, KEY_POLICY, "keyId"),
+        (
+            "aws:guardduty/detector:Detector",
+            {"datasources": {"s3Logs": {"enable": False}}},
+            "aws:guardduty/detectorFeature:DetectorFeature",
+            "detectorId",
+        ),
+        (BUCKET, {"grants": [{"type": "Group"}]}, BLOCK, "bucket"),
+        ("aws:sqs/queue:Queue", {"redrivePolicy": "{}"}, "aws:sqs/redrivePolicy:RedrivePolicy", "queueUrl"),
     ],
 )
 def test_a_property_beside_a_resource_that_declares_it_blocks(

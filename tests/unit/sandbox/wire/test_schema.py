@@ -16,6 +16,7 @@ from sandbox.wire.schema import (
     UnknownTypeError,
     aliases,
     documented_id,
+    documented_parts,
     documented_values,
     generated_secrets,
     is_documented_to_adopt,
@@ -173,3 +174,19 @@ def test_a_type_that_takes_over_an_object_is_known_by_its_documentation(
     token: str, *, expected: bool
 ) -> None:
     assert is_documented_to_adopt(token) == expected
+
+
+@each_row(
+    ("token", "name", "expected"),
+    [
+        ("aws:guardduty/detector:Detector", "datasources", "DetectorFeature"),
+        ("aws:s3/bucket:Bucket", "requestPayer", "BucketRequestPaymentConfiguration"),
+        ("aws:sqs/queue:Queue", "redrivePolicy", "RedrivePolicy"),
+        ("aws:apigatewayv2/stage:Stage", "deploymentId", None),
+        ("no-type", "any", None),
+    ],
+)
+def test_a_property_in_place_of_which_the_documentation_recommends_a_type(
+    token: str, name: str, expected: str | None
+) -> None:
+    assert documented_parts(token).get(name) == expected
