@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from functools import partial
 
 from review.model import list_first, title
+from review.objects.changed_sources import own_texts
 from review.plain_data import as_text, is_equal
 from review.stacks.engine_run import Step
 from review.stacks.properties import SECRET_FORMS, substitute_renewed
@@ -16,8 +18,8 @@ from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 NUMBER = re.compile(r"(?<!\w)\d{16}(?!\w)")
 """Pattern of a number that may be invented, but not of its digits in a longer one, such as a hash."""
 
-SHORTEST_VALUE = 4
-"""Smallest number of characters of an output that identifies a resource; shorter ones occur by chance."""
+SHORTEST_NAME = 4
+"""Smallest number of characters of a name that identifies a resource; shorter ones occur by chance."""
 
 
 def describe_invented(step: Step, stack: Stack) -> str:
@@ -69,6 +71,7 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     """Yield a property with each of its new sources that the value does not show.
 
     If the value is new, only sources with invented outputs count. Another value may show a source by a hash.
+    An equal value may be any output of the source.
     """
     old, new = step.old, step.new
     # The provider converts the stringData of a Secret to data.
@@ -79,14 +82,19 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     for source in stack.new_sources(step, name):
         if is_new and not any(_is_invented(text) for _, text in source.texts):
             continue
-        if not any(_shows(text, source, is_new=is_new) for text in texts if text):
+        shows = partial(_contains_any, own=_own_texts(source, stack)) if is_new else source.match_strength
+        if not any(shows(text) for text in texts if text):
             yield f"{name}, from {title(source)}"
 
 
-def _shows(text: str, source: Resource, *, is_new: bool) -> bool:
-    """Return True if a text contains the ID or ARN of a resource, or is one of its outputs.
+def _own_texts(source: Resource, stack: Stack) -> set[str]:
+    """Return the texts that tell that a new value comes from a resource: invented ones, and its names.
 
-    In a new value, an output may also be a part, such as the name of a database in a query.
+    Another output, such as `redis` or a region, may be in a value for any other reason.
     """
-    parts = (value for _, value in source.texts if is_new and len(value) >= SHORTEST_VALUE)
-    return bool(source.match_strength(text)) or any(value in text for value in parts)
+    texts = own_texts(source, stack.invented_texts(source))
+    return {text for text in texts.parts | texts.names if len(text) >= SHORTEST_NAME}
+
+
+def _contains_any(text: str, own: Set[str]) -> bool:
+    return any(name in text for name in own)

@@ -53,22 +53,25 @@ def _own_name(resource: Resource) -> str:
 
 
 def find_owners(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
-    """Return resources by the ID, the ARN and the name of the object of each.
+    """Return resources by the ID, the ARN and the name of the object of each."""
+    owners: dict[str, list[Resource]] = {}
+    for resource in resources:
+        if not resource.is_component and not resource.state.get("external"):
+            for name in identifiers(resource):
+                owners.setdefault(name, []).append(resource)
+    return owners
+
+
+def identifiers(resource: Resource) -> list[str]:
+    """Return the ID, the ARN and the name of a resource's object.
 
     A resource that belongs to another one's object may have the same ID.
     """
-    owners: dict[str, list[Resource]] = {}
-    for resource in resources:
-        if resource.is_component or resource.state.get("external"):
-            continue
-        outputs: Json = resource.state.get("outputs") or {}
-        own = _own_name(resource)
-        names = resource.state.get("id"), outputs.get("arn"), outputs.get(own), resource.values.get(own)
-        of_others = {resource.values[name] for name in object_names(resource)}
-        for name in dict.fromkeys(names):
-            if name and isinstance(name, str) and name not in of_others:
-                owners.setdefault(name, []).append(resource)
-    return owners
+    outputs: Json = resource.state.get("outputs") or {}
+    own = _own_name(resource)
+    names = resource.state.get("id"), outputs.get("arn"), outputs.get(own), resource.values.get(own)
+    of_others = {resource.values[name] for name in object_names(resource)}
+    return [name for name in dict.fromkeys(names) if name and isinstance(name, str) and name not in of_others]
 
 
 def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:

@@ -189,19 +189,28 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         if not sources and not folded and not setting:
             sources = _titles(stack.value_sources(step, *part.paths.places))
         properties.append(Property(part.path, *part.texts, forces, folded, setting, sources))
-    sources = _source_properties(step, stack)
+    sources = _source_properties(step, stack, properties)
     if not properties and not sources and not step.only_renamed:
         properties += _secrets(step)
     return rename_properties(step) + properties + sources
 
 
-def _source_properties(step: Step, stack: Stack) -> list[Property]:
-    """Return the resources from which unchanged properties come in one side only."""
-    return [
-        Property(path, *sides, forces=False, folded="", setting=None)
-        for path, *changed in stack.changed_sources(step)
-        for sides in [[", ".join(_names(stack, urns)) or None for urns in changed]]
-    ]
+def _source_properties(step: Step, stack: Stack, changes: Sequence[Property]) -> list[Property]:
+    """Return the resources from which properties come in one side only, unless `changes` name them all."""
+    properties: list[Property] = []
+    for path, *changed in stack.changed_sources(step):
+        lost, gained = (_names(stack, urns) for urns in changed)
+        name = place_of(path)
+        named = {
+            source
+            for change in changes
+            if top_name(place_of(change.path)) == name
+            for source in change.sources
+        }
+        if lost or not named.issuperset(gained):
+            sides = (", ".join(names) or None for names in (lost, gained))
+            properties.append(Property(path, *sides, forces=False, folded="", setting=None))
+    return properties
 
 
 def _names(stack: Stack, urns: Iterable[str]) -> list[str]:

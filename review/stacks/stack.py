@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
-from review.objects.changed_sources import ChangedSources, find_changed_sources
+from review.objects.changed_sources import ChangedSources, OwnTexts, find_changed_sources, own_texts
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
@@ -53,6 +53,8 @@ class Stack:
         steps = self.steps.values()
         # A resource with an alias may have another URN in the base.
         self._urns = {step.old.urn: step.resource.urn for step in steps if step.old}
+        # By the identity of the resource, since a resource of base and head may have one URN.
+        self._invented: dict[int, set[str]] = {}
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
         if self.predicted:
             self._reveal_secrets()
@@ -68,8 +70,6 @@ class Stack:
             if resource.provider:
                 self._used.setdefault(resource.package, set()).add(resource.provider)
         self.changed = [step for step in steps if self._is_change(step)]
-        # By the identity of the resource, since a resource of base and head may have one URN.
-        self._invented: dict[int, set[str]] = {}
         self._dependents: dict[str, set[str]] = {}
         # The head has no dependencies on deleted resources, so the base's dependencies count as well.
         for resource in (*old_resources, *self.resources.values()):
@@ -174,14 +174,21 @@ class Stack:
         return find_owners(self.old.values())
 
     def changed_sources(self, step: Step) -> list[ChangedSources]:
-        """Return the unchanged properties that come from other resources than in the base.
+        """Return the properties that come from other resources than in the base and do not show it.
 
         The result is empty outside of a review: the state of a stack may have dependencies that no program
         declares any more.
         """
         if not self.predicted or not step.old or not step.new or step.new.is_component:
             return []
-        return [*find_changed_sources(step.old, step.new, self._urns, self._present)]
+        texts_of = partial(self._own_texts, in_base=True), self._own_texts
+        return [*find_changed_sources(step.old, step.new, self._urns, self._present, texts_of)]
+
+    def _own_texts(self, urn: str, *, in_base: bool = False) -> OwnTexts:
+        """Return the texts that tell from which resource a value comes; `urn` is the one in the head."""
+        step = self.steps.get(urn)
+        resource = (step.old if in_base else step.new) if step else None
+        return own_texts(resource, self.invented_texts(resource)) if resource else OwnTexts(set(), {urn})
 
     @cached_property
     def _present(self) -> tuple[Set[str], Set[str]]:

@@ -81,6 +81,18 @@ def test_a_new_value_is_described_if_it_shows_nothing_of_a_source_with_invented_
         assert described(invented, old, "in vpc-1") == described(known, old, "harmless as well") == ""
 
 
+def test_an_output_that_is_in_a_new_value_by_chance_shows_no_source() -> None:
+    outputs = {"engine": "redis", "region": "ap-northeast-1", "name": "orders", "key": f"{INVENTED}-key"}
+    source = resource(GROUP, "cache", {"engine": "redis", "name": "orders"}, id="sg-1", outputs=outputs)
+    for new, shows in (("redis in ap-northeast-1", False), ("redis", False), ("select from orders", True)):
+        step = Step(
+            "update",
+            resource(VPC, "it", {"from": "old"}),
+            resource(VPC, "it", {"from": new}, **after(**{"from": source})),
+        )
+        assert (describe_invented(step, stack(step, Step("same", source, source))) == "") == shows
+
+
 def test_a_new_source_whose_id_or_output_the_value_contains_is_not_described() -> None:
     vpc = resource(VPC, "main", id="vpc-1", outputs={"cidrBlock": "10.0.0.0/16"})
     for value in ("vpc-1", '{"vpc": "vpc-1"}', "10.0.0.0/16"):
