@@ -2,17 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
+from typing import Any
 
 from review.model import list_first, title
 from review.objects.changed_sources import own_texts
-from review.plain_data import as_text, is_equal
+from review.plain_data import as_text, is_equal, is_map
 from review.stacks.engine_run import Step
 from review.stacks.properties import SECRET_FORMS, substitute_renewed
 from review.stacks.resources import KUBERNETES_SECRET, Resource
+from review.stacks.secret_values import decode_base64
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
+from sandbox.summary import masked
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 
 NUMBER = re.compile(r"(?<!\w)\d{16}(?!\w)")
@@ -46,8 +49,9 @@ def describe_invented(step: Step, stack: Stack) -> str:
 
 def _follows(path: str, old: str | None, new: str, step: Step, stack: Stack) -> bool:
     """Return True if a text only has the new outputs of a replaced resource in place of its old ones."""
-    new_sources = stack.new_sources(step, path)
-    urns = step.resource.property_dependencies.get(top_name(path), ())
+    names = _forms(step.resource, top_name(path))
+    new_sources = [source for name in names for source in stack.new_sources(step, name)]
+    urns = {urn for name in names for urn in step.resource.property_dependencies.get(name, ())}
     sources = [stack.steps[urn] for urn in urns if urn in stack.steps]
     replaced = [source for source in sources if source.op == "replace" and source.resource not in new_sources]
     return old is not None and substitute_renewed(old, replaced, stack) == new
@@ -55,11 +59,34 @@ def _follows(path: str, old: str | None, new: str, step: Step, stack: Stack) -> 
 
 def _invented_values(resource: Resource) -> dict[str, str]:
     """Return the texts of the inputs, secrets included, that contain an invented output, by path."""
-    if not _is_invented(json.dumps(resource.values)):
+    contents = _contents(resource)
+    if not _is_invented(json.dumps(contents)):
         return {}
-    values = (leaf for name, content in resource.values.items() for leaf in leaves(name, content))
+    values = (leaf for name, content in contents.items() for leaf in leaves(name, content))
     texts = {path: as_text(value) or "" for path, value in values}
     return {path: text for path, text in texts.items() if _is_invented(f"{path} {text}")}
+
+
+def _contents(resource: Resource) -> dict[str, Any]:
+    """Return the inputs of a resource; a Secret has the texts of both forms as its `data`.
+
+    The provider converts the `stringData` of the program to `data`, which is base64, unless a part of it is
+    unknown.
+    """
+    values = resource.values
+    if resource.type != KUBERNETES_SECRET:
+        return values
+    data, texts = (values.get(name) for name in SECRET_FORMS)
+    rest = {name: value for name, value in values.items() if name not in SECRET_FORMS}
+    decoded: dict[str, Any] = {}
+    for content in (masked(data, decode_base64), texts):
+        decoded |= content if is_map(content) else {}
+    return {**rest, SECRET_FORMS[0]: decoded}
+
+
+def _forms(resource: Resource, name: str) -> Sequence[str]:
+    """Return the names under which the program may declare an input."""
+    return SECRET_FORMS if resource.type == KUBERNETES_SECRET and name in SECRET_FORMS else (name,)
 
 
 def _is_invented(text: str) -> bool:
@@ -74,11 +101,12 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     An equal value may be any output of the source.
     """
     old, new = step.old, step.new
-    # The provider converts the stringData of a Secret to data.
-    if not new or (new.type == KUBERNETES_SECRET and name in SECRET_FORMS):
+    if not new:
         return
-    texts = [as_text(value) or "" for _, value in leaves(name, new.values.get(name))]
-    is_new = not old or not is_equal(old.values.get(name), new.values.get(name))
+    content = _forms(new, name)[0]
+    value = _contents(new).get(content)
+    texts = [as_text(value) or "" for _, value in leaves(name, value)]
+    is_new = not old or not is_equal(_contents(old).get(content), value)
     for source in stack.new_sources(step, name):
         if is_new and not any(_is_invented(text) for _, text in source.texts):
             continue

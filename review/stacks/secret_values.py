@@ -52,7 +52,7 @@ def reveal(
         if secrets is not None and steps not in secrets:
             return value
         if resource.type == KUBERNETES_SECRET and steps[0] == "data":
-            value = masked(value, _from_base64)
+            value = masked(value, decode_base64)
         return shown.secret(value, path)
 
     inputs = resource.inputs.items()
@@ -61,7 +61,7 @@ def reveal(
     resource.inputs = {name: _unmask(value, name, (name,), show) for name, value in inputs}
 
 
-def _from_base64(text: str) -> str:
+def decode_base64(text: str) -> str:
     """Return the text that a base64 text encodes; the text itself if that could be the base64 of another."""
     with suppress(ValueError):
         content = base64.b64decode(text, validate=True)

@@ -26,7 +26,9 @@ class TlsTarget(Plan):
     def create(self, resource: Resource) -> LiveResource:
         outputs = _generator(resource)(resource)
         if self._recognizable:
-            outputs = merge(self.computed(replace(resource, inputs=resource.known), {}), outputs)
+            # The provider adds nothing to inputs, since it asks no API.
+            computed = self.computed(replace(resource, inputs=resource.known), {})
+            outputs = {name: computed[name] for name in computed if name not in resource.inputs} | outputs
         return LiveResource(digits(str(outputs), 40), resource.inputs, merge(outputs, resource.inputs))
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:

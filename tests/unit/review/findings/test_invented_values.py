@@ -1,12 +1,13 @@
 """Tests of values that come from outputs which the review's providers invent."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented
 from review.findings.unknown_values import find_unknown
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.resources import Resource
+from review.stacks.resources import KUBERNETES_SECRET, Resource
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
@@ -111,6 +112,36 @@ def test_a_secret_with_an_invented_output_is_described_unless_the_base_has_it() 
 
     assert described("other", f"{INVENTED}-url") == f"{FROM_OUTPUTS}value"
     assert described(f"{INVENTED}-url", f"{INVENTED}-url") == ""
+
+
+def test_an_invented_output_in_a_secret_of_kubernetes_is_described() -> None:
+    def described(before: str | None, after_: str) -> str:
+        old, new = (
+            resource(KUBERNETES_SECRET, "it", {"data": {"url": encode(text)}}, **after(stringData=source))
+            for text in (before or "", after_)
+        )
+        step = Step("update", old, new) if before is not None else Step("create", None, new)
+        return describe_invented(step, stack(step, Step("same", source, source)))
+
+    text = f"mongo://{INVENTED}-endpoint"
+    source = resource(GROUP, "db", outputs={"endpoint": f"{INVENTED}-endpoint"})
+    for before, expected in ((None, f"{FROM_OUTPUTS}data.url"), ("a", f"{FROM_OUTPUTS}data.url"), (text, "")):
+        assert described(before, text) == expected
+
+
+def test_a_secret_of_kubernetes_hides_no_source() -> None:
+    def described(text: str) -> str:
+        new = resource(KUBERNETES_SECRET, "it", {"data": {"url": encode(text)}}, **after(stringData=source))
+        step = Step("create", None, new)
+        return describe_invented(step, stack(step, Step("same", source, source)))
+
+    source = resource(VPC, "main", id="vpc-1", outputs={"policy": f"{INVENTED}-policy"})
+    assert described("harmless").endswith("stringData, from main (aws:ec2:Vpc)")
+    assert described("in vpc-1") == ""
+
+
+def encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def with_secret(before: str, after_: str, *sources: Resource) -> tuple[Step, Stack]:
