@@ -5,7 +5,10 @@ from dataclasses import replace
 
 from review.findings.unknown_values import READ_THE_CODE, RULE
 from review.model import NEW, Finding, list_first, shorten
+from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
+
+OTHER_SETTINGS = "it goes through a provider with other settings, such as another account or region"
 
 
 def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
@@ -24,7 +27,7 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         old, new = (", ".join(sorted({args for args, _ in side})) for side in sides)
         what = f"arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}"
         if old == new:
-            what = "it goes through a provider with other settings, such as another account or region"
+            what = OTHER_SETTINGS
         effect = "The real API may give another answer; the review's does not, so the effects are not shown."
         if not after:
             effect = (
@@ -68,21 +71,35 @@ def _finding(stack: Stack, token: str, what: str, effect: str) -> Finding:
 
 
 def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the token of each look-up of the head that fails in the review, and a finding.
+    """Yield the token of each look-up that fails in the review, and a finding.
 
     The program may ignore the failure, and an account may answer the look-up. So it blocks, unless the base
-    has the same look-up and it fails there, too.
+    has the same look-up and it fails there, too. One of the base that the head no longer makes blocks as
+    well: both sides then have the same value in place of an answer, which only an account knows.
     """
-    before = stack.base.failed_lookups if stack.base else {}
-    failed_lookups = stack.head.failed_lookups if stack.predicted and stack.head else {}
-    for (token, arguments), error in sorted(failed_lookups.items()):
+    head = stack.head if stack.predicted else None
+    if not head:
+        return
+    base = stack.base or EngineRun(head.tree)
+    for key, error in sorted(head.failed_lookups.items()):
+        token, arguments = key
+        is_old = key in base.failed_lookups
+        place = f", and {OTHER_SETTINGS}" if is_old else ""
         message = (
-            f"{token} with {shorten(arguments, '')} fails in the review, but an account may answer: {error}"
+            f"{token} with {shorten(arguments, '')} fails in the review{place}, but an account may answer"
         )
-        finding = stack.blocking_finding(RULE, token, message, "Remove the look-up")
-        if (token, arguments) in before:
+        finding = stack.blocking_finding(RULE, token, f"{message}: {error}", "Remove the look-up")
+        if is_old and base.failed_settings.get(key) == head.failed_settings.get(key):
             message = f"{token} fails in the review, as in the base: {error}"
             finding = replace(
                 finding, message=message, level="advisory", blocks=False, remediation=READ_THE_CODE
             )
         yield token, finding
+    if stack.base_failed or head.errors:
+        return  # A program that fails may not get to the look-up.
+    for token, arguments in sorted(base.failed_lookups.keys() - head.failed_lookups.keys()):
+        message = (
+            f"{token} with {shorten(arguments, '')} fails in the base, and the head no longer makes it, "
+            "but an account may answer: the value that replaces the answer may be new"
+        )
+        yield token, stack.blocking_finding(RULE, token, message, "Keep the look-up")

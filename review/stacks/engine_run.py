@@ -98,7 +98,8 @@ class EngineRun:
     URNs of resources other than components whose outputs the program replaced afterwards. `lookups` has the
     arguments of the program's look-ups as JSON, with a hash of the provider's settings, by token;
     `answers` has them by token, and by the path and a hash of each value that they found. `failed_lookups`
-    has the errors of look-ups that failed, by token and arguments.
+    has the errors of look-ups that failed, by token and arguments, and `failed_settings` the hashes of the
+    settings of the providers through which they went.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
@@ -121,6 +122,7 @@ class EngineRun:
         default_factory=dict[tuple[str, str, str], set[tuple[str, str]]]
     )
     failed_lookups: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    failed_settings: dict[tuple[str, str], set[str]] = field(default_factory=dict[tuple[str, str], set[str]])
     unexplained: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     secrets: dict[str, dict[tuple[str, ...], Any]] = field(
         default_factory=dict[str, dict[tuple[str, ...], Any]]
@@ -197,6 +199,8 @@ class EngineRun:
             arguments = json.dumps(row["args"], ensure_ascii=False, sort_keys=True)
             if "error" in row:
                 self.failed_lookups[row["lookup"], arguments] = self._clean(row["error"])
+            elif "failed" in row:
+                self.failed_settings.setdefault((row["lookup"], arguments), set()).add(row["settings"])
             else:
                 lookup = arguments, row.get("settings", "")
                 self.lookups.setdefault(row["lookup"], set()).add(lookup)

@@ -161,13 +161,18 @@ class Provider(ResourceProviderServicer):
     @report_refusals
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         args, config = plain(decode(request.args)), self._config(context)
-        result = self._target.invoke(request.tok, args, config)
         # Tags have no effect on a look-up.
         settings = {name: value for name, value in config.items() if not name.endswith("Tags")}
+        row = {"lookup": request.tok, "args": args, "settings": _digest(settings)}
+        try:
+            result = self._target.invoke(request.tok, args, config)
+        except ProviderError:
+            self._record(row | {"failed": True})
+            raise
         answer_only = {name: value for name, value in result.items() if args.get(name) != value}
         constants = self._constants(request.tok)
         members = [[path, _digest(value)] for path, value in _members(answer_only) if path not in constants]
-        self._record({"lookup": request.tok, "args": args, "settings": _digest(settings), "answer": members})
+        self._record(row | {"answer": members})
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
         return answer

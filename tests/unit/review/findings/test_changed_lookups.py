@@ -85,9 +85,32 @@ def test_a_failed_look_up_blocks_unless_it_fails_in_the_base_too() -> None:
 
     head = fail(state="available")
     for base, blocks in ((EngineRun(Path("tree")), True), (fail(), True), (None, True), (head, False)):
-        [(target, finding)] = find_failed_lookups(Stack("dev", head, base, predicted=True))
+        (target, finding), *_ = find_failed_lookups(Stack("dev", head, base, predicted=True))
         assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", blocks)
         assert ZONES in finding.message and finding.message.endswith(": it failed")
     assert not head.lookups, "a look-up without an answer is not one that is new"
-    assert not [*find_failed_lookups(Stack("dev", EngineRun(Path("tree")), head, predicted=True))]
     assert not [*find_failed_lookups(Stack("dev", head, None))], "a real preview fails itself"
+
+
+def fail_through(settings: str) -> EngineRun:
+    """Return a run with a look-up that fails, as the proxy of the program and the provider record it."""
+    row: dict[str, Any] = {"lookup": ZONES, "args": {}}
+    rows = [row | {"error": "it failed"}, row | {"settings": settings, "failed": True}]
+    return EngineRun(Path("tree")).add(rows)
+
+
+def test_a_failed_look_up_that_goes_blocks_since_the_value_in_its_place_may_be_new() -> None:
+    base, head = fail_through("a1"), EngineRun(Path("tree"))
+    [(target, finding)] = find_failed_lookups(Stack("dev", head, base, predicted=True))
+    assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", True)
+    assert "the head no longer makes it" in finding.message
+    head.phase.errors.append("the program fails")
+    assert [*find_failed_lookups(Stack("dev", head, base, predicted=True))] == []
+
+
+def test_a_failed_look_up_through_a_provider_with_other_settings_blocks() -> None:
+    for settings, blocks in (("a1", False), ("b2", True)):
+        stack = Stack("dev", fail_through(settings), fail_through("a1"), predicted=True)
+        [(_, finding)] = find_failed_lookups(stack)
+        assert finding.blocks == ("a provider with other settings" in finding.message) == blocks
+        assert [*find_changed_lookups(stack)] == []

@@ -236,6 +236,29 @@ def test_a_changed_setting_without_a_described_effect_is_recorded(
     assert rows == ([{"provider": "urn:of:provider", "unexplained": unexplained}] if unexplained else [])
 
 
+def test_a_look_up_that_fails_is_recorded_with_the_settings_of_its_provider(tmp_path: Path) -> None:
+    file, token = tmp_path / "lookups.jsonl", "aws:ssm/getParameter:getParameter"
+
+    def abort(_code: object, _message: str) -> None:
+        pass
+
+    connection = Connection()
+    vars(connection)["abort"] = abort
+    engine = cast(Any, connection)
+    provider = Provider(Aws("aws"), AwsPlan(), predicts=True, lookups=file)
+    for region in ("ap-northeast-1", "us-east-1"):
+        provider.Configure(proto.ConfigureRequest(args=encode({"region": region})), engine)
+        provider.Invoke(proto.InvokeRequest(tok=token, args=encode({"name": "office"})), engine)
+    first, second = (json.loads(line) for line in file.read_text().splitlines())
+    assert first == {
+        "lookup": token,
+        "args": {"name": "office"},
+        "settings": first["settings"],
+        "failed": True,
+    }
+    assert first["settings"] != second["settings"]
+
+
 def test_the_secret_inputs_of_each_resource_are_recorded_also_if_there_are_none(tmp_path: Path) -> None:
     file = tmp_path / "lookups.jsonl"
     package = Package("kubernetes")
