@@ -22,8 +22,13 @@ DEFAULTS = "__defaults"
 IGNORED = "ignoreChanges"
 """Option with the paths at which the engine keeps the inputs of the state."""
 
-ALL, QUOTED = "*", re.compile(r"\[\"?([\w*]+)\"?\]")
-"""Path of all inputs, and pattern of a part of a path in brackets."""
+ALL = "*"
+"""Part of a path that stands for each name and each index."""
+
+PATH_PART = re.compile(r'\["((?:\\"|[^"])*)"\]|\[([^\]"]*)\]|([^.\[]+)')
+"""Pattern of a part of a path of the engine: a name in quotes, an index, or a name. The engine skips the dots
+between them (pulumi/pulumi, sdk/go/common/resource/properties_path.go: ParsePropertyPath).
+"""
 
 METADATA_NAME, ANNOTATIONS = "metadata.name", "metadata.annotations"
 """Paths of the name and the annotations of an object of Kubernetes."""
@@ -140,9 +145,13 @@ def _ignored_paths(resource: Resource) -> list[str]:
 
 
 def _covers(pattern: str, path: str) -> bool:
-    """Return True if a path of ignored changes, such as `metadata` or `["bucket"]`, leads to a property."""
-    plain = QUOTED.sub(r".\1", pattern).strip(".")
-    return plain in (ALL, path) or path.startswith(f"{plain}.")
+    """Return True if a path of ignored changes, such as `metadata[*]` or `["bucket"]`, leads to an input."""
+    parts = [
+        quoted.replace('\\"', '"') or index or name for quoted, index, name in PATH_PART.findall(pattern)
+    ]
+    names = path.split(".")
+    pairs = zip(parts, names, strict=False)
+    return 0 < len(parts) <= len(names) and all(part in (ALL, name) for part, name in pairs)
 
 
 def _generated(resource: Resource) -> set[str]:
