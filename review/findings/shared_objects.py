@@ -40,17 +40,23 @@ NOT_IDENTIFYING = ("region", "description")
 
 INSIDE: Mapping[tuple[str, str], str] = {
     ("Domain", "accessPolicies"): "DomainPolicy",
+    ("NatGateway", "secondaryAllocationIds"): "NatGatewayEipAssociation",
     ("Role", "inlinePolicies"): "RolePolicy",
     ("Role", "managedPolicyArns"): "RolePolicyAttachment",
     ("RouteTable", "routes"): "Route",
+    ("VpcEndpoint", "securityGroupIds"): "SecurityGroupAssociation",
+    ("WebAcl", "rules"): "WebAclRule",
 }
-"""Types of the parts that a property declares, if the names do not tell."""
+"""Types of the parts that a property declares, if the names do not tell (pulumi-aws, notes on the types)."""
 
 ONE_OF_AN_OBJECT = re.compile(rf"{SETTING.pattern}|Config$")
 """Ends of the types of which an object has one."""
 
 REFERENCE_END = re.compile(r"(Arn|Id|Identifier|Name|Url)$")
 """Ends of the names of inputs that name an object by its kind."""
+
+LISTED_ID = re.compile(r"(Arn|Id|Identifier|Name|Url)s$")
+"""Ends of the names of lists of such inputs, as the `subnetIds` of a VpcEndpoint."""
 
 REMEDY = "Declare the object once, and give a renamed resource an alias of its former name"
 
@@ -468,7 +474,8 @@ def _is_alternative(part: Resource, whole: Resource, name: str) -> bool:
     """Return True if a type declares what a property of another type declares, too.
 
     The SDK recommends it in place of the property, as DetectorFeature, or the rest of its name has all words
-    of the property's name, such as `lifecycleRules` and BucketLifecycleConfiguration. By its name alone, it
+    of the property's name, such as `lifecycleRules` and BucketLifecycleConfiguration, or `subnetIds` and
+    VpcEndpointSubnetAssociation. By its name alone, it
     counts for a property other than a list only if an object has one of them: a VpcIpv4CidrBlockAssociation
     adds to the `cidrBlock` of a Vpc.
     """
@@ -479,7 +486,7 @@ def _is_alternative(part: Resource, whole: Resource, name: str) -> bool:
         return INSIDE[kind, name] == part_kind
     if not is_list(whole.values.get(name, [])) and not ONE_OF_AN_OBJECT.search(part_kind):
         return False
-    own_words, rest = _words(name), _words(part_kind.removeprefix(kind)) | _direction(part)
+    own_words, rest = _words(LISTED_ID.sub("", name)), _words(part_kind.removeprefix(kind)) | _direction(part)
     return part_kind.startswith(kind) and bool(own_words) and own_words <= rest
 
 

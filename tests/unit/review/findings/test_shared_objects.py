@@ -484,6 +484,10 @@ LOGGING = "aws:s3/bucketLogging:BucketLogging"
 ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"
 
 
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+GROUP_OF_ENDPOINT = "aws:ec2/securityGroupAssociation:SecurityGroupAssociation"
+
+
 @pytest.mark.parametrize(
     ("kind", "added", "part", "names_whole"),
     [
@@ -509,6 +513,31 @@ ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"
         ),
         (BUCKET, {"grants": [{"type": "Group"}]}, BLOCK, "bucket"),
         ("aws:sqs/queue:Queue", {"redrivePolicy": "{}"}, "aws:sqs/redrivePolicy:RedrivePolicy", "queueUrl"),
+        (
+            ENDPOINT,
+            {"subnetIds": ["subnet-1"]},
+            "aws:ec2/vpcEndpointSubnetAssociation:VpcEndpointSubnetAssociation",
+            "vpcEndpointId",
+        ),
+        (
+            ENDPOINT,
+            {"routeTableIds": ["rtb-1"]},
+            "aws:ec2/vpcEndpointRouteTableAssociation:VpcEndpointRouteTableAssociation",
+            "vpcEndpointId",
+        ),
+        (ENDPOINT, {"securityGroupIds": ["sg-1"]}, GROUP_OF_ENDPOINT, "vpcEndpointId"),
+        (
+            "aws:ec2/natGateway:NatGateway",
+            {"secondaryAllocationIds": []},
+            "aws:ec2/natGatewayEipAssociation:NatGatewayEipAssociation",
+            "natGatewayId",
+        ),
+        (
+            "aws:wafv2/webAcl:WebAcl",
+            {"rules": [{"name": "a"}]},
+            "aws:wafv2/webAclRule:WebAclRule",
+            "webAclArn",
+        ),
     ],
 )
 def test_a_property_beside_a_resource_that_declares_it_blocks(
@@ -545,6 +574,7 @@ def test_a_property_beside_a_resource_that_declares_it_blocks(
         ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "x-1"}, BUCKET, {"bucket": "x-1"}),
         (GROUP, {"description": "y" * 9}, INGRESS, {"securityGroupId": "x-1"}),
         (ROLE, {"managedPolicyArns": ["a"]}, "aws:iam/rolePolicy:RolePolicy", {"role": "x-1"}),
+        (ENDPOINT, {"subnetIds": ["subnet-1"]}, GROUP_OF_ENDPOINT, {"vpcEndpointId": "x-1"}),
         (ROLE, {"assumeRolePolicy": "{}"}, "aws:iam/rolePolicy:RolePolicy", {"role": "x-1"}),
     ],
 )
