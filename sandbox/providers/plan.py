@@ -246,10 +246,10 @@ class Plan(Target):
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
             raise ProviderError(f"{resource.id} cannot be looked up: with TARGETS=none, no resource exists")
-        outputs = merge(self._invent_all(resource), state) if self._recognizable else state
+        outputs = merge(self.invent_all(resource), state) if self._recognizable else state
         return LiveResource(resource.id, resource.inputs, outputs)
 
-    def _invent_all(self, resource: Resource) -> Json:
+    def invent_all(self, resource: Resource) -> Json:
         """Return a recognizable value for each property of a resource that the program only reads.
 
         The program names some of its properties, and an account has the others. Booleans are left out, since

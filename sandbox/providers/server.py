@@ -50,7 +50,7 @@ def packages(
     """
     pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(recognizable=recognizable, salt=salt),
-        (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(salt=salt),
+        (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(recognizable=recognizable, salt=salt),
         (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(recognizable=recognizable, salt=salt),
         (datadog := Datadog("datadog")): DatadogPlan(recognizable=recognizable, salt=salt),
         Package("tls"): TlsTarget(recognizable=recognizable, salt=salt),

@@ -194,6 +194,17 @@ class KubernetesPlan(Plan):
         outputs = merge(variables.fill(resource_type(resource.type).outputs), _status(resource, variables))
         return merge({"metadata": metadata}, outputs)
 
+    def invent_all(self, resource: Resource) -> Json:
+        """Return a recognizable value for each property of an object that is only read, except for its name.
+
+        The program names the object by its ID.
+        """
+        values = super().invent_all(resource)
+        if resource.type == RELEASE:
+            return values
+        namespace, _, name = resource.id.rpartition("/")
+        return merge(values, {"metadata": {"name": name} | ({"namespace": namespace} if namespace else {})})
+
 
 def _status(resource: Resource, variables: TemplateVariables) -> Json:
     """Return the status that the controllers of a healthy cluster would report."""

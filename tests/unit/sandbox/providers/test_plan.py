@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox.errors import ProviderError
 from sandbox.providers.aws.package import AwsPlan
+from sandbox.providers.kubernetes.package import KubernetesPlan
 from sandbox.providers.target import LiveResource
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 from sandbox.wire.values import UNKNOWN, Secret, plain
@@ -146,6 +147,20 @@ def test_each_text_in_the_objects_of_outputs_differs_in_a_review(token: str):
     for values in (created, [live.outputs[name] for live in read if live]):
         assert len(texts(values)) == len(set(texts(values))) >= 2
     assert not texts(AwsPlan().create(resource(token, inputs)).outputs)
+
+
+def test_an_object_of_kubernetes_that_is_only_read_is_recognizable_apart_from_its_name():
+    target = KubernetesPlan(recognizable=True)
+    read = [replace(resource(r.SERVICE, {}), id=f"pipe/{name}") for name in ("a", "b")]
+    a, b = (target.read(declared, {"kind": "Service"}) for declared in read)
+    assert a and b and a.outputs["kind"] == "Service"
+    assert (a.outputs["metadata"]["name"], a.outputs["metadata"]["namespace"]) == ("a", "pipe")
+    assert INVENTED in a.outputs["spec"]["clusterIP"] != b.outputs["spec"]["clusterIP"]
+    assert a.outputs["spec"]["ports"][0]["nodePort"] in INVENTED_NUMBERS
+    for kind in ("apiextensions.k8s.io/v1:CustomResourceDefinition", "core/v1:Pod", "example.com/v1:Guard"):
+        declared = replace(resource(f"kubernetes:{kind}", {}), id="it")
+        live = target.read(declared, {"kind": "it"})
+        assert live and live.outputs["metadata"]["name"] == "it"
 
 
 def test_the_api_adds_to_objects_of_a_program_what_this_lacks_in_a_review():
