@@ -21,6 +21,7 @@ from review.objects.records import (
     is_routed,
     record_name,
     takes_precedence,
+    zone_of,
 )
 from review.plain_data import is_list, is_map
 from review.project_selection import are_on_one_account
@@ -94,9 +95,10 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
         return
     claims = [*_claims(stack)]
     of_kind = _by_kind(claims, kinds_of(claim.resource.type for claim in claims))
+    zones = _zones(claims)
     for alike in of_kind.values():
         for claim in alike:
-            if not claim.deletes and (message := _describe(claim, alike)):
+            if not claim.deletes and (message := _describe(claim, alike, zones)):
                 finding = stack.blocking_finding("object-shared", claim.resource, message, REMEDY)
                 yield claim.resource.urn, finding
     yield from _find_moved_inside(stack, claims)
@@ -115,6 +117,7 @@ def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[st
     comparable = (member for member in (stack, *others) if member.predicted)
     claims = [claim for member in comparable for claim in _claims(member) if is_on_account(claim.resource)]
     of_kind = _by_kind(claims, kinds_of(claim.resource.type for claim in claims))
+    zones = _zones(claims)
     for alike in of_kind.values():
         for claim in alike:
             foreign = [
@@ -125,7 +128,7 @@ def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[st
             if (
                 claim.stack == stack.name
                 and not claim.deletes
-                and (message := _describe_foreign(claim, foreign))
+                and (message := _describe_foreign(claim, foreign, zones))
             ):
                 yield (
                     claim.resource.urn,
@@ -138,18 +141,24 @@ def _find_preceded_records(
     stack: Stack, claims: Sequence[_Claim], others: Sequence[_Claim]
 ) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each new load balancer in place of one of the other records, and a finding."""
+    zones = _zones(claims)
     for claim in claims:
         if claim.stack != stack.name or not claim.is_new or kind_of(claim.resource.type) != BALANCER:
             continue
         known = [side.resource for side in claims if not side.is_new or side.stack != claim.stack]
         for other in others:
-            if not other.deletes and takes_precedence(claim.resource, other.resource, known):
+            if not other.deletes and takes_precedence(claim.resource, other.resource, known, zones):
                 owner = "" if other.stack == stack.name else f" of {other.stack}"
                 message = f"it gets the requests to {title(other.resource)}{owner}, which has its name"
                 yield (
                     claim.resource.urn,
                     stack.blocking_finding("object-shared", claim.resource, message, REMEDY),
                 )
+
+
+def _zones(claims: Iterable[_Claim]) -> set[str]:
+    """Return the IDs of the zones of DNS that resources declare, or in which there are records already."""
+    return {zone_of(claim.resource, is_new=claim.is_new) for claim in claims} - {""}
 
 
 def _by_kind(claims: Sequence[_Claim], kinds: Mapping[str, Kind]) -> Mapping[Kind, Sequence[_Claim]]:
@@ -211,7 +220,7 @@ def _deletes_object(resource: Resource) -> bool:
     return not resource.state.get("retainOnDelete") and not is_patch(resource.type)
 
 
-def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
+def _describe(claim: _Claim, claims: Sequence[_Claim], zones: Collection[str]) -> str:
     """Describe what happens to the object of a resource; empty if the resource keeps it alone."""
     for other in claims:
         name = title(other.resource)
@@ -230,12 +239,12 @@ def _describe(claim: _Claim, claims: Sequence[_Claim]) -> str:
             return f"it has the object of {name}, too; the last change of the two determines the object"
         elif not other.deletes and claim.is_new and _may_be_same_in_cluster(claim, other):
             return f"it has the object of {name}, too, if objects of this kind have no namespace"
-        elif not other.deletes and (shared := _describe_records(claim, other, claims)):
+        elif not other.deletes and (shared := _describe_records(claim, other, claims, zones)):
             return f"it has {shared} of {name}, too; requests reach either of the two"
     return ""
 
 
-def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
+def _describe_foreign(claim: _Claim, others: Sequence[_Claim], zones: Collection[str]) -> str:
     """Describe what other stacks do to the object of a resource, in whatever order they are deployed."""
     for other in others:
         name = f"{title(other.resource)} of {other.stack}"
@@ -243,7 +252,7 @@ def _describe_foreign(claim: _Claim, others: Sequence[_Claim]) -> str:
             return f"it has the object of {name}, which a deployment of that stack deletes"
         if not other.deletes and claim.is_new and _is_same(claim, other):
             return f"it has the object of {name}, too; the last change of the two determines the object"
-        if not other.deletes and (shared := _describe_records(claim, other, others)):
+        if not other.deletes and (shared := _describe_records(claim, other, others, zones)):
             return f"it has {shared} of {name}, too; whoever reads them gets both"
     return ""
 
@@ -254,7 +263,7 @@ def _gets_deleted(claim: _Claim, other: _Claim) -> bool:
     return _is_same(claim, other) or is_similar
 
 
-def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim]) -> str:
+def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim], zones: Collection[str]) -> str:
     """Describe what a new DNS record shares with another one; empty if nothing.
 
     A name may have several records of most types, such as TXT, and a new name may have an A and an AAAA
@@ -264,7 +273,7 @@ def _describe_records(claim: _Claim, other: _Claim, claims: Sequence[_Claim]) ->
         return ""
     # The new records of a program are no evidence of the zone's name.
     known = [side.resource for side in claims if not side.is_new or side.stack != claim.stack]
-    if not is_one_name(claim.resource, other.resource, known):
+    if not is_one_name(claim.resource, other.resource, known, zones):
         return ""
     are_addresses = is_address(claim.resource) and is_address(other.resource)
     is_foreign = claim.stack != other.stack

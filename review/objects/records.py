@@ -3,7 +3,7 @@
 Their IDs differ, so neither record replaces the other one: requests reach either of the two.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from review.stacks.object_kinds import kind_of
@@ -13,6 +13,8 @@ ROUTE_53 = ("aws", "route53", "Record")
 
 RECORDS = (("cloudflare", "index", "DnsRecord"), ("cloudflare", "index", "Record"), ROUTE_53)
 """Kinds of DNS records."""
+
+ZONE = ("cloudflare", "index", "Zone")
 
 BALANCER = ("cloudflare", "index", "LoadBalancer")
 """Kind that takes precedence over the DNS records of its name (pulumi-cloudflare, LoadBalancer: "the Load
@@ -37,9 +39,22 @@ def record_name(resource: Resource) -> tuple[str, str, str] | None:
     return zone, _canonical(name), kind.upper()
 
 
-def takes_precedence(first: Resource, second: Resource, known: Iterable[Resource]) -> bool:
+def takes_precedence(
+    first: Resource, second: Resource, known: Iterable[Resource], zones: Collection[str] = ()
+) -> bool:
     """Return True if the first resource is a load balancer, which gets the requests to the second one."""
-    return kind_of(first.type) == BALANCER and is_address(second) and is_one_name(first, second, known)
+    is_balancer = kind_of(first.type) == BALANCER
+    return is_balancer and is_address(second) and is_one_name(first, second, known, zones)
+
+
+def zone_of(resource: Resource, *, is_new: bool) -> str:
+    """Return the ID of the zone that a resource is, or in which a record is; empty for another resource.
+
+    A new record proves no zone: its program may have written the ID.
+    """
+    if kind_of(resource.type) == ZONE:
+        return str(resource.state.get("id") or "")
+    return "" if is_new else (record_name(resource) or ("",))[0]
 
 
 def is_address(resource: Resource) -> bool:
@@ -61,14 +76,17 @@ def is_routed(first: Resource, second: Resource) -> bool:
     return kind_of(first.type) == kind_of(second.type) == ROUTE_53
 
 
-def is_one_name(first: Resource, second: Resource, known: Iterable[Resource]) -> bool:
+def is_one_name(
+    first: Resource, second: Resource, known: Iterable[Resource], zones: Collection[str] = ()
+) -> bool:
     """Return True for two DNS records whose names are or may be one.
 
     A name that does not end with the name of the zone is completed, and no input tells that name. So a name
     may be another one with an ending, unless the `known` records show that the zone has another name.
+    `zones` are the IDs of zones that are known to differ.
     """
     records = [record for record in map(record_name, (first, second)) if record]
-    if len(records) < 2 or records[0][0] != records[1][0]:
+    if len(records) < 2 or not _may_be_one_zone(first, second, zones):
         return False
     short, long = sorted((name for _, name, _ in records), key=len)
     if short == long:
@@ -76,9 +94,25 @@ def is_one_name(first: Resource, second: Resource, known: Iterable[Resource]) ->
     zone = long if short == APEX else long.removeprefix(f"{short}.")
     if "." not in zone or (zone == long and short != APEX) or _is_below(short, zone):
         return False
-    others = (record for record in map(record_name, known) if record and record[0] == records[0][0])
+    own = {zone for zone, _, _ in records}
+    others = (record for record in map(record_name, known) if record and record[0] in own)
     domain = _domain(zone)
     return all(_is_below(name, zone) for _, name, _ in others if _domain(name) == domain)
+
+
+def _may_be_one_zone(first: Resource, second: Resource, zones: Collection[str]) -> bool:
+    """Return True if two records may be in one zone, although their IDs may differ in the review.
+
+    A program may write the real ID of a zone or use another look-up, and the review invents the answers. So
+    two zones of Cloudflare differ only if both are known. A full name, which ends with a domain and not with
+    a label such as `_domainkey`, leads to one zone alone, since Cloudflare's are public.
+    """
+    (zone, name, _), (other, other_name, _) = filter(None, map(record_name, (first, second)))
+    if zone == other or ROUTE_53 in (kind_of(first.type), kind_of(second.type)):
+        return zone == other
+    _, dot, domain = name.rpartition(".")
+    is_full = bool(dot) and not domain.startswith("_")
+    return (name == other_name and is_full) or zone not in zones or other not in zones
 
 
 def _canonical(name: str) -> str:

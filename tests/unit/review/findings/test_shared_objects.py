@@ -479,6 +479,30 @@ def test_a_record_for_a_name_of_another_stack_blocks(kind: str, foreign: str, ex
     assert [message.partition(" (")[0] for message in messages] == expected
 
 
+@pytest.mark.parametrize(
+    ("host", "zone", "expected"),
+    [
+        ("api.pipe.dev", "0123", ["two"]),
+        ("api", "0123", ["two"]),
+        ("api.other.dev", "0123", []),
+        ("api.pipe.dev", "own", ["two"]),
+        ("api", "own", []),
+    ],
+)
+def test_a_record_in_a_zone_with_another_id_counts_if_it_may_be_the_same_zone(
+    host: str, zone: str, expected: list[str]
+) -> None:
+    kept = record("one")
+    inputs = {"zoneId": zone, "name": host, "type": "A"}
+    own = resource("cloudflare:index/zone:Zone", "zone", {"name": "other.dev"}, id="own")
+    new = Step("create", None, block("two", "two", DNS_RECORD, **inputs))
+    steps = Step("create", None, own), new
+    assert names(Step("same", kept, kept), *steps) == expected
+    dev, prod = stack(*steps), stack(Step("same", kept, kept), name="prod")
+    dev.predicted = prod.predicted = True
+    assert [finding.name for _, finding in find_shared_with(dev, [prod])] == expected
+
+
 CIDR_BLOCK = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"
 LOGGING = "aws:s3/bucketLogging:BucketLogging"
 ROLE, KEY_POLICY = "aws:iam/role:Role", "aws:kms/keyPolicy:KeyPolicy"
