@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Sequence, Set
-from functools import partial
 from typing import Any
 
 from review.model import list_first, title
@@ -20,6 +19,9 @@ from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 
 NUMBER = re.compile(r"(?<!\w)\d{16}(?!\w)")
 """Pattern of a number that may be invented, but not of its digits in a longer one, such as a hash."""
+
+OUTPUT = re.compile(r"outputs\.\w+(\[\d+])?")
+"""Pattern of the path of an output, or of an item of a list of texts."""
 
 SHORTEST_NAME = 4
 """Smallest number of characters of a name that identifies a resource; shorter ones occur by chance."""
@@ -97,8 +99,8 @@ def _is_invented(text: str) -> bool:
 def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     """Yield a property with each of its new sources that the value does not show.
 
-    If the value is new, only sources with invented outputs count. Another value may show a source by a hash.
-    An equal value may be any output of the source.
+    If the value is new, only sources with invented outputs count, not those with only a member of an object
+    that is invented. Another value may show a source by a hash. A value that equals any output shows it.
     """
     old, new = step.old, step.new
     if not new:
@@ -108,10 +110,10 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     texts = [as_text(value) or "" for _, value in leaves(name, value)]
     is_new = not old or not is_equal(_contents(old).get(content), value)
     for source in stack.new_sources(step, name):
-        if is_new and not any(_is_invented(text) for _, text in source.texts):
+        if is_new and not any(_is_invented(text) for path, text in source.texts if OUTPUT.fullmatch(path)):
             continue
-        shows = partial(_contains_any, own=_own_texts(source, stack)) if is_new else source.match_strength
-        if not any(shows(text) for text in texts if text):
+        own = _own_texts(source, stack) if is_new else frozenset[str]()
+        if not any(source.match_strength(text) or _contains_any(text, own) for text in texts if text):
             yield f"{name}, from {title(source)}"
 
 

@@ -11,7 +11,7 @@ INLINE = re.compile(r"`((?:TARGET=sandbox )?(?:kubectl|aws|make|scripts/\w+\.sh)
 """Pattern of commands in sentences. A name without arguments (`make bench`, `scripts/deploy.sh`) is not run:
 see `named`.
 """
-DESCRIPTIVE = re.compile(r"/docs/(decisions/|guide-coverage\.md|sandbox\.md|review\.md|policies\.md)")
+DESCRIPTIVE = re.compile(r"/docs/(decisions/|guide-coverage\.md|sandbox\.md|review\.md|review/|policies\.md)")
 """Pattern of documents whose sentences describe commands instead of steps to follow."""
 NAME = re.compile(r"`(make [a-z-]+|scripts/[\w.]+)`")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)

@@ -25,6 +25,7 @@ from review.jail import snapshot
 from review.jail.guard import ANALYZER
 from review.jail.processes import Processes
 from review.jail.supervisor import running
+from sandbox.engine.call_relay import TOO_MANY
 from sandbox.engine.monitor_proxy import TOO_LATE
 from sandbox.engine.program import ERRORS, RemoteProgram
 from sandbox.engine.program_process import PROCESSES_LEFT
@@ -213,18 +214,21 @@ def test_a_program_has_ended_when_its_process_and_those_that_it_started_have(
     )
 
 
-def test_many_connections_of_a_program_leave_the_services_intact(evaluate: Evaluate) -> None:
-    program = """
+@pytest.mark.parametrize(("count", "error"), [(50, ""), (200, TOO_MANY)])
+def test_many_connections_of_a_program_leave_the_services_intact(
+    count: int, error: str, evaluate: Evaluate
+) -> None:
+    program = f"""
         import pathlib, socket
         import pulumi
         path = next(pathlib.Path(__file__).parents[1].glob("sockets/*/services/monitor"))
-        connections = [socket.socket(socket.AF_UNIX) for _ in range(200)]
+        connections = [socket.socket(socket.AF_UNIX) for _ in range({count})]
         for connection in connections:
             connection.connect(str(path))
         pulumi.ComponentResource("a:b:C", "component")
     """
     response, engine = evaluate(program)
-    assert (response.error, engine.names) == ("", ["attack-dev", "component"])
+    assert (response.error, engine.names) == (error, ["attack-dev", "component"])
 
 
 def test_the_policies_under_review_do_not_share_the_programs_isolation(evaluate: Evaluate) -> None:
