@@ -113,7 +113,9 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
         if is_new and not any(_is_invented(text) for path, text in source.texts if OUTPUT.fullmatch(path)):
             continue
         own = _own_texts(source, stack) if is_new else frozenset[str]()
-        if not any(source.match_strength(text) or _contains_any(text, own) for text in texts if text):
+        equal = _numbers(source) if is_new else frozenset[str]()
+        shows = (text in equal or source.match_strength(text) or _contains_any(text, own) for text in texts)
+        if not any(shows):
             yield f"{name}, from {title(source)}"
 
 
@@ -124,6 +126,13 @@ def _own_texts(source: Resource, stack: Stack) -> set[str]:
     """
     texts = own_texts(source, stack.invented_texts(source))
     return {text for text in texts.parts | texts.names if len(text) >= SHORTEST_NAME}
+
+
+def _numbers(source: Resource) -> set[str]:
+    """Return the numbers among the outputs of a resource, such as its port."""
+    outputs: dict[str, Any] = source.state.get("outputs") or {}
+    texts = {f"{value}" for value in outputs.values() if type(value) in (int, float)}
+    return {text.removesuffix(".0") for text in texts if len(text) >= SHORTEST_NAME}
 
 
 def _contains_any(text: str, own: Set[str]) -> bool:

@@ -83,9 +83,14 @@ def test_a_new_value_is_described_if_it_shows_nothing_of_a_source_with_invented_
 
 
 def test_an_output_that_is_in_a_new_value_by_chance_shows_no_source() -> None:
-    outputs = {"engine": "redis", "region": "ap-northeast-1", "name": "orders", "key": f"{INVENTED}-key"}
+    outputs = {"engine": "redis", "region": "ap-northeast-1", "port": 5432, "key": f"{INVENTED}-key"}
     source = resource(GROUP, "cache", {"engine": "redis", "name": "orders"}, id="sg-1", outputs=outputs)
-    for new, shows in (("redis in ap-northeast-1", False), ("redis", True), ("select from orders", True)):
+    for new, shows in (
+        ("redis in ap-northeast-1", False),
+        ("redis", True),
+        ("from orders", True),
+        ("5432", True),
+    ):
         step = Step(
             "update",
             resource(VPC, "it", {"from": "old"}),
