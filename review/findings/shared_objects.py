@@ -484,9 +484,8 @@ def _is_alternative(part: Resource, whole: Resource, name: str) -> bool:
 
     The SDK recommends it in place of the property, as DetectorFeature, or the rest of its name has all words
     of the property's name, such as `lifecycleRules` and BucketLifecycleConfiguration, or `subnetIds` and
-    VpcEndpointSubnetAssociation. By its name alone, it
-    counts for a property other than a list only if an object has one of them: a VpcIpv4CidrBlockAssociation
-    adds to the `cidrBlock` of a Vpc.
+    VpcEndpointSubnetAssociation. By its name alone, it counts for a property other than a list only if an
+    object has one of them: a VpcIpv4CidrBlockAssociation adds to the `cidrBlock` of a Vpc.
     """
     kind, part_kind = kind_of(whole.type)[-1].removeprefix(DEFAULT_OF_VPC), kind_of(part.type)[-1]
     if schema.documented_parts(whole.type).get(name) == part_kind:

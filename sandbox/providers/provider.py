@@ -171,7 +171,9 @@ class Provider(ResourceProviderServicer):
             raise
         answer_only = {name: value for name, value in result.items() if args.get(name) != value}
         constants = self._constants(request.tok)
-        members = [[path, _digest(value)] for path, value in _members(answer_only) if path not in constants]
+        members = [
+            [path, _digest(value)] for path, value in answer_members(answer_only) if path not in constants
+        ]
         self._record(row | {"answer": members})
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword in Python.
@@ -340,14 +342,14 @@ def _decided(value: Any) -> Any:
     return False if value is UNKNOWN else map_items(value, _decided)
 
 
-def _members(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def answer_members(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and the value of each part of an answer; a path has no positions in lists."""
     if isinstance(value, dict):
         for name, member in cast(Json, value).items():
-            yield from _members(member, f"{path}.{name}" if path else name)
+            yield from answer_members(member, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for item in cast(list[Any], value):
-            yield from _members(item, path)
+            yield from answer_members(item, path)
     else:
         yield path, value
 

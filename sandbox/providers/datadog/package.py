@@ -35,9 +35,8 @@ class DatadogPlan(Plan):
         outputs = super().computed(resource, before)
         role = cast(Json, resource.inputs.get("authConfig") or {}).get("awsAuthConfigRole")
         if "authConfig" in outputs and role is None:
-            del outputs["authConfig"][
-                "awsAuthConfigRole"
-            ]  # Datadog generates an external ID only for a role that it assumes.
+            # Datadog generates an external ID only for a role that it assumes.
+            del outputs["authConfig"]["awsAuthConfigRole"]
         return outputs
 
 

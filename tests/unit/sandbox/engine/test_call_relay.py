@@ -169,27 +169,23 @@ def test_a_connection_that_is_still_open_counts(served: Served) -> None:
     assert served.relay.is_handled()
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "error"),
+    [
+        (socket, "create_connection", OSError(errno.EMFILE, "Too many open files")),
+        (CallRelay, "_pass_on", RuntimeError("can't start new thread")),
+    ],
+    ids=["descriptors", "threads"],
+)
 def test_a_connection_that_the_relay_lacks_the_means_to_serve_counts(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_args: object, **_named: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(socket, "create_connection", fail)
-    served.send(served.opening + served.call())
-    assert not served.relay.is_handled()
-
-
-def test_a_connection_whose_thread_does_not_start_counts(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    place: object, name: str, error: Exception, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object) -> None:
-        raise RuntimeError("can't start new thread")
+        raise error
 
-    with monkeypatch.context() as patch:
-        patch.setattr(CallRelay, "_pass_on", fail)
-        served.send(served.opening + served.call())
-        assert not served.relay.is_handled()
+    monkeypatch.setattr(place, name, fail)
+    served.send(served.opening + served.call())
+    assert not served.relay.is_handled()
 
 
 def test_more_connections_than_the_relay_serves_are_refused(

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.cloudflare.package import CloudflarePlan
 from sandbox.providers.kubernetes.package import KubernetesPlan
+from sandbox.providers.provider import answer_members
 from sandbox.providers.resource_types import table
 from sandbox.providers.server import packages
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
@@ -43,23 +44,12 @@ CHOSEN = re.compile(r"\{(?:(?:hex|HEX|dec|number)\d+\w*|uuid|publicAddress|priva
 """Pattern of the variables that stand for a choice of the account."""
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, member in cast(dict[str, Any], value).items():
-            yield from leaves(member, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for item in cast(list[Any], value):
-            yield from leaves(item, path)
-    else:
-        yield path, value
-
-
 def templates() -> Iterator[tuple[str, str, Any]]:
     """Yield each template for an output, with the type and the path."""
     for package in ("aws", "cloudflare", "datadog", "kubernetes"):
         for token, row in table(package).items():
             if ":" in token or token == "*":
-                for path, template in leaves(row.get("outputs", {})):
+                for path, template in answer_members(row.get("outputs", {})):
                     yield token, path, template
 
 
@@ -114,7 +104,10 @@ def outputs(token: str, inputs: dict[str, Any], name: str, salt: str) -> dict[st
     """Return the leaves in the ID and the outputs of a new resource, without its inputs."""
     targets = {package.name: target for package, target in packages(recognizable=True, salt=salt)}
     live = targets[token.partition(":")[0]].create(resource(token, inputs, name))
-    return {"id": live.id, **{path: value for path, value in leaves(live.outputs) if path not in inputs}}
+    return {
+        "id": live.id,
+        **{path: value for path, value in answer_members(live.outputs) if path not in inputs},
+    }
 
 
 CREATED = {
@@ -227,7 +220,7 @@ def test_clusters_of_one_name_in_two_accounts_or_regions_have_different_endpoint
 def test_two_zones_have_no_member_in_common_but_those_of_nearly_all_zones() -> None:
     target, token = CloudflarePlan(salt="salt"), "cloudflare:index/getZone:getZone"
     first, second = (target.invoke(token, {"zoneId": digit * 32}, {}) for digit in "12")
-    common = {path for path, value in leaves(first) if value == dict(leaves(second))[path]}
+    common = {path for path, value in answer_members(first) if value == dict(answer_members(second))[path]}
     assert common == set(table("cloudflare")["constants"]["getZone"])
 
 
