@@ -76,7 +76,8 @@ class Phase:
             case {"resOpFailedEvent": {"metadata": metadata}}:
                 self._resource(metadata, "failed")
             case {"policyEvent": policy_event}:
-                violation = {key: policy_event.get(name, "").strip() for key, name in POLICY_FIELDS.items()}
+                # White space at the end of a URN is a part of the name, and tells it from another resource's.
+                violation = {key: policy_event.get(name, "") for key, name in POLICY_FIELDS.items()}
                 violation["message"] = policy_event["message"].strip()
                 if violation not in self.violations:
                     self.violations.append(violation)

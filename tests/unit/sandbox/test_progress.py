@@ -83,6 +83,24 @@ def test_types_and_names_are_shown_in_their_short_form() -> None:
     assert name_of("urn:pulumi:dev::pipe::pipe:api:Api$kubernetes:apps/v1:Deployment::pipe-api") == "pipe-api"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a b", "a b"), ("a ", r"a\x20"), (" a", r"\x20a"), ("a  b", r"a\x20\x20b"), ("a\tb", r"a\x09b")],
+)
+def test_white_space_in_a_name_that_nobody_sees_is_escaped(name: str, shown: str) -> None:
+    assert name_of(f"urn:pulumi:dev::pipe::aws:s3/bucket:Bucket::{name}") == shown
+
+
+@pytest.mark.parametrize("name", ["ssh ", "ssh\u3000", "ssh\t", " ssh", "SSH", "ssh\x00", "ssh\u200b"])
+def test_resources_whose_names_seem_equal_have_violations_of_their_own(name: str) -> None:
+    phase = Phase(preview=True)
+    urns = [f"urn:pulumi:dev::pipe::aws:s3/bucket:Bucket::{text}" for text in ("ssh", name)]
+    for urn in urns:
+        verdict = {"policyName": "p", "enforcementLevel": "mandatory", "severity": "high", "message": "bad"}
+        phase.record({"policyEvent": verdict | {"resourceUrn": urn}})
+    assert [violation["urn"] for violation in phase.mandatory] == urns
+
+
 def test_secrets_and_unknown_values_are_masked_at_any_depth() -> None:
     secret = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "x"}
     value = {"plain": 1, "list": [secret, {"deep": secret}], "later": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}
