@@ -1,4 +1,4 @@
-"""Selections of a provider's settings in its kubeconfig: cluster, context and namespace."""
+"""Selections of a provider's settings in its kubeconfig: cluster, user, context and namespace."""
 
 import functools
 import json
@@ -15,6 +15,18 @@ def active_cluster(settings: Mapping[str, Any]) -> Json:
     try:
         name = settings.get("cluster") or active_context(settings)["cluster"]
         return cast(Json, _entries(settings, "clusters")[_text(name)]["cluster"])
+    except (KeyError, TypeError):
+        return {}
+
+
+def active_user(settings: Mapping[str, Any]) -> Json:
+    """Return the credentials that the settings select, such as a command that the plugin runs for a token.
+
+    They are empty if the kubeconfig does not show them.
+    """
+    try:
+        name = active_context(settings)["user"]
+        return cast(Json, _entries(settings, "users")[_text(name)]["user"])
     except (KeyError, TypeError):
         return {}
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import schemas
-from sandbox.providers.kubernetes.kubeconfig import active_cluster, default_namespace
+from sandbox.providers.kubernetes.kubeconfig import active_cluster, active_user, default_namespace
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, resource_type, table
 from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
@@ -22,7 +22,7 @@ SECRET_FIELDS = ("data", "stringData")
 """The fields of a Secret that contain secret values."""
 
 CLUSTER_SETTINGS = frozenset({"kubeconfig", "context", "cluster"})
-"""The provider's settings that select a cluster."""
+"""The provider's settings that select a cluster and the user of it."""
 
 IDENTIFIER = "clusterIdentifier"
 """The setting that identifies a cluster: while it stays the same, no other setting replaces the provider."""
@@ -105,9 +105,13 @@ class Kubernetes(Package):
         return sorted(replaced)
 
     def unexplained_settings(self, before: Json, after: Json) -> Sequence[str]:
+        """Return them without those that select the same cluster and user, perhaps in another namespace.
+
+        The entry of a user has credentials, or the command that the plugin runs to get some.
+        """
         unexplained = super().unexplained_settings(before, after)
-        harmless = CLUSTER_SETTINGS if _is_same_cluster(before, after) else frozenset[str]()
-        return [name for name in unexplained if name not in harmless]
+        is_same = _is_same_cluster(before, after) and active_user(before) == active_user(after)
+        return [name for name in unexplained if not (is_same and name in CLUSTER_SETTINGS)]
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the replacement would have the name of the old object.

@@ -132,17 +132,21 @@ def test_a_creation_records_the_texts_that_the_program_does_not_choose(
     assert back == {after: before for before, after in renewed.items()}
 
 
-def kubeconfig(server: str, user: str = "deploy") -> Json:
-    """Return the settings of a Kubernetes provider, whose kubeconfig knows a second cluster."""
+def kubeconfig(server: str, user: str = "deploy", command: str = "aws", namespace: str = "a") -> Json:
+    """Return the settings of a Kubernetes provider, whose kubeconfig knows a second cluster and user."""
     config = {
         "current-context": "main",
         "contexts": [
-            {"name": "main", "context": {"cluster": "pipe", "user": user}},
+            {"name": "main", "context": {"cluster": "pipe", "user": user, "namespace": namespace}},
             {"name": "spare", "context": {"cluster": "spare", "user": user}},
         ],
         "clusters": [
             {"name": "pipe", "cluster": {"server": server}},
             {"name": "spare", "cluster": {"server": "https://spare"}},
+        ],
+        "users": [
+            {"name": "deploy", "user": {"exec": {"command": command, "args": ["eks", "get-token"]}}},
+            {"name": "operators", "user": {"tokenFile": "token"}},
         ],
     }
     return {"kubeconfig": json.dumps(config)}
@@ -216,7 +220,12 @@ def test_another_region_replaces_a_provider_of_aws() -> None:
         (Cloudflare("cloudflare"), {}, {"baseUrl": "https://other.example"}, ["baseUrl"]),
         (Datadog("datadog"), {"apiUrl": "https://a"}, {"apiUrl": "https://b"}, ["apiUrl"]),
         (KUBERNETES, {}, {"deleteUnreachable": "true", "namespace": "x"}, ["deleteUnreachable"]),
-        (KUBERNETES, kubeconfig("a"), kubeconfig("a", "operators"), []),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("a", namespace="b"), []),
+        (KUBERNETES, kubeconfig("a", "operators"), kubeconfig("a", "operators", "sh"), []),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("a", command="sh"), ["kubeconfig"]),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("a", "operators"), ["kubeconfig"]),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("a", "nobody"), ["kubeconfig"]),
+        (KUBERNETES, kubeconfig("a"), kubeconfig("b", command="sh"), []),
         (KUBERNETES, kubeconfig("a"), kubeconfig("a") | {"clusterIdentifier": "1"}, ["clusterIdentifier"]),
         (
             KUBERNETES,
