@@ -130,7 +130,7 @@ def _evaluate(request: Request, send: Send) -> Report:
     projects = select_stacks(trees, request.stacks)
     work = request.work / "stacks"
     try:
-        run(
+        evaluated = run(
             trees,
             projects,
             work,
@@ -152,6 +152,7 @@ def _evaluate(request: Request, send: Send) -> Report:
         request.approved_by,
         request.omitted,
         request.neighbours,
+        evaluated,
     )
 
 
@@ -166,8 +167,8 @@ def report(
     salt: str,
 ) -> Report:
     """Evaluate base and head, described by `names`, and return the report on the changes between them."""
-    run(trees, projects, work, minutes, salt=salt)
-    return build_report(trees, names, projects, work, notes)
+    evaluated = run(trees, projects, work, minutes, salt=salt)
+    return build_report(trees, names, projects, work, notes, evaluated=evaluated)
 
 
 def build_report(
@@ -179,11 +180,13 @@ def build_report(
     approved_by: str = "",
     omitted: Sequence[str] = (),
     neighbours: Sequence[str] = (),
+    evaluated: Sequence[Stack] | None = None,
 ) -> Report:
     """Return the report on the files that `run` wrote to `work`.
 
     `approved_by` is the owner who has approved weaker policies and new waivers of the head. `omitted` has the
-    changed files that the copies of the trees lack, and `neighbours` further stacks on the accounts.
+    changed files that the copies of the trees lack, and `neighbours` further stacks on the accounts. Without
+    `evaluated`, the result of `run`, the stacks are read from their files.
     """
     evaluated_names = (*projects, *neighbours)
     secrets = {
@@ -192,7 +195,8 @@ def build_report(
     base, head = trees
     locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
     notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
-    evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
+    if evaluated is None:
+        evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
     mask = build_mask(secrets)
     others = [_read_neighbour(name, base, work / name) for name in neighbours]
     return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted, others)
@@ -222,8 +226,10 @@ def run(
     neighbours: Sequence[str] = (),
     *,
     salt: str,
-) -> None:
-    """Bring up each stack's base and preview the head on the base's state, all stacks in parallel.
+) -> list[Stack]:
+    """Bring up each stack's base, preview the head on the base's state, and return the stacks.
+
+    All stacks are evaluated in parallel.
 
     Both sides are judged by the base's policies. `sockets` has, by stack and side, the folder with the
     sockets of the processes that evaluate the side's program and run the head's policies. Without a folder,
@@ -238,6 +244,7 @@ def run(
     """
     deadline = time.monotonic() + minutes * 60
     activity = _CurrentActivity(send)
+    runs: dict[str, dict[str, EngineRun | None]] = {stack: {} for stack in projects}
 
     def stop(stack: str, side: str) -> None:
         reason = f"stopped after {minutes:g} minutes, the time limit"
@@ -257,16 +264,18 @@ def run(
                 if side == "head" and not projects[stack][0]:
                     _invent(_unset_secrets(stack, trees[0], project), folder)
                 _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt)
-                failed = _read_run(side, tree, folder, tree) if side == "base" else None
-                if failed and failed.errors and (names := _unset_secrets(stack, tree, project)):
+                done = _read_run(side, tree, folder, trees[0])
+                failed = done if side == "base" and done and done.errors else None
+                if failed and (names := _unset_secrets(stack, tree, project)):
                     shutil.rmtree(folder)
                     folder.mkdir()
                     _invent(names, folder, failed.errors)
                     _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt)
+                    done = _read_run(side, tree, folder, trees[0])
+                runs[stack][side] = done
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
-                head = _read_run(side, tree, folder, trees[0]) if side == "head" else None
-                if _has_unknown(head):
+                if side == "head" and _has_unknown(done):
                     served = sockets.get(stack, {}).get("base")
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served, salt)
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
@@ -299,17 +308,19 @@ def run(
     send(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
     with ThreadPoolExecutor(len(projects) or 1) as pool:
         list(pool.map(evaluate_stack, projects))
-        if needed := _needed(neighbours, trees, projects, work):
+        evaluated = [read_stack(name, trees, projects[name], work / name, runs[name]) for name in projects]
+        if needed := _needed(neighbours, evaluated):
             send(Line(f"{', '.join(needed)}: evaluating the base, which may have an object that is created"))
             list(pool.map(evaluate_neighbour, needed))
+    return evaluated
 
 
-def _needed(neighbours: Sequence[str], trees: Trees, projects: Projects, work: Path) -> list[str]:
+def _needed(neighbours: Sequence[str], evaluated: Iterable[Stack]) -> list[str]:
     """Return the neighbours on the accounts on which the heads of the stacks create objects."""
     needed: set[str] = set()
-    for name in projects if neighbours else ():
-        steps = read_stack(name, trees, projects[name], work / name).steps.values()
-        needed |= {other for other in neighbours if creates_object_of(other, name, steps)}
+    for stack in evaluated if neighbours else ():
+        steps = stack.steps.values()
+        needed |= {other for other in neighbours if creates_object_of(other, stack.name, steps)}
     return sorted(needed)
 
 
@@ -459,9 +470,18 @@ def _qualified_name(tree: Path, stack: str, project_name: str) -> str:
     return stack
 
 
-def read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
-    """Read the runs on a stack from the files that `run` wrote."""
-    base, head = (_read_run(side, tree, folder, trees[0]) for side, tree in zip(COMMANDS, trees, strict=True))
+def read_stack(
+    name: str,
+    trees: Trees,
+    projects: tuple[Path | None, Path | None],
+    folder: Path,
+    runs: Mapping[str, EngineRun | None] = MappingProxyType({}),
+) -> Stack:
+    """Read the runs on a stack from the files that `run` wrote, except for `runs`, which are read already."""
+    base, head = (
+        runs[side] if side in runs else _read_run(side, tree, folder, trees[0])
+        for side, tree in zip(COMMANDS, trees, strict=True)
+    )
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
     trouble = head.missing_plan if head and not head.errors else ""

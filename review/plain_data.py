@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import enum
+import functools
 import html
 import json
 import re
@@ -184,7 +185,7 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 def build_mask(values: Iterable[str]) -> Callable[[str], str]:
     """Return a function that masks these values in a string, in all common encodings."""
-    forms = {form for value in values for form in _encodings(value) if len(form) >= SHORTEST}
+    forms = set[str]().union(*map(_encodings, values))
     longest_first = sorted(forms, key=len, reverse=True)
 
     def mask_forms(text: str) -> str:
@@ -208,7 +209,13 @@ The possessive quantifiers keep the search linear: a program may have long words
 """
 
 
-def _encodings(value: str) -> Iterator[str]:
+@functools.cache
+def _encodings(value: str) -> frozenset[str]:
+    """Return the forms that a value may have, without those that are too short to be masked."""
+    return frozenset(form for form in _forms(value) if len(form) >= SHORTEST)
+
+
+def _forms(value: str) -> Iterator[str]:
     """Yield the forms that a value may have in JSON, Python, HTML, a shell, a URL, hexadecimal and base64."""
     raw, json_text = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
     # Go's JSON encoder, which the engine uses, escapes these characters as well.
