@@ -19,10 +19,10 @@ class Evaluation:
     unknown: tuple[Unknown, ...] = ()
     crash: str = ""
     """The type and position of the exception; never its message, which may contain a secret."""
-    read_types: tuple[str, ...] = ()
-    """The types of other resources that a rule on the stack has read than those that it is about.
+    read_types: tuple[tuple[str, ...], ...] = ()
+    """The groups of types that a rule on the stack has read, each at once. Without a verdict, there are none.
 
-    Each resource that it is about has its own verdict. Without any verdict, there are no types.
+    Resources of one group are alike to the rule, and those of another group decide about them.
     """
 
     def by_resource(self, root: str) -> dict[str, "Evaluation"]:
@@ -85,8 +85,8 @@ def evaluate_with_options(rule: Rule, subject: Resource | Stack, options: Option
     distinct = list(dict.fromkeys(verdicts))
     findings = tuple(verdict for verdict in distinct if isinstance(verdict, Finding))
     unknown = tuple(verdict for verdict in distinct if isinstance(verdict, Unknown))
-    read_types = tuple(sorted(subject.read_types - rule.about)) if isinstance(subject, Stack) else ()
-    return Evaluation(findings, unknown, crash, read_types)
+    read_types = {tuple(sorted(group)) for group in subject.read_types} if isinstance(subject, Stack) else ()
+    return Evaluation(findings, unknown, crash, tuple(sorted(read_types)))
 
 
 def _where(fault: Exception) -> str:

@@ -24,8 +24,8 @@ class Row(NamedTuple):
     """The findings, the paths of unknown values, or the position of the crash; otherwise empty."""
     unknown: str = ""
     """The paths of unknown values, also beside findings or a crash: these parts are not judged."""
-    read: tuple[str, ...] = ()
-    """In the row of a stack, the types that a policy has read besides those with verdicts of their own."""
+    read: tuple[tuple[str, ...], ...] = ()
+    """In the row of a stack, the groups of types that a policy has read, each at once."""
 
 
 def worst(rows: Iterable[Row]) -> str:

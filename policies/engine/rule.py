@@ -128,9 +128,9 @@ class Stack:
 
     resources: tuple[Resource, ...]
     memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
-    """The results of functions with the decorator `cached`, and the types that these have read."""
-    read_types: set[str] = field(default_factory=set[str], compare=False, repr=False)
-    """The types that somebody has asked for, so that a review knows what else a rule has judged."""
+    """The results of functions with the decorator `cached`, and the groups of types that these have read."""
+    read_types: set[tuple[str, ...]] = field(default_factory=set[tuple[str, ...]], compare=False, repr=False)
+    """The groups of types that somebody has asked for, so that a review knows what else a rule has judged."""
 
     @cached_property
     def by_urn(self) -> dict[str, Resource]:
@@ -147,7 +147,7 @@ class Stack:
     def of(self, types: Iterable[str]) -> list[Resource]:
         """Return the resources of these types, in the order of their URNs."""
         types = tuple(types)
-        self.read_types.update(types)
+        self.read_types.add(types)
         resources = [resource for kind in types for resource in self._by_type.get(kind, ())]
         return sorted(resources, key=lambda resource: resource.urn)
 
@@ -173,8 +173,8 @@ def cached(compute: Callable[[SubjectT], ResultT]) -> Callable[[SubjectT], Resul
 
 def _with_read_types(
     compute: Callable[[SubjectT], ResultT], subject: SubjectT
-) -> tuple[ResultT, frozenset[str]]:
-    """Return the result of a function of a resource or a stack, and the types of a stack that it reads."""
+) -> tuple[ResultT, frozenset[tuple[str, ...]]]:
+    """Return the result of a function of a resource or a stack, and the groups of types that it reads."""
     if not isinstance(subject, Stack):
         return compute(subject), frozenset()
     before = frozenset(subject.read_types)

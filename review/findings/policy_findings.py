@@ -216,9 +216,15 @@ def _differs(verdict: Row, stack: Stack) -> bool:
 
 
 def _judged_beside(verdict: Row, stack: Stack) -> Iterator[Step]:
-    """Yield the steps of resources that decide about others in a rule, such as NetworkPolicies of pods."""
-    runs = (run for run in (stack.base, stack.head) if run)
-    types = {kind for run in runs for kind in run.read_types.get(verdict["policy"], ())}
+    """Yield the steps of resources that decide about the named one in a rule, as NetworkPolicies about pods.
+
+    A rule reads the types of such resources apart from that of the named one. Those that it reads together,
+    such as all kinds of pods, have verdicts of their own. The stack itself is of none of these types.
+    """
+    runs = [run for run in (stack.base, stack.head) if run]
+    named = stack.steps.get(verdict["urn"])
+    groups = {group for run in runs for group in run.read_types.get(verdict["policy"], ())}
+    types = {kind for group in groups if not named or named.resource.type not in group for kind in group}
     for urn, step in stack.steps.items():
         if urn != verdict["urn"] and any(side and side.type in types for side in (step.old, step.new)):
             yield step

@@ -107,8 +107,8 @@ class EngineRun:
     `first_operations` has the first of the two operations of each replacement, by URN. `finished` has the URN
     and the operation of each finished step on a resource other than a component. `waived_levels` has the
     level that a waived violation has without its waiver, by policy and URN. `read_types` has, by policy on
-    whole stacks, the types that decide about other resources. `old_tree` contains the files to which the
-    assets in old states lead; None stands for `tree`.
+    whole stacks, the groups of types that the policy has read, each at once. `old_tree` contains the files to
+    which the assets in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -132,7 +132,7 @@ class EngineRun:
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    read_types: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
     old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
@@ -217,7 +217,7 @@ class EngineRun:
         if row.get("verdict") == WAIVED:
             self.waived_levels[row["policy"], row["urn"]] = row["level"]
         if "read" in row:
-            self.read_types[row["policy"]] = {*row["read"]}
+            self.read_types[row["policy"]] = {*map(frozenset, row["read"])}
         if event := row.get("resourcePreEvent"):
             metadata = event["metadata"]
             if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):

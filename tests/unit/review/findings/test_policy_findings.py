@@ -13,10 +13,15 @@ import pytest
 from policies.engine.catalog import BY_NAME, RULES
 from policies.engine.evaluation import evaluate
 from policies.engine.pack import ALL
+from policies.engine.rule import Resource as PolicyResource
 from policies.engine.rule import Rule
 from policies.engine.rule import Stack as PolicyStack
+from policies.model.cloudflare.zones import SETTING
+from policies.model.datadog_monitors import MONITOR
 from policies.model.property_marks import UNKNOWN as UNKNOWN_VALUE
-from policies.model.property_marks import SecretValue
+from policies.model.property_marks import SecretValue, from_plain
+from policies.model.property_values import Value
+from policies.rules.cloudflare.zones import RULESET
 from review.build import build
 from review.findings import policy_findings
 from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, VIOLATION, WAIVED, Finding
@@ -30,6 +35,7 @@ from review.stacks.value_parts import parse_json
 from tests.support.policies.truth import cases
 from tests.support.review.stacks import KEY, resource, urn
 
+ROOT = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
 RULE = next(rule for rule in ALL if rule.remediation and rule.controls)
 WAIVED_UNTIL = "waived until 2030-01-01 (9 days left): why\n"
 FILE = StackFile("Pulumi.dev.yaml", {"pipe:key.days": ("5", 7)}, {"pipe:key.days": ("5", 7)})
@@ -175,20 +181,76 @@ NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
         (NETWORK_POLICY, {"spec": {}}, None, NEW),
         (NETWORK_POLICY, {"metadata": {}}, {"metadata": {"labels": {"a": "b"}}}, EXISTING),
         ("aws:sns/topic:Topic", {"name": "a"}, {"name": "b"}, EXISTING),
+        (KEY, {"days": 6}, {"days": 7}, EXISTING),
+        ("aws:kms/replicaKey:ReplicaKey", {"days": 6}, None, EXISTING),
     ],
-    ids=["changed", "created", "deleted", "label", "other type"],
+    ids=["changed", "created", "deleted", "label", "other type", "own type", "read with its own type"],
 )
 def test_a_violation_on_the_stack_is_new_if_another_resource_differs_that_its_rule_has_judged(
     kind: str, before: Json | None, after: Json | None, status: str
 ) -> None:
     head, base = side("days is 5"), side("days is 5")
-    head.add([{"policy": RULE.name, "urn": "stack", "verdict": "violation", "read": [NETWORK_POLICY]}])
+    read = [[KEY, "aws:kms/replicaKey:ReplicaKey"], [NETWORK_POLICY]]
+    head.add([{"policy": RULE.name, "urn": "stack", "verdict": "violation", "read": read}])
     disk = resource(KEY, "disk", {"days": 5})
     old, new = (resource(kind, "it", inputs) if inputs is not None else None for inputs in (before, after))
     for step in (Step("same", disk, disk), Step("update", old, new)):
         head.steps[step.resource.urn] = step
     [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
     assert (finding.status, finding.blocks) == (status, status == NEW)
+
+
+def with_rows(run: EngineRun, rule: Rule, resources: dict[str, Json]) -> EngineRun:
+    """Return a run with the verdicts of a rule on a stack of these resources, and the rows of its ledger."""
+    parts = [
+        PolicyResource(kind, urn(kind, kind), kind, Value(from_plain(inputs)))
+        for kind, inputs in resources.items()
+    ]
+    evaluation = evaluate(rule, PolicyStack(tuple(parts)), {"monitors": ["HighCpu"], "tags": ["service:api"]})
+    run.phase.violations += [
+        {
+            "policy": rule.name,
+            "urn": item.urn or ROOT,
+            "level": "mandatory",
+            "severity": "",
+            "message": f"{item}",
+        }
+        for item in evaluation.findings
+    ]
+    row = {"policy": rule.name, "urn": ROOT, "verdict": "violation", "read": evaluation.read_types}
+    return run.add([json.loads(json.dumps(row))])
+
+
+@pytest.mark.parametrize(
+    ("rule", "named", "judged", "before", "after"),
+    [
+        (
+            "cloudflare-managed-rules-off",
+            {SETTING: {"zoneId": "z", "settingId": "ssl"}},
+            RULESET,
+            {"zoneId": "z", "rules": [{"expression": 'http.request.uri.path ne "/health"'}]},
+            {"zoneId": "z", "rules": [{"expression": 'http.request.uri.path eq "/nothing"'}]},
+        ),
+        ("alert-required-monitor-missing", {}, MONITOR, {"name": "HighCpu", "query": "cpu"}, None),
+    ],
+    ids=["a resource that has verdicts of its own", "the stack"],
+)
+def test_a_violation_is_new_if_what_its_rule_judged_differs_whatever_the_rule_is_about(
+    rule: str, named: dict[str, Json], judged: str, before: Json, after: Json | None
+) -> None:
+    policy = BY_NAME[rule]
+    assert judged in policy.about
+    base = with_rows(EngineRun(Path()), policy, named | {judged: before})
+    head = with_rows(EngineRun(Path()), policy, named | ({judged: after} if after else {}))
+    same = [resource(kind, kind, inputs) for kind, inputs in named.items()]
+    steps = [Step("same", item, item) for item in same]
+    old, new = (resource(judged, judged, inputs) if inputs else None for inputs in (before, after))
+    head.steps |= {step.resource.urn: step for step in [*steps, Step("update", old, new)]}
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert (finding.status, finding.blocks) == (NEW, True)
+    head.steps[resource(judged, judged).urn] = Step("same", old, old)
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert finding.status == EXISTING
 
 
 def plain(value: Any) -> Any:
