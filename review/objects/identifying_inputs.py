@@ -36,6 +36,7 @@ IDENTIFYING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "cloudflare:index/r2BucketSippy:R2BucketSippy": ("accountId", "bucketName"),
     "cloudflare:index/r2CustomDomain:R2CustomDomain": ("accountId", "bucketName", "domain"),
     "cloudflare:index/r2ManagedDomain:R2ManagedDomain": ("accountId", "bucketName"),
+    "cloudflare:index/ruleset:Ruleset": ("kind", "phase", "zoneId"),
     "cloudflare:index/schemaValidationOperationSettings:SchemaValidationOperationSettings": (
         "operationId",
         "zoneId",
@@ -76,7 +77,8 @@ with equal ones have one object, in this order. For AWS, these are types of one 
 names (review/stacks/object_kinds.py), or whose required inputs have the content or lack a part of the path
 (Application Auto Scaling API, RegisterScalableTarget). For Cloudflare, these are
 the types without an import in the SDK's documentation, and without an ID among their outputs; of a script of
-Workers, one deployment is active. For Datadog, the documentation of the imports has these inputs, or the API
-has no other ID (https://docs.datadoghq.com/api: restriction policies by resource, metadata and tags by
-metric, roles and teams by user).
+Workers, one deployment is active, and Cloudflare refuses a second ruleset of a zone and phase
+(https://developers.cloudflare.com/ruleset-engine/about/rulesets/, "Entry point ruleset"). For Datadog, the
+documentation of the imports has these inputs, or the API has no other ID (https://docs.datadoghq.com/api:
+restriction policies by resource, metadata and tags by metric, roles and teams by user).
 """

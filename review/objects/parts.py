@@ -244,17 +244,18 @@ def are_in_one_container(first: Resource, second: Resource, apart_from: str) -> 
 
 
 def identity(resource: Resource) -> tuple[str, ...]:
-    """Return the texts that identify what a resource changes or creates, if its type has no table."""
+    """Return the texts that identify what a resource changes or creates, if its table does not."""
     return tuple(text for _, text in identifying_texts(resource))
 
 
 def identifying_texts(resource: Resource) -> Sequence[tuple[str, str]]:
-    """Return the inputs that identify what a resource changes or creates, if its type has no table.
+    """Return the inputs that identify what a resource changes or creates, if its table does not.
 
     The name of a setting of a whole account or organization is empty. An output that no table describes
     identifies nothing: it is the same for all resources of a type.
     """
-    if is_described(resource.type) and resource.type not in OBJECTS:
+    is_known_otherwise = resource.type in OBJECTS or resource.type in IDENTIFYING_INPUTS
+    if is_described(resource.type) and not is_known_otherwise:
         return ()
     values = resource.values
     if is_of_account(resource):

@@ -50,17 +50,23 @@ def _owners(stack: Stack, zones: Zones) -> dict[str | None, str]:
     url="https://developers.cloudflare.com/waf/managed-rules/deploy-zone-dashboard/",
 )
 def managed_rules(stack: Stack, _: Options) -> Verdicts:
-    """Require the stack that owns a zone to run one of Cloudflare's managed rulesets on all requests."""
+    """Require the stack that owns a zone to run one of Cloudflare's managed rulesets on all requests.
+
+    Cloudflare refuses a second ruleset of a phase, so each of several must do so: either may be the refused
+    one. A ruleset of another kind does nothing unless another one executes it.
+    """
     zones = Zones(stack)
-    protected: set[str | None] = set()
+    protected: dict[str | None, bool] = {}
     unknown: Unknown | None = None
     for ruleset in stack.of((RULESET,)):
-        if not (ruleset["phase"].known and ruleset["rules"].known):
-            unknown = Unknown("phase" if not ruleset["phase"].known else "rules", ruleset.urn)
-        elif ruleset["phase"].text() == MANAGED_PHASE and any(map(_executes, ruleset["rules"].items())):
-            protected.add(zones.of(ruleset))
+        hidden = [name for name in ("phase", "kind", "rules") if not ruleset[name].known]
+        if hidden:
+            unknown = Unknown(hidden[0], ruleset.urn)
+        elif ruleset["phase"].text() == MANAGED_PHASE and ruleset["kind"].text() in (None, "zone"):
+            zone, executes = zones.of(ruleset), any(map(_executes, ruleset["rules"].items()))
+            protected[zone] = executes and protected.get(zone, True)
     for zone, urn in _owners(stack, zones).items():
-        if zone in protected:
+        if protected.get(zone):
             continue
         yield unknown or Finding(
             "the zone", "without managed rules", f"execute a managed ruleset in {MANAGED_PHASE}", urn=urn

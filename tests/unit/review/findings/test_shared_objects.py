@@ -699,6 +699,26 @@ def test_a_second_resource_for_an_object_that_its_inputs_identify_blocks() -> No
     assert [finding.name for _, finding in find_shared_with(dev, [prod])] == ["it"]
 
 
+def test_a_second_ruleset_of_a_phase_blocks_since_cloudflare_refuses_it() -> None:
+    ruleset = "cloudflare:index/ruleset:Ruleset"
+
+    def phase(name: str, phase: str, zone: str = "z", kind: str = "zone") -> Resource:
+        return block(name, name, ruleset, zoneId=zone, kind=kind, phase=phase, name=name)
+
+    managed = "http_request_firewall_managed"
+    kept = Step("same", phase("kept", managed), phase("kept", managed))
+    assert names(kept, Step("create", None, phase("it", managed))) == ["it"]
+    for other in (
+        phase("it", "http_ratelimit"),
+        phase("it", managed, "y"),
+        phase("it", managed, kind="root"),
+    ):
+        assert names(kept, Step("create", None, other)) == []
+    # Pulumi deletes the old one first.
+    replaced = Step("replace", phase("it", managed), phase("it", managed))
+    assert names(replaced) == []
+
+
 def test_the_own_account_may_be_written_or_left_out() -> None:
     budget = "aws:budgets/budget:Budget"
     kept = block("kept", "1:monthly", budget, name="monthly", accountId="1")
