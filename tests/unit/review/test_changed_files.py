@@ -93,7 +93,26 @@ def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_
     (trees[1] / "unused" / "names" / "part.py").write_text("")
     (trees[1] / "review" / "new.py").write_text("")
     (trees[1] / "__main__.py").write_text(f"if __name__ == 'never':\n    {imports}")
-    assert find_outside(["dev"], trees) == ["unused/module.py", "unused/names/__init__.py"]
+    assert find_outside(["dev"], trees) == [
+        "review/new.py",
+        "unused/module.py",
+        "unused/names/__init__.py",
+        "unused/names/part.py",
+    ]
+    # The program also gets a part in a folder that the base lacks.
+    (trees[1] / "__main__.py").write_text(f"import other.module\n{imports}")
+    (trees[1] / "other").mkdir()
+    (trees[1] / "other" / "module.py").write_text("")
+    assert "other/module.py" not in find_outside(["dev"], trees)
+
+
+def test_a_new_file_in_a_folder_of_other_code_counts_even_if_the_program_imports_it(trees: Trees) -> None:
+    (trees[1] / "__main__.py").write_text("if __name__ == 'never':\n    import review.build, review.new")
+    (trees[1] / "review" / "build").mkdir()
+    new = ["review/build/__init__.py", "review/new.py", "review/table.toml"]
+    for name in new:
+        (trees[1] / name).write_text("# in place of a module, or data beside one")
+    assert find_outside(["dev"], trees) == new
 
 
 def test_files_that_a_deployment_runs_count_even_if_the_program_imports_them(trees: Trees) -> None:
