@@ -66,9 +66,10 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
     ]
     for folder in sorted(folders[0] | folders[1]):
         own = [name for name in stacks if f"{folder}" == (name.rpartition("/")[0] or ".")] or stacks
-        for name in OTHER_PROJECT_FILES:
-            if _content(head / folder / name) not in (None, _content(base / folder / name)):
-                yield from _findings(own, folder / name, "this file, which may take the place of Pulumi.yaml")
+        for path in sorted((head / folder).glob("*")):
+            file = folder / path.name
+            if _is_one_of(OTHER_PROJECT_FILES, path) and _content(path) not in (None, _content(base / file)):
+                yield from _findings(own, file, "this file, which may take the place of Pulumi.yaml")
         yield from _changed_keys(own, folder / "Pulumi.yaml", PROJECT_KEYS, base, head)
     for stack in sorted(of_trees[0].keys() | of_trees[1].keys()):
         folder, _, label = stack.rpartition("/")
@@ -82,7 +83,7 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
     paths = sorted(head.rglob("*"))
     ambiguous = _ambiguous(path.relative_to(head) for path in paths)
     for path in paths:
-        part = parts.get(path.name) or parts.get(path.suffix)
+        part = parts.get(path.name.casefold()) or parts.get(path.suffix.casefold())
         file = path.relative_to(head)
         if not ambiguous.isdisjoint((file, *file.parents)) and not os.path.lexists(base / file):
             part = "this file, which takes the place of another one if a file system ignores case"
@@ -93,11 +94,16 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
                 yield from _findings(
                     stacks, file, "this link, which takes a part of the policies from elsewhere"
                 )
-        if path.name in PROJECT_FILES and file.parent not in folders[0] | folders[1]:
+        if _is_one_of(PROJECT_FILES, path) and file.parent not in folders[0] | folders[1]:
             is_example = file.parts[0] in WITHOUT_PROJECTS
             part = "" if is_example else "this file of a project of which the review knows no stack"
         if part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
+
+
+def _is_one_of(names: Iterable[str], path: Path) -> bool:
+    """Return True if a file has one of these names, or has one where the file system ignores case."""
+    return path.name.casefold() in map(str.casefold, names)
 
 
 def _ambiguous(paths: Iterable[Path]) -> set[Path]:
