@@ -32,13 +32,14 @@ class Command:
 class _Access:
     """The files that a process may read, the folders that it shares with others, and its file descriptors.
 
-    It may create `work_bytes` bytes of files in memory.
+    It may create `work_bytes` bytes of files in memory. Without `trusted`, it runs code under review.
     """
 
     readable: Iterable[Path]
     shared: Iterable[Path] = ()
     descriptors: Sequence[int] = ()
     work_bytes: int = bubblewrap.WORK_BYTES
+    trusted: bool = False
 
 
 UNTRUSTED_BYTES = 64 * 2**20
@@ -105,7 +106,7 @@ class Processes:
         """Return the command of the evaluation, which writes to `work` and reaches all sockets."""
         readable = [*trees, *isolation.engine_files(self._engine)]
         shared = [folder for folders in self.sockets.values() for folder in folders.values()]
-        return self._command(work, _Access(readable, shared), "review.evaluate")
+        return self._command(work, _Access(readable, shared, trusted=True), "review.evaluate")
 
     def _socket_folder(self) -> Path:
         """Return the folder of all sockets: below /tmp if the path of `root` is too long for them."""
@@ -127,7 +128,7 @@ class Processes:
         if not self._isolated:
             return Command(arguments, self._code, environment, access.descriptors)
         readable = [*access.readable, self._code, *isolation.python_files()]
-        jail = Isolation(home, readable, access.shared, work_bytes=access.work_bytes)
+        jail = Isolation(home, readable, access.shared, work_bytes=access.work_bytes, trusted=access.trusted)
         self._opened.callback(jail.close)
         descriptors = [*jail.descriptors, *access.descriptors]
         return Command(jail.command(*arguments), self._code, environment, descriptors)

@@ -4,6 +4,11 @@ The filter lists denied calls instead of allowed calls, since Python, gRPC and G
 each version uses different ones. Namespaces isolate the program; the filter denies the calls that no
 namespace confines.
 
+Code under review speaks to the review over a Unix socket, and to the engine of a deployment over TCP. For it,
+the filter also denies what succeeds at both kinds of sockets, but has an effect at one of them only, or at
+another time: the engine would get other bytes than the review. A program could ignore an error, so it is
+killed.
+
 Sources of the instructions and of the layout of their data: Linux,
 Documentation/userspace-api/seccomp_filter.rst and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h.
 Numbers of system calls: arch/x86/entry/syscalls/syscall_64.tbl and, for arm64,
@@ -19,8 +24,10 @@ from dataclasses import dataclass
 LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ, JMP|JGE, RET
 AND = 0x54  # BPF_ALU|AND
 NUMBER, ARCHITECTURE = 0, 4
-FIRST_ARGUMENT, FOURTH_ARGUMENT = 16, 40
-"""Offsets in struct seccomp_data, those of arguments on little-endian machines for the lower halves."""
+ARGUMENTS, ARGUMENT_BYTES = 16, 8
+"""Offsets in struct seccomp_data, and the length of an argument, whose lower half is its first one on
+little-endian machines.
+"""
 
 KILL, ERROR, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ERRNO, _ALLOW
 X32 = 0x40000000  # __X32_SYSCALL_BIT: other numbers for the same calls on x86-64
@@ -109,12 +116,60 @@ SHARED_MEMORY = 0x21  # MAP_SHARED (also in MAP_SHARED_VALIDATE) and MAP_ANONYMO
 when a process has dropped its pages (MADV_DONTNEED). /dev/zero, which gives such memory as well, is hidden.
 """
 
+SENDING: Mapping[str, tuple[int, int, int]] = {
+    "sendto": (44, 206, 3),
+    "sendmsg": (46, 211, 2),
+    "sendmmsg": (307, 269, 3),
+}
+"""Numbers of the system calls that send with flags, and the index of the argument with the flags. `send` of
+the C library is `sendto`.
+"""
 
-def filter_program(machine: str) -> bytes | None:
-    """Return the filter for a machine that is named as in `uname -m`; None for an unknown machine."""
+SEND_FLAGS = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+"""Flags with which code under review may send. An urgent byte (MSG_OOB) stays in the stream of a Unix socket
+if another one follows, and leaves that of TCP (net/unix/af_unix.c: manage_oob, net/ipv4/tcp_input.c:
+tcp_check_urg). With MSG_MORE, TCP keeps bytes back, and loses them if SO_LINGER ends the connection. With
+MSG_ZEROCOPY, the bytes can still change.
+"""
+
+SET_OPTION: tuple[int, int] = (54, 208)
+"""Numbers of the system call `setsockopt`, whose second and third argument are a level and an option."""
+
+SOCKET_OPTIONS: Mapping[int, tuple[int, ...]] = {
+    # SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT,
+    # SO_RCVTIMEO and SO_SNDTIMEO with the old and the new numbers, SO_ZEROCOPY
+    socket.SOL_SOCKET: (2, 6, 7, 8, 9, 15, 16, 18, 20, 21, 66, 67, 60),
+    # TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_DEFER_ACCEPT, TCP_QUICKACK, TCP_USER_TIMEOUT,
+    # TCP_INQ
+    socket.IPPROTO_TCP: (1, 4, 5, 6, 9, 12, 18, 36),
+    socket.IPPROTO_IP: (1, 8, 11),  # IP_TOS, IP_PKTINFO, IP_RECVERR
+    socket.IPPROTO_IPV6: (25, 26, 49, 67),  # IPV6_RECVERR, IPV6_V6ONLY, IPV6_RECVPKTINFO, IPV6_TCLASS
+}
+"""Options that code under review may set, by their level: those that Python, gRPC and the C library set. Unix
+sockets accept other ones that have no effect there: with SO_LINGER or SO_MAX_PACING_RATE, TCP does not send
+all bytes, and with SO_ATTACH_FILTER, it drops the confirmations of the other side.
+"""
+
+FROM_PAGES: Mapping[str, tuple[int, int]] = {
+    "sendfile": (40, 71),
+    "splice": (275, 76),
+    "tee": (276, 77),
+    "vmsplice": (278, 75),
+}
+"""Numbers of the system calls that send the pages of a file or of memory without a copy: the program can
+still change the bytes until somebody reads them. The review and the engine read at other times.
+"""
+
+
+def filter_program(machine: str, *, trusted: bool) -> bytes | None:
+    """Return the filter for a machine that is named as in `uname -m`; None for an unknown machine.
+
+    Without `trusted`, it is the filter for code under review.
+    """
     architecture = ARCHITECTURES.get(machine)
     if architecture is None:
         return None
+    column = architecture.column
     instructions = [
         _instruction(LOAD, ARCHITECTURE),
         *_unless_equal(architecture.audit, KILL),  # calls of other architectures have other numbers
@@ -124,25 +179,47 @@ def filter_program(machine: str) -> bytes | None:
         instructions.append(_instruction(JUMP_IF_AT_LEAST, X32, if_not=1))
         instructions.append(_instruction(RETURN, ERROR | errno.ENOSYS))
     for numbers in DENIED.values():
-        instructions += _if_equal(numbers[architecture.column], [_instruction(RETURN, ERROR | errno.EPERM)])
-    family = [_instruction(LOAD, FIRST_ARGUMENT), *_allow_only(FAMILIES)]
+        instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
+    family = [_load_argument(0), *_allow_only(FAMILIES, ERROR | errno.EPERM)]
     for numbers in SOCKETS.values():
-        instructions += _if_equal(numbers[architecture.column], family)
+        instructions += _if_equal(numbers[column], family)
     flags = [
-        _instruction(LOAD, FOURTH_ARGUMENT),
+        _load_argument(3),
         _instruction(AND, SHARED_MEMORY),
         *_if_equal(SHARED_MEMORY, [_instruction(RETURN, ERROR | errno.EPERM)]),
         _instruction(RETURN, ALLOW),
     ]
     for numbers in MAPPINGS.values():
-        instructions += _if_equal(numbers[architecture.column], flags)
+        instructions += _if_equal(numbers[column], flags)
+    if not trusted:
+        instructions += _same_bytes_at_all_sockets(column)
     instructions.append(_instruction(RETURN, ALLOW))
     return b"".join(instructions)
+
+
+def _same_bytes_at_all_sockets(column: int) -> list[bytes]:
+    """Return instructions that deny what may lead to other bytes at another kind of sockets."""
+    instructions: list[bytes] = []
+    for numbers in FROM_PAGES.values():
+        instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
+    for *numbers, flags in SENDING.values():
+        others = _instruction(AND, ~SEND_FLAGS & 0xFFFFFFFF)
+        instructions += _if_equal(numbers[column], [_load_argument(flags), others, *_allow_only([0], KILL)])
+    options = [_load_argument(1)]
+    for level, allowed in SOCKET_OPTIONS.items():
+        options += _if_equal(level, [_load_argument(2), *_allow_only(allowed, KILL)])
+    options.append(_instruction(RETURN, KILL))
+    return [*instructions, *_if_equal(SET_OPTION[column], options)]
 
 
 def _instruction(code: int, value: int, *, if_so: int = 0, if_not: int = 0) -> bytes:
     """Return an encoded struct sock_filter; a jump skips `if_so` or `if_not` instructions."""
     return struct.pack("<HBBI", code, if_so, if_not, value)
+
+
+def _load_argument(index: int) -> bytes:
+    """Return the instruction that loads the lower half of an argument."""
+    return _instruction(LOAD, ARGUMENTS + index * ARGUMENT_BYTES)
 
 
 def _if_equal(value: int, block: list[bytes]) -> list[bytes]:
@@ -155,7 +232,7 @@ def _unless_equal(value: int, verdict: int) -> list[bytes]:
     return [_instruction(JUMP_IF_EQUAL, value, if_so=1), _instruction(RETURN, verdict)]
 
 
-def _allow_only(values: Iterable[int]) -> list[bytes]:
-    """Return instructions that allow the call if the loaded value is one of `values`, and else deny it."""
+def _allow_only(values: Iterable[int], verdict: int) -> list[bytes]:
+    """Return instructions that allow a call whose loaded value is one of `values`, else return `verdict`."""
     allowed = [part for value in values for part in _if_equal(value, [_instruction(RETURN, ALLOW)])]
-    return [*allowed, _instruction(RETURN, ERROR | errno.EPERM)]
+    return [*allowed, _instruction(RETURN, verdict)]

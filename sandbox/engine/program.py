@@ -6,6 +6,7 @@ folder in which it may create a socket: it inherits a socket that already listen
 with the proxy's sockets.
 """
 
+import signal
 import socket
 import subprocess
 import sys
@@ -44,6 +45,7 @@ ENDED = "the process that evaluates the program has ended before the program"
 ERRORS = {
     COMPLETED: "",
     FAILED: PROGRAM_FAILED,
+    -signal.SIGSYS & 255: "the program makes a system call for which the isolation ends it",
     PROCESSES_LEFT: "a process that the program started still runs after the program's end; wait for it",
 }
 """The error for each message about a program's end. Any other message means ENDED."""

@@ -1,6 +1,7 @@
 """Tests of attacks from inside the isolation: small programs with the permissions of the tests' user."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -152,6 +153,54 @@ def test_memory_that_counts_towards_no_limit_is_denied(jail: Jail) -> None:
         "possible None",
         "PermissionError Permission denied",
     ]
+
+
+DIFFERENT = {
+    "urgent bytes": "ours.send(b'x', socket.MSG_OOB)",
+    "urgent bytes of a message": "ours.sendmsg([b'x'], [], socket.MSG_OOB)",
+    "bytes that wait": "ours.send(b'x', socket.MSG_MORE)",
+    "an end without the rest": "ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, *bytes(7)]))",
+    "a slow rate": "ours.setsockopt(socket.SOL_SOCKET, 47, 1)",
+    "a filter of confirmations": "ours.setsockopt(socket.SOL_SOCKET, 26, bytes(16))",
+    "another protocol": "ours.setsockopt(socket.IPPROTO_TCP, 31, b'tls')",
+    "pages of a file": "os.sendfile(ours.fileno(), os.open(sys.executable, os.O_RDONLY), 0, 10)",
+    "pages of a pipe": "os.splice(os.pipe()[0], ours.fileno(), 10)",
+    "pages of memory": "libc.vmsplice(os.pipe()[1], None, 0, 0)",
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_what_the_engine_may_read_differently_than_the_review_ends_the_process(jail: Jail, name: str) -> None:
+    program = f"""
+        ours, theirs = socket.socketpair()
+        ours.send(b"x")
+        if not (child := os.fork()):
+            try:
+                {DIFFERENT[name]}
+            finally:
+                os._exit(1)
+        print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+    """
+    assert jail.run(program) == str(signal.SIGSYS.value)
+
+
+def test_servers_of_grpc_work(jail: Jail) -> None:
+    program = """
+        import grpc
+        from concurrent.futures import ThreadPoolExecutor
+        class Handler(grpc.GenericRpcHandler):
+            def service(self, details):
+                return grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+        for address in ("127.0.0.1:0", "unix:socket"):
+            server = grpc.server(ThreadPoolExecutor(), handlers=[Handler()])
+            port = server.add_insecure_port(address)
+            server.start()
+            with grpc.insecure_channel(address.replace(":0", f":{port}")) as channel:
+                print(len(channel.unary_unary("/a/b")(bytes(1_000_000))))
+            server.stop(None).wait()
+        print(bool(socket.getaddrinfo("localhost", 80)))
+    """.replace("unix:socket", f"unix:{jail.work}/socket")
+    assert jail.run(program).splitlines() == ["1000000", "1000000", "True"]
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")

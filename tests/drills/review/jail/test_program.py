@@ -1,5 +1,6 @@
 """Tests of a program in its isolation, which speaks to a resource monitor and a log of the test."""
 
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -229,6 +230,30 @@ def test_many_connections_of_a_program_leave_the_services_intact(
     """
     response, engine = evaluate(program)
     assert (response.error, engine.names) == (error, ["attack-dev", "component"])
+
+
+def test_a_program_can_copy_files(evaluate: Evaluate) -> None:
+    response, engine = evaluate(
+        """
+        import os, shutil, tempfile
+        import pulumi
+        copy = shutil.copy(__file__, tempfile.mkdtemp())
+        pulumi.log.warn(f"{os.path.getsize(copy) == os.path.getsize(__file__)}")
+        """
+    )
+    assert (response.error, engine.messages) == ("", ["True"])
+
+
+def test_a_program_that_the_filter_ends_has_failed(evaluate: Evaluate) -> None:
+    program = """
+        import socket
+        from pulumi.runtime import settings
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(settings.get_monitor().RegisterResource._channel.target()[5:].decode())
+            connection.send(b"P", socket.MSG_OOB)
+    """
+    response, _ = evaluate(program)
+    assert response.error == ERRORS[-signal.SIGSYS & 255]
 
 
 def test_the_policies_under_review_do_not_share_the_programs_isolation(evaluate: Evaluate) -> None:

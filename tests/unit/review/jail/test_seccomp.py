@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.seccomp import ALLOW, ARCHITECTURES, DENIED, ERROR, KILL, MAPPINGS, SOCKETS, filter_program
+from review.jail.seccomp import (
+    ALLOW,
+    ARCHITECTURES,
+    DENIED,
+    ERROR,
+    FROM_PAGES,
+    KILL,
+    MAPPINGS,
+    SENDING,
+    SET_OPTION,
+    SOCKETS,
+    filter_program,
+)
 
 X86, ARM = "x86_64", "aarch64"
 VSOCK, ALG, PACKET = 40, 38, 17  # include/linux/socket.h
@@ -19,13 +31,14 @@ HEADERS = {
 
 
 def verdict(
-    machine: str, number: int, argument: int = 0, audit: int | None = None, *, fourth: int = 0
+    machine: str, number: int, *arguments: int, audit: int | None = None, trusted: bool = False
 ) -> int:
-    """Return the filter's verdict on a system call for a machine, by its first and fourth arguments."""
-    program = filter_program(machine)
+    """Return the filter's verdict on a system call with up to four arguments for a machine."""
+    program = filter_program(machine, trusted=trusted)
     assert program is not None
     instructions = list(struct.iter_unpack("<HBBI", program))
-    data = struct.pack("<IIQQQQQ", number, audit or ARCHITECTURES[machine].audit, 0, argument, 0, 0, fourth)
+    values = (*arguments, 0, 0, 0, 0)[:4]
+    data = struct.pack("<IIQQQQQ", number, audit or ARCHITECTURES[machine].audit, 0, *values)
     loaded = position = 0
     while True:
         code, if_so, if_not, value = instructions[position]
@@ -69,9 +82,44 @@ def test_only_private_memory_and_shared_files_can_be_mapped(machine: str) -> Non
     number = MAPPINGS["mmap"][ARCHITECTURES[machine].column]
     shared, private, validated, anonymous, no_reserve = 0x01, 0x02, 0x03, 0x20, 0x4000
     for kind in (shared, validated, shared | no_reserve, 1 << 32 | shared):
-        assert verdict(machine, number, fourth=kind | anonymous) == DENY
-        assert verdict(machine, number, fourth=kind) == ALLOW
-    assert verdict(machine, number, fourth=private | anonymous) == ALLOW
+        assert verdict(machine, number, 0, 0, 0, kind | anonymous) == DENY
+        assert verdict(machine, number, 0, 0, 0, kind) == ALLOW
+    assert verdict(machine, number, 0, 0, 0, private | anonymous) == ALLOW
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_sends_only_what_all_sockets_send_alike(machine: str) -> None:
+    flags = {"oob": 1, "more": 0x8000, "zerocopy": 0x4000000, "fastopen": 0x20000000, "eor": 0x80}
+    nosignal, dontwait = 0x4000, 0x40
+    for *numbers, index in SENDING.values():
+        number, before = numbers[ARCHITECTURES[machine].column], [7] * index
+        for flag in flags.values():
+            assert verdict(machine, number, *before, nosignal | flag) == KILL
+            assert verdict(machine, number, *before, nosignal | flag, trusted=True) == ALLOW
+        assert verdict(machine, number, *before, nosignal | dontwait) == ALLOW
+        assert verdict(machine, number, *before, 0) == ALLOW
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_sets_only_options_that_lose_no_bytes(machine: str) -> None:
+    number = SET_OPTION[ARCHITECTURES[machine].column]
+    of_sockets, of_tcp, of_ip, of_ipv6, of_tls = 1, 6, 0, 41, 282
+    allowed = [(of_sockets, 2), (of_sockets, 15), (of_tcp, 1), (of_tcp, 18), (of_ip, 11), (of_ipv6, 26)]
+    linger, oob_inline, attach_filter, attach_bpf, pacing_rate = 13, 10, 26, 50, 47
+    denied = [(of_sockets, name) for name in (linger, oob_inline, attach_filter, attach_bpf, pacing_rate)]
+    cork, repair, upper_layer, min_ttl = 3, 19, 31, 21
+    denied += [(of_tcp, cork), (of_tcp, repair), (of_tcp, upper_layer), (of_ip, min_ttl), (of_tls, 1)]
+    assert {verdict(machine, number, 9, *option) for option in allowed} == {ALLOW}
+    assert {verdict(machine, number, 9, *option) for option in denied} == {KILL}
+    assert {verdict(machine, number, 9, *option, trusted=True) for option in denied} == {ALLOW}
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_sends_no_bytes_that_can_still_change(machine: str) -> None:
+    for numbers in FROM_PAGES.values():
+        number = numbers[ARCHITECTURES[machine].column]
+        assert verdict(machine, number) == KILL
+        assert verdict(machine, number, trusted=True) == ALLOW
 
 
 @pytest.mark.parametrize(("machine", "number"), [(X86, 0), (X86, 59), (ARM, 63), (ARM, 221)])
@@ -89,7 +137,7 @@ def test_the_second_numbers_of_x86_64_are_no_bypass() -> None:
 
 
 def test_a_machine_without_a_list_has_no_filter() -> None:
-    assert filter_program("riscv64") is None
+    assert filter_program("riscv64", trusted=False) is None
 
 
 @pytest.mark.parametrize("machine", HEADERS)
@@ -101,7 +149,14 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
     column = ARCHITECTURES[machine].column
     wrong = {
         name: numbers
-        for name, numbers in {**DENIED, **SOCKETS, **MAPPINGS}.items()
+        for name, numbers in {
+            **DENIED,
+            **SOCKETS,
+            **MAPPINGS,
+            **FROM_PAGES,
+            **SENDING,
+            "setsockopt": SET_OPTION,
+        }.items()
         if known.get(name) != numbers[column]
     }
     assert wrong == {}
