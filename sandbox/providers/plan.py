@@ -177,7 +177,23 @@ class Plan(Target):
             "publicAddress": str(PUBLIC + int(digits(self._salt + seed, 7), 16)),
             "privateAddress": str(PRIVATE + int(digits(self._salt + seed, 5), 16)),
         }
-        return TemplateVariables(inputs | facts, self._salt + seed)
+        defaults = {
+            name: value
+            for name, value in resource_type(resource.type).outputs.items()
+            if isinstance(value, int)
+        }
+
+        def invent(name: str) -> str:
+            return self._invented_text(("default", name), seed) if self._recognizable else ""
+
+        return TemplateVariables({**defaults, **inputs, **facts}, self._salt + seed, invent)
+
+    def choose_names(self, resource: Resource, before: Json, seed: str) -> Json:
+        """Return the names that the API chooses for a resource, at the paths of the inputs that it lacks.
+
+        `before` has the outputs in the state. A name stays the same.
+        """
+        return {}
 
     def account_of(self, config: Mapping[str, Any]) -> str:
         """Return the AWS account to which the settings of a provider lead."""
@@ -238,10 +254,12 @@ class Plan(Target):
         return []
 
     def create(self, resource: Resource) -> LiveResource:
-        without_secrets = replace(resource, inputs=resource.known)
-        variables = self.variables(without_secrets, digits(resource.seed or resource.urn, 64))
-        created = replace(without_secrets, id=self.identify(variables, without_secrets))
-        return LiveResource(created.id, resource.inputs, merge(self.computed(created, {}), resource.inputs))
+        seed = digits(resource.seed or resource.urn, 64)
+        names = self.choose_names(resource, {}, seed)
+        named = replace(resource, inputs=merge(names, resource.known))
+        created = replace(named, id=self.identify(self.variables(named, seed), named))
+        outputs = merge(self.computed(created, {}), names)
+        return LiveResource(created.id, resource.inputs, merge(outputs, resource.inputs))
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
@@ -280,7 +298,9 @@ class Plan(Target):
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         old = added_properties(plain(before.outputs), plain(before.inputs))
-        outputs = self.computed(replace(resource, inputs=resource.known), old)
+        names = self.choose_names(resource, plain(before.outputs), self.place(resource))
+        named = replace(resource, inputs=merge(names, resource.known))
+        outputs = merge(self.computed(named, old), names)
         return LiveResource(resource.id, resource.inputs, merge(outputs, resource.inputs))
 
     def delete(self, resource: Resource) -> None:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -53,13 +53,16 @@ class TemplateVariables(dict[str, Any]):
 
     {hexN}, {HEXN} and {decN} are N digits of the seed's hash. {hexN_word} and so on are digits of another
     hash of the seed, for a second output that an account chooses independently. {uuid} is a UUID made from
-    the hash. A template that is only {numberN} is a number, a 1 with N more digits. An unknown variable is an
-    empty string.
+    the hash. A template that is only {numberN} is a number, a 1 with N more digits. Any other variable is an
+    input that the program does not set: `invent` returns the value that the API chooses for it.
     """
 
-    def __init__(self, values: Mapping[str, Any], seed: str) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], seed: str, invent: Callable[[str], str] = lambda name: ""
+    ) -> None:
         super().__init__(values)
         self._seed = seed
+        self._invent = invent
 
     def __missing__(self, key: str) -> str:
         if key == "uuid":
@@ -67,7 +70,7 @@ class TemplateVariables(dict[str, Any]):
             return "-".join((digest[:8], digest[8:12], f"4{digest[13:16]}", f"a{digest[17:20]}", digest[20:]))
         match = re.fullmatch(r"(hex|HEX|dec)(\d+)(_\w+)?", key)
         if match is None:
-            return ""
+            return self._invent(key)
         digest = digits(self._seed + (match[3] or ""), int(match[2]))
         if match[1] == "HEX":
             return digest.upper()

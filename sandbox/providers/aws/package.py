@@ -5,11 +5,12 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from string import Formatter
 from typing import Any, cast
 
 from sandbox.providers.diff import Change
 from sandbox.providers.plan import Plan
-from sandbox.providers.resource_types import TemplateVariables, resource_type, table
+from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
 from sandbox.providers.target import ENGINE_SETTINGS, Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.aws_account import ACCOUNT
@@ -31,6 +32,9 @@ BUS_SEPARATORS = {
 BUS_ARN = re.compile(r"arn:[^:]+:events:[^:]*:[^:]*:event-bus/")
 
 ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/")
+
+UNIQUE_PREFIX = "terraform-"
+"""The beginning of a name for which the program sets none (terraform-plugin-sdk, helper/id/id.go)."""
 
 LIMIT = "allowedAccountIds"
 """Setting of a provider with the accounts on which it may work. It does not choose one."""
@@ -116,6 +120,11 @@ def _list(value: Any) -> list[Any]:
     return cast(list[Any], value) if isinstance(value, list) else []
 
 
+def _fields(template: str) -> set[str]:
+    """Return the names of the variables in a template."""
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
 def _certificate(serial: str) -> str:
     """Return a certificate in PEM, encoded as EKS does, with 38 hexadecimal digits as its serial number."""
     content = base64.b64decode(table("aws")["certificates"]["cluster"])
@@ -147,6 +156,23 @@ class AwsPlan(Plan):
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
         variables["busPath"] = f"{bus}/" if bus else ""
         return variables
+
+    def choose_names(self, resource: Resource, before: Json, seed: str) -> Json:
+        """Return the names for which the program sets only a beginning, and those in the ID that it lacks.
+
+        The provider appends 26 digits (terraform-plugin-sdk, helper/id/id.go: PrefixedUniqueId). The name of
+        a type without a row is an invented text, which a review recognizes.
+        """
+        if not is_described(resource.type):
+            return {}
+        row, variables = resource_type(resource.type), self.variables(resource, seed)
+        names = {row.name} if f"{row.name}Prefix" in resource.inputs else set[str]()
+        names |= _fields(row.id) & schema.properties(schema.args_class(resource.type)).keys()
+        prefixes = {name: variables.get(f"{name}Prefix") or UNIQUE_PREFIX for name in names}
+        return {
+            name: before.get(name) or f"{prefixes[name]}{variables[f'dec26_{name}']}"
+            for name in sorted(names - variables.keys())
+        }
 
     def computed(self, resource: Resource, before: Json) -> Json:
         outputs = super().computed(resource, before)

@@ -177,6 +177,18 @@ class KubernetesPlan(Plan):
         namespace = namespace_of(resource)
         return f"{namespace}/{name}" if namespace else str(name)
 
+    def choose_names(self, resource: Resource, before: Json, seed: str) -> Json:
+        """Return the name of an object for which the program sets only a beginning (`generateName`).
+
+        The API server appends 5 characters (kubernetes, staging/src/k8s.io/apiserver/pkg/storage/names/
+        generate.go). Here, there are more, since a program could declare objects until two names are equal.
+        """
+        if resource.type == RELEASE or "name" in metadata_of(resource.inputs):
+            return {}
+        prefix = metadata_of(resource.known).get("generateName") or ""
+        new_name = f"{prefix}{self.variables(resource, seed)['hex12_name']}"
+        return {"metadata": {"name": metadata_of(before).get("name") or new_name}}
+
     def computed(self, resource: Resource, before: Json) -> Json:
         inputs = resource.inputs
         if resource.type == RELEASE:

@@ -9,9 +9,11 @@ from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.cloudflare.package import CloudflarePlan
 from sandbox.providers.kubernetes.package import KubernetesPlan
 from sandbox.providers.provider import answer_members
-from sandbox.providers.resource_types import table
+from sandbox.providers.resource_types import resource_type, table
 from sandbox.providers.server import packages
+from sandbox.wire import schema
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
+from sandbox.wire.values import UNKNOWN, added_properties
 from tests.support.rows import each_row
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, resource
@@ -170,6 +172,93 @@ def test_a_replacement_has_other_undescribed_texts() -> None:
     old, new = (target.create(replace(declared, seed=seed)) for seed in ("", f"{declared.urn} in a preview"))
     assert old.outputs["endpoint"] != new.outputs["endpoint"]
     assert target.update(replace(declared, id=old.id), old).outputs["endpoint"] == old.outputs["endpoint"]
+
+
+SINGLE = {
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration",
+    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
+    "aws:ebs/encryptionByDefault:EncryptionByDefault",
+    "aws:iam/accountPasswordPolicy:AccountPasswordPolicy",
+}
+"""The types of which an account has one object, or one in each region."""
+
+OF_MANY_OBJECTS = {"metadata.namespace", "metadata.generation"}
+"""The outputs of objects in a cluster that are no constants, but equal for many of them."""
+
+DESCRIBED = [
+    token
+    for package in ("aws", "cloudflare", "datadog", "kubernetes")
+    for token in table(package)
+    if token.count(":") == 2 and token not in {r.CERTIFICATE, r.RELEASE}
+]
+"""The types of the tables, without a certificate, which needs a request, and a release, which has a name."""
+
+
+def fewest_inputs(token: str, name: str) -> dict[str, Any]:
+    """Return the required inputs of a type, each with a text of its own, and the beginning of a name."""
+    if token.startswith("kubernetes:"):
+        return {"metadata": {"generateName": "it-"}}
+    inputs = schema.properties(schema.args_class(token))
+    values: dict[str, Any] = {"a string": name, "a list": [], "an object": {}, "a boolean": True}
+    nouns = {path: schema.nouns(prop.hint) for path, prop in inputs.items() if prop.required}
+    required = {path: values.get(noun, 1) for path, noun in nouns.items()}
+    prefix = f"{resource_type(token).name}Prefix"
+    return required | ({prefix: "it-"} if prefix in inputs else {})
+
+
+@each_row("token", DESCRIBED)
+def test_two_resources_have_no_output_in_common_that_the_program_has_not_chosen(token: str) -> None:
+    """If two outputs were equal, no report would show that two resources change places."""
+    first, second = ({*_outputs_of(token, name)} for name in ("first", "second"))
+    places = (AwsPlan(salt="salt").account_of({}), "ap-northeast-1")
+    common = {path for path, value in first & second if value not in (*places, UNKNOWN)}
+    constants = {path for owner, path in CONSTANTS if owner in (token, "*")}
+    assert common - OF_MANY_OBJECTS <= (constants | {"id"} if token in SINGLE else constants)
+    assert all(value not in ("", None) and "None" not in str(value) for _, value in first)
+
+
+def _outputs_of(token: str, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the ID and each leaf of the outputs of a new resource that the program does not choose."""
+    targets = {package.name: target for package, target in packages(recognizable=True, salt="salt")}
+    inputs = fewest_inputs(token, name)
+    live = targets[token.partition(":")[0]].create(resource(token, inputs, name))
+    yield "id", live.id
+    yield from answer_members(added_properties(live.outputs, inputs))
+
+
+@each_row(
+    ("token", "name", "inputs"),
+    [
+        ("aws:sns/topic:Topic", "name", {"namePrefix": "it-"}),
+        ("aws:iam/policy:Policy", "name", {"namePrefix": "it-", "policy": "{}"}),
+        (r.DATABASE, "identifier", {"identifierPrefix": "it-", "instanceClass": "db.t4g.micro"}),
+        (r.BUCKET, "bucket", {"bucketPrefix": "it-"}),
+        ("aws:cloudwatch/eventTarget:EventTarget", "targetId", {"rule": "it", "arn": "a"}),
+    ],
+)
+def test_a_name_that_the_provider_chooses_is_part_of_the_arn_and_stays(
+    token: str, name: str, inputs: dict[str, Any]
+) -> None:
+    target, declared = AwsPlan(recognizable=True, salt="salt"), resource(token, inputs)
+    live = target.create(declared)
+    chosen = live.outputs[name]
+    assert re.fullmatch(r"(it|terraform)-\d{26}", chosen)
+    assert added_properties(live.outputs, inputs).get("arn", live.id).endswith(chosen)
+    moved = replace(resource(token, inputs, "other"), id=live.id)
+    assert target.update(moved, live).outputs[name] == chosen
+    set_before = replace(live, outputs=live.outputs | {name: "orders"})
+    assert target.update(moved, set_before).outputs[name] == "orders", "as the provider keeps it"
+    assert target.create(replace(declared, seed="in a preview")).outputs[name] != chosen
+
+
+def test_an_object_has_a_name_that_starts_as_the_program_says() -> None:
+    target = KubernetesPlan(recognizable=True, salt="salt")
+    inputs = {"metadata": {"generateName": "public-", "namespace": "pipe"}}
+    first, second = (target.create(resource(r.SECRET, inputs, name)) for name in ("first", "second"))
+    name = first.outputs["metadata"]["name"]
+    assert re.fullmatch(r"public-[0-9a-f]{12}", name) and first.id == f"pipe/{name}" != second.id
+    moved = replace(resource(r.SECRET, inputs, "other"), id=first.id)
+    assert target.update(moved, first).outputs["metadata"]["name"] == name
 
 
 ROLE = "arn:aws:iam::222222222222:role/pulumi"
