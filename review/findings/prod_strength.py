@@ -1,9 +1,10 @@
 """Comparison of prod with stg: replicas, TLS versions, availability zones, retention and alerts."""
 
 import json
+import math
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
@@ -28,6 +29,24 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 MISSING = "missing"
 """Value of an item that a list lacks, for a rule with a strength for it."""
+
+
+BEFORE = " before the change"
+"""Remark on a value of stg in the base."""
+
+
+class Strength(NamedTuple):
+    """A value as a number; `unit` is that of a percentage."""
+
+    number: float
+    unit: str = ""
+
+
+class Sides(NamedTuple):
+    """The resources of a stack in the head, and before the change."""
+
+    new: Resources
+    old: Resources
 
 
 class Weakness(NamedTuple):
@@ -56,9 +75,10 @@ def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
     comparable = bool(prod.old and stg.old)
     old, new = _by_common_key(prod, prod.old.values()), _by_common_key(prod, prod.new.values())
     stg_old, stg_new = _by_common_key(stg, stg.old.values()), _by_common_key(stg, stg.new.values())
-    before = set(_weaknesses(old, stg_old, {}, [])) if comparable else set[Weakness]()
-    added = [*_added_to_pairs((prod, new), (stg, stg_new))] if comparable else []
-    for weakness in _weaknesses(new, stg_new, old, added):
+    before = set(_weaknesses(Sides(old, {}), Sides(stg_old, {}))) if comparable else set[Weakness]()
+    added = [*_added_to_pairs((prod, new), (stg, stg_new), stg_old)] if comparable else []
+    sides = Sides(new, old), Sides(stg_new, stg_old)
+    for weakness in dict.fromkeys([*_weaknesses(*sides, added), *_hidden_weaknesses(*sides, prod, stg)]):
         is_new = comparable and weakness not in before
         resource, former = new.get(weakness.key), old.get(weakness.key)
         old_value = as_text(value_at(former.inputs, weakness.path)) if former else None
@@ -78,23 +98,26 @@ def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
         )
 
 
-def _by_common_key(stack: Stack, resources: Iterable[Resource]) -> Resources:
+def _by_common_key(stack: Stack, resources: Iterable[Resource], *, by_new_name: bool = False) -> Resources:
     """Return resources by a key that is equal in several stacks.
 
     It has the names of the base, since the head may rename a resource in one stack only, and `<stack>` in
-    place of the stack's name. A new resource with the former name of another one has no key.
+    place of the stack's name. A new resource with the former name of another one has no key, unless
+    `by_new_name` is set: then the other one has none.
     """
     former = {step.new.urn: step.old.key[1] for step in stack.steps.values() if step.old and step.new}
     name = re.escape(stack.name.rpartition("/")[2])
     stack_name = re.compile(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9])")
     return {
         (resource.type, stack_name.sub("<stack>", former.get(resource.urn, resource.key[1]))): resource
-        for resource in sorted(resources, key=lambda resource: resource.urn in former)
+        for resource in sorted(resources, key=lambda resource: (resource.urn in former) != by_new_name)
     }
 
 
-def _added_to_pairs(prod: tuple[Stack, Resources], stg: tuple[Stack, Resources]) -> Iterator[Key]:
-    """Yield the keys of resources that only prod gets, for an object that stg has as well.
+def _added_to_pairs(
+    prod: tuple[Stack, Resources], stg: tuple[Stack, Resources], stg_before: Resources
+) -> Iterator[Key]:
+    """Yield the keys of resources that only prod gets, for an object that stg has or had as well.
 
     Examples are the lifecycle of a bucket which has none in stg, and one that moves to another bucket.
     """
@@ -105,7 +128,8 @@ def _added_to_pairs(prod: tuple[Stack, Resources], stg: tuple[Stack, Resources])
         if step.op == "create" or has_other_object(step, stack)
     }
     for key, resource in resources.items():
-        if resource.urn in changed and (owners := _owners(stack, resources, resource) & stg[1].keys()):
+        in_stg = stg[1].keys() | stg_before.keys()
+        if resource.urn in changed and (owners := _owners(stack, resources, resource) & in_stg):
             counterpart = stg[1].get(key)
             if not counterpart or owners.isdisjoint(_owners(*stg, counterpart)):
                 yield key
@@ -118,20 +142,46 @@ def _owners(stack: Stack, resources: Resources, resource: Resource) -> set[Key]:
     return {keys[owner.urn] for owner in owners if owner and owner.urn in keys}
 
 
-def _weaknesses(
-    prod: Resources, stg: Resources, prod_before: Resources, added: Iterable[Key]
-) -> Iterator[Weakness]:
-    """Yield the weaknesses of prod; `prod_before` are its resources before the change.
+def _weaknesses(prod: Sides, stg: Sides, added: Iterable[Key] = ()) -> Iterator[Weakness]:
+    """Yield the weaknesses of prod.
 
     `added` has the keys of resources whose object stg has without them. They are compared with none.
     """
-    only_in_prod = {key: prod[key] for key in added}
+    keys = [*stg.new, *_lost_keys(prod, stg)]
     for rule in REVIEW_RULES["strength"]:
         if "path" in rule:
-            yield from _weaker_values(rule, prod, stg, stg, prod_before)
-            yield from _weaker_values(rule, prod, only_in_prod, {}, prod_before)
+            yield from _weaker_values(rule, keys, prod, stg)
+            yield from _weaker_values(rule, added, prod, Sides({}, {}))
         else:
-            yield from _fewer_resources(rule, prod, stg)
+            yield from _fewer_resources(rule, prod.new, stg.new)
+
+
+def _lost_keys(prod: Sides, stg: Sides) -> Iterator[Key]:
+    """Yield the keys of resources that stg gives up or renames, and with which prod is still compared.
+
+    These are the ones that prod keeps. If prod gives it up, too, stg may have another one of the type in its
+    place, and prod not.
+    """
+    only_in_stg = {kind for kind, _ in stg.new.keys() - stg.old.keys() - prod.new.keys()}
+    for key in stg.old:
+        if key not in stg.new and (key in prod.new or (key in prod.old and key[0] in only_in_stg)):
+            yield key
+
+
+def _hidden_weaknesses(prod: Sides, stg: Sides, *stacks: Stack) -> Iterator[Weakness]:
+    """Yield the weaknesses of prod compared with resources of stg with the former name of another one."""
+    hidden, stg_hidden = (
+        {key: member for key, member in by_name.items() if member is not side.new.get(key)}
+        for side, by_name in zip(
+            (prod, stg),
+            (_by_common_key(stack, stack.new.values(), by_new_name=True) for stack in stacks),
+            strict=True,
+        )
+    )
+    for rule in REVIEW_RULES["strength"] if stg_hidden else ():
+        if "path" in rule:
+            hiding = Sides({**prod.new, **hidden}, prod.old)
+            yield from _weaker_values(rule, stg_hidden, hiding, Sides(stg_hidden, stg.old))
 
 
 def _fewer_resources(rule: Mapping[str, Any], prod: Resources, stg: Resources) -> Iterator[Weakness]:
@@ -142,52 +192,68 @@ def _fewer_resources(rule: Mapping[str, Any], prod: Resources, stg: Resources) -
 
 
 def _weaker_values(
-    rule: Mapping[str, Any],
-    prod: Resources,
-    compared: Resources,
-    stg: Resources,
-    prod_before: Resources,
+    rule: Mapping[str, Any], keys: Iterable[Key], prod: Sides, stg: Sides
 ) -> Iterator[Weakness]:
-    """Yield the values of prod that are weaker than those of stg, for the keys in `compared`.
+    """Yield the values of prod that are weaker than those of stg, for these keys.
 
-    A value that cannot be compared counts as weaker if only the deployment determines it, or if the value
-    before the change could be compared: so it does not hide a weaker value.
+    A value that stg gives up, or that cannot be compared any more, counts as before, if prod's changes.
     """
-    for key, resource in compared.items():
-        if key[0] != rule["type"] or not rule.get("where", {}).items() <= resource.values.items():
+    where = rule.get("where", {}).items()
+    for key in keys:
+        if key[0] != rule["type"]:
             continue
-        owners = [resource, *(side[key] for side in (prod, prod_before) if key in side)]
-        for item in _items(rule, owners):
-            sides = prod.get(key), prod_before.get(key), stg.get(key)
+        is_lost = key in stg.old and key not in stg.new
+        sides = (prod.new, prod.old, stg.old if is_lost else stg.new, stg.old)
+        members = [side.get(key) for side in sides]
+        members = [member if member and where <= member.values.items() else None for member in members]
+        owners = [member for member in (*members[2:], *members[:2]) if member]
+        for item in _items(rule, owners) if owners else ():
             # The values of secrets count, but a message only has what a report shows, also of an item's ID.
-            shown = [_compared_value(side and side.inputs, rule, item) for side in sides]
-            known = [_compared_value(side and side.values, rule, item) for side in sides]
+            shown = [_compared_value(member and member.inputs, rule, item) for member in members]
+            known = [_compared_value(member and member.values, rule, item) for member in members]
             values = shown if item.identifier else known
             shown = known if rule.get("count") else shown
-            yield from _weaker_value(rule, key, resource.name, item, values, shown)
+            strength, old_strength, stg_strength, stg_before = (_strength(value, rule) for value in values)
+            if values[2] == MISSING != values[0]:
+                stg_strength = None
+            was_there = bool(members[3]) and values[3] != MISSING
+            is_former = was_there and not _are_comparable(strength, stg_strength)
+            is_former = is_former and _are_comparable(strength, stg_before)
+            if (is_lost or is_former) and values[0] == values[1]:
+                continue
+            stronger = stg_before if is_former else stg_strength
+            if _is_weaker(values[0], strength, old_strength, stronger):
+                value, compared = _shown(shown[0], strength), _shown(shown[3 if is_former else 2], stronger)
+                remark = BEFORE if is_lost or is_former else ""
+                part = f'["{item.identifier}"].{rule["part"]}' if item.identifier else ""
+                path = f"{rule['path']}{part}"
+                message = f"{rule['topic']}: {path} is {value} in prod and {compared} in stg{remark}"
+                yield Weakness(key, owners[0].name, path, value, message, item.scope)
 
 
-def _weaker_value(
-    rule: Mapping[str, Any], key: Key, name: str, item: Item, values: Sequence[Any], shown: Sequence[Any]
-) -> Iterator[Weakness]:
-    """Yield the value of prod, or of an item of its list, if it is weaker than the value of stg.
+def _is_weaker(
+    value: Any, strength: Strength | None, before: Strength | None, stronger: Strength | None
+) -> bool:
+    """Return True if prod's value is weaker than stg's; `before` is the strength of prod's before the change.
 
-    `values` are those of prod, of prod before the change, and of stg; `shown` are those that a report shows.
+    A value that cannot be compared counts as weaker if only the deployment determines it, or if the one
+    before the change could be compared or was stronger: so it does not hide a weaker value.
     """
-    prod_value, old_value, stg_value = values
-    path = f'{rule["path"]}["{item.identifier}"].{rule["part"]}' if item.identifier else rule["path"]
-    stg_strength = _strength(stg_value, rule)
-    strength = _strength(prod_value, rule)
-    if stg_strength is None:
-        return
-    if strength is None:
-        is_weaker = LATER in str(prod_value) or _strength(old_value, rule) is not None
-    else:
-        is_weaker = strength < stg_strength
-    if is_weaker:
-        value, stronger = _shown(shown[0], strength), _shown(shown[2], stg_strength)
-        message = f"{rule['topic']}: {path} is {value} in prod and {stronger} in stg"
-        yield Weakness(key, name, path, value, message, item.scope)
+    if stronger is None:
+        return False
+    if strength and _are_comparable(strength, stronger):
+        return strength.number < stronger.number
+    if strength and before and strength.unit == before.unit and strength.number < before.number:
+        return True
+    return LATER in str(value) or _are_comparable(before, stronger)
+
+
+def _are_comparable(first: Strength | None, second: Strength | None) -> bool:
+    """Return True for numbers of one unit; none and all of something are the same in every unit."""
+    if not first or not second:
+        return False
+    is_absolute = any(not side.number or math.isinf(side.number) for side in (first, second))
+    return first.unit == second.unit or is_absolute
 
 
 def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[Item]:
@@ -253,24 +319,28 @@ def _decoded(text: str) -> str:
         return text
 
 
-def _shown(value: Any, strength: float | None) -> str:
+def _shown(value: Any, strength: Strength | None) -> str:
     """Return a value as a string; for a server's configuration, its TLS version."""
     if is_map(value):
-        return LATER if LATER in str(value) else "not comparable" if strength is None else str(strength)
+        number = "not comparable" if strength is None else str(strength.number)
+        return LATER if LATER in str(value) else number
     return as_text(value) or "absent"
 
 
-def _strength(value: Any, rule: Mapping[str, Any]) -> float | None:
+def _strength(value: Any, rule: Mapping[str, Any]) -> Strength | None:
     """Return a value as a number, or None if the value cannot be compared.
 
     The number for a server's configuration is the oldest TLS version that it allows.
     """
     protocols = re.findall(r"ssl_protocols([^;]*);", str(value))
     if versions := re.findall(r"TLSv(1(?:\.\d)?)", " ".join(protocols)):
-        return min(map(float, versions))
-    numeric = isinstance(value, bool) or re.fullmatch(r"\d+(\.\d+)?", str(value))
-    number = float(value) if numeric else None
+        return Strength(min(map(float, versions)))
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", str(int(value) if isinstance(value, bool) else value))
+    strength = Strength(float(number[1]), number[2]) if number else None
     if "date" in rule and DATE.match(str(value)):
-        number = 0  # From then on, every object expires at once.
-    strength = rule.get("values", {}).get(as_text(value) or "absent", number)
-    return -strength if strength is not None and rule.get("lower_is_stronger") else strength
+        strength = Strength(0)  # From then on, every object expires at once.
+    special = rule.get("values", {}).get(as_text(value) or "absent")
+    strength = strength if special is None else Strength(special)
+    if strength and rule.get("lower_is_stronger"):
+        return strength._replace(number=-strength.number)
+    return strength

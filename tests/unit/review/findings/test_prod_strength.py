@@ -390,6 +390,125 @@ def test_a_renamed_resource_is_compared_under_its_former_name(name: str) -> None
         assert finding.blocks and (finding.name, finding.type) == (name, PODS)
 
 
+def one(kind: str, name: str, inputs: dict[str, Any] | None = None) -> list[Resource]:
+    """Return one resource, by default with strong inputs."""
+    return [resource(kind, name, STRONG[kind] if inputs is None else inputs)]
+
+
+def new_messages(prod: Stack, stg: Stack) -> list[str]:
+    return [finding.message for finding in find_weaker(prod, stg) if finding.blocks]
+
+
+@each_row(
+    ("kind", "weak", "message"),
+    [
+        (PODS, {"spec": {"replicas": 1}}, "replicas: spec.replicas is 1 in prod and 3 in stg"),
+        (GROUP, {"subnetIds": ["subnet-1"]}, "zones: subnetIds is 1 in prod and 2 in stg"),
+        (
+            CONFIG,
+            {"data": {"nginx.conf": "ssl_protocols TLSv1.1;"}},
+            "TLS: data is 1.1 in prod and 1.2 in stg",
+        ),
+        (
+            ZONE,
+            {"settingId": "min_tls_version", "value": "1.0"},
+            "TLS: value is 1.0 in prod and 1.2 in stg",
+        ),
+    ],
+)
+def test_a_resource_that_stg_renames_or_gives_up_is_compared_as_before(
+    kind: str, weak: dict[str, Any], message: str
+) -> None:
+    prod = sides("prod", one(kind, "it"), one(kind, "it", weak))
+    for others in (one(kind, "it-v2"), []):
+        assert new_messages(prod, sides("stg", one(kind, "it"), others)) == [f"{message} before the change"]
+    # The same holds if prod gives up what stg has under another name.
+    value = message.split(" is ")[0]
+    [finding] = new_messages(
+        sides("prod", one(kind, "it"), []), sides("stg", one(kind, "it"), one(kind, "it-v2"))
+    )
+    assert finding.startswith(f"{value} is absent in prod") and finding.endswith("in stg before the change")
+
+
+def test_what_stg_renames_or_gives_up_is_no_weakness_of_an_unchanged_prod() -> None:
+    weak = one(PODS, "it", {"spec": {"replicas": 1}})
+    renamed = sides("stg", one(PODS, "it"), one(PODS, "it-v2"))
+    for before, new in ((one(PODS, "it"), one(PODS, "it")), (weak, weak), (weak, one(PODS, "it"))):
+        assert new_messages(sides("prod", before, new), renamed) == []
+    assert new_messages(sides("prod", one(PODS, "it"), one(PODS, "it-v2")), renamed) == []
+    assert new_messages(sides("prod", one(PODS, "it"), []), sides("stg", one(PODS, "it"), [])) == []
+
+
+def test_a_rule_that_stg_renames_is_compared_as_before() -> None:
+    short = {**DAILY, "lifecycle": {"deleteAfter": 1}}
+    stg = sides("stg", one(PLAN, "it"), one(PLAN, "it", {"rules": [{**DAILY, "ruleName": "nightly"}]}))
+    messages = new_messages(sides("prod", one(PLAN, "it"), one(PLAN, "it", {"rules": [short]})), stg)
+    assert (
+        messages[0]
+        == 'retention: rules["daily"].lifecycle.deleteAfter is 1 in prod and 35 in stg before the change'
+    )
+    gone = one(PLAN, "it", {"rules": []})
+    assert new_messages(sides("prod", one(PLAN, "it"), gone), sides("stg", one(PLAN, "it"), gone)) == []
+
+
+def test_another_resource_with_the_name_of_a_renamed_one_of_stg_is_compared_too() -> None:
+    [old], [moved], [new] = one(PODS, "it"), one(PODS, "x", {"spec": {"replicas": 1}}), one(PODS, "it")
+    steps = Step("update", old, moved), Step("create", None, new)
+    prod = sides("prod", one(PODS, "it"), one(PODS, "it", {"spec": {"replicas": 1}}))
+    assert new_messages(prod, stack(*steps, name="stg")) == [SPEC.format(1)]
+    assert new_messages(stack(*steps, name="prod"), stack(*steps, name="stg")) == []
+
+
+def test_settings_that_exchange_their_names_are_no_comparison() -> None:
+    tls, cache = STRONG[ZONE], {"settingId": "browser_cache_ttl", "value": 3600}
+    before = [*one(ZONE, "a", tls), *one(ZONE, "b", cache)]
+    weak = [*one(ZONE, "a", cache), *one(ZONE, "b", {**tls, "value": "1.0"})]
+    assert new_messages(sides("prod", before, weak), sides("stg", before, before)) == [
+        "TLS: value is absent in prod and 1.2 in stg"
+    ]
+
+
+UNAVAILABLE = "replicas: spec.maxUnavailable is {} in prod and {} in stg"
+
+
+@each_row(
+    ("prod", "stg", "message"),
+    [
+        ((1, "100%"), (1, "25%"), UNAVAILABLE.format("100%", "25%")),
+        (("25%", "100%"), ("25%", "25%"), UNAVAILABLE.format("100%", "25%")),
+        ((1, 3), (1, "25%"), UNAVAILABLE.format(3, "1") + " before the change"),
+        ((1, 3), (1, "x"), UNAVAILABLE.format(3, "1") + " before the change"),
+        ((1, "25%"), (1, 1), UNAVAILABLE.format("25%", 1)),
+        (("25%", "50%"), (1, 1), UNAVAILABLE.format("50%", 1)),
+        (("25%", None), ("25%", "25%"), UNAVAILABLE.format("absent", "25%")),
+        ((1, "25%"), (1, "25%"), ""),
+        ((1, 1), (1, "25%"), ""),
+        ((2, 2), (1, "25%"), ""),
+        ((1, 0), (1, "25%"), ""),
+        (("25%", "25%"), (1, 1), ""),
+        (("25%", "10%"), (1, 1), ""),
+        (("25%", "25%"), ("25%", "50%"), ""),
+    ],
+)
+def test_percentages_are_compared_with_each_other_and_else_with_the_value_before(
+    prod: tuple[Any, Any], stg: tuple[Any, Any], message: str
+) -> None:
+    def change(name: str, values: tuple[Any, Any]) -> Stack:
+        return sides(name, *(one(BUDGET, "it", {"spec": {"maxUnavailable": value}}) for value in values))
+
+    assert new_messages(change("prod", prod), change("stg", stg)) == ([message] if message else [])
+
+
+def test_a_configuration_of_stg_without_a_version_of_tls_is_compared_as_before() -> None:
+    plain = one(CONFIG, "it", {"data": {"nginx.conf": "listen 443;"}})
+    old = one(CONFIG, "it", {"data": {"nginx.conf": "ssl_protocols TLSv1.1;"}})
+    stg = sides("stg", one(CONFIG, "it"), plain)
+    assert new_messages(sides("prod", one(CONFIG, "it"), old), stg) == [
+        "TLS: data is 1.1 in prod and 1.2 in stg before the change"
+    ]
+    assert new_messages(sides("prod", one(CONFIG, "it"), plain), stg) == []
+
+
 def test_the_name_of_the_stack_in_a_resource_s_name_hides_no_weakness() -> None:
     before = {name: [resource(PODS, f"it-{name}", STRONG[PODS])] for name in ("stg", "prod")}
     weak = [resource(PODS, "it-prod", {"spec": {"replicas": 1}})]
