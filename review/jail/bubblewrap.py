@@ -27,7 +27,6 @@ declares a resource of its package. The plugin of the package `pulumi-python` ru
 (pulumi/pulumi, sdk/go/common/workspace/plugins.go: GetPluginPath, IsPluginBundled).
 """
 
-READ_ONLY_PROC = ("bus", "fs", "irq", "mtrr", "pressure", "sys", "sysrq-trigger")
 HIDDEN_PROC = (
     "acpi",
     "asound",
@@ -39,10 +38,24 @@ HIDDEN_PROC = (
     "sched_debug",
     "timer_list",
 )
-"""Parts of /proc that root may write or read without any capability, since the kernel only compares user IDs
-there (test_perm in fs/proc/proc_sysctl.c). Bubblewrap itself covers /proc/sys only if that folder is
-writable, and here it is not. The lists are Docker's (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths) plus
-mtrr, pressure and key-users.
+"""Parts of /proc that root may read without any capability, since the kernel only compares user IDs there
+(test_perm in fs/proc/proc_sysctl.c). The list is Docker's (moby, oci/defaults.go: MaskedPaths) plus
+key-users.
+"""
+
+DEVICES = ("null", "full", "random", "urandom", "tty")
+"""The machine's devices that `bwrap --dev` shows, except /dev/zero."""
+
+READ_ONLY_DEVICES = f'''for device in {" ".join(DEVICES)}; do
+mount -o bind,ro,nosuid,noexec "/dev/$device" "/dev/$device" || exit
+done; exec "$@"'''
+"""Script that makes the files of the devices read-only, and executes its arguments. Programs still read and
+write the devices. `bwrap --remount-ro` would deny this, since it adds `nodev`.
+"""
+
+OF_ROOT = ("unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", READ_ONLY_DEVICES, "sh")
+"""Start of the command if the user is root, who owns the devices: without any capability, an owner may change
+their modes and times.
 """
 
 WORK_BYTES = 2**30
@@ -58,6 +71,7 @@ def bwrap_command(
     its own with `work_bytes` bytes, and to the folders in `shared`.
     """
     arguments = [
+        *(OF_ROOT if os.geteuid() == 0 else ()),
         "bwrap",
         *NAMESPACES,
         "--seccomp",
@@ -72,6 +86,8 @@ def bwrap_command(
         "/dev/zero",
     ]
     arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    # Root owns the files of /proc, too: other processes of the machine see their new modes.
+    arguments += ["--remount-ro", "/proc"]
     mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
     mounts[work] = ["--size", str(work_bytes), "--tmpfs"]
     mounts |= {path: ["--bind", str(path)] for path in shared}
@@ -107,8 +123,6 @@ def _plugins_in(folder: Path) -> list[Path]:
 def _proc_mounts() -> list[str]:
     """Return the bwrap arguments that cover parts of /proc."""
     arguments: list[str] = []
-    for path in (Path("/proc", name) for name in READ_ONLY_PROC):
-        arguments += ["--ro-bind-try", str(path), str(path)]
     for path in (Path("/proc", name) for name in HIDDEN_PROC):
         if path.is_dir():
             arguments += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]

@@ -5,6 +5,7 @@ and nothing else runs in this isolation. The engine, the policies and the report
 child reaches only the sockets of two services there (sandbox/engine/program.py), and not the LISTENER.
 """
 
+import os
 import signal
 import socket
 import sys
@@ -18,8 +19,12 @@ ISOLATED, OPEN = "isolated", "open"
 
 
 def protect(*, isolated: bool) -> None:
-    """Protect this process from the code under review, and limit its resources."""
+    """Protect this process and the machine's files from the code under review, and limit its resources."""
     isolation.guard()
+    # The caller's /dev/null is not the read-only file of the isolation.
+    device = os.open(os.devnull, os.O_RDWR)
+    for inherited in range(3):  # standard input, output and error
+        os.dup2(device, inherited)
     # The first process of a PID namespace gets signals from inside the namespace only if it has a handler,
     # and Python has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but not this handler.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)

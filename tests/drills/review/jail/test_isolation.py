@@ -1,6 +1,7 @@
 """Tests of attacks from inside the isolation: small programs with the permissions of the tests' user."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,6 +106,23 @@ def test_only_files_of_processes_in_proc_can_be_written(jail: Jail) -> None:
         print(writable)
     """
     assert jail.run(program) == "[]"
+
+
+def test_modes_and_times_of_the_machines_files_cannot_be_changed_even_by_root(jail: Jail) -> None:
+    program = """
+        names = ["null", "zero", "full", "random", "urandom", "tty"]
+        for path in [*(f"/dev/{name}" for name in names), "/proc/crypto", "/usr/bin/env"]:
+            attempt(lambda: os.chmod(path, os.stat(path).st_mode))
+            attempt(lambda: os.utime(path))
+        for name in "null", "random", "urandom":
+            with open(f"/dev/{name}", "r+b", buffering=0) as device:
+                print(device.write(b"x"), len(device.read(4)))
+    """
+    *attempts, null, random, urandom = jail.run(program).splitlines()
+    assert len(attempts) == 16
+    refusal = r"(OSError Read-only file system|PermissionError (Operation not permitted|Permission denied))"
+    assert all(re.fullmatch(refusal, line) for line in attempts), attempts
+    assert (null, random, urandom) == ("1 0", "1 4", "1 4")
 
 
 @pytest.mark.parametrize("name", ["keys", "key-users", "kcore"])

@@ -1,10 +1,11 @@
 """Tests of the command that starts an isolated program."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from review.jail.bubblewrap import bwrap_command
+from review.jail.bubblewrap import OF_ROOT, bwrap_command
 
 
 def test_a_folder_of_path_that_cannot_be_read_is_skipped(
@@ -16,3 +17,12 @@ def test_a_folder_of_path_that_cannot_be_read_is_skipped(
     monkeypatch.setenv("PATH", f"/{'x' * 300}:{tmp_path}")
     command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
     assert command[command.index(str(plugin)) - 2 :][:3] == ["--ro-bind", "/dev/null", str(plugin)]
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_only_root_who_owns_the_devices_needs_read_only_ones(
+    user: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
+    assert command[: command.index("bwrap")] == ([] if user else [*OF_ROOT])
