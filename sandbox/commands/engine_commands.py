@@ -1,5 +1,6 @@
 """The commands that run the engine: up, preview, refresh and down."""
 
+import gc
 import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -17,7 +18,6 @@ from sandbox.commands.results import report
 from sandbox.commands.target_access import FindUnrecorded, TargetAccess
 from sandbox.engine import policy_pack, relay
 from sandbox.engine.process import DONE, FAILED, Session
-from sandbox.engine.program_main import collect_garbage_rarely
 from sandbox.progress import Progress
 from sandbox.role_session import open_session
 from sandbox.toolchain import plugins
@@ -41,7 +41,9 @@ def perform(
     """
     stack, progress, operation = session.stack, session.progress, options.command
     require_disk_space(stack)
-    collect_garbage_rarely()
+    # With Python's defaults, the collection of the providers' objects takes much of the time of an `up`. The
+    # program runs in another process, and has the thresholds of a deployment.
+    gc.set_threshold(50_000, 50, 50)
     if repair := state.repair_truncated(stack):
         progress.step(repair)
     has_state = state.has_content(stack)

@@ -8,7 +8,6 @@ whatever `sys.path` contains (pulumi/pulumi, sdk/python/cmd/pulumi-language-pyth
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import asyncio
 import functools
-import gc
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
 import runpy
@@ -77,14 +76,6 @@ async def wait_for_outputs(await_all_outstanding_tasks: bool = True) -> None:
     await _sdk_wait(await_all_outstanding_tasks)
 
 
-def collect_garbage_rarely() -> None:
-    """Raise the thresholds of the garbage collection.
-
-    With Python's defaults, the collection of the SDKs' objects takes a third of the time of an `up`.
-    """
-    gc.set_threshold(50_000, 50, 50)
-
-
 def copy_files_by_reading() -> None:
     """Keep `shutil` from `sendfile`, which ends the program under review (review/jail/seccomp.py)."""
     shutil._USE_CP_SENDFILE = False  # pyright: ignore[reportAttributeAccessIssue]
@@ -129,7 +120,6 @@ def main(project: Path) -> int:
 
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
-    collect_garbage_rarely()
     measure_no_bandwidth()
     copy_files_by_reading()
     log.debug = _drop_debug_message

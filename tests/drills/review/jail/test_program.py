@@ -238,6 +238,22 @@ def test_many_connections_of_a_program_leave_the_services_intact(
     assert (response.error, engine.names) == (error, ["attack-dev", "component"])
 
 
+def test_garbage_of_a_program_is_collected_when_it_is_in_a_deployment(evaluate: Evaluate) -> None:
+    response, engine = evaluate(
+        """
+        import pulumi
+        class Later:
+            def __init__(self):
+                self.itself = self
+            def __del__(self):
+                pulumi.ComponentResource("a:b:C", "later")
+        Later()
+        numbers = [[number] for number in range(1500)]
+        """
+    )
+    assert (response.error, engine.names) == ("", ["attack-dev", "later"])
+
+
 def test_a_program_can_copy_files(evaluate: Evaluate) -> None:
     response, engine = evaluate(
         """
