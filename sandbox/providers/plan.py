@@ -199,6 +199,10 @@ class Plan(Target):
         """Return the AWS account to which the settings of a provider lead."""
         return ACCOUNT
 
+    def caller(self, config: Mapping[str, Any]) -> Json:
+        """Return variables for look-ups about the user to whom the settings of a provider lead."""
+        return {}
+
     def time(self, variables: TemplateVariables, name: str) -> str:
         """Return the current time for an output, as the API would; with a salt, an invented time."""
         seconds = int(variables[f"hex7_{name}"], 16)
@@ -244,11 +248,27 @@ class Plan(Target):
             raise ProviderError(f"the sandbox cannot answer the look-up {token}; it answers {names}")
         searched = cast(Json, args.get("filter") or args)
         region = args.get("region") or config.get("region") or REGION
-        values = {"region": region, "account": self.account_of(config)}
+        values = {"region": region, "account": self.account_of(config), **self.caller(config)}
         seed = f"{self._salt}look-up in {values['account']} of {json.dumps(searched, sort_keys=True)}"
         variables = TemplateVariables(values, seed)
         variables["name"] = searched.get("name") or variables["hex16_name"]
-        return {**variables.fill(answers[name]), **args}
+        answer = {**variables.fill(answers[name]), **args}
+        return merge(self._invent_answer(token, f"{token} in {region} {seed}"), answer)
+
+    def _invent_answer(self, token: str, seed: str) -> Json:
+        """Return a recognizable value for each member of a look-up's answer that is no argument.
+
+        Booleans are left out, since no boolean is recognizable. Outside of a review, the answer is empty.
+        """
+        if not self._recognizable:
+            return {}
+        members = schema.properties(schema.answer_class(token)).items()
+        values = {
+            name: self._invent_value((name,), member.hint, seed)
+            for name, member in members
+            if member.required
+        }
+        return cast(Json, known(values))
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         return []

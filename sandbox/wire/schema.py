@@ -115,6 +115,20 @@ def resource_class(token: str) -> type[Any]:
 
 
 @functools.cache
+def answer_class(token: str) -> type[Any]:
+    """Return the SDK's class for the answers of a look-up, such as GetZoneResult for a getZone."""
+    package, parts, name = _module_of(token)
+    class_name = f"{name[:1].upper()}{name[1:]}Result"
+    with LOADING:
+        try:
+            importlib.import_module(f"pulumi_{package}")
+            module = importlib.import_module(".".join((f"pulumi_{package}", *parts)))
+            return cast(type[Any], getattr(module, class_name))
+        except (ImportError, AttributeError) as error:
+            raise UnknownTypeError(f"pulumi-{package} has no look-up {token}") from error
+
+
+@functools.cache
 def aliases(token: str) -> Collection[str]:
     """Return the former names of a type, under which the engine finds a resource's state as well.
 

@@ -31,7 +31,8 @@ BUS_SEPARATORS = {
 
 BUS_ARN = re.compile(r"arn:[^:]+:events:[^:]*:[^:]*:event-bus/")
 
-ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/")
+ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/(?:.*/)?(.*)")
+"""Pattern of a role's ARN: its account, and its name without the path."""
 
 UNIQUE_PREFIX = "terraform-"
 """The beginning of a name for which the program sets none (terraform-plugin-sdk, helper/id/id.go)."""
@@ -115,6 +116,15 @@ def account_settings(settings: Mapping[str, Any]) -> Json:
     return {name: value for name, value in settings.items() if name not in harmless and value}
 
 
+def _assumed_roles(config: Mapping[str, Any]) -> Iterator[Json]:
+    """Yield the roles in the settings of a provider, the last one first.
+
+    They are assumed in order, the first one with the credentials of the web identity.
+    """
+    roles = [config.get("assumeRoleWithWebIdentity"), *_list(config.get("assumeRoles"))]
+    yield from (cast(Json, role) for role in reversed(roles) if isinstance(role, dict))
+
+
 def _list(value: Any) -> list[Any]:
     """Return a list; an empty one in place of any other value, which a program may set."""
     return cast(list[Any], value) if isinstance(value, list) else []
@@ -191,11 +201,8 @@ class AwsPlan(Plan):
 
         Without these, other settings may lead to another account, which gets a number of its own.
         """
-        # The roles are assumed in order, the first one with the credentials of the web identity.
-        roles = [config.get("assumeRoleWithWebIdentity"), *_list(config.get("assumeRoles"))]
-        for role in reversed(roles):
-            arn = cast(Json, role).get("roleArn") if isinstance(role, dict) else None
-            if match := ROLE.match(str(arn)):
+        for role in _assumed_roles(config):
+            if match := ROLE.match(str(role.get("roleArn"))):
                 return match[1]
         allowed = _list(config.get(LIMIT))
         if len(allowed) == 1:
@@ -205,9 +212,29 @@ class AwsPlan(Plan):
             return TemplateVariables({}, f"{self._salt}account of {text}")["dec12"]
         return TemplateVariables({}, self._salt)["dec12"] if self._salt else ACCOUNT
 
+    def caller(self, config: Mapping[str, Any]) -> Json:
+        """Return the role that a provider assumes last, its ID and its session.
+
+        Providers whose settings differ otherwise have different roles, since their credentials may differ.
+        """
+        account, settings = self.account_of(config), account_settings(config)
+        text = json.dumps(settings, sort_keys=True, default=str)
+        variables = TemplateVariables({}, f"{self._salt}user in {account} of {text}")
+        role, session = (variables[f"hex12_{word}"] for word in ("role", "session"))
+        if not self._salt and not settings:
+            role = session = "sandbox"
+        if last := next(_assumed_roles(config), None):
+            match = ROLE.match(str(last.get("roleArn")))
+            role, session = match[2] if match else role, str(last.get("sessionName") or session)
+        role_id = TemplateVariables({}, f"{self._salt}role {role} in {account}")["HEX17"]
+        return {"role": role, "roleId": f"AROA{role_id}", "session": session}
+
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         answer = super().invoke(token, args, config)
         if "AvailabilityZones" in token:
             letters = table("aws")["zones"].get(answer["region"], "abc")
             answer["names"] = [f"{answer['region']}{letter}" for letter in letters]
+            place = f"{self._salt}zones of {self.account_of(config)} in {answer['region']}"
+            variables = TemplateVariables({}, place)
+            answer["zoneIds"] = [f"{answer['region']}-az{variables[f'hex10_{letter}']}" for letter in letters]
         return answer

@@ -1,12 +1,12 @@
 """Tests that the values which an account would choose differ wherever an account would choose other ones."""
 
 import re
+import typing
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from sandbox.providers.aws.package import AwsPlan
-from sandbox.providers.cloudflare.package import CloudflarePlan
 from sandbox.providers.kubernetes.package import KubernetesPlan
 from sandbox.providers.provider import answer_members
 from sandbox.providers.resource_types import resource_type, table
@@ -306,11 +306,96 @@ def test_clusters_of_one_name_in_two_accounts_or_regions_have_different_endpoint
     assert len(endpoints) == 3
 
 
-def test_two_zones_have_no_member_in_common_but_those_of_nearly_all_zones() -> None:
-    target, token = CloudflarePlan(salt="salt"), "cloudflare:index/getZone:getZone"
-    first, second = (target.invoke(token, {"zoneId": digit * 32}, {}) for digit in "12")
-    common = {path for path, value in answer_members(first) if value == dict(answer_members(second))[path]}
-    assert common == set(table("cloudflare")["constants"]["getZone"])
+LOOK_UPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "aws:index/getAvailabilityZones:getAvailabilityZones": ({}, {"region": "eu-west-1"}),
+    "aws:index/getCallerIdentity:getCallerIdentity": ({}, {}),
+    "aws:index/getPartition:getPartition": ({}, {}),
+    "aws:index/getRegion:getRegion": ({}, {"region": "eu-west-1"}),
+    "cloudflare:index/getZone:getZone": ({"zoneId": "1" * 32}, {"zoneId": "2" * 32}),
+    "cloudflare:index/getZones:getZones": ({"name": "a.example"}, {"name": "b.example"}),
+}
+"""The arguments of two look-ups that find different things, by token."""
+
+
+def look_up(token: str, arguments: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """Return the answer to a look-up in a review."""
+    targets = {package.name: target for package, target in packages(recognizable=True, salt="salt")}
+    return targets[token.partition(":")[0]].invoke(token, arguments, settings)
+
+
+def test_the_tests_know_each_look_up() -> None:
+    names = {name for package in ("aws", "cloudflare") for name in table(package)["invokes"]}
+    assert names == {token.rpartition(":")[2] for token in LOOK_UPS}
+
+
+def missing(cls: type[Any], answer: dict[str, Any]) -> Iterator[str]:
+    """Yield the members of a class of the SDK that an answer lacks, without arguments and booleans."""
+    for name, member in schema.properties(cls).items():
+        [option] = schema.value_hints(member.hint)
+        if not member.required or schema.noun(option) == "a boolean":
+            continue
+        value: Any = answer.get(name)
+        if value is None or value in ("", [], {}):
+            yield name
+        for part in (option, *typing.get_args(option)):
+            if schema.is_object(part):
+                items = cast("list[Any]", value if isinstance(value, list) else [value])
+                for item in items:
+                    yield from missing(part, item)
+
+
+@each_row("token", [*LOOK_UPS])
+def test_an_answer_has_each_member_that_is_no_argument_and_no_boolean(token: str) -> None:
+    assert not [*missing(schema.answer_class(token), look_up(token, LOOK_UPS[token][0]))]
+
+
+@each_row("token", [*LOOK_UPS])
+def test_two_answers_have_no_member_in_common_that_tells_what_they_have_found(token: str) -> None:
+    first, second = ({*answer_members(look_up(token, arguments))} for arguments in LOOK_UPS[token])
+    package, name = token.partition(":")[0], token.rpartition(":")[2]
+    assert {path for path, _ in first & second} <= {*table(package)["constants"][name]}
+
+
+@each_row(
+    ("settings", "identity"),
+    [
+        ({"region": "eu-west-1", "maxRetries": 3}, None),
+        ({"assumeRoles": [{"roleArn": ROLE}]}, "pulumi/"),
+        ({"assumeRoles": [{"roleArn": "arn:aws:iam::222222222222:role/ci/admin"}]}, "admin/"),
+        ({"assumeRoles": [{"roleArn": ROLE, "sessionName": "ci"}]}, "pulumi/ci"),
+        ({"assumeRoles": [{"roleArn": ROLE}, {"roleArn": ROLE.replace("pulumi", "last")}]}, "last/"),
+        ({"assumeRoleWithWebIdentity": {"roleArn": ROLE}}, "pulumi/"),
+        ({"profile": "partner", "allowedAccountIds": ["222222222222"]}, ""),
+        ({"profile": "other", "allowedAccountIds": ["222222222222"]}, ""),
+    ],
+)
+def test_a_provider_has_the_identity_to_which_its_settings_lead(
+    settings: dict[str, Any], identity: str | None
+) -> None:
+    """None stands for the identity of a provider without settings."""
+    token = "aws:index/getCallerIdentity:getCallerIdentity"
+    default, own, other = (look_up(token, {}, **x) for x in ({}, settings, {"profile": "a role"}))
+    if identity is None:
+        assert own == default
+        return
+    account, user = own["arn"].removeprefix("arn:aws:sts::").split(":assumed-role/")
+    assert account == "222222222222" and user.startswith(identity)
+    assert own["userId"].split(":")[1] == user.split("/")[1]
+    for member in ("arn", "userId"):
+        assert len({answer[member] for answer in (default, own, other)}) == 3
+
+
+def test_two_roles_or_profiles_of_one_account_are_two_identities() -> None:
+    token = "aws:index/getCallerIdentity:getCallerIdentity"
+    limit = {"allowedAccountIds": ["222222222222"]}
+    rows: list[dict[str, Any]] = [
+        {"assumeRoles": [{"roleArn": f"{ROLE}-a", "sessionName": "ci"}]},
+        {"assumeRoles": [{"roleArn": f"{ROLE}-b", "sessionName": "ci"}]},
+        *({"profile": name, **limit} for name in "ab"),
+    ]
+    answers = [look_up(token, {}, **row) for row in rows]
+    assert {answer["accountId"] for answer in answers} == {"222222222222"}
+    assert all(len({answer[member] for answer in answers}) == 4 for member in ("arn", "userId"))
 
 
 def test_a_renamed_object_keeps_its_address() -> None:
