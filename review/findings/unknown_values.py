@@ -173,7 +173,8 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
     resource = step.resource
     if unknown:
         return (
-            f"unknown, though the review's providers know all but undescribed booleans: {list_first(unknown)}"
+            "unknown, though the review's providers know all but undescribed booleans and maps: "
+            f"{list_first(unknown)}"
         )
     if resource.assets.foreign:
         return f"files that are not in the tree under review: {list_first(resource.assets.foreign)}"

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 from typing import Any, cast
 
 from sandbox.errors import ProviderError
+from sandbox.providers.invented_lists import ITEMS, item_paths
 from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
@@ -59,7 +60,8 @@ class Plan(Target):
     """A target that derives its responses from the program's inputs, the state and the tables.
 
     With `recognizable`, an output that no table describes gets a value that a review recognizes, instead of
-    an empty one, which a program could write as well. A boolean is unknown.
+    an empty one, which a program could write as well. A list has several different items, as on an account.
+    A boolean is unknown, and so is a map, whose keys the program may know.
 
     Every value that an account would choose depends on the `salt`. Nobody who does not know it can choose a
     name that gives a resource the value of another one, or write such a value into a program.
@@ -111,8 +113,8 @@ class Plan(Target):
         """Return a value of the right type for the output at a path.
 
         An object has its required members. In a review, it has all members: the SDK declares those of outputs
-        as optional, whether or not the API sets them. An object in an object of its class is unknown. `outer`
-        are the classes of the outer objects.
+        as optional, whether or not the API sets them. A map and an object in an object of its class are
+        unknown. `outer` are the classes of the outer objects.
         """
         option = next(iter(schema.value_hints(hint)), Any)
         noun, inner = schema.noun(option), typing.get_args(option)
@@ -125,9 +127,13 @@ class Plan(Target):
                 if member.required or self._recognizable
             }
         if self._recognizable and noun == "a list" and inner:
-            return [self._plausible(path, inner[0], variables, resource, outer)]
+            places = item_paths(path, schema.resource_class(resource.type))
+            return [self._plausible(place, inner[0], variables, resource, outer) for place in places]
         if noun in EMPTY:
-            return self._invent(noun, path, resource.urn) if self._recognizable else EMPTY[noun]
+            if not self._recognizable:
+                return EMPTY[noun]
+            # A program that asks an invented map for a key would get nothing, whichever key this is.
+            return UNKNOWN if noun == "an object" else self._invent(noun, path, resource.urn)
         common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
         # In a review, an object in a resource must not have the ARN of the resource.
         if path[-1] in common and (len(path) == 1 or not self._recognizable):
@@ -142,7 +148,7 @@ class Plan(Target):
         """Return what an API may add to the objects in an input; None if it adds nothing.
 
         Without a review, it adds nothing. It chooses texts and numbers, such as the ID of a volume. A missing
-        boolean has a fixed default, and a missing object stays missing.
+        boolean has a fixed default, and a missing object or map stays missing.
         """
         option = next(iter(schema.value_hints(hint)), Any)
         inner = typing.get_args(option)
@@ -221,7 +227,7 @@ class Plan(Target):
             "a boolean": UNKNOWN,
             "a whole number": number,
             "a number": number,
-            "a list": [text],
+            "a list": [self._invented_text((*path, str(index)), urn) for index in range(ITEMS)],
             "an object": {text: text},
         }[noun]
 
@@ -232,10 +238,11 @@ class Plan(Target):
         nothing of the stack's name, by which the changes of several stacks would differ.
         """
         place = digits(f"{self._salt}{urn.split('::', 2)[-1]} {'.'.join(path)}", 16)
-        return f"{INVENTED}-{place}-{path[-1]}"
+        name = next((part for part in reversed(path) if not part.isdecimal()), "")
+        return f"{INVENTED}-{place}-{name}"
 
     def hide_unpredictable(self, resource: Resource, outputs: Json) -> Json:
-        """Return the outputs in a state, but with unknown values for booleans that no table describes."""
+        """Return the outputs in a state, but with unknown values for what a preview does not know."""
         if not self._recognizable:
             return outputs
         return cast(Json, _hide_unknown(outputs, self.computed(replace(resource, inputs=resource.known), {})))
@@ -251,7 +258,8 @@ class Plan(Target):
         values = {"region": region, "account": self.account_of(config), **self.caller(config)}
         seed = f"{self._salt}look-up in {values['account']} of {json.dumps(searched, sort_keys=True)}"
         variables = TemplateVariables(values, seed)
-        variables["name"] = searched.get("name") or variables["hex16_name"]
+        for key in ("name", "name_second", "name_third"):  # The name that is searched, or several.
+            variables[key] = searched.get("name") or variables[f"hex16_{key}"]
         answer = {**variables.fill(answers[name]), **args}
         return merge(self._invent_answer(token, f"{token} in {region} {seed}"), answer)
 
@@ -262,10 +270,10 @@ class Plan(Target):
         """
         if not self._recognizable:
             return {}
-        members = schema.properties(schema.answer_class(token)).items()
+        cls = schema.answer_class(token)
         values = {
-            name: self._invent_value((name,), member.hint, seed)
-            for name, member in members
+            name: self._invent_value((name,), member.hint, cls, seed)
+            for name, member in schema.properties(cls).items()
             if member.required
         }
         return cast(Json, known(values))
@@ -295,25 +303,32 @@ class Plan(Target):
         """
         seed = f"{resource.urn} {resource.id}"
         try:
-            properties = schema.properties(schema.resource_class(resource.type)).items()
+            cls = schema.resource_class(resource.type)
         except schema.UnknownTypeError:
             return {}
-        values = {name: self._invent_value((name,), prop.hint, seed) for name, prop in properties}
+        properties = schema.properties(cls).items()
+        values = {name: self._invent_value((name,), prop.hint, cls, seed) for name, prop in properties}
         return cast(Json, known(values))
 
-    def _invent_value(self, path: tuple[str, ...], hint: Any, seed: str, outer: tuple[Any, ...] = ()) -> Any:
+    def _invent_value(
+        self, path: tuple[str, ...], hint: Any, cls: type[Any], seed: str, outer: tuple[Any, ...] = ()
+    ) -> Any:
         """Return a recognizable value of the right type; an object has all its members.
 
-        An object in an object of its class is a map. `outer` are the classes of the outer objects.
+        An object in an object of its class is a map. `outer` are the classes of the outer objects, and `cls`
+        that of the whole.
         """
         option = next(iter(schema.value_hints(hint)), Any)
         noun, inner = schema.noun(option), typing.get_args(option)
         if schema.is_object(option) and option not in outer:
             members = schema.properties(option).items()
             inside = (*outer, option)
-            return {key: self._invent_value((*path, key), item.hint, seed, inside) for key, item in members}
+            return {
+                key: self._invent_value((*path, key), item.hint, cls, seed, inside) for key, item in members
+            }
         if noun == "a list" and inner:
-            return [self._invent_value(path, inner[0], seed, outer)]
+            places = item_paths(path, cls)
+            return [self._invent_value(place, inner[0], cls, seed, outer) for place in places]
         return self._invent(noun, path, seed) if noun in EMPTY else self._invented_text(path, seed)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
@@ -332,20 +347,18 @@ class Plan(Target):
 
 
 def _hide_unknown(value: Any, computed: Any) -> Any:
-    """Return a value of a state in which each boolean is unknown that is unknown in the computed value."""
-    if isinstance(value, bool) and computed is UNKNOWN:
+    """Return a value of a state in which each boolean and empty map is unknown that is so when computed."""
+    if computed is UNKNOWN and (isinstance(value, bool) or value == {}):
         return UNKNOWN.value
     return map_pairs(value, computed, _hide_unknown)
 
 
 def _keep_old(value: Any, old: Any) -> Any:
-    """Return a computed value with the texts and the invented numbers and maps of the old value."""
+    """Return a computed value with the texts and the invented numbers of the old value."""
     if isinstance(old, float | int):
         return old if old in INVENTED_NUMBERS else value
     if isinstance(value, str):
         return old if isinstance(old, str) else value
-    if isinstance(old, dict) and any(key.startswith(INVENTED) for key in cast(Json, old)):
-        return cast(Any, old)
     return map_pairs(value, old, _keep_old)
 
 

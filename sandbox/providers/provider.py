@@ -6,11 +6,11 @@ import hashlib
 import json
 import operator
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -265,7 +265,7 @@ class Provider(ResourceProviderServicer):
             )
         live = self._target.create(resource)
         if not request.preview:
-            live = replace(live, outputs=_decided(live.outputs))
+            live = replace(live, outputs=_decided(live.outputs, resource.type))
         self._record_generated(resource, live.outputs)
         if self._predicts:
             other = original if request.preview else replacement
@@ -297,7 +297,7 @@ class Provider(ResourceProviderServicer):
             return proto.UpdateResponse(properties=encode(mark_secrets(planned, resource.inputs)))
         live = self._target.update(resource, before)
         if not request.preview:
-            live = replace(live, outputs=_decided(live.outputs))
+            live = replace(live, outputs=_decided(live.outputs, resource.type))
         self._record_generated(resource, live.outputs)
         return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
@@ -337,9 +337,33 @@ class Provider(ResourceProviderServicer):
         return self._configs.get(context.peer(), {})
 
 
-def _decided(value: Any) -> Any:
-    """Return outputs without unknown values, which an `up` must not return: a boolean is False."""
-    return False if value is UNKNOWN else map_items(value, _decided)
+def _decided(outputs: Json, token: str) -> Json:
+    """Return outputs without unknown values, which an `up` must not return.
+
+    A boolean is False, and an object is empty.
+    """
+    try:
+        members = schema.properties(schema.resource_class(token))
+    except schema.UnknownTypeError:  # The SDK has no class for a custom resource.
+        return outputs
+    return _decided_members(outputs, members)
+
+
+def _decided_members(value: Json, members: Mapping[str, schema.Property]) -> Json:
+    hints = {name: prop.hint for name, prop in members.items()}
+    return {name: _decided_value(item, hints.get(name, Any)) for name, item in value.items()}
+
+
+def _decided_value(value: Any, hint: Any) -> Any:
+    option = next(iter(schema.value_hints(hint)), Any)
+    noun, inner = schema.noun(option), get_args(option)
+    if value is UNKNOWN:
+        return {} if noun == "an object" else False
+    if isinstance(value, dict) and schema.is_object(option):
+        return _decided_members(cast(Json, value), schema.properties(option))
+    if isinstance(value, list) and inner:
+        return map_items(value, lambda item: _decided_value(item, inner[0]))
+    return cast(Any, value)
 
 
 def answer_members(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -106,9 +106,9 @@ def serve(
 
 
 def hide_unpredictable(resources: Iterable[dict[str, Any]]) -> None:
-    """Make the booleans that no table describes unknown in the outputs of a state's resources.
+    """Make the booleans and maps that no table describes unknown in the outputs of a state's resources.
 
-    A preview on this state then shows each value that depends on such a boolean as unknown.
+    A preview on this state then shows each value that depends on such an output as unknown.
     """
     plans = {package.name: target for package, target in packages(recognizable=True)}
     for state in resources:

@@ -26,7 +26,8 @@ UNKNOWNS = (
 )
 
 INVENTED = "unknown-to-the-review"
-"""The start of an output that no table describes, and of the only key of such an object, in a review."""
+"""The start of an output that no table describes, and of the only key of such a map of a resource that the
+program only reads, in a review."""
 
 INVENTED_NUMBERS = range(8_700_000_000_000_000, 8_800_000_000_000_000)
 """The numbers for such outputs: a double represents each exactly, and no output of an API is as large."""

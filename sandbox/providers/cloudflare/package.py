@@ -30,6 +30,12 @@ class CloudflarePlan(Plan):
             outputs |= old or _certificate(resource.inputs)
         return outputs
 
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        answer = super().invoke(token, args, config)
+        if "results" in answer and "maxItems" in args:
+            answer["results"] = answer["results"][: int(args["maxItems"])]
+        return answer
+
 
 def _certificate(inputs: Json) -> Json:
     """Return a certificate for the request's key and hosts, signed by a temporary certificate authority."""

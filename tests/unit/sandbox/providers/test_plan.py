@@ -95,8 +95,8 @@ def test_outputs_without_a_description_are_recognizable_in_a_review():
     target = AwsPlan(recognizable=True)
     endpoint = {"vpcId": "vpc-1", "serviceName": "com.amazonaws.ap-northeast-1.s3"}
     outputs = target.create(resource("aws:ec2/vpcEndpoint:VpcEndpoint", endpoint)).outputs
-    [block] = outputs["cidrBlocks"]
-    assert block.startswith(f"{INVENTED}-") and block.endswith("-cidrBlocks")
+    for block in outputs["cidrBlocks"]:
+        assert block.startswith(f"{INVENTED}-") and block.endswith("-cidrBlocks")
     assert outputs["policy"].startswith(f"{INVENTED}-") and outputs["policy"].endswith("-policy")
     assert outputs["requesterManaged"] is UNKNOWN  # A boolean has no recognizable value.
     assert outputs["arn"].startswith("arn:aws:ec2:") and outputs["tagsAll"] == {}

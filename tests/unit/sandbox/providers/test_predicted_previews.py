@@ -87,13 +87,44 @@ def test_a_boolean_that_no_table_describes_is_unknown_in_a_preview() -> None:
     assert create(provider, SUBSCRIPTION, inputs, preview=True)[1]["pendingConfirmation"] is UNKNOWN
 
 
-def test_a_state_has_unknown_values_for_booleans_that_no_table_describes() -> None:
-    def hidden(token: str, inputs: Json, outputs: Json) -> Json:
-        state: Json = {"urn": "urn:of:it", "type": token, "custom": True, "inputs": inputs}
-        state["outputs"] = outputs
-        hide_unpredictable([state])
-        return state["outputs"]
+@each_row(
+    ("token", "inputs", "name", "members"),
+    [
+        (
+            "aws:cloudformation/stack:Stack",
+            {"name": "it", "templateUrl": "https://files.example"},
+            "outputs",
+            [],
+        ),
+        ("aws:ec2/spotInstanceRequest:SpotInstanceRequest", {}, "rootBlockDevice", ["tagsAll"]),
+    ],
+)
+def test_a_map_that_no_table_describes_is_unknown_in_a_preview(
+    token: str, inputs: Json, name: str, members: list[str]
+) -> None:
+    """A program may ask a map for keys that only it knows."""
+    provider = Provider(Aws("aws"), AwsPlan(recognizable=True), predicts=True)
 
+    def at(outputs: Json) -> Any:
+        value = outputs[name]
+        for member in members:
+            value = value[member]
+        return value
+
+    _, state = create(provider, token, inputs, preview=False)
+    assert at(state) == {}
+    assert at(create(provider, token, inputs, preview=True)[1]) is UNKNOWN
+    assert at(hidden(token, inputs, state)) == UNKNOWN.value
+
+
+def hidden(token: str, inputs: Json, outputs: Json) -> Json:
+    """Return the outputs in the state on which a preview runs."""
+    state: Json = {"urn": "urn:of:it", "type": token, "custom": True, "inputs": inputs, "outputs": outputs}
+    hide_unpredictable([state])
+    return state["outputs"]
+
+
+def test_a_state_has_unknown_values_for_booleans_that_no_table_describes() -> None:
     endpoint: Json = {"requesterManaged": False, "privateDnsEnabled": True, "state": "available"}
     unknown = UNKNOWN.value
     expected = endpoint | {"requesterManaged": unknown, "privateDnsEnabled": unknown}

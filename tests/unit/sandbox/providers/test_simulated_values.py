@@ -1,5 +1,6 @@
 """Tests that the values which an account would choose differ wherever an account would choose other ones."""
 
+import json
 import re
 import typing
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from sandbox.providers.aws.package import AwsPlan
+from sandbox.providers.invented_lists import PARTS
 from sandbox.providers.kubernetes.package import KubernetesPlan
 from sandbox.providers.provider import answer_members
 from sandbox.providers.resource_types import resource_type, table
@@ -396,6 +398,113 @@ def test_two_roles_or_profiles_of_one_account_are_two_identities() -> None:
     answers = [look_up(token, {}, **row) for row in rows]
     assert {answer["accountId"] for answer in answers} == {"222222222222"}
     assert all(len({answer[member] for answer in answers}) == 4 for member in ("arn", "userId"))
+
+
+ONE_ITEM = {("identities",), ("identities", "0", "oidcs"), ("masterUserSecrets",)}
+"""Outputs of AWS that are lists with exactly one item."""
+
+OF_CLOUDS = [token for token in DESCRIBED if not token.startswith("kubernetes:")]
+"""The types of the tables to whose outputs a simulated API adds lists."""
+
+UNDESCRIBED = [
+    "aws:acm/certificate:Certificate",
+    "aws:elasticache/cluster:Cluster",
+    "aws:mq/broker:Broker",
+    "aws:route53/zone:Zone",
+    "aws:wafv2/webAcl:WebAcl",
+    "cloudflare:index/zone:Zone",
+    "datadog:index/logsArchive:LogsArchive",
+]
+"""Types without a row whose outputs have lists."""
+
+
+def lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """Yield each list in a value with its path."""
+    if isinstance(value, list):
+        yield path, cast("list[Any]", value)
+        value = {str(index): item for index, item in enumerate(cast("list[Any]", value))}
+    if isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            yield from lists(item, (*path, name))
+
+
+def similar_lists(value: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the path of each list with less than three different items."""
+    for path, items in lists(value):
+        texts = {json.dumps(item, default=str, sort_keys=True) for item in items}
+        if len(texts) < max(3, len(items)):
+            yield path
+
+
+@each_row("token", [*OF_CLOUDS, *UNDESCRIBED])
+def test_the_items_of_each_list_differ_as_on_an_account(token: str) -> None:
+    """Otherwise, nobody would see that a program uses another item than before."""
+    targets = {package.name: target for package, target in packages(recognizable=True, salt="salt")}
+    target, declared = targets[token.partition(":")[0]], resource(token, {})
+    assert {*similar_lists(target.create(declared).outputs)} <= ONE_ITEM
+    live = target.read(replace(declared, id="it"), {"id": "it"})
+    assert live and [*similar_lists(live.outputs)] == []
+    assert token in OF_CLOUDS or [*lists(live.outputs)]
+
+
+def test_a_list_in_a_list_has_several_items_unless_a_type_has_too_many_parts() -> None:
+    def read(token: str) -> dict[str, Any]:
+        targets = {package.name: target for package, target in packages(recognizable=True)}
+        live = targets[token.partition(":")[0]].read(replace(resource(token, {}), id="it"), {"id": "it"})
+        assert live
+        return live.outputs
+
+    [container, *_] = read("kubernetes:core/v1:Pod")["spec"]["containers"]
+    assert len(container["ports"]) == len(container["args"]) == 3
+    outputs = read("datadog:index/dashboard:Dashboard")
+    assert len(outputs["widgets"]) == 3 and sum(len(items) for _, items in lists(outputs)) < 10 * PARTS
+
+
+def test_the_items_of_each_list_in_an_answer_differ() -> None:
+    token = "cloudflare:index/getZones:getZones"
+    zones = look_up(token, {"account": {"id": "1" * 32}})["results"]
+    for name in ("id", "name", "verificationKey"):
+        assert len({zone[name] for zone in zones}) == 3
+    assert [*similar_lists([look_up(token, {}) for token in LOOK_UPS])] == []
+
+
+def test_the_zones_of_an_answer_have_the_name_and_the_number_that_a_program_asks_for() -> None:
+    token = "cloudflare:index/getZones:getZones"
+    zones = look_up(token, {"name": "pipe.dev"})["results"]
+    assert {zone["name"] for zone in zones} == {"pipe.dev"} and len({zone["id"] for zone in zones}) == 3
+    assert len(look_up(token, {"name": "pipe.dev", "maxItems": 1})["results"]) == 1
+
+
+COPIES = {
+    ("aws:cloudtrail/trail:Trail", "arn"),
+    ("aws:codebuild/project:Project", "arn"),
+    ("aws:costexplorer/anomalyMonitor:AnomalyMonitor", "arn"),
+    ("aws:costexplorer/anomalySubscription:AnomalySubscription", "arn"),
+    ("aws:ec2/eip:Eip", "allocationId"),
+    ("aws:ecr/replicationConfiguration:ReplicationConfiguration", "registryId"),
+    ("aws:eks/podIdentityAssociation:PodIdentityAssociation", "associationId"),
+    ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "arn"),
+    ("aws:iam/policy:Policy", "arn"),
+    ("aws:kms/key:Key", "keyId"),
+    ("aws:rds/instance:Instance", "resourceId"),
+    ("aws:sns/topic:Topic", "arn"),
+    ("aws:sns/topicSubscription:TopicSubscription", "arn"),
+    ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "securityGroupRuleId"),
+    ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "securityGroupRuleId"),
+}
+"""Outputs that equal the ID or another output on an account as well."""
+
+
+def test_no_two_outputs_of_a_resource_are_equal_unless_an_account_has_them_equal() -> None:
+    equal: set[tuple[str, str]] = set()
+    for token in OF_CLOUDS:
+        inputs = schema.properties(schema.args_class(token))
+        seen: set[str] = set()
+        for path, value in _outputs_of(token, "it"):
+            if path not in inputs and value is not UNKNOWN and str(value) in seen:
+                equal.add((token, path))
+            seen.add(str(value))
+    assert equal == COPIES
 
 
 def test_a_renamed_object_keeps_its_address() -> None:
