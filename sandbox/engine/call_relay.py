@@ -1,18 +1,23 @@
 """A relay in front of a gRPC server that checks the clients' bytes and counts the calls which they start.
 
-It passes on only what the gRPC library of a Pulumi program sends (sandbox/engine/http2_calls.py). A server
-of gRPC may still lose a call before any handler gets it. So only a comparison of the calls that arrive with
-those that the handlers got shows that the review has missed none.
+It passes on only what the gRPC library of a Pulumi program sends (sandbox/engine/http2_calls.py), on one
+connection to each service. So what breaks the connection of one call breaks all of the program, here and in
+a deployment: the bytes, sockets and clocks of the two differ in more than anybody can list.
+
+A server of gRPC may still lose a call before any handler gets it. So only a comparison of the calls that
+arrive with those that the handlers got shows that the review has missed none.
 """
 
+import errno
+import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 
-from sandbox.engine.http2_calls import ClientReader, ForeignBytes, Library, learn
+from sandbox.engine.http2_calls import NO_ANSWER, ClientReader, Refusal, learn
 
 HOST = "127.0.0.1"
 
@@ -21,47 +26,46 @@ SECONDS = 10
 
 CHUNK_BYTES = 2**16
 
-MOST_CONNECTIONS = 64
-"""Largest number of connections to a service. The SDK opens one in each process. With more, the relay could
-lack threads, memory or descriptors, or its queue could be full, so that it misses one.
+START_SECONDS = 20
+"""Seconds in which a client has to send the first frame of its connection. The engine ends a connection that
+is silent for 120 seconds (google.golang.org/grpc, server.go: connectionTimeout).
 """
 
-FOREIGN = (
-    "the program sends the engine {}, which Pulumi's SDK does not: the engine may read this in another way "
-    "than the review, or reject it"
-)
-"""Refusal of bytes that the SDK's gRPC library does not send."""
+SECOND = "the program opens a second connection to a service of the engine: Pulumi's SDK uses a single one"
+"""Refusal of further connections: the engine could lose the calls of one without harm to the others."""
 
-TOO_MANY = (
-    f"the program opens more than {MOST_CONNECTIONS} connections to the engine, which the review does not "
-    "serve; a deployment does"
+SILENT = (
+    "the program opens a connection to the engine and does not use it; Pulumi's SDK does so at once, and the "
+    "engine ends it after a time"
 )
-"""Refusal of further connections."""
+"""Refusal of a connection without its first frame."""
+
+NO_HANDLING = (
+    "calls of the program did not arrive in full: they are not as Pulumi's SDK sends them, and the engine "
+    "might answer them"
+)
+"""Refusal of calls that no handler got."""
 
 
 class CallCounts:
-    """The connections of clients that are open, and the calls that the clients have started."""
+    """The number of calls that the clients have started and that no handler has got yet."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._connections = 0
         self._unhandled = 0
         self._is_closed = False
 
-    def count(self, *, connections: int = 0, started: int = 0, handled: int = 0) -> None:
-        """Add to the numbers of open connections, started calls, and calls that the server's handlers got."""
+    def count(self, *, started: int = 0, handled: int = 0) -> None:
+        """Add to the numbers of started calls, and of calls that the server's handlers got."""
         with self._changed:
-            self._connections += connections
             self._unhandled += started - handled
             self._changed.notify_all()
 
     def wait_for_handlers(self) -> bool:
         """Wait until the handlers have got all calls so far; return False if they do not in time."""
-        return self._wait(lambda: not self._unhandled)
-
-    def wait_for_end(self) -> bool:
-        """Wait until all connections have ended, too; return False if they do not in time."""
-        return self._wait(lambda: not self._connections and not self._unhandled)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._unhandled or self._is_closed, SECONDS)
+            return not self._unhandled
 
     def close(self) -> None:
         """Let nobody wait any longer."""
@@ -74,19 +78,14 @@ class CallCounts:
         """True after nobody waits any longer."""
         return self._is_closed
 
-    def _wait(self, is_true: Callable[[], bool]) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: is_true() or self._is_closed, SECONDS)
-            return is_true()
-
 
 class CallRelay:
     """A relay from the clients of Unix sockets to the server at a TCP port of this machine.
 
-    `methods` has the methods that clients may call at the path of each socket. `refuse` gets the reason when
-    a client sends something else than the library of Pulumi's SDK; the relay then ends its connection. A
-    connection that the server ends before the client counts as a call that no handler got: another server
-    may go on. So does a connection that the relay cannot serve, such as for lack of threads or memory.
+    `methods` has the methods that the client may call at the path of each socket. `refuse` gets the reason
+    when a client is the second one, or sends something else than the library of Pulumi's SDK; the relay then
+    ends its connection. A connection that the server ends before the client counts as a call that no
+    handler got. So does a connection that the relay cannot serve, such as for lack of threads or memory.
     """
 
     def __init__(
@@ -99,106 +98,115 @@ class CallRelay:
         self._port = port
         self._counts = counts
         self._refuse = refuse
-        self._listeners: dict[Path, socket.socket] = {}
+        self._listeners: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._unanswered: list[str] = []
+        self._is_rejected = False
         for path, allowed in methods.items():
-            library = learn(path)
-            listener = self._listeners[path] = socket.socket(socket.AF_UNIX)
+            reader = ClientReader(learn(path), allowed)
+            listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(path))
             listener.listen(socket.SOMAXCONN)
-            arguments = (listener, library, allowed)
-            threading.Thread(target=self._accept, args=arguments, daemon=True).start()
+            self._listeners.append(listener)
+            self._start(self._accept, listener, reader)
 
-    def is_handled(self) -> bool:
-        """Return True if handlers got all calls of the clients, which have ended."""
-        return all(map(self._has_accepted, self._listeners)) and self._counts.wait_for_end()
+    def leftovers(self) -> list[str]:
+        """Return why a program may not have ended as it has, after its last process."""
+        for listener in self._listeners:
+            listener.shutdown(socket.SHUT_RDWR)  # The relay still gets the connections that wait for it.
+        for thread in self._threads:  # A thread of a listener may add another one at the end.
+            thread.join(SECONDS)
+        is_handled = self._counts.wait_for_handlers() and not any(
+            map(threading.Thread.is_alive, self._threads)
+        )
+        return [*map(NO_ANSWER.format, self._unanswered), *([] if is_handled else [NO_HANDLING])]
 
     def close(self) -> None:
         """Accept no further connections, and wait no longer for the calls of the others."""
         self._counts.close()
-        for listener in self._listeners.values():
+        for listener in self._listeners:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
 
-    @staticmethod
-    def _has_accepted(path: Path) -> bool:
-        """Wait until the relay has accepted all connections so far; return False if it does not in time."""
-        with socket.socket(socket.AF_UNIX) as last:
-            last.settimeout(SECONDS)
-            try:
-                last.connect(str(path))
-                last.shutdown(socket.SHUT_WR)
-                return last.recv(1) == b""  # The relay closes this connection after it has accepted it.
-            except OSError:
-                return False
+    def _start(self, function: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
-    def _accept(self, listener: socket.socket, library: Library, methods: frozenset[str]) -> None:
+    def _reject(self, reason: str) -> None:
+        """Refuse a client, unless it is only the consequence of another refusal or of the end."""
+        if not self._is_rejected and not self._counts.is_closed:
+            self._is_rejected = True
+            self._refuse(reason)
+
+    def _accept(self, listener: socket.socket, reader: ClientReader) -> None:
+        """Serve the first client, and refuse the others."""
         with self._losses():
-            for number in count(1):
-                client, _ = listener.accept()
-                if number > MOST_CONNECTIONS:
-                    client.close()
-                    self._refuse(TOO_MANY)
-                    continue
-                self._counts.count(connections=1)
-                arguments = (client, ClientReader(library, methods))
-                threading.Thread(target=self._serve, args=arguments, daemon=True).start()
+            if client := _next_client(listener):
+                self._start(self._serve, client, reader)
+            while client := _next_client(listener):
+                client.close()
+                self._reject(SECOND)
 
     def _serve(self, client: socket.socket, reader: ClientReader) -> None:
         """Pass the bytes of a client on until it closes the connection."""
-        try:
-            with self._losses(), client:
-                self._pass_on(client, reader)
-        finally:
-            self._counts.count(connections=-1)
+        with self._losses(), client, socket.create_connection((HOST, self._port)) as server:
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                self._pass_on(client, server, reader)
+            except Refusal as refusal:
+                self._reject(str(refusal))
+            else:
+                self._unanswered += reader.unanswered
+                # The server may drop a log that it has not yet passed to a handler when the connection ends.
+                self._counts.wait_for_handlers()
 
     @contextmanager
-    def _losses(self, ended: threading.Event | None = None) -> Generator[None]:
-        """Count a failure as a call that no handler got, unless the relay or the connection has ended."""
+    def _losses(self) -> Generator[None]:
+        """Count a failure as a call that no handler got, unless the relay has ended."""
         try:
             yield
         except Exception:  # Whatever the error is, it may have lost a call that a deployment answers.
-            if not self._counts.is_closed and not (ended and ended.is_set()):
+            if not self._counts.is_closed:
                 self._counts.count(started=1)
 
-    def _pass_on(self, client: socket.socket, reader: ClientReader) -> None:
-        if not (data := _receive(client)):
-            return
-        ended = threading.Event()
-        with socket.create_connection((HOST, self._port)) as server:
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._answer, args=(server, client, ended), daemon=True).start()
-            try:
-                while data:
-                    calls = reader.calls
-                    checked = reader.feed(data)
-                    if reader.calls > calls:
-                        self._counts.count(started=reader.calls - calls)
-                    with suppress(OSError):  # The client may start further calls when the server has ended.
-                        server.sendall(checked)
-                    data = _receive(client)
-                if not reader.is_complete:
-                    self._counts.count(started=1)
-                # The server may drop a call that it has not yet passed to a handler when the connection ends.
-                self._counts.wait_for_handlers()
-            except ForeignBytes as error:
-                if not self._counts.is_closed:
-                    self._refuse(FOREIGN.format(error))
-            finally:
-                ended.set()
-                with suppress(OSError):
-                    server.shutdown(socket.SHUT_RDWR)
-
-    def _answer(self, server: socket.socket, client: socket.socket, ended: threading.Event) -> None:
-        """Pass the bytes of the server on until it or the client ends the connection."""
-        with self._losses(ended):
-            while data := _receive(server):
-                with suppress(OSError):
+    def _pass_on(self, client: socket.socket, server: socket.socket, reader: ClientReader) -> None:
+        """Pass bytes on until the client ends the connection."""
+        poll = select.poll()
+        for connection in (client, server):
+            poll.register(connection, select.POLLIN)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            rest = None if reader.has_started else max(0, deadline - time.monotonic()) * 1000
+            ready = [descriptor for descriptor, _ in poll.poll(rest)]
+            if not reader.has_started and time.monotonic() > deadline:
+                raise Refusal(SILENT)
+            # The client has sent its bytes without knowledge of those that the server has sent meanwhile.
+            if client.fileno() in ready:
+                if not (data := _receive(client)):
+                    return
+                calls = reader.calls
+                checked = reader.feed(data)
+                self._counts.count(started=reader.calls - calls)
+                with suppress(OSError):  # The server has ended; the next bytes of it are none.
+                    server.sendall(checked)
+            elif ready:
+                if not (data := _receive(server)):
+                    raise ConnectionError("the server has ended the connection")
+                reader.read_server(data)
+                with suppress(OSError):  # The client has ended; its last bytes may still have to be read.
                     client.sendall(data)
-            if not ended.is_set():
-                self._counts.count(started=1)
-            with suppress(OSError):
-                client.shutdown(socket.SHUT_WR)
+
+
+def _next_client(listener: socket.socket) -> socket.socket | None:
+    """Return the next connection, or None when the listener is shut down and no connection waits."""
+    try:
+        return listener.accept()[0]
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return None
+        raise
 
 
 def _receive(connection: socket.socket) -> bytes:

@@ -8,6 +8,7 @@ them.
 """
 
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,21 @@ bytes with the stream (RFC 9113, section 4.1).
 FRAME_BYTES = 2**14
 """Length of the longest content that every peer accepts (RFC 9113, section 6.5.2)."""
 
+SERVER_FRAME_BYTES = 2**24
+"""Length that no content exceeds."""
+
 DATA, HEADERS, SETTINGS, WINDOW_UPDATE = 0, 1, 4, 8
 """Types of the frames that the library sends (RFC 9113, section 6)."""
 
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 """Flags of frames with data, settings and headers."""
 
-LARGEST_WINDOW = 2**31 - 1 - 65_535
+FIRST_WINDOW, INITIAL_WINDOW_SIZE = 65_535, 4
+"""Bytes of data that a peer may send on a connection and in each call before the other one allows more, and
+the setting with another number for each call (RFC 9113, section 6.9.2).
+"""
+
+LARGEST_WINDOW = 2**31 - 1 - FIRST_WINDOW
 """Largest sum by which a client can widen the window of a connection (RFC 9113, section 6.9.1)."""
 
 PREFIX_BYTES = 5
@@ -70,14 +79,45 @@ channel to the same path for a moment after that one is closed, and then fails t
 connection (grpc/grpc, include/grpc/impl/channel_arg_names.h: GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL).
 """
 
+END = "SignalAndWaitForShutdown"
+"""Call by which the program says that it has registered all resources. From then on, the engine ignores an
+error of the program, and it answers when it ends.
+"""
+
+LOG = "Log"
+"""The call that a program may also make after END, and that may be without an answer when it ends."""
+
+FOREIGN = (
+    "the program sends the engine {}, which Pulumi's SDK does not: the engine may read this in another way "
+    "than the review, or reject it"
+)
+"""Refusal of bytes that the SDK's gRPC library does not send."""
+
+NO_ANSWER = (
+    "{}: the program does not wait for the answer to this call: the engine drops calls whose connection ends"
+)
+"""Refusal of calls whose answers the program has not awaited (google.golang.org/grpc,
+internal/transport/http2_server.go: HandleStreams).
+"""
+
+TOO_LATE = "{}: the program calls the engine after it has said that it has registered all resources"
+"""Refusal of calls that the engine may get before or after it ends."""
+
 SHOWN_BYTES = 80
 """Length of the longest part of a header that a message shows."""
 
 Field = tuple[bytes, bytes]
 
 
-class ForeignBytes(Exception):
-    """Bytes that the gRPC library of a program does not send; the message says what they are."""
+class Refusal(Exception):
+    """Something that no program with Pulumi's SDK sends; the text says why it is refused."""
+
+
+class ForeignBytes(Refusal):
+    """Bytes that the gRPC library of a program does not send; the argument says what they are."""
+
+    def __str__(self) -> str:
+        return FOREIGN.format(*self.args)
 
 
 @dataclass(frozen=True)
@@ -133,8 +173,9 @@ class HeaderTable:
 
 @dataclass
 class _Message:
-    """The part of a call's message that has arrived."""
+    """The part of a call's message that has arrived, and the bytes of data that may still arrive."""
 
+    window: int
     prefix: bytes = b""
     size: int = 0
 
@@ -154,7 +195,8 @@ class _Message:
 class ClientReader:
     """A reader of the bytes of a connection, which raises ForeignBytes if `library` does not send them.
 
-    `methods` are the paths of the methods that the client may call.
+    Calls in an order that the SDK does not use are another Refusal. `methods` are the paths of the methods
+    that the client may call.
     """
 
     def __init__(self, library: Library, methods: frozenset[str]) -> None:
@@ -168,14 +210,23 @@ class ClientReader:
         self._has_settings = False
         self._table = HeaderTable()
         self._messages: dict[int, _Message] = {}  # by stream
-        self._window = 0
+        self._names: dict[int, str] = {}  # of calls without an answer, by stream
+        self._client_window = 0
+        self._server_window = self._first_window = FIRST_WINDOW
+        self._server_pending = b""
+        self._has_ended = False
         self.calls = 0
         """The number of calls that the client has started."""
 
     @property
-    def is_complete(self) -> bool:
-        """True if the last frame and the messages of all calls have arrived in full."""
-        return not self._pending and not self._messages
+    def has_started(self) -> bool:
+        """True after the first frame of the client."""
+        return self._has_settings
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The names of the calls other than LOG that the server has not answered."""
+        return [name for name in self._names.values() if name != LOG]
 
     def feed(self, data: bytes) -> bytes:
         """Read the next bytes; return those of the frames that are complete now."""
@@ -193,6 +244,29 @@ class ClientReader:
             position += HEAD_BYTES + len(content)
         complete, self._pending = self._pending[:position], self._pending[position:]
         return complete
+
+    def read_server(self, data: bytes) -> None:
+        """Read the next bytes of the server, which allow the client more data, or answer its calls."""
+        self._server_pending += data
+        position = 0
+        for kind, flags, stream, content in frames(self._server_pending, SERVER_FRAME_BYTES):
+            if kind == SETTINGS:
+                self._read_server_settings(content)
+            elif kind == WINDOW_UPDATE and not stream:
+                self._server_window += int.from_bytes(content, "big")
+            elif kind == WINDOW_UPDATE and stream in self._messages:
+                self._messages[stream].window += int.from_bytes(content, "big")
+            elif kind in (DATA, HEADERS) and flags & END_STREAM and stream not in self._messages:
+                self._names.pop(stream, None)
+            position += HEAD_BYTES + len(content)
+        self._server_pending = self._server_pending[position:]
+
+    def _read_server_settings(self, content: bytes) -> None:
+        for setting, value in struct.iter_unpack(">HI", content):
+            if setting == INITIAL_WINDOW_SIZE:
+                for message in self._messages.values():
+                    message.window += value - self._first_window
+                self._first_window = value
 
     def _read(self, kind: int, flags: int, stream: int, content: bytes) -> None:
         if not self._has_settings:
@@ -214,13 +288,30 @@ class ClientReader:
         fields = self._table.decode(content)
         if fields not in self._expected:
             raise ForeignBytes(f"a call with {_difference(fields, self._library.fields)}")
+        name = dict(fields)[PATH].decode().rpartition("/")[2]
+        self._check_order(name)
         self.calls += 1
-        self._messages[stream] = _Message()
+        self._messages[stream] = _Message(self._first_window)
+        self._names[stream] = name
+
+    def _check_order(self, name: str) -> None:
+        """Refuse a call after END, and END before the answers to the other calls."""
+        if self._has_ended and name != LOG:
+            raise Refusal(TOO_LATE.format(name))
+        if name == END:
+            self._has_ended = True
+            if others := self.unanswered:
+                raise Refusal(NO_ANSWER.format(others[0]))
 
     def _read_data(self, flags: int, stream: int, content: bytes) -> None:
         if flags & ~END_STREAM or stream not in self._messages:
             raise ForeignBytes(f"data of the stream {stream} with the flags {flags:#x}")
-        self._messages[stream].add(content, bool(flags))
+        message = self._messages[stream]
+        message.window -= len(content)
+        self._server_window -= len(content)
+        if message.window < 0 or self._server_window < 0:
+            raise ForeignBytes("more data than it may")
+        message.add(content, bool(flags))
         if flags:
             del self._messages[stream]
 
@@ -229,18 +320,18 @@ class ClientReader:
         is_known = not stream or (stream % 2 and stream < 2 * self.calls)
         if flags or len(content) != 4 or not is_known or not 0 < increment <= LARGEST_WINDOW:
             raise ForeignBytes("a window that is not allowed")
-        self._window += increment if not stream else 0
-        if self._window > LARGEST_WINDOW:
+        self._client_window += increment if not stream else 0
+        if self._client_window > LARGEST_WINDOW:
             raise ForeignBytes("a window that is not allowed")
 
 
-def frames(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+def frames(data: bytes, longest: int = FRAME_BYTES) -> Iterator[tuple[int, int, int, bytes]]:
     """Yield the type, the flags, the stream and the content of each complete frame."""
     start = 0
     while len(data) - start >= HEAD_BYTES:
         content = start + HEAD_BYTES
         size = int.from_bytes(data[start : start + 3], "big")
-        if size > FRAME_BYTES:
+        if size > longest:
             raise ForeignBytes(f"a frame of {size} bytes")
         if len(data) < content + size:
             return
@@ -268,7 +359,9 @@ def learn(path: Path) -> Library:
                 with connection:
                     connection.settimeout(START_SECONDS)
                     sent = _first_call(connection)
-                call.cancel()
+                    # Else the library could open another connection, which the program's relay would get.
+                    call.cancel()
+                    library.close()
         finally:
             path.unlink()
     return sent

@@ -24,6 +24,7 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
+from sandbox.engine.http2_calls import END
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
 
@@ -105,11 +106,6 @@ LOOKUPS: dict[str, Any] = {
 }
 """Calls that look something up, with the messages of their answers."""
 
-END = "SignalAndWaitForShutdown"
-"""Call by which the program says that it has registered all resources. From then on, the engine ignores an
-error of the program, and it answers when it ends, or not at all.
-"""
-
 ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 """Status of calls that the engine has not answered when an operation ends, such as after another failure.
 They are refused if the program completes.
@@ -121,20 +117,11 @@ REFUSALS = 20
 NO_DEBUGGER = "StartDebugging: a program cannot start a debugger; remove the call"
 """Refusal of a call whose message of any form the engine would pass on in its events."""
 
-NO_ANSWER = "{}: the program has ended, or has cancelled this call, before the answer"
-"""Refusal of calls whose answers the program has not awaited."""
+NOT_ANSWERED = "{}: the review cannot answer this call of the program"
+"""Refusal of a call in which the proxy fails."""
 
-NO_HANDLING = (
-    "calls of the program did not arrive in full: they are not as Pulumi's SDK sends them, and the engine "
-    "might answer them"
-)
-"""Refusal of calls that the proxy does not handle."""
-
-TOO_LATE = "{}: the program calls the engine after it has said that it has registered all resources"
-"""Refusal of calls that the engine may get before or after it ends."""
-
-LOG = "Log"
-"""The call that a program may also make after END, and that may be without an answer when it ends."""
+NO_END = "the program has ended before it has said that it has registered all resources"
+"""Refusal of a program that ends in another way than Pulumi's SDK does."""
 
 MONITOR_SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"]
 ENGINE_SERVICE = engine_pb2.DESCRIPTOR.services_by_name["Engine"]
@@ -180,7 +167,6 @@ class MonitorProxy(grpc.GenericRpcHandler):
         self._components: set[str] = set()  # URNs
         self.is_completed = False
         """Whether the program has said that it has registered all resources."""
-        self._unanswered: list[str] = []
         self._cut_off: list[str] = []
         self._refusals: dict[str, None] = {}
 
@@ -192,26 +178,26 @@ class MonitorProxy(grpc.GenericRpcHandler):
 
     def require_completion(self, relay: CallRelay) -> None:
         """Refuse what a program has left over that has ended without a failure, and before the engine."""
-        if not relay.is_handled():
-            self.refuse(NO_HANDLING)
+        leftovers = relay.leftovers()
         with self._lock:
-            self._refuse_leftovers()
+            for reason in (*leftovers, *self._cut_off):
+                self._record(reason)
+            if not self.is_completed and not self._refusals:
+                self._record(NO_END)
 
     def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Return the handler of a call. It does not run if the program ends or cancels the call before."""
+        """Return the handler of a call."""
         path = handler_call_details.method
         name = path.rpartition("/")[2]
-        with self._lock:
-            self._unanswered += [name] if name != LOG else []
         self._counts.count(handled=1)
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
 
     def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
-        outcome = self._complete() if name == END else None
-        outcome = outcome or self._outcome(path, name, request)
-        with self._lock:
-            if name in self._unanswered:
-                self._unanswered.remove(name)
+        try:
+            outcome = self._complete() if name == END else None
+            outcome = outcome or self._outcome(path, name, request)
+        except Exception:  # Whatever the error is, a deployment may answer this call.
+            outcome = self.refuse(NOT_ANSWERED.format(name))
         if isinstance(outcome, bytes):
             return outcome
         context.set_trailing_metadata(outcome.metadata)
@@ -222,21 +208,13 @@ class MonitorProxy(grpc.GenericRpcHandler):
     def _complete(self) -> _Failure | None:
         """Note that the program has registered all resources; return a failure if it may not say so."""
         with self._lock:
-            self._unanswered.remove(END)  # The engine answers it when it ends.
-        if not self._counts.wait_for_handlers():
-            return self.refuse(NO_HANDLING)
-        with self._lock:
-            # A call that arrives from now on is too late.
-            self._refuse_leftovers()
-            is_second, self.is_completed = self.is_completed, not self._refusals
-        if is_second:
-            return self.refuse(TOO_LATE.format(END))
+            for reason in self._cut_off:
+                self._record(reason)
+            self.is_completed = not self._refusals
         return None if self.is_completed else _Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
 
     def _outcome(self, path: str, name: str, request: bytes) -> bytes | _Failure:
         """Return the answer to a call; record a call that fails."""
-        if self.is_completed and name not in (END, LOG):
-            return self.refuse(TOO_LATE.format(name))
         try:
             message = REQUESTS[path].FromString(request)
         except (KeyError, DecodeError):
@@ -281,11 +259,6 @@ class MonitorProxy(grpc.GenericRpcHandler):
         with self._lock:
             self._record(reason)
         return _Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
-
-    def _refuse_leftovers(self) -> None:
-        """Refuse the calls that the engine has not answered; the caller has the lock."""
-        for reason in (*map(NO_ANSWER.format, self._unanswered), *self._cut_off):
-            self._record(reason)
 
     def _record(self, reason: str) -> None:
         """Record a refusal; the caller has the lock."""

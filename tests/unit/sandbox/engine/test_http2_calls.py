@@ -12,19 +12,24 @@ from sandbox.engine.http2_calls import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    FIRST_WINDOW,
     FRAME_BYTES,
     HEADERS,
     INDEXED,
     LITERAL,
     METHOD,
+    NO_ANSWER,
     PATH,
     PREFACE,
     SETTINGS,
+    TOO_LATE,
     WINDOW_UPDATE,
     ClientReader,
+    Field,
     ForeignBytes,
     HeaderTable,
     Library,
+    Refusal,
     learn,
 )
 from tests.support.sandbox.http2 import call, fields, frame, literals, message, opening, text
@@ -45,6 +50,7 @@ def learned() -> Library:
 LIBRARY = learned()
 BLOCK = literals(fields(LIBRARY, "/a/b"))
 OPENING = opening(LIBRARY)
+START = OPENING + frame(HEADERS, 1, BLOCK, END_HEADERS)
 
 
 def read(data: bytes) -> ClientReader:
@@ -87,13 +93,91 @@ def test_it_returns_and_counts_complete_frames_whatever_the_parts_are(size: int)
     data = OPENING + frame(WINDOW_UPDATE, 0, b"\0\1\0\0") + calls + split
     reader = ClientReader(LIBRARY, METHODS)
     parts = [reader.feed(data[start : start + size]) for start in range(0, len(data), size)]
-    assert (b"".join(parts), reader.calls, reader.is_complete) == (data, 3, True)
+    assert (b"".join(parts), reader.calls) == (data, 3)
+    assert reader.unanswered == ["b", "b", "b"]
 
 
-@pytest.mark.parametrize("cut", [1, 10, len(frame(DATA, 1, message()))])
-def test_bytes_without_their_end_are_not_complete(cut: int) -> None:
-    reader = read((OPENING + call(1, BLOCK))[:-cut])
-    assert not reader.is_complete
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_it_knows_which_calls_the_server_has_answered(size: int) -> None:
+    reader = read(OPENING + call(1, BLOCK) + call(3, NUMBERS) + call(5, NUMBERS) + call(7, NUMBERS))
+    answers = frame(SETTINGS, 0) + frame(HEADERS, 1, b"", END_HEADERS | END_STREAM)
+    answers += frame(HEADERS, 3, b"", END_HEADERS) + frame(DATA, 3, bytes(2 * FRAME_BYTES))
+    assert len(reader.unanswered) == 4
+    for start in range(0, len(answers), size):
+        reader.read_server(answers[start : start + size])
+    assert len(reader.unanswered) == 3
+    reader.read_server(frame(RST_STREAM, 5, bytes(4)) + frame(DATA, 3, b"", END_STREAM))
+    assert len(reader.unanswered) == 2
+
+
+def test_an_answer_before_the_end_of_a_call_is_none() -> None:
+    reader = read(START + frame(DATA, 1, message(b"abc")[:-1]))
+    reader.read_server(frame(HEADERS, 1, b"", END_HEADERS | END_STREAM))
+    assert reader.unanswered == ["b"]
+
+
+END_PATH, LOG_PATH = f"/a/{http2_calls.END}", f"/a/{http2_calls.LOG}"
+ORDERS = {
+    "a call after the last one": ([END_PATH, "/a/b"], TOO_LATE.format("b")),
+    "the last one twice": ([END_PATH, END_PATH], TOO_LATE.format(http2_calls.END)),
+    "the last one before an answer": (["/a/b", END_PATH], NO_ANSWER.format("b")),
+    "logs": ([LOG_PATH, END_PATH, LOG_PATH], ""),
+}
+
+
+@pytest.mark.parametrize("way", ORDERS)
+def test_the_last_call_comes_after_all_answers_and_before_logs_only(way: str) -> None:
+    paths, refusal = ORDERS[way]
+    reader, table, data = ClientReader(LIBRARY, METHODS | {END_PATH, LOG_PATH}), list[Field](), OPENING
+    for number, path in enumerate(paths):
+        block = b""
+        for field in fields(LIBRARY, path):
+            if field in table:
+                block += bytes([INDEXED + 61 + len(table) - table.index(field)])
+            else:
+                table.append(field)
+                block += literals([field])
+        data += call(2 * number + 1, block)
+    if not refusal:
+        reader.feed(data)
+        assert reader.unanswered == [http2_calls.END]
+        return
+    with pytest.raises(Refusal) as error:
+        reader.feed(data)
+    assert str(error.value) == refusal
+
+
+CONTENT = message(bytes(80_000))
+LONG = START + b"".join(
+    frame(DATA, 1, CONTENT[start : min(start + FRAME_BYTES, FIRST_WINDOW)])
+    for start in range(0, FIRST_WINDOW, FRAME_BYTES)
+)
+"""A call with as much of its message as a client may send at first."""
+
+
+def window(stream: int, increment: int) -> bytes:
+    """Return a frame that allows more data."""
+    return frame(WINDOW_UPDATE, stream, increment.to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_allowed"),
+    [
+        (b"", False),
+        (window(0, 1), False),
+        (window(1, 1), False),
+        (window(0, 1) + window(3, 1), False),
+        (window(0, 1) + window(1, 1), True),
+        (window(0, 1) + frame(SETTINGS, 0, b"\0\4\0\1\0\0"), True),
+    ],
+)
+def test_a_client_sends_only_the_data_that_the_server_allows(answer: bytes, is_allowed: bool) -> None:
+    reader = read(LONG)
+    reader.read_server(answer)
+    if is_allowed:
+        reader.feed(frame(DATA, 1, b"x"))
+    with pytest.raises(ForeignBytes, match="more data than it may"):
+        reader.feed(frame(DATA, 1, b"x"))
 
 
 @pytest.mark.parametrize("size", [126, 127, 128, 254, 255, 256, 5000])
@@ -160,7 +244,6 @@ def test_another_code_of_headers_is_foreign(way: str) -> None:
         read(OPENING + call(1, BLOCKS[way]))
 
 
-START = OPENING + frame(HEADERS, 1, BLOCK, END_HEADERS)
 STARTS = {
     "another protocol": b"GET / HTTP/1.1\r\n",
     "no settings": PREFACE + call(1, BLOCK),
@@ -215,7 +298,9 @@ def test_other_frames_are_foreign(way: str) -> None:
 
 
 def test_the_message_names_the_headers_that_differ() -> None:
-    with pytest.raises(ForeignBytes, match=r"^a call with other headers \(te\)$"):
+    with pytest.raises(ForeignBytes, match=r"sends the engine a call with other headers \(te\), which"):
         read(OPENING + call(1, literals(without(b"te"))))
-    with pytest.raises(ForeignBytes, match=r"of another service, or another order of headers \(/b/b\)$"):
+    with pytest.raises(
+        ForeignBytes, match=r"of another service, or another order of headers \(/b/b\), which"
+    ):
         read(OPENING + call(1, literals(fields(LIBRARY, "/b/b"))))

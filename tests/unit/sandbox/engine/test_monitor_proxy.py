@@ -299,21 +299,20 @@ def test_a_failed_look_up_is_recorded(context: Context, tmp_path: Path) -> None:
     assert proxy.error == ""
 
 
-@pytest.mark.parametrize("end", [True, False])
+@pytest.mark.parametrize("is_ended", [True, False])
 def test_a_call_that_the_ending_engine_does_not_answer_is_an_error_if_the_program_completes(
-    end: bool, context: Context
+    is_ended: bool, context: Context
 ) -> None:
     client, proxy, monitor = context
     monitor.status = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(grpc.RpcError, match="no such thing"):
         register(client, BUCKET | {"name": "unknown"})
     assert proxy.error == ""
-    if end:
+    if is_ended:
         with pytest.raises(grpc.RpcError, match="no such thing"):
             client.SignalAndWaitForShutdown(Empty())
     else:
-        client.channel.close()
-        client.log_channel.close()
+        close(client)
         proxy.require_completion(client.relay)
     assert proxy.error == "RegisterResource aws:s3/bucket:Bucket unknown: no such thing"
     assert "SignalAndWaitForShutdown" not in monitor.calls
@@ -344,52 +343,59 @@ def start_end(client: Any, monitor: Monitor) -> Any:
     return end
 
 
-def test_a_call_without_an_answer_is_an_error_of_a_program_that_has_ended(context: Context) -> None:
+def end(client: Any, monitor: Monitor) -> None:
+    """End as the SDK does."""
+    call = start_end(client, monitor)
+    monitor.released.set()
+    call.result()
+
+
+def close(client: Any) -> None:
+    """End the program's connections."""
+    client.channel.close()
+    client.log_channel.close()
+
+
+def test_a_program_that_ends_as_the_sdk_does_is_complete(context: Context) -> None:
     client, proxy, monitor = context
-    end = start_end(client, monitor)
-    relay: Any = SimpleNamespace(is_handled=lambda: True)
-    proxy.require_completion(relay)
-    assert proxy.error == "", "the engine answers this call when it ends"
-    proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/RegisterResource"))
-    proxy.require_completion(relay)
-    assert (
-        proxy.error
-        == "RegisterResource: the program has ended, or has cancelled this call, before the answer"
-    )
-    assert not end.done()
+    register(client, BUCKET)
+    end(client, monitor)
+    close(client)
+    proxy.require_completion(client.relay)
+    assert proxy.error == ""
 
 
-def test_an_end_that_the_program_cancels_before_it_is_handled_is_an_error(context: Context) -> None:
-    """The engine may have got it, and then deletes what the program registers afterwards."""
-    _, proxy, monitor = context
-    relay: Any = SimpleNamespace(is_handled=lambda: True)
-    proxy.service(SimpleNamespace(method="/pulumirpc.ResourceMonitor/SignalAndWaitForShutdown"))
-    proxy.require_completion(relay)
-    assert proxy.error.startswith("SignalAndWaitForShutdown: the program has ended, or has cancelled")
-    assert monitor.calls == []
+def test_a_program_that_does_not_say_that_it_has_registered_all_resources_is_refused(
+    context: Context,
+) -> None:
+    client, proxy, _ = context
+    register(client, BUCKET)
+    close(client)
+    proxy.require_completion(client.relay)
+    assert proxy.error == monitor_proxy.NO_END
 
 
 def test_a_program_does_not_leave_connections_open(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_relay, "SECONDS", 0.1)
-    client, proxy, _ = context
-    register(client, BUCKET)
+    client, proxy, monitor = context
+    end(client, monitor)
     proxy.require_completion(client.relay)
-    assert proxy.error == monitor_proxy.NO_HANDLING
+    assert proxy.error == call_relay.NO_HANDLING
 
 
 @pytest.mark.parametrize("name", ["RegisterResource", "Invoke", "SignalAndWaitForShutdown"])
 def test_a_program_that_has_registered_all_resources_only_logs(name: str, context: Context) -> None:
     client, proxy, monitor = context
-    end = start_end(client, monitor)
+    call = start_end(client, monitor)
     log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
     log.Log(engine_pb2.LogRequest(message="hello"))
     assert proxy.error == ""
     calls = [*monitor.calls]
-    with pytest.raises(grpc.RpcError, match="after it has said"):
+    with pytest.raises(grpc.RpcError):
         client.channel.unary_unary(f"/pulumirpc.ResourceMonitor/{name}")(b"")
     assert proxy.error.startswith(f"{name}: the program calls the engine after")
     assert monitor.calls == calls
-    assert not end.done()
+    assert call.code() == grpc.StatusCode.UNAVAILABLE
 
 
 def test_bytes_that_are_no_request_are_refused(context: Context) -> None:
@@ -399,6 +405,20 @@ def test_bytes_that_are_no_request_are_refused(context: Context) -> None:
     with pytest.raises(grpc.RpcError):
         client.channel.unary_unary("/pulumirpc.ResourceMonitor/Other")(b"")
     assert len(proxy.error.splitlines()) == 2
+    assert monitor.calls == []
+
+
+def test_a_call_in_which_the_proxy_fails_is_refused(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise RecursionError
+
+    client, proxy, monitor = context
+    monkeypatch.setattr(monitor_proxy, "find_fault", fail)
+    with pytest.raises(grpc.RpcError):
+        register(client, BUCKET)
+    assert proxy.error == "RegisterResource: the review cannot answer this call of the program"
     assert monitor.calls == []
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import language_pb2
 
+from sandbox.engine.monitor_proxy import NO_END
 from sandbox.engine.program import ENDED, ERRORS, SERVICE, SERVICES, RemoteProgram
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
@@ -28,7 +29,7 @@ def sockets() -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("messages", "error"),
     [
-        (STARTED + bytes([COMPLETED]), ""),
+        (STARTED + bytes([COMPLETED]), NO_END),
         (STARTED + bytes([FAILED]), PROGRAM_FAILED),
         (STARTED + bytes([PROCESSES_LEFT]), ERRORS[PROCESSES_LEFT]),
         (STARTED + bytes([0]), ENDED),
@@ -37,7 +38,7 @@ def sockets() -> Iterator[Path]:
         (b"", ENDED),
     ],
 )
-def test_a_program_knows_no_preview_and_succeeds_only_if_its_process_completed_it(
+def test_a_program_knows_no_preview_and_fails_if_its_process_or_its_calls_have_not_completed_it(
     messages: bytes, error: str, sockets: Path
 ) -> None:
     requests: list[language_pb2.RunRequest] = []
