@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from review.model import Finding, list_first
+from review.model import Finding, list_first, title
 from review.objects.new_objects import makes_new_object
 from review.objects.owners import find_owner, has_other_object
 from review.objects.parts import is_of_account, is_of_organization, object_inputs
@@ -71,6 +71,12 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
         value = new.values.get(name)
         is_named = isinstance(value, str) and (is_other or before.get(name) != value)
         if is_named and not find_owner(stack, new, name):
+            if namesake := find_owner(stack, new, name, in_order=False):
+                return (
+                    f"{name}: it does not depend on {title(namesake)}, which is new and has the name "
+                    f"{new.inputs[name]}; if somebody else has such an object, it changes that one. Take the "
+                    "name from an output of the new resource"
+                )
             return (
                 f"{name}: no resource of this stack is {new.inputs[name]}; the new resource changes this "
                 "object, and may replace what another stack or a person has set for it"

@@ -1,18 +1,22 @@
 """Objects that inputs name: those of the stack's own resources, and foreign ones."""
 
+from itertools import chain
+
 from review.model import title
+from review.objects.new_objects import makes_new_object
 from review.objects.parts import (
     INVENTED,
     are_in_one_container,
     containers,
     identity,
+    noun_of,
     object_inputs,
     own_names,
 )
 from review.plain_data import as_text
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import OBJECT
-from review.stacks.object_kinds import kind_of
+from review.stacks.object_kinds import kind_of, kinds_named
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
 from sandbox.providers.aws.package import account_settings
@@ -59,27 +63,35 @@ def owner_remark(stack: Stack, resource: Resource, name: str) -> str:
     is_hidden = LATER in value or MASK in value
     if is_hidden or not OBJECT.fullmatch(name) or OF_AWS in value:
         return ""
-    owner = find_owner(stack, resource, name)
-    return title(owner) if owner else NOT_IN_STACK
+    if owner := find_owner(stack, resource, name):
+        return title(owner)
+    namesake = find_owner(stack, resource, name, in_order=False)
+    return f"no dependency on the new {title(namesake)}" if namesake else NOT_IN_STACK
 
 
-def find_owner(stack: Stack, resource: Resource, name: str, *, in_base: bool = False) -> Resource | None:
+def find_owner(
+    stack: Stack, resource: Resource, name: str, *, in_base: bool = False, in_order: bool = True
+) -> Resource | None:
     """Return the resource of the stack whose object an input of another one names; None for a foreign object.
 
     Outputs repeat the inputs, which may be any text: a tag may have the name of a foreign bucket, and so may
     a log group, or a bucket of another kind or region. So only the ARN counts, the name of a resource of the
     right kind in the same place and container, and what AWS chooses for a resource on which the input
-    depends. The owner of an object in an access point is the bucket. With `in_base`, the resource and its
-    owner are those of the base.
+    depends. With `in_order`, a new resource counts only if the other one depends on it: only then, an object
+    of somebody else with its name stops the deployment before it is changed. The owner of an object in an
+    access point is the bucket. With `in_base`, the resource and its owner are those of the base.
     """
-    owner = _find_named(stack, resource, name, in_base=in_base)
+    in_order = in_order and not in_base
+    owner = _find_named(stack, resource, name, in_base=in_base, in_order=in_order)
     if not owner or name != BUCKET or kind_of(owner.type) != ACCESS_POINT:
         return owner
     is_access_point = kind_of(resource.type) == ACCESS_POINT
-    return None if is_access_point else find_owner(stack, owner, BUCKET, in_base=in_base)
+    return None if is_access_point else find_owner(stack, owner, BUCKET, in_base=in_base, in_order=in_order)
 
 
-def _find_named(stack: Stack, resource: Resource, name: str, *, in_base: bool) -> Resource | None:
+def _find_named(
+    stack: Stack, resource: Resource, name: str, *, in_base: bool, in_order: bool
+) -> Resource | None:
     """Return the resource that an input of another one names, also if it is an access point."""
     value = resource.values.get(name)
     if not isinstance(value, str) or not value:
@@ -100,7 +112,7 @@ def _find_named(stack: Stack, resource: Resource, name: str, *, in_base: bool) -
         is_id = not stack.predicted and value == owner.state.get("id")
         is_namesake = is_object_kind(owner, resource, name) and are_in_one_container(owner, resource, name)
         is_own = is_namesake and _is_one_place(owner, resource, stack, in_base=in_base)
-        if is_arn or is_id or is_own:
+        if (is_arn or is_id or is_own) and (not in_order or _exists_before(owner, resource, stack)):
             return owner
     steps = map(stack.step_of if in_base else stack.steps.get, resource.property_dependencies.get(name, ()))
     others = [step.old if in_base else step.resource for step in steps if step]
@@ -131,15 +143,19 @@ def find_default(stack: Stack, resource: Resource) -> str:
 def is_object_kind(owner: Resource, resource: Resource, name: str) -> bool:
     """Return True if a resource is of the kind of object that another one has in an input.
 
-    The name of its type begins like that of the other one, or is a part of the name of the input: a Bucket
-    has a BucketPolicy, and a Repository the LifecyclePolicy with the input `repository`. Or it ends like the
-    input: an EventRule is the `rule` of an EventTarget. Or its own name is an input of this name: the
-    `domain` of a DomainIdentity is that of a DomainDkim.
+    If AWS has a kind with the name of the input, or whose name ends like that, only this one counts: the
+    `role` of a RolePolicy is a Role, and the `rule` of an EventTarget an EventRule. Else the name of its type
+    begins like that of the other one, or is a part of the name of the input: a Rule of cfg is the
+    `configRuleName` of a RemediationConfiguration. Or its own name is an input of this name: the `domain` of
+    a DomainIdentity is that of a DomainDkim.
     """
     package, module, kind = kind_of(resource.type)
     own_package, own_module, own_kind = kind_of(owner.type)
     if (package, module) != (own_package, own_module) or own_kind == kind:
         return False
+    noun = noun_of(name)
+    if package == "aws" and noun != kind.lower() and (kinds := kinds_named(package, module, noun)):
+        return own_kind.lower() in kinds
     if name != "name" and name in owner.values and name in own_names(owner):
         return True
     own_kind, name = own_kind.lower(), name.lower()
@@ -196,6 +212,21 @@ def _has_other_place(step: Step, stack: Stack) -> bool:
 
 def _has_object(resource: Resource) -> bool:
     return not resource.is_component and not resource.state.get("external")
+
+
+def _exists_before(owner: Resource, resource: Resource, stack: Stack) -> bool:
+    """Return True if an owner has its object before another resource of the head is created or changed."""
+    step = stack.steps.get(owner.urn)
+    if not step or not makes_new_object(step):
+        return True
+    seen, waiting = {resource.urn}, [resource]
+    while waiting:
+        member = waiting.pop()
+        named = chain(member.dependencies, *member.property_dependencies.values())
+        earlier = {*named, member.parent, member.provider} - seen
+        seen |= earlier
+        waiting += (stack.resources[urn] for urn in earlier if urn in stack.resources)
+    return owner.urn in seen
 
 
 def _has_chosen(owner: Resource, value: str, resource: Resource, stack: Stack, *, in_base: bool) -> bool:

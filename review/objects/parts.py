@@ -334,13 +334,23 @@ def own_names(resource: Resource) -> list[str]:
     """Return the inputs with the name of a resource's own object; none for settings of other objects.
 
     They are `name` or named like the type: the `domainName` of a Domain, the `domain` of a DomainIdentity.
+    The `role` of a RolePolicyAttachment is another object.
     """
     if object_inputs(resource):
         return []
     kind = resource.type.rpartition(":")[-1]
+    is_part = ADDING.search(kind) is not None
     return [
-        name for name in resource.values if _is_own_name(name, kind) or kind.lower().startswith(name.lower())
+        name
+        for name in resource.values
+        if _is_own_name(name, kind) or (not is_part and kind.lower().startswith(name.lower()))
     ]
+
+
+def noun_of(name: str) -> str:
+    """Return the noun in the name of an input that names an object, in lower case: `vault` for `vaultArn`."""
+    match = REFERENCE.fullmatch(name)
+    return (match[1] if match else name).lower()
 
 
 def _inputs_of_zone(resource: Resource) -> list[str]:

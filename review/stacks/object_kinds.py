@@ -1,9 +1,10 @@
 """Kinds of objects on an account or in a cluster: several types of resources can be names of one kind."""
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from sandbox.wire.schema import aliases
+from sandbox.wire.schema import aliases, type_tokens
 
 Kind = tuple[str, str, str]
 """Package, module and name of a kind; the module of a Kubernetes type is its group."""
@@ -34,6 +35,7 @@ MODULES: Mapping[str, str] = {
 KINDS: Mapping[Kind, Kind] = {
     ("aws", "apigatewayv2", "DomainName"): ("aws", "apigateway", "DomainName"),
     ("aws", "autoscaling", "TrafficSourceAttachment"): ("aws", "autoscaling", "Attachment"),
+    ("aws", "s3", "DirectoryBucket"): ("aws", "s3", "Bucket"),
     ("aws", "s3", "ObjectCopy"): ("aws", "s3", "BucketObject"),
     ("aws", "ses", "DomainIdentity"): ("aws", "ses", "EmailIdentity"),
     ("aws", "ses", "IdentityPolicy"): ("aws", "ses", "EmailIdentityPolicy"),
@@ -43,7 +45,8 @@ KINDS: Mapping[Kind, Kind] = {
 """Kinds that are names of another kind, unlike the rest of their modules. The two APIs of API Gateway share
 the custom domain names, and the second API of SES has one type for the identities of domains and addresses,
 for their policies and for their MAIL FROM domains
-(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.html). A copy is an object in
+(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.html). One call creates both
+kinds of buckets (S3 API, CreateBucket), unlike those of S3 Vectors and S3 Tables. A copy is an object in
 a bucket (S3 API, CopyObject), and target groups are traffic sources (Auto Scaling API, AttachTrafficSources).
 A deployment of Workers decides which version of a script is active, and so does an upload of the script
 (https://developers.cloudflare.com/workers/configuration/versions-and-deployments/).
@@ -61,6 +64,19 @@ def kind_of(type_token: str) -> Kind:
         name = VERSION.sub("", name)
     kind = package, MODULES.get(module, module), name
     return KINDS.get(kind, kind)
+
+
+@functools.cache
+def kinds_named(package: str, module: str, noun: str) -> Collection[str]:
+    """Return the names of the kinds of a module that a noun in the name of an input means, in lower case.
+
+    This is the kind of this name or, if there is none, the shortest ones that end with it: a `bucket` is
+    a Bucket, and a `rule` of cloudwatch an EventRule, but no ContributorInsightRule.
+    """
+    kinds = {kind_of(token) for token in type_tokens(package)}
+    ends = {name.lower() for *place, name in kinds if place == [package, module]}
+    ends = {name for name in ends if name.endswith(noun.lower())}
+    return {name for name in ends if len(name) == min(map(len, ends))}
 
 
 def is_patch(type_token: str) -> bool:

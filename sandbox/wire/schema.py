@@ -129,6 +129,14 @@ def answer_class(token: str) -> type[Any]:
 
 
 @functools.cache
+def type_tokens(package: str) -> Collection[str]:
+    """Return the tokens of all types of a package, which its SDK lists in its source."""
+    sdk = importlib.util.find_spec(f"pulumi_{package}")
+    text = pathlib.Path(sdk.origin).read_text() if sdk and sdk.origin else ""
+    return {*re.findall(rf'"({re.escape(package)}:[^":]+:\w+)"', text)}
+
+
+@functools.cache
 def aliases(token: str) -> Collection[str]:
     """Return the former names of a type, under which the engine finds a resource's state as well.
 

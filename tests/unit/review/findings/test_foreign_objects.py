@@ -225,7 +225,7 @@ def test_a_setting_that_keeps_the_name_of_its_object_blocks_if_it_moves_to_a_for
 
 def test_a_setting_that_moves_by_its_provider_blocks_unless_its_object_moves_as_well() -> None:
     def moved(kind: str, name: str, inputs: dict[str, str]) -> Step:
-        it = resource(kind, name, inputs, id="api", provider=f"{west.urn}::p")
+        it = resource(kind, name, inputs, id="api", provider=f"{west.urn}::p", **dependencies)
         return Step("replace", it, it)
 
     west, east = (
@@ -233,12 +233,76 @@ def test_a_setting_that_moves_by_its_provider_blocks_unless_its_object_moves_as_
         for region in ("eu-west-1", "us-east-1")
     )
     provider = Step("replace", west, east)
+    dependencies = after()
+    repository = moved(REPOSITORY, "api", {"name": "api"})
+    dependencies = after(repository.resource)
     policy = moved(REPOSITORY_POLICY, "it", {"repository": "api"})
     own = resource(REPOSITORY, "api", {"name": "api", "region": "eu-west-1"}, id="api")
-    assert findings(provider, policy, moved(REPOSITORY, "api", {"name": "api"})) == []
+    assert findings(provider, policy, repository) == []
     assert [name for name, _ in findings(provider, policy, Step("same", own, own))] == ["it"]
     # The objects of some services are the same in all regions.
     assert findings(provider, moved(BUCKET_POLICY, "it", {"bucket": "foreign"})) == []
+
+
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+
+
+def test_a_new_namesake_of_a_foreign_object_counts_only_if_the_setting_depends_on_it() -> None:
+    inputs = {"role": "company-admin", "policy": "{}"}
+    role = resource(ROLE, "role", {"name": "company-admin"}, id="company-admin")
+    [(name, message)] = findings(new(ROLE_POLICY, inputs), Step("create", None, role))
+    assert name == "it" and message.startswith(
+        "role: it does not depend on role (aws:iam:Role), which is new"
+    )
+    # A replacement may get the name of a foreign object as well.
+    old = resource(ROLE, "role", {"name": "pipe"}, id="pipe")
+    assert findings(new(ROLE_POLICY, inputs), Step("replace", old, role))
+    component = resource("pipe:x:Role", "component", parent=role.urn)
+    for dependencies in (after(role), after(role=role), {"parent": component.urn}):
+        policy = resource(ROLE_POLICY, "it", inputs, **dependencies)
+        steps = Step("create", None, policy), Step("create", None, role), Step("create", None, component)
+        assert findings(*steps) == []
+    # Its dependency on the setting itself is the other way round.
+    late = resource(ROLE, "role", {"name": "company-admin"}, **after(resource(ROLE_POLICY, "it")))
+    assert findings(new(ROLE_POLICY, inputs), Step("create", None, late))
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "helper", "helper_inputs"),
+    [
+        (
+            ROLE_POLICY,
+            {"role": "admin", "policy": "{}"},
+            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            {"role": "admin", "policyArn": "arn:p"},
+        ),
+        (
+            "aws:iam/userPolicy:UserPolicy",
+            {"user": "admin", "policy": "{}"},
+            "aws:iam/userGroupMembership:UserGroupMembership",
+            {"user": "admin", "groups": ["a"]},
+        ),
+        (
+            TARGET,
+            {"rule": "alarm", "targetId": "a", "arn": "arn:q"},
+            "aws:cloudwatch/contributorInsightRule:ContributorInsightRule",
+            {"ruleName": "alarm"},
+        ),
+        (
+            BUCKET_POLICY,
+            {"bucket": "archive", "policy": "{}"},
+            "aws:s3/vectorsVectorBucket:VectorsVectorBucket",
+            {"vectorBucketName": "archive"},
+        ),
+    ],
+    ids=["attachment", "membership", "rule", "bucket"],
+)
+def test_a_resource_of_another_kind_with_the_name_owns_no_object(
+    kind: str, inputs: dict[str, str], helper: str, helper_inputs: dict[str, Any]
+) -> None:
+    own = resource(helper, "own", helper_inputs, id="x")
+    [(name, message)] = findings(new(kind, inputs), Step("same", own, own))
+    assert name == "it" and "no resource of this stack is" in message
 
 
 def test_a_setting_of_the_account_that_moves_to_another_region_is_new_there() -> None:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from review.objects.owners import NOT_IN_STACK, find_default, find_owner, owner_remark
+from review.objects.owners import NOT_IN_STACK, find_default, find_owner, is_object_kind, owner_remark
 from review.stacks.engine_run import Step
+from review.stacks.object_kinds import kind_of
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.wire import schema
 from tests.support.review.stacks import after, resource, stack
 from tests.support.rows import each_row
 
@@ -16,7 +18,7 @@ VPC, TARGETS = "aws:ec2/vpc:Vpc", "aws:lb/targetGroup:TargetGroup"
 
 def reviewed(*resources: Resource, invented: tuple[Resource, str] | None = None) -> Stack:
     """Return a stack under review with these resources; the provider has invented a text of one of them."""
-    result = stack(*(Step("create", None, member) for member in resources))
+    result = stack(*(Step("same", member, member) for member in resources))
     result.predicted = True
     if invented and result.head:
         result.head.renewed[invented[0].urn] = {invented[1]: "another"}
@@ -118,9 +120,9 @@ def test_a_namesake_in_another_container_is_not_the_object(
 def test_an_owner_is_in_the_container_that_both_types_require() -> None:
     for database, is_own in (("own", True), ("other", False)):
         names = {"databaseName": "own", "tableName": "orders", "catalogId": "1"}
-        partition = resource("aws:glue/partition:Partition", "p", names, id="orders")
+        table = resource("aws:glue/catalogTable:CatalogTable", "t", {**names, "name": "orders"}, id="orders")
         index = resource("aws:glue/partitionIndex:PartitionIndex", "it", names | {"databaseName": database})
-        assert (find_owner(reviewed(partition, index), index, "tableName") is partition) is is_own
+        assert (find_owner(reviewed(table, index), index, "tableName") is table) is is_own
 
 
 @each_row(
@@ -157,6 +159,31 @@ def test_the_name_of_a_resource_may_be_an_input_named_like_its_type(
 ) -> None:
     part, [name] = resource(kind, "it", inputs), inputs
     assert find_owner(reviewed(own, part), part, name) is (own if is_own else None)
+
+
+@each_row(
+    ("kind", "name", "owners"),
+    [
+        ("aws:backup/vaultLockConfiguration:VaultLockConfiguration", "backupVaultName", {"Vault"}),
+        ("aws:backup/vaultPolicy:VaultPolicy", "backupVaultName", {"Vault"}),
+        ("aws:cfg/remediationConfiguration:RemediationConfiguration", "configRuleName", {"Rule"}),
+        ("aws:cloudwatch/eventTarget:EventTarget", "rule", {"EventRule"}),
+        ("aws:ecr/lifecyclePolicy:LifecyclePolicy", "repository", {"Repository"}),
+        ("aws:ecr/repositoryPolicy:RepositoryPolicy", "repository", {"Repository"}),
+        ("aws:guardduty/detectorFeature:DetectorFeature", "detectorId", {"Detector"}),
+        ("aws:iam/rolePolicy:RolePolicy", "role", {"Role"}),
+        ("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "bucket", {"Bucket"}),
+        ("aws:s3/bucketPolicy:BucketPolicy", "bucket", {"Bucket"}),
+    ],
+)
+def test_an_input_names_objects_of_one_kind(kind: str, name: str, owners: set[str]) -> None:
+    def declared(token: str) -> Resource:
+        return resource(token, "x", dict.fromkeys(schema.properties(schema.args_class(token)), "x"))
+
+    module = kind.partition("/")[0]
+    tokens = [token for token in schema.type_tokens("aws") if token.startswith(f"{module}/")]
+    kinds = {kind_of(token)[-1] for token in tokens if is_object_kind(declared(token), declared(kind), name)}
+    assert kinds == owners
 
 
 def test_the_owner_of_an_object_in_an_access_point_is_the_bucket() -> None:

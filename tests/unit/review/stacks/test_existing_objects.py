@@ -24,7 +24,8 @@ STATE = Step("create", None, resource(BUCKET, "state", {"bucket": "pipe-state"},
 
 def shown(kind: str, inputs: dict[str, Any], *others: Step) -> list[tuple[str, str | None, list[str]]]:
     """Return the path, the value and the resource of each input that every format shows."""
-    created = Step("create", None, resource(kind, "it", inputs, id="pipe-state"))
+    dependencies = after(*(step.resource for step in others))
+    created = Step("create", None, resource(kind, "it", inputs, id="pipe-state", **dependencies))
     steps = {step.resource.urn: step for step in (created, *others)}
     stack = Stack("dev", EngineRun(Path(), steps))
     return [(new.path, new.after, new.sources) for new in new_properties(created, stack) if new.always_shown]
