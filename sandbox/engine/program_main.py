@@ -7,6 +7,7 @@ whatever `sys.path` contains (pulumi/pulumi, sdk/python/cmd/pulumi-language-pyth
 
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import asyncio
+import copy
 import functools
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
@@ -17,12 +18,12 @@ import traceback  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pulumi import FileArchive, FileAsset, log
+from pulumi import Archive, Asset, log
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime import _grpc_settings as grpc_settings  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime import stack
+from pulumi.runtime import resource, rpc, stack
 from pulumi.runtime.proto import language_pb2
 from pulumi.runtime.settings import SETTINGS
 
@@ -88,25 +89,29 @@ def measure_no_bandwidth() -> None:
 
 
 def resolve_assets(project: Path) -> None:
-    """Make the relative paths of assets and archives lead to the project's folder.
+    """Make the relative paths of assets and archives lead to the project's folder when they are sent.
 
     The engine reads these files, and Pulumi runs it in that folder. The sandbox runs it in the stack's
     folder. As the engine does, this removes `..` from relative paths by their text only. An absolute path
     stays as it is, since the system follows the links in it (pulumi/pulumi,
-    sdk/go/common/resource/asset/asset.go and archive.go: filepath.IsAbs).
+    sdk/go/common/resource/asset/asset.go and archive.go: filepath.IsAbs). The program itself sees the paths
+    that it has given, as in a deployment.
     """
-    kinds: tuple[Any, ...] = (FileAsset, FileArchive)
-    for kind in kinds:
-        kind.__init__ = _resolving(kind.__init__, project)
+    resolve = _resolving(rpc.serialize_property, project)
+    for module in cast(tuple[Any, ...], (rpc, resource)):
+        module.serialize_property = resolve
 
 
-def _resolving(initialize: Callable[[Any, Any], None], project: Path) -> Callable[[Any, Any], None]:
-    def initialize_resolved(self: Any, path: Any) -> None:
-        initialize(self, path)
-        if self.path and not Path(self.path).is_absolute():
-            self.path = os.path.normpath(project / self.path)
+def _resolving(serialize: Callable[..., Any], project: Path) -> Callable[..., Any]:
+    @functools.wraps(serialize)
+    def serialize_resolved(value: Any, *arguments: Any, **named: Any) -> Any:
+        path = getattr(value, "path", None) if isinstance(value, Asset | Archive) else None
+        if isinstance(path, str) and path and not Path(path).is_absolute():
+            value = copy.copy(value)
+            value.path = os.path.normpath(project / path)
+        return serialize(value, *arguments, **named)
 
-    return functools.wraps(initialize)(initialize_resolved)
+    return serialize_resolved
 
 
 def main(project: Path) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime import resource, rpc
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
 from sandbox.engine import program_main
@@ -112,14 +113,24 @@ def test_a_program_finds_the_imported_modules_of_a_deployment() -> None:
 def test_relative_paths_of_files_lead_to_the_projects_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds: tuple[Any, ...] = (pulumi.FileAsset, pulumi.FileArchive)
-    for kind in kinds:
-        monkeypatch.setattr(kind, "__init__", kind.__init__)  # restores the function after the test
+    for module in (rpc, resource):
+        monkeypatch.setattr(module, "serialize_property", rpc.serialize_property)  # restored after the test
     program_main.resolve_assets(tmp_path)
-    for kind in kinds:
-        assert kind("fn/../a.zip").path == str(tmp_path / "a.zip")
-        for path in ("/usr/a.zip", "/usr/link/../a.zip", "//usr/a.zip", ""):
-            assert kind(path).path == path, "the engine opens this path as it is"
-        with pytest.raises(TypeError):
-            kind(1)
-    assert pulumi.FileAsset(Path("a.txt")).path == str(tmp_path / "a.txt")
+
+    async def sent(value: Any) -> Any:
+        return await rpc.serialize_property(value, [], None)
+
+    async def check() -> None:
+        kinds: tuple[Any, ...] = (pulumi.FileAsset, pulumi.FileArchive)
+        for kind in kinds:
+            asset = kind("fn/../a.zip")
+            assert (await sent(asset))["path"] == str(tmp_path / "a.zip")
+            assert asset.path == "fn/../a.zip", "the program sees the path that it has given"
+            for path in ("/usr/a.zip", "/usr/link/../a.zip", "//usr/a.zip", ""):
+                assert (await sent(kind(path)))["path"] == path, "the engine opens this path as it is"
+        assert (await sent(pulumi.FileAsset(Path("a.txt"))))["path"] == str(tmp_path / "a.txt")
+        archive = pulumi.AssetArchive({"a": pulumi.FileAsset("a.txt"), "b": pulumi.StringAsset("text")})
+        assets = (await sent({"list": [archive]}))["list"][0]["assets"]
+        assert (assets["a"]["path"], assets["b"]["text"]) == (str(tmp_path / "a.txt"), "text")
+
+    run(check())
