@@ -487,33 +487,37 @@ def test_values_that_are_not_those_of_the_real_resource_block(
 
 
 IGNORED_BY_THE_ENGINE = {
+    "opens a second connection to a service": """
+        import grpc
+        from pulumi.runtime import _grpc_settings, settings
+        from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+        # The engine could lose this call with its connection, without harm to the others.
+        address = settings.get_monitor().RegisterResource._channel.target().decode()
+        options = [*_grpc_settings._GRPC_CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1)]
+        monitor = resource_pb2_grpc.ResourceMonitorStub(grpc.insecure_channel(address, options=options))
+        try:
+            monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="it"))
+        except grpc.RpcError:
+            pass
+    """,
     "other settings of the connection": """
-        import socket, struct
+        import socket
         from pulumi.runtime import settings
-        def frame(kind, flags, stream, content=b""):
-            head = struct.pack(">I", len(content))[1:] + bytes([kind, flags]) + struct.pack(">I", stream)
-            return head + content
-        fields = {":method": "POST", ":scheme": "http", ":authority": "localhost",
-                  ":path": "/pulumirpc.ResourceMonitor/RegisterResource", "content-type": "application/grpc"}
-        block = b"".join(
-            bytes([0, len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
-            for name, value in fields.items()
-        )
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(settings.get_monitor().RegisterResource._channel.target().decode()[5:])
-            calls = frame(4, 0, 0) + frame(1, 4, 1, block) + frame(0, 1, 1, bytes(5))
-            connection.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + calls)
+            connection.connect(settings.get_engine().Log._channel.target().decode()[5:])
+            settings_frame = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+            connection.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + settings_frame)
     """,
     "a call with other headers (user-agent)": """
         import grpc
         from pulumi.runtime import _grpc_settings, settings
-        from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+        from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
         # The engine reads aliases in another way if a program of Node.js sends them.
         options = [*_grpc_settings._GRPC_CHANNEL_OPTIONS, ("grpc.primary_user_agent", "grpc-node-js/1.8.16")]
-        address = settings.get_monitor().RegisterResource._channel.target().decode()
-        monitor = resource_pb2_grpc.ResourceMonitorStub(grpc.insecure_channel(address, options=options))
+        address = settings.get_engine().Log._channel.target().decode()
+        engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=options))
         try:
-            monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="it"))
+            engine.Log(engine_pb2.LogRequest(message="it"))
         except grpc.RpcError:
             pass
     """,
@@ -580,9 +584,10 @@ def test_an_error_that_the_engine_ignores_or_does_not_see_blocks(
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
-    [finding] = [item for item in report["findings"] if item["blocks"]]
-    assert finding["policy"] == "does-not-evaluate"
-    assert message in finding["message"]
+    blocking = [item for item in report["findings"] if item["blocks"]]
+    # The program may also fail by itself when its connection ends.
+    assert {item["policy"] for item in blocking} == {"does-not-evaluate"}
+    assert any(message in item["message"] for item in blocking)
 
 
 SECRET = """
