@@ -3,10 +3,12 @@
 from typing import Any
 
 from review.objects.owners import NOT_IN_STACK, find_default, find_owner, is_object_kind, owner_remark
+from review.objects.parts import object_inputs
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kind_of
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.providers.resource_types import table
 from sandbox.wire import schema
 from tests.support.review.stacks import after, resource, stack
 from tests.support.rows import each_row
@@ -161,29 +163,36 @@ def test_the_name_of_a_resource_may_be_an_input_named_like_its_type(
     assert find_owner(reviewed(own, part), part, name) is (own if is_own else None)
 
 
-@each_row(
-    ("kind", "name", "owners"),
-    [
-        ("aws:backup/vaultLockConfiguration:VaultLockConfiguration", "backupVaultName", {"Vault"}),
-        ("aws:backup/vaultPolicy:VaultPolicy", "backupVaultName", {"Vault"}),
-        ("aws:cfg/remediationConfiguration:RemediationConfiguration", "configRuleName", {"Rule"}),
-        ("aws:cloudwatch/eventTarget:EventTarget", "rule", {"EventRule"}),
-        ("aws:ecr/lifecyclePolicy:LifecyclePolicy", "repository", {"Repository"}),
-        ("aws:ecr/repositoryPolicy:RepositoryPolicy", "repository", {"Repository"}),
-        ("aws:guardduty/detectorFeature:DetectorFeature", "detectorId", {"Detector"}),
-        ("aws:iam/rolePolicy:RolePolicy", "role", {"Role"}),
-        ("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "bucket", {"Bucket"}),
-        ("aws:s3/bucketPolicy:BucketPolicy", "bucket", {"Bucket"}),
-    ],
-)
-def test_an_input_names_objects_of_one_kind(kind: str, name: str, owners: set[str]) -> None:
+OWNERS = {
+    ("backup", "backupVaultName"): "Vault",
+    ("cfg", "configRuleName"): "Rule",
+    ("cloudwatch", "rule"): "EventRule",
+    ("ec2", "vpcId"): "Vpc",
+    ("ecr", "repository"): "Repository",
+    ("guardduty", "detectorId"): "Detector",
+    ("iam", "role"): "Role",
+    ("s3", "bucket"): "Bucket",
+}
+"""Kinds of the objects in the inputs of settings, by the module of the setting and the input."""
+
+
+def test_an_input_of_each_setting_with_a_table_names_objects_of_one_kind() -> None:
     def declared(token: str) -> Resource:
         return resource(token, "x", dict.fromkeys(schema.properties(schema.args_class(token)), "x"))
 
-    module = kind.partition("/")[0]
-    tokens = [token for token in schema.type_tokens("aws") if token.startswith(f"{module}/")]
-    kinds = {kind_of(token)[-1] for token in tokens if is_object_kind(declared(token), declared(kind), name)}
-    assert kinds == owners
+    members = {
+        module: [declared(token) for token in schema.type_tokens("aws") if token.startswith(f"aws:{module}/")]
+        for module, _ in OWNERS
+    }
+    inputs: set[tuple[str, str]] = set()
+    tokens = [token for token in table("aws") if token.count(":") == 2]
+    for token in (*tokens, "aws:cfg/remediationConfiguration:RemediationConfiguration"):
+        setting, module = declared(token), kind_of(token)[1]
+        for name in object_inputs(setting):
+            kinds = {kind_of(own.type)[-1] for own in members[module] if is_object_kind(own, setting, name)}
+            assert (token, kinds) == (token, {OWNERS[module, name]})
+            inputs.add((module, name))
+    assert inputs == OWNERS.keys()
 
 
 def test_the_owner_of_an_object_in_an_access_point_is_the_bucket() -> None:
