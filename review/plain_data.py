@@ -21,6 +21,9 @@ SHORTEST = 6
 """Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
 
 
+SECRET = " (secret)"
+"""End of a shown secret, in which every random or generated part is masked."""
+
 REMARK = re.compile(
     r"\[(?:secret|known after up)(?=\u200b*\])|\((?:not )?secret(?=\u200b*\)\Z)|\(absent(?=\u200b*\))"
 )
@@ -135,7 +138,12 @@ def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
     """
     texts = _text_beside(before, after), _text_beside(after, before)
     if (before == MASK) != (after == MASK):
-        old, new = (f"{text} (not secret)" if text and text not in (MASK, LATER) else text for text in texts)
+        old, new = (
+            f"{text} (not secret)"
+            if text and text not in (MASK, LATER) and not text.endswith(SECRET)
+            else text
+            for text in texts
+        )
         return old, new
     if texts[0] == texts[1] and not is_equal(before, after):
         return _as_document(before), _as_document(after)
@@ -183,15 +191,20 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def build_mask(values: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that masks these values in a string, in all common encodings."""
+def build_mask(
+    values: Iterable[str], replace: Callable[[str], str] = lambda form: MASK
+) -> Callable[[str], str]:
+    """Return a function that masks these values in a string, in all common encodings.
+
+    `replace` returns the mask of one of these forms.
+    """
     forms = set[str]().union(*map(_encodings, values))
     longest_first = sorted(forms, key=len, reverse=True)
 
     def mask_forms(text: str) -> str:
         # A search for each form takes far less time than the compilation of a pattern of all forms.
         pattern = "|".join(re.escape(form) for form in longest_first if form in text)
-        return re.sub(pattern, MASK, text) if pattern else text
+        return re.sub(pattern, lambda match: replace(match[0]), text) if pattern else text
 
     def mask_wrapped(match: re.Match[str]) -> str:
         joined = BREAK.sub("", match[0])

@@ -13,6 +13,7 @@ from typing import Any
 from review.plain_data import map_texts, mark_own, value_at
 from review.stacks.resources import Json, Resource
 from review.stacks.value_parts import leaves
+from review.values.secret_marks import without_marks
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.summary import MASK
 
@@ -85,7 +86,7 @@ def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:
         document = None if value == MASK else _parse_policy(text)
         for part, member in leaves("", document) if document else ():
             if PRINCIPAL.search(part):
-                yield f"{path} › {part}", resource.mask_secrets(str(member))
+                yield f"{path} › {part}", without_marks(resource.mark_secrets(str(member)))
         is_text = document is None and bool(QUOTED_PRINCIPAL.search(str(text)))
         if is_text or PRINCIPAL.search(path) or BINDING.fullmatch(path):
             yield path, str(value)

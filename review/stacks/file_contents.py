@@ -11,7 +11,8 @@ from review.plain_data import is_map, mark_own
 from review.stacks.engine_run import Step
 from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
 from review.stacks.stack import Stack
-from review.stacks.value_parts import Part, line_differences, split
+from review.stacks.value_parts import Part, line_differences, show_secrets, split
+from review.values.secret_marks import without_marks
 from review.values.value_paths import Paths, steps_of
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -30,7 +31,7 @@ one only adds or omits a comparison.
 
 
 class File(NamedTuple):
-    """A file in a ConfigMap or a Secret."""
+    """A file in a ConfigMap or a Secret. Masked secrets in its text have marks."""
 
     resource: Resource
     form: str
@@ -53,8 +54,8 @@ def decode(text: str) -> str:
 
 
 def readable_inputs(step: Step) -> tuple[Json, Json]:
-    """Return the inputs in base and head, with the texts of the binary files of a ConfigMap."""
-    old, new = (side.declared if side else Json() for side in (step.old, step.new))
+    """Return the inputs in base and head with marks, and the texts of the binary files of a ConfigMap."""
+    old, new = (side.declared_with_marks if side else Json() for side in (step.old, step.new))
     if step.resource.type != CONFIG_MAP:
         return old, new
     return _decoded(old, new), _decoded(new, old)
@@ -117,7 +118,9 @@ def compare_new_file(part: Part, step: Step, stack: Stack) -> list[Part]:
         return []
     if "\n" not in part.after or len(part.after) <= LONGEST_DIFFERENCE:
         return []
-    lines = part.after.split("\n")
+    # The part has no marks, but two files with different secrets are not equal.
+    text = next(file.text for file in files_of(step.resource) if steps_of(file.paths.position) == steps)
+    lines = text.split("\n")
     similar = [
         (ratio, file)
         for file in _candidates(part, step, stack)
@@ -126,12 +129,12 @@ def compare_new_file(part: Part, step: Step, stack: Stack) -> list[Part]:
     if not similar:
         return []
     nearest = max(similar, key=lambda item: item[0])[1]
-    relation = "equal to" if nearest.text == part.after else "compared with"
+    relation = "equal to" if nearest.text == text else "compared with"
     name = f"{part.paths.shown}, {relation} {nearest.paths.shown} of {title(nearest.resource)} in the base"
     paths = Paths(name, None, part.paths.new, part.paths.common, is_exact=False)
-    if nearest.text == part.after:
-        return [Part(paths, None, part.after)]
-    return [*line_differences(paths, nearest.text, part.after)]
+    if nearest.text == text:
+        return [Part(paths, None, without_marks(text))]
+    return [shown for line in line_differences(paths, nearest.text, text) for shown in show_secrets(line)]
 
 
 def _candidates(part: Part, step: Step, stack: Stack) -> Iterator[File]:
@@ -150,7 +153,7 @@ def files_of(resource: Resource) -> Iterator[File]:
     """Yield the files of a ConfigMap or a Secret; of another resource, none."""
     for form in FORMS if resource.type in OBJECTS else ():
         for name in _names(resource.inputs, form):
-            text = resource.inputs[form][name]
+            text = resource.marked[form][name]
             if isinstance(text, str):
                 is_encoded = form == BINARY and resource.type == CONFIG_MAP
                 yield File(resource, form, name, decode(text) if is_encoded else text)

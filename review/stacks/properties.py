@@ -14,7 +14,8 @@ from review.stacks.file_contents import compare_new_file, files_of, readable_inp
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS, Resource
 from review.stacks.stack import Stack, top_name
-from review.stacks.value_parts import Part, compact, is_unknown, leaves, split
+from review.stacks.value_parts import Part, compact, is_unknown, leaves, show_secrets, split
+from review.values.secret_marks import without_marks
 from review.values.value_paths import Paths, find_related, locate, place_of
 from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK
@@ -75,7 +76,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     component = stack.component_of(step.new.urn)
     inputs = {
         name: value
-        for name, value in readable_inputs(step)[1].items()
+        for name, value in without_marks(readable_inputs(step)[1]).items()
         if not _is_note(name) and (value or name != INTERNAL)
     }
     is_elsewhere = stack.is_elsewhere(step.new)
@@ -277,6 +278,13 @@ def _named_paths(step: Step) -> list[str]:
 
 def _parts(step: Step) -> Iterator[Part]:
     """Yield the parts of all inputs that differ."""
+    mark_secrets = [side.mark_secrets if side else str for side in (step.old, step.new)]
+    for part in _parts_with_marks(step):
+        yield from show_secrets(part, *mark_secrets)
+
+
+def _parts_with_marks(step: Step) -> Iterator[Part]:
+    """Yield the parts of all inputs that differ, with marks at masked secrets."""
     parts, old, new = split_moved(step, *readable_inputs(step))
     yield from parts
     for name in sorted(old | new):

@@ -74,12 +74,14 @@ class Resource:
         self._declared: Json = _shown(self.assets.collect(state.get("inputs") or {}))
         self.inputs: Json = without_nulls(self._declared)
         """The inputs, in which a null member of an object counts as absent."""
+        self.marked = self.inputs
+        """The inputs as a report shows them; in a review, with a mark at each mask (`secret_marks`)."""
         self.values = self.inputs
         """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
         self.literals: Json = {}
         """The secret inputs that the program chose, by path; empty outside of a review."""
-        self.mask_secrets: Callable[[str], str] = str
-        """Function that masks the real secrets in a text of the values."""
+        self.mark_secrets: Callable[[str], str] = str
+        """Function that masks the real secrets in a text of the values, with marks."""
         self.parent = str(state.get("parent") or "")
         # The engine refers to a provider by its URN and its ID.
         self.provider = str(state.get("provider") or "").rpartition("::")[0]
@@ -113,6 +115,11 @@ class Resource:
     def declared(self) -> Json:
         """The inputs as the program declares them, with NULL for each null."""
         return mark_nulls(with_nulls(self.inputs, self._declared))
+
+    @property
+    def declared_with_marks(self) -> Json:
+        """The inputs as the program declares them, with a mark at each mask, by which secrets differ."""
+        return mark_nulls(with_nulls(self.marked, self._declared))
 
     @property
     def texts(self) -> Iterator[tuple[str, str]]:

@@ -10,38 +10,40 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from review.plain_data import build_mask, is_list, is_map, mark_own, path_of
+from review.plain_data import SECRET, build_mask, is_list, is_map, mark_own, path_of
 from review.stacks.resources import KUBERNETES_SECRET, Resource
+from review.values.secret_marks import SecretMarks, without_marks
 from sandbox.summary import LATER, MASK, masked
 from sandbox.wire.values import without_nulls
 
 Steps = tuple[str, ...]
 """The keys and indexes that lead to a value."""
 
-SECRET = " (secret)"
-"""End of a shown secret, in which every random or generated part is masked."""
-
-
 LEAST_TEXT = 0.75
 """Smallest share of ASCII in a text. Of the bytes that a random text encodes, 97 of 256 are."""
 
 
 def reveal(
-    resource: Resource, secrets: Mapping[Steps, Any] | None, sources: Iterable[str], outputs: Iterable[str]
+    resource: Resource,
+    secrets: Mapping[Steps, Any] | None,
+    sources: Iterable[str],
+    outputs: Iterable[str],
+    marks: SecretMarks,
 ) -> None:
     """Show the secret inputs of a resource, except for the parts that are real secrets.
 
     `secrets` are their values, or None if no provider has recorded the inputs. `sources` are the real
     secrets, random or generated, and `outputs` the other texts of the resources on which this one depends. A
-    secret that contains neither stays masked. It gets into the resource's `literals`, by its path.
+    secret that contains neither stays masked. It gets into the resource's `literals`, by its path. `marks`,
+    which are those of the stack, tell masked secrets apart.
     """
     if secrets is not None:
         secrets = {
             steps: masked(resource.assets.collect(value, is_secret=True), mark_own)
             for steps, value in secrets.items()
         }
-    shown = _Shown(sources, outputs, resource.literals)
-    resource.mask_secrets = shown.mask
+    shown = _Shown(sources, outputs, resource.literals, marks)
+    resource.mark_secrets = shown.mask
 
     def find(steps: Steps) -> Any:
         # A text of the program may equal the mask. Only a provider knows which of them are secrets.
@@ -58,7 +60,8 @@ def reveal(
     inputs = resource.inputs.items()
     values = {name: _unmask(value, name, (name,), lambda _, steps: find(steps)) for name, value in inputs}
     resource.values = without_nulls(values)
-    resource.inputs = {name: _unmask(value, name, (name,), show) for name, value in inputs}
+    resource.marked = {name: _unmask(value, name, (name,), show) for name, value in inputs}
+    resource.inputs = without_marks(resource.marked)
 
 
 def decode_base64(text: str) -> str:
@@ -107,30 +110,28 @@ class _Shown:
     outputs: Iterable[str]
     literals: dict[str, Any]
     """Collects the secrets without a masked or computed part, by path."""
+    marks: SecretMarks
 
     @cached_property
-    def _mask(self) -> Callable[[str], str]:
-        return build_mask(self.sources)
-
-    def mask(self, text: str) -> str:
-        """Return a text without the real secrets."""
-        return self._mask(text)
+    def mask(self) -> Callable[[str], str]:
+        """The function that masks the real secrets in a text, with marks."""
+        return build_mask(self.sources, self.marks.mask)
 
     @cached_property
     def _mask_outputs(self) -> Callable[[str], str]:
         return build_mask(self.outputs)
 
     def secret(self, value: Any, path: str) -> Any:
-        """Return a secret as the report shows it."""
+        """Return a secret as the report shows it, with marks."""
         if is_map(value) and value:
             return {key: self.secret(item, path_of(path, key)) for key, item in value.items()}
         if is_list(value) and value:
             return [self.secret(item, f"{path}[{index}]") for index, item in enumerate(value)]
         if isinstance(value, str):
             shown = self.mask(value)
-            if value == LATER or shown == MASK != value:
+            if value == LATER or without_marks(shown) == MASK != value:
                 return shown
             if shown != value or self._mask_outputs(value) != value:
                 return f"{shown}{SECRET}"
         self.literals[path] = value
-        return MASK
+        return self.marks.mask(value)

@@ -15,6 +15,7 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import find_owners
 from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource
 from review.stacks.stack_file import StackFile
+from review.values.secret_marks import SecretMarks
 from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
 from sandbox.wire.sentinels import INVENTED as UNDESCRIBED
@@ -79,6 +80,7 @@ class Stack:
     def _reveal_secrets(self) -> None:
         """Show the secret inputs of all resources, except for the parts that are real secrets."""
         generated: dict[str, set[str]] = {}
+        marks = SecretMarks()
         for run in filter(None, (self.base, self.head)):
             for urn, texts in run.generated.items():
                 generated.setdefault(self._urns.get(urn, urn), set()).update(texts)
@@ -93,7 +95,7 @@ class Stack:
                 urns = {self._urns.get(urn, urn) for urn in names}
                 sources = chain(self.secrets, *(generated.get(urn, ()) for urn in urns))
                 outputs = chain.from_iterable(map(self._output_texts, urns))
-                secret_values.reveal(resource, run.secrets.get(resource.urn), sources, outputs)
+                secret_values.reveal(resource, run.secrets.get(resource.urn), sources, outputs, marks)
 
     def _output_texts(self, urn: str) -> Iterator[str]:
         """Yield the ID and the output texts of a resource in base and head, without secrets."""

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from review.plain_data import (
     path_of,
 )
 from review.values.list_items import is_permutation, is_reordered, pair_items
+from review.values.secret_marks import marks_in, without_marks
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
 
@@ -142,6 +143,28 @@ def _secrets(paths: Paths, value: Any) -> Iterator[Part]:
     for (path, leaf), (old_path, _), (new_path, _) in zip(shown, old, new, strict=True):
         if MASK in str(leaf):
             yield Part(Paths(path, old_path, new_path, paths.common, is_exact=False), leaf, leaf)
+
+
+def show_secrets(part: Part, *mark_secrets: Callable[[str], str]) -> Iterator[Part]:
+    """Yield a part without marks, and a part for each masked secret in it whose change its texts do not show.
+
+    `mark_secrets` are the functions that mask secrets in the texts of base and head, even if the program does
+    not mark these as secrets. If one text has more secrets, none of them has a certain counterpart.
+    """
+    sides = part.before, part.after
+    yield part._replace(before=without_marks(part.before), after=without_marks(part.after))
+    if mark_secrets:
+        sides = [map_texts(side, mark) for side, mark in zip(sides, mark_secrets, strict=True)]
+    old, new = map(marks_in, sides)
+    if not old or not new or is_equal(*map(without_marks, sides)):
+        return
+    if len(old) != len(new):
+        yield Part(part.paths.with_part("secrets"), MASK, MASK)
+        return
+    for number, (before, after) in enumerate(zip(old, new, strict=True), 1):
+        if before != after:
+            place = f"secret {number} of {len(old)}" if len(old) > 1 else "secret"
+            yield Part(part.paths.with_part(place), MASK, MASK)
 
 
 def is_unknown(value: Any) -> bool:

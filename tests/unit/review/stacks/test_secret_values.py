@@ -6,14 +6,17 @@ from typing import Any
 
 from review.plain_data import mark_own
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from review.values.secret_marks import SIGN
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
 from tests.support.review.stacks import KEY, SECRET, after, resource
 from tests.support.rows import each_row
 
-RANDOM, GENERATED, ARN = "0123456789abcdef", "generated-key", "arn:aws:kms:key/1"
+RANDOM, OTHER = "0123456789abcdef", "fedcba9876543210"
+GENERATED, ARN = "generated-key", "arn:aws:kms:key/1"
 
 
 def revealed(value: Any, inputs: Any = MASK, *sources: Resource) -> tuple[Any, dict[str, Any]]:
@@ -104,3 +107,109 @@ def test_the_content_of_a_kubernetes_secret_is_shown_as_text() -> None:
     assert shown(mixed) == "# caf\\xe9\nhost=a.example\n[secret] (secret)"
     for text in (f"{encoded('a.example')}=", "gA=="):
         assert revealed({"a": text})[1] == {"data.a": text}
+
+
+def changes(old: Any, new: Any, *, is_secret: bool = True) -> list[tuple[str, str | None, str | None]]:
+    """Return the changes of the secrets in an object; a text stands for an object with nothing else."""
+    contents: list[dict[str, Any]] = [
+        value if isinstance(value, dict) else {"a": value} for value in (old, new)
+    ]
+    before, after = (
+        resource(SECRET, "it", {"data": dict.fromkeys(content, MASK) if is_secret else content})
+        for content in contents
+    )
+    step = Step("update", before, after)
+    base, head = (
+        EngineRun(Path(), {after.urn: step}).add(
+            [{"secrets": after.urn, "values": [[["data", key], value] for key, value in content.items()]}]
+        )
+        for content in contents
+    )
+    stack = Stack("dev", head, base, predicted=True, secrets=[RANDOM, OTHER])
+    return [(item.path, item.before, item.after) for item in changed_properties(step, stack)]
+
+
+SECRET_CHANGES = MASK, MASK
+
+
+def test_another_secret_is_shown_beside_another_difference() -> None:
+    assert changes(f"host: h1\nuser: a\npassword: {RANDOM}\n", f"host: h2\nuser: a\npassword: {OTHER}\n") == [
+        ("data.a › line 1", "host: h1", "host: h2"),
+        ("data.a › line 3", "password: [secret]", "password: [secret]"),
+    ]
+    assert changes(f"host: h1\npassword: {RANDOM}\n", f"host: h2\npassword: {OTHER}\n") == [
+        ("data.a › line 1", "host: h1\npassword: [secret]", "host: h2\npassword: [secret]"),
+        ("data.a › line 1 › secret", *SECRET_CHANGES),
+    ]
+    assert changes(f"h1 {RANDOM} {RANDOM}", f"h2 {RANDOM} {OTHER}") == [
+        ("data.a", "h1 [secret] [secret] (secret)", "h2 [secret] [secret] (secret)"),
+        ("data.a › secret 2 of 2", *SECRET_CHANGES),
+    ]
+    assert changes(f"h1 {RANDOM}", f"h1 {OTHER} {RANDOM}")[1:] == [("data.a › secrets", *SECRET_CHANGES)]
+
+
+def test_two_secrets_that_change_places_are_shown() -> None:
+    assert changes(f"h1 {RANDOM} {OTHER}", f"h2 {OTHER} {RANDOM}")[1:] == [
+        ("data.a › secret 1 of 2", *SECRET_CHANGES),
+        ("data.a › secret 2 of 2", *SECRET_CHANGES),
+    ]
+
+
+def test_the_same_secret_is_not_shown_beside_another_difference() -> None:
+    assert changes(f"h1 {RANDOM}", f"h2 {RANDOM}") == [
+        ("data.a", "h1 [secret] (secret)", "h2 [secret] (secret)")
+    ]
+    assert changes(f"h1\n\n{RANDOM}", f"h2\n\n{RANDOM}") == [("data.a › line 1", "h1", "h2")]
+
+
+def test_another_secret_below_a_key_with_a_backslash_is_shown() -> None:
+    for old, new in ((RANDOM, OTHER), ("chosen", "other")):
+        changed = changes({"b\\c": old, "n": f"1 {RANDOM}"}, {"b\\c": new, "n": f"2 {RANDOM}"})
+        assert ('data["b\\\\c"]', *SECRET_CHANGES) in changed
+
+
+def test_another_secret_in_a_text_that_is_no_secret_for_the_program_is_shown() -> None:
+    path, *texts = changes(f"h1 {RANDOM}", f"h2 {OTHER}", is_secret=False)[0]
+    assert (path, *texts) == (
+        "data.a",
+        f"h1 {RANDOM}",
+        f"h2 {OTHER}",
+    )  # The whole report is masked later.
+    assert changes(f"h1 {RANDOM}", f"h2 {OTHER}", is_secret=False)[1:] == [
+        ("data.a › secret", *SECRET_CHANGES)
+    ]
+    assert len(changes(RANDOM, OTHER, is_secret=False)) == 1
+
+
+def test_a_text_of_the_program_is_not_a_mark() -> None:
+    forged = f"{RANDOM}{SIGN}1{SIGN}"
+    assert changes(f"h1 {RANDOM}", f"h1 {forged}") == [
+        ("data.a", "h1 [secret] (secret)", f"h1 [secret]{SIGN}1{SIGN} (secret)")
+    ]
+
+
+def test_a_text_with_a_secret_is_not_called_open_beside_one_that_is_all_secret() -> None:
+    [(_, *texts), _] = changes(OTHER, f"h1 {RANDOM}")
+    assert texts == [MASK, "h1 [secret] (secret)"]
+
+
+def test_a_new_file_with_another_secret_is_not_equal_to_the_former_one() -> None:
+    lines = "".join(f"directive_{number} on;\n" for number in range(40))
+
+    def compared(secret: str) -> list[tuple[str, str | None, str | None]]:
+        sides = [resource(SECRET, name, {"stringData": {"a": MASK}}) for name in ("old", "new")]
+        runs = [
+            EngineRun(Path()).add([{"secrets": side.urn, "values": [[["stringData", "a"], lines + text]]}])
+            for side, text in zip(sides, (RANDOM, secret), strict=True)
+        ]
+        steps = Step("delete", sides[0], None), Step("create", None, sides[1])
+        runs[1].steps = {step.resource.urn: step for step in steps}
+        stack = Stack("dev", runs[1], runs[0], predicted=True, secrets=[RANDOM, OTHER])
+        properties = new_properties(steps[1], stack)
+        return [(item.path, item.before, item.after) for item in properties if "old" in item.path]
+
+    place = "stringData.a, {} stringData.a of old (kubernetes:core:Secret) in the base"
+    whole = f"{lines}[secret] (secret)"
+    assert compared(RANDOM) == [(place.format("equal to"), None, whole)]
+    line = "[secret] (secret)"
+    assert compared(OTHER) == [(f"{place.format('compared with')} › line 41", line, line)]
