@@ -130,8 +130,8 @@ def _as_document(value: object) -> str:
 def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
     """Return two values as strings, so that values of different types differ, such as `false` and `"false"`.
 
-    If only one of them is a text, a text that is JSON itself gets quotes. Without a value on the other side,
-    only a boolean, null or number does: whether an input is a text with a document is clear for most types.
+    If only one of them is a text, it gets quotes. Without a value on the other side, only a boolean, null, a
+    number or something empty does: whether an input is a text with a document is clear for most types.
 
     A value that is a secret on the other side only gets a remark, since the mask hides it on both. Whether an
     unknown value is secret is unknown, too.
@@ -151,18 +151,26 @@ def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
 
 
 def _text_beside(value: object, other: object) -> str | None:
-    """Return a value as a string; in quotes if it is a text that may look like a value of another type."""
-    is_type_clear = isinstance(other, str) and other not in (MASK, LATER)
-    if not isinstance(value, str) or is_type_clear:
+    """Return a value as a string; in quotes if it is a text that may look like a value of another type.
+
+    A text beside a value of another type has quotes as well: without them, both sides would look like texts.
+    """
+    if not isinstance(value, str) or value in (MASK, LATER) or value.endswith(SECRET):
         return as_text(value)
-    is_ambiguous = _is_json(value, with_documents=other is not None)
-    return json.dumps(value, ensure_ascii=False) if is_ambiguous else value
+    if other in (None, MASK, LATER):
+        has_quotes = _is_json(value, with_documents=other is not None)
+    else:
+        has_quotes = not isinstance(other, str)
+    return json.dumps(value, ensure_ascii=False) if has_quotes else value
 
 
 def _is_json(text: str, *, with_documents: bool) -> bool:
-    """Return True for a text that is JSON of another type, or such a text in quotes."""
+    """Return True for a text that is JSON of another type, or such a text in quotes.
+
+    Without `with_documents`, a list or an object only counts if it is empty.
+    """
     if text.lstrip()[:1] in ("[", "{") and not with_documents:
-        return False
+        return not text.strip("[]{} \t\r\n")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
