@@ -32,8 +32,12 @@ class CloudflarePlan(Plan):
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         answer = super().invoke(token, args, config)
-        if "results" in answer and "maxItems" in args:
-            answer["results"] = answer["results"][: int(args["maxItems"])]
+        if "results" in answer:
+            # A name without an operator, such as `contains:pipe`, is that of one zone
+            # (https://developers.cloudflare.com/api/resources/zones/methods/list/).
+            is_one = ":" not in args.get("name", ":")
+            most = 1 if is_one else int(args.get("maxItems", len(answer["results"])))
+            answer["results"] = answer["results"][:most]
         return answer
 
 

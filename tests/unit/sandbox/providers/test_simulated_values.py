@@ -468,11 +468,12 @@ def test_the_items_of_each_list_in_an_answer_differ() -> None:
     assert [*similar_lists([look_up(token, {}) for token in LOOK_UPS])] == []
 
 
-def test_the_zones_of_an_answer_have_the_name_and_the_number_that_a_program_asks_for() -> None:
+def test_a_name_finds_one_zone_and_an_operator_several() -> None:
     token = "cloudflare:index/getZones:getZones"
-    zones = look_up(token, {"name": "pipe.dev"})["results"]
-    assert {zone["name"] for zone in zones} == {"pipe.dev"} and len({zone["id"] for zone in zones}) == 3
-    assert len(look_up(token, {"name": "pipe.dev", "maxItems": 1})["results"]) == 1
+    [zone] = look_up(token, {"name": "pipe.dev"})["results"]
+    assert zone["name"] == "pipe.dev"
+    assert len(look_up(token, {"name": "contains:pipe"})["results"]) == 3
+    assert len(look_up(token, {"name": "contains:pipe", "maxItems": 2})["results"]) == 2
 
 
 COPIES = {
