@@ -1,15 +1,17 @@
-"""Resources of the stack whose IDs, ARNs and other computed outputs are in a changed value.
+"""Resources and look-ups whose IDs, ARNs and other computed outputs are in a new or changed value.
 
-A review invents these texts, so without the names of the resources they say nothing to a reader.
+A review invents these texts, so without the names of their sources they say nothing to a reader.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from review.model import list_first, title
+from review.objects.lookup_answers import find_lookups
 from review.objects.owners import NOT_IN_STACK, OF_AWS, owner_remark
 from review.plain_data import as_text
-from review.stacks.engine_run import Step
+from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import object_names
 from review.stacks.resources import Json, Resource
 from review.stacks.stack import Stack, top_name
@@ -19,12 +21,14 @@ from sandbox.summary import LATER, MASK
 BEFORE = "before: "
 """Start of the remark on the base's value."""
 
-Owners = dict[str, Resource]
-"""Resources by their URN in the head or, if they are deleted, in the base."""
+Sources = dict[str, str]
+"""Titles of resources by their URN in the head or, if they are deleted, in the base; and look-ups by their
+names. All are in the order in which the value has them.
+"""
 
 
 def owner_remarks(part: Part, step: Step, stack: Stack) -> list[str]:
-    """Return whose IDs, ARNs or outputs a change puts into a value, and whose it removes.
+    """Return whose IDs, ARNs, outputs or answers a change puts into a value, and whose it removes.
 
     The result is empty if the value comes from the same resources as in the base, or from none on both.
     """
@@ -32,40 +36,97 @@ def owner_remarks(part: Part, step: Step, stack: Stack) -> list[str]:
         return []
     before, after = as_text(part.before), as_text(part.after)
     old_path, new_path = part.paths.places
-    old = (
-        {} if before is None or old_path is None else _owners(before, old_path, step.old, stack, is_old=True)
-    )
-    new = {} if after is None or new_path is None else _owners(after, new_path, step.new, stack, is_old=False)
-    gained, lost = (
-        [side[urn] for urn in side if urn not in other] for side, other in ((new, old), (old, new))
+    old, new = (
+        {} if text is None or path is None else _sources(text, path, side, stack, is_old=is_old)
+        for text, path, side, is_old in (
+            (before, old_path, step.old, True),
+            (after, new_path, step.new, False),
+        )
     )
     if not old and not new:
         is_object = new_path in object_names(step.new)
         remark = owner_remark(stack, step.new, new_path) if new_path and is_object else ""
         return [remark] if remark else []
-    remarks = [list_first([*map(title, owners)], 3) for owners in (gained, lost)]
+    return _remarks(old, new, after, stack)
+
+
+def output_remarks(part: Part, stack: Stack) -> list[str]:
+    """Return the same for a part of an output of the stack, which may have the outputs of any resource."""
+    before, after = as_text(part.before), as_text(part.after)
+    old, new = (
+        {} if text is None else _invented_sources(text, resources.values(), run, stack)
+        for text, resources, run in ((before, stack.old, stack.base), (after, stack.new, stack.head))
+    )
+    return _remarks(old, new, None, stack)
+
+
+def new_value_remarks(path: str, value: Any, resource: Resource, stack: Stack, *, owner: str) -> list[str]:
+    """Return whose IDs, ARNs, outputs or answers are in an input of a created resource.
+
+    `owner` is the remark on the object that the input names, or an empty string.
+    """
+    text = as_text(value) or ""
+    if owner:
+        return [owner, *(find_lookups(text, stack.head) if owner == NOT_IN_STACK else ())]
+    urns = resource.property_dependencies.get(top_name(path), ())
+    steps = (stack.steps.get(urn) for urn in urns)
+    candidates = [*stack.owners.get(text, ()), *(step.new for step in steps if step and step.new)]
+    sources = _invented_sources(text, candidates, stack.head, stack)
+    return [list_first([*sources.values()])] if sources else []
+
+
+def _remarks(old: Sources, new: Sources, after: str | None, stack: Stack) -> list[str]:
+    """Return the sources that only the head's value has, then those that only the base's has.
+
+    If both have the same ones in another order, all are named.
+    """
+    gained, lost = (
+        [side[key] for key in side if key not in other] for side, other in ((new, old), (old, new))
+    )
+    if not gained and not lost and [*old] != [*new]:
+        gained, lost = [*new.values()], [*old.values()]
+    remarks = [list_first(names, 3) for names in (gained, lost)]
     if lost and not new and after is not None and _is_foreign(after, stack):
         remarks[0] = NOT_IN_STACK
     return [f"{start}{remark}" for start, remark in zip(("", BEFORE), remarks, strict=True) if remark]
 
 
-def _owners(text: str, path: str, resource: Resource, stack: Stack, *, is_old: bool) -> Owners:
-    """Return the resources to which a text of another one belongs.
+def _sources(text: str, path: str, resource: Resource, stack: Stack, *, is_old: bool) -> Sources:
+    """Return the resources and the look-ups to which a text of a resource belongs.
 
     An ID or ARN that no program chooses leads to its resource. Any other text only counts if the property
     depends on the resource, since an output may repeat what the program says elsewhere, too.
     """
-    sources = resource.property_dependencies.get(top_name(path), ())
+    urns = resource.property_dependencies.get(top_name(path), ())
     objects = stack.old_owners if is_old else stack.owners
     named = [
-        owner
-        for owner in objects.get(text, ())
-        if owner.urn in sources or text in stack.invented_texts(owner)
+        owner for owner in objects.get(text, ()) if owner.urn in urns or text in stack.invented_texts(owner)
     ]
-    steps = [stack.step_of(urn) if is_old else stack.steps.get(urn) for urn in sources]
+    steps = [stack.step_of(urn) if is_old else stack.steps.get(urn) for urn in urns]
     others = [owner for step in steps if step and (owner := step.old if is_old else step.new)]
-    containing = [owner for owner in others if any(_contains(text, own) for own in _identities(owner, stack))]
-    return {_urn(owner, stack): owner for owner in (*named, *containing) if owner is not resource}
+    named = [owner for owner in named if owner is not resource]
+    others = [owner for owner in others if owner is not resource]
+    run = stack.base if is_old else stack.head
+    return _titles(named, stack) | _invented_sources(text, others, run, stack)
+
+
+def _invented_sources(
+    text: str, candidates: Iterable[Resource], run: EngineRun | None, stack: Stack
+) -> Sources:
+    """Return the candidates whose invented texts are in a text, and the look-ups that have found it."""
+    places: list[tuple[int, Resource]] = []
+    for owner in candidates:
+        own_places = [_find(own, text) for own in _identities(owner, stack)]
+        first = min((place for place in own_places if place is not None), default=None)
+        if first is not None:
+            places.append((first, owner))
+    places.sort(key=lambda item: item[0])
+    lookups = find_lookups(text, run)
+    return _titles([owner for _, owner in places], stack) | dict(zip(lookups, lookups, strict=True))
+
+
+def _titles(owners: Iterable[Resource], stack: Stack) -> Sources:
+    return {_urn(owner, stack): title(owner) for owner in owners}
 
 
 def _urn(resource: Resource, stack: Stack) -> str:
@@ -83,8 +144,10 @@ def _identities(resource: Resource, stack: Stack) -> Iterator[str]:
         yield from (name for name in names if isinstance(name, str) and name)
 
 
-def _contains(text: str, word: str) -> bool:
-    return word in text and bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text))
+def _find(word: str, text: str) -> int | None:
+    """Return the place of a word in a text, or None if the text lacks it."""
+    match = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) if word in text else None
+    return match.start() if match else None
 
 
 def _is_foreign(text: str, stack: Stack) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self, cast
@@ -160,6 +161,17 @@ class EngineRun:
             if (step := self.steps.get(urn)) and step.new:
                 step.new.state.update(state)
         return self
+
+    def lookups_of(self, answer: str) -> list[tuple[str, str]]:
+        """Return the tokens and the arguments of the look-ups that have found the value with this hash."""
+        return self._lookups_by_answer.get(answer, [])
+
+    @cached_property
+    def _lookups_by_answer(self) -> dict[str, list[tuple[str, str]]]:
+        lookups: dict[str, list[tuple[str, str]]] = {}
+        for (token, _, answer), sources in self.answers.items():
+            lookups.setdefault(answer, []).extend((token, arguments) for arguments, _ in sorted(sources))
+        return lookups
 
     @property
     def missing_plan(self) -> str:

@@ -1,8 +1,12 @@
 """Outputs of a stack that change."""
 
+from itertools import chain
+
 from review.model import Change, Property
-from review.plain_data import as_texts, is_equal
+from review.objects.value_owners import output_remarks
 from review.stacks.stack import Stack
+from review.stacks.value_parts import split
+from review.values.value_paths import Paths
 from sandbox.progress import ROOT_TYPE
 
 
@@ -15,16 +19,19 @@ def find_changes(stack: Stack) -> list[Change]:
     before, after = (side.phase.outputs if side and not side.errors else None for side in sides)
     if before is None or after is None or stack.trouble:
         return []
+    parts = chain.from_iterable(
+        split(_paths(name), before.get(name), after.get(name)) for name in sorted(before | after)
+    )
     properties = [
         Property(
-            f"output {name}",
-            *as_texts(before.get(name), after.get(name)),
+            part.path,
+            *part.texts,
             forces=False,
             folded="",
             setting=None,
+            sources=output_remarks(part, stack),
         )
-        for name in sorted(before | after)
-        if not is_equal(before.get(name), after.get(name))
+        for part in parts
     ]
     change = Change(
         stacks=[stack.name],
@@ -36,3 +43,8 @@ def find_changes(stack: Stack) -> list[Change]:
         properties=properties,
     )
     return [change] if properties else []
+
+
+def _paths(name: str) -> Paths:
+    path = f"output {name}"
+    return Paths(path, path, path, path)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
 from review.objects.renames import NAME, PARENT, Rename
-from review.objects.value_owners import owner_remarks
+from review.objects.value_owners import new_value_remarks, owner_remarks
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, object_names
@@ -104,7 +104,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
                     forces=False,
                     folded="",
                     setting=_setting_of(path, value, component, stack),
-                    sources=[owner] if owner else [],
+                    sources=new_value_remarks(path, value, step.new, stack, owner=owner),
                     always_shown=is_setting or is_source or is_other or is_shown,
                 )
             )

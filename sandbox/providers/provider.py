@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import json
 import operator
 import secrets
@@ -36,6 +35,7 @@ from sandbox.wire.values import (
     Json,
     decode,
     decode_inputs,
+    digest,
     encode,
     map_items,
     mark_secrets,
@@ -163,7 +163,7 @@ class Provider(ResourceProviderServicer):
         args, config = plain(decode(request.args)), self._config(context)
         # Tags have no effect on a look-up.
         settings = {name: value for name, value in config.items() if not name.endswith("Tags")}
-        row = {"lookup": request.tok, "args": args, "settings": _digest(settings)}
+        row = {"lookup": request.tok, "args": args, "settings": digest(settings)}
         try:
             result = self._target.invoke(request.tok, args, config)
         except ProviderError:
@@ -172,7 +172,7 @@ class Provider(ResourceProviderServicer):
         answer_only = {name: value for name, value in result.items() if args.get(name) != value}
         constants = self._constants(request.tok)
         members = [
-            [path, _digest(value)] for path, value in answer_members(answer_only) if path not in constants
+            [path, digest(value)] for path, value in answer_members(answer_only) if path not in constants
         ]
         self._record(row | {"answer": members})
         answer = proto.InvokeResponse()
@@ -376,11 +376,6 @@ def answer_members(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from answer_members(item, path)
     else:
         yield path, value
-
-
-def _digest(value: Any) -> str:
-    """Return a short hash of a value, such as a provider's settings or a part of an answer."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _difference(all_changes: Sequence[Change]) -> proto.DiffResponse:

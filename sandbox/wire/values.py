@@ -1,6 +1,8 @@
 """Property values in the engine's protocol: JSON in which values can also be unknown or secret."""
 
 import enum
+import hashlib
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +77,11 @@ def _decode_object(encoded: Json) -> Any:
     if signature == sentinels.SECRET:
         return Secret(value) if "value" in encoded else UNKNOWN
     return Secret(value) if encoded.get("secret") else value
+
+
+def digest(value: Any) -> str:
+    """Return a short hash of a value, such as a provider's settings or a part of an answer."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def encode(properties: Mapping[str, Any]) -> Struct:

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from review.objects.lookup_answers import find_lookups
 from review.objects.owners import NOT_IN_STACK
 from review.objects.titles import tell_apart
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.properties import changed_properties
+from review.stacks.outputs import find_changes
+from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.wire.values import digest
 from tests.support.review.stacks import VPC, after, resource
 from tests.support.rows import each_row
 
@@ -99,3 +102,92 @@ def test_resources_of_one_name_and_type_are_told_apart() -> None:
     [changed] = changed_properties(step, stack)
     new, old = (f"main (aws:ec2:Vpc) in {part} (a:b:{part})" for part in ("Second", "First"))
     assert changed.sources == [new, f"before: {old}"]
+
+
+ZONES = {name: digest(name) + digest(f"{name} again") for name in ("dev", "stg")}
+
+
+def lookups(*names: str) -> list[dict[str, Any]]:
+    """Return the rows of look-ups of zones."""
+    return [
+        {
+            "lookup": "cloudflare:index/getZone:getZone",
+            "args": {"name": name},
+            "answer": [["id", digest(ZONES[name])], ["name", digest(name)]],
+        }
+        for name in names
+    ]
+
+
+def reviewed(*steps: Step, outputs: tuple[dict[str, Any], dict[str, Any]] = ({}, {})) -> Stack:
+    """Return a stack with two groups and these steps, whose sides look up two zones."""
+    same = [Step("same", group, group) for group in (private, web)]
+    members = {member.resource.urn: member for member in (*steps, *same)}
+    renewed = {group.urn: INVENTED[group.name] for group in (private, web)}
+    sides = [EngineRun(Path(), dict(members), renewed=renewed).add(lookups(*ZONES)) for _ in outputs]
+    for side, values in zip(sides, outputs, strict=True):
+        side.phase.outputs = values
+    return Stack("dev", sides[1], sides[0], predicted=True)
+
+
+def new_sources(inputs: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the sources of the inputs of a created database, which depends on two groups."""
+    state = after(private, web) | {"propertyDependencies": {name: [private.urn, web.urn] for name in inputs}}
+    step = Step("create", None, resource(DATABASE, "db", inputs, **state))
+    return {item.path: item.sources for item in new_properties(step, reviewed(step)) if item.sources}
+
+
+@each_row(
+    ("value", "expected"),
+    [
+        ("sg-web", [WEB]),
+        (["sg-web", "sg-private"], [f"{WEB}, {PRIVATE}"]),
+        ({"b": "sg-private", "a": "x sg-web"}, [f"{PRIVATE}, {WEB}"]),
+        ('{"Resource": "arn:aws:ec2:group/sg-web"}', [WEB]),
+        (f"zone {ZONES['stg']}", ['getZone {"name": "stg"}']),
+        (f"{ZONES['dev']}/{ZONES['stg']}", ['getZone {"name": "dev"}, getZone {"name": "stg"}']),
+        ("stg", []),
+        ("my-sg-web", []),
+    ],
+)
+def test_an_input_of_a_created_resource_names_its_sources(value: Any, expected: list[str]) -> None:
+    assert [*new_sources({"value": value}).values()] == ([expected] if expected else [])
+    [change] = find_changes(reviewed(outputs=({}, {"value": value})))
+    assert [item.sources for item in change.properties] == [expected]
+
+
+def test_an_object_of_a_created_resource_names_the_look_up_that_has_found_it() -> None:
+    assert new_sources({"zoneId": ZONES["dev"]}) == {"zoneId": [NOT_IN_STACK, 'getZone {"name": "dev"}']}
+
+
+def test_a_change_of_an_output_names_its_sources() -> None:
+    def changed(old: Any, new: Any) -> list[tuple[str, list[str]]]:
+        changes = find_changes(reviewed(outputs=({"a": old}, {"a": new})))
+        return [(item.path, item.sources) for change in changes for item in change.properties]
+
+    assert changed("sg-private", "sg-web") == [("output a", [WEB, f"before: {PRIVATE}"])]
+    assert changed("sg-private,sg-web", "sg-web,sg-private") == [
+        ("output a", [f"{WEB}, {PRIVATE}", f"before: {PRIVATE}, {WEB}"])
+    ]
+    assert changed({"x": "sg-private", "y": 1}, {"x": "sg-web", "y": 1}) == [
+        ("output a.x", [WEB, f"before: {PRIVATE}"])
+    ]
+
+
+def test_a_change_to_another_answer_names_both_look_ups() -> None:
+    old, new = (resource(DATABASE, "db", {"zoneId": zone}) for zone in ZONES.values())
+    step = Step("update", old, new, {"zoneId": "update"})
+    [changed] = changed_properties(step, reviewed(step))
+    assert changed.sources == ['getZone {"name": "stg"}', 'before: getZone {"name": "dev"}']
+
+
+def test_long_arguments_of_look_ups_stay_distinct() -> None:
+    runs = [
+        EngineRun(Path()).add(
+            [{"lookup": "t", "args": {"name": "x" * 1000 + end}, "answer": [["id", digest(ZONES["dev"])]]}]
+        )
+        for end in ("a", "b")
+    ]
+    names = [find_lookups(ZONES["dev"], run) for run in runs]
+    assert names[0] != names[1]
+    assert all(len(name) < 300 for [name] in names)
