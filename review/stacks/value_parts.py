@@ -22,6 +22,7 @@ from review.values.list_items import is_permutation, is_reordered, pair_items
 from review.values.secret_marks import marks_in, without_marks
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
+from sandbox.wire.values import unique_members
 
 LONG_LIST = 200
 """Number of characters above which the items of a new list, or of an object with one, are parts."""
@@ -229,14 +230,6 @@ def parse_json(text: Any) -> Any:
         return None
     try:
         # Escapes in JSON could spell the report's own words.
-        return mark_nulls(map_texts(json.loads(text, object_pairs_hook=_unique), mark_own))
+        return mark_nulls(map_texts(json.loads(text, object_pairs_hook=unique_members), mark_own))
     except (ValueError, RecursionError):
         return None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object with these members; raise ValueError if a key is repeated."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a key is repeated")
-    return members

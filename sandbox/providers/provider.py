@@ -40,6 +40,7 @@ from sandbox.wire.values import (
     map_items,
     mark_secrets,
     paired_texts,
+    parse_json,
     plain,
     project,
     secret_texts,
@@ -396,10 +397,11 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
 def parse_setting(value: Any) -> Any:
     """Return the value of a provider's setting. The engine sends values other than strings as JSON.
 
-    A number or null stays a text: no package needs it, and it may be the name of a namespace.
+    A number or null stays a text: no package needs it, and it may be the name of a namespace. So does
+    JSON that parsers read differently.
     """
     try:
-        parsed: Any = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+        parsed: Any = parse_json(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
         return value
     return value if parsed is None or type(parsed) in (int, float, str) else parsed

@@ -79,6 +79,26 @@ def _decode_object(encoded: Json) -> Any:
     return Secret(value) if encoded.get("secret") else value
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text; raise ValueError if it is not JSON or has a repeated key.
+
+    Which value of a repeated key counts depends on the reader.
+    """
+    return json.loads(text, object_pairs_hook=unique_members, parse_constant=_refuse_constant)
+
+
+def unique_members(pairs: list[tuple[str, Any]]) -> Json:
+    """Return an object with these members; raise ValueError if a key is repeated."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a key is repeated")
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")  # Only Python reads NaN and Infinity.
+
+
 def digest(value: Any) -> str:
     """Return a short hash of a value, such as a provider's settings or a part of an answer."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -27,6 +27,15 @@ scannerc.go, yaml_parser_scan_to_next_token).
 """
 
 
+PLAIN_TAGS = (STRING, NULL, "tag:yaml.org,2002:bool")
+"""The tags of the scalars in plain YAML."""
+
+NOT_TEXT = re.compile(r"[-+.]?\d[\da-fA-FoxTtZz_.:+ -]*|[yYnN]")
+"""Texts without quotes that Go may take for a number, a time or a boolean where Python sees a string, such as
+`1e3` (go.yaml.in/yaml/v2 v2.4.2, resolve.go).
+"""
+
+
 class _UnsupportedSyntax(yaml.MarkedYAMLError):
     """An error about a part of YAML that Go and Python apply differently."""
 
@@ -39,6 +48,13 @@ class _Loader(yaml.SafeLoader):
 
     def fetch_directive(self) -> None:
         raise _UnsupportedSyntax(problem="the directive", problem_mark=self.get_mark())
+
+
+class _PlainLoader(_Loader):
+    """A loader that refuses aliases, too."""
+
+    def fetch_alias(self) -> None:
+        raise _UnsupportedSyntax(problem="the alias", problem_mark=self.get_mark())
 
 
 class _Dumper(yaml.Dumper):
@@ -78,6 +94,36 @@ def read(file: Path) -> Tree:
     if not isinstance(node, yaml.MappingNode):
         raise CommandError(f"{file} is not a mapping of keys to values.")
     return members(node)
+
+
+def parse_plain(text: str) -> Any:
+    """Return the content of a text in plain YAML; raise yaml.YAMLError if it is no such text.
+
+    In plain YAML, each scalar is a text, a boolean or null and has one line. There are no braces and brackets
+    except for empty ones, no tags, aliases and merge keys, and no repeated keys. All parsers agree about it:
+    with others, Go lets the keys merged by a `<<` replace those before it, unlike Python.
+    """
+    if AMBIGUOUS.search(text):
+        raise yaml.YAMLError("an ambiguous character")
+    return _plain_value(yaml.compose(text, _PlainLoader))
+
+
+def _plain_value(node: yaml.Node | None) -> Any:
+    if isinstance(node, yaml.CollectionNode) and node.value and node.flow_style:
+        raise _UnsupportedSyntax(problem="the braces or brackets", problem_mark=node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain_value(item) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        keys = [_plain_value(key) for key, _ in node.value]
+        if not all(isinstance(key, str) and key != "<<" for key in keys) or len({*keys}) < len(keys):
+            raise _UnsupportedSyntax(problem="a key", problem_mark=node.start_mark)
+        return dict(zip(keys, (_plain_value(value) for _, value in node.value), strict=True))
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    has_lines = node.start_mark.line != node.end_mark.line
+    if has_lines or node.tag not in PLAIN_TAGS or (node.style is None and NOT_TEXT.fullmatch(node.value)):
+        raise _UnsupportedSyntax(problem="the value", problem_mark=node.start_mark)
+    return yaml.safe_load(node.value) if node.tag != STRING else node.value
 
 
 def members(node: yaml.Node) -> Tree:

@@ -3,11 +3,13 @@
 import functools
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import yaml
 
-from sandbox.wire.values import UNKNOWN, Json, Unknown
+from sandbox.wire.values import UNKNOWN, Json, Unknown, parse_json
+from sandbox.workspace.yaml_tree import parse_plain
 
 
 def active_cluster(settings: Mapping[str, Any]) -> Json:
@@ -63,10 +65,15 @@ def _kubeconfig(settings: Mapping[str, Any]) -> Any:
 
 @functools.lru_cache(maxsize=16)  # Each resource of a provider asks for the same text.
 def _parse(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return None
+    """Return the content of a kubeconfig, or None if Python could read it unlike the plugin.
+
+    Client-go reads JSON as YAML, too, by sigs.k8s.io/yaml (kubernetes/client-go, tools/clientcmd).
+    """
+    with suppress(ValueError, RecursionError):
+        return parse_json(text)
+    with suppress(yaml.YAMLError, RecursionError):
+        return parse_plain(text)
+    return None
 
 
 def _text(value: Any) -> str:

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from pulumi.runtime.proto import provider_pb2 as proto
 
 from sandbox.providers import plan
 from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare
 from sandbox.providers.datadog.package import Datadog
+from sandbox.providers.kubernetes.kubeconfig import active_user
 from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
 from sandbox.providers.plan import Plan
-from sandbox.providers.provider import Provider
+from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.resource_types import is_described, resource_type, table
 from sandbox.providers.server import hide_unpredictable
 from sandbox.providers.target import Package
@@ -222,6 +224,36 @@ def test_a_cluster_that_the_kubeconfig_does_not_show_counts_as_another_one(hidde
     assert replaced(kubeconfig("https://old"), hidden) == replaced(hidden, kubeconfig("https://new"))
     assert replaced(hidden, kubeconfig("https://new")) == ["kubeconfig"]
     assert replaced(hidden, hidden) == []
+
+
+@each_row(
+    ("text", "replacement"),
+    [
+        ('"https://old"', '"https://old", <<: {"server": "https://new"}'),
+        ('"https://old"', '"https://old", !!binary "c2VydmVy": "https://new"'),
+        ('"https://old"', '"https://new", "server": "https://old"'),
+        ('"https://old"', '"https://old", "weight": NaN'),
+        ('"https://old"}', '"https://old"} # same'),
+        ('"command": "aws"', '"command": "aws", <<: {"command": "sh"}'),
+        ('"current-context"', '"x": ' + "[" * 9999 + "]" * 9999 + ', "current-context"'),
+    ],
+)
+def test_a_kubeconfig_that_the_plugin_may_read_differently_shows_no_cluster(
+    text: str, replacement: str
+) -> None:
+    old = kubeconfig("https://old")
+    new = {"kubeconfig": old["kubeconfig"].replace(text, replacement)}
+    assert new != old
+    assert replaced(old, new) == ["kubeconfig"]
+    assert active_user(new) == {}
+    assert active_user({name: parse_setting(value) for name, value in new.items()}) == {}
+
+
+def test_a_kubeconfig_in_yaml_shows_its_cluster_and_user() -> None:
+    old = kubeconfig("https://old")
+    new = {"kubeconfig": yaml.safe_dump(json.loads(old["kubeconfig"]))}
+    assert replaced(old, new) == []
+    assert active_user(new) == active_user(old) != {}
 
 
 def test_manifests_that_are_written_to_files_replace_the_objects() -> None:

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from sandbox.errors import CommandError
 from sandbox.workspace.stacks import projects
-from sandbox.workspace.yaml_tree import mapping, read, serialize
+from sandbox.workspace.yaml_tree import mapping, parse_plain, read, serialize
 from tests.support.stacks import ROOT
 
 FILES = [
@@ -56,3 +58,44 @@ def test_values_are_written_without_tags(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_the_files_of_this_repository_are_read(file: Path) -> None:
     assert read(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: x # comment\n'b': \"y\\n\"\nc:\n- --region\n- d: eu\n  e: true\n- {}\n- []\n- null\n-\n", None),
+        ("- https://a.example:6443\n- 'on'\n- on\n- '1e3'\n", ["https://a.example:6443", "on", True, "1e3"]),
+        ("", None),
+    ],
+)
+def test_plain_yaml_is_parsed(text: str, value: Any) -> None:
+    assert parse_plain(text) == yaml.safe_load(text) == (value or yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1e3",
+        "a: 010",
+        "a: y",
+        "a: 2020-01-01",
+        "a: !!str x",
+        "!!binary YQ==: x",
+        "a: x\n<<: {a: y}",
+        "a: x\n'<<': x",
+        "a: &b {}\nc: *b",
+        "a: x\na: y",
+        "on: x",
+        "? [a]\n: x",
+        "a: {b: c}",
+        "a: [b]",
+        "a: x\n  y",
+        "a: |\n  x",
+        "a: x\u2028b: y",
+        "a: x\n---\na: y",
+        "]",
+    ],
+)
+def test_yaml_that_is_not_plain_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError):
+        parse_plain(text)
