@@ -48,6 +48,12 @@ ignore them.
 PACK_FILE, PACK_KEYS = "policies/PulumiPolicy.yaml", frozenset({"description", "version"})
 """File of the policy pack, and its keys that do not change which program the engine runs as the pack."""
 
+LOCK_FILES = ("uv.lock", "poetry.lock")
+"""Names for whose presence in a folder of the program, or above, the engine takes another package manager if
+no `toolchain` is set (pulumi/pulumi v3.259.0, sdk/python/toolchain/toolchain.go: ResolveToolchain). That one
+installs what the folder's pyproject.toml demands before it runs the program or the policy pack.
+"""
+
 COMPILED = (".pyc", ".so", ".pyd", ".dylib")
 """Endings of compiled modules, which Python takes in place of their source (importlib.machinery.FileFinder;
 PEP 552: unchecked hash). The review sees no effect of those for another processor or version of Python.
@@ -97,7 +103,10 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         if _is_one_of(PROJECT_FILES, path) and file.parent not in folders[0] | folders[1]:
             is_example = file.parts[0] in WITHOUT_PROJECTS
             part = "" if is_example else "this file of a project of which the review knows no stack"
-        if part and not path.is_dir() and _content(path) != _content(base / file):
+        is_outside = file.parts[0] in WITHOUT_PROJECTS or os.path.lexists(base / file)
+        if _is_one_of(LOCK_FILES, path) and not is_outside:
+            yield from _findings(stacks, file, "this file, with which the engine may install other packages")
+        elif part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
 
 

@@ -152,6 +152,8 @@ def test_another_repository_uses_the_installed_pack_with_two_lines(
 def test_the_project_file_says_how_to_start_it() -> None:
     project = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())
     assert project["runtime"]["name"] == "python"
+    # Otherwise, the presence of a uv.lock would make the engine install other packages.
+    assert project["runtime"]["options"]["toolchain"] == "pip"
     # `make` creates the virtual environment here.
     environment = (PACK / project["runtime"]["options"]["virtualenv"]).resolve()
     assert f"VENV := {environment.relative_to(ROOT)}\n" in (ROOT / "Makefile").read_text()

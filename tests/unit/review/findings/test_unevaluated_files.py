@@ -15,6 +15,7 @@ FILES = {
     "base/Pulumi.yaml": "name: base\nruntime: python\n",
     "base/Pulumi.dev.yaml": "config: {}\n",
     "policies/PulumiPolicy.yaml": "runtime: python\nversion: 1.0.0\n",
+    "base/poetry.lock": "",
     "docs/caf\u00e9": "",
 }
 STACKS = ["dev", "prod", "base/dev"]
@@ -23,6 +24,8 @@ ROOT = ["dev", "prod"]
 COMPILED = "this compiled module, which may take the place of its source"
 AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
+
+LOCK = "this file, with which the engine may install other packages"
 
 ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Pulumi.yaml", "name: other\nruntime: python\nconfig: {a: {default: 2}}\n", "", []),
@@ -62,6 +65,10 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Pulumi.yaml", "name: pipe\nruntime: python\nconfig: on\n", "`stackConfigDir`", ROOT),
     ("Pulumi.yaml", "name: pipe\nruntime: python\nconfig: 1:30\n", "`stackConfigDir`", ROOT),
     ("Pulumi.yaml", "name: pipe\nruntime: python\nconfig: ~\n", "", []),
+    ("policies/uv.lock", "", LOCK, STACKS),
+    ("Poetry.lock", "x", LOCK, STACKS),
+    ("base/poetry.lock", "x", "", []),
+    ("docs/example/uv.lock", "x", "", []),
     ("docs/x.cpython-311-aarch64-linux-gnu.so", "x", COMPILED, STACKS),
     ("base/__pycache__/x.cpython-312.pyc", "x", COMPILED, STACKS),
     ("docs/.gitattributes", "*.py ident\n", "this file, which may change files in a checkout", STACKS),
@@ -100,6 +107,13 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     assert not any(apply_approval(finding, "owner").blocks for finding in findings)
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
+
+
+def test_a_folder_with_the_name_of_a_lock_file_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two" / "policies" / "uv.lock").mkdir(parents=True)
+    [finding] = find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")
+    assert finding.message.startswith(f"policies/uv.lock: the pull request changes {LOCK}")
 
 
 SCHEMA = "schemas/stack-file.schema.json"
