@@ -47,6 +47,7 @@ WAIVERS = "review/waivers.yaml"
 """File with the waivers of the review's own findings, in the format of the policy pack's waivers."""
 
 KEEP_STACK = "Destroy the stack first, and ask an owner for the removal of its file"
+OTHER_NAME = "Give the new project a name of its own"
 KEEP_PROJECT = "Keep the project's name, or move the stack first (`pulumi stack rename`) and ask an owner"
 
 FEW_FILES, MANY_FILES = 3, 40
@@ -225,6 +226,10 @@ def _removals(draft: _Draft, stack: Stack, trees: tuple[Path, Path]) -> Iterator
     The engine finds a state by the names of the project and of the stack (pulumi/pulumi,
     pkg/backend/diy/store.go: newProjectReferenceStore), so a renamed project has new, empty stacks.
     """
+    if namesake := _other_of_state(stack.name, trees):
+        message = f"{namesake} has the same names of project and stack, so both have one state, in which a "
+        message += "deployment of one deletes the resources of the other"
+        yield stack.blocking_finding("stack-removed", stack.name, message, OTHER_NAME)
     if stack.trouble or not stack.base:
         return
     count = f"{len(stack.base.phase.resources)} resources stay"
@@ -243,6 +248,19 @@ def _removals(draft: _Draft, stack: Stack, trees: tuple[Path, Path]) -> Iterator
     draft.caveats.append(caveat)
     draft.notes.append(f"{caveat} until somebody destroys them.")
     yield stack.blocking_finding("stack-removed", stack.name, message, remedy)
+
+
+def _other_of_state(stack: str, trees: tuple[Path, Path]) -> str:
+    """Return another stack of the head that newly has one state with a stack; empty if there is none."""
+    before, after = (_states(tree) for tree in trees)
+    others = [name for name, state in after.items() if name != stack and state == after.get(stack)]
+    return next((name for name in others if stack not in before or before[stack] != before.get(name)), "")
+
+
+def _states(tree: Path) -> Mapping[str, tuple[str, str]]:
+    """Return the names of the project and of the stack, by which the engine finds a state, of each stack."""
+    states = {name: (_project_name(name, tree), name.rpartition("/")[2]) for name in projects(tree)}
+    return {name: state for name, state in states.items() if state[0]}
 
 
 def _project_name(stack: str, tree: Path) -> str:

@@ -207,6 +207,27 @@ def test_a_renamed_project_leaves_the_resources_of_its_stacks(tmp_path: Path, na
         assert report.notes[0].endswith("its 1 resources stay until somebody destroys them.")
 
 
+@pytest.mark.parametrize(("name", "of_base"), [("pipe", False), ("pipe", True), ("other", False)])
+def test_a_project_with_the_name_of_another_one_takes_over_its_state(
+    tmp_path: Path, name: str, of_base: bool
+) -> None:
+    base, head = tmp_path / "base", tmp_path / "head"
+    for folder, project in ((base, "pipe"), (head, "pipe"), (base / "extra", name), (head / "extra", name)):
+        if folder != base / "extra" or of_base:
+            folder.mkdir()
+            (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+            (folder / "Pulumi.dev.yaml").touch()
+    (head / "extra" / "Pulumi.prod.yaml").touch()
+    stacks = [stack(name=stack_name) for stack_name in ("dev", "extra/dev", "extra/prod")]
+    for member in stacks:
+        member.base = None
+    report = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), (base, head))
+    expected = ["dev", "extra/dev"] if name == "pipe" and not of_base else []
+    findings = [finding for finding in report.findings if finding.policy == "stack-removed"]
+    assert sorted(finding.name for finding in findings) == expected
+    assert all("both have one state" in finding.message and finding.blocks for finding in findings)
+
+
 @pytest.mark.parametrize(("owner", "code"), [("", 1), ("an-owner", 0)])
 def test_changes_of_a_base_that_does_not_evaluate_need_an_owner(
     tmp_path: Path, owner: str, code: int
