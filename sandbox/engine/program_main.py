@@ -1,8 +1,14 @@
 """Main script of a process that evaluates a program: python -P program_main.py PROJECT.
 
-It reads the engine's request from standard input, and ends with COMPLETED or FAILED. It imports the modules
-that the main script of Pulumi's language host imports, and no others, since a program gets an imported module
-whatever `sys.path` contains (pulumi/pulumi, sdk/python/cmd/pulumi-language-python-exec).
+It runs the program as a deployment does: in the same order as the main script of Pulumi's language host, and
+with the same folders on `sys.path` (pulumi/pulumi, sdk/python/cmd/pulumi-language-python-exec). It imports
+the modules that this script imports, and no others, since a program gets an imported module whatever
+`sys.path` contains. These differences remain, and a program does not get other modules or settings by them:
+
+- The engine's request comes from standard input, and not as arguments.
+- It ends with COMPLETED or FAILED, so that the end of a program is not taken for one of its process.
+- A program that raises SystemExit has failed. In a deployment, the exit code 0 means success.
+- It changes the SDK: see the functions that `main` calls.
 """
 
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -10,25 +16,38 @@ import asyncio
 import copy
 import functools
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
+import json
+import logging
 import os
 import runpy
 import shutil
 import sys
-import traceback  # noqa: F401  # pyright: ignore[reportUnusedImport]
+import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from pulumi import Archive, Asset, log
-from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
+import grpc
+from pulumi import Archive, Asset, RunError, log
 from pulumi.runtime import _grpc_settings as grpc_settings  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime import resource, rpc, stack
+from pulumi.runtime import config, configure, resource, rpc, stack
 from pulumi.runtime.proto import language_pb2
-from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.settings import SETTINGS, Settings
 
 COMPLETED, FAILED = 10, 11
 """Exit codes. All others belong to a program that has ended its process itself."""
+
+PROGRAM = "."
+"""The program as the language host names it: its folder, in which it runs. `sys.path` has this name while the
+main script runs, so Python looks for modules in the current folder when it has forgotten where it looked.
+"""
+
+LANGUAGE_HOST = "~/.pulumi/bin"
+"""Folder of the language host's main script, which Python puts on `sys.path` behind PROGRAM. This is where
+Pulumi's installer puts it; it contains no modules.
+"""
 
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
     *grpc_settings._GRPC_CHANNEL_OPTIONS,  # pyright: ignore[reportPrivateUsage]
@@ -114,28 +133,75 @@ def _resolving(serialize: Callable[..., Any], project: Path) -> Callable[..., An
     return serialize_resolved
 
 
-def main(project: Path) -> int:
-    """Run the project's __main__.py from its folder, as Pulumi's language host does; return the exit code."""
+def run(request: language_pb2.RunRequest, project: Path) -> int:
+    """Run the project's __main__.py as Pulumi's language host does, and return the exit code.
+
+    The settings are those of the whole process, so exit handlers and threads have them as well. A thread
+    finds the configuration in environment variables (pulumi/pulumi, sdk/python/lib/pulumi/runtime/config.py).
+    """
+    os.environ["PULUMI_CONFIG"] = json.dumps(dict(request.config))
+    os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
+    config.set_all_config(config.get_config_env(), config.get_config_secret_keys_env())
+    configure(
+        Settings(
+            project=request.project,
+            stack=request.stack,
+            monitor=request.monitor_address,
+            engine=request.args[0],
+            parallel=request.parallel,
+            dry_run=request.dryRun,
+            organization=request.organization or "organization",
+            root_directory=str(project),
+        )
+    )
+    sys.argv = [PROGRAM]
+    os.chdir(project)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4)
+    loop.set_default_executor(executor)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
     def evaluate() -> None:
-        os.chdir(project)
-        if str(project) not in sys.path:
-            sys.path.insert(0, str(project))
-        runpy.run_path(str(project / "__main__.py"), run_name="__main__")
+        runpy.run_path(PROGRAM, run_name="__main__")
 
+    try:
+        loop.run_until_complete(stack.run_in_stack(evaluate))
+    except BaseException as error:
+        with suppress(grpc.RpcError):  # The engine may have ended.
+            log.error(_message(error))
+        return FAILED
+    finally:
+        executor.shutdown(wait=True)
+        loop.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return COMPLETED
+
+
+def _message(error: BaseException) -> str:
+    """Return the message about a program's failure, with the words of Pulumi's Automation API.
+
+    The review removes the words before the error (review/stacks/engine_run.py: ERROR_PREFIX).
+    """
+    if isinstance(error, RunError):
+        return str(error)
+    if isinstance(error, grpc.RpcError):
+        return f"RPC error: {cast(Any, error).details()}"
+    return f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+
+
+def main(project: Path) -> int:
+    """Run the project's program with the request on standard input; return the exit code."""
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    sys.path.insert(0, str(Path(LANGUAGE_HOST).expanduser()))
     measure_no_bandwidth()
     copy_files_by_reading()
     log.debug = _drop_debug_message
     resolve_assets(project)
     stack.wait_for_rpcs = wait_for_outputs
-    server: Any = LanguageServer(evaluate)
-    # A task that is cancelled after the program failed raises this. The failure itself is logged.
-    with suppress(asyncio.InvalidStateError):
-        if not server.Run(request, None).error:
-            return COMPLETED
-    return FAILED
+    return run(request, project)
 
 
 if __name__ == "__main__":

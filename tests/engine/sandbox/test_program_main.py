@@ -1,0 +1,272 @@
+"""Tests that the sandbox and the review evaluate a program as a deployment does.
+
+A fake engine gets the calls of small programs, which are run in both ways: by program_main.py, and by the
+main script of Pulumi's language host.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2, resource_pb2_grpc
+
+from sandbox.engine import program_main
+from sandbox.engine.program_main import COMPLETED, FAILED
+from sandbox.toolchain import pulumi_cli
+
+CONFIG = {"attack:text": "from the configuration"}
+
+SCRIPT = "pulumi-language-python-exec"
+
+PROGRAMS: dict[str, tuple[str, list[str]]] = {
+    "a module is looked for in the current folder": (
+        """
+        import importlib, os
+        import pulumi
+        os.chdir("docs")
+        importlib.invalidate_caches()
+        import rules
+        pulumi.log.warn(rules.FOLDER)
+        """,
+        ["docs"],
+    ),
+    "a module is found in the project's folder before its finder is forgotten": (
+        """
+        import os
+        import pulumi
+        os.chdir("docs")
+        import rules
+        pulumi.log.warn(rules.FOLDER)
+        """,
+        ["project"],
+    ),
+    "an apply no longer finds the project's modules": (
+        """
+        import pulumi
+        def late(_):
+            try:
+                import rules
+            except ImportError as error:
+                return error.msg
+            return rules.FOLDER
+        pulumi.Output.from_input(1).apply(lambda number: pulumi.log.warn(late(number)))
+        """,
+        ["No module named 'rules'"],
+    ),
+    "a folder in third place comes before Python's": (
+        """
+        import pathlib, sys
+        import pulumi
+        sys.path.insert(2, str(pathlib.Path("docs").absolute()))
+        import this
+        pulumi.log.warn(this.FOLDER)
+        """,
+        ["docs"],
+    ),
+    "the main script is that of a folder": (
+        """
+        import asyncio, os, pathlib, sys
+        import pulumi
+        for value in (
+            sys.argv,
+            sys.path.count("."),
+            sys.path[0],
+            __spec__.name,
+            __package__,
+            type(__loader__).__name__,
+            asyncio.get_event_loop_policy().get_event_loop() is asyncio.get_running_loop(),
+            (pulumi.get_project(), pulumi.get_stack(), pulumi.get_organization()),
+            pulumi.runtime.is_dry_run(),
+            pathlib.Path(__file__).relative_to(os.getcwd()),
+            pathlib.Path(pulumi.get_root_directory()).relative_to(os.getcwd()),
+        ):
+            pulumi.log.warn(f"{value}")
+        """,
+        [
+            "['.']",
+            "1",
+            ".",
+            "__main__",
+            "",
+            "SourceFileLoader",
+            "True",
+            "('attack', 'dev', 'organization')",
+            "False",
+            "__main__.py",
+            ".",
+        ],
+    ),
+    "a thread has the configuration": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        import pulumi
+        def read():
+            return pulumi.Config("attack").get("text")
+        pulumi.log.warn(f"{ThreadPoolExecutor().submit(read).result()}")
+        """,
+        ["from the configuration"],
+    ),
+    "an exit handler has the settings": (
+        """
+        import atexit
+        import pulumi
+        atexit.register(lambda: pulumi.log.warn("at the end"))
+        """,
+        ["at the end"],
+    ),
+    "a task that has not ended is not cancelled": (
+        """
+        import asyncio
+        import pulumi
+        async def wait():
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                pulumi.log.warn("cancelled")
+                raise
+        task = asyncio.ensure_future(wait())
+        """,
+        [],
+    ),
+}
+
+
+class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorServicer):
+    """A log and a resource monitor that keep the warnings of a program."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def Log(self, request: engine_pb2.LogRequest, context: Any) -> Empty:
+        if request.severity != engine_pb2.DEBUG:
+            self.warnings.append(request.message)
+        return Empty()
+
+    def SupportsFeature(self, request: Any, context: Any) -> resource_pb2.SupportsFeatureResponse:
+        return resource_pb2.SupportsFeatureResponse(hasSupport=False)
+
+    def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
+        urn = f"urn:pulumi:dev::attack::{request.type}::{request.name}"
+        return resource_pb2.RegisterResourceResponse(urn=urn)
+
+    def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
+        return Empty()
+
+    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:
+        return Empty()
+
+
+@pytest.fixture
+def engine() -> Iterator[tuple[Engine, str]]:
+    """Provide an engine and its address."""
+    servicer = Engine()
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+    engine_pb2_grpc.add_EngineServicer_to_server(servicer, server)
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(servicer, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield servicer, address
+    server.stop(0).wait()
+
+
+def write_project(folder: Path, program: str) -> Path:
+    """Write a project whose modules name their folders, and return its folder."""
+    project = (folder / "project").resolve()
+    (project / "docs").mkdir(parents=True)
+    (project / "__main__.py").write_text(textwrap.dedent(program))
+    (project / "rules.py").write_text("FOLDER = 'project'\n")
+    for name in ("rules", "this"):
+        (project / "docs" / f"{name}.py").write_text("FOLDER = 'docs'\n")
+    return project
+
+
+def evaluate(project: Path, address: str, cwd: Path) -> int:
+    """Evaluate a program as the sandbox and the review do, and return the exit code."""
+    request = language_pb2.RunRequest(
+        project="attack",
+        stack="dev",
+        monitor_address=address,
+        args=[address],
+        parallel=4,
+        config=CONFIG,
+    )
+    command = (sys.executable, "-P", program_main.__file__, str(project))
+    return subprocess.run(command, input=request.SerializeToString(), cwd=cwd, check=False).returncode
+
+
+def host_script() -> Path | None:
+    """Return the main script of Pulumi's language host: of an installed engine, or of the Go module."""
+    modules = Path(os.environ.get("GOMODCACHE", Path.home() / "go" / "pkg" / "mod"))
+    sdk = modules / f"github.com/pulumi/pulumi/sdk/v3@v{pulumi_cli.RECIPE.version}"
+    places = (shutil.which(SCRIPT), sdk / "python" / "cmd" / SCRIPT)
+    return next((Path(place) for place in places if place and Path(place).is_file()), None)
+
+
+def deploy(project: Path, address: str, script: Path) -> int:
+    """Evaluate a program as Pulumi's language host does, and return the exit code.
+
+    The arguments are those of pulumi/pulumi, sdk/python/cmd/pulumi-language-python/main.go:
+    constructArguments.
+    """
+    options = {
+        "--monitor": address,
+        "--engine": address,
+        "--project": "attack",
+        "--root_directory": str(project),
+        "--stack": "dev",
+        "--pwd": str(project),
+        "--dry_run": "false",
+        "--parallel": "4",
+        "--organization": "organization",
+    }
+    arguments = [text for option in options.items() for text in option]
+    variables = os.environ | {"PULUMI_CONFIG": json.dumps(CONFIG)}
+    command = (sys.executable, "-u", str(script), *arguments, ".")
+    return subprocess.run(command, cwd=project, env=variables, check=False).returncode
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs_as_in_a_deployment(name: str, engine: tuple[Engine, str], tmp_path: Path) -> None:
+    program, expected = PROGRAMS[name]
+    project = write_project(tmp_path, program)
+    servicer, address = engine
+    assert evaluate(project, address, tmp_path) == COMPLETED
+    assert servicer.warnings == expected
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_deployment_runs_a_program_so(name: str, engine: tuple[Engine, str], tmp_path: Path) -> None:
+    if (script := host_script()) is None:
+        pytest.skip(f"neither PATH nor the cache of Go modules has {SCRIPT}")
+    program, expected = PROGRAMS[name]
+    project = write_project(tmp_path, program)
+    servicer, address = engine
+    assert deploy(project, address, script) == 0
+    assert servicer.warnings == expected
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("raise ValueError('wrong')", "python inline source runtime error: wrong\nTraceback"),
+        ("import pulumi\nraise pulumi.RunError('wrong')", "wrong"),
+        ("raise SystemExit(0)", "python inline source runtime error: 0\nTraceback"),
+    ],
+)
+def test_the_error_of_a_program_that_fails_is_logged(
+    program: str, message: str, engine: tuple[Engine, str], tmp_path: Path
+) -> None:
+    servicer, address = engine
+    assert evaluate(write_project(tmp_path, program), address, tmp_path) == FAILED
+    [warning] = servicer.warnings
+    assert warning.startswith(message)
