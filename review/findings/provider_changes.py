@@ -88,11 +88,22 @@ def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
     knows neither the account nor its credentials. If resources move from one provider to another, the
     settings of the two are compared, and the finding is about the new provider.
     """
-    for urn, names in sorted(stack.head.unexplained.items() if stack.head else ()):
-        provider = stack.resources.get(urn) or name_of(urn)
+    for urn, names in sorted(stack.unexplained.items()):
         message = (
             f"{', '.join(sorted(names))}: the review does not know what this change means for the "
             "provider's resources, for example whether they stay in the same account"
         )
-        remedy = "Undo the change of the provider"
-        yield urn, stack.blocking_finding("provider-setting-changed", provider, message, remedy)
+        yield urn, _changed_setting(stack, urn, message)
+    for urn, names in sorted(stack.diverted.items()):
+        message = (
+            f"{', '.join(sorted(names))}: the provider leads to another place, but its resources count as "
+            "the same, since an alias gives the provider another name"
+        )
+        yield urn, _changed_setting(stack, urn, message)
+
+
+def _changed_setting(stack: Stack, urn: str, message: str) -> Finding:
+    provider = stack.resources.get(urn) or name_of(urn)
+    return stack.blocking_finding(
+        "provider-setting-changed", provider, message, "Undo the change of the provider"
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
 from review.objects.changed_sources import ChangedSources, OwnTexts, find_changed_sources, own_texts
+from review.objects.provider_settings import replaced_settings, unexplained_settings
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
@@ -19,6 +20,9 @@ from review.values.secret_marks import SecretMarks
 from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
 from sandbox.wire.sentinels import INVENTED as UNDESCRIBED
+
+KEPT = ("same", "update")
+"""Operations after which a resource is the one of the base."""
 
 
 @dataclass
@@ -154,12 +158,57 @@ class Stack:
         before, after = self._urns.get(step.old.provider, step.old.provider), step.new.provider
         if before == after:
             provider = self.steps.get(after)
-            is_unexplained = self.head is not None and after in self.head.unexplained
-            return is_unexplained or (provider is not None and provider.op == "replace")
+            return after in self.unexplained or (provider is not None and provider.op == "replace")
         old, new = self._providers.get(step.old.provider), self.resources.get(after)
         if old is None or new is None or MASK in str((old.inputs, new.inputs)):
             return True
         return _settings(old) != _settings(new)
+
+    @cached_property
+    def unexplained(self) -> dict[str, set[str]]:
+        """The changed settings whose effect on the provider's resources is unknown, by the provider's URN.
+
+        The engine does not compare the settings if a resource option replaces the provider, or if an alias
+        gives it another name. So they are compared here, too.
+        """
+        settings = {urn: {*names} for urn, names in self.head.unexplained.items()} if self.head else {}
+        for old, new in self._provider_pairs():
+            if names := unexplained_settings(old, new):
+                settings.setdefault(new.urn, set()).update(names)
+        return settings
+
+    @cached_property
+    def diverted(self) -> dict[str, set[str]]:
+        """The changed settings that lead to another place, although the engine keeps the resources.
+
+        The result is by the provider's URN. Such a setting replaces the provider and so its resources, unless
+        an alias gives the provider another name (pulumi/pulumi, pkg/resource/deploy/step_generator.go:
+        providerChanged). What a program only reads (`get`), is never replaced.
+        """
+        settings: dict[str, set[str]] = {}
+        for old, new in self._provider_pairs(kept=True):
+            if names := replaced_settings(old, new):
+                settings.setdefault(new.urn, set()).update(names)
+        return settings
+
+    def _provider_pairs(self, *, kept: bool = False) -> Iterator[tuple[Resource, Resource]]:
+        """Yield the providers of each resource in base and head, and those that are one resource, once.
+
+        With `kept`, yield only those of the resources that the engine keeps. Without predictions, secrets and
+        other values are not known.
+        """
+        pairs: dict[tuple[str, str], None] = {}
+        for step in self.steps.values() if self.predicted else ():
+            if not step.old or not step.new:
+                continue
+            if not kept and step.new.type.startswith(PROVIDERS):
+                pairs[step.old.urn, step.new.urn] = None
+            if not kept or (step.op in KEPT and not step.new.state.get("external")):
+                pairs[step.old.provider, step.new.provider] = None
+        for old_urn, new_urn in pairs:
+            old, new = self._providers.get(old_urn), self.resources.get(new_urn)
+            if old and new:
+                yield old, new
 
     def provider_of(self, resource: Resource, *, in_base: bool = False) -> Resource | None:
         """Return the provider of a resource with its settings in the head, or in the base for an old one."""

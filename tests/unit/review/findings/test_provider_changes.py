@@ -1,6 +1,7 @@
 """Tests of providers with another plugin, and of settings of providers whose effect is unknown."""
 
 import json
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from review.findings.provider_changes import find_new_addresses, find_new_versions, find_unexplained
 from review.stacks.engine_run import EngineRun, Step, read
+from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack
 
@@ -108,3 +110,67 @@ def test_a_setting_whose_effect_is_unknown_blocks(tmp_path: Path) -> None:
 
 def test_a_stack_without_such_settings_has_no_finding() -> None:
     assert [*find_unexplained(Stack("dev", EngineRun(Path())))] == [*find_unexplained(Stack("dev"))] == []
+
+
+CLUSTER = "pulumi:providers:kubernetes"
+LOGIN = {"exec": {"command": "aws"}}
+
+
+def kubeconfig(server: str = "own", user: Mapping[str, Any] = LOGIN) -> dict[str, str]:
+    """Return the settings of a provider of Kubernetes with this server and this user."""
+    parts = {
+        "clusters": [{"name": "c", "cluster": {"server": f"https://{server}.example"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+    }
+    return {"kubeconfig": json.dumps({"current-context": "x", **parts})}
+
+
+def settings_changed(old: Resource, new: Resource, op: str, **state: Any) -> list[tuple[str, str]]:
+    """Return the findings about a replaced provider with a resource that has this operation."""
+    before, after = (resource(KEY, "it", provider=f"{side.urn}::1", **state) for side in (old, new))
+    steps = Step("replace", old, new), Step(op, before, after)
+    assert not [*find_unexplained(stack(*steps))]  # A real preview has secrets that nobody knows.
+    reviewed = stack(*steps)
+    reviewed.predicted = True
+    findings = [finding for _, finding in find_unexplained(reviewed)]
+    assert all(finding.blocks and finding.policy == "provider-setting-changed" for finding in findings)
+    return [(finding.name, finding.message.partition(":")[0]) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "name"),
+    [
+        (PROVIDER, {"region": "a"}, {"region": "b"}, "region"),
+        (CLUSTER, kubeconfig(), kubeconfig("other"), "kubeconfig"),
+    ],
+)
+def test_a_provider_that_leads_to_another_place_blocks_if_the_engine_keeps_its_resources(
+    kind: str, old: dict[str, Any], new: dict[str, Any], name: str
+) -> None:
+    before, after = resource(kind, "old", old), resource(kind, "new", new)
+    assert settings_changed(before, after, "update") == [("new", name)]
+    assert settings_changed(before, after, "replace") == []
+    assert settings_changed(before, after, "read", external=True) == []
+    assert settings_changed(before, resource(kind, "new", old), "update") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "name"),
+    [
+        (PROVIDER, {"allowedAccountIds": "1"}, {"allowedAccountIds": "2"}, "allowedAccountIds"),
+        (CLUSTER, kubeconfig(), kubeconfig(user={"exec": {"command": "sh"}}), "kubeconfig"),
+    ],
+)
+@pytest.mark.parametrize("renamed", ["old", "new"])
+@pytest.mark.parametrize("op", ["update", "replace"])
+def test_a_setting_of_unknown_effect_blocks_although_the_engine_does_not_compare_it(
+    kind: str, old: dict[str, Any], new: dict[str, Any], name: str, renamed: str, op: str
+) -> None:
+    before, after = resource(kind, "old", old), resource(kind, renamed, new)
+    assert settings_changed(before, after, op) == [(renamed, name)]
+
+
+def test_a_provider_of_an_unknown_package_has_no_finding() -> None:
+    before, after = (resource("pulumi:providers:other", "it", {"a": value}) for value in "ab")
+    assert settings_changed(before, after, "update") == []

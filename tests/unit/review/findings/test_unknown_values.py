@@ -149,7 +149,9 @@ def test_a_read_through_a_provider_with_other_settings_blocks() -> None:
     assert blocks(here, there)
     assert not blocks(here, provider("newer", region="a", version="2"))
     assert blocks(provider("here", region=MASK), provider("newer", region=MASK))
-    assert not blocks(here, here) and not blocks(here, provider("here", region="a", tags="x"), "update")
+    assert not blocks(here, here) and not blocks(
+        here, provider("here", region="a", defaultTags="x"), "update"
+    )
     assert blocks(here, provider("here", region="b"), "replace")
     assert blocks(here, provider("here", profile="x"), "update", here.urn)
 

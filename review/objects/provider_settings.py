@@ -1,0 +1,32 @@
+"""Changed settings of providers, with what is known of their effects on the provider's resources."""
+
+from functools import cache
+
+from review.stacks.resources import PROVIDERS, Resource
+from sandbox.providers.server import packages
+from sandbox.providers.target import Package
+
+
+def replaced_settings(old: Resource, new: Resource) -> list[str]:
+    """Return the changed settings of a provider that lead to another place, which has none of its resources.
+
+    The resources have the provider `old` in the base and `new` in the head. The URNs may differ.
+    """
+    package = _package(new)
+    return [*package.replaced_settings(old.values, new.values)] if package else []
+
+
+def unexplained_settings(old: Resource, new: Resource) -> list[str]:
+    """Return the changed settings of a provider whose effect on its resources nobody has described."""
+    package = _package(new)
+    return [*package.unexplained_settings(old.values, new.values)] if package else []
+
+
+def _package(provider: Resource) -> Package | None:
+    return _packages().get(provider.type.removeprefix(PROVIDERS))
+
+
+@cache
+def _packages() -> dict[str, Package]:
+    """Return the packages that a review knows, by name."""
+    return {package.name: package for package, _ in packages()}
