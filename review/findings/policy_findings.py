@@ -205,6 +205,8 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     step = stack.steps.get(verdict["urn"])
     if not step or not step.old or not step.new:
         return False
+    if step.op == "replace" and step.new.options.get("ignoreChanges"):
+        return True  # Until now, the real resource may have another value, which the base's program ignores.
     names = step.old.values.keys() | step.new.values.keys()
     lines = _text(verdict).splitlines()
     paths = [path for path, separator, _ in (line.partition(" is ") for line in lines) if separator]

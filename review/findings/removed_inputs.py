@@ -135,20 +135,22 @@ def _ignored_name(step: Step) -> str:
     annotations: Any = value_at(old.values, ANNOTATIONS) or ()
     if path in _generated(old) or AUTONAMED in annotations or not value_at(old.values, path):
         return ""
-    before, after = (any(_covers(pattern, path) for pattern in _ignored_paths(side)) for side in (old, new))
+    before, after = (any(_covers(parts, path) for parts in ignored_paths(side)) for side in (old, new))
     return path if after and not before else ""
 
 
-def _ignored_paths(resource: Resource) -> list[str]:
-    paths = resource.options.get(IGNORED)
-    return [as_text(path) or "" for path in paths] if is_list(paths) else []
-
-
-def _covers(pattern: str, path: str) -> bool:
-    """Return True if a path of ignored changes, such as `metadata[*]` or `["bucket"]`, leads to an input."""
-    parts = [
-        quoted.replace('\\"', '"') or index or name for quoted, index, name in PATH_PART.findall(pattern)
+def ignored_paths(resource: Resource) -> list[list[str]]:
+    """Return the paths of ignored changes in parts: names, indices or `ALL`."""
+    texts = resource.options.get(IGNORED)
+    paths = [as_text(text) or "" for text in texts] if is_list(texts) else []
+    return [
+        [quoted.replace('\\"', '"') or index or name for quoted, index, name in PATH_PART.findall(path)]
+        for path in paths
     ]
+
+
+def _covers(parts: list[str], path: str) -> bool:
+    """Return True if a path of ignored changes, such as `metadata[*]` or `["bucket"]`, leads to an input."""
     names = path.split(".")
     pairs = zip(parts, names, strict=False)
     return 0 < len(parts) <= len(names) and all(part in (ALL, name) for part, name in pairs)

@@ -6,12 +6,14 @@ a review. On an account, the values of the real resource take their place.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented
+from review.findings.removed_inputs import ALL, ignored_paths
 from review.model import SETS, UNKNOWN, Finding, SourceLocation, list_first
-from review.plain_data import as_text, is_equal, is_list
+from review.plain_data import as_text, is_equal, is_list, is_map
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
 from review.stacks.properties import SECRET_FORMS
@@ -65,6 +67,9 @@ ALWAYS_SECRET = {
 
 IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
+
+AUTOSCALED = "spec.replicas"
+"""Path of the number of pods, which an autoscaler of Kubernetes sets. A program ignores its changes then."""
 
 
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -192,6 +197,16 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
         return "its values come from the real state of this or another stack, which a review does not have"
     if restored := _no_longer_ignored(step):
         return f"option {IGNORED} ends for {list_first(restored)}, whose values in the real state may differ"
+    if begun := _newly_ignored(step):
+        return (
+            f"option {IGNORED} begins for {list_first(begun)}: what the program declares there no longer "
+            "shows, but a later replacement has it"
+        )
+    if renewed := _unjudged(step):
+        return (
+            f"option {IGNORED} hides {list_first(renewed)} from the policies, which judge the value of the "
+            "state; the replacement has another one"
+        )
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
@@ -207,6 +222,45 @@ def _no_longer_ignored(step: Step) -> list[str]:
     """Return the paths at which the head changes values of the state again that the base ignores."""
     before, after = (_ignored(side) if side else set[str]() for side in (step.old, step.new))
     return sorted(before - after) if step.new else []
+
+
+def _newly_ignored(step: Step) -> list[str]:
+    """Return the paths at which the head, but not the base, keeps the values of the state."""
+    if not step.old or not step.new:
+        return []
+    return sorted(_ignored(step.new) - _ignored(step.old) - {AUTOSCALED})
+
+
+def _unjudged(step: Step) -> list[str]:
+    """Return the inputs of a replacement that differ from the base at a path of ignored changes.
+
+    The engine asks the policies about the value of the state, and then creates the replacement with the
+    program's, also in a deployment (pulumi/pulumi, pkg/resource/deploy/step_generator.go:
+    continueStepsFromImport and continueStepsFromDiff).
+    """
+    old, new = step.old, step.new
+    if step.op != "replace" or not old or not new:
+        return []
+    paths = (parts for parts in ignored_paths(new) if ".".join(parts) != AUTOSCALED)
+    differing = (
+        parts for parts in paths if not is_equal(_select(old.values, parts), _select(new.values, parts))
+    )
+    return sorted({".".join(parts) for parts in differing})
+
+
+def _select(content: Any, parts: list[str]) -> list[Any]:
+    """Return the values to which the parts of a path of ignored changes lead."""
+    contents = [content]
+    for part in parts:
+        members = chain.from_iterable(map(_members, contents))
+        contents = [value for name, value in members if part in (ALL, name)]
+    return contents
+
+
+def _members(content: Any) -> list[tuple[str, Any]]:
+    if is_map(content):
+        return sorted(content.items())
+    return [(str(index), item) for index, item in enumerate(content)] if is_list(content) else []
 
 
 def _ignored(resource: Resource) -> set[str]:

@@ -170,6 +170,24 @@ def test_a_violation_is_new_if_more_differs_than_its_message_says(
     assert finding.status == EXISTING
 
 
+@pytest.mark.parametrize(
+    ("op", "paths", "status"),
+    [
+        ("replace", ["days"], NEW),
+        ("update", ["days"], EXISTING),
+        ("replace", [], EXISTING),
+    ],
+)
+def test_a_violation_of_a_replacement_is_new_if_the_real_resource_may_have_ignored_the_value(
+    op: str, paths: list[str], status: str
+) -> None:
+    head, base = side("days is 6"), side("days is 6")
+    disk = resource(KEY, "disk", {"days": 6}, ignoreChanges=paths)
+    head.steps[disk.urn] = Step(op, disk, disk)
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert (finding.status, finding.blocks) == (status, status == NEW)
+
+
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 
 

@@ -210,7 +210,49 @@ def test_the_end_of_ignored_changes_blocks() -> None:
         return [finding.message.partition(",")[0] for _, finding in find_unknown(reviewed)]
 
     assert messages(["cidrBlock", "tags"], ["tags"]) == ["option ignoreChanges ends for cidrBlock"]
-    assert messages(["tags"], ["tags", "cidrBlock"]) == []
+    assert messages(["tags"], ["tags"]) == []
+
+
+def test_the_beginning_of_ignored_changes_blocks_for_a_resource_that_exists() -> None:
+    def messages(before: list[str] | None, after: list[str]) -> list[str]:
+        old = None if before is None else resource(VPC, "it", {}, ignoreChanges=before)
+        reviewed = stack(Step("update", old, resource(VPC, "it", {}, ignoreChanges=after)))
+        reviewed.predicted = True
+        return [finding.message.partition(":")[0] for _, finding in find_unknown(reviewed)]
+
+    assert messages(["tags"], ["tags", "cidrBlock"]) == ["option ignoreChanges begins for cidrBlock"]
+    assert messages(["tags"], ["tags"]) == messages(None, ["tags"]) == messages([], ["spec.replicas"]) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "hidden"),
+    [
+        (["ingress"], ["ingress"]),
+        (["tags", "*"], ["*"]),
+        (["ingress[*].ports"], ["ingress.*.ports"]),
+        (['["ingress"][0]["ports"]'], ["ingress.0.ports"]),
+        (["ingress[1]", "tags", "ingress[0].name"], []),
+    ],
+)
+def test_a_replacement_with_another_value_than_the_policies_judge_blocks(
+    paths: list[str], hidden: list[str]
+) -> None:
+    def messages(op: str) -> list[str]:
+        old, new = (
+            resource(
+                VPC,
+                "it",
+                {"ingress": [{"name": "a", "ports": port}], "tags": {"a": "b"}},
+                ignoreChanges=paths,
+            )
+            for port in (22, 0)
+        )
+        reviewed = stack(Step(op, old, new))
+        reviewed.predicted = True
+        return [finding.message.partition(" from")[0] for _, finding in find_unknown(reviewed)]
+
+    assert messages("replace") == [f"option ignoreChanges hides {path}" for path in hidden]
+    assert messages("update") == []
 
 
 def test_a_secret_output_blocks() -> None:
