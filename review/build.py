@@ -30,7 +30,7 @@ from review.model import Change, Finding, Property, Report, SettingChange, Stack
 from review.objects.titles import tell_apart
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts
-from review.project_selection import are_on_one_account
+from review.project_selection import Accounts, find_accounts, may_be_on_one_account
 from review.render import renderings
 from review.render.shown_inputs import show_inputs
 from review.stacks import outputs, setting_changes
@@ -88,6 +88,7 @@ def build(
     """
     tell_apart([*stacks, *neighbours])
     base, head = trees
+    accounts = find_accounts(trees)
     of_policies, of_review = (
         WaiverFiles.read(policies, file, trees, approved=bool(approved_by))
         for file, policies in guard_findings.WAIVER_FILES.items()
@@ -96,7 +97,7 @@ def build(
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
         _add_stack(draft, stack, of_policies, of_review, compares, trees, approved_by)
-        draft.findings += _unknown_objects(stack, neighbours)
+        draft.findings += _unknown_objects(stack, neighbours, accounts)
     draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
@@ -113,7 +114,7 @@ def build(
     merging = Merging(stacks)
     draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
-    draft.findings += _comparisons(evaluated, neighbours, of_review, merging, trees)
+    draft.findings += _comparisons(evaluated, neighbours, of_review, merging, trees, accounts)
     draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
     blocked = {finding.key for finding in draft.findings if finding.blocks}
     report = Report(
@@ -285,6 +286,7 @@ def _comparisons(
     waivers: WaiverFiles,
     merging: Merging,
     trees: tuple[Path, Path],
+    accounts: Accounts,
 ) -> Iterator[Finding]:
     """Yield the findings from comparisons between stacks."""
     for name, prod in stacks.items():
@@ -297,8 +299,10 @@ def _comparisons(
     known = {name for tree in trees for name in projects(tree)} | evaluated.keys()
     for name, stack in stacks.items():
         others = [other for member, other in evaluated.items() if member != name]
-        shared = dict(shared_objects.find_shared_with(stack, others))
-        unevaluated = sorted(other for other in known - evaluated.keys() if are_on_one_account(other, name))
+        shared = dict(shared_objects.find_shared_with(stack, others, accounts))
+        unevaluated = sorted(
+            other for other in known - evaluated.keys() if may_be_on_one_account(other, name, accounts)
+        )
         # What another stack declares says more than that the own stack does not declare it.
         findings = dict(foreign_objects.find_foreign_objects(stack, unevaluated)) | shared
         for target, finding in findings.items():
@@ -383,7 +387,7 @@ def _errors(stack: Stack) -> Iterator[Finding]:
         yield Finding(name="the base's program", message=message, status=model.EXISTING, **details)
 
 
-def _unknown_objects(stack: Stack, neighbours: Iterable[Stack]) -> Iterator[Finding]:
+def _unknown_objects(stack: Stack, neighbours: Iterable[Stack], accounts: Accounts) -> Iterator[Finding]:
     """Yield a finding for each neighbour whose objects are unknown, if the head creates some on its account.
 
     Each of them may be an object of the neighbour.
@@ -391,7 +395,7 @@ def _unknown_objects(stack: Stack, neighbours: Iterable[Stack]) -> Iterator[Find
     steps = stack.steps.values()
     for neighbour in neighbours:
         reason = _missing(neighbour)
-        if reason and shared_objects.creates_object_of(neighbour.name, stack.name, steps):
+        if reason and shared_objects.creates_object_of(neighbour.name, stack.name, steps, accounts):
             yield Finding(
                 stacks=[stack.name],
                 policy=guard_findings.FAILED,

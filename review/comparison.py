@@ -87,8 +87,9 @@ def compare(options: Options, status: Status) -> Report:
         for note in notes:
             status.line(note)
         status.activity("starting the evaluation")
-        projects = select_stacks((base_tree.folder, head_tree.folder), options.stacks)
-        neighbours = find_neighbours(base_tree.folder, projects)
+        trees = base_tree.folder, head_tree.folder
+        projects = select_stacks(trees, options.stacks)
+        neighbours = find_neighbours(trees, projects)
         policies = guard.has_changed(base_tree.folder, head_tree.folder)
         with Processes(root, code.folder, program, isolated=options.isolated) as processes:
             for name, (base_project, head_project) in projects.items():

@@ -37,8 +37,10 @@ from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.project_selection import (
+    Accounts,
     Projects,
     Trees,
+    find_accounts,
     order,
     program_files,
     read_file,
@@ -309,18 +311,19 @@ def run(
     with ThreadPoolExecutor(len(projects) or 1) as pool:
         list(pool.map(evaluate_stack, projects))
         evaluated = [read_stack(name, trees, projects[name], work / name, runs[name]) for name in projects]
-        if needed := _needed(neighbours, evaluated):
+        if needed := _needed(neighbours, evaluated, trees):
             send(Line(f"{', '.join(needed)}: evaluating the base, which may have an object that is created"))
             list(pool.map(evaluate_neighbour, needed))
     return evaluated
 
 
-def _needed(neighbours: Sequence[str], evaluated: Iterable[Stack]) -> list[str]:
+def _needed(neighbours: Sequence[str], evaluated: Iterable[Stack], trees: Trees) -> list[str]:
     """Return the neighbours on the accounts on which the heads of the stacks create objects."""
     needed: set[str] = set()
+    accounts: Accounts = find_accounts(trees) if neighbours else {}
     for stack in evaluated if neighbours else ():
         steps = stack.steps.values()
-        needed |= {other for other in neighbours if creates_object_of(other, stack.name, steps)}
+        needed |= {other for other in neighbours if creates_object_of(other, stack.name, steps, accounts)}
     return sorted(needed)
 
 

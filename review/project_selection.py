@@ -9,7 +9,7 @@ from pathlib import Path
 from review.jail.regular_files import read_bytes
 from review.model import list_first
 from sandbox.errors import CommandError
-from sandbox.workspace import stacks
+from sandbox.workspace import stacks, yaml_tree
 
 FIRST = ("dev", "stg", "prod")
 """Stacks that come first in a report, in this order."""
@@ -28,7 +28,15 @@ stack (pulumi/pulumi, ValidateStackName). Names that a command would read as an 
 WAIVERS = Path("waivers.yaml")
 """File of the policy pack whose changes the review finds without an evaluation."""
 
+LIMIT = "allowedAccountIds"
+"""End of the names of the setting of a stack that limits the provider of AWS to accounts. The engine takes
+`aws:config:allowedAccountIds`, too (pulumi/pulumi, sdk/go/common/resource/config/key.go: ParseKey).
+"""
+
 Trees = tuple[Path, Path]
+
+Accounts = Mapping[str, Set[str]]
+"""Accounts by stack; a stack without accounts may be on any."""
 
 Projects = Mapping[str, tuple[Path | None, Path | None]]
 """Folders of each stack's project in base and head."""
@@ -64,15 +72,17 @@ def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
     return selected
 
 
-def find_neighbours(base: Path, selected: Collection[str]) -> dict[str, Path]:
-    """Return the projects in the base of further stacks that are on an account of the selected ones.
+def find_neighbours(trees: Trees, selected: Collection[str]) -> dict[str, Path]:
+    """Return the projects in the base of further stacks that may be on an account of the selected ones.
 
     Raises CommandError if one has an invalid name, and for more than MOST_STACKS stacks with the selected
     ones: a stack that is left out may have an object that the head creates.
     """
-    known = stacks.projects(base)
+    known, accounts = stacks.projects(trees[0]), find_accounts(trees)
     others = sorted(known.keys() - {*selected})
-    neighbours = [other for other in others if any(are_on_one_account(other, name) for name in selected)]
+    neighbours = [
+        other for other in others if any(may_be_on_one_account(other, name, accounts) for name in selected)
+    ]
     _require_valid(neighbours)
     if (count := len(selected) + len(neighbours)) > MOST_STACKS:
         raise CommandError(
@@ -82,9 +92,39 @@ def find_neighbours(base: Path, selected: Collection[str]) -> dict[str, Path]:
     return {name: known[name] for name in neighbours}
 
 
-def are_on_one_account(stack: str, other: str) -> bool:
-    """Return True for stacks of one name in their projects, such as `dev` and `foundation/dev`."""
-    return stack.rpartition("/")[2] == other.rpartition("/")[2]
+def find_accounts(trees: Trees) -> Accounts:
+    """Return the accounts of AWS to which the files of each stack limit the provider, in base or head.
+
+    A file that cannot be read limits it to none that is known.
+    """
+    files: dict[str, dict[bytes | None, Path]] = {}
+    for tree in trees:
+        for name, project in stacks.projects(tree).items():
+            file = project / f"Pulumi.{name.rpartition('/')[2]}.yaml"
+            files.setdefault(name, {})[read_file(file)] = file
+    return {
+        name: frozenset[str]().union(*map(_accounts_in, contents.values()))
+        for name, contents in files.items()
+    }
+
+
+def _accounts_in(file: Path) -> Set[str]:
+    with suppress(CommandError, OSError, RecursionError):
+        tree = yaml_tree.read(file)
+        settings = yaml_tree.members(tree["config"]) if "config" in tree else {}
+        limits = [yaml_tree.serialize(node) for key, node in settings.items() if key.endswith(LIMIT)]
+        return {account for limit in limits for account in re.findall(r"\d+", limit)}
+    return frozenset()
+
+
+def may_be_on_one_account(stack: str, other: str, accounts: Accounts) -> bool:
+    """Return True if two stacks have one account of AWS, or if only one of them names its accounts.
+
+    Stacks of one name, such as `dev` and `foundation/dev`, count as stacks of one account.
+    """
+    limits, other_limits = (accounts.get(name, frozenset[str]()) for name in (stack, other))
+    is_namesake = stack.rpartition("/")[2] == other.rpartition("/")[2]
+    return is_namesake or bool(limits & other_limits) or bool(limits) != bool(other_limits)
 
 
 def order(stack: str) -> tuple[int, str]:

@@ -24,7 +24,7 @@ from review.objects.records import (
     zone_of,
 )
 from review.plain_data import is_list, is_map
-from review.project_selection import are_on_one_account
+from review.project_selection import Accounts, may_be_on_one_account
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import Kind, is_patch, kind_of, kinds_of
 from review.stacks.resources import PROVIDERS, Json, Resource
@@ -106,11 +106,13 @@ def find_shared(stack: Stack) -> Iterator[tuple[str, Finding]]:
     yield from _find_preceded_records(stack, claims, claims)
 
 
-def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[str, Finding]]:
+def find_shared_with(
+    stack: Stack, others: Sequence[Stack], accounts: Accounts
+) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource with an object of another stack, and a finding, which blocks.
 
-    The stacks of one name are on one account of AWS. For other providers, such as Cloudflare, all stacks may
-    be on one account. The head of another stack counts also if its base failed.
+    `accounts` has those of AWS. For other providers, such as Cloudflare, all stacks may be on one account.
+    The head of another stack counts also if its base failed.
     """
     if stack.base_failed:
         return
@@ -123,7 +125,8 @@ def find_shared_with(stack: Stack, others: Sequence[Stack]) -> Iterator[tuple[st
             foreign = [
                 other
                 for other in alike
-                if other.stack != stack.name and _may_be_one_account(other.resource, other.stack, stack.name)
+                if other.stack != stack.name
+                and _may_be_one_account(other.resource, other.stack, stack.name, accounts)
             ]
             if (
                 claim.stack == stack.name
@@ -195,19 +198,19 @@ def is_on_account(resource: Resource) -> bool:
     return _has_object(resource) and resource.package != "kubernetes"
 
 
-def creates_object_of(other: str, stack: str, steps: Iterable[Step]) -> bool:
+def creates_object_of(other: str, stack: str, steps: Iterable[Step], accounts: Accounts) -> bool:
     """Return True if steps of a stack may create objects of another one, or change others than before."""
     return any(
         makes_new_object(step)
         and is_on_account(step.resource)
-        and _may_be_one_account(step.resource, stack, other)
+        and _may_be_one_account(step.resource, stack, other, accounts)
         for step in steps
     )
 
 
-def _may_be_one_account(resource: Resource, stack: str, other: str) -> bool:
+def _may_be_one_account(resource: Resource, stack: str, other: str, accounts: Accounts) -> bool:
     """Return True if another stack may have objects on the account of a stack's resource."""
-    return resource.package != "aws" or are_on_one_account(stack, other)
+    return resource.package != "aws" or may_be_on_one_account(stack, other, accounts)
 
 
 def _has_object(resource: Resource) -> bool:

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from review import project_selection
-from review.project_selection import find_neighbours, program_files, read_content, select_stacks
+from review.project_selection import (
+    find_accounts,
+    find_neighbours,
+    may_be_on_one_account,
+    program_files,
+    read_content,
+    select_stacks,
+)
 from sandbox.errors import CommandError
 from tests.support.rows import each_row
 
@@ -116,9 +123,44 @@ def test_a_module_that_no_parser_can_read_imports_nothing(tmp_path: Path) -> Non
 
 def test_the_neighbours_are_the_other_stacks_of_the_base_with_the_same_name(tmp_path: Path) -> None:
     tree = write(tmp_path, FILES | dict.fromkeys(("Pulumi.prod.yaml", "base/Pulumi.dev.yaml"), ""))
-    assert find_neighbours(tree, ["dev"]) == {"base/dev": tree / "base"}
-    assert find_neighbours(tree, ["base/dev", "base/prod", "prod"]) == {"dev": tree}
-    assert find_neighbours(tree, ["dev", "base/dev"]) == {}
+    assert find_neighbours((tree, tree), ["dev"]) == {"base/dev": tree / "base"}
+    assert find_neighbours((tree, tree), ["base/dev", "base/prod", "prod"]) == {"dev": tree}
+    assert find_neighbours((tree, tree), ["dev", "base/dev"]) == {}
+
+
+ACCOUNT = "config:\n  aws:allowedAccountIds: ['777788889999']\n"
+
+
+@each_row(
+    ("text", "neighbours"),
+    [
+        (ACCOUNT, ["base/prod"]),
+        ("config: {'aws:config:allowedAccountIds': '[\"777788889999\"]'}\n", ["base/prod"]),
+        (ACCOUNT.replace("7777", "1111"), []),
+        (ACCOUNT + "  a: *unknown\n", ["base/prod"]),
+        ("config: {}\n", ["base/prod"]),
+    ],
+)
+def test_a_stack_is_a_neighbour_if_it_may_be_on_an_account_of_another_name(
+    text: str, neighbours: list[str], tmp_path: Path
+) -> None:
+    base = write(tmp_path / "one", FILES | {"base/Pulumi.prod.yaml": ACCOUNT, "Pulumi.dev.yaml": ACCOUNT})
+    write(tmp_path / "one", {"Pulumi.dev.yaml": ACCOUNT.replace("7777", "4444")})
+    head = write(tmp_path / "two", FILES | {"base/Pulumi.prod.yaml": ACCOUNT, "Pulumi.qa.yaml": text})
+    assert [name for name in find_neighbours((base, head), ["qa"]) if name != "dev"] == neighbours
+    shutil.rmtree(tmp_path / "one")
+    shutil.rmtree(tmp_path / "two")
+
+
+def test_the_accounts_of_base_and_head_count(tmp_path: Path) -> None:
+    other = ACCOUNT.replace("7777", "1111")
+    trees = [write(tmp_path / side, FILES | {"Pulumi.dev.yaml": ACCOUNT}) for side in ("one", "two")]
+    write(trees[1], {"Pulumi.dev.yaml": other, "Pulumi.qa.yaml": other, "Pulumi.stg.yaml": ACCOUNT})
+    accounts = find_accounts((trees[0], trees[1]))
+    assert accounts["dev"] == {"777788889999", "111188889999"}
+    assert may_be_on_one_account("dev", "qa", accounts) and may_be_on_one_account("dev", "stg", accounts)
+    assert not may_be_on_one_account("qa", "stg", accounts)
+    assert not may_be_on_one_account("qa", "stg", {})
 
 
 def test_a_neighbour_that_a_limit_would_leave_out_is_refused(
@@ -126,14 +168,14 @@ def test_a_neighbour_that_a_limit_would_leave_out_is_refused(
 ) -> None:
     tree = write(tmp_path, FILES | {"Pulumi.prod.yaml": ""})
     monkeypatch.setattr(project_selection, "MOST_STACKS", 2)
-    assert [*find_neighbours(tree, ["prod"])] == ["base/prod"]
+    assert [*find_neighbours((tree, tree), ["prod"])] == ["base/prod"]
     with pytest.raises(
         CommandError, match=r"3 stacks would be evaluated, 1 of them .*: base/prod; at most 2"
     ):
-        find_neighbours(tree, ["dev", "prod"])
+        find_neighbours((tree, tree), ["dev", "prod"])
 
 
 def test_a_neighbour_whose_name_a_command_could_misread_is_refused(tmp_path: Path) -> None:
     tree = write(tmp_path, FILES | {"a b/Pulumi.yaml": "name: other\n", "a b/Pulumi.dev.yaml": ""})
     with pytest.raises(CommandError, match="the stack 'a b/dev' cannot be reviewed"):
-        find_neighbours(tree, ["dev"])
+        find_neighbours((tree, tree), ["dev"])

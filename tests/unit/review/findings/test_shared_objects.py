@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from review.findings.shared_objects import find_shared, find_shared_with
+from review.project_selection import Accounts
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from tests.support.review.stacks import VPC, resource, stack
@@ -72,7 +73,7 @@ def shared_with(own: Step, foreign: Step, *, predicted: bool = True) -> list[str
     """Return the messages about an object of dev that foundation/dev has, too."""
     dev, foundation = stack(own), stack(foreign, name="foundation/dev")
     dev.predicted, foundation.predicted = True, predicted
-    return [finding.message for _, finding in find_shared_with(dev, [foundation])]
+    return [finding.message for _, finding in find_shared_with(dev, [foundation], {})]
 
 
 def test_an_object_of_another_project_on_the_account_blocks() -> None:
@@ -100,7 +101,7 @@ def test_the_objects_of_another_stack_count_also_if_its_base_failed(failed: str,
     foundation = stack(Step("create", None, block("kept")), name="foundation/dev")
     for member in (dev, foundation):
         member.predicted, member.base_failed = True, member.name == failed
-    assert [finding.name for _, finding in find_shared_with(dev, [foundation])] == expected
+    assert [finding.name for _, finding in find_shared_with(dev, [foundation], {})] == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,21 @@ def test_stacks_of_other_names_may_share_an_account_that_is_not_of_aws(
     new, kept = block("it", "ssl", kind, zoneId="pipe"), block("kept", "ssl", kind, zoneId="pipe")
     dev, prod = stack(Step("create", None, new)), stack(Step("same", kept, kept), name="prod")
     dev.predicted = prod.predicted = True
-    assert [finding.name for _, finding in find_shared_with(dev, [prod])] == expected
+    assert [finding.name for _, finding in find_shared_with(dev, [prod], {})] == expected
+
+
+@pytest.mark.parametrize(
+    ("accounts", "expected"),
+    [({"qa": {"1"}, "prod": {"1"}}, ["it"]), ({"qa": {"1"}, "prod": {"2"}}, []), ({}, [])],
+    ids=["one account", "two accounts", "unknown accounts"],
+)
+def test_stacks_of_other_names_share_objects_if_they_have_one_account_of_aws(
+    accounts: Accounts, expected: list[str]
+) -> None:
+    new, kept = block("it", "pipe"), block("kept", "pipe")
+    qa, prod = stack(Step("create", None, new), name="qa"), stack(Step("same", kept, kept), name="prod")
+    qa.predicted = prod.predicted = True
+    assert [finding.name for _, finding in find_shared_with(qa, [prod], accounts)] == expected
 
 
 def test_two_replacements_that_exchange_their_objects_block() -> None:
@@ -415,7 +430,7 @@ def test_a_load_balancer_in_place_of_a_record_that_stays_blocks() -> None:
     assert names(kept, Step("same", stays, stays)) == []
     own, foreign = stack(new, name="dev"), stack(kept, name="foundation/shared")
     own.predicted = foreign.predicted = True
-    [(_, finding)] = find_shared_with(own, [foreign])
+    [(_, finding)] = find_shared_with(own, [foreign], {})
     assert finding.blocks and "of foundation/shared, which has its name" in finding.message
 
 
@@ -475,7 +490,7 @@ def test_a_record_for_a_name_of_another_stack_blocks(kind: str, foreign: str, ex
     kept = record("one", foreign)
     dev, prod = stack(created("two", kind)), stack(Step("same", kept, kept), name="prod")
     dev.predicted = prod.predicted = True
-    messages = [finding.message for _, finding in find_shared_with(dev, [prod])]
+    messages = [finding.message for _, finding in find_shared_with(dev, [prod], {})]
     assert [message.partition(" (")[0] for message in messages] == expected
 
 
@@ -500,7 +515,7 @@ def test_a_record_in_a_zone_with_another_id_counts_if_it_may_be_the_same_zone(
     assert names(Step("same", kept, kept), *steps) == expected
     dev, prod = stack(*steps), stack(Step("same", kept, kept), name="prod")
     dev.predicted = prod.predicted = True
-    assert [finding.name for _, finding in find_shared_with(dev, [prod])] == expected
+    assert [finding.name for _, finding in find_shared_with(dev, [prod], {})] == expected
 
 
 CIDR_BLOCK = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"
@@ -696,7 +711,7 @@ def test_a_second_resource_for_an_object_that_its_inputs_identify_blocks() -> No
     assert names(kept, Step("create", None, worker("it", "other"))) == []
     dev, prod = stack(Step("create", None, worker("it", "edge"))), stack(kept, name="prod")
     dev.predicted = prod.predicted = True
-    assert [finding.name for _, finding in find_shared_with(dev, [prod])] == ["it"]
+    assert [finding.name for _, finding in find_shared_with(dev, [prod], {})] == ["it"]
 
 
 def test_a_second_ruleset_of_a_phase_blocks_since_cloudflare_refuses_it() -> None:
