@@ -58,8 +58,14 @@ def _entries(settings: Mapping[str, Any], section: str) -> Json:
 
 
 def _kubeconfig(settings: Mapping[str, Any]) -> Any:
-    """Return the content of the kubeconfig, which the engine may already have parsed."""
+    """Return the content of the kubeconfig, which may already be parsed; None unless it is ASCII.
+
+    Go reads JSON as YAML, and other characters may make it skip characters of that (yaml_tree.AMBIGUOUS).
+    """
     setting = settings.get("kubeconfig")
+    text = setting if isinstance(setting, str) else json.dumps(setting, ensure_ascii=False, default=str)
+    if not text.isascii():
+        return None
     return _parse(setting) if isinstance(setting, str) else setting
 
 

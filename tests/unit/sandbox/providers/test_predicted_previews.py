@@ -234,6 +234,8 @@ def test_a_cluster_that_the_kubeconfig_does_not_show_counts_as_another_one(hidde
         ('"https://old"', '"https://new", "server": "https://old"'),
         ('"https://old"', '"https://old", "weight": NaN'),
         ('"https://old"}', '"https://old"} # same'),
+        ('"current-context"', '"x": "\ufeff",\n"y: 1, z": 0, "current-context"'),
+        ('"current-context"', '"x": "\u2028", "current-context"'),
         ('"command": "aws"', '"command": "aws", <<: {"command": "sh"}'),
         ('"current-context"', '"x": ' + "[" * 9999 + "]" * 9999 + ', "current-context"'),
     ],
