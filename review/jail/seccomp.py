@@ -6,8 +6,9 @@ namespace confines.
 
 Code under review speaks to the review over a Unix socket, and to the engine of a deployment over TCP. For it,
 the filter also denies what succeeds at both kinds of sockets, but has an effect at one of them only, or at
-another time: the engine would get other bytes than the review. A program could ignore an error, so it is
-killed.
+another time: the engine would get other bytes than the review. It also denies what concerns the files of
+other processes, for which it is enough that code under review can read them. A program could ignore an error,
+so it is killed.
 
 Sources of the instructions and of the layout of their data: Linux,
 Documentation/userspace-api/seccomp_filter.rst and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h.
@@ -160,6 +161,25 @@ FROM_PAGES: Mapping[str, tuple[int, int]] = {
 still change the bytes until somebody reads them. The review and the engine read at other times.
 """
 
+OF_OTHERS: Mapping[str, tuple[int, int]] = {
+    "flock": (73, 32),
+    "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262),
+}
+"""Numbers of the system calls that lock a file, or watch who uses it. An isolation shows the machine's own
+files, so a lock of a file that code under review may only read makes other processes of the machine wait, and
+a watch sees them (flock(2), inotify(7)).
+"""
+
+FILE_CONTROL: tuple[int, int] = (72, 25)
+"""Numbers of the system call `fcntl`, whose second argument is a command."""
+
+FILE_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)
+"""F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC and F_GETPIPE_SZ, which concern a process's
+own descriptors. The others lock files, watch folders, or hold leases: until a lease ends, whoever opens the
+file for writing waits up to 45 seconds (fcntl(2), /proc/sys/fs/lease-break-time).
+"""
+
 
 def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     """Return the filter for a machine that is named as in `uname -m`; None for an unknown machine.
@@ -193,6 +213,10 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _if_equal(numbers[column], flags)
     if not trusted:
         instructions += _same_bytes_at_all_sockets(column)
+        for numbers in OF_OTHERS.values():
+            instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
+        commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
+        instructions += _if_equal(FILE_CONTROL[column], commands)
     instructions.append(_instruction(RETURN, ALLOW))
     return b"".join(instructions)
 

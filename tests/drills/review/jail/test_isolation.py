@@ -202,6 +202,30 @@ def test_what_the_engine_may_read_differently_than_the_review_ends_the_process(j
     assert jail.run(program) == str(signal.SIGSYS.value)
 
 
+OF_OTHERS = {
+    "a lock": "fcntl.flock(file, fcntl.LOCK_SH)",
+    "a lock of a part": "fcntl.lockf(file, fcntl.LOCK_SH)",
+    "a lease": "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "a notification": "fcntl.fcntl(os.open('/usr', os.O_RDONLY), fcntl.F_NOTIFY, 1)",
+    "a watch": "libc.inotify_add_watch(libc.inotify_init1(0), b'/usr', 0x20)",
+}
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_code_under_review_neither_locks_nor_watches_the_machines_files(jail: Jail, name: str) -> None:
+    program = f"""
+        import fcntl
+        file = os.open(sys.executable, os.O_RDONLY)
+        if not (child := os.fork()):
+            try:
+                {OF_OTHERS[name]}
+            finally:
+                os._exit(1)
+        print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+    """
+    assert jail.run(program) == str(signal.SIGSYS.value)
+
+
 def test_servers_of_grpc_work(jail: Jail) -> None:
     program = """
         import grpc

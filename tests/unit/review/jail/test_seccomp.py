@@ -1,6 +1,7 @@
 """Tests of the system call filter, with an interpreter that works as the kernel's does."""
 
 import errno
+import fcntl
 import re
 import struct
 from pathlib import Path
@@ -12,9 +13,11 @@ from review.jail.seccomp import (
     ARCHITECTURES,
     DENIED,
     ERROR,
+    FILE_CONTROL,
     FROM_PAGES,
     KILL,
     MAPPINGS,
+    OF_OTHERS,
     SENDING,
     SET_OPTION,
     SOCKETS,
@@ -122,6 +125,21 @@ def test_code_under_review_sends_no_bytes_that_can_still_change(machine: str) ->
         assert verdict(machine, number, trusted=True) == ALLOW
 
 
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_neither_locks_nor_watches_the_machines_files(machine: str) -> None:
+    column = ARCHITECTURES[machine].column
+    for numbers in OF_OTHERS.values():
+        assert verdict(machine, numbers[column]) == KILL
+        assert verdict(machine, numbers[column], trusted=True) == ALLOW
+    own = (fcntl.F_DUPFD, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL, fcntl.F_DUPFD_CLOEXEC)
+    locks = (fcntl.F_GETLK, fcntl.F_SETLK, fcntl.F_SETLKW, 37, 38)  # and F_OFD_SETLK, F_OFD_SETLKW
+    others = (*locks, fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_SETOWN)
+    number = FILE_CONTROL[column]
+    assert {verdict(machine, number, 9, command) for command in own} == {ALLOW}
+    assert {verdict(machine, number, 9, command) for command in others} == {KILL}
+    assert {verdict(machine, number, 9, command, trusted=True) for command in others} == {ALLOW}
+
+
 @pytest.mark.parametrize(("machine", "number"), [(X86, 0), (X86, 59), (ARM, 63), (ARM, 221)])
 def test_reading_and_starting_programs_is_allowed(machine: str, number: int) -> None:
     assert verdict(machine, number) == ALLOW
@@ -155,7 +173,9 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             **MAPPINGS,
             **FROM_PAGES,
             **SENDING,
+            **OF_OTHERS,
             "setsockopt": SET_OPTION,
+            "fcntl": FILE_CONTROL,
         }.items()
         if known.get(name) != numbers[column]
     }
