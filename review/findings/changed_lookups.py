@@ -16,11 +16,13 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
 
     The simulated APIs ignore most arguments, so their answers and what follows from them stay equal. If a
     look-up goes, a literal may take the place of an answer that anybody can guess, such as `ap-northeast-1a`.
+    In a new stack, all look-ups are new.
     """
-    if not stack.base or not stack.head or stack.base_failed:
+    if not stack.head or stack.base_failed or not (stack.base or stack.predicted):
         return
-    for token in sorted(stack.base.lookups | stack.head.lookups):
-        before, after = (run.lookups.get(token, set()) for run in (stack.base, stack.head))
+    base = stack.base or EngineRun(stack.head.tree)
+    for token in sorted(base.lookups | stack.head.lookups):
+        before, after = (run.lookups.get(token, set()) for run in (base, stack.head))
         if before == after or (not after and stack.head.errors):
             continue  # A program that fails may not get to the look-up.
         sides = before - after, after - before

@@ -13,12 +13,14 @@ from sandbox.progress import ROOT_TYPE
 def find_changes(stack: Stack) -> list[Change]:
     """Return a change of the stack itself, if its outputs differ between base and head; else an empty list.
 
-    The list is also empty if a side was not evaluated or failed.
+    All outputs of a new stack are new. The list is also empty if a side was not evaluated or failed, and for
+    a real preview, which has no base.
     """
-    sides = stack.base, stack.head
-    before, after = (side.phase.outputs if side and not side.errors else None for side in sides)
-    if before is None or after is None or stack.trouble:
+    if not stack.head or stack.head.errors or stack.base_failed or stack.trouble:
         return []
+    if not stack.base and not stack.predicted:
+        return []
+    before, after = stack.base.phase.outputs if stack.base else {}, stack.head.phase.outputs
     parts = chain.from_iterable(
         split(_paths(name), before.get(name), after.get(name)) for name in sorted(before | after)
     )
@@ -37,7 +39,7 @@ def find_changes(stack: Stack) -> list[Change]:
         stacks=[stack.name],
         type=ROOT_TYPE,
         name=f"{stack.project}-{stack.name.rpartition('/')[2]}",
-        op="update",
+        op="update" if stack.base else "create",
         component=stack.component_of(""),
         upstream=[],
         properties=properties,

@@ -39,6 +39,13 @@ def test_a_new_look_up_is_a_finding(tmp_path: Path) -> None:
     assert messages(run(tmp_path), run(tmp_path, (ZONES, {}))) == [f"{ZONES}: arguments none → {{}}"]
 
 
+def test_all_look_ups_of_a_new_stack_are_findings(tmp_path: Path) -> None:
+    head = run(tmp_path, (ZONES, {"state": "available"}))
+    [finding] = find_changed_lookups(Stack("qa", head, predicted=True))
+    assert finding.message.startswith(f'{ZONES}: arguments none → {{"state": "available"}}\n')
+    assert [*find_changed_lookups(Stack("qa", head))] == [], "a real preview has real answers"
+
+
 def test_a_look_up_through_a_provider_with_other_settings_is_a_finding(tmp_path: Path) -> None:
     base, head = (run(tmp_path, (ZONES, {}), settings=settings) for settings in ("a1", "b2"))
     [message] = messages(base, head)

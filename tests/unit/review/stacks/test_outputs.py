@@ -57,3 +57,15 @@ def test_outputs_of_a_failed_side_are_not_compared() -> None:
     assert failed.head
     failed.head.phase.errors.append("it failed")
     assert find_changes(failed) == []
+
+
+def test_all_outputs_of_a_new_stack_are_new() -> None:
+    new = reviewed({}, {"kubeconfig": "x"})
+    new.base = None
+    assert find_changes(new) == [], "a real preview has no base"
+    new.predicted = True
+    [change] = find_changes(new)
+    assert (change.op, change.name) == ("create", "pipe-dev")
+    assert [(row.path, row.before, row.after) for row in change.properties] == [
+        ("output kubeconfig", None, "x")
+    ]
