@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from types import FrameType
 from typing import IO, cast
 
@@ -22,7 +23,8 @@ from review.status import Status
 from sandbox.errors import CommandError
 
 MEMORY_BYTES = 6 * 2**30
-"""Largest number of bytes of memory of all processes. A review of three stacks takes 2 GB, in 30 processes.
+"""Largest number of bytes of memory of all processes, with their page tables. A review of three stacks takes
+2 GB, in 30 processes.
 """
 
 PROCESSES = 256
@@ -244,7 +246,7 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     for process in [*chain.from_iterable(others), *chain.from_iterable(under_review)]:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
             usage = process.memory_info()
-            memory += usage.rss - usage.shared
+            memory += usage.rss - usage.shared + page_tables(process.pid)
             threads += process.num_threads()
             count += 1
     if memory > bounds.memory:
@@ -257,6 +259,19 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     if largest > bounds.program_processes:
         return f"a program ran {largest} processes; the limit is {bounds.program_processes}"
     return ""
+
+
+def page_tables(pid: int) -> int:
+    """Return the bytes of a process's page tables, which count neither as its memory nor towards its limits.
+
+    They grow with the addresses that it has read, even if all of these share one page (proc(5): VmPTE).
+    """
+    with suppress(OSError):  # The process has ended, or the system has no /proc.
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+        for line in status.splitlines():
+            if line.startswith("VmPTE:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _children() -> Mapping[int, Sequence[psutil.Process]]:

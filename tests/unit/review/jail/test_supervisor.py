@@ -1,6 +1,7 @@
 """Tests of the evaluation's process: messages, limits and end."""
 
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from review.jail import messages, supervisor
 from review.jail.messages import Request
-from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
+from review.jail.supervisor import Bounds, Command, evaluate, excess, page_tables, time_limit
 from review.model import Report
 from review.status import Status
 from sandbox.errors import CommandError
@@ -132,6 +133,35 @@ def test_an_evaluation_whose_limits_cannot_be_checked_is_stopped(
         CommandError, match=r"stopped: its limits could not be checked \(RecursionError\(\)\)"
     ):
         run(tmp_path, "import time; time.sleep(60)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_page_tables_are_measured() -> None:
+    before, size = page_tables(os.getpid()), 2**30
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ) as addresses:
+        addresses.madvise(mmap.MADV_NOHUGEPAGE)
+        assert not any(addresses[:: mmap.PAGESIZE])
+        tables = page_tables(os.getpid()) - before
+        # Eight bytes for each page.
+        assert tables >= 0.9 * size / mmap.PAGESIZE * 8
+    assert page_tables(2**22 + 1) == 0, "no process has this PID"
+
+
+def test_page_tables_count_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice_the_limit(_pid: int) -> int:
+        return 2 * supervisor.MEMORY_BYTES
+
+    monkeypatch.setattr(supervisor, "page_tables", twice_the_limit)
+    process = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
+    try:
+        until = time.monotonic() + 20
+        while not (reason := excess([process.pid], Bounds())) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert "bytes of memory; the limit is" in reason
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.wait()
 
 
 def test_threads_are_counted() -> None:
