@@ -28,10 +28,13 @@ stack (pulumi/pulumi, ValidateStackName). Names that a command would read as an 
 WAIVERS = Path("waivers.yaml")
 """File of the policy pack whose changes the review finds without an evaluation."""
 
-LIMIT = "allowedAccountIds"
-"""End of the names of the setting of a stack that limits the provider of AWS to accounts. The engine takes
-`aws:config:allowedAccountIds`, too (pulumi/pulumi, sdk/go/common/resource/config/key.go: ParseKey).
+LIMITS = ("aws:allowedAccountIds", "aws:config:allowedAccountIds")
+"""Names of the setting of a stack that limits the provider of AWS to accounts. The engine takes both
+(pulumi/pulumi, sdk/go/common/resource/config/key.go: ParseKey).
 """
+
+ACCOUNT = re.compile(r"[0-9]{12}")
+"""Pattern of an account. Parsers read other forms of a number, such as `0x1F`, as an account, too."""
 
 Trees = tuple[Path, Path]
 
@@ -95,7 +98,7 @@ def find_neighbours(trees: Trees, selected: Collection[str]) -> dict[str, Path]:
 def find_accounts(trees: Trees) -> Accounts:
     """Return the accounts of AWS to which the files of each stack limit the provider, in base or head.
 
-    A file that cannot be read limits it to none that is known.
+    A file that cannot be read, or with another form of an account, limits it to none that is known.
     """
     files: dict[str, dict[bytes | None, Path]] = {}
     for tree in trees:
@@ -112,8 +115,9 @@ def _accounts_in(file: Path) -> Set[str]:
     with suppress(CommandError, OSError, RecursionError):
         tree = yaml_tree.read(file)
         settings = yaml_tree.members(tree["config"]) if "config" in tree else {}
-        limits = [yaml_tree.serialize(node) for key, node in settings.items() if key.endswith(LIMIT)]
-        return {account for limit in limits for account in re.findall(r"\d+", limit)}
+        limits = [yaml_tree.serialize(node) for key, node in settings.items() if key in LIMITS]
+        accounts = {account for limit in limits for account in re.findall(r"\w+", limit)}
+        return accounts if all(map(ACCOUNT.fullmatch, accounts)) else frozenset()
     return frozenset()
 
 

@@ -139,6 +139,9 @@ ACCOUNT = "config:\n  aws:allowedAccountIds: ['777788889999']\n"
         (ACCOUNT.replace("7777", "1111"), []),
         (ACCOUNT + "  a: *unknown\n", ["base/prod"]),
         ("config: {}\n", ["base/prod"]),
+        ("config: {'aws:allowedAccountIds': [777_788_889_999]}\n", ["base/prod"]),
+        ("config: {'aws:allowedAccountIds': [0xB5182E7B8F]}\n", ["base/prod"]),
+        ("config: {'pipe:allowedAccountIds': ['111122223333']}\n", ["base/prod"]),
     ],
 )
 def test_a_stack_is_a_neighbour_if_it_may_be_on_an_account_of_another_name(
