@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from policies.engine.rule import Rule
-from policies.rules import provider_settings, resource_types
+from policies.rules import ignored_changes, provider_settings, resource_types
 from policies.rules.aws import (
     account,
     cloudtrail,
@@ -105,6 +105,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         hop_load_balancers,
         resource_types,
         helm_releases,
+        ignored_changes,
         provider_settings,
         resource_tags,
         labels,

@@ -82,6 +82,8 @@ class Resource:
     name: str
     props: Value
     protect: bool = False
+    ignored: tuple[str, ...] = ()
+    """The paths of the option ignoreChanges, as the program writes them."""
     parent: str = ""
     component: bool = False
     """True if no provider creates the resource: it exists only in the state, under a type of any name."""

@@ -98,6 +98,8 @@ def _declaration(case: Case, index: int) -> dict[str, Any]:
     if resource.component:
         declared["component"] = True  # Pulumi YAML declares components only by their own types.
     options: dict[str, Any] = {"protect": True} if resource.protect else {}
+    if resource.ignored:
+        options["ignoreChanges"] = list(resource.ignored)
     if provider := resource.provider or resource.provider_type:
         options["provider"] = f"${{{provider.rpartition(':')[2]}}}"
     return declared | ({"options": options} if options else {})

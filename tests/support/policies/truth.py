@@ -7,7 +7,8 @@ groups), and the rule that covers it.
 A case has properties (`is`, placed `at` a path) or a `stack` of resources. Its verdict is pass, violation,
 unknown or not applicable, as the text of the control demands. `each` creates one case per element, and the
 element replaces "@". `provider` has the properties of the provider, `provider_type` its type, and
-`component: true` declares a component. `cluster` names the Kubernetes provider of a resource of a stack.
+`component: true` declares a component, and `ignored` has the option ignoreChanges. `cluster` names the
+Kubernetes provider of a resource of a stack.
 
 `message` is a string or a list of strings: the violations, then `unknown: <path>` for each unknown value. In
 a message, the element as Python shows it replaces '@'. A message that starts with a dot continues the path
@@ -173,6 +174,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
             item["is"],
             name,
             protect=row.get("protect", False),
+            ignored=tuple(row.get("ignored", ())),
             component=row.get("component", False),
             settings=Value(from_plain(item.get("provider", row.get("provider")))),
             provider=urn("pulumi:providers:kubernetes", item["cluster"]) if "cluster" in item else "",

@@ -50,7 +50,7 @@ def test_without_inputs_a_stacks_resource_has_all_outputs() -> None:
 
 
 def arguments(props: Any, parent: str | None = None) -> ResourceValidationArgs:
-    options = cast(Any, SimpleNamespace(protect=True, parent=parent))
+    options = cast(Any, SimpleNamespace(protect=True, ignore_changes=[], parent=parent))
     return ResourceValidationArgs("a:b:C", props, "urn:c", "c", options, None)
 
 
