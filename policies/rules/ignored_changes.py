@@ -24,7 +24,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     url="https://www.pulumi.com/docs/iac/concepts/options/ignorechanges/",
 )
 def changes_ignored(resource: Resource, _: Options) -> Verdicts:
-    """Refuse the option ignoreChanges, except for the zone of a subnet and for the replicas of an autoscaler."""
+    """Refuse the option ignoreChanges, except for a subnet's zone and the replicas of an autoscaler."""
     # If the resource is replaced, the engine asks the pack about the old value, and creates the resource with
     # that of the program (pulumi/pulumi, pkg/resource/deploy/step_generator.go: continueStepsFromDiff).
     if resource.component:
