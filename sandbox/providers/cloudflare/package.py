@@ -33,7 +33,7 @@ class CloudflarePlan(Plan):
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         answer = super().invoke(token, args, config)
         if "results" in answer:
-            # A name without an operator, such as `contains:pipe`, is that of one zone
+            # A name without an operator, such as `contains:app`, is that of one zone
             # (https://developers.cloudflare.com/api/resources/zones/methods/list/).
             is_one = ":" not in args.get("name", ":")
             most = 1 if is_one else int(args.get("maxItems", len(answer["results"])))
