@@ -108,7 +108,7 @@ def test_no_policy_pack_outlives_its_engine(project: Project) -> None:
 
 
 def test_the_second_of_two_runs_names_the_first_one(project: Project) -> None:
-    project.things(**SLOW)
+    project.things(cup={"size": 1}, slow={"seconds": 15})  # longer than two commands on a busy machine
     process = project.start("up")
     project.wait_for_creation("slow")
     code, output = project.run("preview")

@@ -151,7 +151,8 @@ def children() -> dict[str, int]:
     """Return the PID of each server that this process has started, by the program's name."""
     servers: dict[str, int] = {}
     for child in psutil.Process().children():
-        command = child.cmdline()
+        # An earlier test may have left a process whose end nobody has read.
+        command = [] if child.status() == psutil.STATUS_ZOMBIE else child.cmdline()
         if command and Path(command[0]).name in NAMES:
             servers[Path(command[0]).name] = child.pid
     return servers
