@@ -113,7 +113,7 @@ def test_modes_and_times_of_the_machines_files_cannot_be_changed_even_by_root(ja
         names = ["null", "zero", "full", "random", "urandom", "tty"]
         for path in [*(f"/dev/{name}" for name in names), "/proc/crypto", "/usr/bin/env"]:
             attempt(lambda: os.chmod(path, os.stat(path).st_mode))
-            attempt(lambda: os.utime(path))
+            attempt(lambda: os.utime(path, (1, 1)))
         for name in "null", "random", "urandom":
             with open(f"/dev/{name}", "r+b", buffering=0) as device:
                 print(device.write(b"x"), len(device.read(4)))
