@@ -11,18 +11,15 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from concurrent import futures
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
-from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import language_pb2
 
 from sandbox.engine import program_main
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.toolchain import pulumi_cli
+from tests.support.sandbox.fake_engine import FakeEngine, serve
 
 CONFIG = {"attack:text": "from the configuration"}
 
@@ -141,42 +138,12 @@ PROGRAMS: dict[str, tuple[str, list[str]]] = {
 }
 
 
-class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorServicer):
-    """A log and a resource monitor that keep the warnings of a program."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def Log(self, request: engine_pb2.LogRequest, context: Any) -> Empty:
-        if request.severity != engine_pb2.DEBUG:
-            self.warnings.append(request.message)
-        return Empty()
-
-    def SupportsFeature(self, request: Any, context: Any) -> resource_pb2.SupportsFeatureResponse:
-        return resource_pb2.SupportsFeatureResponse(hasSupport=False)
-
-    def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
-        urn = f"urn:pulumi:dev::attack::{request.type}::{request.name}"
-        return resource_pb2.RegisterResourceResponse(urn=urn)
-
-    def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
-        return Empty()
-
-    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:
-        return Empty()
-
-
 @pytest.fixture
-def engine() -> Iterator[tuple[Engine, str]]:
+def engine() -> Iterator[tuple[FakeEngine, str]]:
     """Provide an engine and its address."""
-    servicer = Engine()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-    engine_pb2_grpc.add_EngineServicer_to_server(servicer, server)
-    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(servicer, server)
-    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    yield servicer, address
-    server.stop(0).wait()
+    servicer = FakeEngine()
+    with serve(servicer) as address:
+        yield servicer, address
 
 
 def write_project(folder: Path, program: str) -> Path:
@@ -236,23 +203,23 @@ def deploy(project: Path, address: str, script: Path) -> int:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_runs_as_in_a_deployment(name: str, engine: tuple[Engine, str], tmp_path: Path) -> None:
+def test_a_program_runs_as_in_a_deployment(name: str, engine: tuple[FakeEngine, str], tmp_path: Path) -> None:
     program, expected = PROGRAMS[name]
     project = write_project(tmp_path, program)
     servicer, address = engine
     assert evaluate(project, address, tmp_path) == COMPLETED
-    assert servicer.warnings == expected
+    assert servicer.messages == expected
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_deployment_runs_a_program_so(name: str, engine: tuple[Engine, str], tmp_path: Path) -> None:
+def test_a_deployment_runs_a_program_so(name: str, engine: tuple[FakeEngine, str], tmp_path: Path) -> None:
     if (script := host_script()) is None:
         pytest.skip(f"neither PATH nor the cache of Go modules has {SCRIPT}")
     program, expected = PROGRAMS[name]
     project = write_project(tmp_path, program)
     servicer, address = engine
     assert deploy(project, address, script) == 0
-    assert servicer.warnings == expected
+    assert servicer.messages == expected
 
 
 @pytest.mark.parametrize(
@@ -264,9 +231,9 @@ def test_a_deployment_runs_a_program_so(name: str, engine: tuple[Engine, str], t
     ],
 )
 def test_the_error_of_a_program_that_fails_is_logged(
-    program: str, message: str, engine: tuple[Engine, str], tmp_path: Path
+    program: str, message: str, engine: tuple[FakeEngine, str], tmp_path: Path
 ) -> None:
     servicer, address = engine
     assert evaluate(write_project(tmp_path, program), address, tmp_path) == FAILED
-    [warning] = servicer.warnings
+    [warning] = servicer.messages
     assert warning.startswith(message)

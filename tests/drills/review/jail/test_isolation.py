@@ -173,6 +173,20 @@ def test_memory_that_counts_towards_no_limit_is_denied(jail: Jail) -> None:
     ]
 
 
+def is_killed(jail: Jail, preparation: str, statement: str) -> bool:
+    """Return True if the system call filter kills a child process at a statement."""
+    program = f"""
+        {preparation}
+        if not (child := os.fork()):
+            try:
+                {statement}
+            finally:
+                os._exit(1)
+        print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+    """
+    return jail.run(program) == str(signal.SIGSYS.value)
+
+
 DIFFERENT = {
     "urgent bytes": "ours.send(b'x', socket.MSG_OOB)",
     "urgent bytes of a message": "ours.sendmsg([b'x'], [], socket.MSG_OOB)",
@@ -189,17 +203,7 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_what_the_engine_may_read_differently_than_the_review_ends_the_process(jail: Jail, name: str) -> None:
-    program = f"""
-        ours, theirs = socket.socketpair()
-        ours.send(b"x")
-        if not (child := os.fork()):
-            try:
-                {DIFFERENT[name]}
-            finally:
-                os._exit(1)
-        print(os.WTERMSIG(os.waitpid(child, 0)[1]))
-    """
-    assert jail.run(program) == str(signal.SIGSYS.value)
+    assert is_killed(jail, "ours, theirs = socket.socketpair(); ours.send(b'x')", DIFFERENT[name])
 
 
 OF_OTHERS = {
@@ -213,17 +217,7 @@ OF_OTHERS = {
 
 @pytest.mark.parametrize("name", OF_OTHERS)
 def test_code_under_review_neither_locks_nor_watches_the_machines_files(jail: Jail, name: str) -> None:
-    program = f"""
-        import fcntl
-        file = os.open(sys.executable, os.O_RDONLY)
-        if not (child := os.fork()):
-            try:
-                {OF_OTHERS[name]}
-            finally:
-                os._exit(1)
-        print(os.WTERMSIG(os.waitpid(child, 0)[1]))
-    """
-    assert jail.run(program) == str(signal.SIGSYS.value)
+    assert is_killed(jail, "import fcntl; file = os.open(sys.executable, os.O_RDONLY)", OF_OTHERS[name])
 
 
 def test_servers_of_grpc_work(jail: Jail) -> None:

@@ -4,22 +4,12 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from concurrent import futures
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import grpc
 import pytest
-from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    language_pb2,
-    resource_pb2,
-    resource_pb2_grpc,
-)
+from pulumi.runtime.proto import language_pb2
 
 from review.comparison import OWN_CODE
 from review.jail import snapshot
@@ -30,6 +20,7 @@ from sandbox.engine.call_relay import SECOND
 from sandbox.engine.http2_calls import TOO_LATE
 from sandbox.engine.program import ERRORS, RemoteProgram
 from sandbox.engine.program_process import PROCESSES_LEFT
+from tests.support.sandbox.fake_engine import FakeEngine, serve
 
 pytestmark = [
     pytest.mark.drill,
@@ -38,42 +29,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[4]
 
 
-class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorServicer):
-    """A log and a resource monitor that keep the messages and the names of the resources."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.names: list[str] = []
-
-    def Log(self, request: engine_pb2.LogRequest, context: Any) -> Empty:
-        self.messages.append(request.message)
-        return Empty()
-
-    def GetRootResource(self, request: Any, context: Any) -> engine_pb2.GetRootResourceResponse:
-        return engine_pb2.GetRootResourceResponse()
-
-    def SetRootResource(self, request: Any, context: Any) -> engine_pb2.SetRootResourceResponse:
-        return engine_pb2.SetRootResourceResponse()
-
-    def GetDeploymentInfo(self, request: Any, context: Any) -> resource_pb2.DeploymentInfo:
-        return resource_pb2.DeploymentInfo()
-
-    def SupportsFeature(self, request: Any, context: Any) -> resource_pb2.SupportsFeatureResponse:
-        return resource_pb2.SupportsFeatureResponse(hasSupport=False)
-
-    def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
-        self.names.append(request.name)
-        urn = f"urn:pulumi:dev::attack::{request.type}::{request.name}"
-        return resource_pb2.RegisterResourceResponse(urn=urn)
-
-    def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
-        return Empty()
-
-    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:
-        return Empty()
-
-
-Evaluate = Callable[[str], tuple[language_pb2.RunResponse, Engine]]
+Evaluate = Callable[[str], tuple[language_pb2.RunResponse, FakeEngine]]
 
 
 @pytest.fixture
@@ -83,7 +39,7 @@ def evaluate() -> Iterator[Evaluate]:
         # The path of a Unix socket has at most 107 bytes (unix(7)).
         root = Path(stack.enter_context(TemporaryDirectory(prefix="review-"))).resolve()
 
-        def run(program: str) -> tuple[language_pb2.RunResponse, Engine]:
+        def run(program: str) -> tuple[language_pb2.RunResponse, FakeEngine]:
             tree = root / "head"
             (tree / "policies").mkdir(parents=True)
             (tree / "__main__.py").write_text(textwrap.dedent(program))
@@ -95,13 +51,8 @@ def evaluate() -> Iterator[Evaluate]:
             processes.add("dev", "head", tree, tree, policies=True)
             for command in processes.commands:
                 stack.enter_context(running(command))
-            engine = Engine()
-            server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-            engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
-            resource_pb2_grpc.add_ResourceMonitorServicer_to_server(engine, server)
-            address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-            server.start()
-            stack.callback(server.stop, 0)
+            engine = FakeEngine()
+            address = stack.enter_context(serve(engine))
             request = language_pb2.RunRequest(
                 project="attack",
                 stack="dev",
