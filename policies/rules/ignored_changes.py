@@ -19,7 +19,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "input-changes-ignored",
     types=ANYTHING,
     severity=Severity.CRITICAL,
-    controls=("Design: types are what they say",),
+    controls=("Design: rules judge what is created",),
     remediation="Remove the path from ignore_changes, and set the input to its value on the account.",
     url="https://www.pulumi.com/docs/iac/concepts/options/ignorechanges/",
 )
