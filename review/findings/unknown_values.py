@@ -47,10 +47,14 @@ SECRET_FILES = "files that are secret, so no report shows their changes"
 FOLDERS = "archives of folders, which in a deployment also have the files that git ignores or does not track"
 """Descriptions of files that the program hides."""
 
+IMPORT = "importID"
+"""Option with the ID of an existing object of which a resource takes charge (`import_`)."""
+
 REMEDIES = {
     PLUGIN_FILES: "Write the content into the program, or take a chart from an https:// repository",
     SECRET_FILES: "Do not mark the file as secret",
     FOLDERS: "Name each file, in an `AssetArchive` of `FileAsset`s",
+    f"option {IMPORT}": "Leave the option out: the command `pulumi import` takes charge of an object",
 }
 """Remedies for other values than unknown ones, by description."""
 
@@ -195,6 +199,11 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
         return f"its type was {step.old.type}: how a provider compares a state of this type is unknown"
     if resource.type in BUILT_IN:
         return "its values come from the real state of this or another stack, which a review does not have"
+    if _newly_imports(step):
+        return (
+            f"option {IMPORT}: the ID of the real resource, which a review does not have, decides whether "
+            "Pulumi deletes its object and takes charge of another one"
+        )
     if restored := _no_longer_ignored(step):
         return f"option {IGNORED} ends for {list_first(restored)}, whose values in the real state may differ"
     if begun := _newly_ignored(step):
@@ -216,6 +225,18 @@ def _new_folders(step: Step) -> list[str]:
     """Return the folders that the head archives and the base does not."""
     before = step.old.assets.folders if step.old else []
     return [folder for folder in step.resource.assets.folders if folder not in before]
+
+
+def _newly_imports(step: Step) -> bool:
+    """Return True if the head, but not the base, imports this object for a resource.
+
+    The engine keeps an existing resource only if its state has the same ID. Else it reads the object, and
+    deletes the one in the state, which may be the same (pulumi/pulumi, pkg/resource/deploy/step_generator.go:
+    isImport; step.go: ImportStep.Apply). So the option may have no effect with the ID of a review, and delete
+    an object on an account.
+    """
+    before = step.old.options.get(IMPORT) if step.old else None
+    return bool(step.new) and step.resource.options.get(IMPORT) not in (None, before)
 
 
 def _no_longer_ignored(step: Step) -> list[str]:

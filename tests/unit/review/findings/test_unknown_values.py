@@ -224,6 +224,20 @@ def test_the_beginning_of_ignored_changes_blocks_for_a_resource_that_exists() ->
     assert messages(["tags"], ["tags"]) == messages(None, ["tags"]) == messages([], ["spec.replicas"]) == []
 
 
+@pytest.mark.parametrize("op", ["create", "update", "replace", "same"])
+@pytest.mark.parametrize(
+    ("before", "after", "blocks"),
+    [("", "vpc-1", True), ("vpc-1", "vpc-2", True), ("vpc-1", "vpc-1", False), ("vpc-1", "", False)],
+)
+def test_an_import_blocks_unless_the_base_has_it(op: str, before: str, after: str, *, blocks: bool) -> None:
+    old, new = (resource(VPC, "it", {}, id="vpc-1", importID=text) for text in (before, after))
+    reviewed = stack(Step(op, old, new))
+    reviewed.predicted = True
+    findings = [finding for _, finding in find_unknown(reviewed)]
+    assert [finding.message.partition(":")[0] for finding in findings] == ["option importID"] * blocks
+    assert all(finding.blocks and "`pulumi import`" in finding.remediation for finding in findings)
+
+
 @pytest.mark.parametrize(
     ("paths", "hidden"),
     [

@@ -285,6 +285,13 @@ def test_a_look_up_without_an_answer_is_refused(providers: Providers, token: str
         providers.target(token).invoke(token, {}, {})
 
 
+@pytest.mark.parametrize("token", [r.MONITOR, r.DATABASE])
+def test_nothing_exists_that_a_program_could_import(providers: Providers, token: str) -> None:
+    """The review relies on this: it does not know whether the imported object is as the program says."""
+    with pytest.raises(ProviderError, match=r"no resource exists$"):
+        providers.target(token).read(replace(resource(token, {}), id="it"), {})
+
+
 def test_secret_inputs_are_secret_outputs(providers: Providers):
     monitor = resource(r.MONITOR, changed(r.MONITOR, "message", Secret("@slack-secret")))
     live = providers.target(r.MONITOR).create(monitor)
