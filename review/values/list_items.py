@@ -114,7 +114,7 @@ def pair_items(before: list[Any], after: list[Any], *, is_set: bool) -> list[Pai
             pairs += _pair_members(sides, old, new) if is_set else _pair_sequences(sides, old, new)
         else:
             pairs.append((next(iter(old), None), next(iter(new), None)))
-    pairs = _join_renamed(sides, pairs, member)
+    pairs = _join_renamed(sides, pairs, member, names)
     pairs.sort(key=lambda pair: (_position(pair), pair[1] is not None))
     labels = [_label(pair, names) for pair in pairs]
     following = [""] * len(pairs) if is_set else _following(pairs, labels)
@@ -206,16 +206,20 @@ def _pair_in_order(old: list[int], new: list[int]) -> Iterator[Indexes]:
         yield from ((None, index) for index in new)
 
 
-def _join_renamed(sides: Sides, pairs: list[Indexes], member: str) -> list[Indexes]:
-    """Join a removed and an added object if they differ in the identifier only."""
+def _join_renamed(sides: Sides, pairs: list[Indexes], member: str, names: Names) -> list[Indexes]:
+    """Join a removed and an added object if they differ in the identifier only.
+
+    An identifier that several objects have does not tell which one it was, so such an object is not joined.
+    """
     if not member:
         return pairs
+    single = [pair for pair in pairs if not any(name and names.is_repeated(name) for name in names.of(pair))]
     added: dict[str, list[int]] = {}
-    for old, new in pairs:
+    for old, new in single:
         if old is None and new is not None:
             added.setdefault(_rest(sides[1][new], member), []).append(new)
     renamed: dict[int, int] = {}
-    for old, new in pairs:
+    for old, new in single:
         if old is not None and new is None and (same := added.get(_rest(sides[0][old], member))):
             renamed[old] = same.pop(0)
     joined = {*renamed.values()}

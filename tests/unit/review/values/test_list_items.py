@@ -56,6 +56,25 @@ def test_items_that_share_an_identifier_are_told_apart() -> None:
     assert parts([FORCED], [OTHER, FORCED], "parameters") == [(first, None, OTHER)]
 
 
+def test_different_changes_of_a_list_are_shown_as_different_ones() -> None:
+    items = [{"name": name, **({"value": "1"} if has_value else {})} for name in "AB" for has_value in (0, 1)]
+    lists = [
+        [*chosen]
+        for length in range(3)
+        for chosen in itertools.product([*items, {"name": "C"}, {"value": "1"}], repeat=length)
+    ]
+    for before in lists:
+        shown = {f"{parts(before, after)}" for after in lists}
+        assert len(shown) == len(lists), before
+
+
+def test_a_renamed_item_among_others_of_its_name_is_shown_whole() -> None:
+    deployers = [{"name": "deployer", "namespace": namespace} for namespace in ("sandbox", "prod")]
+    [removed, added] = parts(deployers, [deployers[0], deployers[1] | {"name": "x"}], "subjects")
+    assert removed == ('subjects["deployer" 2 of 2 in the base]', deployers[1], None)
+    assert added == ('subjects["x"]', None, {"name": "x", "namespace": "prod"})
+
+
 @each_row(
     ("before", "after", "paths"),
     [
