@@ -305,6 +305,7 @@ def _comparisons(
         )
         # What another stack declares says more than that the own stack does not declare it.
         findings = dict(foreign_objects.find_foreign_objects(stack, unevaluated)) | shared
+        findings |= provider_changes.find_foreign_places(stack, accounts)
         for target, finding in findings.items():
             yield _apply_waiver(finding, waivers, stack, target)
 

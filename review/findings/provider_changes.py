@@ -1,17 +1,42 @@
-"""Providers with another plugin than in the base, or with changed settings whose effect is unknown."""
+"""Providers with another plugin or place than in the base, or with changed settings of unknown effect."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import metadata
 
 from review.model import Finding
+from review.objects.owners import CLUSTER
 from review.plain_data import as_text, is_map
+from review.project_selection import Accounts
 from review.stacks.resources import INTERNAL, PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
 from sandbox.progress import name_of
+from sandbox.providers.aws.package import LIMIT
+from sandbox.providers.kubernetes.kubeconfig import active_cluster
 
 DOWNLOAD_URL = "pluginDownloadURL"
 """Key of the address among the engine's own settings of a provider; before, it was an input itself."""
+
+AWS, EKS = f"{PROVIDERS}aws", "aws:eks/cluster:Cluster"
+"""Type of the providers whose resources are on an account, and type of the clusters of AWS."""
+
+OF_CLUSTER = {"server", "certificate-authority-data"}
+"""Keys of a cluster in a kubeconfig that identify it; others, such as `proxy-url`, may lead elsewhere."""
+
+FOREIGN_CLUSTER = (
+    "kubeconfig: no resource of this stack is the cluster, so the provider may change objects of another "
+    "stack or of somebody else"
+)
+OWN_CLUSTER = (
+    "Take `server` and `certificate-authority-data` from outputs of an EKS cluster of this stack, and set "
+    "no other key of the cluster in the kubeconfig"
+)
+FOREIGN_ACCOUNT = (
+    f"{LIMIT}: the provider does not name the accounts of the stack file, so it may change objects of "
+    "another stack, on another account"
+)
+OWN_ACCOUNT = f"Give the provider the `aws:{LIMIT}` of the stack file"
 
 
 def find_new_addresses(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -107,3 +132,52 @@ def _changed_setting(stack: Stack, urn: str, message: str) -> Finding:
     return stack.blocking_finding(
         "provider-setting-changed", provider, message, "Undo the change of the provider"
     )
+
+
+def find_foreign_places(stack: Stack, accounts: Accounts) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each provider that newly leads to a foreign cluster or account, and a finding.
+
+    The review compares objects of AWS with those of the stacks on the accounts of the stack's files
+    (`accounts`), and objects of Kubernetes only within a stack. So an object in the cluster of another stack,
+    or on another account, may be one that another stack has. Only providers of objects count: one without
+    may be new today, and get its first object later.
+    """
+    if not stack.predicted or stack.base_failed:
+        return
+    used = {old.provider for old in stack.old.values() if _has_object(old)}
+    known = [(old.type, _place(old)) for old in stack.old.values() if old.urn in used]
+    clusters = [owner for owner in stack.new.values() if owner.type == EKS and _has_object(owner)]
+    for urn in sorted({resource.provider for resource in stack.new.values() if _has_object(resource)}):
+        provider = stack.resources.get(urn)
+        if not provider or (provider.type, _place(provider)) in known:
+            continue
+        limits, own = accounts.get(stack.name, frozenset[str]()), _accounts(provider)
+        if provider.type == CLUSTER and not _is_own_cluster(provider, clusters, stack):
+            yield urn, stack.blocking_finding("object-shared", provider, FOREIGN_CLUSTER, OWN_CLUSTER)
+        elif provider.type == AWS and limits and not (own and own <= limits):
+            yield urn, stack.blocking_finding("object-shared", provider, FOREIGN_ACCOUNT, OWN_ACCOUNT)
+
+
+def _has_object(resource: Resource) -> bool:
+    return not resource.is_component and not resource.state.get("external")
+
+
+def _place(provider: Resource) -> object:
+    """Return the accounts or the cluster of a provider; its settings if they do not show the cluster."""
+    if provider.type != CLUSTER:
+        return _accounts(provider)
+    return active_cluster(provider.values) or provider.values
+
+
+def _accounts(provider: Resource) -> set[str]:
+    """Return the accounts to which a provider of AWS is limited."""
+    return {*re.findall(r"\w+", as_text(provider.values.get(LIMIT)) or "")}
+
+
+def _is_own_cluster(provider: Resource, clusters: Iterable[Resource], stack: Stack) -> bool:
+    """Return True if AWS chooses all that a kubeconfig has on its cluster, for one of these clusters."""
+    cluster = active_cluster(provider.values)
+    if not is_map(cluster) or cluster.keys() != OF_CLUSTER:
+        return False
+    texts = {*map(as_text, cluster.values())}
+    return any(texts <= stack.invented_texts(owner) for owner in clusters)

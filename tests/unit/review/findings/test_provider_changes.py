@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from review.findings.provider_changes import find_new_addresses, find_new_versions, find_unexplained
+from review.findings.provider_changes import (
+    find_foreign_places,
+    find_new_addresses,
+    find_new_versions,
+    find_unexplained,
+)
+from review.project_selection import Accounts
 from review.stacks.engine_run import EngineRun, Step, read
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -174,3 +180,97 @@ def test_a_setting_of_unknown_effect_blocks_although_the_engine_does_not_compare
 def test_a_provider_of_an_unknown_package_has_no_finding() -> None:
     before, after = (resource("pulumi:providers:other", "it", {"a": value}) for value in "ab")
     assert settings_changed(before, after, "update") == []
+
+
+EKS, CONFIG_MAP = "aws:eks/cluster:Cluster", "kubernetes:core/v1:ConfigMap"
+SERVER, AUTHORITY = "https://own.eks.example", "T1dO"
+OWN = {"server": SERVER, "certificate-authority-data": AUTHORITY}
+OUTPUTS = {"endpoint": SERVER, "certificateAuthority": {"data": AUTHORITY}}
+
+
+def cluster_of(cluster: Any) -> dict[str, Any]:
+    """Return the settings of a provider of Kubernetes whose kubeconfig has this cluster."""
+    parts = {
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "contexts": [{"name": "x", "context": {"cluster": "c"}}],
+    }
+    return {"kubeconfig": json.dumps({"current-context": "x", **parts})}
+
+
+def kept(member: Resource) -> Step:
+    return Step("same", member, member)
+
+
+def created(member: Resource) -> Step:
+    return Step("create", None, member)
+
+
+def foreign(*steps: Step, accounts: Accounts | None = None) -> list[str]:
+    """Return the names of the providers that newly lead to a foreign place, all of which block."""
+    reviewed = stack(*steps)
+    assert not [*find_foreign_places(reviewed, accounts or {})]  # A real preview compares nothing.
+    reviewed.predicted = True
+    if reviewed.head:
+        reviewed.head.renewed = {
+            step.resource.urn: {SERVER: "another", AUTHORITY: "another"}
+            for step in steps
+            if step.resource.type == EKS
+        }
+    findings = [finding for _, finding in find_foreign_places(reviewed, accounts or {})]
+    assert all(finding.blocks and finding.policy == "object-shared" for finding in findings)
+    return [finding.name for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (cluster_of(OWN), []),
+        (cluster_of({**OWN, "server": "https://other.eks.example"}), ["it"]),
+        (cluster_of({**OWN, "certificate-authority-data": "T1RI"}), ["it"]),
+        (cluster_of({**OWN, "proxy-url": "https://proxy.example"}), ["it"]),
+        (cluster_of({"server": SERVER}), ["it"]),
+        (cluster_of([SERVER, AUTHORITY]), ["it"]),
+        ({"kubeconfig": "~/.kube/config"}, ["it"]),
+        ({}, ["it"]),
+    ],
+    ids=["own", "other server", "other authority", "proxy", "no authority", "a list", "a file", "nothing"],
+)
+def test_a_new_provider_blocks_unless_its_cluster_is_one_of_the_stack(
+    settings: dict[str, Any], expected: list[str]
+) -> None:
+    provider = resource(CLUSTER, "it", settings)
+    flags = resource(CONFIG_MAP, "flags", provider=f"{provider.urn}::1")
+    own = resource(EKS, "own", outputs=OUTPUTS)
+    assert foreign(created(own), created(provider), created(flags)) == expected
+    read = resource(EKS, "own", outputs=OUTPUTS, external=True)
+    assert foreign(created(read), created(provider), created(flags)) == ["it"]
+
+
+def test_a_cluster_that_objects_of_the_base_have_is_not_new() -> None:
+    old, new, other = (resource(CLUSTER, name, kubeconfig(name[0])) for name in ("p1", "p2", "q"))
+    flags, more = (
+        resource(CONFIG_MAP, name, provider=f"{side.urn}::1")
+        for name, side in (("flags", old), ("more", new))
+    )
+    assert foreign(kept(old), kept(flags), created(new), created(more)) == []
+    assert foreign(kept(old), created(flags)) == ["p1"]  # In the base, the provider has no object.
+    moved = Step("replace", flags, resource(CONFIG_MAP, "flags", provider=f"{other.urn}::1"))
+    assert foreign(kept(old), created(other), moved) == ["q"]
+    assert foreign(created(other)) == []
+    read = resource(CONFIG_MAP, "flags", provider=f"{other.urn}::1", external=True)
+    assert foreign(created(other), created(read)) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [('["1"]', []), (["1"], []), ('["2"]', ["it"]), (["1", "2"], ["it"]), (None, ["it"])],
+)
+def test_a_new_provider_of_aws_blocks_unless_it_has_accounts_of_the_stack_file(
+    limit: object, expected: list[str]
+) -> None:
+    provider = resource(PROVIDER, "it", {} if limit is None else {"allowedAccountIds": limit})
+    key = resource(KEY, "key", provider=f"{provider.urn}::1")
+    steps = created(provider), created(key)
+    assert foreign(*steps, accounts={"dev": {"1"}}) == expected
+    assert foreign(*steps) == []  # Then the objects are compared with all stacks that name accounts.
+    assert foreign(kept(provider), kept(key), accounts={"dev": {"1"}}) == []
