@@ -17,6 +17,9 @@ from sandbox.summary import LATER, MASK
 PATH_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 """Pattern of a step in a property path of the engine."""
 
+Span = tuple[int, int]
+"""The start and the end of a part of a text."""
+
 SHORTEST = 6
 """Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
 
@@ -204,22 +207,39 @@ def build_mask(
 ) -> Callable[[str], str]:
     """Return a function that masks these values in a string, in all common encodings.
 
-    `replace` returns the mask of one of these forms.
+    `replace` returns the mask of one of these forms, or of a line of it. Line breaks stay: what follows them
+    must not look like a part of the line before the secret. A text that is nothing but a secret is one mask.
     """
     forms = set[str]().union(*map(_encodings, values))
     longest_first = sorted(forms, key=len, reverse=True)
 
-    def mask_forms(text: str) -> str:
+    def find(text: str) -> Iterator[re.Match[str]]:
         # A search for each form takes far less time than the compilation of a pattern of all forms.
         pattern = "|".join(re.escape(form) for form in longest_first if form in text)
-        return re.sub(pattern, lambda match: replace(match[0]), text) if pattern else text
+        return re.finditer(pattern, text) if pattern else iter(())
 
-    def mask_wrapped(match: re.Match[str]) -> str:
-        joined = BREAK.sub("", match[0])
-        masked = mask_forms(joined)
-        return match[0] if masked == joined else masked
+    def mask_spans(text: str, spans: Iterable[Span]) -> str:
+        pieces: list[str] = []
+        shown = 0
+        for start, end in spans:
+            for line_start, line_end in _lines(text, start, end):
+                pieces += text[shown:line_start], replace(text[line_start:line_end])
+                shown = line_end
+        return "".join((*pieces, text[shown:]))
 
-    return lambda text: WRAPPED.sub(mask_wrapped, mask_forms(text))
+    def mask_wrapped(run: re.Match[str]) -> str:
+        text = run[0]
+        lines = [*_lines(text, 0, len(text))]
+        matches = [*find("".join(text[start:end] for start, end in lines))]
+        places = [place for line in lines for place in range(*line)] if matches else []
+        return mask_spans(text, ((places[match.start()], places[match.end() - 1] + 1) for match in matches))
+
+    def mask(text: str) -> str:
+        if text in forms:
+            return replace(text)
+        return WRAPPED.sub(mask_wrapped, mask_spans(text, (match.span() for match in find(text))))
+
+    return mask
 
 
 BREAK = re.compile(r"(?:\\++[rn]|[\r\n][ \t]*+)++")
@@ -228,6 +248,16 @@ WRAPPED = re.compile(rf"(?<![\w+/-])[\w+/-]{{8,}}+(?:{BREAK.pattern}[\w+/=-]++)+
 
 The possessive quantifiers keep the search linear: a program may have long words and many empty lines.
 """
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield the start and the end of each line, except for empty ones, between two places of a text."""
+    for line_break in BREAK.finditer(text, start, end):
+        if start < line_break.start():
+            yield start, line_break.start()
+        start = line_break.end()
+    if start < end:
+        yield start, end
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 import shlex
 import textwrap
 from collections.abc import Callable
@@ -10,16 +11,19 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from markupsafe import escape
 
 from review.build import build
 from review.evaluate import NO_BASE_VERDICTS, SHORT_SECRETS, report_preview
 from review.model import STATE_TO_HEAD, Report
-from review.plain_data import build_mask
+from review.plain_data import build_mask, mark_own
 from review.render import renderings
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
-from sandbox.summary import SIGNATURE
+from review.values.secret_marks import MARK, SecretMarks
+from sandbox.summary import MASK, SIGNATURE
 
 PLANTED = "correct-horse/battery+staple"
 SEALED = {
@@ -99,6 +103,7 @@ def _base64_at(value: str, start: int) -> str:
 
 
 HARD = "päss\"w'or\\d<&>\n?~ÿÿ"
+PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+o\n"
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "JSON": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
     "JSON in ASCII": lambda value: json.dumps(value)[1:-1],
@@ -137,7 +142,56 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("value", [HARD, PLANTED, "sesame"], ids=["hard", "usual", "short"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_value_is_masked_in_every_encoding(value: str, encoding: str) -> None:
-    assert build_mask([value])(f"before {ENCODINGS[encoding](value)} after") == "before [secret] after"
+    form = ENCODINGS[encoding](value)
+    breaks = re.findall(r"\n|\\+n", form)
+    masked = "".join(("[secret]", *(f"{line_break}[secret]" for line_break in breaks)))
+    assert build_mask([value])(f"before {form} after") == f"before {masked} after"
+
+
+BREAKS = ("\n", "\n    ", "\r\n", "\n\n\t", "\\n", "\\\\n", "\\r\\n")
+
+
+@st.composite
+def _texts(draw: st.DrawFn) -> str:
+    """Draw a text around secrets in all encodings, some of them with line breaks in a word."""
+    around = st.text("aZ09+/=-_ .#;\\nrt\n\r\t") | st.sampled_from((*BREAKS, "word", "abcdefgh", MASK))
+    pieces: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        form = ENCODINGS[draw(st.sampled_from([*ENCODINGS]))](draw(st.sampled_from((HARD, PLANTED, PEM))))
+        width, line_break = draw(st.integers(8, 80)), draw(st.sampled_from((*BREAKS, "")))
+        wrapped = line_break.join(form[start : start + width] for start in range(0, len(form), width))
+        pieces += draw(around), wrapped, draw(around)
+    return mark_own("".join(pieces))
+
+
+@given(_texts())
+def test_a_mask_covers_only_a_secret_without_its_line_breaks(text: str) -> None:
+    marks, covered = SecretMarks(), dict[str, str]()
+
+    def replace(secret: str) -> str:
+        mask = marks.mask(secret)
+        covered[mask] = secret
+        return mask
+
+    masked = build_mask([HARD, PLANTED, PEM], replace)(text)
+    # So two different texts are different after the masking, too.
+    assert re.sub(re.escape(MASK) + MARK.pattern, lambda mask: covered[mask[0]], masked) == text
+    assert [*covered.values()] == [text] or not any(
+        re.search(r"[\n\r]", secret) for secret in covered.values()
+    )
+
+
+def test_what_follows_a_secret_is_on_its_own_line() -> None:
+    mask = build_mask([PLANTED, PEM])
+    word = PLANTED.encode().hex()
+    assert mask(f"# {word[:8]}\\n{word[8:]}\nssl_verify_client off;") == (
+        "# [secret]\\n[secret]\nssl_verify_client off;"
+    )
+    assert mask(f"# {PEM}ssl_verify_client off;") == "# [secret]\n[secret]\nssl_verify_client off;"
+
+
+def test_a_text_that_is_only_a_secret_is_one_mask() -> None:
+    assert build_mask([PEM])(PEM) == MASK
 
 
 @pytest.mark.parametrize(

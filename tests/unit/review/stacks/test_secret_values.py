@@ -148,6 +148,15 @@ def test_another_secret_is_shown_beside_another_difference() -> None:
     assert changes(f"h1 {RANDOM}", f"h1 {OTHER} {RANDOM}")[1:] == [("data.a › secrets", *SECRET_CHANGES)]
 
 
+def test_a_line_break_in_a_secret_is_shown() -> None:
+    broken = f"requirepass {RANDOM[:8]}\n\t{RANDOM[8:]}\nnotice\n"
+    assert changes(f"requirepass {RANDOM}\nwarning\n", broken)[0] == (
+        "data.a › line 1",
+        "requirepass [secret]\nwarning",
+        "requirepass [secret]\n\t[secret]\nnotice",
+    )
+
+
 def test_two_secrets_that_change_places_are_shown() -> None:
     assert changes(f"h1 {RANDOM} {OTHER}", f"h2 {OTHER} {RANDOM}")[1:] == [
         ("data.a › secret 1 of 2", *SECRET_CHANGES),
