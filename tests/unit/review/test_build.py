@@ -119,6 +119,22 @@ def test_an_object_of_another_stack_of_the_account_is_one_finding(tmp_path: Path
     assert "of foundation/dev, too" in finding.message
 
 
+def test_no_note_calls_the_waiver_of_a_shared_object_unneeded(tmp_path: Path) -> None:
+    kind = "aws:s3/bucketPolicy:BucketPolicy"
+    new, kept = (resource(kind, name, {"bucket": "data"}, id="data") for name in ("new", "kept"))
+    stacks = [stack(Step("create", None, new)), stack(Step("same", kept, kept), name="foundation/dev")]
+    for reviewed in stacks:
+        reviewed.predicted = True
+    match = [{"policies": ["object-shared"], "targets": [urn(kind, "new")]}]
+    (tmp_path / "review").mkdir()
+    waiver = WAIVER | {"expires": utc_day(), "match": match}
+    (tmp_path / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
+    built = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), (tmp_path, tmp_path))
+    [finding] = [finding for finding in built.findings if finding.policy == "object-shared"]
+    assert (built.code, bool(finding.waiver)) == (0, True)
+    assert not any("covers no finding" in note for note in built.notes)
+
+
 def test_an_object_of_a_stack_that_is_not_under_review_blocks(tmp_path: Path) -> None:
     kind = "aws:cloudwatch/eventRule:EventRule"
     new, kept = (Step("create", None, resource(kind, name, id="sign-in")) for name in ("new", "kept"))
