@@ -3,20 +3,29 @@
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+LIVES = "drills/sandbox/test_life.py"
+"""The file whose tests take minutes each."""
 
 LONGEST = (
-    "drills/sandbox/test_life.py",
-    "drills/sandbox/test_random_kills.py",
-    "drills/sandbox/test_real_plugin.py",
+    LIVES,
     "drills/docs/test_commands.py",
+    "drills/review/test_command.py",
     "engine/review/test_pairs.py",
     "drills/operations/test_in_cluster.py",
-    "drills/operations/test_deploy_in_sandbox.py",
-    "drills/review/test_command.py",
     "drills/operations/test_rollback.py",
-    "drills/service/test_region_lost.py",
-    "drills/operations/test_deploy.py",
     "drills/sandbox/kubernetes/test_life.py",
+    "drills/operations/test_deploy.py",
+    "drills/sandbox/test_random_kills.py",
+    "drills/sandbox/test_interrupted_runs.py",
+    "drills/sandbox/kubernetes/test_readiness.py",
+    "drills/sandbox/kubernetes/test_target.py",
+    "drills/review/jail/test_isolation.py",
+    "drills/service/test_tls.py",
+    "drills/sandbox/test_real_plugin.py",
+    "drills/operations/test_deploy_in_sandbox.py",
+    "drills/service/test_region_lost.py",
     "drills/test_first_up.py",
     "drills/service/test_backup_and_restore.py",
     "drills/operations/test_doctor.py",
@@ -37,8 +46,8 @@ LONGEST = (
 """Files whose tests take longest in their lanes: started last, such a file would keep one process busy alone.
 """
 
-SPLIT = ("drills/sandbox/test_life.py",)
-"""Files whose tests take minutes and share nothing, so that each may run in another process."""
+SPLIT = (LIVES, "drills/review/test_attacks.py")
+"""Files whose tests take long and share nothing, so that each may run in another process."""
 
 TOGETHER: dict[str, str] = dict.fromkeys(
     (
@@ -61,13 +70,15 @@ def file_of(node_id: str) -> str:
 
 
 def place(node_id: str) -> tuple[bool, int]:
-    """Return the place of a test's file in the order: unit tests last, and the longest files of a lane first.
+    """Return the place of a test's file in the order: the longest files of a lane first, short groups last.
 
-    The files of the unit tests are the shortest, so all processes have work until the last second.
+    Short groups are the files of the unit tests, and the tests of a file that is split and is not one of the
+    longest. With them, all processes have work until the last second.
     """
     file = file_of(node_id)
-    unit = not file.startswith(("engine/", "drills/"))
-    return unit, LONGEST.index(file) if file in LONGEST else len(LONGEST)
+    longest = file in LONGEST
+    short = not file.startswith(("engine/", "drills/")) or (file in SPLIT and not longest)
+    return short, LONGEST.index(file) if longest else len(LONGEST)
 
 
 def process_group(node_id: str) -> str:
@@ -85,6 +96,17 @@ class GroupScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return process_group(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Assign the next group to a process, or the last one behind a test of minutes.
+
+        A process gets its next group before its last two tests begin. Behind a test of minutes, a long file
+        would wait although other processes are free.
+        """
+        pending = (test for group in self.assigned_work[node].values() for test in group if not group[test])
+        if any(file_of(test) == LIVES for test in pending):
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:

@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from xdist.remote import Producer
 
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.errors import CommandError
@@ -74,6 +77,20 @@ def test_a_test_s_own_program_of_a_refused_name_runs(tmp_path: Path) -> None:
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "its own\n"
 
 
+class Process:
+    """A process of pytest-xdist that records which tests it gets."""
+
+    def __init__(self) -> None:
+        self.assigned: list[int] = []
+        self.shutting_down = False
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.assigned += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
 @pytest.mark.engine
 def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
@@ -112,6 +129,24 @@ def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -
         tests = [(number, worker) for name, number, worker in lines if name == module]
         assert [number for number, _ in tests] == [str(number) for number in range(9)]
         assert len({worker for _, worker in tests}) == 1
+
+
+def test_a_short_group_follows_a_test_of_minutes_in_its_process() -> None:
+    """Give one process all tests: behind a test of minutes, the next long file does not wait."""
+    life, kills = "tests/drills/sandbox/test_life.py::test_it", "tests/drills/sandbox/test_random_kills.py"
+    short = "tests/unit/test_inventory.py"
+    tests = [life, *(f"{file}::test_{number}" for file in (kills, short) for number in range(3))]
+    process = Process()
+    options = {"tx": ["popen"]}
+    config = SimpleNamespace(option=SimpleNamespace(loadscopereorder=False), getvalue=options.__getitem__)
+    distribution = scheduling.GroupScheduling(cast(Any, config), Producer("test", enabled=False))
+    distribution.add_node(cast(Any, process))
+    distribution.add_node_collection(cast(Any, process), tests)
+    distribution.schedule()
+    assert [tests[index] for index in process.assigned] == [life, *tests[4:]]
+    for index in (0, 4):
+        distribution.mark_test_complete(cast(Any, process), index)
+    assert [tests[index] for index in process.assigned] == [life, *tests[4:], *tests[1:4]]
 
 
 def test_every_file_of_the_order_exists() -> None:
