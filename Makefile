@@ -54,10 +54,13 @@ $(READY): requirements-dev.txt
 	  "$(PYTHON) is Python %d.%d; 3.11 or newer is needed: set PYTHON=…" % version)'
 	@echo "Installing Python packages into $(VENV) (about two minutes, once)…"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(ONLY_WHEELS) -r requirements-dev.txt \
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(ONLY_WHEELS) \
+	  -r requirements-dev.txt \
 	  $(if $(WHEELS),--no-index --find-links $(WHEELS)) \
 	  || { echo "error: the Python packages could not be installed; the package registry must be reachable" \
 	    "(see the lines above)" >&2; exit 2; }
+	@# pip would compile the modules in one process. A module that cannot be compiled is no error for pip either.
+	@$(PY) -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 packages: $(READY) ## install the Python packages; WHEELS=folder takes them from there, offline

@@ -149,13 +149,15 @@ def test_packages_are_installed_from_a_folder_without_a_registry(machine: Path, 
     shutil.copy(CI.parent / "Makefile", tmp_path)
     (tmp_path / "requirements-dev.txt").write_text("")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    program(tmp_path / ".venv" / "bin", "python", f'echo "$*" > "{tmp_path}/install"')
+    program(tmp_path / ".venv" / "bin", "python", f'echo "$*" >> "{tmp_path}/calls"')
     command = ["make", "packages", "WHEELS=wheels"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    arguments = (tmp_path / "install").read_text().split()
+    install, compilation = (tmp_path / "calls").read_text().splitlines()
+    arguments = install.split()
     assert arguments[-3:] == ["--no-index", "--find-links", "wheels"]
     assert {"--require-hashes", "--only-binary", ":all:"} <= set(arguments)
+    assert compilation == "-m compileall -qq -j 0 .venv/lib"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="changes the owner of a folder, as a container's root can")
