@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from review.plain_data import (
     mark_nulls,
     mark_own,
     path_of,
+    quote_name,
 )
 from review.values.list_items import is_permutation, is_reordered, pair_items
 from review.values.secret_marks import marks_in, without_marks
@@ -27,8 +29,8 @@ from sandbox.wire.values import unique_members
 LONG_LIST = 200
 """Number of characters above which the items of a new list, or of an object with one, are parts."""
 
-ORDER = "order"
-"""Name for the order of a list in a path."""
+ORDER, ORDER_OF_KEYS = "order", "[order of keys]"
+"""Names for the order of a list, and of an object in a text, in a path. No key has brackets there."""
 
 
 class Part(NamedTuple):
@@ -108,7 +110,7 @@ def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
 
     In a list whose items move, a secret that looks the same on both sides is a part, too.
     """
-    if is_equal(before, after):
+    if is_equal(before, after) and not (paths.has_ordered_keys and as_text(before) != as_text(after)):
         if paths.old != paths.new:
             yield from _secrets(paths, before)
         return
@@ -117,9 +119,7 @@ def split(paths: Paths, before: Any, after: Any) -> Iterator[Part]:
     if are_documents and not is_equal(before_document, after_document):
         yield from split(paths.with_part(""), before_document, after_document)
     elif is_map(before) and is_map(after):
-        paths = paths.of_document(before, after)
-        for key in before | after:
-            yield from split(paths.with_key(key), before.get(key), after.get(key))
+        yield from _split_objects(paths.of_document(before, after), before, after)
     elif is_list(before) and is_list(after) and not _is_only_known_later(before, after):
         yield from _split_lists(paths, before, after)
     elif "\n" in str(before) and "\n" in str(after):
@@ -179,6 +179,29 @@ def _is_only_known_later(before: list[Any], after: list[Any]) -> bool:
     return len(before) != len(after) and (is_unknown(before) or is_unknown(after))
 
 
+def _split_objects(paths: Paths, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Part]:
+    """Yield the differences between two objects: those of their members, and another order of the keys."""
+    following = _following_keys(before, after) if paths.has_ordered_keys else {}
+    for key in before | after:
+        yield from split(paths.with_key(key, following.get(key, "")), before.get(key), after.get(key))
+    common = [key for key in before if key in after], [key for key in after if key in before]
+    if paths.has_ordered_keys and common[0] != common[1]:
+        orders = (", ".join(map(quote_name, keys)) for keys in common)
+        yield Part(paths.with_part(ORDER_OF_KEYS), *orders, is_order=True)
+
+
+def _following_keys(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+    """Return, for each new key before a key that both objects have, the next such key in quotes."""
+    following: dict[str, str] = {}
+    common = ""
+    for key in reversed(after):
+        if key in before:
+            common = quote_name(key)
+        elif common:
+            following[key] = common
+    return following
+
+
 def _split_lists(paths: Paths, before: list[Any], after: list[Any]) -> Iterator[Part]:
     """Yield the differences between two lists: those of their items, and another order of the same items."""
     is_set = paths.is_set
@@ -221,15 +244,31 @@ def _text_of(lines: list[str]) -> str | None:
 
 
 def parse_json(text: Any) -> Any:
-    """Return the JSON document in a string, or None if the string is not JSON or repeats a key.
+    """Return the JSON document in a string, or None if the string is no JSON that all readers read alike.
 
-    Which value of a repeated key counts depends on the reader, so only the text shows all values. A document
-    with very many levels counts as a text, too. White space around a document has no meaning.
+    Which value of a repeated key counts depends on the reader, and so does the value of a number that Python
+    would write with other digits. A document with very many levels counts as a text, too. White space around
+    a document has no meaning.
     """
     if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
         return None
     try:
+        document = json.loads(
+            text,
+            object_pairs_hook=unique_members,
+            parse_int=partial(_number, int),
+            parse_float=partial(_number, float),
+            parse_constant=partial(_number, int),  # Only Python reads NaN and Infinity.
+        )
         # Escapes in JSON could spell the report's own words.
-        return mark_nulls(map_texts(json.loads(text, object_pairs_hook=unique_members), mark_own))
+        return mark_nulls(map_texts(document, mark_own))
     except (ValueError, RecursionError):
         return None
+
+
+def _number(kind: type[int | float], digits: str) -> int | float:
+    """Return a number of a JSON document; raise ValueError if the number would be written in another way."""
+    number = kind(digits)
+    if str(number) != digits:
+        raise ValueError(f"{digits} may be another number for another reader")
+    return number

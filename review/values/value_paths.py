@@ -46,11 +46,12 @@ class Paths:
         )
         return replace(self, sets=POLICY_ELEMENTS) if documents and is_policy else self
 
-    def with_key(self, key: str) -> Self:
-        """Return the paths of a member of an object."""
+    def with_key(self, key: str, following: str = "") -> Self:
+        """Return the paths of a member of an object; `following` is the next key, if the place is shown."""
         old, new = (None if path is None else _join(path, key) for path in (self.old, self.new))
         common = _join(self.common, key) if self.is_exact else self.common
-        return replace(self, shown=_join(self.shown, key), old=old, new=new, common=common)
+        shown = f"{_join(self.shown, key)}{_position(following)}"
+        return replace(self, shown=shown, old=old, new=new, common=common)
 
     def with_item(self, pair: Pair) -> Self:
         """Return the paths of an item of a list."""
@@ -60,17 +61,24 @@ class Paths:
         )
         is_exact = self.is_exact and pair.is_stable
         common = f"{self.common}[{pair.label}]" if is_exact else self.common
-        position = f" (before {pair.following})" if pair.following else ""
-        shown = f"{self.shown}[{pair.label}]{position}"
+        shown = f"{self.shown}[{pair.label}]{_position(pair.following)}"
         return replace(self, shown=shown, old=old, new=new, common=common, is_exact=is_exact)
 
     def with_part(self, part: str) -> Self:
         """Return the paths of a part of a text, or of the order of a list."""
         shown, old, new, common = (
-            None if path is None else f"{path} › {part}"
+            None if path is None else f"{path.removesuffix(' › ')} › {part}"
             for path in (self.shown, self.old, self.new, self.common)
         )
         return replace(self, shown=shown or "", old=old, new=new, common=common or "", sets=frozenset[str]())
+
+    @property
+    def has_ordered_keys(self) -> bool:
+        """True if the order of keys may have a meaning: a reader of a text may take the first that matches.
+
+        Objects of the engine have no order, and that of a policy has no meaning.
+        """
+        return " › " in self.shown and not self.sets
 
     @property
     def is_set(self) -> bool:
@@ -92,6 +100,11 @@ class Paths:
     def position(self) -> str:
         """The path in the head or, if it has no such item, in the base."""
         return self.new or self.old or self.shown
+
+
+def _position(following: str) -> str:
+    """Return the place of a new item or member before the next one, as a path shows it."""
+    return f" (before {following})" if following else ""
 
 
 def _join(path: str, key: str) -> str:

@@ -21,6 +21,8 @@ from review.stacks.properties import (
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
+from review.stacks.value_parts import split
+from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
 from tests.support.review.stacks import KEY, SECRET, VPC, resource, stack, urn
@@ -634,6 +636,72 @@ def test_a_path_that_the_engine_writes_ambiguously_adds_no_empty_line() -> None:
 def test_other_json_of_the_same_document_is_shown_as_text() -> None:
     old, new = '{"a": 1, "b": 2}', '{"b": 2, "a": 1}'
     assert [row[:3] for row in changes({"p": [{"x": old}]}, {"p": [{"x": new}]})] == [("p[0].x", old, new)]
+
+
+ROUTES = '{"routes": {"/": "public", "/admin": "deny"}, "v": 1}'
+
+
+@each_row(
+    ("before", "after", "expected"),
+    [
+        (
+            ROUTES,
+            '{"routes": {"/admin": "deny", "/": "public"}, "v": 2}',
+            [
+                ("p › routes › [order of keys]", '"/", "/admin"', '"/admin", "/"'),
+                ("p › v", "1", "2"),
+            ],
+        ),
+        (
+            ROUTES,
+            ROUTES.replace('{"/"', '{"/x": "deny", "/"'),
+            [('p › routes./x (before "/")', None, "deny")],
+        ),
+        (ROUTES, ROUTES.replace('"}', '", "/x": "deny"}'), [("p › routes./x", None, "deny")]),
+        (
+            '{"a": 1, "b": 2}',
+            '{"b": 2, "a": 3}',
+            [("p › [order of keys]", '"a", "b"', '"b", "a"'), ("p › a", "1", "3")],
+        ),
+        (
+            '[{"a": 1, "b": 2}]',
+            '[{"b": 2, "a": 1}, 2]',
+            [("p › [0] › [order of keys]", '"a", "b"', '"b", "a"'), ("p › [1]", None, "2")],
+        ),
+    ],
+)
+def test_the_order_of_keys_in_a_text_is_shown(
+    before: str, after: str, expected: list[tuple[str, str | None, str | None]]
+) -> None:
+    assert [row[:3] for row in changes({"p": before}, {"p": after})] == expected
+
+
+def test_the_order_of_keys_outside_of_texts_and_in_policies_is_no_change() -> None:
+    old, new = {"a": {"b": 1, "c": 2}}, {"a": {"c": 2, "b": 1, "d": 3}}
+    assert [row[:3] for row in changes({"p": old}, {"p": new})] == [("p.a.d", None, "3")]
+    texts = [
+        json.dumps(document)
+        for document in (
+            {"Version": "2012-10-17", "Statement": [{"Sid": "A", "Effect": "Allow"}]},
+            {"Statement": [{"Effect": "Deny", "Sid": "A"}], "Version": "2012-10-17"},
+        )
+    ]
+    [part] = split(Paths.of("policy", "aws:iam/policy:Policy"), *texts)
+    assert part.path == 'policy › Statement["A"].Effect'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1e400", "5e999"),
+        ("10000000000000000001.0", "10000000000000000000.0"),
+        ("0", "-0"),
+        ("NaN", "Infinity"),
+    ],
+)
+def test_numbers_that_readers_may_take_for_others_are_shown_as_text(old: str, new: str) -> None:
+    texts = [f'{{"limit": {limit}, "v": {v}}}' for limit, v in ((old, 1), (new, 2))]
+    assert [row[:3] for row in changes({"p": texts[0]}, {"p": texts[1]})] == [("p", *texts)]
 
 
 BASE = {"pipe:database.class": ("small", 4), "pipe:api.days": ("30", 6), "pipe:proxy.days": ("30", 8)}
