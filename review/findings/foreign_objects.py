@@ -1,14 +1,16 @@
 """New settings and parts of objects that belong to no resource of the stack, such as a foreign policy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from review.findings.removed_inputs import generated_names
 from review.model import Finding, list_first, title
 from review.objects.new_objects import makes_new_object
 from review.objects.owners import find_owner, has_other_object
-from review.objects.parts import is_of_account, is_of_organization, object_inputs
+from review.objects.parts import is_of_account, is_of_organization, object_inputs, own_names
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.providers.kubernetes.package import RELEASE
 
 TAKES_OVER = (
     "allowOverwrite",
@@ -22,7 +24,41 @@ TAKES_OVER = (
 another machine or the name with which another user signs in (pulumi-aws).
 """
 
+TAKE_OWNERSHIP = "takeOwnership"
+"""Input with which a Helm release adopts the objects in its chart that exist already, at each installation
+and upgrade (the SDK's documentation of Release).
+"""
+
+UPSERTED: Mapping[str, str] = {
+    "aws:cfg/configurationAggregator:ConfigurationAggregator": "AWS Config, PutConfigurationAggregator",
+    "aws:cfg/conformancePack:ConformancePack": "AWS Config, PutConformancePack",
+    "aws:cfg/deliveryChannel:DeliveryChannel": "AWS Config, PutDeliveryChannel",
+    "aws:cfg/recorder:Recorder": "AWS Config, PutConfigurationRecorder",
+    "aws:cfg/rule:Rule": "AWS Config, PutConfigRule",
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": "CloudWatch, PutCompositeAlarm",
+    "aws:cloudwatch/dashboard:Dashboard": "CloudWatch, PutDashboard",
+    "aws:cloudwatch/eventRule:EventRule": "EventBridge, PutRule",
+    "aws:cloudwatch/logDestination:LogDestination": "CloudWatch Logs, PutDestination",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "CloudWatch Logs, PutResourcePolicy",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "CloudWatch, PutMetricAlarm",
+    "aws:cloudwatch/metricStream:MetricStream": "CloudWatch, PutMetricStream",
+    "aws:sfn/activity:Activity": "Step Functions, CreateActivity",
+    "aws:sfn/stateMachine:StateMachine": "Step Functions, CreateStateMachine",
+    "aws:sns/topic:Topic": "SNS, CreateTopic",
+    "aws:sqs/queue:Queue": "SQS, CreateQueue",
+}
+"""Types, and the calls that create their objects: the documentation of each says that it updates or returns
+what has the name already, and pulumi-aws does not ask before whether it exists (hashicorp/
+terraform-provider-aws, internal/service/sns/topic.go: resourceTopicCreate; events/rule.go:
+resourceRuleCreate). A queue or a state machine has to be equal for that. Of the project's other types, AWS
+refuses a name that exists, or has none, and pulumi-aws itself looks for a bucket before it creates one in
+us-east-1.
+"""
+
 REMEDY = "Declare the setting in the stack that has the object"
+
+NEW_NAME = "Leave the name out, so that the provider generates one that nobody has"
+"""Remedy for a name that the program chooses."""
 
 
 def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[tuple[str, Finding]]:
@@ -37,13 +73,32 @@ def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[t
     for step in stack.steps.values():
         new = step.new
         is_changed = step.op in ("create", "replace", "update")
-        if (
-            new
-            and is_changed
-            and not new.is_component
-            and (message := _describe(stack, step, new, unevaluated))
-        ):
+        if not new or not is_changed or new.is_component:
+            continue
+        if message := _describe(stack, step, new, unevaluated):
             yield new.urn, stack.blocking_finding("object-shared", new, message, REMEDY)
+        elif message := _describe_name(stack, step, new):
+            yield new.urn, stack.blocking_finding("object-shared", new, message, NEW_NAME)
+
+
+def _describe_name(stack: Stack, step: Step, new: Resource) -> str:
+    """Describe the name with which a new resource may take over a foreign object; empty if there is none.
+
+    A setting that depends on the new resource changes this object as well, so the finding is about the
+    resource and not about its settings.
+    """
+    call = UPSERTED.get(new.type)
+    if not call or (step.op != "create" and not has_other_object(step, stack)):
+        return ""
+    return next(
+        (
+            f"{name}: AWS does not refuse {new.inputs[name]} if it exists ({call}); the new resource then "
+            "takes over what another stack or a person has created"
+            for name in own_names(new)
+            if name not in generated_names(new)
+        ),
+        "",
+    )
 
 
 def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str]) -> str:
@@ -53,6 +108,8 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
         takes_over = new.package == "aws" and new.values.get(taking_over) is True
         if takes_over and makes_new_object(step):
             return f"{taking_over}: the new resource takes over what exists already, whoever has created it"
+    if new.type == RELEASE and new.values.get(TAKE_OWNERSHIP) is True:
+        return f"{TAKE_OWNERSHIP}: the release takes over what exists already, whoever has created it"
     is_other = step.op == "create" or has_other_object(step, stack)
     if is_other and is_of_organization(new):
         return (

@@ -110,11 +110,11 @@ def _removed_names(step: Step) -> Iterator[tuple[str, str]]:
     old, new = step.old, step.new
     if not old or not new:
         return
-    removed = _generated(new) - _generated(old)
+    removed = generated_names(new) - generated_names(old)
     name = resource_type(new.type).name
     is_prefix = is_described(new.type) and new.values.get(f"{name}Prefix") and name not in new.values
     if is_prefix and step.op != "replace":
-        removed |= {name} - _generated(old)
+        removed |= {name} - generated_names(old)
     for name in sorted(removed):
         value = as_text(old.values.get(name))
         if value and new.values.get(name, value) == value:
@@ -133,7 +133,7 @@ def _ignored_name(step: Step) -> str:
     is_object = new.package == "kubernetes" and new.type != RELEASE
     path = METADATA_NAME if is_object else resource_type(new.type).name
     annotations: Any = value_at(old.values, ANNOTATIONS) or ()
-    if path in _generated(old) or AUTONAMED in annotations or not value_at(old.values, path):
+    if path in generated_names(old) or AUTONAMED in annotations or not value_at(old.values, path):
         return ""
     before, after = (any(_covers(parts, path) for parts in ignored_paths(side)) for side in (old, new))
     return path if after and not before else ""
@@ -156,7 +156,8 @@ def _covers(parts: list[str], path: str) -> bool:
     return 0 < len(parts) <= len(names) and all(part in (ALL, name) for part, name in pairs)
 
 
-def _generated(resource: Resource) -> set[str]:
+def generated_names(resource: Resource) -> set[str]:
+    """Return the inputs with a name that the provider has generated, since the program sets none."""
     names = resource.values.get(DEFAULTS)
     return {as_text(name) or "" for name in names} if is_list(names) else set()
 

@@ -78,8 +78,9 @@ def find_owner(
     a log group, or a bucket of another kind or region. So only the ARN counts, the name of a resource of the
     right kind in the same place and container, and what AWS chooses for a resource on which the input
     depends. With `in_order`, a new resource counts only if the other one depends on it: only then, an object
-    of somebody else with its name stops the deployment before it is changed. The owner of an object in an
-    access point is the bucket. With `in_base`, the resource and its owner are those of the base.
+    of somebody else with its name stops the deployment before it is changed. A kind that takes over such an
+    object is a finding itself (`foreign_objects.UPSERTED`). The owner of an object in an access point is the
+    bucket. With `in_base`, the resource and its owner are those of the base.
     """
     in_order = in_order and not in_base
     owner = _find_named(stack, resource, name, in_base=in_base, in_order=in_order)

@@ -482,3 +482,56 @@ def test_a_setting_of_a_foreign_bucket_of_r2_blocks(kind: str) -> None:
     )
     assert findings(own, Step("same", bucket, bucket)) == []
     assert [name for name, _ in findings(foreign, Step("same", bucket, bucket))] == ["it"]
+
+
+EVENT_RULE, QUEUE = "aws:cloudwatch/eventRule:EventRule", "aws:sqs/queue:Queue"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (TOPIC, "name"),
+        (EVENT_RULE, "name"),
+        (QUEUE, "name"),
+        ("aws:cloudwatch/dashboard:Dashboard", "dashboardName"),
+    ],
+)
+def test_a_new_object_with_a_name_that_aws_does_not_refuse_blocks(kind: str, name: str) -> None:
+    own = resource(kind, "own", {name: "nightly-backup"})
+    [(title, message)] = findings(Step("create", None, own))
+    assert title == "own" and message.startswith(f"{name}: AWS does not refuse nightly-backup if it exists")
+    generated = resource(kind, "own", {name: "own-1a2b3c4", "__defaults": [name]})
+    assert findings(Step("create", None, generated)) == []
+    assert findings(Step("create", None, resource(kind, "own", {"namePrefix": "own"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("op", "before", "after_it", "expected"),
+    [
+        ("update", "a", "a", []),
+        ("replace", "a", "a", []),
+        ("replace", "a", "b", ["it"]),
+        ("update", "a", "b", ["it"]),
+    ],
+)
+@pytest.mark.parametrize("kind", [QUEUE, EVENT_RULE])
+def test_a_resource_that_keeps_its_name_takes_over_nothing(
+    kind: str, op: str, before: str, after_it: str, expected: list[str]
+) -> None:
+    old, replaced = (resource(kind, "it", {"name": name}, id=name) for name in (before, after_it))
+    assert [name for name, _ in findings(Step(op, old, replaced))] == expected
+
+
+def test_the_setting_of_an_object_that_may_be_taken_over_has_no_finding_of_its_own() -> None:
+    rule = resource(EVENT_RULE, "rule", {"name": "nightly-backup"}, id="nightly-backup")
+    target = resource(TARGET, "target", {"rule": "nightly-backup", "targetId": "t"}, **after(rule=rule))
+    steps = Step("create", None, rule), Step("create", None, target)
+    assert [name for name, _ in findings(*steps)] == ["rule"]
+
+
+def test_a_release_that_takes_over_what_exists_blocks() -> None:
+    release = "kubernetes:helm.sh/v3:Release"
+    owning = resource(release, "it", {"chart": "agent", "takeOwnership": True})
+    for step in (Step("create", None, owning), Step("update", resource(release, "it"), owning)):
+        assert [message.partition(":")[0] for _, message in findings(step)] == ["takeOwnership"]
+    assert findings(new(release, {"chart": "agent"}), Step("same", owning, owning)) == []
