@@ -104,7 +104,6 @@ def build(
         _add_files_outside(draft, changed_files.find_outside(reviewed, trees))
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
-        draft.findings += guard_findings.find_changed_options(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
         draft.findings += unevaluated_files.find_new_secrets(reviewed, base, head)
         draft.findings += unevaluated_files.find_omitted(reviewed, omitted)
@@ -206,6 +205,7 @@ def _add_stack(
     if stack.packs:
         packs = guard_findings.without_new_levels(stack.name, stack.packs, *trees)
         findings += guard_findings.find_weakened(stack.name, packs)
+        findings += guard_findings.find_changed_options(stack.name, packs)
         findings += policy_findings.find_new(stack, guard_findings.find_new(stack.packs))
     if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
         note = f"{stack.name}: the base has no such stack; everything in it is new."

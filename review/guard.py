@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from typing import Any
 import grpc
 from google.protobuf import json_format
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from pydantic import TypeAdapter
 
 from review.jail.guard import ANALYZER
 from review.jail.regular_files import read_text
-from review.plain_data import is_map
+from review.plain_data import as_key, is_list, is_map
 from review.project_selection import read_content, read_file
 from sandbox.errors import CommandError
 from sandbox.summary import Row
@@ -46,10 +47,22 @@ REQUESTS: Mapping[str, Any] = {
 }
 """The types of the requests about resources, by gRPC method."""
 
+CONFIGURE_STACK = "ConfigureStack"
+"""The gRPC method with which the engine describes the stack and its settings to a pack."""
+
 REMEDIATE = "Remediate"
 """The gRPC method with which a pack changes a resource's inputs. The engine applies every change in its
 response, whatever the levels (pulumi/pulumi, pkg/resource/deploy/step_generator.go).
 """
+
+ALL = "all"
+"""Name that stands for every rule in a configuration."""
+
+LEVEL = "enforcementLevel"
+"""Key of a rule's level beside its options in a file of levels."""
+
+Setting = tuple[int | None, Struct]
+"""The number of a level, or None without one, and the options of a rule."""
 
 Repair = tuple[str, str, str]
 """A rule, the URN of the resource that it changes, and a hash of the changed inputs."""
@@ -57,12 +70,14 @@ Repair = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Pack:
-    """A policy pack with the levels of its rules on one stack, its violations and its repairs."""
+    """A policy pack as configured for one stack, with its violations and its repairs."""
 
     levels: Mapping[str, str] = field(default_factory=dict[str, str])
     """The level of each rule: advisory, mandatory, disabled or remediate."""
     violations: tuple[Row, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """The options of each rule that has some, with their defaults, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +130,12 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
         pack: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
         try:
             grpc.channel_ready_future(channel).result(timeout=seconds)
+            _describe_stack(pack, calls, seconds)
             about = pack.GetAnalyzerInfo(Empty(), timeout=seconds)
             configuration = _configuration(about, levels)
-            pack.Configure(configuration, timeout=seconds)
+            options = _options(configuration)
+            if configuration.policyConfig:
+                pack.Configure(configuration, timeout=seconds)
             violations: list[Row] = []
             repairs: list[Repair] = []
             for method, request, _ in calls:
@@ -136,8 +154,20 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
         except grpc.RpcError as error:
             reason = error.details() if isinstance(error, grpc.Call) else ""
             raise CommandError(f"the policy pack under review does not respond: {reason}") from None
-    head = Pack(_levels(about, configuration), tuple(violations), tuple(repairs))
+    head = Pack(_levels(about, configuration), tuple(violations), tuple(repairs), options)
     return Packs(_base_pack(calls), head)
+
+
+def _describe_stack(pack: Any, calls: Iterable[tuple[str, bytes, bytes]], seconds: float) -> None:
+    """Send the recorded description of the stack; a pack without this method judges all stacks alike."""
+    for method, request, _ in calls:
+        if method == CONFIGURE_STACK:
+            description = analyzer_pb2.AnalyzerStackConfigureRequest.FromString(request)
+            try:
+                pack.ConfigureStack(description, timeout=seconds)
+            except grpc.RpcError as error:
+                if not isinstance(error, grpc.Call) or error.code() != grpc.StatusCode.UNIMPLEMENTED:
+                    raise
 
 
 def _read(recording: Path) -> Iterator[tuple[str, bytes, bytes]]:
@@ -163,7 +193,7 @@ def _base_pack(calls: list[tuple[str, bytes, bytes]]) -> Pack:
         elif method == REMEDIATE:
             repaired = analyzer_pb2.RemediateResponse.FromString(response)
             repairs += _repairs(analyzer_pb2.AnalyzeRequest.FromString(request), repaired)
-    return Pack(_levels(about, configuration), tuple(violations), tuple(repairs))
+    return Pack(_levels(about, configuration), tuple(violations), tuple(repairs), _options(configuration))
 
 
 def _levels(
@@ -177,36 +207,105 @@ def _levels(
     }
 
 
-def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2.ConfigureAnalyzerRequest:
-    """Return the configuration in a file of levels, as the engine reads such a file.
+def _options(configuration: analyzer_pb2.ConfigureAnalyzerRequest) -> dict[str, dict[str, str]]:
+    """Return the options of each rule for which the engine sends some, each as JSON."""
+    try:
+        return {
+            name: {
+                option: as_key(_with_whole_numbers(value))
+                for option, value in json_format.MessageToDict(policy.properties).items()
+            }
+            for name, policy in configuration.policyConfig.items()
+            if policy.properties.fields
+        }
+    except (ValueError, json_format.SerializeToJsonError) as error:
+        raise CommandError(f"the policy pack under review has invalid options: {error}") from None
 
-    A value is a level, or an object with the level as `enforcementLevel` beside the rule's options. The value
-    for `all` is the level of the rules without a value of their own.
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Return a value of the protocol, which has only fractions, with the numbers that a person writes."""
+    if is_map(value):
+        return {key: _with_whole_numbers(member) for key, member in value.items()}
+    if is_list(value):
+        return [_with_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2.ConfigureAnalyzerRequest:
+    """Return what the engine would send to a pack, which is empty if it would send nothing.
+
+    It starts with the levels of the rules and the defaults in the schemas of their options. Then it applies
+    the pack's initial configuration, whose values always have a level, and then the file of levels
+    (pulumi/pulumi v3.259.0, pkg/engine/update.go: loadPolicyPlugins; pkg/resource/analyzer/config.go:
+    ReconcilePolicyPackConfig; pkg/resource/plugin/analyzer_plugin.go: convertPolicyConfig, Configure).
     """
-    content = read_levels(file)
-    own = {
-        policy.name: _name("enforcement level", LEVELS, policy.enforcementLevel) for policy in about.policies
-    }
-    default = content.pop("all", "")
     request: Any = analyzer_pb2.ConfigureAnalyzerRequest()
-    for name in own | content:
-        value = content.get(name, default or own.get(name))
-        options: dict[str, Any] = {**value} if is_map(value) else {"enforcementLevel": value}
-        level = options.pop("enforcementLevel", default or own.get(name))
-        if level not in LEVELS:
-            raise CommandError(f"{file.name}: the level of {name} is {level!r}; allowed: {', '.join(LEVELS)}")
-        request.policyConfig[name].enforcementLevel = LEVELS.index(level)
-        try:
-            json_format.ParseDict(options, request.policyConfig[name].properties)
-        except json_format.ParseError as error:
-            raise CommandError(f"{file.name}: the options of {name} are invalid: {error}") from None
+    if not about.supportsConfig:
+        if os.path.lexists(file):
+            raise CommandError(f"the policy pack under review does not support {file.name}.")
+        return request
+    for policy in about.policies:
+        if policy.name in request.policyConfig:
+            raise CommandError(f"the policy pack under review has two policies of the name {policy.name!r}.")
+        _name("enforcement level", LEVELS, policy.enforcementLevel)
+        configured = request.policyConfig[policy.name]
+        configured.enforcementLevel = policy.enforcementLevel
+        for option, schema in policy.configSchema.properties.fields.items():
+            if schema.WhichOneof("kind") != "struct_value":
+                raise CommandError(f"the schema of {policy.name}.{option} is not an object.")
+            if "default" in schema.struct_value.fields:
+                configured.properties.fields[option].CopyFrom(schema.struct_value.fields["default"])
+    initial = {name: (own.enforcementLevel, own.properties) for name, own in about.initialConfig.items()}
+    for settings in (initial, _file_settings(file)):
+        _apply(settings, request)
+    for name, configured in request.policyConfig.items():
+        _name(f"enforcement level of {name}", LEVELS, configured.enforcementLevel)
     return request
+
+
+def _apply(settings: Mapping[str, Setting], request: Any) -> None:
+    """Add settings to a configuration. The level of `all` is that of every rule without one of its own."""
+    level, _ = settings.get(ALL, (None, None))
+    if level is not None:
+        for configured in request.policyConfig.values():
+            configured.enforcementLevel = level
+    for name, (level, options) in settings.items():
+        if level is None and name not in request.policyConfig:
+            raise CommandError(f"policies/config gives {name!r} options without a level.")
+        configured = request.policyConfig[name]
+        if level is not None:
+            configured.enforcementLevel = level
+        for option, value in options.fields.items():
+            configured.properties.fields[option].CopyFrom(value)
+
+
+def _file_settings(file: Path) -> dict[str, Setting]:
+    """Return the settings in a file of levels, as the engine reads such a file.
+
+    A value is a level, or an object with the level as `enforcementLevel` beside the rule's options.
+    """
+    settings: dict[str, Setting] = {}
+    for name, value in read_levels(file).items():
+        options: dict[str, Any] = {**value} if is_map(value) else {LEVEL: value}
+        if not options:
+            continue
+        has_level, level = LEVEL in options, options.pop(LEVEL, None)
+        if has_level and level not in LEVELS:
+            raise CommandError(f"{file.name}: the level of {name} is {level!r}; allowed: {', '.join(LEVELS)}")
+        try:
+            properties = json_format.ParseDict(options, Struct())
+        except (json_format.ParseError, ValueError, OverflowError) as error:
+            raise CommandError(f"{file.name}: the options of {name} are invalid: {error}") from None
+        settings[name] = LEVELS.index(level) if has_level else None, properties
+    return settings
 
 
 def read_levels(file: Path) -> dict[str, Any]:
     """Return the content of a file of levels; raise CommandError if it is not a JSON object."""
     try:
-        content: Any = json.loads(read_text(file)) if os.path.lexists(file) else {}
+        text = read_text(file) if os.path.lexists(file) else ""
+        content: Any = json.loads(text) if text.strip() else {}
+        json.dumps(content, ensure_ascii=False).encode()  # Escapes may form characters that do not exist.
     except (ValueError, RecursionError) as error:
         raise CommandError(f"policies/config/{file.name} is not valid JSON: {error}") from None
     if not is_map(content):

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -29,9 +29,6 @@ FAILED = "does-not-evaluate"
 
 STRENGTH = {"disabled": 0, "advisory": 1, "mandatory": 2, "remediate": 2}
 """Ranks of the levels. A rule that repairs resources is mandatory for those that it cannot repair."""
-
-LEVEL = "enforcementLevel"
-"""Key of a rule's level beside its options in a file of levels."""
 
 WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.yaml": tuple(SECTIONS)}
 """Files of waivers, with the names of the findings that they may waive."""
@@ -66,7 +63,8 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
             yield weakened(
                 stack,
                 rule,
-                f"the pull request's rule or waivers admit violations in {list_first(missing)}",
+                f"the pull request's rule or waivers admit violations in {list_first(missing)}, or lower "
+                "their level",
             )
     repaired: dict[str, set[str]] = {}
     for rule, urn, _ in {*head.repairs} - {*base.repairs}:
@@ -137,10 +135,10 @@ def _summary(file: Path) -> str:
     """Return the rules in a file of levels that are not mandatory there, and those with options."""
     rules: dict[str, list[str]] = {"disabled": [], "advisory": []}
     for rule, value in sorted(_levels(file).items()):
-        level = value.get(LEVEL, "mandatory") if is_map(value) else value
+        level = value.get(guard.LEVEL, "mandatory") if is_map(value) else value
         if level != "mandatory":
             rules.setdefault(f"{level}", []).append(rule)
-        if is_map(value) and value.keys() - {LEVEL}:
+        if is_map(value) and value.keys() - {guard.LEVEL}:
             rules.setdefault("with options", []).append(rule)
     return "".join(f"; {group}: {list_first(names)}" for group, names in rules.items() if names)
 
@@ -152,41 +150,45 @@ def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Pack
     """
     if levels_file(stack) not in _new_levels(base, head):
         return packs
-    file = head / levels_file(stack)
-    content = _levels(file)
+    file = levels_file(stack)
+    content = _levels(head / file)
     levels = {
         rule: packs.head.levels.get(rule, level) if rule in content or "all" in content else level
         for rule, level in packs.base.levels.items()
     }
-    options = _options(file)
-    violations = tuple(row for row in packs.base.violations if row["policy"] not in options)
-    return replace(packs, base=replace(packs.base, levels=levels, violations=violations))
-
-
-def find_changed_options(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
-    """Yield a finding for each rule of the base whose options differ in the head's policies/config.
-
-    A person has to judge whether they are weaker: the violations that they admit may come later.
-    """
-    reported = _new_levels(base, head)
-    for stack in stacks:
-        if (file := levels_file(stack)) in reported:
-            continue
-        before, after = (_options(tree / file) for tree in (base, head))
-        for rule in sorted((before.keys() | after.keys()) & POLICY_RULES.keys()):
-            if before.get(rule) != after.get(rule):
-                change = f"{before.get(rule, 'none')} to {after.get(rule, 'none')}"
-                yield weakened(stack, rule, f"the pull request changes its options from {change}")
-
-
-def _options(file: Path) -> dict[str, str]:
-    """Return the options of each rule in a file of levels as JSON."""
+    configured = _with_options(base / file) | _with_options(head / file)
     options = {
-        rule: {name: option for name, option in value.items() if name != LEVEL}
-        for rule, value in _levels(file).items()
-        if is_map(value)
+        rule: (packs.head if rule in configured else packs.base).options.get(rule, {})
+        for rule in packs.base.options.keys() | configured
     }
-    return {rule: json.dumps(own, sort_keys=True) for rule, own in options.items() if own}
+    lowered = {rule for rule, level in levels.items() if STRENGTH[level] < _strength(packs.base, rule)}
+    violations = tuple(row for row in packs.base.violations if row["policy"] not in configured | lowered)
+    return replace(packs, base=replace(packs.base, levels=levels, options=options, violations=violations))
+
+
+def find_changed_options(stack: str, packs: Packs) -> Iterator[Finding]:
+    """Yield a finding for each rule of the base that a deployment of the head gives other options.
+
+    They come from policies/config, from the pack's initial configuration, or from the defaults in its
+    schemas. A person has to judge whether they are weaker: the violations that they admit may come later.
+    """
+    for rule in sorted(packs.base.levels.keys() & packs.head.levels.keys()):
+        before, after = (pack.options.get(rule, {}) for pack in (packs.base, packs.head))
+        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        if changed:
+            change = f"{_as_object(before, changed)} to {_as_object(after, changed)}"
+            yield weakened(stack, rule, f"the pull request changes its options from {change}")
+
+
+def _as_object(options: Mapping[str, str], names: Set[str]) -> str:
+    """Return the options with these names as JSON, or "none"."""
+    members = [f"{json.dumps(name)}: {value}" for name, value in sorted(options.items()) if name in names]
+    return f"{{{', '.join(members)}}}" if members else "none"
+
+
+def _with_options(file: Path) -> set[str]:
+    """Return the rules with options in a file of levels."""
+    return {rule for rule, value in _levels(file).items() if is_map(value) and value.keys() - {guard.LEVEL}}
 
 
 def _levels(file: Path) -> dict[str, Any]:
@@ -239,8 +241,8 @@ def admitted(packs: Packs | None) -> set[Place]:
     before, after = _unwaived(packs.base), _unwaived(packs.head)
     return {
         (rule, urn)
-        for (rule, urn), count in before.items()
-        if after[rule, urn] < count or _strength(packs.head, rule) < _strength(packs.base, rule)
+        for (rule, urn, strength), count in before.items()
+        if after[rule, urn, strength] < count or _strength(packs.head, rule) < _strength(packs.base, rule)
     }
 
 
@@ -251,10 +253,10 @@ def find_new(packs: Packs) -> Iterator[Row]:
     """
     before, after = _unwaived(packs.base), _unwaived(packs.head)
     for violation in {tuple(row.items()): row for row in packs.head.violations}.values():
-        rule = violation["policy"]
-        place = rule, violation["urn"]
-        is_stricter = _strength(packs.head, rule) > _strength(packs.base, rule)
-        if not waiver_match(violation) and (is_stricter or after[place] > before[place]):
+        is_stricter = _strength(packs.head, violation["policy"]) > _strength(packs.base, violation["policy"])
+        if not waiver_match(violation) and (
+            is_stricter or any(after[place] > before[place] for place in _places(violation))
+        ):
             yield violation
 
 
@@ -285,12 +287,21 @@ def _strength(pack: Pack, rule: str) -> int:
     return STRENGTH[pack.levels.get(rule, "disabled")]
 
 
-def _unwaived(pack: Pack) -> Counter[Place]:
+def _unwaived(pack: Pack) -> Counter[tuple[str, str, int]]:
+    """Return the number of unwaived violations of each rule and resource that are at least so strong."""
     return Counter(
-        (violation["policy"], violation["urn"])
-        for violation in pack.violations
-        if not waiver_match(violation)
+        place for violation in pack.violations if not waiver_match(violation) for place in _places(violation)
     )
+
+
+def _places(violation: Row) -> Iterator[tuple[str, str, int]]:
+    """Yield the rule and the resource of a violation with each rank up to that of its own level.
+
+    The engine stops a deployment by the level of the violation, not by that of the rule (pulumi/pulumi,
+    pkg/resource/deploy/step_generator.go: analyzeAll, AnalyzeResources).
+    """
+    for strength in range(1, STRENGTH[violation["level"]] + 1):
+        yield violation["policy"], violation["urn"], strength
 
 
 def _expiries(waivers: Waivers) -> dict[tuple[str, str], date]:

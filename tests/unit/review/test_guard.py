@@ -13,10 +13,11 @@ from sandbox.errors import CommandError
 from tests.support.rows import each_row
 
 ABOUT = analyzer_pb2.AnalyzerInfo(
+    supportsConfig=True,
     policies=[
         analyzer_pb2.PolicyInfo(name="ssh-open", enforcementLevel=analyzer_pb2.MANDATORY),
         analyzer_pb2.PolicyInfo(name="tags", enforcementLevel=analyzer_pb2.ADVISORY),
-    ]
+    ],
 )
 
 
@@ -51,12 +52,110 @@ def test_levels_are_read_as_the_engine_reads_them(
         ("[]", "policies/config/dev.json is not a JSON object."),
         ('{"tags": "off"}', "dev.json: the level of tags is 'off'; allowed: advisory, mandatory"),
         (json.dumps({"tags": {"names": "x", "enforcementLevel": []}}), "the level of tags is "),
+        ('{"tags": null}', "the level of tags is None"),
+        ('{"tags": ["x"]}', "the level of tags is ['x']"),
+        ('{"tags": {"enforcementLevel": null}}', "the level of tags is None"),
+        ('{"other": {"names": "x"}}', "policies/config gives 'other' options without a level."),
+        ('{"tags": {"enforcementLevel": null, "names": "x"}}', "the level of tags is None"),
+        (f'{{"tags": {{"names": 1{"0" * 400}}}}}', "dev.json: the options of tags are invalid: "),
+        ('{"tags": {"names": "\\ud800"}}', "policies/config/dev.json is not valid JSON: "),
     ],
 )
 def test_an_invalid_file_of_levels_is_named(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError) as error:
         levels(tmp_path / "dev.json", text)
     assert message in str(error.value)
+
+
+def configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> dict[str, Any]:
+    """Return the level and the options of each name in what the engine would send to a pack."""
+    request = guard._configuration(about, file)  # pyright: ignore[reportPrivateUsage]
+    options = guard._options(request)  # pyright: ignore[reportPrivateUsage]
+    return {
+        name: (guard.LEVELS[own.enforcementLevel], options.get(name, {}))
+        for name, own in request.policyConfig.items()
+    }
+
+
+def about_pack(**initial: tuple[Any, dict[str, Any]]) -> analyzer_pb2.AnalyzerInfo:
+    """Return the description of a pack with an initial configuration and two defaults of options."""
+    about = analyzer_pb2.AnalyzerInfo()
+    about.CopyFrom(ABOUT)
+    schemas = {"ports": {"type": "array", "default": [22, 443]}, "names": {"type": "array"}}
+    about.policies[0].configSchema.properties.update(schemas)
+    for name, (level, options) in initial.items():
+        about.initialConfig[name.replace("_", "-")].enforcementLevel = level
+        about.initialConfig[name.replace("_", "-")].properties.update(options)
+    return about
+
+
+PORTS = {"ports": "[22, 443]"}
+
+
+@each_row(
+    "about, text, expected",
+    [
+        (about_pack(), None, {"ssh-open": ("mandatory", PORTS), "tags": ("advisory", {})}),
+        (
+            about_pack(ssh_open=(analyzer_pb2.DISABLED, {"names": ["a"]})),
+            None,
+            {"ssh-open": ("disabled", {**PORTS, "names": '["a"]'}), "tags": ("advisory", {})},
+        ),
+        # Options without a level in the SDK's `initial_config` are sent as advisory, the number 0.
+        (
+            about_pack(ssh_open=(0, {"ports": []})),
+            "",
+            {"ssh-open": ("advisory", {"ports": "[]"}), "tags": ("advisory", {})},
+        ),
+        (
+            about_pack(all=(analyzer_pb2.DISABLED, {})),
+            '{"ssh-open": {"ports": [1.5]}, "tags": {}}',
+            {"ssh-open": ("disabled", {"ports": "[1.5]"}), "tags": ("disabled", {}), "all": ("disabled", {})},
+        ),
+        (
+            about_pack(all=(analyzer_pb2.DISABLED, {}), tags=(analyzer_pb2.MANDATORY, {})),
+            '{"all": "advisory", "other": "mandatory", "tags": {"enforcementLevel": "remediate", "a": null}}',
+            {
+                "ssh-open": ("advisory", PORTS),
+                "tags": ("remediate", {"a": "null"}),
+                "all": ("advisory", {}),
+                "other": ("mandatory", {}),
+            },
+        ),
+    ],
+)
+def test_a_pack_gets_the_defaults_of_its_schemas_its_initial_configuration_and_then_the_file(
+    about: analyzer_pb2.AnalyzerInfo, text: str | None, expected: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "dev.json"
+    if text is not None:
+        file.write_text(text)
+    assert configuration(about, file) == expected
+
+
+def test_a_pack_without_support_for_a_configuration_gets_none(tmp_path: Path) -> None:
+    about = about_pack(all=(analyzer_pb2.DISABLED, {}))
+    about.supportsConfig = False
+    assert configuration(about, tmp_path / "dev.json") == {}
+    with pytest.raises(CommandError, match=r"does not support dev\.json"):
+        levels_of = tmp_path / "dev.json"
+        levels_of.write_text("{}")
+        configuration(about, levels_of)
+
+
+def test_a_description_of_a_pack_with_which_the_engine_fails_is_refused(tmp_path: Path) -> None:
+    twice, other, unknown = about_pack(), about_pack(), about_pack(tags=(77, {}))
+    infinite = about_pack(tags=(0, {"a": float("inf")}))
+    twice.policies.add(name="tags")
+    other.policies[0].configSchema.properties["ports"] = 443
+    for about, message in (
+        (twice, "two policies of the name 'tags'"),
+        (other, "the schema of ssh-open.ports is not an object"),
+        (infinite, "the policy pack under review has invalid options"),
+        (unknown, "sent the enforcement level of tags 77"),
+    ):
+        with pytest.raises(CommandError, match=message):
+            configuration(about, tmp_path / "dev.json")
 
 
 def test_a_number_without_a_meaning_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Tests of the findings about policies and waivers that a pull request weakens."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,27 @@ def test_a_rule_that_is_removed_lowered_changed_or_waived_is_a_finding() -> None
     assert messages(removed) == ["ssh-open: the pull request removes this rule"]
     lowered = Pack({**levels, "ssh-open": "advisory"}, BASE.violations)
     assert messages(lowered) == ["ssh-open: the pull request lowers its level from mandatory to advisory"]
-    admitting = "ssh-open: the pull request's rule or waivers admit violations in firewall"
+    admitting = (
+        "ssh-open: the pull request's rule or waivers admit violations in firewall, or lower their level"
+    )
     assert messages(Pack(levels, ())) == [admitting]
     assert messages(Pack(levels, (violation | WAIVED,))) == [admitting]
     for head in (removed, lowered, Pack(levels, ())):
         assert guard_findings.admitted(Packs(BASE, head)) == {("ssh-open", "urn:a::firewall")}
+
+
+def test_a_violation_at_a_lower_level_than_in_the_base_is_admitted_whatever_the_level_of_its_rule() -> None:
+    [violation] = BASE.violations
+    milder = Pack(BASE.levels, (violation | {"level": "advisory"},))
+    assert messages(milder) == [
+        "ssh-open: the pull request's rule or waivers admit violations in firewall, or lower their level"
+    ]
+    assert guard_findings.admitted(Packs(BASE, milder)) == {("ssh-open", "urn:a::firewall")}
+    assert [*guard_findings.find_new(Packs(BASE, milder))] == []
+    assert [*guard_findings.find_new(Packs(milder, BASE))] == [violation]
+    # The engine takes a violation with the level remediate for a mandatory one.
+    assert messages(Pack(BASE.levels, (violation | {"level": "remediate"},))) == []
+    assert messages(Pack(BASE.levels, (violation | {"level": "disabled"},))) != []
 
 
 def test_a_violation_whose_text_looks_like_a_waiver_counts() -> None:
@@ -115,21 +132,24 @@ CEILING = "workload-limit-above-ceiling"
 @pytest.mark.parametrize(
     ("before", "after", "change"),
     [
-        ({CEILING: {"cpu": "2"}}, {CEILING: {"cpu": "200"}}, '{"cpu": "2"} to {"cpu": "200"}'),
-        (None, {CEILING: {"cpu": "200"}}, 'none to {"cpu": "200"}'),
-        ({CEILING: {"cpu": "2"}}, None, '{"cpu": "2"} to none'),
-        ({CEILING: {"cpu": "2"}}, {CEILING: "mandatory"}, '{"cpu": "2"} to none'),
-        # find_weakened compares the levels, and a rule of the head alone has no options in the base.
-        ({CEILING: {"cpu": "2"}}, {CEILING: {"enforcementLevel": "advisory", "cpu": "2"}}, ""),
-        ({}, {"rule-of-the-head": {"cpu": "2"}}, ""),
+        ({CEILING: {"cpu": '"2"'}}, {CEILING: {"cpu": '"200"'}}, '{"cpu": "2"} to {"cpu": "200"}'),
+        ({}, {CEILING: {"cpu": '"200"'}}, 'none to {"cpu": "200"}'),
+        ({CEILING: {"cpu": '"2"'}}, {}, '{"cpu": "2"} to none'),
+        (
+            {CEILING: {"cpu": '"2"', "memory": '"4Gi"'}},
+            {CEILING: {"cpu": "2", "memory": '"4Gi"'}},
+            '{"cpu": "2"} to {"cpu": 2}',
+        ),
+        # A rule of the head alone has no options in the base.
+        ({}, {"rule-of-the-head": {"cpu": '"2"'}}, ""),
     ],
 )
 def test_other_options_of_a_rule_are_a_finding_without_a_violation(
-    before: Any, after: Any, change: str, tmp_path: Path
+    before: Any, after: Any, change: str
 ) -> None:
-    base, head = trees(tmp_path, before, after, stacks=["dev", "prod"])
-    findings = [*guard_findings.find_changed_options(["dev", "prod"], base, head)]
-    assert [*guard_findings.find_new_levels(["dev", "prod"], base, head)] == []
+    base = Pack({CEILING: "mandatory"}, options=before)
+    head = Pack({CEILING: "mandatory", "rule-of-the-head": "mandatory"}, options=after)
+    findings = [*guard_findings.find_changed_options("dev", Packs(base, head))]
     expected = [f"{CEILING}: the pull request changes its options from {change}"] if change else []
     assert [finding.message for finding in findings] == expected
     assert all(finding.blocks and finding.stacks == ["dev"] for finding in findings)
@@ -163,7 +183,6 @@ def test_the_levels_of_a_stack_that_the_base_lacks_are_one_finding(
     expected = [f"policies/config/dev.json: the pull request {message.format(whose)}"] if message else []
     assert [finding.message for finding in findings] == expected
     assert all(finding.blocks and finding.stacks == reviewed[:1] for finding in findings)
-    assert [*guard_findings.find_changed_options(reviewed, base, head)] == []
 
 
 def test_a_new_link_beside_the_files_of_levels_is_a_finding_since_it_may_lead_to_some(tmp_path: Path) -> None:
@@ -176,25 +195,41 @@ def test_a_new_link_beside_the_files_of_levels_is_a_finding_since_it_may_lead_to
 def test_the_levels_of_a_new_stack_weaken_no_rule(tmp_path: Path) -> None:
     levels = {"ssh-open": "mandatory", "tags": "mandatory", "off": "mandatory", CEILING: "mandatory"}
     above = {"policy": CEILING, "urn": "urn:a::api", "message": "200", "level": "mandatory"}
-    pack = Pack(levels, (*BASE.violations, above))
+    pack = Pack(levels, (*BASE.violations, above), options={CEILING: {"cpu": '"2"'}})
 
     def messages_of(stacks: list[str], head: Pack, content: Any = NEW_LEVELS) -> list[str]:
         of_stacks = trees(tmp_path / f"{len([*tmp_path.iterdir()])}", None, content, stacks)
         packs = guard_findings.without_new_levels("dev", Packs(pack, head), *of_stacks)
-        return [finding.name for finding in guard_findings.find_weakened("dev", packs)]
+        findings = guard_findings.find_weakened, guard_findings.find_changed_options
+        return [finding.name for find in findings for finding in find("dev", packs)]
 
     lowered = Pack(
-        {"ssh-open": "mandatory", "tags": "disabled", "off": "advisory", CEILING: "advisory"}, BASE.violations
+        {"ssh-open": "mandatory", "tags": "disabled", "off": "advisory", CEILING: "advisory"},
+        BASE.violations,
+        options={CEILING: {"cpu": '"200"'}},
     )
     assert messages_of([], lowered) == []
     # The base has the stack, so its rules become weaker.
-    assert messages_of(["dev"], lowered) == ["off", "tags", CEILING]
-    # The file explains neither the level of a rule that it does not name, nor a changed rule.
-    assert messages_of([], lowered, {"tags": "disabled"}) == ["off", CEILING]
-    assert messages_of([], lowered, None) == ["off", "tags", CEILING]
-    assert messages_of([], Pack(lowered.levels)) == ["ssh-open"]
+    assert messages_of(["dev"], lowered) == ["off", "tags", CEILING, CEILING]
+    # The file explains neither the level or options of a rule that it does not name, nor a changed rule.
+    assert messages_of([], lowered, {"tags": "disabled"}) == ["off", CEILING, CEILING]
+    assert messages_of([], lowered, None) == ["off", "tags", CEILING, CEILING]
+    assert messages_of([], replace(lowered, violations=())) == ["ssh-open"]
     removed = {rule: level for rule, level in lowered.levels.items() if rule != "off"}
-    assert messages_of([], Pack(removed, BASE.violations)) == ["off"]
+    assert messages_of([], replace(lowered, levels=removed)) == ["off"]
+
+
+def test_the_lower_level_of_a_new_stack_explains_its_violations_but_not_those_of_other_rules(
+    tmp_path: Path,
+) -> None:
+    levels = {"ssh-open": "mandatory", "tags": "mandatory"}
+    untagged = {"policy": "tags", "urn": "urn:a::api", "message": "no tags", "level": "mandatory"}
+    milder = [row | {"level": "advisory"} for row in (*BASE.violations, untagged)]
+    of_stacks = trees(tmp_path, None, {"tags": "advisory"}, [])
+    head = Pack({**levels, "tags": "advisory"}, tuple(milder))
+    packs = Packs(Pack(levels, (*BASE.violations, untagged)), head)
+    packs = guard_findings.without_new_levels("dev", packs, *of_stacks)
+    assert [finding.name for finding in guard_findings.find_weakened("dev", packs)] == ["ssh-open"]
 
 
 def test_stricter_policies_are_shown_with_their_violations() -> None:
