@@ -33,6 +33,10 @@ REMARK = re.compile(
 """Pattern of the words for a secret, unknown or absent value in a report, without their last character."""
 
 
+BYTE_ESCAPE = re.compile(r"\\x(?=\u200b*[89a-f][0-9a-f])")
+"""Pattern of the start of an escape for a byte that is not ASCII."""
+
+
 class Null(enum.Enum):
     """The type of a null value, where None means that there is no value."""
 
@@ -187,6 +191,15 @@ def mark_own(text: str) -> str:
     So such a text never equals a mask. A report shows the character as an escape.
     """
     return REMARK.sub(lambda remark: f"{remark[0]}\u200b", text)
+
+
+def decode_bytes(content: bytes) -> str:
+    """Return bytes as a text of the program, with an escape such as `\\xff` for each that is not UTF-8.
+
+    If the text has such an escape itself, an invisible character marks it, as in `mark_own`.
+    """
+    text = BYTE_ESCAPE.sub("\\\\x\u200b", content.decode(errors="surrogateescape"))
+    return mark_own(re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:x}", text))
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:

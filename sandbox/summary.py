@@ -56,9 +56,10 @@ DIFFERING = ("update", "replace", "delete")
 
 @dataclass
 class Phase:
-    """The events of one evaluation of the program."""
+    """The events of one evaluation of the program. `mark` is applied to the texts of the stack's outputs."""
 
     preview: bool
+    mark: Callable[[str], str] = str
     resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
     components: set[str] = field(default_factory=set[str])  # URNs of the component resources
     violations: list[Row] = field(default_factory=list[Row])
@@ -127,7 +128,7 @@ class Phase:
             old, new = (cast(dict[str, Any], side.get("inputs") or {}) for side in sides)
             self.differences[urn] = compare(operation, typ, masked(old), masked(new), LATER)
         if is_root(urn) and op != "delete":
-            self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
+            self.outputs = {key: masked(value, self.mark) for key, value in sorted(state["outputs"].items())}
 
 
 def waiver_match(violation: Row) -> re.Match[str] | None:

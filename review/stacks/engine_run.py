@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, UNKNOWN, WAIVED
 from review.objects.renames import find_rename
-from review.plain_data import is_list, is_map
+from review.plain_data import is_list, is_map, mark_own
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
 from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
@@ -114,7 +114,7 @@ class EngineRun:
 
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
-    phase: Phase = field(default_factory=lambda: Phase(preview=True))
+    phase: Phase = field(default_factory=lambda: Phase(preview=True, mark=_mark_own))
     has_plan: bool = False
     added: dict[str, Json] = field(default_factory=dict[str, Json])
     overwritten: set[str] = field(default_factory=set[str])
@@ -295,6 +295,11 @@ class EngineRun:
 
     def _resource(self, state: Json | None, files: Path | None = None) -> Resource | None:
         return Resource(state, self.tree, files) if state else None
+
+
+def _mark_own(text: str) -> str:
+    """Mark the text of an output as the program's own, except for masks: events have one for each secret."""
+    return MASK.join(map(mark_own, text.split(MASK)))
 
 
 def _undecided(row: Json) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from review.model import LONGEST_DIFFERENCE, title
-from review.plain_data import is_map, mark_own
+from review.plain_data import decode_bytes, is_map
 from review.stacks.engine_run import Step
 from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
 from review.stacks.stack import Stack
@@ -49,7 +49,7 @@ def decode(text: str) -> str:
     with suppress(ValueError):
         # Kubernetes ignores line breaks in base64 (Go, encoding/base64: Decode).
         content = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
-        return mark_own(content.decode(errors="backslashreplace"))
+        return decode_bytes(content)
     return text
 
 
@@ -62,7 +62,7 @@ def readable_inputs(step: Step) -> tuple[Json, Json]:
 
 
 def _decoded(inputs: Json, other: Json) -> Json:
-    """Return inputs with the texts of their binary files, except for files of which only the bytes differ."""
+    """Return inputs with the texts of their binary files, except where only the base64 differs."""
     files, others = inputs.get(BINARY), other.get(BINARY)
     if not is_map(files):
         return inputs

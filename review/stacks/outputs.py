@@ -4,6 +4,7 @@ from itertools import chain
 
 from review.model import Change, Property
 from review.objects.value_owners import output_remarks
+from review.plain_data import mark_nulls
 from review.stacks.stack import Stack
 from review.stacks.value_parts import split
 from review.values.value_paths import Paths
@@ -20,7 +21,8 @@ def find_changes(stack: Stack) -> list[Change]:
         return []
     if not stack.base and not stack.predicted:
         return []
-    before, after = stack.base.phase.outputs if stack.base else {}, stack.head.phase.outputs
+    outputs = stack.base.phase.outputs if stack.base else {}, stack.head.phase.outputs
+    before, after = map(mark_nulls, outputs)
     parts = chain.from_iterable(
         split(_paths(name), before.get(name), after.get(name)) for name in sorted(before | after)
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from review.plain_data import SECRET, build_mask, is_list, is_map, mark_own, path_of
+from review.plain_data import SECRET, build_mask, decode_bytes, is_list, is_map, mark_own, path_of
 from review.stacks.resources import KUBERNETES_SECRET, Resource
 from review.values.secret_marks import SecretMarks, without_marks
 from sandbox.summary import LATER, MASK, masked
@@ -68,10 +68,10 @@ def decode_base64(text: str) -> str:
     """Return the text that a base64 text encodes; the text itself if that could be the base64 of another."""
     with suppress(ValueError):
         content = base64.b64decode(text, validate=True)
-        decoded = content.decode(errors="backslashreplace")
+        decoded = decode_bytes(content)
         is_canonical = base64.b64encode(content).decode() == text
         if is_canonical and _is_text(content) and not _is_base64(decoded):
-            return mark_own(decoded)
+            return decoded
     return text
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from review.model import OF_THE_BASE, SETS, SettingChange, SourceLocation
+from review.plain_data import mark_own
 from review.stacks.stack_file import SettingValues, StackFile
 from sandbox.summary import MASK
 
@@ -20,6 +21,8 @@ def find_changes(stack: str, file: StackFile) -> Iterator[SettingChange]:
             continue
         if key.endswith(SECRET):
             before, after = (value and MASK for value in (before, after))
+        else:
+            before, after = (value and mark_own(value) for value in (before, after))
         role = SETS if key in file.head else OF_THE_BASE
         location = SourceLocation(file.name, _line(file, key), role, key)
         yield SettingChange(stack, key.removesuffix(SECRET), before, after, location)

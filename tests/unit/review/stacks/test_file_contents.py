@@ -45,8 +45,15 @@ def test_a_binary_file_is_shown_as_text() -> None:
     assert shown(added) == [("binaryData", None, '{"a": "# caf\\\\xe9\\nx"}')]
 
 
+def test_a_byte_differs_from_the_text_of_its_escape() -> None:
+    old, new = (
+        {"binaryData": {"a": base64.b64encode(text + b"\n").decode()}} for text in (b"\xe9", rb"\xe9")
+    )
+    assert shown(update(old, new)) == [("binaryData.a › line 1", "\\xe9", "\\x\u200be9")]
+
+
 def test_binary_files_with_the_same_text_are_shown_as_they_are() -> None:
-    old, new = base64.b64encode(b"\xe9").decode(), base64.b64encode(rb"\xe9").decode()
+    old, new = "eA==", "eA==\n"
     assert shown(update({"binaryData": {"a": old}}, {"binaryData": {"a": new}})) == [
         ("binaryData.a", old, new)
     ]

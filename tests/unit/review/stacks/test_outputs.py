@@ -7,6 +7,8 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.outputs import find_changes
 from review.stacks.stack import Stack
 from sandbox.progress import ROOT_TYPE
+from sandbox.summary import LATER, MASK
+from sandbox.wire import sentinels
 from tests.support.review.stacks import KEY, resource, stack
 
 
@@ -26,6 +28,24 @@ def test_outputs_that_differ_are_a_change_of_the_stack() -> None:
         ("output url", "a", "b"),
     ]
     assert find_changes(reviewed({"url": "a"}, {"url": "a"})) == []
+
+
+def test_a_null_output_is_not_absent() -> None:
+    [change] = find_changes(reviewed({"a": "x", "b": "null"}, {"a": None, "b": None}))
+    assert [(changed.before, changed.after) for changed in change.properties] == [
+        ('"x"', "null"),
+        ('"null"', "null"),
+    ]
+
+
+def test_an_output_with_a_word_of_the_report_is_marked(tmp_path: Path) -> None:
+    outputs = {"a": LATER, "b": sentinels.UNKNOWN, "c": "(absent)", "d": f"{MASK} {LATER}"}
+    urn = f"urn:pulumi:dev::pipe::{ROOT_TYPE}::pipe-dev"
+    root = {"urn": urn, "parent": "", "outputs": outputs}
+    metadata = {"op": "same", "type": ROOT_TYPE, "urn": urn, "old": None, "new": root}
+    run = EngineRun(tmp_path).add([{"resOutputsEvent": {"metadata": metadata}}])
+    later = "[known after up\u200b]"
+    assert run.phase.outputs == {"a": later, "b": LATER, "c": "(absent\u200b)", "d": f"{MASK} {later}"}
 
 
 def test_a_component_with_the_type_of_the_stack_sets_no_outputs(tmp_path: Path) -> None:

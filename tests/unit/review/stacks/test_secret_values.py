@@ -1,10 +1,14 @@
 """Tests of the parts of secrets that a report shows."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
-from review.plain_data import mark_own
+from hypothesis import given
+from hypothesis import strategies as st
+
+from review.plain_data import decode_bytes, mark_own
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
@@ -87,6 +91,14 @@ def test_marked_texts_stay_distinct() -> None:
     marked = mark_own(MASK)
     assert len({MASK, marked, mark_own(marked)}) == 3
     assert mark_own("a (secret) b, secret and known after up") == "a (secret) b, secret and known after up"
+
+
+@given(st.lists(st.sampled_from([b"\\", b"x", b"ff", b"\xff", "\u200b".encode(), "é".encode()]), max_size=6))
+def test_decoded_bytes_stay_distinct(pieces: list[bytes]) -> None:
+    text = decode_bytes(b"".join(pieces))
+    encoded = re.sub(r"\\x([89a-f][0-9a-f])", lambda byte: chr(0xDC00 + int(byte[1], 16)), text)
+    own = re.sub(r"(\\x\u200b*)\u200b(?=[89a-f][0-9a-f])", r"\1", encoded)
+    assert own.encode(errors="surrogateescape") == b"".join(pieces)
 
 
 def test_the_content_of_a_kubernetes_secret_is_shown_as_text() -> None:

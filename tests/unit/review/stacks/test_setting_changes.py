@@ -27,6 +27,12 @@ def test_the_value_of_a_secret_is_masked() -> None:
     assert (change.key, change.before, change.after) == ("pipe:a", "[secret]", "[secret]")
 
 
+def test_a_value_with_a_word_of_the_report_is_marked() -> None:
+    file = StackFile("Pulumi.dev.yaml", {"pipe:a": ("x", 1)}, {"pipe:a": ("(absent)", 1)})
+    [change] = find_changes("dev", file)
+    assert (change.before, change.after) == ("x", "(absent\u200b)")
+
+
 def test_a_stack_without_a_file_on_one_side_has_no_changed_settings() -> None:
     file = StackFile("Pulumi.dev.yaml", {}, {"pipe:a": ("1", 1)}, is_on_both_sides=False)
     assert [*find_changes("dev", file)] == []
