@@ -1,11 +1,13 @@
 """Changed files that are neither part of an evaluated program nor of its policies."""
 
 import os
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from review.findings.unevaluated_files import COMPILED
-from review.project_selection import Trees, imported_files, program_files, read_file
+from review.programs.file_states import find_differing
+from review.programs.imports import imported_files, program_files
+from review.project_selection import Trees
 from sandbox.workspace.stacks import projects
 
 OF_A_DEPLOYMENT = (
@@ -29,7 +31,7 @@ def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
 
     A program can read further files. Then the report shows what changes, although it names the file here.
     """
-    differing = {file for file in _changed(trees) if not _is_ignored(file)}
+    differing = {file for file in find_differing(*trees) if not _is_ignored(file)}
     # A deployment runs these files as commands, so their import by the program shows nothing of their effect.
     run = {file for file in differing if file.parts[0] in OF_A_DEPLOYMENT}
     changed = differing - run
@@ -69,21 +71,6 @@ def _other_code(tree: Path) -> set[Path]:
     modules = {file.relative_to(tree) for file in tree.rglob("*.py")}
     run = [tree / file for file in modules if file.parts[0] in OF_A_DEPLOYMENT]
     return modules | imported_files(tree, tree, run)
-
-
-def _changed(trees: Trees) -> set[Path]:
-    """Return the paths of the files that differ between base and head."""
-    before, after = ({path.relative_to(tree) for path in _files(tree)} for tree in trees)
-    same = (path for path in before & after if _content(trees[0] / path) == _content(trees[1] / path))
-    return (before | after).difference(same)
-
-
-def _files(tree: Path) -> Iterable[Path]:
-    return (path for path in tree.rglob("*") if path.is_symlink() or not path.is_dir())
-
-
-def _content(file: Path) -> tuple[bool, bytes | None]:
-    return file.is_symlink(), read_file(file)
 
 
 def _is_ignored(file: Path) -> bool:

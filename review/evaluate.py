@@ -36,14 +36,14 @@ from review.jail.messages import (
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
+from review.programs.file_states import read_state
+from review.programs.reach import may_differ
 from review.project_selection import (
     Accounts,
     Projects,
     Trees,
     find_accounts,
     order,
-    program_files,
-    read_file,
     select_stacks,
 )
 from review.stacks import engine_run, stack_file
@@ -383,18 +383,14 @@ def _unset_secrets(stack: str, base: Path, project: Path) -> list[str]:
 
 def _programs_differ(stack: str, trees: Trees, projects: tuple[Path | None, Path | None]) -> bool:
     """Return True if a stack's program or settings differ, or if the base does not have the stack."""
-    base, head = projects
-    if not base or not head or _settings_differ(stack, trees):
-        return True
-    files = program_files(trees[0], base) | program_files(trees[1], head)
-    return any(read_file(trees[0] / file) != read_file(trees[1] / file) for file in files)
+    return _settings_differ(stack, trees) or may_differ(projects, trees)
 
 
 def _settings_differ(stack: str, trees: Trees) -> bool:
     """Return True if the head's Pulumi.yaml or stack file is not that of the base."""
     folder, _, name = stack.rpartition("/")
     files = (Path(folder, file) for file in ("Pulumi.yaml", f"Pulumi.{name}.yaml"))
-    return any(len({read_file(tree / file) for tree in trees}) > 1 for file in files)
+    return any(len({read_state(tree / file) for tree in trees}) > 1 for file in files)
 
 
 def _has_unknown(head: EngineRun | None) -> bool:

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from review.jail.guard import ANALYZER
 from review.jail.regular_files import read_text
 from review.plain_data import as_key, is_list, is_map
-from review.project_selection import read_content, read_file
+from review.programs.file_states import read_state, read_states
 from sandbox.errors import CommandError
 from sandbox.summary import Row
 
@@ -106,13 +106,12 @@ def differing_files(base: Path, head: Path) -> list[str]:
     Of the modules there, the pack never imports `__main__`.
     """
     before, after = (
-        {Path(path.name): read_file(path) for path in tree.glob("*.py") if path.name != "__main__.py"}
-        | {PACK / path: content for path, content in read_content(tree / PACK).items()}
+        {Path(path.name): read_state(path) for path in tree.glob("*.py") if path.name != "__main__.py"}
+        | {PACK / path: state for path, state in read_states(tree / PACK).items()}
         for tree in (base, head)
     )
-    missing = object()
     paths = before.keys() | after.keys()
-    return sorted(f"{path}" for path in paths if before.get(path, missing) != after.get(path, missing))
+    return sorted(f"{path}" for path in paths if before.get(path) != after.get(path))
 
 
 def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs:

@@ -17,7 +17,7 @@ from review.guard import Pack, Packs
 from review.model import EXISTING, SECTIONS, Finding, list_first, title
 from review.plain_data import is_map
 from review.policy_rules import POLICY_RULES
-from review.project_selection import read_content
+from review.programs.file_states import read_states
 from review.stacks.stack import Stack
 from sandbox.errors import CommandError
 from sandbox.progress import name_of, one_line
@@ -120,7 +120,7 @@ def _new_levels(base: Path, head: Path) -> list[Path]:
 
     A link counts whatever its name is, since it may lead to a folder with such files.
     """
-    before, after = (read_content(tree / LEVELS) for tree in (base, head))
+    before, after = (read_states(tree / LEVELS) for tree in (base, head))
     files = (LEVELS / file for file in before | after if before.get(file) != after.get(file))
     known = {*map(levels_file, projects(base))}
     is_link = Path.is_symlink

@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from review import project_selection
+from review.programs.file_states import read_states
 from review.project_selection import (
     find_accounts,
     find_neighbours,
     may_be_on_one_account,
-    program_files,
-    read_content,
     select_stacks,
 )
 from sandbox.errors import CommandError
@@ -91,7 +90,7 @@ def test_a_folder_behind_a_link_is_compared_by_its_contents(tmp_path: Path) -> N
         (tree / "docs" / "again").symlink_to("../base")
         (tree / "base" / "rules").symlink_to("../docs")
     assert [*select_stacks(trees)] == ["dev", "base/prod"]
-    assert {f"{path}" for path in read_content(trees[0] / "base")} >= {
+    assert {f"{path}" for path in read_states(trees[0] / "base")} >= {
         "rules",
         "rules/rule.py",
         "rules/again",
@@ -108,17 +107,12 @@ def test_more_stacks_than_one_review_can_have_are_refused(
     assert [*select_stacks((tree, tree), ["dev", "base/prod"])] == ["dev", "base/prod"]
 
 
-@each_row("name", [("-x",), (".x",), ("a b",), ("x" * 101,)])
+@each_row("name", ["-x", ".x", "a b", "x" * 101])
 def test_a_stack_whose_name_a_command_could_misread_is_refused(name: str, tmp_path: Path) -> None:
     tree = write(tmp_path / "tree", {"Pulumi.yaml": "name: main\n", f"Pulumi.{name}.yaml": ""})
     with pytest.raises(CommandError, match="cannot be reviewed"):
         select_stacks((tree, tree))
     shutil.rmtree(tree)
-
-
-def test_a_module_that_no_parser_can_read_imports_nothing(tmp_path: Path) -> None:
-    tree = write(tmp_path / "tree", {"__main__.py": "x = " + "-" * 20_000 + "1\n"})
-    assert program_files(tree, tree) == {Path("__main__.py")}
 
 
 def test_the_neighbours_are_the_other_stacks_of_the_base_with_the_same_name(tmp_path: Path) -> None:

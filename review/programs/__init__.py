@@ -1,0 +1,1 @@
+"""The files from which a program consists, and those that it may read."""

@@ -1,0 +1,64 @@
+"""Comparison of files as a program sees them: by content, kind and mode."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from review.jail.regular_files import read_bytes
+from sandbox.errors import CommandError
+
+EXECUTABLE = 0o111
+"""Bits of a file's mode that git keeps. A program can ask for them (access(2))."""
+
+
+class FileState(NamedTuple):
+    """Everything about a file or link that a commit can change, except for its path."""
+
+    content: bytes | None
+    """The content of the file, or of that behind the link; None for a folder or a link that leads nowhere."""
+    target: str | None = None
+    """The target of a link."""
+    executable: bool = False
+
+
+def read_state(path: Path) -> FileState | None:
+    """Return the state of a file, a link or a folder; None if there is none of them."""
+    target = str(path.readlink()) if path.is_symlink() else None
+    with suppress(OSError, CommandError):
+        return FileState(read_bytes(path, follow_links=True), target, bool(path.stat().st_mode & EXECUTABLE))
+    return FileState(None, target) if os.path.lexists(path) else None
+
+
+def read_states(folder: Path) -> dict[Path, FileState | None]:
+    """Return the states of the files in a folder, and in the folders to which its links lead."""
+    return {file.relative_to(folder): read_state(file) for file in _files(folder, set())}
+
+
+def folders_differ(base: Path, head: Path) -> bool:
+    """Return True if files differ in two folders, or in the folders to which their links lead."""
+    before, after = ({file.relative_to(folder) for file in _files(folder, set())} for folder in (base, head))
+    return before != after or any(read_state(base / path) != read_state(head / path) for path in before)
+
+
+def find_differing(base: Path, head: Path) -> set[Path]:
+    """Return the paths of the files and links that differ between two trees."""
+    before, after = ({path.relative_to(tree) for path in _all_files(tree)} for tree in (base, head))
+    same = (path for path in before & after if read_state(base / path) == read_state(head / path))
+    return (before | after).difference(same)
+
+
+def _all_files(tree: Path) -> Iterator[Path]:
+    return (path for path in tree.rglob("*") if path.is_symlink() or not path.is_dir())
+
+
+def _files(folder: Path, visited: set[Path]) -> Iterator[Path]:
+    """Yield the files and links in a folder, and those in the folders to which links lead, each once."""
+    if not folder.is_dir() or folder.resolve() in visited:
+        return
+    visited.add(folder.resolve())
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_dir():
+            yield path
+        yield from _files(path, visited)
