@@ -109,13 +109,13 @@ def build(
         draft.findings += unevaluated_files.find_omitted(reviewed, omitted)
         draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
-    found = draft.findings
+    of_stacks = draft.findings
     merging = Merging(stacks)
     draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
     compared = [*_comparisons(evaluated, neighbours, of_review, merging, trees, accounts)]
     draft.findings += compared
-    waiver_lines = {line for finding in [*found, *compared] for line in _lines(finding)}
+    waiver_lines = {line for finding in [*of_stacks, *compared] for line in _lines(finding)}
     draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
     blocked = {finding.key for finding in draft.findings if finding.blocks}
     report = Report(
