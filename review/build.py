@@ -32,6 +32,7 @@ from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts
 from review.project_selection import Accounts, find_accounts, may_be_on_one_account
 from review.render import renderings
+from review.render.file_notes import list_files
 from review.render.shown_inputs import show_inputs
 from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
@@ -50,8 +51,8 @@ KEEP_STACK = "Destroy the stack first, and ask an owner for the removal of its f
 OTHER_NAME = "Give the new project a name of its own"
 KEEP_PROJECT = "Keep the project's name, or move the stack first (`pulumi stack rename`) and ask an owner"
 
-FEW_FILES, MANY_FILES = 3, 40
-"""Numbers of changed files that the verdict and a note name."""
+FEW_FILES = 3
+"""Number of changed files that the verdict names."""
 
 SEVERITIES = ("critical", "high", "medium", "low", "")
 
@@ -101,7 +102,7 @@ def build(
     draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
-        _add_files_outside(draft, changed_files.find_outside(reviewed, trees))
+        _add_files_outside(draft, changed_files.find_outside(reviewed, trees), base)
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
@@ -154,15 +155,13 @@ def _caveat(note: str) -> str:
     return note.rpartition("; ")[2].rstrip(".")
 
 
-def _add_files_outside(draft: _Draft, files: Sequence[str]) -> None:
-    """Add a note and a caveat on changed files that the review does not evaluate."""
+def _add_files_outside(draft: _Draft, files: Sequence[str], base: Path) -> None:
+    """Add notes and a caveat on changed files that the review does not evaluate."""
     if files:
         outside = "1 changed file is" if len(files) == 1 else f"{len(files)} changed files are"
         outside += " not part of the evaluated programs"
         draft.caveats.append(f"{outside} ({list_first(files, FEW_FILES)})")
-        draft.notes.append(
-            f"{outside}, so the report may not show the effects: {list_first(files, MANY_FILES)}."
-        )
+        draft.notes += list_files(f"{outside}, so the report may not show the effects", files, base)
 
 
 def _add_stack(

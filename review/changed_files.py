@@ -11,10 +11,13 @@ from review.project_selection import Trees
 from sandbox.workspace.stacks import projects
 
 OF_A_DEPLOYMENT = (
-    *("operations", "scripts", ".github", ".ci", "Makefile", "pyproject.toml"),
+    *(".github", ".ci", "scripts", "Makefile", "operations", "pyproject.toml"),
     *("requirements.in", "requirements-dev.in", "tools"),
 )
 """Files and folders at the top of a tree that a deployment runs or installs from, most urgent first."""
+
+WORKFLOWS = Path(".github", "workflows")
+"""Folder of the files that GitHub runs by themselves; nothing else has to name a new one."""
 
 WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
 """Files and folders at the top of a tree without an effect on a deployment."""
@@ -51,7 +54,7 @@ def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
         own = {file.parts[0] for file in in_base if os.path.lexists(base / file)}
         others = {path.name for path in base.iterdir()} - own
         changed -= {file for file in imported if file.parts[0] not in others}
-    return [f"{file}" for file in sorted(changed | run, key=_urgency)]
+    return [f"{file}" for file in sorted(changed | run, key=lambda file: _urgency(file, base))]
 
 
 def _projects(tree: Path, stacks: Sequence[str]) -> dict[str, Path]:
@@ -78,6 +81,10 @@ def _is_ignored(file: Path) -> bool:
     return file.suffix in IGNORED_ENDINGS or any(file.is_relative_to(path) for path in ignored)
 
 
-def _urgency(file: Path) -> tuple[int, Path]:
+def _urgency(file: Path, base: Path) -> tuple[bool, bool, int, bool, Path]:
+    """Return a sort key that puts what a deployment runs first, and then what the base has."""
     top = file.parts[0]
-    return OF_A_DEPLOYMENT.index(top) if top in OF_A_DEPLOYMENT else len(OF_A_DEPLOYMENT), file
+    is_run = top in OF_A_DEPLOYMENT
+    is_new = not os.path.lexists(base / file)
+    place = OF_A_DEPLOYMENT.index(top) if is_run else 0
+    return not is_run, is_new, place, not file.is_relative_to(WORKFLOWS), file

@@ -17,6 +17,7 @@ from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
 from review.model import BASE_TO_HEAD, Report, list_first
 from review.project_selection import find_neighbours, select_stacks
+from review.render.file_notes import list_files
 from review.status import Status
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
@@ -27,10 +28,8 @@ OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py")
 
 CHANGED_POLICIES = (
     "The policies, or modules that they can import, differ, and only a person sees what they do in a "
-    "deployment: {}."
+    "deployment"
 )
-MOST_FILES = 20
-"""Largest number of such files that the note names."""
 
 NOT_ISOLATED = (
     "Not isolated (--no-isolation): files, network, sockets and processes were open to the program."
@@ -81,7 +80,7 @@ def compare(options: Options, status: Status) -> Report:
             files = list_first(untracked)
             notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
         if changed := guard.differing_files(base_tree.folder, head_tree.folder):
-            notes.append(CHANGED_POLICIES.format(list_first(changed, MOST_FILES)))
+            notes += list_files(CHANGED_POLICIES, changed, base_tree.folder)
         if not options.isolated:
             notes.append(NOT_ISOLATED)
         for note in notes:

@@ -9,6 +9,7 @@ from review.changed_files import find_outside
 from review.model import BASE_TO_HEAD
 from review.plain_data import build_mask
 from review.project_selection import Trees
+from review.render.renderings import render_markdown, render_terminal
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 
@@ -55,9 +56,9 @@ def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
         (trees[1] / name).write_text("# another content")
     (trees[0] / "unused" / "module.py").unlink()
     assert find_outside(["dev"], trees) == [
-        "operations/__main__.py",
         ".github/workflows/deploy.yml",
         "Makefile",
+        "operations/__main__.py",
         "Pulumi.stg.yaml",
         "foundation/Pulumi.dev.yaml",
         "foundation/Pulumi.yaml",
@@ -94,8 +95,8 @@ def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_
     (trees[1] / "review" / "new.py").write_text("")
     (trees[1] / "__main__.py").write_text(f"if __name__ == 'never':\n    {imports}")
     assert find_outside(["dev"], trees) == [
-        "review/new.py",
         "unused/module.py",
+        "review/new.py",
         "unused/names/__init__.py",
         "unused/names/part.py",
     ]
@@ -134,10 +135,34 @@ def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged], build_mask([]), trees)
     assert report.code == 0
     assert report.verdict == (
-        "Nothing blocks: 4 changed files are not part of the evaluated programs (operations/__main__.py, "
-        ".github/workflows/deploy.yml, Makefile and 1 more)."
+        "Nothing blocks: 4 changed files are not part of the evaluated programs "
+        "(.github/workflows/deploy.yml, Makefile, operations/__main__.py and 1 more)."
     )
     assert report.notes == [
         "4 changed files are not part of the evaluated programs, so the report may not show the effects: "
-        "operations/__main__.py, .github/workflows/deploy.yml, Makefile, review/build.py."
+        ".github/workflows/deploy.yml, Makefile, operations/__main__.py, review/build.py."
     ]
+
+
+def test_new_files_displace_neither_changed_ones_nor_new_workflows(trees: Trees) -> None:
+    for number in range(100):
+        for name in (f".github/a{number}.txt", f"operations/a{number}.txt", f"{number}.txt"):
+            (trees[1] / name).write_text("")
+    others = [f"review/module{number}.py" for number in range(100)]
+    for tree in trees:
+        for name in others:
+            (tree / name).write_text(f"# {tree.name}")
+    (trees[1] / "Makefile").write_text("# another content")
+    (trees[1] / "operations" / "__main__.py").unlink()
+    (trees[1] / ".github" / "workflows" / "x.yml").write_text("")
+    unchanged = Stack("dev", EngineRun(trees[1]), EngineRun(trees[0]))
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged], build_mask([]), trees)
+    urgent = "Makefile, operations/__main__.py, .github/workflows/x.yml"
+    assert f"({urgent} and 400 more)" in report.verdict
+    assert report.notes[0].partition(": ")[2].startswith(urgent)
+    assert report.notes[-1].endswith(" and 261 more new ones.")
+    comment, text = render_markdown(report), render_terminal(report)
+    for note in report.notes:
+        assert note in text
+    for name in others:
+        assert name in comment
