@@ -10,7 +10,7 @@ use it at the same time.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, reaches
@@ -28,8 +28,16 @@ from sandbox.wire.values import (
     unknown_leaves,
 )
 
-ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
+INTERNAL = "__internal"
+"""Key of the settings that only the engine reads, such as the mapping of a plugin's environment variables
+(pulumi/pulumi, pkg/resource/deploy/providers/registry.go).
+"""
+
+ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", INTERNAL, "__defaults"})
 """Keys that the engine itself adds to a provider's settings."""
+
+CHECKSUMS = "pluginChecksums"
+"""Key in INTERNAL with the checksums of the plugin, without which the engine does not install it."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +210,16 @@ def changed_settings(before: Json, after: Json) -> set[str]:
     The engine first asks with unknown values, to find what depends on a replaced resource. Then it asks again
     with the values that the preview predicts.
     """
+    before, after = all_settings(before), all_settings(after)
     unequal = {name for name in before | after if before.get(name) != after.get(name)}
     return {name for name in unequal if after.get(name) is not UNKNOWN}
+
+
+def all_settings(settings: Mapping[str, Any]) -> Json:
+    """Return the settings of a provider, and those that only the engine reads beside them."""
+    internal = settings.get(INTERNAL)
+    members = {**settings, **(cast(Json, internal) if isinstance(internal, dict) else {})}
+    return {name: value for name, value in members.items() if name not in (INTERNAL, CHECKSUMS)}
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:

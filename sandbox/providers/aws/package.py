@@ -11,7 +11,14 @@ from typing import Any, cast
 from sandbox.providers.diff import Change
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
-from sandbox.providers.target import ENGINE_SETTINGS, Package, Resource, changed_settings, made_up_name
+from sandbox.providers.target import (
+    ENGINE_SETTINGS,
+    Package,
+    Resource,
+    all_settings,
+    changed_settings,
+    made_up_name,
+)
 from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
@@ -113,7 +120,7 @@ class Aws(Package):
 def account_settings(settings: Mapping[str, Any]) -> Json:
     """Return the settings of a provider that may lead to another account."""
     harmless = {*table("aws")["settings"]["harmless"], *ENGINE_SETTINGS, "region", LIMIT}
-    return {name: value for name, value in settings.items() if name not in harmless and value}
+    return {name: value for name, value in all_settings(settings).items() if name not in harmless and value}
 
 
 def _assumed_roles(config: Mapping[str, Any]) -> Iterator[Json]:

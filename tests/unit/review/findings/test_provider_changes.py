@@ -114,6 +114,11 @@ def test_a_setting_whose_effect_is_unknown_blocks(tmp_path: Path) -> None:
     assert finding.blocks and finding.message.startswith("endpoints, profile: ")
 
 
+def test_the_plugin_of_a_provider_has_findings_of_its_own() -> None:
+    settings: dict[str, Any] = {"__internal": {"pluginDownloadURL": "https://a.example", "pluginChecksums": {}}}
+    assert settings_changed(resource(PROVIDER, "it"), resource(PROVIDER, "it", settings), "update") == []
+
+
 def test_a_stack_without_such_settings_has_no_finding() -> None:
     assert [*find_unexplained(Stack("dev", EngineRun(Path())))] == [*find_unexplained(Stack("dev"))] == []
 
@@ -165,6 +170,7 @@ def test_a_provider_that_leads_to_another_place_blocks_if_the_engine_keeps_its_r
     ("kind", "old", "new", "name"),
     [
         (PROVIDER, {"allowedAccountIds": "1"}, {"allowedAccountIds": "2"}, "allowedAccountIds"),
+        (PROVIDER, {}, {"__internal": {"envVarMappings": {"OTHER": "AWS_PROFILE"}}}, "envVarMappings"),
         (CLUSTER, kubeconfig(), kubeconfig(user={"exec": {"command": "sh"}}), "kubeconfig"),
     ],
 )
