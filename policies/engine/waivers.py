@@ -19,8 +19,14 @@ _TEXTS = ("reason", "owner", "ticket")
 _KEYS = (*_TEXTS, "expires", "match")
 _LISTS = ("policies", "targets")
 
+URN_PREFIX = "urn:"
+SEPARATOR, PARTS = "::", 4
+"""Separator and number of the parts of a URN: `urn:pulumi:STACK::PROJECT::TYPE::NAME`. Only the name may
+contain the separator (pulumi/pulumi, sdk/go/common/resource/urn/urn.go: Name).
+"""
+
 Entry = tuple[str, str]
-"""A policy and a target of a waiver; the target is a URN or a pattern with `*`."""
+"""A policy and a target of a waiver. The target is a URN or a name, and may contain `*`."""
 Needed = set[tuple[int, Entry]]
 """Entries that cover a finding, each with the index of its waiver in the file."""
 
@@ -54,7 +60,7 @@ class Waiver:
         """Yield the entries of this waiver that cover a finding."""
         for policies, targets in self.match:
             if policy in policies:
-                yield from ((policy, target) for target in targets if fnmatchcase(urn, _literal(target)))
+                yield from ((policy, target) for target in targets if is_target(urn, target))
 
     def notice(self, today: date) -> str:
         """Return the line that a message shows above a waived finding."""
@@ -94,6 +100,23 @@ def _meant_for(prefix: str, target: str) -> bool:
     """Return True if a target can match a resource of the stack with this URN prefix."""
     start = target.partition("*")[0]
     return prefix.startswith(start) or start.startswith(prefix)
+
+
+def is_target(urn: str, target: str) -> bool:
+    """Return True if a target of a waiver covers a URN or a name.
+
+    Each part of a target is about the same part of a URN. Otherwise, a resource that a program newly calls
+    `x::backups` would have the waiver of `backups`.
+    """
+    parts, patterns = _parts(urn), _parts(target)
+    return len(parts) == len(patterns) and all(
+        fnmatchcase(part, _literal(pattern)) for part, pattern in zip(parts, patterns, strict=True)
+    )
+
+
+def _parts(text: str) -> list[str]:
+    """Return the parts of a URN; a name has one part."""
+    return text.split(SEPARATOR, PARTS - 1) if text.startswith(URN_PREFIX) else [text]
 
 
 def _literal(target: str) -> str:
@@ -218,6 +241,12 @@ def _match(
             f"{where}.policies names {name!r}, which is not a policy; {nearest(name, known)}"
             for name in policies
             if name not in known
+        )
+        faults.extend(
+            f"{where}.targets has {_shown(target)}; write all four parts of the URN, "
+            "urn:pulumi:STACK::PROJECT::TYPE::NAME, in which * stands for any text"
+            for target in targets
+            if target.startswith(URN_PREFIX) and len(_parts(target)) < PARTS
         )
         entries.append((policies, targets))
     return tuple(entries), faults

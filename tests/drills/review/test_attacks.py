@@ -174,7 +174,7 @@ def test_a_group_cannot_take_the_name_of_another_one_together_with_its_waiver(
           expires: {date.today() + timedelta(days=9)}
           match:
             - policies: [{RULE}, security-group-port-open-to-world]
-              targets: ["urn:pulumi:dev::*::bastion"]
+              targets: ["urn:pulumi:dev::*::*::bastion"]
     """
     (trusted / "policies" / "waivers.yaml").write_text(textwrap.dedent(waiver))
     (trusted / "__main__.py").write_text(bastion + CLOSED)
@@ -214,7 +214,7 @@ def test_policies_cannot_be_silenced_by_code_levels_waivers_or_an_own_main(
           expires: 2027-01-31
           match:
             - policies: [{RULE}]
-              targets: ["*"]
+              targets: ["urn:pulumi:*::*::*::*"]
         """
     (stranger / "policies" / "waivers.yaml").write_text(textwrap.dedent(waiver))
     done = _review(trees, tmp_path / "out")

@@ -300,7 +300,7 @@ def test_a_level_of_the_configuration_holds(engine: Engine) -> None:
     assert run.violations == []
 
 
-def waiver(expires: date, target: str = "*") -> str:
+def waiver(expires: date, target: str = "urn:pulumi:*::*::*::*") -> str:
     return f"""
 - reason: the old client goes in March
   owner: platform
@@ -350,7 +350,7 @@ def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
     assert message.startswith(
         "the waiver of platform (OPS-7: the old client goes in March) covers no finding; remove the waiver"
     )
-    elsewhere = engine.run(host_setting, waivers=waiver(later, "urn:pulumi:dev::pipe::*"))
+    elsewhere = engine.run(host_setting, waivers=waiver(later, "urn:pulumi:dev::pipe::*::*"))
     assert elsewhere.violations == []
 
 

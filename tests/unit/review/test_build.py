@@ -61,7 +61,7 @@ def test_a_note_names_a_waiver_that_covers_no_finding(tmp_path: Path, days: int)
 
 
 def test_a_waiver_may_cover_several_stacks(tmp_path: Path) -> None:
-    match = [{"policies": ["stateful-deleted"], "targets": ["urn:pulumi:*::old"]}]
+    match = [{"policies": ["stateful-deleted"], "targets": ["urn:pulumi:*::*::*::old"]}]
     waiver = WAIVER | {"expires": utc_day(), "match": match, "reason": "dev goes first"}
     (tmp_path / "review").mkdir()
     (tmp_path / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
@@ -71,7 +71,7 @@ def test_a_waiver_may_cover_several_stacks(tmp_path: Path) -> None:
 
 
 def test_no_note_names_a_waiver_of_another_stack(tmp_path: Path) -> None:
-    match = [{"policies": ["stateful-deleted"], "targets": ["urn:pulumi:prod::*"]}]
+    match = [{"policies": ["stateful-deleted"], "targets": ["urn:pulumi:prod::*::*::*"]}]
     assert report(tmp_path, 3, match=match).notes[1:] == []
 
 
@@ -289,7 +289,7 @@ def trees_with_waivers(folder: Path, file: str, policy: str, *targets: Sequence[
         ([SCRATCH], [SCRATCH], "", 1),
         ([PAYMENTS], [PAYMENTS], "", 1),
         ([SCRATCH, PAYMENTS], [SCRATCH, PAYMENTS], "", 0),
-        (["urn:pulumi:dev::*"], ["urn:pulumi:dev::*"], "", 0),
+        (["urn:pulumi:dev::*::*::*"], ["urn:pulumi:dev::*::*::*"], "", 0),
         # An approval of something else says nothing about the former name.
         ([SCRATCH], [SCRATCH], "an-owner", 1),
         ([SCRATCH], [SCRATCH, PAYMENTS], "an-owner", 0),
@@ -311,7 +311,7 @@ def test_a_waiver_of_a_renamed_resource_counts_only_if_the_former_name_has_one(
 
 
 @pytest.mark.parametrize(
-    ("targets", "code"), [([SCRATCH], 1), ([SCRATCH, PAYMENTS], 0), (["urn:pulumi:*"], 0)]
+    ("targets", "code"), [([SCRATCH], 1), ([SCRATCH, PAYMENTS], 0), (["urn:pulumi:*::*::*::*"], 0)]
 )
 @pytest.mark.parametrize("level", ["mandatory", "advisory"])
 def test_a_policys_waiver_of_another_resource_does_not_count_for_one_that_takes_its_name(

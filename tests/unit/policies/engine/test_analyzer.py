@@ -298,7 +298,7 @@ def test_a_policy_on_stacks_that_raises_an_error_passes_no_resource(
 def test_a_part_that_a_rule_cannot_judge_stays_known_beside_a_violation(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waived: bool
 ) -> None:
-    match = [{"policies": ["shared-with-everybody"], "targets": ["*"]}]
+    match = [{"policies": ["shared-with-everybody"], "targets": ["urn:pulumi:*::*::*::*"]}]
     waiver = {"reason": "a test", "owner": "platform", "ticket": "OPS-7", "match": match}
     waivers = [{**waiver, "expires": utc_day()}] if waived else []
     (tmp_path / "waivers.yaml").write_text(yaml.safe_dump(waivers))

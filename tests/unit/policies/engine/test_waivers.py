@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from policies.engine.catalog import BY_NAME
-from policies.engine.waivers import Waivers, load, utc_day
+from policies.engine.waivers import Waivers, is_target, load, utc_day
 
 TODAY = date(2026, 7, 1)
 RULE = "workload-image-latest"
@@ -17,7 +17,7 @@ GOOD: dict[str, Any] = {
     "owner": "platform",
     "ticket": "OPS-7",
     "expires": date(2026, 7, 13),
-    "match": [{"policies": [RULE], "targets": ["urn:pulumi:prod::*::web[0]"]}],
+    "match": [{"policies": [RULE], "targets": ["urn:pulumi:prod::*::a:b:C::web[0]"]}],
 }
 
 
@@ -58,6 +58,11 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
         (
             {"match": [{"policies": [RULE], "targets": ["*"], "stacks": ["prod"]}]},
             ".match[0].stacks is not known; a match has policies, targets",
+        ),
+        (
+            {"match": [{"policies": [RULE], "targets": ["urn:pulumi:prod::*::web"]}]},
+            ".match[0].targets has 'urn:pulumi:prod::*::web'; write all four parts of the URN, "
+            "urn:pulumi:STACK::PROJECT::TYPE::NAME, in which * stands for any text",
         ),
     ],
 )
@@ -119,7 +124,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, monkeypatch: pyte
 
 
 LIMIT = "workload-memory-limit-missing"
-WEB, API = "urn:pulumi:prod::pipe::web", "urn:pulumi:prod::pipe::api"
+WEB, API = "urn:pulumi:prod::pipe::a:b:C::web", "urn:pulumi:prod::pipe::a:b:C::api"
 COVERS = "the waiver of platform (OPS-7: the vendor tags nothing) covers no finding"
 
 
@@ -141,7 +146,7 @@ COVERS = "the waiver of platform (OPS-7: the vendor tags nothing) covers no find
 def test_a_policy_or_target_that_covers_nothing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, findings: list[tuple[str, str]], unneeded: list[str]
 ) -> None:
-    elsewhere = "urn:pulumi:dev::pipe::web"
+    elsewhere = "urn:pulumi:dev::pipe::a:b:C::web"
     match = [{"policies": [RULE, LIMIT], "targets": [WEB, API, elsewhere]}]
     waivers = read([{**GOOD, "match": match}], tmp_path, monkeypatch)
     needed = {entry for policy, urn in findings for entry in waivers.entries(policy, urn)}
@@ -153,10 +158,33 @@ def test_a_waiver_covers_exact_urns_and_stars_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waivers = read([GOOD], tmp_path, monkeypatch)
-    assert waivers.of(RULE, "urn:pulumi:prod::shop::web[0]") == waivers.waivers[0]
-    assert waivers.of(RULE, "urn:pulumi:prod::shop::web0") is None
-    assert waivers.of(RULE, "urn:pulumi:dev::shop::web[0]") is None
-    assert waivers.of("workload-memory-limit-missing", "urn:pulumi:prod::shop::web[0]") is None
+    assert waivers.of(RULE, "urn:pulumi:prod::shop::a:b:C::web[0]") == waivers.waivers[0]
+    assert waivers.of(RULE, "urn:pulumi:prod::shop::a:b:C::web0") is None
+    assert waivers.of(RULE, "urn:pulumi:dev::shop::a:b:C::web[0]") is None
+    assert waivers.of("workload-memory-limit-missing", "urn:pulumi:prod::shop::a:b:C::web[0]") is None
+
+
+@pytest.mark.parametrize(
+    ("target", "urn", "covered"),
+    [
+        ("urn:pulumi:dev::*::*::jump", "urn:pulumi:dev::pipe::a:b:C$d:e:F::jump", True),
+        ("urn:pulumi:dev::*::*::jump", "urn:pulumi:dev::pipe::a:b:C::database::jump", False),
+        ("urn:pulumi:dev::pipe::a:b:C$*::jump", "urn:pulumi:dev::pipe::a:b:C$d:e:F::x::jump", False),
+        # A type that contains the separator: the rest belongs to the name, as in the engine.
+        ("urn:pulumi:dev::*::*::jump", "urn:pulumi:dev::pipe::a::b$d:e:F::jump", False),
+        ("urn:pulumi:dev::*::*::x::jump", "urn:pulumi:dev::pipe::a:b:C::x::jump", True),
+        ("urn:pulumi:dev::*::*::x*", "urn:pulumi:dev::pipe::a:b:C::x::jump", True),
+        ("urn:pulumi:d*::*::*::jump", "urn:pulumi:dev::pipe::a:b:C::jump", True),
+        ("*", "urn:pulumi:dev::pipe::a:b:C::jump", False),
+        ("*::jump", "urn:pulumi:dev::pipe::a:b:C::jump", False),
+        # The name of a resource, as in a finding that compares two stacks.
+        ("jump", "jump", True),
+        ("jump", "x::jump", False),
+        ("x::*", "x::jump", True),
+    ],
+)
+def test_a_target_covers_a_urn_part_by_part(target: str, urn: str, covered: bool) -> None:
+    assert is_target(urn, target) == covered
 
 
 @pytest.mark.parametrize(
@@ -186,7 +214,7 @@ def test_of_two_waivers_the_one_that_holds_longer_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waivers = read([{**GOOD, "expires": date(2026, 1, 1)}, GOOD], tmp_path, monkeypatch)
-    waiver = waivers.of(RULE, "urn:pulumi:prod::shop::web[0]")
+    waiver = waivers.of(RULE, "urn:pulumi:prod::shop::a:b:C::web[0]")
     assert waiver is not None
     assert waiver.expires == date(2026, 7, 13)
 

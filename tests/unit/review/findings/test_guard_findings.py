@@ -269,7 +269,7 @@ DEV = "urn:pulumi:dev::pipe::*::backups"
         (waiver("stateful-replaced", DEV, "2027-01-31"), "[]\n", {}),
         (
             "",
-            waiver("stateful-replaced", "*", "2027-01-31"),
+            waiver("stateful-replaced", "urn:pulumi:*::*::*::*", "2027-01-31"),
             dict.fromkeys(("dev", "prod"), "adds a waiver until 2027-01-31"),
         ),
         # A stack outside of the review: nothing hides the waiver.
