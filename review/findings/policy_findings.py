@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from policies.engine import pack_rules
 from policies.engine.rule import Rule
 from review.findings.removed_inputs import DEFAULTS, kept_inputs
 from review.left_objects import find_left_object
@@ -200,6 +201,8 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     """
     if verdict["level"] == UNKNOWN or _waiver(verdict):
         return False
+    if verdict["policy"] == pack_rules.crashed.name:
+        return _may_crash_hide(verdict["urn"], stack)
     if any(_is_other(step, stack) for step in _judged_beside(verdict, stack)):
         return True
     step = stack.steps.get(verdict["urn"])
@@ -215,6 +218,17 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     return stack.has_other_provider(step) or any(
         not is_equal(_judged(step.old.values, path), _judged(step.new.values, path)) for path in known
     )
+
+
+def _may_crash_hide(urn: str, stack: Stack) -> bool:
+    """Return True if anything changes that a rule which crashed on a resource, or on the stack, may judge.
+
+    Such a rule judges nothing, so nobody knows whether the change breaks it.
+    """
+    if is_root(urn):
+        return bool(stack.changed)
+    step = stack.steps.get(urn)
+    return step is not None and (step in stack.changed or stack.has_other_provider(step))
 
 
 def _judged_beside(verdict: Row, stack: Stack) -> Iterator[Step]:

@@ -218,6 +218,34 @@ def test_a_violation_on_the_stack_is_new_if_another_resource_differs_that_its_ru
     assert (finding.status, finding.blocks) == (status, status == NEW)
 
 
+@pytest.mark.parametrize(
+    ("crashed_on", "changed", "op", "status"),
+    [
+        (ROOT, "other", "create", NEW),
+        (ROOT, "other", "update", NEW),
+        (ROOT, "other", "same", EXISTING),
+        (urn(KEY, "disk"), "disk", "update", NEW),
+        (urn(KEY, "disk"), "disk", "same", EXISTING),
+        # A rule on resources judges each of them alone.
+        (urn(KEY, "disk"), "other", "create", EXISTING),
+    ],
+)
+def test_a_crash_is_new_if_anything_changes_that_the_rule_would_have_judged(
+    crashed_on: str, changed: str, op: str, status: str
+) -> None:
+    row = {"policy": "policy-rule-crashed", "urn": crashed_on, "level": "mandatory", "severity": ""}
+    head, base = EngineRun(Path()), EngineRun(Path())
+    for run in (head, base):
+        run.phase.violations.append({**row, "message": "s3-versioning-off crashed: KeyError: 'x'"})
+    disk = resource(KEY, "disk")
+    head.steps[disk.urn] = Step("same", disk, disk)
+    # Tags are left out of other violations, but the crashed rule may be about them.
+    before, after = resource(KEY, changed, {"tags": {"a": "b"}}), resource(KEY, changed)
+    head.steps[after.urn] = Step(op, None if op == "create" else before, after)
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert (finding.status, finding.blocks) == (status, status == NEW)
+
+
 def with_rows(run: EngineRun, rule: Rule, resources: dict[str, Json]) -> EngineRun:
     """Return a run with the verdicts of a rule on a stack of these resources, and the rows of its ledger."""
     parts = [

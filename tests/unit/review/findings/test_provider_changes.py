@@ -115,7 +115,9 @@ def test_a_setting_whose_effect_is_unknown_blocks(tmp_path: Path) -> None:
 
 
 def test_the_plugin_of_a_provider_has_findings_of_its_own() -> None:
-    settings: dict[str, Any] = {"__internal": {"pluginDownloadURL": "https://a.example", "pluginChecksums": {}}}
+    settings: dict[str, Any] = {
+        "__internal": {"pluginDownloadURL": "https://a.example", "pluginChecksums": {}}
+    }
     assert settings_changed(resource(PROVIDER, "it"), resource(PROVIDER, "it", settings), "update") == []
 
 
