@@ -1,22 +1,32 @@
 """Merging of equal entries about several stacks, whose names and accounts are replaced for the comparison."""
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from review import model
 from review.model import Change, Property
-from review.plain_data import map_texts
+from review.plain_data import is_list
 from review.stacks.properties import CHECKSUMS
 from review.stacks.stack import Stack
-from sandbox.summary import LATER
+from sandbox.summary import LATER, MASK
 
 ItemT = TypeVar("ItemT", bound=model.Item)
 
 PLACEHOLDER = re.compile(r"<(?:stack|account)(?=\u200b*>)")
 """Pattern of the words that replace a stack's name and account, without their last character."""
+
+MARKS = rf"{re.escape(MASK)}|{re.escape(LATER)}|\((?:not )?secret\)\Z"
+"""Pattern of the report's own words in values, in which no name of a stack is replaced."""
+
+TEXTS = frozenset(
+    {"name", "former_name", "key", "parents", "component", "upstream", "dependents", "message", "remediation"}
+    | {"waiver", "path", "before", "after", "folded", "sources"}
+)
+"""Fields that may name a stack. The others have words of the report, such as `new`, or names of files."""
 
 
 class Merging:
@@ -28,7 +38,8 @@ class Merging:
     def without_stack(self, text: str, stack: str) -> str:
         """Replace a stack's name by `<stack>`, and its own account in an ARN by `<account>`.
 
-        The name is replaced where it is a whole word, except in the name of a stack file. The ARN of another
+        The name is replaced where it is a whole word, except in the name of a stack file and in the report's
+        own words for values that it does not show, which a stack may have as its name. The ARN of another
         account stays as it is, since it decides who has access. A text that has such a placeholder already
         gets an invisible character in it, which a report shows as an escape.
         """
@@ -48,7 +59,8 @@ class Merging:
             groups.setdefault((comparable, number), []).append(item)
         for group in groups.values():
             first = group[0]
-            merged = self._without_stack(first) if len(group) > 1 else map_texts(first, _mark_placeholders)
+            change = self._replacing[first.stacks[0]] if len(group) > 1 else _mark_placeholders
+            merged: ItemT = _change_texts(first, change)
             yield replace(merged, stacks=[item.stacks[0] for item in group])
 
     def _comparable(self, item: model.Item) -> str:
@@ -56,13 +68,22 @@ class Merging:
 
         It omits the values of checksums, and old values in place of which only the deployment has a new one.
         """
-        item = self._without_stack(item)
+        item = _change_texts(item, self._replacing[item.stacks[0]])
         if isinstance(item, Change):
             item = replace(item, properties=[*map(_comparable_property, item.properties)])
         return repr(replace(item, stacks=[]))
 
-    def _without_stack(self, item: ItemT) -> ItemT:
-        return map_texts(item, self._replacing[item.stacks[0]])
+
+def _change_texts(value: Any, change: Callable[[str], str], name: str = "") -> Any:
+    """Return a copy of an entry in which `change` is applied to the texts that may name a stack."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        members = {key: _change_texts(member, change, key) for key, member in vars(value).items()}
+        return dataclasses.replace(value, **members)
+    if is_list(value):
+        return [_change_texts(item, change, name) for item in value]
+    if not isinstance(value, str):
+        return value
+    return change(value) if name in TEXTS else _mark_placeholders(value)
 
 
 def _comparable_property(changed: Property) -> Property:
@@ -81,7 +102,12 @@ def _mark_placeholders(text: str) -> str:
 def _replacing(stack: Stack) -> Callable[[str], str]:
     """Return a function that replaces a stack's name and account in a string."""
     name = re.escape(stack.name.rpartition("/")[2])
-    names = re.compile(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9]|\.yaml)")
+    names = re.compile(rf"{MARKS}|(?<![A-Za-z0-9])({name})(?![A-Za-z0-9]|\.yaml)")
     account = stack.file.account
     accounts = re.compile(rf"(?<=:){re.escape(account)}(?=:)" if account else "(?!)")
-    return lambda text: accounts.sub("<account>", names.sub("<stack>", _mark_placeholders(text)))
+
+    def change(text: str) -> str:
+        text = names.sub(lambda match: "<stack>" if match[1] else match[0], _mark_placeholders(text))
+        return accounts.sub("<account>", text)
+
+    return change

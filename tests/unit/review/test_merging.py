@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from review.merging import Merging
-from review.model import Change, Property
+from review.model import SETS, Change, Finding, Property, SourceLocation
 from review.stacks.properties import CHECKSUMS
 from review.stacks.stack import Stack
 from review.stacks.stack_file import SettingValues, StackFile
-from sandbox.summary import LATER
+from sandbox.summary import LATER, MASK
 
 OWN = {"dev": "111122223333", "prod": "777788889999"}
 
@@ -105,3 +105,22 @@ def test_the_account_is_that_of_the_base_and_only_a_new_stack_has_that_of_the_he
 def test_equal_entries_of_one_stack_stay_separate() -> None:
     changes = [change(stack, f"pipe-{stack}") for stack in ("dev", "dev", "prod")]
     assert [entry.stacks for entry in merged(*changes)] == [["dev", "prod"], ["dev"]]
+
+
+@pytest.mark.parametrize(
+    "word", ["new", "mandatory", "violation", "sets", "update", "secret", "up", "policy"]
+)
+def test_a_stack_with_a_word_of_the_report_as_its_name_changes_no_such_word(word: str) -> None:
+    stacks = [Stack(name, file=StackFile("", {}, {})) for name in (word, f"foundation/{word}")]
+    location = SourceLocation(f"{word}/policy.py", 1, SETS, "pipe:size", "changed alike")
+    finding = Finding(
+        stacks=[], name="api", policy="policy-new", message="", level="mandatory", setting=location
+    )
+    findings = [replace(finding, stacks=[stack.name]) for stack in stacks]
+    changes = [replace(change(stack.name, LATER), stacks=[stack.name]) for stack in stacks]
+    hidden = [replace(change(stack.name, MASK), name="key") for stack in stacks]
+    merging = Merging(stacks)
+    assert [*merging.merge(findings)] == [replace(finding, stacks=[word, f"foundation/{word}"])]
+    assert finding.section == "Policy: new or no longer waived"
+    values = [(item.op, item.properties[0].after) for item in merging.merge([*changes, *hidden])]
+    assert values == [("update", LATER), ("update", MASK)]
