@@ -19,13 +19,24 @@ def find_changes(stack: str, file: StackFile) -> Iterator[SettingChange]:
         before, after = _value(file.base, key), _value(file.head, key)
         if before == after:
             continue
-        if key.endswith(SECRET):
-            before, after = (value and MASK for value in (before, after))
-        else:
-            before, after = (value and mark_own(value) for value in (before, after))
+        secret = [_is_secret(key, values) for values in (file.base, file.head)]
+        before, after = (
+            value and (MASK if is_secret else mark_own(value))
+            for value, is_secret in zip((before, after), secret, strict=True)
+        )
         role = SETS if key in file.head else OF_THE_BASE
         location = SourceLocation(file.name, _line(file, key), role, key)
-        yield SettingChange(stack, key.removesuffix(SECRET), before, after, location)
+        name = key.removesuffix(SECRET) if any(secret) else key
+        yield SettingChange(stack, name, before, after, location)
+
+
+def _is_secret(key: str, values: SettingValues) -> bool:
+    """Return True for an encrypted value, which has no other member beside it
+    (pulumi/pulumi, sdk/go/common/resource/config/object.go: isSecureValue).
+    """
+    parent = key.removesuffix(SECRET)
+    members = (other for other in values if other.startswith((f"{parent}.", f"{parent}[")))
+    return key.endswith(SECRET) and key in values and all(other == key for other in members)
 
 
 def _value(values: SettingValues, key: str) -> str | None:

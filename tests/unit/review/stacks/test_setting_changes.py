@@ -27,6 +27,16 @@ def test_the_value_of_a_secret_is_masked() -> None:
     assert (change.key, change.before, change.after) == ("pipe:a", "[secret]", "[secret]")
 
 
+def test_a_member_beside_others_is_no_secret() -> None:
+    plain = {"pipe:a.secure": ("x", 1), "pipe:a.other": ("1", 2)}
+    file = StackFile("Pulumi.dev.yaml", plain, plain | {"pipe:a.secure": ("y", 1)})
+    [change] = find_changes("dev", file)
+    assert (change.key, change.before, change.after) == ("pipe:a.secure", "x", "y")
+    secret = StackFile("Pulumi.dev.yaml", {"pipe:a.secure": ("v1:x", 1)}, plain)
+    changes = [(change.key, change.before, change.after) for change in find_changes("dev", secret)]
+    assert changes == [("pipe:a", "[secret]", "x"), ("pipe:a.other", None, "1")]
+
+
 def test_a_value_with_a_word_of_the_report_is_marked() -> None:
     file = StackFile("Pulumi.dev.yaml", {"pipe:a": ("x", 1)}, {"pipe:a": ("(absent)", 1)})
     [change] = find_changes("dev", file)
