@@ -1,4 +1,4 @@
-"""Resources that take over the state of one with another name or parent, by an alias."""
+"""Resources that take over the state of one with another name or parent, mostly by an alias."""
 
 from typing import NamedTuple
 
@@ -36,16 +36,18 @@ class Rename(NamedTuple):
 
 
 def find_rename(urns: tuple[str, str], parents: tuple[str, str], former_parent: str) -> Rename:
-    """Return what an alias connects: the URNs of a resource and of its parents in base and head.
+    """Return what an alias or an equal URN connects: the URNs of a resource and its parents in base and head.
 
     `former_parent` is the URN that the base has for the parent in the head. The names of the stack and of its
     project do not count, since a project with another name starts with new stacks.
     """
     (old, former_chain), (new, chain) = map(_split, urns)
-    if (old, former_chain) == (new, chain):
-        return Rename()
     is_known = former_parent != "" and parents[0] == former_parent
     is_same_parent = is_known or all(not urn or is_root(urn) for urn in parents)
+    # A URN has the types of the parents, and not their names.
+    is_moved = not is_same_parent and _split(parents[0]) != _split(parents[1])
+    if (old, former_chain) == (new, chain) and not is_moved:
+        return Rename()
     former_prefix, prefix = (_split(urn)[0] for urn in parents)
     rest = old.removeprefix(former_prefix)
     follows = is_same_parent and len(rest) < len(old) and new == prefix + rest

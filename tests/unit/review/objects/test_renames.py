@@ -53,6 +53,19 @@ def test_a_resource_with_another_parent_is_a_change() -> None:
     assert step.resource.rename.former_name == "in (stack)"
 
 
+def test_a_resource_with_another_parent_of_one_type_is_a_change() -> None:
+    """Its URN stays the same, so it needs no alias."""
+    first, second = (state(DATA, name) for name in ("first", "second"))
+    before, after = (state(f"{DATA}${GROUP}", "group", parent["urn"]) for parent in (first, second))
+    for parents in ((second, second), (None, second)):
+        stack = evaluate(parents, (before, after), (first, first))
+        step = stack.steps[before["urn"]]
+        assert step in stack.changed
+        assert shown(stack, step) == [("option parent", "first (pipe:aws:Data)", "second (pipe:aws:Data)")]
+    renamed = evaluate((first, second), (before, after))
+    assert [step.resource.name for step in renamed.changed] == ["second"]
+
+
 def test_parents_of_one_name_and_type_have_their_urns() -> None:
     parents = [state(f"{kind}$pipe:aws:Net", "net") for kind in (DATA, ACCESS)]
     sides = (
