@@ -37,22 +37,22 @@ POWERS = _names(
     "pkgutil posix posixpath runpy shutil subprocess sys tempfile tokenize warnings weakref zipfile",
     "zipimport",
     # Functions and classes that run a text, return whatever a text names, or read files.
-    "attrgetter breakpoint create_model delattr dir eval evaluate_forward_ref exec get_type_hints",
-    "getattr_static globals input lazy_import load_module locals methodcaller open setattr validate_call",
-    "vars CodeType DirectoryPath FilePath ForwardRef FunctionType ImportString ModuleType NewPath Path",
-    "PosixPath PurePath TypeAdapter",
+    "attrgetter breakpoint create_model delattr dir eval evaluate_forward_ref exec get_annotations",
+    "get_type_hints getattr_static globals input lazy_import load_module locals methodcaller open setattr",
+    "validate_call vars CodeType DirectoryPath FilePath ForwardRef FunctionType ImportString ModuleType",
+    "NewPath Path PosixPath PurePath TypeAdapter",
     # Frames, which have the names of other modules.
     "ag_frame cr_frame f_back f_builtins f_globals f_locals gi_frame tb_frame",
     # YAML that names Python's functions.
-    "CFullLoader CLoader CUnsafeLoader FullLoader Loader UnsafeLoader full_load full_load_all unsafe_load",
-    "unsafe_load_all",
+    "CFullLoader CLoader CUnsafeLoader Constructor FullConstructor FullLoader Loader UnsafeConstructor",
+    "UnsafeLoader full_load full_load_all unsafe_load unsafe_load_all",
     # Parts of Pulumi's SDK that read files, run programs, or read the outputs of another stack.
     "FileArchive FileAsset RemoteArchive RemoteAsset StackReference automation dynamic experimental",
     "provider_server",
     # Parts of pydantic that read files, or the modules and types that a text names.
     "deprecated getattr_migration import_string mypy parse_file parse_file_as v1",
     # Inner parts of these packages.
-    "_internal _migration _types _utilities _utils",
+    "_eval_type _internal _migration _types _utilities _utils",
     # The class in the module of the same name can read further files.
     "shlex",
 )
@@ -149,24 +149,32 @@ def _has_power(file: Path, tree: Path, project: Path, packages: Set[str]) -> boo
 def _walk(module: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a syntax tree that a program may evaluate to a value with power.
 
-    The types of a function's arguments and of its result do not count, and neither does the name `getattr` in
-    a call with the name of an attribute.
+    A plain type of a function's argument or result does not count, and neither does the name `getattr` in a
+    call with the name of an attribute.
     """
     pending = [module]
     while pending:
         node = pending.pop()
         yield node
-        without: tuple[ast.AST | None, ...] = ()
+        without: ast.AST | None = None
         match node:
-            case ast.arg(annotation=annotation):
-                without = (annotation,)
-            case ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns):
-                without = (returns,)
+            case (
+                ast.arg(annotation=annotation)
+                | ast.FunctionDef(returns=annotation)
+                | ast.AsyncFunctionDef(returns=annotation)
+            ) if annotation and _is_plain_type(annotation):
+                without = annotation
             case ast.Call(func=ast.Name(id="getattr") as function, args=[_, ast.Constant(value=str()), *_]):
-                without = (function,)
+                without = function
             case _:
                 pass
-        pending += [child for child in ast.iter_child_nodes(node) if child not in without]
+        pending += [child for child in ast.iter_child_nodes(node) if child is not without]
+
+
+def _is_plain_type(annotation: ast.AST) -> bool:
+    """Return True for names and `|`: no code of the program gets these values."""
+    plain = (ast.Name, ast.Constant, ast.BinOp, ast.BitOr, ast.Load)
+    return all(isinstance(node, plain) for node in ast.walk(annotation))
 
 
 def _is_power(node: ast.AST, packages: Set[str]) -> bool:
