@@ -33,6 +33,9 @@ PACK = Path("policies")
 ANSWER_BYTES = 16 * 2**20
 """The maximum number of bytes in a response of the pack under review."""
 
+START_SECONDS = 60
+"""The time that the pack under review may take to start; it starts before the programs run."""
+
 MOST_VERDICTS = 20_000
 """The maximum number of violations and repairs that the pack under review may report on a stack."""
 
@@ -46,6 +49,8 @@ REQUESTS: Mapping[str, Any] = {
     "AnalyzeStack": analyzer_pb2.AnalyzeStackRequest,
 }
 """The types of the requests about resources, by gRPC method."""
+
+NOT_STARTED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 CONFIGURE_STACK = "ConfigureStack"
 """The gRPC method with which the engine describes the stack and its settings to a pack."""
@@ -124,13 +129,15 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
     Raise CommandError if the pack does not start, does not respond, or sends an invalid response.
     """
     calls = [*_read(recording)]
-    options = [("grpc.max_receive_message_length", ANSWER_BYTES)]
+    options = [
+        ("grpc.max_receive_message_length", ANSWER_BYTES),
+        # The time that an attempt to connect may take, too: a pack that starts does not answer yet.
+        ("grpc.min_reconnect_backoff_ms", START_SECONDS * 1000),
+    ]
     with grpc.insecure_channel(f"unix:{sockets / ANALYZER}", options=options) as channel:
         pack: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
         try:
-            grpc.channel_ready_future(channel).result(timeout=seconds)
-            _describe_stack(pack, calls, seconds)
-            about = pack.GetAnalyzerInfo(Empty(), timeout=seconds)
+            about = _start(pack, calls, min(seconds, START_SECONDS))
             configuration = _configuration(about, levels)
             options = _options(configuration)
             if configuration.policyConfig:
@@ -148,13 +155,22 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
                     raise CommandError(
                         f"the policy pack under review reports more than {MOST_VERDICTS:,} verdicts."
                     )
-        except grpc.FutureTimeoutError:
-            raise CommandError("the policy pack under review does not start.") from None
         except grpc.RpcError as error:
             reason = error.details() if isinstance(error, grpc.Call) else ""
             raise CommandError(f"the policy pack under review does not respond: {reason}") from None
     head = Pack(_levels(about, configuration), tuple(violations), tuple(repairs), options)
     return Packs(_base_pack(calls), head)
+
+
+def _start(pack: Any, calls: Iterable[tuple[str, bytes, bytes]], seconds: float) -> analyzer_pb2.AnalyzerInfo:
+    """Wait for a pack and return its description; raise CommandError if it has ended or takes too long."""
+    try:
+        _describe_stack(pack, calls, seconds)
+        return pack.GetAnalyzerInfo(Empty(), timeout=seconds)
+    except grpc.RpcError as error:
+        if isinstance(error, grpc.Call) and error.code() in NOT_STARTED:
+            raise CommandError("the policy pack under review does not start.") from None
+        raise
 
 
 def _describe_stack(pack: Any, calls: Iterable[tuple[str, bytes, bytes]], seconds: float) -> None:

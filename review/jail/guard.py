@@ -18,14 +18,19 @@ ANALYZER = "analyzer"
 
 
 def main(listener: socket.socket, tree: Path) -> None:
-    """Serve the tree's policy pack until this process is killed, or until the pack ends."""
+    """Serve the tree's policy pack until this process is killed, or until the pack ends.
+
+    The supervisor has the listener, too, so it is shut down: otherwise, the review would wait for an answer.
+    """
     command = [sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(tree / "policies"), ""]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pack:
         assert pack.stdout
-        address = f"127.0.0.1:{int(pack.stdout.readline())}"
-        relay = (listener, lambda: program.connect_tcp(address))
-        threading.Thread(target=program.forward, args=relay, daemon=True).start()
-        pack.wait()
+        if (port := pack.stdout.readline().strip()).isdecimal():
+            relay = (listener, lambda: program.connect_tcp(f"127.0.0.1:{port}"))
+            threading.Thread(target=program.forward, args=relay, daemon=True).start()
+            pack.wait()
+        pack.kill()
+    listener.shutdown(socket.SHUT_RDWR)
 
 
 if __name__ == "__main__":

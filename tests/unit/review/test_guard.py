@@ -1,14 +1,21 @@
 """Tests of the responses of the policy pack under review, which are not trusted."""
 
+import base64
 import json
 import shutil
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
-from pulumi.runtime.proto import analyzer_pb2
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from review import guard
+from review.jail import guard as pack_process
 from sandbox.errors import CommandError
 from tests.support.rows import each_row
 
@@ -229,3 +236,73 @@ def test_a_repair_has_the_resource_of_the_question_and_a_hash_of_the_inputs() ->
     first, second, third = guard._repairs(question, response)  # pyright: ignore[reportPrivateUsage]
     assert first == third != second
     assert first[:2] == second[:2] == ("ssh-open", "urn:a::firewall")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Return a recording in which the engine has described the stack and configured the base's pack."""
+    description = analyzer_pb2.AnalyzerStackConfigureRequest(stack="dev", project="shop")
+    calls = [
+        ("ConfigureStack", description, analyzer_pb2.AnalyzerStackConfigureResponse()),
+        ("GetAnalyzerInfo", Empty(), ABOUT),
+        ("Configure", analyzer_pb2.ConfigureAnalyzerRequest(), Empty()),
+    ]
+    lines = [
+        [method, *(base64.b64encode(message.SerializeToString()).decode() for message in messages)]
+        for method, *messages in calls
+    ]
+    file = tmp_path / "recording"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return file
+
+
+class FakePack(analyzer_pb2_grpc.AnalyzerServicer):
+    """A pack that keeps the requests with which it is set up."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+
+    def ConfigureStack(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return analyzer_pb2.AnalyzerStackConfigureResponse()
+
+    def GetAnalyzerInfo(self, request: Any, context: Any) -> Any:
+        return about_pack(tags=(analyzer_pb2.DISABLED, {}))
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return Empty()
+
+
+def test_the_pack_under_review_is_set_up_as_by_the_engine(recording: Path, tmp_path: Path) -> None:
+    pack, server = FakePack(), grpc.server(ThreadPoolExecutor(1))
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(pack, server)
+    server.add_insecure_port(f"unix:{tmp_path / guard.ANALYZER}")
+    server.start()
+    try:
+        packs = guard.judge(recording, tmp_path, tmp_path / "dev.json", 30)
+    finally:
+        server.stop(0)
+    described, configured = pack.requests
+    assert (described.stack, described.project) == ("dev", "shop")
+    assert configured.policyConfig["tags"].enforcementLevel == analyzer_pb2.DISABLED
+    assert packs.base == guard.Pack({"ssh-open": "mandatory", "tags": "advisory"})
+    levels, options = {"ssh-open": "mandatory", "tags": "disabled"}, {"ssh-open": PORTS}
+    assert packs.head == guard.Pack(levels, options=options)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_pack_that_does_not_start_takes_no_more_than_a_fixed_time(
+    ends: bool, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not ends:
+        monkeypatch.setattr(guard, "START_SECONDS", 1)
+    start = time.monotonic()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{tmp_path / guard.ANALYZER}")
+        listener.listen()
+        if ends:
+            pack_process.main(listener, tmp_path / "no-tree")
+        with pytest.raises(CommandError, match="the policy pack under review does not start"):
+            guard.judge(recording, tmp_path, tmp_path / "dev.json", 300)
+    assert time.monotonic() - start < 20
