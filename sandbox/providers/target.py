@@ -63,8 +63,8 @@ class Resource:
 
     @property
     def name(self) -> str:
-        """The logical name."""
-        return self.urn.rpartition("::")[2]
+        """The logical name, which may contain `::`."""
+        return self.urn.split("::", 3)[-1]
 
     @property
     def known(self) -> Json:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox.errors import ProviderError
 from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.kubernetes.package import KubernetesPlan
-from sandbox.providers.target import LiveResource
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.support.sandbox.providers import resources as r
@@ -23,6 +23,11 @@ def create(
     providers: Providers, token: str, inputs: dict[str, Any] | None = None, name: str = "it"
 ) -> LiveResource:
     return providers.target(token).create(resource(token, inputs or VALID[token], name))
+
+
+def test_the_name_of_a_resource_is_the_whole_fourth_part_of_its_urn() -> None:
+    urn = "urn:pulumi:dev::pipe::aws:ec2/securityGroup:SecurityGroup::database::jump"
+    assert Resource(urn, "aws:ec2/securityGroup:SecurityGroup", {}).name == "database::jump"
 
 
 IDS = [
