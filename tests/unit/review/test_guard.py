@@ -226,6 +226,14 @@ def test_a_pack_runs_if_one_of_its_files_or_a_module_that_it_can_import_differs(
     shutil.rmtree(tmp_path / "two")
 
 
+def test_the_mode_of_a_file_of_the_pack_counts(tmp_path: Path) -> None:
+    for side, mode in (("one", 0o644), ("two", 0o755)):
+        (tmp_path / side / "policies").mkdir(parents=True)
+        (tmp_path / side / "policies" / "data.txt").write_text("")
+        (tmp_path / side / "policies" / "data.txt").chmod(mode)
+    assert guard.differing_files(tmp_path / "one", tmp_path / "two") == ["policies/data.txt"]
+
+
 def test_a_repair_has_the_resource_of_the_question_and_a_hash_of_the_inputs() -> None:
     question = analyzer_pb2.AnalyzeRequest(urn="urn:a::firewall")
     response = analyzer_pb2.RemediateResponse()
