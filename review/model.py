@@ -27,6 +27,9 @@ REMARK_LINE = re.compile(r"\n (?=\((?:not )?secret\)$)")
 
 LINE_BREAK = "⏎"
 
+SIGNS = str.maketrans({sign: f"\\u{ord(sign):x}" for sign in f"{LINE_BREAK}⇥←→"})
+"""Escapes for the signs that a report puts in and beside values, if the program has them itself."""
+
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
 """Section of the report for each kind of finding that the review itself makes."""
@@ -318,8 +321,7 @@ def _show_spaces(text: str) -> str:
     A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,
     or hide their number. If the program has such a sign itself, it becomes an escape; a dot only beside them.
     """
-    text = REMARK_LINE.sub("\n", text).replace(LINE_BREAK, "\\u23ce")
-    text = text.replace("⇥", "\\u21e5").replace("\t", "⇥")
+    text = REMARK_LINE.sub("\n", text).translate(SIGNS).replace("\t", "⇥")
     lines = (
         UNCLEAR_SPACES.sub(lambda run: run[0].replace("·", "\\xb7").replace(" ", "·"), line)
         for line in text.split("\n")

@@ -13,6 +13,7 @@ from review.model import (
     NEW,
     OF_THE_BASE,
     SECTIONS,
+    SIGNS,
     Finding,
     Property,
     Report,
@@ -56,6 +57,9 @@ INVENTED_PART = re.compile(
 )
 """Pattern of the IDs, account numbers and addresses that a review invents (sandbox/providers)."""
 
+ESCAPE = re.compile(r"\\(?=\u200b*(u[0-9a-f]{4}|U000[0-9a-f]{5}))")
+"""Pattern of the backslash of an escape that a report may write, too."""
+
 FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
 """Bidirectional classes of letters and numbers that are written from right to left."""
 
@@ -78,6 +82,20 @@ def show_unseen(text: str) -> str:
         is_seen = _is_seen(char) and not (category.startswith("M") and _covers(char, marks))
         shown.append(char if is_seen else char.encode("unicode_escape").decode())
     return "".join(shown)
+
+
+def show_value(text: str) -> str:
+    """Return a value like `show_unseen`, with a mark at the program's own text that looks like an escape."""
+    return show_unseen(ESCAPE.sub(_mark_escape, text))
+
+
+def _mark_escape(escape: re.Match[str]) -> str:
+    """Return the backslash of an escape, with an invisible character if a report shows its character so."""
+    code = int(escape[1][1:], 16)
+    is_shown = (
+        code not in SIGNS and _is_seen(chr(code)) and not unicodedata.category(chr(code)).startswith("M")
+    )
+    return escape[0] if code < 0x100 or is_shown else f"{escape[0]}\u200b"
 
 
 def _is_seen(char: str) -> bool:

@@ -23,7 +23,7 @@ from review.model import (
 from review.plain_data import map_texts
 from review.policy_rules import POLICY_RULES
 from review.render import filters, overview
-from review.render.filters import show_unseen
+from review.render.filters import show_unseen, show_value
 from sandbox import terminal
 from sandbox.progress import Progress, one_line
 
@@ -153,7 +153,7 @@ def _clean(value: Any, name: str = "") -> Any:
         return dataclasses.replace(value, **{key: _clean(item, key) for key, item in vars(value).items()})
     if isinstance(value, list):
         return [_clean(item, name) for item in cast(list[Any], value)]
-    text: Any = map_texts(value, show_unseen)
+    text: Any = map_texts(value, show_value if name in VALUES else show_unseen)
     if not isinstance(text, str) or name in VALUES:
         return text
     if name in MESSAGES:

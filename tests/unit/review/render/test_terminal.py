@@ -6,6 +6,7 @@ import pytest
 
 from review.model import shorten
 from review.render import renderings
+from review.render.filters import show_value
 from tests.support.review import samples
 
 
@@ -167,6 +168,21 @@ def test_signs_of_the_program_do_not_look_like_those_of_the_report() -> None:
     assert shorten("# admin ⏎ deny all;", None) == "# admin \\u23ce deny all;"
     assert shorten("a⇥b", None) == "a\\u21e5b"
     assert shorten("\n", None) == "⏎"
+    assert shorten("1 → 2 ← pipe:a", None) == "1 \\u2192 2 \\u2190 pipe:a"
+
+
+def test_an_escape_of_the_program_does_not_look_like_one_of_the_report() -> None:
+    texts = ["a\u200b", "a\\u200b", "a\\\u200b", "a\\\\u200b", "a\\\u200bu200b", "a→", "a\\u2192"]
+    shown = [shorten(show_value(text), None) for text in texts]
+    assert shown[:2] == ["a\\u200b", "a\\\\u200bu200b"]
+    assert len({*shown}) == len(texts)
+    for text in ('"\\u30b5\\u001b"', "C:\\users", "\\U00110000"):
+        assert show_value(text) == text
+    old, new = ("a\u200b", "a\\u200b")
+    change = samples.change()
+    changed = dataclasses.replace(change.properties[0], before=old, after=new)
+    report = samples.report(changes=[dataclasses.replace(change, properties=[changed])])
+    assert "a\\u200b → a\\\\u200bu200b" in renderings.render_terminal(report)
 
 
 def test_the_whole_text_of_a_new_file_is_folded_on_the_page() -> None:
