@@ -45,8 +45,8 @@ OF_THE_ENGINE = "pulumi:"
 ignore them.
 """
 
-PACK_FILE, PACK_KEYS = "policies/PulumiPolicy.yaml", frozenset({"description", "version"})
-"""File of the policy pack, and its keys that do not change which program the engine runs as the pack."""
+PACK_FILE = Path("policies/PulumiPolicy.yaml")
+"""File of the policy pack. Each change of it counts, since no command shows what the engine reads there."""
 
 LOCK_FILES = ("uv.lock", "poetry.lock")
 """Names for whose presence in a folder of the program, or above, the engine takes another package manager if
@@ -81,7 +81,8 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         folder, _, label = stack.rpartition("/")
         own = [stack] if stack in stacks else stacks
         yield from _changed_keys(own, Path(folder, f"Pulumi.{label}.yaml"), STACK_KEYS, base, head)
-    yield from _changed_keys(stacks, Path(PACK_FILE), PACK_KEYS, base, head)
+    if _content(base / PACK_FILE) != _content(head / PACK_FILE):
+        yield from _findings(stacks, PACK_FILE, "this file, which says how the engine runs the policies")
     parts = {
         ATTRIBUTES: "this file, which may change files in a checkout",
         **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),

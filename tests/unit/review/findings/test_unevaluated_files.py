@@ -25,6 +25,7 @@ COMPILED = "this compiled module, which may take the place of its source"
 AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
+PACK = "this file, which says how the engine runs the policies"
 LOCK = "this file, with which the engine may install other packages"
 
 ROWS: list[tuple[str, str, str, list[str]]] = [
@@ -58,8 +59,8 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Pulumi.dev.yaml", "environment: [theirs]\nconfig: {}\n", "`environment`", ["dev"]),
     ("Pulumi.dev.yaml", "secretsprovider: awskms://theirs\n", "`secretsprovider`", ["dev"]),
     ("base/Pulumi.dev.yaml", "environment: [theirs]\n", "`environment`", ["base/dev"]),
-    ("policies/PulumiPolicy.yaml", "runtime: python\nversion: 2.0.0\n", "", []),
-    ("policies/PulumiPolicy.yaml", "runtime: python\nmain: elsewhere\n", "`main`", STACKS),
+    ("policies/PulumiPolicy.yaml", "runtime: python\nversion: 2.0.0\n", PACK, STACKS),
+    ("policies/PulumiPolicy.yaml", "runtime: python\nmain: elsewhere\n", PACK, STACKS),
     ("Pulumi.yaml", "[", "`runtime`", ROOT),
     ("Pulumi.yaml", "name: pipe\nruntime: python\nconfig: ../dev\n", "`stackConfigDir`", ROOT),
     ("Pulumi.yaml", "name: pipe\nruntime: python\nconfig: on\n", "`stackConfigDir`", ROOT),
