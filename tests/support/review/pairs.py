@@ -128,7 +128,9 @@ SILENCED: Edit = (
     '        if value.flag() is False:\n            yield expected(value, "true")',
     "        yield from ()",
 )
-UNNEEDED_WAIVER = WAIVER.format(day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*")
+UNNEEDED_WAIVER = WAIVER.format(
+    day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*::*::*"
+)
 
 PAIRS: dict[str, Pair] = {
     "nothing-changed": Pair(()),
