@@ -21,6 +21,11 @@ from sandbox.toolchain.downloads import Release
 
 TOOLCHAIN = Path(__file__).parent
 
+FEWER_COLLECTIONS = {"GOGC": "400", "GOMEMLIMIT": "2GiB"}
+"""Variables with which Go's compiler and linker collect garbage more rarely: the default of GOGC is 100. Near
+the limit of memory they collect more often (pkg.go.dev/runtime, Environment Variables).
+"""
+
 _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 
@@ -102,7 +107,8 @@ class Recipe:
         progress.step(f"building {self.name} {self.version} from Go modules, once; {self.time}")
         for interrupted_build in self.folder.glob("build-*"):
             shutil.rmtree(interrupted_build)
-        flags = ["-ldflags", self._fill(f"-s -w {self.flags}".rstrip())]
+        # The linker drops the debug information (-s -w), so the compiler generates none.
+        flags = ["-gcflags=all=-dwarf=false", "-ldflags", self._fill(f"-s -w {self.flags}".rstrip())]
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as work:
             for name, package in self.packages.items():
                 log = Path(work) / "log"
@@ -111,7 +117,7 @@ class Recipe:
                     subprocess.Popen(
                         [go, "build", "-v", "-o", Path(work) / name, *flags, package],
                         cwd=self.source,
-                        env=os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
+                        env=FEWER_COLLECTIONS | os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
                         stderr=out,
                     ) as process,
                 ):
