@@ -8,33 +8,42 @@ the modules that this script imports, and no others, since a program gets an imp
 - The engine's request comes from standard input, and not as arguments.
 - It ends with COMPLETED or FAILED, so that the end of a program is not taken for one of its process.
 - A program that raises SystemExit has failed. In a deployment, the exit code 0 means success.
-- It changes the SDK: see the functions that `main` calls.
+- A program that says that it has registered all resources while work is left has failed (`wait_for_work`).
+- The SDK gets connections whose messages this script changes or drops (`connect`). Nothing else of the SDK
+  changes: whatever it asks the program's objects, it asks them as in a deployment.
+- `os.sendfile` copies files by reading them (`copy_files_by_reading`).
 """
 
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import asyncio
-import copy
-import functools
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import json
 import logging
 import os
 import runpy
-import shutil
+import signal
+import stat
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import thread as executor_threads
 from contextlib import suppress
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any, cast
 
 import grpc
-from pulumi import Archive, Asset, RunError, log
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct, Value
+from pulumi import RunError, log
 from pulumi.runtime import _grpc_settings as grpc_settings  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime import config, configure, resource, rpc, stack
-from pulumi.runtime.proto import language_pb2
-from pulumi.runtime.settings import SETTINGS, Settings
+from pulumi.runtime import config, configure, rpc, stack
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2_grpc
+from pulumi.runtime.settings import Settings
 
 COMPLETED, FAILED = 10, 11
 """Exit codes. All others belong to a program that has ended its process itself."""
@@ -59,78 +68,229 @@ frames whose number depends on the time (sandbox/engine/http2_calls.py). The win
 while it measures.
 """
 
+SIGNATURE = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]
+ASSETS = cast(
+    tuple[str, ...],
+    (rpc._special_asset_sig, rpc._special_archive_sig),  # pyright: ignore[reportPrivateUsage]
+)
+"""The member of a special value with its kind, and the kinds of assets and archives."""
 
-def _drop_debug_message(*_args: Any, **_named: Any) -> None:
-    """Do nothing, in place of a request to the engine for each debug message of the SDK.
+SENDFILE_BYTES = 2**20
+"""Largest number of bytes that `os.sendfile` copies at a time."""
 
-    The SDK writes several messages for each resource, and the receiver of events drops them all.
+DEBUG_BYTES = 2**16
+"""Size of the longest debug message that is dropped. Only in a deployment could a longer one fail."""
+
+END = "SignalAndWaitForShutdown"
+"""The call by which the SDK says that the program has registered all resources."""
+
+GRACE_SECONDS = 5
+"""Seconds in which tasks and threads that are about to end may do so. Until then, the engine waits, so the
+review sees what they declare.
+"""
+
+WORK_LEFT = (
+    "{} is still at work, although the program has registered all resources. In a deployment, which takes "
+    "longer, it could declare others. {}"
+)
+"""Error of a program that the engine may not take for complete."""
+
+AWAIT = "Await it in pulumi.run, or give it to an Output (pulumi.Output.from_input)."
+JOIN = "Wait for its end (join), or do its work in an Output's apply."
+CANCEL = "Cancel it, or wait for it."
+
+NO_WORK: frozenset[CodeType] = frozenset(
+    getattr(owner, name).__code__
+    for owner, name in (
+        (executor_threads, "_worker"),
+        (threading.Thread, "_bootstrap"),
+        (threading.Thread, "_bootstrap_inner"),
+    )
+)
+"""Functions in which a thread waits for other work or ends, if it is in no function that they have called."""
+
+
+class _Channel:
+    """A connection to the engine whose calls of some methods this script replaces."""
+
+    def __init__(self, channel: grpc.Channel, project: Path, replace: Callable[[str, Any], Any]) -> None:
+        self._channel = channel
+        self._project = project
+        self._replace = replace
+
+    def unary_unary(self, method: str, request_serializer: Callable[[Any], bytes], **options: Any) -> Any:
+        """Return the function for a method, as the SDK's stubs ask for it."""
+        serializer = resolve_assets(request_serializer, self._project)
+        call: Any = self._channel.unary_unary(method, request_serializer=serializer, **options)
+        return self._replace(method.rpartition("/")[2], call)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+
+class _Call:
+    """A function for a method of the engine, which first asks another function for an answer."""
+
+    def __init__(self, call: Any, answer: Callable[[Any], Any]) -> None:
+        self._call = call
+        self._answer = answer
+
+    def __call__(self, request: Any, *arguments: Any, **options: Any) -> Any:
+        answer = None if arguments or options else self._answer(request)
+        return self._call(request, *arguments, **options) if answer is None else answer
+
+    def with_call(self, *arguments: Any, **options: Any) -> Any:
+        return self._call.with_call(*arguments, **options)
+
+    def future(self, *arguments: Any, **options: Any) -> Any:
+        return self._call.future(*arguments, **options)
+
+
+def connect(monitor: str, engine: str, project: Path, end: Callable[[], None]) -> tuple[Any, Any]:
+    """Return the SDK's stubs of the resource monitor and of the engine, with the CHANNEL_OPTIONS.
+
+    `end` is called when the SDK says that the program has registered all resources.
     """
 
+    def before_end(_request: Any) -> None:
+        end()
 
-_sdk_wait = stack.wait_for_rpcs
+    def replace(name: str, call: Any) -> Any:
+        answers = {"Log": answer_debug_message, END: before_end}
+        return _Call(call, answers[name]) if name in answers else call
+
+    def channel(address: str) -> Any:
+        return _Channel(grpc.insecure_channel(address, options=CHANNEL_OPTIONS), project, replace)
+
+    return resource_pb2_grpc.ResourceMonitorStub(channel(monitor)), engine_pb2_grpc.EngineStub(
+        channel(engine)
+    )
 
 
-def outstanding_outputs() -> set[asyncio.Task[Any]]:
-    """Return the SDK's own set of the program's outputs that have no values yet, or have failed."""
-    settings: Any = SETTINGS
-    return settings.outputs
+def answer_debug_message(request: Any) -> Empty | None:
+    """Answer a finished request to log a debug message, in place of the engine.
 
-
-async def wait_for_outputs(await_all_outstanding_tasks: bool = True) -> None:
-    """Wait until all outputs of the program have values; raise the exception of the first that fails.
-
-    It stands before the SDK's function `wait_for_rpcs` (pulumi/runtime/stack.py), which starts to wait for
-    every output again whenever one has a value, so that its CPU time grows with the square of their number:
-    without this function, a preview of 199 resources takes 7.1 instead of 6.3 s.
+    The SDK writes several messages for each resource, and the receiver of events drops them all. The SDK has
+    already asked the objects of which it makes the request.
     """
-    while await_all_outstanding_tasks:
-        outputs = list(outstanding_outputs())
-        for output in outputs:
-            # The SDK, too, lets a program go on after the engine has refused a resource.
-            if output.done() and not isinstance(output.exception(), stack.ResourceRegistrationFailed):
-                output.result()
-        pending = [output for output in outputs if not output.done()]
-        if not pending:
-            break
-        await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
-    await _sdk_wait(await_all_outstanding_tasks)
+    if type(request) is not engine_pb2.LogRequest or request.severity != engine_pb2.DEBUG:
+        return None
+    return Empty() if request.ByteSize() < DEBUG_BYTES else None
 
 
-def copy_files_by_reading() -> None:
-    """Keep `shutil` from `sendfile`, which ends the program under review (review/jail/seccomp.py)."""
-    shutil._USE_CP_SENDFILE = False  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def measure_no_bandwidth() -> None:
-    """Give the SDK's connections the CHANNEL_OPTIONS."""
-    options = grpc_settings._GRPC_CHANNEL_OPTIONS  # pyright: ignore[reportPrivateUsage]
-    options[:] = CHANNEL_OPTIONS
-
-
-def resolve_assets(project: Path) -> None:
-    """Make the relative paths of assets and archives lead to the project's folder when they are sent.
+def resolve_assets(serialize: Callable[[Any], bytes], project: Path) -> Callable[[Any], bytes]:
+    """Make the relative paths of assets and archives in a request lead to the project's folder.
 
     The engine reads these files, and Pulumi runs it in that folder. The sandbox runs it in the stack's
     folder. As the engine does, this removes `..` from relative paths by their text only. An absolute path
     stays as it is, since the system follows the links in it (pulumi/pulumi,
-    sdk/go/common/resource/asset/asset.go and archive.go: filepath.IsAbs). The program itself sees the paths
-    that it has given, as in a deployment.
+    sdk/go/common/resource/asset/asset.go and archive.go: filepath.IsAbs). This only changes the bytes of a
+    finished request, so the program's assets are read as in a deployment.
     """
-    resolve = _resolving(rpc.serialize_property, project)
-    for module in cast(tuple[Any, ...], (rpc, resource)):
-        module.serialize_property = resolve
 
-
-def _resolving(serialize: Callable[..., Any], project: Path) -> Callable[..., Any]:
-    @functools.wraps(serialize)
-    def serialize_resolved(value: Any, *arguments: Any, **named: Any) -> Any:
-        path = getattr(value, "path", None) if isinstance(value, Asset | Archive) else None
-        if isinstance(path, str) and path and not Path(path).is_absolute():
-            value = copy.copy(value)
-            value.path = os.path.normpath(project / path)
-        return serialize(value, *arguments, **named)
+    def serialize_resolved(request: Any) -> bytes:
+        data = serialize(request)
+        if SIGNATURE.encode() not in data:
+            return data
+        try:
+            message = cast(Any, type(request)).FromString(data)
+        except DecodeError:
+            return data  # The receiver cannot read it either.
+        relative = [path for path in _asset_paths(message) if not Path(path.string_value).is_absolute()]
+        for path in relative:
+            path.string_value = os.path.normpath(project / path.string_value)
+        return message.SerializeToString() if relative else data
 
     return serialize_resolved
+
+
+def _asset_paths(request: Any) -> Iterator[Value]:
+    """Yield the paths of the assets and archives in a request, without those that are empty."""
+    waiting: list[Any] = [content for _, content in request.ListFields()]
+    while waiting:
+        content = waiting.pop()
+        if isinstance(content, Struct):
+            parts = dict(content.fields)
+            kind, path = (parts.get(name, Value()) for name in (SIGNATURE, "path"))
+            if kind.string_value in ASSETS and path.string_value:
+                yield path
+            waiting += parts.values()
+        elif isinstance(content, Value):
+            if content.HasField("struct_value"):
+                waiting.append(content.struct_value)
+            waiting += content.list_value.values
+
+
+def copy_files_by_reading() -> None:
+    """Keep copies of files from the system call `sendfile`, which ends the program under review.
+
+    Only what `sendfile` sends to a socket can still change (review/jail/seccomp.py). `shutil` calls this
+    function when it copies files, as in a deployment.
+    """
+    if sys.platform != "linux":
+        return
+    send = cast(Any, os.sendfile)
+    status, read, read_at, write = os.fstat, os.read, os.pread, os.write
+
+    def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
+        if not stat.S_ISREG(status(out_fd).st_mode):
+            return send(out_fd, in_fd, offset, count)
+        size = min(count, SENDFILE_BYTES)
+        return write(out_fd, read(in_fd, size) if offset is None else read_at(in_fd, size, offset))
+
+    os.sendfile = sendfile
+
+
+def wait_for_work(loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None") -> None:
+    """Raise RunError if work is left when a program says that it has registered all resources.
+
+    A deployment takes longer than a review, so work that nobody waits for may only be done there. This runs
+    in a thread of the SDK while the loop goes on, so what ends in the GRACE_SECONDS has its effect.
+    """
+    deadline = time.monotonic() + GRACE_SECONDS
+    while work := next(_work_left(loop, main), None):
+        if time.monotonic() > deadline:
+            raise RunError(WORK_LEFT.format(*work))
+        time.sleep(0.01)
+
+
+def _work_left(
+    loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None"
+) -> Iterator[tuple[str, str]]:
+    """Yield what the program has left to do, and the advice on it."""
+    for task in asyncio.all_tasks(loop):
+        if task is not main:
+            code = getattr(task.get_coro(), "cr_code", None)
+            yield f"the task {_name(code) if code else task.get_name()}", AWAIT
+    for timer in list(getattr(loop, "_scheduled", ())):
+        if not timer.cancelled():
+            code = getattr(getattr(timer, "_callback", None), "__code__", None)
+            yield f"a timer{f' of {_name(code)}' if code else ''} (call_later or call_at)", CANCEL
+    own = {threading.main_thread().ident, threading.get_ident()}
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for number, frame in sys._current_frames().items():  # pyright: ignore[reportPrivateUsage]
+        if number not in own and frame.f_code not in NO_WORK:
+            yield f"the thread {names.get(number, number)} in {_name(_outermost(frame))}", JOIN
+    if any(map(any, map(signal.getitimer, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))):
+        yield "an interval timer (signal.alarm or signal.setitimer)", CANCEL
+
+
+def _outermost(frame: FrameType) -> CodeType:
+    """Return the outermost function of a thread that is not the start of every thread."""
+    frames = [frame]
+    while caller := frames[-1].f_back:
+        frames.append(caller)
+    codes = [frame.f_code for frame in reversed(frames)]
+    return next((code for code in codes if code.co_filename not in THREAD_FILES), codes[-1])
+
+
+THREAD_FILES = (threading.__file__, executor_threads.__file__)
+
+
+def _name(code: CodeType) -> str:
+    """Return the name of a function, with its place."""
+    name = cast(str, getattr(code, "co_qualname", code.co_name))
+    return f"{name} ({os.path.relpath(code.co_filename)}:{code.co_firstlineno})"
 
 
 def run(request: language_pb2.RunRequest, project: Path) -> int:
@@ -142,12 +302,17 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
     os.environ["PULUMI_CONFIG"] = json.dumps(dict(request.config))
     os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
     config.set_all_config(config.get_config_env(), config.get_config_secret_keys_env())
+    loop = asyncio.new_event_loop()
+    main: asyncio.Task[None] | None = None
+    monitor, engine = connect(
+        request.monitor_address, request.args[0], project, lambda: wait_for_work(loop, main)
+    )
     configure(
         Settings(
             project=request.project,
             stack=request.stack,
-            monitor=request.monitor_address,
-            engine=request.args[0],
+            monitor=monitor,
+            engine=engine,
             parallel=request.parallel,
             dry_run=request.dryRun,
             organization=request.organization or "organization",
@@ -156,7 +321,6 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
     )
     sys.argv = [PROGRAM]
     os.chdir(project)
-    loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4)
     loop.set_default_executor(executor)
@@ -166,7 +330,8 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
         runpy.run_path(PROGRAM, run_name="__main__")
 
     try:
-        loop.run_until_complete(stack.run_in_stack(evaluate))
+        main = loop.create_task(stack.run_in_stack(evaluate))
+        loop.run_until_complete(main)
     except BaseException as error:
         with suppress(grpc.RpcError):  # The engine may have ended.
             log.error(_message(error))
@@ -196,11 +361,7 @@ def main(project: Path) -> int:
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     sys.path.insert(0, str(Path(LANGUAGE_HOST).expanduser()))
-    measure_no_bandwidth()
     copy_files_by_reading()
-    log.debug = _drop_debug_message
-    resolve_assets(project)
-    stack.wait_for_rpcs = wait_for_outputs
     return run(request, project)
 
 

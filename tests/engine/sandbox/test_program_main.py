@@ -25,6 +25,86 @@ CONFIG = {"attack:text": "from the configuration"}
 
 SCRIPT = "pulumi-language-python-exec"
 
+LEFT: dict[str, tuple[str, str]] = {
+    "a task": (
+        """
+        async def later():
+            await asyncio.sleep(20)
+        task = asyncio.ensure_future(later())
+        """,
+        "the task later (__main__.py:3) is still at work",
+    ),
+    "a task of the SDK that waits for the program": (
+        """
+        class Resource:
+            class urn:
+                async def future():
+                    await asyncio.sleep(20)
+        pulumi.log.info("text", resource=Resource)
+        """,
+        "the task _log.<locals>.do_log (",
+    ),
+    "a daemon thread": (
+        """
+        def later():
+            time.sleep(20)
+        threading.Thread(target=later, daemon=True, name="slow").start()
+        """,
+        "the thread slow in later (__main__.py:3) is still at work",
+    ),
+    "a thread without a function in Python": (
+        "threading.Thread(target=time.sleep, args=(20,), daemon=True, name='slow').start()",
+        "the thread slow in ",
+    ),
+    "a thread that Python does not list": (
+        """
+        def later():
+            time.sleep(20)
+        _thread.start_new_thread(later, ())
+        """,
+        "in later (__main__.py:3) is still at work",
+    ),
+    "a thread of the loop": (
+        """
+        def later():
+            time.sleep(5)
+        asyncio.get_running_loop().run_in_executor(None, later)
+        """,
+        "in later (__main__.py:3) is still at work",
+    ),
+    "a timer": (
+        """
+        def later():
+            pass
+        asyncio.get_running_loop().call_later(20, later)
+        """,
+        "a timer of later (__main__.py:3) (call_later or call_at) is still at work",
+    ),
+    "an alarm": ("signal.alarm(20)", "an interval timer (signal.alarm or signal.setitimer)"),
+}
+"""Programs that end with work left, after the imports in the first line, with the starts of their errors."""
+
+NO_WORK = """\
+import asyncio, concurrent.futures, signal
+import pulumi
+pool = concurrent.futures.ThreadPoolExecutor()
+pool.submit(print).result()
+async def end(_):
+    async def late():
+        await asyncio.sleep(0.2)
+        pulumi.log.warn("late")
+    global task
+    task = asyncio.ensure_future(late())
+pulumi.Output.from_input(1).apply(end)
+async def wait():
+    timer = asyncio.get_running_loop().call_later(600, print)
+    timer.cancel()
+    await asyncio.wait_for(asyncio.sleep(0), 600)
+pulumi.run(wait)
+"""
+
+IMPORTS = "import _thread, asyncio, signal, threading, time\nimport pulumi\n"
+
 PROGRAMS: dict[str, tuple[str, list[str]]] = {
     "a module is looked for in the current folder": (
         """
@@ -121,19 +201,49 @@ PROGRAMS: dict[str, tuple[str, list[str]]] = {
         """,
         ["at the end"],
     ),
-    "a task that has not ended is not cancelled": (
+    "the resource of a message is asked for its URN, whatever the level": (
         """
-        import asyncio
         import pulumi
-        async def wait():
-            try:
-                await asyncio.sleep(600)
-            except asyncio.CancelledError:
-                pulumi.log.warn("cancelled")
-                raise
-        task = asyncio.ensure_future(wait())
+        class Resource:
+            def __init__(self, name):
+                self.name = name
+            @property
+            def urn(self):
+                pulumi.log.warn(self.name)
+                return pulumi.Output.from_input("urn")
+        pulumi.log.debug("text", resource=Resource("debug"))
+        pulumi.log.info("text", resource=Resource("info"))
         """,
-        [],
+        ["debug", "info", "text"],
+    ),
+    "an asset is asked once more for its path than it is sent": (
+        """
+        import itertools
+        import pulumi
+        class Page(pulumi.FileAsset):
+            def __init__(self):
+                self.paths = map("/{}".format, itertools.count())
+            @property
+            def path(self):
+                return next(self.paths)
+            def __copy__(self):
+                raise AssertionError
+        class Object(pulumi.CustomResource):
+            def __init__(self, name, source):
+                super().__init__("test:index:Object", name, {"source": source})
+        Object("page", Page())
+        """,
+        ["/1"],
+    ),
+    "a debug message that cannot be sent fails": (
+        """
+        import pulumi
+        try:
+            pulumi.log.debug(1)
+        except TypeError:
+            pulumi.log.warn("refused")
+        """,
+        ["refused"],
     ),
 }
 
@@ -157,7 +267,7 @@ def write_project(folder: Path, program: str) -> Path:
     return project
 
 
-def evaluate(project: Path, address: str, cwd: Path) -> int:
+def evaluate(project: Path, address: str, cwd: Path, script: str = program_main.__file__) -> int:
     """Evaluate a program as the sandbox and the review do, and return the exit code."""
     request = language_pb2.RunRequest(
         project="attack",
@@ -167,7 +277,7 @@ def evaluate(project: Path, address: str, cwd: Path) -> int:
         parallel=4,
         config=CONFIG,
     )
-    command = (sys.executable, "-P", program_main.__file__, str(project))
+    command = (sys.executable, "-P", script, str(project))
     return subprocess.run(command, input=request.SerializeToString(), cwd=cwd, check=False).returncode
 
 
@@ -237,3 +347,24 @@ def test_the_error_of_a_program_that_fails_is_logged(
     assert evaluate(write_project(tmp_path, program), address, tmp_path) == FAILED
     [warning] = servicer.messages
     assert warning.startswith(message)
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_program_that_leaves_work_fails(name: str, engine: tuple[FakeEngine, str], tmp_path: Path) -> None:
+    program, expected = LEFT[name]
+    servicer, address = engine
+    project = write_project(tmp_path, IMPORTS + textwrap.dedent(program).lstrip())
+    script = Path(program_main.__file__).read_text()
+    hasty = tmp_path / "program_main.py"
+    hasty.write_text(script.replace(f"GRACE_SECONDS = {program_main.GRACE_SECONDS}", "GRACE_SECONDS = 0.5"))
+    assert evaluate(project, address, tmp_path, str(hasty)) == FAILED
+    assert expected in servicer.messages[-1]
+    assert not servicer.is_complete, "the engine must not take the program for complete"
+
+
+def test_idle_threads_and_what_is_about_to_end_are_no_work(
+    engine: tuple[FakeEngine, str], tmp_path: Path
+) -> None:
+    servicer, address = engine
+    assert evaluate(write_project(tmp_path, NO_WORK), address, tmp_path) == COMPLETED
+    assert servicer.messages == ["late"]

@@ -14,11 +14,13 @@ class FakeEngine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonit
     """A log and a resource monitor.
 
     `messages` has the logged messages without those for debugging, and `names` the names of the resources.
+    The paths of their inputs `source` are messages, too. `is_complete` is True after the last resource.
     """
 
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.names: list[str] = []
+        self.is_complete = False
 
     def Log(self, request: engine_pb2.LogRequest, context: Any) -> Empty:
         if request.severity != engine_pb2.DEBUG:
@@ -39,6 +41,8 @@ class FakeEngine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonit
 
     def RegisterResource(self, request: Any, context: Any) -> resource_pb2.RegisterResourceResponse:
         self.names.append(request.name)
+        if "source" in request.object:
+            self.messages.append(request.object["source"]["path"])
         urn = f"urn:pulumi:dev::attack::{request.type}::{request.name}"
         return resource_pb2.RegisterResourceResponse(urn=urn)
 
@@ -46,6 +50,7 @@ class FakeEngine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonit
         return Empty()
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:
+        self.is_complete = True
         return Empty()
 
 

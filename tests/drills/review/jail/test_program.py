@@ -141,7 +141,6 @@ def test_a_program_that_ends_its_process_has_failed(evaluate: Evaluate) -> None:
 
 
 LATE = {
-    "a thread": "threading.Thread(target=register).start()",
     "an exit handler": "atexit.register(register)",
     "a process": """
 import subprocess
@@ -155,7 +154,7 @@ def test_a_program_has_ended_when_its_process_and_those_that_it_started_have(
     way: str, evaluate: Evaluate
 ) -> None:
     program = """
-        import atexit, os, threading, time
+        import atexit, os, time
         import pulumi
         from pulumi.runtime import settings
         from pulumi.runtime.proto import resource_pb2
@@ -170,6 +169,22 @@ def test_a_program_has_ended_when_its_process_and_those_that_it_started_have(
     assert response.error == (
         ERRORS[PROCESSES_LEFT] if way == "a process" else TOO_LATE.format("RegisterResource")
     )
+
+
+def test_the_engine_waits_for_a_thread_that_is_about_to_end(evaluate: Evaluate) -> None:
+    program = """
+        import threading, time
+        from pulumi.runtime import settings
+        from pulumi.runtime.proto import resource_pb2
+        monitor = settings.get_monitor()
+        def register():
+            time.sleep(1)
+            monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="late"))
+        threading.Thread(target=register).start()
+    """
+    response, engine = evaluate(program)
+    assert not response.error
+    assert "late" in engine.names
 
 
 @pytest.mark.parametrize("count", [1, 200])
