@@ -37,10 +37,16 @@ HIDDEN_PROC = (
     "latency_stats",
     "sched_debug",
     "timer_list",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "pagetypeinfo",
+    "slabinfo",
+    "vmallocinfo",
 )
 """Parts of /proc that root may read without any capability, since the kernel only compares user IDs there
 (test_perm in fs/proc/proc_sysctl.c). The list is Docker's (moby, oci/defaults.go: MaskedPaths) plus
-key-users.
+key-users and the files on the memory of the whole machine.
 """
 
 DEVICES = ("null", "full", "random", "urandom", "tty")

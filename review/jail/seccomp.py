@@ -78,6 +78,10 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
+    # Limits and file systems of the whole machine (/proc/sys/fs/aio-max-nr, sync(2)).
+    "io_setup": (206, 0),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
     # Parts of the kernel with a history of exploits, which the program does not need.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),

@@ -125,7 +125,7 @@ def test_modes_and_times_of_the_machines_files_cannot_be_changed_even_by_root(ja
     assert (null, random, urandom) == ("1 0", "1 4", "1 4")
 
 
-@pytest.mark.parametrize("name", ["keys", "key-users", "kcore"])
+@pytest.mark.parametrize("name", ["keys", "key-users", "kcore", "kpageflags", "slabinfo"])
 def test_the_kernels_data_on_others_cannot_be_read(jail: Jail, name: str) -> None:
     assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}').read(10))")
 
@@ -156,6 +156,9 @@ CALLS = {
     "bpf": "321, 0, None, 0",
     "unshare": "272, 0x10000000",
     "userfaultfd": "323, 1",
+    "io_setup": "206, 1, ctypes.create_string_buffer(8)",
+    "sync": "162",
+    "syncfs": "306, 0",
 }
 
 
