@@ -54,6 +54,9 @@ no `toolchain` is set (pulumi/pulumi v3.259.0, sdk/python/toolchain/toolchain.go
 installs what the folder's pyproject.toml demands before it runs the program or the policy pack.
 """
 
+ENVIRONMENT = ".venv"
+"""Name of the folder of a virtual environment, whose Python `make` and the scripts run."""
+
 COMPILED = (".pyc", ".so", ".pyd", ".dylib")
 """Endings of compiled modules, which Python takes in place of their source (importlib.machinery.FileFinder;
 PEP 552: unchecked hash). The review sees no effect of those for another processor or version of Python.
@@ -107,6 +110,10 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         is_outside = file.parts[0] in WITHOUT_PROJECTS or os.path.lexists(base / file)
         if _is_one_of(LOCK_FILES, path) and not is_outside:
             yield from _findings(stacks, file, "this file, with which the engine may install other packages")
+        elif _is_one_of([ENVIRONMENT], path) and not is_outside:
+            yield from _findings(
+                stacks, file, "this virtual environment, whose programs a deployment may run"
+            )
         elif part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
 

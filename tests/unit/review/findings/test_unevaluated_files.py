@@ -110,6 +110,15 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     shutil.rmtree(tmp_path / "two")
 
 
+def test_a_virtual_environment_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    packages = tmp_path / "two" / ".venv" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "evil.pth").write_text("import evil\n")
+    [finding] = find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")
+    assert finding.message.startswith(".venv: the pull request changes this virtual environment")
+
+
 def test_a_folder_with_the_name_of_a_lock_file_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two" / "policies" / "uv.lock").mkdir(parents=True)
