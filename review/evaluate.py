@@ -37,7 +37,6 @@ from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.programs.file_states import read_state
-from review.programs.reach import may_differ
 from review.project_selection import (
     Accounts,
     Projects,
@@ -281,7 +280,7 @@ def run(
                     served = sockets.get(stack, {}).get("base")
                     _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served, salt)
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
-                if side == "head" and _invented(folder) and _programs_differ(stack, trees, projects[stack]):
+                if side == "head" and _invented(folder):
                     served = sockets.get(stack, {}).get(WITHOUT_SECRETS)
                     _run_side(
                         stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served, salt
@@ -379,11 +378,6 @@ def _unset_secrets(stack: str, base: Path, project: Path) -> list[str]:
         return sorted(unset_secrets(project, stack.rpartition("/")[2], secret_settings(base)))
     except (CommandError, KeyError, RecursionError):
         return []  # The run of the stack has the reason.
-
-
-def _programs_differ(stack: str, trees: Trees, projects: tuple[Path | None, Path | None]) -> bool:
-    """Return True if a stack's program or settings differ, or if the base does not have the stack."""
-    return _settings_differ(stack, trees) or may_differ(projects, trees)
 
 
 def _settings_differ(stack: str, trees: Trees) -> bool:

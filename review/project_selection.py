@@ -1,4 +1,4 @@
-"""Selection of the stacks under review: those of the root project, and those that a change can affect."""
+"""Selection of the stacks under review, and of those that may have objects on their accounts."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from review.model import list_first
-from review.programs.file_states import FileState, read_state, read_states
-from review.programs.reach import may_differ
+from review.programs.file_states import FileState, read_state
 from sandbox.errors import CommandError
 from sandbox.workspace import stacks, yaml_tree
 
@@ -21,9 +20,6 @@ STACK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 """Pattern of the names of stacks and of folders of projects. Pulumi allows these characters in the name of a
 stack (pulumi/pulumi, ValidateStackName). Names that a command would read as an option are excluded.
 """
-
-WAIVERS = Path("waivers.yaml")
-"""File of the policy pack whose changes the review finds without an evaluation."""
 
 LIMITS = ("aws:allowedAccountIds", "aws:config:allowedAccountIds")
 """Names of the setting of a stack that limits the provider of AWS to accounts. The engine takes both
@@ -43,30 +39,17 @@ Projects = Mapping[str, tuple[Path | None, Path | None]]
 
 
 def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
-    """Return the projects of the named stacks in base and head.
+    """Return the projects of the named stacks in base and head; without names, those of all stacks.
 
-    Without names, the result contains the stacks of the root project, and the stacks of other projects whose
-    programs a difference between base and head may reach. If the policies differ, it contains all stacks,
-    since a changed rule may concern resources of any project. Raises CommandError for an unknown or invalid
-    name, and for more than MOST_STACKS stacks.
+    No stack is left out because its program looks unchanged: a program can read any file of its tree. Raises
+    CommandError for an unknown or invalid name, and for more than MOST_STACKS stacks.
     """
     base, head = map(stacks.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=order)}
     missing = sorted({*names} - {*known})
     if missing:
         raise CommandError(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
-    if names:
-        selected = {name: projects for name, projects in known.items() if name in names}
-    else:
-        policies = [read_states(tree / "policies") for tree in trees]
-        for states in policies:
-            states.pop(WAIVERS, None)
-        all_differ = policies[0] != policies[1]
-        changed = {
-            projects: all_differ or bool({*projects} & {*trees}) or may_differ(projects, trees)
-            for projects in {*known.values()}
-        }
-        selected = {name: projects for name, projects in known.items() if changed[projects]}
+    selected = {name: projects for name, projects in known.items() if not names or name in names}
     _require_valid(selected)
     if len(selected) > MOST_STACKS:
         raise CommandError(

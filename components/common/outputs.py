@@ -38,18 +38,17 @@ def require_output(
 
 
 def at_path(value: Any, path: Sequence[str | int]) -> Any:
-    """Return the value at a path of keys and indices, or None if part of the path is missing.
-
-    Pulumi's types of outputs are maps with the names of their attributes as keys.
-    """
+    """Return the value at a path of attributes, keys and indices, or None if part of the path is missing."""
     for step in path:
         if value is None:
             return None
         if isinstance(step, int):
             items = cast(Sequence[Any], value)
             value = items[step] if step < len(items) else None
-        else:
+        elif isinstance(value, Mapping):
             value = cast(Mapping[str, Any], value).get(step)
+        else:
+            value = getattr(value, step, None)
     return value
 
 

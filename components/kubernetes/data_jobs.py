@@ -115,7 +115,7 @@ class DataJobs(pulumi.ComponentResource):
         identity that reads the master password.
         """
         names = (database_roles.SCRIPT, database_roles.RETIRE)
-        scripts = {name: read_script(name) for name in (*names, *MASTER_FILES)}
+        scripts = {name: database_roles.script(name) for name in (*names, *MASTER_FILES)}
         account, policy = self._guards(name, args, job)
         config = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=scripts, opts=self._child)
         volumes = job_pods.script_volumes(config, args.context.ca_config_map)
@@ -286,8 +286,3 @@ class DataJobs(pulumi.ComponentResource):
             opts=self._child,
         )
         return job.account(name, self._child), policy
-
-
-def read_script(name: str) -> str:
-    """Return the text of a script of the jobs."""
-    return (Path(__file__).parent / "assets" / name).read_text()

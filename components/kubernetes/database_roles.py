@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 
@@ -29,6 +30,11 @@ class Passwords:
     app: pulumi.Input[str]
     migrate: pulumi.Input[str]
     backup: pulumi.Input[str]
+
+
+def script(name: str = SCRIPT) -> str:
+    """Return the text of an idempotent SQL script for psql."""
+    return (Path(__file__).parent / "assets" / name).read_text()
 
 
 def version(password: pulumi.Input[str]) -> pulumi.Output[str]:

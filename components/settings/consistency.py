@@ -61,7 +61,7 @@ def _on_field(field: str, check: Callable[[Any], Iterator[SettingFault]]) -> Che
     """Return a check of the settings that applies another check to one of their fields."""
 
     def check_field(settings: Settings) -> Iterator[SettingFault]:
-        yield from check(settings.field_value(field))
+        yield from check(getattr(settings, field))
 
     return check_field
 

@@ -31,17 +31,6 @@ class Model(PydanticModel):
         hide_input_in_errors=True,
     )
 
-    def field_value(self, name: str) -> Any:
-        """Return the value of a field; raise AttributeError if a partial model lacks it.
-
-        getattr() would do the same. But with it, the review of a pull request could not know that foundation,
-        which imports this package, reads none of the files that differ (review/programs/reach.py).
-        """
-        for field, value in self:
-            if field == name:
-                return value
-        raise AttributeError(f"{type(self).__name__} has no value for {name}")
-
 
 def string(pattern: str, allowed: str, example: str, *, longest: int | None = None) -> Any:
     """Return the field for a string that matches a pattern.

@@ -36,12 +36,6 @@ def read_states(folder: Path) -> dict[Path, FileState | None]:
     return {file.relative_to(folder): read_state(file) for file in _files(folder, set())}
 
 
-def folders_differ(base: Path, head: Path) -> bool:
-    """Return True if files differ in two folders, or in the folders to which their links lead."""
-    before, after = ({file.relative_to(folder) for file in _files(folder, set())} for folder in (base, head))
-    return before != after or any(read_state(base / path) != read_state(head / path) for path in before)
-
-
 def find_differing(base: Path, head: Path) -> set[Path]:
     """Return the paths of the files and links that differ between two trees."""
     before, after = ({path.relative_to(tree) for path in _all_files(tree)} for tree in (base, head))

@@ -54,6 +54,7 @@ def time_review(tree: Path) -> float:
     """Return the seconds that a review takes; exit if its report does not contain the change."""
     start = time.perf_counter()
     command = python("-m", "review", "HEAD", "--tree", str(tree), "--repository", str(tree))
+    command += [word for stack in STACKS for word in ("--stack", stack)]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if process.returncode not in (0, 1) or "terminationGracePeriodSeconds" not in process.stdout:
         sys.exit(f"error: the review failed ({process.returncode}):\n{process.stdout}{process.stderr}")

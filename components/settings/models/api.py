@@ -11,7 +11,7 @@ from components.settings.models import workload
 from components.settings.models.workload import Replicas, Resources
 from components.settings.types import Cidr, Distinct, Image, Model, entries, string
 
-UrlPath = Annotated[
+Path = Annotated[
     str,
     string(
         r"^/[A-Za-z0-9._~/-]*$",
@@ -49,10 +49,10 @@ class Api(Model):
     """Seconds within which the first pod of a new image must start, before its migrations run; otherwise,
     `pulumi up` fails."""
     egress: Egress
-    liveness_path: Annotated[UrlPath, Field(examples=["/livez"])]
+    liveness_path: Annotated[Path, Field(examples=["/livez"])]
     """The path that returns 200 while the process works, regardless of the database. A container that fails
     this probe is restarted."""
-    readiness_path: Annotated[UrlPath, Field(examples=["/readyz"])]
+    readiness_path: Annotated[Path, Field(examples=["/readyz"])]
     """The path that returns 200 while the pod can serve requests, for which it needs the database. A pod that
     fails this probe receives no requests. Datadog's synthetic check also requests this path."""
     resources: Resources

@@ -206,7 +206,7 @@ BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_g
 
 def check_threshold_order(monitoring: Monitoring, name: str) -> Iterator[SettingFault]:
     """Refuse thresholds at which a monitor would alert before it warns; Datadog refuses them, too."""
-    threshold: Threshold | RequestShare = monitoring.thresholds.field_value(name)
+    threshold: Threshold | RequestShare = getattr(monitoring.thresholds, name)
     warning, critical = threshold.warning, threshold.critical
     path = ("pipe:monitoring", "thresholds", to_camel(name), "warning")
     if name in BELOW and warning <= critical:

@@ -161,7 +161,6 @@ SCHEMA = {"properties": {"config": {"properties": {"pipe:token": {"writeOnly": T
         ("", "", "# x", ["base", "head"], True),
         # The base's file has the secret, so a deployment of the head has none.
         ("", "pipe:token: {secure: v1:a}", "", ["base", "head"], True),
-        ("base head", "", "", ["base", "base pipe:token", "head pipe:token"], True),
         (
             "base head",
             "",

@@ -7,8 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.kubernetes.data_jobs import read_script
-from components.kubernetes.database_roles import RETIRE, SCRIPT, login, salt, scram_verifier, verifiers
+from components.kubernetes.database_roles import RETIRE, login, salt, scram_verifier, script, verifiers
 from tests.support.components.fixtures import Recorder, evaluate
 
 
@@ -47,9 +46,7 @@ def test_a_password_file_contains_a_secret_verifier(recorder: Recorder) -> None:
 
 
 def test_the_script_gives_the_api_no_right_to_change_the_schema() -> None:
-    statements = [
-        line for line in read_script(SCRIPT).splitlines() if "TO app" in line or "TO migrate" in line
-    ]
+    statements = [line for line in script().splitlines() if "TO app" in line or "TO migrate" in line]
     assert statements
     assert [line for line in statements if "CREATE" in line] == [
         "GRANT USAGE, CREATE ON SCHEMA public TO migrate;"
@@ -75,7 +72,7 @@ def test_a_login_has_a_public_name_that_depends_on_role_and_password(recorder: R
 
 
 def test_only_logins_of_former_passwords_are_dropped() -> None:
-    assert "DROP" not in read_script(SCRIPT).upper()
-    assert [line for line in read_script(RETIRE).splitlines() if "DROP" in line] == [
+    assert "DROP" not in script().upper()
+    assert [line for line in script(RETIRE).splitlines() if "DROP" in line] == [
         "SELECT format('DROP ROLE %I', name) FROM former"
     ]
