@@ -73,7 +73,9 @@ IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
 AUTOSCALED = "spec.replicas"
-"""Path of the number of pods, which an autoscaler of Kubernetes sets. A program ignores its changes then."""
+"""Path of the number of pods, which an autoscaler of Kubernetes sets. A program may begin to ignore its changes
+then.
+"""
 
 
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -262,9 +264,10 @@ def _unjudged(step: Step) -> list[str]:
     old, new = step.old, step.new
     if step.op != "replace" or not old or not new:
         return []
-    paths = (parts for parts in ignored_paths(new) if ".".join(parts) != AUTOSCALED)
     differing = (
-        parts for parts in paths if not is_equal(_select(old.values, parts), _select(new.values, parts))
+        parts
+        for parts in ignored_paths(new)
+        if not is_equal(_select(old.values, parts), _select(new.values, parts))
     )
     return sorted({".".join(parts) for parts in differing})
 

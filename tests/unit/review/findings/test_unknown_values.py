@@ -23,6 +23,7 @@ from sandbox.summary import MASK
 from sandbox.wire import sentinels
 from tests.support.review.stacks import FUNCTION, JOB, SECRET, VPC, after, resource, stack, urn
 
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": sentinels.UNKNOWN}, {"image": "b"}]}}
 
 
@@ -267,6 +268,19 @@ def test_a_replacement_with_another_value_than_the_policies_judge_blocks(
 
     assert messages("replace") == [f"option ignoreChanges hides {path}" for path in hidden]
     assert messages("update") == []
+
+
+@pytest.mark.parametrize("ignored_before", [[], ["spec.replicas"]])
+def test_another_number_of_pods_in_a_replacement_blocks_also_if_an_autoscaler_sets_it(
+    ignored_before: list[str],
+) -> None:
+    old = resource(DEPLOYMENT, "api", {"spec": {"replicas": 3}}, ignoreChanges=ignored_before)
+    new = resource(DEPLOYMENT, "api", {"spec": {"replicas": 0}}, ignoreChanges=["spec.replicas"])
+    reviewed = stack(Step("replace", old, new))
+    reviewed.predicted = True
+    [(_, finding)] = find_unknown(reviewed)
+    assert finding.blocks
+    assert finding.message.startswith("option ignoreChanges hides spec.replicas from the policies")
 
 
 def test_a_secret_output_blocks() -> None:
