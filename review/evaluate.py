@@ -191,16 +191,28 @@ def build_report(
     """
     evaluated_names = (*projects, *neighbours)
     secrets = {
-        secret for name in evaluated_names for secret in _text(work / name / GENERATED_SECRETS).split()
+        secret
+        for name in evaluated_names
+        for secret in _text(stack_folder(work, name) / GENERATED_SECRETS).split()
     }
     base, head = trees
     locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
     notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
     if evaluated is None:
-        evaluated = [read_stack(name, trees, projects[name], work / name) for name in projects]
+        evaluated = [read_stack(name, trees, projects[name], stack_folder(work, name)) for name in projects]
     mask = build_mask(secrets)
-    others = [_read_neighbour(name, base, work / name) for name in neighbours]
+    others = [_read_neighbour(name, base, stack_folder(work, name)) for name in neighbours]
     return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted, others)
+
+
+def stack_folder(work: Path, stack: str) -> Path:
+    """Return the folder in `work` for the files of a stack, beside those of its project's other stacks.
+
+    All these folders have the same depth. So none contains another one, even if a stack of the root project
+    has the name of a project's folder.
+    """
+    project, _, name = stack.rpartition("/")
+    return work / f"project-{project}" / name
 
 
 class _CurrentActivity:
@@ -239,8 +251,8 @@ def run(
     base, that stack is previewed as well, to know its objects. All simulated values depend on the `salt`,
     which must be equal for all runs whose values are compared, and which no program may know.
 
-    The folder `work/<stack>` gets the file `hidden` with the random values that replace secrets, and, if a
-    run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
+    The `stack_folder` of a stack gets the file `hidden` with the random values that replace secrets, and, if
+    a run did not end, `trouble` with the reason. For each side it gets `<side>.code` with the command's exit
     code, `<side>.errors`, and each of OUTPUT_FILES as `<side>-<file>`.
     """
     deadline = time.monotonic() + minutes * 60
@@ -249,11 +261,11 @@ def run(
 
     def stop(stack: str, side: str) -> None:
         reason = f"stopped after {minutes:g} minutes, the time limit"
-        (work / stack / "trouble").write_text(reason)
+        (stack_folder(work, stack) / "trouble").write_text(reason)
         send(Line(f"{stack}: {side} {reason}"))
 
     def evaluate_stack(stack: str) -> None:
-        folder = work / stack
+        folder = stack_folder(work, stack)
         folder.mkdir(parents=True, exist_ok=True)
         for side, tree, project in zip(COMMANDS, trees, projects[stack], strict=True):
             # The tests bring up a base once, and copy its folder for every head.
@@ -292,7 +304,7 @@ def run(
         activity.update(stack, "")
 
     def evaluate_neighbour(stack: str) -> None:
-        folder = work / stack
+        folder = stack_folder(work, stack)
         folder.mkdir(parents=True, exist_ok=True)
         activity.update(stack, "base")
         if project := stacks.projects(trees[0]).get(stack):  # Only its objects matter, not its secrets.
@@ -309,7 +321,9 @@ def run(
     send(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
     with ThreadPoolExecutor(len(projects) or 1) as pool:
         list(pool.map(evaluate_stack, projects))
-        evaluated = [read_stack(name, trees, projects[name], work / name, runs[name]) for name in projects]
+        evaluated = [
+            read_stack(name, trees, projects[name], stack_folder(work, name), runs[name]) for name in projects
+        ]
         if needed := _needed(neighbours, evaluated, trees):
             send(Line(f"{', '.join(needed)}: evaluating the base, which may have an object that is created"))
             list(pool.map(evaluate_neighbour, needed))

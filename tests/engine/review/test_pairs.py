@@ -18,6 +18,7 @@ from _pytest.mark import ParameterSet
 from pydantic import TypeAdapter
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
+from review import evaluate
 from review.model import Report, title
 from review.render import renderings
 from review.render.filters import location_list
@@ -169,7 +170,8 @@ def test_changes_of_resources_that_are_replaced_with_the_cluster_are_not_hidden(
 
 def _report_preview(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
     """Run a review of files in a checkout that a real preview has written."""
-    work, head = reports / "bucket-replaced" / "work" / "dev", reports / "bucket-replaced" / "head"
+    pair = reports / "bucket-replaced"
+    work, head = evaluate.stack_folder(pair / "work", "dev"), pair / "head"
     if not (head / ".git").exists():
         identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
         for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "head"]):

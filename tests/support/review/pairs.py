@@ -306,8 +306,8 @@ def _evaluate(names: Sequence[str], folder: Path, bases: dict[Base, Path]) -> It
     apply_edits(head, pair.evaluated, DAY)
     base = bases[pair.base, pair.stacks[0]] / "tree"
     for stack in pair.stacks:
-        if (work := bases[pair.base, stack] / "work" / stack).exists():
-            shutil.copytree(work, folder / name / "work" / stack)
+        if (work := evaluate.stack_folder(bases[pair.base, stack] / "work", stack)).exists():
+            shutil.copytree(work, evaluate.stack_folder(folder / name / "work", stack))
     trees = base, head
     work, projects = folder / name / "work", select_stacks(trees, pair.stacks)
     with ExitStack() as started:

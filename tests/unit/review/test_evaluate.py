@@ -49,7 +49,8 @@ def test_a_preview_of_the_base_shows_what_is_unknown_in_the_base_too(
     monkeypatch.setattr(evaluate, "_run_side", run_side)
     evaluate.run((tmp_path, tmp_path), {"dev": (tmp_path, tmp_path)}, tmp_path / "work", 1, salt="")
     assert runs == sides
-    reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), tmp_path / "work" / "dev")
+    folder = evaluate.stack_folder(tmp_path / "work", "dev")
+    reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), folder)
     assert bool(reviewed.control) == ("control" in sides)
 
 
@@ -206,10 +207,32 @@ def test_only_secrets_that_the_base_needs_are_invented(
     monkeypatch.setattr(evaluate, "_read_run", read_run)
     evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, salt="")
     assert sides == runs
-    reviewed = evaluate.read_stack("dev", trees, trees, tmp_path / "work" / "dev")
+    reviewed = evaluate.read_stack("dev", trees, trees, evaluate.stack_folder(tmp_path / "work", "dev"))
     assert reviewed.without_invented == ("" if is_needed else "the program evaluates without it")
     findings = [*unknown_values.find_unneeded_secrets(reviewed)]
     assert [(name, finding.blocks) for name, finding in findings] == [("pipe:token", True)] * (not is_needed)
+
+
+def test_a_stack_with_the_name_of_a_projects_folder_leaves_the_files_of_that_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, work = tmp_path / "tree", tmp_path / "work"
+    (tree / "schemas").mkdir(parents=True)
+    (tree / "schemas" / "stack-file.schema.json").write_text(json.dumps(SCHEMA))
+    (tree / "Pulumi.yaml").write_text("name: pipe\n")
+    (tree / "Pulumi.foundation.yaml").write_text("config: {}\n")
+    (tree / "foundation").mkdir()
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        # The base of the root's stack fails without a secret, so its files are deleted.
+        fails = "foundation" in command and "--random-secrets=" in command
+        return subprocess.CompletedProcess(command, 1 if fails else 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for stack, project in (("foundation/dev", tree / "foundation"), ("foundation", tree)):
+        evaluate.run((tree, tree), {stack: (project, project)}, work, 1, salt="")
+    assert (evaluate.stack_folder(work, "foundation/dev") / "base.code").read_text() == "0"
+    assert (evaluate.stack_folder(work, "foundation") / "invented-secrets.json").exists()
 
 
 MISSING = "Pulumi.dev.yaml: 2 faults\n  pipe:token is missing\n  pipe:key is missing"
