@@ -64,6 +64,9 @@ OF_ROOT = ("unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", 
 their modes and times.
 """
 
+EMPTY = ("--size", "4096", "--tmpfs")
+"""Options that cover a folder with an empty one, whose path follows."""
+
 WORK_BYTES = 2**30
 SHARED_MEMORY_BYTES = 64 * 2**20
 
@@ -90,6 +93,10 @@ def bwrap_command(
         "--ro-bind",  # without access to the device
         "/dev/null",
         "/dev/zero",
+        *EMPTY,  # The kernel counts the terminals of all mounts together (/proc/sys/kernel/pty/max).
+        "/dev/pts",
+        "--remount-ro",
+        "/dev/pts",
     ]
     arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     # Root owns the files of /proc, too: other processes of the machine see their new modes.
@@ -131,7 +138,7 @@ def _proc_mounts() -> list[str]:
     arguments: list[str] = []
     for path in (Path("/proc", name) for name in HIDDEN_PROC):
         if path.is_dir():
-            arguments += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
+            arguments += [*EMPTY, str(path), "--remount-ro", str(path)]
         elif path.exists():
             arguments += ["--ro-bind", "/dev/null", str(path)]
     return arguments

@@ -167,12 +167,15 @@ still change the bytes until somebody reads them. The review and the engine read
 
 OF_OTHERS: Mapping[str, tuple[int, int]] = {
     "flock": (73, 32),
+    "inotify_init": (253, 26),  # arm64 only has inotify_init1
+    "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27),
     "fanotify_init": (300, 262),
 }
 """Numbers of the system calls that lock a file, or watch who uses it. An isolation shows the machine's own
 files, so a lock of a file that code under review may only read makes other processes of the machine wait, and
-a watch sees them (flock(2), inotify(7)).
+a watch sees them (flock(2), inotify(7)). The kernel also limits the instances of inotify of a user in all
+namespaces together (/proc/sys/fs/inotify/max_user_instances).
 """
 
 FILE_CONTROL: tuple[int, int] = (72, 25)

@@ -214,13 +214,22 @@ OF_OTHERS = {
     "a lock of a part": "fcntl.lockf(file, fcntl.LOCK_SH)",
     "a lease": "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)",
     "a notification": "fcntl.fcntl(os.open('/usr', os.O_RDONLY), fcntl.F_NOTIFY, 1)",
-    "a watch": "libc.inotify_add_watch(libc.inotify_init1(0), b'/usr', 0x20)",
+    "a watch": "libc.inotify_init1(0)",
+    "a watch by the old call": "libc.inotify_init()",
 }
 
 
 @pytest.mark.parametrize("name", OF_OTHERS)
 def test_code_under_review_neither_locks_nor_watches_the_machines_files(jail: Jail, name: str) -> None:
     assert is_killed(jail, "import fcntl; file = os.open(sys.executable, os.O_RDONLY)", OF_OTHERS[name])
+
+
+def test_a_program_gets_no_terminal_since_they_are_counted_for_the_whole_machine(jail: Jail) -> None:
+    program = """
+        attempt(lambda: os.open("/dev/ptmx", os.O_RDWR))
+        print(os.listdir("/dev/pts"))
+    """
+    assert jail.run(program).splitlines() == ["FileNotFoundError No such file or directory", "[]"]
 
 
 def test_servers_of_grpc_work(jail: Jail) -> None:
@@ -304,9 +313,11 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
         import mmap
         attempt(lambda: mmap.mmap(-1, 40 * 2**30, mmap.MAP_PRIVATE, mmap.PROT_READ))
         attempt(lambda: [socket.socketpair() for _ in range(200)])
+        timers = (ctypes.c_void_p() for _ in range(2000))
+        print("OSError" if any(libc.timer_create(0, None, ctypes.byref(it)) for it in timers) else "possible")
     """
     lines = jail.run(program).splitlines()
-    assert [line.split()[0] for line in lines[::2]] == ["MemoryError", "MemoryError", "OSError"]
+    assert [line.split()[0] for line in lines[::2]] == ["MemoryError", "MemoryError", "OSError", "OSError"]
     assert "possible" not in " ".join(lines)
 
 

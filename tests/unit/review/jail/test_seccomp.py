@@ -164,6 +164,8 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
         pytest.skip("linux-libc-dev is not installed")
     pattern = r"#define __NR(?:3264)?_(\w+)\s+(\d+)$"
     known = {name: int(number) for name, number in re.findall(pattern, HEADERS[machine].read_text(), re.M)}
+    if machine == ARM:
+        known["inotify_init"] = known["inotify_init1"]  # arm64 has only this one
     column = ARCHITECTURES[machine].column
     wrong = {
         name: numbers
