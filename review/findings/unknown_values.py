@@ -73,9 +73,7 @@ IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
 AUTOSCALED = "spec.replicas"
-"""Path of the number of pods, which an autoscaler of Kubernetes sets. A program may begin to ignore its changes
-then.
-"""
+"""Path of the number of pods, which an autoscaler of Kubernetes sets, so a program may begin to ignore it."""
 
 
 def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
