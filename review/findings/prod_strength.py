@@ -4,7 +4,7 @@ import json
 import math
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
@@ -196,7 +196,8 @@ def _weaker_values(
 ) -> Iterator[Weakness]:
     """Yield the values of prod that are weaker than those of stg, for these keys.
 
-    A value that stg gives up, or that cannot be compared any more, counts as before, if prod's changes.
+    A value that stg gives up, or that cannot be compared any more, counts as before, if prod's changes. The
+    same holds for a weaker text of stg, such as one with a further file that its server does not read.
     """
     where = rule.get("where", {}).items()
     for key in keys:
@@ -219,6 +220,7 @@ def _weaker_values(
             was_there = bool(members[3]) and values[3] != MISSING
             is_former = was_there and not _are_comparable(strength, stg_strength)
             is_former = is_former and _are_comparable(strength, stg_before)
+            is_former = is_former or (was_there and _hides_strength(values, stg_strength, stg_before))
             if (is_lost or is_former) and values[0] == values[1]:
                 continue
             stronger = stg_before if is_former else stg_strength
@@ -229,6 +231,18 @@ def _weaker_values(
                 path = f"{rule['path']}{part}"
                 message = f"{rule['topic']}: {path} is {value} in prod and {compared} in stg{remark}"
                 yield Weakness(key, owners[0].name, path, value, message, item.scope)
+
+
+def _hides_strength(values: Sequence[Any], strength: Strength | None, before: Strength | None) -> bool:
+    """Return True if stg may still be as strong as before, by another input or by another file of a text.
+
+    `values` are those of prod now and before, and of stg now and before. If stg has the value of prod, both
+    are as strong.
+    """
+    if not strength or not before or not _are_comparable(strength, before):
+        return False
+    value = values[2]
+    return (value is None or is_map(value)) and value != values[0] and strength.number < before.number
 
 
 def _is_weaker(
@@ -285,8 +299,9 @@ def _without_empty(value: Any) -> Any:
 def _compared_value(inputs: Mapping[str, Any] | None, rule: Mapping[str, Any], item: Item) -> Any:
     """Return the value at the rule's path, together with the texts at the path of encoded entries.
 
-    A rule may compare the number of different items of a list, or a part of the enabled item with an ID. A
-    date in place of that part (`date`) is the value, too. MISSING stands for an item that is not there.
+    The rule's `default` is the value of an input that a resource lacks. A rule may compare the number of
+    different items of a list, or a part of the enabled item with an ID. A date in place of that part (`date`)
+    is the value, too. MISSING stands for an item that is not there.
     """
     value = value_at(inputs, rule["path"])
     if item.identifier and (is_list(value) or value is None):
@@ -298,6 +313,8 @@ def _compared_value(inputs: Mapping[str, Any] | None, rule: Mapping[str, Any], i
         value = value_at(enabled, rule["part"]) if date is None else date
     if inputs is None:
         return None
+    if value is None and "default" in rule:
+        return rule["default"]
     if rule.get("count") and is_list(value) and LATER not in str(value):
         return len({json.dumps(member, sort_keys=True) for member in value})
     encoded = value_at(inputs, rule["encoded"]) if "encoded" in rule else None

@@ -202,6 +202,23 @@ WEAKER: list[tuple[str, str, Any, str]] = [
         "TLS: data is 1.1 in prod and 1.2 in stg",
     ),
 ]
+MINIMUM, YEARS = "spec.minAvailable", "rule.defaultRetention.years"
+ALTERNATIVES: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any], str]] = {
+    (BUDGET, MINIMUM): (
+        {"spec": {"minAvailable": "100%"}},
+        {"spec": {"maxUnavailable": 100}},
+        f"replicas: {MINIMUM} is absent in prod and 100% in stg",
+    ),
+    (LOCK, YEARS): (
+        {"rule": {"defaultRetention": {"years": 1}}},
+        {"rule": {"defaultRetention": {"days": 1}}},
+        f"retention: {YEARS} is absent in prod and 1 in stg",
+    ),
+}
+"""Another input in place of a compared one, by type and path: inputs with it, weaker ones without it, and the
+message about these.
+"""
+
 MISSING = {
     BUDGET: "replicas: spec.maxUnavailable is absent in prod and 1 in stg",
     SUBNET: f"zones: 0 of {SUBNET} in prod and 1 in stg",
@@ -226,7 +243,7 @@ def test_a_resource_that_prod_lacks_and_stg_has_blocks(kind: str) -> None:
 def test_every_rule_of_strength_has_a_case() -> None:
     rules = {(rule["type"], rule.get("path", "")) for rule in REVIEW_RULES["strength"]}
     cases = {(kind, path) for kind, path, *_ in WEAKER}
-    assert rules == cases | {(kind, "") for kind in MISSING if kind != BUDGET}
+    assert rules == cases | {(kind, "") for kind in MISSING if kind != BUDGET} | {*ALTERNATIVES}
 
 
 @pytest.mark.parametrize("inputs", [{"retentionInDays": 0}, {}], ids=["zero", "absent"])
@@ -327,7 +344,7 @@ SPEC = "replicas: spec.replicas is {} in prod and 3 in stg"
         (sentinels.UNKNOWN, SPEC.format(LATER)),
         (MASK, SPEC.format(MASK)),
         ("1 ", SPEC.format("1 ")),
-        (None, SPEC.format("absent")),
+        (None, SPEC.format(1)),
     ],
 )
 def test_a_value_that_cannot_be_compared_any_more_is_weaker(replicas: str | None, message: str) -> None:
@@ -345,7 +362,7 @@ def test_a_resource_that_only_prod_lacks_is_weaker_than_before() -> None:
 
 
 def test_a_value_that_was_never_comparable_is_no_finding_unless_it_is_unknown() -> None:
-    few = [resource(PODS, "it", {"spec": {}})]
+    few = [resource(PODS, "it", {"spec": {"replicas": "x"}})]
     unknown = [resource(PODS, "it", {"spec": {"replicas": sentinels.UNKNOWN}})]
     stg = sides("stg", strong(), strong())
     messages = [finding.message for finding in find_weaker(sides("prod", few, few), stg)]
@@ -507,6 +524,57 @@ def test_a_configuration_of_stg_without_a_version_of_tls_is_compared_as_before()
         "TLS: data is 1.1 in prod and 1.2 in stg before the change"
     ]
     assert new_messages(sides("prod", one(CONFIG, "it"), plain), stg) == []
+
+
+@each_row(
+    ("kind", "weak", "message"),
+    [
+        (BUDGET, {"spec": {"maxUnavailable": 100}}, "spec.maxUnavailable is 100 in prod and 1 in stg"),
+        (LOCK, {"rule": {"defaultRetention": {"days": 1}}}, f"{DAYS} is 1 in prod and 30 in stg"),
+    ],
+)
+def test_another_input_of_stg_in_place_of_the_compared_one_hides_no_weakness(
+    kind: str, weak: dict[str, Any], message: str
+) -> None:
+    [other] = [inputs for (of_kind, _), (inputs, *_) in ALTERNATIVES.items() if of_kind == kind]
+    stg = sides("stg", one(kind, "it"), one(kind, "it", other))
+    messages = new_messages(sides("prod", one(kind, "it"), one(kind, "it", weak)), stg)
+    assert any(text.endswith(f": {message} before the change") for text in messages)
+    # Prod may change the input as well.
+    assert new_messages(sides("prod", one(kind, "it"), one(kind, "it", other)), stg) == []
+
+
+@each_row("place", [*ALTERNATIVES])
+def test_an_input_in_place_of_another_one_is_compared_as_well(place: tuple[str, str]) -> None:
+    kind, (strong_inputs, weak, message) = place[0], ALTERNATIVES[place]
+    stg = sides("stg", one(kind, "it", strong_inputs), one(kind, "it", strong_inputs))
+    assert message in new_messages(sides("prod", one(kind, "it", strong_inputs), one(kind, "it", weak)), stg)
+
+
+@each_row("decoy", ["# ssl_protocols TLSv1;\n", "server { listen 1; ssl_protocols TLSv1; }\n"])
+def test_an_older_version_of_tls_in_stg_hides_none_in_prod(decoy: str) -> None:
+    text = STRONG[CONFIG]["data"]["nginx.conf"]
+    hidden, beside = {"nginx.conf": decoy + text}, {"nginx.conf": text, "example": decoy}
+    weak = one(CONFIG, "it", {"data": {"nginx.conf": "ssl_protocols TLSv1 TLSv1.2;"}})
+    for data in (hidden, beside):
+        stg = sides("stg", one(CONFIG, "it"), one(CONFIG, "it", {"data": data}))
+        assert new_messages(sides("prod", one(CONFIG, "it"), weak), stg) == [
+            "TLS: data is 1.0 in prod and 1.2 in stg before the change"
+        ]
+        same = sides("prod", one(CONFIG, "it"), one(CONFIG, "it", {"data": data}))
+        assert new_messages(same, stg) == new_messages(sides("prod", weak, weak), stg) == []
+
+
+def test_a_deployment_without_a_number_of_pods_has_one() -> None:
+    network = one(SUBNET, "it")
+    none, one_pod = one(PODS, "it", {"spec": {}}), one(PODS, "it", {"spec": {"replicas": 1}})
+    three = one(PODS, "it")
+    for before, after_, stg_before in (([], none, []), (three, none, three), (none, none, none)):
+        prod = sides("prod", [*network, *before], [*network, *after_])
+        stg = sides("stg", [*network, *stg_before], [*network, *three])
+        assert new_messages(prod, stg) == [SPEC.format(1)]
+    for weak in (none, one_pod):
+        assert new_messages(sides("prod", three, weak), sides("stg", three, none)) == []
 
 
 def test_the_name_of_the_stack_in_a_resource_s_name_hides_no_weakness() -> None:
