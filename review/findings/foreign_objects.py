@@ -29,6 +29,13 @@ TAKE_OWNERSHIP = "takeOwnership"
 and upgrade (the SDK's documentation of Release).
 """
 
+OVERWRITING: Mapping[str, tuple[str, str, str]] = {
+    "aws:eks/addon:Addon": ("resolveConflictsOnCreate", "OVERWRITE", "clusterName"),
+}
+"""Inputs of types, the value with which a new resource takes over a part of an object that exists, and the
+input that names this object (EKS API, CreateAddon: resolveConflicts).
+"""
+
 UPSERTED: Mapping[str, str] = {
     "aws:cfg/configurationAggregator:ConfigurationAggregator": "AWS Config, PutConfigurationAggregator",
     "aws:cfg/conformancePack:ConformancePack": "AWS Config, PutConformancePack",
@@ -124,7 +131,9 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
             if is_shared
             else ""
         )
-    for name in object_inputs(new):
+    option, overwrites, container = OVERWRITING.get(new.type, ("", "", ""))
+    takes_over = bool(option) and new.values.get(option) == overwrites
+    for name in [container] if takes_over else object_inputs(new):
         value = new.values.get(name)
         is_named = isinstance(value, str) and (is_other or before.get(name) != value)
         if is_named and not find_owner(stack, new, name):

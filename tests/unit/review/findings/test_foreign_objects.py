@@ -440,6 +440,24 @@ def test_what_replaces_a_part_of_a_foreign_object_blocks(kind: str, inputs: dict
     assert [name for name, _ in findings(new(kind, inputs))] == ["it"]
 
 
+@pytest.mark.parametrize(
+    ("conflicts", "cluster", "blocks"),
+    [
+        ("OVERWRITE", "other", True),
+        ("OVERWRITE", "own", False),
+        ("NONE", "other", False),
+        (None, "other", False),
+    ],
+)
+def test_an_add_on_blocks_if_it_overwrites_what_a_foreign_cluster_has(
+    conflicts: str | None, cluster: str, *, blocks: bool
+) -> None:
+    own = named("aws:eks/cluster:Cluster", name="own")
+    inputs = {"addonName": "coredns", "clusterName": cluster, "resolveConflictsOnCreate": conflicts}
+    messages = [message for _, message in findings(own, new("aws:eks/addon:Addon", inputs))]
+    assert [message.partition(":")[0] for message in messages] == ["clusterName"] * blocks
+
+
 @pytest.mark.parametrize(("name", "expected"), [("/foreign", ["it"]), ("/own", [])])
 def test_an_update_takes_over_an_object_if_the_name_differs(name: str, expected: list[str]) -> None:
     kind, inputs = "aws:ssm/parameter:Parameter", {"overwrite": True, "insecureValue": "a"}
