@@ -54,6 +54,11 @@ no `toolchain` is set (pulumi/pulumi v3.259.0, sdk/python/toolchain/toolchain.go
 installs what the folder's pyproject.toml demands before it runs the program or the policy pack.
 """
 
+REQUIREMENTS = "requirements.txt"
+"""Name of the file in the folder of a project or of the policy pack whose packages the engine installs if the
+virtual environment is missing (pulumi/pulumi, sdk/python/toolchain/pip.go: EnsureVenv, InstallDependencies).
+"""
+
 ENVIRONMENT = ".venv"
 """Name of the folder of a virtual environment, whose Python `make` and the scripts run."""
 
@@ -92,6 +97,7 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
     }
     paths = sorted(head.rglob("*"))
     ambiguous = _ambiguous(path.relative_to(head) for path in paths)
+    installing = folders[1] | {PACK}
     for path in paths:
         part = parts.get(path.name.casefold()) or parts.get(path.suffix.casefold())
         file = path.relative_to(head)
@@ -108,7 +114,8 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             is_example = file.parts[0] in WITHOUT_PROJECTS
             part = "" if is_example else "this file of a project of which the review knows no stack"
         is_outside = file.parts[0] in WITHOUT_PROJECTS or os.path.lexists(base / file)
-        if _is_one_of(LOCK_FILES, path) and not is_outside:
+        locks = (*LOCK_FILES, REQUIREMENTS) if file.parent in installing else LOCK_FILES
+        if _is_one_of(locks, path) and not is_outside:
             yield from _findings(stacks, file, "this file, with which the engine may install other packages")
         elif _is_one_of([ENVIRONMENT], path) and not is_outside:
             yield from _findings(

@@ -55,10 +55,15 @@ def parse(file: Path) -> ast.Module | None:
 
 
 def _data_beside(tree: Path, file: Path) -> set[Path]:
-    """Return the files below a module's folder that are not Python; none for the tree's top folder."""
-    if file.parent == Path():
+    """Return the files below a module's folder that are not Python.
+
+    The tree's top folder and that of a project have none: the engine, installers and people's commands run
+    there, and read files by their names.
+    """
+    folder = (tree / file).parent
+    if folder == tree or (folder / "Pulumi.yaml").exists():
         return set()
-    below = (tree / file).parent.rglob("*")
+    below = folder.rglob("*")
     return {path.relative_to(tree) for path in below if path.suffix not in CODE and path.is_file()}
 
 

@@ -80,6 +80,20 @@ def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
     assert find_outside(["dev"], trees) == []
 
 
+def test_files_that_tools_may_read_in_the_folder_of_a_project_count(trees: Trees) -> None:
+    for tree in trees:
+        (tree / "foundation" / "__main__.py").write_text("import names\nimport registry")
+        (tree / "foundation" / "names.py").write_text("NAME = 1")
+        (tree / "foundation" / "registry").mkdir()
+        (tree / "foundation" / "registry" / "__init__.py").write_text("")
+    new = [".python-version", "Makefile", "pyproject.toml", "requirements.txt", "up.sh"]
+    for name in (*new, "registry/rules.json"):
+        (trees[1] / "foundation" / name).write_text("")
+    (trees[1] / "foundation" / "notes.txt").write_text("another content")
+    named = ["foundation/notes.txt", *(f"foundation/{name}" for name in new)]
+    assert find_outside(["dev", "stg", "foundation/dev"], trees) == named
+
+
 def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_the_program(
     trees: Trees,
 ) -> None:
