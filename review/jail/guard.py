@@ -4,14 +4,17 @@ The pack runs alone in its isolation, and this process serves it on the inherite
 The review asks it the questions that the engine asked the base's pack.
 """
 
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 from review.jail.program import ISOLATED, protect
-from sandbox.engine import program
+from sandbox.engine import policy_pack, program
 
 ANALYZER = "analyzer"
 """Name of the pack's socket."""
@@ -23,13 +26,16 @@ def main(listener: socket.socket, tree: Path) -> None:
     The supervisor has the listener, too, so it is shut down: otherwise, the review would wait for an answer.
     """
     command = [sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(tree / "policies"), ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pack:
-        assert pack.stdout
-        if (port := pack.stdout.readline().strip()).isdecimal():
-            relay = (listener, lambda: program.connect_tcp(f"127.0.0.1:{port}"))
-            threading.Thread(target=program.forward, args=relay, daemon=True).start()
-            pack.wait()
-        pack.kill()
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/pack"
+        environment = {**os.environ, policy_pack.SOCKET: path}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as pack:
+            assert pack.stdout
+            if pack.stdout.readline().strip().isdecimal():  # It serves.
+                relay = (listener, partial(program.connect, path))
+                threading.Thread(target=program.forward, args=relay, daemon=True).start()
+                pack.wait()
+            pack.kill()
     listener.shutdown(socket.SHUT_RDWR)
 
 

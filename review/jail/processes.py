@@ -45,6 +45,9 @@ class _Access:
 UNTRUSTED_BYTES = 64 * 2**20
 """The size of the file system in memory of each process that runs code under review."""
 
+SOCKETS = "sockets"
+"""Name of the folder of all sockets, except those in the homes of policy packs."""
+
 SOCKET_BYTES = 60
 """Largest number of bytes in the path of the review's folder, since the paths of the sockets in it may have
 at most 107 bytes (`sun_path` in unix(7)).
@@ -64,12 +67,11 @@ class Processes:
         """The folders with the sockets of each stack."""
         self.commands: list[Command] = []
         """Commands of the programs and of the policies."""
-        self._root = root
         self._code = code
         self._engine = engine
         self._isolated = isolated
         self._opened = ExitStack()
-        self._sockets = self._socket_folder()
+        self._root = self._short_folder(root)
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +87,7 @@ class Processes:
         With `policies`, the tree's policy pack gets a process as well.
         """
         number = sum(map(len, self.sockets.values()))
-        sockets = self._sockets / str(number)
+        sockets = self._root / SOCKETS / str(number)
         services = sockets / SERVICES
         services.mkdir(parents=True)
         self.sockets.setdefault(stack, {})[side] = sockets
@@ -108,10 +110,10 @@ class Processes:
         shared = [folder for folders in self.sockets.values() for folder in folders.values()]
         return self._command(work, _Access(readable, shared, trusted=True), "review.evaluate")
 
-    def _socket_folder(self) -> Path:
-        """Return the folder of all sockets: below /tmp if the path of `root` is too long for them."""
-        if len(os.fsencode(self._root)) <= SOCKET_BYTES:
-            return self._root / "sockets"
+    def _short_folder(self, root: Path) -> Path:
+        """Return the folder of sockets and homes: `root`, or one below /tmp if its path is too long."""
+        if len(os.fsencode(root)) <= SOCKET_BYTES:
+            return root
         folder = tempfile.TemporaryDirectory(prefix="pipe-review-", dir="/tmp")
         return Path(self._opened.enter_context(folder))
 

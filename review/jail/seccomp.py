@@ -36,8 +36,13 @@ X32 = 0x40000000  # __X32_SYSCALL_BIT: other numbers for the same calls on x86-6
 AF_NETLINK = 16  # used by resolvers to list interfaces
 
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, AF_NETLINK)
-"""Allowed socket families. AF_VSOCK, which is denied, reaches the hypervisor and its other guests despite
-network namespaces. A Pulumi program needs neither AF_ALG, AF_PACKET nor any other family.
+"""Allowed socket families of the evaluation. AF_VSOCK, which is denied, reaches the hypervisor and its other
+guests despite network namespaces.
+"""
+
+UNTRUSTED_FAMILIES = (socket.AF_UNIX,)
+"""Allowed socket families of code under review. A TCP connection takes up to 8 MB of the kernel's memory,
+which counts towards no process, and the limit of this memory is one of the whole machine (tcp(7): tcp_mem).
 """
 
 
@@ -207,7 +212,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions.append(_instruction(RETURN, ERROR | errno.ENOSYS))
     for numbers in DENIED.values():
         instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
-    family = [_load_argument(0), *_allow_only(FAMILIES, ERROR | errno.EPERM)]
+    families = FAMILIES if trusted else UNTRUSTED_FAMILIES
+    family = [_load_argument(0), *_allow_only(families, ERROR | errno.EPERM)]
     for numbers in SOCKETS.values():
         instructions += _if_equal(numbers[column], family)
     flags = [

@@ -49,6 +49,9 @@ def _end_with(parent: int) -> None:
     os._exit(0)
 
 
+SOCKET = "PIPE_POLICY_SOCKET"
+"""Environment variable with the path of the Unix socket at which the pack serves, in place of a port."""
+
 RECORDING = "PIPE_POLICY_RECORDING"
 """Environment variable with the file to which the engine's questions to the pack are recorded."""
 
@@ -86,10 +89,29 @@ def _record(file: Path) -> None:
     grpc.server = partial(grpc.server, interceptors=[_Recorder(file)])
 
 
+def _serve_at(path: str) -> None:
+    """Have the SDK's server listen at a Unix socket."""
+    create = grpc.server
+
+    def server(*arguments: Any, **options: Any) -> Any:
+        created: Any = create(*arguments, **options)
+        listen = created.add_insecure_port
+
+        def add_insecure_port(address: str) -> int:
+            return listen(f"unix:{path}")
+
+        created.add_insecure_port = add_insecure_port
+        return created
+
+    grpc.server = server
+
+
 if __name__ == "__main__":
     os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
     if recording := os.environ.get(RECORDING):
         _record(Path(recording))
+    if path := os.environ.get(SOCKET):
+        _serve_at(path)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -198,11 +198,10 @@ Connect = Callable[[], socket.socket]
 """A function that opens a connection."""
 
 
-def connect_tcp(address: str) -> socket.socket:
-    """Open a connection to a TCP address such as `127.0.0.1:4000`."""
-    host, _, port = address.rpartition(":")
-    connection = socket.create_connection((host, int(port)))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def connect(path: str) -> socket.socket:
+    """Open a connection to a Unix socket."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(path)
     return connection
 
 

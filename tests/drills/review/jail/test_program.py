@@ -87,12 +87,12 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         others = {name for name in os.listdir("/proc") if name.isdigit()} - {str(os.getpid())}
         results += [f"sees process {name}" for name in others]
         def attempt_memory(): open("/proc/1/mem", "rb").close()
-        results += [f"sees interface {name}" for _, name in socket.if_nameindex()]
         def attempt(name, action):
             try:
                 results.append(f"{name}: possible ({action()})")
             except OSError as error:
                 results.append(f"{name}: {error.strerror}")
+        attempt("list interfaces", socket.if_nameindex)
         proxy = sockets / "0" / "services" / "monitor"
         attempt("replace the socket", proxy.unlink)
         attempt("write a FIFO beside the socket", lambda: os.mkfifo(proxy.with_name("fifo")))
@@ -123,14 +123,14 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         "sees 0/services/engine",
         "sees 0/services/monitor",
         "sees process 1",
-        "sees interface lo",
+        "list interfaces: Operation not permitted",
         "replace the socket: Read-only file system",
         "write a FIFO beside the socket: Read-only file system",
         "write a link beside the socket: Read-only file system",
         "read its observer's memory: Permission denied",
         "read its observer's files: Permission denied",
         "write to the tree: Read-only file system",
-        "reach the network: Network is unreachable",
+        "reach the network: Operation not permitted",
         "fill the memory file system: No space left on device",
     ]
 
@@ -187,7 +187,7 @@ def test_the_engine_waits_for_a_thread_that_is_about_to_end(evaluate: Evaluate) 
     assert "late" in engine.names
 
 
-@pytest.mark.parametrize("count", [1, 200])
+@pytest.mark.parametrize("count", [1, 100])
 def test_further_connections_of_a_program_are_refused(count: int, evaluate: Evaluate) -> None:
     program = f"""
         import pathlib, socket

@@ -69,8 +69,9 @@ def test_every_call_of_the_list_is_denied(machine: str) -> None:
 def test_only_sockets_that_a_program_needs_are_allowed(machine: str) -> None:
     column = ARCHITECTURES[machine].column
     for numbers in SOCKETS.values():
-        allowed = [family for family in range(64) if verdict(machine, numbers[column], family) == ALLOW]
-        assert allowed == [1, 2, 10, 16]
+        for trusted, families in ((True, [1, 2, 10, 16]), (False, [1])):
+            verdicts = [verdict(machine, numbers[column], family, trusted=trusted) for family in range(64)]
+            assert [family for family in range(64) if verdicts[family] == ALLOW] == families
         assert {verdict(machine, numbers[column], family) for family in (VSOCK, ALG, PACKET)} == {DENY}
 
 
