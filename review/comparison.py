@@ -79,8 +79,9 @@ def compare(options: Options, status: Status) -> Report:
         if is_own and not merge and (untracked := snapshot.untracked(tree)):
             files = list_first(untracked)
             notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
-        if changed := guard.differing_files(base_tree.folder, head_tree.folder):
-            notes += list_files(CHANGED_POLICIES, changed, base_tree.folder)
+        differing = guard.differing_files(base_tree.folder, head_tree.folder)
+        if differing:
+            notes += list_files(CHANGED_POLICIES, differing, base_tree.folder)
         if not options.isolated:
             notes.append(NOT_ISOLATED)
         for note in notes:
@@ -89,7 +90,7 @@ def compare(options: Options, status: Status) -> Report:
         trees = base_tree.folder, head_tree.folder
         projects = select_stacks(trees, options.stacks)
         neighbours = find_neighbours(trees, projects)
-        policies = guard.has_changed(base_tree.folder, head_tree.folder)
+        policies = guard.has_changed(base_tree.folder, head_tree.folder, differing)
         with Processes(root, code.folder, program, isolated=options.isolated) as processes:
             for name, (base_project, head_project) in projects.items():
                 if base_project:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from review.jail.guard import ANALYZER
 from review.jail.regular_files import read_text
 from review.plain_data import as_key, is_list, is_map
 from review.programs.file_states import read_state, read_states
+from review.programs.imports import imported_files
 from sandbox.errors import CommandError
 from sandbox.summary import Row
 
@@ -96,22 +97,27 @@ class Packs:
 PACKS = TypeAdapter(Packs)
 
 
-def has_changed(base: Path, head: Path) -> bool:
+def has_changed(base: Path, head: Path, differing: Collection[str]) -> bool:
     """Return True if the pack of the head can differ from that of the base: in its files or in an import.
 
-    The pack searches the tree's top folder for modules, so a new module there may hide one of its packages.
+    `differing` has the result of `differing_files`. The pack searches the tree's top folder for modules, so a
+    new module there may hide one of its packages.
     """
     names = [{path.name for path in tree.iterdir()} for tree in (base, head)]
-    return names[0] != names[1] or bool(differing_files(base, head))
+    return names[0] != names[1] or bool(differing)
 
 
 def differing_files(base: Path, head: Path) -> list[str]:
-    """Return the files that differ in the pack, and the modules that differ in the tree's top folder.
+    """Return the files that differ in the pack, in the tree's top folder, and in what the pack imports.
 
-    Of the modules there, the pack never imports `__main__`.
+    In the top folder, modules count, except for `__main__`, which the pack never imports. If nothing differs
+    that the base's pack imports or would import, the head's pack imports the same.
     """
+    modules = [base / PACK / path for path in read_states(base / PACK) if path.suffix == ".py"]
+    imported = imported_files(base, base, modules)
     before, after = (
-        {Path(path.name): read_state(path) for path in tree.glob("*.py") if path.name != "__main__.py"}
+        {path: read_state(tree / path) for path in imported}
+        | {Path(path.name): read_state(path) for path in tree.glob("*.py") if path.name != "__main__.py"}
         | {PACK / path: state for path, state in read_states(tree / PACK).items()}
         for tree in (base, head)
     )

@@ -196,6 +196,9 @@ def test_a_violation_without_a_urn_belongs_to_the_resource_of_the_question() -> 
         ("yaml/__init__.py", True),
         ("__main__.py", False),
         ("components/vpc.py", False),
+        ("components/levels.py", True),
+        ("components/ports.py", True),
+        ("components/ports/__init__.py", True),
         ("Pulumi.dev.yaml", False),
         ("docs/linked.py", True),
     ],
@@ -204,24 +207,28 @@ def test_a_pack_runs_if_one_of_its_files_or_a_module_that_it_can_import_differs(
     file: str, changed: bool, tmp_path: Path
 ) -> None:
     for side in ("one", "two"):
-        for name in (
-            "policies/rules/ssh.py",
-            "versions.py",
-            "__main__.py",
-            "components/vpc.py",
-            "Pulumi.dev.yaml",
-            "docs/linked.py",
-        ):
+        for name, text in {
+            "policies/rules/ssh.py": "from components.levels import SSH",
+            "versions.py": "",
+            "__main__.py": "",
+            "components/levels.py": "from components.ports import SSH",
+            "components/ports.py": "SSH = 22",
+            "components/vpc.py": "",
+            "Pulumi.dev.yaml": "",
+            "docs/linked.py": "",
+        }.items():
             (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / side / name).write_text("")
+            (tmp_path / side / name).write_text(text)
         (tmp_path / side / "policies" / "linked").symlink_to("../docs")
-    assert not guard.has_changed(tmp_path / "one", tmp_path / "two")
+    trees = tmp_path / "one", tmp_path / "two"
+    assert guard.differing_files(*trees) == []
+    assert not guard.has_changed(*trees, [])
     (tmp_path / "two" / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "two" / file).write_text("x = 1\n")
-    assert guard.has_changed(tmp_path / "one", tmp_path / "two") == changed
     files = {"docs/linked.py": ["policies/linked/linked.py"], "yaml/__init__.py": []}
     named = files.get(file, [file] if changed else [])
-    assert guard.differing_files(tmp_path / "one", tmp_path / "two") == named
+    assert guard.differing_files(*trees) == named
+    assert guard.has_changed(*trees, named) == changed
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
 
