@@ -9,6 +9,9 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from review.jail import isolation
@@ -16,6 +19,13 @@ from sandbox.engine import program_process
 
 ISOLATED, OPEN = "isolated", "open"
 """Modes: with and without isolation."""
+
+FILES = 50_000
+"""Largest number of files in memory: the kernel keeps up to 1.5 KB for each, even if it is empty."""
+
+SHARED_MEMORY = Path("/dev/shm")
+INTERVAL = 0.1
+"""Seconds between two counts of the files."""
 
 
 def protect(*, isolated: bool) -> None:
@@ -29,6 +39,25 @@ def protect(*, isolated: bool) -> None:
     # and Python has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but not this handler.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     isolation.limit_resources(threads=isolated, trusted=False)
+    if isolated:
+        folders = (Path.home(), SHARED_MEMORY)
+        threading.Thread(target=limit_files, args=(folders,), daemon=True).start()
+
+
+def limit_files(folders: Iterable[Path], most: int = FILES) -> None:
+    """End this process, and its isolation with it, when the file systems have too many files together.
+
+    Bubblewrap limits only their bytes (tmpfs(5): nr_inodes).
+    """
+    while sum(map(count_files, folders)) <= most:
+        time.sleep(INTERVAL)
+    os._exit(1)  # The first process of a PID namespace gets no SIGKILL from inside.
+
+
+def count_files(folder: Path) -> int:
+    """Return the number of files in the file system of a folder."""
+    space = os.statvfs(folder)
+    return space.f_files - space.f_ffree
 
 
 def serve(listener: socket.socket, project: Path) -> None:

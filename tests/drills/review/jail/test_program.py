@@ -135,6 +135,19 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
     ]
 
 
+@pytest.mark.parametrize("folder", ["TMPDIR", ""])
+def test_a_program_that_makes_too_many_empty_files_has_failed(folder: str, evaluate: Evaluate) -> None:
+    program = f"""
+        import os
+        folder = os.environ.get("{folder}", "/dev/shm")
+        for number in range(1_000_000):
+            os.mknod(f"{{folder}}/{{number}}")
+    """
+    response, engine = evaluate(program)
+    assert response.error == "the process that evaluates the program has ended before the program"
+    assert engine.messages == []
+
+
 def test_a_program_that_ends_its_process_has_failed(evaluate: Evaluate) -> None:
     response, _ = evaluate("import os; os._exit(0)")
     assert response.error == "the process that evaluates the program has ended before the program"
