@@ -48,6 +48,8 @@ SHOWN = 20
 """Largest number of files that the output lists."""
 MODULES = sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
 """Names of modules that Python has or imports at its start (https://docs.python.org/3/library/site.html)."""
+COMPUTED = "_sysconfigdata_"
+"""Start of the name of the module with Python's own settings, which `sysconfig` computes and imports."""
 IMPORTED = (".py", ".pyc", ".so")
 """Endings of the files that Python imports as a module (importlib.machinery.all_suffixes)."""
 
@@ -292,7 +294,7 @@ def refusal(path: str) -> str:
         return f"{name}: make would read it in place of Makefile"
     if root.lower() == ".venv":
         return f"{name}: the scripts would run programs of a committed .venv"
-    if module in MODULES and (below or root.endswith(IMPORTED)):
+    if (module in MODULES or module.startswith(COMPUTED)) and (below or root.endswith(IMPORTED)):
         return f"{name}: programs that run in the root would import it in place of Python's module {module}"
     return ""
 

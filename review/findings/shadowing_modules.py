@@ -18,6 +18,12 @@ from sandbox.workspace.stacks import projects
 AT_START = ("sitecustomize", "usercustomize")
 """Modules that Python imports at its start (https://docs.python.org/3/library/site.html)."""
 
+COMPUTED = "_sysconfigdata_"
+"""Start of the name of the module with Python's own settings, which ends with the system and the processor.
+
+`sysconfig` computes this name (https://github.com/python/cpython/blob/v3.11.7/Lib/sysconfig.py).
+"""
+
 PACKAGES = ("site-packages", "dist-packages")
 """Names of the folders on sys.path that contain installed packages."""
 
@@ -36,7 +42,7 @@ It looks for them in every folder of sys.path, and packages such as pydantic and
 that the metadata names as entry points (https://docs.python.org/3/library/importlib.metadata.html).
 """
 
-IMPORT = rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:%b)\b|(?:import\w*|find_spec)\([ \t\n]*[\"'](?:%b)\b"
+IMPORT = rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:%b)\b|(?:import\w*|find_spec)\([ \t\n]*[\"'](?:%b)(?!\w)"
 """Pattern of import statements and calls with these names; it also finds some prose."""
 
 
@@ -93,8 +99,8 @@ def _new_modules(base: Path, head: Path) -> Iterator[tuple[str, str]]:
     It counts as another module if it is another file, or if it is no longer a folder without `__init__`.
     """
     entries = sorted({path.name.partition(".")[0] for path in head.iterdir()}) if head.is_dir() else ()
-    for name in entries:
-        if not name.isidentifier() or not (spec := _find(name, head)):
+    for name in filter(None, entries):
+        if not (spec := _find(name, head)):
             continue
         before = _find(name, base)
         if spec.has_location:
@@ -146,11 +152,20 @@ def _replaced(name: str, folder: Path) -> str:
     A folder without `__init__` replaces only packages that are such folders themselves.
     """
     is_namespace = _is_namespace(_find(name, folder))
-    if not is_namespace and name in (*sys.stdlib_module_names, *AT_START):
+    if not is_namespace and (
+        name in (*sys.stdlib_module_names, *AT_START) or name.startswith(COMPUTED) or _is_pythons(name)
+    ):
         return f"Python's module {name}"
     installed = _installed(name)
     replaces = installed and (_is_namespace(installed) or not is_namespace)
     return f"the installed package {name}" if replaces else ""
+
+
+def _is_pythons(name: str) -> bool:
+    """Return True for a module of Python, also one that `sys.stdlib_module_names` does not list."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    spec = PathFinder.find_spec(name, [f"{folder}", f"{folder / 'lib-dynload'}"])
+    return _is_module(spec) and name not in UNSEARCHED
 
 
 def folders_of_packages() -> list[Path]:
@@ -169,7 +184,7 @@ def find_importers(names: set[str], folders: Sequence[Path]) -> Mapping[str, str
         content = _read(file)
         candidates = [name for name, text in encoded.items() if text in content and name not in importers]
         if candidates:
-            group = b"|".join(encoded[name] for name in candidates)
+            group = b"|".join(re.escape(encoded[name]) for name in candidates)
             if re.search(IMPORT % (group, group), content, re.MULTILINE):
                 imported = _imported(content)
                 importers |= {name: f"{file.relative_to(folder)}" for name in candidates if name in imported}

@@ -177,6 +177,7 @@ REFUSED = {
     "argparse/__init__.py": f"{IMPORTED} argparse",
     "re.cpython-311-x86_64-linux-gnu.so": f"{IMPORTED} re",
     "sitecustomize.py": f"{IMPORTED} sitecustomize",
+    "_sysconfigdata__linux_x86_64-linux-gnu.py": f"{IMPORTED} _sysconfigdata__linux_x86_64-linux-gnu",
 }
 
 

@@ -36,6 +36,25 @@ ROWS: list[tuple[str, str, str, str, list[str]]] = [
     ("", "json.py", "json.py", "Python's module json", STACKS),
     ("", "argparse/__init__.py", "argparse", "Python's module argparse", STACKS),
     ("", "sitecustomize.pyc", "sitecustomize.pyc", "Python's module sitecustomize", STACKS),
+    # Names that only a function can import, and that Python's list of its modules lacks.
+    (
+        "",
+        "_sysconfigdata__linux_x86_64-linux-gnu.py",
+        "_sysconfigdata__linux_x86_64-linux-gnu.py",
+        "Python's module _sysconfigdata__linux_x86_64-linux-gnu",
+        STACKS,
+    ),
+    (
+        "",
+        "_sysconfigdata__darwin_darwin/__init__.py",
+        "_sysconfigdata__darwin_darwin",
+        "Python's module _sysconfigdata__darwin_darwin",
+        STACKS,
+    ),
+    ("", "__phello__/__init__.py", "__phello__", "Python's module __phello__", STACKS),
+    ("", "test.py", "", "", []),
+    ("", "a-b(c.py", "", "", []),
+    ("", ".hidden.py", "", "", []),
     ("", "base/psutil.py", "base/psutil.py", "the installed package psutil", ["base/dev"]),
     ("", "google/protobuf.py", "google", "the installed package google", STACKS),
     ("google/x.py", "google/protobuf.py", "google", "the installed package google", STACKS),
@@ -104,6 +123,16 @@ def test_a_new_module_that_a_package_imports_if_it_exists_is_a_finding(file: str
         f"base/{file.partition('/')[0]}: the pull request adds this module; server/__init__.py imports a "
         "module of this name if there is one, and the review does not evaluate it"
     )
+
+
+def test_a_module_whose_name_is_no_identifier_is_a_finding_if_a_package_imports_it(
+    packages: Path, tmp_path: Path
+) -> None:
+    packages.write_text("import_module('fast-path+')")
+    _write(tmp_path / "one", *FILES)
+    _write(tmp_path / "two", *FILES, "base/fast-path+.py")
+    [finding] = find_shadowing(STACKS, tmp_path / "one", tmp_path / "two")
+    assert finding.name == "base/fast-path+.py"
 
 
 def test_a_module_that_becomes_a_package_is_the_same_module(packages: Path, tmp_path: Path) -> None:
