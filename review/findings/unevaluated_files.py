@@ -95,6 +95,11 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         ATTRIBUTES: "this file, which may change files in a checkout",
         **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),
     }
+    for path in sorted(base.rglob("*")):
+        part = parts.get(path.name.casefold()) or parts.get(path.suffix.casefold())
+        file = path.relative_to(base)
+        if part and not path.is_dir() and not os.path.lexists(head / file):
+            yield from _findings(stacks, file, part)
     paths = sorted(head.rglob("*"))
     ambiguous = _ambiguous(path.relative_to(head) for path in paths)
     installing = folders[1] | {PACK}

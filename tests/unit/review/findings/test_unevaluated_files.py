@@ -22,6 +22,7 @@ STACKS = ["dev", "prod", "base/dev"]
 ROOT = ["dev", "prod"]
 
 COMPILED = "this compiled module, which may take the place of its source"
+ATTRIBUTES = "this file, which may change files in a checkout"
 AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
@@ -112,6 +113,18 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     assert not any(apply_approval(finding, "owner").blocks for finding in findings)
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
+
+
+@each_row("file, part", [(".gitattributes", ATTRIBUTES), ("app/levels.so", COMPILED), ("levels.py", "")])
+def test_the_removal_of_a_file_that_changes_others_is_a_finding(file: str, part: str, tmp_path: Path) -> None:
+    for side in ("one", "two"):
+        (tmp_path / side / "app").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "one" / file).write_text("x")
+    findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
+    assert [finding.message.partition(";")[0] for finding in findings] == (
+        [f"{file}: the pull request changes {part}"] if part else []
+    )
+    (tmp_path / "one" / file).unlink()
 
 
 def test_a_virtual_environment_is_one_finding(tmp_path: Path) -> None:
