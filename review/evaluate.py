@@ -49,7 +49,7 @@ from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.engine import policy_pack
-from sandbox.engine.monitor_proxy import FAILED_CALLS
+from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
 from sandbox.errors import CommandError
 from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
@@ -89,7 +89,15 @@ NEIGHBOUR = "neighbour"
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
 
-OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl", "lookups.jsonl", FAILED_CALLS)
+OUTPUT_FILES = (
+    "events.jsonl",
+    "engine.log",
+    "summary.json",
+    "ledger.jsonl",
+    "lookups.jsonl",
+    FAILED_CALLS,
+    DECLARED_INPUTS,
+)
 """Files of a run that the report needs. The engine.log of a preview contains the `--json` plan."""
 
 

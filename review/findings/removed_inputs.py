@@ -1,6 +1,5 @@
 """Physical names and other inputs that the program no longer sets, and that the resource keeps."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from review.values.ignored_changes import ALL, IGNORED, ignored_paths
 from sandbox.providers.kubernetes.package import AUTONAMED, RELEASE
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.stateful import data_loss
@@ -18,17 +18,6 @@ from sandbox.wire import schema
 
 DEFAULTS = "__defaults"
 """Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge)."""
-
-IGNORED = "ignoreChanges"
-"""Option with the paths at which the engine keeps the inputs of the state."""
-
-ALL = "*"
-"""Part of a path that stands for each name and each index."""
-
-PATH_PART = re.compile(r'\["((?:\\"|[^"])*)"\]|\[([^\]"]*)\]|([^.\[]+)')
-"""Pattern of a part of a path of the engine: a name in quotes, an index, or a name. The engine skips the dots
-between them (pulumi/pulumi, sdk/go/common/resource/properties_path.go: ParsePropertyPath).
-"""
 
 METADATA_NAME, ANNOTATIONS = "metadata.name", "metadata.annotations"
 """Paths of the name and the annotations of an object of Kubernetes."""
@@ -135,18 +124,10 @@ def _ignored_name(step: Step) -> str:
     annotations: Any = value_at(old.values, ANNOTATIONS) or ()
     if path in generated_names(old) or AUTONAMED in annotations or not value_at(old.values, path):
         return ""
-    before, after = (any(_covers(parts, path) for parts in ignored_paths(side)) for side in (old, new))
+    before, after = (
+        any(_covers(parts, path) for parts in ignored_paths(side.options)) for side in (old, new)
+    )
     return path if after and not before else ""
-
-
-def ignored_paths(resource: Resource) -> list[list[str]]:
-    """Return the paths of ignored changes in parts: names, indices or `ALL`."""
-    texts = resource.options.get(IGNORED)
-    paths = [as_text(text) or "" for text in texts] if is_list(texts) else []
-    return [
-        [quoted.replace('\\"', '"') or index or name for quoted, index, name in PATH_PART.findall(path)]
-        for path in paths
-    ]
 
 
 def _covers(parts: list[str], path: str) -> bool:

@@ -6,14 +6,12 @@ a review. On an account, the values of the real resource take their place.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented
-from review.findings.removed_inputs import ALL, ignored_paths
 from review.model import SETS, UNKNOWN, Finding, SourceLocation, list_first
-from review.plain_data import as_text, is_equal, is_list, is_map
+from review.plain_data import as_text, is_equal, is_list
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
 from review.stacks.properties import SECRET_FORMS
@@ -21,6 +19,7 @@ from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
+from review.values.ignored_changes import IGNORED, ignored_paths, select
 from sandbox.summary import LATER, MASK
 from sandbox.workspace.stack_files import secret_settings
 
@@ -68,9 +67,6 @@ ALWAYS_SECRET = {
 """Remedies for inputs that a provider's SDK marks as secret, by type and name
 (pulumi-aws, pulumi_aws/ssm/parameter.py: _internal_init).
 """
-
-IGNORED = "ignoreChanges"
-"""Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
 
 AUTOSCALED = "spec.replicas"
 """Path of the number of pods, which an autoscaler of Kubernetes sets, so a program may begin to ignore it."""
@@ -208,8 +204,8 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
         return f"option {IGNORED} ends for {list_first(restored)}, whose values in the real state may differ"
     if begun := _newly_ignored(step):
         return (
-            f"option {IGNORED} begins for {list_first(begun)}: what the program declares there no longer "
-            "shows, but a later replacement has it"
+            f"option {IGNORED} begins for {list_first(begun)}: the policies no longer judge what the "
+            "program declares there, and a later replacement has it"
         )
     if renewed := _unjudged(step):
         return (
@@ -264,25 +260,10 @@ def _unjudged(step: Step) -> list[str]:
         return []
     differing = (
         parts
-        for parts in ignored_paths(new)
-        if not is_equal(_select(old.values, parts), _select(new.values, parts))
+        for parts in ignored_paths(new.options)
+        if not is_equal(select(old.values, parts), select(new.values, parts))
     )
     return sorted({".".join(parts) for parts in differing})
-
-
-def _select(content: Any, parts: list[str]) -> list[Any]:
-    """Return the values to which the parts of a path of ignored changes lead."""
-    contents = [content]
-    for part in parts:
-        members = chain.from_iterable(map(_members, contents))
-        contents = [value for name, value in members if part in (ALL, name)]
-    return contents
-
-
-def _members(content: Any) -> list[tuple[str, Any]]:
-    if is_map(content):
-        return sorted(content.items())
-    return [(str(index), item) for index, item in enumerate(content)] if is_list(content) else []
 
 
 def _ignored(resource: Resource) -> set[str]:

@@ -44,7 +44,17 @@ UNCHECKED_POLICY = "policy-value-unknown"
 PLAN_KEYS = {"steps", "changeSummary"}
 """Keys of a `--json` plan; a summary.json has other keys."""
 
-ROW_KEYS = {"sequence", "run", "lookup", "refused", "unexplained", "secrets", "generated", "renewed"}
+ROW_KEYS = {
+    "sequence",
+    "run",
+    "lookup",
+    "refused",
+    "unexplained",
+    "secrets",
+    "generated",
+    "renewed",
+    "declared",
+}
 """Keys of which a row of an event log, a ledger or a file of calls has one."""
 
 LEDGER_ROW, NOT_APPLICABLE = '{"urn": ', '"verdict": "not applicable"'
@@ -104,12 +114,13 @@ class EngineRun:
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
-    change would renew, with their new texts. All three are by URN and in a review only.
-    `first_operations` has the first of the two operations of each replacement, by URN. `finished` has the URN
-    and the operation of each finished step on a resource other than a component. `waived_levels` has the
-    level that a waived violation has without its waiver, by policy and URN. `read_types` has, by policy on
-    whole stacks, the groups of types that the policy has read, each at once. `old_tree` contains the files to
-    which the assets in old states lead; None stands for `tree`.
+    change would renew, with their new texts. `declared` has the program's inputs of each resource with
+    ignored changes, in the engine's form. All four are by URN and in a review only. `first_operations` has
+    the first of the two operations of each replacement, by URN. `finished` has the URN and the operation of
+    each finished step on a resource other than a component. `waived_levels` has the level that a waived
+    violation has without its waiver, by policy and URN. `read_types` has, by policy on whole stacks, the
+    groups of types that the policy has read, each at once. `old_tree` contains the files to which the assets
+    in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -130,6 +141,7 @@ class EngineRun:
     )
     generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    declared: dict[str, Json] = field(default_factory=dict[str, Json])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
@@ -222,6 +234,8 @@ class EngineRun:
             self.secrets[row["secrets"]] = {tuple(keys): value for keys, value in row["values"]}
         if "generated" in row:
             self.generated.setdefault(row["generated"], set()).update(row["texts"])
+        if "declared" in row:
+            self.declared[row["declared"]] = row["inputs"]
         if "renewed" in row:
             self.renewed[row["renewed"]] = row["texts"]
         if "unexplained" in row:

@@ -50,6 +50,12 @@ OPTIONS = (
 (pulumi/pulumi, sdk/go/common/apitype/core.go: ResourceV3).
 """
 
+IGNORED_VALUE = "ignoreChanges ({} of a later replacement)"
+"""Name under which a report shows a value that the engine ignores, beside the options."""
+
+SECRETS = "a secret", "another secret"
+"""Texts in place of two secret values, which would look the same."""
+
 ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
 """Strengths of the evidence that a value comes from a resource."""
 
@@ -141,6 +147,13 @@ class Resource:
                 return ID_MATCH
         is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
         return OUTPUT_MATCH if is_output else NO_MATCH
+
+
+def show_ignored(sides: tuple[Resource, Resource], path: str, values: tuple[Any, Any]) -> None:
+    """Have a report show the values that the programs declare at a path of ignored changes."""
+    shown = _shown(values[0]), _shown(values[1])
+    for side, value in zip(sides, SECRETS if shown[0] == shown[1] else shown, strict=True):
+        side.options[IGNORED_VALUE.format(path)] = value
 
 
 def _shown(value: Any) -> Any:

@@ -14,8 +14,9 @@ from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import find_owners
-from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource
+from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource, show_ignored
 from review.stacks.stack_file import StackFile
+from review.values.ignored_changes import find_hidden_changes
 from review.values.secret_marks import SecretMarks
 from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
@@ -61,6 +62,7 @@ class Stack:
         # By the identity of the resource, since a resource of base and head may have one URN.
         self._invented: dict[int, set[str]] = {}
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
+        self._note_ignored_changes()
         if self.predicted:
             self._reveal_secrets()
             for step in steps:
@@ -80,6 +82,24 @@ class Stack:
         for resource in (*old_resources, *self.resources.values()):
             for dependency in {*resource.dependencies, resource.provider}:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
+
+    def _note_ignored_changes(self) -> None:
+        """Show what the program declares at paths of ignored changes, if it differs from the base.
+
+        The state keeps its value there, but a later replacement has the declared one, and no report on that
+        replacement would show a difference. A replacement itself shows the value.
+        """
+        for step in self.steps.values():
+            old, new = step.old, step.new
+            after = self.head.declared.get(new.urn) if self.head and new else None
+            if not old or not new or after is None or step.op == "replace":
+                continue
+            before = self.base.declared.get(old.urn) if self.base else None
+            # Without ignored changes in the base, its state has what its program declares.
+            inputs = old.values if before is None else before
+            for path, values in find_hidden_changes(new.options, inputs, after).items():
+                show_ignored((old, new), path, values)
+                step.op = "update" if step.op == "same" else step.op
 
     def _reveal_secrets(self) -> None:
         """Show the secret inputs of all resources, except for the parts that are real secrets."""

@@ -3,6 +3,7 @@
 The proxy passes calls on, and refuses those that mean something else in a deployment. A program may ignore
 that a call fails, but a deployment might answer this call. So the proxy records it outside the program's
 process: a refusal makes the program fail, and both a refusal and a failed look-up are written to a file.
+It also records what the program declares for resources of which the engine ignores changes.
 """
 
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
@@ -48,6 +50,12 @@ FAILED_CALLS = "failed-calls.jsonl"
 
 A look-up that failed has its token (`lookup`), its arguments (`args`), and the `error`. Any other call has
 the reason why it is `refused`.
+"""
+
+DECLARED_INPUTS = "declared-inputs.jsonl"
+"""File in a stack's folder with a JSON object per resource with ignoreChanges: its URN (`declared`), and the
+`inputs` of the program, in the engine's form. The engine replaces some of them by those of the state before
+it asks a provider or a policy (pulumi/pulumi, pkg/resource/deploy/step_generator.go: processIgnoreChanges).
 """
 
 NO_CALLBACKS = (
@@ -152,7 +160,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
     """A server of the methods of both services, which has the engine answer them.
 
     `monitor` and `engine` lead to the engine's services. `counts` gets the number of calls that arrive.
-    `failed_calls` is the file to which refusals and failed look-ups are appended.
+    `failed_calls` is the file to which refusals and failed look-ups are appended. DECLARED_INPUTS is
+    beside it.
     """
 
     def __init__(
@@ -232,10 +241,20 @@ class MonitorProxy(grpc.GenericRpcHandler):
         if name in LOOKUPS:
             for failure in LOOKUPS[name].FromString(answer).failures:
                 self._record_lookup(message, failure.reason)
-        if name == "RegisterResource" and not (message.custom or message.remote):
-            with self._lock:
-                self._components.add(resource_pb2.RegisterResourceResponse.FromString(answer).urn)
+        if name == "RegisterResource":
+            self._note_resource(message, resource_pb2.RegisterResourceResponse.FromString(answer).urn)
         return answer
+
+    def _note_resource(self, message: Any, urn: str) -> None:
+        """Note a component, and the declared inputs of a resource of which the engine ignores changes."""
+        with self._lock:
+            if not message.custom and not message.remote:
+                self._components.add(urn)
+            elif message.ignoreChanges:
+                inputs = json.loads(json.dumps(MessageToDict(message.object)), parse_float=_number)
+                self._append(
+                    {"declared": urn, "inputs": inputs}, self._failed_calls.with_name(DECLARED_INPUTS)
+                )
 
     def _reason_to_refuse(self, name: str, message: Any, request: bytes) -> str:
         if fault := find_fault(message.DESCRIPTOR, request):
@@ -264,7 +283,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
         """Record a refusal; the caller has the lock."""
         if len(self._refusals) < REFUSALS and reason not in self._refusals:
             self._refusals[reason] = None
-            self._append({"refused": reason})
+            self._append({"refused": reason}, self._failed_calls)
 
     def _record_failure(self, name: str, message: Any, code: grpc.StatusCode, details: str) -> None:
         if name in LOOKUPS:
@@ -283,12 +302,19 @@ class MonitorProxy(grpc.GenericRpcHandler):
         except ValueError:  # JSON has no infinite numbers.
             args = {"": str(message.args)}
         with self._lock:
-            self._append({"lookup": message.tok, "args": args, "error": error})
+            self._append({"lookup": message.tok, "args": args, "error": error}, self._failed_calls)
 
-    def _append(self, row: dict[str, Any]) -> None:
-        """Append a row to the file of failed calls; the caller has the lock."""
-        with self._failed_calls.open("a", encoding="utf-8") as file:
+    @staticmethod
+    def _append(row: dict[str, Any], path: Path) -> None:
+        """Append a row to a file; the caller has the lock."""
+        with path.open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(row, default=_PLACEHOLDER)}\n")
+
+
+def _number(text: str) -> float:
+    """Return a number of a message, in which all are floating-point numbers."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 _PLACEHOLDER = operator.attrgetter("value")

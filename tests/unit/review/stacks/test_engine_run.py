@@ -12,7 +12,7 @@ from review.findings.provider_changes import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.properties import changed_properties, new_properties
 from review.stacks.stack import Stack
-from sandbox.summary import PROGRAM_FAILED
+from sandbox.summary import MASK, PROGRAM_FAILED
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 METADATA = {"urn": BUCKET, "type": "b", "op": "create", "old": None}
@@ -273,3 +273,72 @@ def test_a_successful_run_with_an_invalid_file_does_not_count_as_successful(tmp_
         (tmp_path / "head-ledger.jsonl").write_text('{"run": "complete"}\n{"urn": ')
         head = evaluate.read_stack("dev", trees, projects, tmp_path).head
         assert head and head.errors == errors
+
+
+DEPLOYMENT = "urn:pulumi:dev::pipe::kubernetes:apps/v1:Deployment::api"
+
+
+def ignoring_stack(tmp_path: Path, op: str, before: dict[str, Any] | None, after: dict[str, Any]) -> Stack:
+    """Return a stack in which the engine keeps the replicas and the image of a Deployment.
+
+    `before` has the rows of the base's program, which may not ignore any change (None).
+    """
+    state = {
+        "urn": DEPLOYMENT,
+        "type": "kubernetes:apps/v1:Deployment",
+        "custom": True,
+        "inputs": {"spec": {"replicas": 3, "image": "a"}},
+        "ignoreChanges": ["spec.replicas", "spec.image"],
+    }
+    plan = {"steps": [{"op": op, "oldState": state, "newState": state}]}
+    base, head = (
+        EngineRun(tmp_path).add([{"declared": DEPLOYMENT, "inputs": {"spec": spec}}] if spec else [])
+        for spec in (before, None)
+    )
+    head.add(plan, [{"declared": DEPLOYMENT, "inputs": {"spec": after}}])
+    return Stack("dev", head, base)
+
+
+SECRET_IMAGE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "hidden"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ({"replicas": 3, "image": "a"}, {"replicas": 0, "image": "a"}, ("spec.replicas", "3", "0")),
+        (None, {"replicas": 0, "image": "a"}, ("spec.replicas", "3", "0")),
+        ({"replicas": 3, "image": "a"}, {"replicas": 3}, ("spec.image", "a", None)),
+        (
+            {"replicas": 3, "image": "a"},
+            {"replicas": 3, "image": SECRET_IMAGE},
+            ("spec.image", "a (not secret)", MASK),
+        ),
+        (
+            {"replicas": 3, "image": SECRET_IMAGE | {"value": "other"}},
+            {"replicas": 3, "image": SECRET_IMAGE},
+            ("spec.image", "a secret", "another secret"),
+        ),
+        ({"replicas": 3, "image": "a"}, {"replicas": 3, "image": "a"}, None),
+        (None, {"replicas": 3, "image": "a"}, None),
+    ],
+)
+def test_a_change_that_the_engine_ignores_is_shown(
+    before: dict[str, Any] | None, after: dict[str, Any], shown: tuple[Any, ...] | None, tmp_path: Path
+) -> None:
+    reviewed = ignoring_stack(tmp_path, "same", before, after)
+    properties = [
+        (change.path, change.before, change.after)
+        for step in reviewed.changed
+        for change in changed_properties(step, reviewed)
+    ]
+    expected = (f"option ignoreChanges ({shown[0]} of a later replacement)", *shown[1:]) if shown else None
+    assert properties == ([expected] if expected else [])
+    assert [step.op for step in reviewed.changed] == ["update"] * bool(shown)
+
+
+def test_a_replacement_and_a_run_without_declared_inputs_show_no_ignored_changes(tmp_path: Path) -> None:
+    replaced = ignoring_stack(tmp_path, "replace", {"replicas": 3}, {"replicas": 0})
+    [step] = replaced.changed
+    assert changed_properties(step, replaced) == []
+    run = EngineRun(tmp_path).add({"steps": []})
+    assert Stack("dev", run, run).changed == []

@@ -158,6 +158,19 @@ def test_it_passes_on_calls_with_their_answers(context: Context, tmp_path: Path)
     assert (proxy.error, rows(tmp_path)) == ("", [])
 
 
+def test_it_records_what_is_declared_for_a_resource_with_ignored_changes(
+    context: Context, tmp_path: Path
+) -> None:
+    client, _, _ = context
+    register(client, BUCKET, object=struct(file=FILE))
+    register(client, BUCKET, object=struct(size=3, share=0.5, tags={"a": None}), ignoreChanges=["size"])
+    lines = (tmp_path / monitor_proxy.DECLARED_INPUTS).read_text().splitlines()
+    inputs = {"share": 0.5, "size": 3, "tags": {"a": None}}
+    assert [json.loads(line) for line in lines] == [{"declared": "urn:files", "inputs": inputs}]
+    assert '"size": 3,' in lines[0] or '"size": 3}' in lines[0]
+    assert rows(tmp_path) == []
+
+
 WAYS: dict[str, dict[str, Any]] = {
     "grpc-encoding": {"compression": grpc.Compression.Deflate},
     "grpc-timeout": {"timeout": 60},
