@@ -216,10 +216,16 @@ def changed_settings(before: Json, after: Json) -> set[str]:
 
 
 def all_settings(settings: Mapping[str, Any]) -> Json:
-    """Return the settings of a provider, and those that only the engine reads beside them."""
+    """Return the settings of a provider, and those that only the engine reads, as `__internal.NAME`.
+
+    A program may set both under one name. The settings of ENGINE_SETTINGS are the engine's in both places.
+    """
+    members = {name: value for name, value in settings.items() if name != INTERNAL}
     internal = settings.get(INTERNAL)
-    members = {**settings, **(cast(Json, internal) if isinstance(internal, dict) else {})}
-    return {name: value for name, value in members.items() if name not in (INTERNAL, CHECKSUMS)}
+    for name, value in cast(Json, internal).items() if isinstance(internal, dict) else ():
+        if name != CHECKSUMS and name not in ENGINE_SETTINGS:
+            members[f"{INTERNAL}.{name}"] = value
+    return members
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:

@@ -172,7 +172,18 @@ def test_a_provider_that_leads_to_another_place_blocks_if_the_engine_keeps_its_r
     ("kind", "old", "new", "name"),
     [
         (PROVIDER, {"allowedAccountIds": "1"}, {"allowedAccountIds": "2"}, "allowedAccountIds"),
-        (PROVIDER, {}, {"__internal": {"envVarMappings": {"OTHER": "AWS_PROFILE"}}}, "envVarMappings"),
+        (
+            PROVIDER,
+            {},
+            {"__internal": {"envVarMappings": {"OTHER": "AWS_PROFILE"}}},
+            "__internal.envVarMappings",
+        ),
+        (
+            PROVIDER,
+            {"profile": "a"},
+            {"profile": "b", "__internal": {"profile": "a"}},
+            "__internal.profile, profile",
+        ),
         (CLUSTER, kubeconfig(), kubeconfig(user={"exec": {"command": "sh"}}), "kubeconfig"),
     ],
 )
