@@ -71,8 +71,10 @@ def identifiers(resource: Resource) -> list[str]:
     outputs: Json = resource.state.get("outputs") or {}
     own = _own_name(resource)
     names = resource.state.get("id"), outputs.get("arn"), outputs.get(own), resource.values.get(own)
-    of_others = {resource.values[name] for name in object_names(resource)}
-    return [name for name in dict.fromkeys(names) if name and isinstance(name, str) and name not in of_others]
+    # An output that the program marks as secret is an object in a state.
+    texts = dict.fromkeys(name for name in names if name and isinstance(name, str))
+    of_others = [resource.values[name] for name in object_names(resource)]
+    return [text for text in texts if text not in of_others]
 
 
 def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from review.objects.owners import NOT_IN_STACK
 from review.stacks.engine_run import EngineRun, Step
+from review.stacks.existing_objects import identifiers
 from review.stacks.properties import new_properties
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
 from sandbox.wire import sentinels
-from sandbox.wire.sentinels import SIGNATURE
+from sandbox.wire.sentinels import SECRET, SIGNATURE
 from tests.support.review.stacks import VPC, after, resource
 from tests.support.rows import each_row
 
@@ -40,6 +41,12 @@ def test_an_object_that_no_resource_creates_is_marked() -> None:
         "create", None, resource("aws:s3/bucketVersioning:BucketVersioning", "v", inputs, id="pipe-state")
     )
     assert shown(POLICY, inputs, other, VPC_OF_BASE) == foreign
+
+
+def test_a_secret_output_identifies_no_object() -> None:
+    secret = {SIGNATURE: SECRET, "ciphertext": ""}
+    bucket = resource(BUCKET, "it", {"bucket": "data"}, id="data", outputs={"arn": secret, "bucket": "data"})
+    assert identifiers(bucket) == ["data"]
 
 
 def test_a_new_part_of_an_existing_stack_names_its_resource() -> None:
