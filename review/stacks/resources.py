@@ -31,6 +31,9 @@ INTERNAL = "__internal"
 PROVIDER = "provider"
 """The option that names a resource's provider, and the engine's reason for a replacement together with it."""
 
+TRIGGER = "replacementTrigger"
+"""Option with a value whose changes replace the resource."""
+
 OPTIONS = (
     "protect",
     "retainOnDelete",
@@ -38,7 +41,7 @@ OPTIONS = (
     "deletedWith",
     "replaceWith",
     "replaceOnChanges",
-    "replacementTrigger",
+    TRIGGER,
     "customTimeouts",
     "additionalSecretOutputs",
     "hideDiff",
@@ -91,7 +94,7 @@ class Resource:
         self.parent = str(state.get("parent") or "")
         # The engine refers to a provider by its URN and its ID.
         self.provider = str(state.get("provider") or "").rpartition("::")[0]
-        self.options: Json = _shown({name: state[name] for name in OPTIONS if state.get(name)})
+        self.options: Json = _shown({name: state[name] for name in OPTIONS if _is_set(state.get(name), name)})
         if self.provider:
             self.options[PROVIDER] = self.provider.split("::", 2)[-1]
         self.rename = Rename()
@@ -147,6 +150,11 @@ class Resource:
                 return ID_MATCH
         is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
         return OUTPUT_MATCH if is_output else NO_MATCH
+
+
+def _is_set(value: Any, option: str) -> bool:
+    """Return True if a program sets an option. A trigger may be any value other than null."""
+    return value is not None if option == TRIGGER else bool(value)
 
 
 def show_ignored(sides: tuple[Resource, Resource], path: str, values: tuple[Any, Any]) -> None:

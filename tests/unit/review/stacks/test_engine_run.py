@@ -275,6 +275,16 @@ def test_a_successful_run_with_an_invalid_file_does_not_count_as_successful(tmp_
         assert head and head.errors == errors
 
 
+@pytest.mark.parametrize("trigger", [0, False, "", "x"])
+def test_a_new_trigger_of_replacements_is_shown_whatever_its_value(trigger: object, tmp_path: Path) -> None:
+    state = {"urn": BUCKET, "type": "b", "custom": True}
+    step = {"op": "same", "oldState": state, "newState": state | {"replacementTrigger": trigger}}
+    run = EngineRun(tmp_path).add({"steps": [step]})
+    assert [(step.op, step.resource.options) for step in Stack("dev", run).changed] == [
+        ("update", {"replacementTrigger": trigger})
+    ]
+
+
 DEPLOYMENT = "urn:pulumi:dev::pipe::kubernetes:apps/v1:Deployment::api"
 
 
