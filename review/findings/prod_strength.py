@@ -349,8 +349,10 @@ def _strength(value: Any, rule: Mapping[str, Any]) -> Strength | None:
 
     The number for a server's configuration is the oldest TLS version that it allows.
     """
-    protocols = re.findall(r"ssl_protocols([^;]*);", str(value))
-    if versions := re.findall(r"TLSv(1(?:\.\d)?)", " ".join(protocols)):
+    protocols = " ".join(re.findall(r"ssl_protocols([^;]*);", str(value)))
+    # SSL 3.0 is older than TLS 1.0.
+    versions = re.findall(r"TLSv(1(?:\.\d)?)", protocols) + ["0"] * ("SSLv" in protocols)
+    if versions:
         return Strength(min(map(float, versions)))
     number = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", str(int(value) if isinstance(value, bool) else value))
     strength = Strength(float(number[1]), number[2]) if number else None

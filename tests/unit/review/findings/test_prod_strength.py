@@ -93,6 +93,7 @@ def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
         ({"data": {}, "binaryData": {"nginx.conf": encoded("caf\xe9 ssl_protocols TLSv1;")}}, "1.0"),
         # The proxy reads one file, and the review does not know which one.
         ({**STRONG[CONFIG], "binaryData": {"nginx.conf": encoded("ssl_protocols TLSv1.1;")}}, "1.1"),
+        ({"data": {"nginx.conf": "ssl_protocols SSLv3 TLSv1.2;"}}, "0.0"),
         ({"data": {}, "binaryData": {"nginx.conf": sentinels.UNKNOWN}}, LATER),
         ({"data": {}, "binaryData": sentinels.UNKNOWN}, LATER),
         ({"data": {}, "binaryData": {"nginx.conf": "%"}}, "not comparable"),
