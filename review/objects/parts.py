@@ -72,6 +72,7 @@ OBJECTS: Mapping[str, str] = {
     "aws:cognito/resourceServer:ResourceServer": "userPoolId",
     "aws:cfg/remediationConfiguration:RemediationConfiguration": "configRuleName",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
+    "aws:iam/policyAttachment:PolicyAttachment": "policyArn",
     "aws:oam/sinkPolicy:SinkPolicy": "sinkIdentifier",
     "aws:s3/bucketObject:BucketObject": "bucket",
     "aws:s3/bucketObjectv2:BucketObjectv2": "bucket",
@@ -81,7 +82,8 @@ OBJECTS: Mapping[str, str] = {
 }
 """Types that have an ARN or a name of their own and nevertheless take the place of a part of an object, and
 their inputs with the object: S3 and Auto Scaling replace what has the same key or name (S3 API, PutObject;
-Auto Scaling API, PutScalingPolicy), and pulumi-aws takes over the default of a VPC and removes its rules.
+Auto Scaling API, PutScalingPolicy). pulumi-aws takes over the default of a VPC and removes its rules, and a
+PolicyAttachment detaches the policy from all others (the SDK's documentation).
 """
 
 OF_ACCOUNT = frozenset(

@@ -427,6 +427,7 @@ def test_a_setting_that_moves_to_a_foreign_object_blocks(op: str) -> None:
         ("aws:autoscaling/schedule:Schedule", {"autoscalingGroupName": "g", "scheduledActionName": "x"}),
         ("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", {"functionName": "f"}),
         ("aws:iam/accessKey:AccessKey", {"user": "admin"}),
+        ("aws:iam/policyAttachment:PolicyAttachment", {"policyArn": "arn:aws:iam::123456789012:policy/x"}),
         ("aws:ssm/parameter:Parameter", {"name": "image", "overwrite": True}),
         ("aws:route53/record:Record", {"zoneId": "Z", "name": "api", "allowOverwrite": True}),
         ("aws:ec2/eipAssociation:EipAssociation", {"allocationId": "a", "allowReassociation": True}),
