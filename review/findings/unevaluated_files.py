@@ -98,7 +98,9 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
     for path in sorted(base.rglob("*")):
         part = parts.get(path.name.casefold()) or parts.get(path.suffix.casefold())
         file = path.relative_to(base)
-        if part and not path.is_dir() and not os.path.lexists(head / file):
+        # Without a file in this folder, Python takes the module's source, which the review evaluates.
+        is_cache = path.parent.name == "__pycache__"
+        if part and not is_cache and not path.is_dir() and not os.path.lexists(head / file):
             yield from _findings(stacks, file, part)
     paths = sorted(head.rglob("*"))
     ambiguous = _ambiguous(path.relative_to(head) for path in paths)

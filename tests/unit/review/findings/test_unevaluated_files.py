@@ -115,10 +115,18 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     shutil.rmtree(tmp_path / "two")
 
 
-@each_row("file, part", [(".gitattributes", ATTRIBUTES), ("app/levels.so", COMPILED), ("levels.py", "")])
+@each_row(
+    "file, part",
+    [
+        (".gitattributes", ATTRIBUTES),
+        ("app/levels.so", COMPILED),
+        ("app/__pycache__/levels.cpython-311.pyc", ""),
+        ("levels.py", ""),
+    ],
+)
 def test_the_removal_of_a_file_that_changes_others_is_a_finding(file: str, part: str, tmp_path: Path) -> None:
     for side in ("one", "two"):
-        (tmp_path / side / "app").mkdir(parents=True, exist_ok=True)
+        (tmp_path / side / "app" / "__pycache__").mkdir(parents=True, exist_ok=True)
     (tmp_path / "one" / file).write_text("x")
     findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
     assert [finding.message.partition(";")[0] for finding in findings] == (
