@@ -19,15 +19,26 @@ LONGEST_DIFFERENCE = 400
 LONGEST_DIFFERENCES = 5 * LONGEST_DIFFERENCE
 """Largest number of characters that are shown of all such parts of a value."""
 
-UNCLEAR_SPACES = re.compile(r"^[ ·]+|[ ·]{2,}|[ ·]+$")
-"""Pattern of spaces that a reader may not see or cannot count, with the signs that stand for them."""
+UNCLEAR_SPACES = re.compile(r"^ +| {2,}| +$")
+"""Pattern of spaces that a reader may not see or cannot count."""
 
 REMARK_LINE = re.compile(r"\n (?=\((?:not )?secret\)$)")
 """Pattern of the line break before a remark of the report, and of the report's own space."""
 
-LINE_BREAK = "⏎"
+LINE_BREAK, TAB, SPACE = "⏎⇥·"
 
-SIGNS = str.maketrans({sign: f"\\u{ord(sign):x}" for sign in f"{LINE_BREAK}⇥←→"})
+
+def escape_character(char: str) -> str:
+    """Return an escape in place of a character that a report shows with a sign, or that nobody sees.
+
+    It has none of the forms that honest texts often have themselves, such as `\\r`, nor that of a byte of a
+    binary file (`\\xff`).
+    """
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+SIGNS = {ord(sign): escape_character(sign) for sign in f"{LINE_BREAK}{TAB}{SPACE}←→"}
 """Escapes for the signs that a report puts in and beside values, if the program has them itself."""
 
 REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
@@ -319,13 +330,10 @@ def _show_spaces(text: str) -> str:
     """Return a text on one line, with signs for line breaks and tabs, and for spaces that are hard to see.
 
     A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,
-    or hide their number. If the program has such a sign itself, it becomes an escape; a dot only beside them.
+    or hide their number. If the program has such a sign itself, it becomes an escape.
     """
-    text = REMARK_LINE.sub("\n", text).translate(SIGNS).replace("\t", "⇥")
-    lines = (
-        UNCLEAR_SPACES.sub(lambda run: run[0].replace("·", "\\xb7").replace(" ", "·"), line)
-        for line in text.split("\n")
-    )
+    text = REMARK_LINE.sub("\n", text).translate(SIGNS).replace("\t", TAB)
+    lines = (UNCLEAR_SPACES.sub(lambda run: SPACE * len(run[0]), line) for line in text.split("\n"))
     signs = (sign for line in lines for sign in (LINE_BREAK, line))
     return " ".join(filter(None, [*signs][1:]))
 

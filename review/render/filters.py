@@ -19,6 +19,7 @@ from review.model import (
     Report,
     SourceLocation,
     StackCosts,
+    escape_character,
 )
 
 EMPTY = "(empty)"
@@ -57,8 +58,8 @@ INVENTED_PART = re.compile(
 )
 """Pattern of the IDs, account numbers and addresses that a review invents (sandbox/providers)."""
 
-ESCAPE = re.compile(r"\\(?=\u200b*(u[0-9a-f]{4}|U000[0-9a-f]{5}))")
-"""Pattern of the backslash of an escape that a report may write, too."""
+ESCAPE = re.compile(r"\\(?=\u200b*(x[0-7][0-9a-f]|u(?!00[0-7])[0-9a-f]{4}|U00(?:0[1-9a-f]|10)[0-9a-f]{4}))")
+"""Pattern of the backslash of an escape that `escape_character` may write, too."""
 
 FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
 """Bidirectional classes of letters and numbers that are written from right to left."""
@@ -80,7 +81,7 @@ def show_unseen(text: str) -> str:
         category = unicodedata.category(char)
         marks = marks + 1 if category.startswith("M") else 0 if category.startswith("L") else MOST_MARKS
         is_seen = _is_seen(char) and not (category.startswith("M") and _covers(char, marks))
-        shown.append(char if is_seen else char.encode("unicode_escape").decode())
+        shown.append(char if is_seen else escape_character(char))
     return "".join(shown)
 
 
@@ -91,11 +92,9 @@ def show_value(text: str) -> str:
 
 def _mark_escape(escape: re.Match[str]) -> str:
     """Return the backslash of an escape, with an invisible character if a report shows its character so."""
-    code = int(escape[1][1:], 16)
-    is_shown = (
-        code not in SIGNS and _is_seen(chr(code)) and not unicodedata.category(chr(code)).startswith("M")
-    )
-    return escape[0] if code < 0x100 or is_shown else f"{escape[0]}\u200b"
+    char = chr(int(escape[1][1:], 16))
+    is_shown = ord(char) not in SIGNS and _is_seen(char) and not unicodedata.category(char).startswith("M")
+    return escape[0] if is_shown else f"{escape[0]}\u200b"
 
 
 def _is_seen(char: str) -> bool:

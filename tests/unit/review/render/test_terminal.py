@@ -1,10 +1,13 @@
 """Tests of the report's lines on the terminal."""
 
 import dataclasses
+import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from review.model import shorten
+from review.model import escape_character, shorten
 from review.render import renderings
 from review.render.filters import show_value
 from tests.support.review import samples
@@ -15,7 +18,7 @@ from tests.support.review import samples
     [
         ("a\x1b[31mred\x1b[0m", r"a\x1b[31mred\x1b[0m"),
         ("a\x1b]52;c;never ended", r"a\x1b]52;c;never ended"),
-        ("a\x9b2Jb\rc\x08d\x00", r"a\x9b2Jb\rc\x08d\x00"),
+        ("a\x9b2Jb\rc\x08d\x00", r"a\u009b2Jb\x0dc\x08d\x00"),
         ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
         ("a\u05d0\u0661b", r"a\u05d0\u0661b"),
         ("a\u200bb\U000e0041c", r"a\u200bb\U000e0041c"),
@@ -148,7 +151,7 @@ def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
     change = samples.change()
     changed = dataclasses.replace(change.properties[0], before=old, after=new)
     report = samples.report(changes=[dataclasses.replace(change, properties=[changed])])
-    shown = ("····return True ⏎ (secret)", "⇥return··True ⏎ ⏎ ··\\xb7 ⏎")
+    shown = ("····return True ⏎ (secret)", "⇥return··True ⏎ ⏎ ··\\u00b7 ⏎")
     assert " → ".join(shown) in renderings.render_terminal(report)
     assert "`{}` → `{}`".format(*shown) in renderings.render_markdown(report)
     page = renderings.render_html(report)
@@ -183,6 +186,31 @@ def test_an_escape_of_the_program_does_not_look_like_one_of_the_report() -> None
     changed = dataclasses.replace(change.properties[0], before=old, after=new)
     report = samples.report(changes=[dataclasses.replace(change, properties=[changed])])
     assert "a\\u200b → a\\\\u200bu200b" in renderings.render_terminal(report)
+
+
+def test_no_character_is_shown_like_the_text_of_its_escape() -> None:
+    for char in map(chr, range(sys.maxunicode + 1)):
+        shown = shorten(show_value(char), None)
+        for form in (escape_character(char), char.encode("unicode_escape").decode()):
+            assert form == char or shorten(show_value(form), None) != shown, form
+
+
+PIECES = (
+    *("\\\\", r"\r", r"\x0d", r"\x85", r"\u0085", r"\u00b7", r"\u200b", r"\u23ce", r"\U0010fffd"),
+    *"\\rxau \r\n\t\x00\x85\xad\u200b\u0301\U0010fffd·⏎→⇥",
+)
+
+
+@given(*[st.lists(st.sampled_from(PIECES), max_size=6).map("".join)] * 2)
+def test_different_texts_are_never_shown_as_the_same_one(first: str, second: str) -> None:
+    for escaped in (second, show_value(first), shorten(first, None), shorten(show_value(first), None)):
+        if escaped != first:
+            assert shorten(show_value(first), None) != shorten(show_value(escaped), None)
+
+
+@pytest.mark.parametrize("text", [r"printf '%s\r\n'", r"caf\xe9", r"C:\users", r"\d+\.\t", r'"\u30b5"'])
+def test_escapes_that_a_report_never_writes_stay_as_they_are(text: str) -> None:
+    assert shorten(show_value(text), None) == text
 
 
 def test_the_whole_text_of_a_new_file_is_folded_on_the_page() -> None:
