@@ -53,6 +53,7 @@ REMEDIES = {
     PLUGIN_FILES: "Write the content into the program, or take a chart from an https:// repository",
     SECRET_FILES: "Do not mark the file as secret",
     FOLDERS: "Name each file, in an `AssetArchive` of `FileAsset`s",
+    f"option {IGNORED} hides": "Change the value before, in a pull request of its own",
     f"option {IMPORT}": "Leave the option out: the command `pulumi import` takes charge of an object",
 }
 """Remedies for other values than unknown ones, by description."""

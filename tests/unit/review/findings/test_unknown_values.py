@@ -281,6 +281,7 @@ def test_another_number_of_pods_in_a_replacement_blocks_also_if_an_autoscaler_se
     [(_, finding)] = find_unknown(reviewed)
     assert finding.blocks
     assert finding.message.startswith("option ignoreChanges hides spec.replicas from the policies")
+    assert finding.remediation.startswith("Change the value before, in a pull request of its own")
 
 
 def test_a_secret_output_blocks() -> None:
