@@ -21,6 +21,7 @@ import json
 import logging
 import os
 import runpy
+import selectors
 import signal
 import stat
 import sys
@@ -98,6 +99,7 @@ WORK_LEFT = (
 AWAIT = "Await it in pulumi.run, or give it to an Output (pulumi.Output.from_input)."
 JOIN = "Wait for its end (join), or do its work in an Output's apply."
 CANCEL = "Cancel it, or wait for it."
+REMOVE = "Remove it, or close the connection that needs it."
 
 NO_WORK: frozenset[CodeType] = frozenset(
     getattr(owner, name).__code__
@@ -108,6 +110,17 @@ NO_WORK: frozenset[CodeType] = frozenset(
     )
 )
 """Functions in which a thread waits for other work or ends, if it is in no function that they have called."""
+
+
+SELECTORS: frozenset[CodeType] = frozenset(
+    kind.select.__code__
+    for kind in vars(selectors).values()
+    if isinstance(kind, type) and issubclass(kind, selectors.BaseSelector)
+)
+"""Functions in which an event loop waits."""
+
+OWN_READERS = 1
+"""Number of the descriptors that an event loop itself reads: threads wake it by a socket."""
 
 
 class _Channel:
@@ -266,9 +279,17 @@ def _work_left(
         if not timer.cancelled():
             code = getattr(getattr(timer, "_callback", None), "__code__", None)
             yield f"a timer{f' of {_name(code)}' if code else ''} (call_later or call_at)", CANCEL
+    selector = getattr(loop, "_selector", None)
+    if selector and len(selector.get_map()) > OWN_READERS:
+        yield "a reader or a writer (add_reader or add_writer)", REMOVE
     own = {threading.main_thread().ident, threading.get_ident()}
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for number, frame in sys._current_frames().items():  # pyright: ignore[reportPrivateUsage]
+    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
+    # The loop also asks for events between two callbacks, but then, some are ready.
+    is_waiting = frames[threading.main_thread().ident or 0].f_code in SELECTORS
+    if not is_waiting or getattr(loop, "_ready", ()):
+        yield "a callback (call_soon)", AWAIT
+    for number, frame in frames.items():
         if number not in own and frame.f_code not in NO_WORK:
             yield f"the thread {names.get(number, number)} in {_name(_outermost(frame))}", JOIN
     if any(map(any, map(signal.getitimer, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))):

@@ -80,6 +80,22 @@ LEFT: dict[str, tuple[str, str]] = {
         """,
         "a timer of later (__main__.py:3) (call_later or call_at) is still at work",
     ),
+    "callbacks that add others": (
+        """
+        loop = asyncio.get_running_loop()
+        def later():
+            loop.call_soon(later)
+        loop.call_soon(later)
+        """,
+        "a callback (call_soon) is still at work",
+    ),
+    "a reader": (
+        """
+        asyncio.kept = socket.socketpair()  # the program's own variables end with it
+        asyncio.get_running_loop().add_reader(asyncio.kept[0], print)
+        """,
+        "a reader or a writer (add_reader or add_writer) is still at work",
+    ),
     "an alarm": ("signal.alarm(20)", "an interval timer (signal.alarm or signal.setitimer)"),
 }
 """Programs that end with work left, after the imports in the first line, with the starts of their errors."""
@@ -99,11 +115,13 @@ pulumi.Output.from_input(1).apply(end)
 async def wait():
     timer = asyncio.get_running_loop().call_later(600, print)
     timer.cancel()
+    process = await asyncio.create_subprocess_exec("true", stdout=-1)
+    await process.communicate()
     await asyncio.wait_for(asyncio.sleep(0), 600)
 pulumi.run(wait)
 """
 
-IMPORTS = "import _thread, asyncio, signal, threading, time\nimport pulumi\n"
+IMPORTS = "import _thread, asyncio, signal, socket, threading, time\nimport pulumi\n"
 
 PROGRAMS: dict[str, tuple[str, list[str]]] = {
     "a module is looked for in the current folder": (
