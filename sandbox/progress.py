@@ -21,8 +21,8 @@ QUIET_LATER = 4.0
 EVERY = 0.5
 """Seconds between two checks of the time since the last line."""
 
-UNSEEN_SPACE = re.compile(r"^ +| {2,}| +$|\t")
-"""Pattern of the white space in a name that Markdown and HTML leave out."""
+UNSEEN_SPACE = re.compile(r"^ +| {2,}| +$|\t|\\(?=[xuU])")
+"""Pattern of the white space in a name that Markdown and HTML leave out, and of the starts of escapes."""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -127,7 +127,8 @@ def is_root(urn: str) -> bool:
 def name_of(urn: str) -> str:
     """Return the logical name at the end of a URN on one line; it may contain `::`.
 
-    White space that nobody sees is escaped, so that no two names look the same.
+    White space that nobody sees is escaped, and so is the start of an escape that is a part of the name, so
+    that no two names look the same.
     """
     name = one_line(urn.split("::", 3)[-1])
     return UNSEEN_SPACE.sub(lambda match: "".join(f"\\x{ord(char):02x}" for char in match[0]), name)

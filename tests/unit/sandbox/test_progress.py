@@ -85,9 +85,18 @@ def test_types_and_names_are_shown_in_their_short_form() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("a b", "a b"), ("a ", r"a\x20"), (" a", r"\x20a"), ("a  b", r"a\x20\x20b"), ("a\tb", r"a\x09b")],
+    [
+        ("a b", "a b"),
+        ("a ", r"a\x20"),
+        (" a", r"\x20a"),
+        ("a  b", r"a\x20\x20b"),
+        ("a\tb", r"a\x09b"),
+        (r"a\x20", r"a\x5cx20"),
+        (r"a\u200b", r"a\x5cu200b"),
+        (r"a\b", r"a\b"),
+    ],
 )
-def test_white_space_in_a_name_that_nobody_sees_is_escaped(name: str, shown: str) -> None:
+def test_unseen_white_space_and_texts_of_escapes_in_a_name_are_escaped(name: str, shown: str) -> None:
     assert name_of(f"urn:pulumi:dev::pipe::aws:s3/bucket:Bucket::{name}") == shown
 
 

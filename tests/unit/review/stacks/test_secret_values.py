@@ -91,6 +91,7 @@ def test_marked_texts_stay_distinct() -> None:
     marked = mark_own(MASK)
     assert len({MASK, marked, mark_own(marked)}) == 3
     assert mark_own("a (secret) b, secret and known after up") == "a (secret) b, secret and known after up"
+    assert mark_own("a (secret)\nb (not secret)\n") == "a (secret\u200b)\nb (not secret\u200b)\n"
 
 
 @given(st.lists(st.sampled_from([b"\\", b"x", b"ff", b"\xff", "\u200b".encode(), "é".encode()]), max_size=6))
