@@ -13,7 +13,7 @@ from review.stacks.resources import INTERNAL, PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
 from sandbox.progress import name_of
 from sandbox.providers.aws.package import LIMIT
-from sandbox.providers.kubernetes.kubeconfig import active_cluster
+from sandbox.providers.kubernetes.kubeconfig import active_cluster, active_user
 
 DOWNLOAD_URL = "pluginDownloadURL"
 """Key of the address among the engine's own settings of a provider; before, it was an input itself."""
@@ -32,6 +32,11 @@ OWN_CLUSTER = (
     "Take `server` and `certificate-authority-data` from outputs of an EKS cluster of this stack, and set "
     "no other key of the cluster in the kubeconfig"
 )
+NEW_COMMAND = (
+    "kubeconfig: no provider of the base has this user, whose `exec` is a command that the plugin runs with "
+    "the credentials of the deployment"
+)
+KNOWN_COMMAND = "Take the user from the kubeconfig of a provider of the base"
 FOREIGN_ACCOUNT = (
     f"{LIMIT}: the provider does not name the accounts of the stack file, so it may change objects of "
     "another stack, on another account"
@@ -132,6 +137,27 @@ def _changed_setting(stack: Stack, urn: str, message: str) -> Finding:
     return stack.blocking_finding(
         "provider-setting-changed", provider, message, "Undo the change of the provider"
     )
+
+
+def find_new_commands(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each new provider of Kubernetes with an own command, and a finding, which blocks.
+
+    The plugin runs the command of the kubeconfig's user for a token, even if the provider has no object. A
+    stack whose base has no such provider is not judged: its first cluster needs a command as well.
+    """
+    if not stack.predicted:
+        return
+    known = [active_user(old.values) for old in stack.old.values() if old.type == CLUSTER]
+    for step in stack.steps.values():
+        provider = step.new
+        if not known or step.old or not provider or provider.type != CLUSTER:
+            continue
+        user = active_user(provider.values)
+        if is_map(user) and "exec" in user and user not in known:
+            yield (
+                provider.urn,
+                stack.blocking_finding("provider-setting-changed", provider, NEW_COMMAND, KNOWN_COMMAND),
+            )
 
 
 def find_foreign_places(stack: Stack, accounts: Accounts) -> Iterator[tuple[str, Finding]]:

@@ -11,6 +11,7 @@ import pytest
 from review.findings.provider_changes import (
     find_foreign_places,
     find_new_addresses,
+    find_new_commands,
     find_new_versions,
     find_unexplained,
 )
@@ -278,6 +279,27 @@ def test_a_cluster_that_objects_of_the_base_have_is_not_new() -> None:
     assert foreign(created(other)) == []
     read = resource(CONFIG_MAP, "flags", provider=f"{other.urn}::1", external=True)
     assert foreign(created(other), created(read)) == []
+
+
+def commands(*steps: Step) -> list[str]:
+    """Return the names of the new providers with a command of their own, all of which block."""
+    reviewed = stack(*steps)
+    assert not [*find_new_commands(reviewed)]  # A real preview has secrets that nobody knows.
+    reviewed.predicted = True
+    findings = [finding for _, finding in find_new_commands(reviewed)]
+    assert all(finding.blocks and finding.policy == "provider-setting-changed" for finding in findings)
+    return [finding.name for finding in findings]
+
+
+def test_a_new_provider_with_a_command_of_its_own_blocks_without_objects() -> None:
+    old = resource(CLUSTER, "old", kubeconfig())
+    command = {"exec": {"command": "bash", "args": ["-c", "true"]}}
+    same, other = resource(CLUSTER, "same", kubeconfig()), resource(CLUSTER, "it", kubeconfig(user=command))
+    assert commands(kept(old), created(same), created(other)) == ["it"]
+    assert commands(created(other)) == []  # The first cluster of a stack needs a command.
+    assert commands(kept(other)) == []
+    token = resource(CLUSTER, "token", kubeconfig(user={"token": "x"}))
+    assert commands(kept(old), created(token)) == []
 
 
 @pytest.mark.parametrize(
