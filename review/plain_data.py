@@ -202,8 +202,13 @@ def decode_bytes(content: bytes) -> str:
 
     If the text has such an escape itself, an invisible character marks it, as in `mark_own`.
     """
-    text = BYTE_ESCAPE.sub("\\\\x\u200b", content.decode(errors="surrogateescape"))
+    text = mark_byte_escapes(content.decode(errors="surrogateescape"))
     return mark_own(re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:x}", text))
+
+
+def mark_byte_escapes(text: str) -> str:
+    """Return a text of the program with a mark in what looks like an escape of `decode_bytes`."""
+    return BYTE_ESCAPE.sub("\\\\x\u200b", text)
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:

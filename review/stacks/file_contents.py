@@ -4,10 +4,10 @@ import base64
 import difflib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from review.model import LONGEST_DIFFERENCE, title
-from review.plain_data import decode_bytes, is_map
+from review.plain_data import decode_bytes, is_map, mark_byte_escapes
 from review.stacks.engine_run import Step
 from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
 from review.stacks.stack import Stack
@@ -88,10 +88,16 @@ def split_moved(step: Step, old: Json, new: Json) -> tuple[list[Part], Json, Jso
             before, after = Paths.of(form).with_key(name), Paths.of(other).with_key(name)
             shown = f"{after.shown}, which was {before.shown}"
             paths = Paths(shown, before.old, after.new, other, is_exact=False)
-            texts = old[form][name], new[other][name]
+            texts = _moved_text(old, form, name), _moved_text(new, other, name)
             parts += [*split(paths, *texts)] or [Part(paths, *texts)]
             old, new = _without(old, form, name), _without(new, other, name)
     return parts, old, new
+
+
+def _moved_text(inputs: Json, form: str, name: str) -> Any:
+    """Return the text of a file, in which an escape of its own differs from that of a byte."""
+    text = inputs[form][name]
+    return mark_byte_escapes(text) if form == TEXT and isinstance(text, str) else text
 
 
 def _names(inputs: Json, form: str) -> list[str]:

@@ -52,6 +52,13 @@ def test_a_byte_differs_from_the_text_of_its_escape() -> None:
     assert shown(update(old, new)) == [("binaryData.a › line 1", "\\xe9", "\\x\u200be9")]
 
 
+def test_a_byte_differs_from_the_text_of_its_escape_in_a_file_that_becomes_binary() -> None:
+    binary = base64.b64encode(b"\xe9\nb\n").decode()
+    step = update({"data": {"a": "\\xe9\na\n"}}, {"binaryData": {"a": binary}})
+    path = "binaryData.a, which was data.a › line 1"
+    assert shown(step) == [(path, "\\x\u200be9\na", "\\xe9\nb")]
+
+
 def test_binary_files_with_the_same_text_are_shown_as_they_are() -> None:
     old, new = "eA==", "eA==\n"
     assert shown(update({"binaryData": {"a": old}}, {"binaryData": {"a": new}})) == [
