@@ -152,11 +152,8 @@ class _Call:
         answer = None if arguments or options else self._answer(request)
         return self._call(request, *arguments, **options) if answer is None else answer
 
-    def with_call(self, *arguments: Any, **options: Any) -> Any:
-        return self._call.with_call(*arguments, **options)
-
-    def future(self, *arguments: Any, **options: Any) -> Any:
-        return self._call.future(*arguments, **options)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
 
 
 def connect(monitor: str, engine: str, project: Path, end: Callable[[], None]) -> tuple[Any, Any]:

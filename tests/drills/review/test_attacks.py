@@ -384,7 +384,7 @@ def test_an_object_of_another_project_on_the_account_cannot_be_taken_over(
     [finding] = [finding for finding in report["findings"] if finding["blocks"]]
     assert (finding["policy"], finding["name"]) == ("object-shared", "mine")
     assert "alert (aws:cloudwatch:EventRule) of alerts/dev" in finding["message"]
-    assert [row["name"] for row in report["stacks"]] == ["dev"]
+    assert [row["name"] for row in report["stacks"]] == ["dev", "alerts/dev"]
 
 
 def test_what_only_a_deployment_reads_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
@@ -515,6 +515,7 @@ IGNORED_BY_THE_ENGINE = {
         from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
         # The engine reads aliases in another way if a program of Node.js sends them.
         options = [*_grpc_settings._GRPC_CHANNEL_OPTIONS, ("grpc.primary_user_agent", "grpc-node-js/1.8.16")]
+        options += [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 2**22)]  # as the SDK's
         address = settings.get_engine().Log._channel.target().decode()
         engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=options))
         try:
@@ -539,7 +540,8 @@ IGNORED_BY_THE_ENGINE = {
         from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
         # The engine has both services at two addresses.
         address = settings.get_engine().Log._channel.target().decode()
-        channel = grpc.insecure_channel(address, options=_grpc_settings._GRPC_CHANNEL_OPTIONS)
+        options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 2**22)]  # as the SDK's
+        channel = grpc.insecure_channel(address, options=[*_grpc_settings._GRPC_CHANNEL_OPTIONS, *options])
         monitor = resource_pb2_grpc.ResourceMonitorStub(channel)
         try:
             monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name="it"))
@@ -690,18 +692,16 @@ IGNORED = """
 import base64, contextlib, os, pulumi
 from google.protobuf import struct_pb2
 from pulumi.runtime import settings
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import callback_pb2, resource_pb2
 monitor = settings.get_monitor()
 SIGNATURE, ASSET = "4dabf18193072939515e22adb298388d", "c44067f5952c0a294b673a41bacd8c17"
-def transform(args):
-    return None
 def set_outputs(urn):
     with contextlib.suppress(Exception):
         monitor.RegisterResourceOutputs(
             resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=struct_pb2.Struct())
         )
 with contextlib.suppress(Exception):
-    pulumi.runtime.register_resource_transform(transform)
+    monitor.RegisterStackTransform(callback_pb2.Callback(token="it", target="unix:it"))
 with contextlib.suppress(Exception):
     kind = {SIGNATURE: "803fd3297a5875dc03ca845dda5d2a98", "value": base64.b64encode(ASSET.encode()).decode()}
     source = {SIGNATURE: kind, "path": os.getcwd() + "/.env", "hash": "a" * 64}
