@@ -106,12 +106,20 @@ def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
     assert (report.code, finding.policy, finding.name) == (1, "stack-removed", "dev")
 
 
-def test_an_object_of_another_stack_of_the_account_is_one_finding(tmp_path: Path) -> None:
-    kind = "aws:s3/bucketPolicy:BucketPolicy"
-    new, kept = (resource(kind, name, {"bucket": "data"}, id="data") for name in ("new", "kept"))
+BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+
+
+def stacks_with_one_object() -> list[Stack]:
+    """Return dev with a new policy of a bucket, and foundation/dev with the policy that the bucket has."""
+    new, kept = (resource(BUCKET_POLICY, name, {"bucket": "data"}, id="data") for name in ("new", "kept"))
     stacks = [stack(Step("create", None, new)), stack(Step("same", kept, kept), name="foundation/dev")]
     for reviewed in stacks:
         reviewed.predicted = True
+    return stacks
+
+
+def test_an_object_of_another_stack_of_the_account_is_one_finding(tmp_path: Path) -> None:
+    stacks = stacks_with_one_object()
     sides = tmp_path, tmp_path
     report = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), sides)
     [finding] = [finding for finding in report.findings if finding.blocks]
@@ -120,12 +128,8 @@ def test_an_object_of_another_stack_of_the_account_is_one_finding(tmp_path: Path
 
 
 def test_no_note_calls_the_waiver_of_a_shared_object_unneeded(tmp_path: Path) -> None:
-    kind = "aws:s3/bucketPolicy:BucketPolicy"
-    new, kept = (resource(kind, name, {"bucket": "data"}, id="data") for name in ("new", "kept"))
-    stacks = [stack(Step("create", None, new)), stack(Step("same", kept, kept), name="foundation/dev")]
-    for reviewed in stacks:
-        reviewed.predicted = True
-    match = [{"policies": ["object-shared"], "targets": [urn(kind, "new")]}]
+    stacks = stacks_with_one_object()
+    match = [{"policies": ["object-shared"], "targets": [urn(BUCKET_POLICY, "new")]}]
     (tmp_path / "review").mkdir()
     waiver = WAIVER | {"expires": utc_day(), "match": match}
     (tmp_path / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
