@@ -32,6 +32,6 @@ def resources(runner: CommandRunner, options: Options) -> list[Resource]:
         raise FailedError(f"pulumi stack export --stack {options.stack} printed no deployment") from None
 
 
-def name_of(resource: Resource) -> str:
-    """Return a resource's logical name."""
-    return str(resource["urn"]).rpartition("::")[2]
+def name_of(urn: str) -> str:
+    """Return the logical name at the end of a resource's URN; it may contain `::`."""
+    return urn.split("::", 3)[-1]

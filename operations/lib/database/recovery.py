@@ -20,6 +20,7 @@ from operations.lib.database.program_state import DeclaredInstance
 from operations.lib.errors import FailedError, RefusedError
 from operations.lib.repository import Repository
 from operations.lib.run_log import RunLog
+from operations.lib.stack_state import name_of
 
 OUTAGE = "about 20 minutes"
 """Time during which nobody can use the database. A renamed instance is not available until its new DNS name
@@ -111,7 +112,7 @@ def recover(log: RunLog, options: Options, source: Source, *, swap: bool = True)
         if not options.dry_run:
             resource_id = rds.get(name.live)["DbiResourceId"]
             program_state.adopt(log, options, declared.urn, resource_id)
-            log.line(f"{declared.urn.rpartition('::')[2]}: {resource_id} instead of {declared.resource_id}")
+            log.line(f"{name_of(declared.urn)}: {resource_id} instead of {declared.resource_id}")
     lines = finish(log, options, rds, name, repository)
     return "\n".join([f"{name.live} has the state of {source}", *lines])
 

@@ -47,7 +47,7 @@ def dump_urns(resources: Sequence[Resource]) -> list[str]:
 def _of_dumps(resources: Sequence[Resource]) -> Iterator[Resource]:
     for resource in resources:
         is_part = f"{DUMPS}$aws:" in resource["urn"]
-        if is_part and resource["type"] != LOGGING and not name_of(resource).endswith(LOGS):
+        if is_part and resource["type"] != LOGGING and not name_of(resource["urn"]).endswith(LOGS):
             yield resource
 
 
@@ -61,7 +61,7 @@ def log_deliveries(resources: Sequence[Resource]) -> list[LogDelivery]:
     return [
         LogDelivery(bucket=name.removesuffix(LOGS), log_bucket=name, region=outputs.get("region", ""))
         for resource in resources
-        if resource["type"] == BUCKET and name_of(resource).endswith(LOGS)
+        if resource["type"] == BUCKET and name_of(resource["urn"]).endswith(LOGS)
         for outputs in [resource["outputs"]]
         for name in [str(outputs["bucket"])]
     ]

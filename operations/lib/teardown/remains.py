@@ -47,7 +47,7 @@ def of_state(resources: Sequence[Resource], contents: Mapping[str, Contents]) ->
             yield Remain(name=f"bucket {bucket}", reason=f"dumps: {contents[bucket]}", month=None)
         elif resource["type"] == KEY:
             reason = "the dumps cannot be read without it"
-            yield Remain(name=f"KMS key {name_of(resource)}", reason=reason, month=key_month())
+            yield Remain(name=f"KMS key {name_of(resource['urn'])}", reason=reason, month=key_month())
 
 
 def of_account(options: Options, database: Resource | None) -> Iterator[Remain]:
