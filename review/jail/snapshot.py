@@ -32,6 +32,11 @@ MOST_FILES = 50_000
 folder many times lists billions of files with a few objects.
 """
 
+DEEPEST = 100
+"""Largest number of names in a path. Python deletes a folder recursively, so deeper ones could not be deleted
+(its recursion limit is 1,000 calls).
+"""
+
 LONGEST_LISTING = MOST_FILES * 1024
 """Largest number of bytes of git's list of a commit's files. A path has at most 4,096 bytes (PATH_MAX)."""
 
@@ -147,6 +152,11 @@ class Snapshot:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise CommandError(f"{name!r} is not a path inside the tree under review.")
+        if len(path.parts) > DEEPEST:
+            raise CommandError(
+                f"a path below {str(PurePosixPath(*path.parts[:3]))!r} has {len(path.parts)} names; "
+                f"at most {DEEPEST} are allowed in a tree under review."
+            )
         target = self.folder / path
         if target.parent not in self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -167,6 +167,15 @@ def test_a_tree_with_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch, 
         copy.add_link("second", "first")
 
 
+def test_a_path_that_is_too_deep_is_refused_before_its_folders_are_created(tmp_path: Path) -> None:
+    copy = Snapshot(tmp_path / "copy")
+    copy.add_file("/".join(["a"] * snapshot.DEEPEST), io.BytesIO())
+    reason = f"a path below 'b/b/b' has {snapshot.DEEPEST + 1} names"
+    with pytest.raises(CommandError, match=reason):
+        copy.add_file("/".join(["b"] * (snapshot.DEEPEST + 1)), io.BytesIO())
+    assert not (copy.folder / "b").exists()
+
+
 def test_a_commit_that_repeats_a_folder_without_end_is_refused(
     tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
