@@ -21,7 +21,7 @@ from sandbox.providers.target import (
 )
 from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.aws_account import ACCOUNT
-from sandbox.wire.values import Json
+from sandbox.wire.values import Json, plain
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 """The properties for the source of a security group rule; a rule has exactly one of them."""
@@ -58,14 +58,20 @@ class Aws(Package):
         """Add a generated name if the program sets no name; `__defaults` records this, as in the provider.
 
         An existing resource keeps its name, even if the program chose it (pulumi-terraform-bridge,
-        pkg/tfbridge/info/autonaming.go: ComputeAutoNameDefault).
+        pkg/tfbridge/info/autonaming.go: ComputeAutoNameDefault). An empty text is no name: the existing one
+        stays, or AWS's provider generates one (hashicorp/terraform-plugin-sdk, helper/schema/schema.go,
+        finalizeDiff: "a computed value with an old value set already, just let it go").
         """
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
-        if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
+        if prop is None or prop.required:
             return resource.inputs
+        is_empty = plain(resource.inputs.get(name)) == ""
+        inputs = {key: value for key, value in resource.inputs.items() if key != name or not is_empty}
+        if {name, f"{name}Prefix"} & inputs.keys():
+            return inputs
         physical_name = before.get(name) or made_up_name(resource, seed)
-        return {**resource.inputs, name: physical_name, "__defaults": [name]}
+        return {**inputs, name: physical_name, "__defaults": [name]}
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)

@@ -12,6 +12,7 @@ from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from sandbox.providers.aws.package import Aws
 from sandbox.providers.kubernetes.package import AUTONAMED, RELEASE, Kubernetes
+from sandbox.wire.values import Secret
 from tests.support.review.stacks import resource, stack
 from tests.support.sandbox.providers import resources as sandbox_resources
 
@@ -72,6 +73,16 @@ def test_the_provider_marks_a_name_that_it_keeps() -> None:
     declared = sandbox_resources.resource(BUCKET, {})
     [finding] = findings(NAMED, Aws("aws").complete(declared, NAMED, b"seed"))
     assert finding.blocks
+
+
+@pytest.mark.parametrize("name", ["", Secret("")], ids=["text", "secret"])
+def test_an_empty_name_is_no_longer_set(name: Any) -> None:
+    named = {"identifier": "prod-db"}
+    for more in ({}, {"identifierPrefix": "prod-db-"}):
+        declared = sandbox_resources.resource(INSTANCE, {"identifier": name, **more})
+        completed = Aws("aws").complete(declared, named, b"seed")
+        [finding] = findings(named, completed, INSTANCE, op="update")
+        assert finding.blocks and finding.message.startswith("identifier: the program no longer sets prod-db")
 
 
 def test_a_release_whose_name_its_provider_keeps_blocks() -> None:

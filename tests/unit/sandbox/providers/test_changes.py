@@ -222,6 +222,8 @@ def test_an_omitted_name_is_made_up_once(providers: Providers):
     assert first["name"].startswith("node-") and len(first["name"]) == len("node-") + 7
     assert package.complete(new_resource, first, b"another seed") == first
     assert package.complete(new_resource, {}, b"another seed") != first
+    empty = resource(r.ROLE, changed(r.ROLE, "name", ""), "node")
+    assert package.complete(empty, {}, b"seed") == first
     assert not package.delete_first(resource(r.ROLE, first), changes(first, {**first, "path": "/pipe/"}))
 
 
