@@ -43,6 +43,8 @@ guests despite network namespaces.
 UNTRUSTED_FAMILIES = (socket.AF_UNIX,)
 """Allowed socket families of code under review. A TCP connection takes up to 8 MB of the kernel's memory,
 which counts towards no process, and the limit of this memory is one of the whole machine (tcp(7): tcp_mem).
+Of AF_UNIX, it has only streams: eleven datagrams wait at a socket, even if their senders are closed, and each
+takes 0.4 MB (unix(7): max_dgram_qlen).
 """
 
 
@@ -83,6 +85,23 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
+    # The kernel's own memory, which counts toward no limit either. A file system in memory does not count the
+    # access lists of its files (acl(5)). Compiled filters count toward a limit of the whole machine, beyond
+    # which nobody else can install one (/proc/sys/net/core/bpf_jit_limit); `prctl` installs them as well.
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "seccomp": (317, 277),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    # Priorities and processors of other processes: the one that counts files and sockets is in the isolation.
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
     # Limits and file systems of the whole machine (/proc/sys/fs/aio-max-nr, sync(2)).
     "io_setup": (206, 0),
     "sync": (162, 81),
@@ -117,6 +136,16 @@ DENIED: Mapping[str, tuple[int, int]] = {
 
 SOCKETS: Mapping[str, tuple[int, int]] = {"socket": (41, 198), "socketpair": (53, 199)}
 """Numbers of the system calls whose first argument is a socket family."""
+
+TYPE_BITS = 0xF  # SOCK_TYPE_MASK, include/linux/net.h; the other bits are SOCK_CLOEXEC and SOCK_NONBLOCK
+
+PROCESS_CONTROL: tuple[int, int] = (157, 167)
+"""Numbers of the system call `prctl`, whose first argument is an operation."""
+
+SET_SECCOMP = 22  # PR_SET_SECCOMP, include/uapi/linux/prctl.h
+
+PROCESS_LIMIT: tuple[int, int] = (302, 261)
+"""Numbers of the system call `prlimit64`, whose first argument is a process, or 0 for the own one."""
 
 MAPPINGS: Mapping[str, tuple[int, int]] = {"mmap": (9, 222)}
 """Numbers of the system calls whose fourth argument has the flags of a mapping."""
@@ -212,10 +241,13 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions.append(_instruction(RETURN, ERROR | errno.ENOSYS))
     for numbers in DENIED.values():
         instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
-    families = FAMILIES if trusted else UNTRUSTED_FAMILIES
-    family = [_load_argument(0), *_allow_only(families, ERROR | errno.EPERM)]
     for numbers in SOCKETS.values():
-        instructions += _if_equal(numbers[column], family)
+        instructions += _if_equal(numbers[column], _sockets(trusted=trusted))
+    denied = _if_equal(SET_SECCOMP, [_instruction(RETURN, ERROR | errno.EPERM)])
+    filters = [_load_argument(0), *denied, _instruction(RETURN, ALLOW)]
+    instructions += _if_equal(PROCESS_CONTROL[column], filters)
+    own = [_load_argument(0), *_allow_only([0], ERROR | errno.EPERM)]
+    instructions += _if_equal(PROCESS_LIMIT[column], own)
     flags = [
         _load_argument(3),
         _instruction(AND, SHARED_MEMORY),
@@ -232,6 +264,19 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _if_equal(FILE_CONTROL[column], commands)
     instructions.append(_instruction(RETURN, ALLOW))
     return b"".join(instructions)
+
+
+def _sockets(*, trusted: bool) -> list[bytes]:
+    """Return instructions that allow a call with the family and the type of a socket, or deny it."""
+    if trusted:
+        return [_load_argument(0), *_allow_only(FAMILIES, ERROR | errno.EPERM)]
+    streams = [
+        _load_argument(1),
+        _instruction(AND, TYPE_BITS),
+        *_allow_only([socket.SOCK_STREAM], ERROR | errno.EPERM),
+    ]
+    families = [part for family in UNTRUSTED_FAMILIES for part in _if_equal(family, streams)]
+    return [_load_argument(0), *families, _instruction(RETURN, ERROR | errno.EPERM)]
 
 
 def _same_bytes_at_all_sockets(column: int) -> list[bytes]:

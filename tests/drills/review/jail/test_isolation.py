@@ -165,6 +165,12 @@ CALLS = {
     "unshare": "272, 0x10000000",
     "userfaultfd": "323, 1",
     "io_setup": "206, 1, ctypes.create_string_buffer(8)",
+    "seccomp": "317, 1, 0, None",
+    "seccomp by prctl": "157, 22, 2, None, 0, 0",
+    "landlock_create_ruleset": "444, ctypes.create_string_buffer(b'\\1', 8), 8, 0",
+    "setpriority": "141, 0, 1, 19",
+    "sched_setaffinity": "203, 1, 1, b'\\1'",
+    "prlimit64": "302, 1, 7, None, ctypes.create_string_buffer(16)",
     "sync": "162",
     "syncfs": "306, 0",
 }
@@ -182,6 +188,20 @@ def test_memory_that_counts_towards_no_limit_is_denied(jail: Jail) -> None:
         "possible None",
         "PermissionError Permission denied",
     ]
+
+
+def test_datagrams_and_access_lists_are_denied_since_nothing_counts_their_memory(jail: Jail) -> None:
+    program = f"""
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_SEQPACKET, socket.SOCK_RAW):
+            attempt(lambda: socket.socket(socket.AF_UNIX, kind))
+            attempt(lambda: socket.socketpair(socket.AF_UNIX, kind))
+        os.chdir("{jail.work}")
+        open("file", "w").close()
+        attempt(lambda: os.setxattr("file", "user.name", b""))
+        attempt(lambda: os.setxattr("file", "user.name", b"", follow_symlinks=False))
+        attempt(lambda: os.setxattr(os.open("file", os.O_RDWR), "user.name", b""))
+    """
+    assert jail.run(program).splitlines() == ["PermissionError Operation not permitted"] * 9
 
 
 def is_killed(jail: Jail, preparation: str, statement: str) -> bool:

@@ -18,6 +18,8 @@ from review.jail.seccomp import (
     KILL,
     MAPPINGS,
     OF_OTHERS,
+    PROCESS_CONTROL,
+    PROCESS_LIMIT,
     SENDING,
     SET_OPTION,
     SOCKETS,
@@ -70,9 +72,30 @@ def test_only_sockets_that_a_program_needs_are_allowed(machine: str) -> None:
     column = ARCHITECTURES[machine].column
     for numbers in SOCKETS.values():
         for trusted, families in ((True, [1, 2, 10, 16]), (False, [1])):
-            verdicts = [verdict(machine, numbers[column], family, trusted=trusted) for family in range(64)]
+            verdicts = [verdict(machine, numbers[column], family, 1, trusted=trusted) for family in range(64)]
             assert [family for family in range(64) if verdicts[family] == ALLOW] == families
         assert {verdict(machine, numbers[column], family) for family in (VSOCK, ALG, PACKET)} == {DENY}
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_has_only_streams_since_datagrams_outlive_their_senders(machine: str) -> None:
+    unix, stream, flags = 1, 1, 0x80000 | 0x800  # SOCK_CLOEXEC, SOCK_NONBLOCK
+    for numbers in SOCKETS.values():
+        number = numbers[ARCHITECTURES[machine].column]
+        types = [kind for kind in range(16) if verdict(machine, number, unix, kind | flags) == ALLOW]
+        assert types == [stream]
+        assert verdict(machine, number, unix, 2, trusted=True) == ALLOW
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_filters_and_limits_of_other_processes_are_denied(machine: str, trusted: bool) -> None:
+    column = ARCHITECTURES[machine].column
+    set_seccomp, set_name, set_child_subreaper = 22, 15, 36
+    for operation, answer in ((set_seccomp, DENY), (set_name, ALLOW), (set_child_subreaper, ALLOW)):
+        assert verdict(machine, PROCESS_CONTROL[column], operation, trusted=trusted) == answer
+    for process, answer in ((0, ALLOW), (1, DENY), (42, DENY)):
+        assert verdict(machine, PROCESS_LIMIT[column], process, trusted=trusted) == answer
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
@@ -179,7 +202,11 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             **OF_OTHERS,
             "setsockopt": SET_OPTION,
             "fcntl": FILE_CONTROL,
+            "prctl": PROCESS_CONTROL,
+            "prlimit64": PROCESS_LIMIT,
         }.items()
         if known.get(name) != numbers[column]
+        # Older headers lack the newest calls.
+        and (name in known or numbers[column] <= max(known.values()))
     }
     assert wrong == {}
