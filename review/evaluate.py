@@ -499,7 +499,7 @@ def read_stack(
     )
     file = stack_file.read_stack_file(name, *zip(trees, projects, strict=True))
     packs = folder / "packs.json"
-    trouble = head.missing_plan if head and not head.errors else ""
+    trouble = head.find_missing(base) if head and not head.errors else ""
     # The run of a side has the reason why the side's file cannot be read.
     if not any(side and side.errors for side in (base, head)):
         trouble = file.trouble or trouble
@@ -551,7 +551,7 @@ def _failure_lines(errors: Iterable[str], stack: str) -> set[str]:
 def _read_neighbour(name: str, base: Path, folder: Path) -> Stack:
     """Read the preview of the base of a further stack. It has no run if no head has needed its objects."""
     run = _read_run(NEIGHBOUR, base, folder, base)
-    trouble = run.missing_plan if run and not run.errors else ""
+    trouble = run.find_missing(None) if run and not run.errors else ""
     return Stack(name, run, trouble=_text(folder / "trouble") or trouble, predicted=True)
 
 

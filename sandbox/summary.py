@@ -49,7 +49,16 @@ POLICY_FIELDS = {
 }
 """The member of a policy event for each key in summary.json. The message is copied separately."""
 
-REPLACING = ("create-replacement", "delete-replaced", "replace")
+REMOVED = "remove-pending-replace"
+"""The engine's operation for a resource that it has deleted because another one is replaced, and that the
+program does not declare any more. There is no operation `delete` then. Only the event logs contain this one,
+and the engine does not count it (pulumi/pulumi, pkg/resource/deploy/step_generator.go: GenerateDeletes, and
+pkg/engine/update.go: isInternalStep).
+"""
+
+OPERATIONS = {"create-replacement": "replace", "delete-replaced": "replace", REMOVED: "delete"}
+"""The summary's names for operations of the engine that have another name there."""
+
 DIFFERING = ("update", "replace", "delete")
 """Operations whose differences a preview shows."""
 
@@ -62,6 +71,7 @@ class Phase:
     mark: Callable[[str], str] = str
     resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
     components: set[str] = field(default_factory=set[str])  # URNs of the component resources
+    removed: set[str] = field(default_factory=set[str])  # URNs of the resources with the operation REMOVED
     violations: list[Row] = field(default_factory=list[Row])
     changes: dict[str, int] = field(default_factory=dict[str, int])
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -90,7 +100,8 @@ class Phase:
                 if message not in messages and message not in UNINFORMATIVE_ERRORS:
                     messages.append(message)
             case {"summaryEvent": {"resourceChanges": changes}}:
-                self.changes = {op: count for op, count in changes.items() if count}
+                counted = changes | {"delete": changes.get("delete", 0) + len(self.removed)}
+                self.changes = {op: count for op, count in counted.items() if count}
             case _:
                 pass
 
@@ -117,8 +128,10 @@ class Phase:
             "urn": urn,
             "type": typ,
             "parent": state["parent"],
-            "op": "replace" if op in REPLACING else op,
+            "op": OPERATIONS.get(op, op),
         }
+        if op == REMOVED:
+            self.removed.add(urn)
         if not state.get("custom"):
             self.components.add(urn)
         operation = self.resources[urn]["op"]

@@ -105,8 +105,9 @@ def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Pat
     `plan` receives the preview as JSON, `events` the engine's events, and `ledger` the policy verdicts.
     """
     stack = options.stack
-    command = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
-    command += ["--stack", stack, "--policy-pack", "policies"]
+    command = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}"]
+    command += ["--show-replacement-steps", "--non-interactive", "--stack", stack]
+    command += ["--policy-pack", "policies"]
     command += ["--policy-pack-config", f"policies/config/{stack}.json"]
     if options.dry_run:
         log.runner.change(*command)

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from review.jail.regular_files import read_text
-from review.model import OF_THE_BASE, UNKNOWN, WAIVED
+from review.model import OF_THE_BASE, UNKNOWN, WAIVED, list_first
 from review.objects.renames import find_rename
 from review.plain_data import is_list, is_map, mark_own
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
-from sandbox.summary import MASK, PROGRAM_FAILED, UNINFORMATIVE_ERRORS, Phase
+from sandbox.progress import name_of
+from sandbox.summary import MASK, PROGRAM_FAILED, REMOVED, UNINFORMATIVE_ERRORS, Phase
 
 ENGINE_OPERATIONS = {
     "create-replacement": "replace",
-    "delete-replaced": "replace",
     "discard-replaced": "replace",
     "import": "create",
     "import-replacement": "replace",
     "read-replacement": "replace",
     "discard": "delete",
+    REMOVED: "delete",
 }
 """The report's names for operations of the engine that it counts under another name
 (pulumi/pulumi, sdk/go/common/display and pkg/resource/deploy/step.go).
@@ -116,7 +117,8 @@ class EngineRun:
     secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
     change would renew, with their new texts. `declared` has the program's inputs of each resource with
     ignored changes, in the engine's form. All four are by URN and in a review only. `first_operations` has
-    the first of the two operations of each replacement, by URN. `finished` has the URN and the operation of
+    the first of the two operations of each replacement, by URN. `replaced` has the former states of resources
+    that a replacement deletes, by URN. `finished` has the URN and the operation of
     each finished step on a resource other than a component. `waived_levels` has the level that a waived
     violation has without its waiver, by policy and URN. `read_types` has, by policy on whole stacks, the
     groups of types that the policy has read, each at once. `old_tree` contains the files to which the assets
@@ -143,6 +145,7 @@ class EngineRun:
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     declared: dict[str, Json] = field(default_factory=dict[str, Json])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
+    replaced: dict[str, Json] = field(default_factory=dict[str, Json])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
@@ -151,14 +154,17 @@ class EngineRun:
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
 
-        Only the plans contain the steps, except those of default providers, which only the event logs
-        contain.
+        Only the plans contain the steps, except those of default providers and REMOVED, which only the event
+        logs contain.
         """
         for plan in filter(is_map, contents):
             self.has_plan |= bool(PLAN_KEYS & plan.keys())
             self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
             for step in plan.get("steps") or ():
-                self._add_step(step)
+                if step["op"] == DELETED_FIRST:
+                    self.replaced[step["urn"]] = step["oldState"]
+                else:
+                    self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
         for urn, step in self.steps.items():
@@ -185,10 +191,18 @@ class EngineRun:
             lookups.setdefault(answer, []).extend((token, arguments) for arguments, _ in sorted(sources))
         return lookups
 
-    @property
-    def missing_plan(self) -> str:
-        """An error if no plan has been recorded, so that a report would have no changes; else empty."""
-        return "" if self.has_plan else "the preview's plan (engine.log) cannot be read; run the review again"
+    def find_missing(self, base: Self | None) -> str:
+        """Return an error if the plan or a step for a resource of the base is missing, or an empty string.
+
+        A report on an incomplete plan would not show all changes. The engine plans a step for each resource
+        in a state, so this finds what the reader of its plans does not know.
+        """
+        if not self.has_plan:
+            return "the preview's plan (engine.log) cannot be read; run the review again"
+        planned = {step.old.urn for step in self.steps.values() if step.old}
+        missing = sorted(set(base.phase.resources) - planned) if base and not base.errors else []
+        names = list_first([*map(name_of, missing)])
+        return f"the preview has no step for {names}; run the review again" if missing else ""
 
     @property
     def errors(self) -> list[str]:
@@ -248,6 +262,10 @@ class EngineRun:
             metadata = event["metadata"]
             if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):
                 self.first_operations.setdefault(metadata["urn"], metadata["op"])
+            elif metadata["op"] == REMOVED:
+                # The plan has the whole state, and an event a part of it.
+                old = self.replaced.get(metadata["urn"]) or metadata["old"]
+                self._add_step({"op": REMOVED, "oldState": old})
             self._add_provider(metadata)
         if (unknown := _undecided(row)) and row["policy"] != UNCHECKED_POLICY:
             violation = {"level": UNKNOWN, "severity": "", "message": unknown}

@@ -98,7 +98,7 @@ def perform(
         if "aws" in installed.programs:
             session.extra_environment |= session.identity.variables()
         if operation == "preview":
-            flags = ["--json", "--show-sames", *refresh, *pack]
+            flags = ["--json", "--show-sames", "--show-replacement-steps", *refresh, *pack]
             code = report(session, operation, *session.operate(operation, *flags))
             _hint(code, options, installed.programs, progress)
             return code

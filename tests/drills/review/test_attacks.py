@@ -387,6 +387,37 @@ def test_an_object_of_another_project_on_the_account_cannot_be_taken_over(
     assert [row["name"] for row in report["stacks"]] == ["dev", "alerts/dev"]
 
 
+DATABASE = """\
+import pulumi, pulumi_aws as aws
+subnets = aws.rds.SubnetGroup("subnets", name="a", subnet_ids=["subnet-0a1", "subnet-0b2"])
+aws.rds.Cluster(
+    "db", cluster_identifier="db", engine="aurora-postgresql", db_subnet_group_name=subnets.name,
+    master_username="it", manage_master_user_password=True, skip_final_snapshot=True,
+)
+"""
+
+
+def test_the_deletion_of_what_depends_on_a_replaced_resource_is_shown(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    trusted, stranger = trees
+    (trusted / "__main__.py").write_text(DATABASE)
+    _git(trusted, "commit", "-qam", "database")
+    _git(stranger, "pull", "-q")
+    kept = DATABASE.partition("aws.rds.Cluster")[0].replace('name="a"', 'name="b"')
+    options = "opts=pulumi.ResourceOptions(delete_before_replace=True))"
+    (stranger / "__main__.py").write_text(kept.removesuffix(")\n") + f", {options}\n")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    [blocking] = [finding for finding in report["findings"] if finding["blocks"]]
+    assert (blocking["policy"], blocking["name"]) == ("stateful-deleted", "db")
+    assert {change["name"]: change["op"] for change in report["changes"]} == {
+        "db": "delete",
+        "subnets": "replace",
+    }
+
+
 def test_what_only_a_deployment_reads_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
     stranger = trees[1]
     (stranger / "docs").mkdir()

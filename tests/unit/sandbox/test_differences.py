@@ -96,8 +96,12 @@ def test_a_preview_shows_the_differences_and_the_next_command(
             event("create-replacement", DATABASE, {"identifier": "old"}, {"identifier": "new"}),
         ],
         [event("delete", DATABASE, {"identifier": "old"}, None)],
+        [
+            event(operation, DATABASE, {"identifier": "old"}, None)
+            for operation in ("delete-replaced", "remove-pending-replace")
+        ],
     ],
-    ids=["replaced", "deleted"],
+    ids=["replaced", "deleted", "deleted with a replaced one"],
 )
 def test_a_preview_that_loses_data_does_not_suggest_to_go_on(
     events: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -108,7 +112,15 @@ def test_a_preview_that_loses_data_does_not_suggest_to_go_on(
     assert text.endswith(
         "Next: change the program, since data is at risk: it; then make preview STACK=dev again\n"
     )
-    assert ("identifier: old → new" in text) == (len(events) > 1)
+    assert ("identifier: old → new" in text) == (len(events) == 3)
+
+
+def test_a_resource_that_is_deleted_with_a_replaced_one_counts_as_deleted() -> None:
+    operations = ("delete-replaced", "remove-pending-replace")
+    events = [event(operation, DATABASE, {"identifier": "old"}, None) for operation in operations]
+    phase = preview(*events, {"summaryEvent": {"resourceChanges": {"delete": 1, "replace": 0}}})
+    assert phase.changes == {"delete": 2}
+    assert [row["op"] for row in phase.resources.values()] == ["delete"]
 
 
 def test_only_a_preview_has_differences() -> None:

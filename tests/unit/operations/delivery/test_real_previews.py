@@ -164,7 +164,8 @@ def test_a_real_preview_is_reviewed_and_its_plan_and_events_are_deleted(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
     assert preview.main(["dev"]) == exit_code
     folder = tmp_path / ".runs" / "dev" / "preview"
-    start = f"preview --json --show-sames --event-log={folder}/events.jsonl --non-interactive"
+    flags = f"--event-log={folder}/events.jsonl --show-replacement-steps --non-interactive"
+    start = f"preview --json --show-sames {flags}"
     assert last_command(tmp_path).startswith(start)
     command = f"-m review --output {folder} --mask {folder}/masks"
     command += f" --events {folder}/plan.json {folder}/events.jsonl"

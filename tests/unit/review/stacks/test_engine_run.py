@@ -206,6 +206,29 @@ def test_the_events_tell_which_operation_of_a_replacement_is_the_first(tmp_path:
     assert not unknown.created_first and not unknown.deleted_first
 
 
+def test_a_resource_that_is_deleted_with_a_replaced_one_counts_as_deleted(tmp_path: Path) -> None:
+    plan = {"steps": [{"op": "delete-replaced", "urn": BUCKET, "oldState": state(dependencies=["urn:a"])}]}
+    operations = ("delete-replaced", "remove-pending-replace")
+    metadata = [METADATA | {"op": op, "old": state(), "new": None} for op in operations]
+    events = [{"resourcePreEvent": {"metadata": event}} for event in metadata]
+    [step] = EngineRun(tmp_path).add(plan, events).steps.values()
+    assert (step.op, step.resource.dependencies) == ("delete", ["urn:a"])
+    [step] = EngineRun(tmp_path).add({"steps": []}, events).steps.values()
+    assert (step.op, step.resource.urn) == ("delete", BUCKET)
+
+
+def test_a_plan_without_a_step_for_a_resource_of_the_base_is_incomplete(tmp_path: Path) -> None:
+    base = EngineRun(tmp_path).add([finished("create")])
+    same = {"op": "same", "urn": BUCKET, "oldState": state(), "newState": state()}
+    assert EngineRun(tmp_path).add({"steps": [same]}).find_missing(base) == ""
+    empty = EngineRun(tmp_path).add({"steps": []})
+    assert empty.find_missing(base) == "the preview has no step for b; run the review again"
+    assert empty.find_missing(None) == ""
+    # Not all resources of a base that has failed are in its state.
+    failed = base.add([{"diagnosticEvent": {"severity": "error", "message": "no"}}])
+    assert empty.find_missing(failed) == ""
+
+
 def test_a_change_of_the_type_alone_is_an_update(tmp_path: Path) -> None:
     step = {"op": "same", "urn": BUCKET, "oldState": state() | {"type": "old"}, "newState": state()}
     assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == "update"
