@@ -8,7 +8,7 @@ from typing import Any
 
 from policies.engine import pack_rules
 from policies.engine.rule import Rule
-from review.findings.removed_inputs import DEFAULTS, kept_inputs
+from review.findings.removed_inputs import kept_inputs
 from review.left_objects import find_left_object
 from review.model import (
     EXISTING,
@@ -29,6 +29,7 @@ from review.stacks.resources import Json
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import parse_json
 from sandbox.progress import is_root, one_line
+from sandbox.providers.target import DEFAULTS
 from sandbox.summary import Row, waiver_match
 
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)

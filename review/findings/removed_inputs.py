@@ -12,12 +12,10 @@ from review.stacks.stack import Stack
 from review.values.ignored_changes import ALL, IGNORED, ignored_paths
 from sandbox.providers.kubernetes.package import AUTONAMED, RELEASE
 from sandbox.providers.resource_types import is_described, resource_type
+from sandbox.providers.target import DEFAULTS
 from sandbox.stateful import data_loss
 from sandbox.summary import Row
 from sandbox.wire import schema
-
-DEFAULTS = "__defaults"
-"""Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge)."""
 
 METADATA_NAME, ANNOTATIONS = "metadata.name", "metadata.annotations"
 """Paths of the name and the annotations of an object of Kubernetes."""

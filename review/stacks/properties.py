@@ -18,6 +18,7 @@ from review.stacks.value_parts import Part, compact, is_unknown, leaves, show_se
 from review.values.secret_marks import without_marks
 from review.values.value_paths import Paths, find_related, locate, place_of
 from sandbox.progress import name_of
+from sandbox.providers.target import DEFAULTS
 from sandbox.summary import LATER, MASK
 
 CHECKSUM_PATH = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
@@ -77,7 +78,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     inputs = {
         name: value
         for name, value in without_marks(readable_inputs(step)[1]).items()
-        if not _is_note(name) and (value or name != INTERNAL)
+        if name != DEFAULTS and (value or name != INTERNAL)
     }
     is_elsewhere = stack.is_elsewhere(step.new)
     options = {
@@ -288,7 +289,7 @@ def _parts_with_marks(step: Step) -> Iterator[Part]:
     parts, old, new = split_moved(step, *readable_inputs(step))
     yield from parts
     for name in sorted(old | new):
-        if not _is_note(name):
+        if name != DEFAULTS:
             parts = split(Paths.of(name, step.resource.type), old.get(name), new.get(name))
             yield from (part for part in parts if _differs(part, step))
 
@@ -313,7 +314,7 @@ def _equal_part(step: Step, path: str, parts: Sequence[Part]) -> Part | None:
     sides = [side.declared if side else {} for side in (step.old, step.new)]
     before, after = (value_at(side, path) for side in sides)
     name = top_name(path)
-    if not is_equal(before, after) and not _is_note(name):
+    if not is_equal(before, after) and name != DEFAULTS:
         return None
     if before is None and after is None and _parts_of(name, parts):
         return None
@@ -328,15 +329,6 @@ def _parts_of(name: str, parts: Sequence[Part]) -> list[int]:
         for index, part in enumerate(parts)
         if any(place is not None and top_name(place) == name for place in part.paths.places)
     ]
-
-
-def _is_note(name: str) -> bool:
-    """Return True for a note of the provider among the inputs, such as its default values.
-
-    The engine's own settings of a provider are no notes: the address of its plugin, and the names of its
-    environment variables.
-    """
-    return name.startswith("__") and name != INTERNAL
 
 
 def _folding_reason(part: Part, step: Step, stack: Stack, *, forces: bool) -> str:

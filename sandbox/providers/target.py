@@ -33,7 +33,10 @@ INTERNAL = "__internal"
 (pulumi/pulumi, pkg/resource/deploy/providers/registry.go).
 """
 
-ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", INTERNAL, "__defaults"})
+DEFAULTS = "__defaults"
+"""Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge)."""
+
+ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", INTERNAL, DEFAULTS})
 """Keys that the engine itself adds to a provider's settings."""
 
 CHECKSUMS = "pluginChecksums"

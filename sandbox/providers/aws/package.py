@@ -12,6 +12,7 @@ from sandbox.providers.diff import Change
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
 from sandbox.providers.target import (
+    DEFAULTS,
     ENGINE_SETTINGS,
     Package,
     Resource,
@@ -71,7 +72,7 @@ class Aws(Package):
         if {name, f"{name}Prefix"} & inputs.keys():
             return inputs
         physical_name = before.get(name) or made_up_name(resource, seed)
-        return {**inputs, name: physical_name, "__defaults": [name]}
+        return {**inputs, name: physical_name, DEFAULTS: [name]}
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
@@ -120,7 +121,7 @@ class Aws(Package):
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required:  # The provider never generates such a name.
             return False
-        return name in resource.inputs and name not in resource.inputs.get("__defaults", ())
+        return name in resource.inputs and name not in resource.inputs.get(DEFAULTS, ())
 
 
 def account_settings(settings: Mapping[str, Any]) -> Json:

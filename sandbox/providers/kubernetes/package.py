@@ -10,7 +10,7 @@ from sandbox.providers.kubernetes import schemas
 from sandbox.providers.kubernetes.kubeconfig import active_cluster, active_user, default_namespace
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, resource_type, table
-from sandbox.providers.target import Package, Resource, changed_settings, made_up_name
+from sandbox.providers.target import DEFAULTS, Package, Resource, changed_settings, made_up_name
 from sandbox.wire import json_schema
 from sandbox.wire.values import Json, Secret, known, merge, plain, show
 
@@ -55,7 +55,7 @@ class Kubernetes(Package):
             named = {"namespace": namespace or DEFAULT_NAMESPACE, **inputs}
             if "name" in inputs:
                 return named
-            return {**named, "name": before.get("name") or new_name, "__defaults": ["name"]}
+            return {**named, "name": before.get("name") or new_name, DEFAULTS: ["name"]}
         if resource.type == SECRET:
             inputs = _with_marked_values(inputs)
         if not isinstance(inputs.get("metadata", {}), dict):
@@ -73,6 +73,9 @@ class Kubernetes(Package):
         if resource.type != RELEASE:
             yield from _type_faults(resource)
             yield from schemas.faults(resource.inputs)
+            # Any other name may be a field of a custom resource, which the provider sends as it is.
+            if DEFAULTS in resource.inputs:
+                yield f"{DEFAULTS}: only providers of other packages set it; remove it"
             yield from _annotation_faults(resource)
             return
         yield from super().faults(resource)

@@ -405,6 +405,15 @@ def test_all_inputs_and_options_of_a_created_resource_are_listed() -> None:
     ]
 
 
+def test_only_the_notes_of_providers_are_left_out() -> None:
+    old, new = ({"__rules": [cidr], "__defaults": [cidr]} for cidr in ("10.0.0.0/8", "0.0.0.0/0"))
+    shown = changes(old, new, kinds={"__rules[0]": "update"})
+    assert [change[:3] for change in shown] == [("__rules[0]", "10.0.0.0/8", "0.0.0.0/0")]
+    step = Step("create", None, resource(KEY, "it", new))
+    properties = new_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert [(new.path, new.after) for new in properties] == [("__rules[0]", "0.0.0.0/0")]
+
+
 def test_short_objects_of_a_created_resource_are_one_property() -> None:
     rule, long = {"port": 22, "cidr": "0.0.0.0/0"}, {"name": "x" * 400, "port": 22}
     step = Step("create", None, resource(KEY, "it", {"rule": rule, "rules": [long, rule]}))

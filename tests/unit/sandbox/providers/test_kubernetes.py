@@ -112,6 +112,15 @@ def test_an_object_or_a_patch_has_its_own_type(kind: str) -> None:
     assert list(PACKAGE.faults(resource(f"kubernetes:core/v1:{kind}", manifest))) == []
 
 
+@pytest.mark.parametrize(("name", "is_refused"), [("__defaults", True), ("__rules", False)])
+def test_only_the_name_of_a_note_of_providers_is_refused_in_a_custom_resource(
+    name: str, is_refused: bool
+) -> None:
+    manifest = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "it"}, name: ["spec"]}
+    faults = list(PACKAGE.faults(resource("kubernetes:example.com/v1:Foo", manifest)))
+    assert faults == [f"{name}: only providers of other packages set it; remove it"] * is_refused
+
+
 @pytest.mark.parametrize("api", ["v1", "karpenter.example.com/v1"])
 def test_an_annotation_of_the_provider_without_an_effect_here_is_refused(api: str) -> None:
     supported = {"pulumi.com/skipAwait": "true", "pipe.dev/waitFor": "it"}
