@@ -23,9 +23,17 @@ ISOLATED, OPEN = "isolated", "open"
 FILES = 50_000
 """Largest number of files in memory: the kernel keeps up to 1.5 KB for each, even if it is empty."""
 
+SOCKETS = 512
+"""Largest number of Unix sockets: the kernel keeps up to 0.4 MB for each. A connection that waits for `accept`
+is one, too, and has no descriptor if its client is closed. A small program of Pulumi has five.
+"""
+
 SHARED_MEMORY = Path("/dev/shm")
+OPEN_SOCKETS = Path("/proc/net/unix")
+"""The Unix sockets of the network namespace, one a line (unix(7))."""
+
 INTERVAL = 0.1
-"""Seconds between two counts of the files."""
+"""Seconds between two counts of the files and sockets."""
 
 
 def protect(*, isolated: bool) -> None:
@@ -41,23 +49,32 @@ def protect(*, isolated: bool) -> None:
     isolation.limit_resources(threads=isolated, trusted=False)
     if isolated:
         folders = (Path.home(), SHARED_MEMORY)
-        threading.Thread(target=limit_files, args=(folders,), daemon=True).start()
+        threading.Thread(target=limit_kernel_memory, args=(folders,), daemon=True).start()
 
 
-def limit_files(folders: Iterable[Path], most: int = FILES) -> None:
-    """End this process, and its isolation with it, when the file systems have too many files together.
+def limit_kernel_memory(folders: Iterable[Path], files: int = FILES, sockets: int = SOCKETS) -> None:
+    """End this process, and its isolation with it, when it has too many files or sockets.
 
-    Bubblewrap limits only their bytes (tmpfs(5): nr_inodes).
+    What the kernel keeps for them counts towards no process, and Bubblewrap limits only the bytes of files
+    (tmpfs(5): nr_inodes).
     """
-    while sum(map(count_files, folders)) <= most:
-        time.sleep(INTERVAL)
-    os._exit(1)  # The first process of a PID namespace gets no SIGKILL from inside.
+    folders = [*folders]
+    try:
+        while sum(map(count_files, folders)) <= files and count_sockets() <= sockets:
+            time.sleep(INTERVAL)
+    finally:  # Without this count, there would be no limits.
+        os._exit(1)  # The first process of a PID namespace gets no SIGKILL from inside.
 
 
 def count_files(folder: Path) -> int:
     """Return the number of files in the file system of a folder."""
     space = os.statvfs(folder)
     return space.f_files - space.f_ffree
+
+
+def count_sockets() -> int:
+    """Return the number of Unix sockets of the network namespace, with waiting connections."""
+    return OPEN_SOCKETS.read_bytes().count(b"\n") - 1  # without the headline
 
 
 def serve(listener: socket.socket, project: Path) -> None:

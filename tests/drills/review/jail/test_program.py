@@ -148,6 +148,22 @@ def test_a_program_that_makes_too_many_empty_files_has_failed(folder: str, evalu
     assert engine.messages == []
 
 
+def test_a_program_whose_connections_nobody_accepts_has_failed(evaluate: Evaluate) -> None:
+    program = """
+        import socket, time
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")
+        listener.listen(4096)
+        for _ in range(2000):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(listener.getsockname())
+        time.sleep(30)
+    """
+    response, engine = evaluate(program)
+    assert response.error == "the process that evaluates the program has ended before the program"
+    assert engine.messages == []
+
+
 def test_a_program_that_ends_its_process_has_failed(evaluate: Evaluate) -> None:
     response, _ = evaluate("import os; os._exit(0)")
     assert response.error == "the process that evaluates the program has ended before the program"
