@@ -117,6 +117,8 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
                 yield from _findings(
                     stacks, file, "this link, which takes a part of the policies from elsewhere"
                 )
+            elif _leads_elsewhere(head, file):
+                yield from _findings(stacks, file, "this link, which takes files from elsewhere")
         if _is_one_of(PROJECT_FILES, path) and file.parent not in folders[0] | folders[1]:
             is_example = file.parts[0] in WITHOUT_PROJECTS
             part = "" if is_example else "this file of a project of which the review knows no stack"
@@ -217,6 +219,18 @@ def _values(file: Path) -> Mapping[str, str]:
 def _link(path: Path) -> tuple[Path, bool] | None:
     """Return the target of a link, and whether it exists; None for anything else."""
     return (path.readlink(), path.exists()) if path.is_symlink() else None
+
+
+def _leads_elsewhere(head: Path, file: Path) -> bool:
+    """Return True for a link to a folder, or to a file that counts as an example only if nothing leads to it.
+
+    In a folder that is a link, a path such as `../.venv` starts at the link's target. So do paths in
+    Pulumi.yaml and on Pulumi's command line (pulumi/pulumi, pkg/cmd/pulumi/pulumi.go: os.Chdir for `--cwd`).
+    """
+    if file.parts[0] in WITHOUT_PROJECTS:
+        return False
+    target = (head / file).resolve()
+    return target.is_dir() or any(target.is_relative_to(head.resolve() / name) for name in WITHOUT_PROJECTS)
 
 
 def _is_scalar(node: yaml.Node) -> bool:

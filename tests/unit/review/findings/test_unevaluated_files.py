@@ -195,6 +195,7 @@ def test_a_changed_file_that_the_review_omits_is_a_finding() -> None:
 
 
 ELSEWHERE = "this link, which takes a part of the policies from elsewhere"
+LINK = "this link, which takes files from elsewhere"
 NOWHERE = "this link, whose target the tree lacks"
 
 
@@ -208,6 +209,13 @@ NOWHERE = "this link, whose target the tree lacks"
         ("policies/rules", None, "../base", ELSEWHERE),
         ("policies/rules", "../base", "../base", ""),
         ("policies/waivers.yaml", None, "../base/Pulumi.yaml", ELSEWHERE),
+        ("app", None, "docs", LINK),
+        ("app", None, "policies", LINK),
+        ("app", "docs", "policies", LINK),
+        ("app", "docs", "docs", ""),
+        ("base/files", None, "../policies", LINK),
+        ("deploy.sh", None, "docs/caf\u00e9", LINK),
+        ("docs/app", None, "../base", ""),
     ],
 )
 def test_a_link_to_what_the_review_does_not_compare_is_a_finding(
@@ -226,3 +234,15 @@ def test_a_link_to_what_the_review_does_not_compare_is_a_finding(
     assert [finding.message for finding in findings] == ([message] if part else [])
     for side in ("one", "two"):
         shutil.rmtree(tmp_path / side)
+
+
+def test_a_project_that_becomes_a_link_to_an_example_is_a_finding(tmp_path: Path) -> None:
+    for side, folder in (("one", "app"), ("two", "docs/app")):
+        (tmp_path / side / folder).mkdir(parents=True)
+        (tmp_path / side / folder / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
+        (tmp_path / side / folder / "Pulumi.dev.yaml").write_text("config: {}\n")
+    (tmp_path / "two" / "docs" / ".venv").mkdir()
+    (tmp_path / "two" / "app").symlink_to("docs/app")
+    [finding] = find_unevaluated(["app/dev"], tmp_path / "one", tmp_path / "two")
+    assert finding.message.startswith(f"app: the pull request changes {LINK}")
+    assert finding.blocks
