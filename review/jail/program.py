@@ -24,8 +24,8 @@ FILES = 50_000
 """Largest number of files in memory: the kernel keeps up to 1.5 KB for each, even if it is empty."""
 
 SOCKETS = 512
-"""Largest number of Unix sockets: the kernel keeps up to 0.4 MB for each. A connection that waits for `accept`
-is one, too, and has no descriptor if its client is closed. A small program of Pulumi has five.
+"""Largest number of Unix sockets: the kernel keeps up to 0.4 MB for each. A connection that waits for
+`accept` is one, too, and has no descriptor if its client is closed. A small program of Pulumi has five.
 """
 
 SHARED_MEMORY = Path("/dev/shm")

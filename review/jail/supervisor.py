@@ -23,8 +23,8 @@ from review.status import Status
 from sandbox.errors import CommandError
 
 MEMORY_BYTES = 6 * 2**30
-"""Largest number of bytes of memory of all processes, with their page tables. A review of three stacks takes
-2 GB, in 30 processes.
+"""Largest number of bytes of memory of all processes, with swapped memory and page tables. A review of three
+stacks takes 2 GB, in 30 processes.
 """
 
 PROCESSES = 256
@@ -246,7 +246,7 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     for process in [*chain.from_iterable(others), *chain.from_iterable(under_review)]:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
             usage = process.memory_info()
-            memory += usage.rss - usage.shared + page_tables(process.pid)
+            memory += usage.rss - usage.shared + swapped_and_page_tables(process.pid)
             threads += process.num_threads()
             count += 1
     if memory > bounds.memory:
@@ -261,17 +261,18 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     return ""
 
 
-def page_tables(pid: int) -> int:
-    """Return the bytes of a process's page tables, which count neither as its memory nor towards its limits.
+def swapped_and_page_tables(pid: int) -> int:
+    """Return the bytes of a process's swapped memory and of its page tables, which are not resident memory.
 
-    They grow with the addresses that it has read, even if all of these share one page (proc(5): VmPTE).
+    The tables grow with the addresses that it has read, even if all of these share one page (proc(5): VmPTE,
+    VmSwap).
     """
+    status = ""
     with suppress(OSError):  # The process has ended, or the system has no /proc.
         status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-        for line in status.splitlines():
-            if line.startswith("VmPTE:"):
-                return int(line.split()[1]) * 1024
-    return 0
+    return sum(
+        int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(("VmPTE:", "VmSwap:"))
+    )
 
 
 def _children() -> Mapping[int, Sequence[psutil.Process]]:

@@ -15,7 +15,7 @@ import pytest
 
 from review.jail import messages, supervisor
 from review.jail.messages import Request
-from review.jail.supervisor import Bounds, Command, evaluate, excess, page_tables, time_limit
+from review.jail.supervisor import Bounds, Command, evaluate, excess, swapped_and_page_tables, time_limit
 from review.model import Report
 from review.status import Status
 from sandbox.errors import CommandError
@@ -137,21 +137,30 @@ def test_an_evaluation_whose_limits_cannot_be_checked_is_stopped(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 def test_page_tables_are_measured() -> None:
-    before, size = page_tables(os.getpid()), 2**30
+    before, size = swapped_and_page_tables(os.getpid()), 2**30
     with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ) as addresses:
         addresses.madvise(mmap.MADV_NOHUGEPAGE)
         assert not any(addresses[:: mmap.PAGESIZE])
-        tables = page_tables(os.getpid()) - before
+        tables = swapped_and_page_tables(os.getpid()) - before
         # Eight bytes for each page.
         assert tables >= 0.9 * size / mmap.PAGESIZE * 8
-    assert page_tables(2**22 + 1) == 0, "no process has this PID"
+    assert swapped_and_page_tables(2**22 + 1) == 0, "no process has this PID"
+
+
+def test_swapped_memory_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_text(path: Path, **_options: str) -> str:
+        assert path == Path("/proc/42/status")
+        return "Name:\tVmSwap: 9\nVmRSS:\t 5 kB\nVmPTE:\t 2 kB\nVmSwap:\t 3 kB\n"
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert swapped_and_page_tables(42) == 5 * 1024
 
 
 def test_page_tables_count_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def twice_the_limit(_pid: int) -> int:
         return 2 * supervisor.MEMORY_BYTES
 
-    monkeypatch.setattr(supervisor, "page_tables", twice_the_limit)
+    monkeypatch.setattr(supervisor, "swapped_and_page_tables", twice_the_limit)
     process = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
     try:
         until = time.monotonic() + 20
