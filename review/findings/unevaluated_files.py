@@ -10,6 +10,7 @@ import yaml
 
 from review.findings.guard_findings import weakened
 from review.guard import PACK
+from review.jail.regular_files import link_target
 from review.model import Finding
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
@@ -216,9 +217,9 @@ def _values(file: Path) -> Mapping[str, str]:
     return {}
 
 
-def _link(path: Path) -> tuple[Path, bool] | None:
+def _link(path: Path) -> tuple[str, bool] | None:
     """Return the target of a link, and whether it exists; None for anything else."""
-    return (path.readlink(), path.exists()) if path.is_symlink() else None
+    return (link_target(path), path.exists()) if path.is_symlink() else None
 
 
 def _leads_elsewhere(head: Path, file: Path) -> bool:

@@ -40,6 +40,11 @@ def read_text(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -
     return read_bytes(file, limit, follow_links=follow_links).decode(errors="replace")
 
 
+def link_target(link: Path) -> str:
+    """Return a link's exact target: `Path.readlink` drops a final slash, which only a folder may have."""
+    return os.readlink(link)  # noqa: PTH115
+
+
 def kind(mode: int) -> str:
     """Return the name of the kind of a file that is not a regular file."""
     kinds = {

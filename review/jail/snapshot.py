@@ -19,7 +19,7 @@ from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 from typing import IO, Self, cast
 
-from review.jail.regular_files import kind, read_bytes
+from review.jail.regular_files import kind, link_target, read_bytes
 from review.model import list_first
 from sandbox.errors import CommandError
 
@@ -353,10 +353,10 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
     elif not is_link and not stat.S_ISREG(status.st_mode):
         snapshot.omit(name, kind(status.st_mode))
     elif CONTROL.search(name):
-        content = os.fsencode(source.readlink()) if is_link else read_bytes(source, LARGEST_FILE)
+        content = os.fsencode(link_target(source)) if is_link else read_bytes(source, LARGEST_FILE)
         snapshot.omit(name, CONTROL_CHARACTERS, _digest(is_link, content))
     elif is_link:
-        snapshot.add_link(name, str(source.readlink()))
+        snapshot.add_link(name, link_target(source))
     else:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as content:

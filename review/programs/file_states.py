@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from review.jail.regular_files import read_bytes
+from review.jail.regular_files import link_target, read_bytes
 from sandbox.errors import CommandError
 
 EXECUTABLE = 0o111
@@ -25,7 +25,7 @@ class FileState(NamedTuple):
 
 def read_state(path: Path) -> FileState | None:
     """Return the state of a file, a link or a folder; None if there is none of them."""
-    target = str(path.readlink()) if path.is_symlink() else None
+    target = link_target(path) if path.is_symlink() else None
     with suppress(OSError, CommandError):
         return FileState(read_bytes(path, follow_links=True), target, bool(path.stat().st_mode & EXECUTABLE))
     return FileState(None, target) if os.path.lexists(path) else None

@@ -10,7 +10,9 @@ import pytest
 
 from review.comparison import find_base
 from review.jail import snapshot
+from review.jail.regular_files import link_target
 from review.jail.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
+from review.programs.file_states import FileState, read_state
 from sandbox.errors import CommandError
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
@@ -83,6 +85,17 @@ def test_links_that_lead_out_of_the_tree_are_left_out_of_both_sides(tree: Path, 
             "'zero' (a link that leads out of the tree)",
         ]
         assert (copy.folder / "components" / "start").readlink() == Path("../run.sh")
+
+
+def test_a_link_keeps_its_target_to_the_last_character(tree: Path, tmp_path: Path) -> None:
+    (tree / "no-folder").symlink_to("run.sh/")  # leads nowhere
+    (tree / "folder").symlink_to("./components/.")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "links")
+    for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
+        targets = [link_target(copy.folder / name) for name in ("no-folder", "folder")]
+        assert targets == ["run.sh/", "./components/."]
+        assert read_state(copy.folder / "no-folder") == FileState(None, "run.sh/")
 
 
 def test_links_that_leave_the_tree_together_are_left_out(tree: Path, tmp_path: Path) -> None:
