@@ -19,6 +19,9 @@ OF_A_DEPLOYMENT = (
 WORKFLOWS = Path(".github", "workflows")
 """Folder of the files that GitHub runs by themselves; nothing else has to name a new one."""
 
+MAKEFILES = Path("GNUmakefile"), Path("makefile")
+"""Files that make reads in place of Makefile (GNU make's manual, section 3.2)."""
+
 WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
 """Files and folders at the top of a tree without an effect on a deployment."""
 
@@ -84,7 +87,8 @@ def _is_ignored(file: Path) -> bool:
 def _urgency(file: Path, base: Path) -> tuple[bool, bool, int, bool, Path]:
     """Return a sort key that puts what a deployment runs first, and then what the base has."""
     top = file.parts[0]
-    is_run = top in OF_A_DEPLOYMENT
+    is_makefile = file in MAKEFILES
+    is_run = is_makefile or top in OF_A_DEPLOYMENT
     is_new = not os.path.lexists(base / file)
-    place = OF_A_DEPLOYMENT.index(top) if is_run else 0
+    place = OF_A_DEPLOYMENT.index(top) if is_run and not is_makefile else -1
     return not is_run, is_new, place, not file.is_relative_to(WORKFLOWS), file

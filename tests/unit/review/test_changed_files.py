@@ -158,7 +158,7 @@ def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
     ]
 
 
-def test_new_files_displace_neither_changed_ones_nor_new_workflows(trees: Trees) -> None:
+def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles(trees: Trees) -> None:
     for number in range(100):
         for name in (f".github/a{number}.txt", f"operations/a{number}.txt", f"{number}.txt"):
             (trees[1] / name).write_text("")
@@ -169,12 +169,13 @@ def test_new_files_displace_neither_changed_ones_nor_new_workflows(trees: Trees)
     (trees[1] / "Makefile").write_text("# another content")
     (trees[1] / "operations" / "__main__.py").unlink()
     (trees[1] / ".github" / "workflows" / "x.yml").write_text("")
+    (trees[1] / "GNUmakefile").write_text("")
     unchanged = Stack("dev", EngineRun(trees[1]), EngineRun(trees[0]))
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged], build_mask([]), trees)
-    urgent = "Makefile, operations/__main__.py, .github/workflows/x.yml"
-    assert f"({urgent} and 400 more)" in report.verdict
-    assert report.notes[0].partition(": ")[2].startswith(urgent)
-    assert report.notes[-1].endswith(" and 261 more new ones.")
+    urgent = "Makefile, operations/__main__.py, GNUmakefile"
+    assert f"({urgent} and 401 more)" in report.verdict
+    assert report.notes[0].partition(": ")[2].startswith(f"{urgent}, .github/workflows/x.yml")
+    assert report.notes[-1].endswith(" and 262 more new ones.")
     comment, text = render_markdown(report), render_terminal(report)
     for note in report.notes:
         assert note in text
