@@ -95,6 +95,7 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "seccomp": (317, 277),
     "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
     # Priorities and processors of other processes: the one that counts files and sockets is in the isolation.
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),

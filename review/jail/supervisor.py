@@ -32,6 +32,11 @@ PROCESSES = 256
 PROGRAM_PROCESSES = 32
 """Largest number of processes of one program or policy pack under review; the own ones have at most three."""
 
+FREE_PART = 0.05
+"""Smallest part of the machine's memory that has to stay available while the review runs: the kernel's memory
+for a process counts towards none of the other limits, and the filter may allow a call that takes it.
+"""
+
 INTERVAL = 0.25
 """Seconds between two checks of the limits."""
 
@@ -41,13 +46,14 @@ STDERR_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class Bounds:
-    """The limits of all processes of the evaluation together."""
+    """The limits of all processes of the evaluation together, and of the memory that they leave."""
 
     memory: int = MEMORY_BYTES
     processes: int = PROCESSES
     threads: int = isolation.THREADS
     program_processes: int = PROGRAM_PROCESSES
     """The limit of each program and policy pack under review."""
+    free_part: float = FREE_PART
 
 
 class Stopped(BaseException):
@@ -251,6 +257,9 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
             count += 1
     if memory > bounds.memory:
         return f"its processes took {memory:,} bytes of memory; the limit is {bounds.memory:,}"
+    machine = psutil.virtual_memory()
+    if machine.available < bounds.free_part * machine.total:
+        return f"the machine has {machine.available:,} bytes of memory left, less than {bounds.free_part:.0%}"
     if count > bounds.processes:
         return f"it ran {count} processes; the limit is {bounds.processes}"
     if threads > bounds.threads:

@@ -147,6 +147,11 @@ def test_page_tables_are_measured() -> None:
     assert swapped_and_page_tables(2**22 + 1) == 0, "no process has this PID"
 
 
+def test_the_evaluation_is_stopped_before_the_machine_has_no_memory(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"the machine has [\d,]+ bytes of memory left, less than 100%"):
+        run(tmp_path, "import time; time.sleep(60)", Bounds(free_part=1))
+
+
 def test_swapped_memory_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_text(path: Path, **_options: str) -> str:
         assert path == Path("/proc/42/status")
