@@ -4,16 +4,18 @@ import json
 import math
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from policies.model.tls.nginx import COMMANDS, OVERRIDING, PROTOCOLS
+from policies.model.tls.nginx_parser import NotNginxError, parse, walk
 from review.model import EXISTING, NEW, REVIEW_RULES, Finding
 from review.objects.owners import find_owner, has_other_object
 from review.objects.parts import object_inputs
-from review.plain_data import as_text, is_list, is_map, value_at
+from review.plain_data import as_key, as_text, is_list, is_map, value_at
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from sandbox.summary import LATER
+from sandbox.summary import LATER, MASK
 
 Key = tuple[str, str]
 """The type and the name of a resource, which are equal in several stacks."""
@@ -27,9 +29,17 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html).
 """
 
+TLS_VERSIONS = {"sslv2": 0.0, "sslv3": 0.0, "tlsv1": 1.0, "tlsv1.1": 1.1, "tlsv1.2": 1.2, "tlsv1.3": 1.3}
+"""Strength of each argument of `ssl_protocols`, whose case nginx ignores (ngx_conf_file.c:
+ngx_conf_set_bitmask_slot).
+"""
+
 MISSING = "missing"
 """Value of an item that a list lacks, for a rule with a strength for it."""
 
+
+EACH = "[*]"
+"""End of a step of a path that stands for each member of a list."""
 
 BEFORE = " before the change"
 """Remark on a value of stg in the base."""
@@ -52,7 +62,8 @@ class Sides(NamedTuple):
 class Weakness(NamedTuple):
     """A value in prod that is weaker than the value in stg; without a path, a number of resources.
 
-    `key` is that of the resource, and `scope` what limits an item of a list.
+    `key` is that of the resource. The item and the strengths of both stacks tell weaknesses apart whose
+    messages are equal, since these mask secrets.
     """
 
     key: Key
@@ -60,14 +71,36 @@ class Weakness(NamedTuple):
     path: str
     value: str
     message: str
-    scope: str = ""
+    item: "Item | None" = None
+    strengths: tuple[Strength | None, ...] = ()
 
 
 class Item(NamedTuple):
     """An item of a compared list: its ID or place, and what limits it, such as the filter of a lifecycle."""
 
-    identifier: str = ""
-    scope: str = ""
+    identifier: str | int
+    scope: str
+
+
+class Entry(NamedTuple):
+    """An item of a compared list, its value, which may have secrets, and the value that a report shows."""
+
+    item: Item
+    value: Mapping[str, Any]
+    shown: Any
+
+
+class Several(NamedTuple):
+    """Different values that a list has for one item, or that the members of a list inside of it have."""
+
+    values: Sequence[Any]
+
+
+class Compared(NamedTuple):
+    """A compared value, which may have secrets, and what a message quotes in its place."""
+
+    value: Any
+    shown: Any
 
 
 def find_weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
@@ -208,13 +241,16 @@ def _weaker_values(
         members = [side.get(key) for side in sides]
         members = [member if member and where <= member.values.items() else None for member in members]
         owners = [member for member in (*members[2:], *members[:2]) if member]
-        for item in _items(rule, owners) if owners else ():
-            # The values of secrets count, but a message only has what a report shows, also of an item's ID.
-            shown = [_compared_value(member and member.inputs, rule, item) for member in members]
-            known = [_compared_value(member and member.values, rule, item) for member in members]
-            values = shown if item.identifier else known
-            shown = known if rule.get("count") else shown
-            strength, old_strength, stg_strength, stg_before = (_strength(value, rule) for value in values)
+        lists = [_entries(member, rule) for member in members]
+        for item, label in _items(rule, lists) if owners else ():
+            compared = [
+                _compared_value(member, rule, item, entries.get(item, ()) if item else ())
+                for member, entries in zip(members, lists, strict=True)
+            ]
+            values = [side.value for side in compared]
+            strength, old_strength = (_strength(value, rule, min) for value in values[:2])
+            # If stg has several values for an item, it may keep the data as long as the strongest says.
+            stg_strength, stg_before = (_strength(value, rule, max) for value in values[2:])
             if values[2] == MISSING != values[0]:
                 stg_strength = None
             was_there = bool(members[3]) and values[3] != MISSING
@@ -225,12 +261,12 @@ def _weaker_values(
                 continue
             stronger = stg_before if is_former else stg_strength
             if _is_weaker(values[0], strength, old_strength, stronger):
-                value, compared = _shown(shown[0], strength), _shown(shown[3 if is_former else 2], stronger)
+                value = _shown(compared[0], strength)
                 remark = BEFORE if is_lost or is_former else ""
-                part = f'["{item.identifier}"].{rule["part"]}' if item.identifier else ""
-                path = f"{rule['path']}{part}"
-                message = f"{rule['topic']}: {path} is {value} in prod and {compared} in stg{remark}"
-                yield Weakness(key, owners[0].name, path, value, message, item.scope)
+                path = f'{rule["path"]}["{label}"].{rule["part"]}' if item else rule["path"]
+                message = f"{rule['topic']}: {path} is {value} in prod and "
+                message += f"{_shown(compared[3 if is_former else 2], stronger)} in stg{remark}"
+                yield Weakness(key, owners[0].name, path, value, message, item, (strength, stronger))
 
 
 def _hides_strength(values: Sequence[Any], strength: Strength | None, before: Strength | None) -> bool:
@@ -270,22 +306,47 @@ def _are_comparable(first: Strength | None, second: Strength | None) -> bool:
     return first.unit == second.unit or is_absolute
 
 
-def _items(rule: Mapping[str, Any], owners: Iterable[Resource]) -> list[Item]:
-    """Return all items of a list; one empty item for a rule on a whole value."""
+def _items(
+    rule: Mapping[str, Any], lists: Iterable[Mapping[Item, Sequence[Entry]]]
+) -> list[tuple[Item | None, str]]:
+    """Return all items of these lists, each with its ID for a message; one without item for a whole value."""
     if "part" not in rule:
-        return [Item()]
-    lists = (value_at(owner.inputs, rule["path"]) for owner in owners)
-    return sorted({item for value in lists if is_list(value) for item, _ in _members(value, rule)})
+        return [(None, "")]
+    labels = {item: _label(entries[0], rule) for members in lists for item, entries in members.items()}
+    items = sorted(labels, key=lambda item: (isinstance(item.identifier, int), item))
+    return [(item, labels[item]) for item in items]
 
 
-def _members(items: Iterable[Any], rule: Mapping[str, Any]) -> Iterator[tuple[Item, Mapping[str, Any]]]:
-    """Yield the objects in a list, each with its ID; without one, with its place."""
-    for place, member in enumerate(items, start=1):
+def _entries(resource: Resource | None, rule: Mapping[str, Any]) -> Mapping[Item, list[Entry]]:
+    """Return the objects in a list, each identified by its known ID; without one, by its place."""
+    if not resource or "part" not in rule:
+        return {}
+    values, shown = (value_at(side, rule["path"]) for side in (resource.values, resource.inputs))
+    if not is_list(values):
+        return {}
+    if not is_list(shown) or len(shown) != len(values):
+        shown = [MASK] * len(values)
+    entries: dict[Item, list[Entry]] = {}
+    for place, (member, shown_member) in enumerate(zip(values, shown, strict=True), start=1):
         if is_map(member):
-            identifier = member.get(rule.get("named", "id"))
+            identifier = member.get(_id_name(rule))
             limits = {name: _without_empty(member.get(name)) for name in rule.get("scope", ())}
             scope = json.dumps(_without_empty(limits), sort_keys=True)
-            yield Item(identifier if isinstance(identifier, str) else f"item {place}", scope), member
+            item = Item(identifier if isinstance(identifier, str) else place, scope)
+            entries.setdefault(item, []).append(Entry(item, member, shown_member))
+    return entries
+
+
+def _id_name(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("named", "id"))
+
+
+def _label(entry: Entry, rule: Mapping[str, Any]) -> str:
+    """Return the ID or the place of an item as a message shows it."""
+    if isinstance(entry.item.identifier, int):
+        return f"item {entry.item.identifier}"
+    identifier = entry.shown.get(_id_name(rule)) if is_map(entry.shown) else MASK
+    return identifier if isinstance(identifier, str) else MASK
 
 
 def _without_empty(value: Any) -> Any:
@@ -296,32 +357,81 @@ def _without_empty(value: Any) -> Any:
     return {name: member for name, member in members.items() if member not in (None, "", {}, [])}
 
 
-def _compared_value(inputs: Mapping[str, Any] | None, rule: Mapping[str, Any], item: Item) -> Any:
+def _compared_value(
+    resource: Resource | None, rule: Mapping[str, Any], item: Item | None, entries: Sequence[Entry]
+) -> Compared:
     """Return the value at the rule's path, together with the texts at the path of encoded entries.
 
     The rule's `default` is the value of an input that a resource lacks. A rule may compare the number of
-    different items of a list, or a part of the enabled item with an ID. A date in place of that part (`date`)
-    is the value, too. MISSING stands for an item that is not there.
+    different items of a list, or a part of the enabled `entries` of an item. MISSING stands for an item
+    that is not there. A list with something else than objects has no such items, and cannot be compared.
     """
-    value = value_at(inputs, rule["path"])
-    if item.identifier and (is_list(value) or value is None):
-        members = (member for other, member in _members(value or (), rule) if other == item)
-        enabled = next(filter(_is_enabled, members), None)
-        if enabled is None and MISSING in rule["values"]:
-            return MISSING
-        date = value_at(enabled, rule["date"]) if "date" in rule else None
-        value = value_at(enabled, rule["part"]) if date is None else date
-    if inputs is None:
-        return None
-    if value is None and "default" in rule:
-        return rule["default"]
-    if rule.get("count") and is_list(value) and LATER not in str(value):
-        return len({json.dumps(member, sort_keys=True) for member in value})
-    encoded = value_at(inputs, rule["encoded"]) if "encoded" in rule else None
+    values, inputs = (resource.values, resource.inputs) if resource else (None, None)
+    value, shown = value_at(values, rule["path"]), value_at(inputs, rule["path"])
+    if item and (value is None or (is_list(value) and all(map(is_map, value)))):
+        entries = [entry for entry in entries if _is_enabled(entry.value)]
+        if not entries and MISSING in rule["values"]:
+            return Compared(MISSING, MISSING)
+        parts = [part for entry in entries for part in _parts(entry.value, rule)]
+        shown_parts = [part for entry in entries for part in _parts(entry.shown, rule)]
+        is_counted = rule.get("count") and all(isinstance(part, int) for part in parts)
+        return Compared(_join(parts), _join(parts if is_counted else shown_parts))
+    if value is None and resource and "default" in rule:
+        return Compared(rule["default"], rule["default"])
+    if rule.get("count") and is_list(value):
+        number = _number_of_items(value, rule)
+        return Compared(number, shown if number is value else number)
+    encoded = value_at(values, rule["encoded"]) if "encoded" in rule else None
     if encoded is None:
-        return value
-    entries = encoded.values() if is_map(encoded) else [encoded]
-    return {"plain": value, "encoded": [_decoded(str(entry)) for entry in entries]}
+        return Compared(value, shown)
+    files = encoded.values() if is_map(encoded) else [encoded]
+    return Compared({"plain": value, "encoded": [_decoded(str(file)) for file in files]}, {})
+
+
+def _join(values: Sequence[Any]) -> Any:
+    """Return a value that is the only one; else all different ones."""
+    different = list({as_key(value): value for value in values}.values()) or [None]
+    return different[0] if len(different) == 1 else Several(different)
+
+
+def _parts(member: Any, rule: Mapping[str, Any]) -> list[Any]:
+    """Return the values of the compared part of an item, and the date in place of that part.
+
+    An empty date counts as none, as in AWS.
+    """
+    parts = _values_at(member, rule["part"])
+    if rule.get("count"):
+        parts = [_number_of_items(part, rule) if is_list(part) else part for part in parts]
+    dates = _values_at(member, rule["date"]) if "date" in rule else []
+    dates = [date for date in dates if date not in (None, "")]
+    return dates + [part for part in parts if part is not None or not dates]
+
+
+def _values_at(value: Any, path: str) -> list[Any]:
+    """Return the values at a path, in which `[*]` stands for each member of a list.
+
+    What should have members and is something else, such as an unknown value, cannot be compared.
+    """
+    if not path or value is None or value in (LATER, MASK):
+        return [value]
+    if not is_map(value):
+        return [[value]]
+    name, _, rest = path.partition(".")
+    inner = value.get(name.removesuffix(EACH))
+    if name.endswith(EACH) and is_list(inner):
+        return [part for member in inner for part in _values_at(member, rest)] or [None]
+    return _values_at(inner, rest)
+
+
+def _number_of_items(items: list[Any], rule: Mapping[str, Any]) -> Any:
+    """Return the number of different items; the list itself if some may be no item, or several.
+
+    With `identified`, an item is an object with this input only.
+    """
+    name = rule.get("identified")
+    if LATER in str(items) or (name and any(not is_map(item) or item.keys() != {name} for item in items)):
+        return items
+    return len({as_key(item) for item in items})
 
 
 def _is_enabled(member: Mapping[str, Any]) -> bool:
@@ -336,24 +446,33 @@ def _decoded(text: str) -> str:
         return text
 
 
-def _shown(value: Any, strength: Strength | None) -> str:
+def _shown(compared: Compared, strength: Strength | None) -> str:
     """Return a value as a string; for a server's configuration, its TLS version."""
-    if is_map(value):
+    value, shown = compared
+    if isinstance(shown, Several):
+        return " and ".join(_shown(Compared(part, part), strength) for part in shown.values)
+    if is_map(shown) or is_list(shown):
         number = "not comparable" if strength is None else str(strength.number)
         return LATER if LATER in str(value) else number
-    return as_text(value) or "absent"
+    return as_text(shown) or "absent"
 
 
-def _strength(value: Any, rule: Mapping[str, Any]) -> Strength | None:
+def _strength(
+    value: Any, rule: Mapping[str, Any], choose: Callable[[Sequence[Strength]], Strength]
+) -> Strength | None:
     """Return a value as a number, or None if the value cannot be compared.
 
-    The number for a server's configuration is the oldest TLS version that it allows.
+    `choose` returns the one of several strengths that counts, such as the weakest. The number for a server's
+    configuration is the oldest TLS version that it allows.
     """
-    protocols = " ".join(re.findall(r"ssl_protocols([^;]*);", str(value)))
-    # SSL 3.0 is older than TLS 1.0.
-    versions = re.findall(r"TLSv(1(?:\.\d)?)", protocols) + ["0"] * ("SSLv" in protocols)
-    if versions:
-        return Strength(min(map(float, versions)))
+    if isinstance(value, Several):
+        strengths = [strength for part in value.values if (strength := _strength(part, rule, choose))]
+        is_comparable = len(strengths) == len(value.values) and all(
+            _are_comparable(strengths[0], strength) for strength in strengths
+        )
+        return choose(strengths) if is_comparable else None
+    if "encoded" in rule and value is not None:
+        return _oldest_version(value)
     number = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", str(int(value) if isinstance(value, bool) else value))
     strength = Strength(float(number[1]), number[2]) if number else None
     if "date" in rule and DATE.match(str(value)):
@@ -363,3 +482,37 @@ def _strength(value: Any, rule: Mapping[str, Any]) -> Strength | None:
     if strength and rule.get("lower_is_stronger"):
         return strength._replace(number=-strength.number)
     return strength
+
+
+def _oldest_version(files: Any) -> Strength | None:
+    """Return the oldest TLS version in a server's files; None without one, or if a file is not clear.
+
+    The policies' parser reads the files. A comment may be between the arguments of a directive, and commands
+    of OpenSSL override the listed versions.
+    """
+    versions: list[float | None] = []
+    for text in _texts(files):
+        if not any(name in text for name in ("ssl_protocols", "ssl_conf_command")):
+            continue
+        try:
+            directives = [*walk(parse(text))]
+        except (NotNginxError, UnicodeEncodeError):
+            return None
+        for directive in directives:
+            if directive.name in PROTOCOLS:
+                versions += [TLS_VERSIONS.get(version.lower()) for version in directive.args] or [None]
+            elif (
+                directive.name in COMMANDS and directive.args[:1] and directive.args[0].lower() in OVERRIDING
+            ):
+                return None
+    known = [version for version in versions if version is not None]
+    return Strength(min(known)) if known and len(known) == len(versions) else None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a value."""
+    if isinstance(value, str):
+        yield value
+    members = value.values() if is_map(value) else value if is_list(value) else ()
+    for member in members:
+        yield from _texts(member)
