@@ -25,6 +25,9 @@ UNCLEAR_SPACES = re.compile(r"^ +| {2,}| +$")
 REMARK_LINE = re.compile(r"\n (?=\((?:not )?secret\)$)")
 """Pattern of the line break before a remark of the report, and of the report's own space."""
 
+LENGTH_NOTE = re.compile(r"\((?=(?:\\u200b)*[\d,]+ characters(?:, [\d,]+ more of them differ)?\)\Z)")
+"""Pattern of the start of the note at the end of a shortened value, with marks in it or none."""
+
 LINE_BREAK, TAB, SPACE = "⏎⇥·"
 
 
@@ -312,7 +315,7 @@ def shorten(text: str | None, other: str | None) -> str:
     """Return a value on one line. Of a long value, the parts that differ from the other value are shown.
 
     The value's length is added then and, if the parts are too long as well, the number of their characters
-    that are not shown.
+    that are not shown. If a text that is not shortened ends like this itself, it has the escape of a mark.
     """
     if text is None:
         return "(absent)"
@@ -323,7 +326,7 @@ def shorten(text: str | None, other: str | None) -> str:
         hidden = f", {more:,} more of them differ" if more else ""
         shown = " … ".join(map(_show_spaces, parts))
         return f"{ends[0]}{shown}{ends[1]} ({len(text):,} characters{hidden})"
-    return _show_spaces(text)
+    return LENGTH_NOTE.sub(r"(\\u200b", _show_spaces(text))
 
 
 def _show_spaces(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from review.model import escape_character, shorten
 from review.render import renderings
-from review.render.filters import show_value
+from review.render.filters import LINE, NAME, SARIF_TEXT, clip, show_value
 from tests.support.review import samples
 
 
@@ -188,6 +188,21 @@ def test_an_escape_of_the_program_does_not_look_like_one_of_the_report() -> None
     assert "a\\u200b → a\\\\u200bu200b" in renderings.render_terminal(report)
 
 
+def test_a_text_that_ends_like_a_shortened_one_does_not_look_like_it() -> None:
+    long = "a" * 6000
+    for text in (shorten(f"{long}b", long), "a (1,000 characters, 600 more of them differ)"):
+        start, _, note = text.rpartition(" (")
+        assert shorten(show_value(text), None) == f"{start} (\\u200b{note}"
+        assert shorten(show_value(f"{start} (\u200b{note}"), None) == f"{start} (\\u200b\\u200b{note}"
+    for text in ("a (6,001 characters) b", "6 characters", "(at most 63 characters)"):
+        assert shorten(show_value(text), None) == text
+
+
+def test_a_text_that_ends_like_a_shortened_name_is_never_shown_like_one() -> None:
+    for most in (NAME, LINE, SARIF_TEXT):
+        assert len(clip("n" * (most + 1), most)) > most
+
+
 def test_no_character_is_shown_like_the_text_of_its_escape() -> None:
     for char in map(chr, range(sys.maxunicode + 1)):
         shown = shorten(show_value(char), None)
@@ -196,6 +211,7 @@ def test_no_character_is_shown_like_the_text_of_its_escape() -> None:
 
 
 PIECES = (
+    *("(6 characters)", "(6,1 characters, 2 more of them differ)"),
     *("\\\\", r"\r", r"\x0d", r"\x85", r"\u0085", r"\u00b7", r"\u200b", r"\u23ce", r"\U0010fffd"),
     *"\\rxau \r\n\t\x00\x85\xad\u200b\u0301\U0010fffd·⏎→⇥",
 )
