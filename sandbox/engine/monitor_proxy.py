@@ -27,6 +27,7 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
 from sandbox.engine.http2_calls import END
+from sandbox.progress import ROOT_TYPE
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
 
@@ -99,6 +100,30 @@ NO_OUTPUTS = (
 )
 """Refusal of outputs (pulumi/pulumi, pkg/resource/deploy/step_executor.go: ExecuteRegisterResourceOutputs).
 """
+
+OUTPUTS_TWICE = (
+    "{}: the program sets its outputs a second time, which Pulumi's SDK never does: of those of the stack, "
+    "the engine keeps the last ones, so their order would decide"
+)
+"""Refusal of a second call (pulumi/pulumi, pkg/resource/deploy/step_executor.go: stackOutputsEvent)."""
+
+STACK_TWICE = "{}: a second resource of the stack's type, whose outputs the engine would take for the stack's"
+"""Refusal of a second stack."""
+
+NOT_REGISTERED = (
+    "{}: it names {}, which the engine has not registered yet, such as by DependencyResource: a deployment "
+    "may register the two in another order. Pass the resource itself, so that the program waits for it"
+)
+"""Refusal of a URN. What the engine replaces together with a resource (replace_with, dependencies) depends on
+what is registered at that time (pulumi/pulumi, pkg/resource/deploy/step_generator.go:
+findResourcesReplacedWith).
+"""
+
+INHERITED = (
+    "{}: it leaves out the option {} of its parent {}, which Pulumi's SDK sends: the engine adds it only if "
+    "the parent is ready by then, so time would decide. Pass the parent itself"
+)
+"""Refusal of a child (pulumi/pulumi, pkg/resource/deploy/source_eval.go: inheritFromParent)."""
 
 CALLBACKS = (
     "RegisterStackTransform",
@@ -174,6 +199,10 @@ class MonitorProxy(grpc.GenericRpcHandler):
         self._failed_calls = failed_calls
         self._lock = threading.Lock()
         self._components: set[str] = set()  # URNs
+        self._registered: dict[str, dict[str, str]] = {}
+        """What children inherit from each registered resource, by its URN and the option's name."""
+        self._with_outputs: set[str] = set()  # URNs
+        self._has_stack = False
         self.is_completed = False
         """Whether the program has said that it has registered all resources."""
         self._cut_off: list[str] = []
@@ -243,11 +272,15 @@ class MonitorProxy(grpc.GenericRpcHandler):
                 self._record_lookup(message, failure.reason)
         if name == "RegisterResource":
             self._note_resource(message, resource_pb2.RegisterResourceResponse.FromString(answer).urn)
+        elif name == "ReadResource":
+            with self._lock:
+                self._registered[resource_pb2.ReadResourceResponse.FromString(answer).urn] = {}
         return answer
 
     def _note_resource(self, message: Any, urn: str) -> None:
         """Note a component, and the declared inputs of a resource of which the engine ignores changes."""
         with self._lock:
+            self._registered[urn] = self._inherited(message) | _heritage(message)
             if not message.custom and not message.remote:
                 self._components.add(urn)
             elif message.ignoreChanges:
@@ -265,13 +298,38 @@ class MonitorProxy(grpc.GenericRpcHandler):
             return NO_DEBUGGER
         if name == "RegisterResource" and (message.transforms or message.hooks.ListFields()):
             return NO_CALLBACKS
-        if name == "RegisterResourceOutputs":
-            with self._lock:
-                if message.urn not in self._components:
-                    return NO_OUTPUTS.format(message.urn)
         if SIGNATURE.encode() in request and _has_foreign_value(message):
             return NOT_OF_THE_SDK.format(_subject(name, message))
+        urns = {*_references(message)}
+        if DEPENDENCIES.encode() in request:
+            urns.update(_output_dependencies(message))
+        with self._lock:
+            if unknown := urns - self._registered.keys():
+                return NOT_REGISTERED.format(_subject(name, message), min(unknown))
+            lacking = (
+                self._inherited(message).keys() - _heritage(message) if name == "RegisterResource" else ()
+            )
+            if lacking and message.custom:
+                return INHERITED.format(_subject(name, message), min(lacking), message.parent)
+            if name == "RegisterResource" and message.type == ROOT_TYPE:
+                if self._has_stack:
+                    return STACK_TWICE.format(_subject(name, message))
+                self._has_stack = True
+            if name == "RegisterResourceOutputs":
+                if message.urn not in self._components:
+                    return NO_OUTPUTS.format(message.urn)
+                if message.urn in self._with_outputs:
+                    return OUTPUTS_TWICE.format(message.urn)
+                self._with_outputs.add(message.urn)
         return ""
+
+    def _inherited(self, message: Any) -> dict[str, str]:
+        """Return what the engine adds to a resource from its finished parent; the caller has the lock."""
+        options = dict(self._registered.get(message.parent, {}))
+        package = message.type.partition(":")[0]
+        if message.custom and f":{package}::" not in options.get("provider", ""):
+            options.pop("provider", None)
+        return options
 
     def refuse(self, reason: str) -> _Failure:
         """Record a reason why the program fails, and return the outcome of the call."""
@@ -355,6 +413,39 @@ def _subject(name: str, message: Any) -> str:
     """Return the name of a call with the names of its subject."""
     fields = (getattr(message, field, "") for field in ("tok", "type", "name", "urn"))
     return " ".join([name, *filter(None, fields)])
+
+
+def _references(message: Message) -> Iterator[str]:
+    """Yield the URNs of other resources for which the SDK waits before it sends a request.
+
+    Aliases name resources of the state, and references inside of values may come from other stacks.
+    """
+    for field, content in message.ListFields():
+        if field.name == "provider":
+            yield content.rpartition("::")[0]
+        elif field.name == "providers":
+            yield from (reference.rpartition("::")[0] for reference in content.values())
+        elif field.name in ("parent", "deletedWith"):
+            yield content
+        elif field.name in ("dependencies", "replace_with", "dependsOn"):
+            yield from content
+        elif field.name in ("propertyDependencies", "argDependencies"):
+            for dependencies in content.values():
+                yield from dependencies.urns
+
+
+def _heritage(message: Any) -> dict[str, str]:
+    """Return the options of a resource that its children get from the SDK, or else from the engine."""
+    provider = {"provider": message.provider} if message.provider else {}
+    return provider | ({"protect": str(message.protect)} if message.HasField("protect") else {})
+
+
+def _output_dependencies(message: Message) -> Iterator[str]:
+    """Yield the URNs on which outputs in the values of a request depend."""
+    if isinstance(message, Struct) and SIGNATURE in message.fields and DEPENDENCIES in message.fields:
+        yield from (item.string_value for item in message.fields[DEPENDENCIES].list_value.values)
+    for part in _parts(message):
+        yield from _output_dependencies(part)
 
 
 def _has_foreign_value(message: Message) -> bool:

@@ -30,6 +30,7 @@ from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 
 CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
 COMPONENT: dict[str, Any] = {"type": "pipe:index:Api", "name": "api"}
+STACK: dict[str, Any] = {"type": "pulumi:pulumi:Stack", "name": "pipe-dev"}
 BUCKET: dict[str, Any] = {"type": "aws:s3/bucket:Bucket", "name": "files", "custom": True}
 FILE = {SIGNATURE: ASSETS[0], "path": "values.yaml"}
 HASHED = FILE | {"hash": "0" * 64}
@@ -54,6 +55,10 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self.calls.append("RegisterResource")
         self._abort_if_unknown(request.name, context)
         return resource_pb2.RegisterResourceResponse(urn=f"urn:{request.name}", object=request.object)
+
+    def ReadResource(self, request: Any, context: Any) -> resource_pb2.ReadResourceResponse:
+        self.calls.append("ReadResource")
+        return resource_pb2.ReadResourceResponse(urn=f"urn:{request.name}")
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
         self.calls.append("RegisterResourceOutputs")
@@ -229,6 +234,108 @@ def test_a_program_sets_the_outputs_of_its_components_only(context: Context) -> 
     assert "RegisterResourceOutputs" not in monitor.calls
 
 
+def test_a_program_sets_the_outputs_of_a_component_once(context: Context) -> None:
+    client, proxy, monitor = context
+    register(client, COMPONENT)
+    set_outputs(client, "urn:api")
+    with pytest.raises(grpc.RpcError, match="urn:api: the program sets its outputs a second time"):
+        set_outputs(client, "urn:api")
+    assert "urn:api" in proxy.error
+    assert monitor.calls.count("RegisterResourceOutputs") == 1
+
+
+def test_a_program_has_one_stack(context: Context) -> None:
+    client, proxy, monitor = context
+    register(client, STACK)
+    with pytest.raises(grpc.RpcError, match="a second resource of the stack's type"):
+        register(client, STACK | {"name": "other"})
+    assert "other" in proxy.error
+    assert monitor.calls == ["RegisterResource"]
+
+
+PropertyDependencies: Any = resource_pb2.RegisterResourceRequest.PropertyDependencies
+NAMED: dict[str, dict[str, Any]] = {
+    "parent": {"parent": "urn:api"},
+    "dependencies": {"dependencies": ["urn:api"]},
+    "property dependencies": {"propertyDependencies": {"a": PropertyDependencies(urns=["urn:api"])}},
+    "deleted with": {"deletedWith": "urn:api"},
+    "replace with": {"replace_with": ["urn:api"]},
+    "provider": {"provider": "urn:api::1"},
+    "providers": {"providers": {"aws": "urn:api::1"}},
+    "values": {"object": struct(a=[{SIGNATURE: OUTPUT, "dependencies": ["urn:api"]}])},
+}
+
+
+@pytest.mark.parametrize("place", NAMED)
+def test_a_resource_names_only_resources_that_are_registered(place: str, context: Context) -> None:
+    client, proxy, monitor = context
+    with pytest.raises(grpc.RpcError, match="it names urn:api, which the engine has not registered yet"):
+        register(client, BUCKET, **NAMED[place])
+    assert "RegisterResource aws:s3/bucket:Bucket files" in proxy.error
+    assert monitor.calls == []
+
+
+@pytest.mark.parametrize("place", NAMED)
+def test_a_resource_may_name_resources_that_are_registered(place: str, context: Context) -> None:
+    client, proxy, _ = context
+    register(client, COMPONENT)
+    register(client, BUCKET, **NAMED[place])
+    assert proxy.error == ""
+
+
+PROVIDER: dict[str, Any] = {"provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::here::1"}
+
+
+@pytest.mark.parametrize(
+    "options, own",
+    [
+        ({}, {}),
+        ({"protect": True}, {"protect": True}),
+        ({"protect": True}, {"protect": False}),
+        (PROVIDER, PROVIDER),
+        (PROVIDER, {"type": "cloudflare:index:Ruleset"}),
+    ],
+)
+def test_a_child_sends_what_it_has_from_its_parent(
+    options: dict[str, Any], own: dict[str, Any], context: Context
+) -> None:
+    client, proxy, _ = context
+    register(client, BUCKET | {"name": PROVIDER["provider"].removeprefix("urn:").removesuffix("::1")})
+    register(client, BUCKET | options)
+    register(client, COMPONENT, parent="urn:files")
+    register(client, BUCKET | own, parent="urn:api")
+    assert proxy.error == ""
+
+
+@pytest.mark.parametrize("options", [{"protect": True}, PROVIDER], ids=["protect", "provider"])
+def test_a_child_that_leaves_out_what_its_parent_has_is_refused(
+    options: dict[str, Any], context: Context
+) -> None:
+    client, proxy, _ = context
+    register(client, BUCKET | {"name": PROVIDER["provider"].removeprefix("urn:").removesuffix("::1")})
+    register(client, BUCKET | options)
+    register(client, COMPONENT, parent="urn:files")
+    with pytest.raises(grpc.RpcError, match=f"it leaves out the option {min(options)} of its parent urn:api"):
+        register(client, BUCKET, parent="urn:api")
+    assert "leaves out" in proxy.error
+
+
+def test_calls_name_only_resources_that_are_registered(context: Context) -> None:
+    client, proxy, monitor = context
+    for call in (
+        lambda: client.Invoke(resource_pb2.ResourceInvokeRequest(tok="a", provider="urn:read::1")),
+        lambda: client.Invoke(resource_pb2.ResourceInvokeRequest(tok="a", dependsOn=["urn:read"])),
+        lambda: client.ReadResource(resource_pb2.ReadResourceRequest(name="a", parent="urn:read")),
+    ):
+        with pytest.raises(grpc.RpcError, match="it names urn:read"):
+            call()
+    assert monitor.calls == []
+    client.ReadResource(resource_pb2.ReadResourceRequest(name="read"))
+    client.Invoke(resource_pb2.ResourceInvokeRequest(tok="a", dependsOn=["urn:read"]))
+    assert monitor.calls == ["ReadResource", "Invoke"]
+    assert [line.partition(":")[0] for line in proxy.error.splitlines()] == ["Invoke a", "ReadResource a"]
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -286,11 +393,12 @@ def test_special_values_are_checked_in_every_part_of_a_request(context: Context)
         {SIGNATURE: RESOURCE, "urn": "urn:it"},
         {SIGNATURE: RESOURCE, "urn": "urn:it", "id": "i"},
         {SIGNATURE: OUTPUT},
-        {SIGNATURE: OUTPUT, "value": None, "secret": True, "dependencies": ["urn:it"]},
+        {SIGNATURE: OUTPUT, "value": None, "secret": True, "dependencies": ["urn:api"]},
     ],
 )
 def test_special_values_of_the_sdk_are_passed_on(value: Any, context: Context) -> None:
     client, proxy, _ = context
+    register(client, COMPONENT)
     answer = register(client, BUCKET, object=struct(source=[value], plain={"hash": "a"}))
     assert (answer.object, proxy.error) == (struct(source=[value], plain={"hash": "a"}), "")
 
