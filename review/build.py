@@ -195,7 +195,8 @@ def _add_stack(
     literals = unknown_values.find_hidden_literals(stack)
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
     failed = changed_lookups.find_failed_lookups(stack)
-    resources = chain(addresses, versions, settings, names, kept, shared, unknown, literals)
+    deleted = risks.find_possibly_deleted(stack)
+    resources = chain(deleted, addresses, versions, settings, names, kept, shared, unknown, literals)
     rows = chain(resources, hidden, unneeded, secret, failed)
     findings += [_apply_waiver(finding, of_review, stack, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)

@@ -1,21 +1,21 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from review.left_objects import find_left_object
 from review.model import Finding, SourceLocation, list_first, title
 from review.objects.new_objects import makes_new_object
 from review.plain_data import as_texts, is_equal, value_at
-from review.stacks.engine_run import Step
+from review.stacks.engine_run import DELETED_FIRST, Step
 from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack, top_name
 from review.values.value_paths import find_related
 from sandbox.progress import one_line
-from sandbox.providers.resource_types import is_described
+from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75
@@ -123,6 +123,88 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
         message="\n".join(map(one_line, lines)),
         **step.entry,
         former_name=step.resource.rename.former_name,
+        dependents=dependents,
+    )
+
+
+def find_possibly_deleted(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each resource that a deployment may delete with a replaced one, with a finding.
+
+    Before the engine deletes a resource that is replaced and deleted first, it deletes what depends on it: by
+    an input that replaces, by the provider, or by the option replaceWith. It spares what it has registered
+    before. If the head does not order the two any more, time decides, and the preview shows one outcome only
+    (pulumi/pulumi, pkg/resource/deploy/step_generator.go: calculateDependentReplacements). With replaceWith,
+    it even deletes what it has registered, and does not create that again (findResourcesReplacedWith).
+    """
+    replaced = {step.old.urn: step for step in stack.steps.values() if step.op == "replace" and step.old}
+    causes = _possible_causes(replaced, stack) if replaced else {}
+    for step in stack.steps.values():
+        old, new = step.old, step.new
+        if old and new and step.op not in POLICIES and not old.is_component and old.urn in causes:
+            yield new.urn, _possible_deletion(step, replaced.get(causes[old.urn]), stack)
+
+
+def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, str]:
+    """Return the URN of the replaced resource with which each resource of the base may be deleted."""
+    olds = [step.old for step in stack.steps.values() if step.old and not step.old.state.get("external")]
+    first = stack.head.first_operations if stack.head else {}
+    causes = {old.urn: "" for old in olds if first.get(old.urn) == DELETED_FIRST}
+    dependents: dict[str, list[str]] = {}
+    for old in olds:
+        for urn in _replacing_dependencies(old):
+            dependents.setdefault(urn, []).append(old.urn)
+    found = [(urn, urn) for urn, step in replaced.items() if step.deleted_first]
+    while found:
+        urn, cause = found.pop()
+        for dependent in dependents.get(urn, ()):
+            if not causes.get(dependent):
+                causes[dependent] = cause
+                found.append((dependent, cause))
+    for step in stack.steps.values():
+        for side in filter(None, (step.old, step.new)):
+            for urn in side.options.get("replaceWith", ()):
+                former = other.old if (other := stack.steps.get(urn)) else None
+                if step.old and (cause := former.urn if former else urn) in replaced:
+                    causes[step.old.urn] = cause
+    return causes
+
+
+def _replacing_dependencies(resource: Resource) -> Iterator[str]:
+    """Yield the provider of a resource, and the resources of inputs whose change replaces it.
+
+    For a type with data that the tables do not describe, these are all inputs but tags.
+    """
+    if resource.provider:
+        yield resource.provider
+    is_unknown = bool(data_loss(resource.type, {})) and not is_described(resource.type)
+    paths = resource_type(resource.type).replaced_by
+    names = resource.property_dependencies.keys() - HARMLESS if is_unknown else set[str]()
+    names |= {re.split(r"[.\[]", path, maxsplit=1)[0] for path in paths}
+    for name in names - {*resource.options.get("ignoreChanges", ())}:
+        yield from resource.property_dependencies.get(name, ())
+
+
+def _possible_deletion(step: Step, replaced: Step | None, stack: Stack) -> Finding:
+    """Return the finding about a resource that may be deleted with a replaced one, if that one is known."""
+    name = title(step.resource)
+    cause = title(replaced.resource) if replaced else "a resource that is replaced"
+    loss = data_loss(step.resource.type, (step.old or step.resource).inputs)
+    dependents = _dependents(step.old or step.resource, stack)
+    lines = [
+        f"Because: {cause} is replaced, and the engine may delete {name} with it: time decides",
+        f"Instead: let {name} depend on {cause}, or change them in two pull requests",
+        f"Depends on it: {list_first(dependents, FEW) or 'nothing'}",
+    ]
+    if loss:
+        lines.append(f"Data: {loss}")
+    return Finding(
+        stacks=[stack.name],
+        policy="possibly-deleted",
+        message="\n".join(map(one_line, lines)),
+        **step.entry,
+        former_name=step.resource.rename.former_name,
+        level="mandatory",
+        blocks=True,
         dependents=dependents,
     )
 

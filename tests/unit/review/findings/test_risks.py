@@ -1,12 +1,12 @@
 """Tests of the risks of replacements and deletions: causes, dependents and lost data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from policies.rules.aws.deletion_protection import STATEFUL
-from review.findings.risks import find_risk
+from review.findings.risks import find_possibly_deleted, find_risk
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -341,3 +341,73 @@ def test_a_replacement_needs_no_protection_of_the_old_resource_only(protect: boo
     old, new = (resource(KEY, "disk", protect=protects) for protects in (True, protect))
     finding = find_risk(step := Step("replace", old, new), stack(step))
     assert finding and finding.message.endswith(fate)
+
+
+TABLE = "aws:dynamodb/table:Table"
+FIRST = Step("replace", OLD, NEW, {"cidrBlock": "update-replace"}, ("cidrBlock",), deleted_first=True)
+
+
+def possibly_deleted(*steps: Step, first: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the first line of each finding about a possible deletion, by the resource's name."""
+    changed = stack(*steps)
+    assert changed.head
+    changed.head.first_operations.update(first or {})
+    findings = [finding for _, finding in find_possibly_deleted(changed)]
+    assert all(finding.blocks and finding.policy == "possibly-deleted" for finding in findings)
+    return {finding.name: finding.message.splitlines()[0] for finding in findings}
+
+
+def test_a_resource_that_gives_up_its_dependency_on_a_replaced_one_may_be_deleted() -> None:
+    subnet = resource(SUBNET, "a", **after(vpcId=OLD))
+    table = resource(TABLE, "table", **after(name=subnet))
+    kept = [Step("same", subnet, resource(SUBNET, "a")), Step("update", table, resource(TABLE, "table"))]
+    cause = "main (aws:ec2:Vpc) is replaced, and the engine may delete"
+    assert possibly_deleted(FIRST, *kept) == {
+        "a": f"Because: {cause} a (aws:ec2:Subnet) with it: time decides",
+        "table": f"Because: {cause} table (aws:dynamodb:Table) with it: time decides",
+    }
+    # A replacement is created first, or nothing is replaced.
+    assert possibly_deleted(REPLACED, *kept) == possibly_deleted(*kept) == {}
+
+
+def test_a_provider_of_a_kept_resource_may_be_deleted_with_it() -> None:
+    provider = resource("pulumi:providers:aws", "east")
+    replaced = Step("replace", provider, provider, deleted_first=True)
+    table = resource(TABLE, "table", provider=f"{provider.urn}::1")
+    assert list(possibly_deleted(replaced, Step("same", table, resource(TABLE, "table")))) == ["table"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        after(OLD),
+        after(tags=OLD),
+        after(name=OLD) | {"ignoreChanges": ["name"]},
+        after(name=OLD) | {"external": True},
+        after(name=OLD) | {"custom": False},
+    ],
+)
+def test_a_dependent_that_no_input_replaces_stays(state: dict[str, Any]) -> None:
+    table = resource(TABLE, "table", **state)
+    assert possibly_deleted(FIRST, Step("same", table, resource(TABLE, "table"))) == {}
+
+
+@pytest.mark.parametrize("op", ["replace", "delete"])
+def test_a_resource_whose_deletion_the_plan_shows_is_no_possible_deletion(op: str) -> None:
+    table = resource(TABLE, "table", **after(name=OLD))
+    assert possibly_deleted(FIRST, Step(op, table, table)) == {}
+
+
+def test_a_resource_that_is_replaced_with_another_one_but_stays_may_be_deleted() -> None:
+    plain, bound = resource(TABLE, "table"), resource(TABLE, "table", replaceWith=[OLD.urn])
+    for sides in ((plain, bound), (bound, plain)):
+        assert list(possibly_deleted(REPLACED, Step("update", *sides))) == ["table"]
+        assert possibly_deleted(Step("same", OLD, NEW), Step("update", *sides)) == {}
+
+
+def test_a_resource_that_the_engine_deletes_and_does_not_create_again_blocks() -> None:
+    table = resource(TABLE, "table")
+    operations = {table.urn: "delete-replaced"}
+    kept = Step("same", table, table)
+    assert list(possibly_deleted(FIRST, kept, first=operations)) == ["table"]
+    assert possibly_deleted(FIRST, Step("replace", table, table), first=operations) == {}
