@@ -153,13 +153,13 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
     for old in olds:
         for urn in _replacing_dependencies(old):
             dependents.setdefault(urn, []).append(old.urn)
-    found = [(urn, urn) for urn, step in replaced.items() if step.deleted_first]
-    while found:
-        urn, cause = found.pop()
+    queue = [(urn, urn) for urn, step in replaced.items() if step.deleted_first]
+    while queue:
+        urn, cause = queue.pop()
         for dependent in dependents.get(urn, ()):
             if not causes.get(dependent):
                 causes[dependent] = cause
-                found.append((dependent, cause))
+                queue.append((dependent, cause))
     for step in stack.steps.values():
         for side in filter(None, (step.old, step.new)):
             for urn in side.options.get("replaceWith", ()):

@@ -20,21 +20,18 @@ from review.stacks.value_parts import leaves
 from sandbox.progress import name_of
 from sandbox.summary import MASK, PROGRAM_FAILED, REMOVED, UNINFORMATIVE_ERRORS, Phase
 
-ENGINE_OPERATIONS = {
-    "create-replacement": "replace",
-    "discard-replaced": "replace",
-    "import": "create",
-    "import-replacement": "replace",
-    "read-replacement": "replace",
-    "discard": "delete",
-    REMOVED: "delete",
-}
+ENGINE_OPERATIONS = {"import": "create", "discard": "delete", REMOVED: "delete"}
 """The report's names for operations of the engine that it counts under another name
 (pulumi/pulumi, sdk/go/common/display and pkg/resource/deploy/step.go).
 """
 
 CREATED_FIRST, DELETED_FIRST = "create-replacement", "delete-replaced"
-"""The engine's two operations of a replacement, in either order; only the event logs contain them."""
+"""The engine's two operations of most replacements, in either order."""
+
+PARTS = (CREATED_FIRST, DELETED_FIRST, "discard-replaced", "import-replacement", "read-replacement")
+"""Operations of the engine beside a `replace` of the same resource, which has the reasons
+(pkg/resource/deploy/step_generator.go). A replacement without a new resource has REMOVED in its place.
+"""
 
 READ = "read"
 """The engine's operation for a resource that the program only reads (`get`)."""
@@ -163,7 +160,7 @@ class EngineRun:
             for step in plan.get("steps") or ():
                 if step["op"] == DELETED_FIRST:
                     self.replaced[step["urn"]] = step["oldState"]
-                else:
+                elif step["op"] not in PARTS:
                     self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
@@ -319,10 +316,7 @@ class EngineRun:
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
         step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
         urn = step.resource.urn
-        earlier = self.steps.get(urn)
-        if earlier and earlier.op == step.op == "replace":
-            step = _join_replacement(earlier, step)
-        if not earlier or step.op != "same":
+        if urn not in self.steps or step.op != "same":
             self.steps[urn] = step
 
     def _resource(self, state: Json | None, files: Path | None = None) -> Resource | None:
@@ -361,17 +355,6 @@ def _secrets(inputs: Json) -> set[str]:
     """Return the paths of the secrets in inputs."""
     parts = (part for name, content in inputs.items() for part in leaves(name, content))
     return {path for path, value in parts if value == MASK}
-
-
-def _join_replacement(earlier: Step, later: Step) -> Step:
-    """Join two steps of one replacement, since each step has only a part of the engine's information."""
-    return Step(
-        op="replace",
-        old=earlier.old or later.old,
-        new=earlier.new or later.new,
-        diff={**earlier.diff, **later.diff},
-        forced_by=earlier.forced_by or later.forced_by,
-    )
 
 
 def read(file: Path) -> Any:
