@@ -12,6 +12,7 @@ from typing import Self
 
 from review import guard
 from review.jail import snapshot
+from review.jail.commits import find_commit
 from review.jail.messages import WITHOUT_SECRETS, Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
@@ -25,6 +26,9 @@ from sandbox.toolchain import pulumi_cli
 
 OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py")
 """The review's own code that the evaluation needs; the evaluation runs a copy of it."""
+
+MAIN = {"main": "refs/heads/main", "origin/main": "refs/remotes/origin/main"}
+"""The branches from which a branch under review may come, by their short names."""
 
 CHANGED_POLICIES = (
     "The policies, or modules that they can import, differ, and only a person sees what they do in a "
@@ -144,13 +148,11 @@ class Merge:
         differences from one merge base (git-diff(1): `A...B`), but there may be several. And the merge
         changes a file that the base has moved under its new name, which GitHub does not show.
         """
-        try:
-            verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
-            commit = snapshot.git(repository, *verify).decode().strip()
-        except snapshot.GitFailure:
+        commit = find_commit(repository, ref)
+        if commit is None:
             raise CommandError(
                 f"--merge {ref} is not a commit of {repository}. Name a branch, tag or fetched commit."
-            ) from None
+            )
         snapshot.list_files(repository, commit)  # Git lists a folder in memory to merge it.
         try:
             merged = snapshot.git(repository, "merge-tree", "--write-tree", "--no-messages", base, commit)
@@ -180,21 +182,21 @@ def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[s
     """Return a ref's commit and a description.
 
     Without a ref, return those of the merge base with main or, if `merge_base` is false, of the commit that
-    is checked out. Raise CommandError if git does not work, if the ref is not a commit, or if there is no
-    merge base.
+    is checked out. Raise CommandError if git does not work, if the ref is not a commit or is ambiguous, or if
+    there is no merge base.
     """
     # This raises with the reason if git does not work at all.
     snapshot.git(repository, "rev-parse", "--show-toplevel")
     if not ref and not merge_base:
         commit = snapshot.git(repository, "rev-parse", "HEAD").decode().strip()
         return commit, f"checkout of the base ({commit[:9]})"
-    for name in (ref,) if ref else ("main", "origin/main"):
-        verify = ("rev-parse", "-q", "--verify", "--end-of-options", f"{ref}^{{commit}}")
-        arguments = verify if ref else ("merge-base", name, "HEAD")
-        with suppress(snapshot.GitFailure):
-            commit = snapshot.git(repository, *arguments).decode().split()[-1]
-            description = name if ref else f"merge base with {name}"
-            return commit, f"{description} ({commit[:9]})"
+    if ref and (commit := find_commit(repository, ref)):
+        return commit, f"{ref} ({commit[:9]})"
+    for name, full_name in () if ref else MAIN.items():
+        if main := find_commit(repository, full_name):
+            with suppress(snapshot.GitFailure):
+                commit = snapshot.git(repository, "merge-base", main, "HEAD").decode().split()[-1]
+                return commit, f"merge base with {name} ({commit[:9]})"
     if not ref:
         raise CommandError("there is no merge base with main. Name the base: make review BASE=<git ref>")
     raise CommandError(
