@@ -212,13 +212,16 @@ def mark_byte_escapes(text: str) -> str:
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a copy of plain data in which `change` is applied to every string."""
+    """Return a copy of plain data in which `change` is applied to every string that is a value.
+
+    The keys of objects stay: if two of them became equal, one would hide the other's value.
+    """
     if isinstance(value, str):
         return change(value)
     if is_list(value):
         return [map_texts(item, change) for item in value]
     if is_map(value):
-        return {change(key): map_texts(item, change) for key, item in value.items()}
+        return {key: map_texts(item, change) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value)(**{key: map_texts(item, change) for key, item in vars(value).items()})
     return value

@@ -22,6 +22,7 @@ from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
 from review.stacks.value_parts import split
+from review.values.secret_marks import SecretMarks
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
@@ -435,6 +436,14 @@ def test_nulls_of_a_created_resource_are_listed() -> None:
     assert [(item.path, item.after) for item in new_properties(step, stack(step))] == [
         ("values.agents.securityContext", "null")
     ]
+
+
+def test_a_key_with_a_mark_of_a_secret_hides_no_other_member() -> None:
+    members = {MASK: "import os", SecretMarks().mask("a"): "shown"}
+    step = Step("create", None, resource(RELEASE, "agent", {"values": members}))
+    [new] = new_properties(step, stack(step))
+    assert json.loads(new.after or "") == members
+    assert changes({"values": {}}, {"values": {"added": members}})[0][2] == new.after
 
 
 def test_a_long_document_of_a_created_resource_is_shown_in_parts() -> None:
