@@ -19,7 +19,7 @@ from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
-from review.values.ignored_changes import IGNORED, ignored_paths, select
+from review.values.ignored_changes import IGNORED, ignored_paths, join_parts, select
 from sandbox.summary import LATER, MASK
 from sandbox.workspace.stack_files import secret_settings
 
@@ -264,7 +264,7 @@ def _unjudged(step: Step) -> list[str]:
         for parts in ignored_paths(new.options)
         if not is_equal(select(old.values, parts), select(new.values, parts))
     )
-    return sorted({".".join(parts) for parts in differing})
+    return sorted({*map(join_parts, differing)})
 
 
 def _ignored(resource: Resource) -> set[str]:

@@ -1,11 +1,12 @@
 """Paths of inputs whose changes the engine ignores, and the values at these paths."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from itertools import chain
 from typing import Any
 
-from review.plain_data import as_text, is_equal, is_list, is_map
+from review.plain_data import as_text, is_equal, is_list, is_map, path_of
 
 IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
@@ -29,6 +30,11 @@ def ignored_paths(options: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
+def join_parts(parts: Iterable[str]) -> str:
+    """Return the path of ignored changes with these parts; other parts have another path."""
+    return reduce(path_of, parts, "")
+
+
 def select(content: Any, parts: list[str]) -> list[Any]:
     """Return the values to which the parts of a path of ignored changes lead."""
     contents = [content]
@@ -46,7 +52,7 @@ def find_hidden_changes(
     A list stands for several values.
     """
     values = {
-        ".".join(parts): (select(before, parts), select(after, parts)) for parts in ignored_paths(options)
+        join_parts(parts): (select(before, parts), select(after, parts)) for parts in ignored_paths(options)
     }
     return {
         path: (_single(old), _single(new)) for path, (old, new) in values.items() if not is_equal(old, new)

@@ -1,0 +1,23 @@
+"""Tests of the values at paths whose changes the engine ignores."""
+
+import pytest
+
+from review.values.ignored_changes import find_hidden_changes, join_parts
+
+AMBIGUOUS = ["spec.a.b", 'spec["a.b"]', '["spec.a.b"]']
+"""Paths of ignored changes with one text if dots join their parts."""
+
+
+@pytest.mark.parametrize("paths", [AMBIGUOUS, AMBIGUOUS[::-1]])
+def test_paths_with_dots_in_names_hide_no_other_path(paths: list[str]) -> None:
+    before = {"spec": {"a": {"b": 1}, "a.b": 3}, "spec.a.b": 5}
+    after = {"spec": {"a": {"b": 2}, "a.b": 3}, "spec.a.b": 6}
+    assert find_hidden_changes({"ignoreChanges": paths}, before, after) == {
+        "spec.a.b": (1, 2),
+        '["spec.a.b"]': (5, 6),
+    }
+
+
+def test_the_paths_of_different_parts_differ() -> None:
+    lists = [["a", "b"], ["a.b"], ["a", '["b"]'], ["a", ""], ["a"], ['a["b"]'], ["a", "*"], ["", "a"]]
+    assert len({*map(join_parts, lists)}) == len(lists)
