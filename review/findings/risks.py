@@ -145,7 +145,10 @@ def find_possibly_deleted(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
 
 def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, str]:
-    """Return the URN of the replaced resource with which each resource of the base may be deleted."""
+    """Return the URN of the replaced resource with which each resource of the base may be deleted.
+
+    If the head still depends on a replaced resource, the program waits for it, and the plan has the outcome.
+    """
     olds = [step.old for step in stack.steps.values() if step.old and not step.old.state.get("external")]
     first = stack.head.first_operations if stack.head else {}
     causes = {old.urn: "" for old in olds if first.get(old.urn) == DELETED_FIRST}
@@ -157,7 +160,8 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
     while queue:
         urn, cause = queue.pop()
         for dependent in dependents.get(urn, ()):
-            if not causes.get(dependent):
+            is_decided = urn in replaced and _depends_on(stack.step_of(dependent), stack.head_urn(urn))
+            if not is_decided and not causes.get(dependent):
                 causes[dependent] = cause
                 queue.append((dependent, cause))
     for step in stack.steps.values():
@@ -167,6 +171,12 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
                 if step.old and (cause := former.urn if former else urn) in replaced:
                     causes[step.old.urn] = cause
     return causes
+
+
+def _depends_on(step: Step | None, urn: str) -> bool:
+    """Return True if a resource of the head depends on another one, or has it as its provider."""
+    new = step.new if step else None
+    return bool(new) and urn in (*new.dependencies, new.provider)
 
 
 def _replacing_dependencies(resource: Resource) -> Iterator[str]:

@@ -392,6 +392,12 @@ def test_a_dependent_that_no_input_replaces_stays(state: dict[str, Any]) -> None
     assert possibly_deleted(FIRST, Step("same", table, resource(TABLE, "table"))) == {}
 
 
+@pytest.mark.parametrize("state", [after(name=OLD), {"provider": f"{OLD.urn}::1"}], ids=["input", "provider"])
+def test_a_dependent_for_which_the_program_waits_has_its_outcome_in_the_plan(state: dict[str, Any]) -> None:
+    table = resource(TABLE, "table", **state)
+    assert possibly_deleted(FIRST, Step("update", table, resource(TABLE, "table", **state))) == {}
+
+
 @pytest.mark.parametrize("op", ["replace", "delete"])
 def test_a_resource_whose_deletion_the_plan_shows_is_no_possible_deletion(op: str) -> None:
     table = resource(TABLE, "table", **after(name=OLD))
