@@ -21,7 +21,7 @@ from pathlib import Path
 from review import evaluate, output
 from review.comparison import Options, compare, describe_head
 from review.jail import isolation
-from review.jail.supervisor import Stopped, stop_on_signals, time_limit
+from review.jail.supervisor import Stopped, memory_limit, stop_on_signals, time_limit
 from review.model import Report
 from review.render import renderings
 from review.status import Status
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     tree = Path(args.tree).resolve()
     folder = output.prepare(Path(args.output), tree) if args.output else None
-    with Status() as status, time_limit((args.minutes + GRACE_MINUTES) * 60):
+    with Status() as status, memory_limit(), time_limit((args.minutes + GRACE_MINUTES) * 60):
         if args.events:
             secrets = Path(args.mask).read_text().splitlines() if args.mask else []
             report = evaluate.report_preview(map(Path, args.events), tree, secrets, describe_head(tree))

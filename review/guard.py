@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from review.jail.guard import ANALYZER
 from review.jail.regular_files import read_text
 from review.plain_data import as_key, is_list, is_map
-from review.programs.file_states import read_state, read_states
+from review.programs.file_states import Digests, read_state, read_states
 from review.programs.imports import imported_files
 from sandbox.errors import CommandError
 from sandbox.summary import Row
@@ -113,12 +113,17 @@ def differing_files(base: Path, head: Path) -> list[str]:
     In the top folder, modules count, except for `__main__`, which the pack never imports. If nothing differs
     that the base's pack imports or would import, the head's pack imports the same.
     """
-    modules = [base / PACK / path for path in read_states(base / PACK) if path.suffix == ".py"]
+    digests: Digests = {}
+    modules = [base / PACK / path for path in read_states(base / PACK, digests) if path.suffix == ".py"]
     imported = imported_files(base, base, modules)
     before, after = (
-        {path: read_state(tree / path) for path in imported}
-        | {Path(path.name): read_state(path) for path in tree.glob("*.py") if path.name != "__main__.py"}
-        | {PACK / path: state for path, state in read_states(tree / PACK).items()}
+        {path: read_state(tree / path, digests) for path in imported}
+        | {
+            Path(path.name): read_state(path, digests)
+            for path in tree.glob("*.py")
+            if path.name != "__main__.py"
+        }
+        | {PACK / path: state for path, state in read_states(tree / PACK, digests).items()}
         for tree in (base, head)
     )
     paths = before.keys() | after.keys()

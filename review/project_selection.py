@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from review.model import list_first
-from review.programs.file_states import FileState, read_state
+from review.programs.file_states import Digests, FileState, read_state
 from sandbox.errors import CommandError
 from sandbox.workspace import stacks, yaml_tree
 
@@ -83,11 +83,12 @@ def find_accounts(trees: Trees) -> Accounts:
 
     A file that cannot be read, or with another form of an account, limits it to none that is known.
     """
+    digests: Digests = {}
     files: dict[str, dict[FileState | None, Path]] = {}
     for tree in trees:
         for name, project in stacks.projects(tree).items():
             file = project / f"Pulumi.{name.rpartition('/')[2]}.yaml"
-            files.setdefault(name, {})[read_state(file)] = file
+            files.setdefault(name, {})[read_state(file, digests)] = file
     return {
         name: frozenset[str]().union(*map(_accounts_in, contents.values()))
         for name, contents in files.items()

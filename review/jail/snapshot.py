@@ -59,7 +59,11 @@ GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-
 
 
 class GitFailure(CommandError):
-    """A failure of a git command."""
+    """A failure of a git command, with its exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -248,16 +252,13 @@ def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
     ):
         requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-        for (mode, _, digest), name in entries:
+        for (mode, _, digest, _), name in entries:
             if mode == SUBMODULE:
                 snapshot.omit(name, A_SUBMODULE, digest)
                 continue
             requests.write(digest.encode() + b"\n")
             requests.flush()
-            size = int(answers.readline().split()[2])
-            if size > LARGEST_FILE:
-                raise CommandError(_too_large(name))
-            content = answers.read(size)
+            content = answers.read(int(answers.readline().split()[2]))
             answers.read(1)  # a line break ends the content
             if CONTROL.search(name):
                 snapshot.omit(name, CONTROL_CHARACTERS, _digest(mode == LINK, content))
@@ -286,7 +287,7 @@ def git(tree: Path, *arguments: str) -> bytes:
         ) from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}")
+        raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}", done.returncode)
     return done.stdout
 
 
@@ -298,18 +299,22 @@ def changed_paths(repository: Path, old: str, new: str) -> set[str]:
 
 
 def list_files(repository: Path, commit: str) -> bytes:
-    """Return the output of `git ls-tree` for a commit's files, each with a NUL at its end.
+    """Return the output of `git ls-tree --long` for a commit's files, each with a NUL at its end.
 
-    Raise CommandError if it is longer than LONGEST_LISTING.
+    Raise CommandError if it is longer than LONGEST_LISTING, or if a file is larger than LARGEST_FILE.
     """
-    command = [*GIT, "-C", repository, "ls-tree", "-r", "-z", "--full-tree", commit]
+    command = [*GIT, "-C", repository, "ls-tree", "-r", "-z", "--long", "--full-tree", commit]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         listing = cast(IO[bytes], process.stdout).read(LONGEST_LISTING + 1)
         if len(listing) > LONGEST_LISTING:
             process.kill()
             raise CommandError(_too_many())
     if process.returncode:
-        raise GitFailure(f"{repository} cannot be reviewed: git ls-tree {commit} failed.")
+        message = f"{repository} cannot be reviewed: git ls-tree {commit} failed."
+        raise GitFailure(message, process.returncode)
+    for (*_, size), name in _entries(listing):
+        if size.isdigit() and int(size) > LARGEST_FILE:  # A submodule has no size.
+            raise CommandError(_too_large(name))
     return listing
 
 

@@ -1,5 +1,6 @@
 """Supervision of the evaluation, which is a separate process with limited resources."""
 
+import resource
 import signal
 import subprocess
 import threading
@@ -77,6 +78,26 @@ def stop_on_signals() -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def memory_limit(limit: int = isolation.LIMITS[resource.RLIMIT_DATA]) -> Generator[None]:
+    """Limit this process, and each that it starts, to `limit` bytes of memory in the with statement.
+
+    Raise CommandError if the body needs more. The trees under review decide what it needs: git merges their
+    files, and the review reads the files of stacks.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    lowest = min(bound for bound in (limit, *before) if bound != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_DATA, (lowest, before[1]))
+    try:
+        yield
+    except MemoryError:
+        raise CommandError(
+            f"the review was stopped: it needs more than {lowest:,} bytes of memory."
+        ) from None
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @contextmanager

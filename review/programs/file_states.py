@@ -6,40 +6,58 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from review.jail.regular_files import link_target, read_bytes
+from review.jail.regular_files import link_target, read_digest
 from sandbox.errors import CommandError
 
 EXECUTABLE = 0o111
 """Bits of a file's mode that git keeps. A program can ask for them (access(2))."""
 
 
+Digests = dict[tuple[int, int], bytes]
+"""The SHA-256 of files by device and inode: each file is read once, however many links lead to it."""
+
+
 class FileState(NamedTuple):
     """Everything about a file or link that a commit can change, except for its path."""
 
-    content: bytes | None
-    """The content of the file, or of that behind the link; None for a folder or a link that leads nowhere."""
+    digest: bytes | None
+    """The SHA-256 of the file, or of that behind the link; None for a folder or a link that leads nowhere."""
     target: str | None = None
     """The target of a link."""
     executable: bool = False
 
 
-def read_state(path: Path) -> FileState | None:
-    """Return the state of a file, a link or a folder; None if there is none of them."""
+def read_state(path: Path, digests: Digests | None = None) -> FileState | None:
+    """Return the state of a file, a link or a folder; None if there is none of them.
+
+    `digests` has those of the files that have been read, and gets a new one.
+    """
+    digests = {} if digests is None else digests
     target = link_target(path) if path.is_symlink() else None
     with suppress(OSError, CommandError):
-        return FileState(read_bytes(path, follow_links=True), target, bool(path.stat().st_mode & EXECUTABLE))
+        status = path.stat()
+        file = status.st_dev, status.st_ino
+        if file not in digests:
+            digests[file] = read_digest(path)
+        return FileState(digests[file], target, bool(status.st_mode & EXECUTABLE))
     return FileState(None, target) if os.path.lexists(path) else None
 
 
-def read_states(folder: Path) -> dict[Path, FileState | None]:
+def read_states(folder: Path, digests: Digests | None = None) -> dict[Path, FileState | None]:
     """Return the states of the files in a folder, and in the folders to which its links lead."""
-    return {file.relative_to(folder): read_state(file) for file in _files(folder, set())}
+    digests = {} if digests is None else digests
+    return {file.relative_to(folder): read_state(file, digests) for file in _files(folder, set())}
 
 
 def find_differing(base: Path, head: Path) -> set[Path]:
     """Return the paths of the files and links that differ between two trees."""
     before, after = ({path.relative_to(tree) for path in _all_files(tree)} for tree in (base, head))
-    same = (path for path in before & after if read_state(base / path) == read_state(head / path))
+    digests: Digests = {}
+    same = (
+        path
+        for path in before & after
+        if read_state(base / path, digests) == read_state(head / path, digests)
+    )
     return (before | after).difference(same)
 
 

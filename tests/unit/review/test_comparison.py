@@ -117,6 +117,28 @@ def test_a_merge_that_is_impossible_gives_the_reason(trusted: Path) -> None:
         Merge.find(trusted, base, "nowhere")
 
 
+def test_a_file_that_is_too_large_is_refused_before_git_merges_it(
+    trusted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(trusted, "checkout", "-q", "-b", "change")
+    commit(trusted, "change", large="\n" * 100)
+    git(trusted, "checkout", "-q", "main")
+    base = commit(trusted, "other", api="3\n")
+    objects = git(trusted, "count-objects")
+    monkeypatch.setattr(snapshot, "LARGEST_FILE", 99)
+    with pytest.raises(CommandError, match=r"large\.py is larger than 99 bytes"):
+        Merge.find(trusted, base, "change")
+    assert git(trusted, "count-objects") == objects, "a merge writes the tree that results from it"
+
+
+def test_a_merge_that_fails_without_a_conflict_gives_the_reason_of_git(trusted: Path) -> None:
+    base = git(trusted, "rev-parse", "HEAD")
+    git(trusted, "checkout", "-q", "--orphan", "unrelated")
+    unrelated = commit(trusted, "unrelated", api="2\n")
+    with pytest.raises(CommandError, match="git merge-tree: refusing to merge unrelated histories"):
+        Merge.find(trusted, base, unrelated)
+
+
 def test_a_merge_with_several_merge_bases_is_refused(trusted: Path) -> None:
     start = git(trusted, "rev-parse", "HEAD")
     git(trusted, "checkout", "-q", "-b", "merged")

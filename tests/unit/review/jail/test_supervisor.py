@@ -217,5 +217,32 @@ def test_an_endless_program_is_stopped_by_the_outer_limit(tmp_path: Path) -> Non
     assert not _running("sleep", "7319")
 
 
+LIMITED = """
+import resource, subprocess, sys
+from review.jail.supervisor import memory_limit
+from sandbox.errors import CommandError
+allocate = "bytearray(2**30)"
+before = resource.getrlimit(resource.RLIMIT_DATA)
+try:
+    with memory_limit(2**29):
+        print(subprocess.run([sys.executable, "-c", allocate], capture_output=True).stderr.split()[-1])
+        exec(allocate)
+except CommandError as error:
+    print(error)
+print(resource.getrlimit(resource.RLIMIT_DATA) == before)
+"""
+
+
+def test_the_review_and_what_it_starts_have_a_limit_of_memory() -> None:
+    if sys.platform != "linux":
+        pytest.skip("other systems do not enforce this limit")
+    process = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, cwd=ROOT)
+    assert process.stdout.splitlines() == [
+        "b'MemoryError'",
+        "the review was stopped: it needs more than 536,870,912 bytes of memory.",
+        "True",
+    ], process.stderr
+
+
 def _running(*arguments: str) -> bool:
     return any(process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"]))
