@@ -18,6 +18,7 @@ import psutil
 
 from review.jail import isolation, messages
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request
+from review.jail.open_files import SharedObjects
 from review.jail.processes import Command
 from review.model import Report
 from review.status import Status
@@ -32,6 +33,11 @@ PROCESSES = 256
 
 PROGRAM_PROCESSES = 32
 """Largest number of processes of one program or policy pack under review; the own ones have at most three."""
+
+WATCHES, PIPES = 8192, 768
+"""Largest number of files that the programs watch with epoll, and of their pipes. The kernel allows each user
+one watch for 4 KB of memory (epoll(7)) and 1,024 pipes of 16 pages (pipe(7)). Small programs have a few.
+"""
 
 FREE_PART = 0.05
 """Smallest part of the machine's memory that has to stay available while the review runs: the kernel's memory
@@ -55,6 +61,8 @@ class Bounds:
     program_processes: int = PROGRAM_PROCESSES
     """The limit of each program and policy pack under review."""
     free_part: float = FREE_PART
+    watches: int = WATCHES
+    pipes: int = PIPES
 
 
 class Stopped(BaseException):
@@ -288,6 +296,13 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     largest = max(map(len, under_review), default=0)
     if largest > bounds.program_processes:
         return f"a program ran {largest} processes; the limit is {bounds.program_processes}"
+    objects = SharedObjects()
+    for process in chain.from_iterable(under_review):
+        objects.add(process.pid)
+        if objects.watches > bounds.watches:
+            return f"the programs watched {objects.watches:,} files; the limit is {bounds.watches:,}"
+        if len(objects.pipes) > bounds.pipes:
+            return f"the programs had {len(objects.pipes)} pipes; the limit is {bounds.pipes}"
     return ""
 
 

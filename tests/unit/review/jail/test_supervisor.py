@@ -208,6 +208,46 @@ def test_the_processes_of_a_program_have_a_limit_of_their_own() -> None:
         process.wait()
 
 
+@pytest.mark.parametrize(
+    ("program", "bounds", "message"),
+    [
+        (
+            # One file under 50 numbers, in an instance of epoll whose process cannot be traced.
+            "import os, select, time, ctypes; poll, file = select.epoll(), os.eventfd(0)\n"
+            "for number in range(20, 70):\n"
+            "    os.dup2(file, number); poll.register(number, 0); os.close(number)\n"
+            "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(60)",
+            Bounds(watches=49),
+            "the programs watched 50 files; the limit is 49",
+        ),
+        (
+            "import os, time; pipes = [os.pipe() for _ in range(9)]; time.sleep(60)",
+            Bounds(pipes=8),
+            "the programs had 9 pipes; the limit is 8",
+        ),
+    ],
+    ids=["watches", "pipes"],
+)
+def test_objects_that_the_kernel_limits_for_a_user_are_counted(
+    program: str, bounds: Bounds, message: str
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux has /proc")
+    null = subprocess.DEVNULL
+    command = ["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", program]
+    process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)
+    try:
+        until = time.monotonic() + 20
+        while not (reason := excess([], bounds, [process.pid])) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert reason == message
+        assert excess([process.pid], bounds) == "", "the evaluation runs no code under review"
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.wait()
+
+
 def test_an_endless_program_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:
     with (
         pytest.raises(CommandError, match=r"stopped after 0.01 minutes; --minutes allows more"),
