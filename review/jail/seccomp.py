@@ -64,6 +64,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "aarch64": Architecture(0xC00000B7, 1),
 }
 
+NO_CALL = 0xFFFFFFFF
+"""Number in place of that of a call that an architecture lacks."""
+
 DENIED: Mapping[str, tuple[int, int]] = {
     # No namespace confines keyrings: a process can request any key of its user by the key's number.
     "add_key": (248, 217),
@@ -111,6 +114,7 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
+    "modify_ldt": (154, NO_CALL),
     "kexec_load": (246, 104),
     "kexec_file_load": (320, 294),
     "init_module": (175, 105),
@@ -154,6 +158,19 @@ MAPPINGS: Mapping[str, tuple[int, int]] = {"mmap": (9, 222)}
 SHARED_MEMORY = 0x21  # MAP_SHARED (also in MAP_SHARED_VALIDATE) and MAP_ANONYMOUS, include/uapi/linux/mman.h
 """Flags of memory that several processes share. It counts towards no limit of a process, and it stays in use
 when a process has dropped its pages (MADV_DONTNEED). /dev/zero, which gives such memory as well, is hidden.
+"""
+
+HUGE_PAGES = 0x40000  # MAP_HUGETLB, include/uapi/asm-generic/hugetlb_encode.h
+"""Flag of memory from a pool of the whole machine. It counts towards no resident memory."""
+
+DEVICE_CONTROL: tuple[int, int] = (16, 29)
+"""Numbers of the system call `ioctl`, whose second argument is a command."""
+
+DEVICE_COMMANDS = (0x5401, 0x802C542A, 0x5413, 0x540F, 0x541B, 0x5421, 0x5450, 0x5451, 0x40049409)
+"""TCGETS, TCGETS2, TIOCGWINSZ and TIOCGPGRP of isatty(3) and others, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX,
+and FICLONE, with which Python 3.14 tries to copy a file (include/uapi: asm-generic/ioctls.h, linux/fs.h).
+Others reach the machine's file systems even through a file that is read-only, and some need no privilege:
+keys that FS_IOC_ADD_ENCRYPTION_KEY adds stay with it (Linux, Documentation/filesystems/fscrypt.rst).
 """
 
 SENDING: Mapping[str, tuple[int, int, int]] = {
@@ -253,6 +270,9 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         _load_argument(3),
         _instruction(AND, SHARED_MEMORY),
         *_if_equal(SHARED_MEMORY, [_instruction(RETURN, ERROR | errno.EPERM)]),
+        _load_argument(3),
+        _instruction(AND, HUGE_PAGES),
+        *_if_equal(HUGE_PAGES, [_instruction(RETURN, ERROR | errno.EPERM)]),
         _instruction(RETURN, ALLOW),
     ]
     for numbers in MAPPINGS.values():
@@ -263,6 +283,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
             instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
         commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
         instructions += _if_equal(FILE_CONTROL[column], commands)
+        commands = [_load_argument(1), *_allow_only(DEVICE_COMMANDS, ERROR | errno.ENOTTY)]
+        instructions += _if_equal(DEVICE_CONTROL[column], commands)
     instructions.append(_instruction(RETURN, ALLOW))
     return b"".join(instructions)
 

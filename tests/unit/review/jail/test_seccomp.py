@@ -4,6 +4,7 @@ import errno
 import fcntl
 import re
 import struct
+import termios
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from review.jail.seccomp import (
     ALLOW,
     ARCHITECTURES,
     DENIED,
+    DEVICE_CONTROL,
     ERROR,
     FILE_CONTROL,
     FROM_PAGES,
@@ -112,6 +114,9 @@ def test_only_private_memory_and_shared_files_can_be_mapped(machine: str) -> Non
         assert verdict(machine, number, 0, 0, 0, kind | anonymous) == DENY
         assert verdict(machine, number, 0, 0, 0, kind) == ALLOW
     assert verdict(machine, number, 0, 0, 0, private | anonymous) == ALLOW
+    huge, of_one_gigabyte = 0x40000, 30 << 26
+    for kind in (private | anonymous | huge, private | anonymous | huge | of_one_gigabyte):
+        assert verdict(machine, number, 0, 0, 0, kind) == DENY
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
@@ -164,6 +169,17 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(machine:
     assert {verdict(machine, number, 9, command, trusted=True) for command in others} == {ALLOW}
 
 
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_controls_no_file_system(machine: str) -> None:
+    number = DEVICE_CONTROL[ARCHITECTURES[machine].column]
+    own = (termios.TCGETS, termios.TIOCGWINSZ, termios.FIONREAD, termios.FIONBIO, termios.FIOCLEX)
+    add_key, set_flags, dedupe, push_input = 0xC0506617, 0x40086602, 0xC0189436, termios.TIOCSTI
+    others = (add_key, set_flags, dedupe, push_input)
+    assert {verdict(machine, number, 9, command) for command in own} == {ALLOW}
+    assert {verdict(machine, number, 9, command) for command in others} == {ERROR | errno.ENOTTY}
+    assert {verdict(machine, number, 9, command, trusted=True) for command in others} == {ALLOW}
+
+
 @pytest.mark.parametrize(("machine", "number"), [(X86, 0), (X86, 59), (ARM, 63), (ARM, 221)])
 def test_reading_and_starting_programs_is_allowed(machine: str, number: int) -> None:
     assert verdict(machine, number) == ALLOW
@@ -202,6 +218,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             **OF_OTHERS,
             "setsockopt": SET_OPTION,
             "fcntl": FILE_CONTROL,
+            "ioctl": DEVICE_CONTROL,
             "prctl": PROCESS_CONTROL,
             "prlimit64": PROCESS_LIMIT,
         }.items()
