@@ -71,7 +71,7 @@ def find_changed_sources(
     before, after = (
         {
             name: {urns.get(urn, urn) for urn in names}
-            for name, names in {**side.property_dependencies, DEPENDS_ON: _without_value(side)}.items()
+            for name, names in {**side.property_dependencies, DEPENDS_ON: _depends_on(side)}.items()
         }
         for side in (old, new)
     )
@@ -117,6 +117,7 @@ def _texts(name: str, value: Any) -> Iterator[str]:
             yield from (as_text(member) or "" for _, member in leaves(path, document))
 
 
-def _without_value(resource: Resource) -> set[str]:
+def _depends_on(resource: Resource) -> set[str]:
+    """Return the resources on which one depends without a value, or by an input with the option's name."""
     used = {*chain.from_iterable(resource.property_dependencies.values()), resource.parent}
-    return {*resource.dependencies} - used
+    return {*resource.dependencies} - used | {*resource.property_dependencies.get(DEPENDS_ON, ())}

@@ -14,6 +14,7 @@ from review.plain_data import map_texts, mark_own, value_at
 from review.stacks.resources import Json, Resource
 from review.stacks.value_parts import leaves
 from review.values.secret_marks import without_marks
+from review.values.value_paths import property_path
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.summary import MASK
 
@@ -83,7 +84,8 @@ def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:
     Policies that the program marks as secret count; only the real secrets in them are masked. A text that is
     no document but seems to name principals is yielded as a whole.
     """
-    for path, value in (leaf for name, content in resource.inputs.items() for leaf in leaves(name, content)):
+    inputs = ((property_path(name), content) for name, content in resource.inputs.items())
+    for path, value in (leaf for name, content in inputs for leaf in leaves(name, content)):
         text = value_at(resource.values, path)
         document = None if value == MASK else _parse_policy(text)
         for part, member in leaves("", document) if document else ():

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
@@ -16,7 +17,7 @@ from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVI
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import Part, compact, is_unknown, leaves, show_secrets, split
 from review.values.secret_marks import without_marks
-from review.values.value_paths import Paths, find_related, locate, place_of
+from review.values.value_paths import Paths, find_related, locate, place_of, property_path
 from sandbox.progress import name_of
 from sandbox.providers.target import DEFAULTS
 from sandbox.summary import LATER, MASK
@@ -76,7 +77,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     properties = rename_properties(step)
     component = stack.component_of(step.new.urn)
     inputs = {
-        name: value
+        property_path(name): value
         for name, value in without_marks(readable_inputs(step)[1]).items()
         if name != DEFAULTS and (value or name != INTERNAL)
     }
@@ -88,7 +89,8 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
     }
     provider_option = f"{OPTION} {PROVIDER}"
     objects, principals = object_names(step.new), dict(find_principals(step.new))
-    for name, content in (inputs | options).items():
+    # An input may have the name of an option. The quotes around it tell them apart.
+    for name, content in chain(inputs.items(), options.items()):
         is_setting = name in inputs and step.new.type.startswith(PROVIDERS)
         is_source = name in SOURCES.get(step.new.type, ())
         is_other = name == provider_option and is_elsewhere
@@ -234,7 +236,7 @@ def _show(part: Part, step: Step, stack: Stack) -> Iterator[tuple[Part, str]]:
 def _secrets(step: Step) -> Iterator[Property]:
     """Yield the secrets among the inputs of an update in which nothing else differs: one of them changes."""
     for name, content in step.resource.inputs.items():
-        for path, value in leaves(name, content):
+        for path, value in leaves(property_path(name), content):
             if value == MASK:
                 yield Property(path, MASK, MASK, forces=False, folded="", setting=None)
 

@@ -32,7 +32,7 @@ class Paths:
     @classmethod
     def of(cls, name: str, kind: str = "") -> Self:
         """Return the paths of a property of a resource of this type."""
-        path = _join("", name)
+        path = property_path(name)
         package, _, rest = kind.partition(":")
         sets = SETS.get(package) or SETS.get(f"{package}:{rest.partition(':')[0]}") or frozenset[str]()
         is_input = package == "aws" and "polic" in name.lower()
@@ -112,6 +112,11 @@ def _join(path: str, key: str) -> str:
     if " › " not in path and not re.fullmatch(r"[\w$]+", key):
         return f"{path}[{quote_name(key)}]"
     return path_of(path, key).replace(" › .", " › ")
+
+
+def property_path(name: str) -> str:
+    """Return the path of a property, whose name is in quotes if it could be taken for something else."""
+    return _join("", name)
 
 
 def place_of(path: str) -> str:

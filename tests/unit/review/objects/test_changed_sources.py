@@ -55,6 +55,12 @@ def test_an_unchanged_value_from_another_resource_is_a_change() -> None:
     assert changes(after(a=WEB), after(a=SPARE), *same(WEB), Step("create", None, SPARE)) == expected
 
 
+def test_an_input_with_the_name_of_the_option_depends_on_has_sources() -> None:
+    before, now = ({"propertyDependencies": {"option dependsOn": [item.urn]}} for item in (WEB, SPARE))
+    shown = ("option dependsOn", "web (aws:ec2:Vpc)", "spare (aws:ec2:Vpc)")
+    assert changes(before, now, *same(WEB, SPARE)) == ["update", shown]
+
+
 def test_a_source_that_is_lost_or_gained_is_a_change() -> None:
     for lost, gained, sides in (
         (after(a=WEB), {}, ("web (aws:ec2:Vpc)", None)),

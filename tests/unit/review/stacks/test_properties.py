@@ -446,6 +446,25 @@ def test_a_key_with_a_mark_of_a_secret_hides_no_other_member() -> None:
     assert changes({"values": {}}, {"values": {"added": members}})[0][2] == new.after
 
 
+def test_an_input_with_the_name_of_an_option_is_shown_beside_it() -> None:
+    inputs = {"option protect": {"a": 1}, "option retainOnDelete": "true", "type": "x", "a-b": [2]}
+    step = Step("create", None, resource(KEY, "it", inputs, protect=True))
+    assert {(new.path, new.after) for new in new_properties(step, stack(step))} == {
+        ('["option protect"].a', "1"),
+        ('["option retainOnDelete"]', '"true"'),
+        ('["a-b"][0]', "2"),
+        ("type", "x"),
+        ("option protect", "true"),
+    }
+
+
+def test_a_policy_in_an_input_with_any_name_has_principals() -> None:
+    policy = json.dumps({"Statement": [{"Principal": "*", "Action": "x" * 500}]})
+    step = Step("create", None, resource(KEY, "it", {"my policy.json": policy}))
+    [principal] = [new for new in new_properties(step, stack(step)) if new.after == "*"]
+    assert principal.path == '["my policy.json"] › Statement[0].Principal'
+
+
 def test_a_long_document_of_a_created_resource_is_shown_in_parts() -> None:
     statements = [{"Sid": "x" * 300, "Effect": "Deny"}, {"Effect": "Allow", "Action": "s3:*"}]
     policy = "\n" + json.dumps({"Statement": statements, "Version": "2012-10-17"}, indent=2)
