@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 
 from review.jail.guard import ANALYZER
 from review.jail.regular_files import read_text
+from review.model import SECTIONS
 from review.plain_data import as_key, is_list, is_map
 from review.programs.file_states import Digests, read_state, read_states
 from review.programs.imports import imported_files
@@ -170,7 +171,18 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
             reason = error.details() if isinstance(error, grpc.Call) else ""
             raise CommandError(f"the policy pack under review does not respond: {reason}") from None
     head = Pack(_levels(about, configuration), tuple(violations), tuple(repairs), options)
+    _refuse_own_names(head)
     return Packs(_base_pack(calls), head)
+
+
+def _refuse_own_names(pack: Pack) -> None:
+    """Raise CommandError if a rule has the name of a finding of the review, for which a reader would take it.
+
+    A report and its verdict say what follows from such a finding, such as a base that does not evaluate.
+    """
+    names = {*pack.levels, *(row["policy"] for row in pack.violations), *(name for name, *_ in pack.repairs)}
+    if own := sorted(names & SECTIONS.keys()):
+        raise CommandError(f"the policy pack under review uses a name of the review's findings: {own[0]}.")
 
 
 def _start(pack: Any, calls: Iterable[tuple[str, bytes, bytes]], seconds: float) -> analyzer_pb2.AnalyzerInfo:

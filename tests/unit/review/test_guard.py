@@ -253,6 +253,18 @@ def test_a_repair_has_the_resource_of_the_question_and_a_hash_of_the_inputs() ->
     assert first[:2] == second[:2] == ("ssh-open", "urn:a::firewall")
 
 
+@pytest.mark.parametrize("name", ["does-not-evaluate", "guard-weakened", "deleted"])
+def test_a_pack_with_the_name_of_a_finding_of_the_review_is_refused(name: str) -> None:
+    violation = {"policy": name, "level": "advisory", "severity": "", "urn": "", "message": ""}
+    for pack in (
+        guard.Pack({name: "advisory"}),
+        guard.Pack(violations=(violation,)),
+        guard.Pack(repairs=((name, "urn:a::firewall", "1"),)),
+    ):
+        with pytest.raises(CommandError, match=f"uses a name of the review's findings: {name}"):
+            guard._refuse_own_names(pack)  # pyright: ignore[reportPrivateUsage]
+
+
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     """Return a recording in which the engine has described the stack and configured the base's pack."""
@@ -276,28 +288,42 @@ class FakePack(analyzer_pb2_grpc.AnalyzerServicer):
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
+        self.about = about_pack(tags=(analyzer_pb2.DISABLED, {}))
 
     def ConfigureStack(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
         return analyzer_pb2.AnalyzerStackConfigureResponse()
 
     def GetAnalyzerInfo(self, request: Any, context: Any) -> Any:
-        return about_pack(tags=(analyzer_pb2.DISABLED, {}))
+        return self.about
 
     def Configure(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
         return Empty()
 
 
-def test_the_pack_under_review_is_set_up_as_by_the_engine(recording: Path, tmp_path: Path) -> None:
-    pack, server = FakePack(), grpc.server(ThreadPoolExecutor(1))
+def verdicts(pack: FakePack, recording: Path, folder: Path) -> guard.Packs:
+    """Serve a pack, and return the verdicts on the recorded requests."""
+    server = grpc.server(ThreadPoolExecutor(1))
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(pack, server)
-    server.add_insecure_port(f"unix:{tmp_path / guard.ANALYZER}")
+    server.add_insecure_port(f"unix:{folder / guard.ANALYZER}")
     server.start()
     try:
-        packs = guard.judge(recording, tmp_path, tmp_path / "dev.json", 30)
+        return guard.judge(recording, folder, folder / "dev.json", 30)
     finally:
         server.stop(0)
+
+
+def test_no_rule_of_the_pack_under_review_has_the_name_of_a_finding(recording: Path, tmp_path: Path) -> None:
+    pack = FakePack()
+    pack.about.policies.add(name="does-not-evaluate")
+    with pytest.raises(CommandError, match="uses a name of the review's findings"):
+        verdicts(pack, recording, tmp_path)
+
+
+def test_the_pack_under_review_is_set_up_as_by_the_engine(recording: Path, tmp_path: Path) -> None:
+    pack = FakePack()
+    packs = verdicts(pack, recording, tmp_path)
     described, configured = pack.requests
     assert (described.stack, described.project) == ("dev", "shop")
     assert configured.policyConfig["tags"].enforcementLevel == analyzer_pb2.DISABLED
