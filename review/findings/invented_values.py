@@ -10,7 +10,7 @@ from review.objects.changed_sources import own_texts
 from review.plain_data import as_text, is_equal, is_map
 from review.stacks.engine_run import Step
 from review.stacks.properties import SECRET_FORMS, substitute_renewed
-from review.stacks.resources import KUBERNETES_SECRET, Resource
+from review.stacks.resources import KUBERNETES_SECRET, TRIGGER, Resource
 from review.stacks.secret_values import decode_base64
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
@@ -22,6 +22,9 @@ NUMBER = re.compile(r"(?<!\w)\d{16}(?!\w)")
 
 OUTPUT = re.compile(r"outputs\.\w+(\[\d+])?")
 """Pattern of the path of an output, or of an item of a list of texts."""
+
+TRIGGER_PATH = f"option {TRIGGER}"
+"""Path under which a report shows the trigger of replacements."""
 
 SHORTEST_NAME = 4
 """Smallest number of characters of a name that identifies a resource; shorter ones occur by chance."""
@@ -54,19 +57,29 @@ def _follows(path: str, old: str | None, new: str, step: Step, stack: Stack) -> 
     names = _forms(step.resource, top_name(path))
     new_sources = [source for name in names for source in stack.new_sources(step, name)]
     urns = {urn for name in names for urn in step.resource.property_dependencies.get(name, ())}
+    if path.startswith(TRIGGER_PATH):
+        urns |= stack.steps.keys()  # The SDK does not say from which resources a trigger comes.
     sources = [stack.steps[urn] for urn in urns if urn in stack.steps]
     replaced = [source for source in sources if source.op == "replace" and source.resource not in new_sources]
     return old is not None and substitute_renewed(old, replaced, stack) == new
 
 
 def _invented_values(resource: Resource) -> dict[str, str]:
-    """Return the texts of the inputs, secrets included, that contain an invented output, by path."""
-    contents = _contents(resource)
+    """Return the texts of the inputs, secrets included, that contain an invented output, by path.
+
+    The trigger of replacements counts as an input.
+    """
+    contents = [*_contents(resource).items(), *trigger_of(resource).items()]
     if not _is_invented(json.dumps(contents)):
         return {}
-    values = (leaf for name, content in contents.items() for leaf in leaves(name, content))
-    texts = {path: as_text(value) or "" for path, value in values}
-    return {path: text for path, text in texts.items() if _is_invented(f"{path} {text}")}
+    values = (leaf for name, content in contents for leaf in leaves(name, content))
+    texts = ((path, as_text(value) or "") for path, value in values)
+    return {path: text for path, text in texts if _is_invented(f"{path} {text}")}
+
+
+def trigger_of(resource: Resource) -> dict[str, Any]:
+    """Return the value that triggers replacements of a resource by its path; empty without one."""
+    return {TRIGGER_PATH: resource.options[TRIGGER]} if TRIGGER in resource.options else {}
 
 
 def _contents(resource: Resource) -> dict[str, Any]:

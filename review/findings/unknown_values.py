@@ -6,20 +6,22 @@ a review. On an account, the values of the real resource take their place.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from review.findings.invented_values import describe_invented
-from review.model import SETS, UNKNOWN, Finding, SourceLocation, list_first
+from review.findings.invented_values import describe_invented, trigger_of
+from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_first
 from review.plain_data import as_text, is_equal, is_list
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
 from review.stacks.properties import SECRET_FORMS
-from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, Resource
+from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, REPLACED_BY, TRIGGER, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
-from review.values.ignored_changes import IGNORED, ignored_paths, join_parts, select
+from review.values.ignored_changes import ALL, IGNORED, ignored_paths, join_parts, option_paths, select
+from sandbox.stateful import data_loss
 from sandbox.summary import LATER, MASK
 from sandbox.workspace.stack_files import secret_settings
 
@@ -49,10 +51,19 @@ FOLDERS = "archives of folders, which in a deployment also have the files that g
 IMPORT = "importID"
 """Option with the ID of an existing object of which a resource takes charge (`import_`)."""
 
+UNSEEN_REPLACEMENT = "options with which another change may replace the resource, and no report shows it"
+"""Description of options that replace a resource when something changes that a review cannot predict."""
+
+KUBERNETES = "kubernetes"
+"""Package whose provider deletes an object before it creates one of the same name (pulumi-kubernetes,
+provider/pkg/provider/provider.go: Diff), so an unseen replacement takes over no object.
+"""
+
 REMEDIES = {
     PLUGIN_FILES: "Write the content into the program, or take a chart from an https:// repository",
     SECRET_FILES: "Do not mark the file as secret",
     FOLDERS: "Name each file, in an `AssetArchive` of `FileAsset`s",
+    UNSEEN_REPLACEMENT: f"Leave out {TRIGGER}, and name only inputs of the program in {REPLACED_BY}",
     f"option {IGNORED} hides": "Change the value before, in a pull request of its own",
     f"option {IMPORT}": "Leave the option out: the command `pulumi import` takes charge of an object",
 }
@@ -213,6 +224,8 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
             f"option {IGNORED} hides {list_first(renewed)} from the policies, which judge the value of the "
             "state; the replacement has another one"
         )
+    if unseen := _unseen_replacements(step, stack):
+        return f"{UNSEEN_REPLACEMENT}: {list_first(unseen)}"
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
@@ -267,14 +280,59 @@ def _unjudged(step: Step) -> list[str]:
     return sorted({*map(join_parts, differing)})
 
 
+def _unseen_replacements(step: Step, stack: Stack) -> list[str]:
+    """Return the options with which a deployment may replace the resource, although the review does not.
+
+    New options count. The others count if the resource has data and something changes.
+    """
+    if not step.new or step.new.is_component:
+        return []
+    new = _replacing_options(step.new)
+    old = _replacing_options(step.old) if step.old else set[str]()
+    provider = stack.steps.get(step.new.provider)
+    changes = step.op == "update" or (step.op == "same" and provider and provider.op in OPERATIONS)
+    risks = _replacing_outputs(step.new) if changes and _has_data(step.new) else set[str]()
+    return sorted((new - old) | risks)
+
+
+def _replacing_options(resource: Resource) -> set[str]:
+    """Return the options of a resource that may depend on values of an account.
+
+    The SDK does not say from which resources a trigger comes, so every trigger counts (pulumi,
+    runtime/resource.py: `replacement_trigger` is serialized without dependencies).
+    """
+    if resource.package == KUBERNETES and not _has_data(resource):
+        return set()
+    dependent = resource.property_dependencies
+    inputs = {parts[0] for parts in option_paths(resource.options, REPLACED_BY) if parts}
+    options = {f"{REPLACED_BY} of {name}" for name in inputs if dependent.get(name)}
+    trigger = {TRIGGER} if TRIGGER in resource.options else set[str]()
+    return options | trigger | _replacing_outputs(resource)
+
+
+def _replacing_outputs(resource: Resource) -> set[str]:
+    """Return the paths of replaceOnChanges that are no inputs of the program.
+
+    A provider also answers with changed outputs, such as `tagsAll` of AWS after a change of `tags`, and the
+    engine takes them as well (pulumi/pulumi, pkg/resource/deploy/step_generator.go: applyReplaceOnChanges).
+    """
+    paths = option_paths(resource.options, REPLACED_BY)
+    outputs = (parts for parts in paths if not parts or parts[0] == ALL or not select(resource.values, parts))
+    return {f"{REPLACED_BY} of {join_parts(parts) or ALL}" for parts in outputs}
+
+
+def _has_data(resource: Resource) -> bool:
+    return bool(data_loss(resource.type, resource.values))
+
+
 def _ignored(resource: Resource) -> set[str]:
     paths = resource.options.get(IGNORED)
     return {as_text(path) or "" for path in paths} if is_list(paths) else set()
 
 
 def _values(resource: Resource) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of each scalar in the inputs of a resource."""
-    for name, content in resource.inputs.items():
+    """Yield the path and the value of each scalar in the inputs of a resource, and in its trigger."""
+    for name, content in chain(resource.inputs.items(), trigger_of(resource).items()):
         yield from leaves(name, content)
 
 

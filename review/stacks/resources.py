@@ -34,13 +34,16 @@ PROVIDER = "provider"
 TRIGGER = "replacementTrigger"
 """Option with a value whose changes replace the resource."""
 
+REPLACED_BY = "replaceOnChanges"
+"""Option with the paths at which a change in the provider's answer replaces the resource."""
+
 OPTIONS = (
     "protect",
     "retainOnDelete",
     "ignoreChanges",
     "deletedWith",
     "replaceWith",
-    "replaceOnChanges",
+    REPLACED_BY,
     TRIGGER,
     "customTimeouts",
     "additionalSecretOutputs",

@@ -22,7 +22,12 @@ between them (pulumi/pulumi, sdk/go/common/resource/properties_path.go: ParsePro
 
 def ignored_paths(options: Mapping[str, Any]) -> list[list[str]]:
     """Return the paths of ignored changes in parts: names, indices or `ALL`."""
-    texts = options.get(IGNORED)
+    return option_paths(options, IGNORED)
+
+
+def option_paths(options: Mapping[str, Any], name: str) -> list[list[str]]:
+    """Return the paths of an option in parts: names, indices or `ALL`."""
+    texts = options.get(name)
     paths = [as_text(text) or "" for text in texts] if is_list(texts) else []
     return [
         [quoted.replace('\\"', '"') or index or name for quoted, index, name in PATH_PART.findall(path)]

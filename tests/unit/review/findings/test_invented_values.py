@@ -11,7 +11,7 @@ from review.stacks.resources import KUBERNETES_SECRET, Resource
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
-from tests.support.review.stacks import VPC, after, resource, stack
+from tests.support.review.stacks import JOB, VPC, after, resource, stack
 
 GROUP, SUBSCRIPTION = "aws:ec2/securityGroup:SecurityGroup", "aws:sns/topicSubscription:TopicSubscription"
 FROM_OUTPUTS = "from outputs that the review cannot predict: "
@@ -57,6 +57,22 @@ def test_an_invented_value_that_follows_from_a_replaced_resource_is_no_news() ->
         reviewed.base = EngineRun(Path(), renewed={before.urn: {texts[0]: texts[1]}})
         described = describe_invented(reviewed.steps[new.urn], reviewed)
         assert described.endswith(expected) and bool(described) == bool(expected)
+
+
+def test_an_invented_trigger_of_replacements_is_described_unless_it_follows_from_a_replaced_resource() -> (
+    None
+):
+    texts = [f"{INVENTED}-{digit}-endpoint" for digit in "012"]
+    before, after_ = (resource(VPC, "main", id="vpc-1", outputs={"endpoint": text}) for text in texts[:2])
+    for text, described in (
+        (texts[0], ""),
+        (texts[1], ""),
+        (texts[2], f"{FROM_OUTPUTS}option replacementTrigger"),
+    ):
+        old, new = (resource(JOB, "it", replacementTrigger=value) for value in (texts[0], text))
+        reviewed = stack(Step("replace", old, new), Step("replace", before, after_))
+        reviewed.base = EngineRun(Path(), renewed={before.urn: {texts[0]: texts[1]}})
+        assert describe_invented(reviewed.steps[new.urn], reviewed) == described
 
 
 def test_a_new_source_that_an_equal_value_does_not_show_is_described() -> None:

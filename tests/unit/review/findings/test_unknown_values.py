@@ -225,6 +225,63 @@ def test_the_beginning_of_ignored_changes_blocks_for_a_resource_that_exists() ->
     assert messages(["tags"], ["tags"]) == messages(None, ["tags"]) == messages([], ["spec.replicas"]) == []
 
 
+DATABASE = "aws:rds/instance:Instance"
+
+
+def unseen_replacements(
+    before: Resource | None, new: Resource, *others: Step, op: str = "update"
+) -> list[str]:
+    """Return the options of a resource with which an unseen replacement is possible."""
+    reviewed = stack(Step(op, before, new), *others)
+    reviewed.predicted = True
+    findings = [finding for _, finding in find_unknown(reviewed)]
+    assert all(finding.blocks and finding.message.startswith("options with") for finding in findings)
+    return [finding.message.partition(": ")[2] for finding in findings]
+
+
+@pytest.mark.parametrize("path", ["tagsAll", "*", '["*"]', "", "tags.other", "ingress[+0]"])
+def test_a_replacement_by_changes_of_what_is_no_input_blocks(path: str) -> None:
+    inputs = {"tags": {"team": "a"}, "ingress": ["a"]}
+    plain, option = (resource(DATABASE, "it", inputs, replaceOnChanges=paths) for paths in ([], [path]))
+    assert unseen_replacements(plain, option) == unseen_replacements(None, option, op="create") != []
+    # The option of the base is a risk whenever the resource or its provider changes.
+    assert unseen_replacements(option, option) != [] == unseen_replacements(option, option, op="same")
+    old, new = (resource(f"{PROVIDERS}aws", "default") for _ in range(2))
+    provider = Step("update", old, new)
+    through = resource(
+        DATABASE, "it", inputs, replaceOnChanges=[path], provider=f"{provider.resource.urn}::1"
+    )
+    assert unseen_replacements(through, through, provider, op="same") != []
+
+
+def test_a_replacement_by_changes_of_an_input_blocks_if_it_comes_from_a_resource() -> None:
+    vpc = resource(VPC, "main", {"name": "a"}, id="vpc-1234")
+    inputs = {"subnet": "vpc-1234", "tags": {"team": "a"}}
+    states = {"replaceOnChanges": ["subnet", "tags.team"]}, after(subnet=vpc)
+    plain, literal = (resource(DATABASE, "it", inputs, **state) for state in ({}, states[0]))
+    derived = resource(DATABASE, "it", inputs, **states[0], **states[1])
+    source = Step("same", vpc, vpc)
+    assert unseen_replacements(plain, literal, source) == []
+    assert unseen_replacements(plain, derived, source) == ["replaceOnChanges of subnet"]
+    assert unseen_replacements(derived, derived, source) == []
+
+
+def test_a_new_trigger_of_replacements_blocks_since_it_may_come_from_an_output() -> None:
+    for kind, blocks in ((DATABASE, True), (VPC, True), (JOB, False)):
+        plain, option = resource(kind, "it"), resource(kind, "it", replacementTrigger="1")
+        assert unseen_replacements(plain, option) == ["replacementTrigger"] * blocks
+        assert unseen_replacements(None, option, op="create") == ["replacementTrigger"] * blocks
+        assert unseen_replacements(option, option) == unseen_replacements(option, plain) == []
+
+
+def test_an_unknown_trigger_of_replacements_blocks() -> None:
+    job = resource(JOB, "it", replacementTrigger=sentinels.UNKNOWN)
+    reviewed = stack(Step("same", job, job))
+    reviewed.predicted = True
+    [(_, finding)] = find_unknown(reviewed)
+    assert finding.blocks and finding.message.endswith(": option replacementTrigger")
+
+
 @pytest.mark.parametrize("op", ["create", "update", "replace", "same"])
 @pytest.mark.parametrize(
     ("before", "after", "blocks"),
