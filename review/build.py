@@ -313,8 +313,8 @@ def _comparisons(
 
 
 def _lines(finding: Finding) -> list[str]:
-    """Return the lines of a finding that may name a waiver."""
-    return [finding.waiver, *finding.message.splitlines()]
+    """Return the lines of a finding that may name a waiver; the head's pack may write any line."""
+    return [] if finding.from_head else [finding.waiver, *finding.message.splitlines()]
 
 
 def _unneeded_waivers(waivers: Waivers, lines: set[str], stacks: Iterable[str]) -> list[str]:

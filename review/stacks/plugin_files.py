@@ -58,7 +58,7 @@ KUBERNETES = f"{PROVIDERS}kubernetes"
 REGISTRY = "oci://"
 """Start of the name of a chart in a registry (helm/helm, pkg/registry: IsOCI)."""
 
-REPOSITORY = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?")
+REPOSITORY = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?")
 """Addresses of repositories that Go parses. Otherwise the plugin ignores the address if the name of the chart
 has a slash (pulumi-kubernetes, provider/pkg/provider/helm_release.go: resolveChartName).
 """
