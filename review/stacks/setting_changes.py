@@ -1,5 +1,6 @@
 """Settings of a stack file that differ between base and head."""
 
+import json
 from collections.abc import Iterator
 
 from review.model import OF_THE_BASE, SETS, SettingChange, SourceLocation
@@ -16,7 +17,7 @@ def find_changes(stack: str, file: StackFile) -> Iterator[SettingChange]:
     if not file.is_on_both_sides:
         return
     for key in sorted({**file.base, **file.head}, key=lambda key: _line(file, key)):
-        before, after = _value(file.base, key), _value(file.head, key)
+        before, after = _values(file, key)
         if before == after:
             continue
         secret = [_is_secret(key, values) for values in (file.base, file.head)]
@@ -37,6 +38,22 @@ def _is_secret(key: str, values: SettingValues) -> bool:
     parent = key.removesuffix(SECRET)
     members = (other for other in values if other.startswith((f"{parent}.", f"{parent}[")))
     return key.endswith(SECRET) and key in values and all(other == key for other in members)
+
+
+def _values(file: StackFile, key: str) -> tuple[str | None, str | None]:
+    """Return a setting in base and head. If only one of them is a text, it has quotes.
+
+    A program may take the text `"false"` as true.
+    """
+    before, after = _value(file.base, key), _value(file.head, key)
+    old, new = (key in texts for texts in file.texts)
+    if before is None or after is None or old == new:
+        return before, after
+    return _quoted(before) if old else before, _quoted(after) if new else after
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _value(values: SettingValues, key: str) -> str | None:

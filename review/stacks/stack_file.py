@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -38,7 +39,8 @@ class StackFile:
     """The settings of a stack file in the base and the head.
 
     `is_on_both_sides` is False if a side has no settings to compare, since it lacks the file or the file
-    cannot be read. `trouble` is the reason why a file cannot be read, or an empty string.
+    cannot be read. `trouble` is the reason why a file cannot be read, or an empty string. `texts` has the
+    keys whose values are texts in base and head: `"false"` is one, and `false` is none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class StackFile:
     head: SettingValues
     is_on_both_sides: bool = True
     trouble: str = ""
+    texts: tuple[frozenset[str], frozenset[str]] = (frozenset[str](), frozenset[str]())
 
     @property
     def account(self) -> str:
@@ -95,36 +98,53 @@ def read_stack_file(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
     """
     name = f"Pulumi.{stack.rpartition('/')[2]}.yaml"
     paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
-    values: list[SettingValues | None] = []
+    leaves: list[list[_Leaf] | None] = []
     troubles: list[str] = []
     for _, project in sides:
         try:
-            values.append(_read_values(project / name) if project else None)
+            leaves.append(_read_leaves(project / name) if project else None)
         except (CommandError, OSError, RecursionError) as error:
-            values.append(None)
+            leaves.append(None)
             troubles.append(f"the settings of {name} cannot be read: {error}")
-    base, head = (side or {} for side in values)
-    return StackFile([name, *paths][-1], base, head, None not in values, "; ".join(troubles))
+    base, head = ({leaf.key: (leaf.value, leaf.line) for leaf in side or ()} for side in leaves)
+    old, new = (frozenset(leaf.key for leaf in side or () if leaf.is_text) for side in leaves)
+    return StackFile([name, *paths][-1], base, head, None not in leaves, "; ".join(troubles), (old, new))
 
 
-def _read_values(file: Path) -> SettingValues:
+class _Leaf(NamedTuple):
+    """A scalar, empty mapping or empty list below `config`."""
+
+    key: str
+    value: str
+    line: int
+    is_text: bool
+
+
+def _read_leaves(file: Path) -> list[_Leaf]:
     tree = yaml_tree.read(file)
-    return dict(_leaves(tree["config"], "config")) if "config" in tree else {}
+    return [*_leaves(tree["config"], "config")] if "config" in tree else []
 
 
-def _leaves(node: yaml.Node, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield the key, the value and the line of each scalar, empty mapping or empty list below `config`."""
+def _leaves(node: yaml.Node, path: str) -> Iterator[_Leaf]:
     key = path.removeprefix("config").removeprefix(".") if path.startswith(("config.", "config[")) else ""
     if isinstance(node, yaml.ScalarNode) and key:
-        yield key, (node.value, node.start_mark.line + 1)
+        yield _Leaf(key, node.value, node.start_mark.line + 1, _is_text(node))
     elif isinstance(node, yaml.CollectionNode) and key and not node.value:
-        yield key, ("{}" if isinstance(node, yaml.MappingNode) else "[]", node.start_mark.line + 1)
+        empty = "{}" if isinstance(node, yaml.MappingNode) else "[]"
+        yield _Leaf(key, empty, node.start_mark.line + 1, is_text=False)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield from _leaves(value, path_of(path, f"{key.value}"))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _leaves(value, f"{path}[{index}]")
+
+
+def _is_text(node: yaml.ScalarNode) -> bool:
+    """Return True for a text in quotes, and for one without them that is no value of another type."""
+    return node.style is not None or (
+        node.tag == yaml_tree.STRING and not yaml_tree.NOT_TEXT.fullmatch(node.value)
+    )
 
 
 def _value(values: SettingValues, key: str) -> str | None:

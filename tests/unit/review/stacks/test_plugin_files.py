@@ -32,7 +32,10 @@ def files(kind: str, inputs: dict[str, Any], tree: Path = Path("/nowhere")) -> l
         {"chart": "agent", "repositoryOpts": {"repo": MASK}},
         # The plugin ignores an address that Go does not parse, and takes the folder.
         {"chart": "charts/agent", "repositoryOpts": {"repo": "https://%zz"}},
-        {"chart": "charts/agent", "repositoryOpts": {"repo": "https://charts.example.com:\u0664\u0664\u0663"}},
+        {
+            "chart": "charts/agent",
+            "repositoryOpts": {"repo": "https://charts.example.com:\u0664\u0664\u0663"},
+        },
         {},
     ],
 )

@@ -43,6 +43,20 @@ def test_a_value_with_a_word_of_the_report_is_marked() -> None:
     assert (change.before, change.after) == ("x", "(absent\u200b)")
 
 
+def test_a_change_of_type_is_a_change(tmp_path: Path) -> None:
+    contents = (
+        "config:\n  pipe:a: {flag: false, n: 1, name: x, none: , list: []}\n",
+        'config:\n  pipe:a: {flag: "false", n: "2", name: "x", none: "", list: "[]"}\n',
+    )
+    changes = find_changes("dev", read_stack_file("dev", *write_sides(tmp_path, *contents)))
+    assert [(change.key, change.before, change.after) for change in changes] == [
+        ("pipe:a.flag", "false", '"false"'),
+        ("pipe:a.n", "1", '"2"'),
+        ("pipe:a.none", "", '""'),
+        ("pipe:a.list", "[]", '"[]"'),
+    ]
+
+
 def test_a_stack_without_a_file_on_one_side_has_no_changed_settings() -> None:
     file = StackFile("Pulumi.dev.yaml", {}, {"pipe:a": ("1", 1)}, is_on_both_sides=False)
     assert [*find_changes("dev", file)] == []
