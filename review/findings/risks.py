@@ -11,8 +11,9 @@ from review.plain_data import as_texts, is_equal, value_at
 from review.stacks.engine_run import DELETED_FIRST, Step
 from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
-from review.stacks.resources import PROVIDERS, Resource
+from review.stacks.resources import PROVIDERS, REPLACED_BY, Resource
 from review.stacks.stack import Stack, top_name
+from review.values.ignored_changes import ALL, option_paths
 from review.values.value_paths import find_related
 from sandbox.progress import one_line
 from sandbox.providers.resource_types import is_described, resource_type
@@ -182,7 +183,8 @@ def _depends_on(step: Step | None, urn: str) -> bool:
 def _replacing_dependencies(resource: Resource) -> Iterator[str]:
     """Yield the provider of a resource, and the resources of inputs whose change replaces it.
 
-    For a type with data that the tables do not describe, these are all inputs but tags.
+    For a type with data that the tables do not describe, these are all inputs but tags. The option
+    replaceOnChanges adds the inputs that it names. If it names an output, any input may change that.
     """
     if resource.provider:
         yield resource.provider
@@ -190,6 +192,8 @@ def _replacing_dependencies(resource: Resource) -> Iterator[str]:
     paths = resource_type(resource.type).replaced_by
     names = resource.property_dependencies.keys() - HARMLESS if is_unknown else set[str]()
     names |= {re.split(r"[.\[]", path, maxsplit=1)[0] for path in paths}
+    tops = {parts[0] if parts else ALL for parts in option_paths(resource.options, REPLACED_BY)}
+    names |= tops if tops <= resource.values.keys() else resource.property_dependencies.keys()
     for name in names - {*resource.options.get("ignoreChanges", ())}:
         yield from resource.property_dependencies.get(name, ())
 

@@ -398,6 +398,17 @@ def test_a_dependent_for_which_the_program_waits_has_its_outcome_in_the_plan(sta
     assert possibly_deleted(FIRST, Step("update", table, resource(TABLE, "table", **state))) == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "deleted"),
+    [("tags", True), ("tags.vpc", True), ("tagsAll", True), ("*", True), ("", True), ("billingMode", False)],
+)
+def test_an_input_of_replace_on_changes_replaces_a_dependent(path: str, *, deleted: bool) -> None:
+    inputs = {"tags": {"vpc": "vpc-1234"}, "billingMode": "PROVISIONED"}
+    table = resource(TABLE, "table", inputs, **after(tags=OLD), replaceOnChanges=[path])
+    kept = Step("update", table, resource(TABLE, "table", inputs))
+    assert list(possibly_deleted(FIRST, kept)) == ["table"] * deleted
+
+
 @pytest.mark.parametrize("op", ["replace", "delete"])
 def test_a_resource_whose_deletion_the_plan_shows_is_no_possible_deletion(op: str) -> None:
     table = resource(TABLE, "table", **after(name=OLD))
