@@ -170,7 +170,7 @@ DEVICE_COMMANDS = (0x5401, 0x802C542A, 0x5413, 0x540F, 0x541B, 0x5421, 0x5450, 0
 """TCGETS, TCGETS2, TIOCGWINSZ and TIOCGPGRP of isatty(3) and others, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX,
 and FICLONE, with which Python 3.14 tries to copy a file (include/uapi: asm-generic/ioctls.h, linux/fs.h).
 Others reach the machine's file systems even through a file that is read-only, and some need no privilege:
-keys that FS_IOC_ADD_ENCRYPTION_KEY adds stay with it (Linux, Documentation/filesystems/fscrypt.rst).
+a key of FS_IOC_ADD_ENCRYPTION_KEY stays with one (Linux, Documentation/filesystems/fscrypt.rst).
 """
 
 SENDING: Mapping[str, tuple[int, int, int]] = {
