@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from review.jail.regular_files import read_text
-from review.model import OF_THE_BASE, UNKNOWN, WAIVED, list_first
+from review.model import OF_THE_BASE, OPERATIONS, UNKNOWN, WAIVED, list_first
 from review.objects.renames import find_rename
 from review.plain_data import is_list, is_map, mark_own
 from review.stacks.resources import PROVIDERS, Json, Resource
@@ -35,6 +35,9 @@ PARTS = (CREATED_FIRST, DELETED_FIRST, "discard-replaced", "import-replacement",
 
 READ = "read"
 """The engine's operation for a resource that the program only reads (`get`)."""
+
+KNOWN = {*OPERATIONS, "same", READ}
+"""The operations of steps that the report understands."""
 
 UNCHECKED_POLICY = "policy-value-unknown"
 """Policy that counts the values that a preview cannot know. A ledger lists each of these values."""
@@ -160,8 +163,7 @@ class EngineRun:
             for step in plan.get("steps") or ():
                 if step["op"] == DELETED_FIRST:
                     self.replaced[step["urn"]] = step["oldState"]
-                elif step["op"] not in PARTS:
-                    self._add_step(step)
+                self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
         for urn, step in self.steps.items():
@@ -189,16 +191,21 @@ class EngineRun:
         return lookups
 
     def find_missing(self, base: Self | None) -> str:
-        """Return an error if the plan or a step for a resource of the base is missing, or an empty string.
+        """Return an error if the plan or a step is missing or not understood, or an empty string.
 
         A report on an incomplete plan would not show all changes. The engine plans a step for each resource
-        in a state, so this finds what the reader of its plans does not know.
+        in a state, and its events have all resources of the program. So this finds what the reader of its
+        plans does not know.
         """
         if not self.has_plan:
             return "the preview's plan (engine.log) cannot be read; run the review again"
         planned = {step.old.urn for step in self.steps.values() if step.old}
-        missing = sorted(set(base.phase.resources) - planned) if base and not base.errors else []
-        names = list_first([*map(name_of, missing)])
+        missing = set(base.phase.resources) - planned if base and not base.errors else set[str]()
+        operations = {urn: row["op"] for urn, row in self.phase.resources.items()}
+        declared = {urn for urn, op in operations.items() if ENGINE_OPERATIONS.get(op, op) != "delete"}
+        missing |= declared - {urn for urn, step in self.steps.items() if step.new}
+        missing |= {urn for urn, step in self.steps.items() if step.op not in KNOWN}
+        names = list_first([*map(name_of, sorted(missing))])
         return f"the preview has no step for {names}; run the review again" if missing else ""
 
     @property
@@ -259,11 +266,12 @@ class EngineRun:
             metadata = event["metadata"]
             if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):
                 self.first_operations.setdefault(metadata["urn"], metadata["op"])
-            elif metadata["op"] == REMOVED:
+            if metadata["op"] == REMOVED:
                 # The plan has the whole state, and an event a part of it.
                 old = self.replaced.get(metadata["urn"]) or metadata["old"]
                 self._add_step({"op": REMOVED, "oldState": old})
-            self._add_provider(metadata)
+            else:
+                self._add_provider(metadata)
         if (unknown := _undecided(row)) and row["policy"] != UNCHECKED_POLICY:
             violation = {"level": UNKNOWN, "severity": "", "message": unknown}
             self.phase.violations.append(row | violation)
@@ -296,13 +304,17 @@ class EngineRun:
         """Record the step of a default provider, which a plan leaves out.
 
         The engine creates one for each package, version and address of a plugin that the program uses
-        (pulumi/pulumi, pkg/backend/display/json.go: shouldShow).
+        (pulumi/pulumi, pkg/backend/display/json.go: shouldShow). Also left out is a provider of the program
+        whose name starts like those (sdk/go/common/providers/reference.go: IsDefaultProvider).
         """
         if metadata["type"].startswith(PROVIDERS) and metadata["urn"] not in self.steps:
             sides = {"oldState": metadata.get("old"), "newState": metadata.get("new")}
             self._add_step({"op": metadata["op"], **sides})
 
     def _add_step(self, content: Json) -> None:
+        """Record a step of a plan, or one in its form, unless it is a part of another one."""
+        if content["op"] in PARTS:
+            return
         details: Json = content.get("detailedDiff") or {}
         diff = {path: str(detail["kind"]) for path, detail in details.items()}
         old = self._resource(content.get("oldState"), self.old_tree)

@@ -217,6 +217,25 @@ def test_a_resource_that_is_deleted_with_a_replaced_one_counts_as_deleted(tmp_pa
     assert (step.op, step.resource.urn) == ("delete", BUCKET)
 
 
+@pytest.mark.parametrize("deleted_first", [True, False])
+def test_a_provider_that_a_plan_leaves_out_has_both_sides_of_a_replacement(
+    deleted_first: bool, tmp_path: Path
+) -> None:
+    def event(op: str) -> dict[str, Any]:
+        [details] = pre_event(op, "default_k", old=True, region="here").values()
+        metadata: dict[str, Any] = details["metadata"]
+        new = None if op == "delete-replaced" else metadata["new"] | {"inputs": {"region": "there"}}
+        return {"resourcePreEvent": {"metadata": metadata | {"op": op, "new": new}}}
+
+    operations = ["create-replacement", "replace", "delete-replaced"]
+    events = [event(op) for op in (operations[::-1] if deleted_first else operations)]
+    stack = Stack("dev", EngineRun(tmp_path).add({"steps": []}, events))
+    [step] = stack.changed
+    assert (step.op, step.deleted_first) == ("replace", deleted_first)
+    changes = [(change.path, change.before, change.after) for change in changed_properties(step, stack)]
+    assert changes == [("region", "here", "there")]
+
+
 def test_a_plan_without_a_step_for_a_resource_of_the_base_is_incomplete(tmp_path: Path) -> None:
     base = EngineRun(tmp_path).add([finished("create")])
     same = {"op": "same", "urn": BUCKET, "oldState": state(), "newState": state()}
@@ -227,6 +246,22 @@ def test_a_plan_without_a_step_for_a_resource_of_the_base_is_incomplete(tmp_path
     # Not all resources of a base that has failed are in its state.
     failed = base.add([{"diagnosticEvent": {"severity": "error", "message": "no"}}])
     assert empty.find_missing(failed) == ""
+
+
+def test_a_step_that_is_not_understood_or_lacks_the_new_side_makes_a_plan_incomplete(tmp_path: Path) -> None:
+    def find_missing(events: list[dict[str, Any]], **step: Any) -> str:
+        return EngineRun(tmp_path).add({"steps": [step] if step else []}, events).find_missing(None)
+
+    sides = {"oldState": state(), "newState": state()}
+    message = "the preview has no step for b; run the review again"
+    assert find_missing([], op="renew", **sides) == message
+    assert find_missing([], op="update", **sides) == ""
+    for op in ("create", "read", "renew", "delete-replaced"):
+        assert find_missing([finished(op)]) == message
+        assert find_missing([finished(op)], op="delete", oldState=state()) == message
+        assert find_missing([finished(op)], op="create", newState=state()) == ""
+    for op in ("delete", "discard", "remove-pending-replace"):
+        assert find_missing([finished(op)], op="delete", oldState=state()) == ""
 
 
 def test_a_change_of_the_type_alone_is_an_update(tmp_path: Path) -> None:
