@@ -76,7 +76,7 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
     lines = [f"Because: {' ← '.join(causes)}"]
     if step.op == "replace" and not setting:
         lines.append("Set by: unknown, because no value identifies a settings key")
-    dependents = _dependents(old, stack)
+    dependents = _dependents(step, stack)
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
     if left and (breaks or not (loss and retained)):  # The fate of the data says the same.
         still = f" It still breaks {list_first(breaks)}." if breaks else ""
@@ -112,7 +112,7 @@ def may_be_replacement(step: Step, stack: Stack) -> bool:
 
 
 def _possible_replacement(step: Step, stack: Stack) -> Finding:
-    dependents = _dependents(step.resource, stack)
+    dependents = _dependents(step, stack)
     lines = [
         f"Because: {_cause(step)}",
         "Replacement: possible, since no table in sandbox/providers describes this type",
@@ -203,7 +203,7 @@ def _possible_deletion(step: Step, replaced: Step | None, stack: Stack) -> Findi
     name = title(step.resource)
     cause = title(replaced.resource) if replaced else "a resource that is replaced"
     loss = data_loss(step.resource.type, (step.old or step.resource).inputs)
-    dependents = _dependents(step.old or step.resource, stack)
+    dependents = _dependents(step, stack)
     lines = [
         f"Because: {cause} is replaced, and the engine may delete {name} with it: time decides",
         f"Instead: let {name} depend on {cause}, or change them in two pull requests",
@@ -223,9 +223,9 @@ def _possible_deletion(step: Step, replaced: Step | None, stack: Stack) -> Findi
     )
 
 
-def _dependents(resource: Resource, stack: Stack) -> list[str]:
-    """Return the titles of the resources that depend on a resource, without components."""
-    dependents = stack.dependents(resource.urn)
+def _dependents(step: Step, stack: Stack) -> list[str]:
+    """Return the titles of the resources that depend on the one of a step, without components."""
+    dependents = stack.dependents(step.resource.urn)
     return sorted({title(dependent) for dependent in dependents if not dependent.is_component})
 
 

@@ -79,7 +79,10 @@ class Stack:
         self.changed = [step for step in steps if self._is_change(step)]
         self._dependents: dict[str, set[str]] = {}
         # The head has no dependencies on deleted resources, so the base's dependencies count as well.
-        for resource in (*old_resources, *self.resources.values()):
+        for resource in old_resources:
+            for dependency in {*resource.dependencies, resource.provider}:
+                self._dependents.setdefault(self.head_urn(dependency), set()).add(self.head_urn(resource.urn))
+        for resource in self.resources.values():
             for dependency in {*resource.dependencies, resource.provider}:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
 
@@ -294,7 +297,7 @@ class Stack:
         return resource.name if resource.is_component and outer == "(stack)" else outer
 
     def dependents(self, urn: str) -> Iterable[Resource]:
-        """Return the resources that depend on a resource, directly or indirectly."""
+        """Return the resources that depend on one, directly or indirectly; `urn` is the one in the head."""
         seen, waiting = {urn}, [urn]
         while waiting:
             more = self._dependents.get(waiting.pop(), set()) - seen

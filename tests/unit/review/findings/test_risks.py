@@ -46,6 +46,17 @@ def test_the_dependents_of_a_deleted_resource_are_those_of_the_base() -> None:
     ]
 
 
+def test_renamed_dependents_are_named_as_in_the_head() -> None:
+    role, renamed = resource(KEY, "disk"), resource(KEY, "volume")
+    old, new = resource(JOB, "it", {"key": "a"}, **after(role)), resource(JOB, "task", {"key": "a"})
+    last = resource(SECRET, "result", **after(old)), resource(SECRET, "result")
+    kept = Step("update", old, new), Step("same", *last)
+    for first in (Step("delete", role, None), Step("replace", role, role), Step("replace", role, renamed)):
+        finding = find_risk(first, stack(first, *kept))
+        dependents = ["result (kubernetes:core:Secret)", "task (kubernetes:batch:Job)"]
+        assert finding and finding.dependents == dependents
+
+
 def test_a_replacement_by_a_setting_names_no_updated_dependency() -> None:
     labels = [
         resource(SECRET, "roles", {"labels": team}, outputs={"labels": team}) for team in ("core", "edge")
