@@ -207,8 +207,10 @@ def _differs(verdict: Row, stack: Stack) -> bool:
     if any(_is_other(step, stack) for step in _judged_beside(verdict, stack)):
         return True
     step = stack.steps.get(verdict["urn"])
-    if not step or not step.old or not step.new:
+    if not step or not step.new:
         return False
+    if not step.old:
+        return not stack.base_failed  # The base only reads a resource of this name.
     if step.op == "replace" and step.new.options.get("ignoreChanges"):
         return True  # Until now, the real resource may have another value, which the base's program ignores.
     names = step.old.values.keys() | step.new.values.keys()

@@ -118,11 +118,11 @@ class EngineRun:
     change would renew, with their new texts. `declared` has the program's inputs of each resource with
     ignored changes, in the engine's form. All four are by URN and in a review only. `first_operations` has
     the first of the two operations of each replacement, by URN. `replaced` has the former states of resources
-    that a replacement deletes, by URN. `finished` has the URN and the operation of
-    each finished step on a resource other than a component. `waived_levels` has the level that a waived
-    violation has without its waiver, by policy and URN. `read_types` has, by policy on whole stacks, the
-    groups of types that the policy has read, each at once. `old_tree` contains the files to which the assets
-    in old states lead; None stands for `tree`.
+    that a replacement deletes, by URN. `planned` has the URNs in the base of all resources with a step.
+    `finished` has the URN and the operation of each finished step on a resource other than a component.
+    `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
+    `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.
+    `old_tree` contains the files to which the assets in old states lead; None stands for `tree`.
     """
 
     tree: Path
@@ -146,6 +146,7 @@ class EngineRun:
     declared: dict[str, Json] = field(default_factory=dict[str, Json])
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
     replaced: dict[str, Json] = field(default_factory=dict[str, Json])
+    planned: set[str] = field(default_factory=set[str])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
@@ -199,8 +200,7 @@ class EngineRun:
         """
         if not self.has_plan:
             return "the preview's plan (engine.log) cannot be read; run the review again"
-        planned = {step.old.urn for step in self.steps.values() if step.old}
-        missing = set(base.phase.resources) - planned if base and not base.errors else set[str]()
+        missing = set(base.phase.resources) - self.planned if base and not base.errors else set[str]()
         operations = {urn: row["op"] for urn, row in self.phase.resources.items()}
         declared = {urn for urn, op in operations.items() if ENGINE_OPERATIONS.get(op, op) != "delete"}
         missing |= declared - {urn for urn, step in self.steps.items() if step.new}
@@ -320,13 +320,20 @@ class EngineRun:
         old = self._resource(content.get("oldState"), self.old_tree)
         new = self._resource(content.get("newState"))
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
-        if op == READ and old and not old.state.get("external"):
+        if op == READ and old and not _is_only_read(old):
             op = "delete"  # The program gives the resource up. It is deleted, too, if its ID is another one.
         elif op in ("same", READ) and old and new and _differ_in_the_state(old, new):
             op = "update"  # The engine changes the state only.
         if old and op == "delete" and not new:
             old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
-        step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
+        if old:
+            self.planned.add(old.urn)
+        if old and new and _is_only_read(old) and not (_is_only_read(new) or new.is_component):
+            # Pulumi calls this a replacement, but it leaves the object alone that the base reads, or takes it
+            # over (pulumi/pulumi, pkg/resource/deploy/step_generator.go: wasExternal).
+            step = Step("create", None, new)
+        else:
+            step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
         urn = step.resource.urn
         if urn not in self.steps or step.op != "same":
             self.steps[urn] = step
@@ -358,9 +365,13 @@ def _differ_in_the_state(old: Resource, new: Resource) -> bool:
     return (
         old.type != new.type
         or old.options != new.options
-        or ((is_provider or bool(new.state.get("external"))) and old.declared != new.declared)
+        or ((is_provider or _is_only_read(new)) and old.declared != new.declared)
         or _secrets(old.inputs) != _secrets(new.inputs)
     )
+
+
+def _is_only_read(resource: Resource) -> bool:
+    return bool(resource.state.get("external"))
 
 
 def _secrets(inputs: Json) -> set[str]:

@@ -218,6 +218,14 @@ def test_a_violation_on_the_stack_is_new_if_another_resource_differs_that_its_ru
     assert (finding.status, finding.blocks) == (status, status == NEW)
 
 
+def test_a_violation_of_a_resource_that_the_base_only_reads_is_new() -> None:
+    head, base = side("days is 5"), side("days is 5")
+    disk = resource(KEY, "disk", {"days": 5})
+    head.steps[disk.urn] = Step("create", None, disk)
+    [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
+    assert (finding.status, finding.blocks) == (NEW, True)
+
+
 @pytest.mark.parametrize(
     ("crashed_on", "changed", "op", "status"),
     [

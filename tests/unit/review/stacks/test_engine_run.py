@@ -279,6 +279,17 @@ def test_a_managed_resource_that_is_only_read_counts_as_deleted(tmp_path: Path) 
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
 
 
+def test_a_managed_resource_in_place_of_a_read_one_counts_as_created(tmp_path: Path) -> None:
+    base = EngineRun(tmp_path).add([finished("read", external=True)])
+    sides = {"oldState": state(external=True, inputs={"bucket": "a"}), "newState": state()}
+    operations = ("create-replacement", "replace")
+    plan = {"steps": [{"op": op, "urn": BUCKET, **sides, "replaceReasons": ["id"]} for op in operations]}
+    run = EngineRun(tmp_path).add(plan)
+    [step] = run.steps.values()
+    assert (step.op, step.old, step.forced_by) == ("create", None, ())
+    assert run.find_missing(base) == ""
+
+
 def test_a_resource_that_becomes_a_component_counts_as_deleted_and_the_reverse_as_created(
     tmp_path: Path,
 ) -> None:
