@@ -118,7 +118,8 @@ class EngineRun:
     change would renew, with their new texts. `declared` has the program's inputs of each resource with
     ignored changes, in the engine's form. All four are by URN and in a review only. `first_operations` has
     the first of the two operations of each replacement, by URN. `replaced` has the former states of resources
-    that a replacement deletes, by URN. `planned` has the URNs in the base of all resources with a step.
+    that a replacement deletes, by URN. `planned` has the URNs in the base of all resources with a step,
+    and `registered` those of the resources that the engine's events have in the new state.
     `finished` has the URN and the operation of each finished step on a resource other than a component.
     `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
     `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.
@@ -147,6 +148,7 @@ class EngineRun:
     first_operations: dict[str, str] = field(default_factory=dict[str, str])
     replaced: dict[str, Json] = field(default_factory=dict[str, Json])
     planned: set[str] = field(default_factory=set[str])
+    registered: set[str] = field(default_factory=set[str])
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
@@ -201,9 +203,7 @@ class EngineRun:
         if not self.has_plan:
             return "the preview's plan (engine.log) cannot be read; run the review again"
         missing = set(base.phase.resources) - self.planned if base and not base.errors else set[str]()
-        operations = {urn: row["op"] for urn, row in self.phase.resources.items()}
-        declared = {urn for urn, op in operations.items() if ENGINE_OPERATIONS.get(op, op) != "delete"}
-        missing |= declared - {urn for urn, step in self.steps.items() if step.new}
+        missing |= self.registered - {urn for urn, step in self.steps.items() if step.new}
         missing |= {urn for urn, step in self.steps.items() if step.op not in KNOWN}
         names = list_first([*map(name_of, sorted(missing))])
         return f"the preview has no step for {names}; run the review again" if missing else ""
@@ -291,6 +291,8 @@ class EngineRun:
         secrets (pulumi/pulumi, pkg/resource/deploy/step_executor.go: ExecuteRegisterResourceOutputs).
         """
         state: Json = metadata.get("new") or {}
+        if state:
+            self.registered.add(state["urn"])
         if state.get("outputs"):
             content = {key: state[key] for key in ("id", "outputs") if state.get(key)}
             self.added.setdefault(state["urn"], content)

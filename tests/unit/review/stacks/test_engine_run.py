@@ -256,12 +256,16 @@ def test_a_step_that_is_not_understood_or_lacks_the_new_side_makes_a_plan_incomp
     message = "the preview has no step for b; run the review again"
     assert find_missing([], op="renew", **sides) == message
     assert find_missing([], op="update", **sides) == ""
-    for op in ("create", "read", "renew", "delete-replaced"):
+    for op in ("create", "read", "renew"):
         assert find_missing([finished(op)]) == message
         assert find_missing([finished(op)], op="delete", oldState=state()) == message
         assert find_missing([finished(op)], op="create", newState=state()) == ""
-    for op in ("delete", "discard", "remove-pending-replace"):
-        assert find_missing([finished(op)], op="delete", oldState=state()) == ""
+    # The event about the old resource of a replacement has its name in the base.
+    deleted = {
+        "resOutputsEvent": {"metadata": METADATA | {"op": "delete-replaced", "old": state(), "new": None}}
+    }
+    renamed = {"newState": state(urn=f"{BUCKET}2")}
+    assert find_missing([deleted], op="replace", oldState=state(), **renamed) == ""
 
 
 def test_a_change_of_the_type_alone_is_an_update(tmp_path: Path) -> None:
