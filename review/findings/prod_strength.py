@@ -37,7 +37,6 @@ ngx_conf_set_bitmask_slot).
 MISSING = "missing"
 """Value of an item that a list lacks, for a rule with a strength for it."""
 
-
 EACH = "[*]"
 """End of a step of a path that stands for each member of a list."""
 
