@@ -174,3 +174,45 @@ def test_git_works_in_a_checkout_of_another_user(tmp_path: Path) -> None:
     assert git("status") != 0
     subprocess.run([tmp_path / ".ci" / "own"], check=True)
     assert git("status") == 0
+
+
+def test_a_fetched_commit_is_named_and_its_words_are_not_in_the_log(tmp_path: Path) -> None:
+    """Fetch a commit that no branch has, whose subject and attributes are workflow commands."""
+
+    def run(*command: str, folder: Path) -> str:
+        settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+        author = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "name")
+        author |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "name@example.com")
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | settings | author,
+        )
+        return done.stdout + done.stderr
+
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    run("git", "init", "--quiet", "--initial-branch=main", str(origin), folder=tmp_path)
+    run("git", "commit", "--quiet", "--allow-empty", "--message=main", folder=origin)
+    run("git", "clone", "--quiet", str(origin), str(clone), folder=tmp_path)
+    (origin / ".gitattributes").write_text("* ##[error]text\n")
+    run("git", "add", ".gitattributes", folder=origin)
+    run("git", "commit", "--quiet", "--message=##[add-mask]blocks", folder=origin)
+    head = run("git", "rev-parse", "HEAD", folder=origin).strip()
+    run("git", "update-ref", "refs/pull/7/head", head, folder=origin)
+    run("git", "reset", "--quiet", "--hard", "HEAD~", folder=origin)
+
+    assert run(str(CI / "fetch"), head, folder=clone) == ""
+    assert run("git", "cat-file", "-t", head, folder=clone) == "commit\n"
+    assert run("git", "status", "--short", "--branch", folder=clone) == "## main...origin/main\n"
+    printed = run("git", "checkout", head, folder=clone)
+    assert "##[add-mask]blocks" in printed and "##[error]text" in printed
+
+
+@pytest.mark.parametrize("name", ["", "main", "--upload-pack=true", "refs/pull/7/head", "a" * 39])
+def test_only_the_whole_id_of_a_commit_is_fetched(tmp_path: Path, name: str) -> None:
+    command = [CI / "fetch", name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: .ci/fetch takes the whole ID of a commit\n")

@@ -208,19 +208,27 @@ def test_the_job_that_reviews_is_mains_has_no_secrets_and_only_reads() -> None:
     assert set(types) == {"opened", "reopened", "synchronize", "labeled"}
     assert review["permissions"] == {"contents": "read", "pull-requests": "read"}
     assert "secrets" not in str(review) and "vars" not in str(review)
-    [own, commits] = [step["with"] for step in review["steps"] if "actions/checkout" in step.get("uses", "")]
-    assert own["ref"] == "main" and "path" not in own
-    # The commit of the event, to which an approval in this event applies, even if newer ones exist by now.
-    assert commits["ref"] == "${{ github.event.pull_request.head.sha }}"
+    head = "${{ github.event.pull_request.head.sha }}"
     runs = [step["run"] for step in review["steps"] if "run" in step]
-    assert [run for run in runs if commits["path"] in run] == [f'.ci/fetch {commits["path"]} "$HEAD"']
+    # The commit of the event, to which an approval in this event applies, even if newer ones exist by now.
+    [fetch] = [step for step in review["steps"] if step.get("run") == '.ci/fetch "$HEAD"']
+    assert fetch["env"] == {"GH_TOKEN": "${{ github.token }}", "HEAD": head}
     [command] = [run for run in runs if run.startswith("make review")]
     flags = "--merge $HEAD --approved-by=$OWNER --output review-report"
     assert command == f'make review BASE=HEAD FLAGS="{flags}"'
     [step] = [step for step in review["steps"] if step.get("run") == command]
     own_settings = {"OWNER": "${{ steps.approval.outputs.owner }}", "SANDBOX_DOWNLOADS": "never"}
-    assert step["env"] == {"HEAD": commits["ref"], **own_settings}
+    assert step["env"] == {"HEAD": head, **own_settings}
     assert "python3 -m tools.check_owners --approval" in runs
+
+
+def test_no_job_for_strangers_checks_out_another_commit_than_mains() -> None:
+    """A checkout prints words of its commit, and the runner obeys the workflow commands in them."""
+    for file, name, job in jobs():
+        if {"pull_request_target", "workflow_run"} & set(load(file)["on"]):
+            checkouts = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
+            assert {step["with"]["ref"] for step in checkouts} == {"main"}, f"{file}/{name}"
+            assert not [step for step in checkouts if {"path", "repository"} & set(step["with"])]
 
 
 def test_no_job_uses_a_cache() -> None:

@@ -339,20 +339,6 @@ def test_another_label_neither_cancels_a_review_nor_replaces_its_result() -> Non
     assert workflow["jobs"]["review"]["name"] == f"${{{{ {another} && 'Another label' || 'Review' }}}}"
 
 
-def test_a_commit_is_fetched_from_another_clone_without_a_checkout(tmp_path: Path) -> None:
-    for name in ("own", "other"):
-        (tmp_path / name).mkdir()
-        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=tmp_path / name, check=True)
-    (tmp_path / "other" / "planted").write_text("x")
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
-    for arguments in (["add", "-A"], ["commit", "-q", "-m", "change"]):
-        subprocess.run([*git, *arguments], cwd=tmp_path / "other", check=True)
-    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=tmp_path / "other", text=True).strip()
-    subprocess.run([ROOT / ".ci" / "fetch", tmp_path / "other", commit], cwd=tmp_path / "own", check=True)
-    assert subprocess.check_output(["git", "cat-file", "-t", commit], cwd=tmp_path / "own") == b"commit\n"
-    assert [file.name for file in (tmp_path / "own").iterdir()] == [".git"]
-
-
 def test_engine_and_kubectl_have_the_tested_versions() -> None:
     engine = re.search(r"pulumi/pkg/v3 v([\d.]+)", (ROOT / "sandbox/toolchain/pulumi/go.mod").read_text())
     kubectl = re.search(
