@@ -75,9 +75,21 @@ ALWAYS_SECRET = {
         "value",
     ): "Take the value from a secret setting, or use `insecure_value`, "
     "since pulumi-aws marks every `value` as secret",
+    **{
+        (f"{PROVIDERS}{package}", name): "Take the value from a secret setting"
+        for package, names in {
+            "aws": ("accessKey", "secretKey", "token"),
+            "cloudflare": ("apiKey", "apiToken", "apiUserServiceKey"),
+            "datadog": (
+                *("apiKey", "appKey", "bearerToken"),
+                *("awsAccessKeyId", "awsSecretAccessKey", "awsSessionToken"),
+            ),
+        }.items()
+        for name in names
+    },
 }
 """Remedies for inputs that a provider's SDK marks as secret, by type and name
-(pulumi-aws, pulumi_aws/ssm/parameter.py: _internal_init).
+(pulumi-aws, pulumi_aws/ssm/parameter.py and provider.py: _internal_init; provider.py of the other SDKs).
 """
 
 AUTOSCALED = "spec.replicas"

@@ -52,6 +52,7 @@ ROW_KEYS = {
     "refused",
     "unexplained",
     "secrets",
+    "configured",
     "generated",
     "renewed",
     "declared",
@@ -114,9 +115,10 @@ class EngineRun:
     settings of the providers through which they went.
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
-    secrets among its outputs that the provider chose. `renewed` has the texts that a replacement without any
-    change would renew, with their new texts. `declared` has the program's inputs of each resource with
-    ignored changes, in the engine's form. All four are by URN and in a review only. `first_operations` has
+    secrets among its outputs that the provider chose. `configured` has all inputs of each provider, in which
+    secrets are not marked. `renewed` has the texts that a replacement without any change would renew, with
+    their new texts. `declared` has the program's inputs of each resource with ignored changes, in the
+    engine's form. All five are by URN and in a review only. `first_operations` has
     the first of the two operations of each replacement, by URN. `replaced` has the former states of resources
     that a replacement deletes, by URN. `planned` has the URNs in the base of all resources with a step,
     and `registered` those of the resources that the engine's events have in the new state.
@@ -142,6 +144,7 @@ class EngineRun:
     secrets: dict[str, dict[tuple[str, ...], Any]] = field(
         default_factory=dict[str, dict[tuple[str, ...], Any]]
     )
+    configured: dict[str, Json] = field(default_factory=dict[str, Json])
     generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     declared: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -250,6 +253,8 @@ class EngineRun:
                     self.answers.setdefault((row["lookup"], path, digest), set()).add(lookup)
         if "secrets" in row:
             self.secrets[row["secrets"]] = {tuple(keys): value for keys, value in row["values"]}
+        if "configured" in row:
+            self.configured[row["configured"]] = row["inputs"]
         if "generated" in row:
             self.generated.setdefault(row["generated"], set()).update(row["texts"])
         if "declared" in row:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from review.plain_data import SECRET, build_mask, decode_bytes, is_list, is_map, mark_own, path_of
-from review.stacks.resources import KUBERNETES_SECRET, Resource
+from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
 from review.values.secret_marks import SecretMarks, without_marks
 from sandbox.summary import LATER, MASK, masked
 from sandbox.wire.values import without_nulls
@@ -62,6 +62,37 @@ def reveal(
     resource.values = without_nulls(values)
     resource.marked = {name: _unmask(value, name, (name,), show) for name, value in inputs}
     resource.inputs = without_marks(resource.marked)
+
+
+def find_masked(provider: Resource, configured: Json | None) -> dict[Steps, Any] | None:
+    """Return the secret inputs of a provider by the keys that lead to them; None if nobody recorded any.
+
+    The `configured` inputs are those without marks, so the masks of the state tell which of them are secret.
+    What the record lacks stays masked.
+    """
+    if configured is None:
+        return None
+    secrets: dict[Steps, Any] = {}
+
+    def collect(_path: str, steps: Steps) -> str:
+        secrets[steps] = _value_at(configured, steps)
+        return MASK
+
+    _unmask(provider.inputs, "", (), collect)
+    return secrets
+
+
+def _value_at(inputs: Json, steps: Steps) -> Any:
+    """Return the value to which keys and indexes lead, or MASK if there is none."""
+    value: Any = inputs
+    for step in steps:
+        if is_map(value) and step in value:
+            value = value[step]
+        elif is_list(value) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return MASK
+    return value
 
 
 def decode_base64(text: str) -> str:

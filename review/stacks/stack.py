@@ -122,7 +122,10 @@ class Stack:
                 urns = {self._urns.get(urn, urn) for urn in names}
                 sources = chain(self.secrets, *(generated.get(urn, ()) for urn in urns))
                 outputs = chain.from_iterable(map(self._output_texts, urns))
-                secret_values.reveal(resource, run.secrets.get(resource.urn), sources, outputs, marks)
+                secrets = run.secrets.get(resource.urn)
+                if resource.type.startswith(PROVIDERS):
+                    secrets = secret_values.find_masked(resource, run.configured.get(resource.urn))
+                secret_values.reveal(resource, secrets, sources, outputs, marks)
 
     def _output_texts(self, urn: str) -> Iterator[str]:
         """Yield the ID and the output texts of a resource in base and head, without secrets."""
@@ -166,13 +169,13 @@ class Stack:
         """Return True if a resource has another provider than the base's resources of its package.
 
         A new version of a package has a default provider of its own, with the settings of the old one. Two
-        providers with secrets may have different ones.
+        providers with secrets may have different ones, unless a review knows them.
         """
         used, provider = self._used.get(resource.package, set()), self.resources.get(resource.provider)
         if not used or resource.provider in used:
             return False
         known = [_settings(self._providers[urn]) for urn in used if urn in self._providers]
-        return provider is None or MASK in str(provider.inputs) or _settings(provider) not in known
+        return provider is None or MASK in str(provider.values) or _settings(provider) not in known
 
     def has_other_provider(self, step: Step) -> bool:
         """Return True if base and head reach a resource by providers that may lead to different places."""
@@ -183,7 +186,7 @@ class Stack:
             provider = self.steps.get(after)
             return after in self.unexplained or (provider is not None and provider.op == "replace")
         old, new = self._providers.get(step.old.provider), self.resources.get(after)
-        if old is None or new is None or MASK in str((old.inputs, new.inputs)):
+        if old is None or new is None or MASK in str((old.values, new.values)):
             return True
         return _settings(old) != _settings(new)
 
@@ -419,4 +422,4 @@ def _text_at(values: Json, path: str) -> str:
 
 def _settings(provider: Resource) -> Json:
     """Return the settings of a provider without the version of its package."""
-    return {name: value for name, value in provider.inputs.items() if name != "version"}
+    return {name: value for name, value in provider.values.items() if name != "version"}

@@ -88,8 +88,9 @@ class Provider(ResourceProviderServicer):
 
     If it `predicts`, a preview has the values that an `up` would have, instead of unknown values. The target
     must store no resources. Look-ups are recorded in the file `lookups`, and so are changed settings of
-    providers whose effect no table describes, the secrets among the inputs, which are random in a review,
-    generated secrets, and the texts that a replacement alone would change.
+    providers whose effect no table describes, the inputs of providers, the secrets among the inputs of
+    resources, which are random in a review, generated secrets, and the texts that a replacement alone would
+    change.
     """
 
     def __init__(
@@ -134,7 +135,9 @@ class Provider(ResourceProviderServicer):
             f"{name}: there is no such setting of the provider; {schema.suggest(name, allowed)}"
             for name in sorted(news.keys() - allowed.keys() - ENGINE_SETTINGS)
         ]
-        self._record_secrets(request.urn, news)
+        # The engine sends settings without the marks of secrets, here and to DiffConfig (pulumi/pulumi,
+        # pkg/resource/plugin/provider_plugin.go), and marks them again afterwards (annotateSecrets).
+        self._record({"configured": request.urn, "inputs": plain(news)})
         return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
     def DiffConfig(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
@@ -186,7 +189,7 @@ class Provider(ResourceProviderServicer):
         return cast("Sequence[str]", constants.get(token.rpartition(":")[2], ()))
 
     def _record_secrets(self, urn: str, inputs: Json) -> None:
-        """Record the secrets in the inputs of a resource or of a provider, even if there are none.
+        """Record the secrets in the inputs of a resource, even if there are none.
 
         A plan shows a secret as a text, which a program could write as well.
         """

@@ -685,6 +685,36 @@ def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tm
     ]
 
 
+GUARD = """
+import pulumi_aws as aws
+aws.ebs.EncryptionByDefault("volumes", enabled=True)
+"""
+
+HIDDEN_PLACE = """
+import pulumi
+import pulumi_aws as aws
+local = aws.Provider("local", region=pulumi.Output.secret("ap-northeast-1"))
+aws.ebs.EncryptionByDefault("disks", enabled=True, opts=pulumi.ResourceOptions(provider=local))
+"""
+"""The same object, through a provider with the region of the stack."""
+
+
+def test_a_setting_of_a_provider_that_is_marked_as_secret_hides_no_place(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The engine sends such a setting to the provider without the mark."""
+    for tree, program in zip(trees, (GUARD, HIDDEN_PLACE), strict=True):
+        (tree / "__main__.py").write_text(program)
+    _git(trees[0], "commit", "-qam", "a guard")
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
+    assert blocking == {("object-shared", "disks"), ("value-unknown", "local")}
+    [provider] = [change for change in report["changes"] if change["name"] == "local"]
+    assert "[secret]" in [item["after"] for item in provider["properties"] if item["path"] == "region"]
+
+
 CHART = """
 import pulumi_kubernetes as kubernetes
 kubernetes.helm.v3.Release("agent", name="agent", chart="datadog", version="3.100.0",

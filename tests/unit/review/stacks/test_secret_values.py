@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,42 @@ def test_a_secret_that_no_provider_has_recorded_counts_as_a_literal() -> None:
     secret = resource(SECRET, "it", {"data": MASK})
     Stack("dev", EngineRun(Path(), {secret.urn: Step("create", None, secret)}), predicted=True)
     assert secret.literals == {"data": MASK}
+
+
+PROVIDER = "pulumi:providers:aws"
+
+
+def configured(inputs: Mapping[str, Any], settings: Mapping[str, Any] | None, *sources: Resource) -> Resource:
+    """Return a provider with masked inputs, of which a review has recorded these settings."""
+    provider = resource(PROVIDER, "it", inputs, **after(*sources))
+    steps = {side.urn: Step("create", None, side) for side in (provider, *sources)}
+    rows = [] if settings is None else [{"configured": provider.urn, "inputs": settings}]
+    Stack("dev", EngineRun(Path(), steps).add(rows), predicted=True, secrets=[RANDOM])
+    return provider
+
+
+def test_a_setting_that_the_program_marks_as_secret_is_compared_by_its_value_and_counts_as_a_literal() -> (
+    None
+):
+    inputs = {"region": MASK, "profile": "a", "tags": {"it": MASK, "list": [MASK]}}
+    settings = {"region": "x", "profile": "a", "tags": {"it": ["y"], "list": ["z"]}}
+    provider = configured(inputs, settings)
+    assert provider.values == settings
+    assert provider.inputs == {**inputs, "tags": {"it": [MASK], "list": [MASK]}}
+    assert provider.literals == {"region": "x", "tags.it[0]": "y", "tags.list[0]": "z"}
+
+
+def test_a_setting_of_a_provider_from_a_secret_or_an_output_is_no_literal() -> None:
+    provider = configured({"token": MASK}, {"token": RANDOM})
+    assert (provider.values, provider.inputs, provider.literals) == ({"token": RANDOM}, {"token": MASK}, {})
+    provider = configured({"region": MASK}, {"region": ARN}, resource(KEY, "key", outputs={"arn": ARN}))
+    assert (provider.inputs, provider.literals) == ({"region": f"{ARN} (secret)"}, {})
+
+
+@each_row("settings", [None, {}, {"list": []}, {"list": "x"}])
+def test_a_secret_setting_that_nobody_has_recorded_counts_as_a_literal(settings: Any) -> None:
+    provider = configured({"list": [MASK]}, settings)
+    assert (provider.inputs, [*provider.literals]) == ({"list": [MASK]}, ["list[0]"])
 
 
 def test_no_text_of_the_program_equals_a_mask_or_a_remark() -> None:

@@ -350,6 +350,18 @@ def test_the_secret_inputs_of_each_resource_are_recorded_also_if_there_are_none(
     ]
 
 
+def test_the_inputs_of_a_provider_are_recorded_without_the_marks_that_the_engine_does_not_send(
+    tmp_path: Path,
+) -> None:
+    file, settings = tmp_path / "lookups.jsonl", {"region": "ap-northeast-1", "profile": UNKNOWN}
+    provider = Provider(Aws("aws"), AwsPlan(), predicts=True, lookups=file)
+    answer = provider.CheckConfig(proto.CheckRequest(urn="urn::local", news=encode(settings)), ENGINE)
+    assert answer.inputs == encode(settings)
+    assert [json.loads(line) for line in file.read_text().splitlines()] == [
+        {"configured": "urn::local", "inputs": {**settings, "profile": sentinels.UNKNOWN}}
+    ]
+
+
 def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path: Path) -> None:
     file = tmp_path / "lookups.jsonl"
     ecdsa: Json = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
