@@ -185,7 +185,7 @@ def _add_stack(
     findings += changed_lookups.find_indistinct_lookups(stack)
     addresses = provider_changes.find_new_addresses(stack)
     versions = provider_changes.find_new_versions(stack)
-    settings = chain(provider_changes.find_unexplained(stack), provider_changes.find_new_commands(stack))
+    settings = chain(provider_changes.find_unexplained(stack), provider_changes.find_new_logins(stack))
     names = removed_inputs.find_removed_names(stack)
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)

@@ -7,7 +7,7 @@ from importlib import metadata
 
 from review.model import Finding
 from review.objects.owners import CLUSTER
-from review.plain_data import as_text, is_map
+from review.plain_data import as_text, is_list, is_map
 from review.project_selection import Accounts
 from review.stacks.resources import INTERNAL, PROVIDERS, Json, Resource
 from review.stacks.stack import Stack
@@ -32,11 +32,24 @@ OWN_CLUSTER = (
     "Take `server` and `certificate-authority-data` from outputs of an EKS cluster of this stack, and set "
     "no other key of the cluster in the kubeconfig"
 )
-NEW_COMMAND = (
-    "kubeconfig: no provider of the base has this user, whose `exec` is a command that the plugin runs with "
-    "the credentials of the deployment"
+NEW_LOGIN = (
+    "kubeconfig: no provider of the base has this user on this cluster, and the plugin logs in even without "
+    "objects: it runs the user's command (`exec`), reads the user's files, and sends the token to the server"
 )
-KNOWN_COMMAND = "Take the user from the kubeconfig of a provider of the base"
+KNOWN_LOGIN = (
+    "Write the kubeconfig as JSON with a context that names both, and take both from a provider of the base, "
+    "or an EKS cluster of this stack with `aws eks get-token`"
+)
+
+SELECTION = ("kubeconfig", "context", "cluster")
+"""Settings of a provider of Kubernetes that select the cluster and the user."""
+
+TOKEN_KEYS = {"apiVersion", "command", "args", "interactiveMode", "provideClusterInfo"}
+TOKEN_ARGUMENTS = re.compile(r"(--region [\w-]+ )?eks get-token( --(cluster-name|region|output) [\w-]+)+")
+"""Keys of the command that gives a token for a cluster of EKS, and its arguments as one text (aws/aws-cli,
+awscli/customizations/eks/update_kubeconfig.py). Variables (`env`) may name other libraries or credentials.
+"""
+
 FOREIGN_ACCOUNT = (
     f"{LIMIT}: the provider does not name the accounts of the stack file, so it may change objects of "
     "another stack, on another account"
@@ -139,25 +152,48 @@ def _changed_setting(stack: Stack, urn: str, message: str) -> Finding:
     )
 
 
-def find_new_commands(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN of each new provider of Kubernetes with an own command, and a finding, which blocks.
+def find_new_logins(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each provider of Kubernetes with a login of its own, and a finding, which blocks.
 
-    The plugin runs the command of the kubeconfig's user for a token, even if the provider has no object. A
-    stack whose base has no such provider is not judged: its first cluster needs a command as well.
+    The plugin logs in as soon as it is configured, even if the provider has no object. A change that is
+    another finding already is left out.
     """
-    if not stack.predicted:
+    if not stack.predicted or stack.base_failed:
         return
-    known = [active_user(old.values) for old in stack.old.values() if old.type == CLUSTER]
+    known = [_login(old) for old in stack.old.values() if old.type == CLUSTER]
+    clusters, others = _own_clusters(stack), {*stack.unexplained, *stack.diverted}
     for step in stack.steps.values():
         provider = step.new
-        if not known or step.old or not provider or provider.type != CLUSTER:
+        if not provider or provider.type != CLUSTER or provider.urn in others:
             continue
-        user = active_user(provider.values)
-        if is_map(user) and "exec" in user and user not in known:
+        # Without a kubeconfig, the plugin takes that of the machine, which no program chooses.
+        if not as_text(provider.values.get("kubeconfig")) or _login(provider) in known:
+            continue
+        has_token = _is_token_of_aws(active_user(provider.values))
+        if not has_token or not _is_own_cluster(provider, clusters, stack):
             yield (
                 provider.urn,
-                stack.blocking_finding("provider-setting-changed", provider, NEW_COMMAND, KNOWN_COMMAND),
+                stack.blocking_finding("provider-setting-changed", provider, NEW_LOGIN, KNOWN_LOGIN),
             )
+
+
+def _login(provider: Resource) -> object:
+    """Return the cluster and the user of a provider, or the settings that select them if these hide one.
+
+    Without a context, the plugin takes the cluster and the user with an empty name
+    (kubernetes/client-go, tools/clientcmd/client_config.go: getContext, getAuthInfo and getCluster).
+    """
+    cluster, user = active_cluster(provider.values), active_user(provider.values)
+    return [cluster, user] if cluster and user else {name: provider.values.get(name) for name in SELECTION}
+
+
+def _is_token_of_aws(user: Json) -> bool:
+    """Return True for a user with the command of the AWS CLI that gives a token for a cluster."""
+    command = user.get("exec") if is_map(user) and user.keys() == {"exec"} else None
+    if not is_map(command) or command.get("command") != "aws" or command.keys() - TOKEN_KEYS:
+        return False
+    arguments = command.get("args")
+    return is_list(arguments) and bool(TOKEN_ARGUMENTS.fullmatch(" ".join(map(str, arguments))))
 
 
 def find_foreign_places(stack: Stack, accounts: Accounts) -> Iterator[tuple[str, Finding]]:
@@ -172,7 +208,7 @@ def find_foreign_places(stack: Stack, accounts: Accounts) -> Iterator[tuple[str,
         return
     used = {old.provider for old in stack.old.values() if _has_object(old)}
     known = [(old.type, _place(old)) for old in stack.old.values() if old.urn in used]
-    clusters = [owner for owner in stack.new.values() if owner.type == EKS and _has_object(owner)]
+    clusters = _own_clusters(stack)
     for urn in sorted({resource.provider for resource in stack.new.values() if _has_object(resource)}):
         provider = stack.resources.get(urn)
         if not provider or (provider.type, _place(provider)) in known:
@@ -198,6 +234,10 @@ def _place(provider: Resource) -> object:
 def _accounts(provider: Resource) -> set[str]:
     """Return the accounts to which a provider of AWS is limited."""
     return {*re.findall(r"\w+", as_text(provider.values.get(LIMIT)) or "")}
+
+
+def _own_clusters(stack: Stack) -> list[Resource]:
+    return [owner for owner in stack.new.values() if owner.type == EKS and _has_object(owner)]
 
 
 def _is_own_cluster(provider: Resource, clusters: Iterable[Resource], stack: Stack) -> bool:

@@ -110,10 +110,12 @@ class Kubernetes(Package):
     def unexplained_settings(self, before: Json, after: Json) -> Sequence[str]:
         """Return them without those that select the same cluster and user, perhaps in another namespace.
 
-        The entry of a user has credentials, or the command that the plugin runs to get some.
+        The entry of a user has credentials, or the command that the plugin runs to get some. A user that a
+        kubeconfig does not show counts as another one.
         """
         unexplained = super().unexplained_settings(before, after)
-        is_same = _is_same_cluster(before, after) and active_user(before) == active_user(after)
+        user = active_user(before)
+        is_same = _is_same_cluster(before, after) and bool(user) and user == active_user(after)
         return [name for name in unexplained if not (is_same and name in CLUSTER_SETTINGS)]
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:

@@ -1,7 +1,7 @@
 """Tests of providers with another plugin, and of settings of providers whose effect is unknown."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from review.findings.provider_changes import (
     find_foreign_places,
     find_new_addresses,
-    find_new_commands,
+    find_new_logins,
     find_new_versions,
     find_unexplained,
 )
@@ -20,6 +20,7 @@ from review.stacks.engine_run import EngineRun, Step, read
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from tests.support.review.stacks import KEY, resource, stack
+from tests.support.rows import each_row
 
 PROVIDER, ADDRESS = "pulumi:providers:aws", "https://plugins.example"
 PLAIN, OLD_FORM = {"region": "x"}, {"pluginDownloadURL": ADDRESS}
@@ -208,11 +209,12 @@ OWN = {"server": SERVER, "certificate-authority-data": AUTHORITY}
 OUTPUTS = {"endpoint": SERVER, "certificateAuthority": {"data": AUTHORITY}}
 
 
-def cluster_of(cluster: Any) -> dict[str, Any]:
+def cluster_of(cluster: Any, user: Mapping[str, Any] = LOGIN) -> dict[str, Any]:
     """Return the settings of a provider of Kubernetes whose kubeconfig has this cluster."""
     parts = {
         "clusters": [{"name": "c", "cluster": cluster}],
-        "contexts": [{"name": "x", "context": {"cluster": "c"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
     }
     return {"kubeconfig": json.dumps({"current-context": "x", **parts})}
 
@@ -281,25 +283,82 @@ def test_a_cluster_that_objects_of_the_base_have_is_not_new() -> None:
     assert foreign(created(other), created(read)) == []
 
 
-def commands(*steps: Step) -> list[str]:
-    """Return the names of the new providers with a command of their own, all of which block."""
-    reviewed = stack(*steps)
-    assert not [*find_new_commands(reviewed)]  # A real preview has secrets that nobody knows.
+def logins(*steps: Step, clusters: Collection[Resource] = ()) -> list[str]:
+    """Return the names of the providers with a login of their own, all of which block."""
+    reviewed = stack(*steps, *map(created, clusters))
+    assert not [*find_new_logins(reviewed)]  # A real preview has secrets that nobody knows.
     reviewed.predicted = True
-    findings = [finding for _, finding in find_new_commands(reviewed)]
+    if reviewed.head:
+        reviewed.head.renewed = {side.urn: {SERVER: "another", AUTHORITY: "another"} for side in clusters}
+    findings = [finding for _, finding in find_new_logins(reviewed)]
     assert all(finding.blocks and finding.policy == "provider-setting-changed" for finding in findings)
     return [finding.name for finding in findings]
 
 
-def test_a_new_provider_with_a_command_of_its_own_blocks_without_objects() -> None:
+def nameless(user: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings without a context, with which client-go takes the entries with an empty name."""
+    parts = {"clusters": [{"name": "", "cluster": OWN}], "users": [{"name": "", "user": user}]}
+    return {"kubeconfig": json.dumps({"current-context": "", "contexts": [], **parts})}
+
+
+SHELL = {"exec": {"command": "sh", "args": ["-c", "true"]}}
+
+
+@each_row(
+    "settings",
+    [
+        kubeconfig(user=SHELL),
+        kubeconfig("other"),
+        kubeconfig(user={"tokenFile": "/run/token"}),
+        kubeconfig(user={}),
+        {"kubeconfig": f"# a comment\n{kubeconfig(user=SHELL)['kubeconfig']}"},
+        {**kubeconfig(), "context": "y"},
+        nameless(SHELL),
+        {"kubeconfig": "~/.kube/config"},
+    ],
+)
+def test_a_provider_with_a_login_of_its_own_blocks_without_objects(settings: Mapping[str, Any]) -> None:
+    old, other = resource(CLUSTER, "old", kubeconfig()), resource(CLUSTER, "it", settings)
+    assert logins(kept(old), created(other)) == logins(created(other)) == ["it"]
+    assert logins(kept(other)) == logins(kept(other), created(resource(CLUSTER, "same", settings))) == []
+
+
+def test_a_provider_that_is_replaced_must_not_get_another_login() -> None:
+    old, new = resource(CLUSTER, "it", kubeconfig()), resource(CLUSTER, "it", kubeconfig("other", SHELL))
+    assert logins(Step("replace", old, new)) == ["it"]
+
+
+def test_a_provider_with_a_known_login_or_that_of_the_machine_does_not_block() -> None:
     old = resource(CLUSTER, "old", kubeconfig())
-    command = {"exec": {"command": "bash", "args": ["-c", "true"]}}
-    same, other = resource(CLUSTER, "same", kubeconfig()), resource(CLUSTER, "it", kubeconfig(user=command))
-    assert commands(kept(old), created(same), created(other)) == ["it"]
-    assert commands(created(other)) == []  # The first cluster of a stack needs a command.
-    assert commands(kept(other)) == []
-    token = resource(CLUSTER, "token", kubeconfig(user={"token": "x"}))
-    assert commands(kept(old), created(token)) == []
+    same = resource(CLUSTER, "same", {**kubeconfig(), "namespace": "a"})
+    for settings in ({}, {"kubeconfig": ""}, {"context": "a"}):
+        assert logins(kept(old), created(same), created(resource(CLUSTER, "none", settings))) == []
+
+
+@each_row(
+    "command",
+    [
+        ({"args": ["eks", "get-token", "--cluster-name", "c", "--region", "r", "--output", "json"]}, []),
+        ({"args": ["--region", "r", "eks", "get-token", "--cluster-name", "c"]}, []),
+        ({"args": ["eks", "get-token", "--cluster-name", "c", "--endpoint-url", "x"]}, ["it"]),
+        ({"args": ["eks", "get-token", "--cluster-name", "https://e.example"]}, ["it"]),
+        ({"args": ["s3", "ls"]}, ["it"]),
+        ({"args": "eks get-token --cluster-name c"}, ["it"]),
+        ({}, ["it"]),
+        ({"command": "sh", "args": ["eks", "get-token", "--cluster-name", "c"]}, ["it"]),
+        ({"env": [], "args": ["eks", "get-token", "--cluster-name", "c"]}, ["it"]),
+    ],
+)
+def test_the_first_provider_may_get_a_token_of_aws_for_a_cluster_of_the_stack(
+    command: tuple[Mapping[str, Any], list[str]],
+) -> None:
+    changes, expected = command
+    user = {"exec": {"command": "aws", "apiVersion": "v1", "interactiveMode": "Never", **changes}}
+    provider = resource(CLUSTER, "it", cluster_of(OWN, user))
+    assert logins(created(provider), clusters=[resource(EKS, "own", outputs=OUTPUTS)]) == expected
+    assert logins(created(provider)) == ["it"]
+    extra = resource(CLUSTER, "it", cluster_of(OWN, {**user, "tokenFile": "x"}))
+    assert logins(created(extra), clusters=[resource(EKS, "own", outputs=OUTPUTS)]) == ["it"]
 
 
 @pytest.mark.parametrize(

@@ -290,6 +290,7 @@ def test_another_region_replaces_a_provider_of_aws() -> None:
         (KUBERNETES, kubeconfig("a"), kubeconfig("a", command="sh"), ["kubeconfig"]),
         (KUBERNETES, kubeconfig("a"), kubeconfig("a", "operators"), ["kubeconfig"]),
         (KUBERNETES, kubeconfig("a"), kubeconfig("a", "nobody"), ["kubeconfig"]),
+        (KUBERNETES, kubeconfig("a", "nobody"), kubeconfig("a", "nobody", "sh"), ["kubeconfig"]),
         (KUBERNETES, kubeconfig("a"), kubeconfig("b", command="sh"), []),
         (KUBERNETES, kubeconfig("a"), kubeconfig("a") | {"clusterIdentifier": "1"}, ["clusterIdentifier"]),
         (
