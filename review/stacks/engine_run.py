@@ -312,7 +312,8 @@ class EngineRun:
 
         The engine creates one for each package, version and address of a plugin that the program uses
         (pulumi/pulumi, pkg/backend/display/json.go: shouldShow). Also left out is a provider of the program
-        whose name starts like those (sdk/go/common/providers/reference.go: IsDefaultProvider).
+        whose name starts like those (sdk/go/common/providers/reference.go: IsDefaultProvider). A review
+        refuses it, since an event lacks its options.
         """
         if metadata["type"].startswith(PROVIDERS) and metadata["urn"] not in self.steps:
             sides = {"oldState": metadata.get("old"), "newState": metadata.get("new")}

@@ -110,6 +110,16 @@ OUTPUTS_TWICE = (
 STACK_TWICE = "{}: a second resource of the stack's type, whose outputs the engine would take for the stack's"
 """Refusal of a second stack."""
 
+PROVIDER_TYPE, DEFAULT_NAME = "pulumi:providers:", "default"
+
+LIKE_A_DEFAULT_PROVIDER = (
+    f"{{}}: a provider of the program whose name starts with `{DEFAULT_NAME}`, as those of the engine do: no "
+    "plan shows its options, such as what replaces it. Give it another name"
+)
+"""Refusal of a provider (pulumi/pulumi, sdk/go/common/providers/reference.go: IsDefaultProvider, and
+pkg/engine/update.go: isInternalStep).
+"""
+
 NOT_REGISTERED = (
     "{}: it names {}, which the engine has not registered yet, such as by DependencyResource: a deployment "
     "may register the two in another order. Pass the resource itself, so that the program waits for it"
@@ -298,6 +308,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
             return NO_DEBUGGER
         if name == "RegisterResource" and (message.transforms or message.hooks.ListFields()):
             return NO_CALLBACKS
+        if name in ("RegisterResource", "ReadResource") and _is_like_a_default_provider(message):
+            return LIKE_A_DEFAULT_PROVIDER.format(_subject(name, message))
         if SIGNATURE.encode() in request and _has_foreign_value(message):
             return NOT_OF_THE_SDK.format(_subject(name, message))
         urns = {*_references(message)}
@@ -413,6 +425,12 @@ def _subject(name: str, message: Any) -> str:
     """Return the name of a call with the names of its subject."""
     fields = (getattr(message, field, "") for field in ("tok", "type", "name", "urn"))
     return " ".join([name, *filter(None, fields)])
+
+
+def _is_like_a_default_provider(message: Any) -> bool:
+    """Return True for a provider that the engine takes for one of its own; it reads the type in the URN."""
+    kind = message.type.rpartition("$")[2]
+    return kind.startswith(PROVIDER_TYPE) and message.name.startswith(DEFAULT_NAME)
 
 
 def _references(message: Message) -> Iterator[str]:

@@ -253,6 +253,22 @@ def test_a_program_has_one_stack(context: Context) -> None:
     assert monitor.calls == ["RegisterResource"]
 
 
+def test_a_provider_is_not_named_like_one_of_the_engine(context: Context) -> None:
+    client, proxy, monitor = context
+    refused = "a provider of the program whose name starts with `default`"
+    for kind in ("pulumi:providers:aws", "pipe:index:Api$pulumi:providers:aws"):
+        for name in ("default", "default_7_51_1", "defaults"):
+            with pytest.raises(grpc.RpcError, match=refused):
+                register(client, {"type": kind, "name": name, "custom": True})
+    with pytest.raises(grpc.RpcError, match=refused):
+        client.ReadResource(resource_pb2.ReadResourceRequest(type="pulumi:providers:aws", name="default"))
+    assert refused in proxy.error
+    assert monitor.calls == []
+    register(client, {"type": "pulumi:providers:aws", "name": "a-default", "custom": True})
+    register(client, BUCKET | {"name": "default"})
+    assert monitor.calls == ["RegisterResource", "RegisterResource"]
+
+
 PropertyDependencies: Any = resource_pb2.RegisterResourceRequest.PropertyDependencies
 NAMED: dict[str, dict[str, Any]] = {
     "parent": {"parent": "urn:api"},
