@@ -26,7 +26,8 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
 
 LIMITS: dict[int, int] = {
     # With 1, a crash neither writes a file nor starts the machine's handler of core dumps, which runs as root
-    # outside of every isolation. A limit of 0 does not hold for a handler (core(5); fs/coredump.c).
+    # outside of every isolation. A limit of 0 does not hold for a handler (core(5); coredump_pipe in
+    # fs/coredump.c). So `forbid_core_dumps` sets the limit, and the filter denies another one.
     resource.RLIMIT_CORE: 1,
     resource.RLIMIT_DATA: 4 * 2**30,  # bytes of memory, in each process
     resource.RLIMIT_FSIZE: 512 * 2**20,  # bytes of each file
@@ -57,6 +58,10 @@ exempts root (kernel/fork.c).
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
 JOIN_SESSION_KEYRING = 1  # keyctl(2)
 
+CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
+"""The file that tells where core dumps go: to a program after `|`, or to a socket after `@` (core(5))."""
+
+NO_HANDLER = "sudo sysctl kernel.core_pattern=core"
 INSTALL = "sudo apt-get install bubblewrap (Debian, Ubuntu), or sudo dnf install bubblewrap (Fedora)"
 ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.04), or see .ci/namespaces"
 
@@ -83,6 +88,7 @@ class Isolation:
             raise _refusal(f"there is no system call filter for {platform.machine()}", "Use x86-64 or arm64")
         if shutil.which("bwrap") is None:
             raise _refusal("bubblewrap (bwrap) is not installed", f"Install it: {INSTALL}")
+        forbid_core_dumps()
         self._filter = os.memfd_create("system-call-filter")
         os.write(self._filter, program)
         self.descriptors = (self._filter,)
@@ -110,6 +116,29 @@ class Isolation:
     def close(self) -> None:
         """Close the file descriptor of the filter."""
         os.close(self._filter)
+
+
+def forbid_core_dumps() -> None:
+    """Limit the core dumps of this process and its children permanently, so that no crash starts a handler.
+
+    Raises CommandError if a handler would run in spite of the limit. A handler at a socket hears of each
+    crash (fs/coredump.c: coredump_socket). One that is a program runs unless the limit is exactly 1, and only
+    root can raise a hard limit of 0 to 1.
+    """
+    pattern = CORE_PATTERN.read_text()
+    most = LIMITS[resource.RLIMIT_CORE]
+    # Python raises a ValueError for a limit that is not permitted.
+    with suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+    if pattern.startswith("@"):
+        raise _refusal(
+            f"its crashes would reach {pattern.strip()} ({CORE_PATTERN})", f"Use no handler: {NO_HANDLER}"
+        )
+    if pattern.startswith("|") and resource.getrlimit(resource.RLIMIT_CORE) != (most, most):
+        raise _refusal(
+            f"its crashes would start {pattern[1:].split()[0]}, since your hard limit of core dumps is 0",
+            f"Raise it in /etc/security/limits.conf (`ulimit -Hc` shows it), or use no handler: {NO_HANDLER}",
+        )
 
 
 def _refusal(reason: str, remedy: str) -> CommandError:
@@ -177,7 +206,9 @@ def limit_resources(*, threads: bool, trusted: bool = True) -> None:
     for name, most in limits.items():
         allowed = resource.getrlimit(name)[1]
         limit = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        resource.setrlimit(name, (limit, limit))
+        # In isolation, the limit of core dumps is set, and the filter denies to set it.
+        if resource.getrlimit(name) != (limit, limit):
+            resource.setrlimit(name, (limit, limit))
 
 
 END_INTERVAL = 0.02

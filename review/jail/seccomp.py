@@ -17,6 +17,7 @@ include/uapi/asm-generic/unistd.h.
 """
 
 import errno
+import resource
 import socket
 import struct
 from collections.abc import Iterable, Mapping
@@ -150,7 +151,12 @@ PROCESS_CONTROL: tuple[int, int] = (157, 167)
 SET_SECCOMP = 22  # PR_SET_SECCOMP, include/uapi/linux/prctl.h
 
 PROCESS_LIMIT: tuple[int, int] = (302, 261)
-"""Numbers of the system call `prlimit64`, whose first argument is a process, or 0 for the own one."""
+"""Numbers of the system call `prlimit64`, whose first argument is a process, or 0 for the own one. Its second
+argument is a resource, and its third one is the address of new limits, or 0.
+"""
+
+OWN_LIMIT: tuple[int, int] = (160, 164)
+"""Numbers of the system call `setrlimit`, whose first argument is a resource."""
 
 MAPPINGS: Mapping[str, tuple[int, int]] = {"mmap": (9, 222)}
 """Numbers of the system calls whose fourth argument has the flags of a mapping."""
@@ -264,19 +270,10 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     denied = _if_equal(SET_SECCOMP, [_instruction(RETURN, ERROR | errno.EPERM)])
     filters = [_load_argument(0), *denied, _instruction(RETURN, ALLOW)]
     instructions += _if_equal(PROCESS_CONTROL[column], filters)
-    own = [_load_argument(0), *_allow_only([0], ERROR | errno.EPERM)]
-    instructions += _if_equal(PROCESS_LIMIT[column], own)
-    flags = [
-        _load_argument(3),
-        _instruction(AND, SHARED_MEMORY),
-        *_if_equal(SHARED_MEMORY, [_instruction(RETURN, ERROR | errno.EPERM)]),
-        _load_argument(3),
-        _instruction(AND, HUGE_PAGES),
-        *_if_equal(HUGE_PAGES, [_instruction(RETURN, ERROR | errno.EPERM)]),
-        _instruction(RETURN, ALLOW),
-    ]
+    instructions += _limits(column)
+    flags = [*_denied_flags(3, SHARED_MEMORY), *_denied_flags(3, HUGE_PAGES)]
     for numbers in MAPPINGS.values():
-        instructions += _if_equal(numbers[column], flags)
+        instructions += _if_equal(numbers[column], [*flags, _instruction(RETURN, ALLOW)])
     if not trusted:
         instructions += _same_bytes_at_all_sockets(column)
         for numbers in OF_OTHERS.values():
@@ -302,6 +299,25 @@ def _sockets(*, trusted: bool) -> list[bytes]:
     return [_load_argument(0), *families, _instruction(RETURN, ERROR | errno.EPERM)]
 
 
+def _limits(column: int) -> list[bytes]:
+    """Return instructions that deny limits of other processes, and new ones of core dumps.
+
+    A lower limit than 1 would start the machine's handler of core dumps (isolation.LIMITS).
+    """
+    deny = ERROR | errno.EPERM
+    new_limits = [*_unless_zero(2, deny), _instruction(RETURN, ALLOW)]
+    of_process = [
+        _load_argument(0),
+        *_unless_equal(0, deny),
+        _load_argument(1),
+        *_if_equal(resource.RLIMIT_CORE, new_limits),
+        _instruction(RETURN, ALLOW),
+    ]
+    core = _if_equal(resource.RLIMIT_CORE, [_instruction(RETURN, deny)])
+    own = [_load_argument(0), *core, _instruction(RETURN, ALLOW)]
+    return [*_if_equal(PROCESS_LIMIT[column], of_process), *_if_equal(OWN_LIMIT[column], own)]
+
+
 def _same_bytes_at_all_sockets(column: int) -> list[bytes]:
     """Return instructions that deny what may lead to other bytes at another kind of sockets."""
     instructions: list[bytes] = []
@@ -325,6 +341,18 @@ def _instruction(code: int, value: int, *, if_so: int = 0, if_not: int = 0) -> b
 def _load_argument(index: int) -> bytes:
     """Return the instruction that loads the lower half of an argument."""
     return _instruction(LOAD, ARGUMENTS + index * ARGUMENT_BYTES)
+
+
+def _unless_zero(index: int, verdict: int) -> list[bytes]:
+    """Return instructions that return `verdict` unless both halves of an argument are 0."""
+    upper = _instruction(LOAD, ARGUMENTS + index * ARGUMENT_BYTES + ARGUMENT_BYTES // 2)
+    return [_load_argument(index), *_unless_equal(0, verdict), upper, *_unless_equal(0, verdict)]
+
+
+def _denied_flags(index: int, flags: int) -> list[bytes]:
+    """Return instructions that deny a call if an argument has all of `flags`."""
+    deny = _instruction(RETURN, ERROR | errno.EPERM)
+    return [_load_argument(index), _instruction(AND, flags), *_if_equal(flags, [deny])]
 
 
 def _if_equal(value: int, block: list[bytes]) -> list[bytes]:

@@ -171,6 +171,8 @@ CALLS = {
     "setpriority": "141, 0, 1, 19",
     "sched_setaffinity": "203, 1, 1, b'\\1'",
     "prlimit64": "302, 1, 7, None, ctypes.create_string_buffer(16)",
+    "prlimit64 of core dumps": "302, 0, 4, ctypes.create_string_buffer(16), None",
+    "setrlimit of core dumps": "160, 4, ctypes.create_string_buffer(16)",
     "sync": "162",
     "syncfs": "306, 0",
 }
@@ -346,6 +348,22 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
     lines = jail.run(program).splitlines()
     assert [line.split()[0] for line in lines[::2]] == ["MemoryError", "MemoryError", "OSError", "OSError"]
     assert "possible" not in " ".join(lines)
+
+
+def test_a_crash_starts_no_handler_of_core_dumps(jail: Jail) -> None:
+    program = f"""
+        sys.path.insert(0, "{ROOT}")
+        import resource
+        from review.jail import isolation
+        print(resource.getrlimit(resource.RLIMIT_CORE))
+        isolation.limit_resources(threads=True, trusted=False)
+        print(resource.getrlimit(resource.RLIMIT_CORE))
+        attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+        attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 1)))
+    """
+    limit, same, *attempts = jail.run(program).splitlines()
+    assert (limit, same) == ("(1, 1)", "(1, 1)")
+    assert attempts == ["ValueError not allowed to raise maximum limit"] * 2, "Python's text for EPERM"
 
 
 def test_other_files_in_the_folder_of_the_engine_are_hidden(tmp_path: Path) -> None:

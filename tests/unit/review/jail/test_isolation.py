@@ -16,6 +16,53 @@ os.chdir({folder!r})
 os.kill(os.getpid(), signal.SIGSEGV)
 """
 
+HARD_LIMIT = """
+import pathlib, resource, sys
+from review.jail import isolation
+from sandbox.errors import CommandError
+pattern, limit = sys.argv[1:]
+isolation.CORE_PATTERN = pathlib.Path(pattern)
+resource.setrlimit(resource.RLIMIT_CORE, (int(limit), int(limit)))
+set_limit = resource.setrlimit
+def as_user(name, limits):
+    if limits[1] > resource.getrlimit(name)[1]:
+        raise ValueError("not allowed to raise maximum limit")
+    set_limit(name, limits)
+resource.setrlimit = as_user
+try:
+    isolation.forbid_core_dumps()
+    print(resource.getrlimit(resource.RLIMIT_CORE))
+except CommandError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit", "answer"),
+    [
+        ("|/usr/lib/systemd/systemd-coredump %P", 9, "(1, 1)"),
+        (
+            "|/usr/lib/systemd/systemd-coredump %P",
+            0,
+            "its crashes would start /usr/lib/systemd/systemd-coredump, ",
+        ),
+        ("core", 0, "(0, 0)"),
+        ("@@/run/crashes", 9, "its crashes would reach @@/run/crashes ("),
+    ],
+)
+def test_code_under_review_runs_only_where_its_crashes_start_no_handler(
+    pattern: str, limit: int, answer: str, tmp_path: Path
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux takes 1 as a limit that stops a handler")
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if 0 <= most < limit:
+        pytest.skip(f"this machine does not allow a limit of {limit}")
+    (tmp_path / "core_pattern").write_text(pattern + "\n")
+    command = [sys.executable, "-c", HARD_LIMIT, tmp_path / "core_pattern", str(limit)]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert answer in process.stdout, process.stderr
+
 
 def test_a_crash_starts_no_handler_and_leaves_no_file(tmp_path: Path) -> None:
     if sys.platform != "linux":

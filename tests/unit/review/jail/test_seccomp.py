@@ -20,6 +20,7 @@ from review.jail.seccomp import (
     KILL,
     MAPPINGS,
     OF_OTHERS,
+    OWN_LIMIT,
     PROCESS_CONTROL,
     PROCESS_LIMIT,
     SENDING,
@@ -98,6 +99,23 @@ def test_filters_and_limits_of_other_processes_are_denied(machine: str, trusted:
         assert verdict(machine, PROCESS_CONTROL[column], operation, trusted=trusted) == answer
     for process, answer in ((0, ALLOW), (1, DENY), (42, DENY)):
         assert verdict(machine, PROCESS_LIMIT[column], process, trusted=trusted) == answer
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_the_limit_of_core_dumps_cannot_be_set_but_read(machine: str, trusted: bool) -> None:
+    column = ARCHITECTURES[machine].column
+    core, data, upper_half = 4, 2, 1 << 32
+    for resource, new, answer in (
+        (core, 0, ALLOW),
+        (core, 1, DENY),
+        (core, upper_half, DENY),
+        (core | upper_half, 1, DENY),
+        (data, 1, ALLOW),
+    ):
+        assert verdict(machine, PROCESS_LIMIT[column], 0, resource, new, trusted=trusted) == answer
+    for resource, answer in ((core, DENY), (core | upper_half, DENY), (data, ALLOW)):
+        assert verdict(machine, OWN_LIMIT[column], resource, trusted=trusted) == answer
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
@@ -221,6 +239,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             "ioctl": DEVICE_CONTROL,
             "prctl": PROCESS_CONTROL,
             "prlimit64": PROCESS_LIMIT,
+            "setrlimit": OWN_LIMIT,
         }.items()
         if known.get(name) != numbers[column]
         # Older headers lack the newest calls.
