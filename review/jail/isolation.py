@@ -37,6 +37,7 @@ LIMITS: dict[int, int] = {
 """Limits of each process. The supervisor enforces the limits of all processes together."""
 
 UNTRUSTED_LIMITS = LIMITS | {
+    resource.RLIMIT_STACK: 8 * 2**20,  # The default; a stack does not count towards RLIMIT_DATA.
     resource.RLIMIT_AS: 32
     * 2**30,  # bytes of addresses: the tables of their pages count towards no other limit
     resource.RLIMIT_DATA: 2 * 2**30,
@@ -239,6 +240,13 @@ def _alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     alive: list[psutil.Process] = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):
-            if process.status() != psutil.STATUS_ZOMBIE:
+            if process.status() != psutil.STATUS_ZOMBIE or _has_threads(process.pid):
                 alive.append(process)
     return alive
+
+
+def _has_threads(pid: int) -> bool:
+    """Return True if other threads of a process than its first one may be alive."""
+    with suppress(OSError):  # The process has ended, or the system has no /proc.
+        return len([*Path(f"/proc/{pid}/task").iterdir()]) > 1
+    return False

@@ -5,8 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROCESSES = Path("/proc")
-
 EVENT_POLL = "anon_inode:[eventpoll]"
 """Target of the link in /proc to an instance of epoll."""
 
@@ -28,19 +26,22 @@ class SharedObjects:
     pipes: set[str] = field(default_factory=set[str])
     """Pipes (pipe(7): /proc/sys/fs/pipe-user-pages-soft)."""
 
-    def add(self, pid: int) -> None:
-        """Add what a process has open, unless it has ended."""
-        for descriptor, target in _open_files(pid):
+    def add(self, folder: Path) -> None:
+        """Add what a process or thread has open, which a folder in /proc shows, unless it has ended.
+
+        Raises PermissionError if the process hides this (prctl(2): PR_SET_DUMPABLE).
+        """
+        for descriptor, target in _open_files(folder):
             if target.startswith(PIPE):
                 self.pipes.add(target)
             elif target == EVENT_POLL:
-                with suppress(OSError):
-                    self.watches += (PROCESSES / f"{pid}/fdinfo/{descriptor}").read_bytes().count(WATCH)
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    self.watches += (folder / "fdinfo" / descriptor).read_bytes().count(WATCH)
 
 
-def _open_files(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield the number and the description of each open file of a process."""
-    with suppress(OSError):  # The process has ended, or the system has no /proc.
-        for link in (PROCESSES / f"{pid}/fd").iterdir():
+def _open_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the number and the description of each open file."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for link in (folder / "fd").iterdir():
             with suppress(FileNotFoundError):
                 yield link.name, str(link.readlink())

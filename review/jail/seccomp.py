@@ -169,6 +169,9 @@ when a process has dropped its pages (MADV_DONTNEED). /dev/zero, which gives suc
 HUGE_PAGES = 0x40000  # MAP_HUGETLB, include/uapi/asm-generic/hugetlb_encode.h
 """Flag of memory from a pool of the whole machine. It counts towards no resident memory."""
 
+GROWS_DOWN = 0x100  # MAP_GROWSDOWN, include/uapi/asm-generic/mman.h
+"""Flag of memory that counts as a stack, and not towards RLIMIT_DATA (is_data_mapping in mm/)."""
+
 DEVICE_CONTROL: tuple[int, int] = (16, 29)
 """Numbers of the system call `ioctl`, whose second argument is a command."""
 
@@ -236,6 +239,30 @@ a watch sees them (flock(2), inotify(7)). The kernel also limits the instances o
 namespaces together (/proc/sys/fs/inotify/max_user_instances).
 """
 
+SPECIAL_FILES: Mapping[str, tuple[int, int]] = {"mknod": (133, NO_CALL), "mknodat": (259, 33)}
+"""Numbers of the system calls that create FIFOs, which are pipes with a path. A thread that opens one waits
+for the other side, and then no file descriptor shows the pipe (fs/pipe.c: fifo_open).
+"""
+
+CREATE_PROCESS: tuple[int, int] = (56, 220)
+"""Numbers of the system call `clone`, whose first argument has flags."""
+
+CREATE_PROCESS_BY_STRUCT: tuple[int, int] = (435, 435)
+"""Numbers of the system call `clone3`, whose flags are in memory, where a filter does not see them. The C
+library uses `clone` if the kernel lacks this call (glibc, sysdeps/unix/sysv/linux/clone-internal.c).
+"""
+
+THREAD, SAME_FILES = 0x10000, 0x400  # CLONE_THREAD, CLONE_FILES, include/uapi/linux/sched.h
+"""Flags of a new thread. Without the second one, it gets a table of file descriptors of its own, which the
+process does not show in /proc (proc(5): /proc/pid/task).
+"""
+
+CLOSE_RANGE: tuple[int, int] = (436, 436)
+"""Numbers of the system call `close_range`, whose third argument has flags."""
+
+OWN_FILES = 0x2  # CLOSE_RANGE_UNSHARE, include/uapi/linux/close_range.h
+"""Flag that gives a thread a table of file descriptors of its own."""
+
 FILE_CONTROL: tuple[int, int] = (72, 25)
 """Numbers of the system call `fcntl`, whose second argument is a command."""
 
@@ -271,11 +298,12 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     filters = [_load_argument(0), *denied, _instruction(RETURN, ALLOW)]
     instructions += _if_equal(PROCESS_CONTROL[column], filters)
     instructions += _limits(column)
-    flags = [*_denied_flags(3, SHARED_MEMORY), *_denied_flags(3, HUGE_PAGES)]
+    flags = [*_denied_flags(3, SHARED_MEMORY), *_denied_flags(3, HUGE_PAGES), *_denied_flags(3, GROWS_DOWN)]
     for numbers in MAPPINGS.values():
         instructions += _if_equal(numbers[column], [*flags, _instruction(RETURN, ALLOW)])
     if not trusted:
         instructions += _same_bytes_at_all_sockets(column)
+        instructions += _countable_files(column)
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
         commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
@@ -316,6 +344,25 @@ def _limits(column: int) -> list[bytes]:
     core = _if_equal(resource.RLIMIT_CORE, [_instruction(RETURN, deny)])
     own = [_load_argument(0), *core, _instruction(RETURN, ALLOW)]
     return [*_if_equal(PROCESS_LIMIT[column], of_process), *_if_equal(OWN_LIMIT[column], own)]
+
+
+def _countable_files(column: int) -> list[bytes]:
+    """Return instructions that deny open files and pipes which /proc does not show for a process."""
+    instructions: list[bytes] = []
+    for numbers in SPECIAL_FILES.values():
+        instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
+    thread = [
+        _load_argument(0),
+        _instruction(AND, THREAD | SAME_FILES),
+        *_if_equal(THREAD, [_instruction(RETURN, ERROR | errno.EPERM)]),
+        _instruction(RETURN, ALLOW),
+    ]
+    return [
+        *instructions,
+        *_if_equal(CREATE_PROCESS[column], thread),
+        *_if_equal(CREATE_PROCESS_BY_STRUCT[column], [_instruction(RETURN, ERROR | errno.ENOSYS)]),
+        *_if_equal(CLOSE_RANGE[column], [*_denied_flags(2, OWN_FILES), _instruction(RETURN, ALLOW)]),
+    ]
 
 
 def _same_bytes_at_all_sockets(column: int) -> list[bytes]:

@@ -10,13 +10,12 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from types import FrameType
 from typing import IO, cast
 
 import psutil
 
-from review.jail import isolation, messages
+from review.jail import isolation, messages, process_table
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request
 from review.jail.open_files import SharedObjects
 from review.jail.processes import Command
@@ -34,9 +33,12 @@ PROCESSES = 256
 PROGRAM_PROCESSES = 32
 """Largest number of processes of one program or policy pack under review; the own ones have at most three."""
 
-WATCHES, PIPES = 8192, 768
+WATCHES, PIPES = 8192, 384
 """Largest number of files that the programs watch with epoll, and of their pipes. The kernel allows each user
 one watch for 4 KB of memory (epoll(7)) and 1,024 pipes of 16 pages (pipe(7)). Small programs have a few.
+Besides, a program may have 381 pipes on their way through its sockets, where no process has them: after the
+first 128 (RLIMIT_NOFILE), the kernel accepts no message with files, of which each has at most 253 (unix(7):
+SCM_RIGHTS).
 """
 
 FREE_PART = 0.05
@@ -46,6 +48,11 @@ for a process counts towards none of the other limits, and the filter may allow 
 
 INTERVAL = 0.25
 """Seconds between two checks of the limits."""
+
+HIDDEN_SECONDS, HIDDEN_INTERVAL = 3, 0.05
+"""Seconds for which a process may hide what it uses, and between two looks at it. While a process ends or has
+not yet executed its file, /proc does not show its memory or its files (fs/proc/base.c: task_dump_owner).
+"""
 
 STDERR_CHARACTERS = 4000
 """Number of characters that are kept from the end of standard error."""
@@ -63,6 +70,7 @@ class Bounds:
     free_part: float = FREE_PART
     watches: int = WATCHES
     pipes: int = PIPES
+    hidden_seconds: float = HIDDEN_SECONDS
 
 
 class Stopped(BaseException):
@@ -272,70 +280,83 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) -> str:
     """Return a message on a limit that the processes' descendants exceed, or an empty string.
 
-    The descendants of `pids` and of `programs`, the programs under review, count together.
+    The descendants of `pids` and of `programs`, the programs under review, count together. A process that
+    hides what it uses exceeds the limits, unless it is about to end, or to execute a file.
     """
-    memory = count = threads = 0
+    pids, programs = [*pids], [*programs]
+    until = time.monotonic() + bounds.hidden_seconds
+    reason, hidden = _excess(pids, bounds, programs)
+    while hidden and not reason:
+        if time.monotonic() > until:
+            return f"it hid what {len(hidden)} of its processes used, such as {min(hidden)[0]}"
+        time.sleep(HIDDEN_INTERVAL)
+        reason, still_hidden = _excess(pids, bounds, programs)
+        hidden &= still_hidden
+    return reason
+
+
+def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tuple[str, set[tuple[int, int]]]:
+    """Return the message, and the processes that hide what they use: their PIDs and when they started."""
     children = _children()
     under_review = [_below(pid, children) for pid in programs]
-    others = (_below(pid, children) for pid in pids)
-    for process in [*chain.from_iterable(others), *chain.from_iterable(under_review)]:
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
-            usage = process.memory_info()
-            memory += usage.rss - usage.shared + swapped_and_page_tables(process.pid)
-            threads += process.num_threads()
-            count += 1
+    processes = [*chain.from_iterable(_below(pid, children) for pid in pids), *chain(*under_review)]
+    # Another thread may go on without the first one, which no program of ours does.
+    hidden = {process for process in processes if process.ended and process.threads > 1}
+    memory = sum(max(map(process_table.memory, process.folders()), default=0) for process in processes)
+    reason = _excess_of_counts(processes, max(map(len, under_review), default=0), memory, bounds)
+    objects = SharedObjects()
+    for process in () if reason else chain.from_iterable(under_review):
+        try:
+            for folder in process.folders() if process.threads > 1 or not process.ended else ():
+                objects.add(folder)
+        except PermissionError:
+            # Each isolation's first process, which is the review's own, is hidden from the program.
+            if process.parent not in programs:
+                hidden.add(process)
+        if objects.watches > bounds.watches:
+            reason = f"the programs watched {objects.watches:,} files; the limit is {bounds.watches:,}"
+        elif len(objects.pipes) > bounds.pipes:
+            reason = f"the programs had {len(objects.pipes)} pipes; the limit is {bounds.pipes}"
+    return reason, {(process.pid, process.started) for process in hidden}
+
+
+def _excess_of_counts(
+    processes: Sequence[process_table.Process], largest: int, memory: int, bounds: Bounds
+) -> str:
+    """Return a message on the limit that processes with this memory exceed, or an empty string.
+
+    `largest` is the largest number of processes of a program.
+    """
     if memory > bounds.memory:
         return f"its processes took {memory:,} bytes of memory; the limit is {bounds.memory:,}"
     machine = psutil.virtual_memory()
     if machine.available < bounds.free_part * machine.total:
         return f"the machine has {machine.available:,} bytes of memory left, less than {bounds.free_part:.0%}"
-    if count > bounds.processes:
-        return f"it ran {count} processes; the limit is {bounds.processes}"
+    if len(processes) > bounds.processes:
+        return f"it ran {len(processes)} processes; the limit is {bounds.processes}"
+    threads = sum(process.threads for process in processes)
     if threads > bounds.threads:
         return f"it ran {threads} threads; the limit is {bounds.threads}"
-    largest = max(map(len, under_review), default=0)
     if largest > bounds.program_processes:
         return f"a program ran {largest} processes; the limit is {bounds.program_processes}"
-    objects = SharedObjects()
-    for process in chain.from_iterable(under_review):
-        objects.add(process.pid)
-        if objects.watches > bounds.watches:
-            return f"the programs watched {objects.watches:,} files; the limit is {bounds.watches:,}"
-        if len(objects.pipes) > bounds.pipes:
-            return f"the programs had {len(objects.pipes)} pipes; the limit is {bounds.pipes}"
     return ""
 
 
-def swapped_and_page_tables(pid: int) -> int:
-    """Return the bytes of a process's swapped memory and of its page tables, which are not resident memory.
-
-    The tables grow with the addresses that it has read, even if all of these share one page (proc(5): VmPTE,
-    VmSwap).
-    """
-    status = ""
-    with suppress(OSError):  # The process has ended, or the system has no /proc.
-        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-    return sum(
-        int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(("VmPTE:", "VmSwap:"))
-    )
-
-
-def _children() -> Mapping[int, Sequence[psutil.Process]]:
+def _children() -> Mapping[int, Sequence[process_table.Process]]:
     """Return the children of each process by its PID; a search for those of one process takes as long."""
-    children: dict[int, list[psutil.Process]] = {}
-    for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess):
-            children.setdefault(process.ppid(), []).append(process)
+    children: dict[int, list[process_table.Process]] = {}
+    for process in process_table.read_processes().values():
+        children.setdefault(process.parent, []).append(process)
     return children
 
 
-def _below(pid: int, children: Mapping[int, Sequence[psutil.Process]]) -> list[psutil.Process]:
+def _below(pid: int, children: Mapping[int, Sequence[process_table.Process]]) -> list[process_table.Process]:
     """Return the descendants of a process.
 
     A chain of processes may be longer than Python's limit of nested calls. The children are not read at one
     time, so those of a PID that the system has used again may even form a circle.
     """
-    below: dict[int, psutil.Process] = {}
+    below: dict[int, process_table.Process] = {}
     pending = [pid]
     while pending:
         new = [child for child in children.get(pending.pop(), ()) if child.pid not in below]

@@ -173,6 +173,10 @@ CALLS = {
     "prlimit64": "302, 1, 7, None, ctypes.create_string_buffer(16)",
     "prlimit64 of core dumps": "302, 0, 4, ctypes.create_string_buffer(16), None",
     "setrlimit of core dumps": "160, 4, ctypes.create_string_buffer(16)",
+    "mknodat of a FIFO": "259, -100, b'fifo', 0o10600, 0",
+    "clone without CLONE_FILES": "56, 0x10900, None, None, None, None",
+    "close_range of a copy": "436, 50, 60, 2",
+    "mmap of a stack": "9, None, 4096, 3, 0x122, -1, 0",
     "sync": "162",
     "syncfs": "306, 0",
 }
@@ -360,10 +364,12 @@ def test_a_crash_starts_no_handler_of_core_dumps(jail: Jail) -> None:
         print(resource.getrlimit(resource.RLIMIT_CORE))
         attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
         attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 1)))
+        attempt(lambda: os.mkfifo("{jail.work}/fifo"))
     """
-    limit, same, *attempts = jail.run(program).splitlines()
+    limit, same, *attempts, fifo = jail.run(program).splitlines()
     assert (limit, same) == ("(1, 1)", "(1, 1)")
     assert attempts == ["ValueError not allowed to raise maximum limit"] * 2, "Python's text for EPERM"
+    assert fifo == "PermissionError Operation not permitted"
 
 
 def test_other_files_in_the_folder_of_the_engine_are_hidden(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ import pytest
 from review.jail.seccomp import (
     ALLOW,
     ARCHITECTURES,
+    CLOSE_RANGE,
+    CREATE_PROCESS,
+    CREATE_PROCESS_BY_STRUCT,
     DENIED,
     DEVICE_CONTROL,
     ERROR,
@@ -26,6 +29,7 @@ from review.jail.seccomp import (
     SENDING,
     SET_OPTION,
     SOCKETS,
+    SPECIAL_FILES,
     filter_program,
 )
 
@@ -119,6 +123,32 @@ def test_the_limit_of_core_dumps_cannot_be_set_but_read(machine: str, trusted: b
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_a_thread_has_no_files_that_its_process_does_not_show(machine: str) -> None:
+    column = ARCHITECTURES[machine].column
+    thread, same_files, same_memory, sigchld = 0x10000, 0x400, 0x100, 17
+    for flags, answer in (
+        (thread | same_memory, DENY),
+        (thread | same_memory | same_files, ALLOW),
+        (sigchld, ALLOW),
+        (same_memory | sigchld, ALLOW),
+    ):
+        assert verdict(machine, CREATE_PROCESS[column], flags) == answer
+    assert verdict(machine, CREATE_PROCESS_BY_STRUCT[column]) == ERROR | errno.ENOSYS
+    unshare, close_on_exec = 2, 4
+    assert verdict(machine, CLOSE_RANGE[column], 3, 9, unshare | close_on_exec) == DENY
+    assert verdict(machine, CLOSE_RANGE[column], 3, 9, close_on_exec) == ALLOW
+    numbers = (CREATE_PROCESS[column], CREATE_PROCESS_BY_STRUCT[column], CLOSE_RANGE[column])
+    assert {verdict(machine, number, thread, 0, unshare, trusted=True) for number in numbers} == {ALLOW}
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_creates_no_fifos_whose_pipes_no_descriptor_shows(machine: str) -> None:
+    numbers = {name: columns[ARCHITECTURES[machine].column] for name, columns in SPECIAL_FILES.items()}
+    assert {verdict(machine, number) for number in numbers.values()} == {DENY}
+    assert verdict(machine, numbers["mknodat"], trusted=True) == ALLOW
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_the_upper_half_of_a_family_is_ignored_as_by_the_kernel(machine: str) -> None:
     number = SOCKETS["socket"][ARCHITECTURES[machine].column]
     assert verdict(machine, number, (1 << 32) | VSOCK) == DENY
@@ -133,7 +163,12 @@ def test_only_private_memory_and_shared_files_can_be_mapped(machine: str) -> Non
         assert verdict(machine, number, 0, 0, 0, kind) == ALLOW
     assert verdict(machine, number, 0, 0, 0, private | anonymous) == ALLOW
     huge, of_one_gigabyte = 0x40000, 30 << 26
-    for kind in (private | anonymous | huge, private | anonymous | huge | of_one_gigabyte):
+    grows_down = 0x100  # counts as a stack, and not as data
+    for kind in (
+        private | anonymous | huge,
+        private | anonymous | huge | of_one_gigabyte,
+        private | grows_down,
+    ):
         assert verdict(machine, number, 0, 0, 0, kind) == DENY
 
 
@@ -240,6 +275,10 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             "prctl": PROCESS_CONTROL,
             "prlimit64": PROCESS_LIMIT,
             "setrlimit": OWN_LIMIT,
+            "clone": CREATE_PROCESS,
+            "clone3": CREATE_PROCESS_BY_STRUCT,
+            "close_range": CLOSE_RANGE,
+            **SPECIAL_FILES,
         }.items()
         if known.get(name) != numbers[column]
         # Older headers lack the newest calls.

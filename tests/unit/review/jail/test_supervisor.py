@@ -1,21 +1,22 @@
 """Tests of the evaluation's process: messages, limits and end."""
 
 import json
-import mmap
 import os
 import subprocess
 import sys
 import textwrap
 import time
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 
-from review.jail import messages, supervisor
+from review.jail import isolation, messages, supervisor
 from review.jail.messages import Request
-from review.jail.supervisor import Bounds, Command, evaluate, excess, swapped_and_page_tables, time_limit
+from review.jail.process_table import Process
+from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
 from review.model import Report
 from review.status import Status
 from sandbox.errors import CommandError
@@ -102,24 +103,16 @@ def test_endless_processes_are_stopped(tmp_path: Path) -> None:
     assert not _running("sleep", "7318")
 
 
-class _Child(psutil.Process):
-    """A process with a PID that need not exist."""
-
-    def __init__(self, pid: int) -> None:
-        self._number = pid
-        super().__init__()
-
-    @property
-    def pid(self) -> int:
-        return self._number
-
-
 def test_a_chain_of_any_length_and_a_circle_of_processes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     length = 2000
-    children = {number: [_Child(number + 1)] for number in range(1, length)} | {length: [_Child(2)]}
+    # PIDs beyond the largest one (proc(5): /proc/sys/kernel/pid_max).
+    start = 2**22
+    numbers = range(start, start + length)
+    links = [*pairwise(numbers), (numbers[-1], numbers[1])]
+    children = {parent: [Process(child, parent, 1, 0, ended=False)] for parent, child in links}
     monkeypatch.setattr(supervisor, "_children", lambda: children)
     bounds = Bounds(memory=2**60, processes=100)
-    assert excess([1], bounds) == f"it ran {length - 1} processes; the limit is 100"
+    assert excess([start], bounds) == f"it ran {length - 1} processes; the limit is 100"
 
 
 def test_an_evaluation_whose_limits_cannot_be_checked_is_stopped(
@@ -135,47 +128,9 @@ def test_an_evaluation_whose_limits_cannot_be_checked_is_stopped(
         run(tmp_path, "import time; time.sleep(60)")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
-def test_page_tables_are_measured() -> None:
-    before, size = swapped_and_page_tables(os.getpid()), 2**30
-    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ) as addresses:
-        addresses.madvise(mmap.MADV_NOHUGEPAGE)
-        assert not any(addresses[:: mmap.PAGESIZE])
-        tables = swapped_and_page_tables(os.getpid()) - before
-        # Eight bytes for each page.
-        assert tables >= 0.9 * size / mmap.PAGESIZE * 8
-    assert swapped_and_page_tables(2**22 + 1) == 0, "no process has this PID"
-
-
 def test_the_evaluation_is_stopped_before_the_machine_has_no_memory(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"the machine has [\d,]+ bytes of memory left, less than 100%"):
         run(tmp_path, "import time; time.sleep(60)", Bounds(free_part=1))
-
-
-def test_swapped_memory_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_text(path: Path, **_options: str) -> str:
-        assert path == Path("/proc/42/status")
-        return "Name:\tVmSwap: 9\nVmRSS:\t 5 kB\nVmPTE:\t 2 kB\nVmSwap:\t 3 kB\n"
-
-    monkeypatch.setattr(Path, "read_text", read_text)
-    assert swapped_and_page_tables(42) == 5 * 1024
-
-
-def test_page_tables_count_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def twice_the_limit(_pid: int) -> int:
-        return 2 * supervisor.MEMORY_BYTES
-
-    monkeypatch.setattr(supervisor, "swapped_and_page_tables", twice_the_limit)
-    process = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
-    try:
-        until = time.monotonic() + 20
-        while not (reason := excess([process.pid], Bounds())) and time.monotonic() < until:
-            time.sleep(0.05)
-        assert "bytes of memory; the limit is" in reason
-    finally:
-        for child in psutil.Process(process.pid).children():
-            child.kill()
-        process.wait()
 
 
 def test_threads_are_counted() -> None:
@@ -246,6 +201,73 @@ def test_objects_that_the_kernel_limits_for_a_user_are_counted(
         for child in psutil.Process(process.pid).children():
             child.kill()
         process.wait()
+
+
+PRELUDE = """
+import ctypes, os, threading, time
+libc = ctypes.CDLL(None)
+EXIT = 60 if os.uname().machine == "x86_64" else 93
+def end_the_first_thread():
+    os.write(1, b"ready")
+    libc.syscall(EXIT, 0)
+"""
+HIDING = {
+    "memory": "held = b'x' * 200 * 2**20; threading.Thread(target=time.sleep, args=(60,)).start()",
+    "little": "threading.Thread(target=time.sleep, args=(60,)).start()",
+    "name": "libc.prctl(15, b'\\vVmPTE: -999999', 0, 0, 0); held = b'x' * 200 * 2**20",
+    "threads": "libc.prctl(15, b'Threads:\\t1', 0, 0, 0)\n"
+    "for _ in range(20): threading.Thread(target=time.sleep, args=(60,)).start()",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "first_ends", "bounds", "message"),
+    [
+        ("memory", True, Bounds(memory=100 * 2**20), "of memory; the limit is 104,857,600"),
+        ("little", True, Bounds(hidden_seconds=0.2), "it hid what 1 of its processes used, such as "),
+        ("name", False, Bounds(memory=100 * 2**20), "of memory; the limit is 104,857,600"),
+        ("threads", False, Bounds(threads=20), "it ran 21 threads; the limit is 20"),
+    ],
+)
+def test_a_process_cannot_hide_its_memory_and_threads(
+    program: str, first_ends: bool, bounds: Bounds, message: str
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux has /proc")
+    end = "end_the_first_thread()" if first_ends else "os.write(1, b'ready'); time.sleep(60)"
+    command = [sys.executable, "-c", f"{PRELUDE}\n{HIDING[program]}\n{end}"]
+    with subprocess.Popen(["sh", "-c", '"$@"; true', "sh", *command], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.read(5) == b"ready"
+            time.sleep(0.1)
+            assert message in excess([process.pid], bounds)
+        finally:
+            isolation.end_all([psutil.Process(process.pid)])
+
+
+def test_a_process_that_hides_its_files_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hidden:
+        """Open files that the kernel shows only to root, after PR_SET_DUMPABLE or for another user."""
+
+        watches, pipes = 0, ()
+
+        def add(self, folder: Path) -> None:
+            raise PermissionError(folder)
+
+    monkeypatch.setattr(supervisor, "SharedObjects", Hidden)
+    first, second = (Process(2**22 + number, 2**22 + number - 1, 1, 7, ended=False) for number in (1, 2))
+    children = {first.parent: [first]}
+    monkeypatch.setattr(supervisor, "_children", lambda: children)
+    bounds = Bounds(hidden_seconds=0)
+    assert excess([], bounds, [first.parent]) == "", "the first process of an isolation is the review's own"
+    children[first.pid] = [second]
+    message = f"it hid what 1 of its processes used, such as {second.pid}"
+    assert excess([], bounds, [first.parent]) == message
+    reads = iter([children])
+    # It is ending, or executes a file.
+    monkeypatch.setattr(supervisor, "_children", lambda: next(reads, {}))
+    assert excess([], Bounds(), [first.parent]) == ""
 
 
 def test_an_endless_program_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:

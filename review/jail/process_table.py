@@ -1,0 +1,74 @@
+"""Processes of the machine and their memory, as /proc shows them.
+
+A program chooses the names of its processes, which are part of these files (proc(5)). So the fields are read
+behind the name.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROCESSES = Path("/proc")
+
+ENDED = b"ZXx"
+"""States of a process whose first thread has ended (proc(5), /proc/pid/stat)."""
+
+STATE, PARENT, THREADS, STARTED = 0, 1, 17, 19
+"""Positions behind the name in /proc/PID/stat."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process at one time. Its PID and the time of its start identify it."""
+
+    pid: int
+    parent: int
+    threads: int
+    started: int
+    ended: bool
+    """The first thread has ended, and /proc shows neither the memory nor the files of the other threads."""
+
+    def folders(self) -> list[Path]:
+        """Return the folders in /proc that show the memory and the files of this process."""
+        folder = PROCESSES / str(self.pid)
+        with suppress(OSError):  # The process has ended.
+            return [*(folder / "task").iterdir()] if self.ended else [folder]
+        return []
+
+
+def read_processes() -> Mapping[int, Process]:
+    """Return all processes by their PIDs; none if the system has no /proc."""
+    processes: dict[int, Process] = {}
+    with suppress(FileNotFoundError):
+        for folder in PROCESSES.iterdir():
+            if folder.name.isdecimal():
+                with suppress(FileNotFoundError, ProcessLookupError):  # The process has ended.
+                    processes[int(folder.name)] = _read_process(folder)
+    return processes
+
+
+def _read_process(folder: Path) -> Process:
+    fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+    return Process(
+        int(folder.name),
+        int(fields[PARENT]),
+        int(fields[THREADS]),
+        int(fields[STARTED]),
+        fields[STATE] in ENDED,
+    )
+
+
+def memory(folder: Path) -> int:
+    """Return the bytes of private memory of a process or thread, with swapped memory and page tables.
+
+    The tables grow with the addresses that it has read, even if all of these share one page (proc(5): VmPTE,
+    VmSwap).
+    """
+    with suppress(FileNotFoundError, ProcessLookupError):  # It has ended.
+        resident, shared = map(int, (folder / "statm").read_bytes().split()[1:3])
+        lines = (folder / "status").read_bytes().split(b"\n")[1:]  # The first one is the name.
+        others = [int(line.split()[1]) for line in lines if line.startswith((b"VmPTE:", b"VmSwap:"))]
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE") + sum(others) * 1024
+    return 0

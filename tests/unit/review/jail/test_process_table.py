@@ -1,0 +1,67 @@
+"""Tests of the processes and their memory as /proc shows them."""
+
+import mmap
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from review.jail import process_table
+from review.jail.process_table import PROCESSES, Process, memory, read_processes
+
+OWN = PROCESSES / str(os.getpid())
+NAME = "x) Z 1 (\vVmPTE: 9\r"
+"""A name like fields, which a program may choose; the kernel replaces only a new line (proc(5))."""
+
+
+def _folder(folder: Path, state: str) -> Path:
+    folder.mkdir(parents=True)
+    fields = [state, "7", *("0" for _ in range(15)), "3", "0", "99", "0"]
+    (folder / "stat").write_text(f"{folder.name} ({NAME}) {' '.join(fields)}\n", newline="")
+    (folder / "statm").write_text("900 50 20 1 0 30 0\n")
+    status = f"Name:\t{NAME}\nVmRSS:\t 5 kB\nVmPTE:\t 2 kB\nVmSwap:\t 3 kB\nThreads:\t3\n"
+    (folder / "status").write_text(status, newline="")
+    return folder
+
+
+def test_fields_are_read_behind_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    folder = _folder(tmp_path / "42", "S")
+    (tmp_path / "cpuinfo").touch()
+    (tmp_path / "43").mkdir()  # has ended
+    process = Process(42, 7, 3, 99, ended=False)
+    assert read_processes() == {42: process}
+    assert process.folders() == [folder]
+    assert memory(folder) == 30 * os.sysconf("SC_PAGE_SIZE") + 5 * 1024
+
+
+def test_a_process_whose_first_thread_has_ended_is_read_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    thread = _folder(_folder(tmp_path / "42", "Z") / "task" / "44", "S")
+    process = Process(42, 7, 3, 99, ended=True)
+    assert read_processes() == {42: process}
+    assert process.folders() == [thread]
+    assert Process(45, 7, 3, 99, ended=True).folders() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_memory_and_page_tables_are_measured() -> None:
+    before, size = memory(OWN), 2**30
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ) as addresses:
+        addresses.madvise(mmap.MADV_NOHUGEPAGE)
+        assert not any(addresses[:: mmap.PAGESIZE])
+        # Eight bytes for each page.
+        assert memory(OWN) - before >= 0.9 * size / mmap.PAGESIZE * 8
+    held = b"x" * 2**26
+    assert memory(OWN) - before > 0.9 * len(held)
+    assert memory(PROCESSES / str(2**22 + 1)) == 0, "no process has this PID"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_the_own_process_is_one_of_the_machine() -> None:
+    process = read_processes()[os.getpid()]
+    assert (process.parent, process.ended) == (os.getppid(), False)
+    assert process.threads >= 1
