@@ -86,6 +86,7 @@ DENIED: Mapping[str, tuple[int, int]] = {
     # Memory that does not count toward any limit of a process or a file system.
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "map_shadow_stack": (453, 453),
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
@@ -107,10 +108,12 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "sched_setscheduler": (144, 119),
     "sched_setaffinity": (203, 122),
     "sched_setattr": (314, 274),
-    # Limits and file systems of the whole machine (/proc/sys/fs/aio-max-nr, sync(2)).
+    # Limits and file systems of the whole machine (/proc/sys/fs/aio-max-nr, sync(2), quotactl(2): Q_SYNC).
     "io_setup": (206, 0),
     "sync": (162, 81),
     "syncfs": (306, 267),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
     # Parts of the kernel with a history of exploits, which the program does not need.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
@@ -149,6 +152,14 @@ PROCESS_CONTROL: tuple[int, int] = (157, 167)
 """Numbers of the system call `prctl`, whose first argument is an operation."""
 
 SET_SECCOMP = 22  # PR_SET_SECCOMP, include/uapi/linux/prctl.h
+
+PROCESS_OPERATIONS = (1, 2, 3, 4, 15, 16, 23, 29, 30, 36, 37, 38, 39, 40)
+"""PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_NAME, PR_GET_NAME,
+PR_CAPBSET_READ, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER,
+PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS and PR_GET_TID_ADDRESS. The others fail as in a kernel that lacks
+them. PR_FUTEX_HASH takes up to 1 GB of the kernel's memory (futex_hash_allocate in kernel/futex/core.c), and
+with PR_SET_MEMORY_MERGE, a process learns of the memory of others.
+"""
 
 PROCESS_LIMIT: tuple[int, int] = (302, 261)
 """Numbers of the system call `prlimit64`, whose first argument is a process, or 0 for the own one. Its second
@@ -295,8 +306,10 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     for numbers in SOCKETS.values():
         instructions += _if_equal(numbers[column], _sockets(trusted=trusted))
     denied = _if_equal(SET_SECCOMP, [_instruction(RETURN, ERROR | errno.EPERM)])
-    filters = [_load_argument(0), *denied, _instruction(RETURN, ALLOW)]
-    instructions += _if_equal(PROCESS_CONTROL[column], filters)
+    others = (
+        [_instruction(RETURN, ALLOW)] if trusted else _allow_only(PROCESS_OPERATIONS, ERROR | errno.EINVAL)
+    )
+    instructions += _if_equal(PROCESS_CONTROL[column], [_load_argument(0), *denied, *others])
     instructions += _limits(column)
     flags = [*_denied_flags(3, SHARED_MEMORY), *_denied_flags(3, HUGE_PAGES), *_denied_flags(3, GROWS_DOWN)]
     for numbers in MAPPINGS.values():

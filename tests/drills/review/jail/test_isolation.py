@@ -177,6 +177,7 @@ CALLS = {
     "clone without CLONE_FILES": "56, 0x10900, None, None, None, None",
     "close_range of a copy": "436, 50, 60, 2",
     "mmap of a stack": "9, None, 4096, 3, 0x122, -1, 0",
+    "quotactl": "179, 0x80000100, None, 0, None",
     "sync": "162",
     "syncfs": "306, 0",
 }
@@ -352,6 +353,17 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
     lines = jail.run(program).splitlines()
     assert [line.split()[0] for line in lines[::2]] == ["MemoryError", "MemoryError", "OSError", "OSError"]
     assert "possible" not in " ".join(lines)
+
+
+def test_only_operations_on_the_own_process_that_take_no_kernel_memory_are_possible(jail: Jail) -> None:
+    program = """
+        attempt(lambda: -libc.prctl(78, 1, 1 << 10, 0, 0))  # PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS
+        attempt(lambda: -libc.prctl(67, 1, 0, 0, 0))  # PR_SET_MEMORY_MERGE
+        attempt(lambda: -libc.prctl(15, b"name", 0, 0, 0))
+    """
+    assert jail.run(program).splitlines() == ["possible 1", "possible 1", "possible 0"], (
+        "minus one is an error"
+    )
 
 
 def test_a_crash_starts_no_handler_of_core_dumps(jail: Jail) -> None:

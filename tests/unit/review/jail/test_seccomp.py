@@ -101,6 +101,10 @@ def test_filters_and_limits_of_other_processes_are_denied(machine: str, trusted:
     set_seccomp, set_name, set_child_subreaper = 22, 15, 36
     for operation, answer in ((set_seccomp, DENY), (set_name, ALLOW), (set_child_subreaper, ALLOW)):
         assert verdict(machine, PROCESS_CONTROL[column], operation, trusted=trusted) == answer
+    merge_memory, hash_futexes = 67, 78  # take memory of the kernel, or of others
+    answer = ALLOW if trusted else ERROR | errno.EINVAL
+    for operation in (merge_memory, hash_futexes, 0x53564D41, 1000):
+        assert verdict(machine, PROCESS_CONTROL[column], operation, trusted=trusted) == answer
     for process, answer in ((0, ALLOW), (1, DENY), (42, DENY)):
         assert verdict(machine, PROCESS_LIMIT[column], process, trusted=trusted) == answer
 
