@@ -1,5 +1,10 @@
 """Open files of a process whose number the kernel limits for a user in all namespaces together."""
 
+import errno
+import fcntl
+import os
+import select
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,3 +50,52 @@ def _open_files(folder: Path) -> Iterator[tuple[str, str]]:
         for link in (folder / "fd").iterdir():
             with suppress(FileNotFoundError):
                 yield link.name, str(link.readlink())
+
+
+class UserLimits:
+    """A check that the user of this process still gets the objects which the kernel limits for a user.
+
+    Unlike SharedObjects, it notices those of the user that no file descriptor shows: a closed one lives on
+    while a thread waits for it (poll(2)), and while it is on its way through a socket (unix(7): SCM_RIGHTS).
+    """
+
+    def __init__(self) -> None:
+        self._pipe_bytes = _pipe_bytes()
+
+    def exceeded(self) -> str:
+        """Return a message on a limit that the user has reached since the start, or an empty string."""
+        if _pipe_bytes() < self._pipe_bytes:
+            return "its user has so many pipes that new ones are smaller (/proc/sys/fs/pipe-user-pages-soft)"
+        if not _can_watch():
+            return "its user can watch no more files (/proc/sys/fs/epoll/max_user_watches)"
+        return ""
+
+
+def _pipe_bytes() -> int:
+    """Return the size of a new pipe; 0 on systems without a limit of a user's pipes."""
+    if sys.platform != "linux":
+        return 0
+    ends = os.pipe()
+    try:
+        return fcntl.fcntl(ends[0], fcntl.F_GETPIPE_SZ)
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def _can_watch() -> bool:
+    """Return True if this process can watch a file with epoll, or if the system has no limit of this."""
+    if sys.platform != "linux":
+        return True
+    ends = os.pipe()
+    try:
+        with select.epoll() as poll:
+            poll.register(ends[0])
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return False
+    finally:
+        for end in ends:
+            os.close(end)
+    return True

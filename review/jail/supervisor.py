@@ -17,7 +17,7 @@ import psutil
 
 from review.jail import isolation, messages, process_table
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request
-from review.jail.open_files import SharedObjects
+from review.jail.open_files import SharedObjects, UserLimits
 from review.jail.processes import Command
 from review.model import Report
 from review.status import Status
@@ -36,9 +36,7 @@ PROGRAM_PROCESSES = 32
 WATCHES, PIPES = 8192, 384
 """Largest number of files that the programs watch with epoll, and of their pipes. The kernel allows each user
 one watch for 4 KB of memory (epoll(7)) and 1,024 pipes of 16 pages (pipe(7)). Small programs have a few.
-Besides, a program may have 381 pipes on their way through its sockets, where no process has them: after the
-first 128 (RLIMIT_NOFILE), the kernel accepts no message with files, of which each has at most 253 (unix(7):
-SCM_RIGHTS).
+Those that no file descriptor shows do not count here; UserLimits notices them.
 """
 
 FREE_PART = 0.05
@@ -234,6 +232,7 @@ class _Watch:
         self._process = process
         self._programs = [program.pid for program in programs]
         self._bounds = bounds
+        self._user_limits = UserLimits()
         self._stderr: deque[bytes] = deque(maxlen=STDERR_CHARACTERS // 100)
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._check_limits, self._read_stderr)
@@ -259,7 +258,8 @@ class _Watch:
     def _check_limits(self) -> None:
         while self._process.poll() is None:
             try:
-                self.exceeded = excess([self._process.pid], self._bounds, self._programs)
+                reason = excess([self._process.pid], self._bounds, self._programs)
+                self.exceeded = reason or self._user_limits.exceeded()
             except Exception as error:  # Without this thread, there would be no limits.
                 self.exceeded = f"its limits could not be checked ({error!r})"
             if self.exceeded:

@@ -1,0 +1,71 @@
+"""Tests of objects that the kernel limits for a user."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from review.jail import open_files
+from review.jail.open_files import UserLimits
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has limits of a user")
+
+HIDDEN = """
+import os, select, threading, time
+from review.jail.open_files import SharedObjects, UserLimits
+from review.jail.process_table import PROCESSES
+os.setresuid({user}, {user}, {user})
+limits = UserLimits()
+print(limits.exceeded() or "enough")
+for _ in range(20):
+    poll, ends = select.poll(), [end for _ in range(60) for end in os.pipe()]
+    for end in ends:
+        poll.register(end, 0)
+    threading.Thread(target=poll.poll, daemon=True).start()
+    time.sleep(0.05)
+    for end in ends:
+        os.close(end)
+objects = SharedObjects()
+objects.add(PROCESSES / str(os.getpid()))
+print(len(objects.pipes) < 60)
+print(limits.exceeded())
+"""
+USER = 2**31 - 77
+"""A user ID that no system gives to anybody."""
+
+
+def test_pipes_that_no_descriptor_shows_are_noticed() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become a user without other pipes")
+    command = [sys.executable, "-c", HIDDEN.format(user=USER)]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.stdout.splitlines() == [
+        "enough",
+        "True",
+        "its user has so many pipes that new ones are smaller (/proc/sys/fs/pipe-user-pages-soft)",
+    ], process.stderr
+
+
+def test_a_user_who_had_too_many_pipes_before_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([8192, 8192])
+    monkeypatch.setattr(open_files, "_pipe_bytes", lambda: next(sizes))
+    assert UserLimits().exceeded() == ""
+
+
+def test_exhausted_watches_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Exhausted:
+        def __enter__(self) -> "Exhausted":
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            pass
+
+        def register(self, _file: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    limits = UserLimits()
+    assert limits.exceeded() == ""
+    monkeypatch.setattr("select.epoll", Exhausted)
+    assert limits.exceeded() == "its user can watch no more files (/proc/sys/fs/epoll/max_user_watches)"
