@@ -72,3 +72,26 @@ def memory(folder: Path) -> int:
         others = [int(line.split()[1]) for line in lines if line.startswith((b"VmPTE:", b"VmSwap:"))]
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE") + sum(others) * 1024
     return 0
+
+
+def unseen_memory(least: int = 0) -> int:
+    """Return the bytes of the machine's private memory that no process shows.
+
+    It is that of processes which start another one and end before anybody looks at them. In a container, it
+    is also that of all other ones. If all processes have less than `least`, the result is 0.
+    """
+    before = _private_memory()
+    if before < least:
+        return 0
+    shown = sum(memory(folder) for process in read_processes().values() for folder in process.folders())
+    # While the processes are read, others start and end.
+    return max(min(before, _private_memory()) - shown, 0)
+
+
+def _private_memory() -> int:
+    """Return the bytes of private memory in use; 0 if the system has no /proc (proc(5): /proc/meminfo)."""
+    with suppress(FileNotFoundError):
+        for line in (PROCESSES / "meminfo").read_bytes().split(b"\n"):
+            if line.startswith(b"AnonPages:"):
+                return int(line.split()[1]) * 1024
+    return 0

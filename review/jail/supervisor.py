@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import FrameType
 from typing import IO, cast
@@ -47,6 +47,11 @@ for a process counts towards none of the other limits, and the filter may allow 
 INTERVAL = 0.25
 """Seconds between two checks of the limits."""
 
+UNSEEN_AT_START = 2**30
+"""Largest number of bytes of the machine's memory that no process shows when the review starts. In a
+container, it is that of other ones, and it varies.
+"""
+
 HIDDEN_SECONDS, HIDDEN_INTERVAL = 3, 0.05
 """Seconds for which a process may hide what it uses, and between two looks at it. While a process ends or has
 not yet executed its file, /proc does not show its memory or its files (fs/proc/base.c: task_dump_owner).
@@ -68,6 +73,10 @@ class Bounds:
     free_part: float = FREE_PART
     watches: int = WATCHES
     pipes: int = PIPES
+    unseen: bool = True
+    """Count the memory that no process shows, too. A program can hand its memory on to a new process and end,
+    again and again, faster than anybody reads /proc.
+    """
     hidden_seconds: float = HIDDEN_SECONDS
 
 
@@ -143,9 +152,11 @@ def evaluate(
     limits.
     """
     isolation.leave_session_keyring()
+    bounds = replace(bounds or Bounds(), unseen=process_table.unseen_memory() < UNSEEN_AT_START)
+    user_limits = UserLimits()
     with ExitStack() as stack:
         evaluated = [stack.enter_context(running(program)) for program in programs]
-        return _evaluate(command, request, status, evaluated, bounds or Bounds())
+        return _evaluate(command, request, status, evaluated, bounds, user_limits)
 
 
 @contextmanager
@@ -172,6 +183,7 @@ def _evaluate(
     status: Status,
     programs: "Sequence[subprocess.Popen[bytes]]",
     bounds: Bounds,
+    user_limits: UserLimits,
 ) -> Report:
     process = subprocess.Popen(
         command.arguments,
@@ -182,7 +194,7 @@ def _evaluate(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    watch = _Watch(process, programs, bounds)
+    watch = _Watch(process, programs, bounds, user_limits)
     last: messages.Message | None = None
     try:
         watch.start()
@@ -227,12 +239,13 @@ class _Watch:
         process: "subprocess.Popen[bytes]",
         programs: "Sequence[subprocess.Popen[bytes]]",
         bounds: Bounds,
+        user_limits: UserLimits,
     ) -> None:
         self.exceeded = ""
         self._process = process
         self._programs = [program.pid for program in programs]
         self._bounds = bounds
-        self._user_limits = UserLimits()
+        self._user_limits = user_limits
         self._stderr: deque[bytes] = deque(maxlen=STDERR_CHARACTERS // 100)
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._check_limits, self._read_stderr)
@@ -288,15 +301,15 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
     reason, hidden = _excess(pids, bounds, programs)
     while hidden and not reason:
         if time.monotonic() > until:
-            return f"it hid what {len(hidden)} of its processes used, such as {min(hidden)[0]}"
+            return f"it hid what it used: {min(hidden)}"
         time.sleep(HIDDEN_INTERVAL)
         reason, still_hidden = _excess(pids, bounds, programs)
         hidden &= still_hidden
     return reason
 
 
-def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tuple[str, set[tuple[int, int]]]:
-    """Return the message, and the processes that hide what they use: their PIDs and when they started."""
+def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tuple[str, set[str]]:
+    """Return the message, and names of the processes that hide what they use."""
     children = _children()
     under_review = [_below(pid, children) for pid in programs]
     processes = [*chain.from_iterable(_below(pid, children) for pid in pids), *chain(*under_review)]
@@ -317,7 +330,10 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
             reason = f"the programs watched {objects.watches:,} files; the limit is {bounds.watches:,}"
         elif len(objects.pipes) > bounds.pipes:
             reason = f"the programs had {len(objects.pipes)} pipes; the limit is {bounds.pipes}"
-    return reason, {(process.pid, process.started) for process in hidden}
+    names = {f"process {process.pid}, which started at {process.started}" for process in hidden}
+    if bounds.unseen and memory + process_table.unseen_memory(bounds.memory - memory) > bounds.memory:
+        names.add(f"with memory that no process shows, more than {bounds.memory:,} bytes")
+    return reason, names
 
 
 def _excess_of_counts(

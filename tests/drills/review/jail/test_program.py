@@ -125,7 +125,7 @@ def test_a_program_reaches_the_two_services_and_nothing_else(evaluate: Evaluate)
         "sees process 1",
         "list interfaces: Operation not permitted",
         "replace the socket: Read-only file system",
-        "write a FIFO beside the socket: Read-only file system",
+        "write a FIFO beside the socket: Operation not permitted",
         "write a link beside the socket: Read-only file system",
         "read its observer's memory: Permission denied",
         "read its observer's files: Permission denied",

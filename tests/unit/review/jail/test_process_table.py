@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from review.jail import process_table
-from review.jail.process_table import PROCESSES, Process, memory, read_processes
+from review.jail.process_table import PROCESSES, Process, memory, read_processes, unseen_memory
 
 OWN = PROCESSES / str(os.getpid())
 NAME = "x) Z 1 (\vVmPTE: 9\r"
@@ -45,6 +45,17 @@ def test_a_process_whose_first_thread_has_ended_is_read_from_the_others(
     assert read_processes() == {42: process}
     assert process.folders() == [thread]
     assert Process(45, 7, 3, 99, ended=True).folders() == []
+
+
+def test_memory_of_processes_that_have_ended_is_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    assert unseen_memory() == 0, "this system has no /proc"
+    shown = memory(_folder(tmp_path / "42", "S"))
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nAnonPages:    4096 kB\n")
+    assert unseen_memory() == 4096 * 1024 - shown
+    assert unseen_memory(4096 * 1024 + 1) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")

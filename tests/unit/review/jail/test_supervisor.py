@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from review.jail import isolation, messages, supervisor
+from review.jail import isolation, messages, process_table, supervisor
 from review.jail.messages import Request
 from review.jail.process_table import Process
 from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
@@ -224,7 +224,7 @@ HIDING = {
     ("program", "first_ends", "bounds", "message"),
     [
         ("memory", True, Bounds(memory=100 * 2**20), "of memory; the limit is 104,857,600"),
-        ("little", True, Bounds(hidden_seconds=0.2), "it hid what 1 of its processes used, such as "),
+        ("little", True, Bounds(hidden_seconds=0.2), "it hid what it used: process "),
         ("name", False, Bounds(memory=100 * 2**20), "of memory; the limit is 104,857,600"),
         ("threads", False, Bounds(threads=20), "it ran 21 threads; the limit is 20"),
     ],
@@ -246,6 +246,25 @@ def test_a_process_cannot_hide_its_memory_and_threads(
             isolation.end_all([psutil.Process(process.pid)])
 
 
+@pytest.mark.parametrize(("at_start", "stopped"), [(0, True), (3, False)], ids=["a machine", "a container"])
+def test_memory_that_goes_from_process_to_process_is_noticed(
+    at_start: int, stopped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unseen = iter([at_start * 2**30])
+
+    def unseen_memory(_least: int = 0) -> int:
+        return next(unseen, 3 * 2**30)
+
+    monkeypatch.setattr(process_table, "unseen_memory", unseen_memory)
+    bounds = Bounds(memory=2 * 2**30, hidden_seconds=0.1)
+    if stopped:
+        message = "it hid what it used: with memory that no process shows, more than 2,147,483,648 bytes"
+        with pytest.raises(CommandError, match=message):
+            run(tmp_path, "import time; time.sleep(60)", bounds)
+    else:
+        assert run(tmp_path, f"import time; time.sleep(1); {COMPLETED}", bounds) == samples.report()
+
+
 def test_a_process_that_hides_its_files_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hidden:
         """Open files that the kernel shows only to root, after PR_SET_DUMPABLE or for another user."""
@@ -257,16 +276,17 @@ def test_a_process_that_hides_its_files_is_stopped(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(supervisor, "SharedObjects", Hidden)
     first, second = (Process(2**22 + number, 2**22 + number - 1, 1, 7, ended=False) for number in (1, 2))
-    children = {first.parent: [first]}
+    children: dict[int, list[Process]] = {first.parent: [first]}
     monkeypatch.setattr(supervisor, "_children", lambda: children)
     bounds = Bounds(hidden_seconds=0)
     assert excess([], bounds, [first.parent]) == "", "the first process of an isolation is the review's own"
     children[first.pid] = [second]
-    message = f"it hid what 1 of its processes used, such as {second.pid}"
+    message = f"it hid what it used: process {second.pid}, which started at 7"
     assert excess([], bounds, [first.parent]) == message
+    later: dict[int, list[Process]] = {}
     reads = iter([children])
     # It is ending, or executes a file.
-    monkeypatch.setattr(supervisor, "_children", lambda: next(reads, {}))
+    monkeypatch.setattr(supervisor, "_children", lambda: next(reads, later))
     assert excess([], Bounds(), [first.parent]) == ""
 
 
