@@ -7,6 +7,7 @@ from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Ver
 from policies.model.aws.iam_documents import statements
 from policies.model.checks import guarded
 from policies.model.property_values import UnknownValueError, Value
+from policies.model.references import is_determined
 
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 _PARTS = (
@@ -111,9 +112,9 @@ def _match(stack: Stack) -> list[Bucket]:
 def _owner(
     resource: Resource, name: str, value: Value, by_urn: dict[str, Bucket], by_name: dict[str, Bucket]
 ) -> Bucket | None:
-    """Return the bucket that a property names, or the only bucket that it depends on, else None."""
-    if value.known and (text := value.text()) in by_name:
-        return by_name[text or ""]
+    """Return the bucket that a property names; if the name is unknown, the only one that it depends on."""
+    if is_determined(value):
+        return by_name.get(value.text() or "")
     reached = [by_urn[urn] for urn in resource.property_dependencies.get(name, ()) if urn in by_urn]
     return reached[0] if len(reached) == 1 else None
 
@@ -140,14 +141,15 @@ def _roles(
     for resource in stack.of(part_types("ReplicationConfig")):
         own = set(resource.property_dependencies.get("bucket", ()))
         reached = [urn for urn in resource.property_dependencies.get("rules", ()) if urn not in own]
-        for urn in reached:
-            if urn in by_urn:
-                by_urn[urn].replica = True
-        rules = resource["rules"].items() if resource["rules"].known else []
-        for rule in rules:
-            target = rule.at("destination.bucket")
-            if target.known and (text := target.text()) and (named := _by_arn(text, by_name)):
-                named.replica = True
+        rules = resource["rules"].items() if resource["rules"].known else [resource["rules"]]
+        for target in (rule.at("destination.bucket") for rule in rules):
+            if is_determined(target):
+                named = [_by_arn(target.text() or "", by_name)]
+            else:
+                named = [by_urn.get(urn) for urn in reached]
+            for bucket in named:
+                if bucket is not None:
+                    bucket.replica = True
 
 
 def _by_arn(text: str, by_name: dict[str, Bucket]) -> Bucket | None:

@@ -1,6 +1,7 @@
 """Cloudflare zones, and the settings that a stack declares for them."""
 
 from policies.engine.rule import Finding, Resource, Stack, Unknown, Verdicts
+from policies.model.references import referents
 
 ZONE = "cloudflare:index/zone:Zone"
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
@@ -13,21 +14,20 @@ class Zones:
 
     def __init__(self, stack: Stack) -> None:
         self.declared = stack.of((ZONE,))
-        self._urns = {zone.urn for zone in self.declared}
-        self._by_id = {zone["id"].text(): zone.urn for zone in self.declared if zone["id"].known}
 
     def of(self, resource: Resource) -> str | None:
         """Return a key for the zone of a resource; None if the zone is unknown.
 
         The key is the URN of a zone in the stack, else the zone id, else the URNs on which the id depends.
+        An id that depends on several zones of the stack may be that of any of them.
         """
-        depends = resource.property_dependencies.get("zoneId", ())
-        if declared := sorted(self._urns & set(depends)):
-            return declared[0]
-        if resource["zoneId"].known:
-            text = resource["zoneId"].text() or ""
-            return self._by_id.get(text, text)
-        return ",".join(sorted(depends)) or None
+        value = resource["zoneId"]
+        declared = referents(resource, value, self.declared, "id")
+        if declared:
+            return declared[0].urn if len(declared) == 1 else None
+        if value.known:
+            return value.text() or ""
+        return ",".join(sorted(resource.property_dependencies.get("zoneId", ()))) or None
 
 
 class DeclaredSettings:

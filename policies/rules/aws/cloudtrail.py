@@ -8,6 +8,7 @@ from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Unkno
 from policies.model.aws.buckets import BUCKETS, Bucket, buckets
 from policies.model.checks import guarded, must_be_true
 from policies.model.property_values import Value
+from policies.model.references import referents
 
 TRAIL = "aws:cloudtrail/trail:Trail"
 CLOUDTRAIL = Topic(
@@ -137,11 +138,8 @@ def locked(stack: Stack, _: Options) -> Verdicts:
 
 
 def _receives(trail: Resource, bucket: Bucket) -> bool:
-    """Return True if a trail writes to a bucket, by its name or by a dependency."""
-    name, own = trail["s3BucketName"], bucket.resource["bucket"]
-    if name.known and own.known:
-        return name.text() == own.text()
-    return bucket.resource.urn in trail.property_dependencies.get("s3BucketName", ())
+    """Return True if a trail writes to a bucket, by its name, or by a dependency if the name is unknown."""
+    return bool(referents(trail, trail["s3BucketName"], (bucket.resource,), "bucket", "id"))
 
 
 def _retention(bucket: Bucket) -> Verdicts:

@@ -4,6 +4,7 @@ from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
 from policies.model.checks import must_be_true, open_to_everybody
+from policies.model.references import referents
 
 REPOSITORY = ("aws:ecr/repository:Repository",)
 TEMPLATE = "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate"
@@ -90,11 +91,13 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
 )
 def lifecycle(stack: Stack, _: Options) -> Verdicts:
     """Require a lifecycle policy for every ECR repository."""
-    policies = stack.of(("aws:ecr/lifecyclePolicy:LifecyclePolicy",))
-    reached = {urn for policy in policies for urn in policy.reached}
-    names = {policy["repository"].text() for policy in policies if policy["repository"].known}
-    for repository in stack.of(REPOSITORY):
-        name = repository["name"]
-        if repository.urn not in reached and (not name.known or name.absent or name.text() not in names):
+    repositories = stack.of(REPOSITORY)
+    named = {
+        repository.urn
+        for policy in stack.of(("aws:ecr/lifecyclePolicy:LifecyclePolicy",))
+        for repository in referents(policy, policy["repository"], repositories, "name", "id")
+    }
+    for repository in repositories:
+        if repository.urn not in named:
             remedy = "add an aws.ecr.LifecyclePolicy"
             yield Finding("the repository", "without a lifecycle policy", remedy, urn=repository.urn)

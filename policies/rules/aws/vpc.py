@@ -20,6 +20,7 @@ from policies.model.aws.patterns import is_every_arn
 from policies.model.checks import guarded, must_not_be_true
 from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
+from policies.model.references import referents
 
 NETWORK = ("aws:ec2/vpc:Vpc",)
 VPC = Topic(
@@ -32,13 +33,12 @@ VPC = Topic(
 
 def _without(stack: Stack, kinds: Iterable[str], lacking: str, remedy: str) -> Verdicts:
     """Report every VPC without a resource of these types."""
-    parts = stack.of(kinds)
-    reached = {urn for part in parts for urn in part.property_dependencies.get("vpcId", ())}
-    named = {part["vpcId"].text() for part in parts if part["vpcId"].known}
-    for network in stack.of(NETWORK):
-        own = network["id"]
-        known = own.known and not own.absent and own.text() in named
-        if network.urn not in reached and not known:
+    networks = stack.of(NETWORK)
+    named = {
+        network.urn for part in stack.of(kinds) for network in referents(part, part["vpcId"], networks, "id")
+    }
+    for network in networks:
+        if network.urn not in named:
             yield Finding("the VPC", f"without {lacking}", remedy, urn=network.urn)
 
 

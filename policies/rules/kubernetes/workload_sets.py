@@ -43,7 +43,7 @@ def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:
 
 @dataclass
 class _Scalers:
-    """The autoscalers, by the kind and name of their target, and by the URN of the target."""
+    """The autoscalers, by the kind and name of their target, or by its URN while they are unknown."""
 
     by_name: Index[Value] = field(default_factory=Index[Value])
     by_urn: dict[str, Value] = field(default_factory=dict[str, Value])
@@ -62,8 +62,9 @@ def _scalers(stack: Stack) -> _Scalers:
         for item in objects(resource):
             target = item.value.at("spec.scaleTargetRef")
             kind, name = target["kind"], target["name"]
-            if kind.known and name.known and (text := kind.text()):
-                scalers.by_name.add(item.value, [(text, name.text())], item.value)
+            if kind.known and name.known:
+                scalers.by_name.add(item.value, [(kind.text() or "", name.text())], item.value)
+                continue
             for urn in resource.property_dependencies.get("spec", ()):
                 scalers.by_urn[urn] = item.value
     return scalers

@@ -16,6 +16,7 @@ from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
 from policies.model.cloudflare.zones import RECORDS, DeclaredSettings, Zones
 from policies.model.property_values import Value
+from policies.model.references import referents
 from policies.model.tls.database_tls import (
     CLUSTER,
     CLUSTER_PARAMETERS,
@@ -47,33 +48,22 @@ _PARAMETERS = {
 )
 def database_hop(stack: Stack, _: Options) -> Verdicts:
     """Require every database to use a parameter or option group that forces TLS 1.2 or newer."""
-    groups = {
-        (group.type, text): group
-        for group in stack.of((PARAMETERS, CLUSTER_PARAMETERS, OPTIONS))
-        for key in ("urn", "name", "id")
-        if (text := _named(group, key))
-    }
+    groups = stack.of((PARAMETERS, CLUSTER_PARAMETERS, OPTIONS))
     for database in stack.of(_PARAMETERS):
         yield from guarded(_database(database, groups), database.urn)
 
 
-def _named(group: Resource, key: str) -> str | None:
-    if key == "urn":
-        return group.urn
-    return group[key].text() if group[key].known else None
-
-
-def _database(database: Resource, groups: dict[tuple[str, str], Resource]) -> Verdicts:
+def _database(database: Resource, groups: list[Resource]) -> Verdicts:
     name, kind = _PARAMETERS[database.type]
     engine = database["engine"]
     oracle = engine.known and (engine.text() or "").startswith(("oracle", "custom-oracle"))
     if oracle:
         name, kind = "optionGroupName", OPTIONS
     value = database[name]
-    reached = [(kind, urn) for urn in database.property_dependencies.get(name, ()) if (kind, urn) in groups]
-    group = groups.get(reached[0] if reached else (kind, value.text() or ""))
-    if group is not None:
+    named = referents(database, value, [group for group in groups if group.type == kind], "name", "id")
+    for group in named:
         yield from guarded(_forced(database, value, group), group.urn)
+    if named:
         return
     family = default_family(database, value)
     if family is None:

@@ -16,6 +16,7 @@ from policies.engine.rule import (
 from policies.engine.topics import TLS
 from policies.model.checks import guarded
 from policies.model.property_values import Value
+from policies.model.references import referents
 from policies.model.tls.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _MODULES = ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
@@ -92,25 +93,19 @@ def _redirects(actions: Value) -> bool:
 )
 def listener_rule_plain(stack: Stack, _: Options) -> Verdicts:
     """Allow rules of listeners in plain HTTP only for a redirect to HTTPS."""
-    listeners = {
-        text: listener
-        for listener in stack.of(LISTENERS)
-        for text in (listener.urn, *(listener[key].text() for key in ("id", "arn") if listener[key].known))
-        if text
-    }
+    listeners = stack.of(LISTENERS)
     for rule in stack.of(LISTENER_RULES):
         yield from guarded(_listener_rule(rule, listeners), rule.urn)
 
 
-def _listener_rule(rule: Resource, listeners: dict[str, Resource]) -> Verdicts:
+def _listener_rule(rule: Resource, listeners: list[Resource]) -> Verdicts:
     if _redirects(rule["actions"]):
         return
     arn = rule["listenerArn"]
-    reached = [urn for urn in rule.property_dependencies.get("listenerArn", ()) if urn in listeners]
-    name = reached[0] if reached else arn.text() or ""
-    if name not in listeners:
+    named = referents(rule, arn, listeners, "id", "arn")
+    if not named:
         yield Unknown(arn.path, rule.urn)  # a listener of another stack
-    elif _is_plain(listeners[name]):
+    elif any(map(_is_plain, named)):
         shown = "a rule of a listener in plain HTTP, with another action than a redirect to HTTPS"
         yield Finding("actions", shown, "redirect to HTTPS, or move the rule to that listener", urn=rule.urn)
 
@@ -207,7 +202,7 @@ def _classic_listener(balancer: Resource, listener: Value, choices: list[Resourc
         if at.known and at.number() != port:
             continue
         unknown = next((value for value in (named, at) if not value.known), None)
-        if balancer.urn in choice.property_dependencies.get(_CHOICES[choice.type][0], ()):
+        if referents(choice, named, (balancer,), "name", "id"):
             unknown = None if at.known else at
         elif unknown is None and named.get() != balancer["name"].get():
             continue

@@ -14,7 +14,7 @@ import yaml
 
 from policies.engine.catalog import RULES, TOPICS, rules_of
 from policies.engine.controls import page
-from policies.engine.rule import Rule, Topic
+from policies.engine.rule import Resource, Rule, Topic
 from policies.model.property_values import UnknownValueError, Value
 from tests.support.policies.truth import Case, cases
 
@@ -91,7 +91,7 @@ def _example(case: Case) -> Iterator[str]:
 def _declaration(case: Case, index: int) -> dict[str, Any]:
     """Return a resource as Pulumi YAML declares it."""
     resource = case.resources[index]
-    properties = _written(resource.props.plain())
+    properties = _written(_plain(resource))
     for name, (urn, *_) in resource.property_dependencies.items():
         properties.setdefault(name, f"${{{urn.rpartition('::')[2]}.id}}")
     declared = {"type": resource.type, "properties": properties}
@@ -103,6 +103,15 @@ def _declaration(case: Case, index: int) -> dict[str, Any]:
     if provider := resource.provider or resource.provider_type:
         options["provider"] = f"${{{provider.rpartition(':')[2]}}}"
     return declared | ({"options": options} if options else {})
+
+
+def _plain(resource: Resource) -> dict[str, Any]:
+    """Return the properties without unknown ones that come from another resource."""
+    return {
+        name: value.plain()
+        for name, value in resource.props.entries().items()
+        if value.known or name not in resource.property_dependencies
+    }
 
 
 def _written(value: Any) -> Any:
@@ -134,14 +143,14 @@ def examples(rule: Rule) -> tuple[Case, Case]:
 
 
 def _is_plain(case: Case) -> bool:
-    """Return True if the properties of a case are known and not secret, so that a page can show them."""
+    """Return True if a page can show the properties: none is secret, or unknown without a source."""
     if not case.resources:
         return False
     for resource in case.resources:
         if _has_secret(resource.props) or resource.settings.get():
             return False
         try:
-            resource.props.plain()
+            _plain(resource)
         except UnknownValueError:
             return False
     return True

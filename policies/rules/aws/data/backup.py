@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Option, Options, Resource, Stack, Topic, Verdicts, expected
+from policies.model.references import referents
 
 VAULT = ("aws:backup/vault:Vault",)
 LOCK = ("aws:backup/vaultLockConfiguration:VaultLockConfiguration",)
@@ -76,17 +77,18 @@ def copy(stack: Stack, options: Options) -> Verdicts:
 
 def _of_vault(stack: Stack, types: tuple[str, ...], vault: Resource) -> Iterator[Resource]:
     """Yield the resources of these types that belong to a vault."""
-    name = vault["name"]
     for resource in stack.of(types):
-        own = resource["backupVaultName"]
-        same = own.known and name.known and not own.absent and own.text() == name.text()
-        if same or vault.urn in resource.reached:
+        if referents(resource, resource["backupVaultName"], (vault,), "name", "id"):
             yield resource
 
 
 def _leaves_account(stack: Stack, plan: Resource) -> bool:
     """Return True if a plan copies backups to an account other than that of its selections' roles."""
-    selections = [selection for selection in stack.of(SELECTION) if plan.urn in selection.reached]
+    selections = [
+        selection
+        for selection in stack.of(SELECTION)
+        if referents(selection, selection["planId"], (plan,), "id")
+    ]
     accounts = {_account(selection["iamRoleArn"].text()) for selection in selections}
     targets = {
         _account(action["destinationVaultArn"].text())

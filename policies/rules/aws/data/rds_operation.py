@@ -4,6 +4,7 @@ from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
 from policies.model.checks import guarded, must_be_true
+from policies.model.references import referents
 from policies.model.tls.database_tls import CLUSTER, INSTANCE
 
 RDS = Topic(
@@ -33,15 +34,8 @@ def _members(cluster: Resource, members: list[Resource]) -> Verdicts:
     # A cluster that sets an instance class is a Multi-AZ cluster, whose three instances RDS creates.
     if not cluster["dbClusterInstanceClass"].absent:
         return
-    own = cluster["clusterIdentifier"]
-    name = own.text() if own.known else None
     count = sum(
-        cluster.urn in member.property_dependencies.get("clusterIdentifier", ())
-        or (
-            name is not None
-            and member["clusterIdentifier"].known
-            and member["clusterIdentifier"].text() == name
-        )
+        len(referents(member, member["clusterIdentifier"], (cluster,), "clusterIdentifier", "id"))
         for member in members
     )
     if count < 2:

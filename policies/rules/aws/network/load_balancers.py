@@ -4,7 +4,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
 from policies.model.checks import guarded, must_be_true
-from policies.model.property_values import Value
+from policies.model.references import referents
 
 LOAD_BALANCERS = Topic(
     framework="AWS Foundational Security Best Practices",
@@ -100,21 +100,19 @@ def desync(resource: Resource, _: Options) -> Verdicts:
 )
 def firewall(stack: Stack, _: Options) -> Verdicts:
     """Require a WAF for every application load balancer that the internet reaches."""
-    arns = [association["resourceArn"] for association in stack.of(FIREWALLS)]
-    reached = {
-        urn for part in stack.of(FIREWALLS) for urn in part.property_dependencies.get("resourceArn", ())
+    balancers = stack.of(MODERN)
+    named = {
+        balancer.urn
+        for part in stack.of(FIREWALLS)
+        for balancer in referents(part, part["resourceArn"], balancers, "arn", "id")
     }
-    named = {arn.text() for arn in arns if arn.known}
-    for resource in stack.of(MODERN):
-        if resource.urn not in reached:
-            yield from guarded(_firewall(resource, named), resource.urn)
+    for resource in balancers:
+        if resource.urn not in named:
+            yield from guarded(_firewall(resource), resource.urn)
 
 
-def _firewall(resource: Resource, named: set[str | None]) -> Verdicts:
-    own: Value = resource["arn"]
-    if _kind(resource) != "application" or resource["internal"].flag():
-        return
-    if not (own.known and not own.absent and own.text() in named):
+def _firewall(resource: Resource) -> Verdicts:
+    if _kind(resource) == "application" and not resource["internal"].flag():
         yield Finding(
             "the load balancer", "without a WAF", "add an aws.wafv2.WebAclAssociation", urn=resource.urn
         )

@@ -11,8 +11,8 @@ from policies.engine.topics import SECURITY_GROUPS
 from policies.model.aws.security_groups import RULES, Opening, openings
 from policies.model.checks import guarded
 from policies.model.networks import ALL, ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, is_private, is_world
-from policies.model.property_marks import INVENTED
 from policies.model.property_values import UnknownValueError, Value
+from policies.model.references import referents
 
 PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 ENTRY = "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry"
@@ -149,13 +149,7 @@ class _PrefixLists:
 
     def _named(self, resource: Resource, value: Value) -> list[Resource]:
         """Return the list with this ID, or the lists from which the property comes if nobody knows the ID."""
-        lists = self.stack.of((PREFIX_LIST,))
-        text = value.text() if value.known else INVENTED
-        if text and not text.startswith(INVENTED):
-            return [item for item in lists if item["id"].known and item["id"].text() == text]
-        name = value.path.partition("[")[0].partition(".")[0]
-        reached = resource.property_dependencies.get(name, ())
-        return [item for item in lists if item.urn in reached]
+        return referents(resource, value, self.stack.of((PREFIX_LIST,)), "id")
 
 
 def _networks(resource: Resource) -> list[Value]:

@@ -53,6 +53,12 @@ def test_a_missing_sub_resource_is_named(
     expected = [f"bucket is 'pipe-it' without {what}; {remedy}"]
     assert messages_of_stack(policy, bucket()) == expected
     assert messages_of_stack(policy, bucket(), part(name, "another")) == expected
+    other = resource(
+        f"aws:s3/bucket{name}:Bucket{name}",
+        {**PARTS[name], "bucket": "another"},
+        property_dependencies={"bucket": (urn(BUCKET, bucket().name),)},
+    )
+    assert messages_of_stack(policy, bucket(), other) == expected
     assert messages_of_stack(policy, resource(BUCKET, {})) == [f"the bucket is without {what}; {remedy}"]
 
 

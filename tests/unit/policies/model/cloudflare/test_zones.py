@@ -17,6 +17,21 @@ def test_a_resource_belongs_to_the_zone_that_its_id_comes_from() -> None:
     assert zones.of(resource(RECORD, {"zoneId": UNKNOWN})) is None
 
 
+def test_a_known_zone_counts_and_not_what_its_id_depends_on() -> None:
+    zone = resource(ZONE, {"name": "pipe.dev", "id": "023e"}, "zone")
+    zones = Zones(Stack((zone,)))
+    uses = {"zoneId": (zone.urn,)}
+    assert zones.of(resource(RECORD, {"zoneId": "023e"}, property_dependencies=uses)) == zone.urn
+    assert zones.of(resource(RECORD, {"zoneId": "other"}, property_dependencies=uses)) == "other"
+
+
+def test_an_unknown_zone_that_depends_on_several_may_be_any_of_them() -> None:
+    declared = [resource(ZONE, {"name": f"{name}.dev"}, name) for name in ("a", "b")]
+    uses = {"zoneId": tuple(zone.urn for zone in declared)}
+    record = resource(RECORD, {"zoneId": UNKNOWN}, property_dependencies=uses)
+    assert Zones(Stack(tuple(declared))).of(record) is None
+
+
 def test_a_resource_with_an_unknown_zone_belongs_to_all_that_its_id_depends_on() -> None:
     uses = {"zoneId": ("urn:b", "urn:a")}
     record = resource(RECORD, {"zoneId": UNKNOWN}, property_dependencies=uses)

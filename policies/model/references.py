@@ -1,0 +1,34 @@
+"""The resources of a stack that a property of another resource names."""
+
+from collections.abc import Iterable
+
+from policies.engine.rule import Resource
+from policies.model.property_marks import INVENTED
+from policies.model.property_values import Value
+
+
+def is_determined(value: Value) -> bool:
+    """Return True if a value is known, and no text that a review invents for one that nobody knows."""
+    return value.known and not (value.text() or "").startswith(INVENTED)
+
+
+def referents(source: Resource, value: Value, targets: Iterable[Resource], *keys: str) -> list[Resource]:
+    """Return the targets that a property of `source` names by one of their properties `keys`.
+
+    A dependency counts only while the value is unknown. A program can derive any text from the name of a
+    resource, so a known value is compared, whatever it depends on. An unknown one may be of each dependency.
+    """
+    if is_determined(value):
+        text = value.text()
+        return [target for target in targets if text and text in _texts(target, keys)]
+    depends = source.property_dependencies.get(top_level(value), ())
+    return [target for target in targets if target.urn in depends]
+
+
+def top_level(value: Value) -> str:
+    """Return the name of the property of a resource that contains a value."""
+    return value.path.partition("[")[0].partition(".")[0]
+
+
+def _texts(target: Resource, keys: Iterable[str]) -> set[str | None]:
+    return {target[key].text() for key in keys if target[key].known}

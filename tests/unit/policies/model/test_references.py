@@ -1,0 +1,39 @@
+"""Tests of the resources that a property names, by its value or by a dependency."""
+
+from policies.model.property_marks import INVENTED
+from policies.model.references import referents, top_level
+from tests.support.policies.pytest_fixtures import UNKNOWN, resource
+
+VAULT = "aws:backup/vault:Vault"
+LOCK = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
+COPIES = resource(VAULT, {"name": "copies", "id": "copies"}, "copies")
+SCRATCH = resource(VAULT, {"name": "scratch", "id": UNKNOWN}, "scratch")
+VAULTS = (COPIES, SCRATCH)
+
+
+def _names(value: object, *depends: str) -> list[str]:
+    lock = resource(LOCK, {"backupVaultName": value}, property_dependencies={"backupVaultName": depends})
+    return [vault.name for vault in referents(lock, lock["backupVaultName"], VAULTS, "name", "id")]
+
+
+def test_a_known_value_names_what_has_it_whatever_it_depends_on() -> None:
+    assert _names("copies") == ["copies"]
+    assert _names("copies", SCRATCH.urn) == ["copies"]
+    assert _names("other", COPIES.urn, SCRATCH.urn) == []
+
+
+def test_an_unknown_or_invented_value_names_what_it_depends_on() -> None:
+    for value in (UNKNOWN, f"{INVENTED}-name"):
+        assert _names(value) == []
+        assert _names(value, COPIES.urn) == ["copies"]
+        assert _names(value, COPIES.urn, SCRATCH.urn) == ["copies", "scratch"]
+
+
+def test_an_absent_value_names_nothing() -> None:
+    assert _names(None, COPIES.urn) == []
+    assert _names("", COPIES.urn) == []
+
+
+def test_a_value_belongs_to_the_first_property_of_its_path() -> None:
+    lock = resource(LOCK, {"rules": [{"target": {"name": "a"}}]})
+    assert top_level(lock["rules"].items()[0].at("target.name")) == "rules"
