@@ -141,7 +141,7 @@ def test_a_program_that_makes_too_many_empty_files_has_failed(folder: str, evalu
         import os
         folder = os.environ.get("{folder}", "/dev/shm")
         for number in range(1_000_000):
-            os.mknod(f"{{folder}}/{{number}}")
+            os.close(os.open(f"{{folder}}/{{number}}", os.O_CREAT | os.O_WRONLY))
     """
     response, engine = evaluate(program)
     assert response.error == "the process that evaluates the program has ended before the program"
