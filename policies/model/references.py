@@ -15,14 +15,15 @@ def is_determined(value: Value) -> bool:
 def referents(source: Resource, value: Value, targets: Iterable[Resource], *keys: str) -> list[Resource]:
     """Return the targets that a property of `source` names by one of their properties `keys`.
 
-    A dependency counts only while the value is unknown. A program can derive any text from the name of a
-    resource, so a known value is compared, whatever it depends on. An unknown one may be of each dependency.
+    A dependency counts only while the value, or all these properties of a target, are unknown. A program can
+    derive any text from the name of a resource, so a known value is compared, whatever it depends on. An
+    unknown one may be of each dependency.
     """
-    if is_determined(value):
-        text = value.text()
-        return [target for target in targets if text and text in _texts(target, keys)]
     depends = source.property_dependencies.get(top_level(value), ())
-    return [target for target in targets if target.urn in depends]
+    if not is_determined(value):
+        return [target for target in targets if target.urn in depends]
+    text = value.text()
+    return [target for target in targets if text and _has(target, text, keys, target.urn in depends)]
 
 
 def top_level(value: Value) -> str:
@@ -30,5 +31,9 @@ def top_level(value: Value) -> str:
     return value.path.partition("[")[0].partition(".")[0]
 
 
-def _texts(target: Resource, keys: Iterable[str]) -> set[str | None]:
-    return {target[key].text() for key in keys if target[key].known}
+def _has(target: Resource, text: str, keys: Iterable[str], depends: bool) -> bool:
+    texts = {target[key].text() for key in keys if target[key].known} - {None}
+    # Not every provider repeats the ID in the outputs; the ARN of a VPC ends with it.
+    if "id" in keys and not texts and target["arn"].known and (arn := target["arn"].text()):
+        texts.add(arn.rpartition("/")[2])
+    return text in texts if texts else depends

@@ -12,7 +12,7 @@ from policies.model.aws.security_groups import RULES, Opening, openings
 from policies.model.checks import guarded
 from policies.model.networks import ALL, ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, is_private, is_world
 from policies.model.property_values import UnknownValueError, Value
-from policies.model.references import referents
+from policies.model.references import is_determined, referents
 
 PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 ENTRY = "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry"
@@ -149,7 +149,10 @@ class _PrefixLists:
 
     def _named(self, resource: Resource, value: Value) -> list[Resource]:
         """Return the list with this ID, or the lists from which the property comes if nobody knows the ID."""
-        return referents(resource, value, self.stack.of((PREFIX_LIST,)), "id")
+        lists = self.stack.of((PREFIX_LIST,))
+        if is_determined(value):
+            return [item for item in lists if item["id"].known and item["id"].text() == value.text()]
+        return referents(resource, value, lists, "id")
 
 
 def _networks(resource: Resource) -> list[Value]:

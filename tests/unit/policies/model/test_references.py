@@ -29,6 +29,20 @@ def test_an_unknown_or_invented_value_names_what_it_depends_on() -> None:
         assert _names(value, COPIES.urn, SCRATCH.urn) == ["copies", "scratch"]
 
 
+def test_a_dependency_counts_for_a_target_without_a_known_name() -> None:
+    lock = resource(LOCK, {"backupVaultName": "a"}, property_dependencies={"backupVaultName": (COPIES.urn,)})
+    bare = resource(VAULT, {}, "copies")
+    assert referents(lock, lock["backupVaultName"], (bare,), "name", "id") == [bare]
+    assert referents(lock, lock["backupVaultName"], (resource(VAULT, {}, "b"),), "name", "id") == []
+
+
+def test_the_id_at_the_end_of_an_arn_is_compared_if_the_outputs_have_none() -> None:
+    vpc = resource("aws:ec2/vpc:Vpc", {"arn": "arn:aws:ec2:ap-northeast-1:1:vpc/vpc-1"}, "net")
+    for own, named in (("vpc-1", [vpc]), ("vpc-2", [])):
+        log = resource("aws:ec2/flowLog:FlowLog", {"vpcId": own}, property_dependencies={"vpcId": (vpc.urn,)})
+        assert referents(log, log["vpcId"], (vpc,), "id") == named
+
+
 def test_an_absent_value_names_nothing() -> None:
     assert _names(None, COPIES.urn) == []
     assert _names("", COPIES.urn) == []
