@@ -28,10 +28,11 @@ SECRET = " (secret)"
 """End of a shown secret, in which every random or generated part is masked."""
 
 REMARK = re.compile(
-    r"\[(?:secret|known after up)(?=\u200b*\])|\((?:not )?secret(?=\u200b*\)$)|\(absent(?=\u200b*\))",
+    r"\[(?:secret|known after up)(?=\u200b*\])"
+    r"|\((?:not )?secret(?=\u200b*\)$)|\((?:absent|empty)(?=\u200b*\))",
     re.MULTILINE,
 )
-"""Pattern of the words for a secret, unknown or absent value in a report, without their last character.
+"""Pattern of the words for a secret, unknown, absent or empty value in a report, without their ends.
 
 A remark on a secret ends a value, which may be a single line of a text.
 """

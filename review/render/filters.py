@@ -21,6 +21,7 @@ from review.model import (
     StackCosts,
     escape_character,
 )
+from review.render.lookalikes import depends_on_word, find_lookalikes, is_lookalike
 
 EMPTY = "(empty)"
 
@@ -51,6 +52,7 @@ MOST_MARKS = 2
 SEPARATORS = frozenset("␝␞␟")
 """Characters that separate sections and items in the template of the comment."""
 
+HIDDEN = BLANK | SEPARATORS
 
 INVENTED_PART = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|[0-9A-F]{8,}"
@@ -68,6 +70,8 @@ FROM_RIGHT_TO_LEFT = ("R", "AL", "AN")
 def show_unseen(text: str) -> str:
     """Return a text with an escape in place of each invisible character, except line breaks and tabs.
 
+    Characters that can be mistaken for ASCII are replaced as well (`review.render.lookalikes`).
+
     Such characters control a terminal, reverse text, or hide a difference. Without them, an author could also
     choose what is left out. Letters that are written from right to left reverse what follows them, such as a
     number, an arrow and a number (https://unicode.org/reports/tr9). The separators of the comment's parts are
@@ -77,10 +81,12 @@ def show_unseen(text: str) -> str:
         return text
     shown: list[str] = []
     marks = MOST_MARKS
-    for char in text:
+    mistaken = find_lookalikes(text)
+    for place, char in enumerate(text):
         category = unicodedata.category(char)
         marks = marks + 1 if category.startswith("M") else 0 if category.startswith("L") else MOST_MARKS
-        is_seen = _is_seen(char) and not (category.startswith("M") and _covers(char, marks))
+        is_covering = category.startswith("M") and _covers(char, marks)
+        is_seen = _is_seen(char) and not is_covering and place not in mistaken
         shown.append(char if is_seen else escape_character(char))
     return "".join(shown)
 
@@ -93,12 +99,13 @@ def show_value(text: str) -> str:
 def _mark_escape(escape: re.Match[str]) -> str:
     """Return the backslash of an escape, with an invisible character if a report shows its character so."""
     char = chr(int(escape[1][1:], 16))
-    is_shown = ord(char) not in SIGNS and _is_seen(char) and not unicodedata.category(char).startswith("M")
+    is_shown = ord(char) not in SIGNS and _is_seen(char) and not depends_on_word(char)
+    is_shown = is_shown and not unicodedata.category(char).startswith("M")
     return escape[0] if is_shown else f"{escape[0]}\u200b"
 
 
 def _is_seen(char: str) -> bool:
-    is_printed = char.isprintable() and char not in BLANK | SEPARATORS
+    is_printed = char.isprintable() and char not in HIDDEN and not is_lookalike(char)
     return char in "\n\t" or (is_printed and unicodedata.bidirectional(char) not in FROM_RIGHT_TO_LEFT)
 
 

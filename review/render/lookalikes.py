@@ -1,0 +1,118 @@
+"""Characters that a reader can mistake for ASCII, such as a Cyrillic `а` in the name of a host.
+
+Unicode calls them confusable (https://www.unicode.org/reports/tr39, 4). A report shows letters of the Latin
+and the Japanese scripts, a set that UTS 39 allows in one text (5.2, "Highly Restrictive"), and no others:
+whole words of Cyrillic or Greek letters look like Latin ones, too.
+"""
+
+import unicodedata
+from functools import lru_cache
+
+import regex
+
+SHOWN_SCRIPTS = regex.compile(
+    r"[\p{Script=Latin}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
+    r"\p{Script=Common}\p{Script=Inherited}]"
+)
+"""Pattern of a character of a script that a report shows, or of a sign that has no script."""
+
+SHOWN_LATIN = frozenset("ßẞÆæØøŁłŒœÞþÐðĐđĦħŊŋ")
+"""Latin letters without a base letter that visibly differ from ASCII letters."""
+
+DISTINCT_FORMS = frozenset(("<circle>", "<fraction>", "<square>", "<sub>", "<super>"))
+"""Compatibility forms that visibly differ from the characters that they stand for (UAX 44, table 14)."""
+
+SIGNS = frozenset(
+    "‐‑‒–−˗⁃➖﹘﹣"  # -
+    "‘’‛′‵ʹʻʼʽʾˈˊˋ´˴“”‟″‶ʺˮ˝˶〃᳓‴‷⁗"  # ' and "
+    "ː˸꞉∶⁚︰"  # :
+    "․‚¸𝅭"  # . and ,
+    "∕⁄⟋⧸⁁╱⫽⫻᜵㇓∖⟍⧵⧹⑊㇔"  # / and \
+    "∣⏐│⏽￨ǀǁ‖∥"  # | and l
+    "⁎∗➕᛭⹀⩵⩶⁓∼˜ˆ˄"  # * + = ~ ^
+    "‹˂˃❮❯⟨⟩≪≫⋘⋙⪥⨠"  # < and >
+    "❨❩❲❳⸨⸩❴❵﴾﴿"  # brackets
+    "﹍﹎﹏ǃʔ⁇⁈⁉‼‥¦"  # _ ! ? ..
+    "∪⋃∨⋁⤫⤬⨯╳⊤⟙⋿∞⍳⍺⍴℮⁰𐋵𝄔🄪🜀🜇🜝🝌🝜🝨🝫🝬₶"  # letters
+)
+"""Signs without a script of which the prototype is ASCII, or a pair of ASCII signs
+(https://www.unicode.org/Public/security/latest/confusables.txt, without those that are NFKC forms of ASCII).
+"""
+
+OWN_SIGNS = frozenset("…›")
+"""Signs of a report itself, for a text that is shortened, and between the parts of a path."""
+
+TIMES = "×"
+"""Sign between a quantity and a price in a report, and the prototype of no ASCII sign but `x`."""
+
+SENTENCE = frozenset("！（），：；？［］｛｝～〔〕〈〉〜")
+"""Wide signs that a Japanese sentence has beside Latin words: `クラスター（EKS）`."""
+
+LIKE_ASCII = frozenset("ノ〳〵丿丶〇ーｰ一ニ二゠〔〕〈〉⼂⼃〜")
+"""Japanese characters that look like ASCII, or like a dash or an equals sign."""
+
+DEPENDS_ON_WORD = regex.compile(rf"[{TIMES}{''.join(sorted(LIKE_ASCII))}\uff01-\uff5e]")
+LATIN_LETTER = regex.compile(r"(?=\p{Letter})\p{Script=Latin}")
+JAPANESE = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
+WORD = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3001-\u303f\u30a0-\u30ff\uff01-\uff9f]+"
+)
+"""Patterns of a character that `depends_on_word`, of a Latin letter, of a Japanese letter, and of a Japanese
+word with its signs.
+"""
+
+TIMES_IN_WORD = regex.compile(rf"(?<=[A-Za-z]){TIMES}|{TIMES}(?=[A-Za-z])")
+
+
+@lru_cache
+def is_lookalike(char: str) -> bool:
+    """Return True for a character that a reader can mistake for another one in any text."""
+    if char.isascii() or char in OWN_SIGNS or depends_on_word(char):
+        return False
+    if unicodedata.normalize("NFC", char) in SIGNS or not SHOWN_SCRIPTS.match(char):
+        return True
+    form, *_ = unicodedata.decomposition(char).split() or [""]
+    if form in DISTINCT_FORMS:
+        return False
+    if LATIN_LETTER.match(char):
+        return char not in SHOWN_LATIN and not _has_marks(char)
+    return form == "<font>" or unicodedata.normalize("NFKC", char).isascii()
+
+
+def depends_on_word(char: str) -> bool:
+    """Return True for a character that can be mistaken in some words only: `find_lookalikes` decides."""
+    return bool(DEPENDS_ON_WORD.match(char))
+
+
+def find_lookalikes(text: str) -> frozenset[int]:
+    """Return the places of characters that can be mistaken in their words, such as in `example．com`.
+
+    A wide form of ASCII has to belong to a Japanese word. The signs of a sentence may also belong to a line
+    that has a Japanese letter elsewhere.
+    """
+    if not DEPENDS_ON_WORD.search(text):
+        return frozenset()
+    places = {match.start() for match in TIMES_IN_WORD.finditer(text)}
+    start = 0
+    for line in text.split("\n"):
+        is_sentence = _is_japanese(line)
+        for word in WORD.finditer(line):
+            if not _is_japanese(word[0]):
+                places.update(
+                    start + word.start() + place
+                    for place, char in enumerate(word[0])
+                    if depends_on_word(char) and not (is_sentence and char in SENTENCE)
+                )
+        start += len(line) + 1
+    return frozenset(places)
+
+
+def _has_marks(char: str) -> bool:
+    """Return True for an ASCII letter with marks, such as `é`."""
+    letter, *marks = unicodedata.normalize("NFD", char)
+    return letter.isascii() and bool(marks)
+
+
+def _is_japanese(text: str) -> bool:
+    """Return True for a text with a Japanese letter that looks like no ASCII character."""
+    return any(letter[0] not in LIKE_ASCII for letter in JAPANESE.finditer(text))

@@ -1,0 +1,83 @@
+"""Tests of the escapes for characters that can be mistaken for ASCII."""
+
+import dataclasses
+
+import pytest
+
+from review.plain_data import mark_own
+from review.render import renderings
+from review.render.filters import show_unseen, show_value
+from tests.support.review import samples
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("green.elb.am\u0430zonaws.com", r"green.elb.am\u0430zonaws.com"),
+        ("\u0441\u043e\u0441\u043e", r"\u0441\u043e\u0441\u043e"),
+        ("\u03bf", r"\u03bf"),
+        ("\u13a0", r"\u13a0"),
+        ("\u0261oogle", r"\u0261oogle"),
+        ("p\u0131pe", r"p\u0131pe"),
+        ("\ufb01le", r"\ufb01le"),
+        ("\U0001d41aws", r"\U0001d41aws"),
+        ("\U0001d6a8", r"\U0001d6a8"),
+        ("\u212a", r"\u212a"),
+        ("pipe\u2011backup", r"pipe\u2011backup"),
+        ("pipe\u2013backup", r"pipe\u2013backup"),
+        ("example.com\u2215path", r"example.com\u2215path"),
+        ("a\u0374", r"a\u0374"),
+        ("arn\ua789aws", r"arn\ua789aws"),
+        ("e\u00d7ample", r"e\u00d7ample"),
+        ("example\uff0ecom", r"example\uff0ecom"),
+        ("\uff41mazon", r"\uff41mazon"),
+        ("https:\u30ce\u30ceexample", r"https:\u30ce\u30ceexample"),
+        ("a \u4e00 b", r"a \u4e00 b"),
+        ("\uff08absent\uff09", r"\uff08absent\uff09"),
+        ("\u65e5\n\uff08absent\uff09", "\u65e5\n\\uff08absent\\uff09"),
+    ],
+)
+def test_a_character_that_looks_like_ascii_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert show_unseen(text) == show_value(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "クラスター（EKS）の負荷：高い",
+        "ノードが古い（v1.30）",
+        "APIノード、データ 1",
+        "ＡＰＩサーバー",
+        "一覧 〜 東京・大阪「本番」",
+        "café, naïve, Łódź, über, Ångström",
+        "2 × 0.107 USD, 10 µs, m², ½, ①, ™",
+        "→ ← ± … › · ⏎ ✅ 🎉",
+    ],
+)
+def test_japanese_and_european_texts_stay_as_they_are(text: str) -> None:
+    assert show_unseen(text) == show_value(text) == text
+
+
+def test_an_escape_of_a_character_that_depends_on_its_word_is_marked() -> None:
+    assert show_value(r"example\uff0ecom") == r"example\\u200buff0ecom" != show_value("example\uff0ecom")
+
+
+def test_no_report_shows_another_domain_as_the_honest_one() -> None:
+    change = samples.change()
+    other = dataclasses.replace(change.properties[0], before="amazonaws.com", after="am\u0430zonaws.com")
+    report = samples.report(changes=[dataclasses.replace(change, properties=[other])])
+    for render in (renderings.render_terminal, renderings.render_markdown, renderings.render_html):
+        text = render(report)
+        assert r"am\u0430zonaws.com" in text and "am\u0430zonaws.com" not in text
+
+
+def test_an_empty_value_differs_from_a_text_that_says_so() -> None:
+    change = samples.change()
+    for own in ("(empty)", "(absent)", "(empty\u200b)"):
+        marked = dataclasses.replace(change.properties[0], before="0", after=mark_own(own))
+        report = samples.report(changes=[dataclasses.replace(change, properties=[marked])])
+        assert f"→ `{own[:-1]}`" not in renderings.render_markdown(report)
+        assert "`0` → `(empty)`" not in renderings.render_markdown(report)
+    nothing = dataclasses.replace(change.properties[0], before="0", after="")
+    report = samples.report(changes=[dataclasses.replace(change, properties=[nothing])])
+    assert "`0` → `(empty)`" in renderings.render_markdown(report)
