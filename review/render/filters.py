@@ -32,7 +32,7 @@ SARIF_TEXT = 2000
 """Largest number of characters in a text of SARIF."""
 
 SHOWN_PROPERTIES = 20
-"""Largest number of properties of a change in a comment."""
+"""Largest number of properties of a change in a comment, except for those that every report shows."""
 
 BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
@@ -136,11 +136,16 @@ def clip_lines(text: str) -> str:
 
 
 def first_properties(properties: Iterable[Property]) -> list[Property]:
-    """Return the properties that a comment shows; of too many, those that are not new come first."""
+    """Return the properties that a comment shows: all that force a replacement or that every report shows.
+
+    Of the others, those that are not new come first, up to SHOWN_PROPERTIES properties in all.
+    """
     listed = [*properties]
-    if len(listed) > SHOWN_PROPERTIES:
-        listed.sort(key=lambda item: (not item.forces, not item.always_shown, item.before is None))
-    return listed[:SHOWN_PROPERTIES]
+    if len(listed) <= SHOWN_PROPERTIES:
+        return listed
+    listed.sort(key=lambda item: (not item.forces, not item.always_shown, item.before is None))
+    urgent = sum(item.forces or item.always_shown for item in listed)
+    return listed[: max(urgent, SHOWN_PROPERTIES)]
 
 
 COMMAND = re.compile(r"^([^\S\n]*+:)(?=:)|(##)(?=\[)", re.MULTILINE)

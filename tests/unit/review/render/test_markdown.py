@@ -267,6 +267,17 @@ def test_a_large_change_shows_its_first_properties_and_the_number_of_the_others(
     assert text.count("`(absent)`") == 19
 
 
+def test_no_principal_of_a_created_role_is_cut() -> None:
+    path = "assumeRolePolicy › Statement[0].Principal.AWS[{}]"
+    shown = [
+        Property(path.format(number), None, f"role/{number}", False, "", None, always_shown=True)
+        for number in range(30)
+    ]
+    new = dataclasses.replace(samples.change(1, "create"), properties=shown)
+    text = renderings.render_markdown(samples.report(changes=[new], findings=[]))
+    assert "`role/29`" in text and "more properties" not in text
+
+
 def test_a_change_without_room_for_its_properties_shows_some_of_them() -> None:
     values = [Property(f"data.k{number}", "1" * 400, "2" * 400, False, "", None) for number in range(15)]
     change = dataclasses.replace(samples.change(1), properties=values)
