@@ -74,9 +74,9 @@ def _is_condition_limited(tokens: list[str], networks: list[str], depth: int) ->
         case [field] if field in _CLIENTS:
             return True
         case ["starts_with", "(", field, ",", beginning, ")"] if field in _PATHS:
-            return _is_path(beginning)
+            return _limits(field, beginning)
         case [field, "matches" | "~", pattern] if field in _PATHS:
-            return _is_path(_beginning(pattern))
+            return _limits(field, _beginning(pattern))
         case [field, *rest]:
             values = _values(rest)
             if field == _ADDRESS:
@@ -127,6 +127,18 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _limits(field: str, beginning: str) -> bool:
+    """Return True if not every value of a field has this beginning.
+
+    A full URI begins with the scheme and the host of every request (Cloudflare, Rules language, fields,
+    http.request.full_uri), so only one that ends the scheme and begins a host limits anything.
+    """
+    if field.endswith("full_uri"):
+        scheme, separator, host = beginning.strip('"').partition("://")
+        return scheme.lower() in ("http", "https") and bool(separator) and _is_path(host)
+    return _is_path(beginning)
 
 
 def _is_path(literal: str) -> bool:

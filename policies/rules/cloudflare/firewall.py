@@ -4,6 +4,7 @@ from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import (
     Finding,
+    Option,
     Options,
     Resource,
     Stack,
@@ -24,6 +25,16 @@ PAGE_RULE = "cloudflare:index/pageRule:PageRule"
 PULLS = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
 MANAGED_PHASE = "http_request_firewall_managed"
 WEAK_LEVELS = ("off", "essentially_off")
+_MANAGED = [
+    "efb7b8c949ac4650a09736fc376e9aee",
+    "4814384a9e5d4991b9815dcfc25d2f1f",
+    "77454fe2d30c4220b5701f6fdfb893ba",
+]
+"""The IDs of the Cloudflare Managed Ruleset, the OWASP Core Ruleset and the Free Managed Ruleset.
+
+Source: Cloudflare, WAF, managed rules, "Available managed rulesets". The check for exposed credentials, which
+is another one, looks at logins only.
+"""
 
 
 def _is_enabled(rule: Value) -> bool:
@@ -48,8 +59,18 @@ def _owners(stack: Stack, zones: Zones) -> dict[str | None, str]:
         f"Declare a cloudflare.Ruleset of the phase {MANAGED_PHASE} whose rules execute a managed ruleset."
     ),
     url="https://developers.cloudflare.com/waf/managed-rules/deploy-zone-dashboard/",
+    options={
+        "rulesets": Option(
+            default=_MANAGED,
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The IDs of the rulesets of which a zone must execute one.",
+            },
+        )
+    },
 )
-def managed_rules(stack: Stack, _: Options) -> Verdicts:
+def managed_rules(stack: Stack, options: Options) -> Verdicts:
     """Require the stack that owns a zone to run one of Cloudflare's managed rulesets on all requests.
 
     Cloudflare refuses a second ruleset of a phase, so each of several must do so: either may be the refused
@@ -63,7 +84,8 @@ def managed_rules(stack: Stack, _: Options) -> Verdicts:
         if hidden:
             unknown = Unknown(hidden[0], ruleset.urn)
         elif ruleset["phase"].text() == MANAGED_PHASE and ruleset["kind"].text() in (None, "zone"):
-            zone, executes = zones.of(ruleset), any(map(_executes, ruleset["rules"].items()))
+            zone = zones.of(ruleset)
+            executes = any(_executes(rule, options["rulesets"]) for rule in ruleset["rules"].items())
             protected[zone] = executes and protected.get(zone, True)
     for zone, urn in _owners(stack, zones).items():
         if protected.get(zone):
@@ -73,11 +95,16 @@ def managed_rules(stack: Stack, _: Options) -> Verdicts:
         )
 
 
-def _executes(rule: Value) -> bool:
-    """Return True if a rule executes a ruleset on all requests, or may do so because a part is unknown."""
-    parts = (rule, rule["action"], rule["enabled"], rule["expression"])
+def _executes(rule: Value, rulesets: list[str]) -> bool:
+    """Return True if a rule executes one of the rulesets on all requests, or may do so.
+
+    It may do so because a part is unknown.
+    """
+    ruleset = rule.at("actionParameters.id")
+    parts = (rule, rule["action"], rule["enabled"], rule["expression"], ruleset)
     return not all(part.known for part in parts) or (
         rule["action"].text() == "execute"
+        and ruleset.text() in rulesets
         and _is_enabled(rule)
         and matches_everything(rule["expression"].text())
     )
