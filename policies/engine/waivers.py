@@ -1,6 +1,5 @@
 """Waivers: temporary exceptions for findings, with an owner and an expiry date."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -11,7 +10,13 @@ from typing import Any, cast
 
 from policies.engine.configuration import nearest
 
-FILE = Path(__file__).parents[1] / "waivers.yaml"
+own_file = Path(__file__).parents[1] / "waivers.yaml"
+"""The file of the pack's waivers. A pack in another folder sets it (policies/program.py).
+
+No variable of the environment does, since a deployment hands its own environment to the pack, and imports
+modules that a program may change.
+"""
+
 LONGEST = 180
 """The maximum number of days between today and the expiry date of a waiver."""
 
@@ -143,8 +148,8 @@ class Waivers:
 
 
 def load(names: Iterable[str], today: date | None = None, file: Path | None = None) -> Waivers:
-    """Return the waivers and faults of a file; by default of $PIPE_POLICY_WAIVERS or the pack's file."""
-    file = file or Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
+    """Return the waivers and faults of a file; by default of the pack's own file."""
+    file = file or own_file
     today = today or utc_day()
     content, fault = _content(file)
     if content is None:
@@ -172,7 +177,7 @@ def _content(file: Path) -> tuple[Any, str]:
     try:
         return strict_yaml.read(file.read_text(encoding="utf-8")), ""
     except FileNotFoundError:
-        return None, ": there is no such file" if file != FILE else ""
+        return None, ": there is no such file" if file != own_file else ""
     except UnicodeDecodeError as fault:
         return None, f": not UTF-8 at byte {fault.start}"
     except OSError as fault:

@@ -109,10 +109,17 @@ class Engine:
         self.stack = stack
         self.project = project
         self.ledger = folder / "ledger.jsonl"
-        self.launcher = folder / "pipe-policies"
-        self.launcher.write_text(
-            f'#!/bin/sh\nexec "{sys.executable}" -u "{ROOT / "policies" / "__main__.py"}" "$@"\n'
+        # The committed waivers apply to the committed stacks, so the pack has the waivers of this folder.
+        self.waivers = folder / "waivers.yaml"
+        pack = folder / "pack.py"
+        pack.write_text(
+            "import sys\n"
+            f"sys.path.insert(0, {str(ROOT)!r})\n"
+            "from policies.program import run\n"
+            f"run({str(self.waivers)!r})\n"
         )
+        self.launcher = folder / "pipe-policies"
+        self.launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u "{pack}" "$@"\n')
         self.launcher.chmod(0o755)
         (folder / "home").mkdir()
         (folder / "state").mkdir()
@@ -136,10 +143,10 @@ class Engine:
     ) -> Run:
         """Run an operation with the pack; `flags` are arguments of the Automation API."""
         environment = {**self.environment, **(environment or {})}
-        if waivers is not None:
-            file = self.folder / "waivers.yaml"
-            file.write_text(waivers)
-            environment["PIPE_POLICY_WAIVERS"] = str(file)
+        if waivers is None:
+            self.waivers.unlink(missing_ok=True)
+        else:
+            self.waivers.write_text(waivers)
 
         def quiet() -> None:
             program()

@@ -71,7 +71,7 @@ def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     file = tmp_path_factory.mktemp("waivers") / "waivers.yaml"
     file.write_text("[]\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIPE_POLICY_WAIVERS", str(file))
+        patch.setattr("policies.engine.waivers.own_file", file)
         yield
 
 

@@ -302,7 +302,7 @@ def test_a_part_that_a_rule_cannot_judge_stays_known_beside_a_violation(
     waiver = {"reason": "a test", "owner": "platform", "ticket": "OPS-7", "match": match}
     waivers = [{**waiver, "expires": utc_day()}] if waived else []
     (tmp_path / "waivers.yaml").write_text(yaml.safe_dump(waivers))
-    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "waivers.yaml"))
+    monkeypatch.setattr("policies.engine.waivers.own_file", tmp_path / "waivers.yaml")
     statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}
     statements = [{**statement, "Principal": "*"}, {**statement, "Principal": UNKNOWN}]
     kind = "aws:sns/topicPolicy:TopicPolicy"

@@ -161,5 +161,5 @@ def test_a_waived_violation_is_not_repaired(
         "match": [{"policies": [policy], "targets": [urn(zone)]}],
     }
     (tmp_path / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
-    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "waivers.yaml"))
+    monkeypatch.setattr("policies.engine.waivers.own_file", tmp_path / "waivers.yaml")
     assert (repaired(policy, zone, {"settingId": "min_tls_version", "value": "1.0"}) is None) == left

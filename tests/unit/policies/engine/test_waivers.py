@@ -27,7 +27,7 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
         file.write_bytes(content)
     else:
         file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
-    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(file))
+    monkeypatch.setattr("policies.engine.waivers.own_file", file)
     return load(BY_NAME, TODAY)
 
 
@@ -101,11 +101,18 @@ def test_a_file_that_is_no_list_of_waivers_is_refused(
     assert read(content, tmp_path, monkeypatch).faults == (fault,)
 
 
-def test_a_file_that_is_named_and_not_there_is_a_fault(
+def test_no_variable_of_the_environment_names_waivers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "other.yaml"))
-    assert load(BY_NAME, TODAY).faults == ("other.yaml: there is no such file",)
+    # A deployment hands its environment to the pack, and imports modules of the program, which may set it.
+    file = tmp_path / "other.yaml"
+    file.write_text(yaml.safe_dump([GOOD]))
+    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(file))
+    assert load(BY_NAME, TODAY) == Waivers(today=TODAY)
+
+
+def test_a_file_that_is_named_and_not_there_is_a_fault(tmp_path: Path) -> None:
+    assert load(BY_NAME, TODAY, tmp_path / "other.yaml").faults == ("other.yaml: there is no such file",)
 
 
 def test_a_date_that_no_calendar_has_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +126,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, monkeypatch: pyte
     assert read(b"- reason: caf\xe9\n", tmp_path, monkeypatch).faults == (
         "waivers.yaml: not UTF-8 at byte 13",
     )
-    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path))
-    assert load(BY_NAME, TODAY).faults == (f"{tmp_path.name}: cannot be read (Is a directory)",)
+    assert load(BY_NAME, TODAY, tmp_path).faults == (f"{tmp_path.name}: cannot be read (Is a directory)",)
 
 
 LIMIT = "workload-memory-limit-missing"
