@@ -13,13 +13,11 @@ from components.common.iam_documents import key_policy
 from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.kubernetes.database_client import DatabaseEndpoint
+from components.settings.models.database import CA_IDENTIFIER
 from components.settings.models.database import Database as DatabaseSettings
 
 EXPORTED_LOGS = ("postgresql", "upgrade")
 """The logs that RDS for PostgreSQL can export."""
-
-CA_IDENTIFIER = "rds-ca-rsa2048-g1"
-"""Certificate authority of the server's certificate; its root certificate is in rds_ca.pem."""
 
 BACKUP_WINDOW = "19:00-20:00"
 """Window of the automated backup in UTC; it starts at 04:00 in Japan, after the nightly dump."""

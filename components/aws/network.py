@@ -9,10 +9,8 @@ import pulumi_aws as aws
 from components.aws.bucket import LogBucketArgs, arn_of, log_bucket
 from components.common.iam_documents import Statement, document
 from components.common.naming import Naming
+from components.settings.models.network import NO_CONTROL_PLANE
 from components.settings.models.network import Network as NetworkSettings
-
-NO_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
-"""IDs of zones in which EKS does not accept cluster subnets (EKS, VPC and subnet requirements)."""
 
 INTERNET = "0.0.0.0/0"
 

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from components.cloudflare import rulesets
+from components.common import ruleset_phases
 from components.common.naming import Naming
 from components.settings.models.edge import Edge as EdgeSettings
 from components.settings.models.edge import Zone
@@ -139,14 +140,14 @@ class Edge(pulumi.ComponentResource):
         """Declare the ruleset of each phase: cache, custom rules, managed rules and rate limits."""
         zone, token = args.settings.zone, pulumi.Output.secret(args.synthetic_token)
         phases = {
-            rulesets.CACHE_PHASE: rulesets.cache(zone),
-            rulesets.CUSTOM_PHASE: rulesets.skip(zone, args.naming.synthetic_header, token),
-            rulesets.MANAGED_PHASE: rulesets.managed(zone),
-            rulesets.RATE_LIMIT_PHASE: rulesets.rate_limit(zone),
+            ruleset_phases.CACHE_PHASE: rulesets.cache(zone),
+            ruleset_phases.CUSTOM_PHASE: rulesets.skip(zone, args.naming.synthetic_header, token),
+            ruleset_phases.MANAGED_PHASE: rulesets.managed(zone),
+            ruleset_phases.RATE_LIMIT_PHASE: rulesets.rate_limit(zone),
         }
         for phase, rules in phases.items():
             cloudflare.Ruleset(
-                rulesets.logical_name(name, phase),
+                ruleset_phases.logical_name(name, phase),
                 zone_id=self.zone_id,
                 name=f"{args.naming.service}: {phase}",
                 description="Managed by Pulumi; changes made by hand are lost",
@@ -158,7 +159,7 @@ class Edge(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     delete_before_replace=True,
-                    additional_secret_outputs=["rules"] if phase == rulesets.CUSTOM_PHASE else None,
+                    additional_secret_outputs=["rules"] if phase == ruleset_phases.CUSTOM_PHASE else None,
                 ),
             )
 

@@ -17,22 +17,10 @@ MANAGED_RULESETS = {
 Cloudflare refuses to run a managed ruleset that the plan does not include
 (developers.cloudflare.com/waf/managed-rules)."""
 
-CACHE_PHASE = "http_request_cache_settings"
-CUSTOM_PHASE = "http_request_firewall_custom"
-MANAGED_PHASE = "http_request_firewall_managed"
-RATE_LIMIT_PHASE = "http_ratelimit"
-PHASES = (CACHE_PHASE, CUSTOM_PHASE, MANAGED_PHASE, RATE_LIMIT_PHASE)
-"""Phases for which the program declares a ruleset; a zone has at most one ruleset per phase."""
-
 STATIC_CONTENT = ("avif", "css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "webp", "woff", "woff2")
 """Extensions of frontend files whose names change with their content."""
 
 Rules: TypeAlias = "list[cloudflare.RulesetRuleArgsDict]"
-
-
-def logical_name(component: str, phase: str) -> str:
-    """Return the logical name of a phase's ruleset, such as `edge-http-ratelimit`."""
-    return f"{component}-{phase.replace('_', '-')}"
 
 
 def cache(zone: Zone) -> Rules:

@@ -8,10 +8,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.common import connections
+from components.common.database_passwords import Passwords
 from components.common.image_reference import parse_image_reference
 from components.kubernetes import database_roles, job_containers, job_pods, network_policies, pods
 from components.kubernetes.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
-from components.kubernetes.database_roles import Passwords
 from components.settings.models.backups import DATA_JOB_SECONDS, Backups
 
 IMAGE = connections.IMAGE_START.app

@@ -4,10 +4,11 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
+
+from components.common.database_passwords import Passwords
 
 SCRIPT = "roles.sql"
 RETIRE = "retire.sql"
@@ -21,15 +22,6 @@ works until the last pod that uses it terminates."""
 
 ITERATIONS = 4096
 """Iterations of the key derivation; PostgreSQL's default (scram_iterations)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Passwords:
-    """Passwords of the roles that the master user creates; secrets."""
-
-    app: pulumi.Input[str]
-    migrate: pulumi.Input[str]
-    backup: pulumi.Input[str]
 
 
 def script(name: str = SCRIPT) -> str:

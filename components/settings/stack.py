@@ -7,8 +7,8 @@ import pulumi
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from components.common.database_passwords import Passwords
 from components.common.naming import Naming
-from components.kubernetes.database_roles import Passwords
 from components.settings.models.api import Api
 from components.settings.models.backups import Backups
 from components.settings.models.ci_runner import CiRunner

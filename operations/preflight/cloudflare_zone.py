@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import cloudflare
 
-from components.cloudflare import rulesets
+from components.common import ruleset_phases
 from operations.lib.services import release_names
 from operations.preflight.answers import Answer, NotAsked, Question, no, skipped, yes
 from operations.preflight.subject import Subject
@@ -104,8 +104,8 @@ PERMISSIONS = (
     Permission(
         "Zone · Zone Settings", lambda zone: zone.api.zones.settings.get("ssl", zone_id=zone.id), True
     ),
-    Permission("Zone · Zone WAF", _validate_phase(rulesets.RATE_LIMIT_PHASE), True),
-    Permission("Zone · Cache Rules", _validate_phase(rulesets.CACHE_PHASE), True),
+    Permission("Zone · Zone WAF", _validate_phase(ruleset_phases.RATE_LIMIT_PHASE), True),
+    Permission("Zone · Cache Rules", _validate_phase(ruleset_phases.CACHE_PHASE), True),
 )
 
 
@@ -214,11 +214,11 @@ def ask_rulesets(subject: Subject, zone: Zone) -> Iterator[Answer]:
         return
     collisions = 0
     for ruleset in zone.api.rulesets.list(zone_id=zone.id):
-        is_of_phase = ruleset.kind == "zone" and ruleset.phase in rulesets.PHASES
+        is_of_phase = ruleset.kind == "zone" and ruleset.phase in ruleset_phases.PHASES
         if not is_of_phase or _is_own(ruleset.description):
             continue
         collisions += 1
-        resource = rulesets.logical_name("edge", ruleset.phase)
+        resource = ruleset_phases.logical_name("edge", ruleset.phase)
         kind, ident = "cloudflare:index/ruleset:Ruleset", f"zones/{zone.id}/{ruleset.id}"
         fix = _import_command(subject, kind, resource, ident)
         yield no("the phase has a ruleset", f"{fix} (or delete the ruleset)", part=ruleset.phase)

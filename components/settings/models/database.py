@@ -10,6 +10,11 @@ from components.settings.config_commands import set_command
 from components.settings.errors import SettingFault, invalid_value
 from components.settings.types import LogRetentionDays, Model, string
 
+CA_IDENTIFIER = "rds-ca-rsa2048-g1"
+"""Certificate authority of the server's certificate; its root certificate is in
+components/kubernetes/assets/rds_ca.pem.
+"""
+
 
 class Database(Model):
     """The RDS PostgreSQL instance."""

@@ -14,6 +14,9 @@ from components.settings.types import Cidr, Distinct, LogRetentionDays, Model, e
 ZONES = 3
 """Number of availability zones of every stack."""
 
+NO_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
+"""IDs of zones in which EKS does not accept cluster subnets (EKS, VPC and subnet requirements)."""
+
 RESERVED_ADDRESSES = 5
 """Number of addresses that AWS reserves in every subnet (Amazon VPC, subnet sizing)."""
 

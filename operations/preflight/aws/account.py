@@ -8,8 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 from botocore.exceptions import ClientError
 
-from components.aws.network import NO_CONTROL_PLANE
-from components.settings.models.network import ZONES
+from components.settings.models.network import NO_CONTROL_PLANE, ZONES
 from operations.lib import stack_file
 from operations.preflight import demand
 from operations.preflight.answers import Answer, Question, no, skipped, unknown, yes

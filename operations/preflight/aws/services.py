@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from components.aws.database import CA_IDENTIFIER
 from components.common.image_reference import parse_ecr_registry, parse_image_reference
+from components.settings.models.database import CA_IDENTIFIER
 from operations.lib.services.image import SCANNED, SCANNING, SEVERE
 from operations.preflight.answers import Answer, Question, no, skipped, unknown, yes
 from operations.preflight.aws.account import chosen_zones
@@ -93,7 +93,8 @@ def _options(rds: Any, version: str, instance_class: str) -> list[dict[str, Any]
 def ask_authority(subject: Subject) -> Answer:
     """Check that RDS still has the database's certificate authority, and that it is valid for a year."""
     rds = subject.aws("rds")
-    fix = "choose another CA_IDENTIFIER in components/aws/database.py (aws rds describe-certificates)"
+    place = "components/settings/models/database.py"
+    fix = f"choose another CA_IDENTIFIER in {place} (aws rds describe-certificates)"
     try:
         [certificate] = rds.describe_certificates(CertificateIdentifier=CA_IDENTIFIER)["Certificates"]
     except rds.exceptions.CertificateNotFoundFault:

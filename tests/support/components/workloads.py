@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pulumi
 
+from components.common.database_passwords import Passwords
 from components.common.naming import Naming
 from components.kubernetes.api import Api, ApiArgs
 from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
 from components.kubernetes.database_client import DatabaseEndpoint
-from components.kubernetes.database_roles import Passwords
 from components.kubernetes.namespace import Namespace, NamespaceArgs
 from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
