@@ -102,7 +102,11 @@ def build(
     draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
         reviewed = [stack.name for stack in stacks]
-        _add_files_outside(draft, changed_files.find_outside(reviewed, trees), base)
+        changed = changed_files.find_changed(trees)
+        run = changed_files.find_run(changed, trees)
+        draft.findings += changed_files.find_changed_commands(reviewed, run, base)
+        outside = changed_files.find_outside(reviewed, changed - run.keys(), trees)
+        _add_files_outside(draft, outside, base)
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)

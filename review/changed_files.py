@@ -1,10 +1,13 @@
 """Changed files that are neither part of an evaluated program nor of its policies."""
 
 import os
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
+from review.findings.guard_findings import weakened
 from review.findings.unevaluated_files import COMPILED
+from review.model import Finding
+from review.programs.command_files import describe_imports
 from review.programs.file_states import find_differing
 from review.programs.imports import imported_files, program_files
 from review.project_selection import Trees
@@ -12,9 +15,18 @@ from sandbox.workspace.stacks import projects
 
 OF_A_DEPLOYMENT = (
     *(".github", ".ci", "scripts", "Makefile", "operations", "pyproject.toml"),
-    *("requirements.in", "requirements-dev.in", "tools"),
+    *("requirements.in", "requirements-dev.in", "tools", "review"),
 )
-"""Files and folders at the top of a tree that a deployment runs or installs from, most urgent first."""
+"""Files and folders at the top of a tree that a deployment runs or installs from, most urgent first.
+
+Operations run the review on a preview of a real stack (operations/delivery/preview.py).
+"""
+
+COMMANDS = ("operations", "scripts", ".ci", ".github", "review", "tools")
+"""Those with Python modules, in the order in which a finding names the one that imports a file."""
+
+MOST_NEW = 40
+"""Largest number of new files with a finding of their own. A pull request can add as many as it likes."""
 
 WORKFLOWS = Path(".github", "workflows")
 """Folder of the files that GitHub runs by themselves; nothing else has to name a new one."""
@@ -32,16 +44,47 @@ REPORTED = ("policies", "review/waivers.yaml", "requirements.txt", "requirements
 """Files and folders whose changes the report shows in another way."""
 
 
-def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
-    """Return the files that differ between base and head and that the review of the stacks does not evaluate.
+def find_changed(trees: Trees) -> set[Path]:
+    """Return the files that differ between base and head and that the report shows in no other way."""
+    return {file for file in find_differing(*trees) if not _is_ignored(file)}
+
+
+def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
+    """Return the changed files that the commands of a deployment run or read, with the way in which they do.
+
+    A command has the credentials of a person or of a workflow. The review evaluates what the program does
+    with a module, which shows nothing of what the same module does in a command.
+    """
+    base, _ = trees
+    imports = _describe_imports(trees) if changed else {}
+    return {
+        file: "a deployment runs or reads it" if _is_run(file) else imports[file]
+        for file in sorted(changed, key=lambda file: _urgency(file, base))
+        if _is_run(file) or file in imports
+    }
+
+
+def find_changed_commands(stacks: Sequence[str], run: Mapping[Path, str], base: Path) -> Iterator[Finding]:
+    """Yield a finding for each file of `find_run`, but one for all new files beyond the first ones."""
+    new = [file for file in run if not os.path.lexists(base / file)]
+    omitted = new[MOST_NEW:]
+    for file, way in run.items():
+        if file not in omitted[1:]:
+            verb = "changes" if os.path.lexists(base / file) else "adds"
+            these = f"this file and {len(omitted) - 1} more new ones" if file in omitted[:-1] else "this file"
+            message = f"the pull request {verb} {these}; {way} with credentials, and the review does not "
+            message += "evaluate its commands"
+            for stack in stacks:
+                yield weakened(stack, f"{file}", message)
+
+
+def find_outside(stacks: Sequence[str], changed: Set[Path], trees: Trees) -> list[str]:
+    """Return the changed files that the review of the stacks does not evaluate.
 
     A program can read further files. Then the report shows what changes, although it names the file here.
     """
-    differing = {file for file in find_differing(*trees) if not _is_ignored(file)}
-    # A deployment runs these files as commands, so their import by the program shows nothing of their effect.
-    run = {file for file in differing if file.parts[0] in OF_A_DEPLOYMENT}
-    changed = differing - run
     base, head = trees
+    changed = {*changed}
     for tree in trees:
         for name, project in _projects(tree, stacks).items():
             label = name.rpartition("/")[2]
@@ -57,7 +100,18 @@ def find_outside(stacks: Sequence[str], trees: Trees) -> list[str]:
         own = {file.parts[0] for file in in_base if os.path.lexists(base / file)}
         others = {path.name for path in base.iterdir()} - own
         changed -= {file for file in imported if file.parts[0] not in others}
-    return [f"{file}" for file in sorted(changed | run, key=lambda file: _urgency(file, base))]
+    return [f"{file}" for file in sorted(changed, key=lambda file: _urgency(file, base))]
+
+
+def _describe_imports(trees: Trees) -> dict[Path, str]:
+    """Return how the commands of a deployment reach further files, in the base or else in the head."""
+    without = (*WITHOUT_EFFECT, *REPORTED)
+    base, head = (describe_imports(tree, COMMANDS, without) for tree in trees)
+    return {**head, **base}
+
+
+def _is_run(file: Path) -> bool:
+    return file in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
 
 
 def _projects(tree: Path, stacks: Sequence[str]) -> dict[str, Path]:
@@ -87,8 +141,7 @@ def _is_ignored(file: Path) -> bool:
 def _urgency(file: Path, base: Path) -> tuple[bool, bool, int, bool, Path]:
     """Return a sort key that puts what a deployment runs first, and then what the base has."""
     top = file.parts[0]
-    is_makefile = file in MAKEFILES
-    is_run = is_makefile or top in OF_A_DEPLOYMENT
+    is_run = _is_run(file)
     is_new = not os.path.lexists(base / file)
-    place = OF_A_DEPLOYMENT.index(top) if is_run and not is_makefile else -1
+    place = OF_A_DEPLOYMENT.index(top) if is_run and file not in MAKEFILES else -1
     return not is_run, is_new, place, not file.is_relative_to(WORKFLOWS), file

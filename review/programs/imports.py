@@ -1,8 +1,10 @@
 """The files that a program imports, as its import statements name them."""
 
 import ast
+from collections import deque
 from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from review.jail.regular_files import read_bytes
@@ -28,23 +30,48 @@ def imported_files(
     Python searches the project's folder and the tree's top folder. The result has every path that a name can
     mean, so that a new file which hides a package is noticed. Modules in `without` do not count.
     """
-    own = project.relative_to(tree)
-    roots = (own, Path())
-    pending = [file.relative_to(tree) for file in code]
-    paths = {*pending}
+    return {*find_importers(tree, project, code, without)}
+
+
+def find_importers(
+    tree: Path,
+    project: Path,
+    code: Iterable[Path],
+    without: Set[Path] = frozenset(),
+    *,
+    only_beside_code: bool = False,
+) -> dict[Path, Path | None]:
+    """Return the files of `imported_files`, each with the module that leads to it first; `code` has none.
+
+    With `only_beside_code`, data does not count if all modules in its folder, and above, are empty.
+    """
+    roots = {project.relative_to(tree), Path()}
+    importers: dict[Path, Path | None] = {file.relative_to(tree): None for file in code}
+    names: set[str] = set()
+    folders: set[Path] = set()
+    pending = deque(importers)
     while pending:
-        file = pending.pop()
+        file = pending.popleft()
         for name in _imported_names(tree / file, ".".join(file.parent.parts)):
+            if name in names:
+                continue
+            names.add(name)
             parts = name.split(".")
             for root in roots:
                 for end in range(1, len(parts) + 1):
                     module = root.joinpath(*parts[:end])
-                    for path in {module.with_suffix(".py"), module / "__init__.py"} - paths - without:
-                        paths.add(path)
-                        if (tree / path).is_file():
-                            pending.append(path)
-                            paths |= _data_beside(tree, path)
-    return paths
+                    for path in (module.with_suffix(".py"), module / "__init__.py"):
+                        if path in importers or path in without:
+                            continue
+                        importers[path] = file
+                        if not (tree / path).is_file():
+                            continue
+                        pending.append(path)
+                        if path.parent not in folders and (not only_beside_code or _has_code(tree / path)):
+                            folders.add(path.parent)
+                            for data in _data_beside(tree, path) - importers.keys():
+                                importers[data] = path
+    return importers
 
 
 def parse(file: Path) -> ast.Module | None:
@@ -52,6 +79,14 @@ def parse(file: Path) -> ast.Module | None:
     with suppress(CommandError, MemoryError, OSError, RecursionError, SyntaxError, ValueError):
         return ast.parse(read_bytes(file, follow_links=True))
     return None
+
+
+def _has_code(file: Path) -> bool:
+    """Return True if a module has more than its docstring, or if nobody can tell."""
+    module = parse(file)
+    return module is None or any(
+        not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant) for node in module.body
+    )
 
 
 def _data_beside(tree: Path, file: Path) -> set[Path]:
@@ -67,14 +102,36 @@ def _data_beside(tree: Path, file: Path) -> set[Path]:
     return {path.relative_to(tree) for path in below if path.suffix not in CODE and path.is_file()}
 
 
-def _imported_names(file: Path, package: str) -> Iterator[str]:
-    """Yield the names of modules, or of their members, that a file's import statements mention."""
-    for node in ast.walk(parse(file) or ast.Module([], [])):
+def _imported_names(file: Path, package: str) -> tuple[str, ...]:
+    """Return the names of modules, or of their members, that a file's import statements mention."""
+    with suppress(CommandError, OSError):
+        return _names_in(read_bytes(file, follow_links=True), package)
+    return ()
+
+
+@lru_cache(4096)
+def _names_in(content: bytes, package: str) -> tuple[str, ...]:
+    """Return the names in the content of a module of a package; base and head share most modules."""
+    names: dict[str, None] = {}
+    for node in _statements(content):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name: None for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             if module:  # An import from above the tree's top folder fails.
-                yield module
-                yield from (f"{module}.{alias.name}" for alias in node.names)
+                names[module] = None
+                names |= {f"{module}.{alias.name}": None for alias in node.names}
+    return (*names,)
+
+
+def _statements(content: bytes) -> Iterator[ast.AST]:
+    """Yield all statements of a module, also those in others; none if Python cannot read it."""
+    pending: list[ast.AST] = []
+    with suppress(MemoryError, RecursionError, SyntaxError, ValueError):
+        pending.append(ast.parse(content))
+    while pending:
+        node = pending.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            pending += getattr(node, name, ())

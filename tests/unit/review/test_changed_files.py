@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from review.build import build
-from review.changed_files import find_outside
+from review.changed_files import find_changed, find_outside, find_run
 from review.model import BASE_TO_HEAD
 from review.plain_data import build_mask
 from review.project_selection import Trees
@@ -50,24 +50,37 @@ def trees(tmp_path: Path) -> Trees:
     return tmp_path / "base", tmp_path / "head"
 
 
+def outside(stacks: list[str], trees: Trees) -> list[str]:
+    """Return the changed files that neither a program nor a command of a deployment has."""
+    changed = find_changed(trees)
+    return find_outside(stacks, changed - find_run(changed, trees).keys(), trees)
+
+
+def run(trees: Trees) -> list[str]:
+    """Return the changed files that the commands of a deployment run or read."""
+    return [f"{file}" for file in find_run(find_changed(trees), trees)]
+
+
 def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
-    assert find_outside(["dev"], trees) == []
+    assert outside(["dev"], trees) == []
     for name in FILES:
         (trees[1] / name).write_text("# another content")
     (trees[0] / "unused" / "module.py").unlink()
-    assert find_outside(["dev"], trees) == [
+    assert run(trees) == [
         ".github/workflows/deploy.yml",
         "Makefile",
         "operations/__main__.py",
+        "review/build.py",
+    ]
+    assert outside(["dev"], trees) == [
         "Pulumi.stg.yaml",
         "foundation/Pulumi.dev.yaml",
         "foundation/Pulumi.yaml",
         "foundation/__main__.py",
         "foundation/notes.txt",
-        "review/build.py",
         "unused/module.py",
     ]
-    assert "foundation/__main__.py" not in find_outside(["dev", "stg", "foundation/dev"], trees)
+    assert "foundation/__main__.py" not in outside(["dev", "stg", "foundation/dev"], trees)
 
 
 def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
@@ -77,7 +90,7 @@ def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
     (trees[1] / "shop" / "new" / "files" / "part.sql").write_text("SELECT 1")
     (trees[1] / "shop" / "api.py").write_text("not Python")
     (trees[1] / "shop" / "files" / "api.sql").unlink()
-    assert find_outside(["dev"], trees) == []
+    assert outside(["dev"], trees) == []
 
 
 def test_files_that_tools_may_read_in_the_folder_of_a_project_count(trees: Trees) -> None:
@@ -91,13 +104,13 @@ def test_files_that_tools_may_read_in_the_folder_of_a_project_count(trees: Trees
         (trees[1] / "foundation" / name).write_text("")
     (trees[1] / "foundation" / "notes.txt").write_text("another content")
     named = ["foundation/notes.txt", *(f"foundation/{name}" for name in new)]
-    assert find_outside(["dev", "stg", "foundation/dev"], trees) == named
+    assert outside(["dev", "stg", "foundation/dev"], trees) == named
 
 
 def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_the_program(
     trees: Trees,
 ) -> None:
-    imports = "import unused.module, unused.names.part, review.new"
+    imports = "import unused.module, unused.names, review.new"
     (trees[0] / "operations" / "__main__.py").write_text("from unused.names import NAME")
     (trees[1] / "operations" / "__main__.py").write_text("from unused.names import NAME")
     (trees[0] / "unused" / "names.py").write_text("NAME = 1")
@@ -105,20 +118,15 @@ def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_
     (trees[1] / "unused" / "module.py").write_text("VALUE = 1")
     (trees[1] / "unused" / "names").mkdir()
     (trees[1] / "unused" / "names" / "__init__.py").write_text("NAME = 2  # in place of names.py")
-    (trees[1] / "unused" / "names" / "part.py").write_text("")
     (trees[1] / "review" / "new.py").write_text("")
     (trees[1] / "__main__.py").write_text(f"if __name__ == 'never':\n    {imports}")
-    assert find_outside(["dev"], trees) == [
-        "unused/module.py",
-        "review/new.py",
-        "unused/names/__init__.py",
-        "unused/names/part.py",
-    ]
+    assert outside(["dev"], trees) == ["unused/module.py"]
+    assert run(trees) == ["review/new.py", "unused/names/__init__.py"]
     # The program also gets a part in a folder that the base lacks.
     (trees[1] / "__main__.py").write_text(f"import other.module\n{imports}")
     (trees[1] / "other").mkdir()
     (trees[1] / "other" / "module.py").write_text("")
-    assert "other/module.py" not in find_outside(["dev"], trees)
+    assert "other/module.py" not in outside(["dev"], trees)
 
 
 def test_a_new_file_in_a_folder_of_other_code_counts_even_if_the_program_imports_it(trees: Trees) -> None:
@@ -127,34 +135,93 @@ def test_a_new_file_in_a_folder_of_other_code_counts_even_if_the_program_imports
     new = ["review/build/__init__.py", "review/new.py", "review/table.toml"]
     for name in new:
         (trees[1] / name).write_text("# in place of a module, or data beside one")
-    assert find_outside(["dev"], trees) == new
+    assert run(trees) == new
 
 
 def test_files_that_a_deployment_runs_count_even_if_the_program_imports_them(trees: Trees) -> None:
     (trees[1] / "__main__.py").write_text("if False:\n    import operations.__main__, shop.api")
     (trees[1] / "operations" / "__main__.py").write_text("# another content")
-    assert find_outside(["dev"], trees) == ["operations/__main__.py"]
+    assert run(trees) == ["operations/__main__.py"]
 
 
 def test_a_link_in_place_of_an_equal_file_counts(trees: Trees) -> None:
     (trees[1] / "Makefile").unlink()
     (trees[1] / "Makefile").symlink_to("LICENSE")
-    assert find_outside(["dev"], trees) == ["Makefile"]
+    assert run(trees) == ["Makefile"]
+
+
+def test_a_module_that_a_command_imports_counts_even_if_the_program_imports_it(trees: Trees) -> None:
+    for tree in trees:
+        (tree / "shop" / "common").mkdir()
+        (tree / "shop" / "common" / "__init__.py").write_text('"""Shared facts."""')
+        (tree / "shop" / "common" / "image.py").write_text("from shop.common import digest")
+        (tree / "shop" / "common" / "digest.py").write_text("")
+        (tree / "__main__.py").write_text("import shop.api\nimport shop.common.image")
+        (tree / "operations" / "image.py").write_text("from shop.common.image import parse")
+    for name in ("api.py", "files/api.sql", "common/image.py", "common/digest.py", "common/sizes.yaml"):
+        (trees[1] / "shop" / name).write_text("from shop.common import digest  # changed")
+    changed = find_changed(trees)
+    # The package above has no code, so the data below it belongs to other modules.
+    assert {f"{file}": way for file, way in find_run(changed, trees).items()} == {
+        "shop/common/image.py": "operations/image.py imports it",
+        "shop/common/digest.py": "operations/image.py imports it by way of shop/common/image.py",
+        "shop/common/sizes.yaml": "operations/image.py may read it by way of shop/common/image.py",
+    }
+    assert outside(["dev"], trees) == []
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert report.code == 1
+    assert report.notes == []
+    assert [finding.message for finding in report.findings][1] == (
+        "shop/common/image.py: the pull request changes this file; operations/image.py imports it with "
+        "credentials, and the review does not evaluate its commands"
+    )
+    sides = "base", "head"
+    approved = build(BASE_TO_HEAD, sides, [unchanged(trees)], build_mask([]), trees, approved_by="an-owner")
+    assert approved.code == 0
+
+
+def test_a_module_that_only_the_commands_of_the_head_import_counts(trees: Trees) -> None:
+    (trees[1] / "operations" / "__main__.py").write_text("import shop.api")
+    (trees[1] / "shop" / "api.py").write_text("# another content")
+    assert run(trees) == ["operations/__main__.py", "shop/api.py"]
+
+
+def test_tests_and_policies_lead_to_no_module(trees: Trees) -> None:
+    for tree in trees:
+        (tree / "tools").mkdir()
+        (tree / "tools" / "bench.py").write_text("import tests.conftest, policies.__main__")
+        (tree / "tests" / "conftest.py").write_text("import shop.api")
+        (tree / "policies" / "__main__.py").write_text("import unused.module")
+    (trees[1] / "shop" / "api.py").write_text("# another content")
+    (trees[1] / "unused" / "module.py").write_text("# another content")
+    assert run(trees) == []
+
+
+def unchanged(trees: Trees) -> Stack:
+    """Return a stack without resources."""
+    return Stack("dev", EngineRun(trees[1]), EngineRun(trees[0]))
 
 
 def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
-    for name in ("operations/__main__.py", "Makefile", "review/build.py", ".github/workflows/deploy.yml"):
-        (trees[1] / name).write_text("another content")
-    unchanged = Stack("dev", EngineRun(trees[1]), EngineRun(trees[0]))
-    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged], build_mask([]), trees)
+    (trees[1] / "unused" / "module.py").write_text("# another content")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
     assert report.code == 0
     assert report.verdict == (
-        "Nothing blocks: 4 changed files are not part of the evaluated programs "
-        "(.github/workflows/deploy.yml, Makefile, operations/__main__.py and 1 more)."
+        "Nothing blocks: 1 changed file is not part of the evaluated programs (unused/module.py)."
     )
+
+
+def test_changed_files_that_a_deployment_runs_block_and_notes_name_others(trees: Trees) -> None:
+    files = ("operations/__main__.py", "Makefile", ".github/workflows/deploy.yml", "unused/module.py")
+    for name in files:
+        (trees[1] / name).write_text("another content")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert report.code == 1
+    assert [finding.name for finding in report.findings] == sorted(files[:3])
+    assert {finding.policy for finding in report.findings} == {"guard-weakened"}
     assert report.notes == [
-        "4 changed files are not part of the evaluated programs, so the report may not show the effects: "
-        ".github/workflows/deploy.yml, Makefile, operations/__main__.py, review/build.py."
+        "1 changed file is not part of the evaluated programs, so the report may not show the effects: "
+        "unused/module.py."
     ]
 
 
@@ -162,7 +229,7 @@ def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles
     for number in range(100):
         for name in (f".github/a{number}.txt", f"operations/a{number}.txt", f"{number}.txt"):
             (trees[1] / name).write_text("")
-    others = [f"review/module{number}.py" for number in range(100)]
+    others = [f"unused/module{number}.py" for number in range(100)]
     for tree in trees:
         for name in others:
             (tree / name).write_text(f"# {tree.name}")
@@ -170,12 +237,14 @@ def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles
     (trees[1] / "operations" / "__main__.py").unlink()
     (trees[1] / ".github" / "workflows" / "x.yml").write_text("")
     (trees[1] / "GNUmakefile").write_text("")
-    unchanged = Stack("dev", EngineRun(trees[1]), EngineRun(trees[0]))
-    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged], build_mask([]), trees)
-    urgent = "Makefile, operations/__main__.py, GNUmakefile"
-    assert f"({urgent} and 401 more)" in report.verdict
-    assert report.notes[0].partition(": ")[2].startswith(f"{urgent}, .github/workflows/x.yml")
-    assert report.notes[-1].endswith(" and 262 more new ones.")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    names = {finding.name for finding in report.findings}
+    assert {"Makefile", "operations/__main__.py", "GNUmakefile", ".github/workflows/x.yml"} <= names
+    assert len(names) == 2 + 41
+    [rest] = [finding.message for finding in report.findings if " more new ones" in finding.message]
+    assert "this file and 161 more new ones; a deployment runs or reads it" in rest
+    assert report.notes[0].partition(": ")[2].startswith(others[0])
+    assert report.notes[-1].endswith(" and 60 more new ones.")
     comment, text = render_markdown(report), render_terminal(report)
     for note in report.notes:
         assert note in text

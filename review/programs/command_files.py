@@ -1,0 +1,30 @@
+"""The files that the commands of a deployment import, or may read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from review.programs.imports import CODE, find_importers
+
+
+def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str]) -> Mapping[Path, str]:
+    """Return how the commands in `folders` reach each file: "operations/drift.py imports it".
+
+    These are files outside `folders`, also those that a command would import if a tree had them. Modules in
+    the folders `without` do not count, and neither does what only they import.
+    """
+    commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
+    others = {file.relative_to(tree) for folder in without for file in (tree / folder).rglob("*.py")}
+    importers = find_importers(tree, tree, commands, others, only_beside_code=True)
+    return {
+        file: _describe(file, importer, importers)
+        for file, importer in importers.items()
+        if importer and file.parts[0] not in folders
+    }
+
+
+def _describe(file: Path, importer: Path, importers: Mapping[Path, Path | None]) -> str:
+    command = importer
+    while above := importers[command]:
+        command = above
+    verb = "imports it" if file.suffix in CODE else "may read it"
+    return f"{command} {verb}" if command == importer else f"{command} {verb} by way of {importer}"
