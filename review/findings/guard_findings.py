@@ -101,7 +101,7 @@ def find_new_levels(stacks: Sequence[str], base: Path, head: Path) -> Iterator[F
     itself comes with a later pull request.
     """
     for file in _new_levels(base, head):
-        stack = f"{file.relative_to(LEVELS)}".removesuffix(".json")
+        stack = f"{file.relative_to(LEVELS).with_suffix('')}"
         verb = "changes" if os.path.lexists(base / file) else "adds"
         if not os.path.lexists(head / file):
             verb = "removes"
@@ -118,7 +118,8 @@ def levels_file(stack: str) -> Path:
 def _new_levels(base: Path, head: Path) -> list[Path]:
     """Return the paths of the files of levels that differ between the trees and whose stacks the base lacks.
 
-    A link counts whatever its name is, since it may lead to a folder with such files.
+    A link counts whatever its name is, since it may lead to a folder with such files. A name counts in every
+    case, since macOS finds `qa.JSON` by the name `qa.json`.
     """
     before, after = (read_states(tree / LEVELS) for tree in (base, head))
     files = (LEVELS / file for file in before | after if before.get(file) != after.get(file))
@@ -127,8 +128,12 @@ def _new_levels(base: Path, head: Path) -> list[Path]:
     return sorted(
         file
         for file in files
-        if file not in known and (file.suffix == ".json" or is_link(base / file) or is_link(head / file))
+        if file not in known and (_is_json(file) or is_link(base / file) or is_link(head / file))
     )
+
+
+def _is_json(file: Path) -> bool:
+    return file.suffix.casefold() == ".json"
 
 
 def _summary(file: Path) -> str:

@@ -185,6 +185,16 @@ def test_the_levels_of_a_stack_that_the_base_lacks_are_one_finding(
     assert all(finding.blocks and finding.stacks == reviewed[:1] for finding in findings)
 
 
+@pytest.mark.parametrize("name", ["qa.JSON", "foundation/qa.Json", "dev.jSon"])
+def test_the_name_of_a_file_of_levels_counts_in_every_case(name: str, tmp_path: Path) -> None:
+    base, head = trees(tmp_path, None, None, stacks=["dev"])
+    (head / "policies" / "config" / name).parent.mkdir(exist_ok=True)
+    (head / "policies" / "config" / name).write_text('{"all": "disabled"}')
+    finding = next(guard_findings.find_new_levels(["dev", "prod"], base, head))
+    assert finding.name == f"policies/config/{name}"
+    assert finding.message.endswith("disabled: all")
+
+
 def test_a_new_link_beside_the_files_of_levels_is_a_finding_since_it_may_lead_to_some(tmp_path: Path) -> None:
     base, head = trees(tmp_path, None, None, stacks=["dev"])
     (head / "policies" / "config" / "foundation").symlink_to(tmp_path)
