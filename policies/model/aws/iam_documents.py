@@ -60,8 +60,14 @@ id_roles_common-scenarios_third-party)."""
 _CHOSEN = ("aws:referer", "aws:useragent")
 """Condition keys whose values everybody chooses (IAM User Guide, reference_policies_condition-keys)."""
 
-_CALLER = re.compile(r"aws:(principal.+|userid|username)")
-"""Condition keys that describe the caller, which are always the same for the owner of a policy."""
+OF_RESOURCES = r"[a-z0-9-]+:resourcetag/.+"
+"""The pattern of the condition keys that tell resources of one account apart, for each service.
+
+All other global keys but aws:RequestTag describe the caller, its session or its network, or have a value that
+many or all requests have: aws:ResourceAccount, aws:ResourceOrgID and aws:ResourceOrgPaths for the whole
+account, aws:CalledVia and aws:ViaAWSService for each resource, and aws:RequestedRegion is always us-east-1 in
+requests to IAM (IAM User Guide, reference_policies_condition-keys, table of properties, and
+reference_policies_examples_aws_deny-requested-region)."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,9 @@ class Statement:
         """True if a condition excludes some requests."""
         return any(condition.narrows for condition in self.conditions)
 
-    @property
-    def narrowed_for_owner(self) -> bool:
-        """True if a condition excludes some requests of the user or role that has the policy."""
-        return any(item.narrows and not _CALLER.fullmatch(item.key) for item in self.conditions)
+    def narrowed_by(self, keys: re.Pattern[str]) -> bool:
+        """Return True if a condition on one of these keys, in lower case, excludes some requests."""
+        return any(item.narrows and keys.fullmatch(item.key) for item in self.conditions)
 
     @property
     def open(self) -> bool:

@@ -1,5 +1,6 @@
 """VPC rules: flow logs, the default security group, public addresses of subnets, policies of endpoints."""
 
+import re
 from collections.abc import Iterable
 
 from pulumi_policy import Severity
@@ -147,8 +148,13 @@ def endpoint_policy(resource: Resource, _: Options) -> Verdicts:
     yield from check_each(statement_values(policy), _leads_to_named_resources)
 
 
+_PERIMETER = re.compile("(?!aws:).+|aws:(principal|resource).+")
+"""Condition keys of resources and their callers; all requests through an endpoint have the same region and
+network (IAM User Guide, reference_policies_condition-keys)."""
+
+
 def _leads_to_named_resources(value: Value) -> Verdicts:
     statement = statement_of(value)
     everything = statement.inverted or any(map(is_every_arn, statement.resources))
-    if statement.allows and everything and not statement.narrowed:
+    if statement.allows and everything and not statement.narrowed_by(_PERIMETER):
         yield expected(value["Resource"], "named resources, or add a condition with aws:ResourceAccount")

@@ -1,10 +1,12 @@
 """A rule on IAM policies that allow decryption with every KMS key."""
 
+import re
+
 from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, expected
 from policies.engine.topics import IAM
-from policies.model.aws.iam_documents import Statement
+from policies.model.aws.iam_documents import OF_RESOURCES, Statement
 from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
 from policies.model.checks import check_each_statement, guarded
 from policies.model.wildcards import matches
@@ -14,6 +16,9 @@ ACTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
 
 ANY_KEY = "arn:aws:kms:some-region:000000000000:key/00000000-0000-0000-0000-000000000000"
 """A key that nobody has; a pattern that matches it matches every key."""
+
+_LIMITING = re.compile(rf"{OF_RESOURCES}|kms:(viaservice|resourcealiases|requestalias|encryptioncontext:.+)")
+"""Condition keys that limit the keys or what they decrypt (AWS KMS Developer Guide, conditions-kms)."""
 
 
 @IAM.rule(
@@ -28,7 +33,8 @@ def decryption(resource: Resource, _: Options) -> Verdicts:
     """Refuse IAM policies that allow decryption with every KMS key, without a condition that narrows it."""
 
     def check(statement: Statement) -> Verdicts:
-        if not statement.allows or statement.narrowed_for_owner or not any(map(statement.covers, ACTIONS)):
+        decrypts = statement.allows and any(map(statement.covers, ACTIONS))
+        if not decrypts or statement.narrowed_by(_LIMITING):
             return
         value = statement.value["Resource"]
         for item in value.items() or [value]:

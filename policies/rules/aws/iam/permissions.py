@@ -1,5 +1,6 @@
 """IAM rules on permissions: wildcards in actions and resources, and privilege escalation."""
 
+import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
@@ -7,7 +8,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Option, Options, Resource, Verdicts, check_each, disallowed, expected
 from policies.engine.topics import IAM
-from policies.model.aws.iam_documents import Statement, elements
+from policies.model.aws.iam_documents import OF_RESOURCES, Statement, elements
 from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
 from policies.model.aws.patterns import is_every_arn, is_every_resource
 from policies.model.checks import check_each_statement, guarded
@@ -90,6 +91,27 @@ _LIST_ONLY = (
     "cloudwatch:PutMetricData",
 )
 
+_OF_ANY_REQUEST = (
+    "codebuild:(buildarn|projectarn)",
+    "ec2:(region|roledelivery|sourceinstancearn)",
+    "glue:(credentialissuingservice|roleassumedby)",
+    "identitystore:userid",
+    "kms:calleraccount",
+    "lambda:sourcefunctionarn",
+    "s3:(authtype|dataaccesspointaccount|resourceaccount|signatureversion)",
+    "saml:.+",
+    "ssm:sourceinstancearn",
+    "sts:(externalid|rolesessionname|sourceidentity)",
+)
+"""Condition keys of services that describe a role's session, the account of a resource, or how a request is
+sent, or whose value a caller of sts:AssumeRole chooses.
+
+Sources: IAM User Guide, reference_policies_condition-keys, "Properties of a role session", and
+reference_policies_iam-condition-keys; Service Authorization Reference, Amazon S3 and AWS KMS."""
+
+_LIMITING = re.compile(rf"{OF_RESOURCES}|aws:requesttag/.+|(?!aws:|{'|'.join(_OF_ANY_REQUEST)})[a-z0-9-]+:.+")
+"""Condition keys that limit the resources of a statement, or what a request creates or passes."""
+
 
 @IAM.rule(
     "iam-wildcard-resource",
@@ -97,8 +119,8 @@ _LIST_ONLY = (
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_355", "CKV_AWS_290", "CKV_AWS_288"),
     remediation=(
-        "Name the resources, or add a condition that requires a value; only actions without resource-level "
-        "permissions need `*`."
+        "Name the resources, or add a condition on a tag of the resource or on a key of the service; only "
+        "actions without resource-level permissions need `*`."
     ),
     options={
         "unrestrictable": Option(
@@ -124,7 +146,7 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
             for name in statement.actions
             if not any(fnmatchcase(name.lower(), known) for known in patterns)
         ]
-        if not narrow or statement.narrowed_for_owner:
+        if not narrow or statement.narrowed_by(_LIMITING):
             return
         if not (inverted := statement.value["NotResource"]).absent:
             yield disallowed(inverted, "name the allowed resources in Resource, or add a condition")
@@ -170,13 +192,24 @@ iam:PassRole does with an action that runs code, which another policy of the sam
 Sources: Rhino Security Labs, "AWS IAM privilege escalation: methods and mitigation"; Datadog,
 pathfinding.cloud."""
 
+_ESCALATION_LIMITS = re.compile(
+    rf"{OF_RESOURCES}|iam:(associatedresourcearn|passedtoservice|permissionsboundary|policyarn)"
+)
+"""Condition keys that limit whose permissions a principal can gain.
+
+The caller chooses the values of most other keys, such as the tags in a request (IAM User Guide,
+reference_policies_iam-condition-keys)."""
+
 
 @IAM.rule(
     "iam-privilege-escalation",
     types=WITH_DOCUMENTS,
     severity=Severity.HIGH,
     controls=("CKV_AWS_286",),
-    remediation="Name the users, roles, policies and functions, or add a condition that requires a value.",
+    remediation=(
+        "Name the users, roles, policies and functions, or add a condition on aws:ResourceTag, "
+        "iam:PassedToService, iam:AssociatedResourceArn, iam:PolicyARN or iam:PermissionsBoundary."
+    ),
     url="https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/",
 )
 def privilege_escalation(resource: Resource, _: Options) -> Verdicts:
@@ -193,7 +226,7 @@ def _escalations(document: Value) -> Verdicts:
         if not action:
             return
         for value in _unlimited(statement.value["Resource"]):
-            if not statement.narrowed_for_owner:
+            if not statement.narrowed_by(_ESCALATION_LIMITS):
                 named = "these actions" if document.secret else action
                 yield expected(value, f"the resources of {named}")
 
