@@ -59,7 +59,7 @@ LOCKS = ("requirements.txt", "requirements-dev.txt")
 """Files with the versions of packages: those of the program, and those that a deployment installs."""
 
 INCOMPARABLE = (
-    "Not comparable: {} differs, and base and head were evaluated with the same packages; "
+    "Not comparable: the packages of {} change, and base and head were evaluated with the same ones; "
     "the effects of the package change are not in this report."
 )
 NO_BASE_VERDICTS = (
@@ -205,7 +205,7 @@ def build_report(
     }
     base, head = trees
     locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
-    notes = [*notes, *(INCOMPARABLE.format(name) for name in locks[:1])]
+    notes = [*notes, *([INCOMPARABLE.format(" and ".join(locks))] if locks else [])]
     if evaluated is None:
         evaluated = [read_stack(name, trees, projects[name], stack_folder(work, name)) for name in projects]
     mask = build_mask(secrets)

@@ -15,17 +15,24 @@ from review.stacks.stack import Stack
 from sandbox.wire.sentinels import UNKNOWN
 
 
-@pytest.mark.parametrize("changed", ["requirements.txt", "requirements-dev.txt"])
-def test_other_packages_of_the_program_or_the_deployment_are_a_caveat(changed: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [["requirements.txt"], ["requirements-dev.txt"], ["requirements.txt", "requirements-dev.txt"]],
+)
+def test_other_packages_of_the_program_or_the_deployment_are_a_caveat(
+    changed: list[str], tmp_path: Path
+) -> None:
     trees = tmp_path / "base", tmp_path / "head"
     for tree in trees:
         tree.mkdir()
         for name in ("requirements.txt", "requirements-dev.txt"):
             (tree / name).write_text("pulumi-aws==7.0.0\n")
     assert evaluate.build_report(trees, ("base", "head"), {}, tmp_path).notes == []
-    (trees[1] / changed).write_text("pulumi-aws==7.0.1\n")
+    for name in changed:
+        (trees[1] / name).write_text("pulumi-aws==7.0.1\n")
     report = evaluate.build_report(trees, ("base", "head"), {}, tmp_path)
-    assert [note.partition(",")[0] for note in report.notes] == [f"Not comparable: {changed} differs"]
+    start = f"Not comparable: the packages of {' and '.join(changed)} change"
+    assert [note.partition(",")[0] for note in report.notes] == [start]
     assert "the effects of the package change are not in this report" in report.verdict
 
 
