@@ -210,13 +210,14 @@ def _danger(finding: Finding) -> tuple[bool, bool, int]:
 def policy_address(finding: Finding, trees: Sequence[str]) -> str:
     """Return the address of a policy's page, or an empty string if there is none.
 
-    With the address of the head's files, it is the rule's page in docs/policies. Else it is the page of the
-    rule's source.
+    With the addresses of the files of the head and the base, it is the rule's page in docs/policies. Only a
+    rule that the base lacks has its page in the head. Else it is the page of the rule's source.
     """
     if trees and finding.policy in SECTIONS:
-        return f"{trees[0]}/docs/review/findings.md#{finding.policy}"
+        return f"{trees[1]}/docs/review/findings.md#{finding.policy}"
     if trees:
-        return f"{trees[0]}/docs/policies/{quote(finding.policy, safe='')}.md"
+        tree = trees[0 if finding.from_head else 1]
+        return f"{tree}/docs/policies/{quote(finding.policy, safe='')}.md"
     return finding.url if finding.url.startswith("https://") else ""
 
 

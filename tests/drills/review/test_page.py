@@ -154,7 +154,7 @@ def test_a_policy_links_to_its_page(browser: Browser, tmp_path: Path) -> None:
     trees = ["https://example.com/o/r/blob/head", ""]
     page = _open(browser, tmp_path, dataclasses.replace(report, trees=trees))
     rule = page.get_by_role("link", name="thing-too-small-0").first
-    assert rule.get_attribute("href") == f"{trees[0]}/docs/policies/thing-too-small-0.md"
+    assert rule.get_attribute("href") == f"{trees[1]}/docs/policies/thing-too-small-0.md"
     own = page.get_by_role("link", name="stateful-deleted").first
     assert own.get_attribute("href") == f"{trees[0]}/docs/review/findings.md#stateful-deleted"
 

@@ -49,3 +49,13 @@ def test_the_riskiest_change_blocks_holds_data_and_has_the_most_dependents() -> 
     assert filters.riskiest(report) == many
     assert filters.riskiest(samples.report(findings=[policy, waived])) == policy
     assert filters.riskiest(samples.report(findings=[samples.finding(status="existing")])) is None
+
+
+def test_the_page_of_a_policy_is_that_of_the_base_if_the_base_has_the_policy() -> None:
+    trees = ["https://example.com/head", "https://example.com/base"]
+    rule = samples.finding()
+    own = replace(rule, policy="object-shared")
+    assert filters.policy_address(rule, trees) == f"{trees[1]}/docs/policies/{rule.policy}.md"
+    assert filters.policy_address(own, trees) == f"{trees[1]}/docs/review/findings.md#object-shared"
+    new = replace(rule, from_head=True)
+    assert filters.policy_address(new, trees) == f"{trees[0]}/docs/policies/{rule.policy}.md"
