@@ -95,11 +95,11 @@ def find_outside(stacks: Sequence[str], changed: Set[Path], trees: Trees) -> lis
     if new := {file for file in changed if not os.path.lexists(base / file)}:
         # The head may have an import that its program never executes. This makes neither a module of the base
         # a part of the program, nor a new file that a command of the base would import, nor one in a folder
-        # of other code, where a new package takes the place of a module with its name.
+        # without code of the base's program: there and at the top of the tree, a new package may take the
+        # place of a module with its name.
         imported = new & _program_files(head, stacks, _other_code(base) - in_base)
         own = {file.parts[0] for file in in_base if os.path.lexists(base / file)}
-        others = {path.name for path in base.iterdir()} - own
-        changed -= {file for file in imported if file.parts[0] not in others}
+        changed -= {file for file in imported if file.parts[0] in own}
     return [f"{file}" for file in sorted(changed, key=lambda file: _urgency(file, base))]
 
 

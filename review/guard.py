@@ -111,10 +111,12 @@ def has_changed(base: Path, head: Path, differing: Collection[str]) -> bool:
 def differing_files(base: Path, head: Path) -> list[str]:
     """Return the files that differ in the pack, in the tree's top folder, and in what the pack imports.
 
-    In the top folder, modules count, except for `__main__`, which the pack never imports. If nothing differs
-    that the base's pack imports or would import, the head's pack imports the same.
+    In the top folder, modules count, except for `__main__`, which the pack never imports, and those below new
+    folders. If nothing differs that the base's pack imports or would import, the head's pack imports the
+    same.
     """
     digests: Digests = {}
+    folders = {path.name for path in head.iterdir() if path.is_dir()} - {path.name for path in base.iterdir()}
     modules = [base / PACK / path for path in read_states(base / PACK, digests) if path.suffix == ".py"]
     imported = imported_files(base, base, modules)
     before, after = (
@@ -123,6 +125,11 @@ def differing_files(base: Path, head: Path) -> list[str]:
             Path(path.name): read_state(path, digests)
             for path in tree.glob("*.py")
             if path.name != "__main__.py"
+        }
+        | {
+            path.relative_to(tree): read_state(path, digests)
+            for name in folders
+            for path in (tree / name).rglob("*.py")
         }
         | {PACK / path: state for path, state in read_states(tree / PACK, digests).items()}
         for tree in (base, head)

@@ -18,10 +18,14 @@ from sandbox.workspace.stacks import projects
 AT_START = ("sitecustomize", "usercustomize")
 """Modules that Python imports at its start (https://docs.python.org/3/library/site.html)."""
 
-COMPUTED = "_sysconfigdata_"
-"""Start of the name of the module with Python's own settings, which ends with the system and the processor.
+TIME_ZONES = "tzdata"
+"""Package of which Python's `zoneinfo` computes the name to import it
+(https://docs.python.org/3/library/zoneinfo.html#data-sources).
+"""
 
-`sysconfig` computes this name (https://github.com/python/cpython/blob/v3.11.7/Lib/sysconfig.py).
+LATER = ("annotationlib", "compression", "profiling")
+"""Modules that Python gets after 3.11, without those whose names begin with `_`
+(https://docs.python.org/3/whatsnew/3.14.html, https://peps.python.org/pep-0799).
 """
 
 PACKAGES = ("site-packages", "dist-packages")
@@ -152,9 +156,7 @@ def _replaced(name: str, folder: Path) -> str:
     A folder without `__init__` replaces only packages that are such folders themselves.
     """
     is_namespace = _is_namespace(_find(name, folder))
-    if not is_namespace and (
-        name in (*sys.stdlib_module_names, *AT_START) or name.startswith(COMPUTED) or _is_pythons(name)
-    ):
+    if not is_namespace and _is_pythons(name):
         return f"Python's module {name}"
     installed = _installed(name)
     replaces = installed and (_is_namespace(installed) or not is_namespace)
@@ -162,7 +164,16 @@ def _replaced(name: str, folder: Path) -> str:
 
 
 def _is_pythons(name: str) -> bool:
-    """Return True for a module of Python, also one that `sys.stdlib_module_names` does not list."""
+    """Return True for a name of Python's own modules.
+
+    A deployment may use a newer version of Python, and each version has new internal modules, whose names
+    begin with `_`. `sysconfig` computes such a name, too.
+    """
+    if name.startswith("_"):
+        return name != "__main__"
+    if name in (*sys.stdlib_module_names, *AT_START, *LATER, TIME_ZONES):
+        return True
+    # The list lacks modules such as `test`.
     folder = Path(sysconfig.get_path("stdlib"))
     spec = PathFinder.find_spec(name, [f"{folder}", f"{folder / 'lib-dynload'}"])
     return _is_module(spec) and name not in UNSEARCHED
