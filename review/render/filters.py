@@ -238,8 +238,20 @@ MENTION = re.compile(r"(?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d)")
 """Pattern of the characters in code after which `tools.comment` would add a space without width."""
 
 
-def _neutralize_mentions(text: str) -> str:
-    """Return code as the comment's publication would change it, so that its length is known before."""
+LONGEST_RUN = 20
+"""Largest number of backticks in a row that code shows.
+
+GitHub's parser reads no code span whose fence is longer than 80, and counts the fence of a block up to 255
+(github.com/github/cmark-gfm, src/inlines.c: MAXBACKTICKS, src/blocks.c: fence_length).
+"""
+
+
+def _neutralize_code(text: str) -> str:
+    """Return code without effective mentions, and with spaces without width in long runs of backticks.
+
+    The code is what the comment's publication would make of it, so that its length is known before.
+    """
+    text = re.sub(f"`{{{LONGEST_RUN}}}(?=`)", "\\g<0>\u200b", text)
     return MENTION.sub(lambda match: f"{match[0]}\u200b", text)
 
 
@@ -248,7 +260,7 @@ def code_span(text: str) -> str:
 
     Spaces that Markdown and HTML leave out are shown as dots, and a tab as an arrow.
     """
-    text = _neutralize_mentions(text.replace("\t", "⇥").replace("\n", " "))
+    text = _neutralize_code(text.replace("\t", "⇥").replace("\n", " "))
     text = re.sub(r"^ +| {2,}| +$", lambda spaces: "·" * len(spaces[0]), text) or EMPTY
     padding = " " if text[:1] == "`" or text[-1:] == "`" else ""
     ticks = _backticks(text, 1)
@@ -257,7 +269,7 @@ def code_span(text: str) -> str:
 
 def code_block(text: str) -> str:
     """Return a code block, indented for use in a list."""
-    text = _neutralize_mentions(text)
+    text = _neutralize_code(text)
     ticks = _backticks(text, 3)
     return "\n".join(f"    {line}" for line in (ticks, *text.splitlines(), ticks))
 

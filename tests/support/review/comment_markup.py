@@ -14,6 +14,9 @@ OURS = re.compile(r"<!-- pipe-review -->|<details><summary><b>[^<>]*</b></summar
 LINKED = re.compile(r"(?<![A-Za-z0-9_])@[A-Za-z0-9]|#\d|\bwww\.|https?://", re.IGNORECASE)
 """Pattern of text that GitHub turns into a mention, a reference or a link, unless it is code."""
 
+LONGEST_FENCE = 80
+"""Largest number of backticks around a span that GitHub's parser reads as code (filters.LONGEST_RUN)."""
+
 
 @dataclass
 class Line:
@@ -55,6 +58,8 @@ def faults(text: str) -> Iterator[str]:
             yield f"a list of {token.markup!r}"
         if token.type in ("image", "s_open", "hr", "blockquote_open", "code_block"):
             yield token.type
+        if token.type in ("code_inline", "fence") and len(token.markup) > LONGEST_FENCE:
+            yield f"{len(token.markup)} backticks around {token.content}"
     for number, token in enumerate(tokens):
         if token.type == "list_item_open" and tokens[number + 1].type != "paragraph_open":
             yield f"a list item that begins with {tokens[number + 1].type}"

@@ -198,6 +198,8 @@ def test_a_location_links_to_its_line_in_its_own_tree() -> None:
         "**bold**",
         "`tick`",
         "```\n# head",
+        "`" * 80 + "<h2>head</h2>",
+        "`" * 255 + "\n# head",
         "␝␞␟",
         "- - x",
         "1. x",
@@ -217,6 +219,14 @@ def test_values_and_names_are_text_without_markup(evil: str) -> None:
     lines = [line.text.replace("\u200b", "") for line in comment_markup.lines(text)]
     expected = filters.show_unseen(evil).replace("\n", " ⏎ ")
     assert len([line for line in lines if expected in line]) > 1, "the text is not shown as it is"
+
+
+@pytest.mark.parametrize("ticks", [1, 20, 21, 300])
+def test_code_shows_all_backticks_of_a_value_in_a_short_fence(ticks: int) -> None:
+    text = f"x{'`' * ticks}y"
+    [line] = comment_markup.lines(filters.code_span(text))
+    assert line.codes[0].replace("\u200b", "") == text
+    assert re.findall("`{22,}", filters.code_span(text) + filters.code_block(text)) == []
 
 
 def test_a_dollar_starts_no_formula() -> None:
