@@ -17,7 +17,9 @@ ACTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
 ANY_KEY = "arn:aws:kms:some-region:000000000000:key/00000000-0000-0000-0000-000000000000"
 """A key that nobody has; a pattern that matches it matches every key."""
 
-_LIMITING = re.compile(rf"{OF_RESOURCES}|kms:(viaservice|resourcealiases|requestalias|encryptioncontext:.+)")
+_LIMITING = re.compile(
+    rf"\A(?:{OF_RESOURCES}|kms:(viaservice|resourcealiases|requestalias|encryptioncontext:.+))"
+)
 """Condition keys that limit the keys or what they decrypt (AWS KMS Developer Guide, conditions-kms)."""
 
 

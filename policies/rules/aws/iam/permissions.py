@@ -109,7 +109,9 @@ sent, or whose value a caller of sts:AssumeRole chooses.
 Sources: IAM User Guide, reference_policies_condition-keys, "Properties of a role session", and
 reference_policies_iam-condition-keys; Service Authorization Reference, Amazon S3 and AWS KMS."""
 
-_LIMITING = re.compile(rf"{OF_RESOURCES}|aws:requesttag/.+|(?!aws:|{'|'.join(_OF_ANY_REQUEST)})[a-z0-9-]+:.+")
+_LIMITING = re.compile(
+    rf"\A(?:{OF_RESOURCES}|aws:requesttag/.+|(?!aws:|{'|'.join(_OF_ANY_REQUEST)})[a-z0-9-]+:.+)"
+)
 """Condition keys that limit the resources of a statement, or what a request creates or passes."""
 
 
@@ -193,7 +195,7 @@ Sources: Rhino Security Labs, "AWS IAM privilege escalation: methods and mitigat
 pathfinding.cloud."""
 
 _ESCALATION_LIMITS = re.compile(
-    rf"{OF_RESOURCES}|iam:(associatedresourcearn|passedtoservice|permissionsboundary|policyarn)"
+    rf"\A(?:{OF_RESOURCES}|iam:(associatedresourcearn|passedtoservice|permissionsboundary|policyarn))"
 )
 """Condition keys that limit whose permissions a principal can gain.
 
