@@ -1,5 +1,6 @@
 """The settings of the application load balancers that Ingresses create, as AWS' controllers read them."""
 
+import re
 from collections.abc import Iterator
 
 from policies.engine.rule import Resource, Stack, cached
@@ -26,8 +27,12 @@ PARAMETERS = frozenset[str]().union(
 EKS user guide, auto-configure-alb)."""
 
 _CONTROLLERS = ("eks.amazonaws.com/alb", "ingress.k8s.aws/alb")
+_DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 _CERTIFICATES = ("certificateARNs", "certificateArn", "certificateArns")
 """The names of the property with certificates: those of EKS Auto Mode and of the controller's versions."""
+
+BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
+"""Classes and controllers that read certificates from spec.tls; AWS controllers use annotations."""
 
 PORTS = 'a JSON list such as [{"HTTPS": 443}]'
 
@@ -58,15 +63,22 @@ class AlbIngress:
         named = ingress.at("spec.ingressClassName")
         by_annotation = named.known and named.absent
         self._name = self._annotations["kubernetes.io/ingress.class"] if by_annotation else named
-        self._class = classes.of(resource, self._name)
+        classless = self._name.known and self._name.absent
+        declared = classes.default() if classless else classes.of(resource, self._name)
+        # A patch has no controller, so it does not tell whose class it is.
+        self._class = None if declared is None or declared.at("spec.controller").absent else declared
         self._parameters = classes.parameters(self._class)
 
     def __bool__(self) -> bool:
-        """Return True if AWS creates an application load balancer for the Ingress, or may do so."""
+        """Return True if AWS creates an application load balancer for the Ingress, or may do so.
+
+        A class that another stack declares, or the cluster's default class, may have any controller. A name
+        such as nginx counts as that controller's, unless the Ingress has annotations for AWS' controllers.
+        """
         if self._class is not None:
             return self.controller in _CONTROLLERS
         annotated = any(key.startswith(ALB) for key in self._annotations.entries())
-        return annotated or "alb" in self.controller
+        return annotated or not BY_SPEC.search(self.controller)
 
     @property
     def controller(self) -> str:
@@ -115,9 +127,11 @@ class _Classes:
     def __init__(self, stack: Stack) -> None:
         self._classes = dict(_named(stack, CLASSES))
         self._parameters = dict(_named(stack, sorted(PARAMETERS)))
-        self._by_urn = {
-            resource.urn: item.value for resource in stack.of(CLASSES) for item in objects(resource)
-        }
+        declared = [
+            (resource.urn, item.value) for resource in stack.of(CLASSES) for item in objects(resource)
+        ]
+        self._by_urn = dict(declared)
+        self._declared = [value for _, value in declared]
 
     def of(self, resource: Resource, name: Value) -> Value | None:
         """Return the class that a resource names; dependencies replace an unknown name."""
@@ -127,6 +141,15 @@ class _Classes:
         if not reached:
             raise UnknownValueError(name.path)
         return reached[0]
+
+    def default(self) -> Value | None:
+        """Return the class that the cluster gives to an Ingress without a class, if the stack declares it.
+
+        Kubernetes refuses such an Ingress if there are several (Kubernetes source,
+        plugin/pkg/admission/network/defaultingressclass, getDefaultClass); the first one counts then.
+        """
+        marks = ((item.at("metadata.annotations")[_DEFAULT], item) for item in self._declared)
+        return next((item for mark, item in marks if mark.text() == "true"), None)
 
     def parameters(self, ingress_class: Value | None) -> Value | None:
         """Return the parameters to which a class refers, if the stack declares them."""

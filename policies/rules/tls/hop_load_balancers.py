@@ -1,6 +1,5 @@
 """A rule on TLS from the internet to load balancers and Ingresses, and from load balancers to the pods."""
 
-import re
 from fnmatch import fnmatchcase
 
 from pulumi_policy import Severity
@@ -12,7 +11,7 @@ from policies.model.kubernetes.mounts import Mounts, mounts
 from policies.model.kubernetes.pods import Pod, objects, patches
 from policies.model.kubernetes.types import INGRESSES, SERVICES
 from policies.model.property_values import UnknownValueError, Value
-from policies.model.tls.alb_ingresses import ALB, PORTS, AlbIngress, classes, listeners
+from policies.model.tls.alb_ingresses import ALB, BY_SPEC, PORTS, AlbIngress, classes, listeners
 from policies.model.tls.nginx import Files
 
 
@@ -183,14 +182,10 @@ def _listeners(resource: Resource, balancer: AlbIngress) -> Verdicts:
         yield resource.attach(expected(balancer["ssl-redirect"], "the port of HTTPS, such as '443'"))
 
 
-_BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
-"""Ingress classes whose controllers read certificates from spec.tls; AWS controllers use annotations."""
-
-
 def _hosts(resource: Resource, ingress: Value, controller: str) -> Verdicts:
     """Require a certificate for every host of an Ingress, unless nginx passes TLS through to the pods."""
     notes = ingress.at("metadata.annotations")
-    if not _BY_SPEC.search(controller) or notes["nginx.ingress.kubernetes.io/ssl-passthrough"].flag():
+    if not BY_SPEC.search(controller) or notes["nginx.ingress.kubernetes.io/ssl-passthrough"].flag():
         return
     certified = ingress.at("spec.tls")
     if not certified.items():
