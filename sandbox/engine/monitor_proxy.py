@@ -8,6 +8,7 @@ It also records what the program declares for resources of which the engine igno
 
 import json
 import operator
+import re
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +120,23 @@ LIKE_A_DEFAULT_PROVIDER = (
 """Refusal of a provider (pulumi/pulumi, sdk/go/common/providers/reference.go: IsDefaultProvider, and
 pkg/engine/update.go: isInternalStep).
 """
+
+TYPE, COMPONENT_TYPE = re.compile("[^:$]+:[^:$]+:[^:$]+"), re.compile("[^:$]+(:[^:$]+)*")
+"""Patterns of the types of resources that a provider creates, and of all types.
+
+The engine builds a URN from the types and names of a program, and takes the type for the provider from it:
+what follows the last `$`, up to the first `::` (pulumi/pulumi, sdk/go/common/resource/urn/urn.go: Type, and
+pkg/resource/plugin/provider_plugin.go). The state and the policies have the type of the program. These
+patterns exclude types for which the two differ.
+"""
+
+AMBIGUOUS_TYPE = (
+    "{}: the type {!r} is not one that Pulumi's SDKs have, such as `aws:s3/bucket:Bucket`: the engine would "
+    "ask the provider for another type than the policies"
+)
+"""Refusal of a type."""
+
+URN_START, URN_PARTS = "urn:pulumi:", 4
 
 NOT_REGISTERED = (
     "{}: it names {}, which the engine has not registered yet, such as by DependencyResource: a deployment "
@@ -308,8 +326,11 @@ class MonitorProxy(grpc.GenericRpcHandler):
             return NO_DEBUGGER
         if name == "RegisterResource" and (message.transforms or message.hooks.ListFields()):
             return NO_CALLBACKS
-        if name in ("RegisterResource", "ReadResource") and _is_like_a_default_provider(message):
-            return LIKE_A_DEFAULT_PROVIDER.format(_subject(name, message))
+        if name in ("RegisterResource", "ReadResource"):
+            for text in _ambiguous_types(name, message):
+                return AMBIGUOUS_TYPE.format(_subject(name, message), text)
+            if _is_like_a_default_provider(message):
+                return LIKE_A_DEFAULT_PROVIDER.format(_subject(name, message))
         if SIGNATURE.encode() in request and _has_foreign_value(message):
             return NOT_OF_THE_SDK.format(_subject(name, message))
         urns = {*_references(message)}
@@ -338,8 +359,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
     def _inherited(self, message: Any) -> dict[str, str]:
         """Return what the engine adds to a resource from its finished parent; the caller has the lock."""
         options = dict(self._registered.get(message.parent, {}))
-        package = message.type.partition(":")[0]
-        if message.custom and f":{package}::" not in options.get("provider", ""):
+        provider_type = f"{PROVIDER_TYPE}{message.type.partition(':')[0]}"
+        if message.custom and provider_type not in _types(options.get("provider", ""))[-1:]:
             options.pop("provider", None)
         return options
 
@@ -428,9 +449,31 @@ def _subject(name: str, message: Any) -> str:
 
 
 def _is_like_a_default_provider(message: Any) -> bool:
-    """Return True for a provider that the engine takes for one of its own; it reads the type in the URN."""
-    kind = message.type.rpartition("$")[2]
-    return kind.startswith(PROVIDER_TYPE) and message.name.startswith(DEFAULT_NAME)
+    """Return True for a provider that the engine takes for one of its own."""
+    return message.type.startswith(PROVIDER_TYPE) and message.name.startswith(DEFAULT_NAME)
+
+
+def _ambiguous_types(name: str, message: Any) -> Iterator[str]:
+    """Yield the types in a registration or a read, also in aliases, that a URN may have in another form."""
+    is_component = name == "RegisterResource" and not message.custom and not message.remote
+    if not (COMPONENT_TYPE if is_component else TYPE).fullmatch(message.type):
+        yield message.type
+    aliases = getattr(message, "aliases", ())
+    for urn in (*getattr(message, "aliasURNs", ()), *(alias.urn for alias in aliases)):
+        if urn and not all(map(COMPONENT_TYPE.fullmatch, _types(urn) or [""])):
+            yield urn
+    for spec in (alias.spec for alias in aliases):
+        if spec.type and not COMPONENT_TYPE.fullmatch(spec.type):
+            yield spec.type
+        if spec.parentUrn and not all(map(COMPONENT_TYPE.fullmatch, _types(spec.parentUrn) or [""])):
+            yield spec.parentUrn
+
+
+def _types(urn: str) -> list[str]:
+    """Return the types in a URN, those of the parents first; nothing for another text."""
+    parts = urn.split("::", URN_PARTS - 1)
+    is_urn = urn.startswith(URN_START) and len(parts) == URN_PARTS
+    return parts[2].split("$") if is_urn else []
 
 
 def _references(message: Message) -> Iterator[str]:

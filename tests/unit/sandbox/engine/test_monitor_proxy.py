@@ -14,6 +14,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import (
+    alias_pb2,
     callback_pb2,
     engine_pb2,
     engine_pb2_grpc,
@@ -32,6 +33,7 @@ CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
 COMPONENT: dict[str, Any] = {"type": "pipe:index:Api", "name": "api"}
 STACK: dict[str, Any] = {"type": "pulumi:pulumi:Stack", "name": "pipe-dev"}
 BUCKET: dict[str, Any] = {"type": "aws:s3/bucket:Bucket", "name": "files", "custom": True}
+READ: dict[str, Any] = {"type": BUCKET["type"]}
 FILE = {SIGNATURE: ASSETS[0], "path": "values.yaml"}
 HASHED = FILE | {"hash": "0" * 64}
 BYTES = "803fd3297a5875dc03ca845dda5d2a98"
@@ -256,10 +258,9 @@ def test_a_program_has_one_stack(context: Context) -> None:
 def test_a_provider_is_not_named_like_one_of_the_engine(context: Context) -> None:
     client, proxy, monitor = context
     refused = "a provider of the program whose name starts with `default`"
-    for kind in ("pulumi:providers:aws", "pipe:index:Api$pulumi:providers:aws"):
-        for name in ("default", "default_7_51_1", "defaults"):
-            with pytest.raises(grpc.RpcError, match=refused):
-                register(client, {"type": kind, "name": name, "custom": True})
+    for name in ("default", "default_7_51_1", "defaults"):
+        with pytest.raises(grpc.RpcError, match=refused):
+            register(client, {"type": "pulumi:providers:aws", "name": name, "custom": True})
     with pytest.raises(grpc.RpcError, match=refused):
         client.ReadResource(resource_pb2.ReadResourceRequest(type="pulumi:providers:aws", name="default"))
     assert refused in proxy.error
@@ -267,6 +268,76 @@ def test_a_provider_is_not_named_like_one_of_the_engine(context: Context) -> Non
     register(client, {"type": "pulumi:providers:aws", "name": "a-default", "custom": True})
     register(client, BUCKET | {"name": "default"})
     assert monitor.calls == ["RegisterResource", "RegisterResource"]
+
+
+URN = "urn:pulumi:dev::pipe::"
+AMBIGUOUS_TYPES = (
+    "aws:s3/bucket:Bucket:",
+    "aws:s3/bucket:Bucket::x",
+    "aws:x/$aws:s3/bucket:Bucket",
+    ":aws:s3/bucket:Bucket",
+    "aws::Bucket",
+    "",
+)
+
+
+@pytest.mark.parametrize("kind", [*AMBIGUOUS_TYPES, "aws:s3:bucket:Bucket", "aws:Bucket", "aws"])
+def test_a_type_that_the_engine_reads_differently_is_refused(context: Context, kind: str) -> None:
+    client, proxy, monitor = context
+    for fields in ({"custom": True}, {"custom": True, "remote": True}, {"remote": True}):
+        with pytest.raises(grpc.RpcError, match="is not one that Pulumi's SDKs have"):
+            register(client, BUCKET | {"custom": False} | fields | {"type": kind})
+    with pytest.raises(grpc.RpcError, match="is not one that Pulumi's SDKs have"):
+        client.ReadResource(resource_pb2.ReadResourceRequest(type=kind, name="files", id="files"))
+    assert f"the type {kind!r} is not one" in proxy.error
+    assert monitor.calls == []
+
+
+@pytest.mark.parametrize("kind", AMBIGUOUS_TYPES)
+def test_a_type_of_a_component_or_an_alias_that_the_engine_reads_differently_is_refused(
+    context: Context, kind: str
+) -> None:
+    client, _, monitor = context
+    alias: Any = alias_pb2.Alias
+    requests: list[dict[str, Any]] = [
+        {"aliasURNs": ["urn:pulumi:dev::pipe::aws:s3/bucket:Bucket"]},
+        {"aliases": [alias(urn=kind or "api")]},
+        {"aliases": [alias(spec=alias.Spec(parentUrn=kind or "api"))]},
+    ]
+    if kind:
+        requests += [{"aliases": [alias(spec=alias.Spec(type=kind))]}]
+    for fields in ({"type": kind}, *requests):
+        with pytest.raises(grpc.RpcError, match="is not one that Pulumi's SDKs have"):
+            register(client, COMPONENT | fields)
+    assert monitor.calls == []
+
+
+@pytest.mark.parametrize("kind", [":aws:s3/bucket:Bucket", "", "aws:a:$aws:s3/bucket:Bucket"])
+def test_a_urn_of_an_alias_with_such_a_type_is_refused(context: Context, kind: str) -> None:
+    client, _, monitor = context
+    alias: Any = alias_pb2.Alias
+    urn = f"{URN}{kind}::api"
+    requests: tuple[dict[str, Any], ...] = (
+        {"aliasURNs": [urn]},
+        {"aliases": [alias(urn=urn)]},
+        {"aliases": [alias(spec=alias.Spec(parentUrn=urn))]},
+    )
+    for fields in requests:
+        with pytest.raises(grpc.RpcError, match="is not one that Pulumi's SDKs have"):
+            register(client, COMPONENT | fields)
+    assert monitor.calls == []
+
+
+def test_types_of_components_of_any_length_and_aliases_are_passed_on(context: Context) -> None:
+    client, proxy, _ = context
+    alias: Any = alias_pb2.Alias
+    for kind in ("network", "pipe:network:Network", "kubernetes:helm.sh/v4:Chart", "awsx:ec2:vpc:Vpc"):
+        register(client, {"type": kind, "name": kind.replace(":", "-")})
+    former = f"{URN}pipe:a:A$pipe:b:B::api::x$y:"
+    spec = alias.Spec(type="pipe:old:Api", name="x::y$", parentUrn=former)
+    register(client, COMPONENT, aliasURNs=[former], aliases=[alias(urn=former), alias(spec=spec)])
+    register(client, COMPONENT, aliases=[alias(spec=alias.Spec(noParent=True))])
+    assert proxy.error == ""
 
 
 PropertyDependencies: Any = resource_pb2.RegisterResourceRequest.PropertyDependencies
@@ -341,15 +412,18 @@ def test_calls_name_only_resources_that_are_registered(context: Context) -> None
     for call in (
         lambda: client.Invoke(resource_pb2.ResourceInvokeRequest(tok="a", provider="urn:read::1")),
         lambda: client.Invoke(resource_pb2.ResourceInvokeRequest(tok="a", dependsOn=["urn:read"])),
-        lambda: client.ReadResource(resource_pb2.ReadResourceRequest(name="a", parent="urn:read")),
+        lambda: client.ReadResource(resource_pb2.ReadResourceRequest(**READ, name="a", parent="urn:read")),
     ):
         with pytest.raises(grpc.RpcError, match="it names urn:read"):
             call()
     assert monitor.calls == []
-    client.ReadResource(resource_pb2.ReadResourceRequest(name="read"))
+    client.ReadResource(resource_pb2.ReadResourceRequest(**READ, name="read"))
     client.Invoke(resource_pb2.ResourceInvokeRequest(tok="a", dependsOn=["urn:read"]))
     assert monitor.calls == ["ReadResource", "Invoke"]
-    assert [line.partition(":")[0] for line in proxy.error.splitlines()] == ["Invoke a", "ReadResource a"]
+    assert [line.partition(":")[0] for line in proxy.error.splitlines()] == [
+        "Invoke a",
+        "ReadResource aws",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -390,11 +464,11 @@ def test_special_values_are_as_the_sdk_sends_them(value: Any, context: Context) 
 
 def test_special_values_are_checked_in_every_part_of_a_request(context: Context) -> None:
     client, _, monitor = context
-    trigger = struct(it=HASHED).fields["it"]
+    trigger, properties = struct(it=HASHED).fields["it"], struct(a=[{"b": HASHED}])
     with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
         register(client, BUCKET, replacement_trigger=trigger)
     with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
-        client.ReadResource(resource_pb2.ReadResourceRequest(properties=struct(a=[{"b": HASHED}])))
+        client.ReadResource(resource_pb2.ReadResourceRequest(**READ, properties=properties))
     assert monitor.calls == []
 
 
