@@ -16,3 +16,12 @@ def is_root(urn: str) -> bool:
     start, _, rest = urn.partition("::")
     project, _, path = rest.partition("::")
     return path == f"{ROOT_TYPE}::{project}-{start.rpartition(':')[2]}"
+
+
+def type_of(urn: str) -> str:
+    """Return the type in a URN, by which the engine asks a provider for the resource.
+
+    It is what follows the last `$`, up to the first `::` (pulumi/pulumi, sdk/go/common/resource/urn/urn.go:
+    Type, and pkg/resource/plugin/provider_plugin.go). The types of the parents are before it.
+    """
+    return urn.split("::", 3)[2].rpartition("$")[2] if urn.count("::") > 2 else ""

@@ -10,7 +10,7 @@ from policies.engine.rule import ANYTHING, Finding, Options, Resource, Verdicts
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.kubernetes.types import RELEASE
 from policies.model.providers import PROVIDERS
-from policies.model.urns import ROOT_TYPE, is_root
+from policies.model.urns import ROOT_TYPE, is_root, type_of
 
 COMPONENTS = frozenset(
     f"kubernetes:{name}"
@@ -50,6 +50,9 @@ TEMPLATES = frozenset(
 )
 """The types with which AWS creates resources of any other type (pulumi-aws 7)."""
 
+TYPE_NAMES = 3
+"""Number of names in the type of a resource that a provider creates; a component may have any number."""
+
 ATTACHMENT = "aws:iam/policyAttachment:PolicyAttachment"
 """The type that detaches a policy from all principals of the account that it does not name (pulumi-aws 7)."""
 
@@ -70,6 +73,25 @@ def component(resource: Resource, _: Options) -> Verdicts:
     if is_second_stack or (not resource.genuine and resource.type not in COMPONENTS):
         yield Finding(
             "type", f"{resource.type!r} of a component", "use a type outside of the provider's package"
+        )
+
+
+@ACROSS_PROVIDERS.rule(
+    "type-malformed",
+    types=ANYTHING,
+    severity=Severity.CRITICAL,
+    controls=("Design: types are what they say",),
+    remediation="Declare the resource with the class of its SDK.",
+)
+def malformed(resource: Resource, _: Options) -> Verdicts:
+    """Require the type of a resource to be the one in its URN, by which the engine asks the provider."""
+    names, urn_type = resource.type.split(":"), type_of(resource.urn)
+    has_names = all(names) and (len(names) == TYPE_NAMES or resource.component)
+    if resource.type != urn_type or not has_names:
+        yield Finding(
+            "type",
+            f"{resource.type!r}, and {urn_type!r} in the URN",
+            "use three names with colons between them, such as 'aws:s3/bucket:Bucket', without a '$'",
         )
 
 

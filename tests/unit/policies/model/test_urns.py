@@ -22,5 +22,19 @@ def test_only_the_urn_of_the_stack_is_that_of_the_stack(urn: str, expected: bool
     assert urns.is_root(urn) is progress.is_root(urn) is expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("aws:ec2/a:A::web", "aws:ec2/a:A"),
+        ("aws:ec2/a:A:::web", "aws:ec2/a:A"),
+        ("aws:ec2/a:A::b:::web::x$y:z", "aws:ec2/a:A"),
+        ("pipe:a:B$pipe:c:D$aws:ec2/a:A::web", "aws:ec2/a:A"),
+        ("aws:ec2/a:A", ""),
+    ],
+)
+def test_the_type_in_a_urn_is_that_of_the_engine(text: str, expected: str) -> None:
+    assert urns.type_of(f"urn:pulumi:dev::pipe::{text}") == expected
+
+
 def test_the_pack_and_the_sandbox_know_the_same_type() -> None:
     assert urns.ROOT_TYPE == progress.ROOT_TYPE
