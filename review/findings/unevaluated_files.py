@@ -14,7 +14,7 @@ from review.jail.regular_files import link_target
 from review.model import Finding
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
-from sandbox.workspace.stack_files import SCHEMA, secret_settings
+from sandbox.workspace.stack_files import SCHEMA, secret_settings, setting_name
 from sandbox.workspace.stacks import projects
 
 OTHER_PROJECT_FILES = ("Pulumi.json", "Pulumi.yml")
@@ -209,7 +209,11 @@ def _values(file: Path) -> Mapping[str, str]:
     with suppress(CommandError, OSError):
         tree = yaml_tree.read(file)
         settings = yaml_tree.members(tree["config"]) if "config" in tree else {}
-        of_the_engine = {key: value for key, value in settings.items() if key.startswith(OF_THE_ENGINE)}
+        project = yaml_tree.read(file.with_name("Pulumi.yaml")).get("name")
+        names = {key: setting_name(project.value if project else "", key) for key in settings}
+        of_the_engine = {
+            names[key]: value for key, value in settings.items() if names[key].startswith(OF_THE_ENGINE)
+        }
         return {
             "stackConfigDir" if key == "config" and _is_scalar(node) else key: f"{_text(node)}"
             for key, node in (tree | of_the_engine).items()

@@ -111,29 +111,29 @@ def _check_config(file: str, tree: Tree) -> None:
 
 
 def _check_keys(stack: Stack, config: yaml.Node) -> set[str]:
-    """Return the full names of the settings; raise CommandError for keys that Pulumi reads differently.
+    """Return the full names of the settings; raise CommandError if two keys are one setting.
 
-    It merges the content of `<<`. It reads `name` and `project:config:name` as `project:name`, and if a file
-    has two of them, it takes the value of either (pulumi/pulumi, sdk/go/common: workspace/project.go,
-    stackConfigNamespacedWithProject; resource/config/key.go, ParseKey).
+    Pulumi takes the value of either (`setting_name`).
     """
-    for node in _mappings(config):
-        for key, _ in node.value:
-            if key.tag != STRING:
-                raise CommandError(
-                    f"Pulumi.{stack.name}.yaml, line {key.start_mark.line + 1}: a key is not a string. "
-                    "Quote it, and use no merge keys."
-                )
     keys: dict[str, str] = {}
     for key in members(config):
-        first, *others = key.split(":")
-        name = f"{first}:{others[-1]}" if others else f"{stack.project_name}:{first}"
+        name = setting_name(stack.project_name, key)
         if name in keys:
             raise CommandError(
                 f"Pulumi.{stack.name}.yaml: {keys[name]} and {key} are one setting; remove one of them."
             )
         keys[name] = key
     return {*keys}
+
+
+def setting_name(project: str, key: str) -> str:
+    """Return the full name of a setting.
+
+    Pulumi reads `name` and `project:config:name` as `project:name` (pulumi/pulumi, sdk/go/common:
+    workspace/project.go, stackConfigNamespacedWithProject; resource/config/key.go, ParseKey).
+    """
+    first, *others = key.split(":")
+    return f"{first}:{others[-1]}" if others else f"{project}:{first}"
 
 
 def _check_secrets(stack: Stack, config: Tree) -> None:

@@ -16,6 +16,9 @@ STRING, NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
 resolve.go; PyYAML, resolver.py). Of other texts without quotes, such as `on`, they take other types.
 """
 
+MERGE = "<<"
+"""The key whose content a parser merges into the mapping around it."""
+
 AMBIGUOUS = re.compile("(?!\\A)\ufeff|[\x80-\x9f\u2028\u2029]|\r(?!\n)")
 """Characters that Go and Python may read differently, or that most editors do not show as line breaks.
 
@@ -93,7 +96,29 @@ def read(file: Path) -> Tree:
         raise CommandError(f"{file} is not YAML: {error}") from None
     if not isinstance(node, yaml.MappingNode):
         raise CommandError(f"{file} is not a mapping of keys to values.")
+    _check_keys(file, node, [])
     return members(node)
+
+
+def _check_keys(file: Path, node: yaml.Node, parents: list[yaml.Node]) -> None:
+    """Raise CommandError for a key that is no string, a merge key or a repeated key, at any depth of a node.
+
+    Go merges the content of `<<` into its mapping (gopkg.in/yaml.v3 v3.0.1, decode.go: isMerge), and the
+    other keys that are no strings have different texts. `parents` are the nodes around this one.
+    """
+    if isinstance(node, yaml.CollectionNode) and node in parents:
+        raise CommandError(f"{file}, line {node.start_mark.line + 1}: the value contains itself.")
+    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    texts: set[str] = set()
+    for key in keys:
+        where = f"{file}, line {key.start_mark.line + 1}"
+        if not isinstance(key, yaml.ScalarNode) or key.tag != STRING or key.value == MERGE:
+            raise CommandError(f"{where}: a key is not a string. Quote it, and use no merge keys.")
+        if key.value in texts:
+            raise CommandError(f"{where}: the key {key.value} is there twice. Remove one of them.")
+        texts.add(key.value)
+    for child in node.value if isinstance(node, yaml.SequenceNode) else members(node).values():
+        _check_keys(file, child, [*parents, node])
 
 
 def parse_plain(text: str) -> Any:
@@ -115,7 +140,7 @@ def _plain_value(node: yaml.Node | None) -> Any:
         return [_plain_value(item) for item in node.value]
     if isinstance(node, yaml.MappingNode):
         keys = [_plain_value(key) for key, _ in node.value]
-        if not all(isinstance(key, str) and key != "<<" for key in keys) or len({*keys}) < len(keys):
+        if not all(isinstance(key, str) and key != MERGE for key in keys) or len({*keys}) < len(keys):
             raise _UnsupportedSyntax(problem="a key", problem_mark=node.start_mark)
         return dict(zip(keys, (_plain_value(value) for _, value in node.value), strict=True))
     if not isinstance(node, yaml.ScalarNode):

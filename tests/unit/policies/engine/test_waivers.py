@@ -92,7 +92,7 @@ def test_a_fault_shows_a_part_of_a_value_that_aliases_repeat_endlessly(
         ("a: 1", "waivers.yaml: must be a list of waivers, not dict"),
         ("- x", "waivers.yaml[0] is 'x'; write reason, owner, ticket, expires and match"),
         ("- owner: a\n  owner: b", "waivers.yaml line 2: duplicate key 'owner'"),
-        ("- [[a]: 1]", "waivers.yaml line 1: found unhashable key"),
+        ("- [[a]: 1]", "waivers.yaml line 1: a key is not a string, or is a merge key"),
     ],
 )
 def test_a_file_that_is_no_list_of_waivers_is_refused(

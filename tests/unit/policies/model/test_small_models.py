@@ -1,7 +1,5 @@
 """Tests of networks, quantities, required keys, strict YAML and names of secrets."""
 
-from typing import Any
-
 import pytest
 import yaml
 
@@ -67,8 +65,16 @@ def test_the_option_for_required_keys_has_its_default_and_description() -> None:
 
 
 def test_a_key_that_is_there_twice_is_refused_unless_it_merges() -> None:
-    merged: Any = strict_yaml.read("a: &a {x: [1]}\nb: &b {y: 2}\nc:\n  <<: *a\n  <<: *b\n")
-    assert merged["c"] == {"x": [1], "y": 2}
+    for text in (
+        "a: {x: 1}\nb:\n  <<: {x: 1}\n",
+        "b: {'<<': {x: 1}}",
+        "1: a",
+        "~: a",
+        "[[a]: b]",
+        "a: {on: b}",
+    ):
+        with pytest.raises(yaml.YAMLError, match="a key is not a string, or is a merge key"):
+            strict_yaml.read(text)
     assert strict_yaml.read("day: 2026-13-01") == {"day": "2026-13-01"}
     with pytest.raises(yaml.YAMLError, match="duplicate key 'a'"):
         strict_yaml.read("a: 1\na: 2\n")

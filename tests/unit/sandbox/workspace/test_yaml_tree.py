@@ -39,6 +39,32 @@ def test_what_go_may_read_differently_is_refused(text: str, message: str, tmp_pa
         read(file)
 
 
+KEY = "a key is not a string. Quote it, and use no merge keys."
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\n<<: {b: 2}\n", f"line 2: {KEY}"),
+        ("config:\n  <<: {pulumi:autonaming: {value: {mode: verbatim}}}\n", f"line 2: {KEY}"),
+        ("config: {a: [{b: 1, <<: {c: 2}}]}\n", f"line 1: {KEY}"),
+        ("config: {'<<': {a: 1}}\n", f"line 1: {KEY}"),
+        ("x: &x {a: 1}\nconfig:\n  b:\n    <<: *x\n", f"line 4: {KEY}"),
+        ("a: 1\non: 2\n", f"line 2: {KEY}"),
+        ("config: {1: 2}\n", f"line 1: {KEY}"),
+        ("? [a]\n: 1\n", f"line 1: {KEY}"),
+        ("a: 1\n'a': 2\n", "line 2: the key a is there twice."),
+        ("config:\n  a: [{b: 1, b: 1}]\n", "line 2: the key b is there twice."),
+        ("config: &x\n  a: *x\n", "line 1: the value contains itself."),
+    ],
+)
+def test_every_key_has_to_be_a_string_of_its_own(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.yaml"
+    file.write_text(text)
+    with pytest.raises(CommandError, match=re.escape(f"{file}, {message}")):
+        read(file)
+
+
 def test_other_characters_of_all_languages_are_read(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_bytes('\ufeffa: 東京 # é \u00a0\r\nb: "! \\u2028\\ufeff\\u0085" # !x\r\nc: x%!y\n'.encode())
