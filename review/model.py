@@ -79,12 +79,13 @@ class Property:
 
     An absent value is None. `folded` is the reason for folding the change, or an empty string. If no setting
     is known, `sources` has the titles of the changed resources from which the value comes. If the value has
-    the IDs or outputs of other resources than before, it has their titles, after `before: ` those of the
-    base. For an input of a created resource, it has the titles of the resources whose object or outputs it
-    has. A value that a look-up has found has the name and the arguments of the look-up.
+    the IDs or outputs of other resources than before, it has their titles, and those of the base, each after
+    `before: `. For an input of a created resource, it has the titles of the resources whose object or outputs
+    it has. A value that a look-up has found has the name and the arguments of the look-up.
     `always_shown` is True for an input of a created resource that every format shows. Those that decide in
     which account or cluster resources are, from which source they come, which object changes or who gets
-    access come first.
+    access come first. It is also True for a change of an existing resource that may decide about this, which
+    a comment shows first.
     """
 
     path: str

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from review.model import list_first, title
+from review.model import title
 from review.objects.lookup_answers import find_lookups
 from review.objects.owners import NOT_IN_STACK, OF_AWS, owner_remark
 from review.plain_data import as_text
@@ -19,7 +19,7 @@ from review.stacks.value_parts import Part
 from sandbox.summary import LATER, MASK
 
 BEFORE = "before: "
-"""Start of the remark on the base's value."""
+"""Start of the name of a source that only the base's value has."""
 
 Sources = dict[str, str]
 """Titles of resources by their URN in the head or, if they are deleted, in the base; and look-ups by their
@@ -72,7 +72,7 @@ def new_value_remarks(path: str, value: Any, resource: Resource, stack: Stack, *
     steps = (stack.steps.get(urn) for urn in urns)
     candidates = [*stack.owners.get(text, ()), *(step.new for step in steps if step and step.new)]
     sources = _invented_sources(text, candidates, stack.head, stack)
-    return [list_first([*sources.values()])] if sources else []
+    return [*sources.values()]
 
 
 def _remarks(old: Sources, new: Sources, after: str | None, stack: Stack) -> list[str]:
@@ -85,10 +85,9 @@ def _remarks(old: Sources, new: Sources, after: str | None, stack: Stack) -> lis
     )
     if not gained and not lost and [*old] != [*new]:
         gained, lost = [*new.values()], [*old.values()]
-    remarks = [list_first(names, 3) for names in (gained, lost)]
     if lost and not new and after is not None and _is_foreign(after, stack):
-        remarks[0] = NOT_IN_STACK
-    return [f"{start}{remark}" for start, remark in zip(("", BEFORE), remarks, strict=True) if remark]
+        gained = [NOT_IN_STACK]
+    return [*gained, *(f"{BEFORE}{name}" for name in lost)]
 
 
 def _sources(text: str, path: str, resource: Resource, stack: Stack, *, is_old: bool) -> Sources:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from review.model import (
     SourceLocation,
     StackCosts,
     escape_character,
+    list_first,
 )
 from review.render.lookalikes import depends_on_word, find_lookalikes, is_lookalike
 
@@ -31,8 +32,11 @@ NAME, LINE, LINES = 200, 600, 40
 SARIF_TEXT = 2000
 """Largest number of characters in a text of SARIF."""
 
-SHOWN_PROPERTIES = 20
-"""Largest number of properties of a change in a comment, except for those that every report shows."""
+SHOWN_SOURCES = 40
+"""Largest number of sources of a value that the terminal and the comment name."""
+
+FEW_PROPERTIES = 20
+"""Number of properties of a change up to which they keep their order, since all of them are seen at once."""
 
 BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
@@ -49,7 +53,7 @@ OVERLAY = 1
 MOST_MARKS = 2
 """Largest number of marks in a row that are shown; more of them cover other lines."""
 
-SEPARATORS = frozenset("␝␞␟")
+SEPARATORS = frozenset("␜␝␞␟")
 """Characters that separate sections and items in the template of the comment."""
 
 HIDDEN = BLANK | SEPARATORS
@@ -126,26 +130,45 @@ def clip(text: str, most: int = NAME) -> str:
 def clip_lines(text: str) -> str:
     """Return a message with its first and last lines, each of them shortened.
 
-    The first lines of an engine's error name the reason, and so do the last ones of Python.
+    The first lines of an engine's error name the reason, and so do the last ones of Python. A long list of
+    names is broken into several lines instead, if the message then is short enough.
     """
     lines = text.split("\n")
+    broken = [part for line in lines for part in _break_line(line)]
+    if len(broken) <= LINES:
+        lines = broken
     if len(lines) > LINES:
         end = LINES // 2
         lines = [*lines[:end], f"… {len(lines) - 2 * end:,} more lines …", *lines[-end:]]
     return "\n".join(clip(line, LINE) for line in lines)
 
 
-def first_properties(properties: Iterable[Property]) -> list[Property]:
-    """Return the properties that a comment shows: all that force a replacement or that every report shows.
+def _break_line(line: str) -> Iterator[str]:
+    """Yield a line in parts that end with a comma, as long as they may be; an ellipsis begins the others."""
+    part, end = "", ""
+    for name in re.split(r"(?<=,) ", line):
+        if part and len(part) + 1 + len(name) > LINE:
+            yield part
+            part, end = f"… {name}", ""
+        else:
+            part, end = f"{part}{end}{name}", " "
+    yield part
 
-    Of the others, those that are not new come first, up to SHOWN_PROPERTIES properties in all.
+
+def urgent_first(properties: Iterable[Property]) -> list[Property]:
+    """Return the properties of a change; of many, those that force its replacement or decide on access first.
+
+    A comment without room for all of them leaves out the last ones.
     """
     listed = [*properties]
-    if len(listed) <= SHOWN_PROPERTIES:
-        return listed
-    listed.sort(key=lambda item: (not item.forces, not item.always_shown, item.before is None))
-    urgent = sum(item.forces or item.always_shown for item in listed)
-    return listed[: max(urgent, SHOWN_PROPERTIES)]
+    if len(listed) > FEW_PROPERTIES:
+        listed.sort(key=lambda item: (not item.forces, not item.always_shown))
+    return listed
+
+
+def source_list(sources: Sequence[str]) -> str:
+    """Return the names of a value's sources on one line."""
+    return list_first(sources, SHOWN_SOURCES)
 
 
 COMMAND = re.compile(r"^([^\S\n]*+:)(?=:)|(##)(?=\[)", re.MULTILINE)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -72,7 +73,6 @@ FILTERS: dict[str, Any] = {
     "fingerprint": filters.fingerprint,
     "component_anchor": overview.anchor,
     "estimate": filters.estimate,
-    "first_properties": filters.first_properties,
     "group_by": filters.group_by,
     "linked_address": filters.linked_address,
     "list_first": list_first,
@@ -86,9 +86,11 @@ FILTERS: dict[str, Any] = {
     "without_invented": filters.without_invented,
     "shorten": shorten,
     "sign": SIGNS.get,
+    "source_list": filters.source_list,
     "stack_table": filters.stack_table,
     "title": title,
     "type_name": type_name,
+    "urgent_first": filters.urgent_first,
 }
 
 
@@ -137,8 +139,8 @@ VALUES = {"after", "before"}
 MESSAGES = {"message", "remediation", "waiver"}
 """Names of the fields with messages, which may have several lines."""
 
-LONG_LINES = {"assumes", "basis", "notes"}
-"""Names of the fields with sentences on one line."""
+LONG_LINES = {"assumes", "basis", "notes", "sources"}
+"""Names of the fields with sentences, or the arguments of look-ups, on one line."""
 
 WHOLE = {"file", "prices", "trees", "upstream", "url", "verdict"}
 """Names of the fields that are not shortened: parts of addresses, and what consists of shortened names."""
@@ -196,11 +198,17 @@ def render_json(report: Report) -> str:
     return json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2) + "\n"
 
 
+URGENT = "␜"
+"""Separator at the start of an urgent part."""
+
 OMITTED, ONE_LINE, PARTIAL, FULL = range(4)
 """Forms of an item in a section of a comment. The partial form has the first parts of the full form."""
 
 FEW_PARTS = 5
 """Number of parts up to which an item has no partial form."""
+
+FIRST_PARTS = 20
+"""Number of parts of an item that are shown before any other item shows more of them."""
 
 
 class Item:
@@ -213,7 +221,8 @@ class Item:
         self.group, blocks, heading, line, first, *parts = text.split("␟")
         self.blocks = bool(blocks)
         self.heading, self.line, self.first = (part.strip("\n") for part in (heading, line, first))
-        self.parts = [part.rstrip("\n") for part in parts]
+        self.parts = [part.rstrip("\n").removeprefix(URGENT) for part in parts]
+        self._urgent = [part.startswith(URGENT) for part in parts]
         self.form, self.shown_parts = FULL, len(self.parts)
 
     @property
@@ -221,25 +230,34 @@ class Item:
         """The text of the item in the form that is shown, without the heading."""
         if self.form in (OMITTED, ONE_LINE):
             return self.line if self.form == ONE_LINE else ""
-        omitted = len(self.parts) - self.shown_parts
-        more = [f"    - and {omitted} more lines"] if omitted else []
-        return "\n".join([self.first, *self.parts[: self.shown_parts], *more])
+        return "\n".join([self.first, *self.parts[: self.shown_parts], *self._remark()])
+
+    def _remark(self) -> Iterator[str]:
+        """Yield a line about the parts that are left out, if there are any."""
+        omitted, urgent = len(self.parts) - self.shown_parts, sum(self._urgent[self.shown_parts :])
+        if omitted:
+            remark = f" ({urgent} may decide about access, or force the replacement)" if urgent else ""
+            yield f"    - and {omitted} more lines{remark}"
 
     def show(self, form: int, room: int) -> None:
-        """Show the item in this form if it fits; a long item in part, in at most half of the room."""
+        """Show the item in this form if it fits; a long item in part, in at most half of the room.
+
+        In the partial form, the item gets at most FIRST_PARTS parts. So it may be the full form already.
+        """
         before = self.form, self.shown_parts
-        self.form, self.shown_parts = form, len(self.parts)
+        most = min(len(self.parts), FIRST_PARTS) if form == PARTIAL else len(self.parts)
+        self.form, self.shown_parts = FULL if form == PARTIAL and most == len(self.parts) else form, most
         if len(self.text) <= room:
             return
-        if form == FULL and len(self.parts) > FEW_PARTS:
+        if form != ONE_LINE and len(self.parts) > FEW_PARTS:
             self.form, self.shown_parts = PARTIAL, 0
             left = room // 2 - len(self.text)
-            for part in self.parts:
+            for part in self.parts[:most]:
                 left -= len(part) + 1
                 if left < 0:
                     break
                 self.shown_parts += 1
-            if self.shown_parts:
+            if self.shown_parts > (before[1] if before[0] == PARTIAL else 0):
                 return
         self.form, self.shown_parts = before
 
@@ -325,7 +343,7 @@ def render_markdown(report: Report, limit: int = LIMIT) -> str:
 
 def _unfold(sections: dict[str, Section], room: int) -> None:
     """Show the items for which there is room, beginning with the findings that block."""
-    for form in (ONE_LINE, FULL):
+    for form in (ONE_LINE, PARTIAL, FULL):
         for name in BEFORE_CHANGES:
             room = sections[name].unfold(form, room, only_blocking=True)
     for titles, share in (
@@ -334,7 +352,7 @@ def _unfold(sections: dict[str, Section], room: int) -> None:
     ):
         kept = room - room // share
         room -= kept
-        for form in (ONE_LINE, FULL):
+        for form in (ONE_LINE, PARTIAL, FULL):
             for name in titles:
                 room = sections[name].unfold(form, room)
         room += kept

@@ -33,6 +33,15 @@ BINDING = re.compile(r"(roleRef|subjects\[\d+\])[.](kind|name|namespace)")
 PRINCIPAL = re.compile(r"(?:^|[.])(?:Not)?Principal\b")
 """Pattern of the paths of those to whom a policy applies (the grammar of the IAM policy language)."""
 
+_ELEMENT = r"(?:Not)?(?:Principal|Action|Resource|Effect|Condition)"
+_ACCESS = r"(?i:cidr|(?:in|e)gress|securityGroup|prefixList|principal|rules)"
+
+ACCESS = re.compile(rf"(?:^|[.\s]){_ELEMENT}\b|^(?:roleRef|subjects)\b|{_ACCESS}")
+"""Pattern of the paths of values that may decide who has access."""
+
+QUOTED_ACCESS = re.compile(rf"[\"'](?:{_ELEMENT}|\w*{_ACCESS}\w*)[\"']")
+"""Pattern of the keys of such values in a text."""
+
 QUOTED_PRINCIPAL = re.compile(r"[\"'](?:Not)?Principal[\"']")
 """Pattern of the key of principals in a text that is no JSON for this program."""
 
@@ -94,6 +103,11 @@ def find_principals(resource: Resource) -> Iterator[tuple[str, str]]:
         is_text = document is None and bool(QUOTED_PRINCIPAL.search(str(text)))
         if is_text or PRINCIPAL.search(path) or BINDING.fullmatch(path):
             yield path, str(value)
+
+
+def may_give_access(path: str, *values: Any) -> bool:
+    """Return True for a change of values at a path that may decide who has access."""
+    return bool(ACCESS.search(path)) or any(QUOTED_ACCESS.search(str(value)) for value in values)
 
 
 def _parse_policy(text: Any) -> Any:

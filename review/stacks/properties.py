@@ -10,7 +10,7 @@ from review.objects.renames import NAME, PARENT, Rename
 from review.objects.value_owners import new_value_remarks, owner_remarks
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
-from review.stacks.existing_objects import find_principals, object_names
+from review.stacks.existing_objects import find_principals, may_give_access, object_names
 from review.stacks.file_contents import compare_new_file, files_of, readable_inputs, split_moved
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS, Resource
@@ -183,7 +183,10 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         folded = _folding_reason(part, step, stack, forces=forces)
         texts = as_texts(before, after)
         setting = stack.file.find_setting(name, *texts, component)
-        properties.append(Property(f"{OPTION} {name}", *texts, forces, folded, setting))
+        is_urgent = name == PROVIDER
+        properties.append(
+            Property(f"{OPTION} {name}", *texts, forces, folded, setting, always_shown=is_urgent)
+        )
     parts = ((*shown, forces) for part, forces in find_parts(step) for shown in _show(part, step, stack))
     for part, compared, forces in parts:
         folded = compared or _folding_reason(part, step, stack, forces=forces)
@@ -192,11 +195,20 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         sources = [] if folded else owner_remarks(part, step, stack)
         if not sources and not folded and not setting:
             sources = _titles(stack.value_sources(step, *part.paths.places))
-        properties.append(Property(part.path, *part.texts, forces, folded, setting, sources))
+        is_urgent = _is_urgent(part, step.new)
+        properties.append(Property(part.path, *part.texts, forces, folded, setting, sources, is_urgent))
     sources = _source_properties(step, stack, properties)
     if not properties and not sources and not step.only_renamed:
         properties += _secrets(step)
     return rename_properties(step) + properties + sources
+
+
+def _is_urgent(part: Part, resource: Resource) -> bool:
+    """Return True for a change of what every report shows of a created resource, and of who has access."""
+    name = top_name(part.paths.position)
+    is_source = resource.type.startswith(PROVIDERS) or name in SOURCES.get(resource.type, ())
+    is_object = name in object_names(resource)
+    return is_source or is_object or may_give_access(part.path, part.before, part.after)
 
 
 def _source_properties(step: Step, stack: Stack, changes: Sequence[Property]) -> list[Property]:

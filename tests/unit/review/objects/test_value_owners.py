@@ -141,11 +141,11 @@ def new_sources(inputs: dict[str, Any]) -> dict[str, list[str]]:
     ("value", "expected"),
     [
         ("sg-web", [WEB]),
-        (["sg-web", "sg-private"], [f"{WEB}, {PRIVATE}"]),
-        ({"b": "sg-private", "a": "x sg-web"}, [f"{PRIVATE}, {WEB}"]),
+        (["sg-web", "sg-private"], [WEB, PRIVATE]),
+        ({"b": "sg-private", "a": "x sg-web"}, [PRIVATE, WEB]),
         ('{"Resource": "arn:aws:ec2:group/sg-web"}', [WEB]),
         (f"zone {ZONES['stg']}", ['getZone {"name": "stg"}']),
-        (f"{ZONES['dev']}/{ZONES['stg']}", ['getZone {"name": "dev"}, getZone {"name": "stg"}']),
+        (f"{ZONES['dev']}/{ZONES['stg']}", ['getZone {"name": "dev"}', 'getZone {"name": "stg"}']),
         ("stg", []),
         ("my-sg-web", []),
     ],
@@ -167,7 +167,7 @@ def test_a_change_of_an_output_names_its_sources() -> None:
 
     assert changed("sg-private", "sg-web") == [("output a", [WEB, f"before: {PRIVATE}"])]
     assert changed("sg-private,sg-web", "sg-web,sg-private") == [
-        ("output a", [f"{WEB}, {PRIVATE}", f"before: {PRIVATE}, {WEB}"])
+        ("output a", [WEB, PRIVATE, f"before: {PRIVATE}", f"before: {WEB}"])
     ]
     assert changed({"x": "sg-private", "y": 1}, {"x": "sg-web", "y": 1}) == [
         ("output a.x", [WEB, f"before: {PRIVATE}"])
@@ -179,6 +179,26 @@ def test_a_change_to_another_answer_names_both_look_ups() -> None:
     step = Step("update", old, new, {"zoneId": "update"})
     [changed] = changed_properties(step, reviewed(step))
     assert changed.sources == ['getZone {"name": "stg"}', 'before: getZone {"name": "dev"}']
+
+
+def test_each_of_many_sources_is_named() -> None:
+    groups = [
+        resource(GROUP, f"g{number}", {}, id=f"sg-{number:08}", outputs={"arn": f"arn:{number}"})
+        for number in range(12)
+    ]
+    ids = [f"sg-{number:08}" for number in range(12)]
+    names = [f"g{number} (aws:ec2:SecurityGroup)" for number in range(12)]
+    lost = [f"before: {name}" for name in names[1:]]
+    for old, new, expected in (([], ids, names), (ids, ids[:1], lost)):
+        state = after(*groups) | {"propertyDependencies": {"groups": [group.urn for group in groups]}}
+        sides = [resource(DATABASE, "db", {"groups": ",".join(side)}, **state) for side in (old, new)]
+        step = Step("update", *sides, {"groups": "update"})
+        members = [step, *(Step("same", group, group) for group in groups)]
+        run = EngineRun(Path(), {member.resource.urn: member for member in members})
+        renewed = {group.urn: {f"{group.state['id']}": ""} for group in groups}
+        stack = Stack("dev", run, EngineRun(Path(), renewed=renewed), predicted=True)
+        [changed] = changed_properties(step, stack)
+        assert changed.sources == expected
 
 
 def test_long_arguments_of_look_ups_stay_distinct() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from review.model import Property, Report, SettingChange
+from review.model import Change, Property, Report, SettingChange
 from review.render import filters, renderings
 from tests.support.review import comment_markup, samples
 
@@ -267,14 +267,60 @@ def test_names_types_paths_and_lines_are_shortened_in_each_rendering(render: Cal
     assert long in renderings.render_json(samples.report(notes=[long]))
 
 
-def test_a_large_change_shows_its_first_properties_and_the_number_of_the_others() -> None:
-    new = [Property(f"data.k{number}", None, "1" * 400, False, "", None) for number in range(150)]
-    old = Property('data["nginx.conf"]', "ssl on", "ssl off", False, "", None)
-    change = dataclasses.replace(samples.change(1), properties=[*new, old])
+def padded(size: int) -> Change:
+    """Return an update with many properties, whose last one gives somebody access."""
+    others = [Property(f"Statement[{n}].Sid", "1" * size, "2" * size, False, "", None) for n in range(150)]
+    access = Property("Statement[150]", None, "arn:aws:iam::9:role/ci", False, "", None, always_shown=True)
+    return dataclasses.replace(samples.change(1), properties=[*others, access])
+
+
+def test_no_property_of_a_large_change_is_left_out_if_there_is_room() -> None:
+    text = renderings.render_markdown(samples.report(changes=[padded(4)], findings=[]))
+    assert text.count("`1111` → `2222`") == 150 and "role/ci" in text and "more lines" not in text
+
+
+def test_new_access_comes_first_in_a_change_without_room_for_its_properties() -> None:
+    changes = [padded(400), dataclasses.replace(padded(399), name="thing-2")]
+    text = renderings.render_markdown(samples.report(changes=changes, findings=[]))
+    assert len(text) <= renderings.LIMIT
+    assert text.count("role/ci") == 2
+    assert len(re.findall(r"- and \d+ more lines\n", text)) == 2
+
+
+def test_a_change_in_part_tells_how_many_urgent_properties_it_lacks() -> None:
+    properties = [dataclasses.replace(item, always_shown=True) for item in padded(400).properties]
+    change = dataclasses.replace(samples.change(1), properties=properties)
     text = renderings.render_markdown(samples.report(changes=[change], findings=[]))
-    assert "`ssl on` → `ssl off`" in text
-    assert "- and 131 more properties" in text
-    assert text.count("`(absent)`") == 19
+    [(lines, urgent)] = re.findall(r"- and (\d+) more lines \((\d+) may decide about access, or", text)
+    assert lines == urgent and "␜" not in text
+
+
+def test_no_change_takes_the_room_of_the_first_properties_of_another_one() -> None:
+    small = dataclasses.replace(samples.change(2), properties=padded(4).properties[:15])
+    text = renderings.render_markdown(samples.report(changes=[padded(400), small], findings=[]))
+    assert text.count("`1111` → `2222`") == 15
+
+
+def test_forty_sources_of_a_value_are_named_and_the_others_counted() -> None:
+    sources = [f"group-{number}" for number in range(50)]
+    change = samples.change(1)
+    change.properties[0] = dataclasses.replace(change.properties[0], sources=sources)
+    report = samples.report(changes=[change], findings=[])
+    for render in (renderings.render_markdown, renderings.render_terminal):
+        text = render(report)
+        assert "group-39" in text and "group-40" not in text and "and 10 more" in text
+    assert "group-49" in renderings.render_html(report)
+
+
+def test_a_long_list_in_a_message_is_broken_and_not_cut() -> None:
+    names = [f"resource-{number}" for number in range(200)]
+    message = f"the rule admits violations in {', '.join(names)}\nlast"
+    finding = dataclasses.replace(samples.risk(1), message=message)
+    text = renderings.render_terminal(samples.report(findings=[finding]))
+    assert all(f"{name}," in text or f"{name}\n" in text for name in names)
+    many = dataclasses.replace(finding, message=f"{', '.join(names * 20)}\nlast")
+    text = renderings.render_terminal(samples.report(findings=[many]))
+    assert "characters, " in text and "last" in text, "so long a list displaces no other line"
 
 
 def test_no_principal_of_a_created_role_is_cut() -> None:

@@ -465,6 +465,25 @@ def test_a_policy_in_an_input_with_any_name_has_principals() -> None:
     assert principal.path == '["my policy.json"] › Statement[0].Principal'
 
 
+@each_row(
+    ("kind", "old", "new"),
+    [
+        ("aws:iam/role:Role", {"assumeRolePolicy": "[]"}, {"assumeRolePolicy": '[{"Principal": "*"}]'}),
+        ("aws:iam/role:Role", {"p": {"Statement": []}}, {"p": {"Statement": [{"Action": "*"}]}}),
+        ("aws:ec2/securityGroup:SecurityGroup", {}, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"]}]}),
+        ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "a"}, {"bucket": "b"}),
+        ("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", {}, {"subjects": [{"name": "ci"}]}),
+        ("pulumi:providers:aws", {"region": "a"}, {"region": "b"}),
+    ],
+)
+def test_a_change_that_may_give_access_is_marked(kind: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    common = {"tags": {"a": "1"}}, {"tags": {"a": "2"}}
+    sides = [resource(kind, "x", side | tags) for side, tags in zip((old, new), common, strict=True)]
+    step = Step("update", *sides, dict.fromkeys(new, "update"))
+    changed = {item.path: item.always_shown for item in changed_properties(step, stack(step))}
+    assert changed.pop("tags.a") == kind.startswith("pulumi:") and {*changed.values()} == {True}
+
+
 def test_a_long_document_of_a_created_resource_is_shown_in_parts() -> None:
     statements = [{"Sid": "x" * 300, "Effect": "Deny"}, {"Effect": "Allow", "Action": "s3:*"}]
     policy = "\n" + json.dumps({"Statement": statements, "Version": "2012-10-17"}, indent=2)
