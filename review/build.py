@@ -199,9 +199,10 @@ def _add_stack(
     literals = unknown_values.find_hidden_literals(stack)
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
     failed = changed_lookups.find_failed_lookups(stack)
+    long = changed_lookups.find_long_lookups(stack)
     deleted = risks.find_possibly_deleted(stack)
     resources = chain(deleted, addresses, versions, settings, names, kept, shared, unknown, literals)
-    rows = chain(resources, hidden, unneeded, secret, failed)
+    rows = chain(resources, hidden, unneeded, secret, failed, long)
     findings += [_apply_waiver(finding, of_review, stack, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by, of_policies)

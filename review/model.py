@@ -325,12 +325,12 @@ def shorten(text: str | None, other: str | None) -> str:
         parts = [text[start:end] for start, end in windows]
         ends = ("… " if windows[0][0] else ""), (" …" if windows[-1][1] < len(text) else "")
         hidden = f", {more:,} more of them differ" if more else ""
-        shown = " … ".join(map(_show_spaces, parts))
+        shown = " … ".join(map(show_spaces, parts))
         return f"{ends[0]}{shown}{ends[1]} ({len(text):,} characters{hidden})"
-    return LENGTH_NOTE.sub(r"(\\u200b", _show_spaces(text))
+    return LENGTH_NOTE.sub(r"(\\u200b", show_spaces(text))
 
 
-def _show_spaces(text: str) -> str:
+def show_spaces(text: str) -> str:
     """Return a text on one line, with signs for line breaks and tabs, and for spaces that are hard to see.
 
     A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,

@@ -1,12 +1,20 @@
 """Look-ups that fail, are new or have other arguments than in the base: a report lacks their effects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from review.findings.unknown_values import READ_THE_CODE, RULE
-from review.model import NEW, Finding, list_first, shorten
+from review.model import NEW, Finding, show_spaces
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
+
+LONGEST = 300
+"""Largest number of characters of a look-up's arguments, with escapes, that every format shows as a whole
+(`review.render.filters.LINE`), also beside the name of the look-up and with marks.
+"""
+
+LOOKUPS_OF_ONE = 30
+"""Largest number of look-ups in a finding. A format may leave out some lines of a longer message."""
 
 OTHER_SETTINGS = "it goes through a provider with other settings, such as another account or region"
 
@@ -26,16 +34,51 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         if before == after or (not after and stack.head.errors):
             continue  # A program that fails may not get to the look-up.
         sides = before - after, after - before
-        old, new = (", ".join(sorted({args for args, _ in side})) for side in sides)
-        what = f"arguments {shorten(old, new) or 'none'} → {shorten(new, old) or 'none'}"
-        if old == new:
-            what = OTHER_SETTINGS
+        old, new = (sorted({args for args, _ in side}) for side in sides)
         effect = "The real API may give another answer; the review's does not, so the effects are not shown."
         if not after:
             effect = (
                 "The real API may answer otherwise than the review's, so a value that replaces it may be new."
             )
-        yield _finding(stack, token, what, effect)
+        for what in [OTHER_SETTINGS] if old == new else _describe(old, new):
+            yield _finding(stack, token, what, effect)
+
+
+def _describe(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """Yield texts with the arguments of look-ups, none of them shortened."""
+    if max(map(_length, (", ".join(old), ", ".join(new)))) <= LONGEST // 2:
+        before, after = (", ".join(map(show_spaces, side)) or "none" for side in (old, new))
+        yield f"arguments {before} → {after}"
+        return
+    lines = [
+        f"{side}: {show_spaces(args)}" for side, rows in (("before", old), ("now", new)) for args in rows
+    ]
+    for start in range(0, len(lines), LOOKUPS_OF_ONE):
+        yield "\n".join(["other arguments", *lines[start : start + LOOKUPS_OF_ONE]])
+
+
+def _length(arguments: str) -> int:
+    """Return the number of characters with which a report shows arguments, at most."""
+    return len(arguments.encode("ascii", "backslashreplace"))
+
+
+def find_long_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the token of each new look-up whose arguments are too long for a report, and a finding.
+
+    Its answer is invented, so only the arguments tell what it finds, and a part of them may decide alone.
+    """
+    if not stack.predicted or not stack.head:
+        return
+    before = stack.base.lookups if stack.base else {}
+    for token, lookups in sorted(stack.head.lookups.items()):
+        old = {args for args, _ in before.get(token, ())}
+        for args in sorted({args for args, _ in lookups} - old):
+            if (length := _length(args)) > LONGEST:
+                message = (
+                    f"{token} has arguments with {length:,} characters; a report shows at most {LONGEST} and "
+                    f"hides the others, which may decide what an account answers: {show_spaces(args)}"
+                )
+                yield token, stack.blocking_finding(RULE, token, message, "Give it shorter arguments")
 
 
 def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
@@ -55,7 +98,7 @@ def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
     for token, paths in counts.items():
         what = (
             f"{max(paths.values())} look-ups with different arguments or providers have one answer: "
-            f"{list_first([*paths])}"
+            f"{', '.join(paths)}"
         )
         effect = "The real API may give several. If they exchange their uses, the report does not show it."
         yield _finding(stack, token, what, effect)
@@ -88,7 +131,7 @@ def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
         is_old = key in base.failed_lookups
         place = f", and {OTHER_SETTINGS}" if is_old else ""
         message = (
-            f"{token} with {shorten(arguments, '')} fails in the review{place}, but an account may answer"
+            f"{token} with {show_spaces(arguments)} fails in the review{place}, but an account may answer"
         )
         finding = stack.blocking_finding(RULE, token, f"{message}: {error}", "Remove the look-up")
         if is_old and base.failed_settings.get(key) == head.failed_settings.get(key):
@@ -101,7 +144,7 @@ def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
         return  # A program that fails may not get to the look-up.
     for token, arguments in sorted(base.failed_lookups.keys() - head.failed_lookups.keys()):
         message = (
-            f"{token} with {shorten(arguments, '')} fails in the base, and the head no longer makes it, "
+            f"{token} with {show_spaces(arguments)} fails in the base, and the head no longer makes it, "
             "but an account may answer: the value that replaces the answer may be new"
         )
         yield token, stack.blocking_finding(RULE, token, message, "Keep the look-up")

@@ -16,9 +16,6 @@ WORDS = tuple(map(re.compile, (r"\S+", r"[\w.:/+-]+", r"[\w.-]+", r"[\w-]+")))
 INVENTED = re.compile(r"[0-9a-f]{8}|[0-9A-F]{8}")
 """Pattern of what all invented answers contain. Others, such as the name of a zone, say what they are."""
 
-MOST = 200
-"""Largest number of characters of a look-up's arguments that are shown."""
-
 
 def find_lookups(text: str, run: EngineRun | None) -> list[str]:
     """Return the look-ups of a run that have found a text or a part of it, in the order of the text."""
@@ -35,7 +32,5 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _name(token: str, arguments: str) -> str:
-    """Return the name and the arguments of a look-up; of long ones, the start and a hash."""
-    if len(arguments) > MOST:
-        arguments = f"{arguments[:MOST]} … ({len(arguments):,} characters, {digest(arguments)})"
+    """Return the name and the arguments of a look-up."""
     return one_line(f"{token.rpartition(':')[2]} {arguments}")

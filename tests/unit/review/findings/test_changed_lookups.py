@@ -1,5 +1,6 @@
 """Tests of findings about look-ups whose arguments change."""
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from review.findings.changed_lookups import (
     find_changed_lookups,
     find_failed_lookups,
     find_indistinct_lookups,
+    find_long_lookups,
 )
+from review.render import renderings
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.stack import Stack
+from tests.support.review import samples
 
 ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
 
@@ -32,6 +36,35 @@ def test_a_look_up_with_other_arguments_is_a_finding(tmp_path: Path) -> None:
     head = run(tmp_path, (ZONES, {"state": "impaired"}), (ZONES, {"state": "available"}))
     assert messages(base, head) == [f'{ZONES}: arguments none → {{"state": "impaired"}}']
     assert messages(head, base) == [f'{ZONES}: arguments {{"state": "impaired"}} → none']
+
+
+def test_no_argument_displaces_another_one(tmp_path: Path) -> None:
+    zone, hidden = "cloudflare:index/getZone:getZone", {"account": "not_equal:" + "x" * 240, "name": "prod"}
+    base, head = run(tmp_path, (zone, {"name": "dev"})), run(tmp_path, (zone, hidden))
+    report = samples.report(changes=[], findings=[*find_changed_lookups(Stack("dev", head, base))])
+    for render in (renderings.render_markdown, renderings.render_terminal, renderings.render_html):
+        text = html.unescape(render(report).replace("\u200b", ""))
+        assert '"name": "dev"}' in text and '"name": "prod"}' in text
+    assert [*find_long_lookups(Stack("dev", head, base, predicted=True))] == []
+
+
+def test_each_of_many_look_ups_is_shown(tmp_path: Path) -> None:
+    head = run(tmp_path, *((ZONES, {"state": f"n{number}-{'x' * 40}"}) for number in range(100)))
+    report = samples.report(changes=[], findings=[*find_changed_lookups(Stack("dev", head, run(tmp_path)))])
+    text = renderings.render_terminal(report)
+    assert all(f'"n{number}-x' in text for number in range(100))
+
+
+def test_a_new_look_up_with_long_arguments_blocks(tmp_path: Path) -> None:
+    # Cloudflare's filter `not_equal:` holds for every account, so only the hidden name decides.
+    for filler in ("x" * 300, "\u0430" * 50):
+        long = run(tmp_path, (ZONES, {"account": filler, "name": "prod"}))
+        for base in (run(tmp_path), None):
+            [(target, finding)] = find_long_lookups(Stack("dev", long, base, predicted=True))
+            assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", True)
+            assert '"name": "prod"}' in finding.message
+        assert [*find_long_lookups(Stack("dev", long, long, predicted=True))] == []
+        assert [*find_long_lookups(Stack("dev", long, None))] == [], "a real preview has real answers"
 
 
 def test_a_new_look_up_is_a_finding(tmp_path: Path) -> None:
