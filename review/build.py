@@ -26,7 +26,7 @@ from review.findings import (
     unknown_values,
 )
 from review.merging import Merging
-from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_first
+from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_all, list_first
 from review.objects.titles import tell_apart
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts
@@ -435,7 +435,7 @@ def _apply_waiver(finding: Finding, files: WaiverFiles, stack: Stack, target: st
     if waiver.expired(waivers.today):
         return replace(finding, message=f"{finding.message}\n{waiver.lapsed()}")
     if uncovered := files.uncovered(finding.policy, target, stack.former_targets(target)):
-        line = one_line(NOT_COVERED.format(list_first(uncovered)))
+        line = one_line(NOT_COVERED.format(list_all(uncovered)))
         return replace(finding, message=f"{finding.message}\n{line}")
     return replace(finding, waiver=waiver.notice(waivers.today), verdict=model.WAIVED, blocks=False)
 

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -310,6 +310,11 @@ def list_first(names: Sequence[str], most: int = 8) -> str:
     """Return the first names, and the number of the remaining names."""
     omitted = len(names) - most
     return ", ".join(names[:most]) + (f" and {omitted} more" if omitted > 0 else "")
+
+
+def list_all(names: Iterable[str]) -> str:
+    """Return all names on one line, for what an owner has to know before an approval or a waiver."""
+    return ", ".join(map(one_line, names))
 
 
 def shorten(text: str | None, other: str | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from review.findings.removed_inputs import generated_names
-from review.model import Finding, list_first, title
+from review.model import Finding, list_all, title
 from review.objects.new_objects import makes_new_object
 from review.objects.owners import find_owner, has_other_object
 from review.objects.parts import is_of_account, is_of_organization, object_inputs, own_names
@@ -126,7 +126,7 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
     if is_of_account(new):
         is_shared = is_other and bool(unevaluated)
         return (
-            f"it is a setting of the whole account, which {list_first(unevaluated)} may set as well; "
+            f"it is a setting of the whole account, which {list_all(unevaluated)} may set as well; "
             "this review does not evaluate that stack"
             if is_shared
             else ""

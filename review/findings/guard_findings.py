@@ -14,7 +14,7 @@ from typing import Any
 from policies.engine.waivers import Waivers, load
 from review import guard, model
 from review.guard import Pack, Packs
-from review.model import EXISTING, SECTIONS, Finding, list_first, title
+from review.model import EXISTING, SECTIONS, Finding, list_all, title
 from review.plain_data import is_map
 from review.policy_rules import POLICY_RULES
 from review.programs.file_states import read_states
@@ -63,7 +63,7 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
             yield weakened(
                 stack,
                 rule,
-                f"the pull request's rule or waivers admit violations in {list_first(missing)}, or lower "
+                f"the pull request's rule or waivers admit violations in {list_all(missing)}, or lower "
                 "their level",
             )
     repaired: dict[str, set[str]] = {}
@@ -73,7 +73,7 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
         yield weakened(
             stack,
             rule,
-            f"the pull request's rule changes inputs of {list_first(sorted(names))} in a deployment, and "
+            f"the pull request's rule changes inputs of {list_all(sorted(names))} in a deployment, and "
             "this report does not show the effects",
         )
 
@@ -90,7 +90,7 @@ def find_ended_duties(stack: Stack) -> Iterator[Finding]:
         if old and old.is_component and (step.op == "delete" or new.type != old.type or not new.is_component):
             rules = sorted(name for name, rule in POLICY_RULES.items() if old.type in rule.about)
             if rules:
-                message = f"{title(old)} is no longer declared, so {list_first(rules)} demands nothing"
+                message = f"{title(old)} is no longer declared, so {list_all(rules)} demands nothing"
                 yield weakened(stack.name, old.name, message)
 
 
@@ -145,7 +145,7 @@ def _summary(file: Path) -> str:
             rules.setdefault(f"{level}", []).append(rule)
         if is_map(value) and value.keys() - {guard.LEVEL}:
             rules.setdefault("with options", []).append(rule)
-    return "".join(f"; {group}: {list_first(names)}" for group, names in rules.items() if names)
+    return "".join(f"; {group}: {list_all(names)}" for group, names in rules.items() if names)
 
 
 def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Packs:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
-from review.model import list_first, title
+from review.model import list_all, title
 from review.objects.changed_sources import own_texts
 from review.plain_data import as_text, is_equal, is_map
 from review.stacks.engine_run import Step
@@ -45,10 +45,10 @@ def describe_invented(step: Step, stack: Stack) -> str:
         if text != old_values.get(path) and not _follows(path, old_values.get(path), text, step, stack)
     ]
     if paths:
-        return f"from outputs that the review cannot predict: {list_first(paths)}"
+        return f"from outputs that the review cannot predict: {list_all(paths)}"
     names = step.resource.property_dependencies
     if silent := [text for name in names for text in _silent_sources(step, name, stack)]:
-        return f"from another resource than before, but the value does not show it: {list_first(silent)}"
+        return f"from another resource than before, but the value does not show it: {list_all(silent)}"
     return ""
 
 

@@ -19,7 +19,7 @@ from review.model import (
     WAIVED,
     Finding,
     SourceLocation,
-    list_first,
+    list_all,
 )
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, is_list, is_map, value_at
@@ -164,7 +164,7 @@ def _without_waiver_of_name(verdict: Row, stack: Stack, waivers: WaiverFiles | N
     rule = POLICY_RULES.get(policy)
     level = stack.head.waived_levels.get((policy, urn)) if stack.head else None
     level = level or (str(rule.level.value) if rule else MANDATORY)
-    message = f"{_text(verdict)}\n{one_line(NOT_COVERED.format(list_first(uncovered)))}"
+    message = f"{_text(verdict)}\n{one_line(NOT_COVERED.format(list_all(uncovered)))}"
     return verdict | {"level": level, "message": message}
 
 

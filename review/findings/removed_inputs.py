@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from review.model import Finding, list_first
+from review.model import Finding, list_all
 from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
@@ -191,7 +191,7 @@ def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, F
         broken = sorted(rules.get(step.resource.urn, ()))
         for path in kept_inputs(step):
             message = f"{path}: the program no longer sets it, so the existing resource keeps its value"
-            message += f", and still breaks {list_first(broken)}" if broken else ""
+            message += f", and still breaks {list_all(broken)}" if broken else ""
             remedy = f"Set {path} to the intended value"
             remedy += ", such as an empty list" if (step.resource.type, path) in EMPTIED else ""
             finding = stack.blocking_finding("value-no-longer-set", step.resource, message, remedy)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from review.left_objects import find_left_object
-from review.model import Finding, SourceLocation, list_first, title
+from review.model import Finding, SourceLocation, list_all, list_first, title
 from review.objects.new_objects import makes_new_object
 from review.plain_data import as_texts, is_equal, value_at
 from review.stacks.engine_run import DELETED_FIRST, Step
@@ -79,7 +79,7 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
     dependents = _dependents(step, stack)
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
     if left and (breaks or not (loss and retained)):  # The fate of the data says the same.
-        still = f" It still breaks {list_first(breaks)}." if breaks else ""
+        still = f" It still breaks {list_all(breaks)}." if breaks else ""
         lines.append(f"Object: it {left.reason}{still}")
     if loss:
         lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")
@@ -237,7 +237,7 @@ def _fate_of_data(step: Step, old: Resource, loss: str, stack: Stack) -> str:
                 "It stays in the old resource (retainOnDelete), and the program uses the new one without it."
             )
         if names := _new_of_kind(old, stack):
-            new = list_first(names, FEW)
+            new = list_all(names)
             return f"It stays in the old resource (retainOnDelete), but the program may use {new} without it."
         return "Pulumi leaves the resource in place (retainOnDelete), so nothing is lost."
     if old.state.get("protect"):

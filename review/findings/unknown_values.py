@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented, trigger_of
-from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_first
+from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all
 from review.plain_data import as_text, is_equal, is_list
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
@@ -120,7 +120,7 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
             step, stack
         )
         if hidden or paths:
-            message = hidden or f"unknown, as in the base: {list_first(paths)}"
+            message = hidden or f"unknown, as in the base: {list_all(paths)}"
             remedy = next(
                 (remedy for text, remedy in REMEDIES.items() if message.startswith(text)), MAKE_KNOWN
             )
@@ -140,7 +140,7 @@ def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
         before, after = (side.literals if side else {} for side in (step.old, step.new))
         hidden = [path for path, value in after.items() if _is_new_literal(value, path, before)]
         if step.new and hidden:
-            message = f"secret, but neither from a secret setting nor computed: {list_first(hidden)}"
+            message = f"secret, but neither from a secret setting nor computed: {list_all(hidden)}"
             remedies = {ALWAYS_SECRET.get((step.new.type, top_name(path)), SHOW_THE_TEXT) for path in hidden}
             remedy = remedies.pop() if len(remedies) == 1 else SHOW_THE_TEXT
             finding = stack.blocking_finding(RULE, step.new, message, remedy)
@@ -203,16 +203,16 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
     if unknown:
         return (
             "unknown, though the review's providers know all but undescribed booleans and maps: "
-            f"{list_first(unknown)}"
+            f"{list_all(unknown)}"
         )
     if resource.assets.foreign:
-        return f"files that are not in the tree under review: {list_first(resource.assets.foreign)}"
+        return f"files that are not in the tree under review: {list_all(resource.assets.foreign)}"
     if resource.assets.secret:
-        return f"{SECRET_FILES}: {list_first(resource.assets.secret)}"
+        return f"{SECRET_FILES}: {list_all(resource.assets.secret)}"
     if folders := _new_folders(step):
-        return f"{FOLDERS}: {list_first(folders)}"
+        return f"{FOLDERS}: {list_all(folders)}"
     if files:
-        return f"{PLUGIN_FILES}: {list_first(files)}"
+        return f"{PLUGIN_FILES}: {list_all(files)}"
     if step.new and _is_new_read(step, stack):
         return f"reads {resource.state.get('id')} (get): the review has only values that the program names"
     if step.old and step.old.type != resource.type:
@@ -225,19 +225,19 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
             "Pulumi deletes its object and takes charge of another one"
         )
     if restored := _no_longer_ignored(step):
-        return f"option {IGNORED} ends for {list_first(restored)}, whose values in the real state may differ"
+        return f"option {IGNORED} ends for {list_all(restored)}, whose values in the real state may differ"
     if begun := _newly_ignored(step):
         return (
-            f"option {IGNORED} begins for {list_first(begun)}: the policies no longer judge what the "
+            f"option {IGNORED} begins for {list_all(begun)}: the policies no longer judge what the "
             "program declares there, and a later replacement has it"
         )
     if renewed := _unjudged(step):
         return (
-            f"option {IGNORED} hides {list_first(renewed)} from the policies, which judge the value of the "
+            f"option {IGNORED} hides {list_all(renewed)} from the policies, which judge the value of the "
             "state; the replacement has another one"
         )
     if unseen := _unseen_replacements(step, stack):
-        return f"{UNSEEN_REPLACEMENT}: {list_first(unseen)}"
+        return f"{UNSEEN_REPLACEMENT}: {list_all(unseen)}"
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""

@@ -20,7 +20,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Self, cast
 
 from review.jail.regular_files import kind, link_target, read_bytes
-from review.model import list_first
 from sandbox.errors import CommandError
 
 LARGEST_FILE = 32 * 2**20
@@ -41,6 +40,9 @@ LONGEST_LISTING = MOST_FILES * 1024
 """Largest number of bytes of git's list of a commit's files. A path has at most 4,096 bytes (PATH_MAX)."""
 
 CHUNK = 2**20
+
+NAMES_OF_ONE = 4
+"""Largest number of omitted files in a note. A format shortens a long note in its middle."""
 
 LIST_INDEX = ("ls-files", "--stage", "-z")
 """Arguments of the git command that lists the files in an index with their modes and objects."""
@@ -147,8 +149,12 @@ class Snapshot:
         self.omitted.append(Omitted(name, reason, content))
 
     def notes(self, side: str) -> list[str]:
-        """Return a note on the omitted files, if there are any."""
-        return [f"Left out of the {side}: {list_first([*map(str, self.omitted)])}."] if self.omitted else []
+        """Return notes that name all omitted files."""
+        names = [*map(str, self.omitted)]
+        return [
+            f"Left out of the {side}: {', '.join(names[start : start + NAMES_OF_ONE])}."
+            for start in range(0, len(names), NAMES_OF_ONE)
+        ]
 
     def _target(self, name: str) -> Path:
         """Create the folders for the copy of a file, and return the copy's path."""

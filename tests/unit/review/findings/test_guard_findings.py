@@ -71,6 +71,18 @@ def test_a_rule_that_is_removed_lowered_changed_or_waived_is_a_finding() -> None
         assert guard_findings.admitted(Packs(BASE, head)) == {("ssh-open", "urn:a::firewall")}
 
 
+def test_an_owner_sees_all_resources_of_a_weakened_rule() -> None:
+    [violation] = BASE.violations
+    violations = tuple(violation | {"urn": f"urn:a::firewall-{number}"} for number in range(30))
+    [message] = [
+        finding.message
+        for finding in guard_findings.find_weakened(
+            "dev", Packs(Pack(BASE.levels, violations), Pack(BASE.levels, ()))
+        )
+    ]
+    assert all(f"firewall-{number}," in message for number in range(30))
+
+
 def test_a_violation_at_a_lower_level_than_in_the_base_is_admitted_whatever_the_level_of_its_rule() -> None:
     [violation] = BASE.violations
     milder = Pack(BASE.levels, (violation | {"level": "advisory"},))

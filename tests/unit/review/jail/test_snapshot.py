@@ -13,6 +13,7 @@ from review.jail import snapshot
 from review.jail.regular_files import link_target
 from review.jail.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
 from review.programs.file_states import FileState, read_state
+from review.render.filters import LINE
 from sandbox.errors import CommandError
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
@@ -110,6 +111,15 @@ def test_links_that_leave_the_tree_together_are_left_out(tree: Path, tmp_path: P
             "Left out of the head: 'out' (a link that goes up from a name that is not a folder)."
         ]
         assert (copy.folder / "a" / "b" / "top").resolve() == copy.folder
+
+
+def test_all_omitted_files_are_named(tree: Path, tmp_path: Path) -> None:
+    for number in range(20):
+        (tree / f"out-{number}").symlink_to("/etc")
+    git(tree, "add", "-A")
+    notes = copy_tracked(tree, tmp_path / "head").notes("head")
+    assert all(f"'out-{number}' " in "".join(notes) for number in range(20))
+    assert max(map(len, notes)) < LINE
 
 
 def test_a_link_that_goes_up_from_a_folder_is_copied(tree: Path, tmp_path: Path) -> None:
