@@ -43,6 +43,14 @@ def test_the_id_at_the_end_of_an_arn_is_compared_if_the_outputs_have_none() -> N
         assert referents(log, log["vpcId"], (vpc,), "id") == named
 
 
+def test_an_arn_may_end_with_an_id_behind_a_colon_or_be_the_id() -> None:
+    arn = "arn:aws:backup:ap-northeast-1:1:backup-plan:1a2b"
+    plan = resource("aws:backup/plan:Plan", {"arn": arn}, "daily")
+    for own, named in (("1a2b", [plan]), (arn, [plan]), ("2b", []), ("", [])):
+        selection = resource("aws:backup/selection:Selection", {"planId": own})
+        assert referents(selection, selection["planId"], (plan,), "id") == named
+
+
 def test_an_absent_value_names_nothing() -> None:
     assert _names(None, COPIES.urn) == []
     assert _names("", COPIES.urn) == []
