@@ -20,8 +20,8 @@ from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
 NUMBER = re.compile(r"(?<!\w)\d{16}(?!\w)")
 """Pattern of a number that may be invented, but not of its digits in a longer one, such as a hash."""
 
-OUTPUT = re.compile(r"outputs\.\w+(\[\d+])?")
-"""Pattern of the path of an output, or of an item of a list of texts."""
+OUTPUT = re.compile(r"id|outputs\.\w+(\[\d+])?")
+"""Pattern of the path of the ID, of an output, or of an item of a list of texts."""
 
 TRIGGER_PATH = f"option {TRIGGER}"
 """Path under which a report shows the trigger of replacements."""

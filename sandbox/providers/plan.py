@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from sandbox.errors import ProviderError
 from sandbox.providers.invented_lists import ITEMS, item_paths
-from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
+from sandbox.providers.resource_types import TemplateVariables, digits, is_described, resource_type, table
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
@@ -75,7 +75,13 @@ class Plan(Target):
         self._salt = salt
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
-        """Return the ID of a new resource."""
+        """Return the ID of a new resource.
+
+        In a review, the ID of a type that no table describes is recognizable, as its other outputs: it may be
+        a name that the program chooses.
+        """
+        if self._recognizable and not is_described(resource.type):
+            return self._invented_text(("id",), resource.seed or resource.urn)
         return str(variables.fill(resource_type(resource.type).id))
 
     def computed(self, resource: Resource, before: Json) -> Json:

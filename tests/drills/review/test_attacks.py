@@ -473,6 +473,11 @@ UNREAL = {
     "a read resource": """
         aws.ec2.Vpc.get("it", "vpc-1", cidr_block="10.0.0.0/8")
     """,
+    # The ID of a key pair is its name (terraform-provider-aws, internal/service/ec2/ec2_key_pair.go: SetId).
+    "an ID that is a name": """
+        laptops = aws.ec2.KeyPair("laptops", key_name="0.0.0.0/0", public_key="ssh-ed25519 AAAA x")
+        aws.ec2.Vpc("it", cidr_block=laptops.id)
+    """,
     # The plugin would read a file of the deploying machine.
     "a text in place of an asset": """
         aws.s3.BucketObjectv2("it", bucket="data", key="a", source="a.txt")

@@ -98,6 +98,14 @@ def test_a_new_value_is_described_if_it_shows_nothing_of_a_source_with_invented_
         assert described(invented, old, "in vpc-1") == described(known, old, "harmless as well") == ""
 
 
+def test_a_new_value_is_described_if_it_comes_from_an_invented_id() -> None:
+    source = resource("aws:ec2/keyPair:KeyPair", "laptops", {"keyName": "0.0.0.0/0"}, id=f"{INVENTED}-id")
+    for value, expected in ((f"{INVENTED}-id/0", "from"), ("10.0.0.0/8", "from, from laptops")):
+        new = resource(GROUP, "db", {"from": value}, **after(**{"from": source}))
+        step = Step("update", resource(GROUP, "db", {"from": "old"}), new)
+        assert expected in describe_invented(step, stack(step, Step("same", source, source)))
+
+
 def test_an_output_that_is_in_a_new_value_by_chance_shows_no_source() -> None:
     outputs = {"engine": "redis", "region": "ap-northeast-1", "port": 5432, "key": f"{INVENTED}-key"}
     source = resource(GROUP, "cache", {"engine": "redis", "name": "orders"}, id="sg-1", outputs=outputs)

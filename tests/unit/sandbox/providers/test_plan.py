@@ -110,6 +110,15 @@ def test_outputs_without_a_description_are_recognizable_in_a_review():
     assert count in INVENTED_NUMBERS
 
 
+def test_the_id_of_a_type_without_a_description_is_recognizable_in_a_review():
+    target = AwsPlan(recognizable=True)
+    first, second = (target.create(resource("aws:ec2/keyPair:KeyPair", {}, name)) for name in ("a", "b"))
+    for live in (first, second):
+        assert live.id.startswith(f"{INVENTED}-") and live.outputs["arn"].endswith(live.id)
+    assert first.id != second.id
+    assert INVENTED not in target.create(resource("aws:ec2/eip:Eip", {})).id
+
+
 def test_each_unpredictable_output_is_recognizable_in_a_review() -> None:
     target = AwsPlan(recognizable=True)
     template = "aws:ec2/launchTemplate:LaunchTemplate"
