@@ -28,6 +28,7 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
 from sandbox.engine.http2_calls import END
+from sandbox.engine.monitor_messages import parts, reason_to_refuse
 from sandbox.progress import ROOT_TYPE
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
@@ -59,13 +60,6 @@ DECLARED_INPUTS = "declared-inputs.jsonl"
 `inputs` of the program, in the engine's form. The engine replaces some of them by those of the state before
 it asks a provider or a policy (pulumi/pulumi, pkg/resource/deploy/step_generator.go: processIgnoreChanges).
 """
-
-NO_CALLBACKS = (
-    "as in every review, the program is behind a socket, so the engine cannot call its functions: "
-    "transforms (register_resource_transform, register_invoke_transform, the option transforms) and hooks. "
-    "Use register_stack_transformation or the option transformations"
-)
-"""Refusal of transforms and hooks. Transformations run in the program, before it calls the engine."""
 
 NOT_OF_THE_SDK = (
     "{}: a special value that is not as Pulumi's SDK sends it, such as an asset with a hash: the engine may "
@@ -153,14 +147,6 @@ INHERITED = (
 )
 """Refusal of a child (pulumi/pulumi, pkg/resource/deploy/source_eval.go: inheritFromParent)."""
 
-CALLBACKS = (
-    "RegisterStackTransform",
-    "RegisterStackInvokeTransform",
-    "RegisterResourceHook",
-    "RegisterErrorHook",
-)
-"""Calls after which the engine calls the program."""
-
 LOOKUPS: dict[str, Any] = {
     "Invoke": resource_pb2.ResourceInvokeResponse,
     "Call": provider_pb2.CallResponse,
@@ -174,9 +160,6 @@ They are refused if the program completes.
 
 REFUSALS = 20
 """Largest number of refusals that are recorded."""
-
-NO_DEBUGGER = "StartDebugging: a program cannot start a debugger; remove the call"
-"""Refusal of a call whose message of any form the engine would pass on in its events."""
 
 NOT_ANSWERED = "{}: the review cannot answer this call of the program"
 """Refusal of a call in which the proxy fails."""
@@ -320,12 +303,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
     def _reason_to_refuse(self, name: str, message: Any, request: bytes) -> str:
         if fault := find_fault(message.DESCRIPTOR, request):
             return NOT_CANONICAL.format(_subject(name, message), fault)
-        if name in CALLBACKS:
-            return NO_CALLBACKS
-        if name == "StartDebugging":
-            return NO_DEBUGGER
-        if name == "RegisterResource" and (message.transforms or message.hooks.ListFields()):
-            return NO_CALLBACKS
+        if reason := reason_to_refuse(name, message, _subject(name, message)):
+            return reason
         if name in ("RegisterResource", "ReadResource"):
             for text in _ambiguous_types(name, message):
                 return AMBIGUOUS_TYPE.format(_subject(name, message), text)
@@ -505,7 +484,7 @@ def _output_dependencies(message: Message) -> Iterator[str]:
     """Yield the URNs on which outputs in the values of a request depend."""
     if isinstance(message, Struct) and SIGNATURE in message.fields and DEPENDENCIES in message.fields:
         yield from (item.string_value for item in message.fields[DEPENDENCIES].list_value.values)
-    for part in _parts(message):
+    for part in parts(message):
         yield from _output_dependencies(part)
 
 
@@ -518,17 +497,4 @@ def _has_foreign_value(message: Message) -> bool:
             members -= {DEPENDENCIES}
         if not kind.HasField("string_value") or members not in MEMBERS.get(kind.string_value, ()):
             return True
-    return any(map(_has_foreign_value, _parts(message)))
-
-
-def _parts(message: Message) -> Iterator[Message]:
-    """Yield the messages in the fields of a message."""
-    for field, content in message.ListFields():
-        if field.message_type is None:
-            continue
-        if field.message_type.GetOptions().map_entry:
-            yield from (item for item in content.values() if isinstance(item, Message))
-        elif isinstance(content, Message):
-            yield content
-        else:
-            yield from content
+    return any(map(_has_foreign_value, parts(message)))

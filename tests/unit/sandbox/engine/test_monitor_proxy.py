@@ -25,7 +25,8 @@ from pulumi.runtime.proto import (
 
 from sandbox.engine import call_relay, monitor_proxy
 from sandbox.engine.call_relay import CallCounts
-from sandbox.engine.monitor_proxy import NO_CALLBACKS, MonitorProxy
+from sandbox.engine.monitor_messages import NO_CALLBACKS, NO_DEBUGGER, NO_PARAMETERS
+from sandbox.engine.monitor_proxy import MonitorProxy
 from sandbox.engine.program_main import CHANNEL_OPTIONS
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 
@@ -221,6 +222,36 @@ def test_functions_that_the_engine_would_call_are_refused(call: str, context: Co
     with pytest.raises(grpc.RpcError, match="register_stack_transformation"):
         CALLBACKS[call](client)
     assert (proxy.error, monitor.calls) == (NO_CALLBACKS, [])
+
+
+PACKAGE = resource_pb2.RegisterPackageRequest(name="terraform-provider", version="1.1.1")
+CHECKSUMS = {"linux-amd64": b"a"}
+PARAMETERIZED: dict[str, Callable[[Any], Any]] = {
+    "RegisterPackage terraform-provider": lambda client: client.RegisterPackage(PACKAGE),
+    "RegisterResource aws:s3/bucket:Bucket files with packageRef": lambda client: register(
+        client, BUCKET, packageRef="a"
+    ),
+    "RegisterResource aws:s3/bucket:Bucket files with pluginChecksums": lambda client: register(
+        client, BUCKET, pluginChecksums=CHECKSUMS
+    ),
+    "ReadResource with packageRef": lambda client: client.ReadResource(
+        resource_pb2.ReadResourceRequest(packageRef="a")
+    ),
+    "Invoke with packageRef": lambda client: client.Invoke(
+        resource_pb2.ResourceInvokeRequest(packageRef="a")
+    ),
+    "Call with pluginChecksums": lambda client: client.Call(
+        resource_pb2.ResourceCallRequest(pluginChecksums=CHECKSUMS)
+    ),
+}
+
+
+@pytest.mark.parametrize("call", PARAMETERIZED)
+def test_plugins_that_the_engine_does_not_tell_apart_are_refused(call: str, context: Context) -> None:
+    client, proxy, monitor = context
+    with pytest.raises(grpc.RpcError, match="time would decide which plugin serves"):
+        PARAMETERIZED[call](client)
+    assert (proxy.error, monitor.calls) == (NO_PARAMETERS.format(call), [])
 
 
 def test_a_program_sets_the_outputs_of_its_components_only(context: Context) -> None:
@@ -679,4 +710,4 @@ def test_a_program_can_write_to_the_log_and_not_start_a_debugger(context: Contex
     assert (monitor.calls, proxy.error) == (["Log hello"], "")
     with pytest.raises(grpc.RpcError):
         log.StartDebugging(engine_pb2.StartDebuggingRequest(config=struct(a=1)))
-    assert (monitor.calls, proxy.error) == (["Log hello"], monitor_proxy.NO_DEBUGGER)
+    assert (monitor.calls, proxy.error) == (["Log hello"], NO_DEBUGGER.format("StartDebugging"))
