@@ -95,7 +95,7 @@ _REFUSED = {
     "accepts_byte_string": NOT_OF_PYTHON,
 }
 
-REFUSED_FIELDS = {
+REFUSED_FIELDS: dict[str, dict[str, str]] = {
     # A look-up would get the provider of this resource if that is ready by then (pkg/resource/deploy/
     # source_eval.go: resolveProvider). The SDK sends that provider itself.
     "pulumirpc.ResourceInvokeRequest": _REFUSED | {"parent": NOT_OF_PYTHON},

@@ -142,10 +142,39 @@ findResourcesReplacedWith).
 """
 
 INHERITED = (
-    "{}: it leaves out the option {} of its parent {}, which Pulumi's SDK sends: the engine adds it only if "
-    "the parent is ready by then, so time would decide. Pass the parent itself"
+    "{}: it leaves out the option {} of its parent {}: the engine adds it only if the parent is ready by "
+    "then, so time would decide. {}"
 )
-"""Refusal of a child (pulumi/pulumi, pkg/resource/deploy/source_eval.go: inheritFromParent)."""
+"""Refusal of a child (pulumi/pulumi, pkg/resource/deploy/source_eval.go: inheritFromParent, resolveProvider).
+No call shows whether a program has waited for the parent, so the child has to send each option.
+"""
+
+OPTIONS = {
+    "provider": "Pass the parent itself, with which Pulumi's SDK sends it",
+    "protect": "Pass the parent itself, with which Pulumi's SDK sends it",
+    "retainOnDelete": "Set retain_on_delete of the child as well, to True or False",
+    "deletedWith": "Set deleted_with of the child as well",
+}
+"""The options that the engine copies from a parent, with the advice for a child that leaves one out. The SDK
+sends the first two for each child, and leaves the others to the engine (pulumi/pulumi,
+sdk/python/lib/pulumi/resource.py: Resource.__init__).
+"""
+
+NO = str(False)
+"""Value of an option that children need not send, since the engine takes a missing one for it."""
+
+OF_A_PACKAGE = "providers."
+"""Start of the names of options with the provider of a package, which components have for their children."""
+
+ALIASED_PARENT = (
+    "{}: an alias names the parent {}, which has aliases itself: the engine takes its former URN only if it "
+    "is registered by then, so time would decide whether the state of the child is kept. Name the former URN "
+    "of the parent in the alias, or change the two in two pull requests"
+)
+"""Refusal of an alias (pulumi/pulumi, pkg/resource/deploy/step_generator.go: collapseAliasToUrn). Whether the
+program has waited for this parent shows in no call. A parent that a child has itself is always registered
+(checkParent).
+"""
 
 LOOKUPS: dict[str, Any] = {
     "Invoke": resource_pb2.ResourceInvokeResponse,
@@ -212,6 +241,11 @@ class MonitorProxy(grpc.GenericRpcHandler):
         self._components: set[str] = set()  # URNs
         self._registered: dict[str, dict[str, str]] = {}
         """What children inherit from each registered resource, by its URN and the option's name."""
+        self._parents: dict[str, str] = {}  # URNs of the parents by those of the registered resources
+        self._aliased: set[str] = set()
+        """URNs of the registered resources that have aliases, or ancestors that have some."""
+        self._alias_parents: dict[str, str] = {}
+        """Requests that name a parent in an alias without having it as an ancestor, by its URN."""
         self._with_outputs: set[str] = set()  # URNs
         self._has_stack = False
         self.is_completed = False
@@ -282,16 +316,19 @@ class MonitorProxy(grpc.GenericRpcHandler):
             for failure in LOOKUPS[name].FromString(answer).failures:
                 self._record_lookup(message, failure.reason)
         if name == "RegisterResource":
-            self._note_resource(message, resource_pb2.RegisterResourceResponse.FromString(answer).urn)
+            urn = resource_pb2.RegisterResourceResponse.FromString(answer).urn
+            if reason := self._note_resource(message, urn):
+                return self.refuse(reason)
         elif name == "ReadResource":
             with self._lock:
                 self._registered[resource_pb2.ReadResourceResponse.FromString(answer).urn] = {}
         return answer
 
-    def _note_resource(self, message: Any, urn: str) -> None:
-        """Note a component, and the declared inputs of a resource of which the engine ignores changes."""
+    def _note_resource(self, message: Any, urn: str) -> str:
+        """Note a resource, and what it declares if the engine ignores changes; return why it is refused."""
         with self._lock:
             self._registered[urn] = self._inherited(message) | _heritage(message)
+            self._parents[urn] = message.parent
             if not message.custom and not message.remote:
                 self._components.add(urn)
             elif message.ignoreChanges:
@@ -299,6 +336,11 @@ class MonitorProxy(grpc.GenericRpcHandler):
                 self._append(
                     {"declared": urn, "inputs": inputs}, self._failed_calls.with_name(DECLARED_INPUTS)
                 )
+            if message.aliases or message.parent in self._aliased:
+                self._aliased.add(urn)
+                if subject := self._alias_parents.get(urn):
+                    return ALIASED_PARENT.format(subject, urn)
+        return ""
 
     def _reason_to_refuse(self, name: str, message: Any, request: bytes) -> str:
         if fault := find_fault(message.DESCRIPTOR, request):
@@ -318,11 +360,10 @@ class MonitorProxy(grpc.GenericRpcHandler):
         with self._lock:
             if unknown := urns - self._registered.keys():
                 return NOT_REGISTERED.format(_subject(name, message), min(unknown))
-            lacking = (
-                self._inherited(message).keys() - _heritage(message) if name == "RegisterResource" else ()
-            )
-            if lacking and message.custom:
-                return INHERITED.format(_subject(name, message), min(lacking), message.parent)
+            if name == "RegisterResource" and (
+                reason := self._reason_of_time(_subject(name, message), message)
+            ):
+                return reason
             if name == "RegisterResource" and message.type == ROOT_TYPE:
                 if self._has_stack:
                     return STACK_TWICE.format(_subject(name, message))
@@ -335,12 +376,37 @@ class MonitorProxy(grpc.GenericRpcHandler):
                 self._with_outputs.add(message.urn)
         return ""
 
+    def _reason_of_time(self, subject: str, message: Any) -> str:
+        """Return why time would decide what a resource is; the caller has the lock."""
+        if message.custom or message.remote:
+            inherited, own = self._inherited(message), _heritage(message)
+            for option, advice in OPTIONS.items():
+                if inherited.get(option, NO) != NO and option not in own:
+                    return INHERITED.format(subject, option, message.parent, advice)
+        ancestors = {*self._ancestors(message.parent)}
+        for alias in message.aliases:
+            parent = alias.spec.parentUrn
+            if parent and parent not in ancestors:
+                if parent in self._aliased:
+                    return ALIASED_PARENT.format(subject, parent)
+                self._alias_parents[parent] = subject
+        return ""
+
+    def _ancestors(self, urn: str) -> Iterator[str]:
+        while urn:
+            yield urn
+            urn = self._parents.get(urn, "")
+
     def _inherited(self, message: Any) -> dict[str, str]:
         """Return what the engine adds to a resource from its finished parent; the caller has the lock."""
         options = dict(self._registered.get(message.parent, {}))
-        provider_type = f"{PROVIDER_TYPE}{message.type.partition(':')[0]}"
-        if message.custom and provider_type not in _types(options.get("provider", ""))[-1:]:
-            options.pop("provider", None)
+        if message.custom or message.remote:
+            package = message.type.partition(":")[0]
+            provider = options.pop("provider", "")
+            if f"{PROVIDER_TYPE}{package}" not in _types(provider)[-1:]:
+                provider = options.get(f"{OF_A_PACKAGE}{package}")
+            options = {name: value for name, value in options.items() if not name.startswith(OF_A_PACKAGE)}
+            options |= {"provider": provider} if provider else {}
         return options
 
     def refuse(self, reason: str) -> _Failure:
@@ -438,7 +504,7 @@ def _ambiguous_types(name: str, message: Any) -> Iterator[str]:
     if not (COMPONENT_TYPE if is_component else TYPE).fullmatch(message.type):
         yield message.type
     aliases = getattr(message, "aliases", ())
-    for urn in (*getattr(message, "aliasURNs", ()), *(alias.urn for alias in aliases)):
+    for urn in (alias.urn for alias in aliases):
         if urn and not all(map(COMPONENT_TYPE.fullmatch, _types(urn) or [""])):
             yield urn
     for spec in (alias.spec for alias in aliases):
@@ -476,8 +542,13 @@ def _references(message: Message) -> Iterator[str]:
 
 def _heritage(message: Any) -> dict[str, str]:
     """Return the options of a resource that its children get from the SDK, or else from the engine."""
-    provider = {"provider": message.provider} if message.provider else {}
-    return provider | ({"protect": str(message.protect)} if message.HasField("protect") else {})
+    options = {f"{OF_A_PACKAGE}{package}": provider for package, provider in message.providers.items()}
+    options |= {
+        name: getattr(message, name) for name in ("provider", "deletedWith") if getattr(message, name)
+    }
+    return options | {
+        name: str(getattr(message, name)) for name in ("protect", "retainOnDelete") if message.HasField(name)
+    }
 
 
 def _output_dependencies(message: Message) -> Iterator[str]:

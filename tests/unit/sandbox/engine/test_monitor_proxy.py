@@ -331,7 +331,6 @@ def test_a_type_of_a_component_or_an_alias_that_the_engine_reads_differently_is_
     client, _, monitor = context
     alias: Any = alias_pb2.Alias
     requests: list[dict[str, Any]] = [
-        {"aliasURNs": ["urn:pulumi:dev::pipe::aws:s3/bucket:Bucket"]},
         {"aliases": [alias(urn=kind or "api")]},
         {"aliases": [alias(spec=alias.Spec(parentUrn=kind or "api"))]},
     ]
@@ -349,7 +348,6 @@ def test_a_urn_of_an_alias_with_such_a_type_is_refused(context: Context, kind: s
     alias: Any = alias_pb2.Alias
     urn = f"{URN}{kind}::api"
     requests: tuple[dict[str, Any], ...] = (
-        {"aliasURNs": [urn]},
         {"aliases": [alias(urn=urn)]},
         {"aliases": [alias(spec=alias.Spec(parentUrn=urn))]},
     )
@@ -366,7 +364,7 @@ def test_types_of_components_of_any_length_and_aliases_are_passed_on(context: Co
         register(client, {"type": kind, "name": kind.replace(":", "-")})
     former = f"{URN}pipe:a:A$pipe:b:B::api::x$y:"
     spec = alias.Spec(type="pipe:old:Api", name="x::y$", parentUrn=former)
-    register(client, COMPONENT, aliasURNs=[former], aliases=[alias(urn=former), alias(spec=spec)])
+    register(client, COMPONENT, aliases=[alias(urn=former), alias(spec=spec)])
     register(client, COMPONENT, aliases=[alias(spec=alias.Spec(noParent=True))])
     assert proxy.error == ""
 
@@ -403,6 +401,9 @@ def test_a_resource_may_name_resources_that_are_registered(place: str, context: 
 
 PROVIDER: dict[str, Any] = {"provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::here::1"}
 
+HERE = BUCKET | {"name": PROVIDER["provider"].removeprefix("urn:").removesuffix("::1")}
+WITH_THE_PROVIDER: dict[str, Any] = {"deletedWith": PROVIDER["provider"].removesuffix("::1")}
+
 
 @pytest.mark.parametrize(
     "options, own",
@@ -412,30 +413,102 @@ PROVIDER: dict[str, Any] = {"provider": "urn:pulumi:dev::pipe::pulumi:providers:
         ({"protect": True}, {"protect": False}),
         (PROVIDER, PROVIDER),
         (PROVIDER, {"type": "cloudflare:index:Ruleset"}),
+        ({"retainOnDelete": True}, {"retainOnDelete": True}),
+        ({"retainOnDelete": True}, {"retainOnDelete": False}),
+        ({"retainOnDelete": False}, {}),
+        (WITH_THE_PROVIDER, WITH_THE_PROVIDER),
     ],
 )
 def test_a_child_sends_what_it_has_from_its_parent(
     options: dict[str, Any], own: dict[str, Any], context: Context
 ) -> None:
     client, proxy, _ = context
-    register(client, BUCKET | {"name": PROVIDER["provider"].removeprefix("urn:").removesuffix("::1")})
+    register(client, HERE)
     register(client, BUCKET | options)
     register(client, COMPONENT, parent="urn:files")
     register(client, BUCKET | own, parent="urn:api")
     assert proxy.error == ""
 
 
-@pytest.mark.parametrize("options", [{"protect": True}, PROVIDER], ids=["protect", "provider"])
+@pytest.mark.parametrize(
+    "options", [{"protect": True}, {"retainOnDelete": True}, WITH_THE_PROVIDER, PROVIDER], ids=min
+)
 def test_a_child_that_leaves_out_what_its_parent_has_is_refused(
     options: dict[str, Any], context: Context
 ) -> None:
     client, proxy, _ = context
-    register(client, BUCKET | {"name": PROVIDER["provider"].removeprefix("urn:").removesuffix("::1")})
+    register(client, HERE)
     register(client, BUCKET | options)
     register(client, COMPONENT, parent="urn:files")
     with pytest.raises(grpc.RpcError, match=f"it leaves out the option {min(options)} of its parent urn:api"):
         register(client, BUCKET, parent="urn:api")
     assert "leaves out" in proxy.error
+
+
+def test_a_child_sends_the_provider_that_a_component_has_for_its_package(context: Context) -> None:
+    client, proxy, _ = context
+    register(client, HERE)
+    register(client, COMPONENT, providers={"aws": PROVIDER["provider"]})
+    register(client, COMPONENT | {"name": "inner"}, parent="urn:api")
+    register(client, BUCKET | {"type": "cloudflare:index:Ruleset"}, parent="urn:inner")
+    register(client, BUCKET | PROVIDER, parent="urn:inner")
+    assert proxy.error == ""
+    with pytest.raises(grpc.RpcError, match="it leaves out the option provider of its parent urn:inner"):
+        register(client, BUCKET, parent="urn:inner")
+
+
+def test_a_stack_may_have_the_name_of_a_package(context: Context) -> None:
+    client, proxy, _ = context
+    provider = "urn:pulumi:aws::pipe::pulumi:providers:cloudflare::here"
+    register(client, BUCKET | {"name": provider.removeprefix("urn:")})
+    register(client, COMPONENT, provider=f"{provider}::1")
+    register(client, BUCKET, parent="urn:api")
+    assert proxy.error == ""
+
+
+API_URN, INNER_URN, OTHER_URN, FORMER_URN = (
+    f"{URN}pipe:index:Api::{name}" for name in ("api", "inner", "other", "former")
+)
+
+
+def component(urn: str) -> dict[str, Any]:
+    """Return a component to which the monitor gives a URN."""
+    return COMPONENT | {"name": urn.removeprefix("urn:")}
+
+
+def former_parent(urn: str) -> dict[str, Any]:
+    """Return the option with an alias that has another parent."""
+    return {"aliases": [alias_pb2.Alias(spec=alias_pb2.Alias.Spec(parentUrn=urn))]}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("parent", [API_URN, INNER_URN])
+def test_the_parent_of_an_alias_has_no_alias_itself(parent: str, is_first: bool, context: Context) -> None:
+    client, proxy, _ = context
+    calls: list[Callable[[], Any]] = [
+        lambda: register(client, BUCKET, **former_parent(parent)),
+        lambda: register(client, component(API_URN), **former_parent(FORMER_URN)),
+        lambda: register(client, component(INNER_URN), parent=API_URN),
+    ]
+    if not is_first:
+        calls.append(calls.pop(0))
+    with pytest.raises(grpc.RpcError, match=f"an alias names the parent {parent}, which has aliases itself"):
+        for call in calls:
+            call()
+    assert "RegisterResource aws:s3/bucket:Bucket files: an alias" in proxy.error
+
+
+def test_the_parent_of_an_alias_may_be_a_former_one_one_without_aliases_or_an_ancestor(
+    context: Context,
+) -> None:
+    client, proxy, _ = context
+    register(client, component(OTHER_URN))
+    register(client, component(API_URN), **former_parent(FORMER_URN))
+    register(client, component(INNER_URN), parent=API_URN)
+    for parent in (FORMER_URN, OTHER_URN, INNER_URN, API_URN):
+        register(client, BUCKET, parent=INNER_URN, **former_parent(parent))
+    register(client, BUCKET, parent=INNER_URN, aliases=[alias_pb2.Alias(urn=API_URN)])
+    assert proxy.error == ""
 
 
 def test_calls_name_only_resources_that_are_registered(context: Context) -> None:
