@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil
 
 from pulumi_policy import Severity
@@ -266,14 +267,28 @@ def _isolates(policy: Value) -> bool:
 
 
 def _admit_all(policies: list[Value]) -> bool:
-    """Return True if policies together allow traffic from everywhere, or from every pod, to all ports."""
+    """Return True if policies together allow traffic from everywhere, or every pod, to half of all ports.
+
+    The rules of all policies add up: each may open other ports, or the same ports to other networks.
+    """
     rules = [
-        rule
+        (rule, list(_spans(rule["ports"].items())))
         for policy in policies
         if _isolates(policy)
         for rule in policy.at("spec.ingress").items()
-        if _allows_all_ports(rule["ports"].items())
     ]
+    if not _is_half(sum(end - first for _, spans in rules for first, end in spans)):
+        return False
+    edges = sorted({edge for _, spans in rules for span in spans for edge in span})
+    opened = 0
+    for first, end in pairwise(edges):
+        open_here = [rule for rule, spans in rules if any(span[0] <= first < span[1] for span in spans)]
+        opened += end - first if _admit_everybody(open_here) else 0
+    return _is_half(opened)
+
+
+def _admit_everybody(rules: list[Value]) -> bool:
+    """Return True if rules together name no sources, every pod, or half of the internet."""
     peers = [peer for rule in rules for peer in rule["from"].items()]
     cidrs = [peer.at("ipBlock.cidr").text() or "" for peer in peers]
     return (
@@ -283,15 +298,23 @@ def _admit_all(policies: list[Value]) -> bool:
     )
 
 
-def _allows_all_ports(ports: list[Value]) -> bool:
-    """Return True if a rule has no ports, an entry without a port, or half of all ports or more."""
-    number = 0
+def _spans(ports: list[Value]) -> Iterator[tuple[int, int]]:
+    """Yield the first port of each entry and the one after its last, without named ports.
+
+    A rule without ports, or an entry without a port, allows all ports; a named port is only one.
+    """
+    if not ports:
+        yield 1, _PORTS + 1
     for port in ports:
-        if port["port"].absent:
-            return True
         first, last = port["port"].number(), port["endPort"].number()
-        number += 1 if first is None or last is None else max(int(last - first) + 1, 1)
-    return not ports or 2 * number >= _PORTS
+        if port["port"].absent:
+            yield 1, _PORTS + 1
+        elif first is not None:
+            yield int(first), max(int(first), int(first if last is None else last)) + 1
+
+
+def _is_half(number: int) -> bool:
+    return 2 * number >= _PORTS
 
 
 _PORTS = 65535
