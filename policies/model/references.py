@@ -34,7 +34,7 @@ def top_level(value: Value) -> str:
 def _has(target: Resource, text: str, keys: Iterable[str], depends: bool) -> bool:
     texts = {target[key].text() for key in keys if target[key].known} - {None}
     if not texts and "id" in keys and target["arn"].known and (arn := target["arn"].text()):
-        # Not every provider repeats the ID in the outputs. ARNs end with it behind `/` (a VPC) or `:` (a backup
-        # plan), or are the ID (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
+        # Not every provider repeats the ID in the outputs. The ARN ends with it, behind `/` or `:`, or is
+        # the ID (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
         return text == arn or arn.endswith((f"/{text}", f":{text}"))
     return text in texts if texts else depends
