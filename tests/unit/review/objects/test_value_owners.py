@@ -191,8 +191,8 @@ def test_each_of_many_sources_is_named() -> None:
     lost = [f"before: {name}" for name in names[1:]]
     for old, new, expected in (([], ids, names), (ids, ids[:1], lost)):
         state = after(*groups) | {"propertyDependencies": {"groups": [group.urn for group in groups]}}
-        sides = [resource(DATABASE, "db", {"groups": ",".join(side)}, **state) for side in (old, new)]
-        step = Step("update", *sides, {"groups": "update"})
+        before, now = (resource(DATABASE, "db", {"groups": ",".join(side)}, **state) for side in (old, new))
+        step = Step("update", before, now, {"groups": "update"})
         members = [step, *(Step("same", group, group) for group in groups)]
         run = EngineRun(Path(), {member.resource.urn: member for member in members})
         renewed = {group.urn: {f"{group.state['id']}": ""} for group in groups}

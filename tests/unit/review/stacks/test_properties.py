@@ -477,9 +477,8 @@ def test_a_policy_in_an_input_with_any_name_has_principals() -> None:
     ],
 )
 def test_a_change_that_may_give_access_is_marked(kind: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-    common = {"tags": {"a": "1"}}, {"tags": {"a": "2"}}
-    sides = [resource(kind, "x", side | tags) for side, tags in zip((old, new), common, strict=True)]
-    step = Step("update", *sides, dict.fromkeys(new, "update"))
+    before, now = (resource(kind, "x", side | {"tags": {"a": tag}}) for side, tag in ((old, "1"), (new, "2")))
+    step = Step("update", before, now, dict.fromkeys(new, "update"))
     changed = {item.path: item.always_shown for item in changed_properties(step, stack(step))}
     assert changed.pop("tags.a") == kind.startswith("pulumi:") and {*changed.values()} == {True}
 
