@@ -151,12 +151,12 @@ def test_a_policy_links_to_its_page(browser: Browser, tmp_path: Path) -> None:
     page = _open(browser, tmp_path, report)
     rule = page.get_by_role("link", name="thing-too-small-0").first
     assert rule.get_attribute("href") == "https://example.com/rule"
-    trees = ["https://example.com/o/r/blob/head", ""]
+    trees = ["https://example.com/o/r/blob/head", "https://example.com/o/r/blob/base"]
     page = _open(browser, tmp_path, dataclasses.replace(report, trees=trees))
     rule = page.get_by_role("link", name="thing-too-small-0").first
     assert rule.get_attribute("href") == f"{trees[1]}/docs/policies/thing-too-small-0.md"
     own = page.get_by_role("link", name="stateful-deleted").first
-    assert own.get_attribute("href") == f"{trees[0]}/docs/review/findings.md#stateful-deleted"
+    assert own.get_attribute("href") == f"{trees[1]}/docs/review/findings.md#stateful-deleted"
 
 
 def test_a_component_of_the_overview_opens_its_changes(browser: Browser, tmp_path: Path) -> None:
