@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, time
+from fractions import Fraction
 
 from pulumi_policy import Severity
 
@@ -87,17 +88,23 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def muted(resource: Resource, options: Options) -> Verdicts:
-    """Require an early end of every downtime, and refuse recurring ones that mute everything every day."""
+    """Require an early end of every downtime, and refuse recurring ones that mute everything every day.
+
+    All recurrences of a downtime count together, since each mutes the same monitors.
+    """
     old = resource.type.endswith(":Downtime")
     recurrence = resource["recurrence" if old else "recurringSchedule"]
     if recurrence.absent:
         yield from _ends(_moment(resource, old, "start"), _moment(resource, old, "end"), options["days"])
     elif old:
-        if recurrence["type"].text() == "days" and (recurrence["period"].number() or 1) <= 1:
+        if _daily(recurrence):
             yield from _everything(resource, resource["scopes"], resource["monitorTags"])
     else:
-        yield from check_each(recurrence["recurrences"].items(), _lasting)
-        if any(_period(item) <= DAY for item in recurrence["recurrences"].items()):
+        recurrences = [*recurrence["recurrences"].items()]
+        yield from check_each(recurrences, _lasting)
+        if all(_share(item) < 1 for item in recurrences) and sum(map(_share, recurrences)) >= 1:
+            yield expected(recurrence["recurrences"], "recurrences that together mute less than all the time")
+        if sum(1 / _period(item) for item in recurrences) * DAY >= 1:
             yield from _everything(resource, resource["scope"], resource.at("monitorIdentifier.monitorTags"))
 
 
@@ -135,26 +142,60 @@ DAY = 1440
 """The minutes of a day."""
 _MINUTES = {"MINUTELY": 1, "HOURLY": 60, "DAILY": DAY, "WEEKLY": 7 * DAY, "MONTHLY": 28 * DAY}
 """By FREQ of RFC 5545, section 3.3.10, the shortest time between two events in minutes."""
-_PART = re.compile(r"(FREQ|INTERVAL|BYDAY)=([^;]*)")
 _DURATION = re.compile(r"(\d{1,9})([mhdw])")
 _UNITS = {"m": 1, "h": 60, "d": DAY, "w": 7 * DAY}
+_EXPANDED_BY = {
+    "BYMONTH": ("YEARLY",),
+    "BYWEEKNO": ("YEARLY",),
+    "BYYEARDAY": ("YEARLY",),
+    "BYMONTHDAY": ("MONTHLY", "YEARLY"),
+    "BYDAY": ("WEEKLY", "MONTHLY", "YEARLY"),
+    "BYHOUR": ("DAILY", "WEEKLY", "MONTHLY", "YEARLY"),
+    "BYMINUTE": ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"),
+}
+"""The values of FREQ for which a part adds events; for others it removes some (RFC 5545, section 3.3.10)."""
+_WEEKDAYS_IN = {"MONTHLY": 5, "YEARLY": 53}
+"""The largest number of equal weekdays in a month and in a year."""
 
 
-def _period(recurrence: Value) -> int:
-    """Return the minutes between two events of a recurrence; one that repeats on all weekdays is daily."""
-    parts = dict(_PART.findall(recurrence["rrule"].text() or ""))
-    period = _MINUTES.get(parts.get("FREQ", ""), 365 * DAY)
-    interval = parts.get("INTERVAL", "")
-    if period == 7 * DAY and len(set(parts.get("BYDAY", "").split(","))) == 7:
-        period = DAY
-    return period * (int(interval) if interval.isdecimal() and len(interval) < 10 else 1)
+def _period(recurrence: Value) -> Fraction:
+    """Return the minutes from one event of a recurrence to the next, on average and at least."""
+    rule = recurrence["rrule"].text() or ""
+    parts = {name: text for name, _, text in (part.partition("=") for part in rule.split(";"))}
+    frequency, interval = parts.get("FREQ", ""), parts.get("INTERVAL", "")
+    period = _MINUTES.get(frequency, 365 * DAY)
+    times = int(interval) if interval.isdecimal() and len(interval) < 10 else 1
+    events = 1
+    for part, frequencies in _EXPANDED_BY.items():
+        if part in parts and frequency in frequencies:
+            events *= sum(_events(item, part, frequency) for item in set(parts[part].split(",")))
+    return Fraction(period * max(times, 1), events)
+
+
+def _events(item: str, part: str, frequency: str) -> int:
+    """Return how often an item of a rule's part is in a period; a weekday without a number is in it often."""
+    return _WEEKDAYS_IN.get(frequency, 1) if part == "BYDAY" and item.isalpha() else 1
+
+
+def _share(recurrence: Value) -> Fraction:
+    """Return the share of time in which a recurrence mutes; 0 if its duration is absent or unreadable."""
+    match = _DURATION.fullmatch(recurrence["duration"].text() or "")
+    return int(match[1]) * _UNITS[match[2]] / _period(recurrence) if match else Fraction(0)
 
 
 def _lasting(recurrence: Value) -> Verdicts:
     """Report a recurrence whose next event begins before the previous one ends."""
-    match = _DURATION.fullmatch(recurrence["duration"].text() or "")
-    if match and int(match[1]) * _UNITS[match[2]] >= _period(recurrence):
+    if _share(recurrence) >= 1:
         yield expected(recurrence["duration"], "less than the time between two events of its rrule")
+
+
+def _daily(recurrence: Value) -> bool:
+    """Return True if a recurrence of the older form has an event on each day."""
+    kind = recurrence["type"].text()
+    if kind == "rrule":
+        return _period(recurrence) <= DAY
+    days = kind == "days" or (kind == "weeks" and len({*recurrence["weekDays"].texts()}) == 7)
+    return days and (recurrence["period"].number() or 1) <= 1
 
 
 def _everything(resource: Resource, scope: Value, monitors: Value) -> Verdicts:
