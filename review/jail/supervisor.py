@@ -126,8 +126,11 @@ def memory_limit(limit: int = isolation.LIMITS[resource.RLIMIT_DATA]) -> Generat
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
     """Raise CommandError in the body of the with statement after `seconds`, even while the body waits."""
+    reached = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal reached
+        reached = True
         raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -137,6 +140,8 @@ def time_limit(seconds: float) -> Generator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if reached:
+            isolation.end_all()  # The signal may arrive when a process has just started.
 
 
 def evaluate(

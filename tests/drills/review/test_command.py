@@ -383,9 +383,7 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 30
-        while time.monotonic() < until and not _running("sleep", "7320"):
-            time.sleep(0.1)
+        assert _becomes(True, "sleep", "7320")
         assert list((tmp_path / "tmp").iterdir()) != []
         process.send_signal(number)
         assert process.wait(timeout=20) == code
@@ -393,7 +391,7 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
         process.kill()
         process.wait()
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert not _running("sleep", "7320")
+    assert _becomes(False, "sleep", "7320")
 
 
 def test_make_review_in_a_fresh_clone_lists_the_changes_of_each_stack(tmp_path: Path) -> None:
@@ -466,5 +464,13 @@ def test_a_tree_without_main_needs_a_base(tmp_path: Path) -> None:
         comparison.find_base(tmp_path, "")
 
 
-def _running(*arguments: str) -> bool:
-    return any(process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"]))
+def _becomes(running: bool, *arguments: str) -> bool:
+    """Return True if a command begins or stops to run within half a minute."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if running == any(
+            process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"])
+        ):
+            return True
+        time.sleep(0.1)
+    return False

@@ -299,6 +299,14 @@ def test_an_endless_program_is_stopped_by_the_outer_limit(tmp_path: Path) -> Non
     assert not _running("sleep", "7319")
 
 
+def test_the_outer_limit_ends_a_process_that_is_not_yet_known() -> None:
+    """The signal arrives while a process starts, so no context manager has it."""
+    with pytest.raises(CommandError), time_limit(0.1):
+        subprocess.Popen(["sleep", "7318"])
+        time.sleep(5)
+    assert not _running("sleep", "7318")
+
+
 LIMITED = """
 import resource, subprocess, sys
 from review.jail.supervisor import memory_limit
