@@ -7,7 +7,7 @@ from pathlib import Path
 from review.findings.guard_findings import weakened
 from review.findings.unevaluated_files import COMPILED
 from review.model import Finding
-from review.programs.command_files import describe_imports
+from review.programs.command_files import describe_imports, is_command
 from review.programs.file_states import find_differing
 from review.programs.imports import imported_files, program_files
 from review.project_selection import Trees
@@ -15,14 +15,15 @@ from sandbox.workspace.stacks import projects
 
 OF_A_DEPLOYMENT = (
     *(".github", ".ci", "scripts", "Makefile", "operations", "pyproject.toml"),
-    *("requirements.in", "requirements-dev.in", "tools", "review"),
+    *("requirements.in", "requirements-dev.in", "tools", "review", "sandbox"),
 )
 """Files and folders at the top of a tree that a deployment runs or installs from, most urgent first.
 
-Operations run the review on a preview of a real stack (operations/delivery/preview.py).
+Operations run the review on a preview of a real stack (operations/delivery/preview.py), and the review runs
+the sandbox.
 """
 
-COMMANDS = ("operations", "scripts", ".ci", ".github", "review", "tools")
+COMMANDS = ("operations", "scripts", ".ci", ".github", "review", "tools", "sandbox")
 """Those with Python modules, in the order in which a finding names the one that imports a file."""
 
 MOST_NEW = 40
@@ -55,12 +56,11 @@ def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
     A command has the credentials of a person or of a workflow. The review evaluates what the program does
     with a module, which shows nothing of what the same module does in a command.
     """
-    base, _ = trees
     imports = _describe_imports(trees) if changed else {}
     return {
-        file: "a deployment runs or reads it" if _is_run(file) else imports[file]
-        for file in sorted(changed, key=lambda file: _urgency(file, base))
-        if _is_run(file) or file in imports
+        file: "a deployment runs or reads it" if _is_run(file, trees) else imports[file]
+        for file in sorted(changed, key=lambda file: _urgency(file, trees))
+        if _is_run(file, trees) or file in imports
     }
 
 
@@ -100,7 +100,7 @@ def find_outside(stacks: Sequence[str], changed: Set[Path], trees: Trees) -> lis
         imported = new & _program_files(head, stacks, _other_code(base) - in_base)
         own = {file.parts[0] for file in in_base if os.path.lexists(base / file)}
         changed -= {file for file in imported if file.parts[0] in own}
-    return [f"{file}" for file in sorted(changed, key=lambda file: _urgency(file, base))]
+    return [f"{file}" for file in sorted(changed, key=lambda file: _urgency(file, trees))]
 
 
 def _describe_imports(trees: Trees) -> dict[Path, str]:
@@ -110,8 +110,9 @@ def _describe_imports(trees: Trees) -> dict[Path, str]:
     return {**head, **base}
 
 
-def _is_run(file: Path) -> bool:
-    return file in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
+def _is_run(file: Path, trees: Trees) -> bool:
+    named = file in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
+    return named or any(is_command(tree, file) for tree in trees)
 
 
 def _projects(tree: Path, stacks: Sequence[str]) -> dict[str, Path]:
@@ -129,7 +130,8 @@ def _program_files(tree: Path, stacks: Sequence[str], without: Set[Path] = froze
 def _other_code(tree: Path) -> set[Path]:
     """Return the modules of a tree, and all files that the commands of a deployment would import."""
     modules = {file.relative_to(tree) for file in tree.rglob("*.py")}
-    run = [tree / file for file in modules if file.parts[0] in OF_A_DEPLOYMENT]
+    packages = {file for file in modules if is_command(tree, file) and not _is_ignored(file)}
+    run = [tree / file for file in modules if file.parts[0] in OF_A_DEPLOYMENT or file in packages]
     return modules | imported_files(tree, tree, run)
 
 
@@ -138,10 +140,10 @@ def _is_ignored(file: Path) -> bool:
     return file.suffix in IGNORED_ENDINGS or any(file.is_relative_to(path) for path in ignored)
 
 
-def _urgency(file: Path, base: Path) -> tuple[bool, bool, int, bool, Path]:
+def _urgency(file: Path, trees: Trees) -> tuple[bool, bool, int, bool, Path]:
     """Return a sort key that puts what a deployment runs first, and then what the base has."""
     top = file.parts[0]
-    is_run = _is_run(file)
-    is_new = not os.path.lexists(base / file)
-    place = OF_A_DEPLOYMENT.index(top) if is_run and file not in MAKEFILES else -1
+    is_run = _is_run(file, trees)
+    is_new = not os.path.lexists(trees[0] / file)
+    place = OF_A_DEPLOYMENT.index(top) if top in OF_A_DEPLOYMENT else -1
     return not is_run, is_new, place, not file.is_relative_to(WORKFLOWS), file

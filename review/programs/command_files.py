@@ -5,15 +5,30 @@ from pathlib import Path
 
 from review.programs.imports import CODE, find_importers
 
+MAIN = "__main__.py"
+"""The module that `python -m PACKAGE` runs. No import statement has to lead to it."""
+
+
+def is_command(tree: Path, file: Path) -> bool:
+    """Return True if `python -m` runs a file, and no project of Pulumi beside it."""
+    return file.name == MAIN and not (tree / file.parent / "Pulumi.yaml").exists()
+
 
 def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str]) -> Mapping[Path, str]:
-    """Return how the commands in `folders` reach each file: "operations/drift.py imports it".
+    """Return how the commands of a tree reach each file: "operations/drift.py imports it".
 
-    These are files outside `folders`, also those that a command would import if a tree had them. Modules in
-    the folders `without` do not count, and neither does what only they import.
+    Commands are the modules in `folders`, and those that is_command names. These are files outside `folders`,
+    also those that a command would import if a tree had them. Modules in the folders `without` do not count,
+    and neither does what only they import.
     """
-    commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
     others = {file.relative_to(tree) for folder in without for file in (tree / folder).rglob("*.py")}
+    packages = [file.relative_to(tree) for file in sorted(tree.rglob(MAIN))]
+    commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
+    commands += [
+        tree / file
+        for file in packages
+        if is_command(tree, file) and file not in others and file.parts[0] not in folders
+    ]
     importers = find_importers(tree, tree, commands, others, only_beside_code=True)
     return {
         file: _describe(file, importer, importers)

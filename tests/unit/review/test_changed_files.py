@@ -186,6 +186,31 @@ def test_a_module_that_only_the_commands_of_the_head_import_counts(trees: Trees)
     assert run(trees) == ["operations/__main__.py", "shop/api.py"]
 
 
+def test_what_python_runs_as_a_package_counts_with_what_it_imports(trees: Trees) -> None:
+    for tree in trees:
+        for file in ("shop/settings/__main__.py", "sandbox/__main__.py", "sandbox/data.toml"):
+            (tree / file).parent.mkdir(exist_ok=True)
+            (tree / file).write_text("import shop.comparison")
+        (tree / "shop" / "comparison.py").write_text("")
+    for file in (
+        "shop/settings/__main__.py",
+        "sandbox/__main__.py",
+        "sandbox/data.toml",
+        "shop/comparison.py",
+    ):
+        (trees[1] / file).write_text("# another content")
+    (trees[1] / "shop" / "settings" / "Pulumi.yaml").write_text("name: no-command")
+    for project in ("", "foundation"):
+        (trees[1] / project / "__main__.py").write_text("# another content")
+    changed = find_changed(trees)
+    assert {f"{file}": way for file, way in find_run(changed, trees).items()} == {
+        "sandbox/__main__.py": "a deployment runs or reads it",
+        "sandbox/data.toml": "a deployment runs or reads it",
+        "shop/settings/__main__.py": "a deployment runs or reads it",
+        "shop/comparison.py": "sandbox/__main__.py imports it",
+    }
+
+
 def test_tests_and_policies_lead_to_no_module(trees: Trees) -> None:
     for tree in trees:
         (tree / "tools").mkdir()
