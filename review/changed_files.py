@@ -32,8 +32,11 @@ MOST_NEW = 40
 WORKFLOWS = Path(".github", "workflows")
 """Folder of the files that GitHub runs by themselves; nothing else has to name a new one."""
 
-MAKEFILES = Path("GNUmakefile"), Path("makefile")
-"""Files that make reads in place of Makefile (GNU make's manual, section 3.2)."""
+MAKEFILES = "gnumakefile", "makefile"
+"""Lower-case names of the files at the top of a tree that make reads (GNU make's manual, section 3.2).
+
+The file system of macOS ignores case, so each form of a name counts.
+"""
 
 WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
 """Files and folders at the top of a tree without an effect on a deployment."""
@@ -111,7 +114,7 @@ def _describe_imports(trees: Trees) -> dict[Path, str]:
 
 
 def _is_run(file: Path, trees: Trees) -> bool:
-    named = file in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
+    named = f"{file}".casefold() in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
     return named or any(is_command(tree, file) for tree in trees)
 
 

@@ -210,14 +210,15 @@ def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterato
     """Yield a finding for each waiver of the head's files that the base lacks, or that lasts longer there.
 
     A waiver that is invalid today counts as well: it becomes valid when its last day is near enough, or when
-    the policies have the rule that it names.
+    the policies have the rule that it names. If a file changes, each of its invalid waivers counts, since the
+    text of a fault names neither all policies nor the targets.
     """
     for file, names in WAIVER_FILES.items():
         before, after = (load(names, None, tree / file) for tree in (base, head))
-        faults = sorted({*after.faults} - {*before.faults}) if (head / file).exists() else []
-        for fault in faults:
+        for fault in after.faults if _is_changed(base / file, head / file) else ():
             for stack in stacks:
-                yield weakened(stack, file, f"the pull request adds an invalid waiver: {fault}")
+                message = f"the pull request adds an invalid waiver, or changes a file that has one: {fault}"
+                yield weakened(stack, file, message)
         expiries = _expiries(before)
         for (policy, target), expires in sorted(_expiries(after).items()):
             earlier = expiries.get((policy, target))
@@ -231,6 +232,11 @@ def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterato
             message = f"the pull request {change} for {target} ({file})"
             for stack in _covered(target, stacks):
                 yield weakened(stack, policy, message)
+
+
+def _is_changed(before: Path, after: Path) -> bool:
+    """Return True if a file is new, or has another content than before."""
+    return after.exists() and not (before.exists() and before.read_bytes() == after.read_bytes())
 
 
 def _covered(target: str, stacks: Sequence[str]) -> Sequence[str]:

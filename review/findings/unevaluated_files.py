@@ -4,6 +4,8 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -79,12 +81,23 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         {project.relative_to(tree) for project in of_tree.values()}
         for tree, of_tree in zip((base, head), of_trees, strict=True)
     ]
+    stack_files = {
+        f"{Path(stack).parent / f'Pulumi.{Path(stack).name}.yaml'}".casefold() for stack in chain(*of_trees)
+    }
     for folder in sorted(folders[0] | folders[1]):
         own = [name for name in stacks if f"{folder}" == (name.rpartition("/")[0] or ".")] or stacks
         for path in sorted((head / folder).glob("*")):
             file = folder / path.name
             if _is_one_of(OTHER_PROJECT_FILES, path) and _content(path) not in (None, _content(base / file)):
                 yield from _findings(own, file, "this file, which may take the place of Pulumi.yaml")
+            is_stack_file = fnmatchcase(path.name.casefold(), "pulumi.*.yaml")
+            if (
+                is_stack_file
+                and f"{file}".casefold() not in stack_files
+                and _content(path) not in (None, _content(base / file))
+            ):
+                part = "this file, which is the one of a stack if a file system ignores case"
+                yield from _findings(own, file, part)
         yield from _changed_keys(own, folder / "Pulumi.yaml", PROJECT_KEYS, base, head)
     for stack in sorted(of_trees[0].keys() | of_trees[1].keys()):
         folder, _, label = stack.rpartition("/")

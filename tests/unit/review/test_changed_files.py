@@ -186,6 +186,13 @@ def test_a_module_that_only_the_commands_of_the_head_import_counts(trees: Trees)
     assert run(trees) == ["operations/__main__.py", "shop/api.py"]
 
 
+@pytest.mark.parametrize("name", ["GNUmakefile", "makefile", "GNUMAKEFILE", "MakeFile"])
+def test_a_file_that_make_may_read_counts_in_every_case(trees: Trees, name: str) -> None:
+    (trees[1] / name).write_text("packages:")
+    (trees[1] / "shop" / name).write_text("packages:")
+    assert run(trees) == [name]
+
+
 def test_what_python_runs_as_a_package_counts_with_what_it_imports(trees: Trees) -> None:
     for tree in trees:
         for file in ("shop/settings/__main__.py", "sandbox/__main__.py", "sandbox/data.toml"):

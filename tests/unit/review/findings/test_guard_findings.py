@@ -332,7 +332,16 @@ def test_a_waiver_that_becomes_valid_later_is_a_finding_today(
         (tmp_path / side / "review").mkdir(parents=True)
         (tmp_path / side / "review" / "waivers.yaml").write_text(text)
     [finding] = guard_findings.find_wider_waivers(["dev"], tmp_path / "base", tmp_path / "head")
-    start = "review/waivers.yaml: the pull request adds an invalid waiver: "
+    start = "review/waivers.yaml: the pull request adds an invalid waiver, or changes a file that has one: "
     assert finding.message.startswith(start + fault)
     assert finding.blocks
     assert not [*guard_findings.find_wider_waivers(["dev"], tmp_path / "head", tmp_path / "head")]
+
+
+def test_other_targets_of_a_waiver_that_is_not_yet_valid_are_a_finding(tmp_path: Path) -> None:
+    for side, target in (("base", DEV), ("head", "urn:pulumi:*::*::*::*")):
+        (tmp_path / side / "review").mkdir(parents=True)
+        text = waiver("stateful-replaced", target, "2099-01-31")
+        (tmp_path / side / "review" / "waivers.yaml").write_text(text)
+    [finding] = guard_findings.find_wider_waivers(["dev"], tmp_path / "base", tmp_path / "head")
+    assert "waivers.yaml[0].expires is 2099-01-31" in finding.message

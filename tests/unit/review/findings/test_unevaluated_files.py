@@ -24,6 +24,7 @@ ROOT = ["dev", "prod"]
 COMPILED = "this compiled module, which may take the place of its source"
 ATTRIBUTES = "this file, which may change files in a checkout"
 AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
+OTHER_CASE = "this file, which is the one of a stack if a file system ignores case"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
 PACK = "this file, which says how the engine runs the policies"
@@ -44,6 +45,8 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Pulumi.yml", "name: x", "this file, which may take the place of Pulumi.yaml", ROOT),
     ("base/Pulumi.json", "{}", "this file, which may take the place of Pulumi.yaml", ["base/dev"]),
     ("base/Pulumi.yaml", "name: base\nruntime: nodejs\n", "`runtime`", ["base/dev"]),
+    ("pulumi.qa.yaml", "config: {}", OTHER_CASE, ROOT),
+    ("base/Pulumi.qa.YAML", "config: {}", OTHER_CASE, ["base/dev"]),
     ("docs/Pulumi.json", "{}", "", []),
     ("tests/support/Pulumi.yaml", "name: x", "", []),
     ("infra/deep/Pulumi.yaml", "name: x", UNKNOWN_PROJECT, STACKS),
