@@ -38,20 +38,11 @@ SHOWN_SOURCES = 40
 FEW_PROPERTIES = 20
 """Number of properties of a change up to which they keep their order, since all of them are seen at once."""
 
-BLANK = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
-    "\U00016fe4\U0001bc9d\U0001d159"
-) | {chr(code) for start, end in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for code in range(start, end)}
-"""Characters that Python counts as printable, although nothing is seen of them: those with the property
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U0001d159")
+"""Letters and signs that Python counts as printable, although nothing is seen of them: with the property
 Default_Ignorable_Code_Point (https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt), and
 blank or filling ones.
 """
-
-OVERLAY = 1
-"""Combining class of the marks that strike through a letter (https://www.unicode.org/reports/tr44, 5.7.4)."""
-
-MOST_MARKS = 2
-"""Largest number of marks in a row that are shown; more of them cover other lines."""
 
 SEPARATORS = frozenset("␜␝␞␟")
 """Characters that separate sections and items in the template of the comment."""
@@ -83,16 +74,11 @@ def show_unseen(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    shown: list[str] = []
-    marks = MOST_MARKS
     mistaken = find_lookalikes(text)
-    for place, char in enumerate(text):
-        category = unicodedata.category(char)
-        marks = marks + 1 if category.startswith("M") else 0 if category.startswith("L") else MOST_MARKS
-        is_covering = category.startswith("M") and _covers(char, marks)
-        is_seen = _is_seen(char) and not is_covering and place not in mistaken
-        shown.append(char if is_seen else escape_character(char))
-    return "".join(shown)
+    return "".join(
+        char if _is_seen(char) and place not in mistaken else escape_character(char)
+        for place, char in enumerate(text)
+    )
 
 
 def show_value(text: str) -> str:
@@ -104,19 +90,12 @@ def _mark_escape(escape: re.Match[str]) -> str:
     """Return the backslash of an escape, with an invisible character if a report shows its character so."""
     char = chr(int(escape[1][1:], 16))
     is_shown = ord(char) not in SIGNS and _is_seen(char) and not depends_on_word(char)
-    is_shown = is_shown and not unicodedata.category(char).startswith("M")
     return escape[0] if is_shown else f"{escape[0]}\u200b"
 
 
 def _is_seen(char: str) -> bool:
     is_printed = char.isprintable() and char not in HIDDEN and not is_lookalike(char)
     return char in "\n\t" or (is_printed and unicodedata.bidirectional(char) not in FROM_RIGHT_TO_LEFT)
-
-
-def _covers(mark: str, marks: int) -> bool:
-    """Return True for a mark that covers other characters: `marks` are those in a row since a letter."""
-    is_around = unicodedata.category(mark) == "Me"
-    return marks > MOST_MARKS or is_around or unicodedata.combining(mark) == OVERLAY
 
 
 def clip(text: str, most: int = NAME) -> str:

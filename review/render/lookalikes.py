@@ -11,10 +11,14 @@ from functools import lru_cache
 import regex
 
 SHOWN_SCRIPTS = regex.compile(
-    r"[\p{Script=Latin}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
-    r"\p{Script=Common}\p{Script=Inherited}]"
+    r"[\p{Script_Extensions=Latin}\p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}"
+    r"\p{Script_Extensions=Katakana}\p{Script_Extensions=Common}]"
 )
-"""Pattern of a character of a script that a report shows, or of a sign that has no script."""
+"""Pattern of a character of a script that a report shows, or of a sign that is used with any script.
+
+A sign of a few other scripts only, such as `।` of the Indian ones, is none of them
+(https://www.unicode.org/reports/tr24, 5.2).
+"""
 
 SHOWN_LATIN = frozenset("ßẞÆæØøŁłŒœÞþÐðĐđĦħŊŋ")
 """Latin letters without a base letter that visibly differ from ASCII letters."""
@@ -23,6 +27,8 @@ DISTINCT_FORMS = frozenset(("<circle>", "<fraction>", "<square>", "<sub>", "<sup
 """Compatibility forms that visibly differ from the characters that they stand for (UAX 44, table 14)."""
 
 SIGNS = frozenset(
+    "⟵⟶⇽⇾➔➙➛➜➝➞￩￫↲↵␤⭾"  # the arrows and line breaks of a report itself
+    "‧∙⋅"  # the dots of a report in place of spaces
     "‐‑‒–−˗⁃➖﹘﹣"  # -
     "‘’‛′‵ʹʻʼʽʾˈˊˋ´˴“”‟″‶ʺˮ˝˶〃᳓‴‷⁗"  # ' and "
     "ː˸꞉∶⁚︰"  # :
@@ -69,7 +75,7 @@ def is_lookalike(char: str) -> bool:
     """Return True for a character that a reader can mistake for another one in any text."""
     if char.isascii() or char in OWN_SIGNS or depends_on_word(char):
         return False
-    if unicodedata.normalize("NFC", char) in SIGNS or not SHOWN_SCRIPTS.match(char):
+    if char in SIGNS or not SHOWN_SCRIPTS.match(char) or _has_equivalent(char):
         return True
     form, *_ = unicodedata.decomposition(char).split() or [""]
     if form in DISTINCT_FORMS:
@@ -105,6 +111,17 @@ def find_lookalikes(text: str) -> frozenset[int]:
                 )
         start += len(line) + 1
     return frozenset(places)
+
+
+def _has_equivalent(char: str) -> bool:
+    """Return True for a mark, and for a character in place of which Unicode has another one.
+
+    Texts with the same NFC look the same: `e` and U+0301 like `é`, U+FA19 like `神`
+    (https://www.unicode.org/reports/tr15, 1.1). In NFC, most texts of the scripts that a report shows have no
+    marks. Those that remain can look like others, too, or change nothing: the dot of `i` and U+0307 (Unicode
+    Standard, 7.1, "Diacritics on i and j"). Some cover the lines around them.
+    """
+    return unicodedata.category(char).startswith("M") or unicodedata.normalize("NFC", char) != char
 
 
 def _has_marks(char: str) -> bool:

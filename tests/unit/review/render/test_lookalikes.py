@@ -1,6 +1,8 @@
-"""Tests of the escapes for characters that can be mistaken for ASCII."""
+"""Tests of the escapes for characters that can be mistaken for other ones."""
 
 import dataclasses
+import sys
+import unicodedata
 
 import pytest
 
@@ -56,6 +58,29 @@ def test_a_character_that_looks_like_ascii_is_shown_as_an_escape(text: str, show
 )
 def test_japanese_and_european_texts_stay_as_they_are(text: str) -> None:
     assert show_unseen(text) == show_value(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("donne\u0301es/バックアッフ\u309a", r"donne\u0301es/バックアッフ\u309a"),
+        ("opsgeni\u0307e.example", r"opsgeni\u0307e.example"),
+        ("i\u0323\u0307d", r"i\u0323\u0307d"),
+        ("cafe\u0954", r"cafe\u0954"),
+        ("caf\u00e9\u0301", "caf\u00e9\\u0301"),
+        ("\ufa19社/\u212bngström", r"\ufa19社/\u212bngström"),
+        ("10.0.0.0\u27f610.0.0.1", r"10.0.0.0\u27f610.0.0.1"),
+        ("a\u0964b\u16ecc\u21b5", r"a\u0964b\u16ecc\u21b5"),
+    ],
+)
+def test_a_character_that_looks_like_another_text_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert show_unseen(text) == show_value(text) == shown
+
+
+def test_of_texts_that_unicode_counts_as_equivalent_a_report_shows_one() -> None:
+    for char in map(chr, range(sys.maxunicode + 1)):
+        texts = {char, unicodedata.normalize("NFC", char), unicodedata.normalize("NFD", char)}
+        assert len(texts) == 1 or len([text for text in texts if show_unseen(text) == text]) < 2, char
 
 
 def test_an_escape_of_a_character_that_depends_on_its_word_is_marked() -> None:
