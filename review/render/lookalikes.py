@@ -1,4 +1,4 @@
-"""Characters that a reader can mistake for ASCII, such as a Cyrillic `а` in the name of a host.
+"""Characters that a reader can mistake for other ones, such as a Cyrillic `а` in the name of a host.
 
 Unicode calls them confusable (https://www.unicode.org/reports/tr39, 4). A report shows letters of the Latin
 and the Japanese scripts, a set that UTS 39 allows in one text (5.2, "Highly Restrictive"), and no others:
@@ -10,6 +10,17 @@ from functools import lru_cache
 
 import regex
 
+from review.render.japanese import (
+    LETTER,
+    LIKE_ASCII,
+    SENTENCE,
+    UNCLEAR,
+    WORD,
+    find_unclear_letters,
+    is_japanese,
+    is_usual,
+)
+
 SHOWN_SCRIPTS = regex.compile(
     r"[\p{Script_Extensions=Latin}\p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}"
     r"\p{Script_Extensions=Katakana}\p{Script_Extensions=Common}]"
@@ -20,8 +31,13 @@ A sign of a few other scripts only, such as `।` of the Indian ones, is none of
 (https://www.unicode.org/reports/tr24, 5.2).
 """
 
-SHOWN_LATIN = frozenset("ßẞÆæØøŁłŒœÞþÐðĐđĦħŊŋ")
-"""Latin letters without a base letter that visibly differ from ASCII letters."""
+SHOWN_LATIN = frozenset("ßẞÆæØøŁłŒœÞþðĐđĦħŊŋ")
+"""Latin letters without a base letter that visibly differ from ASCII letters, and from each other."""
+
+RARE_LATIN = frozenset("ȦȧǍǎĔĕǦǧǴǵǏǐǑǒŢţǓǔ")
+"""Letters that look like the usual ones `ÅåĂăĚěĞğģĬĭŎŏȚțŬŭ`
+(https://www.unicode.org/Public/security/latest/confusables.txt).
+"""
 
 DISTINCT_FORMS = frozenset(("<circle>", "<fraction>", "<square>", "<sub>", "<super>"))
 """Compatibility forms that visibly differ from the characters that they stand for (UAX 44, table 14)."""
@@ -37,7 +53,7 @@ SIGNS = frozenset(
     "∣⏐│⏽￨ǀǁ‖∥"  # | and l
     "⁎∗➕᛭⹀⩵⩶⁓∼˜ˆ˄"  # * + = ~ ^
     "‹˂˃❮❯⟨⟩≪≫⋘⋙⪥⨠"  # < and >
-    "❨❩❲❳⸨⸩❴❵﴾﴿"  # brackets
+    "⁅⁆❨❩❲❳⸨⸩❴❵﴾﴿"  # brackets
     "﹍﹎﹏ǃʔ⁇⁈⁉‼‥¦"  # _ ! ? ..
     "∪⋃∨⋁⤫⤬⨯╳⊤⟙⋿∞⍳⍺⍴℮⁰𐋵𝄔🄪🜀🜇🜝🝌🝜🝨🝫🝬₶"  # letters
 )
@@ -51,21 +67,9 @@ OWN_SIGNS = frozenset("…›")
 TIMES = "×"
 """Sign between a quantity and a price in a report, and the prototype of no ASCII sign but `x`."""
 
-SENTENCE = frozenset("！（），：；？［］｛｝～〔〕〈〉〜")
-"""Wide signs that a Japanese sentence has beside Latin words: `クラスター（EKS）`."""
-
-LIKE_ASCII = frozenset("ノ〳〵丿丶〇ーｰ一ニ二゠〔〕〈〉⼂⼃〜")
-"""Japanese characters that look like ASCII, or like a dash or an equals sign."""
-
-DEPENDS_ON_WORD = regex.compile(rf"[{TIMES}{''.join(sorted(LIKE_ASCII))}\uff01-\uff5e]")
+DEPENDS_ON_WORD = regex.compile(rf"[{TIMES}{''.join(sorted(LIKE_ASCII | UNCLEAR))}\uff01-\uff5e]")
 LATIN_LETTER = regex.compile(r"(?=\p{Letter})\p{Script=Latin}")
-JAPANESE = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
-WORD = regex.compile(
-    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3001-\u303f\u30a0-\u30ff\uff01-\uff9f]+"
-)
-"""Patterns of a character that `depends_on_word`, of a Latin letter, of a Japanese letter, and of a Japanese
-word with its signs.
-"""
+"""Patterns of a character that `depends_on_word`, and of a Latin letter."""
 
 TIMES_IN_WORD = regex.compile(rf"(?<=[A-Za-z]){TIMES}|{TIMES}(?=[A-Za-z])")
 
@@ -80,8 +84,10 @@ def is_lookalike(char: str) -> bool:
     form, *_ = unicodedata.decomposition(char).split() or [""]
     if form in DISTINCT_FORMS:
         return False
+    if LETTER.match(char) and not is_usual(char):
+        return True
     if LATIN_LETTER.match(char):
-        return char not in SHOWN_LATIN and not _has_marks(char)
+        return char in RARE_LATIN or (char not in SHOWN_LATIN and not _has_marks(char))
     return form == "<font>" or unicodedata.normalize("NFKC", char).isascii()
 
 
@@ -101,9 +107,10 @@ def find_lookalikes(text: str) -> frozenset[int]:
     places = {match.start() for match in TIMES_IN_WORD.finditer(text)}
     start = 0
     for line in text.split("\n"):
-        is_sentence = _is_japanese(line)
+        is_sentence = is_japanese(line)
+        places.update(start + place for place in find_unclear_letters(line))
         for word in WORD.finditer(line):
-            if not _is_japanese(word[0]):
+            if not is_japanese(word[0]):
                 places.update(
                     start + word.start() + place
                     for place, char in enumerate(word[0])
@@ -128,8 +135,3 @@ def _has_marks(char: str) -> bool:
     """Return True for an ASCII letter with marks, such as `é`."""
     letter, *marks = unicodedata.normalize("NFD", char)
     return letter.isascii() and bool(marks)
-
-
-def _is_japanese(text: str) -> bool:
-    """Return True for a text with a Japanese letter that looks like no ASCII character."""
-    return any(letter[0] not in LIKE_ASCII for letter in JAPANESE.finditer(text))
