@@ -107,6 +107,8 @@ def build(
         draft.findings += changed_files.find_changed_commands(reviewed, run, base)
         outside = changed_files.find_outside(reviewed, changed - run.keys(), trees)
         _add_files_outside(draft, outside, base)
+        if policies := sorted(f"{file}" for file in changed - run.keys() if changed_files.is_policy(file)):
+            draft.caveats.append(f"the policies differ in {list_first(policies, FEW_FILES)}")
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)

@@ -1,7 +1,7 @@
 """Changed files that are neither part of an evaluated program nor of its policies."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from review.findings.guard_findings import weakened
@@ -44,26 +44,39 @@ WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
 IGNORED_ENDINGS = (".md", *COMPILED)
 """Endings of documents, and of compiled modules, which are findings of their own."""
 
-REPORTED = ("policies", "review/waivers.yaml", "requirements.txt", "requirements-dev.txt")
-"""Files and folders whose changes the report shows in another way."""
+REPORTED = ("review/waivers.yaml", "requirements.txt", "requirements-dev.txt")
+"""Files whose changes the report shows in another way."""
+
+POLICIES = "policies"
+"""The pack, whose verdicts the report compares."""
+
+VERDICTS = "policies/rules", "policies/__main__.py"
+"""The parts of the pack that only give verdicts. The review uses other modules for its own findings."""
+
+OF_NO_PROGRAM = "no program that the review evaluates has it, and a tool may read it"
 
 
 def find_changed(trees: Trees) -> set[Path]:
-    """Return the files that differ between base and head and that the report shows in no other way."""
+    """Return the files that differ between base and head and may have effects that no report shows."""
     return {file for file in find_differing(*trees) if not _is_ignored(file)}
 
 
 def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
-    """Return the changed files that the commands of a deployment run or read, with the way in which they do.
+    """Return the changed files that a deployment may run or read beside the programs, with the way.
 
     A command has the credentials of a person or of a workflow. The review evaluates what the program does
-    with a module, which shows nothing of what the same module does in a command.
+    with a module, which shows nothing of what the same module does in a command. Files of no program count as
+    well: make, Go, git and other tools read files by their names.
     """
-    imports = _describe_imports(trees) if changed else {}
+    if not changed:
+        return {}
+    ways = _describe_imports(trees)
+    ways |= {file: "a deployment runs or reads it" for file in changed if _is_run(file, trees)}
+    stacks = {stack for tree in trees for stack in projects(tree)}
+    of_no_program = find_outside(stacks, changed - ways.keys(), trees)
+    ways |= dict.fromkeys(map(Path, of_no_program), OF_NO_PROGRAM)
     return {
-        file: "a deployment runs or reads it" if _is_run(file, trees) else imports[file]
-        for file in sorted(changed, key=lambda file: _urgency(file, trees))
-        if _is_run(file, trees) or file in imports
+        file: ways[file] for file in sorted(changed, key=lambda file: _urgency(file, trees)) if file in ways
     }
 
 
@@ -75,19 +88,26 @@ def find_changed_commands(stacks: Sequence[str], run: Mapping[Path, str], base: 
         if file not in omitted[1:]:
             verb = "changes" if os.path.lexists(base / file) else "adds"
             these = f"this file and {len(omitted) - 1} more new ones" if file in omitted[:-1] else "this file"
-            message = f"the pull request {verb} {these}; {way} with credentials, and the review does not "
-            message += "evaluate its commands"
+            message = f"the pull request {verb} {these}; {way}"
+            if way != OF_NO_PROGRAM:
+                message += " with credentials, and the review does not evaluate its commands"
             for stack in stacks:
                 yield weakened(stack, f"{file}", message)
 
 
-def find_outside(stacks: Sequence[str], changed: Set[Path], trees: Trees) -> list[str]:
+def is_policy(file: Path) -> bool:
+    """Return True for a file of the policy pack."""
+    return file.is_relative_to(POLICIES)
+
+
+def find_outside(stacks: Collection[str], changed: Set[Path], trees: Trees) -> list[str]:
     """Return the changed files that the review of the stacks does not evaluate.
 
-    A program can read further files. Then the report shows what changes, although it names the file here.
+    Those of the policies do not count. A program can read further files. Then the report shows what changes,
+    although it names the file here.
     """
     base, head = trees
-    changed = {*changed}
+    changed = {file for file in changed if not is_policy(file)}
     for tree in trees:
         for name, project in _projects(tree, stacks).items():
             label = name.rpartition("/")[2]
@@ -108,23 +128,23 @@ def find_outside(stacks: Sequence[str], changed: Set[Path], trees: Trees) -> lis
 
 def _describe_imports(trees: Trees) -> dict[Path, str]:
     """Return how the commands of a deployment reach further files, in the base or else in the head."""
-    without = (*WITHOUT_EFFECT, *REPORTED)
+    without = (*WITHOUT_EFFECT, *VERDICTS)
     base, head = (describe_imports(tree, COMMANDS, without) for tree in trees)
     return {**head, **base}
 
 
 def _is_run(file: Path, trees: Trees) -> bool:
     named = f"{file}".casefold() in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
-    return named or any(is_command(tree, file) for tree in trees)
+    return named or (f"{file}" not in VERDICTS and any(is_command(tree, file) for tree in trees))
 
 
-def _projects(tree: Path, stacks: Sequence[str]) -> dict[str, Path]:
+def _projects(tree: Path, stacks: Collection[str]) -> dict[str, Path]:
     """Return the folders of the projects of the stacks that a tree has."""
     known = projects(tree)
     return {name: known[name] for name in stacks if name in known}
 
 
-def _program_files(tree: Path, stacks: Sequence[str], without: Set[Path] = frozenset()) -> set[Path]:
+def _program_files(tree: Path, stacks: Collection[str], without: Set[Path] = frozenset()) -> set[Path]:
     """Return the files of the programs of the stacks, except for those in `without`."""
     folders = {*_projects(tree, stacks).values()}
     return {file for folder in folders for file in program_files(tree, folder, without)}

@@ -18,10 +18,11 @@ def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str])
     """Return how the commands of a tree reach each file: "operations/drift.py imports it".
 
     Commands are the modules in `folders`, and those that is_command names. These are files outside `folders`,
-    also those that a command would import if a tree had them. Modules in the folders `without` do not count,
-    and neither does what only they import.
+    also those that a command would import if a tree had them. The modules `without`, and those in folders of
+    this name, do not count, and neither does what only they import.
     """
-    others = {file.relative_to(tree) for folder in without for file in (tree / folder).rglob("*.py")}
+    others = {Path(name) for name in without}
+    others |= {file.relative_to(tree) for folder in without for file in (tree / folder).rglob("*.py")}
     packages = [file.relative_to(tree) for file in sorted(tree.rglob(MAIN))]
     commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
     commands += [

@@ -14,6 +14,23 @@ CODE = (".py", ".pyc")
 """Endings of the names of Python's files, which only count if they are imported."""
 
 
+OF_TOOLS = frozenset(
+    (
+        *(
+            "ruff.toml",
+            "pyproject.toml",
+            "setup.cfg",
+            "tox.ini",
+            "pytest.ini",
+            "mypy.ini",
+            "pyrightconfig.json",
+        ),
+        *("package.json", "package-lock.json", "go.mod", "go.sum", "go.work", "makefile", "gnumakefile"),
+    )
+)
+"""Lower-case names of files that linters, installers and compilers read in the folder of code, or above."""
+
+
 def program_files(tree: Path, project: Path, without: Set[Path] = frozenset()) -> set[Path]:
     """Return the paths of a project's program, of what it imports or would import, and of the data below.
 
@@ -57,6 +74,8 @@ def find_importers(
                 continue
             names.add(name)
             parts = name.split(".")
+            if not all(parts):
+                continue  # A package in a folder whose name has a dot cannot be imported.
             for root in roots:
                 for end in range(1, len(parts) + 1):
                     module = root.joinpath(*parts[:end])
@@ -90,16 +109,20 @@ def _has_code(file: Path) -> bool:
 
 
 def _data_beside(tree: Path, file: Path) -> set[Path]:
-    """Return the files below a module's folder that are not Python.
+    """Return the files below a module's folder that are not Python, and that no tool reads by their names.
 
-    The tree's top folder and that of a project have none: the engine, installers and people's commands run
-    there, and read files by their names.
+    Tools read hidden files and OF_TOOLS. The tree's top folder and that of a project have no data: the
+    engine, installers and people's commands run there, and read files by their names.
     """
     folder = (tree / file).parent
     if folder == tree or (folder / "Pulumi.yaml").exists():
         return set()
-    below = folder.rglob("*")
-    return {path.relative_to(tree) for path in below if path.suffix not in CODE and path.is_file()}
+    below = (path for path in folder.rglob("*") if path.suffix not in CODE and path.is_file())
+    return {path.relative_to(tree) for path in below if not _is_of_a_tool(path.relative_to(folder))}
+
+
+def _is_of_a_tool(file: Path) -> bool:
+    return file.name.casefold() in OF_TOOLS or any(part.startswith(".") for part in file.parts)
 
 
 def _imported_names(file: Path, package: str) -> tuple[str, ...]:
@@ -117,7 +140,8 @@ def _names_in(content: bytes, package: str) -> tuple[str, ...]:
         if isinstance(node, ast.Import):
             names |= {alias.name: None for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            folders = package.split(".") if package else []
+            above = folders[: max(len(folders) - node.level + 1, 0)] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             if module:  # An import from above the tree's top folder fails.
                 names[module] = None

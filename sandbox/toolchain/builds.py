@@ -26,6 +26,11 @@ FEWER_COLLECTIONS = {"GOGC": "400", "GOMEMLIMIT": "2GiB"}
 the limit of memory they collect more often (pkg.go.dev/runtime, Environment Variables).
 """
 
+PINNED_BUILD = {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+"""Variables with which Go builds exactly what go.mod and go.sum pin. Without GOWORK, a go.work in any folder
+above could replace modules (go.dev/ref/mod, Workspaces).
+"""
+
 _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 
@@ -117,7 +122,7 @@ class Recipe:
                     subprocess.Popen(
                         [go, "build", "-v", "-o", Path(work) / name, *flags, package],
                         cwd=self.source,
-                        env=FEWER_COLLECTIONS | os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
+                        env=FEWER_COLLECTIONS | os.environ | PINNED_BUILD,
                         stderr=out,
                     ) as process,
                 ):

@@ -129,7 +129,7 @@ def test_an_access_starts_a_pod_with_psql_and_ends_with_ctrl_c(sandbox: Sandbox)
     assert sandbox.read(jobs) == "1"
     time.sleep(1)  # The command then waits for the end.
     access.send_signal(signal.SIGINT)
-    output, _ = access.communicate(timeout=60)
+    output, _ = access.communicate(timeout=180)  # Other drills keep the processors busy.
     assert access.returncode == 0 and "the access has ended" in output, "".join(lines) + output
     assert sandbox.read(jobs) == "0"
 

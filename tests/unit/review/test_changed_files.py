@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from review.build import build
-from review.changed_files import find_changed, find_outside, find_run
+from review.changed_files import OF_NO_PROGRAM, find_changed, find_outside, find_run
 from review.model import BASE_TO_HEAD
 from review.plain_data import build_mask
 from review.project_selection import Trees
@@ -52,13 +52,12 @@ def trees(tmp_path: Path) -> Trees:
 
 def outside(stacks: list[str], trees: Trees) -> list[str]:
     """Return the changed files that neither a program nor a command of a deployment has."""
-    changed = find_changed(trees)
-    return find_outside(stacks, changed - find_run(changed, trees).keys(), trees)
+    return find_outside(stacks, find_changed(trees) - {Path(file) for file in run(trees)}, trees)
 
 
 def run(trees: Trees) -> list[str]:
     """Return the changed files that the commands of a deployment run or read."""
-    return [f"{file}" for file in find_run(find_changed(trees), trees)]
+    return [f"{file}" for file, way in find_run(find_changed(trees), trees).items() if way != OF_NO_PROGRAM]
 
 
 def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
@@ -215,18 +214,38 @@ def test_what_python_runs_as_a_package_counts_with_what_it_imports(trees: Trees)
         "sandbox/data.toml": "a deployment runs or reads it",
         "shop/settings/__main__.py": "a deployment runs or reads it",
         "shop/comparison.py": "sandbox/__main__.py imports it",
+        "shop/settings/Pulumi.yaml": OF_NO_PROGRAM,
     }
 
 
-def test_tests_and_policies_lead_to_no_module(trees: Trees) -> None:
+def test_tests_and_rules_lead_to_no_module(trees: Trees) -> None:
     for tree in trees:
-        (tree / "tools").mkdir()
-        (tree / "tools" / "bench.py").write_text("import tests.conftest, policies.__main__")
+        (tree / "policies" / "rules").mkdir()
+        (tree / "review" / "build.py").write_text(
+            "import tests.conftest, policies.rules.all, policies.waivers"
+        )
         (tree / "tests" / "conftest.py").write_text("import shop.api")
-        (tree / "policies" / "__main__.py").write_text("import unused.module")
-    (trees[1] / "shop" / "api.py").write_text("# another content")
-    (trees[1] / "unused" / "module.py").write_text("# another content")
-    assert run(trees) == []
+        (tree / "policies" / "rules" / "all.py").write_text("import shop.api")
+        (tree / "policies" / "waivers.py").write_text("")
+    changed = ("policies/rules/all.py", "policies/waivers.py", "policies/__main__.py", "shop/api.py")
+    for name in changed:
+        (trees[1] / name).write_text("# another content")
+    assert run(trees) == ["policies/waivers.py"]
+
+
+def test_a_file_that_no_program_has_is_a_finding(trees: Trees) -> None:
+    (trees[1] / "shop" / "files" / "api.sql").write_text("SELECT 2")
+    names = ["go.work", "shop/.gitignore", "shop/files/.ruff.toml", "shop/files/Ruff.toml", "unused/new.py"]
+    for name in names:
+        (trees[1] / name).write_text("another content")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert {finding.message for finding in report.findings} == {
+        f"{name}: the pull request adds this file; no program that the review evaluates has it, and a tool "
+        "may read it"
+        for name in names
+    }
+    assert report.code == 1
+    assert report.notes == []
 
 
 def unchanged(trees: Trees) -> Stack:
@@ -235,25 +254,33 @@ def unchanged(trees: Trees) -> Stack:
 
 
 def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
-    (trees[1] / "unused" / "module.py").write_text("# another content")
+    (trees[1] / "foundation" / "__main__.py").write_text("# another content")
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
     assert report.code == 0
     assert report.verdict == (
-        "Nothing blocks: 1 changed file is not part of the evaluated programs (unused/module.py)."
+        "Nothing blocks: 1 changed file is not part of the evaluated programs (foundation/__main__.py)."
     )
+
+
+def test_the_verdict_names_changed_files_of_the_policies(trees: Trees) -> None:
+    (trees[1] / "policies" / "rules").mkdir()
+    (trees[1] / "policies" / "rules" / "all.py").write_text("")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert report.code == 0
+    assert report.verdict == "Nothing blocks: the policies differ in policies/rules/all.py."
 
 
 def test_changed_files_that_a_deployment_runs_block_and_notes_name_others(trees: Trees) -> None:
     files = ("operations/__main__.py", "Makefile", ".github/workflows/deploy.yml", "unused/module.py")
-    for name in files:
+    for name in (*files, "foundation/__main__.py"):
         (trees[1] / name).write_text("another content")
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
     assert report.code == 1
-    assert [finding.name for finding in report.findings] == sorted(files[:3])
+    assert [finding.name for finding in report.findings] == sorted(files)
     assert {finding.policy for finding in report.findings} == {"guard-weakened"}
     assert report.notes == [
         "1 changed file is not part of the evaluated programs, so the report may not show the effects: "
-        "unused/module.py."
+        "foundation/__main__.py."
     ]
 
 
@@ -261,10 +288,17 @@ def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles
     for number in range(100):
         for name in (f".github/a{number}.txt", f"operations/a{number}.txt", f"{number}.txt"):
             (trees[1] / name).write_text("")
-    others = [f"unused/module{number}.py" for number in range(100)]
+    others = [f"foundation/module{number}.py" for number in range(100)]
+    imports = "\n".join(f"import module{number}" for number in range(100))
     for tree in trees:
+        (tree / "foundation" / "__main__.py").write_text(imports)
         for name in others:
             (tree / name).write_text(f"# {tree.name}")
+    new = "\n".join(f"import parts.new{number}" for number in range(100))
+    (trees[1] / "foundation" / "__main__.py").write_text(f"{imports}\n{new}")
+    (trees[1] / "foundation" / "parts").mkdir()
+    for number in range(100):
+        (trees[1] / "foundation" / "parts" / f"new{number}.py").write_text("")
     (trees[1] / "Makefile").write_text("# another content")
     (trees[1] / "operations" / "__main__.py").unlink()
     (trees[1] / ".github" / "workflows" / "x.yml").write_text("")
@@ -274,8 +308,8 @@ def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles
     assert {"Makefile", "operations/__main__.py", "GNUmakefile", ".github/workflows/x.yml"} <= names
     assert len(names) == 2 + 41
     [rest] = [finding.message for finding in report.findings if " more new ones" in finding.message]
-    assert "this file and 161 more new ones; a deployment runs or reads it" in rest
-    assert report.notes[0].partition(": ")[2].startswith(others[0])
+    assert "this file and 261 more new ones; a deployment runs or reads it" in rest
+    assert report.notes[0].partition(": ")[2].startswith(f"foundation/__main__.py, {others[0]}")
     assert report.notes[-1].endswith(" and 60 more new ones.")
     comment, text = render_markdown(report), render_terminal(report)
     for note in report.notes:

@@ -16,7 +16,7 @@ PINNED = pulumi_cli.RECIPE.version
 
 GO = """\
 for word; do [ "$before" = -o ] && out=$word; before=$word; done
-echo "$*" >> "$FAKE_LOG"; echo "$GOFLAGS $GOGC $GOMEMLIMIT in $PWD" >> "$FAKE_LOG"
+echo "$*" >> "$FAKE_LOG"; echo "$GOFLAGS $GOWORK $GOGC $GOMEMLIMIT in $PWD" >> "$FAKE_LOG"
 echo 'go: downloading github.com/spf13/cobra v1.8.0' >&2
 echo 'github.com/spf13/cobra' >&2
 printf '#!/bin/sh\\necho v%s\\n' "$FAKE_VERSION" > "$out"
@@ -113,7 +113,7 @@ def test_the_engine_is_built_once(machine: Machine, capsys: pytest.CaptureFixtur
     flags, package = pulumi_cli.RECIPE.flags.format(version=PINNED), pulumi_cli.RECIPE.packages["pulumi"]
     assert arguments.startswith("build -v -o ")
     assert arguments.endswith(f" -gcflags=all=-dwarf=false -ldflags -s -w {flags} {package}")
-    assert settings == f"-mod=readonly -buildvcs=false 400 2GiB in {pulumi_cli.RECIPE.source}"
+    assert settings == f"-mod=readonly -buildvcs=false off 400 2GiB in {pulumi_cli.RECIPE.source}"
     assert sorted(file.name for file in program.parent.iterdir()) == ["lock", "pulumi"]
     output = capsys.readouterr().out
     assert f"building pulumi {PINNED} from Go modules, once; some five minutes on two cores" in output
