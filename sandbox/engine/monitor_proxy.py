@@ -107,6 +107,14 @@ STACK_TWICE = "{}: a second resource of the stack's type, whose outputs the engi
 
 PROVIDER_TYPE, DEFAULT_NAME = "pulumi:providers:", "default"
 
+SECRET_TRIGGER = (
+    "{}: a secret as its replacement_trigger, which makes the preview of the engine fail. Use a hash of the "
+    "secret"
+)
+"""Refusal of an option that the engine cannot write into a plan: it panics with "attempt to encrypt value"
+(measured with Pulumi 3.259).
+"""
+
 LIKE_A_DEFAULT_PROVIDER = (
     f"{{}}: a provider of the program whose name starts with `{DEFAULT_NAME}`, as those of the engine do: no "
     "plan shows its options, such as what replaces it. Give it another name"
@@ -352,6 +360,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
                 return AMBIGUOUS_TYPE.format(_subject(name, message), text)
             if _is_like_a_default_provider(message):
                 return LIKE_A_DEFAULT_PROVIDER.format(_subject(name, message))
+        if name == "RegisterResource" and SECRET in f"{message.replacement_trigger}":
+            return SECRET_TRIGGER.format(_subject(name, message))
         if SIGNATURE.encode() in request and _has_foreign_value(message):
             return NOT_OF_THE_SDK.format(_subject(name, message))
         urns = {*_references(message)}

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.proto import (
     alias_pb2,
     callback_pb2,
@@ -284,6 +284,17 @@ def test_a_program_has_one_stack(context: Context) -> None:
         register(client, STACK | {"name": "other"})
     assert "other" in proxy.error
     assert monitor.calls == ["RegisterResource"]
+
+
+def test_a_secret_trigger_with_which_the_engine_fails_is_refused(context: Context) -> None:
+    client, proxy, _ = context
+    secret, plain = Struct(), Struct()
+    secret.update({"part": [{SIGNATURE: SECRET, "value": "hunter2"}]})
+    plain.update({"part": ["1"]})
+    with pytest.raises(grpc.RpcError, match="a secret as its replacement_trigger"):
+        register(client, BUCKET, replacement_trigger=Value(struct_value=secret))
+    assert "hunter2" not in proxy.error
+    register(client, BUCKET, replacement_trigger=Value(struct_value=plain))
 
 
 def test_a_provider_is_not_named_like_one_of_the_engine(context: Context) -> None:
