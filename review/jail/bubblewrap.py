@@ -64,6 +64,11 @@ OF_ROOT = ("unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", 
 their modes and times.
 """
 
+FIRST_VICTIM = ("sh", "-c", 'echo 1000 > /proc/self/oom_score_adj && exec "$@"', "sh")
+"""Start of the command: if the machine has no memory left, the kernel ends the processes of isolations before
+all other ones (proc(5): /proc/pid/oom_score_adj). They cannot change this, since their /proc is read-only.
+"""
+
 EMPTY = ("--size", "4096", "--tmpfs")
 """Options that cover a folder with an empty one, whose path follows."""
 
@@ -80,6 +85,7 @@ def bwrap_command(
     its own with `work_bytes` bytes, and to the folders in `shared`.
     """
     arguments = [
+        *FIRST_VICTIM,
         *(OF_ROOT if os.geteuid() == 0 else ()),
         "bwrap",
         *NAMESPACES,

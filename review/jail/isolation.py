@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from review.jail.bubblewrap import ENGINE, WORK_BYTES, bwrap_command
-from review.jail.seccomp import ARCHITECTURES, DENIED, filter_program
+from review.jail.seccomp import ARCHITECTURES, DENIED, LOWEST_PRIORITY, filter_program
 from sandbox.errors import CommandError
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
@@ -210,6 +210,15 @@ def limit_resources(*, threads: bool, trusted: bool = True) -> None:
         # In isolation, the limit of core dumps is set, and the filter denies to set it.
         if resource.getrlimit(name) != (limit, limit):
             resource.setrlimit(name, (limit, limit))
+
+
+def lower_priority() -> None:
+    """Give this thread the lowest priority, and all threads and processes that it starts from now on.
+
+    Other threads of this process keep theirs (setpriority(2): C library/kernel differences).
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
 
 
 END_INTERVAL = 0.02

@@ -50,6 +50,7 @@ def protect(*, isolated: bool) -> None:
     if isolated:
         folders = (Path.home(), SHARED_MEMORY)
         threading.Thread(target=limit_kernel_memory, args=(folders,), daemon=True).start()
+        isolation.lower_priority()  # The thread that counts takes precedence over what this one starts.
 
 
 def limit_kernel_memory(folders: Iterable[Path], files: int = FILES, sockets: int = SOCKETS) -> None:

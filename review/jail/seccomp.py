@@ -101,8 +101,8 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445),
     "landlock_restrict_self": (446, 446),
-    # Priorities and processors of other processes: the one that counts files and sockets is in the isolation.
-    "setpriority": (141, 140),
+    # Priorities and processors, also of other processes: the one that counts files and sockets is in the
+    # isolation.
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
@@ -159,6 +159,20 @@ PR_CAPBSET_READ, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER, P
 PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS and PR_GET_TID_ADDRESS. The others fail as in a kernel that lacks
 them. PR_FUTEX_HASH takes up to 1 GB of the kernel's memory (futex_hash_allocate in kernel/futex/core.c), and
 with PR_SET_MEMORY_MERGE, a process learns of the memory of others.
+"""
+
+SET_PRIORITY: tuple[int, int] = (141, 140)
+"""Numbers of the system call `setpriority`, whose arguments are a kind of target, a target and a value."""
+
+LOWEST_PRIORITY = 19
+"""The nice value of code under review: the processes that observe it and end it take precedence. In a filter
+that allows no other value, a process that has it keeps it, and so do the processes that it starts
+(setpriority(2), sched(7): The nice value).
+"""
+
+NEW_SESSION: tuple[int, int] = (112, 157)
+"""Numbers of the system call `setsid`. With autogroups, each session has the same share of the processors,
+whatever the priorities of its processes (sched(7): The autogroup feature).
 """
 
 PROCESS_LIMIT: tuple[int, int] = (302, 261)
@@ -310,6 +324,7 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         [_instruction(RETURN, ALLOW)] if trusted else _allow_only(PROCESS_OPERATIONS, ERROR | errno.EINVAL)
     )
     instructions += _if_equal(PROCESS_CONTROL[column], [_load_argument(0), *denied, *others])
+    instructions += _if_equal(SET_PRIORITY[column], _own_lowest_priority())
     instructions += _limits(column)
     flags = [*_denied_flags(3, SHARED_MEMORY), *_denied_flags(3, HUGE_PAGES), *_denied_flags(3, GROWS_DOWN)]
     for numbers in MAPPINGS.values():
@@ -317,6 +332,7 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     if not trusted:
         instructions += _same_bytes_at_all_sockets(column)
         instructions += _countable_files(column)
+        instructions += _if_equal(NEW_SESSION[column], [_instruction(RETURN, ERROR | errno.EPERM)])
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
         commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
@@ -338,6 +354,17 @@ def _sockets(*, trusted: bool) -> list[bytes]:
     ]
     families = [part for family in UNTRUSTED_FAMILIES for part in _if_equal(family, streams)]
     return [_load_argument(0), *families, _instruction(RETURN, ERROR | errno.EPERM)]
+
+
+def _own_lowest_priority() -> list[bytes]:
+    """Return instructions that allow a thread to give itself the lowest priority, and deny every other one.
+
+    The arguments are PRIO_PROCESS and 0, the calling thread. The kernel ignores their upper halves, which an
+    `int` does not have (kernel/sys.c).
+    """
+    deny = ERROR | errno.EPERM
+    own = [part for index in (0, 1) for part in (_load_argument(index), *_unless_equal(0, deny))]
+    return [*own, _load_argument(2), *_allow_only([LOWEST_PRIORITY], deny)]
 
 
 def _limits(column: int) -> list[bytes]:

@@ -44,8 +44,10 @@ FREE_PART = 0.05
 for a process counts towards none of the other limits, and the filter may allow a call that takes it.
 """
 
-INTERVAL = 0.25
-"""Seconds between two checks of the limits."""
+INTERVAL, GROWTH_BYTES, GROWTH_INTERVAL = 0.25, 2**28, 0.02
+"""Seconds between two checks of the limits, bytes of the machine's memory after whose loss the next one does
+not wait so long, and seconds between two looks at these bytes, which take much less time than a check.
+"""
 
 UNSEEN_AT_START = 2**30
 """Largest number of bytes of the machine's memory that no process shows when the review starts. In a
@@ -248,7 +250,7 @@ class _Watch:
     ) -> None:
         self.exceeded = ""
         self._process = process
-        self._programs = [program.pid for program in programs]
+        self._programs = programs
         self._bounds = bounds
         self._user_limits = user_limits
         self._stderr: deque[bytes] = deque(maxlen=STDERR_CHARACTERS // 100)
@@ -276,17 +278,37 @@ class _Watch:
     def _check_limits(self) -> None:
         while self._process.poll() is None:
             try:
-                reason = excess([self._process.pid], self._bounds, self._programs)
+                programs = [program.pid for program in self._programs]
+                reason = excess([self._process.pid], self._bounds, programs)
                 self.exceeded = reason or self._user_limits.exceeded()
             except Exception as error:  # Without this thread, there would be no limits.
                 self.exceeded = f"its limits could not be checked ({error!r})"
             if self.exceeded:
-                _kill(self._process)
+                _kill(self._process, self._programs)
                 return
-            time.sleep(INTERVAL)
+            _wait()
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
+def _wait() -> None:
+    """Wait until the next check, which is earlier if the machine loses memory."""
+    until = time.monotonic() + INTERVAL
+    least = psutil.virtual_memory().available - GROWTH_BYTES
+    while time.monotonic() < until and psutil.virtual_memory().available > least:
+        time.sleep(GROWTH_INTERVAL)
+
+
+def _kill(process: "subprocess.Popen[bytes]", programs: "Sequence[subprocess.Popen[bytes]]") -> None:
+    """Kill the programs, which may still take memory, and then the evaluation, whose end the review awaits.
+
+    Each process of a program gets its signal from here. Otherwise, it would get it from the first process of
+    the namespace, whose end has the low priority of the others.
+    """
+    children = _children()
+    for program in programs:
+        program.kill()
+        for below in _below(program.pid, children):
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(below.pid).kill()
     with suppress(psutil.NoSuchProcess):
         evaluation = psutil.Process(process.pid)
         evaluation.suspend()  # Processes that it starts from now on would keep its output open.

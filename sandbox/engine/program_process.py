@@ -39,7 +39,7 @@ def run(connection: socket.socket, project: Path) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     command = (sys.executable, "-P", str(MAIN), str(project))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as program:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0) as program:
         try:
             connection.sendall(STARTED)
             with connection.makefile("rb") as stream:
@@ -58,7 +58,7 @@ def run(connection: socket.socket, project: Path) -> None:
 
 
 def _end_with_client(connection: socket.socket, program: int) -> None:
-    """Kill the program and the processes of its session when the client closes the connection."""
+    """Kill the program and the processes of its group when the client closes the connection."""
     with suppress(OSError):
         connection.recv(1)
     with suppress(OSError):

@@ -15,6 +15,7 @@ from review.comparison import OWN_CODE
 from review.jail import snapshot
 from review.jail.guard import ANALYZER
 from review.jail.processes import Processes
+from review.jail.seccomp import LOWEST_PRIORITY
 from review.jail.supervisor import running
 
 pytestmark = [
@@ -24,13 +25,14 @@ pytestmark = [
 ROOT = Path(__file__).parents[4]
 
 POLICIES = """
-import socket
+import os, socket
 from pulumi_policy import PolicyPack, ResourceValidationPolicy
 rule = ResourceValidationPolicy("rule", "A rule.", lambda resource, report: None)
 try:
     socket.socket(socket.AF_INET)
 except OSError as error:
-    PolicyPack(error.strerror.replace(" ", "-"), policies=[rule])
+    priority = os.getpriority(os.PRIO_PROCESS, 0)
+    PolicyPack(f"{error.strerror.replace(' ', '-')}-{priority}", policies=[rule])
 """
 
 
@@ -50,4 +52,4 @@ def test_the_pack_answers_without_tcp_whatever_the_length_of_the_folder(length: 
         channel = stack.enter_context(grpc.insecure_channel(f"unix:{socket}"))
         analyzer: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
         about = analyzer.GetAnalyzerInfo(Empty(), timeout=60)
-        assert about.name == "Operation-not-permitted"
+        assert about.name == f"Operation-not-permitted-{LOWEST_PRIORITY}"

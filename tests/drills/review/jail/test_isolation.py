@@ -168,7 +168,9 @@ CALLS = {
     "seccomp": "317, 1, 0, None",
     "seccomp by prctl": "157, 22, 2, None, 0, 0",
     "landlock_create_ruleset": "444, ctypes.create_string_buffer(b'\\1', 8), 8, 0",
-    "setpriority": "141, 0, 1, 19",
+    "setpriority of others": "141, 0, 1, 19",
+    "setpriority": "141, 0, 0, 0",
+    "setsid": "112",
     "sched_setaffinity": "203, 1, 1, b'\\1'",
     "prlimit64": "302, 1, 7, None, ctypes.create_string_buffer(16)",
     "prlimit64 of core dumps": "302, 0, 4, ctypes.create_string_buffer(16), None",
@@ -364,6 +366,14 @@ def test_only_operations_on_the_own_process_that_take_no_kernel_memory_are_possi
     assert jail.run(program).splitlines() == ["possible 1", "possible 1", "possible 0"], (
         "minus one is an error"
     )
+
+
+def test_the_kernel_ends_processes_of_isolations_before_others(jail: Jail) -> None:
+    program = """
+        print(open("/proc/self/oom_score_adj").read().strip())
+        attempt(lambda: open("/proc/self/oom_score_adj", "w"))
+    """
+    assert jail.run(program).splitlines() == ["1000", "OSError Read-only file system"]
 
 
 def test_a_crash_starts_no_handler_of_core_dumps(jail: Jail) -> None:

@@ -1,5 +1,6 @@
 """Tests of a program in its isolation, which speaks to a resource monitor and a log of the test."""
 
+import os
 import signal
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from review.comparison import OWN_CODE
 from review.jail import snapshot
 from review.jail.guard import ANALYZER
 from review.jail.processes import Processes
+from review.jail.seccomp import LOWEST_PRIORITY
 from review.jail.supervisor import running
 from sandbox.engine.call_relay import SECOND
 from sandbox.engine.http2_calls import TOO_LATE
@@ -173,7 +175,7 @@ LATE = {
     "an exit handler": "atexit.register(register)",
     "a process": """
 import subprocess
-subprocess.Popen(["sleep", "600"], stdin=-3, stdout=-3, stderr=-3, start_new_session=True)
+subprocess.Popen(["sleep", "600"], stdin=-3, stdout=-3, stderr=-3, process_group=0)
 """,
 }
 
@@ -245,6 +247,20 @@ def test_garbage_of_a_program_is_collected_when_it_is_in_a_deployment(evaluate: 
         """
     )
     assert (response.error, engine.names) == ("", ["attack-dev", "later"])
+
+
+def test_the_thread_that_counts_has_priority_over_a_program(evaluate: Evaluate) -> None:
+    response, engine = evaluate(
+        """
+        import os, pathlib
+        import pulumi
+        stats = [(task / "stat").read_text() for task in pathlib.Path("/proc/1/task").iterdir()]
+        pulumi.log.warn(f"{os.getpriority(os.PRIO_PROCESS, 0)}")
+        pulumi.log.warn(f"{min(int(stat.rpartition(')')[2].split()[16]) for stat in stats)}")
+        """
+    )
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert (response.error, engine.messages) == ("", [str(LOWEST_PRIORITY), str(own)])
 
 
 def test_a_program_can_copy_files(evaluate: Evaluate) -> None:

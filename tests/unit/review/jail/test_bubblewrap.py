@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.bubblewrap import OF_ROOT, bwrap_command
+from review.jail.bubblewrap import FIRST_VICTIM, OF_ROOT, bwrap_command
 
 
 def test_a_folder_of_path_that_cannot_be_read_is_skipped(
@@ -25,4 +25,5 @@ def test_only_root_who_owns_the_devices_needs_read_only_ones(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
-    assert command[: command.index("bwrap")] == ([] if user else [*OF_ROOT])
+    start = [*FIRST_VICTIM, *(() if user else OF_ROOT)]
+    assert command[: command.index("bwrap")] == start

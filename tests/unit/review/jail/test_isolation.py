@@ -1,11 +1,14 @@
 """Tests of the limits of a process under review."""
 
+import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from review.jail.seccomp import LOWEST_PRIORITY
 
 CRASH = """
 import os, resource, signal
@@ -14,6 +17,22 @@ isolation.limit_resources(threads=False, trusted=False)
 print(resource.getrlimit(resource.RLIMIT_CORE), flush=True)
 os.chdir({folder!r})
 os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+PRIORITIES = """
+import os, subprocess, sys, threading
+from review.jail import isolation
+child = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), flush=True)"
+def print_priority():
+    lowered.wait()
+    print(os.getpriority(os.PRIO_PROCESS, 0) == before, flush=True)
+before, lowered = os.getpriority(os.PRIO_PROCESS, 0), threading.Event()
+thread = threading.Thread(target=print_priority)
+thread.start()
+isolation.lower_priority()
+lowered.set()
+thread.join()
+subprocess.run([sys.executable, "-c", child])
 """
 
 HARD_LIMIT = """
@@ -73,3 +92,12 @@ def test_a_crash_starts_no_handler_and_leaves_no_file(tmp_path: Path) -> None:
     process = subprocess.run([sys.executable, "-c", crash], capture_output=True, text=True)
     assert (process.stdout, process.returncode) == ("(1, 1)\n", -11), process.stderr
     assert not [*tmp_path.iterdir()]
+
+
+def test_only_the_calling_thread_and_what_it_starts_get_the_lowest_priority() -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux has priorities of threads")
+    if os.getpriority(os.PRIO_PROCESS, 0) == LOWEST_PRIORITY:
+        pytest.skip("these tests have the lowest priority themselves")
+    process = subprocess.run([sys.executable, "-c", PRIORITIES], capture_output=True, text=True)
+    assert process.stdout.splitlines() == ["True", str(LOWEST_PRIORITY)], process.stderr

@@ -21,13 +21,16 @@ from review.jail.seccomp import (
     FILE_CONTROL,
     FROM_PAGES,
     KILL,
+    LOWEST_PRIORITY,
     MAPPINGS,
+    NEW_SESSION,
     OF_OTHERS,
     OWN_LIMIT,
     PROCESS_CONTROL,
     PROCESS_LIMIT,
     SENDING,
     SET_OPTION,
+    SET_PRIORITY,
     SOCKETS,
     SPECIAL_FILES,
     filter_program,
@@ -124,6 +127,31 @@ def test_the_limit_of_core_dumps_cannot_be_set_but_read(machine: str, trusted: b
         assert verdict(machine, PROCESS_LIMIT[column], 0, resource, new, trusted=trusted) == answer
     for resource, answer in ((core, DENY), (core | upper_half, DENY), (data, ALLOW)):
         assert verdict(machine, OWN_LIMIT[column], resource, trusted=trusted) == answer
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_a_priority_can_only_become_the_lowest_one(machine: str, trusted: bool) -> None:
+    number = SET_PRIORITY[ARCHITECTURES[machine].column]
+    process, group, user, upper_half, minus_one = 0, 1, 2, 1 << 32, (1 << 64) - 1
+    for kind, target, priority, answer in (
+        (process, 0, LOWEST_PRIORITY, ALLOW),
+        (process, 0, upper_half | LOWEST_PRIORITY, ALLOW),  # The kernel ignores the upper half.
+        (process, 0, 0, DENY),
+        (process, 0, LOWEST_PRIORITY - 1, DENY),
+        (process, 0, minus_one, DENY),
+        (process, 1, LOWEST_PRIORITY, DENY),
+        (group, 0, LOWEST_PRIORITY, DENY),
+        (user, 0, LOWEST_PRIORITY, DENY),
+    ):
+        assert verdict(machine, number, kind, target, priority, trusted=trusted) == answer
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_gets_no_share_of_the_processors_for_a_session(machine: str) -> None:
+    number = NEW_SESSION[ARCHITECTURES[machine].column]
+    assert verdict(machine, number) == DENY
+    assert verdict(machine, number, trusted=True) == ALLOW
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
@@ -279,6 +307,8 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             "prctl": PROCESS_CONTROL,
             "prlimit64": PROCESS_LIMIT,
             "setrlimit": OWN_LIMIT,
+            "setpriority": SET_PRIORITY,
+            "setsid": NEW_SESSION,
             "clone": CREATE_PROCESS,
             "clone3": CREATE_PROCESS_BY_STRUCT,
             "close_range": CLOSE_RANGE,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -25,6 +26,10 @@ from tests.support.review import samples
 ROOT = Path(__file__).parents[4]
 COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(samples.report())))!r}, flush=True)"
 """Program that sends a report."""
+
+
+PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
+"""Program that runs another one in a process of its own, since that of the evaluation does not count."""
 
 
 def run(tmp_path: Path, program: str, bounds: Bounds | None = None) -> Report:
@@ -131,6 +136,42 @@ def test_an_evaluation_whose_limits_cannot_be_checked_is_stopped(
 def test_the_evaluation_is_stopped_before_the_machine_has_no_memory(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"the machine has [\d,]+ bytes of memory left, less than 100%"):
         run(tmp_path, "import time; time.sleep(60)", Bounds(free_part=1))
+
+
+def test_the_next_check_does_not_wait_while_the_machine_loses_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "INTERVAL", 60)
+    monkeypatch.setattr(supervisor, "GROWTH_BYTES", 2**24)
+    # The process shows in the other ones' memory only after the first check.
+    program = """
+        import time
+        time.sleep(2)
+        held = b"x" * 200 * 2**20
+        time.sleep(60)
+    """
+    started = time.monotonic()
+    with pytest.raises(CommandError, match="of memory; the limit is 104,857,600"):
+        run(tmp_path, PARENT.format(program=textwrap.dedent(program)), Bounds(memory=100 * 2**20))
+    assert time.monotonic() - started < 30
+
+
+def test_the_programs_are_killed_before_the_review_ends_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+
+    def end(process: "subprocess.Popen[bytes]") -> None:
+        ended.append(process.wait(timeout=20))
+
+    monkeypatch.setattr(supervisor, "_end", end)
+    request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), {}, 1, (), False, "salt")
+    evaluation = Command(["sleep", "60"], tmp_path, dict(os.environ))
+    program = Command(["sh", "-c", "sleep 7320 & sleep 7320"], tmp_path, dict(os.environ))
+    with pytest.raises(CommandError, match="its processes took"):
+        evaluate(evaluation, request, Status(), Bounds(memory=1), [program])
+    assert ended == [-signal.SIGKILL, -signal.SIGKILL]
+    assert not _running("sleep", "7320")
 
 
 def test_threads_are_counted() -> None:
