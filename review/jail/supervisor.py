@@ -59,6 +59,9 @@ HIDDEN_SECONDS, HIDDEN_INTERVAL = 3, 0.05
 not yet executed its file, /proc does not show its memory or its files (fs/proc/base.c: task_dump_owner).
 """
 
+REPEAT_SECONDS = 30
+"""Seconds after which the signal of the time limit comes again, while the review ends its processes."""
+
 STDERR_CHARACTERS = 4000
 """Number of characters that are kept from the end of standard error."""
 
@@ -125,25 +128,38 @@ def memory_limit(limit: int = isolation.LIMITS[resource.RLIMIT_DATA]) -> Generat
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
+class TimeLimitReached(BaseException):
+    """The signal of the time limit. No code that ignores errors of a file ignores it."""
+
+
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """Raise CommandError in the body of the with statement after `seconds`, even while the body waits."""
-    reached = False
+    """Raise CommandError in the with statement after `seconds`, even while its body waits.
+
+    The signal comes again, since Python ignores the exceptions of finalizers, such as `__del__`.
+    """
+    reached = ended = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         nonlocal reached
         reached = True
-        raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
+        if not ended:
+            raise TimeLimitReached
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
     try:
         yield
+    except TimeLimitReached:
+        pass
     finally:
+        ended = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if reached:
             isolation.end_all()  # The signal may arrive when a process has just started.
+    if reached:
+        raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
 
 
 def evaluate(

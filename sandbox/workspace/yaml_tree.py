@@ -30,6 +30,12 @@ scannerc.go, yaml_parser_scan_to_next_token).
 """
 
 
+MOST_REPEATED = 100_000
+"""Largest number of values for which the aliases of a file stand. A few lines of aliases of aliases stand for
+more values than any reader can visit. Go's parser refuses such files, too (gopkg.in/yaml.v3 v3.0.1,
+decode.go: "document contains excessive aliasing").
+"""
+
 PLAIN_TAGS = (STRING, NULL, "tag:yaml.org,2002:bool")
 """The tags of the scalars in plain YAML."""
 
@@ -96,16 +102,25 @@ def read(file: Path) -> Tree:
         raise CommandError(f"{file} is not YAML: {error}") from None
     if not isinstance(node, yaml.MappingNode):
         raise CommandError(f"{file} is not a mapping of keys to values.")
-    _check_keys(file, node, [])
+    sizes: dict[int, int] = {}
+    if _check(file, node, [], sizes) - len(sizes) > MOST_REPEATED:
+        raise CommandError(
+            f"{file}: its aliases stand for more than {MOST_REPEATED:,} values. Write out the values, or use "
+            "fewer aliases of aliases."
+        )
     return members(node)
 
 
-def _check_keys(file: Path, node: yaml.Node, parents: list[yaml.Node]) -> None:
-    """Raise CommandError for a key that is no string, a merge key or a repeated key, at any depth of a node.
+def _check(file: Path, node: yaml.Node, parents: list[yaml.Node], sizes: dict[int, int]) -> int:
+    """Return the number of values in a node, with those for which aliases stand.
 
+    Raise CommandError for a key that is no string, a merge key or a repeated key, at any depth of the node.
     Go merges the content of `<<` into its mapping (gopkg.in/yaml.v3 v3.0.1, decode.go: isMerge), and the
-    other keys that are no strings have different texts. `parents` are the nodes around this one.
+    other keys that are no strings have different texts. `parents` are the nodes around this one. `sizes` has
+    the numbers of the nodes that were checked, by `id`: each node is checked once.
     """
+    if id(node) in sizes:
+        return sizes[id(node)]
     if isinstance(node, yaml.CollectionNode) and node in parents:
         raise CommandError(f"{file}, line {node.start_mark.line + 1}: the value contains itself.")
     keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
@@ -117,8 +132,9 @@ def _check_keys(file: Path, node: yaml.Node, parents: list[yaml.Node]) -> None:
         if key.value in texts:
             raise CommandError(f"{where}: the key {key.value} is there twice. Remove one of them.")
         texts.add(key.value)
-    for child in node.value if isinstance(node, yaml.SequenceNode) else members(node).values():
-        _check_keys(file, child, [*parents, node])
+    children = node.value if isinstance(node, yaml.SequenceNode) else members(node).values()
+    sizes[id(node)] = 1 + sum(_check(file, child, [*parents, node], sizes) for child in children)
+    return sizes[id(node)]
 
 
 def parse_plain(text: str) -> Any:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -346,6 +347,39 @@ def test_the_outer_limit_ends_a_process_that_is_not_yet_known() -> None:
         subprocess.Popen(["sleep", "7318"])
         time.sleep(5)
     assert not _running("sleep", "7318")
+
+
+def test_code_that_ignores_errors_does_not_ignore_the_outer_limit() -> None:
+    started = time.monotonic()
+    with pytest.raises(CommandError, match="stopped after"), time_limit(0.1):
+        for _ in range(100):
+            with suppress(Exception):
+                time.sleep(1)
+    assert time.monotonic() - started < 50
+
+
+class Finalized:
+    def __del__(self) -> None:
+        time.sleep(1)
+
+
+ignored = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@ignored
+def test_the_signal_of_the_outer_limit_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "REPEAT_SECONDS", 1)
+    started = time.monotonic()
+    with pytest.raises(CommandError, match="stopped after"), time_limit(0.1):
+        Finalized()
+        time.sleep(100)
+    assert time.monotonic() - started < 50
+
+
+@ignored
+def test_a_body_that_ends_at_the_outer_limit_is_stopped_by_it() -> None:
+    with pytest.raises(CommandError, match="stopped after"), time_limit(0.1):
+        Finalized()
 
 
 LIMITED = """

@@ -65,6 +65,21 @@ def test_every_key_has_to_be_a_string_of_its_own(text: str, message: str, tmp_pa
         read(file)
 
 
+@pytest.mark.parametrize("levels", [900, 14, 7])
+def test_aliases_of_aliases_are_refused_without_a_visit_of_all_values(levels: int, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    lines = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
+    file.write_text("\n".join(["a0: &a0 [z]", *lines]))
+    with pytest.raises(CommandError, match="its aliases stand for more than 100,000 values"):
+        read(file)
+
+
+def test_a_few_aliases_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text("a: &a [x, {b: y}]\nc: *a\nd: [*a, *a]\n")
+    assert [*read(file)] == ["a", "c", "d"]
+
+
 def test_other_characters_of_all_languages_are_read(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_bytes('\ufeffa: 東京 # é \u00a0\r\nb: "! \\u2028\\ufeff\\u0085" # !x\r\nc: x%!y\n'.encode())
