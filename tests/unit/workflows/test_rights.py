@@ -1,6 +1,7 @@
 """Tests of the workflows' permissions and of the steps that run with credentials."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -288,3 +289,23 @@ def test_only_jobs_that_commit_keep_git_credentials() -> None:
         if "actions/checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"
     ]
     assert keeping == ["deploy-stack/deploy", "operate/operate"]
+
+
+MATCHER_OWNERS = {"actions/setup-python": "python", "actions/setup-go": "go"}
+"""Owner of the problem matchers that an action adds for the rest of its job (matchers.json of setup-go,
+.github/python.json of setup-python).
+"""
+
+
+def test_no_line_of_the_review_becomes_an_annotation() -> None:
+    own = [step for where, step in steps() if where == "review/review"]
+    [review] = [number for number, step in enumerate(own) if "make review" in step.get("run", "")]
+    added = {step.get("uses", "").partition("@")[0]: number for number, step in enumerate(own)}
+    adding = {name: number for name, number in added.items() if name.startswith("actions/setup-")}
+    assert adding.keys() == MATCHER_OWNERS.keys()
+    [removal] = [number for number, step in enumerate(own) if step.get("run") == ".ci/unmatched"]
+    assert max(adding.values()) < removal < review
+    output = subprocess.run([ROOT / ".ci" / "unmatched"], capture_output=True, text=True, check=True).stdout
+    assert sorted(output.splitlines()) == sorted(
+        f"::remove-matcher owner={owner}::" for owner in MATCHER_OWNERS.values()
+    )
