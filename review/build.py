@@ -29,7 +29,7 @@ from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_all, list_first
 from review.objects.titles import tell_apart
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
-from review.plain_data import map_texts
+from review.plain_data import map_texts, mask_value
 from review.project_selection import Accounts, find_accounts, may_be_on_one_account
 from review.render import renderings
 from review.render.file_notes import list_files
@@ -139,8 +139,19 @@ def build(
         prices=price_table.SOURCE,
         settings=draft.settings,
     )
-    masked: Report = map_texts(report, mask)
+    masked: Report = map_texts(
+        replace(report, changes=[_mask_values(change, mask) for change in report.changes]), mask
+    )
     return replace(masked, verdict=renderings.render_verdict(masked, caveats=draft.caveats).strip())
+
+
+def _mask_values(change: Change, mask: Callable[[str], str]) -> Change:
+    """Return a change with a remark at each value with a secret that the program does not mark."""
+    properties = [
+        replace(item, before=mask_value(item.before, mask), after=mask_value(item.after, mask))
+        for item in change.properties
+    ]
+    return replace(change, properties=properties)
 
 
 def _invented_secrets(stacks: Sequence[Stack]) -> Iterator[str]:

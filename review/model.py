@@ -25,6 +25,9 @@ UNCLEAR_SPACES = re.compile(r"^ +| {2,}| +$")
 REMARK_LINE = re.compile(r"\n (?=\((?:not )?secret\)$)")
 """Pattern of the line break before a remark of the report, and of the report's own space."""
 
+SECRET_REMARK = re.compile(r" \((?:not )?secret\)\Z")
+"""Pattern of a report's remark at the end of a value."""
+
 LENGTH_NOTE = re.compile(r"\((?=(?:\\u200b)*[\d,]+ characters(?:, [\d,]+ more of them differ)?\)\Z)")
 """Pattern of the start of the note at the end of a shortened value, with marks in it or none."""
 
@@ -325,6 +328,8 @@ def shorten(text: str | None, other: str | None) -> str:
     """
     if text is None:
         return "(absent)"
+    if len(text) > LONG_VALUE and (remark := SECRET_REMARK.search(text)):
+        return f"{shorten(text[: remark.start()], other)}{remark[0]}"
     if len(text) > LONG_VALUE:
         windows, more = _windows(text, differing_runs(text, other or ""))
         parts = [text[start:end] for start, end in windows]

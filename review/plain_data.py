@@ -27,14 +27,17 @@ SHORTEST = 6
 SECRET = " (secret)"
 """End of a shown secret, in which every random or generated part is masked."""
 
+NOT_SECRET = " (not secret)"
+"""End of a value that the program does not mark as secret, although it is or has one."""
+
 REMARK = re.compile(
     r"\[(?:secret|known after up)(?=\u200b*\])"
-    r"|\((?:not )?secret(?=\u200b*\)$)|\((?:absent|empty)(?=\u200b*\))",
+    r"|\((?:not )?secret(?=\u200b*\)[^\S\n]*$)|\((?:absent|empty)(?=\u200b*\))",
     re.MULTILINE,
 )
 """Pattern of the words for a secret, unknown, absent or empty value in a report, without their ends.
 
-A remark on a secret ends a value, which may be a single line of a text.
+A remark on a secret ends a value, which may be a single line of a text. Spaces after it may be unseen.
 """
 
 
@@ -151,7 +154,7 @@ def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
     texts = _text_beside(before, after), _text_beside(after, before)
     if (before == MASK) != (after == MASK):
         old, new = (
-            f"{text} (not secret)"
+            f"{text}{NOT_SECRET}"
             if text and text not in (MASK, LATER) and not text.endswith(SECRET)
             else text
             for text in texts
@@ -266,6 +269,16 @@ def build_mask(
         return WRAPPED.sub(mask_wrapped, mask_spans(text, (match.span() for match in find(text))))
 
     return mask
+
+
+def mask_value(text: str | None, mask: Callable[[str], str]) -> str | None:
+    """Return a value of a report without secrets, and with a remark if the program does not mark one of them.
+
+    Only the secrets that it marks are masked before. A deployment has the others in its state and its log.
+    """
+    if text is None or (masked := mask(text)) == text:
+        return text
+    return masked if text.endswith((SECRET, NOT_SECRET)) else f"{masked}{NOT_SECRET}"
 
 
 BREAK = re.compile(r"(?:\\++[rn]|[\r\n][ \t]*+)++")

@@ -18,7 +18,7 @@ from markupsafe import escape
 from review.build import build
 from review.evaluate import NO_BASE_VERDICTS, SHORT_SECRETS, report_preview
 from review.model import STATE_TO_HEAD, Report
-from review.plain_data import build_mask, mark_own
+from review.plain_data import build_mask, mark_own, mask_value
 from review.render import renderings
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
@@ -95,6 +95,20 @@ def test_a_changed_secret_is_masked_on_both_sides(tmp_path: Path) -> None:
     properties = {changed.path: changed for changed in _report(tmp_path).changes[0].properties}
     password = properties["password"]
     assert (password.before, password.after) == ("[secret]", "[secret]")
+
+
+def test_a_value_with_a_secret_that_the_program_does_not_mark_has_a_remark(tmp_path: Path) -> None:
+    properties = {changed.path: changed for changed in _report(tmp_path).changes[0].properties}
+    after = properties["note"].after or ""
+    assert after.startswith("[secret] ") and after.endswith(" (not secret)")
+    mask = build_mask([PLANTED])
+    assert mask_value(PLANTED, mask) == mask_value(f"{PLANTED} (not secret)", mask) == "[secret] (not secret)"
+    assert mask_value(f"{PLANTED} (secret)", mask) == "[secret] (secret)"
+    assert (mask_value("x", mask), mask_value("[secret]", mask), mask_value(None, mask)) == (
+        "x",
+        "[secret]",
+        None,
+    )
 
 
 def _base64_at(value: str, start: int) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.model import escape_character, shorten
+from review.plain_data import mark_own
 from review.render import renderings
 from review.render.filters import LINE, NAME, SARIF_TEXT, clip, show_value
 from tests.support.review import samples
@@ -158,6 +159,20 @@ def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
     assert "`{}` → `{}`".format(*shown) in renderings.render_markdown(report)
     page = renderings.render_html(report)
     assert f"<del>{old}</del>" in page and f"<ins>{new}</ins>" in page
+
+
+def test_a_long_value_keeps_its_remark_about_a_secret() -> None:
+    for remark in (" (secret)", " (not secret)"):
+        shown = shorten("a" * 6000 + remark, "b")
+        assert shown.endswith(remark) and "(6,000 characters" in shown
+    assert not shorten(show_value(mark_own("a" * 6000 + " (secret)")), None).endswith("(secret)")
+
+
+def test_every_rendering_names_a_finding_without_a_resource() -> None:
+    finding = dataclasses.replace(samples.finding(message="is secret"), type="", name="output o")
+    report = samples.report(findings=[finding])
+    for render in (renderings.render_terminal, renderings.render_markdown, renderings.render_html):
+        assert "output o" in render(report).partition("is secret")[0]
 
 
 def test_every_rendering_marks_a_replacement_that_deletes_the_old_object_first() -> None:

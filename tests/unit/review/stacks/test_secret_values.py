@@ -129,6 +129,7 @@ def test_marked_texts_stay_distinct() -> None:
     assert len({MASK, marked, mark_own(marked)}) == 3
     assert mark_own("a (secret) b, secret and known after up") == "a (secret) b, secret and known after up"
     assert mark_own("a (secret)\nb (not secret)\n") == "a (secret\u200b)\nb (not secret\u200b)\n"
+    assert mark_own("a (secret) \t\nb") == "a (secret\u200b) \t\nb"
 
 
 @given(st.lists(st.sampled_from([b"\\", b"x", b"ff", b"\xff", "\u200b".encode(), "é".encode()]), max_size=6))
