@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from itertools import chain
 from typing import Any
 
 from review.plain_data import as_text, is_equal, is_list, is_map, path_of
@@ -40,13 +39,17 @@ def join_parts(parts: Iterable[str]) -> str:
     return reduce(path_of, parts, "")
 
 
-def select(content: Any, parts: list[str]) -> list[Any]:
-    """Return the values to which the parts of a path of ignored changes lead."""
-    contents = [content]
+def select(content: Any, parts: list[str]) -> dict[str, Any]:
+    """Return the values to which the parts of a path of ignored changes lead, by their own paths."""
+    contents: list[tuple[tuple[str, ...], Any]] = [((), content)]
     for part in parts:
-        members = chain.from_iterable(map(_members, contents))
-        contents = [value for name, value in members if part in (ALL, name)]
-    return contents
+        contents = [
+            ((*names, name), value)
+            for names, parent in contents
+            for name, value in _members(parent)
+            if part in (ALL, name)
+        ]
+    return {join_parts(names): value for names, value in contents}
 
 
 def find_hidden_changes(
@@ -54,19 +57,14 @@ def find_hidden_changes(
 ) -> dict[str, tuple[Any, Any]]:
     """Return the values before and after by path, where inputs differ at a path of ignored changes.
 
-    A list stands for several values.
+    For a path with `ALL`, they are objects with the values by their own paths, unless it leads to none.
     """
-    values = {
-        join_parts(parts): (select(before, parts), select(after, parts)) for parts in ignored_paths(options)
-    }
-    return {
-        path: (_single(old), _single(new)) for path, (old, new) in values.items() if not is_equal(old, new)
-    }
-
-
-def _single(values: list[Any]) -> Any:
-    """Return the only value, None without one, or all of several values."""
-    return values if len(values) > 1 else next(iter(values), None)
+    hidden: dict[str, tuple[Any, Any]] = {}
+    for parts in ignored_paths(options):
+        path, old, new = join_parts(parts), select(before, parts), select(after, parts)
+        if not is_equal(old, new):
+            hidden[path] = (old or None, new or None) if ALL in parts else (old.get(path), new.get(path))
+    return hidden
 
 
 def _members(content: Any) -> list[tuple[str, Any]]:

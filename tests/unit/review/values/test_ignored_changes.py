@@ -18,6 +18,13 @@ def test_paths_with_dots_in_names_hide_no_other_path(paths: list[str]) -> None:
     }
 
 
+def test_a_new_name_is_a_change_although_its_value_stays() -> None:
+    before, after = ({"tags": {name: "true"}} for name in ("backup", "backups"))
+    assert find_hidden_changes({"ignoreChanges": ["tags[*]", "tags[*].a", "x[*]"]}, before, after) == {
+        "tags.*": ({"tags.backup": "true"}, {"tags.backups": "true"})
+    }
+
+
 def test_the_paths_of_different_parts_differ() -> None:
     lists = [["a", "b"], ["a.b"], ["a", '["b"]'], ["a", ""], ["a"], ['a["b"]'], ["a", "*"], ["", "a"]]
     assert len({*map(join_parts, lists)}) == len(lists)
