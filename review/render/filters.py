@@ -103,7 +103,7 @@ def clip(text: str, most: int = NAME) -> str:
     if len(text) <= most:
         return text
     end = most // 4
-    return f"{text[: most - end]} … {text[-end:]} ({len(text):,} characters, {fingerprint(text)[:10]})"
+    return f"{text[: most - end]} … {text[-end:]} ({len(text):,} characters, {fingerprint(text)[:20]})"
 
 
 def clip_lines(text: str) -> str:

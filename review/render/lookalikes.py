@@ -43,18 +43,18 @@ DISTINCT_FORMS = frozenset(("<circle>", "<fraction>", "<square>", "<sub>", "<sup
 """Compatibility forms that visibly differ from the characters that they stand for (UAX 44, table 14)."""
 
 SIGNS = frozenset(
-    "⟵⟶⇽⇾➔➙➛➜➝➞￩￫↲↵␤⭾"  # the arrows and line breaks of a report itself
+    "⟵⟶↼⇀⇽⇾➔➙➛➜➝➞￩￫↲↵␤⭾"  # the arrows and line breaks of a report itself
     "‧∙⋅"  # the dots of a report in place of spaces
     "‐‑‒–−˗⁃➖﹘﹣"  # -
     "‘’‛′‵ʹʻʼʽʾˈˊˋ´˴“”‟″‶ʺˮ˝˶〃᳓‴‷⁗"  # ' and "
     "ː˸꞉∶⁚︰"  # :
     "․‚¸𝅭"  # . and ,
     "∕⁄⟋⧸⁁╱⫽⫻᜵㇓∖⟍⧵⧹⑊㇔"  # / and \
-    "∣⏐│⏽￨ǀǁ‖∥"  # | and l
+    "∣❘⎪⏐│⏽￨ǀǁ‖∥"  # | and l
     "⁎∗➕᛭⹀⩵⩶⁓∼˜ˆ˄"  # * + = ~ ^
     "‹˂˃❮❯⟨⟩≪≫⋘⋙⪥⨠"  # < and >
-    "⁅⁆❨❩❲❳⸨⸩❴❵﴾﴿"  # brackets
-    "﹍﹎﹏ǃʔ⁇⁈⁉‼‥¦"  # _ ! ? ..
+    "⁅⁆⌈⌉⌊⌋❨❩❲❳⸨⸩❴❵﴾﴿"  # brackets
+    "﹍﹎﹏ꜝǃʔ⁇⁈⁉‼‥¦"  # _ ! ? ..
     "∪⋃∨⋁⤫⤬⨯╳⊤⟙⋿∞⍳⍺⍴℮⁰𐋵𝄔🄪🜀🜇🜝🝌🝜🝨🝫🝬₶"  # letters
 )
 """Signs without a script of which the prototype is ASCII, or a pair of ASCII signs

@@ -78,6 +78,8 @@ def test_japanese_and_european_texts_stay_as_they_are(text: str) -> None:
         ("統\u30fc/協\u30ab/\u53e3ロ", r"統\u30fc/協\u30ab/\u53e3ロ"),
         ("\u2f12/\u31d0/\u784f究/\u503c/\u96b8", r"\u2f12/\u31d0/\u784f究/\u503c/\u96b8"),
         ("https:\uff89\uff89a\u4e28\u5341", r"https:\uff89\uff89a\u4e28\u5341"),
+        ("a\u2045b\u230ac\u2758", r"a\u2045b\u230ac\u2758"),
+        ("\u0387\u0387port", r"\u0387\u0387port"),
         ("10.0.0.0\u27f610.0.0.1", r"10.0.0.0\u27f610.0.0.1"),
         ("a\u0964b\u16ecc\u21b5", r"a\u0964b\u16ecc\u21b5"),
     ],
