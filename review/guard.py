@@ -85,6 +85,10 @@ class Pack:
     repairs: tuple[Repair, ...] = ()
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """The options of each rule that has some, with their defaults, as JSON."""
+    own_levels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The level of each rule in a stack without a file of levels, such as each new stack."""
+    own_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """The options of each rule in a stack without a file of levels."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
         try:
             about = _start(pack, calls, min(seconds, START_SECONDS))
             configuration = _configuration(about, levels)
-            options = _options(configuration)
+            _options(configuration)  # Refuse invalid options before the pack gets them.
             if configuration.policyConfig:
                 pack.Configure(configuration, timeout=seconds)
             violations: list[Row] = []
@@ -177,7 +181,7 @@ def judge(recording: Path, sockets: Path, levels: Path, seconds: float) -> Packs
         except grpc.RpcError as error:
             reason = error.details() if isinstance(error, grpc.Call) else ""
             raise CommandError(f"the policy pack under review does not respond: {reason}") from None
-    head = Pack(_levels(about, configuration), tuple(violations), tuple(repairs), options)
+    head = _pack(about, configuration, violations, repairs)
     _refuse_own_names(head)
     return Packs(_base_pack(calls), head)
 
@@ -238,7 +242,25 @@ def _base_pack(calls: list[tuple[str, bytes, bytes]]) -> Pack:
         elif method == REMEDIATE:
             repaired = analyzer_pb2.RemediateResponse.FromString(response)
             repairs += _repairs(analyzer_pb2.AnalyzeRequest.FromString(request), repaired)
-    return Pack(_levels(about, configuration), tuple(violations), tuple(repairs), _options(configuration))
+    return _pack(about, configuration, violations, repairs)
+
+
+def _pack(
+    about: analyzer_pb2.AnalyzerInfo,
+    configuration: analyzer_pb2.ConfigureAnalyzerRequest,
+    violations: Iterable[Row],
+    repairs: Iterable[Repair],
+) -> Pack:
+    """Return a pack with what its description and its configuration mean, here and without a file."""
+    own = _configuration(about, None)
+    return Pack(
+        _levels(about, configuration),
+        tuple(violations),
+        tuple(repairs),
+        _options(configuration),
+        _levels(about, own),
+        _options(own),
+    )
 
 
 def _levels(
@@ -276,7 +298,9 @@ def _with_whole_numbers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2.ConfigureAnalyzerRequest:
+def _configuration(
+    about: analyzer_pb2.AnalyzerInfo, file: Path | None
+) -> analyzer_pb2.ConfigureAnalyzerRequest:
     """Return what the engine would send to a pack, which is empty if it would send nothing.
 
     It starts with the levels of the rules and the defaults in the schemas of their options. Then it applies
@@ -286,7 +310,7 @@ def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2
     """
     request: Any = analyzer_pb2.ConfigureAnalyzerRequest()
     if not about.supportsConfig:
-        if os.path.lexists(file):
+        if file and os.path.lexists(file):
             raise CommandError(f"the policy pack under review does not support {file.name}.")
         return request
     for policy in about.policies:
@@ -301,7 +325,7 @@ def _configuration(about: analyzer_pb2.AnalyzerInfo, file: Path) -> analyzer_pb2
             if "default" in schema.struct_value.fields:
                 configured.properties.fields[option].CopyFrom(schema.struct_value.fields["default"])
     initial = {name: (own.enforcementLevel, own.properties) for name, own in about.initialConfig.items()}
-    for settings in (initial, _file_settings(file)):
+    for settings in (initial, _file_settings(file) if file else {}):
         _apply(settings, request)
     for name, configured in request.policyConfig.items():
         _name(f"enforcement level of {name}", LEVELS, configured.enforcementLevel)

@@ -36,6 +36,8 @@ WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.ya
 LEVELS = Path("policies/config")
 """Folder with a file of levels for each stack: `dev.json`, `foundation/dev.json`."""
 
+WITHOUT_FILE = "in stacks without a file in policies/config"
+
 STACK_OF_URN = re.compile(r"urn:pulumi:([\w-]+)::")
 """Pattern of the name of the stack in a URN."""
 
@@ -66,6 +68,7 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
                 f"the pull request's rule or waivers admit violations in {list_all(missing)}, or lower "
                 "their level",
             )
+    yield from _find_lower_defaults(stack, packs)
     repaired: dict[str, set[str]] = {}
     for rule, urn, _ in {*head.repairs} - {*base.repairs}:
         repaired.setdefault(rule, set()).add(name_of(urn))
@@ -76,6 +79,23 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
             f"the pull request's rule changes inputs of {list_all(sorted(names))} in a deployment, and "
             "this report does not show the effects",
         )
+
+
+def _find_lower_defaults(stack: str, packs: Packs) -> Iterator[Finding]:
+    """Yield a finding for each rule that gets weaker in a stack without a file of levels.
+
+    Such a stack may come with a later pull request, or be deployed without its file, so the level counts also
+    if each stack of today has a file. A rule that gets weaker in this stack alike has a finding already.
+    """
+    base, head = packs.base, packs.head
+    for rule, before in sorted(base.own_levels.items()):
+        after = head.own_levels.get(rule)
+        is_lower = STRENGTH[after or "disabled"] < STRENGTH[before]
+        if is_lower and (before, after) != (base.levels.get(rule), head.levels.get(rule)):
+            change = (
+                f"lowers its level {WITHOUT_FILE} from {before} to {after}" if after else "removes this rule"
+            )
+            yield weakened(stack, rule, f"the pull request {change}")
 
 
 def find_ended_duties(stack: Stack) -> Iterator[Finding]:
@@ -140,12 +160,17 @@ def _summary(file: Path) -> str:
     """Return the rules in a file of levels that are not mandatory there, and those with options."""
     rules: dict[str, list[str]] = {"disabled": [], "advisory": []}
     for rule, value in sorted(_levels(file).items()):
-        level = value.get(guard.LEVEL, "mandatory") if is_map(value) else value
-        if level != "mandatory":
+        level = _level(value)
+        if level not in (None, "mandatory"):
             rules.setdefault(f"{level}", []).append(rule)
         if is_map(value) and value.keys() - {guard.LEVEL}:
             rules.setdefault("with options", []).append(rule)
     return "".join(f"; {group}: {list_all(names)}" for group, names in rules.items() if names)
+
+
+def _level(value: Any) -> Any:
+    """Return the level in a value of a file of levels, or None if the value has only options."""
+    return value.get(guard.LEVEL) if is_map(value) else value
 
 
 def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Packs:
@@ -156,9 +181,9 @@ def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Pack
     if levels_file(stack) not in _new_levels(base, head):
         return packs
     file = levels_file(stack)
-    content = _levels(head / file)
+    leveled = {rule for rule, value in _levels(head / file).items() if _level(value) is not None}
     levels = {
-        rule: packs.head.levels.get(rule, level) if rule in content or "all" in content else level
+        rule: packs.head.levels.get(rule, level) if rule in leveled or guard.ALL in leveled else level
         for rule, level in packs.base.levels.items()
     }
     configured = _with_options(base / file) | _with_options(head / file)
@@ -175,14 +200,25 @@ def find_changed_options(stack: str, packs: Packs) -> Iterator[Finding]:
     """Yield a finding for each rule of the base that a deployment of the head gives other options.
 
     They come from policies/config, from the pack's initial configuration, or from the defaults in its
-    schemas. A person has to judge whether they are weaker: the violations that they admit may come later.
+    schemas. A person has to judge whether they are weaker: the violations that they admit may come later, and
+    so may a stack without a file of levels.
     """
-    for rule in sorted(packs.base.levels.keys() & packs.head.levels.keys()):
-        before, after = (pack.options.get(rule, {}) for pack in (packs.base, packs.head))
-        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-        if changed:
-            change = f"{_as_object(before, changed)} to {_as_object(after, changed)}"
+    base, head = packs.base, packs.head
+    for rule in sorted(base.levels.keys() & head.levels.keys()):
+        change = _changed_options(base.options.get(rule, {}), head.options.get(rule, {}))
+        own_change = _changed_options(base.own_options.get(rule, {}), head.own_options.get(rule, {}))
+        if change:
             yield weakened(stack, rule, f"the pull request changes its options from {change}")
+        if own_change and own_change != change:
+            yield weakened(
+                stack, rule, f"the pull request changes its options {WITHOUT_FILE} from {own_change}"
+            )
+
+
+def _changed_options(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return the options that differ, before and after the change; empty without a difference."""
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return f"{_as_object(before, changed)} to {_as_object(after, changed)}" if changed else ""
 
 
 def _as_object(options: Mapping[str, str], names: Set[str]) -> str:

@@ -327,9 +327,27 @@ def test_the_pack_under_review_is_set_up_as_by_the_engine(recording: Path, tmp_p
     described, configured = pack.requests
     assert (described.stack, described.project) == ("dev", "shop")
     assert configured.policyConfig["tags"].enforcementLevel == analyzer_pb2.DISABLED
-    assert packs.base == guard.Pack({"ssh-open": "mandatory", "tags": "advisory"})
+    levels = {"ssh-open": "mandatory", "tags": "advisory"}
+    # The engine has configured nothing here, and a stack without a file has the levels of the rules.
+    assert packs.base == guard.Pack(levels, own_levels=levels)
     levels, options = {"ssh-open": "mandatory", "tags": "disabled"}, {"ssh-open": PORTS}
-    assert packs.head == guard.Pack(levels, options=options)
+    assert packs.head == guard.Pack(levels, options=options, own_levels=levels, own_options=options)
+
+
+def test_a_pack_has_its_own_levels_and_options_beside_those_of_a_file(
+    recording: Path, tmp_path: Path
+) -> None:
+    configured = {"ssh-open": {"enforcementLevel": "mandatory", "ports": [22]}, "tags": "advisory"}
+    (tmp_path / "dev.json").write_text(json.dumps(configured))
+    pack = FakePack()
+    pack.about = about_pack(all=(analyzer_pb2.DISABLED, {}))
+    head = verdicts(pack, recording, tmp_path).head
+    assert (head.levels, head.options["ssh-open"]) == (
+        {"ssh-open": "mandatory", "tags": "advisory"},
+        {"ports": "[22]"},
+    )
+    assert head.own_levels == {"ssh-open": "disabled", "tags": "disabled"}
+    assert head.own_options["ssh-open"] == PORTS
 
 
 @pytest.mark.parametrize("ends", [True, False])

@@ -71,6 +71,57 @@ def test_a_rule_that_is_removed_lowered_changed_or_waived_is_a_finding() -> None
         assert guard_findings.admitted(Packs(BASE, head)) == {("ssh-open", "urn:a::firewall")}
 
 
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"ssh-open": "mandatory", "tags": "advisory"}, ""),
+        ({"ssh-open": "remediate", "tags": "mandatory"}, ""),
+        (
+            {"ssh-open": "advisory", "tags": "advisory"},
+            "ssh-open: the pull request lowers its level in stacks without a file in policies/config from "
+            "mandatory to advisory",
+        ),
+        (
+            {"ssh-open": "mandatory", "tags": "disabled"},
+            "tags: the pull request lowers its level in stacks without a file in policies/config from "
+            "advisory to disabled",
+        ),
+        ({"ssh-open": "mandatory"}, "tags: the pull request removes this rule"),
+    ],
+)
+def test_the_levels_of_stacks_without_a_file_count_although_each_stack_has_one(
+    own: dict[str, str], message: str
+) -> None:
+    # A stack of today has another level, so the file of levels restates or overrides those of the rules.
+    levels = {"ssh-open": "mandatory", "tags": "disabled"}
+    base = Pack(levels, own_levels={"ssh-open": "mandatory", "tags": "advisory", "off": "disabled"})
+    findings = [*guard_findings.find_weakened("dev", Packs(base, Pack(levels, own_levels=own)))]
+    assert [finding.message for finding in findings] == [message] * bool(message)
+
+
+def test_a_rule_that_gets_weaker_with_and_without_a_file_is_one_finding() -> None:
+    levels, lowered = {"ssh-open": "mandatory"}, {"ssh-open": "advisory"}
+    cpu, more = ({CEILING: {"cpu": value}} for value in ('"2"', '"200"'))
+    levels, lowered = ({**own, CEILING: "mandatory"} for own in (levels, lowered))
+    packs = Packs(Pack(levels, (), (), cpu, levels, cpu), Pack(lowered, (), (), more, lowered, more))
+    assert [finding.name for finding in guard_findings.find_weakened("dev", packs)] == ["ssh-open"]
+    assert [finding.name for finding in guard_findings.find_changed_options("dev", packs)] == [CEILING]
+    removed = {CEILING: "mandatory"}
+    packs = Packs(packs.base, Pack(removed, own_levels=removed))
+    assert [finding.name for finding in guard_findings.find_weakened("dev", packs)] == ["ssh-open"]
+
+
+def test_the_options_of_stacks_without_a_file_count_although_each_stack_has_one() -> None:
+    levels, options = {CEILING: "mandatory"}, {CEILING: {"cpu": '"2"'}}
+    base = Pack(levels, options=options, own_options=options)
+    head = replace(base, own_options={CEILING: {"cpu": '"200"'}})
+    [finding] = guard_findings.find_changed_options("dev", Packs(base, head))
+    assert finding.message == (
+        f"{CEILING}: the pull request changes its options in stacks without a file in policies/config from "
+        '{"cpu": "2"} to {"cpu": "200"}'
+    )
+
+
 def test_an_owner_sees_all_resources_of_a_weakened_rule() -> None:
     [violation] = BASE.violations
     violations = tuple(violation | {"urn": f"urn:a::firewall-{number}"} for number in range(30))
@@ -180,7 +231,7 @@ NEW_LEVELS = {
     [
         (None, NEW_LEVELS, f"adds {{}}; disabled: tags; advisory: all, {CEILING}; with options: {CEILING}"),
         (NEW_LEVELS, {"tags": "disabled"}, "changes {}; disabled: tags"),
-        (None, {CEILING: {"cpu": "2"}}, f"adds {{}}; with options: {CEILING}"),
+        (None, {CEILING: {"cpu": "2"}, "all": {}}, f"adds {{}}; with options: {CEILING}"),
         (NEW_LEVELS, None, "removes {}"),
         (NEW_LEVELS, NEW_LEVELS, ""),
     ],
@@ -236,6 +287,16 @@ def test_the_levels_of_a_new_stack_weaken_no_rule(tmp_path: Path) -> None:
     # The file explains neither the level or options of a rule that it does not name, nor a changed rule.
     assert messages_of([], lowered, {"tags": "disabled"}) == ["off", CEILING, CEILING]
     assert messages_of([], lowered, None) == ["off", "tags", CEILING, CEILING]
+    # Nor does it explain a level that it does not give.
+    assert messages_of([], lowered, {"all": {}, "off": {}}) == ["off", "tags", CEILING, CEILING]
+    assert messages_of([], lowered, {CEILING: {"cpu": "200"}}) == ["off", "tags", CEILING]
+    # The levels of all other new stacks are no part of the file.
+    own = replace(pack, own_levels=levels), replace(lowered, own_levels=lowered.levels)
+    packs = guard_findings.without_new_levels(
+        "dev", Packs(*own), *trees(tmp_path / "own", None, NEW_LEVELS, [])
+    )
+    lower = [finding.name for finding in guard_findings.find_weakened("dev", packs)]
+    assert lower == ["off", "tags", CEILING]
     assert messages_of([], replace(lowered, violations=())) == ["ssh-open"]
     removed = {rule: level for rule, level in lowered.levels.items() if rule != "off"}
     assert messages_of([], replace(lowered, levels=removed)) == ["off"]
