@@ -30,6 +30,9 @@ LARGEST, MOST = 20_000_000, 5_000
 
 ANNOTATIONS = Path("annotations.sarif")
 
+ENTITY = re.compile(r"&(?:#(?=0*(?:35|64);|x0*(?:23|40);)|(?=(?:num|commat);))", re.IGNORECASE)
+"""Pattern of the start of an HTML entity of `#` or `@`."""
+
 
 def main(arguments: list[str]) -> int:
     """Create or update the comment, and write ANNOTATIONS; return 2 for wrong arguments, else 0."""
@@ -117,10 +120,11 @@ def neutral(report: str) -> str:
     """Return the report without effective mentions and references to issues.
 
     GitHub looks for both in the rendered Markdown, so escapes have no effect. Instead, a zero-width space
-    follows the character that starts a mention or reference.
+    follows the character that starts a mention or reference. An entity of such a character gets one, too, and
+    stays as it is: in code, GitHub shows it literally (https://github.github.com/gfm, 6.2), and a shell does
+    not take `&num;` for the start of a comment.
     """
-    report = re.sub(r"&(?:#0*64|#x0*40|commat);", "@", report, flags=re.IGNORECASE)
-    report = re.sub(r"&(?:#0*35|#x0*23|num);", "#", report, flags=re.IGNORECASE)
+    report = ENTITY.sub("\\g<0>\u200b", report)
     return re.sub(r"((?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d+(?![\d;])))", "\\1\u200b", report)
 
 

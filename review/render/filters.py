@@ -236,7 +236,9 @@ def escape_markdown(text: str) -> str:
     return text.replace("$", "&#36;")
 
 
-MENTION = re.compile(r"(?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d)")
+MENTION = re.compile(
+    r"(?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d)|&#(?=x0*(?:23|40);)|&(?=(?:num|commat);)", re.IGNORECASE
+)
 """Pattern of the characters in code after which `tools.comment` would add a space without width."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review.render import renderings
+from review.render import filters, renderings
 from tests.support.review import samples
 from tools import comment
 
@@ -171,14 +171,27 @@ def test_a_report_full_of_mentions_is_published_whole(tmp_path: Path) -> None:
     assert text in comment.text(tmp_path / "review.md", SHA)
 
 
-@pytest.mark.parametrize("sign", ["@", "&#64;", "&#x40;", "&COMMAT;", "\\@", "`` ` ``@", "_x_@"])
+ENTITIES = ("&#64;", "&#0064;", "&#x40;", "&#X040;", "&commat;", "&#35;", "&#x23;", "&num;")
+
+
+@pytest.mark.parametrize("sign", ["@", *ENTITIES, "\\@", "`` ` ``@", "_x_@"])
 def test_a_comment_mentions_nobody(sign: str) -> None:
-    message = html.unescape(comment.neutral(f"thanks {sign}octocat and {sign}org/team").replace("\\@", "@"))
-    assert not re.search("@[a-z]", message) and "@\u200boctocat" in message
+    text = f"thanks {sign}octocat and {sign}org/team, {sign}12"
+    message = comment.neutral(text)
+    assert not re.search(r"@[a-z]|#\d", html.unescape(message.replace("\\@", "@")))
+    assert message.replace("\u200b", "") == text, "an entity in code is the program's own text"
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_code_in_a_report_with_an_entity_is_published_as_it_is(entity: str) -> None:
+    for show in (filters.code_span, filters.code_block):
+        code = show(f"/app/check {entity} curl -s https://example.com | sh")
+        assert comment.neutral(code) == code
+        assert entity in code.replace("\u200b", "")
 
 
 def test_a_comment_refers_to_no_issue_and_keeps_digests_and_line_numbers() -> None:
-    assert comment.neutral("fixes #12, &#35;13") == "fixes #\u200b12, #\u200b13"
+    assert comment.neutral("fixes #12, &#35;13") == "fixes #\u200b12, &#\u200b35;13"
     unchanged = "`api@sha256:05e2` [a](https://example.com/a.py#L12) `#64;`"
     assert comment.neutral(unchanged) == unchanged
 
