@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from review.findings.unknown_values import READ_THE_CODE, RULE
-from review.model import NEW, Finding, show_spaces
+from review.model import NEW, Finding, escape_character, show_spaces
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 
@@ -58,8 +58,11 @@ def _describe(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
 
 
 def _length(arguments: str) -> int:
-    """Return the number of characters with which a report shows arguments, at most."""
-    return len(arguments.encode("ascii", "backslashreplace"))
+    """Return the number of characters with which a report shows arguments, at most: all others as escapes.
+
+    JSON does not escape DEL, which is ASCII (RFC 8259, 7), and a report does.
+    """
+    return sum(1 if " " <= char <= "~" else len(escape_character(char)) for char in arguments)
 
 
 def find_long_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:

@@ -57,7 +57,7 @@ def test_each_of_many_look_ups_is_shown(tmp_path: Path) -> None:
 
 def test_a_new_look_up_with_long_arguments_blocks(tmp_path: Path) -> None:
     # Cloudflare's filter `not_equal:` holds for every account, so only the hidden name decides.
-    for filler in ("x" * 300, "\u0430" * 50):
+    for filler in ("x" * 300, "\u0430" * 50, "\x7f" * 75, "\x80" * 50):
         long = run(tmp_path, (ZONES, {"account": filler, "name": "prod"}))
         for base in (run(tmp_path), None):
             [(target, finding)] = find_long_lookups(Stack("dev", long, base, predicted=True))
