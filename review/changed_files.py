@@ -41,8 +41,12 @@ The file system of macOS ignores case, so each form of a name counts.
 WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
 """Files and folders at the top of a tree without an effect on a deployment."""
 
-IGNORED_ENDINGS = (".md", *COMPILED)
-"""Endings of documents, and of compiled modules, which are findings of their own."""
+DOCUMENT = ".md"
+"""Ending of documents, which have no effect where the base has them, such as README.md.
+
+Elsewhere, a tool may read one: a workflow shows the report `review.md` of a folder, and programs that write
+code take instructions from files such as AGENTS.md.
+"""
 
 REPORTED = ("review/waivers.yaml", "requirements.txt", "requirements-dev.txt")
 """Files whose changes the report shows in another way."""
@@ -58,7 +62,8 @@ OF_NO_PROGRAM = "no program that the review evaluates has it, and a tool may rea
 
 def find_changed(trees: Trees) -> set[Path]:
     """Return the files that differ between base and head and may have effects that no report shows."""
-    return {file for file in find_differing(*trees) if not _is_ignored(file)}
+    base, _ = trees
+    return {file for file in find_differing(*trees) if not _is_ignored(file) and not _is_document(file, base)}
 
 
 def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
@@ -160,7 +165,12 @@ def _other_code(tree: Path) -> set[Path]:
 
 def _is_ignored(file: Path) -> bool:
     ignored = (*WITHOUT_EFFECT, *REPORTED)
-    return file.suffix in IGNORED_ENDINGS or any(file.is_relative_to(path) for path in ignored)
+    # Compiled modules are findings of their own.
+    return file.suffix in COMPILED or any(file.is_relative_to(path) for path in ignored)
+
+
+def _is_document(file: Path, base: Path) -> bool:
+    return file.suffix == DOCUMENT and os.path.lexists(base / file)
 
 
 def _urgency(file: Path, trees: Trees) -> tuple[bool, bool, int, bool, Path]:

@@ -82,6 +82,20 @@ def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
     assert "foundation/__main__.py" not in outside(["dev", "stg", "foundation/dev"], trees)
 
 
+def test_a_document_has_no_effect_only_where_the_base_has_it(trees: Trees) -> None:
+    (trees[1] / "README.md").write_text("another content")
+    (trees[1] / "docs" / "new.md").write_text("")
+    assert find_changed(trees) == set()
+    new = [".runs/dev/preview/review.md", "AGENTS.md", "app/README.md", "review-report/review.md"]
+    for name in new:
+        (trees[1] / name).parent.mkdir(parents=True, exist_ok=True)
+        (trees[1] / name).write_text("")
+    assert outside(["dev", "stg", "foundation/dev"], trees) == new
+    assert {
+        f"{file}" for file, way in find_run(find_changed(trees), trees).items() if way == OF_NO_PROGRAM
+    } == {*new}
+
+
 def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
     (trees[1] / "__main__.py").write_text("import shop.new.part")
     (trees[1] / "shop" / "new" / "files").mkdir(parents=True)
