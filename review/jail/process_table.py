@@ -88,10 +88,22 @@ def unseen_memory(least: int = 0) -> int:
     return max(min(before, _private_memory()) - shown, 0)
 
 
+def kernel_memory() -> int:
+    """Return the bytes that the kernel itself has for all processes of the machine and cannot give back.
+
+    It takes them for mappings, stacks of threads, sockets and others, and counts them towards no process.
+    """
+    return _memory_of_the_machine(b"SUnreclaim:", b"KernelStack:")
+
+
 def _private_memory() -> int:
-    """Return the bytes of private memory in use; 0 if the system has no /proc (proc(5): /proc/meminfo)."""
+    """Return the bytes of private memory in use."""
+    return _memory_of_the_machine(b"AnonPages:")
+
+
+def _memory_of_the_machine(*names: bytes) -> int:
+    """Return the sum of some lines of /proc/meminfo in bytes; 0 if the system has no /proc (proc(5))."""
     with suppress(FileNotFoundError):
-        for line in (PROCESSES / "meminfo").read_bytes().split(b"\n"):
-            if line.startswith(b"AnonPages:"):
-                return int(line.split()[1]) * 1024
+        lines = (PROCESSES / "meminfo").read_bytes().split(b"\n")
+        return sum(int(line.split()[1]) for line in lines if line.startswith(names)) * 1024
     return 0

@@ -32,6 +32,9 @@ little-endian machines.
 """
 
 KILL, ERROR, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ERRNO, _ALLOW
+SUCCESS = ERROR | 0
+"""The call returns 0 and has no effect."""
+
 X32 = 0x40000000  # __X32_SYSCALL_BIT: other numbers for the same calls on x86-64
 
 AF_NETLINK = 16  # used by resolvers to list interfaces
@@ -264,6 +267,17 @@ a watch sees them (flock(2), inotify(7)). The kernel also limits the instances o
 namespaces together (/proc/sys/fs/inotify/max_user_instances).
 """
 
+WRITE_BACK: Mapping[str, tuple[int, int]] = {
+    "fsync": (74, 82),
+    "fdatasync": (75, 83),
+    "sync_file_range": (277, 84),
+}
+"""Numbers of the system calls that write a file back to its disk. For each call, a file system such as ext4
+makes the whole disk flush its cache, even for an unchanged file that the caller may only read
+(fs/ext4/fsync.c), so all users of the disk would wait. All files that code under review can write are in
+memory, where the calls have no effect (fs/libfs.c: noop_fsync).
+"""
+
 SPECIAL_FILES: Mapping[str, tuple[int, int]] = {"mknod": (133, NO_CALL), "mknodat": (259, 33)}
 """Numbers of the system calls that create FIFOs, which are pipes with a path. A thread that opens one waits
 for the other side, and then no file descriptor shows the pipe (fs/pipe.c: fifo_open).
@@ -335,6 +349,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _if_equal(NEW_SESSION[column], [_instruction(RETURN, ERROR | errno.EPERM)])
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
+        for numbers in WRITE_BACK.values():
+            instructions += _if_equal(numbers[column], [_instruction(RETURN, SUCCESS)])
         commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
         instructions += _if_equal(FILE_CONTROL[column], commands)
         commands = [_load_argument(1), *_allow_only(DEVICE_COMMANDS, ERROR | errno.ENOTTY)]

@@ -71,6 +71,10 @@ class Bounds:
     """The limits of all processes of the evaluation together, and of the memory that they leave."""
 
     memory: int = MEMORY_BYTES
+    process_memory: int = isolation.UNTRUSTED_LIMITS[resource.RLIMIT_DATA]
+    """The limit of each process of the programs. The kernel's own limit does not count memory that a process
+    has made read-only (mm/mprotect.c: vm_stat_account).
+    """
     processes: int = PROCESSES
     threads: int = isolation.THREADS
     program_processes: int = PROGRAM_PROCESSES
@@ -81,6 +85,10 @@ class Bounds:
     unseen: bool = True
     """Count the memory that no process shows, too. A program can hand its memory on to a new process and end,
     again and again, faster than anybody reads /proc.
+    """
+    kernel_memory: int | None = None
+    """The bytes of the kernel's own memory at the start (process_table.kernel_memory). What it takes beyond
+    them counts, too, unless this is None.
     """
     hidden_seconds: float = HIDDEN_SECONDS
 
@@ -175,7 +183,11 @@ def evaluate(
     limits.
     """
     isolation.leave_session_keyring()
-    bounds = replace(bounds or Bounds(), unseen=process_table.unseen_memory() < UNSEEN_AT_START)
+    bounds = replace(
+        bounds or Bounds(),
+        unseen=process_table.unseen_memory() < UNSEEN_AT_START,
+        kernel_memory=process_table.kernel_memory(),
+    )
     user_limits = UserLimits()
     with ExitStack() as stack:
         evaluated = [stack.enter_context(running(program)) for program in programs]
@@ -358,8 +370,16 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
     processes = [*chain.from_iterable(_below(pid, children) for pid in pids), *chain(*under_review)]
     # Another thread may go on without the first one, which no program of ours does.
     hidden = {process for process in processes if process.ended and process.threads > 1}
-    memory = sum(max(map(process_table.memory, process.folders()), default=0) for process in processes)
+    of_process = {
+        process: max(map(process_table.memory, process.folders()), default=0) for process in processes
+    }
+    memory = sum(of_process.values())
+    if bounds.kernel_memory is not None:
+        memory += max(process_table.kernel_memory() - bounds.kernel_memory, 0)
     reason = _excess_of_counts(processes, max(map(len, under_review), default=0), memory, bounds)
+    largest = max((of_process[process] for process in chain.from_iterable(under_review)), default=0)
+    if not reason and largest > bounds.process_memory:
+        reason = f"a process took {largest:,} bytes of memory; the limit is {bounds.process_memory:,}"
     objects = SharedObjects()
     for process in () if reason else chain.from_iterable(under_review):
         try:

@@ -215,7 +215,7 @@ def test_the_job_that_reviews_is_mains_has_no_secrets_and_only_reads() -> None:
     [fetch] = [step for step in review["steps"] if step.get("run") == '.ci/fetch "$HEAD"']
     assert fetch["env"] == {"GH_TOKEN": "${{ github.token }}", "HEAD": head}
     [command] = [run for run in runs if run.startswith("make review")]
-    flags = "--merge $HEAD --approved-by=$OWNER --output $RUNNER_TEMP/review-report"
+    flags = "--merge $HEAD --approved-by=$OWNER --output $RUNNER_TEMP/report"
     assert command == f'make review BASE=HEAD FLAGS="{flags}"'
     [step] = [step for step in review["steps"] if step.get("run") == command]
     own_settings = {"OWNER": "${{ steps.approval.outputs.owner }}", "SANDBOX_DOWNLOADS": "never"}
@@ -265,7 +265,7 @@ def test_the_job_that_comments_runs_no_code_of_the_pull_request() -> None:
     [checkout] = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
     assert checkout["with"] == {"ref": "main", "persist-credentials": "false"}
     assert [step["run"] for step in job["steps"] if "run" in step] == [
-        'python3 -m tools.comment "$RUNNER_TEMP/review-report"'
+        'python3 -m tools.comment "$RUNNER_TEMP/report"'
     ]
 
 
@@ -275,9 +275,7 @@ def test_no_job_takes_a_report_of_the_checkout_for_that_of_the_review() -> None:
         if where.startswith("review/"):
             inside = {**step.get("with", {}), "run": step.get("run", "")}
             for value in inside.values():
-                assert "review-report" not in re.sub(
-                    r"(\$RUNNER_TEMP|\$\{\{ runner\.temp \}\})/review-report", "", value
-                )
+                assert "report" not in re.sub(r"(\$RUNNER_TEMP|\$\{\{ runner\.temp \}\})/report", "", value)
 
 
 def test_the_check_of_owners_runs_mains_program_on_every_change_of_a_pull_request() -> None:

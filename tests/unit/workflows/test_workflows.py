@@ -287,7 +287,7 @@ def start_deadline_seconds() -> int:
 
 
 AS_DATA = {
-    "review/comment": "${{ runner.temp }}/review-report",
+    "review/comment": "${{ runner.temp }}/report",
     "drift/issue": "found",
 }
 """Folders of artifacts without a digest, by the job that only reads them as data."""

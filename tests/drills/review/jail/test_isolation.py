@@ -261,6 +261,17 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(jail: Ja
     assert is_killed(jail, "import fcntl; file = os.open(sys.executable, os.O_RDONLY)", OF_OTHERS[name])
 
 
+def test_a_program_makes_no_disk_flush_its_cache(jail: Jail) -> None:
+    program = """
+        import tempfile
+        with tempfile.TemporaryFile() as own:
+            os.fsync(own)
+        no_file = 99
+        print(libc.fsync(no_file), libc.fdatasync(no_file), libc.sync_file_range(no_file, 0, 0, 7))
+    """
+    assert jail.run(program) == "0 0 0", "an error would say that there is no such file"
+
+
 def test_a_program_gets_no_terminal_since_they_are_counted_for_the_whole_machine(jail: Jail) -> None:
     program = """
         attempt(lambda: os.open("/dev/ptmx", os.O_RDWR))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from review.jail import process_table
-from review.jail.process_table import PROCESSES, Process, memory, read_processes, unseen_memory
+from review.jail.process_table import PROCESSES, Process, kernel_memory, memory, read_processes, unseen_memory
 
 OWN = PROCESSES / str(os.getpid())
 NAME = "x) Z 1 (\vVmPTE: 9\r"
@@ -56,6 +56,16 @@ def test_memory_of_processes_that_have_ended_is_unseen(
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nAnonPages:    4096 kB\n")
     assert unseen_memory() == 4096 * 1024 - shown
     assert unseen_memory(4096 * 1024 + 1) == 0
+
+
+def test_memory_of_the_kernel_is_what_it_cannot_give_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    assert kernel_memory() == 0, "this system has no /proc"
+    text = "Slab: 70 kB\nSReclaimable: 50 kB\nSUnreclaim:   20 kB\nKernelStack:   3 kB\nPageTables: 9 kB\n"
+    (tmp_path / "meminfo").write_text(text)
+    assert kernel_memory() == 23 * 1024
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")

@@ -33,6 +33,7 @@ from review.jail.seccomp import (
     SET_PRIORITY,
     SOCKETS,
     SPECIAL_FILES,
+    WRITE_BACK,
     filter_program,
 )
 
@@ -255,6 +256,14 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(machine:
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_makes_no_disk_flush_its_cache(machine: str) -> None:
+    for numbers in WRITE_BACK.values():
+        number = numbers[ARCHITECTURES[machine].column]
+        assert verdict(machine, number) == ERROR, "no error and no effect"
+        assert verdict(machine, number, trusted=True) == ALLOW
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_code_under_review_controls_no_file_system(machine: str) -> None:
     number = DEVICE_CONTROL[ARCHITECTURES[machine].column]
     own = (termios.TCGETS, termios.TIOCGWINSZ, termios.FIONREAD, termios.FIONBIO, termios.FIOCLEX)
@@ -301,6 +310,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             **FROM_PAGES,
             **SENDING,
             **OF_OTHERS,
+            **WRITE_BACK,
             "setsockopt": SET_OPTION,
             "fcntl": FILE_CONTROL,
             "ioctl": DEVICE_CONTROL,

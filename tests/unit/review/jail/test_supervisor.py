@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,6 +246,29 @@ def test_objects_that_the_kernel_limits_for_a_user_are_counted(
         process.wait()
 
 
+READ_ONLY = """
+import ctypes, mmap, time
+held = mmap.mmap(-1, 2**27, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+held.write(b"x" * 2**27)
+ctypes.CDLL(None).mprotect(ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(held))), 2**27, 1)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_memory_that_a_program_has_made_read_only_counts() -> None:
+    bounds = Bounds(process_memory=2**26)
+    with subprocess.Popen(["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", READ_ONLY]) as process:
+        try:
+            until = time.monotonic() + 20
+            while not (reason := excess([], bounds, [process.pid])) and time.monotonic() < until:
+                time.sleep(0.05)
+            assert re.fullmatch(r"a process took [\d,]+ bytes of memory; the limit is 67,108,864", reason)
+            assert excess([process.pid], bounds) == "", "the evaluation runs no code under review"
+        finally:
+            isolation.end_all([psutil.Process(process.pid)])
+
+
 PRELUDE = """
 import ctypes, os, threading, time
 libc = ctypes.CDLL(None)
@@ -305,6 +329,16 @@ def test_memory_that_goes_from_process_to_process_is_noticed(
             run(tmp_path, "import time; time.sleep(60)", bounds)
     else:
         assert run(tmp_path, f"import time; time.sleep(1); {COMPLETED}", bounds) == samples.report()
+
+
+def test_memory_that_the_kernel_takes_for_the_processes_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = iter([2**30])
+    monkeypatch.setattr(process_table, "kernel_memory", lambda: next(taken, 5 * 2**30))
+    message = r"its processes took 4,\d+,\d+,\d+ bytes of memory; the limit is 3,221,225,472"
+    with pytest.raises(CommandError, match=message):
+        run(tmp_path, "import time; time.sleep(60)", Bounds(memory=3 * 2**30))
 
 
 def test_a_process_that_hides_its_files_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
