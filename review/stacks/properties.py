@@ -22,10 +22,10 @@ from sandbox.progress import name_of
 from sandbox.providers.target import DEFAULTS
 from sandbox.summary import LATER, MASK
 
-CHECKSUM_PATH = re.compile(r'.*[.]annotations\["checksum/[^"\]]+"\]')
+CHECKSUM_PATH = re.compile(r'(?:.*[.])?metadata[.]annotations\["checksum/[^"\]]+"\]')
 CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
-"""Patterns of the path and the value of a checksum: an annotation that has no effect, and only changes
-because something else changes. A checksum elsewhere can name an image, an archive or code.
+"""Patterns of the path and the value of a checksum: an annotation that has no effect if nothing reads it, and
+only changes because something else changes. A checksum elsewhere can name an image, an archive or code.
 """
 
 FORMS = "data and stringData are two forms of one content"
@@ -356,7 +356,7 @@ def _folding_reason(part: Part, step: Step, stack: Stack, *, forces: bool) -> st
         return KNOWN_LATER
     if top_name(path) in SECRET_FORMS and not stack.predicted and _is_other_form(step):
         return FORMS
-    if not forces and _are_checksums(path, str(part.before), str(new)):
+    if not forces and _are_checksums(path, str(part.before), str(new)) and not stack.may_read_annotations:
         return CHECKSUMS
     return ORDER_ONLY if part.is_set and LATER not in str(new) else ""
 

@@ -1,5 +1,6 @@
 """A stack in base and head, with the relations between its resources."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -16,11 +17,17 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import find_owners
 from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource, show_ignored
 from review.stacks.stack_file import StackFile
+from review.stacks.value_parts import leaves
 from review.values.ignored_changes import find_hidden_changes
 from review.values.secret_marks import SecretMarks
 from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
 from sandbox.wire.sentinels import INVENTED as UNDESCRIBED
+
+OTHER_FIELD = re.compile(r"(?:metadata\.(?:name|namespace|uid|labels)|spec\.|status\.).*", re.DOTALL)
+"""Pattern of the fields of a pod that a container may get, without the annotations (Kubernetes,
+pkg/apis/core/validation: validEnvDownwardAPIFieldPathExpressions and the one of volumes).
+"""
 
 KEPT = ("same", "update")
 """Operations after which a resource is the one of the base."""
@@ -250,6 +257,13 @@ class Stack:
         """The base's resources by the names of their objects."""
         return find_owners(self.old.values())
 
+    @cached_property
+    def may_read_annotations(self) -> bool:
+        """True if a text of base or head names annotations, so that a program may get the values of some."""
+        sides = (side for step in self.steps.values() for side in (step.old, step.new) if side)
+        texts = chain.from_iterable(leaves("", side.values) for side in sides)
+        return any(_names_annotations(path, str(text)) for path, text in texts)
+
     def changed_sources(self, step: Step) -> list[ChangedSources]:
         """Return the properties that come from other resources than in the base and do not show it.
 
@@ -418,6 +432,16 @@ def top_name(path: str) -> str:
 
 def _text_at(values: Json, path: str) -> str:
     return as_text(value_at(values, path)) or ""
+
+
+def _names_annotations(path: str, text: str) -> bool:
+    """Return True if the text at a path names annotations, or may name them for a container.
+
+    A container gets annotations as a variable or a file (Kubernetes, pkg/fieldpath/fieldpath.go:
+    ExtractFieldPathAsString), or asks the API for them.
+    """
+    is_field = path.endswith(".fieldPath")
+    return "annotations" in text or (is_field and not OTHER_FIELD.fullmatch(text))
 
 
 def _settings(provider: Resource) -> Json:

@@ -514,6 +514,7 @@ def test_only_another_provider_than_the_default_one_is_an_option_of_a_created_re
         ("checksum", "0123abcd" * 4, "4567cdef" * 4, ""),
         ('metadata.annotations["checksum/config"]', "0123abcd", "4567cdef", "checksums"),
         ('data["checksum/config"]', "0123abcd", "4567cdef", ""),
+        ('spec.annotations["checksum/config"]', "0123abcd", "4567cdef", ""),
         ('metadata.annotations["checksum/config"]', "0123abcd" * 4, "4567cdef" * 8, ""),
         ('metadata.annotations["checksum/config"]', "0123abcd", "not a hash", ""),
         ("sourceCodeHash", "0123abcd" * 8, "4567cdef" * 8, ""),
@@ -523,6 +524,29 @@ def test_only_another_provider_than_the_default_one_is_an_option_of_a_created_re
 def test_only_checksums_are_folded_as_checksums(path: str, old: str, new: str, folded: str) -> None:
     sides = (_nested(path, old), _nested(path, new))
     assert changes(*sides, kinds={path: "update"}) == [(path, old, new, False, folded)]
+
+
+@each_row(
+    ("field", "text", "folded"),
+    [
+        ("metadata.name", "", "checksums"),
+        ("metadata.annotations['checksum/config']", "", ""),
+        ("metadata.annotations", "", ""),
+        (LATER, "", ""),
+        (MASK, "", ""),
+        ("spec.nodeName", "kubectl get pod -o jsonpath='{.metadata.annotations}'", ""),
+    ],
+)
+def test_a_checksum_that_a_container_may_read_is_shown(field: str, text: str, folded: str) -> None:
+    """The downward API gives annotations to a container, so the value may be an account or a key."""
+    reference: dict[str, Any] = {"fieldRef": {"fieldPath": field}}
+    reader = Step(
+        "same", None, resource(KEY, "reader", {"env": [{"name": "ID", "valueFrom": reference}], "text": text})
+    )
+    path = 'metadata.annotations["checksum/config"]'
+    old, new = (_nested(path, side) for side in ("0123abcd", "4567cdef"))
+    [[*_, reason]] = changes(old, new, reader, kinds={path: "update"})
+    assert reason == folded
 
 
 def _nested(path: str, value: str) -> dict[str, Any]:
