@@ -106,12 +106,11 @@ def value_at(value: Any, path: str) -> Any:
 def path_of(parent: str, key: str) -> str:
     """Return the property path of a key in an object; a key with characters such as dots is in quotes.
 
-    The path of a property itself has no parent.
-
-    The character `›` stands in a path before the part of a text, so it is escaped in a key.
+    The path of a property itself has no parent. White space at the end of a key would not be seen, and a
+    report puts remarks in parentheses after a path. A number there tells repeated keys apart.
     """
-    if not re.fullmatch(r"[^.\[\]\"›\\]+", key):
-        return f"{parent}[{json.dumps(key)}]"
+    if not re.fullmatch(r"[^\s.\[\]\"›\\()]+(?: \(\d+\))?", key):
+        return f"{parent}[{quote_name(key)}]"
     return f"{parent}.{key}" if parent else key
 
 

@@ -18,6 +18,7 @@ from review.model import (
     distinct_name,
     list_first,
     shorten,
+    show_spaces,
     title,
     type_name,
 )
@@ -139,6 +140,9 @@ VALUES = {"after", "before"}
 MESSAGES = {"message", "remediation", "waiver"}
 """Names of the fields with messages, which may have several lines."""
 
+PATHS = {"key", "path"}
+"""Names of the fields with paths, in which keys may have spaces and tabs."""
+
 LONG_LINES = {"assumes", "basis", "notes", "sources"}
 """Names of the fields with sentences, or the arguments of look-ups, on one line."""
 
@@ -160,7 +164,7 @@ def _clean(value: Any, name: str = "") -> Any:
         return text
     if name in MESSAGES:
         return filters.clip_lines(text)
-    text = one_line(text)
+    text = show_spaces(text) if name in PATHS else one_line(text)
     return text if name in WHOLE else filters.clip(text, filters.LINE if name in LONG_LINES else filters.NAME)
 
 

@@ -30,13 +30,13 @@ VARIABLE = re.compile(r"\{(\w+)\}")
 BINDING = re.compile(r"(roleRef|subjects\[\d+\])[.](kind|name|namespace)")
 """Pattern of the paths of the role and of the principals of a binding in Kubernetes."""
 
-PRINCIPAL = re.compile(r"(?:^|[.])(?:Not)?Principal\b")
+PRINCIPAL = re.compile(r"(?:^|[.\"])(?:Not)?Principal\b")
 """Pattern of the paths of those to whom a policy applies (the grammar of the IAM policy language)."""
 
 _ELEMENT = r"(?:Not)?(?:Principal|Action|Resource|Effect|Condition)"
 _ACCESS = r"(?i:cidr|(?:in|e)gress|securityGroup|prefixList|principal|rules)"
 
-ACCESS = re.compile(rf"(?:^|[.\s]){_ELEMENT}\b|^(?:roleRef|subjects)\b|{_ACCESS}")
+ACCESS = re.compile(rf"(?:^|[.\s\"]){_ELEMENT}\b|^(?:roleRef|subjects)\b|{_ACCESS}")
 """Pattern of the paths of values that may decide who has access."""
 
 QUOTED_ACCESS = re.compile(rf"[\"'](?:{_ELEMENT}|\w*{_ACCESS}\w*)[\"']")

@@ -4,7 +4,7 @@ from itertools import chain
 
 from review.model import Change, Property
 from review.objects.value_owners import output_remarks
-from review.plain_data import mark_nulls
+from review.plain_data import mark_nulls, path_of
 from review.stacks.stack import Stack
 from review.stacks.value_parts import split
 from review.values.value_paths import Paths
@@ -50,5 +50,5 @@ def find_changes(stack: Stack) -> list[Change]:
 
 
 def _paths(name: str) -> Paths:
-    path = f"output {name}"
+    path = f"output {path_of('', name)}"
     return Paths(path, path, path, path)

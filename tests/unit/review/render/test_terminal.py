@@ -1,16 +1,18 @@
 """Tests of the report's lines on the terminal."""
 
 import dataclasses
+import html
+import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.model import escape_character, shorten
-from review.plain_data import mark_own
+from review.model import Property, Report, escape_character, shorten
+from review.plain_data import mark_own, path_of
 from review.render import renderings
 from review.render.filters import LINE, NAME, SARIF_TEXT, clip, show_value
 from tests.support.review import samples
@@ -265,3 +267,26 @@ def test_findings_about_things_without_a_type_have_their_names() -> None:
     outputs = [dataclasses.replace(samples.finding(), type="", name=f"output {name}") for name in "ab"]
     text = renderings.render_terminal(samples.report(findings=outputs))
     assert text.count("      - output a") == text.count("      - output b") == 1
+
+
+@pytest.mark.parametrize("key", ["verify ", "verify\t", " verify", "a  verify", "verify (before name)"])
+def test_a_key_with_other_spaces_or_a_remark_does_not_look_like_another_one(key: str) -> None:
+    """A page leaves out spaces, so a key that a program no longer reads would look as if it only moved."""
+
+    def shown(name: str, render: Callable[[Report], str]) -> str:
+        paths = [path_of(parent, name) for parent in ("data › tls", "output ")]
+        properties = [Property(path, None, "x", forces=False, folded="", setting=None) for path in paths]
+        text = render(samples.report(changes=[dataclasses.replace(samples.change(), properties=properties)]))
+        return re.sub(r"\s+(?=[\s<:(])", "", text)
+
+    for render in (renderings.render_terminal, renderings.render_html, renderings.render_markdown):
+        assert shown(key, render) != shown(key.strip().replace("  ", " "), render) or "(" in key
+        assert html.unescape(shown(key, render)).count('["') >= 2
+
+
+def test_a_path_has_no_sign_of_a_report_that_a_key_contains() -> None:
+    properties = [Property("output a → b·c\td", None, "x", forces=False, folded="", setting=None)]
+    text = renderings.render_terminal(
+        samples.report(changes=[dataclasses.replace(samples.change(), properties=properties)])
+    )
+    assert r"output a \u2192 b\u00b7c⇥d" in text
