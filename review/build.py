@@ -207,6 +207,7 @@ def _add_stack(
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
     hidden = unknown_values.find_unknown_settings(stack, trees[0])
+    copied = unknown_values.find_copied_secrets(stack)
     unneeded = unknown_values.find_unneeded_secrets(stack)
     secret = unknown_values.find_secret_outputs(stack)
     literals = unknown_values.find_hidden_literals(stack)
@@ -215,7 +216,7 @@ def _add_stack(
     long = changed_lookups.find_long_lookups(stack)
     deleted = risks.find_possibly_deleted(stack)
     resources = chain(deleted, addresses, versions, settings, names, kept, shared, unknown, literals)
-    rows = chain(resources, hidden, unneeded, secret, failed, long)
+    rows = chain(resources, hidden, copied, unneeded, secret, failed, long)
     findings += [_apply_waiver(finding, of_review, stack, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by, of_policies)

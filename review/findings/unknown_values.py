@@ -4,7 +4,9 @@ A resource that the program only reads (`get`) has the values that the program n
 a review. On an account, the values of the real resource take their place.
 """
 
+import base64
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -163,6 +165,45 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
             remedy = "First add the setting to the schema"
             finding = stack.blocking_finding(RULE, name, message, remedy)
             yield name, replace(finding, locations=[SourceLocation(stack.file.name, line, SETS, name)])
+
+
+def find_copied_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield each setting that gets the encrypted text of another one, and a finding.
+
+    Pulumi does not encrypt the name of a setting, so whoever reads the file can give it the value of another
+    one. Both sides have a random value, so it looks like a new secret, wherever the program sends it.
+    """
+    settings = stack.file.base, stack.file.head
+    texts = [
+        {key: _cipher(value) for key, (value, _) in side.items() if key.endswith(SECRET)} for side in settings
+    ]
+    before, after = texts
+    for key, text in after.items():
+        others = sorted({other for side in texts for other in side if other != key and side[other] == text})
+        if others and before.get(key) != text:
+            name = key.removesuffix(SECRET)
+            message = (
+                f"it has the encrypted text of {list_all(other.removesuffix(SECRET) for other in others)}"
+            )
+            remedy = "Encrypt a value of its own with `pulumi config set --secret`"
+            finding = stack.blocking_finding(RULE, name, f"{name}: {message}", remedy)
+            location = SourceLocation(stack.file.name, stack.file.head[key][1], SETS, name)
+            yield name, replace(finding, locations=[location])
+
+
+def _cipher(text: str) -> tuple[str, ...]:
+    """Return the parts of an encrypted text, `v1:NONCE:CONTENT`, without differences that Pulumi ignores.
+
+    Its decoder ignores line breaks, and the last bits of a text in base64 (pulumi/pulumi,
+    sdk/go/common/resource/config/crypt.go: DecryptValue; Go, encoding/base64: StdEncoding is not strict).
+    """
+    parts: list[str] = []
+    for part in text.replace("\n", "").replace("\r", "").split(":"):
+        with suppress(ValueError):
+            parts.append(base64.b64decode(part, validate=True).hex())
+            continue
+        parts.append(part)
+    return tuple(parts)
 
 
 def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:

@@ -8,6 +8,7 @@ import pytest
 
 from review.findings.unknown_values import (
     BUILT_IN,
+    find_copied_secrets,
     find_hidden_literals,
     find_secret_outputs,
     find_unknown,
@@ -360,6 +361,31 @@ def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_pa
     reviewed = stack(file=StackFile("Pulumi.dev.yaml", base, head))
     [(name, finding)] = find_unknown_settings(reviewed, tmp_path)
     assert (name, finding.blocks, finding.locations[0].line) == ("pipe:mode", True, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        ("v1:AAAAAAAAAAAAAAAA:cHdkMQ==", True),
+        ("v1:AAAAAAAAAAAAAAAA:cHdkMR==", True),  # Go's decoder ignores the last bits.
+        ("v1:AAAAAAAAAAAAAAAA:cHdk\nMQ==", True),
+        ("v1:AAAAAAAAAAAAAAAA:cHdkMg==", False),
+    ],
+)
+def test_a_setting_with_the_encrypted_text_of_another_one_blocks(text: str, blocks: bool) -> None:
+    admin = {"pipe:admin.secure": ("v1:AAAAAAAAAAAAAAAA:cHdkMQ==", 3)}
+    public, copied = ({"pipe:public.secure": (value, 4)} for value in ("v1:AAAAAAAAAAAAAAAA:old=", text))
+    for base, head in (
+        (admin | public, admin | copied),
+        (admin | public, copied),
+        (admin, admin | copied),
+    ):
+        findings = [*find_copied_secrets(stack(file=StackFile("Pulumi.dev.yaml", base, head)))]
+        assert [(name, item.blocks, item.locations[0].line) for name, item in findings] == [
+            ("pipe:public", True, 4)
+        ] * blocks
+    both = StackFile("Pulumi.dev.yaml", admin | copied, admin | copied)
+    assert [*find_copied_secrets(stack(file=both))] == []
 
 
 @pytest.mark.parametrize(("error", "blocks"), [("", True), ("invalid syntax", False)])
