@@ -54,10 +54,20 @@ REPORTED = ("review/waivers.yaml", "requirements.txt", "requirements-dev.txt")
 POLICIES = "policies"
 """The pack, whose verdicts the report compares."""
 
-VERDICTS = "policies/rules", "policies/__main__.py"
-"""The parts of the pack that only give verdicts. The review uses other modules for its own findings."""
+COMPARED = "policies/waivers.yaml", "policies/PulumiPolicy.yaml"
+"""The files of the pack, beside those of levels, whose changes are findings of their own.
+
+All others are code or data with which the review judges: it imports the rules itself. One may decide which
+rules, levels and waivers count in later reviews, such as `policies/__main__.py`, which may name another file
+of waivers.
+"""
+
+LEVELS = "policies/config"
+"""Folder of the files of levels (review/findings/guard_findings.py)."""
 
 OF_NO_PROGRAM = "no program that the review evaluates has it, and a tool may read it"
+
+OF_THE_PACK = "it may decide what the policies and later reviews find"
 
 
 def find_changed(trees: Trees) -> set[Path]:
@@ -77,6 +87,7 @@ def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
         return {}
     ways = _describe_imports(trees)
     ways |= {file: "a deployment runs or reads it" for file in changed if _is_run(file, trees)}
+    ways |= {file: OF_THE_PACK for file in changed if is_policy(file) and not _is_compared(file)}
     stacks = {stack for tree in trees for stack in projects(tree)}
     of_no_program = find_outside(stacks, changed - ways.keys(), trees)
     ways |= dict.fromkeys(map(Path, of_no_program), OF_NO_PROGRAM)
@@ -94,7 +105,7 @@ def find_changed_commands(stacks: Sequence[str], run: Mapping[Path, str], base: 
             verb = "changes" if os.path.lexists(base / file) else "adds"
             these = f"this file and {len(omitted) - 1} more new ones" if file in omitted[:-1] else "this file"
             message = f"the pull request {verb} {these}; {way}"
-            if way != OF_NO_PROGRAM:
+            if way not in (OF_NO_PROGRAM, OF_THE_PACK):
                 message += " with credentials, and the review does not evaluate its commands"
             for stack in stacks:
                 yield weakened(stack, f"{file}", message)
@@ -103,6 +114,13 @@ def find_changed_commands(stacks: Sequence[str], run: Mapping[Path, str], base: 
 def is_policy(file: Path) -> bool:
     """Return True for a file of the policy pack."""
     return file.is_relative_to(POLICIES)
+
+
+def _is_compared(file: Path) -> bool:
+    """Return True for a file of the pack that can have no other effect than the report shows."""
+    if file.is_relative_to(LEVELS) and file.suffix.casefold() == ".json":
+        return True
+    return f"{file}" in COMPARED
 
 
 def find_outside(stacks: Collection[str], changed: Set[Path], trees: Trees) -> list[str]:
@@ -133,14 +151,13 @@ def find_outside(stacks: Collection[str], changed: Set[Path], trees: Trees) -> l
 
 def _describe_imports(trees: Trees) -> dict[Path, str]:
     """Return how the commands of a deployment reach further files, in the base or else in the head."""
-    without = (*WITHOUT_EFFECT, *VERDICTS)
-    base, head = (describe_imports(tree, COMMANDS, without) for tree in trees)
+    base, head = (describe_imports(tree, COMMANDS, WITHOUT_EFFECT) for tree in trees)
     return {**head, **base}
 
 
 def _is_run(file: Path, trees: Trees) -> bool:
     named = f"{file}".casefold() in MAKEFILES or file.parts[0] in OF_A_DEPLOYMENT
-    return named or (f"{file}" not in VERDICTS and any(is_command(tree, file) for tree in trees))
+    return named or any(is_command(tree, file) for tree in trees)
 
 
 def _projects(tree: Path, stacks: Collection[str]) -> dict[str, Path]:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from review.build import build
-from review.changed_files import OF_NO_PROGRAM, find_changed, find_outside, find_run
+from review.changed_files import (
+    OF_NO_PROGRAM,
+    OF_THE_PACK,
+    find_changed,
+    find_changed_commands,
+    find_outside,
+    find_run,
+)
 from review.model import BASE_TO_HEAD
 from review.plain_data import build_mask
 from review.project_selection import Trees
@@ -66,6 +73,7 @@ def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
         (trees[1] / name).write_text("# another content")
     (trees[0] / "unused" / "module.py").unlink()
     assert run(trees) == [
+        "policies/__main__.py",
         ".github/workflows/deploy.yml",
         "Makefile",
         "operations/__main__.py",
@@ -232,19 +240,31 @@ def test_what_python_runs_as_a_package_counts_with_what_it_imports(trees: Trees)
     }
 
 
-def test_tests_and_rules_lead_to_no_module(trees: Trees) -> None:
+def test_tests_lead_to_no_module_but_rules_do(trees: Trees) -> None:
     for tree in trees:
         (tree / "policies" / "rules").mkdir()
-        (tree / "review" / "build.py").write_text(
-            "import tests.conftest, policies.rules.all, policies.waivers"
-        )
-        (tree / "tests" / "conftest.py").write_text("import shop.api")
+        (tree / "review" / "build.py").write_text("import tests.conftest, policies.rules.all")
+        (tree / "tests" / "conftest.py").write_text("import unused.module")
         (tree / "policies" / "rules" / "all.py").write_text("import shop.api")
-        (tree / "policies" / "waivers.py").write_text("")
-    changed = ("policies/rules/all.py", "policies/waivers.py", "policies/__main__.py", "shop/api.py")
-    for name in changed:
+    for name in ("policies/rules/all.py", "unused/module.py", "shop/api.py"):
         (trees[1] / name).write_text("# another content")
-    assert run(trees) == ["policies/waivers.py"]
+    assert run(trees) == ["policies/rules/all.py", "shop/api.py"]
+
+
+def test_every_file_of_the_policies_is_a_finding_but_those_that_have_own_findings(trees: Trees) -> None:
+    levels = ["config/dev.json", "config/foundation/qa.JSON"]
+    others = ["config/waivers.yaml", "model/pods.py", "program.py", "requirements.txt", "rules/names.txt"]
+    for name in (*levels, *others, "waivers.yaml", "PulumiPolicy.yaml", "__main__.py"):
+        (trees[1] / "policies" / name).parent.mkdir(parents=True, exist_ok=True)
+        (trees[1] / "policies" / name).write_text("# another content")
+    ways = find_run(find_changed(trees), trees)
+    deciding = {f"policies/{name}" for name in ("__main__.py", *others)}
+    assert {f"{file}": way for file, way in ways.items()} == dict.fromkeys(deciding, OF_THE_PACK)
+    messages = {finding.message for finding in find_changed_commands(["dev"], ways, trees[0])}
+    assert (
+        "policies/program.py: the pull request adds this file; it may decide what the policies and later "
+        "reviews find"
+    ) in messages
 
 
 def test_a_file_that_no_program_has_is_a_finding(trees: Trees) -> None:
@@ -277,11 +297,10 @@ def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
 
 
 def test_the_verdict_names_changed_files_of_the_policies(trees: Trees) -> None:
-    (trees[1] / "policies" / "rules").mkdir()
-    (trees[1] / "policies" / "rules" / "all.py").write_text("")
+    (trees[1] / "policies" / "waivers.yaml").write_text("[]")
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
     assert report.code == 0
-    assert report.verdict == "Nothing blocks: the policies differ in policies/rules/all.py."
+    assert report.verdict == "Nothing blocks: the policies differ in policies/waivers.yaml."
 
 
 def test_changed_files_that_a_deployment_runs_block_and_notes_name_others(trees: Trees) -> None:
