@@ -89,6 +89,10 @@ class Pack:
     """The level of each rule in a stack without a file of levels, such as each new stack."""
     own_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """The options of each rule in a stack without a file of levels."""
+    later_level: str = ""
+    """The level of each rule that comes later, which `all` gives; empty if it is the rule's own."""
+    own_later_level: str = ""
+    """The level of each later rule in a stack without a file of levels."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,16 @@ def _pack(
         _options(configuration),
         _levels(about, own),
         _options(own),
+        _later_level(configuration),
+        _later_level(own),
     )
+
+
+def _later_level(configuration: analyzer_pb2.ConfigureAnalyzerRequest) -> str:
+    """Return the level of `all`, which the engine sends with the rules; empty without one."""
+    if ALL not in configuration.policyConfig:
+        return ""
+    return _name("enforcement level", LEVELS, configuration.policyConfig[ALL].enforcementLevel)
 
 
 def _levels(

@@ -69,6 +69,7 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
                 "their level",
             )
     yield from _find_lower_defaults(stack, packs)
+    yield from _find_lower_later_levels(stack, packs)
     repaired: dict[str, set[str]] = {}
     for rule, urn, _ in {*head.repairs} - {*base.repairs}:
         repaired.setdefault(rule, set()).add(name_of(urn))
@@ -96,6 +97,19 @@ def _find_lower_defaults(stack: str, packs: Packs) -> Iterator[Finding]:
                 f"lowers its level {WITHOUT_FILE} from {before} to {after}" if after else "removes this rule"
             )
             yield weakened(stack, rule, f"the pull request {change}")
+
+
+def _find_lower_later_levels(stack: str, packs: Packs) -> Iterator[Finding]:
+    """Yield a finding if the head gives rules that come later a lower level, even if no rule has it today."""
+    base, head = packs.base, packs.head
+    change = base.later_level, head.later_level
+    own_change = base.own_later_level, head.own_later_level
+    changes = {"": change} | ({f" {WITHOUT_FILE}": own_change} if own_change != change else {})
+    for where, (before, after) in changes.items():
+        if STRENGTH[after or "mandatory"] < STRENGTH[before or "mandatory"]:
+            levels = f"from {before or 'their own'} to {after}"
+            message = f"the pull request lowers the level of rules that come later{where} {levels}"
+            yield weakened(stack, guard.ALL, message)
 
 
 def find_ended_duties(stack: Stack) -> Iterator[Finding]:
@@ -193,7 +207,9 @@ def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Pack
     }
     lowered = {rule for rule, level in levels.items() if STRENGTH[level] < _strength(packs.base, rule)}
     violations = tuple(row for row in packs.base.violations if row["policy"] not in configured | lowered)
-    return replace(packs, base=replace(packs.base, levels=levels, options=options, violations=violations))
+    later = packs.head.later_level if guard.ALL in leveled else packs.base.later_level
+    base_pack = replace(packs.base, levels=levels, options=options, violations=violations, later_level=later)
+    return replace(packs, base=base_pack)
 
 
 def find_changed_options(stack: str, packs: Packs) -> Iterator[Finding]:

@@ -348,6 +348,10 @@ def test_a_pack_has_its_own_levels_and_options_beside_those_of_a_file(
     )
     assert head.own_levels == {"ssh-open": "disabled", "tags": "disabled"}
     assert head.own_options["ssh-open"] == PORTS
+    assert (head.later_level, head.own_later_level) == ("disabled", "disabled")
+    (tmp_path / "dev.json").write_text('{"all": "advisory"}')
+    head = verdicts(pack, recording, tmp_path).head
+    assert (head.later_level, head.own_later_level) == ("advisory", "disabled")
 
 
 @pytest.mark.parametrize("ends", [True, False])

@@ -111,6 +111,40 @@ def test_a_rule_that_gets_weaker_with_and_without_a_file_is_one_finding() -> Non
     assert [finding.name for finding in guard_findings.find_weakened("dev", packs)] == ["ssh-open"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        ("", "disabled", "their own to disabled"),
+        ("", "advisory", "their own to advisory"),
+        ("mandatory", "advisory", "mandatory to advisory"),
+        ("advisory", "disabled", "advisory to disabled"),
+        ("advisory", "", ""),
+        ("", "mandatory", ""),
+        ("disabled", "disabled", ""),
+    ],
+)
+def test_a_lower_level_of_rules_that_come_later_is_a_finding(before: str, after: str, change: str) -> None:
+    later = "all: the pull request lowers the level of rules that come later"
+    file = Packs(Pack(later_level=before), Pack(later_level=after))
+    own = Packs(Pack(own_later_level=before), Pack(own_later_level=after))
+    both = Packs(
+        Pack(later_level=before, own_later_level=before), Pack(later_level=after, own_later_level=after)
+    )
+    where = " in stacks without a file in policies/config"
+    for packs, place in ((file, ""), (own, where), (both, "")):
+        findings = [*guard_findings.find_weakened("prod", packs)]
+        expected = [f"{later}{place} from {change}"] if change else []
+        assert [finding.message for finding in findings] == expected
+
+
+def test_the_levels_of_a_new_stack_explain_that_of_later_rules_only_if_they_give_it(tmp_path: Path) -> None:
+    packs = Packs(Pack(), Pack(later_level="disabled"))
+    for content, names in (({"all": "disabled"}, []), ({"tags": "disabled"}, ["all"])):
+        of_stacks = trees(tmp_path / f"{len(names)}", None, content, [])
+        explained = guard_findings.without_new_levels("dev", packs, *of_stacks)
+        assert [finding.name for finding in guard_findings.find_weakened("dev", explained)] == names
+
+
 def test_the_options_of_stacks_without_a_file_count_although_each_stack_has_one() -> None:
     levels, options = {CEILING: "mandatory"}, {CEILING: {"cpu": '"2"'}}
     base = Pack(levels, options=options, own_options=options)
