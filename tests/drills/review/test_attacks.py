@@ -432,10 +432,9 @@ def test_what_only_a_deployment_reads_blocks(trees: tuple[Path, Path], tmp_path:
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
         ("guard-weakened", "'ranges.json' (a link that leads out of the tree)"),
-        *[("guard-weakened", "Pulumi.json")] * 2,  # a project file, and a link into docs/
-        ("guard-weakened", "grpc_tools.py"),
-        *[("guard-weakened", "policies/pathlib.py")]
-        * 2,  # it shadows a module, and is a part of the policies
+        *[("guard-weakened", "Pulumi.json")] * 3,  # a project file, a link into docs/, and of no program
+        *[("guard-weakened", "grpc_tools.py")] * 2,  # it shadows a module, and no program has it
+        *[("guard-weakened", "policies/pathlib.py")] * 2,  # it shadows a module of the policies
     ]
     assert any("deployment: grpc_tools.py, policies/pathlib.py." in note for note in report["notes"])
 
