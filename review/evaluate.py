@@ -198,11 +198,7 @@ def build_report(
     `evaluated`, the result of `run`, the stacks are read from their files.
     """
     evaluated_names = (*projects, *neighbours)
-    secrets = {
-        secret
-        for name in evaluated_names
-        for secret in _text(stack_folder(work, name) / GENERATED_SECRETS).split()
-    }
+    secrets = {secret for name in evaluated_names for secret in _secret_settings(stack_folder(work, name))}
     base, head = trees
     locks = [name for name in LOCKS if _text(base / name) != _text(head / name)]
     notes = [*notes, *([INCOMPARABLE.format(" and ".join(locks))] if locks else [])]
@@ -394,6 +390,12 @@ def _invent(names: Sequence[str], folder: Path, errors: Sequence[str] = ()) -> N
     (folder / INVENTED).write_text(json.dumps({"settings": names, "errors": errors}))
 
 
+def _secret_settings(folder: Path) -> dict[str, str]:
+    """Return the keys of the settings by the random secrets that they have in place of their own."""
+    lines = (line.split(" ", 1) for line in _text(folder / GENERATED_SECRETS).splitlines())
+    return {secret: str(json.loads(key)) for secret, key in lines}
+
+
 def _unset_secrets(stack: str, base: Path, project: Path) -> list[str]:
     """Return the secrets of the base's schema that a project's stack file lacks; none for invalid files."""
     try:
@@ -513,7 +515,7 @@ def read_stack(
         packs=guard.PACKS.validate_json(packs.read_bytes()) if packs.exists() else None,
         guard_error=_text(folder / "guard.errors"),
         predicted=True,
-        secrets=_text(folder / GENERATED_SECRETS).split(),
+        secrets=_secret_settings(folder),
         control=control if control and not control.errors else None,
         invented=_invented(folder),
         without_invented=_without_invented(name, trees, folder, is_new=projects[0] is None),

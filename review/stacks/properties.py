@@ -197,7 +197,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
             sources = _titles(stack.value_sources(step, *part.paths.places))
         is_urgent = _is_urgent(part, step.new)
         properties.append(Property(part.path, *part.texts, forces, folded, setting, sources, is_urgent))
-    sources = _source_properties(step, stack, properties)
+    sources = [*_source_properties(step, stack, properties), *_secret_settings(step, stack)]
     if not properties and not sources and not step.only_renamed:
         properties += _secrets(step)
     return rename_properties(step) + properties + sources
@@ -227,6 +227,21 @@ def _source_properties(step: Step, stack: Stack, changes: Sequence[Property]) ->
             sides = (", ".join(names) or None for names in (lost, gained))
             properties.append(Property(path, *sides, forces=False, folded="", setting=None))
     return properties
+
+
+def _secret_settings(step: Step, stack: Stack) -> Iterator[Property]:
+    """Yield the secret settings in each masked value, if they differ between base and head."""
+    places = {part.paths.places for part, _ in find_parts(step) if MASK in f"{part.before}{part.after}"}
+    for paths in sorted(places, key=str):
+        sides = zip((step.old, step.new), paths, strict=True)
+        before, after = (
+            stack.secret_settings(value_at(side.values, path)) if side and path is not None else []
+            for side, path in sides
+        )
+        if before != after:
+            names = (", ".join(keys) or None for keys in (before, after))
+            path = f"{paths[1] or paths[0]} › setting"
+            yield Property(path, *names, forces=False, folded="", setting=None, always_shown=True)
 
 
 def _names(stack: Stack, urns: Iterable[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """A stack in base and head, with the relations between its resources."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
@@ -11,7 +11,7 @@ from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
 from review.objects.changed_sources import ChangedSources, OwnTexts, find_changed_sources, own_texts
 from review.objects.provider_settings import replaced_settings, unexplained_settings
-from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, value_at
+from review.plain_data import PATH_STEP, as_text, build_mask, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import find_owners
@@ -40,11 +40,12 @@ class Stack:
     `trouble` is the reason why the report on the stack is incomplete, or an empty string. `packs` are the
     policy packs of base and head on the head's resources, or None without verdicts of the head's pack. If
     that pack failed, `guard_error` has the reason. `predicted` is True if the providers of the preview
-    predicted all values of an `up`: if a value is unknown nevertheless, the program hides it. `secrets` are
-    the random values that a review has in place of the secrets of the stack file. `control` is a preview of
-    the base on its own state, which a review only has if values of the head are unknown. `invented` are the
-    secret settings that no stack file has and for which the review invents values. `without_invented`
-    describes the head without them, unless it fails as the base does: then a deployment fails, too.
+    predicted all values of an `up`: if a value is unknown nevertheless, the program hides it. `secrets` has
+    the keys of settings by the random values that a review has in place of the secrets of the stack file.
+    `control` is a preview of the base on its own state, which a review only has if values of the head are
+    unknown. `invented` are the secret settings that no stack file has and for which the review invents
+    values. `without_invented` describes the head without them, unless it fails as the base does: then a
+    deployment fails, too.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Stack:
     packs: Packs | None = None
     guard_error: str = ""
     predicted: bool = False
-    secrets: Sequence[str] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     control: EngineRun | None = None
     invented: Sequence[str] = ()
     without_invented: str = ""
@@ -264,6 +265,24 @@ class Stack:
         texts = chain.from_iterable(leaves("", side.values) for side in sides)
         return any(_names_annotations(path, str(text)) for path, text in texts)
 
+    @cached_property
+    def _setting_masks(self) -> dict[str, list[Callable[[str], str]]]:
+        """Functions that mask the random values of each secret setting, by its key."""
+        masks: dict[str, list[Callable[[str], str]]] = {}
+        for secret, key in self.secrets.items():
+            masks.setdefault(key, []).append(build_mask([secret]))
+        return masks
+
+    def secret_settings(self, value: Any) -> list[str]:
+        """Return the keys of the secret settings whose random values are in a value, in their first order."""
+        text = as_text(value) or ""
+        places: dict[str, int] = {}
+        for key, masks in self._setting_masks.items():
+            masked = [other for mask in masks if (other := mask(text)) != text]
+            if masked:
+                places[key] = min(_first_difference(text, other) for other in masked)
+        return sorted(places, key=lambda key: (places[key], key))
+
     def changed_sources(self, step: Step) -> list[ChangedSources]:
         """Return the properties that come from other resources than in the base and do not show it.
 
@@ -432,6 +451,11 @@ def top_name(path: str) -> str:
 
 def _text_at(values: Json, path: str) -> str:
     return as_text(value_at(values, path)) or ""
+
+
+def _first_difference(text: str, other: str) -> int:
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((place for place, (old, new) in pairs if old != new), min(len(text), len(other)))
 
 
 def _names_annotations(path: str, text: str) -> bool:

@@ -1,5 +1,6 @@
 """The preparation of a stack's folder before the engine runs."""
 
+import json
 import secrets
 import shutil
 from collections.abc import Collection, Mapping
@@ -56,7 +57,7 @@ def prepare(
     if throwaway and values:
         # The review masks these values in its report.
         with (stack.folder / GENERATED_SECRETS).open("a") as file:
-            file.writelines(f"{value}\n" for value in values.values())
+            file.writelines(f"{value} {json.dumps(key)}\n" for key, value in values.items())
         # They are random and protect only a state that is thrown away, so they may be arguments. Each run of
         # `pulumi` derives the key from the passphrase again, which takes a third of a second.
         session.call("config", "set-all", *(f"--secret={key}={value}" for key, value in values.items()))

@@ -18,7 +18,10 @@ from sandbox.workspace.stacks import Stack
 from sandbox.workspace.yaml_tree import NULL, STRING, Tree, mapping, members, read, serialize
 
 GENERATED_SECRETS = "hidden"
-"""File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
+"""File in a stack's folder with the random secrets of a throwaway run, which the review masks.
+
+Each line has a secret, and the key of its setting as JSON.
+"""
 
 COPIED = {"name", "description", "runtime", "config"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that the copies have.

@@ -117,7 +117,7 @@ def principals(text: str, *secret: str, output: str = "") -> list[tuple[str, str
     created_steps = (Step("create", None, new) for new in (source, created))
     steps = {step.resource.urn: step for step in (VPC_OF_BASE, *created_steps)}
     head = EngineRun(Path(), steps, secrets={created.urn: {("policy",): text}})
-    stack = Stack("dev", head, EngineRun(Path()), predicted=True, secrets=secret)
+    stack = Stack("dev", head, EngineRun(Path()), predicted=True, secrets=dict.fromkeys(secret, "a:b"))
     properties = new_properties(steps[created.urn], stack)
     return [(new.path, new.after) for new in properties if new.always_shown]
 

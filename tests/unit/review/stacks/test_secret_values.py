@@ -31,7 +31,7 @@ def revealed(value: Any, inputs: Any = MASK, *sources: Resource) -> tuple[Any, d
     steps = {side.urn: Step("create", None, side) for side in (secret, *sources)}
     head = EngineRun(Path(), steps).add([{"secrets": secret.urn, "values": [[keys, value]]}])
     head.generated = {source.urn: {GENERATED} for source in sources}
-    Stack("dev", head, predicted=True, secrets=[RANDOM])
+    Stack("dev", head, predicted=True, secrets={RANDOM: "pipe:token"})
     return secret.inputs["data"], secret.literals
 
 
@@ -85,7 +85,7 @@ def configured(inputs: Mapping[str, Any], settings: Mapping[str, Any] | None, *s
     provider = resource(PROVIDER, "it", inputs, **after(*sources))
     steps = {side.urn: Step("create", None, side) for side in (provider, *sources)}
     rows = [] if settings is None else [{"configured": provider.urn, "inputs": settings}]
-    Stack("dev", EngineRun(Path(), steps).add(rows), predicted=True, secrets=[RANDOM])
+    Stack("dev", EngineRun(Path(), steps).add(rows), predicted=True, secrets={RANDOM: "pipe:token"})
     return provider
 
 
@@ -160,7 +160,9 @@ def test_the_content_of_a_kubernetes_secret_is_shown_as_text() -> None:
         assert revealed({"a": text})[1] == {"data.a": text}
 
 
-def changes(old: Any, new: Any, *, is_secret: bool = True) -> list[tuple[str, str | None, str | None]]:
+def changes(
+    old: Any, new: Any, *keys: str, is_secret: bool = True
+) -> list[tuple[str, str | None, str | None]]:
     """Return the changes of the secrets in an object; a text stands for an object with nothing else."""
     contents: list[dict[str, Any]] = [
         value if isinstance(value, dict) else {"a": value} for value in (old, new)
@@ -176,7 +178,8 @@ def changes(old: Any, new: Any, *, is_secret: bool = True) -> list[tuple[str, st
         )
         for content in contents
     )
-    stack = Stack("dev", head, base, predicted=True, secrets=[RANDOM, OTHER])
+    secrets = dict(zip((RANDOM, OTHER), keys or ("pipe:token", "pipe:token"), strict=True))
+    stack = Stack("dev", head, base, predicted=True, secrets=secrets)
     return [(item.path, item.before, item.after) for item in changed_properties(step, stack)]
 
 
@@ -197,6 +200,19 @@ def test_another_secret_is_shown_beside_another_difference() -> None:
         ("data.a › secret 2 of 2", *SECRET_CHANGES),
     ]
     assert changes(f"h1 {RANDOM}", f"h1 {OTHER} {RANDOM}")[1:] == [("data.a › secrets", *SECRET_CHANGES)]
+
+
+def test_the_settings_of_a_secret_are_shown_if_they_differ() -> None:
+    """Beside a rotation of its own secret, a value with another one would look like its consequence."""
+    keys = "pipe:app", "pipe:admin"
+    path = "data.a › setting"
+    assert changes(RANDOM, OTHER)[1:] == []
+    assert changes(RANDOM, OTHER, *keys)[1:] == [(path, *keys)]
+    encoded = base64.b64encode(f"user:{OTHER}".encode()).decode()
+    assert changes(f"u:{RANDOM}", encoded, *keys)[-1:] == [(path, *keys)]
+    assert changes("x", OTHER, *keys)[-1:] == [(path, None, "pipe:admin")]
+    swapped = changes(f"h {RANDOM} {OTHER}", f"h {OTHER} {RANDOM}", *keys)
+    assert swapped[-1:] == [(path, "pipe:app, pipe:admin", "pipe:admin, pipe:app")]
 
 
 def test_a_line_break_in_a_secret_is_shown() -> None:
@@ -264,7 +280,9 @@ def test_a_new_file_with_another_secret_is_not_equal_to_the_former_one() -> None
         ]
         steps = Step("delete", sides[0], None), Step("create", None, sides[1])
         runs[1].steps = {step.resource.urn: step for step in steps}
-        stack = Stack("dev", runs[1], runs[0], predicted=True, secrets=[RANDOM, OTHER])
+        stack = Stack(
+            "dev", runs[1], runs[0], predicted=True, secrets=dict.fromkeys((RANDOM, OTHER), "pipe:token")
+        )
         properties = new_properties(steps[1], stack)
         return [(item.path, item.before, item.after) for item in properties if "old" in item.path]
 
