@@ -178,7 +178,8 @@ def changes(
         )
         for content in contents
     )
-    secrets = dict(zip((RANDOM, OTHER), keys or ("pipe:token", "pipe:token"), strict=True))
+    first, second = keys or ("pipe:token", "pipe:token")
+    secrets: dict[str, str] = {RANDOM: first, OTHER: second}
     stack = Stack("dev", head, base, predicted=True, secrets=secrets)
     return [(item.path, item.before, item.after) for item in changed_properties(step, stack)]
 
