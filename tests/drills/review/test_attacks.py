@@ -113,7 +113,7 @@ def _review(trees: tuple[Path, Path], output: Path) -> "subprocess.CompletedProc
         env=os.environ | {"NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
 
 

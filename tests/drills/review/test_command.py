@@ -128,7 +128,7 @@ def _review(tree: Path, *arguments: str, **env: str) -> "subprocess.CompletedPro
         env=os.environ | {"NO_COLOR": "1"} | env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
 
 
@@ -205,7 +205,7 @@ def test_without_network_namespaces_nothing_is_run(tree: Path, tmp_path: Path) -
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert (
