@@ -1,4 +1,4 @@
-"""Changed files that are neither part of an evaluated program nor of its policies."""
+"""Changed files beside the evaluated programs, which a deployment, a tool or a later review may read."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
@@ -44,8 +44,7 @@ WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
 DOCUMENT = ".md"
 """Ending of documents, which have no effect where the base has them, such as README.md.
 
-Elsewhere, a tool may read one: a workflow shows the report `review.md` of a folder, and programs that write
-code take instructions from files such as AGENTS.md.
+Elsewhere, a tool may read one: a workflow shows the report `review.md` of a folder.
 """
 
 REPORTED = ("review/waivers.yaml", "requirements.txt", "requirements-dev.txt")

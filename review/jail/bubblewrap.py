@@ -64,7 +64,7 @@ OF_ROOT = ("unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", 
 their modes and times.
 """
 
-FIRST_VICTIM = ("sh", "-c", 'echo 1000 > /proc/self/oom_score_adj && exec "$@"', "sh")
+ENDED_FIRST = ("sh", "-c", 'echo 1000 > /proc/self/oom_score_adj && exec "$@"', "sh")
 """Start of the command: if the machine has no memory left, the kernel ends the processes of isolations before
 all other ones (proc(5): /proc/pid/oom_score_adj). They cannot change this, since their /proc is read-only.
 """
@@ -85,7 +85,7 @@ def bwrap_command(
     its own with `work_bytes` bytes, and to the folders in `shared`.
     """
     arguments = [
-        *FIRST_VICTIM,
+        *ENDED_FIRST,
         *(OF_ROOT if os.geteuid() == 0 else ()),
         "bwrap",
         *NAMESPACES,

@@ -377,9 +377,9 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
     if bounds.kernel_memory is not None:
         memory += max(process_table.kernel_memory() - bounds.kernel_memory, 0)
     reason = _excess_of_counts(processes, max(map(len, under_review), default=0), memory, bounds)
-    largest = max((of_process[process] for process in chain.from_iterable(under_review)), default=0)
-    if not reason and largest > bounds.process_memory:
-        reason = f"a process took {largest:,} bytes of memory; the limit is {bounds.process_memory:,}"
+    most = max((of_process[process] for process in chain.from_iterable(under_review)), default=0)
+    if not reason and most > bounds.process_memory:
+        reason = f"a process took {most:,} bytes of memory; the limit is {bounds.process_memory:,}"
     objects = SharedObjects()
     for process in () if reason else chain.from_iterable(under_review):
         try:

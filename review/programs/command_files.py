@@ -10,16 +10,16 @@ MAIN = "__main__.py"
 
 
 def is_command(tree: Path, file: Path) -> bool:
-    """Return True if `python -m` runs a file, and no project of Pulumi beside it."""
+    """Return True if `python -m` runs a file, which is not the program of a project of Pulumi."""
     return file.name == MAIN and not (tree / file.parent / "Pulumi.yaml").exists()
 
 
 def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str]) -> Mapping[Path, str]:
     """Return how the commands of a tree reach each file: "operations/drift.py imports it".
 
-    Commands are the modules in `folders`, and those that is_command names. These are files outside `folders`,
-    also those that a command would import if a tree had them. The modules `without`, and those in folders of
-    this name, do not count, and neither does what only they import.
+    The commands are the modules in `folders` and those for which is_command is True. The result has files
+    outside `folders`, also those that a command would import if a tree had them. The modules and folders in
+    `without` do not count, and neither does what only they import.
     """
     others = {Path(name) for name in without}
     others |= {file.relative_to(tree) for folder in without for file in (tree / folder).rglob("*.py")}

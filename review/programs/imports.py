@@ -13,20 +13,9 @@ from sandbox.errors import CommandError
 CODE = (".py", ".pyc")
 """Endings of the names of Python's files, which only count if they are imported."""
 
-
-OF_TOOLS = frozenset(
-    (
-        *(
-            "ruff.toml",
-            "pyproject.toml",
-            "setup.cfg",
-            "tox.ini",
-            "pytest.ini",
-            "mypy.ini",
-            "pyrightconfig.json",
-        ),
-        *("package.json", "package-lock.json", "go.mod", "go.sum", "go.work", "makefile", "gnumakefile"),
-    )
+OF_TOOLS = (
+    *("ruff.toml", "pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", "mypy.ini", "pyrightconfig.json"),
+    *("package.json", "package-lock.json", "go.mod", "go.sum", "go.work", "makefile", "gnumakefile"),
 )
 """Lower-case names of files that linters, installers and compilers read in the folder of code, or above."""
 

@@ -159,7 +159,7 @@ _WEEKDAYS_IN = {"MONTHLY": 5, "YEARLY": 53}
 
 
 def _period(recurrence: Value) -> Fraction:
-    """Return the minutes from one event of a recurrence to the next, on average and at least."""
+    """Return the average minutes from one event of a recurrence to the next, or fewer minutes."""
     rule = recurrence["rrule"].text() or ""
     parts = {name: text for name, _, text in (part.partition("=") for part in rule.split(";"))}
     frequency, interval = parts.get("FREQ", ""), parts.get("INTERVAL", "")

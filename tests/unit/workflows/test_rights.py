@@ -312,9 +312,11 @@ def test_no_line_of_the_review_becomes_an_annotation() -> None:
     added = {step.get("uses", "").partition("@")[0]: number for number, step in enumerate(own)}
     adding = {name: number for name, number in added.items() if name.startswith("actions/setup-")}
     assert adding.keys() == MATCHER_OWNERS.keys()
-    [removal] = [number for number, step in enumerate(own) if step.get("run") == ".ci/unmatched"]
+    [removal] = [number for number, step in enumerate(own) if step.get("run") == ".ci/remove_matchers"]
     assert max(adding.values()) < removal < review
-    output = subprocess.run([ROOT / ".ci" / "unmatched"], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [ROOT / ".ci" / "remove_matchers"], capture_output=True, text=True, check=True
+    ).stdout
     assert sorted(output.splitlines()) == sorted(
         f"::remove-matcher owner={owner}::" for owner in MATCHER_OWNERS.values()
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.bubblewrap import FIRST_VICTIM, OF_ROOT, bwrap_command
+from review.jail.bubblewrap import ENDED_FIRST, OF_ROOT, bwrap_command
 
 
 def test_a_folder_of_path_that_cannot_be_read_is_skipped(
@@ -25,5 +25,5 @@ def test_only_root_who_owns_the_devices_needs_read_only_ones(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
-    start = [*FIRST_VICTIM, *(() if user else OF_ROOT)]
+    start = [*ENDED_FIRST, *(() if user else OF_ROOT)]
     assert command[: command.index("bwrap")] == start
