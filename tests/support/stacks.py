@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from sandbox.workspace import stacks
 from sandbox.workspace.environment import engine_variables
 
 ROOT = Path(__file__).parents[2]
+RUN_SECONDS = 900
+"""Largest time of a command: many times what it takes, since tests share the machine."""
 PARTS = (
     "components",
     "foundation",
@@ -43,7 +47,12 @@ class Stack:
     def run(self, command: str, *flags: str) -> tuple[int, str]:
         """Run a command of the sandbox; return the exit code and the output of both streams."""
         process = self.start(command, *flags)
-        output, _ = process.communicate(timeout=300)
+        try:
+            output, _ = process.communicate(timeout=RUN_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            raise AssertionError(f"{command} did not end in {RUN_SECONDS} seconds:\n{output}") from None
         return process.returncode, output
 
     def start(self, command: str, *flags: str) -> "subprocess.Popen[str]":

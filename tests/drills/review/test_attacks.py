@@ -686,7 +686,8 @@ def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tm
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     assert report["changes"] == []
     assert [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]] == [
-        ("value-unknown", "it")
+        ("guard-weakened", "charts/it/templates/it.yaml"),
+        ("value-unknown", "it"),
     ]
 
 
