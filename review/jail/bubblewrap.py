@@ -27,26 +27,14 @@ declares a resource of its package. The plugin of the package `pulumi-python` ru
 (pulumi/pulumi, sdk/go/common/workspace/plugins.go: GetPluginPath, IsPluginBundled).
 """
 
-HIDDEN_PROC = (
-    "acpi",
-    "asound",
-    "scsi",
-    "kcore",
-    "key-users",
-    "keys",
-    "latency_stats",
-    "sched_debug",
-    "timer_list",
-    "kpagecgroup",
-    "kpagecount",
-    "kpageflags",
-    "pagetypeinfo",
-    "slabinfo",
-    "vmallocinfo",
-)
-"""Parts of /proc that root may read without any capability, since the kernel only compares user IDs there
-(test_perm in fs/proc/proc_sysctl.c). The list is Docker's (moby, oci/defaults.go: MaskedPaths) plus
-key-users and the files on the memory of the whole machine.
+PROC = Path("/proc")
+
+VISIBLE_PROC = ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version")
+"""Parts of /proc that an isolation shows beside its own processes: those that Python, gRPC, Go and psutil
+read. The others describe the whole machine. Root may read even those of root without any capability, since
+the kernel only compares user IDs there (test_perm in fs/proc/proc_sysctl.c). To read some of them, the kernel
+takes a lock, for which other processes of the machine wait: for /proc/locks, all that lock a file
+(fs/locks.c: locks_start).
 """
 
 DEVICES = ("null", "full", "random", "urandom", "tty")
@@ -142,9 +130,11 @@ def _plugins_in(folder: Path) -> list[Path]:
 def _proc_mounts() -> list[str]:
     """Return the bwrap arguments that cover parts of /proc."""
     arguments: list[str] = []
-    for path in (Path("/proc", name) for name in HIDDEN_PROC):
+    for path in sorted(PROC.glob("*")):
+        if path.name.isdecimal() or path.name in VISIBLE_PROC or path.is_symlink():
+            continue  # The links lead to the process that follows them.
         if path.is_dir():
             arguments += [*EMPTY, str(path), "--remount-ro", str(path)]
-        elif path.exists():
+        else:
             arguments += ["--ro-bind", "/dev/null", str(path)]
     return arguments

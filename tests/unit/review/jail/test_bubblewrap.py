@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from review.jail import bubblewrap
 from review.jail.bubblewrap import ENDED_FIRST, OF_ROOT, bwrap_command
 
 
@@ -17,6 +18,22 @@ def test_a_folder_of_path_that_cannot_be_read_is_skipped(
     monkeypatch.setenv("PATH", f"/{'x' * 300}:{tmp_path}")
     command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
     assert command[command.index(str(plugin)) - 2 :][:3] == ["--ro-bind", "/dev/null", str(plugin)]
+
+
+def test_only_known_files_on_the_whole_machine_are_visible(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proc = tmp_path / "proc"
+    for folder in ("1", "sys", "driver"):
+        (proc / folder).mkdir(parents=True)
+    for file in ("meminfo", "locks", "newest"):
+        (proc / file).touch()
+    (proc / "self").symlink_to("1")
+    monkeypatch.setattr(bubblewrap, "PROC", proc)
+    command = bwrap_command(tmp_path / "work", [], [], 3)
+    mounted = {command[index] for index in range(len(command)) if command[index].startswith(f"{proc}/")}
+    assert mounted == {f"{proc}/{name}" for name in ("driver", "locks", "newest")}
+    assert command[command.index(f"{proc}/locks") - 2 :][:2] == ["--ro-bind", "/dev/null"]
 
 
 @pytest.mark.parametrize("user", [0, 1000])
