@@ -1,12 +1,15 @@
 """Open files of a process whose number the kernel limits for a user in all namespaces together."""
 
+import ctypes
 import errno
 import fcntl
 import os
+import resource
 import select
+import socket
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +21,16 @@ PIPE = "pipe:["
 
 WATCH = b"tfd:"
 """Start of a line of an instance of epoll that describes a watched file (proc(5), /proc/pid/fdinfo)."""
+
+SENT_FILES = 512
+"""Number of files on their way through sockets that a user may have. Beyond the limit of its own open files,
+usually 1024, a process cannot send another one (net/unix/af_unix.c: too_many_unix_fds). The kernel looks at
+the limit before it counts, so many threads of a program with a low limit get beyond it together.
+"""
+
+CAPABILITIES_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, include/uapi/linux/capability.h
+OF_LIMITS = 1 << 21 | 1 << 24
+"""CAP_SYS_ADMIN and CAP_SYS_RESOURCE, with which the limits of a user do not hold."""
 
 
 @dataclass
@@ -61,6 +74,7 @@ class UserLimits:
 
     def __init__(self) -> None:
         self._pipe_bytes = _pipe_bytes()
+        self._sends_files = _can_send_files()
 
     def exceeded(self) -> str:
         """Return a message on a limit that the user has reached since the start, or an empty string."""
@@ -68,6 +82,8 @@ class UserLimits:
             return "its user has so many pipes that new ones are smaller (/proc/sys/fs/pipe-user-pages-soft)"
         if not _can_watch():
             return "its user can watch no more files (/proc/sys/fs/epoll/max_user_watches)"
+        if self._sends_files and not _can_send_files():
+            return f"its user has more than {SENT_FILES} files on their way through sockets (unix(7))"
         return ""
 
 
@@ -81,6 +97,48 @@ def _pipe_bytes() -> int:
     finally:
         for end in ends:
             os.close(end)
+
+
+def _can_send_files() -> bool:
+    """Return True if a process of the user with few open files can send one, or on systems without a limit.
+
+    The soft limit of this process is lower in the meantime, but not so low that it could open no file.
+    """
+    if sys.platform != "linux":
+        return True
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = SENT_FILES if soft == resource.RLIM_INFINITY else min(soft, SENT_FILES)
+    ours, theirs = socket.socketpair()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        with _limited():
+            socket.send_fds(ours, [b"x"], [theirs.fileno()])
+    except OSError as error:
+        if error.errno != errno.ETOOMANYREFS:
+            raise
+        return False
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        ours.close()
+        theirs.close()
+    return True
+
+
+@contextmanager
+def _limited() -> Generator[None]:
+    """Give up this thread's capabilities that exempt it from limits, in the with statement (capset(2))."""
+    library = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable ones, twice
+    if library.capget(header, before):
+        raise OSError(ctypes.get_errno(), "capget")
+    limited = (ctypes.c_uint32 * 6)(*before)
+    limited[0] &= ~OF_LIMITS
+    library.capset(header, limited)
+    try:
+        yield
+    finally:
+        library.capset(header, before)
 
 
 def _can_watch() -> bool:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+import socket
 import subprocess
 import sys
 
@@ -52,6 +54,20 @@ def test_a_user_who_had_too_many_pipes_before_is_not_stopped(monkeypatch: pytest
     sizes = iter([8192, 8192])
     monkeypatch.setattr(open_files, "_pipe_bytes", lambda: next(sizes))
     assert UserLimits().exceeded() == ""
+
+
+def test_files_on_their_way_through_sockets_are_noticed() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = UserLimits()
+    assert limits.exceeded() == ""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for _ in range(3):
+            socket.send_fds(ours, [b"x"], [ours.fileno()] * 200)
+        assert limits.exceeded() == "its user has more than 512 files on their way through sockets (unix(7))"
+        assert UserLimits().exceeded() == "", "the user had so many before"
+    assert limits.exceeded() == ""
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
 
 
 def test_exhausted_watches_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
