@@ -42,7 +42,8 @@ UNTRUSTED_LIMITS = LIMITS | {
     * 2**30,  # bytes of addresses: the tables of their pages count towards no other limit
     resource.RLIMIT_DATA: 2 * 2**30,
     resource.RLIMIT_SIGPENDING: 1024,  # timers and queued signals, which the kernel counts for each user
-    resource.RLIMIT_NOFILE: 128,  # the kernel keeps up to 0.4 MB for each socket, outside of any process
+    resource.RLIMIT_NOFILE: 128,  # the kernel keeps up to 0.3 MB for each socket, outside of any process
+    resource.RLIMIT_MEMLOCK: 0,  # locked pages of the machine's files count towards no process
 }
 """Limits of each process that runs code under review. The program of dev takes 1.4 GB of addresses, 0.4 GB of
 memory and 16 files.

@@ -23,10 +23,21 @@ ISOLATED, OPEN = "isolated", "open"
 FILES = 50_000
 """Largest number of files in memory: the kernel keeps up to 1.5 KB for each, even if it is empty."""
 
-SOCKETS = 512
-"""Largest number of Unix sockets: the kernel keeps up to 0.4 MB for each. A connection that waits for
-`accept` is one, too, and has no descriptor if its client is closed. A small program of Pulumi has five.
+SOCKETS, FEWEST_SOCKETS = 512, 32
+"""Largest number of Unix sockets, and its smallest value on any machine. A connection that waits for `accept`
+is a socket, too, and has no descriptor if its client is closed. A small program of Pulumi has five.
 """
+
+LAST_MESSAGE = 2**16
+"""Bytes by which a socket's buffer may exceed its size. A message needs any free byte, and its parts have at
+most 36 KB each (net/core/sock.c: sock_alloc_send_pskb, net/unix/af_unix.c: unix_stream_sendmsg).
+"""
+
+BUFFER_BYTES = SOCKETS * (212_992 + LAST_MESSAGE)
+"""Bytes of all buffers of sockets: those of SOCKETS sockets with Linux's default size, 136 MB."""
+
+BUFFER_SIZE = Path("/proc/sys/net/core/wmem_default")
+"""The size of the buffer of each socket (socket(7)); the filter ignores another one (seccomp.py)."""
 
 SHARED_MEMORY = Path("/dev/shm")
 OPEN_SOCKETS = Path("/proc/net/unix")
@@ -53,7 +64,7 @@ def protect(*, isolated: bool) -> None:
         isolation.lower_priority()  # The thread that counts takes precedence over what this one starts.
 
 
-def limit_kernel_memory(folders: Iterable[Path], files: int = FILES, sockets: int = SOCKETS) -> None:
+def limit_kernel_memory(folders: Iterable[Path], files: int = FILES) -> None:
     """End this process, and its isolation with it, when it has too many files or sockets.
 
     What the kernel keeps for them counts towards no process, and Bubblewrap limits only the bytes of files
@@ -61,6 +72,7 @@ def limit_kernel_memory(folders: Iterable[Path], files: int = FILES, sockets: in
     """
     folders = [*folders]
     try:
+        sockets = most_sockets()
         while sum(map(count_files, folders)) <= files and count_sockets() <= sockets:
             time.sleep(INTERVAL)
     finally:  # Without this count, there would be no limits.
@@ -71,6 +83,12 @@ def count_files(folder: Path) -> int:
     """Return the number of files in the file system of a folder."""
     space = os.statvfs(folder)
     return space.f_files - space.f_ffree
+
+
+def most_sockets() -> int:
+    """Return the largest number of sockets: fewer on a machine with larger buffers."""
+    fitting = BUFFER_BYTES // (int(BUFFER_SIZE.read_bytes()) + LAST_MESSAGE)
+    return max(FEWEST_SOCKETS, min(SOCKETS, fitting))
 
 
 def count_sockets() -> int:

@@ -85,6 +85,7 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440),
     "kcmp": (312, 272),
     # Memory that does not count toward any limit of a process or a file system.
     "memfd_create": (319, 279),
@@ -164,6 +165,18 @@ them. PR_FUTEX_HASH takes up to 1 GB of the kernel's memory (futex_hash_allocate
 with PR_SET_MEMORY_MERGE, a process learns of the memory of others.
 """
 
+MEMORY_ADVICE: tuple[int, int] = (28, 233)
+"""Numbers of the system call `madvise`, whose third argument is an advice."""
+
+ADVICES = (*range(5), 8, 9, 10, 11, *range(13, 20), 22, 23, 102, 103)
+"""MADV_NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED, FREE, REMOVE, DONTFORK, DOFORK, UNMERGEABLE, HUGEPAGE,
+NOHUGEPAGE, DONTDUMP, DODUMP, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE, GUARD_INSTALL and
+GUARD_REMOVE (include/uapi/asm-generic/mman-common.h). The others fail as in a kernel that lacks them. With
+MADV_MERGEABLE, the kernel merges pages with equal ones of other processes, and a write to a merged page takes
+longer, so a process learns of their memory (Linux, Documentation/admin-guide/mm/ksm.rst). MADV_COLD and
+MADV_PAGEOUT take pages of files from the memory, so that others have to read them again.
+"""
+
 SET_PRIORITY: tuple[int, int] = (141, 140)
 """Numbers of the system call `setpriority`, whose arguments are a kind of target, a target and a value."""
 
@@ -230,9 +243,9 @@ SET_OPTION: tuple[int, int] = (54, 208)
 """Numbers of the system call `setsockopt`, whose second and third argument are a level and an option."""
 
 SOCKET_OPTIONS: Mapping[int, tuple[int, ...]] = {
-    # SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT,
-    # SO_RCVTIMEO and SO_SNDTIMEO with the old and the new numbers, SO_ZEROCOPY
-    socket.SOL_SOCKET: (2, 6, 7, 8, 9, 15, 16, 18, 20, 21, 66, 67, 60),
+    # SO_REUSEADDR, SO_BROADCAST, SO_KEEPALIVE, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT, SO_RCVTIMEO and
+    # SO_SNDTIMEO with the old and the new numbers, SO_ZEROCOPY
+    socket.SOL_SOCKET: (2, 6, 9, 15, 16, 18, 20, 21, 66, 67, 60),
     # TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_DEFER_ACCEPT, TCP_QUICKACK, TCP_USER_TIMEOUT,
     # TCP_INQ
     socket.IPPROTO_TCP: (1, 4, 5, 6, 9, 12, 18, 36),
@@ -242,6 +255,12 @@ SOCKET_OPTIONS: Mapping[int, tuple[int, ...]] = {
 """Options that code under review may set, by their level: those that Python, gRPC and the C library set. Unix
 sockets accept other ones that have no effect there: with SO_LINGER or SO_MAX_PACING_RATE, TCP does not send
 all bytes, and with SO_ATTACH_FILTER, it drops the confirmations of the other side.
+"""
+
+BUFFER_OPTIONS = (7, 8, 32, 33)
+"""SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE and SO_RCVBUFFORCE of SOL_SOCKET, which succeed and have no effect.
+The memory of buffers counts towards no process, and each socket could otherwise have twice net.core.wmem_max
+(socket(7)), often some megabytes.
 """
 
 FROM_PAGES: Mapping[str, tuple[int, int]] = {
@@ -271,11 +290,17 @@ WRITE_BACK: Mapping[str, tuple[int, int]] = {
     "fsync": (74, 82),
     "fdatasync": (75, 83),
     "sync_file_range": (277, 84),
+    "msync": (26, 227),
 }
 """Numbers of the system calls that write a file back to its disk. For each call, a file system such as ext4
 makes the whole disk flush its cache, even for an unchanged file that the caller may only read
-(fs/ext4/fsync.c), so all users of the disk would wait. All files that code under review can write are in
-memory, where the calls have no effect (fs/libfs.c: noop_fsync).
+(fs/ext4/fsync.c, mm/msync.c), so all users of the disk would wait. All files that code under review can write
+are in memory, where the calls have no effect (fs/libfs.c: noop_fsync).
+"""
+
+CACHE_ADVICE: tuple[int, int] = (221, 223)
+"""Numbers of the system call `fadvise64`. With POSIX_FADV_DONTNEED, whoever can read a file takes it from the
+memory (mm/fadvise.c), and all others have to read it again from the disk.
 """
 
 SPECIAL_FILES: Mapping[str, tuple[int, int]] = {"mknod": (133, NO_CALL), "mknodat": (259, 33)}
@@ -349,10 +374,12 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _if_equal(NEW_SESSION[column], [_instruction(RETURN, ERROR | errno.EPERM)])
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
-        for numbers in WRITE_BACK.values():
+        for numbers in (*WRITE_BACK.values(), CACHE_ADVICE):
             instructions += _if_equal(numbers[column], [_instruction(RETURN, SUCCESS)])
         commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
         instructions += _if_equal(FILE_CONTROL[column], commands)
+        advices = [_load_argument(2), *_allow_only(ADVICES, ERROR | errno.EINVAL)]
+        instructions += _if_equal(MEMORY_ADVICE[column], advices)
         commands = [_load_argument(1), *_allow_only(DEVICE_COMMANDS, ERROR | errno.ENOTTY)]
         instructions += _if_equal(DEVICE_CONTROL[column], commands)
     instructions.append(_instruction(RETURN, ALLOW))
@@ -429,9 +456,12 @@ def _same_bytes_at_all_sockets(column: int) -> list[bytes]:
     for *numbers, flags in SENDING.values():
         others = _instruction(AND, ~SEND_FLAGS & 0xFFFFFFFF)
         instructions += _if_equal(numbers[column], [_load_argument(flags), others, *_allow_only([0], KILL)])
+    ignore = [_instruction(RETURN, SUCCESS)]
+    buffers = [part for option in BUFFER_OPTIONS for part in _if_equal(option, ignore)]
     options = [_load_argument(1)]
     for level, allowed in SOCKET_OPTIONS.items():
-        options += _if_equal(level, [_load_argument(2), *_allow_only(allowed, KILL)])
+        ignored = buffers if level == socket.SOL_SOCKET else []
+        options += _if_equal(level, [_load_argument(2), *ignored, *_allow_only(allowed, KILL)])
     options.append(_instruction(RETURN, KILL))
     return [*instructions, *_if_equal(SET_OPTION[column], options)]
 

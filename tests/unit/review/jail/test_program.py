@@ -36,6 +36,17 @@ def test_a_connection_counts_until_it_is_accepted_although_its_client_is_closed(
 
 
 @pytest.mark.parametrize(
+    ("buffer", "most"), [(4096, 512), (212_992, 512), (425_984, 290), (2**20, 128), (2**27, 32)]
+)
+def test_there_may_be_fewer_sockets_on_a_machine_with_larger_buffers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, buffer: int, most: int
+) -> None:
+    monkeypatch.setattr(program, "BUFFER_SIZE", tmp_path / "wmem_default")
+    program.BUFFER_SIZE.write_text(f"{buffer}\n")
+    assert program.most_sockets() == most
+
+
+@pytest.mark.parametrize(
     ("files", "sockets"),
     [([2, 2, 3, 2], [9]), ([2, 2, 2, 2], [9, 10]), ([2, 2], []), ([], [])],
     ids=["files of all folders together", "sockets", "uncounted sockets", "uncounted files"],
@@ -53,9 +64,10 @@ def test_the_process_ends_when_it_has_too_much_or_nothing_counts_it(
 
     monkeypatch.setattr(program, "count_files", count_files)
     monkeypatch.setattr(program, "count_sockets", count_sockets)
+    monkeypatch.setattr(program, "most_sockets", lambda: 9)
     monkeypatch.setattr(os, "_exit", codes.append)
     with suppress(OSError):
-        program.limit_kernel_memory((Path("/a"), Path("/b")), files=4, sockets=9)
+        program.limit_kernel_memory((Path("/a"), Path("/b")), files=4)
     assert (codes, files, sockets) == ([1], [], [])
 
 

@@ -12,6 +12,7 @@ import pytest
 from review.jail.seccomp import (
     ALLOW,
     ARCHITECTURES,
+    CACHE_ADVICE,
     CLOSE_RANGE,
     CREATE_PROCESS,
     CREATE_PROCESS_BY_STRUCT,
@@ -23,6 +24,7 @@ from review.jail.seccomp import (
     KILL,
     LOWEST_PRIORITY,
     MAPPINGS,
+    MEMORY_ADVICE,
     NEW_SESSION,
     OF_OTHERS,
     OWN_LIMIT,
@@ -233,6 +235,29 @@ def test_code_under_review_sets_only_options_that_lose_no_bytes(machine: str) ->
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_the_size_of_a_buffer_cannot_be_set_but_this_is_no_error(machine: str) -> None:
+    number = SET_OPTION[ARCHITECTURES[machine].column]
+    of_sockets, upper_half = 1, 1 << 32
+    for option in (7, 8, 32, 33, upper_half | 7):  # SO_SNDBUF, SO_RCVBUF and those with FORCE
+        assert verdict(machine, number, 9, of_sockets, option) == ERROR, "no error and no effect"
+        assert verdict(machine, number, 9, of_sockets, option, trusted=True) == ALLOW
+    of_tcp, of_tcp_fastopen_key = 6, 33
+    assert verdict(machine, number, 9, of_tcp, of_tcp_fastopen_key) == KILL
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_advises_only_on_its_own_memory(machine: str) -> None:
+    number = MEMORY_ADVICE[ARCHITECTURES[machine].column]
+    normal, do_not_need, free, huge_page, guard = 0, 4, 8, 14, 102
+    for advice in (normal, do_not_need, free, huge_page, guard):
+        assert verdict(machine, number, 0, 4096, advice) == ALLOW
+    mergeable, cold, page_out, collapse, hardware_poison = 12, 20, 21, 25, 100
+    for advice in (mergeable, 1 << 32 | mergeable, cold, page_out, collapse, hardware_poison):
+        assert verdict(machine, number, 0, 4096, advice) == ERROR | errno.EINVAL
+        assert verdict(machine, number, 0, 4096, advice, trusted=True) == ALLOW
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_code_under_review_sends_no_bytes_that_can_still_change(machine: str) -> None:
     for numbers in FROM_PAGES.values():
         number = numbers[ARCHITECTURES[machine].column]
@@ -256,8 +281,8 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(machine:
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
-def test_code_under_review_makes_no_disk_flush_its_cache(machine: str) -> None:
-    for numbers in WRITE_BACK.values():
+def test_code_under_review_makes_no_disk_flush_its_cache_or_read_again(machine: str) -> None:
+    for numbers in (*WRITE_BACK.values(), CACHE_ADVICE):
         number = numbers[ARCHITECTURES[machine].column]
         assert verdict(machine, number) == ERROR, "no error and no effect"
         assert verdict(machine, number, trusted=True) == ALLOW
@@ -312,6 +337,8 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             **OF_OTHERS,
             **WRITE_BACK,
             "setsockopt": SET_OPTION,
+            "madvise": MEMORY_ADVICE,
+            "fadvise64": CACHE_ADVICE,
             "fcntl": FILE_CONTROL,
             "ioctl": DEVICE_CONTROL,
             "prctl": PROCESS_CONTROL,
