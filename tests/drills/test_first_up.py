@@ -11,11 +11,6 @@ from sandbox.workspace import state
 from sandbox.workspace.stacks import find_stack
 from tests.support.stacks import Stack, copy
 
-pytestmark = pytest.mark.engine
-
-STACKS = ["dev", pytest.param("prod", marks=pytest.mark.drill)]
-"""Stacks under test: dev in the engine lane, and prod, which has the most resources, in the drill lane."""
-
 Resource = dict[str, Any]
 
 
@@ -55,19 +50,12 @@ HALF_THERE: dict[tuple[str, str], Callable[[Resource], None]] = {
 
 
 @pytest.fixture(scope="module")
-def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stack]:
-    """Provide running stacks by name, each started once for all tests of this file."""
-    stacks: dict[str, Stack] = {}
-
-    def make(name: str) -> Stack:
-        if name not in stacks:
-            stack = copy(tmp_path_factory.mktemp(name), name)
-            code, output = stack.run("up", "--no-policies", "--skip-preview")
-            assert code == 0, output
-            stacks[name] = stack
-        return stacks[name]
-
-    return make
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """Provide the stack with the most resources, started once for all tests of this file."""
+    stack = copy(tmp_path_factory.mktemp("prod"), "prod")
+    code, output = stack.run("up", "--no-policies", "--skip-preview")
+    assert code == 0, output
+    return stack
 
 
 def key(resource: Resource) -> tuple[str, str]:
@@ -119,14 +107,12 @@ def lacking(stack: Stack) -> list[tuple[str, str]]:
     return missing
 
 
-@pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize(
     "halves", [[PROXY, DASHBOARD], [DATABASE], [CLUSTER]], ids=["load balancer", "database", "cluster"]
 )
 def test_up_completes_a_state_with_resources_that_were_not_ready(
-    running_stack: Callable[[str], Stack], name: str, halves: list[tuple[str, str]]
+    stack: Stack, halves: list[tuple[str, str]]
 ) -> None:
-    stack = running_stack(name)
     cut_short(stack, halves)
     code, output = stack.run("preview", "--no-policies")
     assert code == 0, output
@@ -135,10 +121,7 @@ def test_up_completes_a_state_with_resources_that_were_not_ready(
     assert lacking(stack) == []
 
 
-def test_an_up_that_cannot_complete_a_resource_names_the_missing_output(
-    running_stack: Callable[[str], Stack],
-) -> None:
-    stack = running_stack("dev")
+def test_an_up_that_cannot_complete_a_resource_names_the_missing_output(stack: Stack) -> None:
     file: Path = find_stack(stack.root, stack.name).checkpoint
     whole = file.read_text()
     cut_short(stack, [PROXY], errors=False)  # This is the state after a refresh that found no address.

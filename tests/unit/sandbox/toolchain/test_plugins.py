@@ -265,30 +265,33 @@ threading.Event().wait()
 """
 
 
+INSTALLED: dict[str, tuple[str, str, list[str]]] = {
+    "datadog": ("Datadog", "apiUrl", ["apiKey", "appKey"]),
+    "cloudflare": ("Cloudflare", "baseUrl", ["apiToken"]),
+}
+"""Packages with the name of the package's class, the setting of its address, and those of its credentials."""
+
+
 @pytest.mark.drill
-@pytest.mark.parametrize(
-    ("package", "name", "url", "keys"),
-    [
-        ("datadog", "Datadog", "apiUrl", ["apiKey", "appKey"]),
-        ("cloudflare", "Cloudflare", "baseUrl", ["apiToken"]),
-    ],
-)
-def test_an_installed_plugin_creates_its_resources_in_the_local_api(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str, url: str, keys: list[str]
+def test_installed_plugins_create_their_resources_in_the_local_apis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, log = install(tmp_path / "bin", package), tmp_path / "log"
-    variables = {"package": package, "name": name, "url": url, "keys": keys}
-    program.write_text(PLUGIN.format(python=sys.executable, root=str(ROOT), log=str(log), **variables))
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.defpath}")
+    programs = {package: install(tmp_path / "bin", package) for package in INSTALLED}
+    logs = {package: tmp_path / f"{package}.log" for package in INSTALLED}
+    for package, (name, url, keys) in INSTALLED.items():
+        variables = {"package": package, "name": name, "url": url, "keys": keys, "log": str(logs[package])}
+        programs[package].write_text(PLUGIN.format(python=sys.executable, root=str(ROOT), **variables))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.defpath}")
     root = tmp_path / "project"
     root.mkdir()
     stack = create_project(root)
     code, output = stack.run("up", "--no-policies", "--providers", "real")
     try:
         assert code == 0, output
-        assert f"{package}: {program}" in output
         running = targets(stack)
-        assert set(log.read_text().split()) == {getattr(running, package)}
+        for package, program in programs.items():
+            assert f"{package}: {program}" in output
+            assert set(logs[package].read_text().split()) == {getattr(running, package)}
         assert in_targets(running) == in_state(stack)
     finally:
         process.stop(stack.folder)
