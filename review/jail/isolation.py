@@ -59,6 +59,7 @@ exempts root (kernel/fork.c).
 
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
 JOIN_SESSION_KEYRING = 1  # keyctl(2)
+SET_THP_DISABLE = 41  # prctl(2)
 
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 """The file that tells where core dumps go: to a program after `|`, or to a socket after `@` (core(5))."""
@@ -91,6 +92,7 @@ class Isolation:
         if shutil.which("bwrap") is None:
             raise _refusal("bubblewrap (bwrap) is not installed", f"Install it: {INSTALL}")
         forbid_core_dumps()
+        forbid_huge_pages()
         self._filter = os.memfd_create("system-call-filter")
         os.write(self._filter, program)
         self.descriptors = (self._filter,)
@@ -141,6 +143,16 @@ def forbid_core_dumps() -> None:
             f"its crashes would start {pattern[1:].split()[0]}, since your hard limit of core dumps is 0",
             f"Raise it in /etc/security/limits.conf (`ulimit -Hc` shows it), or use no handler: {NO_HANDLER}",
         )
+
+
+def forbid_huge_pages() -> None:
+    """Give this process and its children only pages of the usual size, permanently.
+
+    The kernel keeps a transparent huge page as a whole while a part of it is in use, and counts only the part
+    (mm/huge_memory.c: deferred_split_folio). Raises CommandError if this is not possible.
+    """
+    if ctypes.CDLL(None).prctl(SET_THP_DISABLE, 1, 0, 0, 0):
+        raise _refusal("huge pages cannot be disabled (prctl: PR_SET_THP_DISABLE)", "Use a newer kernel")
 
 
 def _refusal(reason: str, remedy: str) -> CommandError:

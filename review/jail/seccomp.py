@@ -168,8 +168,8 @@ with PR_SET_MEMORY_MERGE, a process learns of the memory of others.
 MEMORY_ADVICE: tuple[int, int] = (28, 233)
 """Numbers of the system call `madvise`, whose third argument is an advice."""
 
-ADVICES = (*range(5), 8, 9, 10, 11, *range(13, 20), 22, 23, 102, 103)
-"""MADV_NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED, FREE, REMOVE, DONTFORK, DOFORK, UNMERGEABLE, HUGEPAGE,
+ADVICES = (*range(5), 8, 9, 10, 11, 13, *range(15, 20), 22, 23, 102, 103)
+"""MADV_NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED, FREE, REMOVE, DONTFORK, DOFORK, UNMERGEABLE,
 NOHUGEPAGE, DONTDUMP, DODUMP, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE, GUARD_INSTALL and
 GUARD_REMOVE (include/uapi/asm-generic/mman-common.h). The others fail as in a kernel that lacks them. With
 MADV_MERGEABLE, the kernel merges pages with equal ones of other processes, and a write to a merged page takes

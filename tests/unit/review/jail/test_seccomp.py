@@ -248,11 +248,11 @@ def test_the_size_of_a_buffer_cannot_be_set_but_this_is_no_error(machine: str) -
 @pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_code_under_review_advises_only_on_its_own_memory(machine: str) -> None:
     number = MEMORY_ADVICE[ARCHITECTURES[machine].column]
-    normal, do_not_need, free, huge_page, guard = 0, 4, 8, 14, 102
-    for advice in (normal, do_not_need, free, huge_page, guard):
+    normal, do_not_need, free, no_huge_page, guard = 0, 4, 8, 15, 102
+    for advice in (normal, do_not_need, free, no_huge_page, guard):
         assert verdict(machine, number, 0, 4096, advice) == ALLOW
-    mergeable, cold, page_out, collapse, hardware_poison = 12, 20, 21, 25, 100
-    for advice in (mergeable, 1 << 32 | mergeable, cold, page_out, collapse, hardware_poison):
+    mergeable, huge_page, cold, page_out, collapse, hardware_poison = 12, 14, 20, 21, 25, 100
+    for advice in (mergeable, 1 << 32 | mergeable, huge_page, cold, page_out, collapse, hardware_poison):
         assert verdict(machine, number, 0, 4096, advice) == ERROR | errno.EINVAL
         assert verdict(machine, number, 0, 4096, advice, trusted=True) == ALLOW
 
