@@ -96,6 +96,29 @@ def kernel_memory() -> int:
     return _memory_of_the_machine(b"SUnreclaim:", b"KernelStack:")
 
 
+def reservable_memory() -> int | None:
+    """Return the bytes of memory that all processes of the machine may still reserve; None without a limit.
+
+    With vm.overcommit_memory = 2, memory counts when a process reserves it, even if it never uses it, and
+    beyond the limit, no process gets any (mm/util.c: __vm_enough_memory).
+    """
+    with suppress(FileNotFoundError):
+        if (PROCESSES / "sys/vm/overcommit_memory").read_bytes().strip() == b"2":
+            return _memory_of_the_machine(b"CommitLimit:") - _memory_of_the_machine(b"Committed_AS:")
+    return None
+
+
+def open_files() -> int:
+    """Return the number of open files of the machine; 0 if the system has no /proc.
+
+    A mapping keeps a file open whose descriptor is closed. Beyond /proc/sys/fs/file-max, no process without
+    privileges can open a file (proc(5)).
+    """
+    with suppress(FileNotFoundError):
+        return int((PROCESSES / "sys/fs/file-nr").read_bytes().split()[0])
+    return 0
+
+
 def _private_memory() -> int:
     """Return the bytes of private memory in use."""
     return _memory_of_the_machine(b"AnonPages:")

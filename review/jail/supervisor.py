@@ -44,6 +44,12 @@ FREE_PART = 0.05
 for a process counts towards none of the other limits, and the filter may allow a call that takes it.
 """
 
+OPEN_FILES = 50_000
+"""Largest number of files that the machine opens while the review runs. A process with 128 descriptors may
+have 65,530 mappings of files, and Linux allows 100,000 open files for each GB of memory
+(fs/file_table.c: files_maxfiles_init).
+"""
+
 INTERVAL, GROWTH_BYTES, GROWTH_INTERVAL = 0.25, 2**28, 0.02
 """Seconds between two checks of the limits, bytes of the machine's memory after whose loss the next one does
 not wait so long, and seconds between two looks at these bytes, which take much less time than a check.
@@ -89,6 +95,10 @@ class Bounds:
     kernel_memory: int | None = None
     """The bytes of the kernel's own memory at the start (process_table.kernel_memory). What it takes beyond
     them counts, too, unless this is None.
+    """
+    open_files: int | None = None
+    """The number of open files of the machine at the start, beyond which it may open OPEN_FILES; None allows
+    any number.
     """
     hidden_seconds: float = HIDDEN_SECONDS
 
@@ -187,6 +197,7 @@ def evaluate(
         bounds or Bounds(),
         unseen=process_table.unseen_memory() < UNSEEN_AT_START,
         kernel_memory=process_table.kernel_memory(),
+        open_files=process_table.open_files(),
     )
     user_limits = UserLimits()
     with ExitStack() as stack:
@@ -320,9 +331,15 @@ class _Watch:
 def _wait() -> None:
     """Wait until the next check, which is earlier if the machine loses memory."""
     until = time.monotonic() + INTERVAL
-    least = psutil.virtual_memory().available - GROWTH_BYTES
-    while time.monotonic() < until and psutil.virtual_memory().available > least:
+    least = _available_memory() - GROWTH_BYTES
+    while time.monotonic() < until and _available_memory() > least:
         time.sleep(GROWTH_INTERVAL)
+
+
+def _available_memory() -> int:
+    """Return the bytes of the machine's memory that processes can still get."""
+    available, reservable = psutil.virtual_memory().available, process_table.reservable_memory()
+    return available if reservable is None else min(available, reservable)
 
 
 def _kill(process: "subprocess.Popen[bytes]", programs: "Sequence[subprocess.Popen[bytes]]") -> None:
@@ -408,9 +425,11 @@ def _excess_of_counts(
     """
     if memory > bounds.memory:
         return f"its processes took {memory:,} bytes of memory; the limit is {bounds.memory:,}"
-    machine = psutil.virtual_memory()
-    if machine.available < bounds.free_part * machine.total:
-        return f"the machine has {machine.available:,} bytes of memory left, less than {bounds.free_part:.0%}"
+    available = _available_memory()
+    if available < bounds.free_part * psutil.virtual_memory().total:
+        return f"the machine has {available:,} bytes of memory left, less than {bounds.free_part:.0%}"
+    if bounds.open_files is not None and process_table.open_files() > bounds.open_files + OPEN_FILES:
+        return f"the machine opened more than {OPEN_FILES:,} files (/proc/sys/fs/file-nr)"
     if len(processes) > bounds.processes:
         return f"it ran {len(processes)} processes; the limit is {bounds.processes}"
     threads = sum(process.threads for process in processes)

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from review.jail import process_table
-from review.jail.process_table import PROCESSES, Process, kernel_memory, memory, read_processes, unseen_memory
+from review.jail.process_table import (
+    PROCESSES,
+    Process,
+    kernel_memory,
+    memory,
+    open_files,
+    read_processes,
+    reservable_memory,
+    unseen_memory,
+)
 
 OWN = PROCESSES / str(os.getpid())
 NAME = "x) Z 1 (\vVmPTE: 9\r"
@@ -66,6 +75,26 @@ def test_memory_of_the_kernel_is_what_it_cannot_give_back(
     text = "Slab: 70 kB\nSReclaimable: 50 kB\nSUnreclaim:   20 kB\nKernelStack:   3 kB\nPageTables: 9 kB\n"
     (tmp_path / "meminfo").write_text(text)
     assert kernel_memory() == 23 * 1024
+
+
+def test_reserved_memory_counts_only_where_it_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    assert reservable_memory() is None, "this system has no /proc"
+    (tmp_path / "meminfo").write_text("CommitLimit:    90 kB\nCommitted_AS:   20 kB\n")
+    (tmp_path / "sys/vm").mkdir(parents=True)
+    for mode, expected in (("0", None), ("1", None), ("2", 70 * 1024)):
+        (tmp_path / "sys/vm/overcommit_memory").write_text(f"{mode}\n")
+        assert reservable_memory() == expected
+
+
+def test_open_files_of_the_machine_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    assert open_files() == 0, "this system has no /proc"
+    (tmp_path / "sys/fs").mkdir(parents=True)
+    (tmp_path / "sys/fs/file-nr").write_text("1146\t0\t2466177\n")
+    assert open_files() == 1146
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")

@@ -140,6 +140,18 @@ def test_the_evaluation_is_stopped_before_the_machine_has_no_memory(tmp_path: Pa
         run(tmp_path, "import time; time.sleep(60)", Bounds(free_part=1))
 
 
+def test_reserved_memory_and_open_files_of_the_machine_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds = Bounds(memory=2**60, unseen=False, open_files=1000)
+    monkeypatch.setattr(process_table, "open_files", lambda: 51_000)
+    monkeypatch.setattr(process_table, "reservable_memory", lambda: None)
+    assert excess([], bounds) == ""
+    monkeypatch.setattr(process_table, "reservable_memory", lambda: 2**20)
+    assert excess([], bounds) == "the machine has 1,048,576 bytes of memory left, less than 5%"
+    monkeypatch.setattr(process_table, "reservable_memory", lambda: 2**60)
+    monkeypatch.setattr(process_table, "open_files", lambda: 51_001)
+    assert excess([], bounds) == "the machine opened more than 50,000 files (/proc/sys/fs/file-nr)"
+
+
 def test_the_next_check_does_not_wait_while_the_machine_loses_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
