@@ -69,6 +69,17 @@ def test_a_pulumi_on_path_that_is_new_enough_is_used(machine: Machine, version: 
     assert pulumi_cli.find(Progress()) == installed
 
 
+def test_a_cached_program_is_not_asked_for_its_version(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = tmp_path / "another-home" / pulumi_cli.RECIPE.folder.name / "pulumi"
+    monkeypatch.setenv("PULUMI", str(cached))
+    assert "not a working pulumi" in find_error()
+    cached.parent.mkdir(parents=True)
+    machine.pulumi("0.0.1").rename(cached)
+    assert pulumi_cli.find(Progress()) == cached
+
+
 @pytest.mark.parametrize("version", ["3.258.0", "2.900.0", "4.0.0"])
 def test_the_pinned_engine_replaces_a_pulumi_of_another_version_on_path(
     machine: Machine, version: str, capsys: pytest.CaptureFixture[str]
