@@ -362,7 +362,8 @@ def _hide_unknown(value: Any, computed: Any) -> Any:
 def _keep_old(value: Any, old: Any) -> Any:
     """Return a computed value with the texts and the invented numbers of the old value."""
     if isinstance(old, float | int):
-        return old if old in INVENTED_NUMBERS else value
+        # A range compares a float with each of its numbers, which would take days here.
+        return old if isinstance(old, int) and old in INVENTED_NUMBERS else value
     if isinstance(value, str):
         return old if isinstance(old, str) else value
     return map_pairs(value, old, _keep_old)

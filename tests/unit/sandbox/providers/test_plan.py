@@ -129,6 +129,8 @@ def test_each_unpredictable_output_is_recognizable_in_a_review() -> None:
     assert len(versions) == 4 and all(version in INVENTED_NUMBERS for version in versions)
     renamed = target.update(resource(template, {}, "renamed"), customers)
     assert renamed.outputs == customers.outputs
+    customers.outputs["latestVersion"] = 0.5  # A program may name it for a resource that it only reads.
+    assert target.update(resource(template, {}, "renamed"), customers).outputs["latestVersion"] != 0.5
 
 
 PARTS = {
