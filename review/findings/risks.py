@@ -8,7 +8,7 @@ from review.left_objects import find_left_object
 from review.model import Finding, SourceLocation, list_all, list_first, title
 from review.objects.new_objects import makes_new_object
 from review.plain_data import as_texts, is_equal, value_at
-from review.stacks.engine_run import DELETED_FIRST, Step
+from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
 from review.stacks.resources import PROVIDERS, REPLACED_BY, Resource
@@ -151,8 +151,8 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
     If the head still depends on a replaced resource, the program waits for it, and the plan has the outcome.
     """
     olds = [step.old for step in stack.steps.values() if step.old and not step.old.state.get("external")]
-    first = stack.head.first_operations if stack.head else {}
-    causes = {old.urn: "" for old in olds if first.get(old.urn) == DELETED_FIRST}
+    deletions = stack.head.deletions if stack.head else {}
+    causes = {old.urn: "" for old in olds if old.urn in deletions}
     dependents: dict[str, list[str]] = {}
     for old in olds:
         for urn in _replacing_dependencies(old):

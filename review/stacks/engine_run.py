@@ -118,9 +118,10 @@ class EngineRun:
     secrets among its outputs that the provider chose. `configured` has all inputs of each provider, in which
     secrets are not marked. `renewed` has the texts that a replacement without any change would renew, with
     their new texts. `declared` has the program's inputs of each resource with ignored changes, in the
-    engine's form. All five are by URN and in a review only. `first_operations` has
-    the first of the two operations of each replacement, by URN. `replaced` has the former states of resources
-    that a replacement deletes, by URN. `planned` has the URNs in the base of all resources with a step,
+    engine's form. All five are by URN and in a review only. `creations` and `deletions`
+    have the positions in the engine's order of both operations of replacements: of creations by the URN in
+    the head, and of deletions by that in the base. `replaced` has the former states of resources that a
+    replacement deletes, by URN in the base. `planned` has the URNs in the base of all resources with a step,
     and `registered` those of the resources that the engine's events have in the new state.
     `finished` has the URN and the operation of each finished step on a resource other than a component.
     `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
@@ -148,7 +149,8 @@ class EngineRun:
     generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     declared: dict[str, Json] = field(default_factory=dict[str, Json])
-    first_operations: dict[str, str] = field(default_factory=dict[str, str])
+    creations: dict[str, int] = field(default_factory=dict[str, int])
+    deletions: dict[str, int] = field(default_factory=dict[str, int])
     replaced: dict[str, Json] = field(default_factory=dict[str, Json])
     planned: set[str] = field(default_factory=set[str])
     registered: set[str] = field(default_factory=set[str])
@@ -172,10 +174,8 @@ class EngineRun:
                 self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
-        for urn, step in self.steps.items():
-            first_operation = self.first_operations.get(urn)
-            step.created_first = first_operation == CREATED_FIRST
-            step.deleted_first = step.op == "replace" and first_operation == DELETED_FIRST
+        for step in self.steps.values():
+            self._note_order(step)
             if step.old and step.new and step.old.is_component != step.new.is_component:
                 # Pulumi calls this a replacement, but a component exists only in the state.
                 step.op = "delete" if step.new.is_component else "create"
@@ -219,6 +219,18 @@ class EngineRun:
         # A program that fails logs its error, unless it wants to hide that it fails.
         own = [error for error in informative if not error.endswith(PROGRAM_FAILED)]
         return own or informative
+
+    def _note_order(self, step: Step) -> None:
+        """Record whether the engine creates the new resource of a replacement first, or deletes the old one.
+
+        With an alias, the two operations have different URNs (pulumi/pulumi, pkg/resource/deploy/step.go:
+        CreateStep has that of the new state, and DeleteStep that of the old one).
+        """
+        created = self.creations.get(step.new.urn) if step.new else None
+        deleted = self.deletions.get(step.old.urn) if step.old else None
+        is_deleted_first = deleted is not None and (created is None or deleted < created)
+        step.created_first = created is not None and not is_deleted_first
+        step.deleted_first = step.op == "replace" and is_deleted_first
 
     def _note_rename(self, step: Step) -> None:
         """Record that a resource has another name or parent than in the base, which is a change."""
@@ -269,8 +281,9 @@ class EngineRun:
             self.read_types[row["policy"]] = {*map(frozenset, row["read"])}
         if event := row.get("resourcePreEvent"):
             metadata = event["metadata"]
-            if metadata["op"] in (CREATED_FIRST, DELETED_FIRST):
-                self.first_operations.setdefault(metadata["urn"], metadata["op"])
+            positions = {CREATED_FIRST: self.creations, DELETED_FIRST: self.deletions}.get(metadata["op"])
+            if positions is not None:
+                positions.setdefault(metadata["urn"], len(self.creations) + len(self.deletions))
             if metadata["op"] == REMOVED:
                 # The plan has the whole state, and an event a part of it.
                 old = self.replaced.get(metadata["urn"]) or metadata["old"]

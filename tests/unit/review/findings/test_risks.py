@@ -358,11 +358,11 @@ TABLE = "aws:dynamodb/table:Table"
 FIRST = Step("replace", OLD, NEW, {"cidrBlock": "update-replace"}, ("cidrBlock",), deleted_first=True)
 
 
-def possibly_deleted(*steps: Step, first: Mapping[str, str] | None = None) -> dict[str, str]:
+def possibly_deleted(*steps: Step, deletions: Mapping[str, int] | None = None) -> dict[str, str]:
     """Return the first line of each finding about a possible deletion, by the resource's name."""
     changed = stack(*steps)
     assert changed.head
-    changed.head.first_operations.update(first or {})
+    changed.head.deletions.update(deletions or {})
     findings = [finding for _, finding in find_possibly_deleted(changed)]
     assert all(finding.blocks and finding.policy == "possibly-deleted" for finding in findings)
     return {finding.name: finding.message.splitlines()[0] for finding in findings}
@@ -435,7 +435,7 @@ def test_a_resource_that_is_replaced_with_another_one_but_stays_may_be_deleted()
 
 def test_a_resource_that_the_engine_deletes_and_does_not_create_again_blocks() -> None:
     table = resource(TABLE, "table")
-    operations = {table.urn: "delete-replaced"}
+    deletions = {table.urn: 0}
     kept = Step("same", table, table)
-    assert list(possibly_deleted(FIRST, kept, first=operations)) == ["table"]
-    assert possibly_deleted(FIRST, Step("replace", table, table), first=operations) == {}
+    assert list(possibly_deleted(FIRST, kept, deletions=deletions)) == ["table"]
+    assert possibly_deleted(FIRST, Step("replace", table, table), deletions=deletions) == {}

@@ -206,6 +206,28 @@ def test_the_events_tell_which_operation_of_a_replacement_is_the_first(tmp_path:
     assert not unknown.created_first and not unknown.deleted_first
 
 
+def test_both_operations_of_a_replacement_with_an_alias_belong_together(tmp_path: Path) -> None:
+    """The deletion has the former URN, which another resource of the program may have now."""
+    names = [f"{BUCKET}{end}" for end in ("-a", "-b", "-c")]
+    first, second, third = ({**state(), "urn": urn} for urn in names)
+    steps = [
+        {"op": "replace", "urn": second["urn"], "oldState": first, "newState": second},
+        {"op": "replace", "urn": third["urn"], "oldState": second, "newState": third},
+    ]
+    events = [
+        {"resourcePreEvent": {"metadata": METADATA | {"op": op, "urn": urn}}}
+        for op, urn in [
+            ("create-replacement", names[2]),
+            ("delete-replaced", names[0]),
+            ("create-replacement", names[1]),
+            ("delete-replaced", names[1]),
+        ]
+    ]
+    run = EngineRun(tmp_path).add({"steps": steps}, events)
+    orders = [(run.steps[urn].created_first, run.steps[urn].deleted_first) for urn in names[1:]]
+    assert orders == [(False, True), (True, False)]
+
+
 def test_a_resource_that_is_deleted_with_a_replaced_one_counts_as_deleted(tmp_path: Path) -> None:
     plan = {"steps": [{"op": "delete-replaced", "urn": BUCKET, "oldState": state(dependencies=["urn:a"])}]}
     operations = ("delete-replaced", "remove-pending-replace")
