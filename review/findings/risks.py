@@ -16,7 +16,10 @@ from review.stacks.stack import Stack, top_name
 from review.values.ignored_changes import ALL, option_paths
 from review.values.value_paths import find_related
 from sandbox.progress import one_line
-from sandbox.providers.resource_types import is_described, resource_type
+from sandbox.providers.resource_types import is_described
+from sandbox.providers.server import known_packages
+from sandbox.providers.target import HARMLESS, Package
+from sandbox.providers.target import Resource as DeclaredResource
 from sandbox.stateful import data_loss
 
 RENAME_MIN_EQUAL_INPUTS = 0.75
@@ -40,9 +43,6 @@ PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 
 KUBERNETES = "kubernetes"
 """Package whose table has all properties that replace an object of any type."""
-
-HARMLESS = frozenset({"tags", "tagsAll"})
-"""Properties that no provider replaces a resource for."""
 
 POLICIES = {"replace": "replaced", "delete": "deleted"}
 STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}
@@ -181,17 +181,17 @@ def _depends_on(step: Step | None, urn: str) -> bool:
 
 
 def _replacing_dependencies(resource: Resource) -> Iterator[str]:
-    """Yield the provider of a resource, and the resources of inputs whose change replaces it.
+    """Yield the provider of a resource, and the resources of inputs whose change could replace it.
 
-    For a type with data that the tables do not describe, these are all inputs but tags. The option
-    replaceOnChanges adds the inputs that it names. If it names an output, any input may change that.
+    These are all inputs but tags if the tables do not describe the type. The settings of a provider count as
+    if they let no more be changed in place. The option replaceOnChanges adds the inputs that it names. If it
+    names an output, any input may change that.
     """
     if resource.provider:
         yield resource.provider
-    is_unknown = bool(data_loss(resource.type, {})) and not is_described(resource.type)
-    paths = resource_type(resource.type).replaced_by
-    names = resource.property_dependencies.keys() - HARMLESS if is_unknown else set[str]()
-    names |= {re.split(r"[.\[]", path, maxsplit=1)[0] for path in paths}
+    package = known_packages().get(resource.package) or Package(resource.package)
+    declared = DeclaredResource(resource.urn, resource.type, resource.values)
+    names = {name for name in resource.property_dependencies if package.could_replace(declared, name)}
     tops = {parts[0] if parts else ALL for parts in option_paths(resource.options, REPLACED_BY)}
     names |= tops if tops <= resource.values.keys() else resource.property_dependencies.keys()
     for name in names - {*resource.options.get("ignoreChanges", ())}:

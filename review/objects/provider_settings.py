@@ -1,9 +1,7 @@
 """Changed settings of providers, with what is known of their effects on the provider's resources."""
 
-from functools import cache
-
 from review.stacks.resources import PROVIDERS, Resource
-from sandbox.providers.server import packages
+from sandbox.providers.server import known_packages
 from sandbox.providers.target import Package
 
 
@@ -23,10 +21,4 @@ def unexplained_settings(old: Resource, new: Resource) -> list[str]:
 
 
 def _package(provider: Resource) -> Package | None:
-    return _packages().get(provider.type.removeprefix(PROVIDERS))
-
-
-@cache
-def _packages() -> dict[str, Package]:
-    """Return the packages that a review knows, by name."""
-    return {package.name: package for package, _ in packages()}
+    return known_packages().get(provider.type.removeprefix(PROVIDERS))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from sandbox.wire.values import UNKNOWN, Json, Path, kind, plain
 
@@ -11,12 +11,17 @@ ABSENT = object()
 """A placeholder for the value of a property that one side lacks."""
 
 
+Kind = Literal["add", "delete", "update"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""The kinds of a change."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A property that was added, deleted or updated."""
 
     path: Path
-    kind: Literal["add", "delete", "update"]
+    kind: Kind
     old: Any = None
     new: Any = None
 

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ def packages(
     if clock:
         pairs[kubernetes] = TimedKubernetes(pairs[kubernetes], clock)
     return list(pairs.items())
+
+
+@cache
+def known_packages() -> dict[str, Package]:
+    """Return every package by name."""
+    return {package.name: package for package, _ in packages()}
 
 
 @contextmanager

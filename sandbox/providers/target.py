@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sandbox.errors import ProviderError
-from sandbox.providers.diff import Change, reaches
+from sandbox.providers.diff import KINDS, Change, Kind, reaches
 from sandbox.providers.resource_types import digits, is_described, resource_type, table
 from sandbox.stateful import data_loss
 from sandbox.wire import schema
@@ -38,6 +38,9 @@ DEFAULTS = "__defaults"
 
 ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", INTERNAL, DEFAULTS})
 """Keys that the engine itself adds to a provider's settings."""
+
+HARMLESS = frozenset({"tags", "tagsAll"})
+"""Properties that no provider replaces a resource for."""
 
 CHECKSUMS = "pluginChecksums"
 """Key in INTERNAL with the checksums of the plugin, without which the engine does not install it."""
@@ -109,9 +112,17 @@ class Package:
         """Yield the faults for which the provider would refuse the inputs, each with its path."""
         return schema.faults(resource.type, resource.inputs)
 
+    def replacing_paths(self, resource: Resource) -> Iterator[tuple[str, Sequence[Kind]]]:
+        """Yield the path of each property that cannot be changed in place, with these kinds of changes."""
+        for path in resource_type(resource.type).replaced_by:
+            yield path, KINDS
+
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         """Return True if a change cannot be made in place."""
-        return any(reaches(change, path.split(".")) for path in resource_type(resource.type).replaced_by)
+        return any(
+            change.kind in kinds and reaches(change, path.split("."))
+            for path, kinds in self.replacing_paths(resource)
+        )
 
     def may_replace(self, resource: Resource, change: Change) -> bool:
         """Return True if a change could replace a resource with data whose type the tables do not describe.
@@ -119,7 +130,16 @@ class Package:
         That a type has no row says nothing about its inputs. Only tags can certainly be changed in place.
         """
         is_undescribed = bool(data_loss(resource.type, {})) and not is_described(resource.type)
-        return is_undescribed and change.path[0] != "tags"
+        return is_undescribed and change.path[0] not in HARMLESS
+
+    def could_replace(self, resource: Resource, name: str) -> bool:
+        """Return True if any change of an input could replace a resource, also of a part of this input.
+
+        Of a type that the tables do not describe, this is every input but tags.
+        """
+        if any(path.partition(".")[0] == name for path, _ in self.replacing_paths(resource)):
+            return True
+        return not is_described(resource.type) and name not in HARMLESS
 
     def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
         """Return the provider's settings whose change replaces the provider, and so all its resources."""

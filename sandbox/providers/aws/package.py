@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any, cast
 
-from sandbox.providers.diff import Change
+from sandbox.providers.diff import Change, Kind
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
 from sandbox.providers.target import (
@@ -89,18 +89,17 @@ class Aws(Package):
         if RULE.match(resource.type) and len(sources) != 1:
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(sources) or 'none'}"
 
-    def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """Return True if a change replaces the resource.
+    def replacing_paths(self, resource: Resource) -> Iterator[tuple[str, Sequence[Kind]]]:
+        """Yield the paths in the table, with the kinds of changes that replace the resource.
 
-        Besides the SDK's properties, these are a new kind of source in a security group rule, and the removal
-        of a property that the table lists under `lasting`.
+        Another kind of source replaces a security group rule, and the removal of a property that the table
+        lists under `lasting` replaces its resource.
         """
-        if RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update":
-            return True
-        lasting = table("aws")["lasting"].get(resource.type, ())
-        if change.kind == "delete" and change.path[0] in lasting:
-            return True
-        return super().forces_replacement(resource, change)
+        yield from super().replacing_paths(resource)
+        for path in SOURCES if RULE.match(resource.type) else ():
+            yield path, ("add", "delete")
+        for path in table("aws")["lasting"].get(resource.type, ()):
+            yield path, ("delete",)
 
     def replaced_settings(self, before: Json, after: Json) -> Sequence[str]:
         """Return the region if it changes: AWS's resources cannot move to another region.

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sandbox.providers.diff import Change
+from sandbox.providers.diff import KINDS, Change, Kind
 from sandbox.providers.kubernetes import schemas
 from sandbox.providers.kubernetes.kubeconfig import active_cluster, active_user, default_namespace
 from sandbox.providers.plan import Plan
@@ -81,10 +81,12 @@ class Kubernetes(Package):
         yield from super().faults(resource)
         yield from json_schema.faults(json_schema.file_validator("helm_release"), resource.inputs)
 
-    def forces_replacement(self, resource: Resource, change: Change) -> bool:
+    def replacing_paths(self, resource: Resource) -> Iterator[tuple[str, Sequence[Kind]]]:
+        yield from super().replacing_paths(resource)
         setting, fields = table("kubernetes")["mutable"].get(resource.type, ("", ()))
-        mutable = resource.config.get(setting) and not resource.known.get("immutable")
-        return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
+        if not resource.config.get(setting) or resource.known.get("immutable"):
+            for field in fields:
+                yield field, KINDS
 
     def may_replace(self, resource: Resource, change: Change) -> bool:
         """Return False: the table has the provider's whole list of properties that replace an object."""

@@ -381,6 +381,27 @@ def test_a_resource_that_gives_up_its_dependency_on_a_replaced_one_may_be_delete
     assert possibly_deleted(REPLACED, *kept) == possibly_deleted(*kept) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("kubernetes:core/v1:ConfigMap", "data"),
+        (SECRET, "stringData"),
+        ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "referencedSecurityGroupId"),
+        ("aws:eks/cluster:Cluster", "encryptionConfig"),
+        ("aws:lb/targetGroup:TargetGroup", "vpcId"),
+        ("gcp:compute/network:Network", "name"),
+    ],
+)
+def test_whatever_a_provider_may_replace_is_deleted_with_a_replaced_resource(kind: str, name: str) -> None:
+    """A type without a row may be replaced for any input, since nobody has described it."""
+    between = resource(kind, "between", **after(**{name: OLD}))
+    table = resource(TABLE, "table", **after(name=between))
+    kept = [Step("same", old, resource(old.type, old.name)) for old in (between, table)]
+    assert [*possibly_deleted(FIRST, *kept)] == ["between", "table"]
+    tagged = resource(kind, "between", **after(tags=OLD))
+    assert possibly_deleted(FIRST, Step("same", tagged, resource(kind, "between"))) == {}
+
+
 def test_a_provider_of_a_kept_resource_may_be_deleted_with_it() -> None:
     provider = resource("pulumi:providers:aws", "east")
     replaced = Step("replace", provider, provider, deleted_first=True)
