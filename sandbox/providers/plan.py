@@ -18,12 +18,11 @@ from sandbox.providers.resource_types import TemplateVariables, digits, is_descr
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS, SIGNATURE
 from sandbox.wire.values import (
     UNKNOWN,
     Json,
     added_properties,
-    known,
     map_pairs,
     merge,
     plain,
@@ -61,7 +60,7 @@ class Plan(Target):
 
     With `recognizable`, an output that no table describes gets a value that a review recognizes, instead of
     an empty one, which a program could write as well. A list has several different items, as on an account.
-    A boolean is unknown, and so is a map, whose keys the program may know.
+    A boolean is unknown, and so is a map, whose keys the program may know, and what an API may add.
 
     Every value that an account would choose depends on the `salt`. Nobody who does not know it can choose a
     name that gives a resource the value of another one, or write such a value into a program.
@@ -90,7 +89,9 @@ class Plan(Target):
         These are the outputs that the SDK declares as always set, with a value of the right type, and the
         outputs in the tables. A string that is in no table, such as a creation date, keeps its old value, and
         so does what a review recognizes: a renamed resource has the outputs of its former name. A review also
-        needs a value for what the API would add to an object that the program declares in part.
+        needs a value for what the API would add to an object that the program declares in part. An output
+        that may be missing is unknown there, since its input may have a default (pulumi-terraform-bridge,
+        pkg/tfbridge/schema.go: applyDefaults).
         """
         variables = self.variables(resource, resource.seed or self.place(resource))
         outputs: Json = {}
@@ -99,7 +100,7 @@ class Plan(Target):
             if name in resource.inputs:
                 value = self._missing((name,), prop.hint, resource.inputs[name], variables, resource)
             elif not prop.required:
-                continue
+                value = UNKNOWN if self._recognizable else None
             else:
                 value = (
                     old if isinstance(old, str) else self._plausible((name,), prop.hint, variables, resource)
@@ -153,8 +154,8 @@ class Plan(Target):
     ) -> Any:
         """Return what an API may add to the objects in an input; None if it adds nothing.
 
-        Without a review, it adds nothing. It chooses texts and numbers, such as the ID of a volume. A missing
-        boolean has a fixed default, and a missing object or map stays missing.
+        Without a review, it adds nothing. It chooses texts and numbers, such as the ID of a volume. Whether
+        it adds a boolean, an object or a map, and which, is unknown.
         """
         option = next(iter(schema.value_hints(hint)), Any)
         inner = typing.get_args(option)
@@ -170,11 +171,12 @@ class Plan(Target):
         values = {
             key: self._missing((*path, key), member.hint, declared[key], variables, resource)
             if key in declared
+            else UNKNOWN
+            if schema.is_object(_innermost(member.hint))
             else self._plausible((*path, key), member.hint, variables, resource)
             for key, member in members
-            if key in declared or not schema.is_object(_innermost(member.hint))
         }
-        return {key: item for key, item in values.items() if item is not None and item is not UNKNOWN}
+        return {key: item for key, item in values.items() if item is not None}
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""
@@ -272,17 +274,18 @@ class Plan(Target):
     def _invent_answer(self, token: str, seed: str) -> Json:
         """Return a recognizable value for each member of a look-up's answer that is no argument.
 
-        Booleans are left out, since no boolean is recognizable. Outside of a review, the answer is empty.
+        A text stands for a boolean, since no boolean is recognizable and the SDK turns an unknown value of an
+        answer into None (pulumi/runtime/rpc.py: deserialize_property). Outside of a review, the answer is
+        empty.
         """
         if not self._recognizable:
             return {}
         cls = schema.answer_class(token)
-        values = {
+        return {
             name: self._invent_value((name,), member.hint, cls, seed)
             for name, member in schema.properties(cls).items()
             if member.required
         }
-        return cast(Json, known(values))
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         return []
@@ -304,8 +307,10 @@ class Plan(Target):
     def invent_all(self, resource: Resource) -> Json:
         """Return a recognizable value for each property of a resource that the program only reads.
 
-        The program names some of its properties, and an account has the others. Booleans are left out, since
-        no boolean is recognizable. A type without a class in the SDK has no known properties.
+        The program names some of its properties, and an account has the others. A text stands for a boolean:
+        no boolean is recognizable, and the engine refuses an unknown value (pulumi/pulumi,
+        sdk/go/common/resource/plugin/provider_plugin.go: Read). A type without a class in the SDK has no
+        known properties.
         """
         seed = f"{resource.urn} {resource.id}"
         try:
@@ -313,13 +318,12 @@ class Plan(Target):
         except schema.UnknownTypeError:
             return {}
         properties = schema.properties(cls).items()
-        values = {name: self._invent_value((name,), prop.hint, cls, seed) for name, prop in properties}
-        return cast(Json, known(values))
+        return {name: self._invent_value((name,), prop.hint, cls, seed) for name, prop in properties}
 
     def _invent_value(
         self, path: tuple[str, ...], hint: Any, cls: type[Any], seed: str, outer: tuple[Any, ...] = ()
     ) -> Any:
-        """Return a recognizable value of the right type; an object has all its members.
+        """Return a recognizable value of the right type, or a text for a boolean; an object has all members.
 
         An object in an object of its class is a map. `outer` are the classes of the outer objects, and `cls`
         that of the whole.
@@ -335,7 +339,8 @@ class Plan(Target):
         if noun == "a list" and inner:
             places = item_paths(path, cls)
             return [self._invent_value(place, inner[0], cls, seed, outer) for place in places]
-        return self._invent(noun, path, seed) if noun in EMPTY else self._invented_text(path, seed)
+        is_text = noun == "a boolean" or noun not in EMPTY
+        return self._invented_text(path, seed) if is_text else self._invent(noun, path, seed)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         old = added_properties(plain(before.outputs), plain(before.inputs))
@@ -353,10 +358,16 @@ class Plan(Target):
 
 
 def _hide_unknown(value: Any, computed: Any) -> Any:
-    """Return a value of a state in which each boolean and empty map is unknown that is so when computed."""
-    if computed is UNKNOWN and (isinstance(value, bool) or value == {}):
+    """Return a value of a state with the unknown values of the computed one.
+
+    In a state, such a value is a boolean, an empty map, or missing.
+    """
+    if computed is UNKNOWN and (value is None or isinstance(value, bool) or value == {}):
         return UNKNOWN.value
-    return map_pairs(value, computed, _hide_unknown)
+    if isinstance(value, dict) and isinstance(computed, dict) and SIGNATURE not in value:
+        unknown = {key: None for key, item in cast(Json, computed).items() if item is UNKNOWN}
+        value = unknown | cast(Json, value)
+    return map_pairs(cast(Any, value), computed, _hide_unknown)
 
 
 def _keep_old(value: Any, old: Any) -> Any:

@@ -344,25 +344,32 @@ class Provider(ResourceProviderServicer):
 def _decided(outputs: Json, token: str) -> Json:
     """Return outputs without unknown values, which an `up` must not return.
 
-    A boolean is False, and an object is empty.
+    A boolean is False, and a map is empty. Anything else is missing, and so is an output that may be missing.
     """
     try:
         members = schema.properties(schema.resource_class(token))
     except schema.UnknownTypeError:  # The SDK has no class for a custom resource.
         return outputs
-    return _decided_members(outputs, members)
+    present = {
+        name: item
+        for name, item in outputs.items()
+        if item is not UNKNOWN or (name in members and members[name].required)
+    }
+    return _decided_members(present, members)
 
 
 def _decided_members(value: Json, members: Mapping[str, schema.Property]) -> Json:
     hints = {name: prop.hint for name, prop in members.items()}
-    return {name: _decided_value(item, hints.get(name, Any)) for name, item in value.items()}
+    decided = {name: _decided_value(item, hints.get(name, Any)) for name, item in value.items()}
+    return {name: item for name, item in decided.items() if item is not None}
 
 
 def _decided_value(value: Any, hint: Any) -> Any:
     option = next(iter(schema.value_hints(hint)), Any)
     noun, inner = schema.noun(option), get_args(option)
     if value is UNKNOWN:
-        return {} if noun == "an object" else False
+        is_map = noun == "an object" and not schema.is_object(option)
+        return {} if is_map else False if noun == "a boolean" else None
     if isinstance(value, dict) and schema.is_object(option):
         return _decided_members(cast(Json, value), schema.properties(option))
     if isinstance(value, list) and inner:

@@ -113,7 +113,7 @@ def serve(
 
 
 def hide_unpredictable(resources: Iterable[dict[str, Any]]) -> None:
-    """Make the booleans and maps that no table describes unknown in the outputs of a state's resources.
+    """Make the booleans, maps and missing values that no table describes unknown in a state's outputs.
 
     A preview on this state then shows each value that depends on such an output as unknown.
     """

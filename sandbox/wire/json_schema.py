@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path as File
 from typing import Any
 
-from sandbox.wire.schema import suggest
+from sandbox.wire.schema import is_invented, suggest
 from sandbox.wire.values import UNKNOWN, Path, map_items, plain, show, show_path, value_at
 
 
@@ -50,6 +50,8 @@ def _explain(error: Any, root: Any, parents: Path) -> Iterator[str]:
     instance, rule = error.instance, error.validator_value
     if instance == UNKNOWN.value:
         return
+    if error.validator == "type" and is_invented(instance):
+        return  # A review has a text in place of a boolean that only an account knows.
     value, path = value_at(root, tuple(error.absolute_path)), (*parents, *error.absolute_path)
     shown = f"{show_path(path)}: {show(value)}"
     match error.validator:

@@ -21,6 +21,7 @@ from typing import Any, cast
 import pulumi
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (It makes SDKs load their parts on use.)
+from sandbox.wire import sentinels
 from sandbox.wire.values import UNKNOWN, Json, Path, Secret, kind, map_items, show, show_path
 
 ALLOWED_SHOWN = 24
@@ -329,7 +330,8 @@ def _value(hint: Any, allowed: Sequence[str], value: Any, path: Path) -> Iterato
     content = value
     while isinstance(content, Secret):
         content = map_items(content.value, Secret)  # The items of a secret are secret, too.
-    if content is UNKNOWN:
+    # A review has a text in place of a boolean that only an account knows.
+    if content is UNKNOWN or is_invented(content):
         return
     options = [option for option in value_hints(hint) if _fits(option, content)]
     if not options:
@@ -354,6 +356,11 @@ def _inner(option: Any, allowed: Sequence[str], value: Any, path: Path) -> Itera
     elif isinstance(value, dict) and len(inner) == 2:
         for key, item in cast(Json, value).items():
             yield from _value(inner[1], (), item, (*path, key))
+
+
+def is_invented(value: Any) -> bool:
+    """Return True for a text that a review has in place of a value that no table describes."""
+    return isinstance(value, str) and value.startswith(sentinels.INVENTED)
 
 
 def is_object(hint: Any) -> bool:

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from sandbox.providers.diff import KINDS, Change, Kind
 from sandbox.providers.kubernetes import schemas
@@ -11,8 +11,8 @@ from sandbox.providers.kubernetes.kubeconfig import active_cluster, active_user,
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, resource_type, table
 from sandbox.providers.target import DEFAULTS, Package, Resource, changed_settings, made_up_name
-from sandbox.wire import json_schema
-from sandbox.wire.values import Json, Secret, known, merge, plain, show
+from sandbox.wire import json_schema, schema
+from sandbox.wire.values import UNKNOWN, Json, Secret, known, merge, plain, show
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 JOB = "kubernetes:batch/v1:Job"
@@ -32,6 +32,12 @@ RENDERED = "renderYamlToDirectory"
 
 PATCH = "Patch"
 """The end of a type that sets fields of an object, which another resource or somebody else has created."""
+
+IDENTITY = ("apiVersion", "kind", "metadata")
+"""The fields of an object that tell which object it is."""
+
+STATUS = "status"
+"""The field of an object that the controllers write."""
 
 DEFAULT_NAMESPACE = "default"
 """The namespace of an object and of a release if nothing names another one."""
@@ -215,7 +221,36 @@ class KubernetesPlan(Plan):
         if namespace:
             metadata["namespace"] = namespace
         outputs = merge(variables.fill(resource_type(resource.type).outputs), _status(resource, variables))
-        return merge({"metadata": metadata}, outputs)
+        unset = self._unset(resource, outputs, variables) if self._recognizable else {}
+        return merge(unset, merge({"metadata": metadata}, outputs))
+
+    def _unset(self, resource: Resource, outputs: Json, variables: TemplateVariables) -> Json:
+        """Return unknown values for the fields that the program leaves out, since the API may set them.
+
+        The server has defaults (kubernetes, pkg/apis/core/v1/defaults.go), and the controllers write the
+        status, of which texts and numbers are recognizable. The metadata are complete, apart from what the
+        server records about itself. A custom resource has no class with its fields.
+        """
+        try:
+            properties = schema.properties(schema.resource_class(resource.type))
+        except schema.UnknownTypeError:
+            return {}
+        declared = resource.known
+        fields = {
+            name: _unset_fields(prop.hint, declared[name]) if name in declared else UNKNOWN
+            for name, prop in properties.items()
+            if name not in (*IDENTITY, STATUS)
+        }
+        if STATUS in properties:
+            fields[STATUS] = UNKNOWN
+            if STATUS in outputs:
+                status = schema.properties(next(iter(schema.value_hints(properties[STATUS].hint))))
+                fields[STATUS] = {
+                    name: self._plausible((STATUS, name), member.hint, variables, resource)
+                    for name, member in status.items()
+                    if schema.nouns(member.hint) in ("a string", "a whole number", "a number")
+                }
+        return {name: value for name, value in fields.items() if value is not None}
 
     def invent_all(self, resource: Resource) -> Json:
         """Return a recognizable value for each property of an object that is only read, except for its name.
@@ -227,6 +262,22 @@ class KubernetesPlan(Plan):
             return values
         namespace, _, name = resource.id.rpartition("/")
         return merge(values, {"metadata": {"name": name} | ({"namespace": namespace} if namespace else {})})
+
+
+def _unset_fields(hint: Any, value: Any) -> Any:
+    """Return an unknown value for each field that an object, or one in a list, may have and lacks."""
+    option = next(iter(schema.value_hints(hint)), Any)
+    inner = get_args(option)
+    if isinstance(value, list) and inner:
+        return [_unset_fields(inner[0], item) for item in cast(list[Any], value)]
+    if not isinstance(value, dict) or not schema.is_object(option):
+        return None
+    declared = cast(Json, value)
+    fields = {
+        name: _unset_fields(member.hint, declared[name]) if name in declared else UNKNOWN
+        for name, member in schema.properties(option).items()
+    }
+    return {name: field for name, field in fields.items() if field is not None}
 
 
 def _status(resource: Resource, variables: TemplateVariables) -> Json:

@@ -478,6 +478,15 @@ UNREAL = {
         laptops = aws.ec2.KeyPair("laptops", key_name="0.0.0.0/0", public_key="ssh-ed25519 AAAA x")
         aws.ec2.Vpc("it", cidr_block=laptops.id)
     """,
+    # The API server sets `enableServiceLinks` of each pod that lacks it to true.
+    "a default of an API server": """
+        import pulumi_kubernetes as kubernetes
+        pod = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+        spec = {"selector": {"match_labels": {"app": "a"}}, "template": pod}
+        api = kubernetes.apps.v1.Deployment("api", metadata={"name": "api"}, spec=spec)
+        kubernetes.apps.v1.Deployment("it", metadata={"name": "b"}, spec={**spec, "template": {
+            **pod, "spec": {**pod["spec"], "host_network": api.spec.template.spec.enable_service_links}}})
+    """,
     # The plugin would read a file of the deploying machine.
     "a text in place of an asset": """
         aws.s3.BucketObjectv2("it", bucket="data", key="a", source="a.txt")

@@ -185,9 +185,32 @@ def test_the_api_adds_to_objects_of_a_program_what_this_lacks_in_a_review():
     device = live.outputs["rootBlockDevice"]
     assert device["volumeSize"] == 8 and device["tags"] == {"a": "b"}
     assert INVENTED in device["volumeId"] and device["throughput"] in INVENTED_NUMBERS
-    assert "encrypted" not in device  # The program chooses a boolean, or the default is fixed.
+    assert device["encrypted"] is UNKNOWN  # A boolean has no recognizable value.
+    assert live.outputs["sourceDestCheck"] is UNKNOWN
     renamed = target.update(resource(token, live.inputs, "renamed"), live)
     assert renamed.outputs == live.outputs
+
+
+def test_what_an_api_server_may_set_is_unknown_in_a_review():
+    """The server has defaults, such as `enableServiceLinks`, and a program may pass them on."""
+    target = KubernetesPlan(recognizable=True)
+    spec = {"replicas": 2, "template": {"spec": {"hostPID": False, "containers": [{"name": "api"}]}}}
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "api"}, "spec": spec}
+    live = target.create(resource("kubernetes:apps/v1:Deployment", manifest))
+    pod = live.outputs["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is pod["dnsPolicy"] is pod["securityContext"] is UNKNOWN
+    assert pod["hostPID"] is False and pod["containers"][0]["name"] == "api"
+    assert pod["containers"][0]["tty"] is live.outputs["spec"]["strategy"] is UNKNOWN
+    assert live.outputs["status"]["readyReplicas"] == 2
+    assert live.outputs["status"]["observedGeneration"] in INVENTED_NUMBERS
+    assert UNKNOWN not in live.outputs["metadata"].values()
+    assert "strategy" not in KubernetesPlan().create(resource(r.SERVICE, manifest)).outputs["spec"]
+    service = target.create(resource(r.SERVICE, VALID[r.SERVICE])).outputs
+    assert service["spec"]["clusterIPs"] is UNKNOWN and service["spec"]["clusterIP"].startswith("172.")
+    account = target.create(resource("kubernetes:core/v1:ServiceAccount", {"metadata": {"name": "it"}}))
+    assert account.outputs["automountServiceAccountToken"] is UNKNOWN
+    guard = {"apiVersion": "example.com/v1", "kind": "Guard", "metadata": {"name": "it"}, "spec": {"a": 1}}
+    assert target.create(resource("kubernetes:example.com/v1:Guard", guard)).outputs["spec"] == {"a": 1}
 
 
 def test_an_object_in_an_undescribed_output_does_not_have_the_arn_of_the_resource():

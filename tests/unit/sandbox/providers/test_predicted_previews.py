@@ -126,15 +126,33 @@ def hidden(token: str, inputs: Json, outputs: Json) -> Json:
     return state["outputs"]
 
 
-def test_a_state_has_unknown_values_for_booleans_that_no_table_describes() -> None:
+def test_a_state_has_unknown_values_for_what_no_table_describes() -> None:
     endpoint: Json = {"requesterManaged": False, "privateDnsEnabled": True, "state": "available"}
     unknown = UNKNOWN.value
-    expected = endpoint | {"requesterManaged": unknown, "privateDnsEnabled": unknown}
-    assert hidden(ENDPOINT, {}, endpoint) == expected
+    outputs = hidden(ENDPOINT, {}, endpoint)
+    assert outputs["requesterManaged"] == outputs["privateDnsEnabled"] == unknown
+    assert outputs["autoAccept"] == unknown, "an output that may be missing"
+    assert outputs["state"] == "available"
     chosen = {"privateDnsEnabled": True, "tags": {sentinels.SIGNATURE: sentinels.SECRET, "ciphertext": "x"}}
-    assert hidden(ENDPOINT, chosen, endpoint) == endpoint | {"requesterManaged": unknown}
-    pod: Json = {"spec": {"hostNetwork": False}}
-    assert hidden("kubernetes:core/v1:Pod", {}, pod) == pod
+    outputs = hidden(ENDPOINT, chosen, endpoint | chosen)
+    assert outputs["requesterManaged"] == unknown and outputs["privateDnsEnabled"] is True
+    assert outputs["tags"] == chosen["tags"]
+
+
+def test_a_state_has_unknown_values_for_what_an_api_server_may_set() -> None:
+    token, provider = "kubernetes:core/v1:Pod", Provider(KUBERNETES, KubernetesPlan(recognizable=True))
+    pod: Json = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "it"},
+        "spec": {"hostNetwork": False, "containers": [{"name": "it"}]},
+    }
+    _, state = create(provider, token, pod, preview=False)
+    assert UNKNOWN.value not in json.dumps(state) and "dnsPolicy" not in state["spec"]
+    spec = hidden(token, pod, state)["spec"]
+    assert spec["hostNetwork"] is False and spec["containers"][0]["name"] == "it"
+    for value in (spec["hostPID"], spec["dnsPolicy"], spec["containers"][0]["tty"]):
+        assert value == UNKNOWN.value
 
 
 @each_row(
