@@ -14,7 +14,7 @@ from typing import Any
 
 from review.findings.invented_values import describe_invented, trigger_of
 from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all
-from review.plain_data import as_text, is_equal, is_list
+from review.plain_data import NULL, as_text, is_equal, is_list
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
 from review.stacks.properties import SECRET_FORMS
@@ -53,6 +53,9 @@ FOLDERS = "archives of folders, which in a deployment also have the files that g
 IMPORT = "importID"
 """Option with the ID of an existing object of which a resource takes charge (`import_`)."""
 
+NULLS = "null, perhaps from an output that a deployment knows"
+"""Description of nulls in inputs that come from resources."""
+
 UNSEEN_REPLACEMENT = "options with which another change may replace the resource, and no report shows it"
 """Description of options that replace a resource when something changes that a review cannot predict."""
 
@@ -64,6 +67,7 @@ provider/pkg/provider/provider.go: Diff), so an unseen replacement takes over no
 REMEDIES = {
     PLUGIN_FILES: "Write the content into the program, or take a chart from an https:// repository",
     SECRET_FILES: "Do not mark the file as secret",
+    NULLS: "Write the value, or leave the key out",
     FOLDERS: "Name each file, in an `AssetArchive` of `FileAsset`s",
     UNSEEN_REPLACEMENT: f"Leave out {TRIGGER}, and name only inputs of the program in {REPLACED_BY}",
     f"option {IGNORED} hides": "Change the value before, in a pull request of its own",
@@ -246,6 +250,8 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
             "unknown, though the review's providers know all but undescribed booleans and maps: "
             f"{list_all(unknown)}"
         )
+    if nulls := _new_nulls(step):
+        return f"{NULLS}: {list_all(nulls)}"
     if resource.assets.foreign:
         return f"files that are not in the tree under review: {list_all(resource.assets.foreign)}"
     if resource.assets.secret:
@@ -282,6 +288,26 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
+
+
+def _new_nulls(step: Step) -> list[str]:
+    """Return the paths at which the head, but not the base, has a null in an input that comes from resources.
+
+    The SDK sends a null alike for a literal and for an output that has no value (pulumi,
+    runtime/rpc.py: serialize_property); it leaves out an input that is null as a whole. On an account, the
+    output may have one, such as what a controller of Kubernetes writes.
+    """
+    if not step.new:
+        return []
+    before = {*_nulls(step.old)} if step.old else set[str]()
+    return [path for path in _nulls(step.new) if path not in before]
+
+
+def _nulls(resource: Resource) -> Iterator[str]:
+    """Yield the path of each null in an input that comes from resources."""
+    for name, content in resource.declared.items():
+        if resource.property_dependencies.get(name):
+            yield from (path for path, value in leaves(name, content) if value is NULL)
 
 
 def _new_folders(step: Step) -> list[str]:

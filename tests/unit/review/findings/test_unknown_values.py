@@ -46,6 +46,25 @@ def test_an_unknown_value_blocks_where_all_values_are_predicted() -> None:
     assert messages(IMAGE, predicted=False) == []
 
 
+def test_a_new_null_blocks_in_an_input_that_comes_from_a_resource() -> None:
+    """An output that has no value in the review may have one on an account."""
+    service = resource(VPC, "main")
+    null: dict[str, Any] = {"spec": {"containers": [{"image": "a", "tty": None}], "hostPID": None}}
+
+    def blocked(before: dict[str, Any] | None, *, depends: bool = True) -> list[str]:
+        state = after(spec=service) if depends else {}
+        old = None if before is None else resource(DEPLOYMENT, "it", before, **state)
+        step = Step("update" if old else "create", old, resource(DEPLOYMENT, "it", null, **state))
+        reviewed = stack(step, Step("same", service, service))
+        reviewed.predicted = True
+        return [finding.message for _, finding in find_unknown(reviewed) if finding.blocks]
+
+    both = "null, perhaps from an output that a deployment knows: spec.containers[0].tty, spec.hostPID"
+    assert blocked(None) == blocked({"spec": {"containers": [{"image": "a"}]}}) == [both]
+    assert blocked({"spec": {"hostPID": None}}) == [both.replace(", spec.hostPID", "")]
+    assert blocked(null) == blocked(None, depends=False) == []
+
+
 def test_an_unknown_secret_blocks_if_a_policy_could_not_decide() -> None:
     assert messages({"password": MASK}) == []
     undecided = "not known in this preview: password"
