@@ -1,6 +1,6 @@
 """Look-ups that fail, are new or have other arguments than in the base: a report lacks their effects."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from review.findings.unknown_values import READ_THE_CODE, RULE
@@ -33,19 +33,36 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         before, after = (run.lookups.get(token, set()) for run in (base, stack.head))
         if before == after or (not after and stack.head.errors):
             continue  # A program that fails may not get to the look-up.
-        sides = before - after, after - before
-        old, new = (sorted({args for args, _ in side}) for side in sides)
+        lost, gained = before - after, after - before
+        moved = _arguments(gained) & _arguments(before) | _arguments(lost) & _arguments(after)
+        old, new = (sorted(_arguments(side) - moved) for side in (lost, gained))
         effect = "The real API may give another answer; the review's does not, so the effects are not shown."
         if not after:
             effect = (
                 "The real API may answer otherwise than the review's, so a value that replaces it may be new."
             )
-        for what in [OTHER_SETTINGS] if old == new else _describe(old, new):
+        for what in (*_describe_moved(sorted(moved)), *_describe(old, new)):
             yield _finding(stack, token, what, effect)
+
+
+def _arguments(lookups: Set[tuple[str, str]]) -> set[str]:
+    return {args for args, _ in lookups}
+
+
+def _describe_moved(moved: Sequence[str]) -> Iterator[str]:
+    """Yield texts with the arguments of look-ups that base and head make through different providers."""
+    shown = [show_spaces(args) for args in moved]
+    if moved and _length(", ".join(moved)) <= LONGEST // 2:
+        yield f"{OTHER_SETTINGS}: {', '.join(shown)}"
+        return
+    for start in range(0, len(shown), LOOKUPS_OF_ONE):
+        yield "\n".join([OTHER_SETTINGS, *shown[start : start + LOOKUPS_OF_ONE]])
 
 
 def _describe(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     """Yield texts with the arguments of look-ups, none of them shortened."""
+    if not old and not new:
+        return
     if max(map(_length, (", ".join(old), ", ".join(new)))) <= LONGEST // 2:
         before, after = (", ".join(map(show_spaces, side)) or "none" for side in (old, new))
         yield f"arguments {before} → {after}"

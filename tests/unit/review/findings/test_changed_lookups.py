@@ -82,9 +82,19 @@ def test_all_look_ups_of_a_new_stack_are_findings(tmp_path: Path) -> None:
 def test_a_look_up_through_a_provider_with_other_settings_is_a_finding(tmp_path: Path) -> None:
     base, head = (run(tmp_path, (ZONES, {}), settings=settings) for settings in ("a1", "b2"))
     [message] = messages(base, head)
-    assert message == (
-        f"{ZONES}: it goes through a provider with other settings, such as another account or region"
-    )
+    other_settings = "it goes through a provider with other settings, such as another account or region"
+    assert message == f"{ZONES}: {other_settings}: {{}}"
+    # A look-up beside it does not hide it, nor does one with the same arguments that stays.
+    decoy = ZONES, {"state": "impaired"}
+    head.lookups[ZONES] |= run(tmp_path, decoy).lookups[ZONES]
+    assert messages(base, head) == [message, f'{ZONES}: arguments none → {{"state": "impaired"}}']
+    both = run(tmp_path, (ZONES, {}), settings="a1")
+    both.lookups[ZONES] |= run(tmp_path, (ZONES, {}), settings="b2").lookups[ZONES]
+    assert messages(base, both) == messages(both, base) == [message]
+    long = [(ZONES, {"state": f"{number}-{'x' * 100}"}) for number in range(40)]
+    base, head = (run(tmp_path, *long, settings=settings) for settings in ("a1", "b2"))
+    first, second = find_changed_lookups(Stack("dev", head, base))
+    assert all(f'"{number}-x' in first.message + second.message for number in range(40))
 
 
 def test_an_equal_look_up_is_no_finding(tmp_path: Path) -> None:
