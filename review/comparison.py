@@ -13,7 +13,7 @@ from typing import Self
 from review import guard
 from review.jail import snapshot
 from review.jail.commits import find_commit
-from review.jail.messages import WITHOUT_SECRETS, Request
+from review.jail.messages import AGAIN, WITHOUT_SECRETS, Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
 from review.model import BASE_TO_HEAD, Report, list_first
@@ -104,8 +104,9 @@ def compare(options: Options, status: Status) -> Report:
                     processes.add(name, "base", base_tree.folder, base_project)
                 if head_project:
                     processes.add(name, "head", head_tree.folder, head_project, policies=policies)
-                    # Nothing of the run before, such as a file in memory, reaches this one.
-                    processes.add(name, WITHOUT_SECRETS, head_tree.folder, head_project)
+                    # Nothing of the run before, such as a file in memory, reaches these.
+                    for side in (AGAIN, WITHOUT_SECRETS):
+                        processes.add(name, side, head_tree.folder, head_project)
             for name, project in neighbours.items():
                 processes.add(name, "base", base_tree.folder, project)
             request = Request(

@@ -24,6 +24,7 @@ from review.findings.shared_objects import creates_object_of
 from review.jail import isolation, messages
 from review.jail.guard import ANALYZER
 from review.jail.messages import (
+    AGAIN,
     REQUEST,
     WITHOUT_SECRETS,
     Activity,
@@ -280,7 +281,8 @@ def run(
                 served = sockets.get(stack, {}).get(side)
                 if side == "head" and not projects[stack][0]:
                     _invent(_unset_secrets(stack, trees[0], project), folder)
-                _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt)
+                again = sockets.get(stack, {}).get(AGAIN) if side == "head" else None
+                _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt, again)
                 done = _read_run(side, tree, folder, trees[0])
                 failed = done if side == "base" and done and done.errors else None
                 if failed and (names := _unset_secrets(stack, tree, project)):
@@ -345,11 +347,18 @@ def _needed(neighbours: Sequence[str], evaluated: Iterable[Stack], trees: Trees)
 
 
 def _run_side(
-    stack: str, side: str, trees: Trees, folder: Path, seconds: float, sockets: Path | None, salt: str
+    stack: str,
+    side: str,
+    trees: Trees,
+    folder: Path,
+    seconds: float,
+    sockets: Path | None,
+    salt: str,
+    again: Path | None = None,
 ) -> None:
     """Run the sandbox's command for a side or CONTROL, and copy its files.
 
-    Raise TimeoutExpired after `seconds`.
+    With the sockets `again`, the program runs twice. Raise TimeoutExpired after `seconds`.
     """
     operation = COMMANDS.get(side, "preview")
     command = [sys.executable, "-m", "sandbox", operation, stack, "--throwaway", "--targets", "none"]
@@ -360,6 +369,7 @@ def _run_side(
     command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}", f"--salt={salt}"]
     command += ["--no-policies"] if side == WITHOUT_SECRETS else []
     command += ["--program", str(sockets)] if sockets else []
+    command += ["--program-again", str(again)] if again else []
     command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
     with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:

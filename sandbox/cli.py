@@ -97,7 +97,13 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
     stack.folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(stack.sandbox, options.command) as descriptor, progress.heartbeat():
         session = Session(
-            engine, stack, progress, descriptor, program_sockets=options.program, identity=identity
+            engine,
+            stack,
+            progress,
+            descriptor,
+            program_sockets=options.program,
+            program_again=options.program_again,
+            identity=identity,
         )
         if options.throwaway and options.command == "preview" and hide_unpredictable:
             state.change_resources(stack, hide_unpredictable)

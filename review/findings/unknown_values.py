@@ -45,6 +45,9 @@ SHOW_THE_TEXT = "Take the value from a secret setting, or do not mark it as secr
 
 MAKE_KNOWN = "Make the value known in previews"
 
+DECLARE_OUTSIDE = "Declare it without such an output: outside of its `apply`, and with other values"
+"""Remedy for what a program declares only if it knows a value."""
+
 PLUGIN_FILES = "files that only the plugin reads, so no review shows their changes"
 SECRET_FILES = "files that are secret, so no report shows their changes"
 FOLDERS = "archives of folders, which in a deployment also have the files that git ignores or does not track"
@@ -226,6 +229,18 @@ def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
         )
         remedy = "Set the secret in the stack file, or let the program fail without it as the base does"
         yield name, stack.blocking_finding(RULE, name, message, remedy)
+
+
+def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN or a name of each thing that the head declares only if it knows more, and a finding.
+
+    The SDK does not call the functions that get an unknown value, so the preview does not have what these
+    declare. It blocks, since no policy has judged it.
+    """
+    for urn, name, message in sorted(stack.head.undecided) if stack.head else ():
+        step = stack.steps.get(urn)
+        subject = step.new if step and step.new else name or stack.name
+        yield urn or name or stack.name, stack.blocking_finding(RULE, subject, message, DECLARE_OUTSIDE)
 
 
 def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:

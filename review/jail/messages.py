@@ -34,8 +34,13 @@ Only a failure that the base has, too, proves that it could not: a program may a
 isolation, or because the review refuses one of its calls.
 """
 
+AGAIN = "again"
+"""Name of a second run of the head's program, which gets the answers of the first one, but no unknown values.
+It shows what a program declares only if it knows them (sandbox/engine/replay_proxy.py).
+"""
+
 Sockets = dict[str, dict[str, Path]]
-"""The folders with the sockets of the programs, by stack and by side (base, head or WITHOUT_SECRETS).
+"""The folders with the sockets of the programs, by stack and by side (base, head, AGAIN or WITHOUT_SECRETS).
 
 The folder of a head may also have the socket of its policies.
 """

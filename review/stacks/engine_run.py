@@ -50,6 +50,7 @@ ROW_KEYS = {
     "run",
     "lookup",
     "refused",
+    "undecided",
     "unexplained",
     "secrets",
     "configured",
@@ -126,6 +127,8 @@ class EngineRun:
     `finished` has the URN and the operation of each finished step on a resource other than a component.
     `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
     `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.
+    `undecided` has the URN, the name and the text of each thing that the program declares otherwise if it
+    knows the values that are unknown in a preview; some have no URN.
     `old_tree` contains the files to which the assets in old states lead; None stands for `tree`.
     """
 
@@ -157,6 +160,7 @@ class EngineRun:
     finished: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
+    undecided: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
@@ -275,6 +279,8 @@ class EngineRun:
             self.renewed[row["renewed"]] = row["texts"]
         if "unexplained" in row:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
+        if "undecided" in row:
+            self.undecided.add((row["urn"], row["undecided"], self._clean(row["reason"])))
         if row.get("verdict") == WAIVED:
             self.waived_levels[row["policy"], row["urn"]] = row["level"]
         if "read" in row:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
 from sandbox.engine.http2_calls import END
 from sandbox.engine.monitor_messages import parts, reason_to_refuse
+from sandbox.engine.recorded_calls import Failure, Outcome, RecordedCalls
 from sandbox.progress import ROOT_TYPE
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
@@ -52,7 +52,8 @@ FAILED_CALLS = "failed-calls.jsonl"
 """File in a stack's folder with a JSON object per call that the review does not answer as a deployment may.
 
 A look-up that failed has its token (`lookup`), its arguments (`args`), and the `error`. Any other call has
-the reason why it is `refused`.
+the reason why it is `refused`. The file also has what the program declares otherwise as soon as it knows the
+values that are unknown in the preview (sandbox/engine/replay_proxy.py).
 """
 
 DECLARED_INPUTS = "declared-inputs.jsonl"
@@ -220,31 +221,64 @@ MONITOR_REQUESTS, ENGINE_REQUESTS = requests(MONITOR_SERVICE), requests(ENGINE_S
 REQUESTS = MONITOR_REQUESTS | ENGINE_REQUESTS
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """The outcome of a call that fails."""
+class CallHandler(grpc.GenericRpcHandler):
+    """A server of the methods of both services; a subclass has the outcome of each call.
 
-    code: grpc.StatusCode
-    details: str
-    metadata: Any = ()
+    `counts` gets the number of calls that arrive.
+    """
+
+    def __init__(self, counts: CallCounts) -> None:
+        self._counts = counts
+
+    def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Return the handler of a call."""
+        path = handler_call_details.method
+        name = path.rpartition("/")[2]
+        self._counts.count(handled=1)
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
+
+    def refuse(self, reason: str) -> Failure:
+        """Record a reason why the program fails, and return the outcome of the call."""
+        raise NotImplementedError
+
+    def outcome(self, path: str, name: str, request: bytes) -> Outcome:
+        """Return the answer to a call, or its failure."""
+        raise NotImplementedError
+
+    def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        try:
+            outcome = self.outcome(path, name, request)
+        except Exception:  # Whatever the error is, a deployment may answer this call.
+            outcome = self.refuse(NOT_ANSWERED.format(name))
+        if isinstance(outcome, bytes):
+            return outcome
+        context.set_trailing_metadata(outcome.metadata)
+        context.set_code(outcome.code)
+        context.set_details(outcome.details)
+        return b""
 
 
-class MonitorProxy(grpc.GenericRpcHandler):
+class MonitorProxy(CallHandler):
     """A server of the methods of both services, which has the engine answer them.
 
-    `monitor` and `engine` lead to the engine's services. `counts` gets the number of calls that arrive.
-    `failed_calls` is the file to which refusals and failed look-ups are appended. DECLARED_INPUTS is
-    beside it.
+    `monitor` and `engine` lead to the engine's services. `failed_calls` is the file to which refusals and
+    failed look-ups are appended. DECLARED_INPUTS is beside it. `calls` gets the answered calls, if not None.
     """
 
     def __init__(
-        self, monitor: grpc.Channel, engine: grpc.Channel, counts: CallCounts, failed_calls: Path
+        self,
+        monitor: grpc.Channel,
+        engine: grpc.Channel,
+        counts: CallCounts,
+        failed_calls: Path,
+        calls: RecordedCalls | None = None,
     ) -> None:
+        super().__init__(counts)
         self._methods: dict[str, Callable[[bytes], bytes]] = {
             path: (engine if path in ENGINE_REQUESTS else monitor).unary_unary(path) for path in REQUESTS
         }
-        self._counts = counts
         self._failed_calls = failed_calls
+        self._calls = calls
         self._lock = threading.Lock()
         self._components: set[str] = set()  # URNs
         self._registered: dict[str, dict[str, str]] = {}
@@ -276,36 +310,20 @@ class MonitorProxy(grpc.GenericRpcHandler):
             if not self.is_completed and not self._refusals:
                 self._record(NO_END)
 
-    def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Return the handler of a call."""
-        path = handler_call_details.method
-        name = path.rpartition("/")[2]
-        self._counts.count(handled=1)
-        return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
+    def outcome(self, path: str, name: str, request: bytes) -> Outcome:
+        """Return the engine's answer to a call; record a call that fails."""
+        failure = self._complete() if name == END else None
+        return failure or self._outcome(path, name, request)
 
-    def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
-        try:
-            outcome = self._complete() if name == END else None
-            outcome = outcome or self._outcome(path, name, request)
-        except Exception:  # Whatever the error is, a deployment may answer this call.
-            outcome = self.refuse(NOT_ANSWERED.format(name))
-        if isinstance(outcome, bytes):
-            return outcome
-        context.set_trailing_metadata(outcome.metadata)
-        context.set_code(outcome.code)
-        context.set_details(outcome.details)
-        return b""
-
-    def _complete(self) -> _Failure | None:
+    def _complete(self) -> Failure | None:
         """Note that the program has registered all resources; return a failure if it may not say so."""
         with self._lock:
             for reason in self._cut_off:
                 self._record(reason)
             self.is_completed = not self._refusals
-        return None if self.is_completed else _Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
+        return None if self.is_completed else Failure(grpc.StatusCode.FAILED_PRECONDITION, self.error)
 
-    def _outcome(self, path: str, name: str, request: bytes) -> bytes | _Failure:
-        """Return the answer to a call; record a call that fails."""
+    def _outcome(self, path: str, name: str, request: bytes) -> Outcome:
         try:
             message = REQUESTS[path].FromString(request)
         except (KeyError, DecodeError):
@@ -319,7 +337,10 @@ class MonitorProxy(grpc.GenericRpcHandler):
             status: Any = error
             details = status.details() or ""
             self._record_failure(name, message, status.code(), details)
-            return _Failure(status.code(), details, status.trailing_metadata() or ())
+            failure = Failure(status.code(), details, status.trailing_metadata() or ())
+            if self._calls:
+                self._calls.add(name, message, failure)
+            return failure
         if name in LOOKUPS:
             for failure in LOOKUPS[name].FromString(answer).failures:
                 self._record_lookup(message, failure.reason)
@@ -330,6 +351,8 @@ class MonitorProxy(grpc.GenericRpcHandler):
         elif name == "ReadResource":
             with self._lock:
                 self._registered[resource_pb2.ReadResourceResponse.FromString(answer).urn] = {}
+        if self._calls:
+            self._calls.add(name, message, answer)
         return answer
 
     def _note_resource(self, message: Any, urn: str) -> str:
@@ -341,9 +364,7 @@ class MonitorProxy(grpc.GenericRpcHandler):
                 self._components.add(urn)
             elif message.ignoreChanges:
                 inputs = json.loads(json.dumps(MessageToDict(message.object)), parse_float=_number)
-                self._append(
-                    {"declared": urn, "inputs": inputs}, self._failed_calls.with_name(DECLARED_INPUTS)
-                )
+                append_row({"declared": urn, "inputs": inputs}, self._failed_calls.with_name(DECLARED_INPUTS))
             if message.aliases or message.parent in self._aliased:
                 self._aliased.add(urn)
                 if subject := self._alias_parents.get(urn):
@@ -419,17 +440,17 @@ class MonitorProxy(grpc.GenericRpcHandler):
             options |= {"provider": provider} if provider else {}
         return options
 
-    def refuse(self, reason: str) -> _Failure:
+    def refuse(self, reason: str) -> Failure:
         """Record a reason why the program fails, and return the outcome of the call."""
         with self._lock:
             self._record(reason)
-        return _Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
+        return Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
 
     def _record(self, reason: str) -> None:
         """Record a refusal; the caller has the lock."""
         if len(self._refusals) < REFUSALS and reason not in self._refusals:
             self._refusals[reason] = None
-            self._append({"refused": reason}, self._failed_calls)
+            append_row({"refused": reason}, self._failed_calls)
 
     def _record_failure(self, name: str, message: Any, code: grpc.StatusCode, details: str) -> None:
         if name in LOOKUPS:
@@ -448,13 +469,13 @@ class MonitorProxy(grpc.GenericRpcHandler):
         except ValueError:  # JSON has no infinite numbers.
             args = {"": str(message.args)}
         with self._lock:
-            self._append({"lookup": message.tok, "args": args, "error": error}, self._failed_calls)
+            append_row({"lookup": message.tok, "args": args, "error": error}, self._failed_calls)
 
-    @staticmethod
-    def _append(row: dict[str, Any], path: Path) -> None:
-        """Append a row to a file; the caller has the lock."""
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps(row, default=_PLACEHOLDER)}\n")
+
+def append_row(row: dict[str, Any], path: Path) -> None:
+    """Append a row to a file, such as FAILED_CALLS; no other thread may do so at the same time."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(row, default=_PLACEHOLDER)}\n")
 
 
 def _number(text: str) -> float:
@@ -469,31 +490,45 @@ _PLACEHOLDER = operator.attrgetter("value")
 
 @contextmanager
 def serve(
-    monitor_path: Path, engine_path: Path, monitor: str, engine: str, failed_calls: Path
+    monitor_path: Path,
+    engine_path: Path,
+    monitor: str,
+    engine: str,
+    failed_calls: Path,
+    calls: RecordedCalls | None = None,
 ) -> Generator[tuple[MonitorProxy, CallRelay]]:
-    """Serve each service on a Unix socket, created at its path, behind a relay that checks the calls.
+    """Serve each service on a Unix socket, created at its path, and have the engine answer the calls.
 
     The engine has the services at two addresses, and answers no call of the other one's. `monitor` and
     `engine` are their TCP addresses, such as `127.0.0.1:4000`. The proxy's error is complete when the context
     has ended.
     """
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", -1)]
-    pool = ThreadPoolExecutor(THREADS, "monitor-proxy")
     with (
         grpc.insecure_channel(monitor, options=options) as monitor_channel,
         grpc.insecure_channel(engine, options=options) as engine_channel,
     ):
         counts = CallCounts()
-        proxy = MonitorProxy(monitor_channel, engine_channel, counts, failed_calls)
-        server = grpc.server(pool, handlers=[proxy], options=SERVER_OPTIONS)
-        port = server.add_insecure_port(f"{HOST}:0")
-        server.start()
-        methods = {monitor_path: frozenset(MONITOR_REQUESTS), engine_path: frozenset(ENGINE_REQUESTS)}
-        try:
-            with open_relay(methods, port, counts, proxy.refuse) as relay:
-                yield proxy, relay
-        finally:
-            server.stop(grace=None).wait()
+        proxy = MonitorProxy(monitor_channel, engine_channel, counts, failed_calls, calls)
+        with serve_calls(monitor_path, engine_path, proxy, counts) as relay:
+            yield proxy, relay
+
+
+@contextmanager
+def serve_calls(
+    monitor_path: Path, engine_path: Path, handler: CallHandler, counts: CallCounts
+) -> Generator[CallRelay]:
+    """Serve each service on a Unix socket, created at its path, behind a relay that checks the calls."""
+    pool = ThreadPoolExecutor(THREADS, "monitor-proxy")
+    server = grpc.server(pool, handlers=[handler], options=SERVER_OPTIONS)
+    port = server.add_insecure_port(f"{HOST}:0")
+    server.start()
+    methods = {monitor_path: frozenset(MONITOR_REQUESTS), engine_path: frozenset(ENGINE_REQUESTS)}
+    try:
+        with open_relay(methods, port, counts, handler.refuse) as relay:
+            yield relay
+    finally:
+        server.stop(grace=None).wait()
     pool.shutdown()
 
 

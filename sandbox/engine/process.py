@@ -65,6 +65,8 @@ class Session:
     announce_engine: AnnounceEngine = field(default=lambda pid: None)
     program_sockets: Path | None = None
     """The folder with the sockets of the process that evaluates the program; None for this process."""
+    program_again: Path | None = None
+    """The same for a second run of the program, with known values; None for no such run."""
     identity: Identity = field(default_factory=Identity)
     """The credentials with which the providers sign their requests to AWS."""
     brief: bool = False
@@ -119,6 +121,9 @@ class Session:
                     receiver.tick(disk_full=shutil.disk_usage(folder).free < FULL_DISK_BYTES)
             self.announce_engine(0)
             program.wait()
+            if not signals:
+                self.progress.doing("evaluating the program with known values")
+                program.replay()
         phase = receiver.phases[-1] if receiver.phases else Phase(preview=False)
         if signals:
             return STOPPED, phase
@@ -136,7 +141,8 @@ class Session:
     def _program(self) -> Program:
         """Return the language server that evaluates the program."""
         if self.program_sockets:
-            return RemoteProgram(self.program_sockets, self.stack.folder / FAILED_CALLS)
+            failed_calls = self.stack.folder / FAILED_CALLS
+            return RemoteProgram(self.program_sockets, failed_calls, self.program_again)
         return LocalProgram(self.stack.project)
 
     def _count_resources(self, operation: str) -> int:

@@ -19,10 +19,11 @@ from typing import Any
 
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from sandbox.engine import monitor_proxy, program_process
-from sandbox.engine.monitor_proxy import MonitorProxy
+from sandbox.engine import monitor_proxy, program_process, replay_proxy
+from sandbox.engine.monitor_proxy import MonitorProxy, append_row
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
+from sandbox.engine.recorded_calls import RecordedCalls
 from sandbox.summary import PROGRAM_FAILED
 
 SERVICE = "program"
@@ -62,6 +63,9 @@ class Program(language_pb2_grpc.LanguageRuntimeServicer):
 
     def wait(self) -> None:
         """Wait until the last run has ended, after the engine has."""
+
+    def replay(self) -> None:
+        """Run the program again with known values; by default, do not."""
 
     def GetRequiredPackages(self, request: Any, context: Any) -> language_pb2.GetRequiredPackagesResponse:
         return language_pb2.GetRequiredPackagesResponse()
@@ -113,12 +117,17 @@ class RemoteProgram(Program):
 
     In a preview, the engine does not wait for the end of a program that has registered all resources. This
     server does, since an `up` does as well (pulumi/pulumi, pkg/resource/deploy/source_eval.go: Cancel).
+
+    `again` has the sockets of a process for a second run with known values. It is another process, so the
+    program does not find what it has left in the first run, such as a file in memory.
     """
 
-    def __init__(self, sockets: Path, failed_calls: Path) -> None:
+    def __init__(self, sockets: Path, failed_calls: Path, again: Path | None = None) -> None:
         self._sockets = sockets
         self._failed_calls = failed_calls
+        self._again = again
         self._running = threading.Lock()
+        self._first_run: tuple[language_pb2.RunRequest, RecordedCalls] | None = None
 
     def wait(self) -> None:
         with self._running:
@@ -130,14 +139,37 @@ class RemoteProgram(Program):
             self.error = self.error or error
         return language_pb2.RunResponse(error=error)
 
+    def replay(self) -> None:
+        """Run the program again if values were unknown; append what it declares otherwise to failed calls.
+
+        See sandbox/engine/replay_proxy.py. A program that has failed does not run again.
+        """
+        if not self._again or not self._first_run:
+            return
+        request, calls = self._first_run
+        forwarded = _forward_to(self._again, request)
+        services = self._again / SERVICES
+        with socket.socket(socket.AF_UNIX) as connection:
+
+            def complete() -> None:
+                _shut_down_later(connection, END_SECONDS)
+
+            with replay_proxy.serve(services / MONITOR, services / ENGINE, calls, complete) as (proxy, relay):
+                try:
+                    connection.connect(str(self._again / SERVICE))
+                except OSError:
+                    error = ENDED
+                else:
+                    error = _run(connection, forwarded)
+                leftovers = relay.leftovers() if not error else ()
+            for row in proxy.rows(error, leftovers):
+                append_row(row, self._failed_calls)
+
     def _evaluate(self, request: language_pb2.RunRequest, context: Any) -> str:
         """Have the program evaluated, and return its error."""
-        forwarded = language_pb2.RunRequest()
-        forwarded.CopyFrom(request)
+        forwarded = _forward_to(self._sockets, request)
         services = self._sockets / SERVICES
-        forwarded.monitor_address = f"unix:{services / MONITOR}"
-        forwarded.args[0] = f"unix:{services / ENGINE}"
-        forwarded.dryRun = False
+        calls = RecordedCalls() if self._again else None
         with (
             monitor_proxy.serve(
                 services / MONITOR,
@@ -145,6 +177,7 @@ class RemoteProgram(Program):
                 request.monitor_address,
                 request.args[0],
                 self._failed_calls,
+                calls,
             ) as (proxy, relay),
             socket.socket(socket.AF_UNIX) as connection,
         ):
@@ -159,15 +192,32 @@ class RemoteProgram(Program):
             is_stopped = context and not context.is_active() and not proxy.is_completed
             if not error and not is_stopped:
                 proxy.require_completion(relay)
-        return proxy.error or ("" if is_stopped else error)
+        error = proxy.error or ("" if is_stopped else error)
+        if calls and calls.has_unknown and not error and not is_stopped:
+            self._first_run = request, calls
+        return error
 
     @staticmethod
     def _end(connection: socket.socket, proxy: MonitorProxy) -> None:
         """End the program when the engine has ended, unless it is about to end itself."""
-        seconds = END_SECONDS if proxy.is_completed else 0
-        timer = threading.Timer(seconds, _shut_down, [connection])
-        timer.daemon = True
-        timer.start()
+        _shut_down_later(connection, END_SECONDS if proxy.is_completed else 0)
+
+
+def _forward_to(sockets: Path, request: language_pb2.RunRequest) -> language_pb2.RunRequest:
+    """Return a request for the process behind the sockets, from which nobody tells that it is a preview."""
+    forwarded = language_pb2.RunRequest()
+    forwarded.CopyFrom(request)
+    services = sockets / SERVICES
+    forwarded.monitor_address = f"unix:{services / MONITOR}"
+    forwarded.args[0] = f"unix:{services / ENGINE}"
+    forwarded.dryRun = False
+    return forwarded
+
+
+def _shut_down_later(connection: socket.socket, seconds: float) -> None:
+    timer = threading.Timer(seconds, _shut_down, [connection])
+    timer.daemon = True
+    timer.start()
 
 
 def _run(connection: socket.socket, request: language_pb2.RunRequest) -> str:

@@ -165,7 +165,7 @@ def with_nulls(value: Any, like: Any) -> Any:
         lost = {key: _only_nulls(item) for key, item in like_members.items() if key not in members}
         nulls = {key: item for key, item in lost.items() if item is None or item}
         return map_pairs(cast(Any, value), like, with_nulls) | nulls
-    if _are_lists_of_same_length(value, like):
+    if are_lists_of_same_length(value, like):
         return map_pairs(value, like, with_nulls)
     return cast(Any, value)
 
@@ -212,7 +212,7 @@ def paired_texts(value: Any, other: Any) -> Iterator[tuple[str, str]]:
         other_object = cast(Json, other)
         for key, item in cast(Json, value).items():
             yield from paired_texts(item, other_object.get(key))
-    elif _are_lists_of_same_length(value, other):
+    elif are_lists_of_same_length(value, other):
         for item, other_item in zip(cast(list[Any], value), cast(list[Any], other), strict=True):
             yield from paired_texts(item, other_item)
     elif isinstance(value, str) and isinstance(other, str):
@@ -245,7 +245,7 @@ def merge(base: Any, override: Any) -> Any:
             for key, item in override_object.items()
         }
         return base_object | merged
-    if _are_lists_of_same_length(base, override):
+    if are_lists_of_same_length(base, override):
         return map_pairs(override, base, lambda item, base_item: merge(base_item, item))
     return override
 
@@ -255,7 +255,7 @@ def added_properties(outputs: Any, inputs: Any) -> Any:
     if isinstance(outputs, dict) and isinstance(inputs, dict):
         rest: Json = map_pairs(cast(Any, outputs), inputs, added_properties)
         return {key: rest[key] for key in rest if key not in inputs or isinstance(rest[key], dict | list)}
-    if _are_lists_of_same_length(outputs, inputs):
+    if are_lists_of_same_length(outputs, inputs):
         return map_pairs(outputs, inputs, added_properties)
     return cast(Any, outputs)
 
@@ -282,12 +282,13 @@ def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
         }
         managed_keys = [key for key in managed_object if key in live_object]
         return {key: project(live_object[key], managed_object[key]) for key in managed_keys} | owned
-    if _are_lists_of_same_length(live, managed):
+    if are_lists_of_same_length(live, managed):
         return map_pairs(live, managed, project)
     return cast(Any, live)
 
 
-def _are_lists_of_same_length(left: Any, right: Any) -> bool:
+def are_lists_of_same_length(left: Any, right: Any) -> bool:
+    """Return True if two values are lists with as many items as each other."""
     if not isinstance(left, list) or not isinstance(right, list):
         return False
     return len(cast(list[Any], left)) == len(cast(list[Any], right))

@@ -511,6 +511,18 @@ UNREAL = {
         import pulumi
         aws.s3.BucketObjectv2("it", bucket="data", key="a", source=pulumi.FileArchive("policies"))
     """,
+    # The SDK does not call a function for an unknown output, such as a boolean that no table describes.
+    "a resource in a callback": """
+        vpc = aws.ec2.Vpc("new", cidr_block="10.1.0.0/16")
+        vpc.enable_network_address_usage_metrics.apply(lambda _: aws.ec2.SecurityGroup("it"))
+    """,
+    "a resource in a callback of an unchanged one": """
+        network.enable_network_address_usage_metrics.apply(lambda _: aws.ec2.SecurityGroup("it"))
+    """,
+    # An unknown output that a program awaits is None.
+    "an awaited output": """
+        aws.sns.Topic("it", fifo_topic=network.enable_network_address_usage_metrics.future())
+    """,
 }
 """Resources by the kind of their value, which is the name of each resource in place of `it`."""
 
@@ -518,8 +530,12 @@ UNREAL = {
 def test_values_that_are_not_those_of_the_real_resource_block(
     trees: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    base = f'{CLOSED}network = aws.ec2.Vpc("network", cidr_block="10.0.0.0/16")\n'
+    (trees[0] / "__main__.py").write_text(base)
+    _git(trees[0], "commit", "-q", "-a", "-m", "a network")
+    _git(trees[1], "pull", "-q")
     resources = [textwrap.dedent(code).replace('"it"', f'"{kind}"') for kind, code in UNREAL.items()]
-    (trees[1] / "__main__.py").write_text("".join([CLOSED, *resources]))
+    (trees[1] / "__main__.py").write_text("".join([base, *resources]))
     for file in ("b.txt", "other/b.txt", "other/deep/c.txt"):
         (trees[1] / file).parent.mkdir(parents=True, exist_ok=True)
         (trees[1] / file).write_text(file)

@@ -14,8 +14,11 @@ class FakeEngine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonit
     """A log and a resource monitor.
 
     `messages` has the logged messages without those for debugging, and `names` the names of the resources.
-    The paths of their inputs `source` are messages, too. `is_complete` is True after the last resource.
+    The paths of their inputs `source` are messages, too. `is_complete` is True after the last resource. The
+    outputs of the resources are unknown unless `is_known` is True.
     """
+
+    is_known = True
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -44,7 +47,7 @@ class FakeEngine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonit
         if "source" in request.object:
             self.messages.append(request.object["source"]["path"])
         urn = f"urn:pulumi:dev::attack::{request.type}::{request.name}"
-        return resource_pb2.RegisterResourceResponse(urn=urn)
+        return resource_pb2.RegisterResourceResponse(urn=urn, unknown=not self.is_known)
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Empty:
         return Empty()

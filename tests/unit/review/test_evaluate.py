@@ -10,6 +10,7 @@ import pytest
 
 from review import evaluate
 from review.findings import unknown_values
+from review.jail.messages import AGAIN
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.wire.sentinels import UNKNOWN
@@ -74,6 +75,21 @@ def test_the_simulated_values_of_both_sides_depend_on_the_salt_of_the_review(
     trees = tmp_path, tmp_path
     evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, salt="a1")
     assert salts == ["--salt=a1"] * 2
+
+
+def test_only_the_program_of_the_head_runs_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again: list[tuple[str, str]] = []
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        if "--program-again" in command:
+            again.append((command[3], command[command.index("--program-again") + 1]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    sides = {side: tmp_path / side for side in ("base", "head", AGAIN)}
+    trees = tmp_path, tmp_path
+    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, sockets={"dev": sides}, salt="")
+    assert again == [("preview", str(sides[AGAIN]))]
 
 
 @pytest.mark.parametrize(("code", "is_trouble"), [("0", True), ("255", False)])

@@ -11,6 +11,7 @@ from review.findings.unknown_values import (
     find_copied_secrets,
     find_hidden_literals,
     find_secret_outputs,
+    find_undecided,
     find_unknown,
     find_unknown_settings,
     find_unneeded_secrets,
@@ -369,6 +370,26 @@ def test_a_secret_output_blocks() -> None:
     reviewed.head.phase.outputs = outputs
     findings = find_secret_outputs(reviewed)
     assert [(name, finding.blocks) for name, finding in findings] == [("config", True), ("address", True)]
+
+
+def test_what_a_program_declares_only_if_it_knows_a_value_blocks() -> None:
+    reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
+    assert reviewed.head
+    rows: list[dict[str, str]] = [
+        {"undecided": "", "urn": "", "reason": "it fails"},
+        {"undecided": "aws:index/getRegion:getRegion", "urn": "", "reason": "it calls"},
+        {"undecided": "it", "urn": urn(VPC, "it"), "reason": "something else: cidrBlock"},
+        {"undecided": "new", "urn": urn(JOB, "new"), "reason": f"{JOB}: only"},
+    ]
+    reviewed.head.add(rows)
+    findings = [*find_undecided(reviewed)]
+    assert all(finding.blocks for _, finding in findings)
+    assert [(target, item.type, item.name, item.message) for target, item in findings] == [
+        (reviewed.name, "", reviewed.name, "it fails"),
+        ("aws:index/getRegion:getRegion", "", "aws:index/getRegion:getRegion", "it calls"),
+        (urn(VPC, "it"), VPC, "it", "something else: cidrBlock"),
+        (urn(JOB, "new"), "", "new", f"{JOB}: only"),
+    ]
 
 
 def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:

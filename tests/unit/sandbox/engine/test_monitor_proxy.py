@@ -28,6 +28,7 @@ from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.monitor_messages import NO_CALLBACKS, NO_DEBUGGER, NO_PARAMETERS
 from sandbox.engine.monitor_proxy import MonitorProxy
 from sandbox.engine.program_main import CHANNEL_OPTIONS
+from sandbox.engine.recorded_calls import Failure, RecordedCalls, comparable, identify
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 
 CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
@@ -117,14 +118,20 @@ Context = tuple[Any, MonitorProxy, Monitor]
 
 
 @pytest.fixture
-def context(monitor: tuple[Monitor, str], tmp_path: Path) -> Iterator[Context]:
+def calls() -> RecordedCalls:
+    """Provide the calls that the proxy has answered."""
+    return RecordedCalls()
+
+
+@pytest.fixture
+def context(monitor: tuple[Monitor, str], calls: RecordedCalls, tmp_path: Path) -> Iterator[Context]:
     """Provide the stub of a client, the proxy behind it, and the monitor behind the proxy."""
     servicer, address = monitor
     # The path of a Unix socket has at most 107 bytes (unix(7)).
     with TemporaryDirectory(prefix="proxy-") as folder:
         paths = Path(folder) / "monitor", Path(folder) / "engine"
         with (
-            monitor_proxy.serve(*paths, address, address, tmp_path / "failed") as (proxy, relay),
+            monitor_proxy.serve(*paths, address, address, tmp_path / "failed", calls) as (proxy, relay),
             grpc.insecure_channel(f"unix:{paths[0]}", options=CHANNEL_OPTIONS) as channel,
             grpc.insecure_channel(f"unix:{paths[1]}", options=CHANNEL_OPTIONS) as log_channel,
         ):
@@ -164,6 +171,25 @@ def test_it_passes_on_calls_with_their_answers(context: Context, tmp_path: Path)
     assert (answer.urn, answer.object) == ("urn:files", struct(file=FILE))
     look_up(client, "aws:index:it", struct(a="b"))
     assert (proxy.error, rows(tmp_path)) == ("", [])
+
+
+def test_it_records_the_calls_that_the_engine_has_answered(context: Context, calls: RecordedCalls) -> None:
+    client, _, _ = context
+    with pytest.raises(grpc.RpcError):
+        register(client, BUCKET, transforms=[CALLBACK])
+    answer = register(client, BUCKET, object=struct(a="b"))
+    with pytest.raises(grpc.RpcError):
+        look_up(client, "aws:index:unknown")
+    error = engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="a fault")
+    log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
+    log.Log(error)
+    assert [(key[0], outcome) for key, _, outcome in calls.declared()] == [
+        ("RegisterResource", answer.SerializeToString())
+    ]
+    request = comparable(resource_pb2.ResourceInvokeRequest(tok="aws:index:unknown"))
+    recorded = calls.get(identify("Invoke", request))
+    assert recorded and isinstance(recorded[1], Failure)
+    assert (calls.errors, calls.has_unknown) == ({"a fault"}, True)
 
 
 def test_it_records_what_is_declared_for_a_resource_with_ignored_changes(

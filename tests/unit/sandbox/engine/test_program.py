@@ -1,21 +1,27 @@
 """Tests of the language server that has a program evaluated in another process."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
-from pulumi.runtime.proto import language_pb2
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import language_pb2, resource_pb2, resource_pb2_grpc
 
 from sandbox.engine.monitor_proxy import NO_END
 from sandbox.engine.program import ENDED, ERRORS, SERVICE, SERVICES, RemoteProgram
-from sandbox.engine.program_main import COMPLETED, FAILED
+from sandbox.engine.program_main import CHANNEL_OPTIONS, COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
+from tests.support.sandbox.fake_engine import FakeEngine
+from tests.support.sandbox.fake_engine import serve as serve_engine
 
 
 @pytest.fixture
@@ -84,3 +90,62 @@ def test_the_end_of_a_program_that_the_engine_stopped_is_no_error(sockets: Path)
         program.Run(request, stopped)
         thread.join()
     assert program.error == ""
+
+
+def _evaluate(listener: socket.socket, names: list[str]) -> None:
+    """Evaluate a program that declares resources with these names."""
+    with listener.accept()[0] as connection, connection.makefile("rb") as stream:
+        connection.sendall(STARTED)
+        request = language_pb2.RunRequest.FromString(
+            stream.read(int.from_bytes(stream.read(LENGTH_BYTES), "big"))
+        )
+        with grpc.insecure_channel(request.monitor_address, options=CHANNEL_OPTIONS) as channel:
+            monitor: Any = resource_pb2_grpc.ResourceMonitorStub(channel)
+            for name in names:
+                monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name=name))
+            monitor.SignalAndWaitForShutdown(Empty())
+        connection.sendall(bytes([COMPLETED]))
+
+
+@pytest.mark.parametrize(("is_known", "new"), [(False, ["open"]), (False, []), (True, [])])
+def test_a_program_runs_again_if_values_were_unknown(
+    sockets: Path, tmp_path: Path, is_known: bool, new: list[str]
+) -> None:
+    again = sockets / "again"
+    (again / SERVICES).mkdir(parents=True)
+    engine = FakeEngine()
+    engine.is_known = is_known
+    with ExitStack() as stack:
+        address = stack.enter_context(serve_engine(engine))
+        threads: list[threading.Thread] = []
+        for folder, names in ((sockets, ["closed"]), (again, ["closed", *new])):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(folder / SERVICE))
+            listener.listen()
+            threads.append(threading.Thread(target=_evaluate, args=(listener, names), daemon=True))
+            threads[-1].start()
+        request = language_pb2.RunRequest(monitor_address=address, args=[address])
+        program = RemoteProgram(sockets, tmp_path / "failed", again)
+        program.Run(request, None)
+        program.replay()
+        threads[0].join()
+        assert threads[1].is_alive() == is_known, "without unknown values, it need not run again"
+    assert (program.error, engine.names) == ("", ["closed"])
+    rows = (tmp_path / "failed").read_text().splitlines() if new else []
+    assert [json.loads(row)["undecided"] for row in rows] == new
+    assert (tmp_path / "failed").exists() == bool(new)
+
+
+def test_a_second_run_that_cannot_start_is_a_failure(sockets: Path, tmp_path: Path) -> None:
+    engine = FakeEngine()
+    engine.is_known = False
+    with serve_engine(engine) as address, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(sockets / SERVICE))
+        listener.listen()
+        threading.Thread(target=_evaluate, args=(listener, ["a"]), daemon=True).start()
+        again = sockets / "again"
+        (again / SERVICES).mkdir(parents=True)
+        program = RemoteProgram(sockets, tmp_path / "failed", again)
+        program.Run(language_pb2.RunRequest(monitor_address=address, args=[address]), None)
+        program.replay()
+    assert json.loads((tmp_path / "failed").read_text())["reason"].endswith(ENDED)

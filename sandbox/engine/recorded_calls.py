@@ -1,0 +1,217 @@
+"""The calls of a program to the engine with their outcomes, and the differences between those of two runs."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
+from pulumi.runtime.proto import engine_pb2, resource_pb2
+
+from sandbox.wire.sentinels import OUTPUT, SIGNATURE, UNKNOWNS
+from sandbox.wire.values import Path, are_lists_of_same_length, show_path
+
+DECLARING = ("RegisterResource", "ReadResource")
+"""Calls that declare a resource."""
+
+OUTPUTS, LOG = "RegisterResourceOutputs", "Log"
+
+POSITIONS = ("sourcePosition", "stackTrace")
+"""Fields with the lines of the program that make a call, which two runs may reach in another way."""
+
+UNORDERED = ("dependencies", "dependsOn", "replace_with", "urns")
+"""Fields with sets of URNs, which the SDK sends in any order."""
+
+DEPENDENCIES, OF_PROPERTIES = "dependencies", "propertyDependencies"
+"""Fields with the URNs on which a resource depends, and with those on which each of its properties does."""
+
+VALUES = (Struct.DESCRIPTOR.full_name, Value.DESCRIPTOR.full_name)
+"""Names of the messages that have values of the program."""
+
+ABSENT = object()
+"""Value of a property that a call lacks."""
+
+Key = tuple[str | bytes, ...]
+"""The method of a call, and what identifies the call among those of its method."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The outcome of a call that fails."""
+
+    code: grpc.StatusCode
+    details: str
+    metadata: Any = ()
+
+
+Outcome = bytes | Failure
+"""The outcome of a call: the bytes of the answer, or a failure."""
+
+
+class RecordedCalls:
+    """The calls of a run with their outcomes, by what identifies a call, and the errors that it logs.
+
+    `has_unknown` is True if an answer has a value that is unknown, so that the SDK does not call functions
+    that the program gives it for this value.
+    """
+
+    def __init__(self) -> None:
+        self.has_unknown = False
+        self.errors: set[str] = set()
+        self._calls: dict[Key, tuple[Message, Outcome]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, message: Message, outcome: Outcome) -> None:
+        """Add a call of the method `name`; of equal calls, the first one counts."""
+        if name == LOG:
+            self.errors.update(error_of(message))
+            return
+        message = comparable(message)
+        has_unknown = isinstance(outcome, bytes) and _has_unknown(name, message, outcome)
+        with self._lock:
+            self._calls.setdefault(identify(name, message), (message, outcome))
+            self.has_unknown |= has_unknown
+
+    def get(self, key: Key) -> tuple[Message, Outcome] | None:
+        """Return the call with a key and its outcome, or None if there is no such call."""
+        return self._calls.get(key)
+
+    def declared(self) -> Iterator[tuple[Key, Any, Outcome]]:
+        """Yield the calls that declare a resource or outputs, with their keys and outcomes."""
+        for key, (message, outcome) in self._calls.items():
+            if key[0] in (*DECLARING, OUTPUTS):
+                yield key, message, outcome
+
+
+def error_of(message: Any) -> list[str]:
+    """Return the text of a logged error; nothing for another message of the log."""
+    return [message.message] if message.severity == engine_pb2.ERROR else []
+
+
+def comparable(message: Any) -> Any:
+    """Return a copy of a request without what may differ between two equal runs."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    for field, content in copy.ListFields():
+        if field.name in POSITIONS:
+            copy.ClearField(field.name)
+        elif field.name in UNORDERED:
+            content.sort()
+    for dependencies in getattr(copy, OF_PROPERTIES, {}).values():
+        dependencies.urns.sort()
+    return copy
+
+
+def identify(name: str, message: Any) -> Key:
+    """Return the key of a comparable request."""
+    if name in DECLARING:
+        return name, message.type, message.name, message.parent
+    if name == OUTPUTS:
+        return name, message.urn
+    return name, message.SerializeToString(deterministic=True)
+
+
+def differences(first: Any, second: Any) -> list[str]:
+    """Return the paths at which a request differs from that of an earlier run with the same key.
+
+    A path at which the first request has an unknown value does not count, nor what this value depends on.
+    """
+    if first == second:
+        return []
+    paths: list[str] = []
+    undecided: set[str] = set()
+    for field in first.DESCRIPTOR.fields:
+        if field.message_type and field.message_type.full_name in VALUES:
+            before, after = (plain_value(getattr(message, field.name)) for message in (first, second))
+            is_object = field.message_type.full_name == VALUES[0]
+            paths += map(show_path, _differing(before, after, () if is_object else (f"option {field.name}",)))
+            if is_object:
+                undecided |= {name for name, value in before.items() if has_unknown_part(value)}
+    if OF_PROPERTIES in first.DESCRIPTOR.fields_by_name:
+        paths += _differing_dependencies(first, second, undecided)
+    before, after = (_options(message) for message in (first, second))
+    return [*paths, *(f"option {show_path(path)}" for path in _differing(before, after))]
+
+
+def _differing_dependencies(first: Any, second: Any, undecided: set[str]) -> Iterator[str]:
+    """Yield the options with other dependencies, except for those of `undecided` properties."""
+    before, after = (
+        {name: {*dependencies.urns} for name, dependencies in message.propertyDependencies.items()}
+        for message in (first, second)
+    )
+    exempt = {*chain.from_iterable(side.get(name, ()) for name in undecided for side in (before, after))}
+    if ({*first.dependencies} ^ {*second.dependencies}) - exempt:
+        yield f"option {DEPENDENCIES}"
+    for name in sorted((before.keys() | after.keys()) - undecided):
+        if before.get(name, set()) != after.get(name, set()):
+            yield f"option {DEPENDENCIES} of {name}"
+
+
+def _options(message: Any) -> dict[str, Any]:
+    """Return the fields of a request without values of the program and without dependencies on resources."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    of_resource = OF_PROPERTIES in copy.DESCRIPTOR.fields_by_name
+    for field in copy.DESCRIPTOR.fields:
+        is_value = field.message_type and field.message_type.full_name in VALUES
+        if is_value or (of_resource and field.name in (DEPENDENCIES, OF_PROPERTIES)):
+            copy.ClearField(field.name)
+    return MessageToDict(copy, preserving_proto_field_name=True)
+
+
+def _differing(before: Any, after: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of the parts that differ, unless they are unknown in `before`."""
+    if is_unknown(before):
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        members, others = cast(dict[str, Any], before), cast(dict[str, Any], after)
+        for key in sorted(members.keys() | others.keys()):
+            yield from _differing(members.get(key, ABSENT), others.get(key, ABSENT), (*path, key))
+    elif are_lists_of_same_length(before, after):
+        lists = cast(list[Any], before), cast(list[Any], after)
+        for index, pair in enumerate(zip(*lists, strict=True)):
+            yield from _differing(*pair, (*path, index))
+    elif type(cast(Any, before)) is not type(after) or before != after:
+        yield path
+
+
+def plain_value(content: Struct | Value) -> Any:
+    """Return the content of a message with values, in which special values are still marked."""
+    if isinstance(content, Struct):
+        return {key: plain_value(item) for key, item in content.fields.items()}
+    kind = content.WhichOneof("kind")
+    if kind == "struct_value":
+        return plain_value(content.struct_value)
+    if kind == "list_value":
+        return [plain_value(item) for item in content.list_value.values]
+    return None if kind in (None, "null_value") else getattr(content, kind)
+
+
+def is_unknown(value: Any) -> bool:
+    """Return True for an unknown value, or for an output of an unknown value."""
+    if isinstance(value, dict):
+        return cast(dict[str, Any], value).get(SIGNATURE) == OUTPUT and "value" not in value
+    return isinstance(value, str) and value in UNKNOWNS
+
+
+def has_unknown_part(value: Any) -> bool:
+    """Return True if a value is unknown, or a part of it."""
+    if isinstance(value, dict) and not is_unknown(value):
+        return any(map(has_unknown_part, cast(dict[str, Any], value).values()))
+    if isinstance(value, list):
+        return any(map(has_unknown_part, cast(list[Any], value)))
+    return is_unknown(value)
+
+
+def _has_unknown(name: str, message: Any, answer: bytes) -> bool:
+    """Return True if the answer to a request has an unknown value, also the ID or all outputs."""
+    if any(placeholder.encode() in answer for placeholder in UNKNOWNS):
+        return True
+    if name != DECLARING[0]:
+        return False
+    response = resource_pb2.RegisterResourceResponse.FromString(answer)
+    return response.unknown or (message.custom and not response.id)

@@ -1,0 +1,229 @@
+"""A second run of a program, which gets the recorded answers of the first one, but no unknown values.
+
+The SDK does not call a function that a program gives it for an unknown value (`Output.apply`), and so lacks
+what this function would declare. If the program awaits the value (`Output.future`), it gets None (pulumi,
+output.py). So the second run shows what the program declares otherwise if it knows the values. The engine
+takes no part in it.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import resource_pb2
+
+from sandbox.engine.call_relay import CallCounts, CallRelay
+from sandbox.engine.http2_calls import END
+from sandbox.engine.monitor_proxy import (
+    ENGINE_SERVICE,
+    MONITOR_SERVICE,
+    NO_END,
+    REFUSALS,
+    REQUESTS,
+    CallHandler,
+    serve_calls,
+)
+from sandbox.engine.recorded_calls import (
+    DECLARING,
+    LOG,
+    OUTPUTS,
+    Failure,
+    Key,
+    Outcome,
+    RecordedCalls,
+    comparable,
+    differences,
+    error_of,
+    identify,
+)
+from sandbox.progress import ROOT_TYPE, name_of
+from sandbox.providers.decided_values import decide
+from sandbox.wire.sentinels import INVENTED
+
+WHEN_KNOWN = "if it knows outputs that the review leaves unknown, such as in their `apply`"
+
+DECLARES = f"{{}}: the program declares it only {WHEN_KNOWN}, so no policy has judged it"
+READS = f"{{}}: the program reads it only {WHEN_KNOWN}"
+LACKS = f"the program does not declare it {WHEN_KNOWN}"
+CHANGES = f"the program declares something else {WHEN_KNOWN}: {{}}"
+CALLS = f"the program makes this call, or makes it with these arguments, only {WHEN_KNOWN}"
+FAILS = f"the program fails {WHEN_KNOWN}: {{}}"
+MORE = f"{{}} more resources or calls of the program differ {WHEN_KNOWN}"
+"""Differences between the two runs."""
+
+SHOWN_PATHS = 5
+"""Largest number of paths that a difference names."""
+
+RESPONSES = {
+    f"/{service.full_name}/{method.name}": GetMessageClass(method.output_type)
+    for service in (MONITOR_SERVICE, ENGINE_SERVICE)
+    for method in service.methods
+}
+"""The class of the response for the path of each method."""
+
+URN_PARTS = 4
+
+
+class ReplayProxy(CallHandler):
+    """A server that answers calls as the run did that has made the `calls`, and notes those that differ.
+
+    It decides the unknown values of the answers. `complete` is called when the program says that it has
+    registered all resources.
+    """
+
+    def __init__(self, calls: RecordedCalls, counts: CallCounts, complete: Callable[[], None]) -> None:
+        super().__init__(counts)
+        self.is_completed = False
+        self._calls = calls
+        self._complete = complete
+        self._urns = {_urn_of(*call) for call in calls.declared()}
+        self._seen: set[Key] = set()
+        self._differences: set[tuple[str, str, str]] = set()
+        """The URN, the name and the text of each difference."""
+        self._errors: list[str] = []
+        self._lock = threading.Lock()
+
+    def refuse(self, reason: str) -> Failure:
+        """Note a call that the review cannot read, and return its failure."""
+        self._note("", "", FAILS.format(reason))
+        return Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
+
+    def outcome(self, path: str, name: str, request: bytes) -> Outcome:
+        """Return the answer of the first run, or one that lets the program go on."""
+        if name == END:
+            if not self.is_completed:
+                self.is_completed = True
+                self._complete()
+            return b""
+        try:
+            message: Any = comparable(REQUESTS[path].FromString(request))
+        except (KeyError, DecodeError):
+            return self.refuse(f"{name}: the review does not understand this call of the program")
+        if name == LOG:
+            self._errors += {*error_of(message)} - self._calls.errors
+            return b""
+        key = identify(name, message)
+        recorded = self._calls.get(key)
+        if recorded is None:
+            self._note_new(name, message)
+            return _answer_new(path, name, message)
+        first, outcome = recorded
+        if paths := differences(first, message):
+            self._note_changed(_urn_of(key, message, outcome), paths)
+        with self._lock:
+            self._seen.add(key)
+        return outcome if isinstance(outcome, Failure) else _decide(name, message, outcome)
+
+    def rows(self, error: str, leftovers: Iterable[str]) -> list[dict[str, str]]:
+        """Return the differences for FAILED_CALLS, after the end of a program with this error or leftovers.
+
+        A program that fails does not go on, so its calls may be missing.
+        """
+        for leftover in leftovers:
+            self.refuse(leftover)
+        if self.is_completed and not error:
+            for call in self._calls.declared():
+                if call[0] not in self._seen:
+                    urn = _urn_of(*call)
+                    self._note(urn, name_of(urn), LACKS)
+            errors = self._errors
+        else:  # It may also fail because of the answer to a call that the first run has not made.
+            errors = [] if self._differences else self._errors or [error or NO_END]
+        for text in errors:
+            self._note("", "", FAILS.format(_last_line(text)))
+        rows = [
+            {"undecided": name, "urn": urn, "reason": text} for urn, name, text in sorted(self._differences)
+        ]
+        if len(rows) <= REFUSALS:
+            return rows
+        rest = {"undecided": "", "urn": "", "reason": MORE.format(len(rows) - REFUSALS)}
+        return [*rows[:REFUSALS], rest]
+
+    def _note(self, urn: str, name: str, text: str) -> None:
+        with self._lock:
+            self._differences.add((urn, name, text))
+
+    def _note_new(self, name: str, message: Any) -> None:
+        """Note a call that the first run has not made."""
+        if name in DECLARING:
+            text = DECLARES if name == DECLARING[0] else READS
+            self._note(_new_urn(message), message.name, text.format(message.type))
+        elif name != OUTPUTS:
+            self._note("", getattr(message, "tok", "") or name, CALLS)
+        elif message.urn in self._urns:  # Otherwise, its component is a new one.
+            self._note(message.urn, name_of(message.urn), CHANGES.format("its outputs"))
+
+    def _note_changed(self, urn: str, paths: list[str]) -> None:
+        shown = [*paths[:SHOWN_PATHS], *(["…"] if len(paths) > SHOWN_PATHS else [])]
+        self._note(urn, name_of(urn), CHANGES.format(", ".join(shown)))
+
+
+def _decide(name: str, message: Any, answer: bytes) -> bytes:
+    """Return an answer with a value in place of each unknown one."""
+    if name == DECLARING[0]:
+        response = resource_pb2.RegisterResourceResponse.FromString(answer)
+        response.unknown = False
+        if message.custom and not response.id:
+            response.id = INVENTED
+        decide(response.object, message.type, message.object)
+        return response.SerializeToString()
+    if name == DECLARING[1]:
+        read = resource_pb2.ReadResourceResponse.FromString(answer)
+        decide(read.properties, message.type, message.properties)
+        return read.SerializeToString()
+    return answer
+
+
+def _answer_new(path: str, name: str, message: Any) -> bytes:
+    """Return an answer to a call that the first run has not made, with the inputs as outputs."""
+    response: Any = RESPONSES[path]()
+    if name in DECLARING:
+        response.urn = _new_urn(message)
+    if name == DECLARING[0]:
+        response.id = INVENTED if message.custom else ""
+        response.object.CopyFrom(message.object)
+        decide(response.object, message.type, Struct())
+    elif name == DECLARING[1]:
+        response.properties.CopyFrom(message.properties)
+    return response.SerializeToString()
+
+
+def _new_urn(message: Any) -> str:
+    """Return the URN of a new resource, which has the types of its parents except for the stack.
+
+    (pulumi/pulumi, sdk/go/common/resource/urn/urn.go: New, and pkg/resource/deploy/deployment.go: NewURN)
+    """
+    stack, project, types, _ = (message.parent.split("::", URN_PARTS - 1) + [""] * URN_PARTS)[:URN_PARTS]
+    parents = "" if types in ("", ROOT_TYPE) else f"{types}$"
+    return f"{stack}::{project}::{parents}{message.type}::{message.name}"
+
+
+def _urn_of(key: Key, message: Any, outcome: Outcome) -> str:
+    """Return the URN of the resource about which a recorded call is; empty if there is none."""
+    if key[0] == OUTPUTS:
+        return message.urn
+    if key[0] not in DECLARING or isinstance(outcome, Failure):
+        return ""
+    response: Any = RESPONSES[f"/{MONITOR_SERVICE.full_name}/{key[0]}"].FromString(outcome)
+    return response.urn
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+@contextmanager
+def serve(
+    monitor_path: Path, engine_path: Path, calls: RecordedCalls, complete: Callable[[], None]
+) -> Generator[tuple[ReplayProxy, CallRelay]]:
+    """Serve each service on a Unix socket, created at its path, with the answers of recorded calls."""
+    counts = CallCounts()
+    proxy = ReplayProxy(calls, counts, complete)
+    with serve_calls(monitor_path, engine_path, proxy, counts) as relay:
+        yield proxy, relay

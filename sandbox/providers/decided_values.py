@@ -1,0 +1,88 @@
+"""Values in place of those that the answers of a review leave unknown (sandbox/providers/plan.py)."""
+
+import functools
+import typing
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any
+
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
+
+from sandbox.wire import schema
+from sandbox.wire.sentinels import INVENTED, SIGNATURE, UNKNOWNS
+
+CONTENT = "value"
+"""Member of a special value, such as a secret, with its content."""
+
+NUMBER = 7
+"""Number in place of an unknown one. A program may declare so many resources."""
+
+DEPTH = 3
+"""Number of objects in each other in place of an unknown one. Some classes of Kubernetes have a hundred."""
+
+
+def decide(outputs: Struct, token: str, declared: Struct) -> None:
+    """Replace each unknown value in the outputs of a resource with this type by one that an API may answer.
+
+    An unknown value that the program declares itself becomes the declared one. A boolean becomes true, a
+    list, a map or an object has a content, and a number is not 0: the program may have got None in place of
+    the unknown value (`Output.future`), and it may treat this like false, 0, or an empty value.
+    """
+    try:
+        hints = {name: item.hint for name, item in schema.properties(schema.resource_class(token)).items()}
+    except (schema.UnknownTypeError, ValueError):  # No type of an SDK, or not the form of a token.
+        hints = dict[str, Any]()
+    _decide_members(outputs, lambda name: hints.get(name, Any), declared)
+
+
+def _decide_members(members: Struct, hint_of: Callable[[str], Any], declared: Struct | None) -> None:
+    for name, value in members.fields.items():
+        other = declared.fields[name] if declared and name in declared.fields else None
+        _decide(value, hint_of(name), other)
+
+
+def _decide(value: Value, hint: Any, declared: Value | None) -> None:
+    """Replace the unknown parts of a value with this type hint."""
+    option = next(iter(schema.value_hints(hint)), Any)
+    inner = typing.get_args(option)
+    kind = value.WhichOneof("kind")
+    if value.string_value in UNKNOWNS:
+        is_known = declared is not None and not any(text in str(declared) for text in UNKNOWNS)
+        value.CopyFrom(declared if declared is not None and is_known else _invent(option))
+    elif kind == "list_value":
+        items = value.list_value.values
+        others = [*declared.list_value.values][: len(items)] if declared else []
+        for item, other in zip_longest(items, others):
+            _decide(item, inner[0] if inner else Any, other)
+    elif kind == "struct_value":
+
+        def hint_of(name: str) -> Any:
+            if SIGNATURE in value.struct_value.fields:
+                return hint if name == CONTENT else Any
+            if schema.is_object(option):
+                members = schema.properties(option)
+                return members[name].hint if name in members else Any
+            return inner[1] if len(inner) == 2 else Any
+
+        _decide_members(value.struct_value, hint_of, declared.struct_value if declared else None)
+
+
+@functools.cache
+def _invent(hint: Any, depth: int = DEPTH) -> Value:
+    """Return a value for a type hint; an object has all members, except for deeper objects."""
+    option = next(iter(schema.value_hints(hint)), Any)
+    noun, inner = schema.noun(option), typing.get_args(option)
+    if noun == "an object":
+        if schema.is_object(option):
+            content = {name: item.hint for name, item in schema.properties(option).items()} if depth else {}
+        else:
+            content = {INVENTED: inner[1] if len(inner) == 2 else Any}
+        fields = {name: _invent(member, depth - 1) for name, member in content.items()}
+        return Value(struct_value=Struct(fields=fields))
+    if noun == "a list":
+        return Value(list_value=ListValue(values=[_invent(inner[0] if inner else Any, depth)]))
+    if noun == "a boolean":
+        return Value(bool_value=True)
+    if noun in ("a number", "a whole number"):
+        return Value(number_value=NUMBER)
+    return Value(string_value=INVENTED)

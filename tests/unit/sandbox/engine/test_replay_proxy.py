@@ -1,0 +1,243 @@
+"""Tests of the second run of a program, in which the values are known that were unknown in the first one."""
+
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import alias_pb2, engine_pb2, language_pb2, resource_pb2, source_pb2
+
+from sandbox.engine.call_relay import CallCounts
+from sandbox.engine.http2_calls import END
+from sandbox.engine.recorded_calls import Failure, RecordedCalls
+from sandbox.engine.replay_proxy import ReplayProxy
+from sandbox.wire.sentinels import OUTPUT, SECRET, SIGNATURE, UNKNOWN
+
+SERVICES = {"Log": "pulumirpc.Engine"}
+STACK = "urn:pulumi:dev::a::pulumi:pulumi:Stack::a-dev"
+COMPONENT = "urn:pulumi:dev::a::x:y:Z::component"
+VPC = "urn:pulumi:dev::a::aws:ec2/vpc:Vpc::main"
+METRICS = "enableNetworkAddressUsageMetrics"
+"""A boolean that no table describes."""
+
+LOOK_UP = resource_pb2.ResourceInvokeRequest(tok="aws:index/getRegion:getRegion")
+
+
+def struct(**values: Any) -> Struct:
+    """Return a message with these properties."""
+    message = Struct()
+    message.update(values)
+    return message
+
+
+def vpc(name: str = "main", **fields: Any) -> resource_pb2.RegisterResourceRequest:
+    """Return a request to register a VPC of the stack."""
+    fields = {"object": struct(cidrBlock="10.0.0.0/16"), "parent": STACK} | fields
+    return resource_pb2.RegisterResourceRequest(type="aws:ec2/vpc:Vpc", name=name, custom=True, **fields)
+
+
+def outputs(**values: Any) -> resource_pb2.RegisterResourceOutputsRequest:
+    return resource_pb2.RegisterResourceOutputsRequest(urn=STACK, outputs=struct(**values))
+
+
+def answer(**values: Any) -> bytes:
+    return resource_pb2.RegisterResourceResponse(
+        urn=VPC, id="vpc-1", object=struct(**values)
+    ).SerializeToString()
+
+
+def record(*more: tuple[str, Any, bytes | Failure], **outcome: Any) -> RecordedCalls:
+    """Return the calls of a run that declares a VPC, whose answer has these outputs."""
+    calls = RecordedCalls()
+    calls.add("RegisterResource", vpc(), answer(**({METRICS: UNKNOWN} | outcome)))
+    for call in more:
+        calls.add(*call)
+    return calls
+
+
+class Run:
+    """A second run, which sends requests to a proxy."""
+
+    def __init__(self, calls: RecordedCalls) -> None:
+        self.completions = 0
+        self.proxy = ReplayProxy(calls, CallCounts(), self._complete)
+
+    def _complete(self) -> None:
+        self.completions += 1
+
+    def send(self, name: str, message: Any) -> Any:
+        """Return the answer to a call."""
+        path = f"/{SERVICES.get(name, 'pulumirpc.ResourceMonitor')}/{name}"
+        outcome = self.proxy.outcome(path, name, message.SerializeToString())
+        if isinstance(outcome, Failure):
+            return outcome
+        response = {"RegisterResource": resource_pb2.RegisterResourceResponse}
+        response |= {"ReadResource": resource_pb2.ReadResourceResponse}
+        return response[name].FromString(outcome) if name in response else outcome
+
+    def end(self, error: str = "", *leftovers: str) -> list[tuple[str, str, str]]:
+        """End the program, and return the differences."""
+        if not error:
+            self.send(END, language_pb2.RunRequest())
+            self.send(END, language_pb2.RunRequest())
+            assert self.completions == 1
+        rows = self.proxy.rows(error, leftovers)
+        return [(row["urn"], row["undecided"], row["reason"].partition(" if it knows")[0]) for row in rows]
+
+
+def test_an_equal_run_gets_known_values_and_differs_in_nothing() -> None:
+    members: dict[str, Any] = {"return": struct(region="eu-west-1")}
+    region = resource_pb2.ResourceInvokeResponse(**members).SerializeToString()
+    failure = Failure(grpc.StatusCode.UNKNOWN, "no such zone")
+    zone = resource_pb2.ResourceInvokeRequest(tok="aws:route53/getZone:getZone")
+    feature = resource_pb2.SupportsFeatureRequest(id="secrets")
+    other = vpc("other", dependencies=[VPC, STACK])
+    calls = record(
+        ("SupportsFeature", feature, b""),
+        ("RegisterResource", other, answer(cidrBlock="10.0.0.0/16")),
+        ("Invoke", LOOK_UP, region),
+        ("Invoke", zone, failure),
+        ("RegisterResourceOutputs", outputs(a=1), b""),
+    )
+    assert calls.has_unknown
+    run = Run(calls)
+    # Two runs may reach a line in another way, and the order of sets and of calls is not that of the program.
+    position = source_pb2.SourcePosition(uri="x", line=3)
+    assert not run.send("RegisterResource", vpc("other", dependencies=[STACK, VPC])).object.fields.keys() - {
+        "cidrBlock"
+    }
+    assert run.send("RegisterResource", vpc(sourcePosition=position)).object[METRICS] is True
+    assert run.send("SupportsFeature", feature) == b""
+    assert run.send("Invoke", LOOK_UP) == region
+    assert run.send("Invoke", zone) == failure
+    run.send("RegisterResourceOutputs", outputs(a=1))
+    run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.WARNING, message="late"))
+    assert run.end() == []
+
+
+def test_a_run_without_unknown_values_needs_no_second_one() -> None:
+    calls = RecordedCalls()
+    calls.add("RegisterResource", vpc(), answer(cidrBlock="10.0.0.0/16"))
+    component = resource_pb2.RegisterResourceRequest(type="x:y:Z", name="component", parent=STACK)
+    calls.add(
+        "RegisterResource",
+        component,
+        resource_pb2.RegisterResourceResponse(urn=COMPONENT).SerializeToString(),
+    )
+    calls.add("Invoke", LOOK_UP, b"")
+    assert not calls.has_unknown
+    calls.add(
+        "RegisterResource", vpc("b"), resource_pb2.RegisterResourceResponse(urn="b").SerializeToString()
+    )
+    assert calls.has_unknown, "the ID is unknown"
+
+
+def test_new_resources_reads_and_calls_are_differences() -> None:
+    run = Run(record())
+    run.send("RegisterResource", vpc())
+    component = resource_pb2.RegisterResourceRequest(type="x:y:Z", name="component", parent=STACK)
+    assert run.send("RegisterResource", component).urn == COMPONENT
+    inner = run.send("RegisterResource", vpc("it", parent=COMPONENT))
+    assert (inner.urn, inner.id != "") == ("urn:pulumi:dev::a::x:y:Z$aws:ec2/vpc:Vpc::it", True)
+    assert inner.object == vpc().object
+    read = resource_pb2.ReadResourceRequest(type="aws:ec2/vpc:Vpc", name="read", parent=STACK, id="vpc-2")
+    assert run.send("ReadResource", read).urn == "urn:pulumi:dev::a::aws:ec2/vpc:Vpc::read"
+    run.send("Invoke", LOOK_UP)
+    run.send("RegisterResourceOutputs", resource_pb2.RegisterResourceOutputsRequest(urn=COMPONENT))
+    assert run.end("the program under review has failed") == [
+        ("", LOOK_UP.tok, "the program makes this call, or makes it with these arguments, only"),
+        ("urn:pulumi:dev::a::aws:ec2/vpc:Vpc::read", "read", "aws:ec2/vpc:Vpc: the program reads it only"),
+        (inner.urn, "it", "aws:ec2/vpc:Vpc: the program declares it only"),
+        (COMPONENT, "component", "x:y:Z: the program declares it only"),
+    ], "an error after a new call may follow from its answer"
+
+
+ALIAS = alias_pb2.Alias(spec=alias_pb2.Alias.Spec(stack="x"))
+CHANGED: dict[str, tuple[Any, Any, str]] = {
+    "a value": (vpc(), vpc(object=struct(cidrBlock="0.0.0.0/0")), "cidrBlock"),
+    "a further value": (vpc(), vpc(object=struct(cidrBlock="10.0.0.0/16", a=[{"b": 1}])), "a"),
+    "a false value in place of none": (vpc(object=struct()), vpc(object=struct(a=False)), "a"),
+    "a part of a list": (vpc(object=struct(a=[1, {"b": 1}])), vpc(object=struct(a=[1, {"b": 2}])), "a[1].b"),
+    "an option": (vpc(), vpc(protect=True), "option protect"),
+    "an alias": (vpc(), vpc(aliases=[ALIAS]), "option aliases"),
+    "a dependency": (vpc(), vpc(dependencies=[STACK]), "option dependencies"),
+    "a secret": (
+        vpc(object=struct(a={SIGNATURE: SECRET, "value": "b"})),
+        vpc(object=struct(a="b")),
+        "a",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_other_values_and_options_are_differences(change: str) -> None:
+    before, after, path = CHANGED[change]
+    calls = RecordedCalls()
+    calls.add("RegisterResource", before, answer())
+    run = Run(calls)
+    run.send("RegisterResource", after)
+    assert run.end() == [(VPC, "main", "the program declares something else")]
+    assert run.proxy.rows("", ())[0]["reason"].endswith(f": {path}")
+
+
+def with_dependencies(inputs: Struct, dependencies: list[str], **of: list[str]) -> Any:
+    """Return a request with these dependencies of the resource and of its properties."""
+    message = resource_pb2.RegisterResourceRequest
+    properties = {name: message.PropertyDependencies(urns=urns) for name, urns in of.items()}
+    return vpc(object=inputs, dependencies=dependencies, propertyDependencies=properties)
+
+
+def test_what_follows_from_an_unknown_value_is_no_difference() -> None:
+    """Such an input is a finding of its own."""
+    unknown = struct(a=UNKNOWN, b=[{SIGNATURE: OUTPUT}], c={"d": {SIGNATURE: SECRET, "value": UNKNOWN}}, e=1)
+    known = struct(b=[True], c={"d": {SIGNATURE: SECRET, "value": "x"}}, e=1)
+    calls = RecordedCalls()
+    calls.add("RegisterResource", with_dependencies(unknown, [VPC], b=[VPC], e=[VPC]), answer())
+    calls.add("RegisterResourceOutputs", outputs(a=UNKNOWN, b=1), b"")
+    run = Run(calls)
+    both = [COMPONENT, VPC]
+    run.send("RegisterResource", with_dependencies(known, both, b=both, e=[VPC]))
+    run.send("RegisterResourceOutputs", outputs(a="x", b=1))
+    assert run.end() == []
+    run.send("RegisterResource", with_dependencies(known, [STACK, *both], b=both, e=both))
+    run.send("RegisterResourceOutputs", outputs(a="x", b=2))
+    assert [row["reason"].rpartition("`: ")[2] for row in run.proxy.rows("", ())] == [
+        "option dependencies, option dependencies of e",
+        "b",
+    ]
+
+
+def test_what_the_second_run_no_longer_declares_is_a_difference() -> None:
+    run = Run(record(("RegisterResourceOutputs", outputs(a=1), b""), ("Invoke", LOOK_UP, b"")))
+    assert run.end() == [
+        (VPC, "main", "the program does not declare it"),
+        (STACK, "a-dev", "the program does not declare it"),
+    ]
+
+
+def test_a_failure_is_a_difference() -> None:
+    error = engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="Traceback:\n  …\nKeyError: 'x'\n")
+    run = Run(record(("Log", engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="known"), b"")))
+    run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="known"))
+    run.send("Log", error)
+    assert run.end("the program under review has failed") == [("", "", "the program fails")]
+    assert run.proxy.rows("x", ())[0]["reason"].endswith(": KeyError: 'x'")
+    run = Run(record())
+    assert run.proxy.rows("", ())[0]["reason"].endswith("it has registered all resources"), (
+        "it did not say so"
+    )
+    run = Run(record())
+    run.send("RegisterResource", vpc())
+    assert run.end("", "calls did not arrive") == [("", "", "the program fails")]
+    run = Run(record())
+    run.proxy.outcome("/pulumirpc.ResourceMonitor/RegisterResource", "RegisterResource", b"\xff")
+    assert run.end("x") == [("", "", "the program fails")]
+
+
+def test_a_difference_has_few_rows() -> None:
+    run = Run(record())
+    for number in range(30):
+        run.send("RegisterResource", vpc(f"it-{number:02}"))
+    *rows, last = run.end("x")
+    assert [name for _, name, _ in rows] == [f"it-{number:02}" for number in range(20)]
+    assert last == ("", "", "10 more resources or calls of the program differ")
