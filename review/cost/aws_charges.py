@@ -75,9 +75,15 @@ def _database(resource: Resource, context: Context) -> Charges:
     copies, size = (2 if inputs.get("multiAz") else 1), str(inputs.get("instanceClass"))
     storage = float(inputs.get("allocatedStorage") or 0)
     detail = f"{size}{', Multi-AZ' if copies > 1 else ''}"
-    yield Charge("database instances", f"database {size}", copies, detail=detail)
-    kind = "database storage" if inputs.get("storageType", "gp3") == "gp3" else "another storage type"
+    # The table has the prices of PostgreSQL, of gp3 with its smallest performance, and of no analysis.
+    engine = f"database {size}" if inputs.get("engine", "postgres") == "postgres" else "another engine"
+    yield Charge("database instances", engine, copies, detail=detail)
+    is_faster = inputs.get("iops") or inputs.get("storageThroughput")
+    is_known = inputs.get("storageType", "gp3") == "gp3" and not is_faster
+    kind = "database storage" if is_known else "another type or performance of storage"
     yield Charge("database storage", kind, copies * storage, detail=f"{storage:g} GiB")
+    if inputs.get("databaseInsightsMode", "standard") != "standard":
+        yield Charge("analysis of the database", "advanced Database Insights")
     beyond = max(0.0, usage.database_backup_gb - storage)
     yield Charge("database backups", "database backups", beyond, ("database_backup_gb",))
     if size.startswith("db.t"):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,16 @@ AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 ZONE = "topology.kubernetes.io/zone"
+
+CAPACITY = "karpenter.sh/capacity-type"
+GENERATION, CPUS = "eks.amazonaws.com/instance-generation", "eks.amazonaws.com/instance-cpu"
+NUMBERS = (GENERATION, CPUS)
+"""Labels with which a requirement may compare a number (Gt, Lt)."""
+
+UNKNOWN_PODS = ("affinity", "nodeSelector", "overhead", "resources", "runtimeClassName", "schedulingGates")
+"""Fields of a pod that decide about its nodes, and whose effect is not computed."""
+
+_COMPUTED_REQUESTS = {"cpu", "memory", "ephemeral-storage"}
 
 _SIZES = {"large": 2.0, "xlarge": 4.0}
 _MEMORY_PER_CPU = {"c": 2.0, "m": 4.0, "r": 8.0}
@@ -33,8 +43,10 @@ Source: awslabs/amazon-eks-ami, pull request 367 (255 MiB, and 11 MiB for each p
 _CPU_RESERVES = ((1, 0.06), (1, 0.01), (2, 0.005), (math.inf, 0.0025))
 """Numbers of CPUs, and the share of each that the kubelet reserves (the same source)."""
 
-_BINARY = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
-_SUFFIXES = {**_BINARY, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([num]|[kMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?", re.ASCII)
+_BINARY = {f"{unit}i": 2.0 ** (10 * power) for power, unit in enumerate("KMGTPE", 1)}
+_DECIMAL = {unit: 10.0 ** (3 * power) for power, unit in enumerate("kMGTPE", 1)}
+_SUFFIXES = {**_BINARY, **_DECIMAL, "n": 1e-9, "u": 1e-6, "m": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,10 @@ class Requests:
 
     def __add__(self, other: "Requests") -> "Requests":
         return Requests(self.cpus + other.cpus, self.gib + other.gib)
+
+    def or_more(self, other: "Requests") -> "Requests":
+        """Return the larger requests of both."""
+        return Requests(max(self.cpus, other.cpus), max(self.gib, other.gib))
 
     def times(self, count: float) -> "Requests":
         """Return the requests of `count` such pods."""
@@ -65,37 +81,49 @@ class Nodes:
 def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, region: str) -> Nodes | None:
     """Return the cheapest nodes for the pods of a stack; None without a pool, or if no type has a price.
 
+    The result is also None for several pools or node classes, and for requirements of the pool or of pods
+    whose effect is not computed, since another type has another price.
+
     All nodes are of one type; the largest pod and the sum of the requests have to fit. A Deployment that
     spreads over zones with DoNotSchedule needs a node in as many zones as it has pods, at most all of them.
     """
     resources = [*resources]
-    pool = next((resource for resource in resources if resource.type == POOL), None)
-    if pool is None:
+    pools = [resource for resource in resources if resource.type == POOL]
+    classes = [resource for resource in resources if resource.type == NODE_CLASS]
+    if len(pools) != 1 or len(classes) > 1 or value_at(pools[0].values, "spec.replicas") is not None:
         return None
-    node_class = next((resource for resource in resources if resource.type == NODE_CLASS), None)
+    instances = _admitted(pools[0], _instances(table, region))
+    node_class = classes[0] if classes else None
     zones = len(value_at(node_class.values, "spec.subnetSelectorTerms") or ()) if node_class else 1
-    disk = quantity(value_at(node_class.values, "spec.ephemeralStorage.size") or "80Gi") if node_class else 0
+    size = value_at(node_class.values, "spec.ephemeralStorage.size") or "80Gi" if node_class else 0
+    disk = quantity(size)
     pods, largest, on_each_node, spread, names = Requests(), Requests(), Requests(), 1, list[str]()
     for resource in resources:
         if resource.type == DEPLOYMENT:
             count = _replicas(resource, resources, scaling)
-            pod = _pod_requests(value_at(resource.values, "spec.template.spec"))
+            spec = value_at(resource.values, "spec.template.spec")
+            if not _is_computed(spec):
+                return None
+            pod = _pod_requests(spec)
             pods += pod.times(count)
-            largest = Requests(max(largest.cpus, pod.cpus), max(largest.gib, pod.gib))
+            largest = largest.or_more(pod)
             names.append(f"{count} {resource.name}")
             if _spreads_over_zones(resource):
                 spread = max(spread, min(zones, count))
         if resource.type == RELEASE:
             on_each_node += _agent_requests(resource)
             agents = int(value_at(resource.values, "values.clusterAgent.replicas") or 0)
-            pods += _requests(value_at(resource.values, "values.clusterAgent.resources")).times(agents)
+            if agents:
+                pod = _requests(value_at(resource.values, "values.clusterAgent.resources"))
+                pods += pod.times(agents)
+                largest = largest.or_more(pod)
     fitting = list[tuple[float, int, str]]()
-    for instance in _instances(table, region, _values(pool, "kubernetes.io/arch")):
+    for instance in instances:
         count = _count(instance, pods, largest, on_each_node)
         month = _month(instance, table, region)
         if count and month is not None:
             fitting.append((max(count, spread) * month, max(count, spread), instance))
-    if not fitting:
+    if not fitting or disk is None:
         return None
     _, count, instance = min(fitting)
     reason = f"{', '.join(names)} request {pods.cpus:g} CPUs and {pods.gib:g} GiB, in {spread} zones"
@@ -104,16 +132,22 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
 
 def cheapest(table: PriceTable, region: str) -> str:
     """Return the cheapest instance type with a price in a region, or an empty string without any."""
-    months = {name: _month(name, table, region) for name in _instances(table, region, ())}
+    months = {name: _month(name, table, region) for name in _instances(table, region)}
     return min(
         (name for name, month in months.items() if month), key=lambda name: months[name] or 0, default=""
     )
 
 
-def quantity(value: Any) -> float:
-    """Return a quantity of Kubernetes as a number: `100m` as 0.1, `2Gi` as 2^31; 0 for anything else."""
-    match = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", f"{value}")
-    return float(match[1]) * _SUFFIXES.get(match[2], 0.0) if match else 0.0
+def quantity(value: Any) -> float | None:
+    """Return a quantity of Kubernetes as a number: `100m` as 0.1, `2Gi` as 2^31; None for anything else.
+
+    Source: apimachinery, pkg/api/resource/quantity.go (a suffix, or a decimal exponent).
+    """
+    match = _QUANTITY.fullmatch(f"{value}")
+    if not match:
+        return None
+    number, suffix, exponent = match.groups()
+    return float(number) * (10.0 ** int(exponent) if exponent else _SUFFIXES[suffix] if suffix else 1.0)
 
 
 def cpus_of(instance: str) -> float:
@@ -125,15 +159,66 @@ def _memory_of(instance: str) -> float:
     return cpus_of(instance) * _MEMORY_PER_CPU[instance[0]]
 
 
-def _instances(table: PriceTable, region: str, architectures: Iterable[str]) -> Iterator[str]:
-    """Yield the instance types with a price in a region that have one of the architectures, or any."""
-    wanted = {*architectures} or {"amd64", "arm64"}
+def _instances(table: PriceTable, region: str) -> Iterator[str]:
+    """Yield the instance types with a price in a region."""
     for price in table.prices:
         kind, _, instance = price.name.partition(" ")
-        family = instance.partition(".")[0]
-        architecture = "arm64" if family.endswith("g") else "amd64"
-        if kind == "instance" and price.region == region and architecture in wanted:
+        if kind == "instance" and price.region == region:
             yield instance
+
+
+def _labels(instance: str) -> dict[str, str]:
+    """Return the labels of a node of a type such as `c6i.large` (EKS user guide, create-node-pool)."""
+    family = instance.partition(".")[0]
+    return {
+        CAPACITY: "on-demand",
+        "kubernetes.io/arch": "arm64" if family.endswith("g") else "amd64",
+        "eks.amazonaws.com/instance-category": family[0],
+        "eks.amazonaws.com/instance-family": family,
+        GENERATION: family[1],
+        CPUS: f"{cpus_of(instance):g}",
+    }
+
+
+def _admitted(pool: Resource, instances: Iterable[str]) -> list[str]:
+    """Return the instance types that a pool may launch; none if the effect of a requirement is unknown."""
+    requirements = value_at(pool.values, "spec.template.spec.requirements") or ()
+    if requirements and not (is_list(requirements) and all(map(_is_known, requirements))):
+        return []
+    return [
+        instance
+        for instance in instances
+        if all(_admits(requirement, _labels(instance)) for requirement in requirements)
+    ]
+
+
+def _is_known(requirement: Any) -> bool:
+    """Return True if the effect of a pool's requirement on the price is computed.
+
+    Instances of EC2 Spot, for which Karpenter prefers a pool that allows them, have no price.
+    """
+    if not is_map(requirement) or not is_list(requirement.get("values")):
+        return False
+    key, values = requirement.get("key"), requirement["values"]
+    if key == CAPACITY:
+        return requirement.get("operator") == "In" and values == ["on-demand"]
+    if requirement.get("operator") in ("Gt", "Lt"):
+        return key in NUMBERS and len(values) == 1 and f"{values[0]}".isdecimal()
+    return key in _labels("c6i.large") and requirement.get("operator") in ("In", "NotIn")
+
+
+def _admits(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Return True if nodes with these labels meet a pool's requirement (Karpenter, NodePools)."""
+    label, values = labels[requirement["key"]], [f"{value}" for value in requirement["values"]]
+    match requirement["operator"]:
+        case "Gt":
+            return int(label) > int(values[0])
+        case "Lt":
+            return int(label) < int(values[0])
+        case "NotIn":
+            return label not in values
+        case _:
+            return label in values
 
 
 def _month(instance: str, table: PriceTable, region: str) -> float | None:
@@ -155,15 +240,6 @@ def _count(instance: str, pods: Requests, largest: Requests, on_each_node: Reque
     return max(1, math.ceil(pods.cpus / free_cpus), math.ceil(pods.gib / free_gib))
 
 
-def _values(pool: Resource, key: str) -> list[str]:
-    """Return the values that a pool requires for a label; empty without such a requirement."""
-    requirements = value_at(pool.values, "spec.template.spec.requirements")
-    for requirement in requirements if is_list(requirements) else ():
-        if requirement.get("key") == key and requirement.get("operator") == "In":
-            return requirement["values"]
-    return []
-
-
 def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: float) -> int:
     """Return the number of pods of a Deployment, between the limits of its autoscaler if it has one."""
     names = [value_at(deployment.values, f"metadata.{field}") for field in ("namespace", "name")]
@@ -182,6 +258,21 @@ def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: floa
     return 1 if replicas is None else int(replicas)
 
 
+def _is_computed(spec: Any) -> bool:
+    """Return True if only its requests of CPUs and memory choose the nodes of a pod."""
+    if not is_map(spec):
+        return True
+    if any(spec.get(field) for field in UNKNOWN_PODS):
+        return False
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    amounts = [
+        value_at(container, f"resources.{field}")
+        for container in containers
+        for field in ("requests", "limits")
+    ]
+    return all(_COMPUTED_REQUESTS.issuperset(amount) for amount in amounts if is_map(amount))
+
+
 def _pod_requests(spec: Any) -> Requests:
     """Return the requests of a pod: those of its containers, or of an init container if that has more."""
     if not is_map(spec):
@@ -197,10 +288,17 @@ def _pod_requests(spec: Any) -> Requests:
 
 
 def _requests(resources: Any) -> Requests:
-    requests = value_at(resources, "requests") if is_map(resources) else None
-    if not is_map(requests):
-        return Requests()
-    return Requests(quantity(requests.get("cpu", 0)), quantity(requests.get("memory", 0)) / 2**30)
+    """Return the requests of a container; Kubernetes takes a limit for a request that is not set.
+
+    No node has room for a request that is no quantity.
+    """
+    requests: dict[str, Any] = {}
+    for field in ("limits", "requests"):
+        amounts = value_at(resources, field) if is_map(resources) else None
+        requests |= amounts if is_map(amounts) else {}
+    amounts = [quantity(requests.get(name, 0)) for name in ("cpu", "memory")]
+    cpus, memory = (math.inf if amount is None else amount for amount in amounts)
+    return Requests(cpus, memory / 2**30)
 
 
 def _agent_requests(release: Resource) -> Requests:

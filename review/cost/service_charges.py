@@ -9,6 +9,9 @@ from review.cost.price_table import HOURS
 from review.plain_data import is_list, value_at
 from review.stacks.resources import Resource
 
+NODES = "nodes for these pods"
+"""A price that no table has: that of nodes whose number or type is unknown."""
+
 FACING_THE_INTERNET = 'metadata.annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"]'
 
 
@@ -26,7 +29,7 @@ def _service(resource: Resource, context: Context) -> Charges:
 def _pool(_resource: Resource, context: Context) -> Charges:
     pool, hours = context.nodes, context.usage.job_node_hours
     if pool is None:
-        yield Charge("nodes", "nodes for these pods")
+        yield Charge("nodes", NODES)
         return
     instance, count = pool.instance, pool.count
     # A share of a month, since the price is for an hour, and a charge's quantity is a number of things.
@@ -43,10 +46,12 @@ def _release(resource: Resource, context: Context) -> Charges:
         yield Charge(f"chart {resource.values.get('chart')}", "another chart")
         return
     usage, values = context.usage, resource.values.get("values")
-    traced = context.nodes.count if context.nodes else 0
-    yield Charge("Datadog: hosts", "Datadog host", traced + usage.system_nodes, ("system_nodes",))
+    is_unknown = context.nodes is None and context.count(nodes.POOL) > 0
+    host, traced_host = (NODES, NODES) if is_unknown else ("Datadog host", "Datadog APM host")
+    traced = context.nodes.count if context.nodes else int(is_unknown)
+    yield Charge("Datadog: hosts", host, traced + usage.system_nodes, ("system_nodes",))
     if value_at(values, "datadog.apm.portEnabled") or value_at(values, "datadog.apm.socketEnabled"):
-        yield Charge("Datadog: hosts with traces", "Datadog APM host", traced, detail="nodes of the API")
+        yield Charge("Datadog: hosts with traces", traced_host, traced, detail="nodes of the API")
     if value_at(values, "datadog.logs.enabled"):
         gb, events = usage.datadog_log_gb, usage.datadog_log_events
         yield Charge("Datadog: logs", "Datadog log ingestion", gb, ("datadog_log_gb",))

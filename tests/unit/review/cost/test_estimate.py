@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from review.build import build
-from review.cost import estimate, price_table
+from review.cost import estimate, nodes, price_table
 from review.cost.estimate import Line
 from review.cost.usage import Usage, usage_of
 from review.model import BASE_TO_HEAD, CostLine
@@ -39,6 +39,17 @@ def months(*resources: Resource, **changes: Any) -> dict[str, float | None]:
     lines = estimate.estimate(resources, usage(**changes))
     costs = {line.part: line.month if line.month is None else round(line.month, 2) for line in lines}
     return {part: month for part, month in costs.items() if month != 0}
+
+
+def test_nodes_of_an_unknown_type_leave_the_number_of_hosts_unknown() -> None:
+    release = resource(
+        nodes.RELEASE, "agent", {"chart": "datadog", "values": {"datadog": {"apm": {"portEnabled": True}}}}
+    )
+    requirement = {"key": "eks.amazonaws.com/instance-category", "operator": "In", "values": ["p"]}
+    pool = resource(nodes.POOL, "pool", {"spec": {"template": {"spec": {"requirements": [requirement]}}}})
+    hosts = {"Datadog: hosts": None, "Datadog: hosts with traces": None}
+    assert months(release, pool, system_nodes=1.0) == {"nodes": None, **hosts}
+    assert months(release, system_nodes=1.0) == {"Datadog: hosts": 15.0}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +84,17 @@ def months(*resources: Resource, **changes: Any) -> dict[str, float | None]:
             },
         ),
         ([resource(DATABASE, "it", SMALL)], {}, {"database instances": 36.5, "database storage": 2.76}),
+        (
+            [
+                resource(
+                    DATABASE,
+                    "it",
+                    SMALL | {"engine": "sqlserver-ee", "iops": 64000, "databaseInsightsMode": "advanced"},
+                )
+            ],
+            {},
+            {"database instances": None, "database storage": None, "analysis of the database": None},
+        ),
         (
             [resource(DATABASE, "it", SMALL | {"instanceClass": "db.x9.huge"})],
             {},

@@ -27,7 +27,7 @@ def pool(architecture: list[dict[str, Any]] = AMD, zones: int = 3) -> list[Resou
 def deployment(cpu: str = "100m", memory: str = "256Mi", replicas: int = 2, **pod: Any) -> Resource:
     """Return a Deployment whose pods have these requests."""
     containers = [{"resources": {"requests": {"cpu": cpu, "memory": memory}}}]
-    template = {"spec": {"containers": containers, **pod}}
+    template = {"spec": {"containers": containers} | pod}
     metadata = {"namespace": "pipe", "name": "api"}
     return resource(
         nodes.DEPLOYMENT, "api", {"metadata": metadata, "spec": {"replicas": replicas, "template": template}}
@@ -53,13 +53,24 @@ def plan(*resources: Resource, scaling: float = 0.0) -> tuple[int, str]:
         ([deployment()], 0.0, (1, "c6i.large")),
         ([deployment(topologySpreadConstraints=ZONES, replicas=5)], 0.0, (3, "c6i.large")),
         ([deployment(topologySpreadConstraints=ZONES)], 0.0, (2, "c6i.large")),
+        ([deployment(cpu="2e0", replicas=1)], 0.0, (1, "c6i.xlarge")),
         ([deployment(cpu="1", replicas=3)], 0.0, (1, "c6i.xlarge")),
         ([deployment(memory="3Gi", replicas=2)], 0.0, (1, "m6i.large")),
         ([deployment(cpu="900m"), autoscaler(2, 8)], 0.0, (1, "c6i.large")),
         ([deployment(cpu="900m"), autoscaler(2, 8)], 0.5, (3, "c6i.large")),
         ([deployment(initContainers=[{"resources": {"requests": {"cpu": "3"}}}])], 0.0, (2, "c6i.xlarge")),
     ],
-    ids=["least", "zones", "fewer pods than zones", "CPU", "memory", "fewest", "half-way", "init container"],
+    ids=[
+        "least",
+        "zones",
+        "fewer pods than zones",
+        "exponent",
+        "CPU",
+        "memory",
+        "fewest",
+        "half-way",
+        "init container",
+    ],
 )
 def test_the_cheapest_nodes_that_fit_are_taken(
     resources: list[Resource], scaling: float, expected: tuple[int, str]
@@ -69,6 +80,67 @@ def test_the_cheapest_nodes_that_fit_are_taken(
 
 def test_a_pool_for_any_architecture_gets_cheaper_nodes() -> None:
     assert plan(*pool(architecture=[]), deployment()) == (1, "c6g.large")
+
+
+CATEGORY, FAMILY = "eks.amazonaws.com/instance-category", "eks.amazonaws.com/instance-family"
+
+
+@pytest.mark.parametrize(
+    ("key", "operator", "values", "expected"),
+    [
+        (CATEGORY, "In", ["m", "r"], "m6i.large"),
+        (CATEGORY, "NotIn", ["c"], "m6i.large"),
+        (FAMILY, "In", ["c7i"], "c7i.large"),
+        (nodes.GENERATION, "Gt", ["6"], "c7i.large"),
+        (nodes.GENERATION, "Lt", ["7"], "c6i.large"),
+        (nodes.CPUS, "In", ["4"], "c6i.xlarge"),
+        (nodes.CAPACITY, "In", ["on-demand"], "c6i.large"),
+        (CATEGORY, "In", ["p"], None),
+        (FAMILY, "In", ["p5"], None),
+        (nodes.GENERATION, "Gt", ["8"], None),
+        (nodes.CAPACITY, "In", ["spot", "on-demand"], None),
+        (nodes.CAPACITY, "NotIn", ["on-demand"], None),
+        ("eks.amazonaws.com/instance-gpu-count", "Gt", ["0"], None),
+        (nodes.ZONE, "In", ["ap-northeast-1a"], None),
+        (CATEGORY, "Exists", None, None),
+        (CATEGORY, "Gt", ["3"], None),
+        (nodes.GENERATION, "Gt", ["x"], None),
+    ],
+)
+def test_the_requirements_of_a_pool_decide_about_the_type(
+    key: str, operator: str, values: list[str] | None, expected: str | None
+) -> None:
+    requirement = {"key": key, "operator": operator} | ({} if values is None else {"values": values})
+    planned = nodes.plan([*pool([*AMD, requirement]), deployment()], 0.0, TABLE, HOME)
+    assert (planned and planned.instance) == expected
+
+
+@pytest.mark.parametrize("name", [nodes.POOL, nodes.NODE_CLASS])
+def test_several_pools_or_classes_or_a_fixed_number_of_nodes_are_not_computed(name: str) -> None:
+    other = resource(name, "other", {"spec": {}})
+    assert nodes.plan([*pool(), other, deployment()], 0.0, TABLE, HOME) is None
+    fixed = resource(nodes.POOL, "pool", {"spec": {"replicas": 9}})
+    assert nodes.plan([fixed, deployment()], 0.0, TABLE, HOME) is None
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"nodeSelector": {"eks.amazonaws.com/instance-family": "p5"}},
+        {"affinity": {"podAntiAffinity": {"required": []}}},
+        {"resources": {"requests": {"cpu": "4"}}},
+        {"initContainers": [{"resources": {"limits": {"nvidia.com/gpu": 1}}}]},
+        {"containers": [{"resources": {"requests": {"cpu": "four"}}}]},
+    ],
+    ids=["node selector", "affinity", "resources of the pod", "GPU", "no quantity"],
+)
+def test_pods_that_choose_their_nodes_are_not_computed(field: dict[str, Any]) -> None:
+    assert nodes.plan([*pool(), deployment(**field)], 0.0, TABLE, HOME) is None
+
+
+def test_a_limit_is_the_request_of_a_container_without_one() -> None:
+    limited = {"resources": {"requests": {"memory": "1Gi"}, "limits": {"cpu": "3", "memory": "9Gi"}}}
+    assert plan(*pool(), deployment(containers=[limited], replicas=1)) == (1, "c6i.xlarge")
 
 
 def test_the_agent_takes_room_on_every_node() -> None:
@@ -94,5 +166,7 @@ def test_without_a_pool_or_a_price_there_are_no_nodes() -> None:
 
 
 def test_quantities_have_the_units_of_kubernetes() -> None:
-    values = ("100m", "2", 1.5, "1Ki", "2Gi", "1M", "much", None)
-    assert [nodes.quantity(value) for value in values] == [0.1, 2, 1.5, 1024, 2 * 2**30, 1e6, 0, 0]
+    values = ("100m", "2", 1.5, "1Ki", "2Gi", "1M", "2e0", "2E", "1E3", "500000u", ".5")
+    expected = [0.1, 2, 1.5, 1024, 2 * 2**30, 1e6, 2, 2e18, 1000, 0.5, 0.5]
+    assert [nodes.quantity(value) for value in values] == pytest.approx(expected)
+    assert [nodes.quantity(value) for value in ("much", None, "-1", "1 Gi", True)] == [None] * 5
