@@ -9,7 +9,7 @@ environment, since the foundation that declares them cannot run without the lost
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -179,7 +179,32 @@ def relocated_text(text: str, settings: dict[str, Any], new: str, region: str) -
     for section in ("replica", "pipe:ciRunner"):
         text = re.sub(rf"(^ +{section}:\n +enabled: )true$", r"\1false", text, flags=re.MULTILINE)
     text = re.sub(r"^  pipe:\w+:\n    secure: .*\n", "", text, flags=re.MULTILINE)
-    return re.sub(r"^(secretsprovider|encryptedkey|encryptionsalt): .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(secretsprovider|encryptedkey|encryptionsalt): .*\n", "", text, flags=re.MULTILINE)
+    if unchanged := [*_unchanged(text, new, region, f"{bucket}-{new}")]:
+        raise RefusedError(
+            f"the stack file keeps its {', '.join(unchanged)}: write each of them in a line of its own, as"
+            " `key: VALUE` without a comment behind it"
+        )
+    return text
+
+
+def _unchanged(text: str, new: str, region: str, bucket: str) -> Iterator[str]:
+    """Yield the names of settings that a relocated file should not have any more, or not with this value."""
+    settings = yaml.load(text, yaml.BaseLoader)
+    config = settings["config"]
+    service, backups = config["pipe:service"], config["pipe:backups"]
+    for name, actual, expected in (
+        ("service.environment", service["environment"], new),
+        ("service.region", service["region"], region),
+        ("backups.bucket", backups["bucket"], bucket),
+        ("backups.replica.enabled", backups["replica"]["enabled"], "false"),
+        ("ciRunner.enabled", config["pipe:ciRunner"]["enabled"], "false"),
+    ):
+        if actual != expected:
+            yield name
+    secrets = [name for name, value in config.items() if isinstance(value, dict) and "secure" in value]
+    yield from secrets
+    yield from {"secretsprovider", "encryptedkey", "encryptionsalt"} & settings.keys()
 
 
 if __name__ == "__main__":

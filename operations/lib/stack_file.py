@@ -44,8 +44,24 @@ def with_engine_version(text: str, version: str) -> str:
 
 
 def _with_scalar(text: str, topic: str, key: str, value: str) -> str:
+    """Return the text with another value; refuse a text in which this changes more than the value.
+
+    For example, the rest of the file may refer to an anchor of the former value.
+    """
     node = _scalar(text, topic, key)
-    return text[: node.start_mark.index] + value + text[node.end_mark.index :]
+    new = text[: node.start_mark.index] + value + text[node.end_mark.index :]
+    expected = yaml.load(text, yaml.BaseLoader)
+    expected["config"][topic][key] = value.strip('"')
+    try:
+        is_expected = yaml.load(new, yaml.BaseLoader) == expected
+    except yaml.YAMLError:
+        is_expected = False
+    if not is_expected:
+        raise RefusedError(
+            f"{topic}.{key} of the stack file cannot be replaced: write `{key}: VALUE` in a line of its own,"
+            " without an anchor, an alias, or text in several lines"
+        )
+    return new
 
 
 def without_set_values(text: str) -> Any:
@@ -61,7 +77,10 @@ def _without_secrets(node: Any) -> Any:
 
 
 def _scalar(text: str, topic: str, last: str) -> yaml.ScalarNode:
-    node = yaml.compose(text, yaml.SafeLoader)
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise RefusedError(f"the stack file cannot be read: {error}") from error
     for key in ("config", topic, last):
         pairs = node.value if isinstance(node, yaml.MappingNode) else ()
         node = next((value for name, value in pairs if name.value == key), None)

@@ -16,6 +16,7 @@ from review.jail.regular_files import link_target
 from review.model import Finding
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
+from sandbox.workspace.canonical_lines import line_objection
 from sandbox.workspace.stack_files import SCHEMA, secret_settings, setting_name
 from sandbox.workspace.stacks import projects
 
@@ -99,10 +100,14 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
                 part = "this file, which is the one of a stack if a file system ignores case"
                 yield from _findings(own, file, part)
         yield from _changed_keys(own, folder / "Pulumi.yaml", PROJECT_KEYS, base, head)
+        yield from _changed_place(own, folder / "Pulumi.yaml", base, head)
     for stack in sorted(of_trees[0].keys() | of_trees[1].keys()):
         folder, _, label = stack.rpartition("/")
         own = [stack] if stack in stacks else stacks
-        yield from _changed_keys(own, Path(folder, f"Pulumi.{label}.yaml"), STACK_KEYS, base, head)
+        file = Path(folder, f"Pulumi.{label}.yaml")
+        yield from _changed_keys(own, file, STACK_KEYS, base, head)
+        yield from _changed_place(own, file, base, head)
+        yield from _changed_form(own, file, base, head)
     if _content(base / PACK_FILE) != _content(head / PACK_FILE):
         yield from _findings(stacks, PACK_FILE, "this file, which says how the engine runs the policies")
     parts = {
@@ -202,6 +207,28 @@ def _changed_keys(
     for key in sorted(before.keys() | after.keys()):
         if key not in evaluated and before.get(key) != after.get(key):
             yield from _findings(stacks, file, f"`{key}`")
+
+
+def _changed_place(stacks: Sequence[str], file: Path, base: Path, head: Path) -> Iterator[Finding]:
+    """Yield findings if a link takes the place of a file that commands write or read from a commit."""
+    if _link(head / file) not in (None, _link(base / file)):
+        yield from _findings(stacks, file, "this link, in whose place commands read and write a file")
+
+
+def _changed_form(stacks: Sequence[str], file: Path, base: Path, head: Path) -> Iterator[Finding]:
+    """Yield findings if a stack file is no longer canonical: the report compares values, not lines.
+
+    A file that cannot be read has a finding of its own (does-not-evaluate).
+    """
+    before, after = _content(base / file), _content(head / file)
+    if after in (None, before) or line_objection((before or b"").decode(errors="replace")):
+        return
+    try:
+        yaml_tree.read(head / file)
+    except CommandError:
+        return
+    if reason := line_objection(after.decode(errors="replace")):
+        yield from _findings(stacks, file, f"the form of this file, whose lines commands replace ({reason})")
 
 
 def _findings(stacks: Sequence[str], file: Path, part: str) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import yaml
 
 from operations import relocate
 from operations.lib import command_line, stack_file
+from operations.lib.errors import RefusedError
 
 NEW = "ap-northeast-3"
 SECRETS = """\
@@ -47,6 +48,14 @@ def test_only_global_names_and_values_of_the_lost_region_change(
         "config.pipe:monitoring.syntheticLocations": [f"aws:{NEW}"],
     }
     assert set(after) == set(before), "secrets of a lost key stay"
+
+
+def test_a_setting_that_the_lines_do_not_show_is_refused(settings: dict[str, Any]) -> None:
+    text = stack_file.path("prod").read_text()
+    text = text.replace("environment: prod\n", "environment: prod # the live one\n")
+    text = text.replace("config:\n", "config:\n  pipe:appPassword: { secure: v1:aaaa }\n")
+    with pytest.raises(RefusedError, match=r"keeps its service\.environment, pipe:appPassword: write each"):
+        relocate.relocated_text(text, settings, "osaka", NEW)
 
 
 def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:

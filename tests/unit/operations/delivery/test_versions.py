@@ -36,6 +36,23 @@ def test_only_the_image_is_replaced_in_the_stack_file() -> None:
 
 
 @each_row(
+    ("before", "after"),
+    [
+        ("    migrate: true", "    migrate: &on true\n    other: *on"),
+        ("image: IMAGE", "image: >-\n      IMAGE"),
+        ("config:\n", "config: [\n"),
+    ],
+)
+def test_a_setting_that_cannot_be_replaced_in_its_line_is_refused(before: str, after: str) -> None:
+    text = stack_file.path("prod").read_text()
+    image = stack_file.image(text)
+    text = text.replace(before.replace("IMAGE", image), after.replace("IMAGE", image))
+    assert after.replace("IMAGE", image) in text
+    with pytest.raises(RefusedError, match=r"of the stack file cannot be replaced|stack file cannot be read"):
+        stack_file.with_image(text, NEW, migrate=False)
+
+
+@each_row(
     ("image", "version", "repository"),
     [
         (NEW, "1.1.0", NAME),

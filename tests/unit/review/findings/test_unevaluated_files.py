@@ -27,6 +27,8 @@ AMBIGUOUS = "this file, which takes the place of another one if a file system ig
 OTHER_CASE = "this file, which is the one of a stack if a file system ignores case"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
+FORM = "the form of this file, whose lines commands replace"
+
 PACK = "this file, which says how the engine runs the policies"
 LOCK = "this file, with which the engine may install other packages"
 
@@ -109,7 +111,8 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
         for name, text in files.items():
             (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / side / name).write_text(text)
-    findings = [*find_unevaluated(STACKS, tmp_path / "one", tmp_path / "two")]
+    of_all = find_unevaluated(STACKS, tmp_path / "one", tmp_path / "two")
+    findings = [finding for finding in of_all if FORM not in finding.message]
     assert [stack for finding in findings for stack in finding.stacks] == stacks
     assert {finding.message for finding in findings} == (
         {
@@ -123,6 +126,58 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     assert not any(apply_approval(finding, "owner").blocks for finding in findings)
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
+
+
+@each_row(
+    "before, after, line",
+    [
+        ("config:\n  pipe:a: 1\n", "config:\n  pipe:a: &a 1\n  pipe:b: *a\n", 2),
+        ("config:\n  pipe:a: x\n", "config:\n  pipe:a: >-\n    x\n", 2),
+        ("config:\n  pipe:a: x\n", "config:\n  pipe:a:\n    x\n", 3),
+        ("config:\n  pipe:a: x\n", 'config:\n  "pipe:a": x\n', 2),
+        ("config:\n  pipe:a: x\n", "config: {pipe:a: x}\n", 1),
+        (None, "config: &all\n  pipe:a: x\n", 1),
+        (None, "config:\n  pipe:a: x # y\u0085  pipe:b: x\n", None),
+        (None, "config: [\n", None),
+        ("config:\n  pipe:a: &a 1\n", "config:\n  pipe:a: &a 2\n", None),
+        (
+            "config:\n  pipe:a: x\n",
+            "config:\n  # caf\u00e9\n  pipe:a: [x, 'y z']\n  pipe:b: {c: d} # e\n",
+            None,
+        ),
+        ("config:\n  pipe:a: x\n", None, None),
+    ],
+)
+def test_a_stack_file_whose_lines_no_command_can_replace_is_a_finding(
+    before: str | None, after: str | None, line: int | None, tmp_path: Path
+) -> None:
+    for side, text in (("one", before), ("two", after)):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "Pulumi.yaml").write_text(FILES["Pulumi.yaml"])
+        if text is not None:
+            (tmp_path / side / "Pulumi.dev.yaml").write_text(text)
+    findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
+    assert len(findings) == bool(line)
+    for finding in findings:
+        assert f"Pulumi.dev.yaml: the pull request changes {FORM} (line {line} " in finding.message
+        assert (finding.policy, finding.blocks) == (WEAKENED, True)
+    for side in ("one", "two"):
+        shutil.rmtree(tmp_path / side)
+
+
+@each_row("file", ["Pulumi.yaml", "Pulumi.dev.yaml"])
+def test_a_link_in_place_of_a_stack_file_is_a_finding(file: str, tmp_path: Path) -> None:
+    for side in ("one", "two"):
+        (tmp_path / side / "app").mkdir(parents=True)
+        for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+            (tmp_path / side / name).write_text(FILES[name])
+    (tmp_path / "two" / file).rename(tmp_path / "two" / "app" / "values.yaml")
+    (tmp_path / "two" / file).symlink_to("app/values.yaml")
+    [finding] = find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")
+    assert finding.message.startswith(f"{file}: the pull request changes this link, in whose place commands")
+    assert finding.blocks
+    for side in ("one", "two"):
+        shutil.rmtree(tmp_path / side)
 
 
 @each_row(
