@@ -39,6 +39,10 @@ BUS_SEPARATORS = {
 
 BUS_ARN = re.compile(r"arn:[^:]+:events:[^:]*:[^:]*:event-bus/")
 
+DATABASE = "aws:rds/instance:Instance"
+COPIED_FROM = frozenset({"replicateSourceDb", "restoreToPointInTime", "s3Import", "snapshotIdentifier"})
+"""The type of a database, and the inputs by which it is a copy of another one."""
+
 ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/(?:.*/)?(.*)")
 """Pattern of a role's ARN: its account, and its name without the path."""
 
@@ -158,6 +162,17 @@ def _certificate(serial: str) -> str:
     return base64.b64encode(pem.encode()).decode()
 
 
+def _has_default_port(inputs: Json) -> bool:
+    """Return True if a database gets the port in the table, or the one that the program sets.
+
+    The default depends on the engine, and a copy of another database may have the port of that one
+    (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html and
+    API_RestoreDBInstanceFromDBSnapshot.html: Port).
+    """
+    is_new = inputs.get("engine") == "postgres" and not inputs.keys() & COPIED_FROM
+    return "port" in inputs or is_new
+
+
 def _event_bus(inputs: Json) -> str:
     """Return the name of the event bus in inputs, which may be its ARN; empty for the default one."""
     bus = BUS_ARN.sub("", str(inputs.get("eventBusName") or ""))
@@ -204,6 +219,9 @@ class AwsPlan(Plan):
             outputs["tagsAll"] = {**defaults.get("tags", {}), **resource.inputs.get("tags", {})}
         if "masterUserSecrets" in outputs and not resource.inputs.get("manageMasterUserPassword"):
             outputs["masterUserSecrets"] = []
+        if self._recognizable and resource.type == DATABASE and not _has_default_port(resource.known):
+            outputs["port"] = before.get("port") or self._invent("a whole number", ("port",), resource.urn)
+            outputs["endpoint"] = f"{outputs['address']}:{outputs['port']}"
         if "certificateAuthority" in outputs:
             variables = self.variables(resource, resource.seed or self.place(resource))
             outputs["certificateAuthority"] = {"data": _certificate(variables["hex38_serial"])}

@@ -205,7 +205,10 @@ class KubernetesPlan(Plan):
     def computed(self, resource: Resource, before: Json) -> Json:
         inputs = resource.inputs
         if resource.type == RELEASE:
-            status = {name: inputs.get(name) for name in ("name", "namespace", "chart", "version")}
+            names = {name: inputs.get(name) for name in ("name", "namespace")}
+            if self._recognizable:
+                return merge(super().computed(resource, before), {"status": names})
+            status = {**names, "chart": inputs.get("chart"), "version": inputs.get("version")}
             return {"status": {**status, "status": "deployed"}, "resourceNames": {}}
         old, namespace = metadata_of(before), namespace_of(resource)
         seed = f"{resource.seed or resource.urn} {resource.id}"
@@ -216,12 +219,12 @@ class KubernetesPlan(Plan):
             "creationTimestamp": old.get("creationTimestamp") or self.time(variables, "creationTimestamp"),
             # The versions are those of the whole cluster, so two objects have different ones.
             "resourceVersion": str(int(old.get("resourceVersion") or variables["dec12"]) + 1),
-            "generation": int(old.get("generation", 0)) + 1,
+            "generation": int(old["generation"]) + 1 if "generation" in old else self._generation(resource),
         }
         if namespace:
             metadata["namespace"] = namespace
         outputs = merge(variables.fill(resource_type(resource.type).outputs), _status(resource, variables))
-        unset = self._unset(resource, outputs, variables) if self._recognizable else {}
+        unset = self._unset(resource, outputs, variables) if self._recognizable else _counts(resource)
         return merge(unset, merge({"metadata": metadata}, outputs))
 
     def _unset(self, resource: Resource, outputs: Json, variables: TemplateVariables) -> Json:
@@ -252,6 +255,12 @@ class KubernetesPlan(Plan):
                 }
         return {name: value for name, value in fields.items() if value is not None}
 
+    def _generation(self, resource: Resource) -> int:
+        """Return the generation of an object when the state gets it: in a cluster, each change adds one."""
+        if not self._recognizable:
+            return 1
+        return int(self._invent("a whole number", ("metadata", "generation"), resource.seed or resource.urn))
+
     def invent_all(self, resource: Resource) -> Json:
         """Return a recognizable value for each property of an object that is only read, except for its name.
 
@@ -280,12 +289,17 @@ def _unset_fields(hint: Any, value: Any) -> Any:
     return {name: field for name, field in fields.items() if field is not None}
 
 
+def _counts(resource: Resource) -> Json:
+    """Return the number of pods that a workload has, unless something scales it."""
+    spec = cast(Json, resource.inputs.get("spec") or {})
+    if "template" not in spec or "replicas" not in spec:
+        return {}
+    return {"status": dict.fromkeys(("replicas", "readyReplicas", "availableReplicas"), spec["replicas"])}
+
+
 def _status(resource: Resource, variables: TemplateVariables) -> Json:
     """Return the status that the controllers of a healthy cluster would report."""
     spec = cast(Json, resource.inputs.get("spec") or {})
-    if "template" in spec and "replicas" in spec:
-        count = spec["replicas"]
-        return {"status": {"replicas": count, "readyReplicas": count, "availableReplicas": count}}
     if resource.type != SERVICE or spec.get("type") != "LoadBalancer":
         return {}
     # The name has the form of an AWS load balancer's name, with the region of the cluster.

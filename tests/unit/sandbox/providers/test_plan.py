@@ -201,8 +201,7 @@ def test_what_an_api_server_may_set_is_unknown_in_a_review():
     assert pod["enableServiceLinks"] is pod["dnsPolicy"] is pod["securityContext"] is UNKNOWN
     assert pod["hostPID"] is False and pod["containers"][0]["name"] == "api"
     assert pod["containers"][0]["tty"] is live.outputs["spec"]["strategy"] is UNKNOWN
-    assert live.outputs["status"]["readyReplicas"] == 2
-    assert live.outputs["status"]["observedGeneration"] in INVENTED_NUMBERS
+    assert live.outputs["status"] is UNKNOWN, "since an autoscaler may have changed the number of pods"
     assert UNKNOWN not in live.outputs["metadata"].values()
     assert "strategy" not in KubernetesPlan().create(resource(r.SERVICE, manifest)).outputs["spec"]
     service = target.create(resource(r.SERVICE, VALID[r.SERVICE])).outputs
@@ -306,7 +305,7 @@ def test_look_ups_are_answered(providers: Providers):
     assert aws.invoke("aws:index/getPartition:getPartition", {}, here)["partition"] == "aws"
     zone = cloudflare.invoke("cloudflare:index/getZone:getZone", {"filter": {"name": "pipe.dev"}}, {})
     zones = cloudflare.invoke("cloudflare:index/getZones:getZones", {"name": "pipe.dev"}, {})["results"]
-    assert (zone["name"], zone["status"], zone["id"]) == ("pipe.dev", "active", zones[0]["id"])
+    assert (zone["name"], zone["id"]) == ("pipe.dev", zones[0]["id"])
 
 
 UNANSWERED = {

@@ -21,28 +21,16 @@ from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, resource
 
 CONSTANTS = {
-    ("*", "status"),
     ("aws:rds/instance:Instance", "port"),
-    ("aws:rds/instance:Instance", "status"),
-    ("aws:rds/instance:Instance", "masterUserSecrets.secretStatus"),
-    ("aws:eks/cluster:Cluster", "platformVersion"),
-    ("aws:backup/vault:Vault", "recoveryPoints"),
-    ("cloudflare:index/dnsRecord:DnsRecord", "meta"),
-    ("cloudflare:index/dnsRecord:DnsRecord", "proxiable"),
-    ("cloudflare:index/ruleset:Ruleset", "version"),
-    ("cloudflare:index/zoneSetting:ZoneSetting", "editable"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "algorithm"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "digestAlgorithm"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "digestType"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "flags"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "keyType"),
-    ("kubernetes:batch/v1:Job", "status.succeeded"),
-    ("kubernetes:batch/v1:Job", "status.conditions.type"),
-    ("kubernetes:batch/v1:Job", "status.conditions.status"),
     ("kubernetes:core/v1:Namespace", "status.phase"),
     ("kubernetes:core/v1:Service", "spec.type"),
 }
-"""The outputs that are equal for all resources of a type, or that a new resource nearly always has."""
+"""The outputs that are equal for all resources of a type, whose other inputs are defaults."""
 
 CHOSEN = re.compile(r"\{(?:(?:hex|HEX|dec|number)\d+\w*|uuid|publicAddress|privateAddress)\}")
 """Pattern of the variables that stand for a choice of the account."""
@@ -117,7 +105,17 @@ def outputs(token: str, inputs: dict[str, Any], name: str, salt: str) -> dict[st
 CREATED = {
     r.VPC: {"id", "arn", "defaultRouteTableId", "mainRouteTableId", "ownerId"},
     "aws:ec2/eip:Eip": {"id", "publicIp", "privateIp", "allocationId"},
-    r.CLUSTER: {"endpoint", "certificateAuthority.data", "createdAt", "identities.oidcs.issuer"},
+    r.CLUSTER: {
+        "endpoint",
+        "certificateAuthority.data",
+        "createdAt",
+        "identities.oidcs.issuer",
+        "platformVersion",
+        "status",
+    },
+    "aws:backup/vault:Vault": {"recoveryPoints"},
+    r.DEPLOYMENT: {"metadata.generation"},
+    r.RELEASE: {"status.chart", "status.revision", "status.status", "status.version"},
     "aws:codebuild/webhook:Webhook": {"url", "payloadUrl", "secret"},
     "aws:docdb/cluster:Cluster": {"id", "endpoint", "hostedZoneId"},
     "aws:iam/policy:Policy": {"attachmentCount", "policyId"},
@@ -135,6 +133,7 @@ CREATED = {
 """Outputs that an account chooses, by type."""
 
 OTHERS: dict[str, dict[str, Any]] = {
+    "aws:backup/vault:Vault": {"name": "it"},
     "aws:codebuild/webhook:Webhook": {"projectName": "ci"},
     "aws:iam/policy:Policy": {"name": "it", "policy": '{"Version": "2012-10-17", "Statement": []}'},
     "cloudflare:index/zoneDnssec:ZoneDnssec": {"zoneId": "1"},
@@ -145,6 +144,7 @@ OF_THE_ACCOUNT = {"ownerId"}
 OF_THE_NAME = {
     "aws:iam/policy:Policy": "name",
     r.CLUSTER: "name",
+    "aws:backup/vault:Vault": "name",
     "aws:codebuild/webhook:Webhook": "projectName",
     "cloudflare:index/zoneDnssec:ZoneDnssec": "zoneId",
 }
@@ -161,6 +161,34 @@ def test_two_resources_and_two_reviews_have_no_choice_in_common(token: str) -> N
     for path in CREATED[token]:
         assert first[path] != second[path] or path in OF_THE_ACCOUNT, path
         assert first[path] != later[path], path
+
+
+@each_row(
+    ("inputs", "is_known"),
+    [
+        ({"engine": "postgres"}, True),
+        ({"engine": "mysql", "port": 5432}, True),
+        ({"engine": "mysql"}, False),
+        ({"engine": "postgres", "snapshotIdentifier": "yesterday"}, False),
+    ],
+)
+def test_a_port_is_known_if_the_engine_or_the_program_has_it(
+    inputs: dict[str, Any], *, is_known: bool
+) -> None:
+    target, declared = AwsPlan(recognizable=True, salt="salt"), resource(r.DATABASE, inputs)
+    live = target.create(declared)
+    port = live.outputs["port"]
+    assert port == 5432 if is_known else port in INVENTED_NUMBERS
+    assert live.outputs["endpoint"].endswith(f":{port}")
+    assert target.update(replace(declared, id=live.id), live).outputs["port"] == port
+
+
+def test_each_change_of_an_object_adds_one_to_its_generation() -> None:
+    target, declared = KubernetesPlan(recognizable=True), resource(r.DEPLOYMENT, VALID[r.DEPLOYMENT])
+    live = target.create(declared)
+    changed = target.update(replace(declared, id=live.id), live)
+    first, second = (side.outputs["metadata"]["generation"] for side in (live, changed))
+    assert first in INVENTED_NUMBERS and second == first + 1
 
 
 def test_an_undescribed_output_has_many_values() -> None:
@@ -184,8 +212,8 @@ SINGLE = {
 }
 """The types of which an account has one object, or one in each region."""
 
-OF_MANY_OBJECTS = {"metadata.namespace", "metadata.generation"}
-"""The outputs of objects in a cluster that are no constants, but equal for many of them."""
+OF_MANY_OBJECTS = {"metadata.namespace"}
+"""The output of objects in a cluster that is no constant, but equal for many of them."""
 
 DESCRIBED = [
     token
