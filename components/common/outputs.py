@@ -16,7 +16,8 @@ def require_output(
     """Return the value at a path inside an output.
 
     In a preview, a missing value becomes unknown, so that the preview can plan the repair. In `pulumi up`, a
-    missing value raises MissingOutputError. An unknown value stays unknown.
+    missing value raises MissingOutputError. An unknown value stays unknown, and other parts of the output may
+    be unknown.
 
     In the error message, `resource` names the resource and `meaning` names the value, such as "the address of
     the load balancer".
@@ -34,14 +35,17 @@ def require_output(
             " missing, repair the resource first; its events and conditions name the cause."
         )
 
-    return output.apply(pick)
+    return output.apply(pick, run_with_unknowns=True)
 
 
 def at_path(value: Any, path: Sequence[str | int]) -> Any:
-    """Return the value at a path of attributes, keys and indices, or None if part of the path is missing."""
+    """Return the value at a path of attributes, keys and indices, or None if part of the path is missing.
+
+    Below an unknown value, everything is unknown.
+    """
     for step in path:
-        if value is None:
-            return None
+        if value is None or isinstance(value, pulumi.output.Unknown):
+            return value
         if isinstance(step, int):
             items = cast(Sequence[Any], value)
             value = items[step] if step < len(items) else None

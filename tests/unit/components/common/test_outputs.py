@@ -49,6 +49,25 @@ def test_a_missing_output_is_unknown_in_a_preview(preview: Recorder, status: Any
     assert known_address(status) == (False, None)
 
 
+@pytest.mark.parametrize(
+    ("status", "address"),
+    [
+        (
+            {
+                "load_balancer": {"ingress": [{"hostname": "a", "ip": pulumi.UNKNOWN}]},
+                "other": pulumi.UNKNOWN,
+            },
+            "a",
+        ),
+        ({"load_balancer": {"ingress": [{"hostname": pulumi.UNKNOWN}]}}, None),
+        ({"load_balancer": pulumi.UNKNOWN}, None),
+        (pulumi.UNKNOWN, None),
+    ],
+)
+def test_only_an_unknown_part_at_the_path_is_unknown(recorder: Recorder, status: Any, address: Any) -> None:
+    assert known_address(status) == (address is not None, address)
+
+
 @pytest.mark.parametrize("status", WITHOUT_ADDRESS)
 def test_a_missing_output_in_an_up_is_an_error_that_names_the_next_command(
     recorder: Recorder, status: Any
