@@ -45,8 +45,10 @@ SHOW_THE_TEXT = "Take the value from a secret setting, or do not mark it as secr
 
 MAKE_KNOWN = "Make the value known in previews"
 
-DECLARE_OUTSIDE = "Declare it without such an output: outside of its `apply`, and with other values"
-"""Remedy for what a program declares only if it knows a value."""
+DECLARE_OUTSIDE = (
+    "Pass whole outputs on: do not compute with one, decide by one, or declare anything in an `apply`"
+)
+"""Remedy for what a program declares otherwise if outputs have other values."""
 
 PLUGIN_FILES = "files that only the plugin reads, so no review shows their changes"
 SECRET_FILES = "files that are secret, so no report shows their changes"

@@ -36,7 +36,7 @@ isolation, or because the review refuses one of its calls.
 
 AGAIN = "again"
 """Name of a second run of the head's program, which gets the answers of the first one, but no unknown values.
-It shows what a program declares only if it knows them (sandbox/engine/replay_proxy.py).
+It shows what a program declares only if it knows them (sandbox/engine/replay/replay_proxy.py).
 """
 
 Sockets = dict[str, dict[str, Path]]

@@ -28,7 +28,7 @@ from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
 from sandbox.engine.http2_calls import END
 from sandbox.engine.monitor_messages import parts, reason_to_refuse
-from sandbox.engine.recorded_calls import Failure, Outcome, RecordedCalls
+from sandbox.engine.replay.recorded_calls import Failure, Outcome, RecordedCalls
 from sandbox.progress import ROOT_TYPE
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, plain
@@ -53,7 +53,7 @@ FAILED_CALLS = "failed-calls.jsonl"
 
 A look-up that failed has its token (`lookup`), its arguments (`args`), and the `error`. Any other call has
 the reason why it is `refused`. The file also has what the program declares otherwise as soon as it knows the
-values that are unknown in the preview (sandbox/engine/replay_proxy.py).
+values that are unknown in the preview (sandbox/engine/replay/replay_proxy.py).
 """
 
 DECLARED_INPUTS = "declared-inputs.jsonl"

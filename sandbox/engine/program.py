@@ -19,11 +19,12 @@ from typing import Any
 
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from sandbox.engine import monitor_proxy, program_process, replay_proxy
+from sandbox.engine import monitor_proxy, program_process
 from sandbox.engine.monitor_proxy import MonitorProxy, append_row
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
-from sandbox.engine.recorded_calls import RecordedCalls
+from sandbox.engine.replay import replay_proxy
+from sandbox.engine.replay.recorded_calls import RecordedCalls
 from sandbox.summary import PROGRAM_FAILED
 
 SERVICE = "program"
@@ -142,7 +143,7 @@ class RemoteProgram(Program):
     def replay(self) -> None:
         """Run the program again if values were unknown; append what it declares otherwise to failed calls.
 
-        See sandbox/engine/replay_proxy.py. A program that has failed does not run again.
+        See sandbox/engine/replay/replay_proxy.py. A program that has failed does not run again.
         """
         if not self._again or not self._first_run:
             return
@@ -169,7 +170,7 @@ class RemoteProgram(Program):
         """Have the program evaluated, and return its error."""
         forwarded = _forward_to(self._sockets, request)
         services = self._sockets / SERVICES
-        calls = RecordedCalls() if self._again else None
+        calls = RecordedCalls(request.config.values()) if self._again else None
         with (
             monitor_proxy.serve(
                 services / MONITOR,
@@ -193,7 +194,7 @@ class RemoteProgram(Program):
             if not error and not is_stopped:
                 proxy.require_completion(relay)
         error = proxy.error or ("" if is_stopped else error)
-        if calls and calls.has_unknown and not error and not is_stopped:
+        if calls and calls.has_other_values and not error and not is_stopped:
             self._first_run = request, calls
         return error
 

@@ -28,7 +28,7 @@ from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.monitor_messages import NO_CALLBACKS, NO_DEBUGGER, NO_PARAMETERS
 from sandbox.engine.monitor_proxy import MonitorProxy
 from sandbox.engine.program_main import CHANNEL_OPTIONS
-from sandbox.engine.recorded_calls import Failure, RecordedCalls, comparable, identify
+from sandbox.engine.replay.recorded_calls import Failure, RecordedCalls, comparable, identify
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 
 CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
@@ -183,9 +183,9 @@ def test_it_records_the_calls_that_the_engine_has_answered(context: Context, cal
     error = engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="a fault")
     log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
     log.Log(error)
-    assert [(key[0], outcome) for key, _, outcome in calls.declared()] == [
-        ("RegisterResource", answer.SerializeToString())
-    ]
+    outcomes = {key[0]: outcome for key, (_, outcome) in calls.with_other_texts().items()}
+    assert outcomes.keys() == {"RegisterResource", "Invoke"}
+    assert outcomes["RegisterResource"] == answer.SerializeToString()
     request = comparable(resource_pb2.ResourceInvokeRequest(tok="aws:index:unknown"))
     recorded = calls.get(identify("Invoke", request))
     assert recorded and isinstance(recorded[1], Failure)

@@ -1,7 +1,7 @@
 """The calls of a program to the engine with their outcomes, and the differences between those of two runs."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
@@ -10,15 +10,24 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
-from pulumi.runtime.proto import engine_pb2, resource_pb2
+from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
+from sandbox.engine.replay.substitution import Substitution, differing
 from sandbox.wire.sentinels import OUTPUT, SIGNATURE, UNKNOWNS
-from sandbox.wire.values import Path, are_lists_of_same_length, show_path
+from sandbox.wire.values import show_path
 
 DECLARING = ("RegisterResource", "ReadResource")
 """Calls that declare a resource."""
 
 OUTPUTS, LOG = "RegisterResourceOutputs", "Log"
+
+ANSWERS: dict[str, Any] = {
+    "RegisterResource": resource_pb2.RegisterResourceResponse,
+    "ReadResource": resource_pb2.ReadResourceResponse,
+    "Invoke": resource_pb2.ResourceInvokeResponse,
+    "Call": provider_pb2.CallResponse,
+}
+"""The answers with values of providers, by the method."""
 
 POSITIONS = ("sourcePosition", "stackTrace")
 """Fields with the lines of the program that make a call, which two runs may reach in another way."""
@@ -31,9 +40,6 @@ DEPENDENCIES, OF_PROPERTIES = "dependencies", "propertyDependencies"
 
 VALUES = (Struct.DESCRIPTOR.full_name, Value.DESCRIPTOR.full_name)
 """Names of the messages that have values of the program."""
-
-ABSENT = object()
-"""Value of a property that a call lacks."""
 
 Key = tuple[str | bytes, ...]
 """The method of a call, and what identifies the call among those of its method."""
@@ -56,14 +62,23 @@ class RecordedCalls:
     """The calls of a run with their outcomes, by what identifies a call, and the errors that it logs.
 
     `has_unknown` is True if an answer has a value that is unknown, so that the SDK does not call functions
-    that the program gives it for this value.
+    that the program gives it for this value. `substitution` knows the invented texts in the answers, which
+    are not in the program's `settings`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Iterable[str] = ()) -> None:
         self.has_unknown = False
+        self.substitution = Substitution()
+        for text in settings:
+            self.substitution.note_sent(text)
         self.errors: set[str] = set()
         self._calls: dict[Key, tuple[Message, Outcome]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def has_other_values(self) -> bool:
+        """True if an account may answer other values: a second run shows what depends on them."""
+        return self.has_unknown or self.substitution.has_invented
 
     def add(self, name: str, message: Message, outcome: Outcome) -> None:
         """Add a call of the method `name`; of equal calls, the first one counts."""
@@ -75,16 +90,23 @@ class RecordedCalls:
         with self._lock:
             self._calls.setdefault(identify(name, message), (message, outcome))
             self.has_unknown |= has_unknown
+            self.substitution.note_sent(message)
+            if name in ANSWERS and isinstance(outcome, bytes):
+                self.substitution.note_received(ANSWERS[name].FromString(outcome))
 
     def get(self, key: Key) -> tuple[Message, Outcome] | None:
         """Return the call with a key and its outcome, or None if there is no such call."""
         return self._calls.get(key)
 
-    def declared(self) -> Iterator[tuple[Key, Any, Outcome]]:
-        """Yield the calls that declare a resource or outputs, with their keys and outcomes."""
-        for key, (message, outcome) in self._calls.items():
-            if key[0] in (*DECLARING, OUTPUTS):
-                yield key, message, outcome
+    def with_other_texts(self) -> dict[Key, tuple[Any, Outcome]]:
+        """Return the calls of a run that gets other invented texts, with the outcomes of this run, by key."""
+        calls: dict[Key, tuple[Any, Outcome]] = {}
+        for (name, *_), (message, outcome) in self._calls.items():
+            other = type(message)()
+            other.CopyFrom(message)
+            self.substitution.apply_to(other)
+            calls[identify(cast(str, name), other)] = other, outcome
+        return calls
 
 
 def error_of(message: Any) -> list[str]:
@@ -116,7 +138,7 @@ def identify(name: str, message: Any) -> Key:
 
 
 def differences(first: Any, second: Any) -> list[str]:
-    """Return the paths at which a request differs from that of an earlier run with the same key.
+    """Return the paths at which a request differs from the expected one, `first`, with the same key.
 
     A path at which the first request has an unknown value does not count, nor what this value depends on.
     """
@@ -128,13 +150,14 @@ def differences(first: Any, second: Any) -> list[str]:
         if field.message_type and field.message_type.full_name in VALUES:
             before, after = (plain_value(getattr(message, field.name)) for message in (first, second))
             is_object = field.message_type.full_name == VALUES[0]
-            paths += map(show_path, _differing(before, after, () if is_object else (f"option {field.name}",)))
+            start = () if is_object else (f"option {field.name}",)
+            paths += map(show_path, differing(before, after, start, is_unknown))
             if is_object:
                 undecided |= {name for name, value in before.items() if has_unknown_part(value)}
     if OF_PROPERTIES in first.DESCRIPTOR.fields_by_name:
         paths += _differing_dependencies(first, second, undecided)
     before, after = (_options(message) for message in (first, second))
-    return [*paths, *(f"option {show_path(path)}" for path in _differing(before, after))]
+    return [*paths, *(f"option {show_path(path)}" for path in differing(before, after))]
 
 
 def _differing_dependencies(first: Any, second: Any, undecided: set[str]) -> Iterator[str]:
@@ -161,22 +184,6 @@ def _options(message: Any) -> dict[str, Any]:
         if is_value or (of_resource and field.name in (DEPENDENCIES, OF_PROPERTIES)):
             copy.ClearField(field.name)
     return MessageToDict(copy, preserving_proto_field_name=True)
-
-
-def _differing(before: Any, after: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield the paths of the parts that differ, unless they are unknown in `before`."""
-    if is_unknown(before):
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        members, others = cast(dict[str, Any], before), cast(dict[str, Any], after)
-        for key in sorted(members.keys() | others.keys()):
-            yield from _differing(members.get(key, ABSENT), others.get(key, ABSENT), (*path, key))
-    elif are_lists_of_same_length(before, after):
-        lists = cast(list[Any], before), cast(list[Any], after)
-        for index, pair in enumerate(zip(*lists, strict=True)):
-            yield from _differing(*pair, (*path, index))
-    elif type(cast(Any, before)) is not type(after) or before != after:
-        yield path
 
 
 def plain_value(content: Struct | Value) -> Any:

@@ -9,8 +9,8 @@ from pulumi.runtime.proto import alias_pb2, engine_pb2, language_pb2, resource_p
 
 from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.http2_calls import END
-from sandbox.engine.recorded_calls import Failure, RecordedCalls
-from sandbox.engine.replay_proxy import ReplayProxy
+from sandbox.engine.replay.recorded_calls import Failure, RecordedCalls
+from sandbox.engine.replay.replay_proxy import ReplayProxy
 from sandbox.wire.sentinels import OUTPUT, SECRET, SIGNATURE, UNKNOWN
 
 SERVICES = {"Log": "pulumirpc.Engine"}
@@ -82,7 +82,7 @@ class Run:
             self.send(END, language_pb2.RunRequest())
             assert self.completions == 1
         rows = self.proxy.rows(error, leftovers)
-        return [(row["urn"], row["undecided"], row["reason"].partition(" if it knows")[0]) for row in rows]
+        return [(row["urn"], row["undecided"], row["reason"].partition(" if outputs")[0]) for row in rows]
 
 
 def test_an_equal_run_gets_known_values_and_differs_in_nothing() -> None:

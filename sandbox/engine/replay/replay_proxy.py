@@ -1,9 +1,10 @@
-"""A second run of a program, which gets the recorded answers of the first one, but no unknown values.
+"""A second run of a program, which gets the recorded answers of the first one, but with other values.
 
 The SDK does not call a function that a program gives it for an unknown value (`Output.apply`), and so lacks
 what this function would declare. If the program awaits the value (`Output.future`), it gets None (pulumi,
-output.py). So the second run shows what the program declares otherwise if it knows the values. The engine
-takes no part in it.
+output.py). So no value is unknown here. What a program computes from a value that the review has invented
+does not show this value. So each of these is another one here, and all that has it must have the other one.
+The engine takes no part in this run.
 """
 
 import threading
@@ -16,7 +17,6 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import resource_pb2
 
 from sandbox.engine.call_relay import CallCounts, CallRelay
 from sandbox.engine.http2_calls import END
@@ -29,7 +29,8 @@ from sandbox.engine.monitor_proxy import (
     CallHandler,
     serve_calls,
 )
-from sandbox.engine.recorded_calls import (
+from sandbox.engine.replay.recorded_calls import (
+    ANSWERS,
     DECLARING,
     LOG,
     OUTPUTS,
@@ -46,7 +47,7 @@ from sandbox.progress import ROOT_TYPE, name_of
 from sandbox.providers.decided_values import decide
 from sandbox.wire.sentinels import INVENTED
 
-WHEN_KNOWN = "if it knows outputs that the review leaves unknown, such as in their `apply`"
+WHEN_KNOWN = "if outputs have other values than those of the review, such as in their `apply`"
 
 DECLARES = f"{{}}: the program declares it only {WHEN_KNOWN}, so no policy has judged it"
 READS = f"{{}}: the program reads it only {WHEN_KNOWN}"
@@ -82,7 +83,13 @@ class ReplayProxy(CallHandler):
         self.is_completed = False
         self._calls = calls
         self._complete = complete
-        self._urns = {_urn_of(*call) for call in calls.declared()}
+        self._expected = calls.with_other_texts()
+        self._declared = {
+            key: _urn_of(key, *call)
+            for key, call in self._expected.items()
+            if key[0] in (*DECLARING, OUTPUTS)
+        }
+        """The URNs of the calls that declare a resource or outputs, by their keys."""
         self._seen: set[Key] = set()
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
@@ -109,7 +116,7 @@ class ReplayProxy(CallHandler):
             self._errors += {*error_of(message)} - self._calls.errors
             return b""
         key = identify(name, message)
-        recorded = self._calls.get(key)
+        recorded = self._expected.get(key)
         if recorded is None:
             self._note_new(name, message)
             return _answer_new(path, name, message)
@@ -118,7 +125,7 @@ class ReplayProxy(CallHandler):
             self._note_changed(_urn_of(key, message, outcome), paths)
         with self._lock:
             self._seen.add(key)
-        return outcome if isinstance(outcome, Failure) else _decide(name, message, outcome)
+        return outcome if isinstance(outcome, Failure) else self._answer_known(name, message, outcome)
 
     def rows(self, error: str, leftovers: Iterable[str]) -> list[dict[str, str]]:
         """Return the differences for FAILED_CALLS, after the end of a program with this error or leftovers.
@@ -128,10 +135,8 @@ class ReplayProxy(CallHandler):
         for leftover in leftovers:
             self.refuse(leftover)
         if self.is_completed and not error:
-            for call in self._calls.declared():
-                if call[0] not in self._seen:
-                    urn = _urn_of(*call)
-                    self._note(urn, name_of(urn), LACKS)
+            for key in self._declared.keys() - self._seen:
+                self._note(self._declared[key], name_of(self._declared[key]), LACKS)
             errors = self._errors
         else:  # It may also fail because of the answer to a call that the first run has not made.
             errors = [] if self._differences else self._errors or [error or NO_END]
@@ -145,6 +150,21 @@ class ReplayProxy(CallHandler):
         rest = {"undecided": "", "urn": "", "reason": MORE.format(len(rows) - REFUSALS)}
         return [*rows[:REFUSALS], rest]
 
+    def _answer_known(self, name: str, message: Any, answer: bytes) -> bytes:
+        """Return an answer with a value in place of each unknown one, and with other invented texts."""
+        if name not in ANSWERS:
+            return answer
+        response = ANSWERS[name].FromString(answer)
+        if name == DECLARING[0]:
+            response.unknown = False
+            if message.custom and not response.id:
+                response.id = INVENTED
+            decide(response.object, message.type, message.object)
+        elif name == DECLARING[1]:
+            decide(response.properties, message.type, message.properties)
+        self._calls.substitution.apply_to(response)
+        return response.SerializeToString()
+
     def _note(self, urn: str, name: str, text: str) -> None:
         with self._lock:
             self._differences.add((urn, name, text))
@@ -156,28 +176,12 @@ class ReplayProxy(CallHandler):
             self._note(_new_urn(message), message.name, text.format(message.type))
         elif name != OUTPUTS:
             self._note("", getattr(message, "tok", "") or name, CALLS)
-        elif message.urn in self._urns:  # Otherwise, its component is a new one.
+        elif message.urn in self._declared.values():  # Otherwise, its component is a new one.
             self._note(message.urn, name_of(message.urn), CHANGES.format("its outputs"))
 
     def _note_changed(self, urn: str, paths: list[str]) -> None:
         shown = [*paths[:SHOWN_PATHS], *(["…"] if len(paths) > SHOWN_PATHS else [])]
         self._note(urn, name_of(urn), CHANGES.format(", ".join(shown)))
-
-
-def _decide(name: str, message: Any, answer: bytes) -> bytes:
-    """Return an answer with a value in place of each unknown one."""
-    if name == DECLARING[0]:
-        response = resource_pb2.RegisterResourceResponse.FromString(answer)
-        response.unknown = False
-        if message.custom and not response.id:
-            response.id = INVENTED
-        decide(response.object, message.type, message.object)
-        return response.SerializeToString()
-    if name == DECLARING[1]:
-        read = resource_pb2.ReadResourceResponse.FromString(answer)
-        decide(read.properties, message.type, message.properties)
-        return read.SerializeToString()
-    return answer
 
 
 def _answer_new(path: str, name: str, message: Any) -> bytes:
