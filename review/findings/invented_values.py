@@ -10,7 +10,7 @@ from review.objects.changed_sources import own_texts
 from review.plain_data import as_text, is_equal, is_map
 from review.stacks.engine_run import Step
 from review.stacks.properties import SECRET_FORMS, substitute_renewed
-from review.stacks.resources import KUBERNETES_SECRET, TRIGGER, Resource
+from review.stacks.resources import KUBERNETES_SECRET, NO_MATCH, OUTPUT_MATCH, TRIGGER, Resource
 from review.stacks.secret_values import decode_base64
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
@@ -113,7 +113,8 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
     """Yield a property with each of its new sources that the value does not show.
 
     If the value is new, only sources with invented outputs count, not those with only a member of an object
-    that is invented. Another value may show a source by a hash. A value that equals any output shows it.
+    that is invented. Another value may show a source by a hash. A value that equals any output shows it,
+    unless the value is old and the program has just given it to the source as an input, such as a tag.
     """
     old, new = step.old, step.new
     if not new:
@@ -127,9 +128,27 @@ def _silent_sources(step: Step, name: str, stack: Stack) -> Iterator[str]:
             continue
         own = _own_texts(source, stack) if is_new else frozenset[str]()
         equal = _numbers(source) if is_new else frozenset[str]()
-        shows = (text in equal or source.match_strength(text) or _contains_any(text, own) for text in texts)
+        chosen = frozenset[str]() if is_new else _newly_chosen(source, stack)
+        shows = (
+            text in equal
+            or source.match_strength(text) > (OUTPUT_MATCH if text in chosen else NO_MATCH)
+            or _contains_any(text, own)
+            for text in texts
+        )
         if not any(shows):
             yield f"{name}, from {title(source)}"
+
+
+def _newly_chosen(source: Resource, stack: Stack) -> set[str]:
+    """Return the texts of a resource's inputs that the base's inputs of this resource do not have."""
+    old = stack.steps[source.urn].old if source.urn in stack.steps else None
+    before, after = (
+        {as_text(value) or "" for name, content in side.values.items() for _, value in leaves(name, content)}
+        if side
+        else set[str]()
+        for side in (old, source)
+    )
+    return after - before
 
 
 def _own_texts(source: Resource, stack: Stack) -> set[str]:

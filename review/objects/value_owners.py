@@ -47,7 +47,10 @@ def owner_remarks(part: Part, step: Step, stack: Stack) -> list[str]:
         is_object = new_path in object_names(step.new)
         remark = owner_remark(stack, step.new, new_path) if new_path and is_object else ""
         return [remark] if remark else []
-    return _remarks(old, new, after, stack)
+    # A value that depends on such a resource may be computed from it, although it does not show it.
+    urns = step.new.property_dependencies.get(top_name(new_path or ""), ())
+    is_computed = any(urn in old for urn in urns)
+    return _remarks(old, new, None if is_computed else after, stack)
 
 
 def output_remarks(part: Part, stack: Stack) -> list[str]:

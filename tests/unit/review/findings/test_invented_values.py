@@ -106,6 +106,27 @@ def test_a_new_value_is_described_if_it_comes_from_an_invented_id() -> None:
         assert expected in describe_invented(step, stack(step, Step("same", source, source)))
 
 
+def test_a_text_that_the_program_gives_to_a_source_does_not_show_this_source() -> None:
+    def described(old_tags: dict[str, str] | None) -> str:
+        tags = {"Name": "nat", "Network": "10.0.0.0/8"}
+        sources = [
+            resource(VPC, "nat", {"tags": side}, id="eip-1", outputs={"tags": side, "key": INVENTED})
+            for side in (tags if old_tags is None else old_tags, tags)
+        ]
+        source = (
+            Step("create", None, sources[1]) if old_tags is None else Step("update", sources[0], sources[1])
+        )
+        inputs = {"cidrs": ["10.0.0.0/8"]}
+        step = Step(
+            "same", resource(GROUP, "db", inputs), resource(GROUP, "db", inputs, **after(cidrs=sources[1]))
+        )
+        return describe_invented(step, stack(step, source))
+
+    assert described(None).endswith("cidrs, from nat (aws:ec2:Vpc)")
+    assert described({"Name": "nat"}).endswith("cidrs, from nat (aws:ec2:Vpc)")
+    assert described({"Network": "10.0.0.0/8"}) == ""
+
+
 def test_an_output_that_is_in_a_new_value_by_chance_shows_no_source() -> None:
     outputs = {"engine": "redis", "region": "ap-northeast-1", "port": 5432, "key": f"{INVENTED}-key"}
     source = resource(GROUP, "cache", {"engine": "redis", "name": "orders"}, id="sg-1", outputs=outputs)

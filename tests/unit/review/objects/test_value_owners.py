@@ -54,7 +54,7 @@ def sources(
         (["sg-private", "sg-web"], ["sg-web"], [f"before: {PRIVATE}"]),
         ("arn:aws:ec2:group/sg-private/*", "arn:aws:ec2:group/sg-web/*", [WEB, f"before: {PRIVATE}"]),
         ("sg-private,sg-web", "sg-private", [f"before: {WEB}"]),
-        ("sg-private", "sg-0123", [NOT_IN_STACK, f"before: {PRIVATE}"]),
+        ("sg-private", "sg-0123", [f"before: {PRIVATE}"]),  # It may be computed from the group.
         ("sg-0123", "sg-web", [WEB]),
         ("sg-private", "sg-private:x", []),
         ("my-sg-private", "my-sg-web", []),
@@ -69,6 +69,8 @@ def test_a_change_names_the_resources_before_and_after_it(old: Any, new: Any, ex
 def test_without_a_dependency_only_what_no_program_chooses_names_a_resource() -> None:
     [changed] = sources({"value": "sg-private"}, {"value": "sg-web"}, depends=False)
     assert changed == [WEB, f"before: {PRIVATE}"]
+    [changed] = sources({"value": "sg-private"}, {"value": "sg-0123"}, depends=False)
+    assert changed == [NOT_IN_STACK, f"before: {PRIVATE}"]
     assert sources({"value": "reader"}, {"value": "writer"}, depends=False) == [[]]
 
 
