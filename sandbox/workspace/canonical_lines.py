@@ -22,8 +22,8 @@ LINE = re.compile(
     rf"(?: *(?P<value>{_VALUE}))?(?: +#.*)? *",
     re.ASCII,
 )
-"""Pattern of a canonical line. A key is not quoted, and has at most one colon: Pulumi reads `pipe:config:api`
-as `pipe:api` (pulumi/pulumi, sdk/go/common/resource/config/key.go: ParseKey).
+"""Pattern of a canonical line. A key is not quoted, and has at most one colon: Pulumi reads `shop:config:api`
+as `shop:api` (pulumi/pulumi, sdk/go/common/resource/config/key.go: ParseKey).
 """
 
 
