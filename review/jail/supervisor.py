@@ -113,14 +113,27 @@ class Stopped(BaseException):
 
 @contextmanager
 def stop_on_signals() -> Generator[None]:
-    """Make SIGTERM and SIGHUP raise an exception as Ctrl-C does; by default, they leave temporary folders."""
+    """Make Ctrl-C, SIGTERM and SIGHUP raise Stopped; by default, the latter two leave temporary folders.
+
+    A library may turn this exception into one of its own, as pydantic does while it serializes. So any
+    exception after a signal becomes Stopped. An ignored Ctrl-C stays ignored.
+    """
+    received: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         raise Stopped(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGTERM, signal.SIGHUP]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
+    except Exception as error:
+        if received:
+            raise Stopped(received[0]) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -457,3 +457,32 @@ def test_the_review_and_what_it_starts_have_a_limit_of_memory() -> None:
 
 def _running(*arguments: str) -> bool:
     return any(process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_signal_stops_the_review_even_if_a_library_reports_an_error_of_its_own(
+    number: signal.Signals,
+) -> None:
+    before = signal.getsignal(number)
+    signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(supervisor.Stopped) as stopped, supervisor.stop_on_signals():
+            try:
+                signal.raise_signal(number)
+            except BaseException as error:
+                raise ValueError("cannot serialize") from error
+        assert stopped.value.code == 128 + number
+        assert signal.getsignal(number) is signal.default_int_handler
+        with pytest.raises(ValueError, match="another fault"), supervisor.stop_on_signals():
+            raise ValueError("another fault")
+    finally:
+        signal.signal(number, before)
+
+
+def test_an_ignored_interrupt_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with supervisor.stop_on_signals():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
