@@ -25,6 +25,7 @@ from review.stacks.value_parts import leaves
 from review.values.ignored_changes import ALL, IGNORED, ignored_paths, join_parts, option_paths, select
 from sandbox.stateful import data_loss
 from sandbox.summary import LATER, MASK
+from sandbox.wire import schema
 from sandbox.workspace.stack_files import secret_settings
 
 RULE = "value-unknown"
@@ -312,7 +313,8 @@ def _new_nulls(step: Step) -> list[str]:
 
     The SDK sends a null alike for a literal and for an output that has no value (pulumi,
     runtime/rpc.py: serialize_property); it leaves out an input that is null as a whole. On an account, the
-    output may have one, such as what a controller of Kubernetes writes.
+    output may have one, such as what a controller of Kubernetes writes. Only outputs of an object of
+    Kubernetes and of a type without a class can be missing in a review: the others are unknown.
     """
     if not step.new:
         return []
@@ -323,8 +325,15 @@ def _new_nulls(step: Step) -> list[str]:
 def _nulls(resource: Resource) -> Iterator[str]:
     """Yield the path of each null in an input that comes from resources."""
     for name, content in resource.declared.items():
-        if resource.property_dependencies.get(name):
+        if any(map(_may_lack_outputs, resource.property_dependencies.get(name, ()))):
             yield from (path for path, value in leaves(name, content) if value is NULL)
+
+
+def _may_lack_outputs(urn: str) -> bool:
+    token = urn.split("::", 3)[2].rpartition("$")[2]
+    with suppress(schema.UnknownTypeError, ValueError):
+        return token.startswith(f"{KUBERNETES}:") or not schema.resource_class(token)
+    return True
 
 
 def _new_folders(step: Step) -> list[str]:
