@@ -31,9 +31,9 @@ from sandbox.workspace.files import write_atomically
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")
 """The path of the administrator's kubeconfig, relative to a sandbox's folder."""
 
-STARTING_SECONDS = 90.0
+STARTING_SECONDS = 240.0
 ENDING_SECONDS = 15.0
-"""The time that the process has to start and to end."""
+"""The time that the process has to start and to end. It starts in 15 s on two idle processors."""
 
 
 def find_running(folder: Path) -> Targets | None:

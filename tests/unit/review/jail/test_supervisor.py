@@ -181,11 +181,11 @@ def test_the_programs_are_killed_before_the_review_ends_its_processes(
     monkeypatch.setattr(supervisor, "_end", end)
     request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), {}, 1, (), False, "salt")
     evaluation = Command(["sleep", "60"], tmp_path, dict(os.environ))
-    program = Command(["sh", "-c", "sleep 7320 & sleep 7320"], tmp_path, dict(os.environ))
+    program = Command(["sh", "-c", "sleep 7321 & sleep 7321"], tmp_path, dict(os.environ))
     with pytest.raises(CommandError, match="its processes took"):
         evaluate(evaluation, request, Status(), Bounds(memory=1), [program])
     assert ended == [-signal.SIGKILL, -signal.SIGKILL]
-    assert not _running("sleep", "7320")
+    assert not _running("sleep", "7321")
 
 
 def test_threads_are_counted() -> None:
