@@ -235,10 +235,10 @@ def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
 
 def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN or a name of each thing that the head declares only if it knows more, and a finding.
+    """Yield the URN or name of each thing that the head declares otherwise with other outputs, and a finding.
 
-    The SDK does not call the functions that get an unknown value, so the preview does not have what these
-    declare. It blocks, since no policy has judged it.
+    The second run of the program shows them (sandbox/engine/replay). No policy has judged what a deployment
+    would declare in its place, so it blocks.
     """
     for urn, name, message in sorted(stack.head.undecided) if stack.head else ():
         step = stack.steps.get(urn)

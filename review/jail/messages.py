@@ -35,8 +35,8 @@ isolation, or because the review refuses one of its calls.
 """
 
 AGAIN = "again"
-"""Name of a second run of the head's program, which gets the answers of the first one, but no unknown values.
-It shows what a program declares only if it knows them (sandbox/engine/replay/replay_proxy.py).
+"""Name of a second run of the head's program, which gets the answers of the first one, but with other values
+in place of unknown and invented ones (sandbox/engine/replay/replay_proxy.py).
 """
 
 Sockets = dict[str, dict[str, Path]]

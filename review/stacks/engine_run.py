@@ -127,8 +127,8 @@ class EngineRun:
     `finished` has the URN and the operation of each finished step on a resource other than a component.
     `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
     `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.
-    `undecided` has the URN, the name and the text of each thing that the program declares otherwise if it
-    knows the values that are unknown in a preview; some have no URN.
+    `undecided` has the URN, the name and the text of each thing that the program declares otherwise if
+    outputs have other values; some have no URN.
     `old_tree` contains the files to which the assets in old states lead; None stands for `tree`.
     """
 

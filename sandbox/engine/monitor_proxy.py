@@ -6,6 +6,7 @@ process: a refusal makes the program fail, and both a refusal and a failed look-
 It also records what the program declares for resources of which the engine ignores changes.
 """
 
+import abc
 import json
 import operator
 import re
@@ -52,8 +53,8 @@ FAILED_CALLS = "failed-calls.jsonl"
 """File in a stack's folder with a JSON object per call that the review does not answer as a deployment may.
 
 A look-up that failed has its token (`lookup`), its arguments (`args`), and the `error`. Any other call has
-the reason why it is `refused`. The file also has what the program declares otherwise as soon as it knows the
-values that are unknown in the preview (sandbox/engine/replay/replay_proxy.py).
+the reason why it is `refused`. The file also has what the program declares otherwise if outputs have other
+values than those of the review (sandbox/engine/replay/replay_proxy.py).
 """
 
 DECLARED_INPUTS = "declared-inputs.jsonl"
@@ -237,13 +238,13 @@ class CallHandler(grpc.GenericRpcHandler):
         self._counts.count(handled=1)
         return grpc.unary_unary_rpc_method_handler(partial(self._answer, path, name))
 
+    @abc.abstractmethod
     def refuse(self, reason: str) -> Failure:
         """Record a reason why the program fails, and return the outcome of the call."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def outcome(self, path: str, name: str, request: bytes) -> Outcome:
         """Return the answer to a call, or its failure."""
-        raise NotImplementedError
 
     def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         try:

@@ -66,7 +66,7 @@ class Session:
     program_sockets: Path | None = None
     """The folder with the sockets of the process that evaluates the program; None for this process."""
     program_again: Path | None = None
-    """The same for a second run of the program, with known values; None for no such run."""
+    """The same for a second run of the program, with other values; None for no such run."""
     identity: Identity = field(default_factory=Identity)
     """The credentials with which the providers sign their requests to AWS."""
     brief: bool = False
@@ -122,7 +122,7 @@ class Session:
             self.announce_engine(0)
             program.wait()
             if not signals:
-                self.progress.doing("evaluating the program with known values")
+                self.progress.doing("evaluating the program with other values")
                 program.replay()
         phase = receiver.phases[-1] if receiver.phases else Phase(preview=False)
         if signals:

@@ -66,7 +66,7 @@ class Program(language_pb2_grpc.LanguageRuntimeServicer):
         """Wait until the last run has ended, after the engine has."""
 
     def replay(self) -> None:
-        """Run the program again with known values; by default, do not."""
+        """Run the program again with other values; by default, do not."""
 
     def GetRequiredPackages(self, request: Any, context: Any) -> language_pb2.GetRequiredPackagesResponse:
         return language_pb2.GetRequiredPackagesResponse()
@@ -119,7 +119,7 @@ class RemoteProgram(Program):
     In a preview, the engine does not wait for the end of a program that has registered all resources. This
     server does, since an `up` does as well (pulumi/pulumi, pkg/resource/deploy/source_eval.go: Cancel).
 
-    `again` has the sockets of a process for a second run with known values. It is another process, so the
+    `again` has the sockets of a process for a second run with other values. It is another process, so the
     program does not find what it has left in the first run, such as a file in memory.
     """
 
@@ -141,7 +141,7 @@ class RemoteProgram(Program):
         return language_pb2.RunResponse(error=error)
 
     def replay(self) -> None:
-        """Run the program again if values were unknown; append what it declares otherwise to failed calls.
+        """Run the program again with other values; append what it declares otherwise to failed calls.
 
         See sandbox/engine/replay/replay_proxy.py. A program that has failed does not run again.
         """

@@ -20,10 +20,9 @@ def find(progress: Progress) -> Path:
     """
     pinned = RECIPE.version
     configured = os.environ.get("PULUMI")
+    # The folder of a cached program, perhaps in another home, has the version in its name.
     if configured and Path(configured).parent.name == RECIPE.folder.name and Path(configured).is_file():
-        return Path(
-            configured
-        )  # A cached program, of another home perhaps: its folder's name has the version.
+        return Path(configured)
     if program := configured or shutil.which("pulumi"):
         version = version_of(program, "version")
         # The engine must have the same major version as the SDK.

@@ -94,10 +94,6 @@ class RecordedCalls:
             if name in ANSWERS and isinstance(outcome, bytes):
                 self.substitution.note_received(ANSWERS[name].FromString(outcome))
 
-    def get(self, key: Key) -> tuple[Message, Outcome] | None:
-        """Return the call with a key and its outcome, or None if there is no such call."""
-        return self._calls.get(key)
-
     def with_other_texts(self) -> dict[Key, tuple[Any, Outcome]]:
         """Return the calls of a run that gets other invented texts, with the outcomes of this run, by key."""
         calls: dict[Key, tuple[Any, Outcome]] = {}

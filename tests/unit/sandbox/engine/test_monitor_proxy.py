@@ -183,12 +183,12 @@ def test_it_records_the_calls_that_the_engine_has_answered(context: Context, cal
     error = engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="a fault")
     log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
     log.Log(error)
-    outcomes = {key[0]: outcome for key, (_, outcome) in calls.with_other_texts().items()}
+    recorded = calls.with_other_texts()
+    outcomes = {key[0]: outcome for key, (_, outcome) in recorded.items()}
     assert outcomes.keys() == {"RegisterResource", "Invoke"}
     assert outcomes["RegisterResource"] == answer.SerializeToString()
     request = comparable(resource_pb2.ResourceInvokeRequest(tok="aws:index:unknown"))
-    recorded = calls.get(identify("Invoke", request))
-    assert recorded and isinstance(recorded[1], Failure)
+    assert isinstance(recorded[identify("Invoke", request)][1], Failure)
     assert (calls.errors, calls.has_unknown) == ({"a fault"}, True)
 
 
