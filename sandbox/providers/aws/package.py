@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any, cast
 
+from sandbox.providers.aws import regions
 from sandbox.providers.diff import Change, Kind
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
@@ -21,7 +22,7 @@ from sandbox.providers.target import (
     made_up_name,
 )
 from sandbox.wire import json_schema, policy_documents, schema
-from sandbox.wire.aws_account import ACCOUNT
+from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.values import Json, plain
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
@@ -262,6 +263,8 @@ class AwsPlan(Plan):
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         answer = super().invoke(token, args, config)
+        if token.endswith(":getRegion"):
+            answer |= regions.answer(args, str(config.get("region") or REGION))
         if "AvailabilityZones" in token:
             letters = table("aws")["zones"].get(answer["region"], "abc")
             answer["names"] = [f"{answer['region']}{letter}" for letter in letters]

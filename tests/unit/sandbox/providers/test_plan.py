@@ -30,6 +30,8 @@ def test_the_name_of_a_resource_is_the_whole_fourth_part_of_its_urn() -> None:
     assert Resource(urn, "aws:ec2/securityGroup:SecurityGroup", {}).name == "database::jump"
 
 
+REGION_LOOK_UP = "aws:index/getRegion:getRegion"
+
 IDS = [
     (r.VPC, r"vpc-[0-9a-f]{17}", "arn:aws:ec2:ap-northeast-1:123456789012:vpc/{id}"),
     (r.BUCKET, "pipe-backup", "arn:aws:s3:::pipe-backup"),
@@ -301,11 +303,44 @@ def test_look_ups_are_answered(providers: Providers):
     assert (
         aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, here)["accountId"] == "123456789012"
     )
-    assert aws.invoke("aws:index/getRegion:getRegion", {}, here)["region"] == "ap-northeast-1"
     assert aws.invoke("aws:index/getPartition:getPartition", {}, here)["partition"] == "aws"
     zone = cloudflare.invoke("cloudflare:index/getZone:getZone", {"filter": {"name": "pipe.dev"}}, {})
     zones = cloudflare.invoke("cloudflare:index/getZones:getZones", {"name": "pipe.dev"}, {})["results"]
     assert (zone["name"], zone["id"]) == ("pipe.dev", zones[0]["id"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "region", "description"),
+    [
+        ({}, "ap-northeast-1", "Asia Pacific (Tokyo)"),
+        ({"id": "eu-west-1"}, "ap-northeast-1", "Asia Pacific (Tokyo)"),
+        ({"region": "us-east-1"}, "us-east-1", "US East (N. Virginia)"),
+        ({"name": "us-east-1"}, "us-east-1", "US East (N. Virginia)"),
+        ({"endpoint": "ec2.us-east-1.amazonaws.com"}, "us-east-1", "US East (N. Virginia)"),
+        ({"endpoint": "ec2.cn-north-1.amazonaws.com.cn"}, "cn-north-1", "China (Beijing)"),
+        ({"region": "xx-new-1"}, "xx-new-1", None),
+    ],
+)
+def test_a_region_is_the_one_that_the_provider_finds(
+    providers: Providers, arguments: dict[str, Any], region: str, description: str | None
+):
+    answer = providers.target(r.VPC).invoke(REGION_LOOK_UP, arguments, {"region": "ap-northeast-1"})
+    assert [answer[name] for name in ("id", "name", "region")] == [region] * 3
+    assert answer.get("description") == description
+    assert answer["endpoint"].startswith(f"ec2.{region}.amazonaws.com")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"endpoint": "ec2.example.com"},
+        {"endpoint": "ec2.us-east-1.amazonaws.com", "name": "us-west-2"},
+        {"name": "us-east-1", "region": "us-east-1"},
+    ],
+)
+def test_a_look_up_of_no_region_or_of_several_is_refused(providers: Providers, arguments: dict[str, Any]):
+    with pytest.raises(ProviderError, match=r"^getRegion: "):
+        providers.target(r.VPC).invoke(REGION_LOOK_UP, arguments, {})
 
 
 UNANSWERED = {
