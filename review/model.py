@@ -224,22 +224,38 @@ class CostLine:
 class StackCosts:
     """The estimates of a stack's bill in base and head, in US dollars per month; None is unknown.
 
-    The sums exclude the lines without a price.
+    The sums exclude the lines without a price, so the bill is at least as high. `difference` is the change of
+    the estimate. It is unknown if a side is, or if base and head differ in what has no price: without the
+    part, the sums could show a saving where the bill rises.
     """
 
     before: float | None = 0.0
     after: float | None = 0.0
+    difference: float | None = 0.0
     lines: list[CostLine] = field(default_factory=list[CostLine])
 
     @property
-    def difference(self) -> float | None:
-        """The change of the estimate, or None if a side is unknown."""
-        return None if self.before is None or self.after is None else round(self.after - self.before, 2)
+    def is_evaluated(self) -> bool:
+        """True if both sides were evaluated."""
+        return self.before is not None and self.after is not None
+
+    @property
+    def is_before_minimum(self) -> bool:
+        """True if the change is unknown, and the base has a part without a price."""
+        return self._is_minimum(self.before, (line.before for line in self.lines))
+
+    @property
+    def is_after_minimum(self) -> bool:
+        """True if the change is unknown, and the head has a part without a price."""
+        return self._is_minimum(self.after, (line.after for line in self.lines))
+
+    def _is_minimum(self, sum_of_side: float | None, parts: Iterable[float | None]) -> bool:
+        return self.difference is None and sum_of_side is not None and None in parts
 
     @property
     def changed(self) -> list[CostLine]:
         """The lines whose cost changes, largest change first; empty if a side is unknown."""
-        if self.difference is None:
+        if not self.is_evaluated:
             return []
         return [line for line in self.lines if line.before != line.after]
 

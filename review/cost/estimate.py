@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from review.cost.aws_charges import AWS_CHARGES
 from review.cost.charges import Charge, Context
+from review.cost.nodes import RELEASE
 from review.cost.price_table import HOME, TABLE, Price, PriceTable
-from review.cost.service_charges import SERVICE_CHARGES
+from review.cost.service_charges import NODES, SERVICE_CHARGES
 from review.cost.usage import Usage, usage_of
 from review.model import CostLine, StackCosts
 from review.stacks.resources import Resource
@@ -23,7 +24,10 @@ QUALITY = {"old": "of 2025", "weak": "second-hand"}
 
 @dataclass(frozen=True)
 class Line:
-    """A part of the bill; `month` is in US dollars, and None if the price is unknown in the region."""
+    """A part of the bill; `month` is in US dollars, and None if the price is unknown in the region.
+
+    `unpriced` has what decides on the cost of a part without a price. It can contain secret values.
+    """
 
     type: str
     resource: str
@@ -31,6 +35,7 @@ class Line:
     month: float | None
     basis: str
     assumptions: tuple[str, ...] = ()
+    unpriced: str = field(default="", repr=False)
 
 
 def estimate(resources: Iterable[Resource], usage: Usage, table: PriceTable = TABLE) -> list[Line]:
@@ -63,7 +68,15 @@ def compare(stack: str, before: Iterable[Resource] | None, after: Iterable[Resou
         lines.append(CostLine(line.resource, line.part, rounded[0], rounded[1], line.basis, assumed))
     lines.sort(key=_importance)
     totals = [None if side is None else round(total(side), 2) for side in (old, new)]
-    return StackCosts(totals[0], totals[1], lines)
+    difference = None
+    if old is not None and new is not None and _unpriced(old) == _unpriced(new):
+        difference = round(total(new) - total(old), 2)
+    return StackCosts(totals[0], totals[1], difference, lines)
+
+
+def _unpriced(lines: Iterable[Line]) -> list[tuple[object, ...]]:
+    """Return the parts without a price, sorted, with what decides on the cost of each."""
+    return sorted((*_key(line), line.unpriced) for line in lines if line.month is None)
 
 
 def total(lines: Iterable[Line]) -> float:
@@ -90,10 +103,11 @@ def _key(line: Line) -> tuple[str, str, str]:
     return line.type, line.resource, line.part
 
 
-def _importance(line: CostLine) -> tuple[float, float, str, str]:
-    """Return a sort key: the largest change first, then the largest cost, then the names."""
+def _importance(line: CostLine) -> tuple[bool, float, float, str, str]:
+    """Return a sort key: an unknown change first, then the largest one, the largest cost, and the names."""
     before, after = line.before or 0.0, line.after or 0.0
-    return -abs(after - before), -after, line.part, line.resource
+    is_known = line.before == line.after or None not in (line.before, line.after)
+    return is_known, -abs(after - before), -after, line.part, line.resource
 
 
 def _region(resource: Resource, regions: Mapping[str, str]) -> str:
@@ -119,6 +133,8 @@ def _lines(
         charges = (Charge(resource.type, f"{NOT_IN_TABLE} {resource.type}"),)
     for charge in charges:
         line = _line(resource, charge, region, usage, table)
+        if line.month is None:
+            line = replace(line, unpriced=_decisive(resource, charge, everything))
         part, basis = map(resource.hide_literals, (line.part, line.basis))
         yield replace(line, part=part, basis=basis)
 
@@ -134,6 +150,20 @@ def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: 
         return replace(line, month=None, basis=missing, assumptions=assumptions)
     month = charge.quantity * price.month
     return replace(line, month=month, basis=_basis(charge, price), assumptions=assumptions)
+
+
+def _decisive(resource: Resource, charge: Charge, everything: tuple[Resource, ...]) -> str:
+    """Return what decides on the cost of a charge without a price.
+
+    Most prices are of one thing, such as an instance of one type, so the quantity decides. That of a type or
+    chart that the table lacks depends on any input, and that of unknown nodes on all pods of the stack.
+    """
+    decisive = ()
+    if charge.price == NODES:
+        decisive = everything
+    elif resource.type not in CHARGES or resource.type == RELEASE:
+        decisive = (resource,)
+    return repr((charge.price, charge.quantity, [(item.name, item.values) for item in decisive]))
 
 
 def _basis(charge: Charge, price: Price) -> str:

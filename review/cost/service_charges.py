@@ -87,7 +87,7 @@ SERVICE_CHARGES: Mapping[str, ChargesOf] = {
     "datadog:index/logsMetric:LogsMetric": _log_metric,
     "datadog:index/syntheticsTest:SyntheticsTest": _test,
     "kubernetes:core/v1:Service": _service,
-    "kubernetes:helm.sh/v3:Release": _release,
+    nodes.RELEASE: _release,
     nodes.POOL: _pool,
 }
 """Functions that yield the charges of a resource, by its type."""

@@ -191,11 +191,22 @@ def month(value: float | None) -> str:
     return "unknown" if value is None else f"{value:,.2f}"
 
 
+def minimum(value: float | None, is_minimum: bool) -> str:
+    """Return US dollars like `month`, with a sign if the bill is at least as high."""
+    return f"≥ {month(value)}" if is_minimum else month(value)
+
+
 def estimate(costs: StackCosts) -> str:
-    """Return the estimate of the head with its change, such as `753.69 (+36.74)`; `?` if it is unknown."""
+    """Return the estimate of the head with its change, such as `753.69 (+36.74)`; `?` if it is unknown.
+
+    If the change is unknown although both sides were evaluated, a part has no price: `≥ 717.19 (unknown)`.
+    """
     if costs.after is None:
         return "?"
-    return f"{costs.after:,.2f} ({costs.difference:+,.2f})" if costs.difference else f"{costs.after:,.2f}"
+    text = minimum(costs.after, costs.is_after_minimum)
+    if costs.difference is None:
+        return f"{text} (unknown)" if costs.is_evaluated else text
+    return f"{text} ({costs.difference:+,.2f})" if costs.difference else text
 
 
 def riskiest(report: Report) -> Finding | None:

@@ -79,6 +79,7 @@ FILTERS: dict[str, Any] = {
     "list_first": list_first,
     "location_list": filters.location_list,
     "mermaid_label": filters.mermaid_label,
+    "minimum": filters.minimum,
     "month": filters.month,
     "policy_address": filters.policy_address,
     "quote": quote,

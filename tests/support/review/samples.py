@@ -81,6 +81,7 @@ def report(**parts: object) -> Report:
     costs = StackCosts(
         10,
         11.5,
+        1.5,
         [
             CostLine("a", "b", 1, 2.5, "2.5 × 1 USD per month", ["natGb 30: GB through all NAT gateways"]),
             CostLine("c", "d", None, None, "no price of d in ap-northeast-3"),

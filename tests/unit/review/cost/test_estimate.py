@@ -12,7 +12,7 @@ from review.cost.estimate import Line
 from review.cost.usage import Usage, usage_of
 from review.model import BASE_TO_HEAD, CostLine
 from review.plain_data import build_mask
-from review.render import renderings
+from review.render import filters, renderings
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -235,8 +235,65 @@ def test_only_the_lines_that_differ_are_changed_and_the_largest_change_is_first(
 
 def test_a_part_without_a_price_is_unknown_and_the_rest_of_the_stack_is_not() -> None:
     costs = estimate.compare("dev", [], [resource(KEY, "a", {}), resource("aws:ec2/fleet:Fleet", "it", {})])
-    assert (costs.before, costs.after, costs.difference) == (0.0, 1.03, 1.03)
+    assert (costs.before, costs.after, costs.difference) == (0.0, 1.03, None)
     assert [line.part for line in costs.unknown] == ["aws:ec2/fleet:Fleet"]
+
+
+LARGE = SMALL | {"instanceClass": "db.r7g.16xlarge"}
+FLEET, CHART = "aws:ec2/fleet:Fleet", {"chart": "x", "values": {"replicas": 1}}
+POOL, LARGE_POOL = ({"spec": {"replicas": count}} for count in (1, 9))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ([resource(DATABASE, "it", SMALL)], [resource(DATABASE, "it", LARGE)], "≥ 2.76 (unknown)"),
+        ([resource(DATABASE, "it", LARGE)], [resource(DATABASE, "it", SMALL)], "39.26 (unknown)"),
+        ([resource(DATABASE, "it", LARGE)], [resource(DATABASE, "it", LARGE)], "2.76"),
+        (
+            [resource(DATABASE, "it", LARGE)],
+            [resource(DATABASE, "it", LARGE | {"multiAz": True})],
+            "≥ 5.52 (unknown)",
+        ),
+        ([resource(FLEET, "it", {"a": 1})], [resource(FLEET, "it", {"a": 2})], "≥ 0.00 (unknown)"),
+        (
+            [resource(FLEET, "it", {"a": 1})],
+            [resource(FLEET, "it", {"a": 1}), resource(KEY, "it", {})],
+            "1.03 (+1.03)",
+        ),
+        ([resource(FLEET, "it", {})], [resource(KEY, "it", {})], "1.03 (unknown)"),
+        (
+            [resource(nodes.RELEASE, "it", CHART)],
+            [resource(nodes.RELEASE, "it", CHART | {"values": {"replicas": 9}})],
+            "≥ 0.00 (unknown)",
+        ),
+        (
+            [resource(nodes.POOL, "it", POOL)],
+            [resource(nodes.POOL, "it", LARGE_POOL)],
+            "≥ 0.00 (unknown)",
+        ),
+    ],
+)
+def test_a_part_without_a_price_is_no_saving(
+    before: list[Resource], after: list[Resource], shown: str
+) -> None:
+    assert filters.estimate(estimate.compare("dev", before, after)) == shown
+
+
+def test_the_report_shows_that_a_part_without_a_price_may_cost_more(tmp_path: Path) -> None:
+    steps = Step("update", resource(DATABASE, "db", SMALL), resource(DATABASE, "db", LARGE), {"a": "update"})
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack(steps)], build_mask([]), (tmp_path, tmp_path))
+    text = renderings.render_terminal(report)
+    assert "  ≥ 2.76 (unknown)\n" in text
+    assert text.partition("Cost\n")[2].splitlines()[:3] == [
+        "  dev: 39.26 → ≥ 2.76 USD a month (unknown change, since base and head differ in a part without a "
+        "price)",
+        "  dev: db, database instances: 36.50 → unknown",
+        "  dev: not included, since there is no price: database db.r7g.16xlarge in ap-northeast-1",
+    ]
+    assert "≥ 2.76 (unknown)" in renderings.render_markdown(report)
+    assert "≥ 2.76 (unknown)" in renderings.render_html(report)
+    assert '"difference": null' in renderings.render_json(report)
 
 
 def test_the_cost_of_a_side_that_does_not_evaluate_is_unknown(tmp_path: Path) -> None:
