@@ -203,6 +203,7 @@ def _add_stack(
     addresses = provider_changes.find_new_addresses(stack)
     versions = provider_changes.find_new_versions(stack)
     settings = chain(provider_changes.find_unexplained(stack), provider_changes.find_new_logins(stack))
+    output = provider_changes.find_new_output_login(stack)
     names = removed_inputs.find_removed_names(stack)
     shared = shared_objects.find_shared(stack)
     unknown = unknown_values.find_unknown(stack)
@@ -217,7 +218,7 @@ def _add_stack(
     long = changed_lookups.find_long_lookups(stack)
     deleted = risks.find_possibly_deleted(stack)
     resources = chain(deleted, addresses, versions, settings, names, kept, shared, unknown, literals)
-    rows = chain(resources, hidden, copied, unneeded, secret, undecided, failed, long)
+    rows = chain(resources, output, hidden, copied, unneeded, secret, undecided, failed, long)
     findings += [_apply_waiver(finding, of_review, stack, target) for target, finding in rows]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by, of_policies)

@@ -41,6 +41,14 @@ KNOWN_LOGIN = (
     "or an EKS cluster of this stack with `aws eks get-token`"
 )
 
+OUTPUT = "kubeconfig"
+"""Name of the stack's output with which commands run kubectl (operations/lib/kubernetes/cluster.py)."""
+
+NEW_COMMAND = (
+    "neither a provider of the base nor its output has this user on this cluster; commands run kubectl with "
+    "it, which runs the user's command (`exec`), reads the user's files, and sends the token to the server"
+)
+
 SELECTION = ("kubeconfig", "context", "cluster")
 """Settings of a provider of Kubernetes that select the cluster and the user."""
 
@@ -160,31 +168,57 @@ def find_new_logins(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """
     if not stack.predicted or stack.base_failed:
         return
-    known = [_login(old) for old in stack.old.values() if old.type == CLUSTER]
+    known = _known_logins(stack)
     clusters, others = _own_clusters(stack), {*stack.unexplained, *stack.diverted}
     for step in stack.steps.values():
         provider = step.new
         if not provider or provider.type != CLUSTER or provider.urn in others:
             continue
         # Without a kubeconfig, the plugin takes that of the machine, which no program chooses.
-        if not as_text(provider.values.get("kubeconfig")) or _login(provider) in known:
+        if not as_text(provider.values.get("kubeconfig")) or _login(provider.values) in known:
             continue
-        has_token = _is_token_of_aws(active_user(provider.values))
-        if not has_token or not _is_own_cluster(provider, clusters, stack):
+        if not _has_token_of_aws(provider.values, clusters, stack):
             yield (
                 provider.urn,
                 stack.blocking_finding("provider-setting-changed", provider, NEW_LOGIN, KNOWN_LOGIN),
             )
 
 
-def _login(provider: Resource) -> object:
-    """Return the cluster and the user of a provider, or the settings that select them if these hide one.
+def find_new_output_login(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the name of the output that is a kubeconfig, and a finding, which blocks, if its login is new."""
+    if not stack.predicted or stack.base_failed or not stack.head:
+        return
+    settings, before = (
+        {"kubeconfig": run.phase.outputs.get(OUTPUT) if run else None} for run in (stack.head, stack.base)
+    )
+    if not settings["kubeconfig"] or _login(settings) in [*_known_logins(stack), _login(before)]:
+        return
+    if not _has_token_of_aws(settings, _own_clusters(stack), stack):
+        name = f"output {OUTPUT}"
+        yield (
+            OUTPUT,
+            stack.blocking_finding("provider-setting-changed", name, NEW_COMMAND, KNOWN_LOGIN),
+        )
+
+
+def _known_logins(stack: Stack) -> list[object]:
+    """Return the logins of the base's providers of Kubernetes."""
+    return [_login(old.values) for old in stack.old.values() if old.type == CLUSTER]
+
+
+def _login(settings: Json) -> object:
+    """Return the cluster and the user of a kubeconfig, or the settings that select them if these hide one.
 
     Without a context, the plugin takes the cluster and the user with an empty name
     (kubernetes/client-go, tools/clientcmd/client_config.go: getContext, getAuthInfo and getCluster).
     """
-    cluster, user = active_cluster(provider.values), active_user(provider.values)
-    return [cluster, user] if cluster and user else {name: provider.values.get(name) for name in SELECTION}
+    cluster, user = active_cluster(settings), active_user(settings)
+    return [cluster, user] if cluster and user else {name: settings.get(name) for name in SELECTION}
+
+
+def _has_token_of_aws(settings: Json, clusters: Iterable[Resource], stack: Stack) -> bool:
+    """Return True if a kubeconfig gets the token of AWS for one of these clusters of the stack."""
+    return _is_token_of_aws(active_user(settings)) and _is_own_cluster(settings, clusters, stack)
 
 
 def _is_token_of_aws(user: Json) -> bool:
@@ -214,7 +248,7 @@ def find_foreign_places(stack: Stack, accounts: Accounts) -> Iterator[tuple[str,
         if not provider or (provider.type, _place(provider)) in known:
             continue
         limits, own = accounts.get(stack.name, frozenset[str]()), _accounts(provider)
-        if provider.type == CLUSTER and not _is_own_cluster(provider, clusters, stack):
+        if provider.type == CLUSTER and not _is_own_cluster(provider.values, clusters, stack):
             yield urn, stack.blocking_finding("object-shared", provider, FOREIGN_CLUSTER, OWN_CLUSTER)
         elif provider.type == AWS and limits and not (own and own <= limits):
             yield urn, stack.blocking_finding("object-shared", provider, FOREIGN_ACCOUNT, OWN_ACCOUNT)
@@ -240,9 +274,9 @@ def _own_clusters(stack: Stack) -> list[Resource]:
     return [owner for owner in stack.new.values() if owner.type == EKS and _has_object(owner)]
 
 
-def _is_own_cluster(provider: Resource, clusters: Iterable[Resource], stack: Stack) -> bool:
+def _is_own_cluster(settings: Json, clusters: Iterable[Resource], stack: Stack) -> bool:
     """Return True if AWS chooses all that a kubeconfig has on its cluster, for one of these clusters."""
-    cluster = active_cluster(provider.values)
+    cluster = active_cluster(settings)
     if not is_map(cluster) or cluster.keys() != OF_CLUSTER:
         return False
     texts = {*map(as_text, cluster.values())}

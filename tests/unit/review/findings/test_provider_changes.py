@@ -12,6 +12,7 @@ from review.findings.provider_changes import (
     find_foreign_places,
     find_new_addresses,
     find_new_logins,
+    find_new_output_login,
     find_new_versions,
     find_unexplained,
 )
@@ -19,7 +20,7 @@ from review.project_selection import Accounts
 from review.stacks.engine_run import EngineRun, Step, read
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from tests.support.review.stacks import KEY, resource, stack
+from tests.support.review.stacks import KEY, resource, stack, urn
 from tests.support.rows import each_row
 
 PROVIDER, ADDRESS = "pulumi:providers:aws", "https://plugins.example"
@@ -359,6 +360,34 @@ def test_the_first_provider_may_get_a_token_of_aws_for_a_cluster_of_the_stack(
     assert logins(created(provider)) == ["it"]
     extra = resource(CLUSTER, "it", cluster_of(OWN, {**user, "tokenFile": "x"}))
     assert logins(created(extra), clusters=[resource(EKS, "own", outputs=OUTPUTS)]) == ["it"]
+
+
+def output_logins(before: Mapping[str, Any], after: Mapping[str, Any], *steps: Step) -> list[str]:
+    """Return the names in the findings on a stack with these outputs, all of which block."""
+    reviewed = stack(*steps)
+    reviewed.base = EngineRun(Path())
+    if reviewed.head:
+        reviewed.base.phase.outputs, reviewed.head.phase.outputs = {**before}, {**after}
+        reviewed.head.renewed = {urn(EKS, "own"): {SERVER: "another", AUTHORITY: "another"}}
+    assert not [*find_new_output_login(reviewed)]  # A real preview has secrets that nobody knows.
+    reviewed.predicted = True
+    findings = [finding for _, finding in find_new_output_login(reviewed)]
+    assert all(finding.blocks and finding.policy == "provider-setting-changed" for finding in findings)
+    return [finding.name for finding in findings]
+
+
+def test_an_output_with_a_login_of_its_own_blocks() -> None:
+    expected = ["output kubeconfig"]
+    plain = kubeconfig()
+    for other in (kubeconfig(user=SHELL), kubeconfig("other"), {"kubeconfig": "~/.kube/config"}):
+        assert output_logins(plain, other) == output_logins({}, other) == expected
+        assert output_logins(other, other) == output_logins(other, {}) == []
+    assert output_logins(plain, {"kubeconfig": json.loads(kubeconfig(user=SHELL)["kubeconfig"])}) == expected
+    assert output_logins({}, plain, kept(resource(CLUSTER, "it", plain))) == []
+    token = {"exec": {"command": "aws", "args": ["eks", "get-token", "--cluster-name", "c"]}}
+    own = cluster_of(OWN, token)
+    assert output_logins(plain, own, created(resource(EKS, "own", outputs=OUTPUTS))) == []
+    assert output_logins(plain, own) == expected
 
 
 @pytest.mark.parametrize(
