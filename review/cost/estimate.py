@@ -67,11 +67,12 @@ def compare(stack: str, before: Iterable[Resource] | None, after: Iterable[Resou
         assumed = [*line.assumptions]
         lines.append(CostLine(line.resource, line.part, rounded[0], rounded[1], line.basis, assumed))
     lines.sort(key=_importance)
-    totals = [None if side is None else round(total(side), 2) for side in (old, new)]
+    sums = [None if side is None else round(total(side), 2) for side in (old, new)]
     difference = None
     if old is not None and new is not None and _unpriced(old) == _unpriced(new):
-        difference = round(total(new) - total(old), 2)
-    return StackCosts(totals[0], totals[1], difference, lines)
+        # The reader sees the rounded sums, so the difference is theirs.
+        difference = round(round(total(new), 2) - round(total(old), 2), 2)
+    return StackCosts(sums[0], sums[1], difference, lines)
 
 
 def _unpriced(lines: Iterable[Line]) -> list[tuple[object, ...]]:
