@@ -53,15 +53,22 @@ def describe_invented(step: Step, stack: Stack) -> str:
 
 
 def _follows(path: str, old: str | None, new: str, step: Step, stack: Stack) -> bool:
-    """Return True if a text only has the new outputs of a replaced resource in place of its old ones."""
+    """Return True if a text only has new outputs in place of old ones that the provider has invented.
+
+    These are outputs of a replaced resource, and the versions of an updated one.
+    """
     names = _forms(step.resource, top_name(path))
     new_sources = [source for name in names for source in stack.new_sources(step, name)]
     urns = {urn for name in names for urn in step.resource.property_dependencies.get(name, ())}
     if path.startswith(TRIGGER_PATH):
         urns |= stack.steps.keys()  # The SDK does not say from which resources a trigger comes.
     sources = [stack.steps[urn] for urn in urns if urn in stack.steps]
-    replaced = [source for source in sources if source.op == "replace" and source.resource not in new_sources]
-    return old is not None and substitute_renewed(old, replaced, stack) == new
+    changed = [
+        source
+        for source in sources
+        if source.op in ("replace", "update") and source.resource not in new_sources
+    ]
+    return old is not None and substitute_renewed(old, changed, stack) == new
 
 
 def _invented_values(resource: Resource) -> dict[str, str]:

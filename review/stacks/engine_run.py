@@ -117,13 +117,14 @@ class EngineRun:
     `unexplained` has the names of changed settings of providers whose effect is unknown, by the provider's
     URN. `secrets` has the secret inputs of each resource by the keys that lead to them, and `generated` the
     secrets among its outputs that the provider chose. `configured` has all inputs of each provider, in which
-    secrets are not marked. `renewed` has the texts that a replacement without any change would renew, with
-    their new texts. `declared` has the program's inputs of each resource with ignored changes, in the
-    engine's form. All five are by URN and in a review only. `creations` and `deletions`
-    have the positions in the engine's order of both operations of replacements: of creations by the URN in
-    the head, and of deletions by that in the base. `replaced` has the former states of resources that a
-    replacement deletes, by URN in the base. `planned` has the URNs in the base of all resources with a step,
-    and `registered` those of the resources that the engine's events have in the new state.
+    secrets are not marked. `renewed` has the texts that a replacement without any change would renew, or the
+    versions that an update changes, with their new texts. `declared` has the program's inputs of each
+    resource with ignored changes, in the engine's form. All five are by URN and in a review only.
+    `creations` and `deletions` have the positions in the engine's order of both operations of replacements:
+    of creations by the URN in the head, and of deletions by that in the base. `replaced` has the former
+    states of resources that a replacement deletes, by URN in the base. `planned` has the URNs in the base of
+    all resources with a step, and `registered` those of the resources that the engine's events have in the
+    new state.
     `finished` has the URN and the operation of each finished step on a resource other than a component.
     `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
     `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.

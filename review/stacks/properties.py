@@ -426,12 +426,14 @@ def substitute_renewed(text: str, sources: Sequence[Step], stack: Stack) -> str:
     Only whole words count, and only values that the review's providers invent: those that a replacement with
     the same inputs would change in the same way. Anything else can be chosen by the program. For example, it
     chooses the ID of a resource that consists of two names, and could rename the resource to change any
-    property just as the ID.
+    property just as the ID. An updated source has other versions.
     """
-    renewed = stack.base.renewed if stack.base else {}
+    renewed, versions = (side.renewed if side else {} for side in (stack.base, stack.head))
     values: dict[str, str] = {}
     for source in sources:
-        if source.old and source.new:
+        if source.op == "update":
+            values |= versions.get(source.resource.urn, {})
+        elif source.old and source.new:
             after, invented = dict(source.new.texts), renewed.get(source.old.urn, {})
             values |= {
                 old: after[path]

@@ -4,6 +4,7 @@ It is used for quick tests, for reviews, and for Kubernetes if no control plane 
 subclass, such as `AwsPlan`, adds the responses that the tables cannot express.
 """
 
+import functools
 import json
 import typing
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +17,7 @@ from sandbox.errors import ProviderError
 from sandbox.providers.invented_lists import ITEMS, item_paths
 from sandbox.providers.resource_types import TemplateVariables, digits, is_described, resource_type, table
 from sandbox.providers.target import LiveResource, Resource, Target
+from sandbox.providers.versions import changed_versions, member_at
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS, SIGNATURE
@@ -347,7 +349,30 @@ class Plan(Target):
         names = self.choose_names(resource, plain(before.outputs), self.place(resource))
         named = replace(resource, inputs=merge(names, resource.known))
         outputs = merge(self.computed(named, old), names)
+        outputs = merge(outputs, self._new_versions(named, before))
         return LiveResource(resource.id, resource.inputs, merge(outputs, resource.inputs))
+
+    def _new_versions(self, resource: Resource, before: LiveResource) -> Json:
+        """Return the outputs that an update changes, so that a review shows what depends on them.
+
+        A number counts the versions. Any other value is another invented one, of the same form.
+        """
+        paths = changed_versions(resource.type, before.inputs, resource.inputs) if self._recognizable else ()
+        if not paths:
+            return {}
+        # As the other invented values, these have nothing of the stack's name.
+        seed = f"urn:pulumi:stack::project::{resource.urn.split('::', 2)[-1]} {self.place(resource)} updated"
+        values, old_values = self.computed(replace(resource, seed=seed), {}), plain(before.outputs)
+        versions: Json = {}
+        for names in (path.split(".") for path in paths):
+            value, old = member_at(values, names), member_at(old_values, names)
+            if isinstance(old, int | float) and not isinstance(old, bool):
+                value = old + 1
+            if value is not None:
+                versions = merge(
+                    versions, functools.reduce(lambda inner, name: {name: inner}, names[::-1], value)
+                )
+        return versions
 
     def delete(self, resource: Resource) -> None:
         pass

@@ -29,6 +29,7 @@ from sandbox.providers.target import (
     Resource,
     Target,
 )
+from sandbox.providers.versions import changed_versions, member_at
 from sandbox.wire import schema
 from sandbox.wire.values import (
     UNKNOWN,
@@ -209,6 +210,19 @@ class Provider(ResourceProviderServicer):
         pairs = paired_texts([live.id, live.outputs], [replacement.id, replacement.outputs])
         self._record({"renewed": urn, "texts": {old: new for old, new in pairs if old != new}})
 
+    def _record_versions(self, resource: Resource, before: LiveResource, live: LiveResource) -> None:
+        """Record the versions that the API changes with an update, each with the new one.
+
+        A version that the program has set before is none of the API.
+        """
+        texts: dict[str, str] = {}
+        for path in changed_versions(resource.type, before.inputs, resource.inputs) - before.inputs.keys():
+            old, new = (member_at(plain(side.outputs), path.split(".")) for side in (before, live))
+            if isinstance(old, str | int | float) and isinstance(new, str | int | float) and old != new:
+                texts[f"{old}".removesuffix(".0")] = f"{new}".removesuffix(".0")
+        if texts:
+            self._record({"renewed": resource.urn, "texts": texts})
+
     def _record(self, row: Json) -> None:
         """Add a row to the file of look-ups, if there is one, with the engine's sign for unknown values."""
         if self._lookups:
@@ -303,6 +317,8 @@ class Provider(ResourceProviderServicer):
         if not request.preview:
             live = replace(live, outputs=_decided(live.outputs, resource.type))
         self._record_generated(resource, live.outputs)
+        if self._predicts:
+            self._record_versions(resource, before, live)
         return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
     @report_refusals

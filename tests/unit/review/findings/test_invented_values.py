@@ -59,6 +59,25 @@ def test_an_invented_value_that_follows_from_a_replaced_resource_is_no_news() ->
         assert described.endswith(expected) and bool(described) == bool(expected)
 
 
+def test_a_new_version_of_an_updated_resource_is_no_news_where_the_base_has_the_old_one() -> None:
+    number = INVENTED_NUMBERS[5]
+    before, after_ = (resource(VPC, "main", id="vpc-1", outputs={"version": n}) for n in (number, number + 1))
+    for old_value, new_value, expected in (
+        (number, number + 1, ""),
+        (f"at {number}.", f"at {number + 1}.", ""),
+        (number, number + 2, f"{FROM_OUTPUTS}from"),
+        ("none", number + 1, f"{FROM_OUTPUTS}from"),
+    ):
+        old, new = (
+            resource(GROUP, "db", {"from": value}, **after(**{"from": before}))
+            for value in (old_value, new_value)
+        )
+        reviewed = stack(Step("update", old, new), Step("update", before, after_))
+        assert reviewed.head
+        reviewed.head.renewed = {before.urn: {str(number): str(number + 1)}}
+        assert describe_invented(reviewed.steps[new.urn], reviewed) == expected
+
+
 def test_an_invented_trigger_of_replacements_is_described_unless_it_follows_from_a_replaced_resource() -> (
     None
 ):

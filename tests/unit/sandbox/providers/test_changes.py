@@ -1,16 +1,23 @@
-"""Tests of changes in place, changes by replacement, and the order of a replacement."""
+"""Tests of changes in place, their effect on outputs, changes by replacement, and its order."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import yaml
+from pulumi.runtime.proto import provider_pb2 as proto
 
 from sandbox.providers.diff import Change, changes
-from sandbox.providers.provider import parse_setting
-from sandbox.wire.values import UNKNOWN, Secret, show_path
+from sandbox.providers.provider import Provider, parse_setting
+from sandbox.providers.resource_types import table
+from sandbox.providers.server import packages
+from sandbox.providers.versions import VERSION, changed_versions, member_at
+from sandbox.wire import schema
+from sandbox.wire.sentinels import INVENTED, INVENTED_NUMBERS
+from sandbox.wire.values import UNKNOWN, Secret, decode, encode, show_path
 from tests.support.rows import each_row
 from tests.support.sandbox.providers import resources as r
-from tests.support.sandbox.providers.engine_calls import engine_calls
+from tests.support.sandbox.providers.engine_calls import Connection, engine_calls
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
 
@@ -313,3 +320,112 @@ def test_an_existing_release_keeps_the_name_that_the_program_no_longer_sets(prov
     created = package.complete(unnamed, {}, b"seed")
     assert created["name"].startswith("agent-") and created["__defaults"] == ["name"]
     assert package.complete(resource(r.RELEASE, named), {}, b"seed") == named
+
+
+PARAMETER, FUNCTION = "aws:ssm/parameter:Parameter", "aws:lambda/function:Function"
+TEMPLATE, OBJECT = "aws:ec2/launchTemplate:LaunchTemplate", "aws:s3/bucketObjectv2:BucketObjectv2"
+RULESET, PLAN = "cloudflare:index/ruleset:Ruleset", "aws:backup/plan:Plan"
+
+ENGINE = cast(Any, Connection())
+
+
+@each_row(
+    ("token", "before", "after", "changed"),
+    [
+        (PARAMETER, {"insecureValue": "a"}, {"insecureValue": "b"}, {"version"}),
+        (PARAMETER, {"insecureValue": "a"}, {"insecureValue": "a", "tags": {"a": "b"}}, set()),
+        (PARAMETER, {"insecureValue": "a"}, {"insecureValue": "a", "__defaults": ["name"]}, set()),
+        (FUNCTION, {"imageUri": "a"}, {"imageUri": "b"}, {"codeSha256", "lastModified"}),
+        (FUNCTION, {"timeout": 3}, {"timeout": 4}, {"lastModified"}),
+        (
+            FUNCTION,
+            {"timeout": 3, "publish": True},
+            {"timeout": 4, "publish": True},
+            {"lastModified", "qualifiedArn", "qualifiedInvokeArn", "version"},
+        ),
+        (TEMPLATE, {"imageId": "a"}, {"imageId": "b"}, {"latestVersion"}),
+        (TEMPLATE, {}, {"imageId": "b", "updateDefaultVersion": True}, {"defaultVersion", "latestVersion"}),
+        (TEMPLATE, {}, {"updateDefaultVersion": True, "defaultVersion": 2}, {"latestVersion"}),
+        (OBJECT, {"contentType": "a"}, {"contentType": "b"}, {"versionId"}),
+        (OBJECT, {"acl": "private"}, {"acl": "public-read"}, set()),
+        ("aws:eks/cluster:Cluster", {"version": "1.32"}, {"version": "1.33"}, set()),
+        ("aws:rds/snapshot:Snapshot", {"sharedAccounts": []}, {"sharedAccounts": ["1"]}, set()),
+        (RULESET, {"description": "a"}, {"description": "b"}, {"lastUpdated", "version"}),
+        (r.RELEASE, {"values": {}}, {"values": {"a": 1}}, {"status.revision"}),
+        (
+            r.RELEASE,
+            {"version": "1"},
+            {"version": "2"},
+            {"status.revision", "status.appVersion", "status.version"},
+        ),
+        ("kubernetes:example.com/v1:Custom", {"spec": 1}, {"spec": 2}, set()),
+    ],
+)
+def test_an_update_changes_the_versions_of_an_object(
+    token: str, before: dict[str, Any], after: dict[str, Any], changed: set[str]
+) -> None:
+    assert changed_versions(token, before, after) == changed
+
+
+def test_each_row_names_outputs_and_inputs() -> None:
+    for package in ("aws", "cloudflare", "datadog", "kubernetes"):
+        for token, row in table(package).get("versions", {}).items():
+            outputs, inputs = (
+                schema.properties(cls(token)) for cls in (schema.resource_class, schema.args_class)
+            )
+            for path, names in row.items():
+                assert path.partition(".")[0] in outputs, path
+                assert {names} if isinstance(names, str) else {*names} - {"*"} <= inputs.keys(), (token, path)
+                # A row for an output that the pattern does not find has an effect only with inputs.
+                assert names or VERSION.fullmatch(path), (token, path)
+
+
+@each_row(
+    ("token", "inputs", "name"),
+    [
+        (PARAMETER, {"type": "String", "insecureValue": "a"}, "version"),
+        (TEMPLATE, {"imageId": "a"}, "latestVersion"),
+        (OBJECT, {"bucket": "a", "content": "a"}, "versionId"),
+        (PLAN, {"name": "a", "rules": [{"ruleName": "a", "targetVaultName": "b"}]}, "version"),
+        (r.RELEASE, {"chart": "a", "name": "a", "namespace": "b"}, "status.revision"),
+    ],
+)
+def test_an_update_has_another_version_and_the_other_outputs_as_before(
+    token: str, inputs: dict[str, Any], name: str, tmp_path: Path
+) -> None:
+    """A stack has the values of another one, as all invented values."""
+    file, [source] = (
+        tmp_path / "lookups",
+        inputs.keys() & {"insecureValue", "imageId", "content", "rules", "chart"},
+    )
+    targets = {
+        package.name: (package, target) for package, target in packages(recognizable=True, salt="salt")
+    }
+    provider = Provider(*targets[token.partition(":")[0]], predicts=True, lookups=file)
+    created = proto.CreateRequest(
+        urn=f"urn:pulumi:dev::pipe::{token}::it", type=token, properties=encode(inputs)
+    )
+    live, updates = provider.Create(created, ENGINE), list[Any]()
+    for stack in ("dev", "prod"):
+        request = proto.UpdateRequest(
+            urn=f"urn:pulumi:{stack}::pipe::{token}::it",
+            type=token,
+            id=live.id,
+            preview=True,
+            olds=live.properties,
+            old_inputs=encode(inputs),
+            news=encode({**inputs, source: f"other {source}"}),
+        )
+        updates.append(decode(provider.Update(request, ENGINE).properties))
+    outputs = decode(live.properties)
+    before, after, other = (member_at(side, name.split(".")) for side in (outputs, *updates))
+    assert before != after == other
+    if isinstance(before, int | float):
+        assert int(before) in INVENTED_NUMBERS and after == before + 1
+    else:
+        assert len(after) == len(before) and (INVENTED in after) == (INVENTED in before)
+    [*_, renewed] = (row["texts"] for line in file.open() if "renewed" in (row := json.loads(line)))
+    assert renewed[f"{before}".removesuffix(".0")] == f"{after}".removesuffix(".0")
+    assert [updates[0].get(path) for path in ("arn", "name", "bucket")] == [
+        outputs.get(path) for path in ("arn", "name", "bucket")
+    ]
