@@ -1,22 +1,25 @@
 """Estimate of a stack's monthly bill, and the comparison of two estimates."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from review.cost.aws_charges import AWS_CHARGES
 from review.cost.charges import Charge, Context
-from review.cost.nodes import RELEASE
+from review.cost.nodes import RELEASE, job_sizes
 from review.cost.price_table import HOME, TABLE, Price, PriceTable
 from review.cost.service_charges import NODES, SERVICE_CHARGES
 from review.cost.usage import Usage, usage_of
 from review.model import CostLine, StackCosts
 from review.stacks.resources import Resource
+from sandbox.progress import name_of
 
 CHARGES = {**AWS_CHARGES, **SERVICE_CHARGES}
 PROVIDER = "pulumi:providers:aws"
 NOT_IN_TABLE = "a resource of type"
+
+OTHER_JOBS = "nodes for jobs of another size or schedule"
 
 QUALITY = {"old": "of 2025", "weak": "second-hand"}
 """Remarks about prices whose source is not a current list."""
@@ -49,7 +52,9 @@ def estimate(resources: Iterable[Resource], usage: Usage, table: PriceTable = TA
     return [line for resource in everything for line in _lines(resource, everything, regions, usage, table)]
 
 
-def compare(stack: str, before: Iterable[Resource] | None, after: Iterable[Resource] | None) -> StackCosts:
+def compare(
+    stack: str, before: Collection[Resource] | None, after: Collection[Resource] | None
+) -> StackCosts:
     """Return the costs of a stack in base and head; None stands for a side that is unknown."""
     usage = usage_of(stack)
     old, new = (None if side is None else estimate(side, usage) for side in (before, after))
@@ -66,13 +71,24 @@ def compare(stack: str, before: Iterable[Resource] | None, after: Iterable[Resou
         rounded = [month if month is None else round(month, 2) for month in months]
         assumed = [*line.assumptions]
         lines.append(CostLine(line.resource, line.part, rounded[0], rounded[1], line.basis, assumed))
+    jobs = _changed_jobs(before, after)
+    if jobs:
+        lines.append(CostLine(", ".join(jobs), "nodes for jobs", None, None, f"no price of {OTHER_JOBS}"))
     lines.sort(key=_importance)
     sums = [None if side is None else round(total(side), 2) for side in (old, new)]
     difference = None
-    if old is not None and new is not None and _unpriced(old) == _unpriced(new):
+    if old is not None and new is not None and _unpriced(old) == _unpriced(new) and not jobs:
         # The reader sees the rounded sums, so the difference is theirs.
         difference = round(round(total(new), 2) - round(total(old), 2), 2)
     return StackCosts(sums[0], sums[1], difference, lines)
+
+
+def _changed_jobs(before: Collection[Resource] | None, after: Collection[Resource] | None) -> list[str]:
+    """Return the names of the jobs that may need nodes for another time than before; of a new stack, none."""
+    if not before or not after:
+        return []
+    old, new = job_sizes(before), job_sizes(after)
+    return sorted({name_of(urn) for urn in old | new if old.get(urn) != new.get(urn)})
 
 
 def _unpriced(lines: Iterable[Line]) -> list[tuple[object, ...]]:

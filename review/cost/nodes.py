@@ -130,6 +130,28 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     return Nodes(count, instance, disk / 2**30, reason)
 
 
+JOBS = {"kubernetes:batch/v1:Job": "spec", "kubernetes:batch/v1:CronJob": "spec.jobTemplate.spec"}
+"""The types of jobs, each with the path of its pods."""
+
+RUNS = ("schedule", "suspend", "concurrencyPolicy", "parallelism", "completions", "backoffLimit")
+"""Fields of a job that decide, with its deadline and its requests, how long it needs how many nodes."""
+
+
+def job_sizes(resources: Iterable[Resource]) -> dict[str, str]:
+    """Return what decides on the node hours of each job, by its URN.
+
+    The estimate assumes these hours, since no input has the duration of a job.
+    """
+    sizes = dict[str, str]()
+    for resource in resources:
+        if path := JOBS.get(resource.type):
+            specs = value_at(resource.values, "spec"), value_at(resource.values, path)
+            runs = [value_at(spec, field) for spec in specs for field in (*RUNS, "activeDeadlineSeconds")]
+            pod = value_at(resource.values, f"{path}.template.spec")
+            sizes[resource.urn] = repr((runs, _pod_requests(pod), _is_computed(pod)))
+    return sizes
+
+
 def cheapest(table: PriceTable, region: str) -> str:
     """Return the cheapest instance type with a price in a region, or an empty string without any."""
     months = {name: _month(name, table, region) for name in _instances(table, region)}

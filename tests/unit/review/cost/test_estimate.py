@@ -280,6 +280,40 @@ def test_a_part_without_a_price_is_no_saving(
     assert filters.estimate(estimate.compare("dev", before, after)) == shown
 
 
+def cron_job(**spec: Any) -> Resource:
+    """Return a CronJob with one pod, whose jobs have this `spec`, and whose container has an image."""
+    image, fields = spec.pop("image", "a"), {"schedule": spec.pop("schedule", "0 3 * * *")}
+    requests = {"requests": {"cpu": spec.pop("cpu", "1")}}
+    template = {"spec": {"containers": [{"image": image, "resources": requests}]}}
+    job = {"spec": {**fields, "jobTemplate": {"spec": {**spec, "template": template}}}}
+    return resource("kubernetes:batch/v1:CronJob", "job", job)
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({}, 0.0),
+        ({"image": "b"}, 0.0),
+        ({"schedule": "* * * * *"}, None),
+        ({"parallelism": 500}, None),
+        ({"cpu": "2"}, None),
+    ],
+)
+def test_a_job_of_another_size_makes_the_change_unknown(
+    change: dict[str, Any], difference: float | None
+) -> None:
+    costs = estimate.compare("dev", [cron_job()], [cron_job(**change)])
+    assert (costs.difference, costs.is_after_minimum) == (difference, difference is None)
+    assert [line.resource for line in costs.unknown] == (["job"] if difference is None else [])
+
+
+def test_a_new_job_makes_the_change_unknown_unless_the_stack_is_new() -> None:
+    key = resource(KEY, "key", {})
+    for before, after in (([key], [key, cron_job()]), ([key, cron_job()], [key])):
+        assert filters.estimate(estimate.compare("dev", before, after)) == "≥ 1.03 (unknown)"
+    assert filters.estimate(estimate.compare("dev", [], [key, cron_job()])) == "1.03 (+1.03)"
+
+
 def test_the_report_shows_that_a_part_without_a_price_may_cost_more(tmp_path: Path) -> None:
     steps = Step("update", resource(DATABASE, "db", SMALL), resource(DATABASE, "db", LARGE), {"a": "update"})
     report = build(BASE_TO_HEAD, ("base", "head"), [stack(steps)], build_mask([]), (tmp_path, tmp_path))
