@@ -25,6 +25,7 @@ from sandbox.wire.values import (
     UNKNOWN,
     Json,
     added_properties,
+    known,
     map_pairs,
     merge,
     plain,
@@ -182,7 +183,7 @@ class Plan(Target):
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables for templates: the inputs, and facts about the resource."""
-        inputs = resource.known
+        inputs = known(self.stored(resource))
         facts = {
             "id": resource.id,
             "region": inputs.get("region") or resource.config.get("region") or REGION,
@@ -203,6 +204,10 @@ class Plan(Target):
             return self._invented_text(("default", name), seed) if self._recognizable else ""
 
         return TemplateVariables({**defaults, **inputs, **facts}, self._salt + seed, invent)
+
+    def stored(self, resource: Resource) -> Json:
+        """Return the inputs in the form in which the API returns them."""
+        return resource.inputs
 
     def choose_names(self, resource: Resource, before: Json, seed: str) -> Json:
         """Return the names that the API chooses for a resource, at the paths of the inputs that it lacks.
@@ -258,9 +263,9 @@ class Plan(Target):
         return cast(Json, _hide_unknown(outputs, self.computed(replace(resource, inputs=resource.known), {})))
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        name = token.rpartition(":")[2]
+        look_up = token.rpartition(":")[2]
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
-        if name not in answers:
+        if look_up not in answers:
             names = ", ".join(sorted(answers)) or "no look-up of this provider"
             raise ProviderError(f"the sandbox cannot answer the look-up {token}; it answers {names}")
         searched = cast(Json, args.get("filter") or args)
@@ -269,8 +274,10 @@ class Plan(Target):
         seed = f"{self._salt}look-up in {values['account']} of {json.dumps(searched, sort_keys=True)}"
         variables = TemplateVariables(values, seed)
         for key in ("name", "name_second", "name_third"):  # The name that is searched, or several.
-            variables[key] = searched.get("name") or variables[f"hex16_{key}"]
-        answer = {**variables.fill(answers[name]), **args}
+            # A name with an operator, such as `contains:app`, is none, and names of zones are in lower case.
+            name = str(searched.get("name") or "").lower()
+            variables[key] = name if name and ":" not in name else variables[f"hex16_{key}"]
+        answer = {**variables.fill(answers[look_up]), **args}
         return merge(self._invent_answer(token, f"{token} in {region} {seed}"), answer)
 
     def _invent_answer(self, token: str, seed: str) -> Json:
@@ -298,7 +305,7 @@ class Plan(Target):
         named = replace(resource, inputs=merge(names, resource.known))
         created = replace(named, id=self.identify(self.variables(named, seed), named))
         outputs = merge(self.computed(created, {}), names)
-        return LiveResource(created.id, resource.inputs, merge(outputs, resource.inputs))
+        return LiveResource(created.id, resource.inputs, merge(outputs, self.stored(resource)))
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
@@ -350,7 +357,7 @@ class Plan(Target):
         named = replace(resource, inputs=merge(names, resource.known))
         outputs = merge(self.computed(named, old), names)
         outputs = merge(outputs, self._new_versions(named, before))
-        return LiveResource(resource.id, resource.inputs, merge(outputs, resource.inputs))
+        return LiveResource(resource.id, resource.inputs, merge(outputs, self.stored(resource)))
 
     def _new_versions(self, resource: Resource, before: LiveResource) -> Json:
         """Return the outputs that an update changes, so that a review shows what depends on them.

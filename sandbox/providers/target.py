@@ -3,8 +3,8 @@
 A `Package` has the rules of a provider that do not depend on the API: which inputs it accepts, which names it
 generates, and which properties it cannot change in place. A `Target` is the API, either a local API
 (`AwsTarget(url)`, `KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`, `DatadogTarget(url)`) or a
-simulated API (`plan.Plan`). Each command creates new targets. A target has no state, since several threads
-use it at the same time.
+simulated API (`plan.Plan`). Each command creates new targets. Several threads use a target at the same
+time, so it has no state, except for what a simulated API notes about the objects of a run.
 """
 
 from abc import ABC, abstractmethod

@@ -5,16 +5,18 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from string import Formatter
 from typing import Any, cast
 
-from sandbox.providers.aws import regions
+from sandbox.providers.aws import regions, stored_forms
 from sandbox.providers.diff import Change, Kind
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
 from sandbox.providers.target import (
     DEFAULTS,
     ENGINE_SETTINGS,
+    LiveResource,
     Package,
     Resource,
     all_settings,
@@ -23,7 +25,7 @@ from sandbox.providers.target import (
 )
 from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.wire.values import Json, plain
+from sandbox.wire.values import Json, known, plain
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 """The properties for the source of a security group rule; a rule has exactly one of them."""
@@ -44,8 +46,32 @@ DATABASE = "aws:rds/instance:Instance"
 COPIED_FROM = frozenset({"replicateSourceDb", "restoreToPointInTime", "s3Import", "snapshotIdentifier"})
 """The type of a database, and the inputs by which it is a copy of another one."""
 
+VERSION_PARTS = {"postgres": 2, "mysql": 3, "mariadb": 3}
+"""The number of parts in a whole version of an engine. RDS adds those that the program leaves out
+(https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html: EngineVersion, and
+terraform-provider-aws, internal/service/rds/verify.go: compareActualEngineVersion).
+"""
+
+VPC, SUBNET, CLUSTER = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:eks/cluster:Cluster"
+EIP, NAT_GATEWAY = "aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+"""The type of an endpoint. A gateway is a target of routes, without a name or an interface of its own
+(terraform-provider-aws, internal/service/ec2/vpc_endpoint_test.go: TestAccVPCEndpoint_gatewayBasic).
+"""
+
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+
+EXPECTED_OWNER = "expectedBucketOwner"
+"""The input that becomes a part of the ID (terraform-provider-aws, internal/service/s3/id.go:
+createResourceID).
+"""
+
 ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/(?:.*/)?(.*)")
 """Pattern of a role's ARN: its account, and its name without the path."""
+
+ZONE_FILTERS = frozenset({"zone-name", "zone-id"})
+ZONE_ARGUMENTS = frozenset({"excludeNames", "excludeZoneIds", "filters", "region", "state"})
+"""The filters and arguments of a look-up of zones whose effect the sandbox knows."""
 
 UNIQUE_PREFIX = "terraform-"
 """The beginning of a name for which the program sets none (terraform-plugin-sdk, helper/id/id.go)."""
@@ -180,18 +206,57 @@ def _event_bus(inputs: Json) -> str:
     return "" if bus == "default" else bus
 
 
+def _owner(resource: Resource) -> str:
+    """Return the ID of the object from which a resource has its outputs; empty for most resources.
+
+    The address of a NAT gateway is that of its allocation, and a VPC's default security group is the one
+    that a DefaultSecurityGroup of the VPC takes over.
+    """
+    inputs = resource.known
+    if resource.type == DEFAULT_GROUP:
+        return str(inputs.get("vpcId") or "")
+    if resource.type == NAT_GATEWAY and resource.id:
+        return str(inputs.get("allocationId") or "")
+    return resource.id if resource.type in (VPC, EIP) else ""
+
+
 class AwsPlan(Plan):
     """Simulated responses of AWS."""
+
+    def __init__(self, *, recognizable: bool = False, salt: str = "") -> None:
+        super().__init__(recognizable=recognizable, salt=salt)
+        self._networks: dict[str, str] = {}  # the VPC of each subnet of this run, by their IDs
+
+    def stored(self, resource: Resource) -> Json:
+        return stored_forms.stored(resource.type, resource.inputs)
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         """Return the ID; rules and targets of one name on two event buses have two IDs."""
         separator, bus = BUS_SEPARATORS.get(resource.type, ""), _event_bus(resource.known)
         start = f"{bus}{separator}" if separator and bus else ""
-        return f"{start}{super().identify(variables, resource)}"
+        owner = resource.known.get(EXPECTED_OWNER)
+        return f"{start}{super().identify(variables, resource)}{f',{owner}' if owner else ''}"
+
+    def replacement_paths(self, resource: Resource) -> Sequence[str]:
+        self._note_network(resource)
+        return super().replacement_paths(resource)
+
+    def read(self, resource: Resource, state: Json) -> LiveResource | None:
+        live = super().read(resource, state)
+        if live:
+            self._note_network(replace(resource, inputs=live.outputs))
+        return live
+
+    def _note_network(self, resource: Resource) -> None:
+        """Remember the VPC of a subnet, which a cluster in the subnet has, too."""
+        network = resource.known.get("vpcId") if resource.type == SUBNET else None
+        if network and resource.id:
+            self._networks[resource.id] = network
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables of every package, and `busPath`: the path of an event bus in an ARN."""
-        variables, bus = super().variables(resource, seed), _event_bus(resource.known)
+        variables = super().variables(resource, _owner(resource) or seed)
+        bus = _event_bus(resource.known)
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
         variables["busPath"] = f"{bus}/" if bus else ""
         return variables
@@ -214,7 +279,20 @@ class AwsPlan(Plan):
         }
 
     def computed(self, resource: Resource, before: Json) -> Json:
+        self._note_network(resource)
         outputs = super().computed(resource, before)
+        place = self.account_of(resource.config), self._region(resource)
+        zone = resource.known.get("availabilityZone")
+        if resource.type == SUBNET and zone:
+            outputs["availabilityZoneId"] = self._zone_id(*place, zone)
+        if resource.type == NAT_GATEWAY and resource.known.get("connectivityType") == "private":
+            outputs |= {"associationId": "", "publicIp": ""}
+        if resource.type == ENDPOINT and resource.known.get("vpcEndpointType", "Gateway") == "Gateway":
+            outputs |= {"dnsEntries": [], "networkInterfaceIds": []}
+        if resource.type == CLUSTER:
+            subnets = resource.known.get("vpcConfig", {}).get("subnetIds", [])
+            if networks := [self._networks[subnet] for subnet in subnets if subnet in self._networks]:
+                outputs["vpcConfig"]["vpcId"] = networks[0]
         if "tagsAll" in outputs:
             defaults: Json = resource.config.get("defaultTags") or {}
             outputs["tagsAll"] = {**defaults.get("tags", {}), **resource.inputs.get("tags", {})}
@@ -223,10 +301,32 @@ class AwsPlan(Plan):
         if self._recognizable and resource.type == DATABASE and not _has_default_port(resource.known):
             outputs["port"] = before.get("port") or self._invent("a whole number", ("port",), resource.urn)
             outputs["endpoint"] = f"{outputs['address']}:{outputs['port']}"
+        if resource.type == DATABASE and "engineVersion" in resource.known:
+            outputs["engineVersionActual"] = self._actual_version(resource, before)
         if "certificateAuthority" in outputs:
             variables = self.variables(resource, resource.seed or self.place(resource))
             outputs["certificateAuthority"] = {"data": _certificate(variables["hex38_serial"])}
         return outputs
+
+    def _actual_version(self, resource: Resource, before: Json) -> str:
+        """Return the version of a database; what the program leaves out is invented."""
+        inputs, path = known(self.stored(resource)), ("engineVersionActual",)
+        version, parts = str(inputs["engineVersion"]), VERSION_PARTS.get(inputs.get("engine"), 0)
+        old = str(before.get(path[0]) or "")
+        if old.startswith(f"{version}."):
+            return old
+        if version.count(".") + 1 == parts or not self._recognizable:
+            return version
+        number = self._invent("a whole number", path, resource.seed or resource.urn)
+        return f"{version}.{number}" if parts else self._invented_text(path, resource.seed or resource.urn)
+
+    def _region(self, resource: Resource) -> str:
+        return str(resource.known.get("region") or resource.config.get("region") or REGION)
+
+    def _zone_id(self, account: str, region: str, zone: str) -> str:
+        """Return the ID of a zone, which each account has for another zone."""
+        variables = TemplateVariables({}, f"{self._salt}zone {zone} of {account} in {region}")
+        return f"{region}-az{variables['hex10_zone']}"
 
     def account_of(self, config: Mapping[str, Any]) -> str:
         """Return the account of the role that a provider assumes, or the only one that it accepts.
@@ -265,10 +365,31 @@ class AwsPlan(Plan):
         answer = super().invoke(token, args, config)
         if token.endswith(":getRegion"):
             answer |= regions.answer(args, str(config.get("region") or REGION))
-        if "AvailabilityZones" in token:
-            letters = table("aws")["zones"].get(answer["region"], "abc")
-            answer["names"] = [f"{answer['region']}{letter}" for letter in letters]
-            place = f"{self._salt}zones of {self.account_of(config)} in {answer['region']}"
-            variables = TemplateVariables({}, place)
-            answer["zoneIds"] = [f"{answer['region']}-az{variables[f'hex10_{letter}']}" for letter in letters]
+        if token.endswith(":getAvailabilityZones"):
+            answer |= self._zones(args, self.account_of(config), answer["region"])
         return answer
+
+    def _zones(self, args: Json, account: str, region: str) -> Json:
+        """Return the zones that a look-up finds; nothing if only the account knows them.
+
+        The provider applies the filters and leaves out the excluded zones (terraform-provider-aws,
+        internal/service/ec2/ec2_availability_zones_data_source.go). A review knows the zones of the regions
+        in the table.
+        """
+        letters = table("aws")["zones"].get(region)
+        filters = {item.get("name"): _list(item.get("values")) for item in _list(args.get("filters"))}
+        is_known = letters and filters.keys() <= ZONE_FILTERS and args.keys() <= ZONE_ARGUMENTS
+        if self._recognizable and not (is_known and args.get("state", "available") == "available"):
+            return {}
+        zones = {
+            name: self._zone_id(account, region, name) for name in (f"{region}{x}" for x in letters or "abc")
+        }
+        names = [
+            name
+            for name, zone_id in zones.items()
+            if name in filters.get("zone-name", zones)
+            and zone_id in filters.get("zone-id", zones.values())
+            and name not in _list(args.get("excludeNames"))
+            and zone_id not in _list(args.get("excludeZoneIds"))
+        ]
+        return {"names": names, "zoneIds": [zones[name] for name in names]}

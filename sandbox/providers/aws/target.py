@@ -24,6 +24,7 @@ class AwsTarget(AwsPlan):
     """A local AWS API. Its account starts with the resources that every new account has."""
 
     def __init__(self, url: str, clock: Clock | None = None, identity: Identity | None = None) -> None:
+        super().__init__()
         self.clients = Clients(url, identity=identity)
         self._clock = clock
 

@@ -221,6 +221,8 @@ CALLS: Mapping[str, ResourceCalls] = {
     ),
     "aws:ebs/encryptionByDefault:EncryptionByDefault": ResourceCalls(
         service="ec2",
+        # The provider generates an ID, which an interrupted run could not find again.
+        id=lambda context: f"terraform-{context.region}",
         stays=True,
         create=Change(action="GetEbsEncryptionByDefault", bare=True),
         read=(
