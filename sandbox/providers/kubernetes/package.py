@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast, get_args
 
 from sandbox.providers.diff import KINDS, Change, Kind
-from sandbox.providers.kubernetes import schemas
+from sandbox.providers.kubernetes import quantities, schemas
 from sandbox.providers.kubernetes.kubeconfig import active_cluster, active_user, default_namespace
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, resource_type, table
@@ -190,6 +190,9 @@ class KubernetesPlan(Plan):
         namespace = namespace_of(resource)
         return f"{namespace}/{name}" if namespace else str(name)
 
+    def stored(self, resource: Resource) -> Json:
+        return resource.inputs if resource.type == RELEASE else quantities.stored(resource.inputs)
+
     def choose_names(self, resource: Resource, before: Json, seed: str) -> Json:
         """Return the name of an object for which the program sets only a beginning (`generateName`).
 
@@ -224,6 +227,7 @@ class KubernetesPlan(Plan):
         if namespace:
             metadata["namespace"] = namespace
         outputs = merge(variables.fill(resource_type(resource.type).outputs), _status(resource, variables))
+        outputs = merge(_job_labels(resource, uid), outputs)
         unset = self._unset(resource, outputs, variables) if self._recognizable else _counts(resource)
         return merge(unset, merge({"metadata": metadata}, outputs))
 
@@ -232,7 +236,8 @@ class KubernetesPlan(Plan):
 
         The server has defaults (kubernetes, pkg/apis/core/v1/defaults.go), and the controllers write the
         status, of which texts and numbers are recognizable. The metadata are complete, apart from what the
-        server records about itself. A custom resource has no class with its fields.
+        server records about itself, and from the labels of a Job without any, which are those of its pods
+        (SetDefaults_Job in pkg/apis/batch/v1/defaults.go). A custom resource has no class with its fields.
         """
         try:
             properties = schema.properties(schema.resource_class(resource.type))
@@ -244,6 +249,8 @@ class KubernetesPlan(Plan):
             for name, prop in properties.items()
             if name not in (*IDENTITY, STATUS)
         }
+        if resource.type == JOB and "labels" not in metadata_of(declared):
+            fields["metadata"] = {"labels": UNKNOWN}
         if STATUS in properties:
             fields[STATUS] = UNKNOWN
             if STATUS in outputs:
@@ -287,6 +294,19 @@ def _unset_fields(hint: Any, value: Any) -> Any:
         for name, member in schema.properties(option).items()
     }
     return {name: field for name, field in fields.items() if field is not None}
+
+
+def _job_labels(resource: Resource, uid: str) -> Json:
+    """Return the labels that the server gives the pods of a Job.
+
+    Source: kubernetes, pkg/registry/batch/job/strategy.go: generateSelector.
+    """
+    spec: Any = resource.known.get("spec")
+    if resource.type != JOB or not isinstance(spec, dict) or cast(Json, spec).get("manualSelector"):
+        return {}
+    facts = {"controller-uid": uid, "job-name": metadata_of(resource.known).get("name")}
+    labels = facts | {f"batch.kubernetes.io/{name}": fact for name, fact in facts.items()}
+    return {"spec": {"template": {"metadata": {"labels": labels}}}}
 
 
 def _counts(resource: Resource) -> Json:

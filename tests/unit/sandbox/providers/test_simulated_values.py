@@ -27,7 +27,10 @@ CONSTANTS = {
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "digestType"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "flags"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "keyType"),
+    ("kubernetes:core/v1:Namespace", "spec.finalizers"),
     ("kubernetes:core/v1:Namespace", "status.phase"),
+    ("kubernetes:core/v1:PersistentVolume", "metadata.finalizers"),
+    ("kubernetes:core/v1:PersistentVolumeClaim", "metadata.finalizers"),
     ("kubernetes:core/v1:Service", "spec.type"),
 }
 """The outputs that are equal for all resources of a type, whose other inputs are defaults."""
