@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any, cast
 
 from sandbox.providers.aws import regions, stored_forms
+from sandbox.providers.aws.generated_names import generated_name, named_property
 from sandbox.providers.diff import Change, Kind
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import TemplateVariables, is_described, resource_type, table
@@ -21,7 +22,6 @@ from sandbox.providers.target import (
     Resource,
     all_settings,
     changed_settings,
-    made_up_name,
 )
 from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
@@ -94,7 +94,7 @@ class Aws(Package):
         stays, or AWS's provider generates one (hashicorp/terraform-plugin-sdk, helper/schema/schema.go,
         finalizeDiff: "a computed value with an old value set already, just let it go").
         """
-        name = resource_type(resource.type).name
+        name = named_property(resource.type)
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required:
             return resource.inputs
@@ -102,7 +102,7 @@ class Aws(Package):
         inputs = {key: value for key, value in resource.inputs.items() if key != name or not is_empty}
         if {name, f"{name}Prefix"} & inputs.keys():
             return inputs
-        physical_name = before.get(name) or made_up_name(resource, seed)
+        physical_name = before.get(name) or generated_name(resource, seed)
         return {**inputs, name: physical_name, DEFAULTS: [name]}
 
     def faults(self, resource: Resource) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Tests of changes in place, their effect on outputs, changes by replacement, and its order."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -232,6 +233,37 @@ def test_an_omitted_name_is_made_up_once(providers: Providers):
     empty = resource(r.ROLE, changed(r.ROLE, "name", ""), "node")
     assert package.complete(empty, {}, b"seed") == first
     assert not package.delete_first(resource(r.ROLE, first), changes(first, {**first, "path": "/pipe/"}))
+
+
+@each_row(
+    ("token", "inputs", "pattern"),
+    [
+        (r.BUCKET, {}, "bucket=orders-data-[0-9a-f]{7}"),
+        ("aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "a"}, "key=Orders-Data"),
+        ("aws:kms/alias:Alias", {"targetKeyId": "a"}, "name=alias/Orders-Data-[0-9a-f]{7}"),
+        ("aws:sns/topic:Topic", {}, "name=Orders-Data-[0-9a-f]{7}"),
+        ("aws:sns/topic:Topic", {"fifoTopic": True}, r"name=Orders-Data-[0-9a-f]{7}\.fifo"),
+        ("aws:sqs/queue:Queue", {"fifoQueue": True}, r"name=Orders-Data-[0-9a-f]{7}\.fifo"),
+        ("aws:sqs/queue:Queue", {"fifoQueue": False}, "name=Orders-Data-[0-9a-f]{7}"),
+        (r.DATABASE, {"engine": "postgres"}, "identifier=Orders-Data[0-9a-f]{7}"),
+        (r.DATABASE, {"engine": "sqlserver-ex"}, "identifier=Orders-Data[0-9a-f]{3}"),
+        ("aws:elasticache/cluster:Cluster", {}, "clusterId=orders-data-[0-9a-f]{7}"),
+        ("aws:glue/catalogDatabase:CatalogDatabase", {}, "name=orders-data_[a-z]{8}"),
+        ("aws:iot/topicRule:TopicRule", {}, "name=Orders-Data"),
+    ],
+)
+def test_a_generated_name_has_the_form_of_its_type(
+    providers: Providers, token: str, inputs: dict[str, Any], pattern: str
+) -> None:
+    completed = providers.package(token).complete(resource(token, inputs, "Orders-Data"), {}, b"seed")
+    [name] = completed["__defaults"]
+    assert re.fullmatch(pattern, f"{name}={completed[name]}")
+    assert completed == {**inputs, name: completed[name], "__defaults": [name]}
+
+
+def test_a_generated_alias_has_its_beginning_once(providers: Providers) -> None:
+    declared = resource("aws:kms/alias:Alias", {"targetKeyId": "a"}, "alias/app")
+    assert providers.package(r.VPC).complete(declared, {}, b"seed")["name"].startswith("alias/app-")
 
 
 def test_the_other_name_of_a_monitor_type_is_not_a_change(providers: Providers):
