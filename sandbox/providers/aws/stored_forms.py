@@ -19,6 +19,9 @@ VERSION_FIRST = re.compile(r'(?s)^(\{\n?)(.*?)(,\s*)?(  )?("Version":\s*"2012-10
 internal/verify/json.go: LegacyPolicyNormalize).
 """
 
+DOMAIN_PARTS = re.compile(r"(\\[0-7]{3}|^\*(?=\.)|[a-z0-9._-])|(.)", re.DOTALL)
+"""Pattern of the parts of a domain name that Route 53 keeps, and of any other character, which it escapes."""
+
 LARGEST_LIMIT = 10**7
 """The limit of a budget from which its form is unknown: Java writes such a number with an exponent."""
 
@@ -143,6 +146,20 @@ def _sorted_set(value: Any) -> Any:
     return sorted(set(items)) if all(isinstance(item, str) for item in items) else items
 
 
+def _record_name(value: Any) -> Any:
+    return value.removesuffix(".").lower() if isinstance(value, str) else value
+
+
+def _domain_name(value: Any) -> Any:
+    """Return the name of a zone as Route 53 spells it (terraform-provider-aws,
+    internal/service/route53/clean.go: normalizeDomainName and normalizeDomainNameToAPI).
+    """
+    if not isinstance(value, str) or value == ".":
+        return value
+    name = re.sub("[A-Z]", lambda match: match[0].lower(), value.removesuffix("."))
+    return DOMAIN_PARTS.sub(lambda match: match[1] or f"\\{ord(match[2]):03o}", name)
+
+
 FORMS: Mapping[str, Callable[[Any], Any]] = {
     "document": normalized,
     "event pattern": _event_pattern,
@@ -153,5 +170,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "protocol": _protocol,
     "decimal": _decimal,
     "set": _sorted_set,
+    "domain name": _domain_name,
+    "record name": _record_name,
 }
 """The forms in the table `stored` of resource_types.toml."""

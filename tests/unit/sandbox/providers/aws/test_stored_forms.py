@@ -18,6 +18,7 @@ STATEMENT = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
 DOCUMENT = {"Version": "2012-10-17", "Statement": [STATEMENT]}
 NORMALIZED = '{"Statement":[{"Action":"s3:Get*","Effect":"Allow","Resource":"*"}],"Version":"2012-10-17"}'
 ALIAS, GROUP = "aws:kms/alias:Alias", "aws:ec2/securityGroup:SecurityGroup"
+ZONE, RECORD = "aws:route53/zone:Zone", "aws:route53/record:Record"
 KEY_ID = "12345678-1234-1234-1234-123456789012"
 KEY = f"arn:aws:kms:ap-northeast-1:123456789012:key/{KEY_ID}"
 
@@ -46,6 +47,18 @@ FORMS_OF_INPUTS: list[tuple[str, str, Any, Any]] = [
     (r.DATABASE, "enabledCloudwatchLogsExports", ["upgrade", "postgresql"], ["postgresql", "upgrade"]),
     (r.DATABASE, "enabledCloudwatchLogsExports", ["upgrade", UNKNOWN], ["upgrade", UNKNOWN]),
     (GROUP, "egress", [{"protocol": "TCP"}, {"protocol": "17"}], [{"protocol": "tcp"}, {"protocol": "udp"}]),
+    (ZONE, "name", "Stg.Example.com.", "stg.example.com"),
+    (ZONE, "name", ".", "."),
+    (ZONE, "name", r"*.a/b\057c*.example", r"*.a\057b\057c\052.example"),
+    (RECORD, "name", "WWW.example.com.", "www.example.com"),
+    (
+        RECORD,
+        "aliases",
+        [{"name": "LB.Example.", "zoneId": "Z1."}],
+        [{"name": "lb.example", "zoneId": "Z1."}],
+    ),
+    (RECORD, "records", ["192.0.2.2", "192.0.2.1"], ["192.0.2.1", "192.0.2.2"]),
+    ("aws:wafv2/ipSet:IpSet", "addresses", ["10.0.0.0/8", "0.0.0.0/2"], ["0.0.0.0/2", "10.0.0.0/8"]),
     (
         r.CLUSTER,
         "vpcConfig",
