@@ -228,14 +228,22 @@ class AwsPlan(Plan):
         self._networks: dict[str, str] = {}  # the VPC of each subnet of this run, by their IDs
 
     def stored(self, resource: Resource) -> Json:
-        return stored_forms.stored(resource.type, resource.inputs)
+        """Return the inputs as the provider stores them, without those that are only written.
+
+        Terraform never stores these (terraform-plugin-sdk, helper/schema/write_only.go).
+        """
+        names = schema.properties(schema.args_class(resource.type)).keys()
+        written = {name for name in names if name.endswith("Wo") and f"{name}Version" in names}
+        inputs = {name: value for name, value in resource.inputs.items() if name not in written}
+        return stored_forms.stored(resource.type, inputs)
 
     def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         """Return the ID; rules and targets of one name on two event buses have two IDs."""
         separator, bus = BUS_SEPARATORS.get(resource.type, ""), _event_bus(resource.known)
         start = f"{bus}{separator}" if separator and bus else ""
         owner = resource.known.get(EXPECTED_OWNER)
-        return f"{start}{super().identify(variables, resource)}{f',{owner}' if owner else ''}"
+        identifier = f"{start}{super().identify(variables, resource)}{f',{owner}' if owner else ''}"
+        return str(regions.in_partition(identifier, self._region(resource)))
 
     def replacement_paths(self, resource: Resource) -> Sequence[str]:
         self._note_network(resource)
@@ -306,7 +314,7 @@ class AwsPlan(Plan):
         if "certificateAuthority" in outputs:
             variables = self.variables(resource, resource.seed or self.place(resource))
             outputs["certificateAuthority"] = {"data": _certificate(variables["hex38_serial"])}
-        return outputs
+        return cast(Json, regions.in_partition(outputs, self._region(resource)))
 
     def _actual_version(self, resource: Resource, before: Json) -> str:
         """Return the version of a database; what the program leaves out is invented."""
@@ -362,7 +370,12 @@ class AwsPlan(Plan):
         return {"role": role, "roleId": f"AROA{role_id}", "session": session}
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        answer = super().invoke(token, args, config)
+        region = str(args.get("region") or config.get("region") or REGION)
+        answer: Json = regions.in_partition(super().invoke(token, args, config), region) | args
+        if token.endswith(":getPartition"):
+            name, suffix = regions.partition_of(region)
+            reverse = ".".join(reversed(suffix.split(".")))
+            answer |= {"id": name, "partition": name, "dnsSuffix": suffix, "reverseDnsPrefix": reverse}
         if token.endswith(":getRegion"):
             answer |= regions.answer(args, str(config.get("region") or REGION))
         if token.endswith(":getAvailabilityZones"):

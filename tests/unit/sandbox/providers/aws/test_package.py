@@ -131,3 +131,37 @@ def test_only_an_endpoint_with_interfaces_has_names(plan: AwsPlan) -> None:
     for kind, is_empty in (({}, True), ({"vpcEndpointType": "Interface"}, False)):
         outputs = create(plan, token, inputs | kind).outputs
         assert [not outputs[name] for name in ("dnsEntries", "networkInterfaceIds")] == [is_empty] * 2
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "suffix", "reverse"),
+    [
+        ("ap-northeast-1", "aws", "amazonaws.com", "com.amazonaws"),
+        ("cn-north-1", "aws-cn", "amazonaws.com.cn", "cn.com.amazonaws"),
+        ("us-gov-west-1", "aws-us-gov", "amazonaws.com", "com.amazonaws"),
+        ("xx-new-1", "aws", "amazonaws.com", "com.amazonaws"),
+    ],
+)
+def test_arns_and_names_are_those_of_the_partition(
+    plan: AwsPlan, region: str, partition: str, suffix: str, reverse: str
+) -> None:
+    settings = {"region": region}
+    answer = plan.invoke("aws:index/getPartition:getPartition", {}, settings)
+    assert [answer["partition"], answer["dnsSuffix"], answer["reverseDnsPrefix"]] == [
+        partition,
+        suffix,
+        reverse,
+    ]
+    caller = plan.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, settings)
+    topic = plan.create(resource("aws:sns/topic:Topic", {"name": "alarms"}, **settings))
+    for arn in (topic.id, topic.outputs["arn"], caller["arn"]):
+        assert arn.startswith(f"arn:{partition}:s")
+    cluster = plan.create(resource(r.CLUSTER, VALID[r.CLUSTER], **settings))
+    assert cluster.outputs["endpoint"].endswith(f".{region}.eks.{suffix}")
+
+
+def test_an_output_has_nothing_of_an_input_that_is_only_written(plan: AwsPlan) -> None:
+    inputs = VALID[r.DATABASE] | {"passwordWo": "secret", "passwordWoVersion": 1}
+    live = create(plan, r.DATABASE, inputs)
+    assert live.inputs["passwordWo"] == "secret"
+    assert "passwordWo" not in live.outputs and live.outputs["passwordWoVersion"] == 1
