@@ -1,10 +1,11 @@
 """Values in place of those that the answers of a review leave unknown (sandbox/providers/plan.py)."""
 
+import enum
 import functools
 import typing
 from collections.abc import Callable
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
@@ -26,12 +27,17 @@ def decide(outputs: Struct, token: str, declared: Struct) -> None:
 
     An unknown value that the program declares itself becomes the declared one. A boolean becomes true, a
     list, a map or an object has a content, and a number is not 0: the program may have got None in place of
-    the unknown value (`Output.future`), and it may treat this like false, 0, or an empty value.
+    the unknown value (`Output.future`), and it may treat this like false, 0, or an empty value. An output
+    that the program leaves out and that is not computed has the default of the SDK's documentation, if any.
     """
     try:
         hints = {name: item.hint for name, item in schema.properties(schema.resource_class(token)).items()}
+        defaults = schema.documented_defaults(token)
     except (schema.UnknownTypeError, ValueError):  # No type of an SDK, or not the form of a token.
-        hints = dict[str, Any]()
+        hints, defaults = dict[str, Any](), dict[str, Any]()
+    for name, value in outputs.fields.items():
+        if value.string_value in UNKNOWNS and name in defaults and name not in declared.fields:
+            outputs.update({name: defaults[name]})
     _decide_members(outputs, lambda name: hints.get(name, Any), declared)
 
 
@@ -85,4 +91,6 @@ def _invent(hint: Any, depth: int = DEPTH) -> Value:
         return Value(bool_value=True)
     if noun in ("a number", "a whole number"):
         return Value(number_value=NUMBER)
+    if isinstance(option, enum.EnumType):  # The SDK takes no other text.
+        return Value(string_value=str(next(iter(cast("type[enum.Enum]", option))).value))
     return Value(string_value=INVENTED)

@@ -56,6 +56,13 @@ It does not match an incomplete list in a sentence that continues differently, s
 for engines that …".
 """
 
+DOCUMENTED_DEFAULT = re.compile(
+    r"\b[Dd]efaults?(?: value)?(?: to| is)?:? (?:`([^`\n]+)`|(true|false|\d+(?:\.\d+)?))"
+    r"(?=\.?\s*$|\.?\s*\n|\.\s|, which\b)"
+)
+"""A default in the SDK's documentation without a condition, such as "Defaults to `a`.", but not "Defaults to
+`a` for engines that …".
+"""
 
 ALIAS = re.compile(r'\bAlias\(type_="([^"]+)"\)')
 """A former name of the type in the source of a class of the SDK
@@ -290,6 +297,37 @@ def documented_values(doc: str) -> tuple[str, ...]:
     values: list[str] = re.findall(QUOTED, match[1]) if match else []
     # The SDK's generator mistakes underscores for Markdown and writes stars: http*request*firewall*custom.
     return tuple(re.sub(r"(?<=\w)\*(?=\w)", "_", value) for value in values)
+
+
+@functools.cache
+def documented_defaults(token: str) -> Mapping[str, bool | float | str]:
+    """Return the outputs of a type that may be missing, with their only default in the documentation.
+
+    Such an output is not computed (see `computed_inputs`), so the default is its value if the program sets
+    none. A default that does not fit the type is left out, and so is one of a list or an object.
+    """
+    cls = resource_class(token)
+    defaults: dict[str, bool | float | str] = {}
+    for member in vars(cls).values():
+        getter = getattr(member, "fget", None)
+        name = str(getattr(getter, "_pulumi_name", ""))
+        prop = properties(cls).get(name)
+        if prop is None or prop.required:
+            continue
+        texts = {quoted or bare for quoted, bare in DOCUMENTED_DEFAULT.findall(getter.__doc__ or "")}
+        value = _documented(texts.pop(), nouns(prop.hint)) if len(texts) == 1 else None
+        if value is not None:
+            defaults[name] = value
+    return defaults
+
+
+def _documented(text: str, kind: str) -> bool | float | str | None:
+    """Return a value in the documentation as one of a type, by the noun for the type; None if it is none."""
+    if kind == "a boolean":
+        return {"true": True, "false": False}.get(text)
+    if kind in ("a whole number", "a number"):
+        return float(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+    return text.strip('"') if kind == "a string" else None
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
+from pulumi_aws.autoscaling import Metric
 
 from sandbox.providers.decided_values import DEPTH, NUMBER, decide
 from sandbox.wire.sentinels import INVENTED, SECRET, SIGNATURE, UNKNOWN
@@ -34,6 +35,23 @@ def test_each_value_has_the_type_of_its_output() -> None:
         "containers": [{"tty": True}],
         "nodeSelector": {"a": INVENTED},
     }
+
+
+def test_an_output_that_is_left_out_has_the_documented_default() -> None:
+    key = {"keyUsage": "ENCRYPT_DECRYPT", "deletionWindowInDays": 30, "enableKeyRotation": False}
+    unknown = dict.fromkeys(key, UNKNOWN)
+    assert decided("aws:kms/key:Key", unknown) == key
+    assert decided("aws:kms/key:Key", unknown, {"keyUsage": "SIGN_VERIFY"})["keyUsage"] == "SIGN_VERIFY"
+    assert decided("aws:kms/key:Key", unknown, {"keyUsage": UNKNOWN})["keyUsage"] == INVENTED
+    assert decided(VPC, {"instanceTenancy": UNKNOWN}) == {"instanceTenancy": "default"}
+    assert decided("aws:rds/instance:Instance", {"backupRetentionPeriod": UNKNOWN}) == {
+        "backupRetentionPeriod": NUMBER
+    }, "computed, so the account may have another one"
+
+
+def test_an_enumeration_has_one_of_its_values() -> None:
+    outputs = decided("aws:autoscaling/group:Group", {"enabledMetrics": UNKNOWN})
+    assert outputs["enabledMetrics"] == [next(iter(Metric)).value]
 
 
 def test_an_object_has_its_members_up_to_a_depth() -> None:
