@@ -21,6 +21,7 @@ from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, resource
 
 CONSTANTS = {
+    ("aws:ec2/eip:Eip", "domain"),
     ("aws:rds/instance:Instance", "port"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "algorithm"),
     ("cloudflare:index/zoneDnssec:ZoneDnssec", "digestAlgorithm"),
