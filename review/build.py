@@ -9,6 +9,7 @@ from typing import Any
 
 from policies.engine.waivers import Waivers
 from review import changed_files, model
+from review.code_not_run import unexecuted_changes
 from review.cost import estimate, price_table
 from review.findings import (
     changed_lookups,
@@ -122,6 +123,10 @@ def build(
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
     compared = [*_comparisons(evaluated, neighbours, of_review, merging, trees, accounts)]
     draft.findings += compared
+    if compares == model.BASE_TO_HEAD:  # These have lines of code, in which no name of a stack is replaced.
+        draft.findings += (not_run := unexecuted_changes.find_not_run(stacks, trees))
+        if files := [*dict.fromkeys(finding.locations[0].file for finding in not_run)]:
+            draft.caveats.append(f"changed code did not run ({list_first(files, FEW_FILES)})")
     waiver_lines = {line for finding in [*of_stacks, *compared] for line in _lines(finding)}
     draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
     blocked = {finding.key for finding in draft.findings if finding.blocks}

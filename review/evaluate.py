@@ -20,6 +20,7 @@ from typing import Any
 
 from review import guard
 from review.build import build
+from review.code_not_run import executed_parts
 from review.findings.shared_objects import creates_object_of
 from review.jail import isolation, messages
 from review.jail.guard import ANALYZER
@@ -51,6 +52,7 @@ from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.engine import policy_pack
 from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
+from sandbox.engine.program import EXECUTED_CODE
 from sandbox.errors import CommandError
 from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
@@ -89,6 +91,9 @@ NEIGHBOUR = "neighbour"
 
 RECORDING = "recording.jsonl"
 """File with the questions of the engine to the base's policies in the last run."""
+
+RECORDED_FILES = "recorded-files.json"
+"""File with the paths of the changed Python files of which the second run records what it executes."""
 
 OUTPUT_FILES = (
     "events.jsonl",
@@ -263,6 +268,8 @@ def run(
     deadline = time.monotonic() + minutes * 60
     activity = _CurrentActivity(send)
     runs: dict[str, dict[str, EngineRun | None]] = {stack: {} for stack in projects}
+    runs_again = any(AGAIN in sides for sides in sockets.values())
+    recorded = executed_parts.find_recorded(trees) if runs_again else []
 
     def stop(stack: str, side: str) -> None:
         reason = f"stopped after {minutes:g} minutes, the time limit"
@@ -282,7 +289,8 @@ def run(
                 if side == "head" and not projects[stack][0]:
                     _invent(_unset_secrets(stack, trees[0], project), folder)
                 again = sockets.get(stack, {}).get(AGAIN) if side == "head" else None
-                _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt, again)
+                seconds = deadline - time.monotonic()
+                _run_side(stack, side, trees, folder, seconds, served, salt, again, recorded)
                 done = _read_run(side, tree, folder, trees[0])
                 failed = done if side == "base" and done and done.errors else None
                 if failed and (names := _unset_secrets(stack, tree, project)):
@@ -355,10 +363,12 @@ def _run_side(
     sockets: Path | None,
     salt: str,
     again: Path | None = None,
+    recorded: Sequence[str] = (),
 ) -> None:
     """Run the sandbox's command for a side or CONTROL, and copy its files.
 
-    With the sockets `again`, the program runs twice. Raise TimeoutExpired after `seconds`.
+    With the sockets `again`, the program runs twice, and the second run records what it executes of the
+    `recorded` files. Raise TimeoutExpired after `seconds`.
     """
     operation = COMMANDS.get(side, "preview")
     command = [sys.executable, "-m", "sandbox", operation, stack, "--throwaway", "--targets", "none"]
@@ -370,6 +380,9 @@ def _run_side(
     command += ["--no-policies"] if side == WITHOUT_SECRETS else []
     command += ["--program", str(sockets)] if sockets else []
     command += ["--program-again", str(again)] if again else []
+    if again and recorded:
+        (folder / RECORDED_FILES).write_text(json.dumps(recorded))
+        command += ["--recorded-files", str(folder / RECORDED_FILES)]
     command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
     with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
@@ -529,6 +542,8 @@ def read_stack(
         control=control if control and not control.errors else None,
         invented=_invented(folder),
         without_invented=_without_invented(name, trees, folder, is_new=projects[0] is None),
+        # The program has written this file, so its name must not be that of a record of the engine's events.
+        executed=executed_parts.read_record(folder / EXECUTED_CODE),
     )
 
 

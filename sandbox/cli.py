@@ -1,6 +1,7 @@
 """The sandbox's commands: python -m sandbox up dev."""
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -43,12 +44,17 @@ def read_clock(text: str) -> Clock:
         raise argparse.ArgumentTypeError(f'"{text}"; allowed: {allowed}') from error
 
 
+def read_paths(text: str) -> list[str]:
+    """Return the paths in a file with an array in JSON."""
+    return [f"{path}" for path in json.loads(Path(text).read_text())]
+
+
 def read_names(text: str) -> list[str]:
     """Return the names in a text, which are separated by commas; none for an empty text."""
     return [name for name in text.split(",") if name]
 
 
-TYPES: dict[str, Any] = {"DIR": Path, "NAMES": read_names, "RATIO": read_clock}
+TYPES: dict[str, Any] = {"DIR": Path, "NAMES": read_names, "RATIO": read_clock, "FILE": read_paths}
 """The type of an argument by its metavar in cli.toml."""
 
 
@@ -103,6 +109,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
             descriptor,
             program_sockets=options.program,
             program_again=options.program_again,
+            recorded_files=options.recorded_files,
             identity=identity,
         )
         if options.throwaway and options.command == "preview" and hide_unpredictable:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from review.guard import Packs
@@ -45,7 +46,8 @@ class Stack:
     `control` is a preview of the base on its own state, which a review only has if values of the head are
     unknown. `invented` are the secret settings that no stack file has and for which the review invents
     values. `without_invented` describes the head without them, unless it fails as the base does: then a
-    deployment fails, too.
+    deployment fails, too. `executed` has the numbers of the parts that the second run of the head executed of
+    changed files (sandbox/engine/replay/executed_code.py), or is None without this run.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Stack:
     control: EngineRun | None = None
     invented: Sequence[str] = ()
     without_invented: str = ""
+    executed: Mapping[Path, Set[int]] | None = None
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)

@@ -10,7 +10,7 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -67,6 +67,8 @@ class Session:
     """The folder with the sockets of the process that evaluates the program; None for this process."""
     program_again: Path | None = None
     """The same for a second run of the program, with other values; None for no such run."""
+    recorded_files: Sequence[str] = ()
+    """The files of which this second run records what it executes."""
     identity: Identity = field(default_factory=Identity)
     """The credentials with which the providers sign their requests to AWS."""
     brief: bool = False
@@ -142,7 +144,7 @@ class Session:
         """Return the language server that evaluates the program."""
         if self.program_sockets:
             failed_calls = self.stack.folder / FAILED_CALLS
-            return RemoteProgram(self.program_sockets, failed_calls, self.program_again)
+            return RemoteProgram(self.program_sockets, failed_calls, self.program_again, self.recorded_files)
         return LocalProgram(self.stack.project)
 
     def _count_resources(self, operation: str) -> int:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,12 @@ SERVICE = "program"
 
 SERVICES, MONITOR, ENGINE = "services", "monitor", "engine"
 """Folder of the sockets of the proxy, and their names."""
+
+EXECUTED_CODE = "executed-code.json"
+"""File with what the second run of a program has executed (sandbox/engine/replay/executed_code.py).
+
+The program may have written anything else. The file is empty without a record.
+"""
 
 CONNECTIONS = 64
 """The maximum number of connections to one service."""
@@ -120,13 +126,21 @@ class RemoteProgram(Program):
     server does, since an `up` does as well (pulumi/pulumi, pkg/resource/deploy/source_eval.go: Cancel).
 
     `again` has the sockets of a process for a second run with other values. It is another process, so the
-    program does not find what it has left in the first run, such as a file in memory.
+    program does not find what it has left in the first run, such as a file in memory. Of the files in
+    `recorded`, it says what it executes in the second run, which is written to EXECUTED_CODE.
     """
 
-    def __init__(self, sockets: Path, failed_calls: Path, again: Path | None = None) -> None:
+    def __init__(
+        self,
+        sockets: Path,
+        failed_calls: Path,
+        again: Path | None = None,
+        recorded: Sequence[str] = (),
+    ) -> None:
         self._sockets = sockets
         self._failed_calls = failed_calls
         self._again = again
+        self._recorded = recorded
         self._running = threading.Lock()
         self._first_run: tuple[language_pb2.RunRequest, RecordedCalls] | None = None
 
@@ -149,6 +163,7 @@ class RemoteProgram(Program):
             return
         request, calls = self._first_run
         forwarded = _forward_to(self._again, request)
+        forwarded.args.extend(self._recorded)
         services = self._again / SERVICES
         with socket.socket(socket.AF_UNIX) as connection:
 
@@ -165,6 +180,8 @@ class RemoteProgram(Program):
                 leftovers = relay.leftovers() if not error else ()
             for row in proxy.rows(error, leftovers):
                 append_row(row, self._failed_calls)
+            if self._recorded:
+                self._failed_calls.with_name(EXECUTED_CODE).write_text(proxy.executed, encoding="utf-8")
 
     def _evaluate(self, request: language_pb2.RunRequest, context: Any) -> str:
         """Have the program evaluated, and return its error."""
@@ -194,7 +211,7 @@ class RemoteProgram(Program):
             if not error and not is_stopped:
                 proxy.require_completion(relay)
         error = proxy.error or ("" if is_stopped else error)
-        if calls and calls.has_other_values and not error and not is_stopped:
+        if calls and (calls.has_other_values or self._recorded) and not error and not is_stopped:
             self._first_run = request, calls
         return error
 

@@ -12,10 +12,12 @@ the modules that this script imports, and no others, since a program gets an imp
 - The SDK gets connections whose messages this script changes or drops (`connect`). Nothing else of the SDK
   changes: whatever it asks the program's objects, it asks them as in a deployment.
 - `os.sendfile` copies files by reading them (`copy_files_by_reading`).
+- A run that is to record what it executes of some files compiles these with marks (`record_executed_code`).
 """
 
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import asyncio
+import importlib.util
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import json
 import logging
@@ -28,7 +30,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as executor_threads
 from contextlib import suppress
@@ -84,6 +86,12 @@ DEBUG_BYTES = 2**16
 
 END = "SignalAndWaitForShutdown"
 """The call by which the SDK says that the program has registered all resources."""
+
+EXECUTED_CODE = Path(__file__).with_name("replay") / "executed_code.py"
+"""The module that records executed code. It is not imported by its name, which a program may have as well."""
+
+EXECUTED = "executed code"
+"""The `urn` of the message of the log with the record of the executed code. No resource has such a URN."""
 
 GRACE_SECONDS = 5
 """Seconds in which tasks and threads that are about to end may do so. Until then, the engine waits, so the
@@ -251,6 +259,16 @@ def copy_files_by_reading() -> None:
     os.sendfile = sendfile
 
 
+def record_executed_code(files: Sequence[str]) -> Callable[[], str] | None:
+    """Record what the program executes of these files; return a function for the record, or None."""
+    if not files:
+        return None
+    spec: Any = importlib.util.spec_from_file_location(EXECUTED_CODE.stem, EXECUTED_CODE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.record(files)
+
+
 def wait_for_work(loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None") -> None:
     """Raise RunError if work is left when a program says that it has registered all resources.
 
@@ -316,6 +334,7 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
 
     The settings are those of the whole process, so exit handlers and threads have them as well. A thread
     finds the configuration in environment variables (pulumi/pulumi, sdk/python/lib/pulumi/runtime/config.py).
+    After the address of the engine, the arguments of the request have the files of `record_executed_code`.
     """
     os.environ["PULUMI_CONFIG"] = json.dumps(dict(request.config))
     os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
@@ -343,6 +362,7 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
     executor = ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4)
     loop.set_default_executor(executor)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    write_record = record_executed_code(request.args[1:])
 
     def evaluate() -> None:
         runpy.run_path(PROGRAM, run_name="__main__")
@@ -357,6 +377,11 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
     finally:
         executor.shutdown(wait=True)
         loop.close()
+        if write_record:
+            with suppress(grpc.RpcError):
+                engine.Log(
+                    engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=EXECUTED, message=write_record())
+                )
         sys.stdout.flush()
         sys.stderr.flush()
     return COMPLETED

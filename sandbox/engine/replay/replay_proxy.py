@@ -29,6 +29,7 @@ from sandbox.engine.monitor_proxy import (
     CallHandler,
     serve_calls,
 )
+from sandbox.engine.program_main import EXECUTED
 from sandbox.engine.replay.recorded_calls import (
     ANSWERS,
     DECLARING,
@@ -58,6 +59,9 @@ FAILS = f"the program fails {WHEN_KNOWN}: {{}}"
 MORE = f"{{}} more resources or calls of the program differ {WHEN_KNOWN}"
 """Differences between the two runs."""
 
+LONGEST_RECORD = 8 * 2**20
+"""Largest number of characters in a record of executed code. That of all components has 18,000."""
+
 SHOWN_PATHS = 5
 """Largest number of paths that a difference names."""
 
@@ -81,6 +85,8 @@ class ReplayProxy(CallHandler):
     def __init__(self, calls: RecordedCalls, counts: CallCounts, complete: Callable[[], None]) -> None:
         super().__init__(counts)
         self.is_completed = False
+        self.executed = ""
+        """What the program says that it has executed (sandbox/engine/replay/executed_code.py)."""
         self._calls = calls
         self._complete = complete
         self._expected = calls.with_other_texts()
@@ -113,6 +119,8 @@ class ReplayProxy(CallHandler):
         except (KeyError, DecodeError):
             return self.refuse(f"{name}: the review does not understand this call of the program")
         if name == LOG:
+            if message.urn == EXECUTED and len(message.message) <= LONGEST_RECORD:
+                self.executed = message.message
             self._errors += {*error_of(message)} - self._calls.errors
             return b""
         key = identify(name, message)

@@ -729,6 +729,45 @@ aws.ebs.EncryptionByDefault("disks", enabled=True, opts=pulumi.ResourceOptions(p
 """The same object, through a provider with the region of the stack."""
 
 
+HIDDEN_CODE = """\
+import pulumi_aws as aws
+
+def firewall(name, block):
+    if not block:
+        raise ValueError(f"{name} has no block")
+    rule = {"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": [block], "description": "SSH"}
+    return aws.ec2.SecurityGroup(name, description="Entry", ingress=[rule])
+
+old = firewall("firewall", "10.0.0.0/8")
+old.arn.apply(lambda arn: firewall("a", "0.0.0.0/0") if "." in arn else None)
+zones = aws.get_availability_zones(state="available").names
+if len(zones) > 9:
+    # More than any region has.
+    for zone in zones:
+        firewall(zone, "0.0.0.0/0")
+name = "new"
+firewall(name, "0.0.0.0/0" if zones[0].endswith(".") else "10.0.0.0/8")
+"""
+
+
+def test_changed_code_that_did_not_run_is_named(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    (trees[1] / "__main__.py").write_text(HIDDEN_CODE)
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert [change["name"] for change in report["changes"]] == ["new"]
+    findings = [finding for finding in report["findings"] if finding["policy"] == "code-not-run"]
+    assert [finding["message"] for finding in findings] == [
+        f"__main__.py:{text}"
+        for text in (
+            '10 did not run in this review: firewall("a", "0.0.0.0/0")',
+            "14-15 did not run in this review: for zone in zones:",
+            '17 did not run in this review: "0.0.0.0/0"',
+        )
+    ]
+    assert report["verdict"] == "Nothing blocks: 1 created; changed code did not run (__main__.py)."
+
+
 def test_a_setting_of_a_provider_that_is_marked_as_secret_hides_no_place(
     trees: tuple[Path, Path], tmp_path: Path
 ) -> None:

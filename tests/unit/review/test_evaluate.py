@@ -236,6 +236,31 @@ def test_only_secrets_that_the_base_needs_are_invented(
     assert [(name, finding.blocks) for name, finding in findings] == [("pipe:token", True)] * (not is_needed)
 
 
+@pytest.mark.parametrize(("after", "files"), [("a = 2", ["__main__.py"]), ("a = 1", None)])
+def test_only_the_second_run_of_the_head_records_what_it_executes_of_changed_files(
+    after: str, files: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = tmp_path / "base", tmp_path / "head"
+    for tree, text in zip(trees, ("a = 1", after), strict=True):
+        tree.mkdir()
+        (tree / "Pulumi.yaml").write_text("name: pipe\n")
+        (tree / "Pulumi.dev.yaml").write_text("config: {}\n")
+        (tree / "__main__.py").write_text(text)
+    recorded: dict[str, list[str] | None] = {}
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        file = command[command.index("--recorded-files") + 1] if "--recorded-files" in command else None
+        recorded[command[3]] = json.loads(Path(file).read_text()) if file else None
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    sockets = {"dev": {"base": tmp_path, "head": tmp_path, "again": tmp_path}}
+    [stack] = evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, sockets=sockets, salt="")
+    expected = files and [str(trees[1] / file) for file in files]
+    assert recorded == {"up": None, "preview": expected}
+    assert stack.executed is None, "the program has failed"
+
+
 def test_a_stack_with_the_name_of_a_projects_folder_leaves_the_files_of_that_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import language_pb2, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2, resource_pb2_grpc
 
 from sandbox.engine.monitor_proxy import NO_END
-from sandbox.engine.program import ENDED, ERRORS, SERVICE, SERVICES, RemoteProgram
-from sandbox.engine.program_main import CHANNEL_OPTIONS, COMPLETED, FAILED
+from sandbox.engine.program import ENDED, ERRORS, EXECUTED_CODE, SERVICE, SERVICES, RemoteProgram
+from sandbox.engine.program_main import CHANNEL_OPTIONS, COMPLETED, EXECUTED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
 from tests.support.sandbox.fake_engine import FakeEngine
@@ -134,6 +134,43 @@ def test_a_program_runs_again_if_values_were_unknown(
     rows = (tmp_path / "failed").read_text().splitlines() if new else []
     assert [json.loads(row)["undecided"] for row in rows] == new
     assert (tmp_path / "failed").exists() == bool(new)
+
+
+def test_a_program_runs_again_if_the_code_that_it_executes_is_to_be_recorded(
+    sockets: Path, tmp_path: Path
+) -> None:
+    def evaluate_again() -> None:
+        with again.accept()[0] as connection, connection.makefile("rb") as stream:
+            connection.sendall(STARTED)
+            size = int.from_bytes(stream.read(LENGTH_BYTES), "big")
+            request = language_pb2.RunRequest.FromString(stream.read(size))
+            files.extend(request.args[1:])
+            with grpc.insecure_channel(request.args[0], options=CHANNEL_OPTIONS) as channel:
+                stub: Any = engine_pb2_grpc.EngineStub(channel)
+                for urn, message in (
+                    (EXECUTED, '{"/a.py": [1]}'),
+                    ("", "text"),
+                    (EXECUTED, "x" * 2**23 + "x"),
+                ):
+                    stub.Log(engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=message))
+            connection.sendall(bytes([COMPLETED]))
+
+    files: list[str] = []
+    engine = FakeEngine()
+    (sockets / "again" / SERVICES).mkdir(parents=True)
+    with ExitStack() as stack:
+        address = stack.enter_context(serve_engine(engine))
+        first, again = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2))
+        for listener, folder in ((first, sockets), (again, sockets / "again")):
+            listener.bind(str(folder / SERVICE))
+            listener.listen()
+        threading.Thread(target=_evaluate, args=(first, ["a"]), daemon=True).start()
+        threading.Thread(target=evaluate_again, daemon=True).start()
+        program = RemoteProgram(sockets, tmp_path / "failed", sockets / "again", ["/a.py", "/b.py"])
+        program.Run(language_pb2.RunRequest(monitor_address=address, args=[address]), None)
+        program.replay()
+    assert files == ["/a.py", "/b.py"]
+    assert (tmp_path / EXECUTED_CODE).read_text() == '{"/a.py": [1]}', "a longer record is none"
 
 
 def test_a_second_run_that_cannot_start_is_a_failure(sockets: Path, tmp_path: Path) -> None:

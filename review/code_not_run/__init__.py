@@ -1,0 +1,1 @@
+"""Code of a pull request that no second run of the head has executed."""

@@ -1,0 +1,163 @@
+"""Findings about changed code that the program did not execute: nothing shows what it would declare."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.util import decode_source
+from itertools import chain
+from pathlib import Path
+
+from review.code_not_run.changed_lines import ChangedLines, find_kept
+from review.code_not_run.executed_parts import find_changed
+from review.code_not_run.unexecuted_parts import Unexecuted, find_unexecuted
+from review.jail.regular_files import read_bytes
+from review.model import DECLARES, Finding, SourceLocation, show_spaces
+from review.programs.imports import program_files
+from review.project_selection import Trees
+from review.stacks.stack import Stack
+from sandbox.engine.replay.executed_code import find_parts
+from sandbox.errors import CommandError
+from sandbox.workspace.stacks import projects
+
+RULE = "code-not-run"
+
+LARGEST_FILE = 2**20
+"""Largest number of bytes in a file that is judged. Of a larger one, all code counts as not run."""
+
+MOST_OF_FILE, MOST = 5, 40
+"""Largest number of findings about a file and about all files; further places are counted."""
+
+LONGEST_TEXT = 100
+"""Largest number of characters that a finding shows of the code."""
+
+READ_IT = "Read this code: the report does not show what it declares in a deployment, or leaves out there."
+
+
+@dataclass(frozen=True)
+class _File:
+    """A Python file of a tree; without a module if nobody can read it."""
+
+    module: ast.Module | None
+    lines: Sequence[str]
+
+
+def find_not_run(stacks: Iterable[Stack], trees: Trees) -> list[Finding]:
+    """Return the findings about changed code that the second run of the head executed in no stack.
+
+    A stack has no second run if its program has failed.
+    """
+    executed = {stack.name: stack.executed for stack in stacks if stack.executed is not None}
+    changed = find_changed(trees) if executed else []
+    if not changed:
+        return []
+    base, head = ({file: _read(tree / file) for file in changed} for tree in trees)
+    removed = [_read(trees[0] / file) for file in _python_files(trees[0]) if not (trees[1] / file).is_file()]
+    kept = find_kept(_modules(chain(base.values(), removed)), _modules(head.values()))
+    imported = _program_files(trees[1], executed)
+    findings: list[Finding] = []
+    for file in changed:
+        real = (trees[1] / file).resolve()
+        numbers = {number for record in executed.values() for number in record.get(real, ())}
+        if numbers or file in imported:
+            findings += _find_in_file(file, base[file], head[file], numbers, kept)
+    omitted = findings[MOST:]
+    if omitted:
+        rest = f"{len(omitted) + 1} more places in other files did not run in this review"
+        findings = [*findings[: MOST - 1], replace(findings[MOST - 1], message=rest)]
+    return [replace(finding, stacks=[*executed]) for finding in findings]
+
+
+def _find_in_file(
+    file: Path, before: _File | None, after: _File | None, executed: Set[int], kept: Set[str]
+) -> Iterator[Finding]:
+    """Yield the findings about a file of the head, the last one for all further places."""
+    if after is None or after.module is None:
+        yield _finding(file, f"{file}", 1, f"{file} cannot be read, so nobody knows which of its code ran")
+        return
+    if not executed:
+        if find_parts(after.module):
+            yield _finding(file, f"{file}", 1, f"{file} did not run in this review")
+        return
+    changed = ChangedLines.between(before.lines if before else (), after.lines)
+    items = [
+        item
+        for item in find_unexecuted(after.module, after.lines, executed, kept)
+        if any(changed.overlap(*lines) for lines in (item.lines, *item.headers))
+    ]
+    places = _merge(items, after.lines)
+    most = len(places) if len(places) <= MOST_OF_FILE else MOST_OF_FILE - 1
+    for place in places[:most]:
+        yield _finding(file, place.scope or f"{file}", place.lines[0], _describe(file, place))
+    if more := places[most:]:
+        first = more[0].lines[0]
+        message = f"{len(more)} more places in {file} did not run in this review, the first in line {first}"
+        yield _finding(file, f"{file}", first, message)
+
+
+def _merge(items: Sequence[Unexecuted], source: Sequence[str]) -> list[Unexecuted]:
+    """Return the places with neighbouring parts as one, unless they are functions that were not called."""
+    places: list[Unexecuted] = []
+    for item in items:
+        last = places[-1] if places else None
+        if last and not last.called and not item.called and _are_neighbours(last, item, source):
+            lines = last.lines[0], max(last.lines[1], item.lines[1])
+            places[-1] = replace(last, lines=lines)
+        else:
+            places.append(item)
+    return places
+
+
+def _are_neighbours(first: Unexecuted, second: Unexecuted, source: Sequence[str]) -> bool:
+    between = source[first.lines[1] : second.lines[0] - 1]
+    return all(not line.strip() or line.lstrip().startswith("#") for line in between)
+
+
+def _describe(file: Path, place: Unexecuted) -> str:
+    first, last = place.lines
+    lines = f"{file}:{first}" if first == last else f"{file}:{first}-{last}"
+    if place.called:
+        return f"{lines} was not called in this review: {place.called}"
+    text = place.text if len(place.text) <= LONGEST_TEXT else f"{place.text[:LONGEST_TEXT]}…"
+    return f"{lines} did not run in this review: {show_spaces(text)}"
+
+
+def _finding(file: Path, name: str, line: int, message: str) -> Finding:
+    return Finding(
+        stacks=[],
+        policy=RULE,
+        name=name,
+        message=message,
+        remediation=READ_IT,
+        locations=[SourceLocation(f"{file}", line, DECLARES)],
+    )
+
+
+def _read(path: Path) -> _File | None:
+    """Return a Python file with its lines as Python counts them; None if there is no regular file."""
+    try:
+        content = read_bytes(path, LARGEST_FILE, follow_links=True)
+    except CommandError:
+        return _File(None, ())
+    except OSError:
+        return None
+    with suppress(MemoryError, RecursionError, SyntaxError, ValueError):
+        module = ast.parse(content)
+        # A form feed or U+2028 is a part of a line.
+        return _File(module, decode_source(content).split("\n"))
+    return _File(None, ())
+
+
+def _modules(files: Iterable[_File | None]) -> Iterator[tuple[ast.Module, Sequence[str]]]:
+    yield from ((file.module, file.lines) for file in files if file and file.module)
+
+
+def _python_files(tree: Path) -> Iterator[Path]:
+    yield from (path.relative_to(tree) for path in sorted(tree.rglob("*.py")) if path.is_file())
+
+
+def _program_files(tree: Path, stacks: Mapping[str, object]) -> set[Path]:
+    """Return the files that the programs of the stacks can import."""
+    known = projects(tree)
+    folders = {known[name] for name in stacks if name in known}
+    return {file for folder in folders for file in program_files(tree, folder)}

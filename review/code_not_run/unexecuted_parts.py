@@ -1,0 +1,256 @@
+"""The parts of a Python file that were not executed, and what decides about their execution."""
+
+import ast
+import builtins
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, cast
+
+from review.code_not_run.changed_lines import DEFINITIONS, first_line, text_of
+from sandbox.engine.replay.executed_code import BLOCKS, Part, find_parts
+
+Lines = tuple[int, int]
+"""The first and the last line of something."""
+
+WITHOUT_EFFECT = (ast.Pass, ast.Global, ast.Nonlocal)
+"""Statements that do nothing. Constants are no parts."""
+
+HARMLESS = frozenset(dir(builtins)) - {"__import__", "compile", "eval", "exec", "getattr", "open", "setattr"}
+"""Functions that a message may call, such as `sorted`."""
+
+CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+"""Expressions that may do more than to compute a value."""
+
+INNER = (ast.ExceptHandler, ast.match_case, ast.comprehension)
+"""Nodes that are no parts, and whose parts the node around them decides about as well."""
+
+TYPE_CHECKING = "TYPE_CHECKING"
+
+
+@dataclass(frozen=True)
+class Unexecuted:
+    """A part that was not executed, or the function `called` whose body was not.
+
+    `headers` has the lines that decide about it, such as those of a condition. `scope` is the name of the
+    function or class around it.
+    """
+
+    lines: Lines
+    text: str
+    scope: str
+    headers: tuple[Lines, ...] = ()
+    called: str = ""
+
+
+def find_unexecuted(
+    module: ast.Module, source: Sequence[str], executed: Set[int], kept: Set[str]
+) -> Iterator[Unexecuted]:
+    """Yield the outermost parts of a module that were not executed, by their lines.
+
+    `source` has the lines of the file. Definitions whose text is in `kept` are left out with all in them.
+    """
+    unexecuted = {id(part) for index, part in enumerate(find_parts(module)) if index not in executed}
+    yield from sorted(_Search(module, unexecuted, source, kept).run(), key=lambda item: item.lines)
+
+
+class _Search:
+    """A search for the parts in `unexecuted`, which has the IDs of their nodes."""
+
+    def __init__(
+        self, module: ast.Module, unexecuted: Set[int], source: Sequence[str], kept: Set[str]
+    ) -> None:
+        self._module = module
+        self._unexecuted = unexecuted
+        self._source = source
+        self._kept = kept
+        self._imports_type_checking = _imports_type_checking(module)
+        self._in_tests = _operators_in_tests(module)
+
+    def run(self) -> Iterator[Unexecuted]:
+        """Yield the outermost parts. Chains of operators may be longer than the limit of nested calls."""
+        pending: list[tuple[ast.AST, str, tuple[Lines, ...]]] = [(self._module, "", ())]
+        while pending:
+            node, scope, outer = pending.pop()
+            omitted: list[ast.stmt] = []
+            if isinstance(node, DEFINITIONS):
+                scope = f"{scope}.{node.name}" if scope else node.name
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and self._is_uncalled(node):
+                lines = first_line(node), node.end_lineno or node.lineno
+                yield Unexecuted(lines, self._text(node), scope, called=node.name)
+                omitted += node.body
+            if self._is_for_types_only(node):
+                omitted += cast(ast.If, node).body
+            left_out = {*map(id, omitted)}
+            last_statements = self._last_statements(node)
+            for child in ast.iter_child_nodes(node):
+                if id(child) in left_out:
+                    continue
+                if isinstance(child, DEFINITIONS) and text_of(child, self._source) in self._kept:
+                    continue
+                headers = (*outer, *_headers(node, child), *last_statements.get(id(child), ()))
+                if id(child) not in self._unexecuted:
+                    is_inner = isinstance(child, INNER)
+                    pending.append((child, scope, headers if is_inner else ()))
+                elif isinstance(child, ast.stmt | ast.expr) and not self._has_no_effect(node, child):
+                    lines = first_line(child), child.end_lineno or child.lineno
+                    yield Unexecuted(lines, self._text(child), scope, headers)
+
+    def _is_uncalled(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        statements = [statement for statement in function.body if not _is_constant(statement)]
+        return all(id(statement) in self._unexecuted for statement in statements) and not all(
+            map(_is_idle, statements)
+        )
+
+    def _is_for_types_only(self, node: ast.AST) -> bool:
+        """Return True for imports that only a type checker needs."""
+        return (
+            isinstance(node, ast.If)
+            and self._imports_type_checking
+            and isinstance(node.test, ast.Name)
+            and node.test.id == TYPE_CHECKING
+            and all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in node.body)
+        )
+
+    def _has_no_effect(self, node: ast.AST, part: Part) -> bool:
+        """Return True for a part that declares nothing and lets nothing else be declared.
+
+        An operand of a condition may let something be declared, but that is a part of its own.
+        """
+        if isinstance(node, ast.Compare) or id(node) in self._in_tests:
+            return not _calls(part)
+        is_message = isinstance(node, ast.Assert) and _is_message(part)
+        kind = node.type if isinstance(node, ast.ExceptHandler) else None
+        return is_message or (kind is part and _is_plain_type(part)) or _is_idle(part)
+
+    def _last_statements(self, node: ast.AST) -> dict[int, tuple[Lines, ...]]:
+        """Return the lines of the last executed statement of each block, by the IDs of those after it.
+
+        It has left the block, by a `return` or an error.
+        """
+        last_statements: dict[int, tuple[Lines, ...]] = {}
+        for name in BLOCKS:
+            block: Any = getattr(node, name, None)
+            last: tuple[Lines, ...] = ()
+            for statement in cast(list[ast.stmt], block) if isinstance(block, list) else ():
+                if id(statement) in self._unexecuted:
+                    last_statements[id(statement)] = last
+                elif not _is_constant(statement):
+                    last = ((first_line(statement), _last_line(statement)),)
+        return last_statements
+
+    def _text(self, node: Part) -> str:
+        """Return the first line of the code of a part."""
+        line = "".join(self._source[node.lineno - 1 : node.lineno]).encode()
+        end = node.end_col_offset if node.end_lineno == node.lineno else len(line)
+        return line[node.col_offset : end].decode(errors="replace").strip()
+
+
+def _operators_in_tests(module: ast.Module) -> set[int]:
+    """Return the IDs of the operators `and` and `or` of which only the truth counts."""
+    operators: set[int] = set()
+    for node in ast.walk(module):
+        tests: list[ast.expr] = [test] if isinstance(test := getattr(node, "test", None), ast.expr) else []
+        tests += [guard] if isinstance(guard := getattr(node, "guard", None), ast.expr) else []
+        tests += node.ifs if isinstance(node, ast.comprehension) else []
+        while tests:
+            test = tests.pop()
+            if isinstance(test, ast.BoolOp):
+                operators.add(id(test))
+                tests += test.values
+            elif isinstance(test, ast.UnaryOp):
+                tests.append(test.operand)
+    return operators
+
+
+def _imports_type_checking(module: ast.Module) -> bool:
+    """Return True if a module has the name from `typing` and gives it no other value."""
+    nodes = [*ast.walk(module)]
+    imported = {
+        node.module
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if (alias.asname or alias.name) == TYPE_CHECKING
+    }
+    return imported == {"typing"} and not any(
+        isinstance(node, ast.Name) and node.id == TYPE_CHECKING and not isinstance(node.ctx, ast.Load)
+        for node in nodes
+    )
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_idle(part: Part) -> bool:
+    """Return True for a statement that does nothing, or that only raises an error.
+
+    An error ends the program, or what handles it is a part of its own.
+    """
+    match part:
+        case ast.Raise():
+            errors = [error for error in (part.exc, part.cause) if error]
+            calls = [error for error in errors if isinstance(error, ast.Call)]
+            others = [error for error in errors if not isinstance(error, ast.Call)]
+            messages = [message for call in calls for message in (*call.args, *call.keywords)]
+            return all(map(_is_message, (*others, *messages, *(call.func for call in calls))))
+        case ast.AnnAssign():
+            return part.value is None
+        case ast.stmt():
+            return isinstance(part, WITHOUT_EFFECT) or _is_constant(part)
+        case _:
+            return False
+
+
+def _is_message(value: ast.AST) -> bool:
+    """Return True for a value that calls only harmless functions."""
+    return all(_is_harmless(call.func) for call in ast.walk(value) if isinstance(call, ast.Call))
+
+
+def _is_harmless(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute):
+        return isinstance(function.value, ast.Constant | ast.JoinedStr)
+    return isinstance(function, ast.Name) and function.id in HARMLESS
+
+
+def _is_plain_type(kind: Part) -> bool:
+    """Return True for the names of exceptions."""
+    names = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return all(isinstance(name, ast.Name | ast.Attribute) and not _calls(name) for name in names)
+
+
+def _calls(value: ast.AST) -> bool:
+    return any(isinstance(inner, CALLS) for inner in ast.walk(value))
+
+
+def _headers(node: ast.AST, child: ast.AST) -> Iterator[Lines]:
+    """Yield the lines of a node that decide whether one of its parts is executed."""
+    match node:
+        case ast.If(test=test) | ast.While(test=test) if child is not test:
+            yield node.lineno, _last_line(test)
+            if isinstance(child, ast.stmt) and child.lineno > _last_line(node.body[-1]):
+                yield _last_line(node.body[-1]) + 1, child.lineno - 1
+        case ast.For() | ast.AsyncFor():
+            yield node.lineno, _last_line(node.iter)
+        case ast.Try() | ast.TryStar():
+            yield node.lineno, _last_line(node.body[-1])
+        case ast.ExceptHandler():
+            yield node.lineno, _last_line(node.type) if node.type else node.lineno
+        case ast.Match():
+            yield node.lineno, _last_line(node.subject)
+        case ast.match_case():
+            yield node.pattern.lineno, _last_line(node.guard or node.pattern)
+        case ast.IfExp():
+            yield node.test.lineno, _last_line(node.test)
+        case ast.BoolOp() | ast.Compare() if isinstance(child, ast.expr):
+            yield node.lineno, child.lineno
+        case (
+            ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp() | ast.Assert()
+        ):
+            yield node.lineno, _last_line(node)
+        case _:
+            pass
+
+
+def _last_line(node: ast.stmt | ast.expr | ast.pattern) -> int:
+    return node.end_lineno or node.lineno

@@ -1,0 +1,247 @@
+"""Tests of the findings about changed code that a program did not execute."""
+
+import builtins
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from review.code_not_run.executed_parts import find_recorded, read_record
+from review.code_not_run.unexecuted_changes import MOST, MOST_OF_FILE, find_not_run
+from review.model import Finding
+from review.stacks.stack import Stack
+from sandbox.engine.replay import executed_code
+
+Review = Callable[..., list[Finding]]
+
+HEADER = "# A program\ndeclare, no, yes = (lambda *a: a), (lambda *a: False), (lambda *a: True)\n"
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    """Provide two trees with a project."""
+    for tree in ("base", "head"):
+        (tmp_path / tree).mkdir()
+        (tmp_path / tree / "Pulumi.yaml").write_text("name: pipe")
+        (tmp_path / tree / "Pulumi.dev.yaml").write_text("config:")
+    return tmp_path / "base", tmp_path / "head"
+
+
+@pytest.fixture
+def review(trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Review:
+    """Provide a function for the findings about a main script, which it runs."""
+
+    def find(before: str, after: str, **others: str) -> list[Finding]:
+        for tree, text in zip(trees, (before, after), strict=True):
+            (tree / "__main__.py").write_text(HEADER + textwrap.dedent(text))
+        executed: set[tuple[int, int]] = set()
+        monkeypatch.setattr(builtins, executed_code.MARK, executed.add, raising=False)
+        main = trees[1] / "__main__.py"
+        code = executed_code.compile_with_marks(main.read_bytes(), f"{main}", 0)
+        exec(code, {"__name__": "__main__"})
+        record = {main: {index for _, index in executed}}
+        return find_not_run([Stack("dev", executed=record)], trees)
+
+    return find
+
+
+def messages(findings: list[Finding]) -> list[str]:
+    return [finding.message.replace(" did not run in this review", "") for finding in findings]
+
+
+NOT_RUN = {
+    "a branch": ("if no():\n    declare(1)", ["__main__.py:4: declare(1)"]),
+    "an else": ("if yes():\n    pass\nelse:\n    declare(1)", ["__main__.py:6: declare(1)"]),
+    "an elif": ("if yes():\n    pass\nelif no():\n    declare(1)", ["__main__.py:5-6: elif no():"]),
+    "a conditional expression": ("a = declare(1) if no() else 2", ["__main__.py:3: declare(1)"]),
+    "a constant in one": ('a = 1 if yes() else "0.0.0.0/0"', ['__main__.py:3: "0.0.0.0/0"']),
+    "an operand": ("no() and declare(1)", ["__main__.py:3: declare(1)"]),
+    "an operand of a condition": ("if yes() or declare(1):\n    pass", ["__main__.py:3: declare(1)"]),
+    "a comparison": ("1 < 0 < declare(1)", ["__main__.py:3: declare(1)"]),
+    "a default": ('a = yes() or "b"', ['__main__.py:3: "b"']),
+    "a lambda": ("a = lambda: declare(1)", ["__main__.py:3: declare(1)"]),
+    "a comprehension": ("[declare(a) for a in ()]", ["__main__.py:3: declare(a)"]),
+    "its condition": ("{a for a in () if declare(1)}", ["__main__.py:3: a"]),
+    "its second iterable": ("{a: b for a in () for b in declare(1)}", ["__main__.py:3: a"]),
+    "a loop": ("for a in ():\n    declare(a)", ["__main__.py:4: declare(a)"]),
+    "a while": ("while no():\n    declare(1)", ["__main__.py:4: declare(1)"]),
+    "its else": ("for a in 'ab':\n    break\nelse:\n    declare(1)", ["__main__.py:6: declare(1)"]),
+    "an except": (
+        "try:\n    yes()\nexcept ValueError:\n    declare(1)\nelse:\n    yes()\nfinally:\n    yes()",
+        ["__main__.py:6: declare(1)"],
+    ),
+    "the type of an except": (
+        "try:\n    yes()\nexcept declare(1):\n    pass",
+        ["__main__.py:5: declare(1)"],
+    ),
+    "what follows an error": (
+        "try:\n    yes()\n    int('a')\n    declare(1)\nexcept ValueError:\n    yes()",
+        ["__main__.py:6: declare(1)"],
+    ),
+    "what an error has": ("try:\n    if no():\n        raise ValueError(declare(1))\nfinally:\n    yes()", 1),
+    "a case": (
+        "match 2:\n    case 1:\n        yes()\n    case a if a > 2:\n        no()\n    case _:\n        a",
+        ["__main__.py:5: yes()", "__main__.py:7: no()"],
+    ),
+    "a guard": ("match 2:\n    case 1 if declare(1):\n        pass\n    case _:\n        yes()", 1),
+    "a function": ("def a(b):\n    return declare(b)", ["__main__.py:3-4 was not called in this review: a"]),
+    "a method with a decorator": (
+        "class A:\n    @property\n    def a(self):\n        return declare(self)",
+        ["__main__.py:4-6 was not called in this review: a"],
+    ),
+    "a coroutine": (
+        "async def a():\n    yes()\n    if no():\n        await yes()\nnext(a().__await__(), 0)",
+        ["__main__.py:6: await yes()"],
+    ),
+    "a generator": ("def a():\n    yield 1\n    declare(1)\nnext(a())", ["__main__.py:5: declare(1)"]),
+    "an early end": (
+        "def a():\n    if no():\n        return\n    declare(1)\na()",
+        ["__main__.py:5: return"],
+    ),
+    "several lines": (
+        "if no():\n    declare(\n        1,\n    )\n    # more\n\n    declare(2)\nyes()",
+        ["__main__.py:4-9: declare("],
+    ),
+    "an import": ("if no():\n    import x", ["__main__.py:4: import x"]),
+    "a part of an f-string": ("a = f'{yes()} {declare(1) if no() else 2}'", ["__main__.py:3: declare(1)"]),
+    "what a constant leaves out": ("if False:\n    declare(1)", ["__main__.py:4: declare(1)"]),
+    "an assertion": ("assert yes(), declare(1)", ["__main__.py:3: declare(1)"]),
+}
+
+
+@pytest.mark.parametrize("case", NOT_RUN)
+def test_changed_code_that_did_not_run_is_named(case: str, review: Review) -> None:
+    source, expected = NOT_RUN[case]
+    texts = messages(review("", source))
+    assert len(texts) == expected if isinstance(expected, int) else texts[: len(expected)] == expected, texts
+    assert not review(source, source), "nothing is changed"
+
+
+RUN = {
+    "a declaration": "yes()\nfor a in range(2):\n    if a:\n        declare(a)\n    else:\n        yes()",
+    "an error": "if no():\n    raise ValueError(f'{yes} and ' + ', '.join(sorted('ab'))) from None",
+    "nothing": "'''Doc.'''\nif no():\n    pass\nelse:\n    ...",
+    "a stub": "class A:\n    'Doc.'\n    def a():\n        'Doc.'\n    def b():\n        raise TypeError",
+    "a condition": "if no() and a or yes(): # a is nowhere\n    declare(1)",
+    "types": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a import b\nc: 'b'",
+    "an expected error": "try:\n    int('a')\nexcept (ValueError, OSError):\n    declare(1)",
+    "a future": "def a(b: int | None = None) -> int:\n    global c\n    c = b\n    return 1\na()",
+    "a comprehension": "[declare(a) for a in range(3) if a]\nb = {a: a for a in range(3) for c in range(a)}",
+    "a with": "from contextlib import suppress\nwith suppress(ValueError):\n    declare(1)",
+    "a message": "assert yes(), f'{yes}'",
+}
+
+
+@pytest.mark.parametrize("case", RUN)
+def test_code_that_runs_or_does_nothing_is_not_named(case: str, review: Review) -> None:
+    assert messages(review("", RUN[case])) == []
+
+
+OLD = "def a(b):\n    if b():\n        declare(1)\na(no)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (OLD, f"class A:\n{textwrap.indent(OLD, '    ')}"),  # moved into a class
+        (OLD, f"{OLD}declare(2)\n"),
+        (OLD, OLD.replace("def a(b)", "def a(b, *, c=1)")),
+        (OLD, OLD.replace("a(", "other(")),  # another name
+        ("a = 1\nif no():\n    declare(1)", "a = 2\nif no():\n    declare(1)"),
+    ],
+)
+def test_old_code_that_does_not_run_is_not_named(before: str, after: str, review: Review) -> None:
+    assert messages(review(before, after)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (OLD, OLD.replace("if b()", "if b(2)")),
+        (OLD, OLD.replace("declare(1)", "declare(2)")),
+        (OLD, f"{OLD}{OLD.replace('a(', 'c(')}"),  # copied
+        (
+            "if (\n    no()\n    and yes()\n    and no()\n):\n    declare(1)",
+            "if (\n    no()\n    and no()\n):\n    declare(1)",
+        ),
+        ("if yes():\n    yes()\ndeclare(1)", "if no():\n    yes()\n    declare(1)"),
+        (
+            "try:\n    yes()\nexcept OSError:\n    declare(1)",
+            "try:\n    no()\nexcept OSError:\n    declare(1)",
+        ),
+        ("def a():\n    yes()\n    declare(1)\na()", "def a():\n    if yes(): return\n    declare(1)\na()"),
+        ("if no():\n    yes()\n    declare(1)", "if no():\n    no()\n    yes()\n    declare(1)"),
+    ],
+)
+def test_old_code_counts_if_what_decides_about_it_is_changed(before: str, after: str, review: Review) -> None:
+    assert messages(review(before, after))
+
+
+def test_a_finding_has_the_function_and_the_line(review: Review) -> None:
+    [finding] = review(
+        "", "class A:\n    def b(self):\n        if no():\n            declare('dev')\nA().b()"
+    )
+    assert (finding.name, finding.level, finding.blocks) == ("A.b", "advisory", False)
+    assert [(place.file, place.line) for place in finding.locations] == [("__main__.py", 6)]
+    assert finding.message == "__main__.py:6 did not run in this review: declare('dev')"
+
+
+def test_the_number_of_findings_is_limited(review: Review, trees: tuple[Path, Path]) -> None:
+    many = "if no():\n    declare(1)\n" * 9
+    texts = messages(review("", many))
+    assert len(texts) == MOST_OF_FILE
+    assert texts[-1] == "5 more places in __main__.py, the first in line 12"
+    names = [f"m{number}" for number in range(MOST)]
+    for name in names:
+        (trees[1] / f"{name}.py").write_text("a = 1")
+    texts = messages(review("", f"if no():\n    import {', '.join(names)}\n{many}"))
+    assert (len(texts), texts[-1]) == (MOST, "6 more places in other files")
+
+
+def test_what_ran_in_one_stack_ran(trees: tuple[Path, Path]) -> None:
+    main = trees[1] / "__main__.py"
+    main.write_text("a = 1\nb = 2\n")
+    stacks = [Stack("dev", executed={main: {0}}), Stack("stg", executed={main: {1}}), Stack("prod")]
+    assert not find_not_run(stacks, trees)
+    [finding] = find_not_run(stacks[1:], trees)
+    assert (finding.stacks, finding.locations[0].line) == (["stg"], 1), "the program of prod has failed"
+    assert not find_not_run(stacks[2:], trees)
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"a": ["b"]}', "x" * 10])
+def test_without_a_valid_record_nothing_has_run(
+    record: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (trees[1] / "__main__.py").write_text("import shop\nif x: import tool")
+    (trees[1] / "shop.py").write_text("a = 1")
+    (trees[1] / "docs.py").write_text("a = 1")
+    (trees[1] / "tool.py").write_text("'''Nothing.'''")
+    (tmp_path / "record").write_text(record)
+    executed = read_record(tmp_path / "record")
+    assert executed == {}
+    texts = messages(find_not_run([Stack("dev", executed=executed)], trees))
+    assert texts == ["__main__.py", "shop.py"]
+    assert read_record(tmp_path / "missing") is None
+
+
+def test_a_file_that_nobody_can_read_is_named(trees: tuple[Path, Path]) -> None:
+    (trees[1] / "__main__.py").write_text("a = (")
+    [finding] = find_not_run([Stack("dev", executed={})], trees)
+    assert finding.message.startswith("__main__.py cannot be read")
+
+
+def test_changed_python_files_are_recorded_without_links(trees: tuple[Path, Path]) -> None:
+    for tree in trees:
+        (tree / "same.py").write_text("a = 1")
+    (trees[1] / "new.py").write_text("a = 1")
+    (trees[1] / "link.py").symlink_to("new.py")
+    (trees[1] / "notes.txt").write_text("a")
+    (trees[0] / "old.py").write_text("a = 1")
+    assert find_recorded(trees) == [f"{trees[1] / 'new.py'}"]
+    assert not find_recorded((trees[0], trees[0]))
+
+
+def test_lines_are_those_of_python(review: Review, trees: tuple[Path, Path]) -> None:
+    [finding] = review("", "a = 1 \x0c\nb = '\u2028\x85'\nif no():\n    declare('é', 1 if yes() else 2)")
+    assert finding.message == "__main__.py:6 did not run in this review: declare('é', 1 if yes() else 2)"
