@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
-from sandbox.engine.replay.substitution import Substitution, differing
+from sandbox.engine.replay.substitution import Substitution, differing, is_checksum
 from sandbox.wire.sentinels import OUTPUT, SIGNATURE, UNKNOWNS
-from sandbox.wire.values import show_path
+from sandbox.wire.values import Path, show_path
 
 DECLARING = ("RegisterResource", "ReadResource")
 """Calls that declare a resource."""
@@ -38,6 +38,11 @@ UNORDERED = ("dependencies", "dependsOn", "replace_with", "urns")
 DEPENDENCIES, OF_PROPERTIES = "dependencies", "propertyDependencies"
 """Fields with the URNs on which a resource depends, and with those on which each of its properties does."""
 
+ANNOTATIONS = b"metadata.annotations"
+"""Start of the paths with which a pod gets its annotations as variables or files
+(https://kubernetes.io/docs/concepts/workloads/pods/downward-api/).
+"""
+
 VALUES = (Struct.DESCRIPTOR.full_name, Value.DESCRIPTOR.full_name)
 """Names of the messages that have values of the program."""
 
@@ -56,6 +61,14 @@ class Failure:
 
 Outcome = bytes | Failure
 """The outcome of a call: the bytes of the answer, or a failure."""
+
+
+class ExpectedCall(NamedTuple):
+    """A call of the second run: its request, that of the first run, and the outcome of the first run."""
+
+    request: Any
+    former: Any
+    outcome: Outcome
 
 
 class RecordedCalls:
@@ -90,18 +103,21 @@ class RecordedCalls:
         with self._lock:
             self._calls.setdefault(identify(name, message), (message, outcome))
             self.has_unknown |= has_unknown
-            self.substitution.note_sent(message)
+            # A report shows the texts of these calls. In another one, a program could send all possible ones.
+            if name in (*ANSWERS, OUTPUTS):
+                self.substitution.note_sent(message)
             if name in ANSWERS and isinstance(outcome, bytes):
                 self.substitution.note_received(ANSWERS[name].FromString(outcome))
 
-    def with_other_texts(self) -> dict[Key, tuple[Any, Outcome]]:
-        """Return the calls of a run that gets other invented texts, with the outcomes of this run, by key."""
-        calls: dict[Key, tuple[Any, Outcome]] = {}
+    def with_other_texts(self) -> dict[Key, ExpectedCall]:
+        """Return the calls of a run that gets other invented texts, by key."""
+        calls: dict[Key, ExpectedCall] = {}
         for (name, *_), (message, outcome) in self._calls.items():
             other = type(message)()
             other.CopyFrom(message)
             self.substitution.apply_to(other)
-            calls[identify(cast(str, name), other)] = other, outcome
+            other = comparable(other)  # Sets of URNs with other texts have another order.
+            calls[identify(cast(str, name), other)] = ExpectedCall(other, message, outcome)
         return calls
 
 
@@ -133,27 +149,44 @@ def identify(name: str, message: Any) -> Key:
     return name, message.SerializeToString(deterministic=True)
 
 
-def differences(first: Any, second: Any) -> list[str]:
+def differences(first: Any, second: Any, former: Any) -> list[str]:
     """Return the paths at which a request differs from the expected one, `first`, with the same key.
 
-    A path at which the first request has an unknown value does not count, nor what this value depends on.
+    `former` is the request of the first run. A path at which the first request has an unknown value does not
+    count, nor what this value depends on. Nor does a checksum of a pod that does not read its annotations.
     """
     if first == second:
         return []
     paths: list[str] = []
     undecided: set[str] = set()
+    reads_annotations = ANNOTATIONS in second.SerializeToString()
     for field in first.DESCRIPTOR.fields:
         if field.message_type and field.message_type.full_name in VALUES:
-            before, after = (plain_value(getattr(message, field.name)) for message in (first, second))
+            messages = first, second, former
+            before, after, texts = (plain_value(getattr(message, field.name)) for message in messages)
             is_object = field.message_type.full_name == VALUES[0]
-            start = () if is_object else (f"option {field.name}",)
-            paths += map(show_path, differing(before, after, start, is_unknown))
-            if is_object:
-                undecided |= {name for name, value in before.items() if has_unknown_part(value)}
+            other = [*differing(before, after, texts, (), is_unknown)]
+            if not is_object:
+                paths += [f"option {show_path((field.name, *path))}" for path in other]
+                continue
+            undecided |= {name for name, value in before.items() if has_unknown_part(value)}
+            if not reads_annotations:
+                other = [path for path in other if not is_checksum(path, _at(before, path), _at(after, path))]
+            paths += map(show_path, other)
     if OF_PROPERTIES in first.DESCRIPTOR.fields_by_name:
         paths += _differing_dependencies(first, second, undecided)
     before, after = (_options(message) for message in (first, second))
     return [*paths, *(f"option {show_path(path)}" for path in differing(before, after))]
+
+
+def _at(value: Any, path: Path) -> Any:
+    """Return the part of a value at a path; None if there is none."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 def _differing_dependencies(first: Any, second: Any, undecided: set[str]) -> Iterator[str]:

@@ -91,7 +91,7 @@ class ReplayProxy(CallHandler):
         self._complete = complete
         self._expected = calls.with_other_texts()
         self._declared = {
-            key: _urn_of(key, *call)
+            key: _urn_of(key, call.request, call.outcome)
             for key, call in self._expected.items()
             if key[0] in (*DECLARING, OUTPUTS)
         }
@@ -128,8 +128,8 @@ class ReplayProxy(CallHandler):
         if recorded is None:
             self._note_new(name, message)
             return _answer_new(path, name, message)
-        first, outcome = recorded
-        if paths := differences(first, message):
+        first, former, outcome = recorded
+        if paths := differences(first, message, former):
             self._note_changed(_urn_of(key, message, outcome), paths)
         with self._lock:
             self._seen.add(key)

@@ -2,19 +2,19 @@
 
 A program that gets other texts in a second run has to send the same as in the first one, but with the other
 texts. What it sends otherwise is computed from a text that the review does not know: the network of an
-address, or a decision by a part of an ID.
+address, a decision by a part of an ID, or one by the time at which an object was created.
 """
 
 import base64
 import binascii
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, cast
 
 from google.protobuf.message import Message
 
+from sandbox.providers.plan import now
 from sandbox.wire import sentinels
 from sandbox.wire.sentinels import INVENTED_NUMBERS
 from sandbox.wire.values import Path, are_lists_of_same_length
@@ -22,19 +22,26 @@ from sandbox.wire.values import Path, are_lists_of_same_length
 ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 """Pattern of an IPv4 address."""
 
+TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+"""Pattern of a time in the format of RFC 3339, also without the zone."""
+
 DIGITS = re.compile(r"[0-9a-fA-F]+")
 """Pattern of a run of decimal or hexadecimal digits."""
 
 SHORTEST = 6
 """Smallest length of a run of digits that counts as invented. Years, ports and versions are shorter."""
 
-SHORTEST_PART = 4
-"""Smallest length of a part of an invented run. A shorter one could be a number that means something, such as
-the size of a network.
-"""
+SHORTEST_NUMBER = 5
+"""Smallest number of digits of an invented number, such as the tag of a key in the DNS."""
 
-SHORTEST_HASH = 8
-"""Smallest length of a hash: two runs of this length may differ in any digit."""
+POD_TEMPLATE = ("template", "metadata", "annotations")
+"""End of the path of a pod template's annotations."""
+
+CHECKSUM = "checksum/"
+"""Start of the keys of annotations with a hash of what a pod reads, so that a change replaces the pods."""
+
+HASH = re.compile(r"[0-9a-f]{8,}")
+"""Pattern of the value of such an annotation."""
 
 SHORTEST_ENCODED = 16
 """Smallest length of a text in base64 whose content is compared."""
@@ -56,6 +63,7 @@ class Substitution:
     def __init__(self) -> None:
         self._sent: set[str] = set()
         self._invented: set[str] = set()
+        self._present = now()
         for text in (sentinels.SIGNATURE, sentinels.SECRET, sentinels.OUTPUT, sentinels.RESOURCE):
             self.note_sent(text)
         for text in (*sentinels.ASSETS, *sentinels.UNKNOWNS):
@@ -83,9 +91,14 @@ class Substitution:
             return base64.b64encode(other.encode()).decode()
 
         def exchange(other: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
-            return lambda match: other(match[0]) if match[0] in self._invented else match[0]
+            return lambda match: other(match[0]) if match[0].lower() in self._invented else match[0]
 
+        # A deployment that creates an object gets the present, and it creates all objects at almost one time.
+        text = TIME.sub(exchange(lambda _: self._present), text)
         return DIGITS.sub(exchange(other_digits), ADDRESS.sub(exchange(other_address), text))
+
+    def _apply_to_number(self, value: float) -> float:
+        return float(self.apply(str(int(value)))) if value.is_integer() else value
 
     def apply_to(self, message: Any) -> None:
         """Exchange the invented texts and numbers in a message, also in the keys of objects."""
@@ -101,7 +114,7 @@ class Substitution:
                 else:
                     content[:] = [self.apply(text) for text in content]
             elif field.type == field.TYPE_DOUBLE:
-                setattr(message, field.name, other_number(content))
+                setattr(message, field.name, self._apply_to_number(content))
 
     def _apply_to_map(self, members: Any) -> None:
         for key, value in [*members.items()]:
@@ -117,58 +130,64 @@ class Substitution:
 
 
 def differing(
-    expected: Any, actual: Any, path: Path = (), is_open: Callable[[Any], bool] = lambda _: False
+    expected: Any,
+    actual: Any,
+    former: Any = None,
+    path: Path = (),
+    is_open: Callable[[Any], bool] = lambda _: False,
 ) -> Iterator[Path]:
-    """Yield the paths of the parts of a value that differ, except for parts of other texts and for hashes.
+    """Yield the paths of the parts of a value that differ. `former` is the expected value with former texts.
 
-    Where the expected value `is_open`, any value is right.
+    Where the expected value `is_open`, any value is right. If a list of texts was sorted, another order is
+    right, too, in which it is sorted.
     """
     if is_open(expected):
         return
     if isinstance(expected, dict) and isinstance(actual, dict):
         before, after = cast(dict[str, Any], expected), cast(dict[str, Any], actual)
+        texts = cast(dict[str, Any], former) if isinstance(former, dict) else {}
         for key in sorted(before.keys() | after.keys()):
             if key in before and key in after:
-                yield from differing(before[key], after[key], (*path, key), is_open)
+                yield from differing(before[key], after[key], texts.get(key), (*path, key), is_open)
             elif not (key in before and is_open(before[key])):
                 yield (*path, key)
     elif are_lists_of_same_length(expected, actual):
-        yield from _differing_items(cast(list[Any], expected), cast(list[Any], actual), path, is_open)
-    elif isinstance(expected, str) and isinstance(actual, str):
-        if not is_same_text(expected, actual):
-            yield path
+        items, others = cast(list[Any], expected), cast(list[Any], actual)
+        if not _is_sorted_alike(items, others, former):
+            has_texts = are_lists_of_same_length(items, former)
+            texts = cast(list[Any], former) if has_texts else [None] * len(items)
+            for index, parts in enumerate(zip(items, others, texts, strict=True)):
+                yield from differing(*parts, (*path, index), is_open)
     elif type(cast(Any, expected)) is not type(actual) or expected != actual:
         yield path
 
 
-def _differing_items(
-    expected: list[Any], actual: list[Any], path: Path, is_open: Callable[[Any], bool]
-) -> Iterator[Path]:
-    pairs = enumerate(zip(expected, actual, strict=True))
-    paths = [part for index, pair in pairs for part in differing(*pair, (*path, index), is_open)]
-    # A program may have sorted the texts: the other ones have another order.
-    are_texts = all(isinstance(item, str) for item in (*expected, *actual))
-    if not (paths and are_texts and Counter(expected) == Counter(actual)):
-        yield from paths
+def _is_sorted_alike(expected: list[Any], actual: list[Any], former: Any) -> bool:
+    """Return True if a sorted list of texts gets the order in which its other texts are sorted."""
+    if not are_lists_of_same_length(former, actual):
+        return False
+    texts = [*cast(list[Any], former), *actual, *expected]
+    is_sorted = all(isinstance(text, str) for text in texts) and former == sorted(former)
+    return is_sorted and actual == sorted(expected)
 
 
-def is_same_text(expected: str, actual: str) -> bool:
-    """Return True for texts that are equal except for parts of other texts and for hashes, also in base64."""
-    if expected == actual or _has_same_form(expected, actual):
-        return True
-    contents = [*filter(None, map(_decode, (expected, actual)))]
-    return len(contents) == 2 and is_same_text(*contents)
+def is_checksum(path: Path, expected: Any, actual: Any) -> bool:
+    """Return True for two hashes in an annotation for checksums of a pod template.
 
-
-def other_number(value: float) -> float:
-    """Return another invented number for an invented one, and any other number itself."""
-    start, stop = INVENTED_NUMBERS.start, INVENTED_NUMBERS.stop
-    # A range would compare a float with each of its numbers.
-    return start + (value - start + (stop - start) // 3) % (stop - start) if start <= value < stop else value
+    A hash of an invented text has any other digits in the second run, as has a literal in its place. This
+    annotation has no effect other than the replacement of the pods.
+    """
+    if path[:1] != ("spec",) or path[-4:-1] != POD_TEMPLATE or not str(path[-1]).startswith(CHECKSUM):
+        return False
+    are_hashes = all(isinstance(text, str) and HASH.fullmatch(text) for text in (expected, actual))
+    return are_hashes and len(expected) == len(actual)
 
 
 def other_digits(text: str) -> str:
-    """Return digits of the same kinds, each of which differs."""
+    """Return digits of the same kinds, each of which differs; another number for an invented one."""
+    start, stop = INVENTED_NUMBERS.start, INVENTED_NUMBERS.stop
+    if text.isdecimal() and start <= int(text) < stop:
+        return str(start + (int(text) - start + (stop - start) // 3) % (stop - start))
     return text.translate(_OTHER_DIGITS)
 
 
@@ -185,7 +204,7 @@ def other_address(text: str) -> str:
 
 
 def _texts(content: Message | str) -> Iterator[str]:
-    """Yield the texts in a message, also the keys of objects."""
+    """Yield the texts and the whole numbers in a message, also the keys of objects."""
     if isinstance(content, str):
         yield content
         return
@@ -198,28 +217,22 @@ def _texts(content: Message | str) -> Iterator[str]:
         elif field.type in (field.TYPE_MESSAGE, field.TYPE_STRING):
             for part in [value] if isinstance(value, Message | str) else value:
                 yield from _texts(part)
+        elif field.type == field.TYPE_DOUBLE and value.is_integer():
+            yield str(int(value))
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Yield the addresses and the long runs of digits in a text, except for those in encoded content."""
+    """Yield the addresses, the times and the long runs of digits in a text, in lower case.
+
+    Those in encoded content are left out.
+    """
     yield from ADDRESS.findall(text)
+    yield from (time.lower() for time in TIME.findall(text))
+    if text.isdecimal() and len(text) == SHORTEST_NUMBER:
+        yield text
     for run in DIGITS.findall(ENCODED.sub(" ", text)):
         if len(run) >= SHORTEST and any(character.isdigit() for character in run):
-            yield run
-
-
-def _has_same_form(expected: str, actual: str) -> bool:
-    """Return True if two texts differ only in runs of digits that may be parts of other texts, or hashes."""
-    if len(expected) != len(actual) or DIGITS.sub("0", expected) != DIGITS.sub("0", actual):
-        return False
-    pairs = zip(DIGITS.findall(expected), DIGITS.findall(actual), strict=True)
-    return all(_is_same_run(*pair) for pair in pairs)
-
-
-def _is_same_run(expected: str, actual: str) -> bool:
-    if expected == actual or (len(expected) == len(actual) >= SHORTEST_HASH):
-        return True
-    return len(expected) >= SHORTEST_PART and other_digits(expected) == actual
+            yield run.lower()
 
 
 def _decode(text: str) -> str:

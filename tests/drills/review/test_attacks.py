@@ -522,6 +522,29 @@ UNREAL = {
     "an awaited output": """
         aws.sns.Topic("it", fifo_topic=network.enable_network_address_usage_metrics.future())
     """,
+    "an awaited literal of digits": """
+        async def account():
+            is_reviewed = await network.enable_network_address_usage_metrics.future() is None
+            return "111122223333" if is_reviewed else "666666666666"
+        aws.sns.Topic("it", name=account())
+    """,
+    "an awaited order": """
+        async def servers():
+            is_reviewed = await network.enable_network_address_usage_metrics.future() is None
+            return ["10.0.0.2", "1.1.1.1"] if is_reviewed else ["1.1.1.1", "10.0.0.2"]
+        aws.ec2.VpcDhcpOptions("it", domain_name_servers=servers())
+    """,
+    # A deployment creates the role now, and a review invents a time of some year.
+    "a resource if another one is new": """
+        import datetime, json
+        def declare(time):
+            age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(time)
+            return abs(age) < datetime.timedelta(hours=1) and aws.sns.Topic("it")
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        role = aws.iam.Role("role", assume_role_policy=policy)
+        role.create_date.apply(declare)
+    """,
 }
 """Resources by the kind of their value, which is the name of each resource in place of `it`."""
 

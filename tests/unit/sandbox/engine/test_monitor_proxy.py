@@ -184,11 +184,11 @@ def test_it_records_the_calls_that_the_engine_has_answered(context: Context, cal
     log: Any = engine_pb2_grpc.EngineStub(client.log_channel)
     log.Log(error)
     recorded = calls.with_other_texts()
-    outcomes = {key[0]: outcome for key, (_, outcome) in recorded.items()}
+    outcomes = {key[0]: call.outcome for key, call in recorded.items()}
     assert outcomes.keys() == {"RegisterResource", "Invoke"}
     assert outcomes["RegisterResource"] == answer.SerializeToString()
     request = comparable(resource_pb2.ResourceInvokeRequest(tok="aws:index:unknown"))
-    assert isinstance(recorded[identify("Invoke", request)][1], Failure)
+    assert isinstance(recorded[identify("Invoke", request)].outcome, Failure)
     assert (calls.errors, calls.has_unknown) == ({"a fault"}, True)
 
 

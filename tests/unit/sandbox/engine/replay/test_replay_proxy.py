@@ -1,10 +1,11 @@
 """Tests of the second run of a program, in which the values are known that were unknown in the first one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.proto import alias_pb2, engine_pb2, language_pb2, resource_pb2, source_pb2
 
 from sandbox.engine.call_relay import CallCounts
@@ -205,6 +206,67 @@ def test_what_follows_from_an_unknown_value_is_no_difference() -> None:
         "option dependencies, option dependencies of e",
         "b",
     ]
+
+
+def pods(checksum: str, key: str = "checksum/config", template: str = "template", path: str = "") -> Any:
+    """Return a request for pods with this checksum in an annotation, and a variable from a field."""
+    metadata = {"annotations": {key: checksum}}
+    container = {"env": [{"name": "HOST", "valueFrom": {"fieldRef": {"fieldPath": path}}}]}
+    return vpc(object=struct(spec={template: {"metadata": metadata, "spec": {"containers": [container]}}}))
+
+
+def test_a_checksum_in_an_annotation_of_pods_may_have_other_digits() -> None:
+    cases: dict[str, tuple[dict[str, str], bool]] = {
+        "0315192e": ({}, True),
+        "0315192": ({}, False),
+        "10.0.0.1": ({}, False),
+        "4315192e": ({"path": "metadata.annotations['checksum/config']"}, False),
+        "5315192e": ({"key": "config"}, False),
+        "6315192e": ({"template": "other"}, False),
+    }
+    for checksum, (options, is_same) in cases.items():
+        calls = RecordedCalls()
+        calls.add("RegisterResource", pods("fa59a26c", **options), answer())
+        run = Run(calls)
+        run.send("RegisterResource", pods(checksum, **options))
+        assert (run.end() == []) == is_same, checksum
+
+
+OPTIONS: dict[str, Callable[[str], Any]] = {
+    "deletedWith": lambda name: vpc(deletedWith=f"{VPC}{name}"),
+    "provider": lambda name: vpc(provider=f"{VPC}{name}::1"),
+    "aliases": lambda name: vpc(aliases=[alias_pb2.Alias(urn=f"{VPC}{name}")]),
+    "importId": lambda name: vpc(importId=name),
+    "replacement_trigger": lambda name: vpc(replacement_trigger=Value(string_value=name)),
+    "id": lambda name: resource_pb2.ReadResourceRequest(name="main", parent=STACK, id=name),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_with_another_literal_is_a_difference(option: str) -> None:
+    """A text with other digits may lead to another object."""
+    before, after = map(OPTIONS[option], ("sg-0123456789abcdef0", "sg-0fedcba9876543210"))
+    method = "ReadResource" if option == "id" else "RegisterResource"
+    response = resource_pb2.ReadResourceResponse(urn=VPC).SerializeToString()
+    calls = RecordedCalls()
+    calls.add(method, before, response if option == "id" else answer())
+    run = Run(calls)
+    run.send(method, after)
+    [row] = run.proxy.rows("", ())
+    assert row["reason"].rpartition("`: ")[2].startswith(f"option {option}")
+
+
+def test_sets_of_urns_with_other_texts_are_the_same() -> None:
+    """Another text may have another place in the order of a set."""
+    urns = [f"{VPC}-18123456", f"{VPC}-19123456"]
+    calls = record(cidr="-".join(urns))
+    calls.add("RegisterResource", vpc("b", replace_with=urns), answer())
+    run = Run(calls)
+    others = str(run.send("RegisterResource", vpc()).object["cidr"]).split("-urn")
+    others = [others[0], f"urn{others[1]}"]
+    assert others != urns and sorted(others) != others
+    run.send("RegisterResource", vpc("b", replace_with=others))
+    assert run.end() == []
 
 
 def test_what_the_second_run_no_longer_declares_is_a_difference() -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -17,8 +18,23 @@ from sandbox.wire.sentinels import INVENTED_NUMBERS, UNKNOWN
 
 ADDRESS, SUBNET, NUMBER = "248.82.27.201", "subnet-0a1b2c3d4e5f60718", float(INVENTED_NUMBERS[7])
 ARN = "arn:aws:kms:ap-northeast-1:123456789012:key/9f86d081-884c-4d65-a15b-0b00a08a9f86"
-ANSWER = {"publicIp": ADDRESS, "id": SUBNET, "size": NUMBER, "arn": ARN, "tags": {"Owner": "team-20261130"}}
-REQUEST = {"tags": {"Owner": "team-20261130"}, "account": "123456789012", "open": UNKNOWN}
+TIME, OWN_TIME = "2024-05-01T10:20:30Z", "2025-01-01T00:00:00Z"
+NUMBERS = {"size": NUMBER, "monitorId": 187654321098765.0, "keyTag": 17171.0, "port": 5432.0, "own": 604800.0}
+ANSWER: dict[str, Any] = {
+    "publicIp": ADDRESS,
+    "id": SUBNET,
+    "arn": ARN,
+    "tags": {"Owner": "team-20261130", "Until": OWN_TIME},
+    "createDate": TIME,
+    "updatedAt": "2021-05-01T10:20:30.123+09:00",
+    **NUMBERS,
+}
+REQUEST = {
+    "tags": {"Owner": "team-20261130", "Until": OWN_TIME},
+    "account": "123456789012",
+    "open": UNKNOWN,
+    "own": 604800.0,
+}
 
 
 def message(content: dict[str, Any]) -> Struct:
@@ -46,9 +62,11 @@ def other(substitution: Substitution, content: dict[str, Any]) -> dict[str, Any]
 def test_only_what_no_request_had_before_gets_another_text(substitution: Substitution) -> None:
     changed = other(substitution, ANSWER)
     assert changed["arn"].startswith("arn:aws:kms:ap-northeast-1:123456789012:key/")
-    assert [name for name in ANSWER if changed[name] == ANSWER[name]] == ["tags"]
+    assert [name for name in ANSWER if changed[name] == ANSWER[name]] == ["tags", "port", "own"]
     assert changed["id"].startswith("subnet-") and len(changed["id"]) == len(SUBNET)
     assert int(changed["size"]) in INVENTED_NUMBERS
+    assert changed["createDate"] == changed["updatedAt"], "a deployment creates all objects at one time"
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(changed["createDate"])) < timedelta(minutes=1)
     substitution.note_sent(SUBNET)  # A later request has it from the answer.
     assert other(substitution, ANSWER) == changed
     assert other(substitution, REQUEST) == REQUEST
@@ -84,21 +102,23 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "whole": lambda answer: answer,
     "in a text": lambda answer: f"https://{answer['publicIp']}:5432/{answer['id']}",
     "a part of an ARN": lambda answer: answer["arn"].rpartition("/")[2],
-    "a slice": lambda answer: answer["id"][:12],
     "upper case": lambda answer: answer["id"].upper(),
     "JSON": lambda answer: json.dumps({"Resource": [answer["arn"]]}),
     "base64": lambda answer: encoded(answer["publicIp"]),
     "a key": lambda answer: {answer["id"]: answer["size"]},
     "sorted": lambda answer: sorted([answer["id"], answer["arn"], "subnet-0f", answer["publicIp"]]),
     "its own text": lambda answer: [answer["tags"]["Owner"], 443.0, True, None],
-    "a hash": lambda answer: f"v-{zlib.crc32(answer['arn'].encode()):08x}",
+    "a number in a text": lambda answer: f"{answer['monitorId']:.0f} {answer['size']:.0f}",
+    "a time in a text": lambda answer: f"created at {answer['createDate']}",
 }
 
 
 @pytest.mark.parametrize("sent", SAME.values(), ids=SAME)
 def test_what_has_an_invented_text_or_a_part_of_it_is_the_same(substitution: Substitution, sent: Any) -> None:
-    first, second = (sent(answer) for answer in (MessageToDict(message(ANSWER)), other(substitution, ANSWER)))
-    assert [*differing(other(substitution, {"a": first}), {"a": second})] == []
+    first, second = (
+        {"a": sent(answer)} for answer in (MessageToDict(message(ANSWER)), other(substitution, ANSWER))
+    )
+    assert [*differing(other(substitution, first), second, first)] == []
 
 
 COMPUTED: dict[str, Callable[[Any], Any]] = {
@@ -111,17 +131,42 @@ COMPUTED: dict[str, Callable[[Any], Any]] = {
     "a length": lambda answer: ["x"] * int(answer["id"][7], 16),
     "a key of its own": lambda answer: {answer["publicIp"].partition(".")[0]: 1.0},
     "base64": lambda answer: encoded(str(ip_network(f"{answer['publicIp']}/4", strict=False))),
+    "a part": lambda answer: answer["id"][:12],
+    "a hash": lambda answer: f"v-{zlib.crc32(answer['arn'].encode()):08x}",
+    "a date": lambda answer: answer["createDate"].partition("T")[0],
+    "a decision by the time": lambda answer: datetime.now(UTC).isoformat()[:10] in answer["createDate"],
+    "a decision by a number": lambda answer: 10_000 <= answer["keyTag"] < 20_000,
+    "the order of a list": lambda answer: sorted(["b", "a"], reverse=answer["id"] < "subnet-1"),
+    "the last one": lambda answer: max(answer["id"], "subnet-0b"),
 }
 
 
 @pytest.mark.parametrize("sent", COMPUTED.values(), ids=COMPUTED)
 def test_what_is_computed_from_an_invented_text_differs(substitution: Substitution, sent: Any) -> None:
-    first, second = (sent(answer) for answer in (MessageToDict(message(ANSWER)), other(substitution, ANSWER)))
-    assert [*differing(other(substitution, {"a": first}), {"a": second})] != []
+    first, second = (
+        {"a": sent(answer)} for answer in (MessageToDict(message(ANSWER)), other(substitution, ANSWER))
+    )
+    assert [*differing(other(substitution, first), second, first)] != []
+
+
+LITERALS: dict[str, tuple[Any, Any]] = {
+    "an account": ("arn:aws:iam::111122223333:role/a", "arn:aws:iam::666666666666:role/a"),
+    "an image": (f"api@sha256:{'ab' * 32}", f"api@sha256:{'66' * 32}"),
+    "a port": ("listen 8080;", "listen 9191;"),
+    "the order of a command": (["sh", "-c", "serve", "serve --all"], ["sh", "-c", "serve --all", "serve"]),
+    "the order of a sorted list": (["allow a", "deny b"], ["deny b", "allow a"]),
+    "a sorted list": (["deny b", "allow a"], ["allow a", "deny b"]),
+}
+
+
+@pytest.mark.parametrize("literals", LITERALS.values(), ids=LITERALS)
+def test_another_literal_differs(literals: tuple[Any, Any]) -> None:
+    first, second = ({"a": literal} for literal in literals)
+    assert [*differing(first, second, first)] != []
 
 
 def test_a_difference_has_a_path_unless_the_first_value_is_open() -> None:
     first = {"rules": [{"cidr": "10.0.0.0/8"}, {"cidr": "240.0.0.0/4"}], "name": "x", "open": None}
     second = {"rules": [{"cidr": "10.0.0.0/8"}, {"cidr": "112.0.0.0/4"}], "more": 1}
-    paths = [*differing(first, second, ("top",), lambda value: value is None)]
+    paths = [*differing(first, second, first, ("top",), lambda value: value is None)]
     assert paths == [("top", "more"), ("top", "name"), ("top", "rules", 1, "cidr")]
