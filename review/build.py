@@ -215,7 +215,7 @@ def _add_stack(
     hidden = unknown_values.find_unknown_settings(stack, trees[0])
     copied = unknown_values.find_copied_secrets(stack)
     unneeded = unknown_values.find_unneeded_secrets(stack)
-    secret = unknown_values.find_secret_outputs(stack)
+    secret = unknown_values.find_hidden_outputs(stack)
     undecided = unknown_values.find_undecided(stack)
     literals = unknown_values.find_hidden_literals(stack)
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))

@@ -246,18 +246,26 @@ def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
         yield urn or name or stack.name, stack.blocking_finding(RULE, subject, message, DECLARE_OUTSIDE)
 
 
-def find_secret_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the name of each output of the stack with a secret, and a finding, which blocks.
+def find_hidden_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the name of each output of the stack that is secret or unknown, and a finding, which blocks.
 
-    Scripts use the outputs, and the engine's events do not even show whether a secret one changes.
+    Scripts use the outputs, and the engine's events do not even show whether a secret one changes. An unknown
+    one blocks also if the base has it: the engine does not say from which resources an output comes, so the
+    program may make another value of it.
     """
     outputs = stack.head.phase.outputs if stack.predicted and stack.head else {}
     for name, content in outputs.items():
+        texts = [str(value) for _, value in leaves(name, content)]
         # In the engine's events, a mask also stands for the secret settings in any other text.
-        if any(MASK in str(value) for _, value in leaves(name, content)):
+        if any(MASK in text for text in texts):
             message = "an output that is secret, so that no review shows whether it changes"
             remedy = "Export the value without a secret"
-            yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
+        elif any(LATER in text for text in texts):
+            message = "an output that is unknown, so that no review shows what a deployment makes of it"
+            remedy = f"{MAKE_KNOWN}, or do not export it"
+        else:
+            continue
+        yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
 
 
 def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, overwritten: bool) -> str:

@@ -10,7 +10,7 @@ from review.findings.unknown_values import (
     BUILT_IN,
     find_copied_secrets,
     find_hidden_literals,
-    find_secret_outputs,
+    find_hidden_outputs,
     find_undecided,
     find_unknown,
     find_unknown_settings,
@@ -21,7 +21,7 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.plugin_files import RELEASE
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack_file import StackFile
-from sandbox.summary import MASK
+from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
 from tests.support.review.stacks import FUNCTION, JOB, SECRET, VPC, after, resource, stack, urn
 
@@ -367,14 +367,19 @@ def test_another_number_of_pods_in_a_replacement_blocks_also_if_an_autoscaler_se
     assert finding.remediation.startswith("Change the value before, in a pull request of its own")
 
 
-def test_a_secret_output_blocks() -> None:
+def test_a_secret_or_unknown_output_blocks() -> None:
     reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
     reviewed.predicted = True
     assert reviewed.head
     outputs = {"url": "https://a", "config": {"users": [MASK]}, "address": f"https://{MASK}@a"}
     reviewed.head.phase.outputs = outputs
-    findings = find_secret_outputs(reviewed)
-    assert [(name, finding.blocks) for name, finding in findings] == [("config", True), ("address", True)]
+    outputs |= {"host": LATER, "hosts": ["a", f"https://{LATER}"]}
+    findings = [*find_hidden_outputs(reviewed)]
+    assert [name for name, finding in findings if finding.blocks] == ["config", "address", "host", "hosts"]
+    assert [finding.message.partition(",")[0] for _, finding in findings] == [
+        *["an output that is secret"] * 2,
+        *["an output that is unknown"] * 2,
+    ]
 
 
 def test_what_a_program_declares_only_if_it_knows_a_value_blocks() -> None:
