@@ -1,9 +1,9 @@
 """Values in place of those that the answers of a review leave unknown (sandbox/providers/plan.py)."""
 
 import enum
-import functools
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -30,15 +30,27 @@ def decide(outputs: Struct, token: str, declared: Struct) -> None:
     the unknown value (`Output.future`), and it may treat this like false, 0, or an empty value. An output
     that the program leaves out and that is not computed has the default of the SDK's documentation, if any.
     """
-    try:
-        hints = {name: item.hint for name, item in schema.properties(schema.resource_class(token)).items()}
-        defaults = schema.documented_defaults(token)
-    except (schema.UnknownTypeError, ValueError):  # No type of an SDK, or not the form of a token.
-        hints, defaults = dict[str, Any](), dict[str, Any]()
+    hints = _hints(schema.resource_class, token)
+    defaults = schema.documented_defaults(token) if hints else {}
     for name, value in outputs.fields.items():
         if value.string_value in UNKNOWNS and name in defaults and name not in declared.fields:
             outputs.update({name: defaults[name]})
     _decide_members(outputs, lambda name: hints.get(name, Any), declared)
+
+
+def boolean_texts(answer: Struct, token: str, *, is_look_up: bool) -> Iterator[str]:
+    """Yield the texts that stand for a boolean in the answer to a look-up, or to a read of a resource."""
+    hints = _hints(schema.answer_class if is_look_up else schema.resource_class, token)
+    for name, value in answer.fields.items():
+        yield from _boolean_texts(value, hints.get(name, Any))
+
+
+def _hints(class_of: Callable[[str], type[Any]], token: str) -> Mapping[str, Any]:
+    """Return the hints for the members of a class of the SDK; none if there is no class."""
+    try:
+        return {name: item.hint for name, item in schema.properties(class_of(token)).items()}
+    except (schema.UnknownTypeError, ValueError):  # No type of an SDK, or not the form of a token.
+        return {}
 
 
 def _decide_members(members: Struct, hint_of: Callable[[str], Any], declared: Struct | None) -> None:
@@ -61,19 +73,34 @@ def _decide(value: Value, hint: Any, declared: Value | None) -> None:
         for item, other in zip_longest(items, others):
             _decide(item, inner[0] if inner else Any, other)
     elif kind == "struct_value":
-
-        def hint_of(name: str) -> Any:
-            if SIGNATURE in value.struct_value.fields:
-                return hint if name == CONTENT else Any
-            if schema.is_object(option):
-                members = schema.properties(option)
-                return members[name].hint if name in members else Any
-            return inner[1] if len(inner) == 2 else Any
-
+        hint_of = partial(_hint_of_member, value.struct_value, hint)
         _decide_members(value.struct_value, hint_of, declared.struct_value if declared else None)
 
 
-@functools.cache
+def _hint_of_member(members: Struct, hint: Any, name: str) -> Any:
+    """Return the hint for a member of a value with a hint."""
+    option = next(iter(schema.value_hints(hint)), Any)
+    inner = typing.get_args(option)
+    if SIGNATURE in members.fields:
+        return hint if name == CONTENT else Any
+    if schema.is_object(option):
+        properties = schema.properties(option)
+        return properties[name].hint if name in properties else Any
+    return inner[1] if len(inner) == 2 else Any
+
+
+def _boolean_texts(value: Value, hint: Any) -> Iterator[str]:
+    option = next(iter(schema.value_hints(hint)), Any)
+    inner = typing.get_args(option)
+    if value.string_value.startswith(INVENTED) and schema.noun(option) == "a boolean":
+        yield value.string_value
+    for item in value.list_value.values:
+        yield from _boolean_texts(item, inner[0] if inner else Any)
+    for name, member in value.struct_value.fields.items():
+        yield from _boolean_texts(member, _hint_of_member(value.struct_value, hint, name))
+
+
+@cache
 def _invent(hint: Any, depth: int = DEPTH) -> Value:
     """Return a value for a type hint; an object has all members, except for deeper objects."""
     option = next(iter(schema.value_hints(hint)), Any)

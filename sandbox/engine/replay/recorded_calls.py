@@ -13,6 +13,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.engine.replay.substitution import Substitution, differing, is_checksum
+from sandbox.providers.decided_values import boolean_texts
 from sandbox.wire.sentinels import OUTPUT, SIGNATURE, UNKNOWNS
 from sandbox.wire.values import Path, show_path
 
@@ -20,6 +21,8 @@ DECLARING = ("RegisterResource", "ReadResource")
 """Calls that declare a resource."""
 
 OUTPUTS, LOG = "RegisterResourceOutputs", "Log"
+
+LOOK_UP = "Invoke"
 
 ANSWERS: dict[str, Any] = {
     "RegisterResource": resource_pb2.RegisterResourceResponse,
@@ -107,7 +110,9 @@ class RecordedCalls:
             if name in (*ANSWERS, OUTPUTS):
                 self.substitution.note_sent(message)
             if name in ANSWERS and isinstance(outcome, bytes):
-                self.substitution.note_received(ANSWERS[name].FromString(outcome))
+                response = ANSWERS[name].FromString(outcome)
+                self.substitution.note_received(response)
+                self.substitution.note_booleans(_boolean_texts(name, message, response))
 
     def with_other_texts(self) -> dict[Key, ExpectedCall]:
         """Return the calls of a run that gets other invented texts, by key."""
@@ -241,6 +246,14 @@ def has_unknown_part(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(has_unknown_part, cast(list[Any], value)))
     return is_unknown(value)
+
+
+def _boolean_texts(name: str, message: Any, response: Any) -> Iterator[str]:
+    """Yield the texts that stand for a boolean in an answer (sandbox/providers/plan.py: invent_all)."""
+    if name == LOOK_UP:
+        yield from boolean_texts(getattr(response, "return"), message.tok, is_look_up=True)
+    elif name == DECLARING[1]:
+        yield from boolean_texts(response.properties, message.type, is_look_up=False)
 
 
 def _has_unknown(name: str, message: Any, answer: bytes) -> bool:

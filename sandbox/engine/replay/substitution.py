@@ -8,11 +8,12 @@ address, a decision by a part of an ID, or one by the time at which an object wa
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, cast
 
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Value
 
 from sandbox.providers.plan import now
 from sandbox.wire import sentinels
@@ -63,6 +64,7 @@ class Substitution:
     def __init__(self) -> None:
         self._sent: set[str] = set()
         self._invented: set[str] = set()
+        self._booleans: set[str] = set()
         self._present = now()
         for text in (sentinels.SIGNATURE, sentinels.SECRET, sentinels.OUTPUT, sentinels.RESOURCE):
             self.note_sent(text)
@@ -84,6 +86,10 @@ class Substitution:
         for text in _texts(content):
             self._invented.update(part for part in _parts(text) if part not in self._sent)
 
+    def note_booleans(self, texts: Iterable[str]) -> None:
+        """Note texts that stand for a boolean, which becomes true."""
+        self._booleans.update(texts)
+
     def apply(self, text: str) -> str:
         """Return a text with other addresses and digits in place of invented ones, also in base64."""
         content = _decode(text)
@@ -102,6 +108,9 @@ class Substitution:
 
     def apply_to(self, message: Any) -> None:
         """Exchange the invented texts and numbers in a message, also in the keys of objects."""
+        if isinstance(message, Value) and message.string_value in self._booleans:
+            message.bool_value = True
+            return
         for field, content in message.ListFields():
             if field.message_type and field.message_type.GetOptions().map_entry:
                 self._apply_to_map(content)

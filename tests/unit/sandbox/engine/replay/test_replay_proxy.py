@@ -12,7 +12,7 @@ from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.http2_calls import END
 from sandbox.engine.replay.recorded_calls import Failure, RecordedCalls
 from sandbox.engine.replay.replay_proxy import ReplayProxy
-from sandbox.wire.sentinels import OUTPUT, SECRET, SIGNATURE, UNKNOWN
+from sandbox.wire.sentinels import INVENTED, OUTPUT, SECRET, SIGNATURE, UNKNOWN
 
 SERVICES = {"Log": "pulumirpc.Engine"}
 STACK = "urn:pulumi:dev::a::pulumi:pulumi:Stack::a-dev"
@@ -186,6 +186,33 @@ def with_dependencies(inputs: Struct, dependencies: list[str], **of: list[str]) 
     message = resource_pb2.RegisterResourceRequest
     properties = {name: message.PropertyDependencies(urns=urns) for name, urns in of.items()}
     return vpc(object=inputs, dependencies=dependencies, propertyDependencies=properties)
+
+
+ZONE = resource_pb2.ResourceInvokeRequest(tok="cloudflare:index/getZone:getZone", args=struct(zoneId="a"))
+TEXTS = {"canSubscribe": f"{INVENTED}-0-can", "name": f"{INVENTED}-1-name"}
+
+
+def test_a_text_in_place_of_a_boolean_is_true() -> None:
+    """The answers of look-ups and reads have texts, which no comparison takes for a boolean."""
+    members: dict[str, Any] = {"return": struct(plan=TEXTS, paused=f"{INVENTED}-2-paused")}
+    network = resource_pb2.ReadResourceRequest(type="aws:ec2/vpc:Vpc", name="read", parent=STACK, id="a")
+    properties = struct(enableDnsSupport=f"{INVENTED}-3-dns", arn=f"{INVENTED}-4-arn")
+    calls = RecordedCalls()
+    calls.add("Invoke", ZONE, resource_pb2.ResourceInvokeResponse(**members).SerializeToString())
+    response = resource_pb2.ReadResourceResponse(urn="read", properties=properties)
+    calls.add("ReadResource", network, response.SerializeToString())
+    calls.add("RegisterResource", vpc(object=struct(a=[TEXTS["canSubscribe"]])), answer())
+    run = Run(calls)
+    zone: Any = resource_pb2.ResourceInvokeResponse.FromString(run.send("Invoke", ZONE))
+    values = getattr(zone, "return")
+    assert (values["paused"], values["plan"]["canSubscribe"]) == (True, True)
+    assert values["plan"]["name"] == TEXTS["name"]
+    read = run.send("ReadResource", network).properties
+    assert (read["enableDnsSupport"], read["arn"]) == (True, f"{INVENTED}-4-arn")
+    run.send("RegisterResource", vpc(object=struct(a=[True])))
+    assert run.end() == []
+    run.send("RegisterResource", vpc(object=struct(a=["x"])))
+    assert [name for _, name, _ in run.end("x")] == ["main"]
 
 
 def test_what_follows_from_an_unknown_value_is_no_difference() -> None:
