@@ -69,7 +69,10 @@ createResourceID).
 ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/(?:.*/)?(.*)")
 """Pattern of a role's ARN: its account, and its name without the path."""
 
-ZONE_FILTERS = frozenset({"zone-name", "zone-id"})
+NO_OPT_IN = "opt-in-not-required"
+"""The status of each zone other than local zones and wavelength zones (EC2's API: AvailabilityZone)."""
+
+ZONE_FILTERS = frozenset({"zone-name", "zone-id", "opt-in-status"})
 ZONE_ARGUMENTS = frozenset({"excludeNames", "excludeZoneIds", "filters", "region", "state"})
 """The filters and arguments of a look-up of zones whose effect the sandbox knows."""
 
@@ -402,6 +405,7 @@ class AwsPlan(Plan):
             for name, zone_id in zones.items()
             if name in filters.get("zone-name", zones)
             and zone_id in filters.get("zone-id", zones.values())
+            and NO_OPT_IN in filters.get("opt-in-status", [NO_OPT_IN])
             and name not in _list(args.get("excludeNames"))
             and zone_id not in _list(args.get("excludeZoneIds"))
         ]

@@ -78,6 +78,7 @@ def test_the_zone_of_a_subnet_has_the_id_that_a_look_up_finds(plan: AwsPlan) -> 
         ({}, "acd"),
         ({"excludeNames": ["ap-northeast-1a"]}, "cd"),
         ({"filters": [{"name": "zone-name", "values": ["ap-northeast-1c"]}]}, "c"),
+        ({"filters": [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]}, "acd"),
         ({"filters": [{"name": "zone-type", "values": ["local-zone"]}]}, ""),
         ({"allAvailabilityZones": True}, ""),
         ({"state": "impaired"}, ""),
