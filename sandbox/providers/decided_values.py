@@ -31,7 +31,7 @@ def decide(outputs: Struct, token: str, declared: Struct) -> None:
     that the program leaves out and that is not computed has the default of the SDK's documentation, if any.
     """
     hints = _hints(schema.resource_class, token)
-    defaults = schema.documented_defaults(token) if hints else {}
+    defaults = schema.documented_defaults(token) if hints else dict[str, Any]()
     for name, value in outputs.fields.items():
         if value.string_value in UNKNOWNS and name in defaults and name not in declared.fields:
             outputs.update({name: defaults[name]})
