@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,8 +16,20 @@ Lines = tuple[int, int]
 WITHOUT_EFFECT = (ast.Pass, ast.Global, ast.Nonlocal)
 """Statements that do nothing. Constants are no parts."""
 
-HARMLESS = frozenset(dir(builtins)) - {"__import__", "compile", "eval", "exec", "getattr", "open", "setattr"}
-"""Functions that a message may call, such as `sorted`."""
+HARMLESS = frozenset(
+    {"bool", "bytes", "dict", "float", "int", "len", "list", "repr", "set", "sorted", "str", "tuple", "type"}
+)
+"""Functions that a message may call: they call no function that they are given."""
+
+ERROR = re.compile(
+    r"\w*(?:Error|Exception)|"
+    + "|".join(
+        name
+        for name, kind in vars(builtins).items()
+        if isinstance(kind, type) and issubclass(kind, BaseException)
+    )
+)
+"""Pattern of the names of exceptions. The body of another function with such a name is code of its own."""
 
 CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 """Expressions that may do more than to compute a value."""
@@ -193,7 +206,7 @@ def _is_idle(part: Part) -> bool:
             calls = [error for error in errors if isinstance(error, ast.Call)]
             others = [error for error in errors if not isinstance(error, ast.Call)]
             messages = [message for call in calls for message in (*call.args, *call.keywords)]
-            return all(map(_is_message, (*others, *messages, *(call.func for call in calls))))
+            return all(map(_is_message, (*others, *messages))) and all(_is_error(call.func) for call in calls)
         case ast.AnnAssign():
             return part.value is None
         case ast.stmt():
@@ -204,7 +217,17 @@ def _is_idle(part: Part) -> bool:
 
 def _is_message(value: ast.AST) -> bool:
     """Return True for a value that calls only harmless functions."""
-    return all(_is_harmless(call.func) for call in ast.walk(value) if isinstance(call, ast.Call))
+    calls = [call for call in ast.walk(value) if isinstance(call, ast.Call)]
+    return all(_is_harmless(call.func) and not call.keywords for call in calls)
+
+
+def _is_error(function: ast.expr) -> bool:
+    """Return True for the name of an exception, also one in a module."""
+    names = [*ast.walk(function)]
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return all(isinstance(part, ast.Name | ast.Attribute | ast.Load) for part in names) and bool(
+        ERROR.fullmatch(name)
+    )
 
 
 def _is_harmless(function: ast.expr) -> bool:

@@ -79,6 +79,11 @@ NOT_RUN = {
         "try:\n    yes()\n    int('a')\n    declare(1)\nexcept ValueError:\n    yes()",
         ["__main__.py:6: declare(1)"],
     ),
+    "what is no error": ("try:\n    if no():\n        raise declare(1)\nfinally:\n    yes()", 1),
+    "a function of an error": (
+        "try:\n    if no():\n        raise ValueError(sorted('a', key=declare))\nfinally:\n    yes()",
+        1,
+    ),
     "what an error has": ("try:\n    if no():\n        raise ValueError(declare(1))\nfinally:\n    yes()", 1),
     "a case": (
         "match 2:\n    case 1:\n        yes()\n    case a if a > 2:\n        no()\n    case _:\n        a",
