@@ -158,12 +158,13 @@ def differences(first: Any, second: Any, former: Any) -> list[str]:
     """Return the paths at which a request differs from the expected one, `first`, with the same key.
 
     `former` is the request of the first run. A path at which the first request has an unknown value does not
-    count, nor what this value depends on. Nor does a checksum of a pod that does not read its annotations.
+    count, nor what this value depends on. Nor does a checksum of pods that do not read their annotations.
     """
     if first == second:
         return []
     paths: list[str] = []
     undecided: set[str] = set()
+    token = getattr(second, "type", "")
     reads_annotations = ANNOTATIONS in second.SerializeToString()
     for field in first.DESCRIPTOR.fields:
         if field.message_type and field.message_type.full_name in VALUES:
@@ -175,8 +176,9 @@ def differences(first: Any, second: Any, former: Any) -> list[str]:
                 paths += [f"option {show_path((field.name, *path))}" for path in other]
                 continue
             undecided |= {name for name, value in before.items() if has_unknown_part(value)}
-            if not reads_annotations:
-                other = [path for path in other if not is_checksum(path, _at(before, path), _at(after, path))]
+            if token and not reads_annotations:
+                pairs = ((path, _at(before, path), _at(after, path)) for path in other)
+                other = [path for path, *values in pairs if not is_checksum(token, path, *values)]
             paths += map(show_path, other)
     if OF_PROPERTIES in first.DESCRIPTOR.fields_by_name:
         paths += _differing_dependencies(first, second, undecided)

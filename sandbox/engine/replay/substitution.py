@@ -26,6 +26,9 @@ ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 """Pattern of a time in the format of RFC 3339, also without the zone."""
 
+UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])", re.IGNORECASE | re.ASCII)
+"""Pattern of a UUID. Its short groups do not count as invented by themselves."""
+
 DIGITS = re.compile(r"[0-9a-fA-F]+")
 """Pattern of a run of decimal or hexadecimal digits."""
 
@@ -37,6 +40,11 @@ SHORTEST_NUMBER = 5
 
 POD_TEMPLATE = ("template", "metadata", "annotations")
 """End of the path of a pod template's annotations."""
+
+RESTARTED = re.compile(r"kubernetes:apps/v1:(?:DaemonSet|Deployment|StatefulSet)|kubernetes:batch/v1:CronJob")
+"""Types whose pods another annotation only replaces. It replaces a Job, which then runs once more
+(pulumi-kubernetes, provider/pkg/provider/diff.go: batch/v1 Job, .spec.template).
+"""
 
 CHECKSUM = "checksum/"
 """Start of the keys of annotations with a hash of what a pod reads, so that a change replaces the pods."""
@@ -101,6 +109,7 @@ class Substitution:
 
         # A deployment that creates an object gets the present, and it creates all objects at almost one time.
         text = TIME.sub(exchange(lambda _: self._present), text)
+        text = UUID.sub(exchange(lambda uuid: uuid.translate(_OTHER_DIGITS)), text)
         return DIGITS.sub(exchange(other_digits), ADDRESS.sub(exchange(other_address), text))
 
     def _apply_to_number(self, value: float) -> float:
@@ -180,12 +189,14 @@ def _is_sorted_alike(expected: list[Any], actual: list[Any], former: Any) -> boo
     return is_sorted and actual == sorted(expected)
 
 
-def is_checksum(path: Path, expected: Any, actual: Any) -> bool:
-    """Return True for two hashes in an annotation for checksums of a pod template.
+def is_checksum(token: str, path: Path, expected: Any, actual: Any) -> bool:
+    """Return True for two hashes in an annotation for checksums of a pod template, by the resource's type.
 
     A hash of an invented text has any other digits in the second run, as has a literal in its place. This
     annotation has no effect other than the replacement of the pods.
     """
+    if not RESTARTED.fullmatch(token):
+        return False
     if path[:1] != ("spec",) or path[-4:-1] != POD_TEMPLATE or not str(path[-1]).startswith(CHECKSUM):
         return False
     are_hashes = all(isinstance(text, str) and HASH.fullmatch(text) for text in (expected, actual))
@@ -193,11 +204,8 @@ def is_checksum(path: Path, expected: Any, actual: Any) -> bool:
 
 
 def other_digits(text: str) -> str:
-    """Return digits of the same kinds, each of which differs; another number for an invented one."""
-    start, stop = INVENTED_NUMBERS.start, INVENTED_NUMBERS.stop
-    if text.isdecimal() and start <= int(text) < stop:
-        return str(start + (int(text) - start + (stop - start) // 3) % (stop - start))
-    return text.translate(_OTHER_DIGITS)
+    """Return digits of the same kinds, each of which differs; 0 for an invented number, which is large."""
+    return "0" if text.isdecimal() and int(text) in INVENTED_NUMBERS else text.translate(_OTHER_DIGITS)
 
 
 def other_address(text: str) -> str:
@@ -231,12 +239,12 @@ def _texts(content: Message | str) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Yield the addresses, the times and the long runs of digits in a text, in lower case.
+    """Yield the addresses, the times, the UUIDs and the long runs of digits in a text, in lower case.
 
     Those in encoded content are left out.
     """
     yield from ADDRESS.findall(text)
-    yield from (time.lower() for time in TIME.findall(text))
+    yield from (found.lower() for pattern in (TIME, UUID) for found in pattern.findall(text))
     if text.isdecimal() and len(text) == SHORTEST_NUMBER:
         yield text
     for run in DIGITS.findall(ENCODED.sub(" ", text)):

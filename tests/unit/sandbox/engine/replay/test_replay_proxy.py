@@ -235,11 +235,18 @@ def test_what_follows_from_an_unknown_value_is_no_difference() -> None:
     ]
 
 
-def pods(checksum: str, key: str = "checksum/config", template: str = "template", path: str = "") -> Any:
+def pods(
+    checksum: str,
+    key: str = "checksum/config",
+    template: str = "template",
+    path: str = "",
+    token: str = "kubernetes:apps/v1:Deployment",
+) -> Any:
     """Return a request for pods with this checksum in an annotation, and a variable from a field."""
     metadata = {"annotations": {key: checksum}}
     container = {"env": [{"name": "HOST", "valueFrom": {"fieldRef": {"fieldPath": path}}}]}
-    return vpc(object=struct(spec={template: {"metadata": metadata, "spec": {"containers": [container]}}}))
+    spec = {template: {"metadata": metadata, "spec": {"containers": [container]}}}
+    return resource_pb2.RegisterResourceRequest(type=token, parent=STACK, object=struct(spec=spec))
 
 
 def test_a_checksum_in_an_annotation_of_pods_may_have_other_digits() -> None:
@@ -250,6 +257,7 @@ def test_a_checksum_in_an_annotation_of_pods_may_have_other_digits() -> None:
         "4315192e": ({"path": "metadata.annotations['checksum/config']"}, False),
         "5315192e": ({"key": "config"}, False),
         "6315192e": ({"template": "other"}, False),
+        "7315192e": ({"token": "kubernetes:batch/v1:Job"}, False),  # It would run once more.
     }
     for checksum, (options, is_same) in cases.items():
         calls = RecordedCalls()

@@ -64,7 +64,7 @@ def test_only_what_no_request_had_before_gets_another_text(substitution: Substit
     assert changed["arn"].startswith("arn:aws:kms:ap-northeast-1:123456789012:key/")
     assert [name for name in ANSWER if changed[name] == ANSWER[name]] == ["tags", "port", "own"]
     assert changed["id"].startswith("subnet-") and len(changed["id"]) == len(SUBNET)
-    assert int(changed["size"]) in INVENTED_NUMBERS
+    assert changed["size"] == 0, "the invented one is larger than that of any account"
     assert changed["createDate"] == changed["updatedAt"], "a deployment creates all objects at one time"
     assert abs(datetime.now(UTC) - datetime.fromisoformat(changed["createDate"])) < timedelta(minutes=1)
     substitution.note_sent(SUBNET)  # A later request has it from the answer.
@@ -102,6 +102,7 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "whole": lambda answer: answer,
     "in a text": lambda answer: f"https://{answer['publicIp']}:5432/{answer['id']}",
     "a part of an ARN": lambda answer: answer["arn"].rpartition("/")[2],
+    "a UUID in a name": lambda answer: f"alias/{answer['arn'].rpartition('/')[2]}".upper(),
     "upper case": lambda answer: answer["id"].upper(),
     "JSON": lambda answer: json.dumps({"Resource": [answer["arn"]]}),
     "base64": lambda answer: encoded(answer["publicIp"]),
@@ -128,6 +129,8 @@ COMPUTED: dict[str, Callable[[Any], Any]] = {
     "a digit": lambda answer: f"10.0.0.0/{answer['id'][8]}",
     "a decision": lambda answer: answer["id"] < "subnet-1",
     "a number": lambda answer: answer["size"] % 1000,
+    "a decision by a size": lambda answer: answer["size"] < 1000,
+    "a short group of a UUID": lambda answer: answer["arn"].rpartition("/")[2][9:13],
     "a length": lambda answer: ["x"] * int(answer["id"][7], 16),
     "a key of its own": lambda answer: {answer["publicIp"].partition(".")[0]: 1.0},
     "base64": lambda answer: encoded(str(ip_network(f"{answer['publicIp']}/4", strict=False))),
