@@ -6,6 +6,7 @@ subclass, such as `AwsPlan`, adds the responses that the tables cannot express.
 
 import functools
 import json
+import re
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +39,8 @@ EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list":
 TIMES = ("Date", "At", "On", "Time", "Updated")
 """Endings of property names; a property with such an ending is a time."""
 
+SET_TIMES = re.compile(r"\w*[cC]reat\w*|(?:last)?(?:[mM]odified|[uU]pdated?)\w*")
+"""Pattern of the names of times that each object has. Others may be empty, such as that of a backup."""
 
 PUBLIC, PRIVATE = IPv4Address("240.0.0.0"), IPv4Address("172.16.0.0")
 """The first address of the block that RFC 1112 reserves, so that nobody has an address of it, and that of a
@@ -148,7 +151,7 @@ class Plan(Target):
         # In a review, an object in a resource must not have the ARN of the resource.
         if path[-1] in common and (len(path) == 1 or not self._recognizable):
             return variables.fill(common[path[-1]])
-        if path[-1].endswith(TIMES):
+        if path[-1].endswith(TIMES) and (not self._recognizable or SET_TIMES.fullmatch(path[-1])):
             return self.time(variables, "_".join(path))
         return self._invented_text(path, resource.seed or resource.urn) if self._recognizable else ""
 
@@ -226,7 +229,7 @@ class Plan(Target):
 
     def time(self, variables: TemplateVariables, name: str) -> str:
         """Return the current time for an output, as the API would; with a salt, an invented time."""
-        seconds = int(variables[f"hex7_{name}"], 16)
+        seconds = int(variables[f"hex7_{name}"], 16) // 2  # at most until April 2024
         return show_time(EARLIEST + timedelta(seconds=seconds)) if self._salt else now()
 
     def place(self, resource: Resource) -> str:

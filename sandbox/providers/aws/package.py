@@ -53,6 +53,7 @@ terraform-provider-aws, internal/service/rds/verify.go: compareActualEngineVersi
 """
 
 VPC, SUBNET, CLUSTER = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:eks/cluster:Cluster"
+ENCRYPTION = "aws:ebs/encryptionByDefault:EncryptionByDefault"
 EIP, NAT_GATEWAY = "aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 """The type of an endpoint. A gateway is a target of routes, without a name or an interface of its own
@@ -266,6 +267,8 @@ class AwsPlan(Plan):
 
     def variables(self, resource: Resource, seed: str) -> TemplateVariables:
         """Return the variables of every package, and `busPath`: the path of an event bus in an ARN."""
+        if resource.type == ENCRYPTION:  # A region of an account has one such setting.
+            seed = f"{self.account_of(resource.config)} {self._region(resource)}"
         variables = super().variables(resource, _owner(resource) or seed)
         bus = _event_bus(resource.known)
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
@@ -300,6 +303,8 @@ class AwsPlan(Plan):
             outputs |= {"associationId": "", "publicIp": ""}
         if resource.type == ENDPOINT and resource.known.get("vpcEndpointType", "Gateway") == "Gateway":
             outputs |= {"dnsEntries": [], "networkInterfaceIds": []}
+        elif resource.type == ENDPOINT and "subnetIds" in resource.known:
+            outputs["dnsEntries"] = outputs["dnsEntries"][: 1 + len(resource.known["subnetIds"])]
         if resource.type == CLUSTER:
             subnets = resource.known.get("vpcConfig", {}).get("subnetIds", [])
             if networks := [self._networks[subnet] for subnet in subnets if subnet in self._networks]:

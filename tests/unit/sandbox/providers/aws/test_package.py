@@ -33,10 +33,18 @@ def test_a_nat_gateway_has_the_address_of_its_allocation(plan: AwsPlan) -> None:
     ]
     for gateway in gateways:
         assert gateway.outputs["publicIp"] == address.outputs["publicIp"] != other.outputs["publicIp"]
-        assert gateway.outputs["associationId"] == address.outputs["associationId"]
     assert gateways[0].id != gateways[1].id
     private = create(plan, NAT_GATEWAY, {"subnetId": "subnet-1", "connectivityType": "private"})
     assert private.outputs["publicIp"] == ""
+
+
+def test_a_region_of_an_account_has_one_setting_for_encryption(plan: AwsPlan) -> None:
+    token = "aws:ebs/encryptionByDefault:EncryptionByDefault"
+    first, same, other = (
+        create(plan, token, {"enabled": True} | region, name)
+        for name, region in (("a", {}), ("b", {}), ("c", {"region": "us-east-1"}))
+    )
+    assert first.id == same.id != other.id
 
 
 def test_a_vpc_has_one_route_table_and_one_security_group_at_first(plan: AwsPlan) -> None:
