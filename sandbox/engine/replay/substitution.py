@@ -244,7 +244,7 @@ def _parts(text: str) -> Iterator[str]:
     Those in encoded content are left out.
     """
     yield from ADDRESS.findall(text)
-    yield from (found.lower() for pattern in (TIME, UUID) for found in pattern.findall(text))
+    yield from (part.lower() for pattern in (TIME, UUID) for part in pattern.findall(text))
     if text.isdecimal() and len(text) == SHORTEST_NUMBER:
         yield text
     for run in DIGITS.findall(ENCODED.sub(" ", text)):
