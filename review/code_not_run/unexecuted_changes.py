@@ -29,7 +29,7 @@ MOST_OF_FILE, MOST = 5, 40
 """Largest number of findings about a file and about all files; further places are counted."""
 
 LONGEST_TEXT = 100
-"""Largest number of characters that a finding shows of the code."""
+"""Largest number of characters that a finding shows of the code, or of the name of a function."""
 
 READ_IT = "Read this code: the report does not show what it declares in a deployment, or leaves out there."
 
@@ -88,7 +88,7 @@ def _find_in_file(
     places = _merge(items, after.lines)
     most = len(places) if len(places) <= MOST_OF_FILE else MOST_OF_FILE - 1
     for place in places[:most]:
-        yield _finding(file, place.scope or f"{file}", place.lines[0], _describe(file, place))
+        yield _finding(file, _clip(place.scope) or f"{file}", place.lines[0], _describe(file, place))
     if more := places[most:]:
         first = more[0].lines[0]
         message = f"{len(more)} more places in {file} did not run in this review, the first in line {first}"
@@ -116,10 +116,12 @@ def _are_neighbours(first: Unexecuted, second: Unexecuted, source: Sequence[str]
 def _describe(file: Path, place: Unexecuted) -> str:
     first, last = place.lines
     lines = f"{file}:{first}" if first == last else f"{file}:{first}-{last}"
-    if place.called:
-        return f"{lines} was not called in this review: {place.called}"
-    text = place.text if len(place.text) <= LONGEST_TEXT else f"{place.text[:LONGEST_TEXT]}…"
-    return f"{lines} did not run in this review: {show_spaces(text)}"
+    verb = "was not called" if place.called else "did not run"
+    return f"{lines} {verb} in this review: {show_spaces(_clip(place.called or place.text))}"
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def _finding(file: Path, name: str, line: int, message: str) -> Finding:

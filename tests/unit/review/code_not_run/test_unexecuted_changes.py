@@ -192,6 +192,11 @@ def test_a_finding_has_the_function_and_the_line(review: Review) -> None:
     assert finding.message == "__main__.py:6 did not run in this review: declare('dev')"
 
 
+def test_a_long_name_is_cut(review: Review) -> None:
+    [finding] = review("", f"def {'a' * 10_000}():\n    declare(1)")
+    assert len(finding.name) < 200 and len(finding.message) < 300
+
+
 def test_the_number_of_findings_is_limited(review: Review, trees: tuple[Path, Path]) -> None:
     many = "if no():\n    declare(1)\n" * 9
     texts = messages(review("", many))
