@@ -118,14 +118,36 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
         "Replacement: possible, since no table in sandbox/providers describes this type",
         f"Depends on it: {list_first(dependents, FEW) or 'nothing'}",
     ]
+    data = _replaced_data(step, stack)
+    if data:
+        lines.append(f"Data: a replacement could replace {list_all(data)}, too, without the data")
     return Finding(
         stacks=[stack.name],
         policy="possibly-replaced",
         message="\n".join(map(one_line, lines)),
         **step.entry,
         former_name=step.resource.rename.former_name,
+        level="mandatory" if data else "advisory",
+        blocks=bool(data),
         dependents=dependents,
     )
+
+
+def _replaced_data(step: Step, stack: Stack) -> list[str]:
+    """Return the titles of the resources with data that a replacement of a resource could replace, too.
+
+    Another ID of it could change their inputs that cannot be changed in place.
+    """
+    dependents = _replaceable_dependents(stack)
+    queue = [step.old.urn] if step.old else []
+    reached = {*queue}
+    while queue:
+        new = {*dependents.get(queue.pop(), ())} - reached
+        reached |= new
+        queue += new
+    others = [other for other in stack.steps.values() if other is not step and other.op not in POLICIES]
+    olds = [other.old for other in others if other.old and other.old.urn in reached]
+    return sorted(title(old) for old in olds if data_loss(old.type, old.inputs))
 
 
 def find_possibly_deleted(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -150,13 +172,9 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
 
     If the head still depends on a replaced resource, the program waits for it, and the plan has the outcome.
     """
-    olds = [step.old for step in stack.steps.values() if step.old and not step.old.state.get("external")]
     deletions = stack.head.deletions if stack.head else {}
-    causes = {old.urn: "" for old in olds if old.urn in deletions}
-    dependents: dict[str, list[str]] = {}
-    for old in olds:
-        for urn in _replacing_dependencies(old):
-            dependents.setdefault(urn, []).append(old.urn)
+    causes = {old.urn: "" for old in _managed(stack) if old.urn in deletions}
+    dependents = _replaceable_dependents(stack)
     queue = [(urn, urn) for urn, step in replaced.items() if step.deleted_first]
     while queue:
         urn, cause = queue.pop()
@@ -172,6 +190,20 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
                 if step.old and (cause := former.urn if former else urn) in replaced:
                     causes[step.old.urn] = cause
     return causes
+
+
+def _managed(stack: Stack) -> list[Resource]:
+    """Return the resources of the base without those that it only reads."""
+    return [step.old for step in stack.steps.values() if step.old and not step.old.state.get("external")]
+
+
+def _replaceable_dependents(stack: Stack) -> dict[str, list[str]]:
+    """Return, by URN in the base, the resources that may be replaced with a resource."""
+    dependents: dict[str, list[str]] = {}
+    for old in _managed(stack):
+        for urn in _replacing_dependencies(old):
+            dependents.setdefault(urn, []).append(old.urn)
+    return dependents
 
 
 def _depends_on(step: Step | None, urn: str) -> bool:

@@ -268,6 +268,34 @@ def test_an_update_of_a_type_without_a_row_may_be_a_replacement() -> None:
     assert risk_of(balancer, "tags") is risk_of(VPC) is risk_of(JOB) is None
 
 
+def test_a_possible_replacement_blocks_if_it_could_replace_data() -> None:
+    pair = "aws:ec2/keyPair:KeyPair"
+    old, new = (resource(pair, "it", {"publicKey": key}) for key in "ab")
+    change = step("update", (old, new), "publicKey")
+    profile = resource("aws:iot/certificate:Certificate", "between", **after(csr=old))
+    disk, tagged, read = (
+        resource("aws:ec2/instance:Instance", name, **fields, **after(**sources))
+        for name, fields, sources in (
+            ("disk", {}, {"keyName": profile}),
+            ("tagged", {}, {"tags": old}),
+            ("read", {"external": True}, {"keyName": old}),
+        )
+    )
+
+    def risk_with(*others: Resource) -> Any:
+        reviewed = stack(change, *(Step("same", other, other) for other in others))
+        reviewed.predicted = True
+        return find_risk(change, reviewed)
+
+    risk = risk_with(profile, tagged, read)
+    assert (risk.blocks, risk.level) == (False, "advisory")
+    risk = risk_with(profile, disk, tagged)
+    assert (risk.blocks, risk.level) == (True, "mandatory")
+    assert risk.message.splitlines()[-1] == (
+        "Data: a replacement could replace disk (aws:ec2:Instance), too, without the data"
+    )
+
+
 def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
     """Return what the risk of a resource says about its object."""
     change = Step(op, old, resource(old.type, old.name, {"name": "b"}) if op == "replace" else None)
