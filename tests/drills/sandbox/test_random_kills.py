@@ -38,8 +38,6 @@ COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
 """The committed stack whose runs are killed (`make kills`); empty for the stack of a small project."""
 KILLS = int(os.environ.get("PIPE_KILLS", "5"))
 """The number of runs that are killed; `make kills` kills more."""
-MOST_RUNS = 8
-"""The largest number of runs for each of them: few kills interrupt a creation after the API's answer."""
 SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 """The seed of the random moments."""
 
@@ -164,11 +162,10 @@ def test_the_run_after_a_killed_one_converges(
             assert "Changes: 0 (" in run(stack, "preview")
             assert "Changes: 0 (" in run(stack, "refresh")  # Every resource is complete.
         enough = moments.total() >= KILLS and during_operations(moments) >= KILLS / 2
-        if enough and (COMMITTED or adopted):
+        if enough:  # test_interrupted_runs.py interrupts a creation after the API has performed it.
             break
-        assert number < MOST_RUNS * KILLS, (
-            "most runs are over before they are killed, or are killed between operations, "
-            f"or no kill interrupted a creation after the API had performed it: {dict(moments)}, {adopted}"
+        assert number < 3 * KILLS, (
+            f"most runs are over before they are killed, or are killed between operations: {dict(moments)}"
         )
     run(stack, "down")
     counts = "; ".join(f"{count} {moment}" for moment, count in sorted(moments.items()))
