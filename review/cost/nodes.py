@@ -1,7 +1,6 @@
 """Nodes that the pods of a stack need, by the pods' requests."""
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from review.cost.price_table import PriceTable
 from review.plain_data import is_list, is_map, value_at
 from review.stacks.resources import Resource
+from sandbox.providers.kubernetes import quantities
 
 POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
@@ -42,11 +42,6 @@ Source: awslabs/amazon-eks-ami, pull request 367 (255 MiB, and 11 MiB for each p
 
 _CPU_RESERVES = ((1, 0.06), (1, 0.01), (2, 0.005), (math.inf, 0.0025))
 """Numbers of CPUs, and the share of each that the kubelet reserves (the same source)."""
-
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([num]|[kMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?", re.ASCII)
-_BINARY = {f"{unit}i": 2.0 ** (10 * power) for power, unit in enumerate("KMGTPE", 1)}
-_DECIMAL = {unit: 10.0 ** (3 * power) for power, unit in enumerate("kMGTPE", 1)}
-_SUFFIXES = {**_BINARY, **_DECIMAL, "n": 1e-9, "u": 1e-6, "m": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -161,16 +156,9 @@ def cheapest(table: PriceTable, region: str) -> str:
 
 
 def quantity(value: Any) -> float | None:
-    """Return a quantity of Kubernetes as a number: `100m` as 0.1, `2Gi` as 2^31; None for anything else.
-
-    The policies have their own parser, since operations import these costs, and no policy.
-    Source: apimachinery, pkg/api/resource/quantity.go (a suffix, or a decimal exponent).
-    """
-    match = _QUANTITY.fullmatch(f"{value}")
-    if not match:
-        return None
-    number, suffix, exponent = match.groups()
-    return float(number) * (10.0 ** int(exponent) if exponent else _SUFFIXES[suffix] if suffix else 1.0)
+    """Return a quantity of Kubernetes as a number: `100m` as 0.1, `2Gi` as 2^31; None for anything else."""
+    number = quantities.parse(value)
+    return None if number is None or number < 0 else float(number)
 
 
 def cpus_of(instance: str) -> float:

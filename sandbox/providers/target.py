@@ -251,6 +251,6 @@ def all_settings(settings: Mapping[str, Any]) -> Json:
     return members
 
 
-def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:
+def made_up_name(resource: Resource, seed: bytes, length: int) -> str:
     """Return a generated name in the form that providers use: the logical name and `length` hex digits."""
     return f"{resource.name}-{digits(resource.urn + seed.hex(), length)}"

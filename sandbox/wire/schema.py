@@ -303,8 +303,10 @@ def documented_values(doc: str) -> tuple[str, ...]:
 def documented_defaults(token: str) -> Mapping[str, bool | float | str]:
     """Return the outputs of a type that may be missing, with their only default in the documentation.
 
-    Such an output is not computed (see `computed_inputs`), so the default is its value if the program sets
-    none. A default that does not fit the type is left out, and so is one of a list or an object.
+    Such an output is not computed (see `computed_inputs`): if the program sets none, it has the provider's
+    default. The documentation also has defaults of the API, with which the output is missing, such as the
+    `deletionWindowInDays` of a KMS key (terraform-provider-aws, internal/service/kms/key.go). It does not
+    tell the two apart. A default that does not fit the type is left out, as are those of lists and objects.
     """
     cls = resource_class(token)
     defaults: dict[str, bool | float | str] = {}

@@ -15,7 +15,6 @@ PARTITIONS = "data/partitions.json"
 endpoints/endpoints_gen.go, which is generated from the same file of AWS's SDKs).
 """
 
-
 STANDARD = ("aws", "amazonaws.com")
 """The name and the DNS suffix of the partition of which the tables speak."""
 

@@ -191,7 +191,9 @@ class KubernetesPlan(Plan):
         return f"{namespace}/{name}" if namespace else str(name)
 
     def stored(self, resource: Resource) -> Json:
-        return resource.inputs if resource.type == RELEASE else quantities.stored(resource.inputs)
+        if resource.type == RELEASE:
+            return resource.inputs
+        return schemas.with_quantities(resource.inputs, quantities.canonical)
 
     def choose_names(self, resource: Resource, before: Json, seed: str) -> Json:
         """Return the name of an object for which the program sets only a beginning (`generateName`).

@@ -1,14 +1,14 @@
-"""The canonical form of quantities, such as `1Gi` for `1024Mi`, in which an API server returns them."""
+"""Quantities of Kubernetes: their numbers, and their canonical form, in which an API server returns them.
+
+The policies and the components have parsers of their own: a policy shares no code with what it checks.
+"""
 
 import math
 import re
 from fractions import Fraction
 from typing import Any
 
-from sandbox.providers.kubernetes import schemas
-from sandbox.wire.values import Json
-
-QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
+QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", re.ASCII)
 
 DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 """The suffixes of powers of ten, by their exponent."""
@@ -19,10 +19,21 @@ BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 LIMIT = 2**63
 """The first number that a quantity cannot have."""
 
+LONGEST = 100
+"""The largest number of characters of a quantity that is read."""
 
-def stored(manifest: Json) -> Json:
-    """Return an object with the quantities as the server returns them; it does not read custom resources."""
-    return schemas.with_quantities(manifest, canonical)
+
+def parse(value: Any) -> Fraction | None:
+    """Return a quantity as a number: `100m` as 1/10, `2Gi` as 2^31; None for anything else."""
+    match = _match(value)
+    return Fraction(match[1]) * _factor(match[2] or "") if match else None
+
+
+def _match(value: Any) -> re.Match[str] | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = str(value)
+    return QUANTITY.fullmatch(text) if len(text) <= LONGEST else None
 
 
 def canonical(value: Any) -> Any:
@@ -31,13 +42,10 @@ def canonical(value: Any) -> Any:
     No precision below a billionth is kept, no fraction is written, and the exponent is as large as possible
     (kubernetes, staging/src/k8s.io/apimachinery/pkg/api/resource/quantity.go: CanonicalizeBytes).
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return value
-    match = QUANTITY.fullmatch(str(value))
-    if not match:
+    match, amount = _match(value), parse(value)
+    if match is None or amount is None:
         return value
     suffix = match[2] or ""
-    amount = Fraction(match[1]) * _factor(suffix)
     nanos = math.ceil(abs(amount) * 10**9)
     if nanos == 0 or nanos >= LIMIT * 10**9:
         return value if nanos else "0"

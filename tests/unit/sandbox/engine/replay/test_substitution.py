@@ -102,7 +102,7 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "whole": lambda answer: answer,
     "in a text": lambda answer: f"https://{answer['publicIp']}:5432/{answer['id']}",
     "a part of an ARN": lambda answer: answer["arn"].rpartition("/")[2],
-    "a UUID in a name": lambda answer: f"alias/{answer['arn'].rpartition('/')[2]}".upper(),
+    "a UUID in a name": lambda answer: f"key-{answer['arn'].rpartition('/')[2]}-backup".upper(),
     "upper case": lambda answer: answer["id"].upper(),
     "JSON": lambda answer: json.dumps({"Resource": [answer["arn"]]}),
     "base64": lambda answer: encoded(answer["publicIp"]),

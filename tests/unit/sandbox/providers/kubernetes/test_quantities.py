@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sandbox.providers.kubernetes.package import KubernetesPlan
-from sandbox.providers.kubernetes.quantities import canonical, stored
+from sandbox.providers.kubernetes.quantities import canonical, parse
+from sandbox.providers.kubernetes.schemas import with_quantities
 from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.providers.resources import resource
 
@@ -42,17 +43,24 @@ def test_a_quantity_has_its_canonical_form(text: Any, expected: Any) -> None:
     assert canonical(text) == expected
 
 
+def test_a_very_long_text_is_no_quantity() -> None:
+    digits = "1" * 10_000
+    assert canonical(digits) == digits and parse(digits) is None
+
+
 def test_only_quantities_change() -> None:
     container = {"name": "api", "image": "1000m", "resources": {"limits": {"memory": Secret("1024Mi")}}}
     template = {"metadata": {"labels": {"limits": "1000m"}}, "spec": {"containers": [container]}}
     spec = {"template": template, "paused": UNKNOWN}
     manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}
     expected = container | {"resources": {"limits": {"memory": Secret("1Gi")}}}
-    assert stored(manifest)["spec"] == spec | {"template": template | {"spec": {"containers": [expected]}}}
+    assert with_quantities(manifest, canonical)["spec"] == spec | {
+        "template": template | {"spec": {"containers": [expected]}}
+    }
     custom = manifest | {"apiVersion": "example.com/v1"}
-    assert stored(custom) == custom
+    assert with_quantities(custom, canonical) == custom
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"limits.cpu": "2000m"}}}
-    assert stored(quota)["spec"] == {"hard": {"limits.cpu": "2"}}
+    assert with_quantities(quota, canonical)["spec"] == {"hard": {"limits.cpu": "2"}}
 
 
 def outputs(version: str, kind: str, **inputs: Any) -> dict[str, Any]:
