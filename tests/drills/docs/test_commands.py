@@ -154,7 +154,7 @@ def test_the_runbooks_client_can_speak_tls_1_1(tmp_path: Path) -> None:
         server_command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < end:
             time.sleep(0.1)
         local_command = command.replace("pipe.dev:443", f"127.0.0.1:{port}")

@@ -308,7 +308,7 @@ def test_ctrl_c_stops_at_once_and_prints_the_state_and_the_next_commands(world: 
     )
     world.cluster.wait(begun.exists)
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=20)
+    out, error = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "stopping: pulumi finishes its current operations; Ctrl-C again interrupts them" in out
     assert "what is under way is done" in out and "✗ pulumi up" in out

@@ -381,12 +381,14 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
     command = ["env", "--default-signal=INT", sys.executable, "-c", textwrap.dedent(program)]
     command += [str(repository), str(tmp_path / "evaluation")]
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    messages = tmp_path / "messages"
+    with messages.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=file)
     try:
-        assert _becomes(True, "sleep", "7320")
+        assert _becomes(True, "sleep", "7320"), f"exit code {process.poll()}: {messages.read_text()}"
         assert list((tmp_path / "tmp").iterdir()) != []
         process.send_signal(number)
-        assert process.wait(timeout=20) == code
+        assert process.wait(timeout=120) == code
     finally:
         process.kill()
         process.wait()
@@ -465,8 +467,8 @@ def test_a_tree_without_main_needs_a_base(tmp_path: Path) -> None:
 
 
 def _becomes(running: bool, *arguments: str) -> bool:
-    """Return True if a command begins or stops to run within half a minute."""
-    until = time.monotonic() + 30
+    """Return True if a command begins or stops to run within two minutes, on a machine with other drills."""
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         if running == any(
             process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"])

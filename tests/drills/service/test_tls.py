@@ -248,7 +248,7 @@ def test_a_body_over_the_limit_is_refused(site: Site) -> None:
 
 def logged(site: Site, path: str) -> dict[str, Any]:
     """Return the log's line of a request; nginx writes it only after it sent the response."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         # The last line may be half written.
         complete = site.proxy.log().rpartition("\n")[0].splitlines()
