@@ -24,6 +24,14 @@ It admits jobs of every branch, but only after an approval by its reviewers.
 """
 CHECKS = ("Checks and tests", "Owners", "Review")
 """Names of the jobs that a pull request must pass."""
+MERGE_METHODS = {"merge", "squash"}
+"""Methods of merging that give main the files that the jobs Owners and Review have judged.
+
+Both merge the pull request's newest commit. A rebase adds its commits one by one and leaves out its merge
+commits. So the content that a merge commit of the pull request has taken from main does not count, and main
+gets what an earlier commit changed (https://docs.github.com/en/pull-requests/reference/pull-request-merges,
+git-rebase(1): `--rebase-merges`).
+"""
 WORKFLOWS = ("deploy-stack.yml", "drift.yml", "operate.yml")
 """Workflows whose jobs run on a stack's runner."""
 GUARDED = (
@@ -167,6 +175,18 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
     by_other = any(entry.get("require_last_push_approval") for entry in parameters)
     detail = "" if by_other else "whoever pushes to the branch of somebody else can approve it"
     yield Rule(by_other, f"branch {BRANCH}: the last push approved by another person", detail)
+    # The most restrictive of several rules applies (GitHub: "About rulesets", "About rule layering"). A rule
+    # without the list restricts nothing.
+    methods = [
+        {*entry["allowed_merge_methods"]} for entry in parameters if entry.get("allowed_merge_methods")
+    ]
+    is_same = any(allowed <= MERGE_METHODS for allowed in methods)
+    detail = "" if is_same else "a rebase can give main other files than Owners and Review have judged"
+    yield Rule(is_same, f"branch {BRANCH}: only merge commits and squash merges", detail)
+    # A queue has a method of its own, which may be a rebase, and merges several pull requests at once.
+    has_queue = any(rule["type"] == "merge_queue" for rule in rules)
+    detail = "Owners and Review have not judged what the queue merges" if has_queue else ""
+    yield Rule(not has_queue, f"branch {BRANCH}: no merge queue", detail)
     checks: list[dict[str, Any]] = [
         rule["parameters"] for rule in rules if rule["type"] == "required_status_checks"
     ]

@@ -14,7 +14,7 @@ from operations.lib.diagnosis import github_rules
 from operations.lib.diagnosis.collectors.github_rules import collect_github_rules
 from operations.lib.run_log import RunLog
 from operations.lib.services import github
-from tests.unit.workflows.test_workflows import jobs, load
+from tests.unit.workflows.test_workflows import FILES, jobs, load
 
 REPOSITORY = "pipe-dev/infrastructure"
 REPO, ORG = f"/repos/{REPOSITORY}", "/orgs/pipe-dev"
@@ -89,6 +89,7 @@ ANSWERS: dict[str, Any] = {
                 "require_code_owner_review": True,
                 "dismiss_stale_reviews_on_push": True,
                 "require_last_push_approval": True,
+                "allowed_merge_methods": ["merge", "squash"],
             },
         },
         {
@@ -147,6 +148,8 @@ ALL = [
     "✓ branch main: a review by code owners",
     "✓ branch main: new commits dismiss approvals",
     "✓ branch main: the last push approved by another person",
+    "✓ branch main: only merge commits and squash merges",
+    "✓ branch main: no merge queue",
     "✓ branch main: a branch that is up to date",
     "✓ branch main: the job Checks and tests",
     "✓ branch main: the job Owners",
@@ -338,6 +341,8 @@ def test_an_environment_that_is_missing_is_a_rule_that_is_not_set(api: Api) -> N
                 "pushed after it",
                 "✗ branch main: the last push approved by another person: whoever pushes to the branch of "
                 "somebody else can approve it",
+                "✗ branch main: only merge commits and squash merges: a rebase can give main other files "
+                "than Owners and Review have judged",
             ],
         ),
         (
@@ -361,6 +366,33 @@ def test_checks_of_a_branch_that_lacks_the_newest_main_do_not_suffice(api: Api) 
     api.answers[RULES][2]["parameters"]["strict_required_status_checks_policy"] = False
     message = "main may have changed since the checks of a pull request"
     assert api.differing() == [f"✗ branch main: a branch that is up to date: {message}"]
+
+
+@pytest.mark.parametrize("methods", [["merge", "squash", "rebase"], ["rebase"], [], None])
+def test_a_rebase_that_is_allowed_is_named(api: Api, methods: list[str] | None) -> None:
+    api.answers[RULES][1]["parameters"]["allowed_merge_methods"] = methods
+    message = "a rebase can give main other files than Owners and Review have judged"
+    assert api.differing() == [f"✗ branch main: only merge commits and squash merges: {message}"]
+
+
+def test_the_ruleset_that_forbids_a_rebase_prevails(api: Api) -> None:
+    methods = ["merge", "squash", "rebase"]
+    rule = {"type": "pull_request", "parameters": {"allowed_merge_methods": methods}}
+    api.answers[RULES].append(rule)
+    assert api.differing() == []
+
+
+@pytest.mark.parametrize("method", ["MERGE", "SQUASH", "REBASE"])
+def test_a_merge_queue_of_any_method_is_named(api: Api, method: str) -> None:
+    # https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
+    api.answers[RULES].append({"type": "merge_queue", "parameters": {"merge_method": method}})
+    message = "Owners and Review have not judged what the queue merges"
+    assert api.differing() == [f"✗ branch main: no merge queue: {message}"]
+
+
+def test_no_workflow_passes_for_a_merge_queue() -> None:
+    """Without this event, a queue waits in vain for the required jobs, and merges nothing."""
+    assert not [file.name for file in FILES if "merge_group" in load(file.stem)["on"]]
 
 
 def test_classic_protection_of_main_is_unknown(api: Api) -> None:
