@@ -80,8 +80,10 @@ def _database(resource: Resource, context: Context) -> Charges:
     yield Charge("database instances", engine, copies, detail=detail)
     is_faster = inputs.get("iops") or inputs.get("storageThroughput")
     is_known = inputs.get("storageType", "gp3") == "gp3" and not is_faster
-    kind = "database storage" if is_known else "another type or performance of storage"
-    yield Charge("database storage", kind, copies * storage, detail=f"{storage:g} GiB")
+    if is_known:
+        yield Charge("database storage", "database storage", copies * storage, detail=f"{storage:g} GiB")
+    else:  # A database from a snapshot may have no size.
+        yield Charge("database storage", "another type or performance of storage")
     if inputs.get("databaseInsightsMode", "standard") != "standard":
         yield Charge("analysis of the database", "advanced Database Insights")
     beyond = max(0.0, usage.database_backup_gb - storage)

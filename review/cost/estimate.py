@@ -7,7 +7,7 @@ from typing import Any
 
 from review.cost.aws_charges import AWS_CHARGES
 from review.cost.charges import Charge, Context
-from review.cost.nodes import RELEASE, job_sizes
+from review.cost.nodes import job_sizes
 from review.cost.price_table import HOME, TABLE, Price, PriceTable
 from review.cost.service_charges import NODES, SERVICE_CHARGES
 from review.cost.usage import Usage, usage_of
@@ -151,7 +151,7 @@ def _lines(
     for charge in charges:
         line = _line(resource, charge, region, usage, table)
         if line.month is None:
-            line = replace(line, unpriced=_decisive(resource, charge, everything))
+            line = replace(line, unpriced=_decisive(resource, region, charge, everything))
         part, basis = map(resource.hide_literals, (line.part, line.basis))
         yield replace(line, part=part, basis=basis)
 
@@ -169,18 +169,14 @@ def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: 
     return replace(line, month=month, basis=_basis(charge, price), assumptions=assumptions)
 
 
-def _decisive(resource: Resource, charge: Charge, everything: tuple[Resource, ...]) -> str:
-    """Return what decides on the cost of a charge without a price.
+def _decisive(resource: Resource, region: str, charge: Charge, everything: tuple[Resource, ...]) -> str:
+    """Return what decides on the cost of a charge without a price: any input of the resource may.
 
-    Most prices are of one thing, such as an instance of one type, so the quantity decides. That of a type or
-    chart that the table lacks depends on any input, and that of unknown nodes on all pods of the stack.
+    For example, AWS bills the IOPS of an io2 disk. Unknown nodes depend on all pods of the stack.
     """
-    decisive = ()
-    if charge.price == NODES:
-        decisive = everything
-    elif resource.type not in CHARGES or resource.type == RELEASE:
-        decisive = (resource,)
-    return repr((charge.price, charge.quantity, [(item.name, item.values) for item in decisive]))
+    decisive = everything if charge.price == NODES else (resource,)
+    inputs = [(item.name, item.values) for item in decisive]
+    return repr((charge.price, region, charge.quantity, inputs))
 
 
 def _basis(charge: Charge, price: Price) -> str:

@@ -67,12 +67,16 @@ def _log_metric(_resource: Resource, _context: Context) -> Charges:
 
 
 def _test(resource: Resource, _context: Context) -> Charges:
+    if resource.values.get("type") != "api":
+        yield Charge("Datadog: test runs", "runs of another test type")
+        return
     seconds = float(value_at(resource.values, "optionsList.tickEvery") or 0)
     locations = resource.values.get("locations")
-    kind = "Datadog test runs" if resource.values.get("type") == "api" else "runs of another test type"
     count = len(locations) if is_list(locations) else 1
     runs = HOURS * 3600 / seconds * count / 1000 if seconds else 0.0
-    yield Charge("Datadog: test runs", kind, runs, detail=f"every {seconds:g} s from {count} places")
+    yield Charge(
+        "Datadog: test runs", "Datadog test runs", runs, detail=f"every {seconds:g} s from {count} places"
+    )
 
 
 def _zone_setting(resource: Resource, context: Context) -> Charges:

@@ -240,6 +240,8 @@ def test_a_part_without_a_price_is_unknown_and_the_rest_of_the_stack_is_not() ->
 
 
 LARGE = SMALL | {"instanceClass": "db.r7g.16xlarge"}
+IO2 = SMALL | {"storageType": "io2"}
+SNAPSHOT = {"instanceClass": "db.t4g.small", "storageType": "io2"}
 FLEET, CHART = "aws:ec2/fleet:Fleet", {"chart": "x", "values": {"replicas": 1}}
 POOL, LARGE_POOL = ({"spec": {"replicas": count}} for count in (1, 9))
 
@@ -254,6 +256,36 @@ POOL, LARGE_POOL = ({"spec": {"replicas": count}} for count in (1, 9))
             [resource(DATABASE, "it", LARGE)],
             [resource(DATABASE, "it", LARGE | {"multiAz": True})],
             "≥ 5.52 (unknown)",
+        ),
+        (
+            [resource(DATABASE, "it", IO2 | {"iops": 1000})],
+            [resource(DATABASE, "it", IO2 | {"iops": 80000})],
+            "≥ 36.50 (unknown)",
+        ),
+        (
+            [resource(DATABASE, "it", SNAPSHOT | {"iops": 1000})],
+            [resource(DATABASE, "it", SNAPSHOT | {"iops": 80000})],
+            "≥ 38.40 (unknown)",
+        ),
+        (
+            [resource(DATABASE, "it", SMALL | {"engine": "mysql"})],
+            [resource(DATABASE, "it", LARGE | {"engine": "mysql"})],
+            "≥ 2.76 (unknown)",
+        ),
+        (
+            [resource(DATABASE, "it", SMALL | {"engine": "mysql"})],
+            [resource(DATABASE, "it", SMALL | {"engine": "mysql"})],
+            "2.76",
+        ),
+        (
+            [resource(TEST, "it", {"type": "browser"})],
+            [resource(TEST, "it", {"type": "browser", "browserSteps": [{}] * 200})],
+            "≥ 0.00 (unknown)",
+        ),
+        (
+            [resource(GATEWAY, "it", {"region": "xx-east-1"})],
+            [resource(GATEWAY, "it", {"region": "xx-east-2"})],
+            "≥ 0.00 (unknown)",
         ),
         ([resource(FLEET, "it", {"a": 1})], [resource(FLEET, "it", {"a": 2})], "≥ 0.00 (unknown)"),
         (
