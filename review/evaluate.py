@@ -50,6 +50,7 @@ from review.project_selection import (
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
+from review.values.secret_documents import find_texts
 from sandbox.engine import policy_pack
 from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
 from sandbox.engine.program import EXECUTED_CODE
@@ -457,8 +458,9 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     """Return the report on a real preview, from event logs, `--json` plans and ledgers of any stacks.
 
     The report covers the changes from the state of each stack to `head`, the description of the tree. The
-    values in `secrets` are masked.
+    values in `secrets` are masked, and the texts in those that are documents.
     """
+    hidden = {*secrets}.union(*map(find_texts, secrets))
     contents: dict[str, list[Any]] = {}
     for file in files:
         content = engine_run.read(file)
@@ -475,10 +477,10 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
         trouble = file.trouble or _missing_part(contents[name], engine)
         previewed.append(Stack(name, engine, None, file, trouble))
     notes = [NO_BASE_VERDICTS]
-    if any(len(secret) < SHORTEST for secret in secrets):
+    if any(len(secret) < SHORTEST for secret in hidden):
         notes.append(SHORT_SECRETS)
     return build(
-        STATE_TO_HEAD, ("state of each stack", head), previewed, build_mask(secrets), (tree, tree), notes
+        STATE_TO_HEAD, ("state of each stack", head), previewed, build_mask(hidden), (tree, tree), notes
     )
 
 

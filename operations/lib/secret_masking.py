@@ -3,11 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Iterator
-from typing import Any, cast
 
 from operations.lib.command_runner import CommandRunner
 from review.plain_data import build_mask
+from review.values.secret_documents import find_texts, list_scalars
 
 CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
 """Pattern for names of environment variables that hold a credential."""
@@ -16,24 +15,16 @@ CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
 def hide(runner: CommandRunner, stack: str) -> set[str]:
     """Mask the stack's secrets and the caller's credentials in all further output.
 
-    Returns the lines of the masked values, so that reports can mask them too.
+    Returns the lines of the masked values, so that reports can mask them too. The texts in a value that is a
+    document count: a line of the document does not have to show them in the same way.
     """
     config = runner.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
     values = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}
     for setting in json.loads(config).values():
         if setting.get("secret"):
-            values |= {*_texts(setting.get("objectValue", setting["value"]))}
+            values |= {*list_scalars(setting.get("objectValue", setting["value"]))}
+    for value in [*values]:
+        values |= find_texts(value)
     lines = {line for value in values for line in value.splitlines() if line}
     runner.hide = build_mask(lines)
     return lines
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the strings in a JSON value, except the keys of objects."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from _texts([*cast(dict[str, Any], value).values()])
-    elif isinstance(value, list):
-        for setting in cast(list[Any], value):
-            yield from _texts(setting)

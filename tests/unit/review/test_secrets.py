@@ -216,6 +216,31 @@ def test_a_note_warns_of_secrets_too_short_for_masking(value: str, notes: list[s
     assert report_preview([tmp_path / "plan.json"], tmp_path, [value], "head").notes == notes
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_secret_document_is_shown_neither_whole_nor_by_its_members(
+    indent: int | None, tmp_path: Path
+) -> None:
+    document = json.dumps({"type": "account", "password": PLANTED, "pin": 12345678}, indent=indent)
+    urn = "urn:pulumi:dev::pipe::kubernetes:core/v1:ConfigMap::conf"
+    state = {"urn": urn, "type": "kubernetes:core/v1:ConfigMap", "custom": True, "id": "conf"}
+    old, new = ({**state, "inputs": {"data": {"key": text}}} for text in ('{"type": "x"}', document))
+    step = {
+        "op": "update",
+        "oldState": old,
+        "newState": new,
+        "detailedDiff": {"data.key": {"kind": "update"}},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": [step]}))
+    report = report_preview([tmp_path / "plan.json"], tmp_path, [document], "head")
+    assert {item.path: item.after for item in report.changes[0].properties} == {
+        "data.key › type": "[secret] (not secret)",
+        "data.key › password": "[secret] (not secret)",
+        "data.key › pin": "[secret] (not secret)",
+    }
+    for render in RENDERINGS.values():
+        assert not re.search(f"{re.escape(PLANTED)}|12345678|account", render(report))
+
+
 def test_a_short_value_is_not_masked() -> None:
     assert build_mask(["a", "dev"])("a dev database") == "a dev database"
 
