@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,16 @@ LIKE_A_DEFAULT_PROVIDER = (
 )
 """Refusal of a provider (pulumi/pulumi, sdk/go/common/providers/reference.go: IsDefaultProvider, and
 pkg/engine/update.go: isInternalStep).
+"""
+
+IN_PLACE_OF_A_PROVIDER = (
+    "{}: a provider's type without a provider, or an alias that makes the one of the other: before the "
+    "engine replaces a provider, it deletes all its resources that are not registered by then, so time would "
+    "decide. Declare a provider with the class of its SDK, and give no other resource an alias of a provider"
+)
+"""Refusal of a component or a read with the type of a provider, and of an alias by which another resource
+takes over the state of a provider, or the reverse (pulumi/pulumi, pkg/resource/deploy/step_generator.go:
+providerChanged, calculateDependentReplacements). Pulumi's SDK sends neither by itself.
 """
 
 TYPE, COMPONENT_TYPE = re.compile("[^:$]+:[^:$]+:[^:$]+"), re.compile("[^:$]+(:[^:$]+)*")
@@ -382,6 +393,8 @@ class MonitorProxy(CallHandler):
                 return AMBIGUOUS_TYPE.format(_subject(name, message), text)
             if _is_like_a_default_provider(message):
                 return LIKE_A_DEFAULT_PROVIDER.format(_subject(name, message))
+            if _is_in_place_of_a_provider(name, message):
+                return IN_PLACE_OF_A_PROVIDER.format(_subject(name, message))
         if name == "RegisterResource" and SECRET in f"{message.replacement_trigger}":
             return SECRET_TRIGGER.format(_subject(name, message))
         if SIGNATURE.encode() in request and _has_foreign_value(message):
@@ -542,6 +555,20 @@ def _subject(name: str, message: Any) -> str:
 def _is_like_a_default_provider(message: Any) -> bool:
     """Return True for a provider that the engine takes for one of its own."""
     return message.type.startswith(PROVIDER_TYPE) and message.name.startswith(DEFAULT_NAME)
+
+
+def _is_in_place_of_a_provider(name: str, message: Any) -> bool:
+    """Return True for the type of a provider without one, or an alias that makes the one of the other."""
+    is_provider = message.type.startswith(PROVIDER_TYPE)
+    if is_provider and (name != "RegisterResource" or not message.custom):
+        return True
+    aliases = getattr(message, "aliases", ())
+    former_types = [*(_types(alias.urn)[-1:] for alias in aliases), *([alias.spec.type] for alias in aliases)]
+    return any(
+        former.startswith(PROVIDER_TYPE) != is_provider
+        for former in chain.from_iterable(former_types)
+        if former
+    )
 
 
 def _ambiguous_types(name: str, message: Any) -> Iterator[str]:

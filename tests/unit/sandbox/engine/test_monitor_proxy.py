@@ -338,6 +338,44 @@ def test_a_provider_is_not_named_like_one_of_the_engine(context: Context) -> Non
     assert monitor.calls == ["RegisterResource", "RegisterResource"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "former"),
+    [
+        ({"type": "pulumi:providers:aws", "name": "p"}, None),
+        ({"type": "pulumi:providers:aws", "name": "p", "remote": True}, None),
+        (COMPONENT, "pulumi:providers:aws"),
+        (BUCKET, "pulumi:providers:aws"),
+        ({"type": "pulumi:providers:aws", "name": "p", "custom": True}, "aws:s3/bucket:Bucket"),
+    ],
+)
+def test_nothing_takes_the_place_of_a_provider(
+    request_: dict[str, Any], former: str | None, context: Context
+) -> None:
+    client, _, monitor = context
+    alias: Any = alias_pb2.Alias
+    urn = f"urn:pulumi:dev::pipe::pipe:a:B${former}::p"
+    aliases = [alias(urn=urn), alias(spec=alias.Spec(type=former))] if former else []
+    for options in [{"aliases": [item]} for item in aliases] or [{}]:
+        with pytest.raises(grpc.RpcError, match="a provider's type without a provider, or an alias"):
+            register(client, request_, **options)
+    assert monitor.calls == []
+
+
+def test_a_provider_is_not_read_and_keeps_the_alias_of_another_one(context: Context) -> None:
+    client, _, monitor = context
+    with pytest.raises(grpc.RpcError, match="a provider's type without a provider"):
+        client.ReadResource(resource_pb2.ReadResourceRequest(type="pulumi:providers:aws", name="p"))
+    alias: Any = alias_pb2.Alias
+    urn = "urn:pulumi:dev::pipe::pulumi:providers:aws::p"
+    aliases = [
+        alias(urn=urn),
+        alias(spec=alias.Spec(name="p")),
+        alias(spec=alias.Spec(type="pulumi:providers:aws")),
+    ]
+    register(client, {"type": "pulumi:providers:aws", "name": "q", "custom": True}, aliases=aliases)
+    assert monitor.calls == ["RegisterResource"]
+
+
 URN = "urn:pulumi:dev::pipe::"
 AMBIGUOUS_TYPES = (
     "aws:s3/bucket:Bucket:",
