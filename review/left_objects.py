@@ -167,9 +167,11 @@ def find_left_object(step: Step, stack: Stack) -> LeftObject | None:
         return LeftObject("stays, because Pulumi only forgets it (retainOnDelete).")
     if reason := _kept_by_provider(old):
         return LeftObject(reason)
-    other = stack.step_of(str(old.state.get("deletedWith") or ""))
-    # A resource that is only read from now on is not deleted.
-    if not other or not other.old or other.op not in OPERATIONS or (other.op == "delete" and other.new):
+    other = stack.step_of(old.deleted_with)
+    if not other or not other.old or not (other.is_replaced or other.op in OPERATIONS):
+        return None
+    # A resource that is only read from now on is not deleted, unless its ID is another one.
+    if other.op == "delete" and other.new and not other.new.is_component:
         return None
     holder = title(other.old)
     if other.old.state.get("retainOnDelete"):

@@ -1,7 +1,8 @@
 """Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from review.left_objects import find_left_object
@@ -11,7 +12,14 @@ from review.plain_data import as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
 from review.stacks.properties import changed_properties, find_parts
-from review.stacks.resources import PROVIDERS, REPLACED_BY, Resource
+from review.stacks.resources import (
+    DELETED_WITH,
+    PROVIDERS,
+    REPLACED_BY,
+    REPLACED_WITH,
+    TRIGGER,
+    Resource,
+)
 from review.stacks.stack import Stack, top_name
 from review.values.ignored_changes import ALL, option_paths
 from review.values.value_paths import find_related
@@ -61,18 +69,19 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
         return _possible_replacement(step, stack)
     if step.op not in POLICIES or old.type.startswith(PROVIDERS):
         return None
-    chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
+    links, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
     loss = data_loss(old.type, old.inputs)
+    data = _data_deleted_with(step, stack)
     retained = bool(old.state.get("retainOnDelete"))
     left = find_left_object(step, stack)
     # The program uses a new object without the data, even if the old one stays.
     loses_data = bool(loss) and not (retained and step.op == "delete" and not _new_of_kind(old, stack))
     breaks = sorted(broken) if left else []
-    blocks = loses_data or bool(breaks)
-    follows_another = len(chain) > 1 and chain[1].op == "replace"
-    if not loss and not left and (follows_another or stack.deleted_component(step)):
+    blocks = loses_data or bool(data) or bool(breaks)
+    follows_another = len(links) > 1 and links[1].op == "replace"
+    if not loss and not data and not left and (follows_another or stack.deleted_component(step)):
         return None
-    causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in chain]
+    causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in links]
     lines = [f"Because: {' ← '.join(causes)}"]
     if step.op == "replace" and not setting:
         lines.append("Set by: unknown, because no value identifies a settings key")
@@ -83,10 +92,12 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
         lines.append(f"Object: it {left.reason}{still}")
     if loss:
         lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")
+    if data:
+        lines.append(f"Data: with it goes {list_all(data)}, as the option {DELETED_WITH} says")
     details: dict[str, Any] = {**step.entry, "type": old.type}
     return Finding(
         stacks=[stack.name],
-        policy=(STATEFUL_POLICIES if loss else POLICIES)[step.op],
+        policy=(STATEFUL_POLICIES if loss or data else POLICIES)[step.op],
         message="\n".join(map(one_line, lines)),
         **details,
         former_name=step.resource.rename.former_name,
@@ -136,17 +147,44 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
 def _replaced_data(step: Step, stack: Stack) -> list[str]:
     """Return the titles of the resources with data that a replacement of a resource could replace, too.
 
-    Another ID of it could change their inputs that cannot be changed in place.
+    Another ID of it could change their inputs that cannot be changed in place, and a trigger, whose source
+    the SDK does not send. The option replaceWith replaces a resource without an input, and the object of one
+    with deletedWith goes with the other object.
     """
-    dependents = _replaceable_dependents(stack)
-    queue = [step.old.urn] if step.old else []
-    reached = {*queue}
+    starts = [step.old.urn] if step.old else []
+    starts += [
+        old.urn for old, new in _managed(stack) if any(TRIGGER in side.options for side in (old, new) if side)
+    ]
+    by_option = _dependents_by_option(stack, REPLACED_WITH), _dependents_by_option(stack, DELETED_WITH)
+    return _kept_data(_reach(starts, _dependents_by_input(stack, in_head=True), *by_option), step, stack)
+
+
+def _data_deleted_with(step: Step, stack: Stack) -> list[str]:
+    """Return the titles of the resources with data whose object goes with that of a resource.
+
+    The program says so with the option deletedWith, also if it keeps the resource.
+    """
+    old = step.old
+    if not old or old.is_component or old.state.get("retainOnDelete"):
+        return []
+    return _kept_data(_reach([old.urn], _dependents_by_option(stack, DELETED_WITH)), step, stack)
+
+
+def _reach(starts: Iterable[str], *relations: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return URNs, and those to which relations lead from them, directly or indirectly."""
+    reached, queue = {*starts}, [*starts]
     while queue:
-        new = {*dependents.get(queue.pop(), ())} - reached
+        urn = queue.pop()
+        new = {*chain.from_iterable(relation.get(urn, ()) for relation in relations)} - reached
         reached |= new
         queue += new
+    return reached
+
+
+def _kept_data(urns: Collection[str], step: Step, stack: Stack) -> list[str]:
+    """Return the titles of the resources with data, by URN in the base, that no other finding is about."""
     others = [other for other in stack.steps.values() if other is not step and other.op not in POLICIES]
-    olds = [other.old for other in others if other.old and other.old.urn in reached]
+    olds = [other.old for other in others if other.old and other.old.urn in urns]
     return sorted(title(old) for old in olds if data_loss(old.type, old.inputs))
 
 
@@ -159,7 +197,7 @@ def find_possibly_deleted(stack: Stack) -> Iterator[tuple[str, Finding]]:
     (pulumi/pulumi, pkg/resource/deploy/step_generator.go: calculateDependentReplacements). With replaceWith,
     it even deletes what it has registered, and does not create that again (findResourcesReplacedWith).
     """
-    replaced = {step.old.urn: step for step in stack.steps.values() if step.op == "replace" and step.old}
+    replaced = {step.old.urn: step for step in stack.steps.values() if step.is_replaced and step.old}
     causes = _possible_causes(replaced, stack) if replaced else {}
     for step in stack.steps.values():
         old, new = step.old, step.new
@@ -171,45 +209,73 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
     """Return the URN of the replaced resource with which each resource of the base may be deleted.
 
     If the head still depends on a replaced resource, the program waits for it, and the plan has the outcome.
+    What may be deleted is created again, which replaces what has the option replaceWith for it.
     """
     deletions = stack.head.deletions if stack.head else {}
-    causes = {old.urn: "" for old in _managed(stack) if old.urn in deletions}
-    dependents = _replaceable_dependents(stack)
-    queue = [(urn, urn) for urn, step in replaced.items() if step.deleted_first]
+    causes = {old.urn: "" for old, _ in _managed(stack) if old.urn in deletions}
+    by_input, by_option = _dependents_by_input(stack), _dependents_by_option(stack, REPLACED_WITH)
+    queue = [(urn, urn, step.deleted_first) for urn, step in replaced.items()]
     while queue:
-        urn, cause = queue.pop()
-        for dependent in dependents.get(urn, ()):
+        urn, cause, is_deleted_first = queue.pop()
+        dependents = [dependent for dependent in by_option.get(urn, ()) if dependent not in replaced]
+        for dependent in by_input.get(urn, ()) if is_deleted_first else ():
             is_decided = urn in replaced and _depends_on(stack.step_of(dependent), stack.head_urn(urn))
-            if not is_decided and not causes.get(dependent):
+            dependents += [] if is_decided else [dependent]
+        for dependent in dependents:
+            if not causes.get(dependent):
                 causes[dependent] = cause
-                queue.append((dependent, cause))
-    for step in stack.steps.values():
-        for side in filter(None, (step.old, step.new)):
-            for urn in side.options.get("replaceWith", ()):
-                former = other.old if (other := stack.steps.get(urn)) else None
-                if step.old and (cause := former.urn if former else urn) in replaced:
-                    causes[step.old.urn] = cause
+                queue.append((dependent, cause, True))
     return causes
 
 
-def _managed(stack: Stack) -> list[Resource]:
-    """Return the resources of the base without those that it only reads."""
-    return [step.old for step in stack.steps.values() if step.old and not step.old.state.get("external")]
+def _managed(stack: Stack) -> list[tuple[Resource, Resource | None]]:
+    """Return the resources of the base without those that it only reads, with those of the head."""
+    sides = [(step.old, step.new) for step in stack.steps.values()]
+    return [(old, new) for old, new in sides if old and not old.state.get("external")]
 
 
-def _replaceable_dependents(stack: Stack) -> dict[str, list[str]]:
-    """Return, by URN in the base, the resources that may be replaced with a resource."""
+def _dependents_by_input(stack: Stack, *, in_head: bool = False) -> dict[str, list[str]]:
+    """Return, by URN in the base, the resources that an input or the provider may replace with a resource.
+
+    These are the ones of the base, which the engine asks for before it deletes a resource. `in_head` adds
+    those of the head, whose inputs change if a resource gets another ID.
+    """
+    former_urns = _former_urns(stack)
     dependents: dict[str, list[str]] = {}
-    for old in _managed(stack):
-        for urn in _replacing_dependencies(old):
+    for old, new in _managed(stack):
+        urns = {*_replacing_dependencies(old)}
+        if in_head and new:
+            urns |= {former_urns.get(urn, urn) for urn in _replacing_dependencies(new)}
+        for urn in urns:
             dependents.setdefault(urn, []).append(old.urn)
     return dependents
 
 
+def _dependents_by_option(stack: Stack, option: str) -> dict[str, list[str]]:
+    """Return, by URN in the base, the resources with an option for a resource, in the base or in the head.
+
+    The engine compares the URNs of an option in the base with those of the head
+    (pulumi/pulumi, pkg/resource/deploy/step_generator.go: findResourcesReplacedWith), so both meanings count.
+    """
+    former_urns = _former_urns(stack)
+    dependents: dict[str, list[str]] = {}
+    for old, new in _managed(stack):
+        for side in filter(None, (old, new)):
+            urns = side.replaced_with if option == REPLACED_WITH else [side.deleted_with]
+            for urn in {*urns, *(former_urns.get(urn, urn) for urn in urns)}:
+                dependents.setdefault(urn, []).append(old.urn)
+    return dependents
+
+
+def _former_urns(stack: Stack) -> dict[str, str]:
+    """Return the URNs in the base of the resources of both sides, by those in the head."""
+    return {step.new.urn: step.old.urn for step in stack.steps.values() if step.old and step.new}
+
+
 def _depends_on(step: Step | None, urn: str) -> bool:
-    """Return True if a resource of the head depends on another one, or has it as its provider."""
+    """Return True if a resource of the head depends on another one, so that the program waits for it."""
     new = step.new if step else None
-    return bool(new) and urn in (*new.dependencies, new.provider)
+    return new is not None and urn in new.sources
 
 
 def _replacing_dependencies(resource: Resource) -> Iterator[str]:
@@ -283,17 +349,17 @@ def _fate_of_data(step: Step, old: Resource, loss: str, stack: Stack) -> str:
 
 def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation | None]:
     """Return the steps from a replacement back to its first cause, and the setting behind that cause."""
-    chain: dict[str, Step] = {}
+    links: dict[str, Step] = {}
     current: Step | None = step
     setting: SourceLocation | None = None
-    while current and not setting and current.resource.urn not in chain:
-        chain[current.resource.urn] = current
+    while current and not setting and current.resource.urn not in links:
+        links[current.resource.urn] = current
         setting = _forcing_setting(current, stack)
         # A resource without differences is replaced because a resource on which it depends is replaced.
         paths = current.forced_by or current.diff or current.resource.property_dependencies
         sources = [source for path in paths for source in stack.value_sources(current, path, path)]
         current = min(sources, key=lambda source: source.op != "replace", default=None)
-    return [*chain.values()], setting
+    return [*links.values()], setting
 
 
 def _forcing_setting(step: Step, stack: Stack) -> SourceLocation | None:

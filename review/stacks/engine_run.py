@@ -79,7 +79,9 @@ class Step:
     `diff` maps the path of each change to its kind. `forced_by` contains the paths that force a replacement.
     `created_first` is True for a replacement whose new resource is created before the old one is deleted, and
     `deleted_first` for one in the other order; neither is known without an event log.
-    `only_renamed` is True for an update in which only the name or the parent differs.
+    `only_renamed` is True for an update in which only the name or the parent differs. `is_replaced` is True
+    if the engine replaces the resource, or may do so, whatever the report calls it: then it also replaces
+    what depends on it.
     """
 
     op: str
@@ -90,6 +92,10 @@ class Step:
     created_first: bool = False
     deleted_first: bool = False
     only_renamed: bool = False
+    is_replaced: bool = False
+
+    def __post_init__(self) -> None:
+        self.is_replaced |= self.op == "replace"
 
     @property
     def resource(self) -> Resource:
@@ -348,8 +354,9 @@ class EngineRun:
         old = self._resource(content.get("oldState"), self.old_tree)
         new = self._resource(content.get("newState"))
         op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
-        if op == READ and old and not _is_only_read(old):
-            op = "delete"  # The program gives the resource up. It is deleted, too, if its ID is another one.
+        is_given_up = op == READ and old is not None and not _is_only_read(old)
+        if is_given_up:
+            op = "delete"  # The program gives the resource up. With another ID, this is a replacement.
         elif op in ("same", READ) and old and new and _differ_in_the_state(old, new):
             op = "update"  # The engine changes the state only.
         if old and op == "delete" and not new:
@@ -359,9 +366,10 @@ class EngineRun:
         if old and new and _is_only_read(old) and not (_is_only_read(new) or new.is_component):
             # Pulumi calls this a replacement, but it leaves the object alone that the base reads, or takes it
             # over (pulumi/pulumi, pkg/resource/deploy/step_generator.go: wasExternal).
-            step = Step("create", None, new)
+            step = Step("create", None, new, is_replaced=True)
         else:
-            step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
+            reasons = tuple(sorted(content.get("replaceReasons") or ()))
+            step = Step(op, old, new, diff, reasons, is_replaced=is_given_up)
         urn = step.resource.urn
         if urn not in self.steps or step.op != "same":
             self.steps[urn] = step

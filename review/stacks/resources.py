@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -31,6 +32,9 @@ INTERNAL = "__internal"
 PROVIDER = "provider"
 """The option that names a resource's provider, and the engine's reason for a replacement together with it."""
 
+REPLACED_WITH, DELETED_WITH = "replaceWith", "deletedWith"
+"""Options that name resources whose replacement replaces this one, and the one with which its object goes."""
+
 TRIGGER = "replacementTrigger"
 """Option with a value whose changes replace the resource."""
 
@@ -41,8 +45,8 @@ OPTIONS = (
     "protect",
     "retainOnDelete",
     "ignoreChanges",
-    "deletedWith",
-    "replaceWith",
+    DELETED_WITH,
+    REPLACED_WITH,
     REPLACED_BY,
     TRIGGER,
     "customTimeouts",
@@ -105,6 +109,27 @@ class Resource:
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
         self.property_dependencies: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
         self.locations = [*_locations(state, tree)] if tree else []
+
+    @property
+    def replaced_with(self) -> list[str]:
+        """The URNs of the resources whose replacement replaces this one, as its option says."""
+        return [*map(str, self.state.get(REPLACED_WITH) or ())]
+
+    @property
+    def deleted_with(self) -> str:
+        """The URN of the resource whose deletion deletes the object of this one, or an empty string."""
+        return str(self.state.get(DELETED_WITH) or "")
+
+    @property
+    def sources(self) -> set[str]:
+        """The URNs of all resources on which this one depends, other than its parent.
+
+        A registration has the sources of its inputs twice, but need not (pulumi/pulumi,
+        pkg/resource/state.go: GetAllDependencies).
+        """
+        by_input = chain.from_iterable(self.property_dependencies.values())
+        options = *self.replaced_with, self.deleted_with, self.provider
+        return {*self.dependencies, *by_input, *options} - {""}
 
     @property
     def entry(self) -> dict[str, Any]:

@@ -16,7 +16,15 @@ from review.plain_data import PATH_STEP, as_text, build_mask, decode_key, is_equ
 from review.stacks import secret_values
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.existing_objects import find_owners
-from review.stacks.resources import NO_MATCH, PROVIDER, PROVIDERS, Json, Resource, show_ignored
+from review.stacks.resources import (
+    NO_MATCH,
+    PROVIDER,
+    PROVIDERS,
+    REPLACED_WITH,
+    Json,
+    Resource,
+    show_ignored,
+)
 from review.stacks.stack_file import StackFile
 from review.stacks.value_parts import leaves
 from review.values.ignored_changes import find_hidden_changes
@@ -91,10 +99,10 @@ class Stack:
         self._dependents: dict[str, set[str]] = {}
         # The head has no dependencies on deleted resources, so the base's dependencies count as well.
         for resource in old_resources:
-            for dependency in {*resource.dependencies, resource.provider}:
+            for dependency in resource.sources:
                 self._dependents.setdefault(self.head_urn(dependency), set()).add(self.head_urn(resource.urn))
         for resource in self.resources.values():
-            for dependency in {*resource.dependencies, resource.provider}:
+            for dependency in resource.sources:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
 
     def _note_ignored_changes(self) -> None:
@@ -357,12 +365,16 @@ class Stack:
         or the new value are returned. If no candidate matches, the result is empty, unless the new value is
         secret or not known yet: then it has all candidates that are created, replaced or deleted.
 
-        The path `provider` stands for the resource's provider, whose replacement replaces the resource.
+        The paths `provider` and `replaceWith` stand for the resource's provider and for the resources of the
+        option, whose replacement replaces the resource.
         """
         path = new_path or old_path or ""
         if path == PROVIDER and path not in step.resource.inputs:
             provider = self.steps.get(step.resource.provider)
             return [provider] if provider and provider.op in OPERATIONS else []
+        if path == REPLACED_WITH and path not in step.resource.inputs:
+            others = [self.steps[urn] for urn in step.resource.replaced_with if urn in self.steps]
+            return [other for other in others if other.is_replaced and other.op in OPERATIONS]
         urns = sorted(step.resource.property_dependencies.get(top_name(path), ()))
         candidates = [self.steps[urn] for urn in urns if urn in self.steps]
         candidates = [candidate for candidate in candidates if candidate.op in OPERATIONS]

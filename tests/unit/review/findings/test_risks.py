@@ -296,6 +296,96 @@ def test_a_possible_replacement_blocks_if_it_could_replace_data() -> None:
     )
 
 
+PAIR, LOGS = "aws:ec2/keyPair:KeyPair", "aws:cloudwatch/logGroup:LogGroup"
+MARK = step("update", [resource(PAIR, "mark", {"publicKey": key}) for key in "ab"], "publicKey")
+
+
+def possibly_replaced(*steps: Step) -> tuple[str, str, bool]:
+    """Return the last two lines about a possible replacement of MARK, and whether it blocks."""
+    reviewed = stack(MARK, *steps)
+    reviewed.predicted = True
+    risk = find_risk(MARK, reviewed)
+    assert risk and risk.policy == "possibly-replaced"
+    first, second = risk.message.splitlines()[-2:]
+    return first, second, risk.blocks
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"replaceWith": [MARK.resource.urn]}, {"deletedWith": MARK.resource.urn}],
+    ids=["with", "deleted"],
+)
+def test_a_possible_replacement_blocks_if_an_option_replaces_data_with_it(option: dict[str, Any]) -> None:
+    plain, bound = resource(LOGS, "logs"), resource(LOGS, "logs", **option)
+    expected = (
+        "Depends on it: logs (aws:cloudwatch:LogGroup)",
+        "Data: a replacement could replace logs (aws:cloudwatch:LogGroup), too, without the data",
+        True,
+    )
+    for sides in ((plain, bound), (bound, plain), (bound, bound)):
+        assert possibly_replaced(Step("update", *sides)) == expected
+
+
+def test_a_possible_replacement_of_a_renamed_resource_blocks_by_both_names() -> None:
+    old, new = resource(PAIR, "mark", {"publicKey": "a"}), resource(PAIR, "sign", {"publicKey": "b"})
+    renamed = step("update", (old, new), "publicKey")
+    for urn in (old.urn, new.urn):
+        logs = resource(LOGS, "logs", replaceWith=[urn])
+        reviewed = stack(renamed, Step("same", logs, logs))
+        reviewed.predicted = True
+        assert (risk := find_risk(renamed, reviewed)) and risk.blocks
+
+
+@pytest.mark.parametrize("between", [after(keyName=MARK.resource), {"replaceWith": [MARK.resource.urn]}])
+@pytest.mark.parametrize("custom", [True, False])
+def test_a_possible_replacement_spreads_by_inputs_and_options(
+    between: dict[str, Any], *, custom: bool
+) -> None:
+    middle = resource("aws:iot/thing:Thing", "middle", **between, custom=custom)
+    logs = resource(LOGS, "logs", replaceWith=[middle.urn])
+    *_, blocks = possibly_replaced(Step("same", middle, middle), Step("same", logs, logs))
+    assert blocks
+
+
+def test_a_possible_replacement_changes_new_inputs_and_triggers() -> None:
+    plain = resource(LOGS, "logs", {"name": "a"})
+    named = resource(LOGS, "logs", {"name": "a"}, **after(name=MARK.resource))
+    triggered = resource(LOGS, "logs", {"name": "a"}, replacementTrigger="1")
+    for sides in ((plain, named), (triggered, triggered), (plain, triggered)):
+        assert possibly_replaced(Step("update", *sides))[2]
+    assert possibly_replaced(Step("same", plain, plain)) == (
+        "Replacement: possible, since no table in sandbox/providers describes this type",
+        "Depends on it: nothing",
+        False,
+    )
+
+
+def test_data_whose_object_goes_with_a_deleted_one_blocks() -> None:
+    group, between = resource(VPC, "main"), resource(SUBNET, "a", deletedWith=OLD.urn)
+    table = resource(TABLE, "table", deletedWith=between.urn)
+    others = Step("same", between, between), Step("update", table, resource(TABLE, "table"))
+    deletion = Step("delete", group, None)
+    for change in (deletion, REPLACED):
+        risk = find_risk(change, stack(change, *others))
+        assert risk and risk.blocks and risk.policy == f"stateful-{change.op}d"
+        assert risk.message.splitlines()[-2:] == [
+            "Depends on it: a (aws:ec2:Subnet), table (aws:dynamodb:Table)",
+            "Data: with it goes table (aws:dynamodb:Table), as the option deletedWith says",
+        ]
+    for state in ({"retainOnDelete": True}, {"custom": False}):
+        kept = Step("delete", resource(VPC, "main", **state), None)
+        assert (risk := find_risk(kept, stack(kept, *others))) and not risk.blocks
+
+
+def test_the_cause_of_a_replacement_may_be_the_option_for_another_one() -> None:
+    bound = resource(TABLE, "table", replaceWith=[OLD.urn])
+    follows = Step("replace", bound, bound, forced_by=("replaceWith",))
+    assert risk_lines(follows, stack(follows, REPLACED))[0] == (
+        "Because: table (aws:dynamodb:Table) is replaced: replaceWith ← "
+        "main (aws:ec2:Vpc) is replaced: cidrBlock 10.0.0.0/16 → 10.1.0.0/16"
+    )
+
+
 def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
     """Return what the risk of a resource says about its object."""
     change = Step(op, old, resource(old.type, old.name, {"name": "b"}) if op == "replace" else None)
@@ -435,6 +525,31 @@ def test_a_provider_of_a_kept_resource_may_be_deleted_with_it() -> None:
     replaced = Step("replace", provider, provider, deleted_first=True)
     table = resource(TABLE, "table", provider=f"{provider.urn}::1")
     assert list(possibly_deleted(replaced, Step("same", table, resource(TABLE, "table")))) == ["table"]
+
+
+@pytest.mark.parametrize("type_", ["pulumi:providers:aws", "pipe:old:Access"])
+def test_a_provider_that_becomes_a_component_may_take_its_resources_along(type_: str) -> None:
+    """The engine replaces it, although the report calls this a deletion."""
+    provider = resource("pulumi:providers:aws", "east")
+    component = resource(type_, "east", custom=False)
+    table = resource(TABLE, "table", provider=f"{provider.urn}::1")
+    kept = Step("update", table, resource(TABLE, "table"))
+    gone = Step("delete", provider, component, deleted_first=True, is_replaced=True)
+    assert list(possibly_deleted(gone, kept)) == ["table"]
+    assert possibly_deleted(Step("delete", provider, None), kept) == {}
+
+
+def test_a_resource_that_is_replaced_with_one_that_is_given_up_may_be_deleted() -> None:
+    given_up = Step("delete", OLD, resource(VPC, "main", external=True), is_replaced=True)
+    bound = resource(TABLE, "table", replaceWith=[OLD.urn])
+    assert list(possibly_deleted(given_up, Step("same", bound, bound))) == ["table"]
+
+
+def test_what_is_replaced_with_a_possibly_deleted_resource_may_be_deleted() -> None:
+    subnet = resource(SUBNET, "a", **after(vpcId=OLD))
+    table = resource(TABLE, "table", replaceWith=[subnet.urn])
+    kept = Step("same", subnet, resource(SUBNET, "a")), Step("same", table, table)
+    assert list(possibly_deleted(FIRST, *kept)) == ["a", "table"]
 
 
 @pytest.mark.parametrize(

@@ -301,8 +301,10 @@ def test_a_managed_resource_that_is_only_read_counts_as_deleted(tmp_path: Path) 
         (state(id="b-1", external=True), "read"),
         (None, "read"),
     ):
-        step = {"op": "read", "urn": BUCKET, "oldState": old, "newState": state(id="b-1", external=True)}
-        assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
+        content = {"op": "read", "urn": BUCKET, "oldState": old, "newState": state(id="b-1", external=True)}
+        step = EngineRun(tmp_path).add({"steps": [content]}).steps[BUCKET]
+        # With another ID, the engine replaces the resource.
+        assert (step.op, step.is_replaced) == (op, op == "delete")
 
 
 def test_a_managed_resource_in_place_of_a_read_one_counts_as_created(tmp_path: Path) -> None:
@@ -312,7 +314,7 @@ def test_a_managed_resource_in_place_of_a_read_one_counts_as_created(tmp_path: P
     plan = {"steps": [{"op": op, "urn": BUCKET, **sides, "replaceReasons": ["id"]} for op in operations]}
     run = EngineRun(tmp_path).add(plan)
     [step] = run.steps.values()
-    assert (step.op, step.old, step.forced_by) == ("create", None, ())
+    assert (step.op, step.old, step.forced_by, step.is_replaced) == ("create", None, (), True)
     assert run.find_missing(base) == ""
 
 
@@ -327,7 +329,8 @@ def test_a_resource_that_becomes_a_component_counts_as_deleted_and_the_reverse_a
             {"op": "delete-replaced", "urn": BUCKET, "oldState": old},
         ]
         for steps_in_order in (steps, steps[::-1]):
-            assert EngineRun(tmp_path).add({"steps": steps_in_order}).steps[BUCKET].op == op
+            step = EngineRun(tmp_path).add({"steps": steps_in_order}).steps[BUCKET]
+            assert (step.op, step.is_replaced) == (op, True)
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
