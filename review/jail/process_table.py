@@ -96,6 +96,16 @@ def kernel_memory() -> int:
     return _memory_of_the_machine(b"SUnreclaim:", b"KernelStack:")
 
 
+def kernel_caches() -> int:
+    """Return the bytes of the kernel's caches, such as those of names and attributes of files.
+
+    The kernel gives them back when it needs the memory, so the available memory contains them (proc(5):
+    SReclaimable). They contain the names of missing files, and those of mappings that have ended, below
+    /proc/PID/map_files. /proc/sys/fs/dentry-state does not show what they take.
+    """
+    return _memory_of_the_machine(b"SReclaimable:")
+
+
 def reservable_memory() -> int | None:
     """Return the bytes of memory that all processes of the machine may still reserve; None without a limit.
 

@@ -50,6 +50,13 @@ have 65,530 mappings of files, and Linux allows 100,000 open files for each GB o
 (fs/file_table.c: files_maxfiles_init).
 """
 
+CACHE_BYTES = 2 * 2**30
+"""Largest number of bytes by which the caches of the kernel grow while the review runs. A program that looks
+up names fills them without any limit of the kernel, and they displace what others have read from the disk. A
+review of all stacks adds less than 0.1 GB, and another process that reads a million files 1.3 GB (the sizes
+of ext4_inode_cache and dentry in /proc/slabinfo).
+"""
+
 INTERVAL, GROWTH_BYTES, GROWTH_INTERVAL = 0.25, 2**28, 0.02
 """Seconds between two checks of the limits, bytes of the machine's memory after whose loss the next one does
 not wait so long, and seconds between two looks at these bytes, which take much less time than a check.
@@ -95,6 +102,10 @@ class Bounds:
     kernel_memory: int | None = None
     """The bytes of the kernel's own memory at the start (process_table.kernel_memory). What it takes beyond
     them counts, too, unless this is None.
+    """
+    kernel_caches: int | None = None
+    """The bytes of the kernel's caches at the start, beyond which they may grow by CACHE_BYTES; None allows
+    any number.
     """
     open_files: int | None = None
     """The number of open files of the machine at the start, beyond which it may open OPEN_FILES; None allows
@@ -210,6 +221,7 @@ def evaluate(
         bounds or Bounds(),
         unseen=process_table.unseen_memory() < UNSEEN_AT_START,
         kernel_memory=process_table.kernel_memory(),
+        kernel_caches=process_table.kernel_caches(),
         open_files=process_table.open_files(),
     )
     user_limits = UserLimits()
@@ -441,6 +453,14 @@ def _excess_of_counts(
     available = _available_memory()
     if available < bounds.free_part * psutil.virtual_memory().total:
         return f"the machine has {available:,} bytes of memory left, less than {bounds.free_part:.0%}"
+    if bounds.kernel_caches is not None:
+        cached = process_table.kernel_caches() - bounds.kernel_caches
+        if cached > CACHE_BYTES:
+            return (
+                f"the kernel's caches of file names and attributes grew by {cached:,} bytes (SReclaimable in "
+                f"/proc/meminfo); the limit is {CACHE_BYTES:,}. If it was another process of this machine "
+                "that read millions of files, run the review again"
+            )
     if bounds.open_files is not None and process_table.open_files() > bounds.open_files + OPEN_FILES:
         return f"the machine opened more than {OPEN_FILES:,} files (/proc/sys/fs/file-nr)"
     if len(processes) > bounds.processes:

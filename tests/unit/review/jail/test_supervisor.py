@@ -353,6 +353,18 @@ def test_memory_that_the_kernel_takes_for_the_processes_counts(
         run(tmp_path, "import time; time.sleep(60)", Bounds(memory=3 * 2**30))
 
 
+def test_caches_of_the_kernel_that_grow_too_much_stop_the_review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = iter([2**30])
+    monkeypatch.setattr(process_table, "kernel_caches", lambda: next(cached, 3 * 2**30 + 1))
+    message = r"stopped: the kernel's caches of file names and attributes grew by 2,147,483,649 bytes \(SRecl"
+    with pytest.raises(CommandError, match=message):
+        run(tmp_path, "import time; time.sleep(60)")
+    monkeypatch.setattr(process_table, "kernel_caches", lambda: 3 * 2**30)
+    assert excess([], Bounds(memory=2**60, unseen=False, kernel_caches=2**30)) == ""
+
+
 def test_a_process_that_hides_its_files_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hidden:
         """Open files that the kernel shows only to root, after PR_SET_DUMPABLE or for another user."""
