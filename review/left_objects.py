@@ -1,11 +1,10 @@
 """Objects of deleted resources that stay in the account or cluster."""
 
-from typing import NamedTuple
-
 from review.model import title
+from review.objects.new_objects import may_be_replacement
 from review.plain_data import is_list, value_at
 from review.stacks.engine_run import Step
-from review.stacks.resources import Resource
+from review.stacks.resources import PROVIDERS, REPLACED_BY, TRIGGER, Resource
 from review.stacks.stack import Stack
 
 OPERATIONS = ("replace", "delete")
@@ -147,41 +146,66 @@ provider/pkg/metadata/annotations.go).
 """
 
 
-class LeftObject(NamedTuple):
-    """The reason why an object stays; it is not `certain` if another resource may take it along."""
-
-    reason: str
-    is_certain: bool = True
-
-
-def find_left_object(step: Step, stack: Stack) -> LeftObject | None:
-    """Return why the object of a replaced or deleted resource stays, or what of it; None if it does not.
+def find_left_object(step: Step, stack: Stack) -> str:
+    """Return why the object of a replaced or deleted resource stays, or what of it; empty if it does not.
 
     The options and inputs in the state of the base decide (pulumi/pulumi, pkg/resource/deploy/step.go:
     DeleteStep).
     """
-    old = step.old
-    if not old or step.op not in OPERATIONS or old.is_component:
-        return None
+    is_deleted = step.old and step.op in OPERATIONS and not step.old.is_component
+    return _reason(step.old, stack) if step.old and is_deleted else ""
+
+
+def _reason(old: Resource, stack: Stack) -> str:
     if old.state.get("retainOnDelete"):
-        return LeftObject("stays, because Pulumi only forgets it (retainOnDelete).")
-    if reason := _kept_by_provider(old):
-        return LeftObject(reason)
-    other = stack.step_of(old.deleted_with)
-    if not other or not other.old or not (other.is_replaced or other.op in OPERATIONS):
-        return None
-    # A resource that is only read from now on is not deleted, unless its ID is another one.
-    if other.op == "delete" and other.new and not other.new.is_component:
-        return None
-    holder = title(other.old)
-    if other.old.state.get("retainOnDelete"):
-        return LeftObject(
-            f"stays, because Pulumi deletes neither it (deletedWith) nor {holder} (retainOnDelete)."
-        )
-    return LeftObject(
-        f"stays unless it vanishes with {holder}, because Pulumi deletes only the latter (deletedWith).",
-        is_certain=False,
+        return "stays, because Pulumi only forgets it (retainOnDelete)."
+    return _kept_by_provider(old) or _kept_by_holder(old, stack)
+
+
+def _kept_by_holder(old: Resource, stack: Stack) -> str:
+    """Return why Pulumi leaves an object to the deletion of another one; empty if it does not.
+
+    The engine only asks if the URN of the other is among its deletions, whatever it deletes there
+    (pulumi/pulumi, pkg/resource/deploy/step.go: isDeletedWith).
+    """
+    step = stack.step_of(old.deleted_with)
+    if not step or not _may_be_deleted(step, stack):
+        return ""
+    holder, name = step.old, title(step.old or step.resource)
+    if kind := _without_deletion(holder):
+        return f"stays, because Pulumi deletes neither it (deletedWith) nor {name} ({kind})."
+    if holder and (reason := _reason(holder, stack)):
+        return f"stays, because Pulumi leaves it to {name} (deletedWith), which {reason}"
+    if step.op in OPERATIONS:
+        return f"stays unless it vanishes with {name}, because Pulumi deletes only the latter (deletedWith)."
+    return (
+        f"stays unless it vanishes with {name}: a deployment may replace the latter, and then deletes "
+        "nothing else (deletedWith)."
     )
+
+
+def _may_be_deleted(step: Step, stack: Stack) -> bool:
+    """Return True if the URN of a resource may be among the engine's deletions.
+
+    A resource that is only read from now on is not deleted, unless its ID is another one, which is a
+    replacement. No review knows all that a trigger or an output may replace.
+    """
+    if step.op == "delete" and step.new and not step.new.is_component:
+        return False
+    if step.is_replaced or step.op in OPERATIONS or may_be_replacement(step, stack):
+        return True
+    return bool(step.new) and not {TRIGGER, REPLACED_BY}.isdisjoint(step.new.options)
+
+
+def _without_deletion(holder: Resource | None) -> str:
+    """Return what a resource is without whose deletion nothing happens; empty for one with an object."""
+    if holder is None or holder.state.get("external"):
+        return "only read"
+    if holder.is_component:
+        return "a component"
+    if holder.type.startswith(PROVIDERS):
+        return "a provider"
+    return "retainOnDelete" if holder.state.get("retainOnDelete") else ""
 
 
 def _kept_by_provider(old: Resource) -> str:

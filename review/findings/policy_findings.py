@@ -112,7 +112,7 @@ def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
         step = stack.steps.get(verdict["urn"])
         if verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
             continue
-        if step and (left := find_left_object(step, stack)) and left.is_certain:
+        if step and find_left_object(step, stack):
             yield verdict
             continue
         paths = kept_inputs(step) if step else []
@@ -339,7 +339,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
     return Finding(
         stacks=[stack.name],
         policy=verdict["policy"],
-        message=message + (f"\n{left}" if status == FIXED and (left := _left_object(urn, stack)) else ""),
+        message=message,
         level=level,
         status=status,
         verdict=kind,
@@ -362,8 +362,8 @@ def find_broken(stack: Stack, base: EngineRun | None) -> dict[str, set[str]]:
 def _left_object(urn: str, stack: Stack) -> str:
     """Return a line about the object of a replaced or deleted resource if it stays; else an empty string."""
     step = stack.step_of(urn)
-    left = find_left_object(step, stack) if step else None
-    return one_line(f"The object itself {left.reason}") if left else ""
+    left = find_left_object(step, stack) if step else ""
+    return one_line(f"The object itself {left}") if left else ""
 
 
 def _message(verdict: Row, rule: Rule | None) -> str:

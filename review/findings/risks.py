@@ -7,7 +7,7 @@ from typing import Any
 
 from review.left_objects import find_left_object
 from review.model import Finding, SourceLocation, list_all, list_first, title
-from review.objects.new_objects import makes_new_object
+from review.objects.new_objects import makes_new_object, may_be_replacement
 from review.plain_data import as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
@@ -20,13 +20,12 @@ from review.stacks.resources import (
     TRIGGER,
     Resource,
 )
-from review.stacks.stack import Stack, top_name
+from review.stacks.stack import Stack
 from review.values.ignored_changes import ALL, option_paths
 from review.values.value_paths import find_related
 from sandbox.progress import one_line
-from sandbox.providers.resource_types import is_described
 from sandbox.providers.server import known_packages
-from sandbox.providers.target import HARMLESS, Package
+from sandbox.providers.target import Package
 from sandbox.providers.target import Resource as DeclaredResource
 from sandbox.stateful import data_loss
 
@@ -48,9 +47,6 @@ SHORT_VALUE = 80
 
 PAST_TENSE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 """Past tense of each operation, for the text of a cause."""
-
-KUBERNETES = "kubernetes"
-"""Package whose table has all properties that replace an object of any type."""
 
 POLICIES = {"replace": "replaced", "delete": "deleted"}
 STATEFUL_POLICIES = {"replace": "stateful-replaced", "delete": "stateful-deleted"}
@@ -89,7 +85,7 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
     if left and (breaks or not (loss and retained)):  # The fate of the data says the same.
         still = f" It still breaks {list_all(breaks)}." if breaks else ""
-        lines.append(f"Object: it {left.reason}{still}")
+        lines.append(f"Object: it {left}{still}")
     if loss:
         lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")
     if data:
@@ -108,20 +104,6 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
     )
 
 
-def may_be_replacement(step: Step, stack: Stack) -> bool:
-    """Return True for an update that a provider may make as a replacement.
-
-    The simulated provider of a type without a row in sandbox/providers updates everything in place. Which
-    properties replace a resource is neither in the SDKs' classes nor in most of their documentation.
-    """
-    if not stack.predicted or step.op != "update" or not step.old or not step.new:
-        return False
-    kind = step.resource.type
-    if step.resource.is_component or kind.startswith(PROVIDERS) or step.resource.package == KUBERNETES:
-        return False
-    return not is_described(kind) and any(top_name(path) not in HARMLESS for path in step.diff)
-
-
 def _possible_replacement(step: Step, stack: Stack) -> Finding:
     dependents = _dependents(step, stack)
     lines = [
@@ -129,7 +111,7 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
         "Replacement: possible, since no table in sandbox/providers describes this type",
         f"Depends on it: {list_first(dependents, FEW) or 'nothing'}",
     ]
-    data = _replaced_data(step, stack)
+    data = find_replaced_data(step, stack)
     if data:
         lines.append(f"Data: a replacement could replace {list_all(data)}, too, without the data")
     return Finding(
@@ -144,7 +126,7 @@ def _possible_replacement(step: Step, stack: Stack) -> Finding:
     )
 
 
-def _replaced_data(step: Step, stack: Stack) -> list[str]:
+def find_replaced_data(step: Step, stack: Stack) -> list[str]:
     """Return the titles of the resources with data that a replacement of a resource could replace, too.
 
     Another ID of it could change their inputs that cannot be changed in place, and a trigger, whose source

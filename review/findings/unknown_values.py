@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented, trigger_of
+from review.findings.risks import find_replaced_data
 from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all
 from review.plain_data import NULL, as_text, is_equal, is_list
 from review.stacks.engine_run import Step
@@ -396,7 +397,7 @@ def _unjudged(step: Step) -> list[str]:
 def _unseen_replacements(step: Step, stack: Stack) -> list[str]:
     """Return the options with which a deployment may replace the resource, although the review does not.
 
-    New options count. The others count if the resource has data and something changes.
+    New options count. The others count if something changes, and the resource has data or could replace data.
     """
     if not step.new or step.new.is_component:
         return []
@@ -404,7 +405,9 @@ def _unseen_replacements(step: Step, stack: Stack) -> list[str]:
     old = _replacing_options(step.old) if step.old else set[str]()
     provider = stack.steps.get(step.new.provider)
     changes = step.op == "update" or (step.op == "same" and provider and provider.op in OPERATIONS)
-    risks = _replacing_outputs(step.new) if changes and _has_data(step.new) else set[str]()
+    risks = _replacing_outputs(step.new) if changes else set[str]()
+    if risks and not _has_data(step.new) and not find_replaced_data(step, stack):
+        risks = set[str]()
     return sorted((new - old) | risks)
 
 

@@ -3,6 +3,13 @@
 from review.objects.parts import identity, names_of_object
 from review.objects.records import record_name
 from review.stacks.engine_run import Step
+from review.stacks.resources import PROVIDERS
+from review.stacks.stack import Stack, top_name
+from sandbox.providers.resource_types import is_described
+from sandbox.providers.target import HARMLESS
+
+KUBERNETES = "kubernetes"
+"""Package whose table has all properties that replace an object of any type."""
 
 
 def makes_new_object(step: Step) -> bool:
@@ -20,3 +27,17 @@ def makes_new_object(step: Step) -> bool:
         (identity(side), names_of_object(side), record_name(side)) for side in (step.old, step.new)
     )
     return before != after
+
+
+def may_be_replacement(step: Step, stack: Stack) -> bool:
+    """Return True for an update that a provider may make as a replacement.
+
+    The simulated provider of a type without a row in sandbox/providers updates everything in place. Which
+    properties replace a resource is neither in the SDKs' classes nor in most of their documentation.
+    """
+    if not stack.predicted or step.op != "update" or not step.old or not step.new:
+        return False
+    kind = step.resource.type
+    if step.resource.is_component or kind.startswith(PROVIDERS) or step.resource.package == KUBERNETES:
+        return False
+    return not is_described(kind) and any(top_name(path) not in HARMLESS for path in step.diff)

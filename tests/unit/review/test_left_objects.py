@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from review.left_objects import STAYING, STAYING_OF_CLOUDFLARE, find_left_object
 from review.stacks.engine_run import Step
 from sandbox.wire import schema
@@ -15,8 +17,62 @@ def reason(kind: str, inputs: dict[str, Any], op: str = "delete") -> str:
     """Return why the object of a deleted or replaced resource stays; empty if it does not."""
     old = resource(kind, "it", inputs)
     step = Step(op, old, None if op == "delete" else old)
-    left = find_left_object(step, stack(step))
-    return left.reason if left else ""
+    return find_left_object(step, stack(step))
+
+
+def reason_with(holder: Step) -> str:
+    """Return why the object of a resource stays whose deletion is left to the resource of a step."""
+    old = resource(KEY, "it", deletedWith=(holder.old or holder.resource).urn)
+    reviewed = stack(Step("delete", old, None), holder)
+    reviewed.predicted = True
+    return find_left_object(reviewed.steps[old.urn], reviewed)
+
+
+PAIR = "aws:ec2/keyPair:KeyPair"
+EXTERNAL = resource(PAIR, "holder", external=True)
+OWN = resource(PAIR, "holder", {"publicKey": "a"})
+
+
+@pytest.mark.parametrize(
+    ("holder", "kind"),
+    [
+        (Step("create", None, OWN, is_replaced=True), "only read"),
+        (Step("delete", EXTERNAL, None), "only read"),
+        (Step("delete", resource("pipe:old:Access", "holder", custom=False), None), "a component"),
+        (
+            Step("create", resource(PAIR, "holder", custom=False), OWN, is_replaced=True),
+            "a component",
+        ),
+        (Step("delete", resource("pulumi:providers:aws", "holder"), None), "a provider"),
+        (Step("delete", resource(PAIR, "holder", retainOnDelete=True), None), "retainOnDelete"),
+    ],
+)
+def test_an_object_that_pulumi_leaves_to_no_deletion_stays(holder: Step, kind: str) -> None:
+    assert reason_with(holder).startswith(
+        "stays, because Pulumi deletes neither it (deletedWith) nor holder "
+    )
+    assert reason_with(holder).endswith(f"({kind}).")
+
+
+def test_an_object_that_pulumi_leaves_to_one_that_stays_stays() -> None:
+    assert reason_with(Step("delete", resource("aws:ec2/defaultVpc:DefaultVpc", "holder"), None)) == (
+        "stays, because Pulumi leaves it to holder (aws:ec2:DefaultVpc) (deletedWith), which stays as it is, "
+        "because the provider only forgets resources of this type."
+    )
+
+
+def test_an_object_stays_with_a_holder_that_may_be_replaced() -> None:
+    changed = resource(PAIR, "holder", {"publicKey": "b"})
+    component = resource(PAIR, "holder", custom=False)
+    assert reason_with(Step("delete", OWN, component, is_replaced=True)).startswith(
+        "stays unless it vanishes"
+    )
+    # A type without a row, and options that may replace any resource.
+    triggered = resource(KEY, "holder", replacementTrigger="1")
+    for holder in (Step("update", OWN, changed, {"publicKey": "update"}), Step("same", triggered, triggered)):
+        assert "a deployment may replace the latter, and then deletes nothing else" in reason_with(holder)
+    for kept in (Step("same", OWN, OWN), Step("create", None, changed), Step("read", EXTERNAL, EXTERNAL)):
+        assert reason_with(kept) == ""
 
 
 def test_the_provider_may_be_told_to_leave_the_object() -> None:

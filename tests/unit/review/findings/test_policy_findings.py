@@ -103,13 +103,13 @@ def test_a_violation_of_an_object_that_stays_is_not_simply_fixed() -> None:
         assert policy_findings.find_broken(reviewed, base) == broken
 
 
-def test_a_violation_of_an_object_that_may_vanish_with_another_one_counts_as_fixed() -> None:
+def test_a_violation_of_an_object_that_pulumi_leaves_to_another_deletion_is_not_fixed() -> None:
     holder = resource(KEY, "holder")
     old = resource(KEY, "disk", {"days": 5}, deletedWith=holder.urn)
     head, base = side(), side("days is 5")
     head.steps |= {item.urn: Step("delete", item, None) for item in (old, holder)}
     [finding] = policy_findings.find(Stack("dev", head, base, FILE), base)
-    assert finding.status == FIXED and "stays unless it vanishes with" in finding.message
+    assert finding.status == EXISTING and "stays unless it vanishes with" in finding.message
 
 
 def test_a_further_violation_of_a_rule_in_a_resource_is_new() -> None:

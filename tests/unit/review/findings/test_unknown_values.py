@@ -278,6 +278,11 @@ def test_a_replacement_by_changes_of_what_is_no_input_blocks(path: str) -> None:
         DATABASE, "it", inputs, replaceOnChanges=[path], provider=f"{provider.resource.urn}::1"
     )
     assert unseen_replacements(through, through, provider, op="same") != []
+    # So is that of a resource without data behind which another one has some.
+    network = resource(VPC, "main", inputs, replaceOnChanges=[path])
+    behind = resource(DATABASE, "behind", replaceWith=[network.urn])
+    assert unseen_replacements(network, network, Step("same", behind, behind)) != []
+    assert unseen_replacements(network, network) == []
 
 
 def test_a_replacement_by_changes_of_an_input_blocks_if_it_comes_from_a_resource() -> None:
