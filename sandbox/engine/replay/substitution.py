@@ -8,6 +8,8 @@ address, a decision by a part of an ID, or one by the time at which an object wa
 import base64
 import binascii
 import re
+import secrets
+import string
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, cast
@@ -58,12 +60,46 @@ SHORTEST_ENCODED = 16
 ENCODED = re.compile(r"[0-9A-Za-z+/]{65,}")
 """Pattern of encoded content, such as a certificate in base64. No ID is as long."""
 
-PUBLIC, PRIVATE = (240, 64), (172, 10)
-"""The smallest first octets of invented and of other addresses, which differ in their first bits."""
+PUBLIC_ID = re.compile(r"(?<![\w-])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{5}(?![\w-])", re.IGNORECASE)
+"""Pattern of an invented ID of a dashboard or test of Datadog (providers/datadog/resource_types.toml)."""
 
-_ROWS = ("0123456789", "abcdef", "ABCDEF")
-_OTHER_DIGITS = str.maketrans({c: row[(i + 1) % len(row)] for row in _ROWS for i, c in enumerate(row)})
-"""Table that exchanges each digit for the next one: a decimal digit for a decimal one."""
+FINGERPRINT = re.compile(r"(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){15,}(?![\w:])", re.IGNORECASE)
+"""Pattern of the fingerprint of a key or certificate by MD5, SHA-1 or SHA-256, in pairs of digits."""
+
+PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----(.+?)-----END ", re.DOTALL)
+"""Pattern of a key or a certificate in PEM, with its lines as the group."""
+
+KEY = re.compile(r"(?:SHA256:|(?:ssh|ecdsa)-[a-z0-9-]+ )([0-9A-Za-z+/]{43,})")
+"""Pattern of a fingerprint by SHA-256 and of a public key as OpenSSH writes them; the group is in base64."""
+
+PEM_IN_BASE64 = re.compile(r"LS0tLS1CRUdJTi[0-9A-Za-z+/]+={0,2}")
+"""Pattern of a text in base64 that begins with `-----BEGIN`, also within another text."""
+
+LINE = re.compile(r"((?:\\n)?)([0-9A-Za-z+/]{8,})")
+"""Pattern of a line of a PEM, also in JSON, and of any other text in base64."""
+
+OF_LINE = "line "
+"""Start of the invented texts that are a line of a PEM or the base64 of a key, whose case counts."""
+
+AMAZON = (3, 13, 18, 35, 52, 54)
+"""First octets of public addresses in ap-northeast-1 (https://ip-ranges.amazonaws.com/ip-ranges.json)."""
+
+PRIVATE = 10
+"""First octet of the private addresses of the second run."""
+
+INVENTED_PUBLIC, INVENTED_PRIVATE = 240, 172
+"""Smallest first octets of the invented addresses (sandbox/providers/plan.py). Their first bit is set, and
+that of the others is not, so the networks of every size differ.
+"""
+
+HEX, BASE64 = "0123456789abcdef", f"{string.ascii_letters}{string.digits}+/"
+ALPHANUMERIC = f"{string.digits}{string.ascii_lowercase}"
+
+LENGTH_OF_EC2 = 17
+"""Number of digits in the ID of an object of EC2. In an account, the first one is 0."""
+
+LARGEST_FIRST = "8"
+"""Largest first digit of another number, which a double represents exactly, as it does one of 16 digits."""
 
 
 class Substitution:
@@ -73,6 +109,7 @@ class Substitution:
         self._sent: set[str] = set()
         self._invented: set[str] = set()
         self._booleans: set[str] = set()
+        self._others: dict[str, str] = {}
         self._present = now()
         for text in (sentinels.SIGNATURE, sentinels.SECRET, sentinels.OUTPUT, sentinels.RESOURCE):
             self.note_sent(text)
@@ -107,10 +144,31 @@ class Substitution:
         def exchange(other: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
             return lambda match: other(match[0]) if match[0].lower() in self._invented else match[0]
 
+        text = PEM_IN_BASE64.sub(lambda match: self.apply(match[0]) if match[0] != text else match[0], text)
+        text = LINE.sub(self._other_line, text)
         # A deployment that creates an object gets the present, and it creates all objects at almost one time.
         text = TIME.sub(exchange(lambda _: self._present), text)
-        text = UUID.sub(exchange(lambda uuid: uuid.translate(_OTHER_DIGITS)), text)
-        return DIGITS.sub(exchange(other_digits), ADDRESS.sub(exchange(other_address), text))
+        text = UUID.sub(exchange(lambda uuid: "-".join(map(self._other_digits, uuid.split("-")))), text)
+        text = PUBLIC_ID.sub(exchange(self._other_id), text)
+        text = FINGERPRINT.sub(exchange(self._other_digits), text)
+        text = ADDRESS.sub(exchange(lambda address: self._other(address, other_address)), text)
+        return DIGITS.sub(exchange(self._other_digits), text)
+
+    def _other(self, text: str, make: Callable[[str], str]) -> str:
+        """Return the text in place of an invented one, always the same one."""
+        return self._others.get(text) or self._others.setdefault(text, make(text))
+
+    def _other_digits(self, text: str) -> str:
+        return _with_case(self._other(text.lower(), other_digits), text)
+
+    def _other_id(self, text: str) -> str:
+        return _with_case(self._other(text.lower(), other_id), text)
+
+    def _other_line(self, match: re.Match[str]) -> str:
+        line = f"{OF_LINE}{match[2]}"
+        if line not in self._invented:
+            return match[0]
+        return match[1] + self._other(line, lambda _: _differing_text(match[2], BASE64))
 
     def _apply_to_number(self, value: float) -> float:
         return float(self.apply(str(int(value)))) if value.is_integer() else value
@@ -204,20 +262,58 @@ def is_checksum(token: str, path: Path, expected: Any, actual: Any) -> bool:
 
 
 def other_digits(text: str) -> str:
-    """Return digits of the same kinds, each of which differs; 0 for an invented number, which is large."""
-    return "0" if text.isdecimal() and int(text) in INVENTED_NUMBERS else text.translate(_OTHER_DIGITS)
+    """Return random digits, each of which differs, in lower case; 0 for an invented number, which is large.
+
+    Nothing that a program computes of them is certain to be the same, such as the number of letters. Decimal
+    digits remain a number, which begins with no 0.
+    """
+    if not text.isdecimal():
+        other = _differing_text(text, HEX)
+        return f"0{other[1:]}" if len(text) == LENGTH_OF_EC2 and text[0] != "0" else other
+    if int(text) in INVENTED_NUMBERS:
+        return "0"
+    first = secrets.choice([digit for digit in string.digits[1:] if text[0] != digit <= LARGEST_FIRST])
+    return first + _differing_text(text[1:], string.digits)
+
+
+def other_id(text: str) -> str:
+    """Return another ID in the form of Datadog's, whose letters are not only those of hexadecimal digits.
+
+    Example of a test's ID: https://docs.datadoghq.com/api/latest/synthetics/#get-an-api-test (`public_id`).
+    """
+    other = _differing_text(text, ALPHANUMERIC)
+    return f"{other[:3]}-{other[4:7]}-{other[9:]}"
 
 
 def other_address(text: str) -> str:
-    """Return another address in place of one that may be invented; any other text stays the same."""
+    """Return another address in place of one that may be invented; any other text stays the same.
+
+    A public one becomes one that AWS could assign. Each of the octets differs.
+    """
     try:
         first, *rest = IPv4Address(text).packed
     except AddressValueError:
         return text
-    for invented, other in (PUBLIC, PRIVATE):
-        if first >= invented:
-            return ".".join(map(str, [first - invented + other, *rest]))
-    return text
+    if first < INVENTED_PRIVATE:
+        return text
+    other = secrets.choice(AMAZON) if first >= INVENTED_PUBLIC else PRIVATE
+    octets = [secrets.choice([number for number in range(1, 255) if number != octet]) for octet in rest]
+    return ".".join(map(str, [other, *octets]))
+
+
+def _differing_text(text: str, alphabet: str) -> str:
+    """Return random characters of an alphabet that differ from those of a text, with its other characters."""
+    choices = {c: [other for other in alphabet if other != c] for c in {*text} if c in alphabet}
+    return "".join(secrets.choice(choices[c]) if c in choices else c for c in text)
+
+
+def _with_case(other: str, text: str) -> str:
+    """Return a text in lower case with the case of another one of the same form."""
+    if text == text.upper() and text != text.lower():
+        return other.upper()
+    if text == text.lower():
+        return other
+    return "".join(c.upper() if old.isupper() else c for c, old in zip(other, text, strict=False))
 
 
 def _texts(content: Message | str) -> Iterator[str]:
@@ -244,7 +340,11 @@ def _parts(text: str) -> Iterator[str]:
     Those in encoded content are left out.
     """
     yield from ADDRESS.findall(text)
-    yield from (part.lower() for pattern in (TIME, UUID) for part in pattern.findall(text))
+    patterns = (TIME, UUID, PUBLIC_ID, FINGERPRINT)
+    yield from (part.lower() for pattern in patterns for part in pattern.findall(text))
+    contents = [*map(_decode, PEM_IN_BASE64.findall(text)), text]
+    encoded = (part for content in contents for pattern in (PEM, KEY) for part in pattern.findall(content))
+    yield from (f"{OF_LINE}{line}" for part in encoded for _, line in LINE.findall(part))
     if text.isdecimal() and len(text) == SHORTEST_NUMBER:
         yield text
     for run in DIGITS.findall(ENCODED.sub(" ", text)):

@@ -293,7 +293,7 @@ def test_an_option_with_another_literal_is_a_difference(option: str) -> None:
 
 def test_sets_of_urns_with_other_texts_are_the_same() -> None:
     """Another text may have another place in the order of a set."""
-    urns = [f"{VPC}-18123456", f"{VPC}-19123456"]
+    urns = [f"{VPC}-00123456789abcdef", f"{VPC}-10123456789abcdef"]
     calls = record(cidr="-".join(urns))
     calls.add("RegisterResource", vpc("b", replace_with=urns), answer())
     run = Run(calls)

@@ -13,12 +13,17 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import resource_pb2
 
-from sandbox.engine.replay.substitution import Substitution, differing, other_address
+from sandbox.engine.replay.substitution import Substitution, differing, other_address, other_digits
 from sandbox.wire.sentinels import INVENTED_NUMBERS, UNKNOWN
 
 ADDRESS, SUBNET, NUMBER = "248.82.27.201", "subnet-0a1b2c3d4e5f60718", float(INVENTED_NUMBERS[7])
 ARN = "arn:aws:kms:ap-northeast-1:123456789012:key/9f86d081-884c-4d65-a15b-0b00a08a9f86"
 TIME, OWN_TIME = "2024-05-01T10:20:30Z", "2025-01-01T00:00:00Z"
+PUBLIC_ID, FINGERPRINT = "0a1-b2c3-4d5e6", ":".join(f"{number:02x}" for number in range(100, 116))
+BODY = base64.b64encode(bytes(range(100))).decode()
+PEM = f"-----BEGIN PUBLIC KEY-----\n{BODY[:64]}\n{BODY[64:]}\n-----END PUBLIC KEY-----\n"
+OPENSSH = f"ecdsa-sha2-nistp256 {BODY}\n"
+SHA256 = f"SHA256:{BODY[20:63]}"
 NUMBERS = {"size": NUMBER, "monitorId": 187654321098765.0, "keyTag": 17171.0, "port": 5432.0, "own": 604800.0}
 ANSWER: dict[str, Any] = {
     "publicIp": ADDRESS,
@@ -27,6 +32,12 @@ ANSWER: dict[str, Any] = {
     "tags": {"Owner": "team-20261130", "Until": OWN_TIME},
     "createDate": TIME,
     "updatedAt": "2021-05-01T10:20:30.123+09:00",
+    "publicId": PUBLIC_ID,
+    "fingerprint": FINGERPRINT,
+    "pem": PEM,
+    "ca": base64.b64encode(PEM.encode()).decode(),
+    "openssh": OPENSSH,
+    "sha256": SHA256,
     **NUMBERS,
 }
 REQUEST = {
@@ -84,7 +95,31 @@ def test_keys_lists_and_other_fields_of_a_message_get_other_texts(substitution: 
     text = substitution.apply(SUBNET)
     assert call.provider.endswith(text) and call.dependencies == ["a", text]
     assert dict(call.providers) == {"aws": text, text: "x"}
-    assert MessageToDict(call.object) == {text: [{text: "72.82.27.201"}], "kept": {"a": 1}}
+    address = substitution.apply(ADDRESS)
+    assert MessageToDict(call.object) == {text: [{text: address}], "kept": {"a": 1}}
+
+
+def test_each_octet_of_another_address_differs() -> None:
+    """The first one is that of an address in an account."""
+    for address, first in ((ADDRESS, {3, 13, 18, 35, 52, 54}), ("172.20.3.4", {10})):
+        octets, others = ([*map(int, text.split("."))] for text in (address, other_address(address)))
+        assert all(old != new for old, new in zip(octets, others, strict=True)) and others[0] in first
+
+
+def test_nothing_of_other_digits_is_certain_to_be_the_same() -> None:
+    """Each digit differs. So do, in most cases, the number of letters and whether two digits are equal."""
+    digits = SUBNET.removeprefix("subnet-")
+    others = [other_digits(digits) for _ in range(200)]
+    assert all(old != new for text in others for old, new in zip(digits, text, strict=True))
+    assert len({sum(c.isalpha() for c in text) for text in others}) > 1
+    assert len({text[1] == text[2] for text in others}) == 2
+    numbers = [other_digits("900123") for _ in range(200)]
+    assert all(number.isdecimal() and number[0] not in "09" for number in numbers)
+
+
+def test_another_id_of_ec2_begins_with_0_as_in_an_account() -> None:
+    assert {other_digits(f"{digit}0123456789abcdef")[0] for digit in "123abc"} == {"0"}
+    assert other_digits("00123456789abcdef")[0] != "0"
 
 
 @pytest.mark.parametrize("address", [ADDRESS, "240.0.0.0", "255.255.255.255", "172.16.0.1", "172.31.255.255"])
@@ -111,6 +146,14 @@ SAME: dict[str, Callable[[Any], Any]] = {
     "its own text": lambda answer: [answer["tags"]["Owner"], 443.0, True, None],
     "a number in a text": lambda answer: f"{answer['monitorId']:.0f} {answer['size']:.0f}",
     "a time in a text": lambda answer: f"created at {answer['createDate']}",
+    "an ID of Datadog": lambda answer: f"https://app.datadoghq.com/dashboard/{answer['publicId']}",
+    "an ID of Datadog in upper case": lambda answer: answer["publicId"].upper(),
+    "fingerprints": lambda answer: f"{answer['fingerprint']} {answer['sha256']}",
+    "keys": lambda answer: f"{answer['pem'].strip()}\n{answer['openssh'].strip()}",
+    "a key in JSON": lambda answer: json.dumps({"key": answer["pem"]}),
+    "a key in base64": lambda answer: base64.b64encode(answer["pem"].encode()).decode(),
+    "a kubeconfig": lambda answer: json.dumps({"certificate-authority-data": answer["ca"]}),
+    "a certificate": lambda answer: base64.b64decode(answer["ca"]).decode(),
 }
 
 
@@ -141,6 +184,14 @@ COMPUTED: dict[str, Callable[[Any], Any]] = {
     "a decision by a number": lambda answer: 10_000 <= answer["keyTag"] < 20_000,
     "the order of a list": lambda answer: sorted(["b", "a"], reverse=answer["id"] < "subnet-1"),
     "the last one": lambda answer: max(answer["id"], "subnet-0b"),
+    "a character of an ID of Datadog": lambda answer: 8 + int(answer["publicId"][0], 36) % 16,
+    "a decision by an ID of Datadog": lambda answer: answer["publicId"].startswith("0"),
+    "a digit of a fingerprint": lambda answer: answer["fingerprint"][0],
+    "a character of a fingerprint": lambda answer: answer["sha256"][8],
+    "a character of a key": lambda answer: answer["pem"][30],
+    "a character of a certificate": lambda answer: base64.b64decode(answer["ca"]).decode()[30],
+    "the last octet": lambda answer: answer["publicIp"].rpartition(".")[2],
+    "a size of a network": lambda answer: min(int(answer["publicIp"].partition(".")[0]) // 64, 1) * 32,
 }
 
 
