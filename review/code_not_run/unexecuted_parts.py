@@ -5,7 +5,7 @@ import builtins
 import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from review.code_not_run.changed_lines import DEFINITIONS, first_line, text_of
 from sandbox.engine.replay.executed_code import BLOCKS, Part, find_parts
@@ -31,11 +31,19 @@ ERROR = re.compile(
 )
 """Pattern of the names of exceptions. The body of another function with such a name is code of its own."""
 
-CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
-"""Expressions that may do more than to compute a value."""
+CALLING_NOTHING = (
+    *(ast.Constant, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not),
+    *(ast.Compare, ast.Is, ast.IsNot, ast.Load),
+)
+"""Expressions that call no method of an object, with their operators; a comparison does not with `is`."""
+
+PLAIN_PATTERNS = (ast.MatchSingleton, ast.MatchAs, ast.MatchOr)
+"""Patterns that call no method: those of values, classes, sequences and mappings may compare objects."""
 
 INNER = (ast.ExceptHandler, ast.match_case, ast.comprehension)
 """Nodes that are no parts, and whose parts the node around them decides about as well."""
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 TYPE_CHECKING = "TYPE_CHECKING"
 
@@ -60,7 +68,8 @@ def find_unexecuted(
 ) -> Iterator[Unexecuted]:
     """Yield the outermost parts of a module that were not executed, by their lines.
 
-    `source` has the lines of the file. Definitions whose text is in `kept` are left out with all in them.
+    `source` has the lines of the file. Definitions whose text is in `kept` are left out with all in them, if
+    their statements were executed.
     """
     unexecuted = {id(part) for index, part in enumerate(find_parts(module)) if index not in executed}
     yield from sorted(_Search(module, unexecuted, source, kept).run(), key=lambda item: item.lines)
@@ -78,6 +87,8 @@ class _Search:
         self._kept = kept
         self._imports_type_checking = _imports_type_checking(module)
         self._in_tests = _operators_in_tests(module)
+        self._caught = _caught_errors(module)
+        self._functions = {node.name for node in ast.walk(module) if isinstance(node, FUNCTIONS)}
 
     def run(self) -> Iterator[Unexecuted]:
         """Yield the outermost parts. Chains of operators may be longer than the limit of nested calls."""
@@ -87,7 +98,8 @@ class _Search:
             omitted: list[ast.stmt] = []
             if isinstance(node, DEFINITIONS):
                 scope = f"{scope}.{node.name}" if scope else node.name
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and self._is_uncalled(node):
+            yield from self._idle_bodies(node, scope, outer)
+            if isinstance(node, FUNCTIONS) and self._is_uncalled(node):
                 lines = first_line(node), node.end_lineno or node.lineno
                 yield Unexecuted(lines, self._text(node), scope, called=node.name)
                 omitted += node.body
@@ -98,20 +110,44 @@ class _Search:
             for child in ast.iter_child_nodes(node):
                 if id(child) in left_out:
                     continue
-                if isinstance(child, DEFINITIONS) and text_of(child, self._source) in self._kept:
+                is_executed = id(child) not in self._unexecuted
+                if is_executed and self._is_kept(child):
                     continue
                 headers = (*outer, *_headers(node, child), *last_statements.get(id(child), ()))
-                if id(child) not in self._unexecuted:
+                if is_executed:
                     is_inner = isinstance(child, INNER)
                     pending.append((child, scope, headers if is_inner else ()))
                 elif isinstance(child, ast.stmt | ast.expr) and not self._has_no_effect(node, child):
                     lines = first_line(child), child.end_lineno or child.lineno
                     yield Unexecuted(lines, self._text(child), scope, headers)
 
+    def _is_kept(self, node: ast.AST) -> bool:
+        return isinstance(node, DEFINITIONS) and text_of(node, self._source) in self._kept
+
+    def _idle_bodies(self, node: ast.AST, scope: str, outer: tuple[Lines, ...]) -> Iterator[Unexecuted]:
+        """Yield the target of a loop and the pattern of a case that may call code, if the body did not run.
+
+        A body that does nothing is no part that could show this.
+        """
+        parts: list[tuple[ast.expr | ast.pattern, list[ast.stmt], tuple[Lines, ...]]] = []
+        if isinstance(node, ast.For | ast.AsyncFor) and not _has_plain_names(node.target):
+            parts.append((node.target, node.body, (*outer, (node.lineno, _last_line(node.iter)))))
+        elif isinstance(node, ast.Match):
+            parts += (
+                (case.pattern, case.body, (*outer, *_headers(node, case)))
+                for case in node.cases
+                if not all(isinstance(part, PLAIN_PATTERNS) for part in _patterns(case.pattern))
+            )
+        for part, body, headers in parts:
+            statements = [statement for statement in body if not _is_constant(statement)]
+            is_idle = all(isinstance(statement, WITHOUT_EFFECT) for statement in statements)
+            if is_idle and all(id(statement) in self._unexecuted for statement in statements):
+                yield Unexecuted((part.lineno, _last_line(part)), self._text(part), scope, headers)
+
     def _is_uncalled(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         statements = [statement for statement in function.body if not _is_constant(statement)]
         return all(id(statement) in self._unexecuted for statement in statements) and not all(
-            map(_is_idle, statements)
+            map(self._is_idle, statements)
         )
 
     def _is_for_types_only(self, node: ast.AST) -> bool:
@@ -129,11 +165,28 @@ class _Search:
 
         An operand of a condition may let something be declared, but that is a part of its own.
         """
-        if isinstance(node, ast.Compare) or id(node) in self._in_tests:
-            return not _calls(part)
-        is_message = isinstance(node, ast.Assert) and _is_message(part)
+        if id(node) in self._in_tests:
+            return isinstance(part, ast.expr) and _calls_nothing(part)
+        if isinstance(node, ast.Assert):
+            return isinstance(part, ast.Constant)
         kind = node.type if isinstance(node, ast.ExceptHandler) else None
-        return is_message or (kind is part and _is_plain_type(part)) or _is_idle(part)
+        return (kind is part and _is_plain_type(part)) or self._is_idle(part)
+
+    def _is_idle(self, part: Part) -> bool:
+        """Return True for a statement that does nothing, or that only raises an error.
+
+        An error ends the program, or what handles it is a part of its own, unless a `with` or a `try` is
+        around it: `suppress` and a handler that was executed before show nothing.
+        """
+        match part:
+            case ast.Raise():
+                return id(part) not in self._caught and _is_plain_error(part, self._functions)
+            case ast.AnnAssign(target=ast.Name(), value=None, annotation=ast.Name() | ast.Constant()):
+                return True
+            case ast.stmt():
+                return isinstance(part, WITHOUT_EFFECT) or _is_constant(part)
+            case _:
+                return False
 
     def _last_statements(self, node: ast.AST) -> dict[int, tuple[Lines, ...]]:
         """Return the lines of the last executed statement of each block, by the IDs of those after it.
@@ -151,7 +204,7 @@ class _Search:
                     last = ((first_line(statement), _last_line(statement)),)
         return last_statements
 
-    def _text(self, node: Part) -> str:
+    def _text(self, node: Part | ast.pattern) -> str:
         """Return the first line of the code of a part."""
         line = "".join(self._source[node.lineno - 1 : node.lineno]).encode()
         end = node.end_col_offset if node.end_lineno == node.lineno else len(line)
@@ -176,49 +229,79 @@ def _operators_in_tests(module: ast.Module) -> set[int]:
 
 
 def _imports_type_checking(module: ast.Module) -> bool:
-    """Return True if a module has the name from `typing` and gives it no other value."""
-    nodes = [*ast.walk(module)]
-    imported = {
-        node.module
-        for node in nodes
-        if isinstance(node, ast.ImportFrom)
+    """Return True if a module has the name from `typing` and only reads it, also by no other mention.
+
+    It may get another value as a parameter, an alias, in a pattern, or by its name in `globals()`.
+    """
+    imported = [
+        alias
+        for node in module.body
+        if isinstance(node, ast.ImportFrom) and node.module == "typing" and not node.level
         for alias in node.names
-        if (alias.asname or alias.name) == TYPE_CHECKING
-    }
-    return imported == {"typing"} and not any(
-        isinstance(node, ast.Name) and node.id == TYPE_CHECKING and not isinstance(node.ctx, ast.Load)
-        for node in nodes
-    )
+        if alias.name == TYPE_CHECKING and not alias.asname
+    ]
+    mentions = [
+        node
+        for node in ast.walk(module)
+        if TYPE_CHECKING in _strings(node) and not isinstance(getattr(node, "ctx", None), ast.Load)
+    ]
+    return bool(imported) and mentions == imported
+
+
+def _strings(node: ast.AST) -> Iterator[str]:
+    """Yield the names and texts in the fields of a node."""
+    for _, content in ast.iter_fields(node):
+        items = cast(list[Any], content) if isinstance(content, list) else [content]
+        yield from (item for item in items if isinstance(item, str))
 
 
 def _is_constant(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _is_idle(part: Part) -> bool:
-    """Return True for a statement that does nothing, or that only raises an error.
+def _caught_errors(module: ast.Module) -> set[int]:
+    """Return the IDs of the `raise` statements below a `with` or a `try`, also in functions there.
 
-    An error ends the program, or what handles it is a part of its own.
+    A `finally` can swallow an error of a handler, too, by a `return`.
     """
-    match part:
-        case ast.Raise():
-            errors = [error for error in (part.exc, part.cause) if error]
-            calls = [error for error in errors if isinstance(error, ast.Call)]
-            others = [error for error in errors if not isinstance(error, ast.Call)]
-            messages = [message for call in calls for message in (*call.args, *call.keywords)]
-            return all(map(_is_message, (*others, *messages))) and all(_is_error(call.func) for call in calls)
-        case ast.AnnAssign():
-            return part.value is None
-        case ast.stmt():
-            return isinstance(part, WITHOUT_EFFECT) or _is_constant(part)
-        case _:
-            return False
+    caught: set[int] = set()
+    pending: list[tuple[ast.AST, bool]] = [(module, False)]
+    while pending:
+        node, is_inside = pending.pop()
+        if isinstance(node, ast.Raise) and is_inside:
+            caught.add(id(node))
+        guarded: list[ast.stmt] = []
+        if isinstance(node, ast.Try | ast.TryStar) and not node.finalbody:
+            guarded = node.body
+        elif isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith):
+            is_inside = True
+        pending += ((child, True) for child in guarded)
+        ids = {*map(id, guarded)}
+        pending += ((child, is_inside) for child in ast.iter_child_nodes(node) if id(child) not in ids)
+    return caught
+
+
+def _is_plain_error(statement: ast.Raise, functions: Set[str]) -> bool:
+    """Return True for an exception with a plain message, or a variable. It is none of the `functions`."""
+    errors = [error for error in (statement.exc, statement.cause) if error]
+    calls = [error for error in errors if isinstance(error, ast.Call)]
+    others = [error for error in errors if not isinstance(error, ast.Call)]
+    messages = [message for call in calls for message in (*call.args, *call.keywords)]
+    return all(map(_is_message, (*others, *messages))) and all(
+        _is_error(call.func) and not (isinstance(call.func, ast.Name) and call.func.id in functions)
+        for call in calls
+    )
 
 
 def _is_message(value: ast.AST) -> bool:
     """Return True for a value that calls only harmless functions."""
     calls = [call for call in ast.walk(value) if isinstance(call, ast.Call)]
-    return all(_is_harmless(call.func) and not call.keywords for call in calls)
+    return all(
+        _is_harmless(call.func)
+        and not call.keywords
+        and (len(call.args) == 1 or isinstance(call.func, ast.Attribute))
+        for call in calls
+    )
 
 
 def _is_error(function: ast.expr) -> bool:
@@ -239,28 +322,55 @@ def _is_harmless(function: ast.expr) -> bool:
 def _is_plain_type(kind: Part) -> bool:
     """Return True for the names of exceptions."""
     names = kind.elts if isinstance(kind, ast.Tuple) else [kind]
-    return all(isinstance(name, ast.Name | ast.Attribute) and not _calls(name) for name in names)
+    return all(isinstance(name, ast.Name) for name in names)
 
 
-def _calls(value: ast.AST) -> bool:
-    return any(isinstance(inner, CALLS) for inner in ast.walk(value))
+def _calls_nothing(value: ast.expr) -> bool:
+    """Return True for an operand of a condition that calls no code, not even a method of a class.
+
+    The value of a name does: its class may have `__bool__`. So do all operators, indices and attributes.
+    """
+    nodes = [*ast.walk(value)]
+    comparisons = [node for node in nodes if isinstance(node, ast.Compare)]
+    compared = {id(side) for node in comparisons for side in (node.left, *node.comparators)}
+    return all(
+        isinstance(node, CALLING_NOTHING) or (isinstance(node, ast.Name) and id(node) in compared)
+        for node in nodes
+    )
+
+
+def _has_plain_names(target: ast.expr) -> bool:
+    """Return True for variables. Another target calls code, such as that of an index."""
+    if isinstance(target, ast.Tuple | ast.List):
+        return all(map(_has_plain_names, target.elts))
+    return isinstance(target.value if isinstance(target, ast.Starred) else target, ast.Name)
+
+
+def _patterns(pattern: ast.pattern) -> Iterator[ast.pattern]:
+    return (part for part in ast.walk(pattern) if isinstance(part, ast.pattern))
 
 
 def _headers(node: ast.AST, child: ast.AST) -> Iterator[Lines]:
     """Yield the lines of a node that decide whether one of its parts is executed."""
     match node:
+        case ast.While() | ast.For() | ast.AsyncFor() if _is_after(child, node.body):
+            yield node.lineno, child.lineno - 1  # A `break` decides as well.
         case ast.If(test=test) | ast.While(test=test) if child is not test:
             yield node.lineno, _last_line(test)
-            if isinstance(child, ast.stmt) and child.lineno > _last_line(node.body[-1]):
+            if _is_after(child, node.body):
                 yield _last_line(node.body[-1]) + 1, child.lineno - 1
         case ast.For() | ast.AsyncFor():
             yield node.lineno, _last_line(node.iter)
         case ast.Try() | ast.TryStar():
             yield node.lineno, _last_line(node.body[-1])
+            if isinstance(child, ast.ExceptHandler):
+                yield node.lineno, child.lineno - 1  # An earlier handler decides as well.
         case ast.ExceptHandler():
             yield node.lineno, _last_line(node.type) if node.type else node.lineno
         case ast.Match():
             yield node.lineno, _last_line(node.subject)
+            if isinstance(child, ast.match_case):
+                yield node.lineno, child.pattern.lineno - 1  # An earlier case decides as well.
         case ast.match_case():
             yield node.pattern.lineno, _last_line(node.guard or node.pattern)
         case ast.IfExp():
@@ -273,6 +383,10 @@ def _headers(node: ast.AST, child: ast.AST) -> Iterator[Lines]:
             yield node.lineno, _last_line(node)
         case _:
             pass
+
+
+def _is_after(child: ast.AST, body: Sequence[ast.stmt]) -> TypeGuard[ast.stmt]:
+    return isinstance(child, ast.stmt) and child.lineno > _last_line(body[-1])
 
 
 def _last_line(node: ast.stmt | ast.expr | ast.pattern) -> int:

@@ -112,6 +112,36 @@ NOT_RUN = {
     "a part of an f-string": ("a = f'{yes()} {declare(1) if no() else 2}'", ["__main__.py:3: declare(1)"]),
     "what a constant leaves out": ("if False:\n    declare(1)", ["__main__.py:4: declare(1)"]),
     "an assertion": ("assert yes(), declare(1)", ["__main__.py:3: declare(1)"]),
+    "a message": ("assert yes(), f'{yes}'", ["__main__.py:3: f'{yes}'"]),
+    "an index in a condition": ("if no() and a[1]:\n    pass", ["__main__.py:3: a[1]"]),
+    "the truth of an object": ("if no() and a:\n    pass", ["__main__.py:3: a"]),
+    "an operator in a condition": ("if no() and not a + 1:\n    pass", ["__main__.py:3: not a + 1"]),
+    "a part of a comparison": ("a = 1 < 0 < b[1]", ["__main__.py:3: b[1]"]),
+    "an annotation": ("if no():\n    a[1].b: int", ["__main__.py:4: a[1].b: int"]),
+    "what an annotation calls": ("if no():\n    a: declare(1)", ["__main__.py:4: a: declare(1)"]),
+    "the target of a loop": ("for declare(1)[0] in ():\n    pass", ["__main__.py:3: declare(1)[0]"]),
+    "one of two targets": ("for a, *b[1] in ():\n    ...", ["__main__.py:3: a, *b[1]"]),
+    "the pattern of a case": ("match 1:\n    case 1:\n        yes()\n    case a.b:\n        pass", 1),
+    "the class of a case": ("match 1:\n    case 1:\n        yes()\n    case a():\n        ...", 1),
+    "the owner of an error": ("try:\n    yes()\nexcept a.b:\n    pass", ["__main__.py:5: a.b"]),
+    "an error that something swallows": (
+        "from contextlib import suppress\nwith suppress(ValueError):\n    if no():\n        raise ValueError",
+        ["__main__.py:6: raise ValueError"],
+    ),
+    "a function that is called like an error": (
+        "def anError():\n    return ValueError()\nanError()\nif no():\n    raise anError()",
+        ["__main__.py:7: raise anError()"],
+    ),
+    "a class that an error has": ("if no():\n    raise ValueError(type('A', (a,), {}))", 1),
+    "imports for a parameter": (
+        "from typing import TYPE_CHECKING\ndef a(TYPE_CHECKING):\n    if TYPE_CHECKING:\n"
+        "        import b\na(0)",
+        ["__main__.py:6: import b"],
+    ),
+    "imports for a global": (
+        "from typing import TYPE_CHECKING\nglobals()['TYPE_CHECKING'] = 0\nif TYPE_CHECKING:\n    import b",
+        ["__main__.py:6: import b"],
+    ),
 }
 
 
@@ -128,13 +158,18 @@ RUN = {
     "an error": "if no():\n    raise ValueError(f'{yes} and ' + ', '.join(sorted('ab'))) from None",
     "nothing": "'''Doc.'''\nif no():\n    pass\nelse:\n    ...",
     "a stub": "class A:\n    'Doc.'\n    def a():\n        'Doc.'\n    def b():\n        raise TypeError",
-    "a condition": "if no() and a or yes(): # a is nowhere\n    declare(1)",
+    "a condition": "if no() and not (a is None or 1) or yes(): # a is nowhere\n    declare(1)",
     "types": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a import b\nc: 'b'",
     "an expected error": "try:\n    int('a')\nexcept (ValueError, OSError):\n    declare(1)",
     "a future": "def a(b: int | None = None) -> int:\n    global c\n    c = b\n    return 1\na()",
     "a comprehension": "[declare(a) for a in range(3) if a]\nb = {a: a for a in range(3) for c in range(a)}",
     "a with": "from contextlib import suppress\nwith suppress(ValueError):\n    declare(1)",
-    "a message": "assert yes(), f'{yes}'",
+    "a message": "assert yes(), 'no'",
+    "an annotation": "if no():\n    a: int",
+    "another error": "try:\n    yes()\nexcept ValueError as error:\n    raise TypeError('no') from error",
+    "a long condition": f"if no() and {'not ' * 900} True:\n    pass",
+    "the target of a loop": "for a, (b, *c) in ():\n    pass",
+    "a case": "match 1:\n    case 1:\n        yes()\n    case None | _:\n        pass",
 }
 
 
@@ -177,6 +212,22 @@ def test_old_code_that_does_not_run_is_not_named(before: str, after: str, review
         ),
         ("def a():\n    yes()\n    declare(1)\na()", "def a():\n    if yes(): return\n    declare(1)\na()"),
         ("if no():\n    yes()\n    declare(1)", "if no():\n    no()\n    yes()\n    declare(1)"),
+        (
+            "match 1:\n    case int() if yes():\n        yes()\n    case _:\n        declare(1)",
+            "match 1:\n    case int() if no() or 1:\n        yes()\n    case _:\n        declare(1)",
+        ),
+        (
+            "try:\n    int('a')\nexcept OSError:\n    yes()\nexcept Exception:\n    declare(1)",
+            "try:\n    int('a')\nexcept ValueError:\n    yes()\nexcept Exception:\n    declare(1)",
+        ),
+        (
+            "for a in 'a':\n    if a:\n        yes()\n        break\nelse:\n    declare(1)",
+            "for a in 'a':\n    if 1:\n        yes()\n        break\nelse:\n    declare(1)",
+        ),
+        (
+            "def a():\n    declare(1)\nif yes():\n    yes()\na()",
+            "def a():\n    'Doc.'\nif no():\n    def a():\n        declare(1)\na()",
+        ),
     ],
 )
 def test_old_code_counts_if_what_decides_about_it_is_changed(before: str, after: str, review: Review) -> None:
