@@ -108,6 +108,7 @@ def build(
         draft.findings += changed_files.find_changed_commands(reviewed, run, base)
         outside = changed_files.find_outside(reviewed, changed - run.keys(), trees)
         _add_files_outside(draft, outside, base)
+        _add_tests(draft, changed_files.find_tests(changed, trees), base)
         if policies := sorted(f"{file}" for file in changed - run.keys() if changed_files.is_policy(file)):
             draft.caveats.append(f"the policies differ in {list_first(policies, FEW_FILES)}")
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
@@ -184,6 +185,17 @@ def _add_files_outside(draft: _Draft, files: Sequence[str], base: Path) -> None:
         outside += " not part of the evaluated programs"
         draft.caveats.append(f"{outside} ({list_first(files, FEW_FILES)})")
         draft.notes += list_files(f"{outside}, so the report may not show the effects", files, base)
+
+
+def _add_tests(draft: _Draft, files: Sequence[str], base: Path) -> None:
+    """Add notes and a caveat on changed tests, which run without isolation where somebody deploys."""
+    if files:
+        draft.caveats.append(
+            f"the checks before a deployment run the changed tests ({list_first(files, FEW_FILES)})"
+        )
+        tests = "1 changed file is a test" if len(files) == 1 else f"{len(files)} changed files are tests"
+        way = "which the checks before a deployment run without isolation"
+        draft.notes += list_files(f"{tests}, {way}", files, base)
 
 
 def _add_stack(

@@ -7,7 +7,7 @@ from pathlib import Path
 from review.findings.guard_findings import weakened
 from review.findings.unevaluated_files import COMPILED
 from review.model import Finding
-from review.programs.command_files import describe_imports, is_command
+from review.programs.command_files import describe_code, describe_imports, is_command
 from review.programs.file_states import find_differing
 from review.programs.imports import imported_files, program_files
 from review.project_selection import Trees
@@ -38,8 +38,13 @@ MAKEFILES = "gnumakefile", "makefile"
 The file system of macOS ignores case, so each form of a name counts.
 """
 
-WITHOUT_EFFECT = ("docs", "tests", "LICENSE")
-"""Files and folders at the top of a tree without an effect on a deployment."""
+TESTS = "tests"
+"""Folder of the tests, which the checks before a deployment run."""
+
+WITHOUT_EFFECT = ("docs", TESTS, "LICENSE")
+"""Files and folders at the top of a tree without an effect on a deployment, except for the tests that its
+commands import or run.
+"""
 
 DOCUMENT = ".md"
 """Ending of documents, which have no effect where the base has them, such as README.md.
@@ -72,7 +77,15 @@ OF_THE_PACK = "it may decide what the policies and later reviews find"
 def find_changed(trees: Trees) -> set[Path]:
     """Return the files that differ between base and head and may have effects that no report shows."""
     base, _ = trees
-    return {file for file in find_differing(*trees) if not _is_ignored(file) and not _is_document(file, base)}
+    differing = find_differing(*trees)
+    tests = {file for file in differing if file.is_relative_to(TESTS) and file.suffix == ".py"}
+    run = tests & _describe_tests(trees).keys() if tests else set[Path]()
+    return run | {file for file in differing if not _is_ignored(file) and not _is_document(file, base)}
+
+
+def find_tests(changed: Set[Path], trees: Trees) -> list[str]:
+    """Return the files of the tests that differ, except for the `changed` ones of `find_changed`."""
+    return [f"{file}" for file in sorted(find_differing(*trees) - changed) if file.is_relative_to(TESTS)]
 
 
 def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
@@ -86,6 +99,8 @@ def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
         return {}
     ways = _describe_imports(trees)
     ways |= {file: "a deployment runs or reads it" for file in changed if _is_run(file, trees)}
+    if any(file.is_relative_to(TESTS) for file in changed):
+        ways |= _describe_tests(trees)
     ways |= {file: OF_THE_PACK for file in changed if is_policy(file) and not _is_compared(file)}
     stacks = {stack for tree in trees for stack in projects(tree)}
     of_no_program = find_outside(stacks, changed - ways.keys(), trees)
@@ -152,6 +167,16 @@ def _describe_imports(trees: Trees) -> dict[Path, str]:
     """Return how the commands of a deployment reach further files, in the base or else in the head."""
     base, head = (describe_imports(tree, COMMANDS, WITHOUT_EFFECT) for tree in trees)
     return {**head, **base}
+
+
+def _describe_tests(trees: Trees) -> dict[Path, str]:
+    """Return how the commands of a deployment reach modules of the tests, in the base or else in the head."""
+    base, head = (describe_code(tree, COMMANDS, _makefiles(tree), TESTS) for tree in trees)
+    return {**head, **base}
+
+
+def _makefiles(tree: Path) -> list[str]:
+    return [file.name for file in tree.iterdir() if file.name.casefold() in MAKEFILES]
 
 
 def _is_run(file: Path, trees: Trees) -> bool:

@@ -1,12 +1,17 @@
 """The files that the commands of a deployment import, or may read."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from review.jail.regular_files import read_bytes
 from review.programs.imports import CODE, find_importers
 
 MAIN = "__main__.py"
 """The module that `python -m PACKAGE` runs. No import statement has to lead to it."""
+
+RUN_MODULE = re.compile(rb"""-m["']?[\s,]+["']?([A-Za-z_][\w.]*)""")
+"""Pattern of a module that Python is told to run, in a line of a shell or in a list of arguments."""
 
 
 def is_command(tree: Path, file: Path) -> bool:
@@ -36,6 +41,37 @@ def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str])
         for file, importer in importers.items()
         if importer and file.parts[0] not in folders
     }
+
+
+def describe_code(tree: Path, folders: Sequence[str], texts: Iterable[str], inside: str) -> dict[Path, str]:
+    """Return how the commands of a tree reach the modules in the folder `inside`, which has no commands.
+
+    `texts` are further files, beside all in `folders`, that may name a module for `python -m`. Data beside
+    the modules does not count.
+    """
+    named = dict[Path, str]()
+    for file in _list_files(tree, (*texts, *folders)):
+        for match in RUN_MODULE.finditer(read_bytes(file)):
+            path = Path(*match[1].decode().strip(".").split("."))
+            for module in (path.with_suffix(".py"), path / MAIN):
+                if module.is_relative_to(inside) and (tree / module).is_file():
+                    named.setdefault(module, f"{file.relative_to(tree)} runs it")
+    commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
+    importers = find_importers(tree, tree, [*commands, *(tree / file for file in named)])
+    return {
+        file: named.get(file) or _describe(file, importer or file, importers)
+        for file, importer in importers.items()
+        if file.is_relative_to(inside) and file.suffix in CODE
+    }
+
+
+def _list_files(tree: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Yield the regular files of a tree with these names, or in the folders with these names."""
+    for name in names:
+        top = tree / name
+        for file in sorted(top.rglob("*")) if top.is_dir() else (top,):
+            if file.is_file() and not file.is_symlink():
+                yield file
 
 
 def _describe(file: Path, importer: Path, importers: Mapping[Path, Path | None]) -> str:

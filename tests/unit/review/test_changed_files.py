@@ -317,6 +317,47 @@ def test_changed_files_that_a_deployment_runs_block_and_notes_name_others(trees:
     ]
 
 
+def test_tests_that_commands_run_or_import_block_and_the_verdict_names_others(trees: Trees) -> None:
+    imported = ["tests/support/data.py", "tests/support/inner/__init__.py", "tests/support/rows.py"]
+    run_modules = ["tests/sizes/__main__.py", "tests/support/pages.py", "tests/support/tools.py"]
+    others = ["tests/support/rows.sql", "tests/unit/test_shop.py"]
+    for tree in trees:
+        for name in (*imported, *run_modules, *others):
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text(f"# {tree.name}")
+        (tree / "tests" / "support" / "data.py").write_text(
+            f"import shop.api\nfrom tests.support import inner, rows  # {tree.name}"
+        )
+        (tree / "operations" / "__main__.py").write_text("from tests.support import data")
+        (tree / "Makefile").write_text("a:\n\t@$(PY) -m tests.support.tools\n\t@$(PY) -m pytest -m sizes")
+        (tree / ".github" / "workflows" / "deploy.yml").write_text("run: python -m  tests.sizes --all")
+        (tree / "review" / "build.py").write_text('run("python", "-m", "tests.support.pages")')
+    (trees[1] / "tests" / "support" / "rows").mkdir()
+    (trees[1] / "tests" / "support" / "rows" / "__init__.py").write_text("# in place of rows.py")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    messages = {finding.name: finding.message.partition("; ")[2] for finding in report.findings}
+    assert messages.keys() == {*imported, *run_modules, "tests/support/rows/__init__.py"}
+    assert messages["tests/support/tools.py"].startswith("Makefile runs it with credentials")
+    assert messages["tests/sizes/__main__.py"].startswith(".github/workflows/deploy.yml runs it ")
+    assert messages["tests/support/pages.py"].startswith("review/build.py runs it ")
+    assert messages["tests/support/rows.py"].startswith(
+        "operations/__main__.py imports it by way of tests/support/data.py "
+    )
+    for name in messages:
+        (trees[1] / name).unlink()
+        if (trees[0] / name).exists():
+            (trees[1] / name).write_text((trees[0] / name).read_text())
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert (report.findings, report.code) == ([], 0)
+    assert report.verdict == (
+        f"Nothing blocks: the checks before a deployment run the changed tests ({', '.join(others)})."
+    )
+    assert report.notes == [
+        "2 changed files are tests, which the checks before a deployment run without isolation: "
+        f"{', '.join(others)}."
+    ]
+
+
 def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles(trees: Trees) -> None:
     for number in range(100):
         for name in (f".github/a{number}.txt", f"operations/a{number}.txt", f"{number}.txt"):

@@ -1,6 +1,7 @@
 """Tests of the checks before a deployment and of their record."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -24,7 +25,8 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Provide the list of the commands that the checks run, for a checkout with the content TREE."""
     commands: list[str] = []
 
-    def follow(_log: RunLog, *command: str) -> None:
+    def follow(_log: RunLog, *command: str, only: Collection[str]) -> None:
+        assert only == checks.VARIABLES
         commands.append(" ".join(command))
 
     repository = MagicMock()
@@ -79,3 +81,21 @@ def test_a_job_with_credentials_runs_no_check(commands: list[str]) -> None:
         with pytest.raises(RefusedError, match=message):
             run(record, only_passed=True)
     assert commands == []
+
+
+def test_the_checks_run_without_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checks, "Repository", MagicMock())
+    monkeypatch.setattr(checks, "ROOT", tmp_path)
+    monkeypatch.setattr(checks, "COMMANDS", {"environment": ("env",)})
+    names = ["AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "PULUMI_CONFIG_PASSPHRASE", "VERCEL_TOKEN", "GH_TOKEN"]
+    for name in (*names, "SSH_AUTH_SOCK", "KUBECONFIG", "CLOUDFLARE_API_TOKEN", "DD_API_KEY"):
+        monkeypatch.setenv(name, "planted")
+    monkeypatch.setenv("SANDBOX_DOWNLOADS", "never")
+    log = RunLog("deploy", REAL)
+    log.runner.variables["KUBECONFIG"] = "planted"
+    checks.run(log, REAL)
+    output = capfd.readouterr().out
+    assert "SANDBOX_DOWNLOADS=never" in output and "PATH=" in output
+    assert "planted" not in output
