@@ -1,6 +1,7 @@
 """Estimate of a stack's monthly bill, and the comparison of two estimates."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -58,7 +59,7 @@ def compare(
     """Return the costs of a stack in base and head; None stands for a side that is unknown."""
     usage = usage_of(stack)
     old, new = (None if side is None else estimate(side, usage) for side in (before, after))
-    old_lines, new_lines = ({_key(line): line for line in side or ()} for side in (old, new))
+    old_lines, new_lines = (_number(side or ()) for side in (old, new))
     lines = list[CostLine]()
     for key in old_lines | new_lines:
         line = new_lines.get(key) or old_lines[key]
@@ -118,6 +119,16 @@ def resource_of(resource_type: str, name: str, region: str, inputs: Mapping[str,
 
 def _key(line: Line) -> tuple[str, str, str]:
     return line.type, line.resource, line.part
+
+
+def _number(lines: Iterable[Line]) -> dict[tuple[object, ...], Line]:
+    """Return lines by key and number, since resources of several components may have one name."""
+    numbered, numbers = dict[tuple[object, ...], Line](), Counter[tuple[str, str, str]]()
+    for line in lines:
+        key = _key(line)
+        numbered[*key, numbers[key]] = line
+        numbers[key] += 1
+    return numbered
 
 
 def _importance(line: CostLine) -> tuple[bool, float, float, str, str]:

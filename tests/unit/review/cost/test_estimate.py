@@ -233,6 +233,15 @@ def test_only_the_lines_that_differ_are_changed_and_the_largest_change_is_first(
     assert costs.difference == 38.23
 
 
+def test_resources_of_one_name_have_lines_of_their_own() -> None:
+    before, after = resource(DATABASE, "db", SMALL), resource(DATABASE, "db", SMALL | {"multiAz": True})
+    costs = estimate.compare("dev", [before, before], [after, before])
+    assert [(line.part, line.before, line.after) for line in costs.changed] == [
+        ("database instances", 36.5, 73.0),
+        ("database storage", 2.76, 5.52),
+    ]
+
+
 def test_a_part_without_a_price_is_unknown_and_the_rest_of_the_stack_is_not() -> None:
     costs = estimate.compare("dev", [], [resource(KEY, "a", {}), resource("aws:ec2/fleet:Fleet", "it", {})])
     assert (costs.before, costs.after, costs.difference) == (0.0, 1.03, None)
