@@ -59,7 +59,9 @@ def _run(args: argparse.Namespace) -> int:
     folder = output.prepare(Path(args.output), tree) if args.output else None
     with Status() as status, memory_limit(), time_limit((args.minutes + GRACE_MINUTES) * 60):
         if args.events:
-            secrets = Path(args.mask).read_text().splitlines() if args.mask else []
+            # Other line breaks, such as U+2028, are parts of a value.
+            text = Path(args.mask).read_text() if args.mask else ""
+            secrets = [line for line in text.split("\n") if line]
             report = evaluate.report_preview(map(Path, args.events), tree, secrets, describe_head(tree))
         else:
             repository = Path(args.repository).resolve()

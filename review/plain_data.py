@@ -301,7 +301,9 @@ def _lines(text: str, start: int, end: int) -> Iterator[Span]:
 @functools.cache
 def _encodings(value: str) -> frozenset[str]:
     """Return the forms that a value may have, without those that are too short to be masked."""
-    return frozenset(form for form in _forms(value) if len(form) >= SHORTEST)
+    forms = {form for form in _forms(value) if len(form) >= SHORTEST}
+    forms |= {mark_byte_escapes(form) for form in forms}
+    return frozenset(forms | {mark_own(form) for form in forms})
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -25,6 +25,6 @@ def hide(runner: CommandRunner, stack: str) -> set[str]:
             values |= {*list_scalars(setting.get("objectValue", setting["value"]))}
     for value in [*values]:
         values |= find_texts(value)
-    lines = {line for value in values for line in value.splitlines() if line}
+    lines = {line for value in values for line in re.split("[\r\n]", value) if line}
     runner.hide = build_mask(lines)
     return lines

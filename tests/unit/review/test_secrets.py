@@ -18,7 +18,7 @@ from markupsafe import escape
 from review.build import build
 from review.evaluate import NO_BASE_VERDICTS, SHORT_SECRETS, report_preview
 from review.model import STATE_TO_HEAD, Report
-from review.plain_data import build_mask, mark_own, mask_value
+from review.plain_data import build_mask, decode_bytes, mark_own, mask_value
 from review.render import renderings
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
@@ -202,6 +202,14 @@ def test_what_follows_a_secret_is_on_its_own_line() -> None:
         "# [secret]\\n[secret]\nssl_verify_client off;"
     )
     assert mask(f"# {PEM}ssl_verify_client off;") == "# [secret]\n[secret]\nssl_verify_client off;"
+
+
+@pytest.mark.parametrize("value", ["correct (absent) horse", "correct\\xffhorse", "[secret]\\xff(secret)"])
+def test_a_secret_with_the_words_of_a_report_is_masked(value: str) -> None:
+    marked = decode_bytes(value.encode())
+    assert marked != value
+    for text in (value, marked, mark_own(value)):
+        assert build_mask([value])(f"before {text} after") == f"before {MASK} after"
 
 
 def test_a_text_that_is_only_a_secret_is_one_mask() -> None:

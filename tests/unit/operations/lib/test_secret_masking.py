@@ -15,6 +15,7 @@ def test_the_members_of_secret_documents_are_masked_beside_their_lines(
     settings = {
         "pipe:document": {"value": document, "secret": True},
         "pipe:object": {"value": "{}", "objectValue": {"pin": 12345678, "inner": document}, "secret": True},
+        "pipe:breaks": {"value": "one\u2028two\r\nand-three", "secret": True},
         "pipe:open": {"value": "battery-staple", "secret": False},
     }
     runner = CommandRunner(print)
@@ -24,7 +25,7 @@ def test_the_members_of_secret_documents_are_masked_beside_their_lines(
 
     monkeypatch.setattr(runner, "read", read)
     lines = hide(runner, "dev")
-    assert {"correct-horse", "first-line", "second-line", "12345678"} <= lines
+    assert {"correct-horse", "first-line", "second-line", "12345678", "one\u2028two", "and-three"} <= lines
     assert lines >= {*document.splitlines()}
     text = "correct-horse second-line 12345678 battery-staple"
     assert runner.hide(text) == "[secret] [secret] [secret] battery-staple"
