@@ -393,7 +393,7 @@ def _change(step: Step, stack: Stack) -> Change:
         stacks=[stack.name],
         **step.entry,
         op=step.op,
-        deleted_first=step.deleted_first,
+        deleted_first=step.op == "replace" and step.deleted_first,
         component=stack.component_of(resource.urn),
         upstream=sorted({model.title(source) for source in sources}),
         properties=_properties(step, stack),

@@ -241,7 +241,7 @@ class EngineRun:
         deleted = self.deletions.get(step.old.urn) if step.old else None
         is_deleted_first = deleted is not None and (created is None or deleted < created)
         step.created_first = created is not None and not is_deleted_first
-        step.deleted_first = step.op == "replace" and is_deleted_first
+        step.deleted_first = step.is_replaced and is_deleted_first
 
     def _note_rename(self, step: Step) -> None:
         """Record that a resource has another name or parent than in the base, which is a change."""

@@ -394,26 +394,46 @@ aws.rds.Cluster(
     master_username="it", manage_master_user_password=True, skip_final_snapshot=True,
 )
 """
+OTHERS = """
+others = aws.rds.SubnetGroup("others", name="others", subnet_ids=["subnet-0a1", "subnet-0b2"])
+"""
+KEPT = DATABASE[DATABASE.index("aws.rds.Cluster") :].replace('"db"', '"kept"').replace("subnets", "others")
+COMPONENT_OF_OTHERS = """
+options = pulumi.ResourceOptions(
+    aliases=[pulumi.Alias(type_="aws:rds/subnetGroup:SubnetGroup")],
+    depends_on=[kept],
+    delete_before_replace=True,
+)
+pulumi.ComponentResource("pipe:old:Others", "others", None, options)
+"""
+"""Component in place of the subnet group of a cluster that gives up its dependency: time decides about it."""
 
 
 def test_the_deletion_of_what_depends_on_a_replaced_resource_is_shown(
     trees: tuple[Path, Path], tmp_path: Path
 ) -> None:
     trusted, stranger = trees
-    (trusted / "__main__.py").write_text(DATABASE)
+    (trusted / "__main__.py").write_text(DATABASE + OTHERS + KEPT)
     _git(trusted, "commit", "-qam", "database")
     _git(stranger, "pull", "-q")
     kept = DATABASE.partition("aws.rds.Cluster")[0].replace('name="a"', 'name="b"')
     options = "opts=pulumi.ResourceOptions(delete_before_replace=True))"
-    (stranger / "__main__.py").write_text(kept.removesuffix(")\n") + f", {options}\n")
+    cluster = "kept = " + KEPT.replace("others.name", '"others"')
+    program = kept.removesuffix(")\n") + f", {options}\n" + cluster + COMPONENT_OF_OTHERS
+    (stranger / "__main__.py").write_text(program)
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
-    [blocking] = [finding for finding in report["findings"] if finding["blocks"]]
-    assert (blocking["policy"], blocking["name"]) == ("stateful-deleted", "db")
+    assert {(finding["policy"], finding["name"]) for finding in report["findings"] if finding["blocks"]} == {
+        ("stateful-deleted", "db"),
+        ("possibly-deleted", "kept"),
+        ("value-unknown", "others"),
+    }
     assert {change["name"]: change["op"] for change in report["changes"]} == {
         "db": "delete",
         "subnets": "replace",
+        "kept": "update",
+        "others": "delete",
     }
 
 

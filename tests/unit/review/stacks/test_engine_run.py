@@ -329,8 +329,17 @@ def test_a_resource_that_becomes_a_component_counts_as_deleted_and_the_reverse_a
             {"op": "delete-replaced", "urn": BUCKET, "oldState": old},
         ]
         for steps_in_order in (steps, steps[::-1]):
-            step = EngineRun(tmp_path).add({"steps": steps_in_order}).steps[BUCKET]
-            assert (step.op, step.is_replaced) == (op, True)
+            events = [
+                {"resourcePreEvent": {"metadata": METADATA | {"op": step["op"]}}} for step in steps_in_order
+            ]
+            # The engine's order is known even if the plan has been read before the events.
+            for contents in (({"steps": steps_in_order}, events), (events, {"steps": steps_in_order})):
+                run = EngineRun(tmp_path)
+                for content in contents:
+                    run.add(content)
+                step = run.steps[BUCKET]
+                assert (step.op, step.is_replaced) == (op, True)
+                assert step.deleted_first == (steps_in_order != steps)
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
