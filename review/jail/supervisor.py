@@ -354,10 +354,10 @@ class _Watch:
 
 
 def _wait() -> None:
-    """Wait until the next check, which is earlier if the machine loses memory."""
-    until = time.monotonic() + INTERVAL
-    least = _available_memory() - GROWTH_BYTES
-    while time.monotonic() < until and _available_memory() > least:
+    """Wait until the next check, which is earlier if the machine loses memory, also if others release some."""
+    until, most = time.monotonic() + INTERVAL, 0
+    while time.monotonic() < until and (available := _available_memory()) > most - GROWTH_BYTES:
+        most = max(most, available)
         time.sleep(GROWTH_INTERVAL)
 
 

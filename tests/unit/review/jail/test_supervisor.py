@@ -161,7 +161,7 @@ def test_the_next_check_does_not_wait_while_the_machine_loses_memory(
     program = """
         import time
         time.sleep(2)
-        held = b"x" * 200 * 2**20
+        held = b"x" * 400 * 2**20
         time.sleep(60)
     """
     started = time.monotonic()
