@@ -32,7 +32,8 @@ COMMANDS = {
 VARIABLES = HARMLESS | {
     *("USER", "LOGNAME", "SHELL", "TERM", "TZ", "XDG_CACHE_HOME", "KUBEBUILDER_ASSETS"),
     *("GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"),
-    *("PIP_INDEX_URL", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "WHEELS", "PYTHON"),
+    *("PIP_INDEX_URL", "PIP_FIND_LINKS", "PIP_CERT", "WHEELS", "PYTHON"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "SSL_CERT_DIR"),
     *("SANDBOX_DOWNLOADS", "SANDBOX_FLAGS"),
 }
 """Environment variables of the checks. They run the tests and what these install, and need no account.
