@@ -354,7 +354,7 @@ class _Watch:
 
 
 def _wait() -> None:
-    """Wait until the next check, which is earlier if the machine loses memory, also if others release some."""
+    """Wait until the next check, which is early if the machine loses memory, also while others free some."""
     until, most = time.monotonic() + INTERVAL, 0
     while time.monotonic() < until and (available := _available_memory()) > most - GROWTH_BYTES:
         most = max(most, available)
