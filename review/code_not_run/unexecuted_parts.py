@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
@@ -16,20 +15,12 @@ Lines = tuple[int, int]
 WITHOUT_EFFECT = (ast.Pass, ast.Global, ast.Nonlocal)
 """Statements that do nothing. Constants are no parts."""
 
-HARMLESS = frozenset(
-    {"bool", "bytes", "dict", "float", "int", "len", "list", "repr", "set", "sorted", "str", "tuple", "type"}
+ERRORS = frozenset(
+    name
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type) and issubclass(kind, Exception) and "Iteration" not in name
 )
-"""Functions that a message may call: they call no function that they are given."""
-
-ERROR = re.compile(
-    r"\w*(?:Error|Exception)|"
-    + "|".join(
-        name
-        for name, kind in vars(builtins).items()
-        if isinstance(kind, type) and issubclass(kind, BaseException)
-    )
-)
-"""Pattern of the names of exceptions. The body of another function with such a name is code of its own."""
+"""Names of errors with which a program fails. With SystemExit it succeeds; StopIteration ends a loop."""
 
 CALLING_NOTHING = (
     *(ast.Constant, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not),
@@ -44,8 +35,6 @@ INNER = (ast.ExceptHandler, ast.match_case, ast.comprehension)
 """Nodes that are no parts, and whose parts the node around them decides about as well."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-TYPE_CHECKING = "TYPE_CHECKING"
 
 
 @dataclass(frozen=True)
@@ -85,10 +74,9 @@ class _Search:
         self._unexecuted = unexecuted
         self._source = source
         self._kept = kept
-        self._imports_type_checking = _imports_type_checking(module)
         self._in_tests = _operators_in_tests(module)
         self._caught = _caught_errors(module)
-        self._functions = {node.name for node in ast.walk(module) if isinstance(node, FUNCTIONS)}
+        self._errors = ERRORS - _bound_names(module)
 
     def run(self) -> Iterator[Unexecuted]:
         """Yield the outermost parts. Chains of operators may be longer than the limit of nested calls."""
@@ -103,8 +91,6 @@ class _Search:
                 lines = first_line(node), node.end_lineno or node.lineno
                 yield Unexecuted(lines, self._text(node), scope, called=node.name)
                 omitted += node.body
-            if self._is_for_types_only(node):
-                omitted += cast(ast.If, node).body
             left_out = {*map(id, omitted)}
             last_statements = self._last_statements(node)
             for child in ast.iter_child_nodes(node):
@@ -150,16 +136,6 @@ class _Search:
             map(self._is_idle, statements)
         )
 
-    def _is_for_types_only(self, node: ast.AST) -> bool:
-        """Return True for imports that only a type checker needs."""
-        return (
-            isinstance(node, ast.If)
-            and self._imports_type_checking
-            and isinstance(node.test, ast.Name)
-            and node.test.id == TYPE_CHECKING
-            and all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in node.body)
-        )
-
     def _has_no_effect(self, node: ast.AST, part: Part) -> bool:
         """Return True for a part that declares nothing and lets nothing else be declared.
 
@@ -180,9 +156,7 @@ class _Search:
         """
         match part:
             case ast.Raise():
-                return id(part) not in self._caught and _is_plain_error(part, self._functions)
-            case ast.AnnAssign(target=ast.Name(), value=None, annotation=ast.Name() | ast.Constant()):
-                return True
+                return id(part) not in self._caught and _is_plain_error(part, self._errors)
             case ast.stmt():
                 return isinstance(part, WITHOUT_EFFECT) or _is_constant(part)
             case _:
@@ -228,31 +202,18 @@ def _operators_in_tests(module: ast.Module) -> set[int]:
     return operators
 
 
-def _imports_type_checking(module: ast.Module) -> bool:
-    """Return True if a module has the name from `typing` and only reads it, also by no other mention.
+def _bound_names(module: ast.Module) -> set[str]:
+    """Return all names and texts of a module but for the names that it only reads.
 
-    It may get another value as a parameter, an alias, in a pattern, or by its name in `globals()`.
+    A name may be bound as a variable, a parameter, an alias, in a pattern, or by its text in `globals()`.
     """
-    imported = [
-        alias
-        for node in module.body
-        if isinstance(node, ast.ImportFrom) and node.module == "typing" and not node.level
-        for alias in node.names
-        if alias.name == TYPE_CHECKING and not alias.asname
-    ]
-    mentions = [
-        node
-        for node in ast.walk(module)
-        if TYPE_CHECKING in _strings(node) and not isinstance(getattr(node, "ctx", None), ast.Load)
-    ]
-    return bool(imported) and mentions == imported
-
-
-def _strings(node: ast.AST) -> Iterator[str]:
-    """Yield the names and texts in the fields of a node."""
-    for _, content in ast.iter_fields(node):
-        items = cast(list[Any], content) if isinstance(content, list) else [content]
-        yield from (item for item in items if isinstance(item, str))
+    names: set[str] = set()
+    for node in ast.walk(module):
+        if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
+            for _, content in ast.iter_fields(node):
+                items = cast(list[Any], content) if isinstance(content, list) else [content]
+                names |= {item for item in items if isinstance(item, str)}
+    return names
 
 
 def _is_constant(statement: ast.stmt) -> bool:
@@ -281,42 +242,31 @@ def _caught_errors(module: ast.Module) -> set[int]:
     return caught
 
 
-def _is_plain_error(statement: ast.Raise, functions: Set[str]) -> bool:
-    """Return True for an exception with a plain message, or a variable. It is none of the `functions`."""
-    errors = [error for error in (statement.exc, statement.cause) if error]
-    calls = [error for error in errors if isinstance(error, ast.Call)]
-    others = [error for error in errors if not isinstance(error, ast.Call)]
-    messages = [message for call in calls for message in (*call.args, *call.keywords)]
-    return all(map(_is_message, (*others, *messages))) and all(
-        _is_error(call.func) and not (isinstance(call.func, ast.Name) and call.func.id in functions)
-        for call in calls
+def _is_plain_error(statement: ast.Raise, errors: Set[str]) -> bool:
+    """Return True for one of the errors with messages that call nothing but the texts of variables.
+
+    The cause may be a variable.
+    """
+    error, cause = statement.exc, statement.cause
+    if isinstance(error, ast.Call):
+        messages = error.args if not error.keywords else [error]
+        error = error.func
+    else:
+        messages = []
+    return (
+        (error is None or (isinstance(error, ast.Name) and error.id in errors))
+        and (cause is None or isinstance(cause, ast.Name | ast.Constant))
+        and all(map(_is_message, messages))
     )
 
 
-def _is_message(value: ast.AST) -> bool:
-    """Return True for a value that calls only harmless functions."""
-    calls = [call for call in ast.walk(value) if isinstance(call, ast.Call)]
-    return all(
-        _is_harmless(call.func)
-        and not call.keywords
-        and (len(call.args) == 1 or isinstance(call.func, ast.Attribute))
-        for call in calls
-    )
-
-
-def _is_error(function: ast.expr) -> bool:
-    """Return True for the name of an exception, also one in a module."""
-    names = [*ast.walk(function)]
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return all(isinstance(part, ast.Name | ast.Attribute | ast.Load) for part in names) and bool(
-        ERROR.fullmatch(name)
-    )
-
-
-def _is_harmless(function: ast.expr) -> bool:
-    if isinstance(function, ast.Attribute):
-        return isinstance(function.value, ast.Constant | ast.JoinedStr)
-    return isinstance(function, ast.Name) and function.id in HARMLESS
+def _is_message(value: ast.expr) -> bool:
+    """Return True for a text, also with the values of variables in their plain form."""
+    if isinstance(value, ast.JoinedStr):
+        return all(map(_is_message, value.values))
+    if isinstance(value, ast.FormattedValue):
+        return isinstance(value.value, ast.Name) and value.format_spec is None
+    return isinstance(value, ast.Constant)
 
 
 def _is_plain_type(kind: Part) -> bool:

@@ -118,6 +118,7 @@ NOT_RUN = {
     "an operator in a condition": ("if no() and not a + 1:\n    pass", ["__main__.py:3: not a + 1"]),
     "a part of a comparison": ("a = 1 < 0 < b[1]", ["__main__.py:3: b[1]"]),
     "an annotation": ("if no():\n    a[1].b: int", ["__main__.py:4: a[1].b: int"]),
+    "an annotation of a name": ("if no():\n    a: int", ["__main__.py:4: a: int"]),
     "what an annotation calls": ("if no():\n    a: declare(1)", ["__main__.py:4: a: declare(1)"]),
     "the target of a loop": ("for declare(1)[0] in ():\n    pass", ["__main__.py:3: declare(1)[0]"]),
     "one of two targets": ("for a, *b[1] in ():\n    ...", ["__main__.py:3: a, *b[1]"]),
@@ -133,15 +134,23 @@ NOT_RUN = {
         ["__main__.py:7: raise anError()"],
     ),
     "a class that an error has": ("if no():\n    raise ValueError(type('A', (a,), {}))", 1),
-    "imports for a parameter": (
-        "from typing import TYPE_CHECKING\ndef a(TYPE_CHECKING):\n    if TYPE_CHECKING:\n"
-        "        import b\na(0)",
-        ["__main__.py:6: import b"],
+    "a format that an error has": (
+        "if no():\n    raise ValueError(f'{yes:0}')",
+        ["__main__.py:4: raise ValueError(f'{yes:0}')"],
     ),
-    "imports for a global": (
-        "from typing import TYPE_CHECKING\nglobals()['TYPE_CHECKING'] = 0\nif TYPE_CHECKING:\n    import b",
-        ["__main__.py:6: import b"],
+    "an attribute that an error has": ("if no():\n    raise ValueError(f'{yes.a}')", 1),
+    "a list that an error has": ("if no():\n    raise ValueError(list(a))", 1),
+    "the cause of an error": ("if no():\n    raise ValueError from yes()", 1),
+    "an exit": ("if no():\n    raise SystemExit", ["__main__.py:4: raise SystemExit"]),
+    "an error in a variable": ("a = SystemExit(0)\nif no():\n    raise a", 1),
+    "an error with the name of another one": ("ValueError = SystemExit\nif no():\n    raise ValueError", 1),
+    "an imported error": (
+        "from json import JSONDecodeError as ValueError\nif no():\n    raise ValueError",
+        1,
     ),
+    "an error of the program's own": ("class AError(SystemExit):\n    pass\nif no():\n    raise AError", 1),
+    "the end of an iteration": ("if no():\n    raise StopIteration", 1),
+    "imports for types": ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import b", 1),
 }
 
 
@@ -155,17 +164,15 @@ def test_changed_code_that_did_not_run_is_named(case: str, review: Review) -> No
 
 RUN = {
     "a declaration": "yes()\nfor a in range(2):\n    if a:\n        declare(a)\n    else:\n        yes()",
-    "an error": "if no():\n    raise ValueError(f'{yes} and ' + ', '.join(sorted('ab'))) from None",
+    "an error": "if no():\n    raise ValueError(f'{yes} and {no!r}', 2) from None",
     "nothing": "'''Doc.'''\nif no():\n    pass\nelse:\n    ...",
     "a stub": "class A:\n    'Doc.'\n    def a():\n        'Doc.'\n    def b():\n        raise TypeError",
     "a condition": "if no() and not (a is None or 1) or yes(): # a is nowhere\n    declare(1)",
-    "types": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a import b\nc: 'b'",
     "an expected error": "try:\n    int('a')\nexcept (ValueError, OSError):\n    declare(1)",
     "a future": "def a(b: int | None = None) -> int:\n    global c\n    c = b\n    return 1\na()",
     "a comprehension": "[declare(a) for a in range(3) if a]\nb = {a: a for a in range(3) for c in range(a)}",
     "a with": "from contextlib import suppress\nwith suppress(ValueError):\n    declare(1)",
     "a message": "assert yes(), 'no'",
-    "an annotation": "if no():\n    a: int",
     "another error": "try:\n    yes()\nexcept ValueError as error:\n    raise TypeError('no') from error",
     "a long condition": f"if no() and {'not ' * 900} True:\n    pass",
     "the target of a loop": "for a, (b, *c) in ():\n    pass",
