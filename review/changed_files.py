@@ -78,7 +78,7 @@ def find_changed(trees: Trees) -> set[Path]:
     """Return the files that differ between base and head and may have effects that no report shows."""
     base, _ = trees
     differing = find_differing(*trees)
-    tests = {file for file in differing if file.is_relative_to(TESTS) and file.suffix == ".py"}
+    tests = {file for file in differing if file.is_relative_to(TESTS)}
     run = tests & _describe_tests(trees).keys() if tests else set[Path]()
     return run | {file for file in differing if not _is_ignored(file) and not _is_document(file, base)}
 

@@ -13,6 +13,13 @@ MAIN = "__main__.py"
 RUN_MODULE = re.compile(rb"""-m["']?[\s,]+["']?([A-Za-z_][\w.]*)""")
 """Pattern of a module that Python is told to run, in a line of a shell or in a list of arguments."""
 
+RUN_FILE = re.compile(
+    rb"""(?:python[\d.]*|\$\(PY\w*\)|sh|source)["']?"""
+    rb"""(?:[\s,]+["']?-\w+["']?)*"""  # options
+    rb"""[\s,]+["']?([\w./-]+\.(?:py|sh))\b"""
+)
+"""Pattern of a file that Python or a shell is told to run."""
+
 
 def is_command(tree: Path, file: Path) -> bool:
     """Return True if `python -m` runs a file, which is not the program of a project of Pulumi."""
@@ -46,23 +53,33 @@ def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str])
 def describe_code(tree: Path, folders: Sequence[str], texts: Iterable[str], inside: str) -> dict[Path, str]:
     """Return how the commands of a tree reach the modules in the folder `inside`, which has no commands.
 
-    `texts` are further files, beside all in `folders`, that may name a module for `python -m`. Data beside
-    the modules does not count.
+    `texts` are further files, beside all in `folders`, that may name a module for `python -m`, or a file for
+    Python or a shell. Data beside the modules does not count.
     """
+    files = {file.relative_to(tree) for file in _list_files(tree, [inside])}
     named = dict[Path, str]()
     for file in _list_files(tree, (*texts, *folders)):
-        for match in RUN_MODULE.finditer(read_bytes(file)):
-            path = Path(*match[1].decode().strip(".").split("."))
-            for module in (path.with_suffix(".py"), path / MAIN):
-                if module.is_relative_to(inside) and (tree / module).is_file():
-                    named.setdefault(module, f"{file.relative_to(tree)} runs it")
+        for path in _run_files(read_bytes(file)):
+            if path in files:
+                named.setdefault(path, f"{file.relative_to(tree)} runs it")
     commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
-    importers = find_importers(tree, tree, [*commands, *(tree / file for file in named)])
-    return {
-        file: named.get(file) or _describe(file, importer or file, importers)
+    modules = [tree / file for file in named if file.suffix in CODE]
+    importers = find_importers(tree, tree, [*commands, *modules])
+    imported = {
+        file: _describe(file, importer or file, importers)
         for file, importer in importers.items()
         if file.is_relative_to(inside) and file.suffix in CODE
     }
+    return {**imported, **named}
+
+
+def _run_files(text: bytes) -> Iterator[Path]:
+    """Yield the files of the modules and the files that a text tells Python or a shell to run."""
+    for match in RUN_MODULE.finditer(text):
+        path = Path(*match[1].decode().strip(".").split("."))
+        yield from (path.with_suffix(".py"), path / MAIN)
+    for match in RUN_FILE.finditer(text):
+        yield Path(match[1].decode())
 
 
 def _list_files(tree: Path, names: Iterable[str]) -> Iterator[Path]:

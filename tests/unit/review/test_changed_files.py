@@ -320,6 +320,7 @@ def test_changed_files_that_a_deployment_runs_block_and_notes_name_others(trees:
 def test_tests_that_commands_run_or_import_block_and_the_verdict_names_others(trees: Trees) -> None:
     imported = ["tests/support/data.py", "tests/support/inner/__init__.py", "tests/support/rows.py"]
     run_modules = ["tests/sizes/__main__.py", "tests/support/pages.py", "tests/support/tools.py"]
+    run_modules += ["tests/support/fill.py", "tests/support/fill.sh"]
     others = ["tests/support/rows.sql", "tests/unit/test_shop.py"]
     for tree in trees:
         for name in (*imported, *run_modules, *others):
@@ -332,6 +333,13 @@ def test_tests_that_commands_run_or_import_block_and_the_verdict_names_others(tr
         (tree / "Makefile").write_text("a:\n\t@$(PY) -m tests.support.tools\n\t@$(PY) -m pytest -m sizes")
         (tree / ".github" / "workflows" / "deploy.yml").write_text("run: python -m  tests.sizes --all")
         (tree / "review" / "build.py").write_text('run("python", "-m", "tests.support.pages")')
+        lines = [
+            f"python -m tests.{'a' * 300}",
+            "python3 -B tests/support/fill.py",
+            "bash ./tests/support/fill.sh",
+        ]
+        (tree / "scripts").mkdir(exist_ok=True)
+        (tree / "scripts" / "fill.sh").write_text("\n".join(lines))
     (trees[1] / "tests" / "support" / "rows").mkdir()
     (trees[1] / "tests" / "support" / "rows" / "__init__.py").write_text("# in place of rows.py")
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
@@ -340,6 +348,8 @@ def test_tests_that_commands_run_or_import_block_and_the_verdict_names_others(tr
     assert messages["tests/support/tools.py"].startswith("Makefile runs it with credentials")
     assert messages["tests/sizes/__main__.py"].startswith(".github/workflows/deploy.yml runs it ")
     assert messages["tests/support/pages.py"].startswith("review/build.py runs it ")
+    for name in ("tests/support/fill.py", "tests/support/fill.sh"):
+        assert messages[name].startswith("scripts/fill.sh runs it ")
     assert messages["tests/support/rows.py"].startswith(
         "operations/__main__.py imports it by way of tests/support/data.py "
     )
