@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             file=sys.stderr,
         )
         return 1
-    pages = compared_with_base(repository, current)
+    pages = compared_with_main(repository, pull["head"]["sha"])
     merge_base, tip = pages[0]["merge_base_commit"]["sha"], pages[0]["base_commit"]["sha"]
     base, head = (tree(repository, commit) for commit in (merge_base, pull["head"]["sha"]))
     changed = changed_paths(base, head)
@@ -162,10 +162,14 @@ def is_approval(label: dict[str, Any]) -> bool:
     return label["name"].casefold() == LABEL
 
 
-def compared_with_base(repository: str, pull: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return GitHub's comparison of a pull request's head with the newest commit of its base, in pages."""
-    path = f"repos/{repository}/compare/{quote(pull['base']['ref'], safe='')}...{pull['head']['sha']}"
-    return api(f"{path}?per_page=100", "--paginate", "--slurp")
+def compared_with_main(repository: str, head: str) -> list[dict[str, Any]]:
+    """Return GitHub's comparison of a commit with the newest commit of main, in pages.
+
+    The author may change the base of the pull request at any time, also while this check runs, and back. And
+    there may be a tag of the same name.
+    """
+    tip: str = api(f"repos/{repository}/git/ref/heads/main")["object"]["sha"]
+    return api(f"repos/{repository}/compare/{tip}...{head}?per_page=100", "--paginate", "--slurp")
 
 
 def hidden_changes(repository: str, merge_base: str, pages: Sequence[dict[str, Any]]) -> str:

@@ -68,6 +68,7 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         statuses: dict[str, str] | None = None,
         trees: tuple[Tree, Tree, Tree] | None = None,
         reviews: Sequence[Review] = (("owner", "APPROVED", SHA),),
+        base: str = "main",
     ) -> "subprocess.CompletedProcess[str]":
         before = dict.fromkeys((*files, *removed), OLD_BLOB)
         pull = {"number": 7, "head": {"sha": SHA}, "user": {"login": "author"}}
@@ -81,7 +82,7 @@ def check(github: GitHub, tmp_path: Path) -> Check:
             "/pulls/7": {
                 "number": 7,
                 "head": {"sha": newest},
-                "base": {"sha": "b" * 40, "ref": "main"},
+                "base": {"sha": "b" * 40, "ref": base},
                 "labels": [{"name": name} for name in labels],
             },
         }
@@ -92,7 +93,8 @@ def check(github: GitHub, tmp_path: Path) -> Check:
         ]
         tip = {"sha": TIP if trees else FORK}
         page = {"base_commit": tip, "merge_base_commit": {"sha": FORK}, "total_commits": len(commits)}
-        answers["/compare/main..."] = [page | {"commits": listed_commits}]
+        answers["/git/ref/heads/main"] = {"object": {"sha": tip["sha"]}}
+        answers[f"/compare/{tip['sha']}...{SHA}"] = [page | {"commits": listed_commits}]
         for start, status in (statuses or {}).items():
             answers[f"/compare/{start}...{FORK}"] = {"status": status}
         of_commits = trees or (before, before, dict.fromkeys(files, BLOB))
@@ -135,6 +137,11 @@ def test_a_change_of_other_files_needs_no_label(check: Check, github: GitHub) ->
     )
     assert (done.returncode, done.stdout) == (0, "the pull request changes no guarded file\n")
     assert removals(github) == []
+
+
+def test_the_files_count_that_differ_from_main_whatever_base_the_author_has_set(check: Check) -> None:
+    done = check("Pulumi.prod.yaml", base="topic")
+    assert (done.returncode, done.stdout) == (1, "guarded:\n  Pulumi.prod.yaml\n")
 
 
 GUARDED = (
