@@ -162,12 +162,18 @@ def _refusal(reason: str, remedy: str) -> CommandError:
     )
 
 
+OF_PYTHON = "bin", "lib", "lib64", "pyvenv.cfg"
+"""Names of the folders with Python and its packages in its prefix, and of the file that names the prefix."""
+
+
 def python_files() -> list[Path]:
     """Return the folders of the current Python interpreter and its packages.
 
-    Raises CommandError if one of them contains the user's home.
+    Its prefix may have other things, too, such as the files of all programs if it is `~/.local`. Raises
+    CommandError if one of the folders contains the user's home.
     """
-    folders = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
+    prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
+    folders = [path for prefix in prefixes for name in OF_PYTHON if (path := prefix / name).exists()]
     home = Path.home().resolve()
     for folder in folders:
         if home.is_relative_to(folder.resolve()):

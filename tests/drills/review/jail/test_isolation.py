@@ -453,9 +453,22 @@ def test_plugins_that_the_engine_would_run_are_hidden(
     jail.isolation.close()
 
 
-def test_python_in_the_users_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_of_pythons_prefix_in_the_users_home_only_python_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prefix = tmp_path / "home" / ".local"
+    for name in ("bin", "lib/python3", "share/keyrings", "state"):
+        (prefix / name).mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "base_prefix", str(prefix))
+    shown = {path for path in isolation.python_files() if path.is_relative_to(tmp_path)}
+    assert shown == {prefix / "bin", prefix / "lib"}
+
+
+def test_python_in_the_users_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "lib" / "home"))
     monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
+    (tmp_path / "lib").mkdir()
     with pytest.raises(CommandError, match="contains your home, which the program under review could read"):
         isolation.python_files()
 
