@@ -338,7 +338,8 @@ def _equal_part(step: Step, path: str, parts: Sequence[Part]) -> Part | None:
     """Return a value that the engine names although it looks the same on both sides, or None.
 
     The result is None at the position of a list item that differs only because another one was there, and for
-    a path that the engine writes ambiguously: a value that both sides lack, beside one that changes.
+    a path that the engine writes ambiguously: a value that both sides lack, beside one that changes. Of a map
+    that is a mask on both sides, only the engine knows which of its members are new or gone.
     """
     sides = [side.declared if side else {} for side in (step.old, step.new)]
     before, after = (value_at(side, path) for side in sides)
@@ -347,6 +348,11 @@ def _equal_part(step: Step, path: str, parts: Sequence[Part]) -> Part | None:
         return None
     if before is None and after is None and _parts_of(name, parts):
         return None
+    kind = step.diff.get(path, "")
+    if before == MASK and kind.startswith("add"):
+        before = None
+    elif after == MASK and kind.startswith("delete"):
+        after = None
     paths = locate(path, *sides, kind=step.resource.type)
     return Part(paths, before, after) if paths else None
 

@@ -840,6 +840,18 @@ def test_an_update_that_names_no_difference_is_of_a_secret() -> None:
     assert (changed.path, changed.before, changed.after) == ("key", MASK, MASK)
 
 
+def test_a_preview_that_masks_a_map_tells_which_of_its_members_are_new_or_gone() -> None:
+    inputs = {"data": MASK}
+    diff = {"data.a": "add-replace", "data.b": "delete-replace", "data.c": "update-replace"}
+    step = Step("replace", resource(SECRET, "it", inputs), resource(SECRET, "it", inputs), diff=diff)
+    changed = changed_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert [(item.path, item.before, item.after) for item in changed] == [
+        ("data.a", None, MASK),
+        ("data.b", MASK, None),
+        ("data.c", MASK, MASK),
+    ]
+
+
 def test_a_text_that_stays_follows_from_nothing() -> None:
     new = Step("create", None, resource(VPC, "main", id="false"))
     assert changes({"a": False}, {"a": "false"}, new) == [("a", "false", '"false"', False, "")]
