@@ -5,6 +5,7 @@ behind the name.
 """
 
 import os
+import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ PROCESSES = Path("/proc")
 ENDED = b"ZXx"
 """States of a process whose first thread has ended (proc(5), /proc/pid/stat)."""
 
-STATE, PARENT, THREADS, STARTED = 0, 1, 17, 19
+STATE, PARENT, FLAGS, THREADS, STARTED = 0, 1, 6, 17, 19
 """Positions behind the name in /proc/PID/stat."""
+
+EXITING = 0x4
+"""Flag of a thread that the kernel is ending (include/linux/sched.h: PF_EXITING)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,28 @@ class Process:
         with suppress(OSError):  # The process has ended.
             return [*(folder / "task").iterdir()] if self.ended else [folder]
         return []
+
+    def is_ending(self) -> bool:
+        """Return True if no thread executes code of the program any more.
+
+        When a process ends or is killed, each of its threads gets a SIGKILL of its own (kernel/signal.c:
+        zap_other_threads, complete_signal). On a busy machine, it takes seconds until all have ended.
+        """
+        with suppress(FileNotFoundError, ProcessLookupError):  # The process has ended.
+            return all(map(_is_ending, (PROCESSES / str(self.pid) / "task").iterdir()))
+        return True
+
+
+def _is_ending(thread: Path) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):  # It has ended.
+        fields = (thread / "stat").read_bytes().rpartition(b")")[2].split()
+        if fields[STATE] in ENDED or int(fields[FLAGS]) & EXITING:
+            return True
+        pending = next(
+            line for line in (thread / "status").read_bytes().split(b"\n") if line[:7] == b"SigPnd:"
+        )
+        return bool(int(pending.split()[1], 16) & 1 << (signal.SIGKILL - 1))
+    return True
 
 
 def read_processes() -> Mapping[int, Process]:

@@ -411,7 +411,9 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
     under_review = [_below(pid, children) for pid in programs]
     processes = [*chain.from_iterable(_below(pid, children) for pid in pids), *chain(*under_review)]
     # Another thread may go on without the first one, which no program of ours does.
-    hidden = {process for process in processes if process.ended and process.threads > 1}
+    hidden = {
+        process for process in processes if process.ended and process.threads > 1 and not process.is_ending()
+    }
     of_process = {
         process: max(map(process_table.memory, process.folders()), default=0) for process in processes
     }

@@ -57,6 +57,28 @@ def test_a_process_whose_first_thread_has_ended_is_read_from_the_others(
     assert Process(45, 7, 3, 99, ended=True).folders() == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "pending", "expected"),
+    [("4194368", "0000000000000000", False), ("4194368", "0000000000000100", True), ("4194372", "0", True)],
+    ids=["a sleeping thread", "a killed thread", "a thread that exits"],
+)
+def test_a_process_is_ending_if_each_of_its_threads_is(
+    flags: str, pending: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
+    process = Process(42, 7, 3, 99, ended=True)
+    assert process.is_ending()
+    tasks = _folder(tmp_path / "42", "Z") / "task"
+    _folder(tasks / "42", "Z")
+    assert process.is_ending()
+    thread = _folder(tasks / "44", "S")
+    text = (thread / "stat").read_text().replace(" S 7 0 0 0 0 0", f" S 7 0 0 0 0 {flags}", 1)
+    (thread / "stat").write_text(text, newline="")
+    with (thread / "status").open("a") as status:
+        status.write(f"SigPnd:\t{pending}\n")
+    assert process.is_ending() is expected
+
+
 def test_memory_of_processes_that_have_ended_is_unseen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
