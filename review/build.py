@@ -1,5 +1,6 @@
 """Construction of the report on all stacks from the engine's runs on these stacks."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -119,8 +120,10 @@ def build(
         draft.findings += shadowing_modules.find_shadowing(reviewed, base, head)
     draft.findings = [guard_findings.apply_approval(finding, approved_by) for finding in draft.findings]
     of_stacks = draft.findings
-    merging = Merging(stacks)
-    draft.changes, draft.findings = [*merging.merge(draft.changes)], [*merging.merge(draft.findings)]
+    mask = functools.cache(mask)
+    merging = Merging(stacks, mask)
+    changes = [_mask_values(change, mask) for change in draft.changes]
+    draft.changes, draft.findings = [*merging.merge(changes)], [*merging.merge(draft.findings)]
     evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
     compared = [*_comparisons(evaluated, neighbours, of_review, merging, trees, accounts)]
     draft.findings += compared
@@ -145,9 +148,7 @@ def build(
         prices=price_table.SOURCE,
         settings=draft.settings,
     )
-    masked: Report = map_texts(
-        replace(report, changes=[_mask_values(change, mask) for change in report.changes]), mask
-    )
+    masked: Report = map_texts(report, mask)
     return replace(masked, verdict=renderings.render_verdict(masked, caveats=draft.caveats).strip())
 
 

@@ -30,13 +30,17 @@ TEXTS = frozenset(
 
 
 class Merging:
-    """Replaces the names and accounts of stacks in strings, and merges entries that are equal then."""
+    """Replaces the names and accounts of stacks in strings, and merges entries that are equal then.
 
-    def __init__(self, stacks: Sequence[Stack]) -> None:
-        self._replacing = {stack.name: _replacing(stack) for stack in stacks}
+    `mask` masks the secrets in a string before: nobody would find a secret in which a name is replaced.
+    """
+
+    def __init__(self, stacks: Sequence[Stack], mask: Callable[[str], str] = str) -> None:
+        self._replacing = {stack.name: _replacing(stack, mask) for stack in stacks}
+        self._mask = mask
 
     def without_stack(self, text: str, stack: str) -> str:
-        """Replace a stack's name by `<stack>`, and its own account in an ARN by `<account>`.
+        """Mask secrets, and replace a stack's name by `<stack>` and its own account in an ARN by `<account>`.
 
         The name is replaced where it is a whole word, except in the name of a stack file and in the report's
         own words for values that it does not show, which a stack may have as its name. The ARN of another
@@ -59,9 +63,12 @@ class Merging:
             groups.setdefault((comparable, number), []).append(item)
         for group in groups.values():
             first = group[0]
-            change = self._replacing[first.stacks[0]] if len(group) > 1 else _mark_placeholders
+            change = self._replacing[first.stacks[0]] if len(group) > 1 else self._mark
             merged: ItemT = _change_texts(first, change)
             yield replace(merged, stacks=[item.stacks[0] for item in group])
+
+    def _mark(self, text: str) -> str:
+        return _mark_placeholders(self._mask(text))
 
     def _comparable(self, item: model.Item) -> str:
         """Return a string that is equal for items to be merged.
@@ -99,15 +106,15 @@ def _mark_placeholders(text: str) -> str:
     return PLACEHOLDER.sub(lambda placeholder: f"{placeholder[0]}\u200b", text)
 
 
-def _replacing(stack: Stack) -> Callable[[str], str]:
-    """Return a function that replaces a stack's name and account in a string."""
+def _replacing(stack: Stack, mask: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function that masks secrets in a string and replaces a stack's name and account."""
     name = re.escape(stack.name.rpartition("/")[2])
     names = re.compile(rf"{MARKS}|(?<![A-Za-z0-9])({name})(?![A-Za-z0-9]|\.yaml)")
     account = stack.file.account
     accounts = re.compile(rf"(?<=:){re.escape(account)}(?=:)" if account else "(?!)")
 
     def change(text: str) -> str:
-        text = names.sub(lambda match: "<stack>" if match[1] else match[0], _mark_placeholders(text))
+        text = names.sub(lambda match: "<stack>" if match[1] else match[0], _mark_placeholders(mask(text)))
         return accounts.sub("<account>", text)
 
     return change

@@ -7,18 +7,16 @@ import functools
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeGuard
 from urllib.parse import quote, quote_plus
 
+from review.values.shortened_forms import ELLIPSIS, ShortenedForms, Span
 from sandbox.summary import LATER, MASK
 
 PATH_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 """Pattern of a step in a property path of the engine."""
-
-Span = tuple[int, int]
-"""The start and the end of a part of a text."""
 
 SHORTEST = 6
 """Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
@@ -237,14 +235,21 @@ def build_mask(
 
     `replace` returns the mask of one of these forms, or of a line of it. Line breaks stay: what follows them
     must not look like a part of the line before the secret. A text that is nothing but a secret is one mask.
+
+    The messages of policies, of the engine and of libraries shorten long values. So the beginning of a form
+    before an ellipsis is masked, too, and so are its end after an ellipsis and a part of it between two.
     """
     forms = set[str]().union(*map(_encodings, values))
     longest_first = sorted(forms, key=len, reverse=True)
 
-    def find(text: str) -> Iterator[re.Match[str]]:
+    shortened = ShortenedForms(forms, SHORTEST)
+
+    def find(text: str) -> Sequence[Span]:
         # A search for each form takes far less time than the compilation of a pattern of all forms.
         pattern = "|".join(re.escape(form) for form in longest_first if form in text)
-        return re.finditer(pattern, text) if pattern else iter(())
+        whole = [match.span() for match in re.finditer(pattern, text)] if pattern else []
+        cut = shortened.find(text)
+        return _join_spans([*whole, *cut]) if cut else whole
 
     def mask_spans(text: str, spans: Iterable[Span]) -> str:
         pieces: list[str] = []
@@ -258,16 +263,27 @@ def build_mask(
     def mask_wrapped(run: re.Match[str]) -> str:
         text = run[0]
         lines = [*_lines(text, 0, len(text))]
-        matches = [*find("".join(text[start:end] for start, end in lines))]
-        places = [place for line in lines for place in range(*line)] if matches else []
-        return mask_spans(text, ((places[match.start()], places[match.end() - 1] + 1) for match in matches))
+        spans = find("".join(text[start:end] for start, end in lines))
+        places = [place for line in lines for place in range(*line)] if spans else []
+        return mask_spans(text, ((places[start], places[end - 1] + 1) for start, end in spans))
 
     def mask(text: str) -> str:
         if text in forms:
             return replace(text)
-        return WRAPPED.sub(mask_wrapped, mask_spans(text, (match.span() for match in find(text))))
+        return WRAPPED.sub(mask_wrapped, mask_spans(text, find(text)))
 
     return mask
+
+
+def _join_spans(spans: Iterable[Span]) -> list[Span]:
+    """Return the spans in order, those that overlap as one."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def mask_value(text: str | None, mask: Callable[[str], str]) -> str | None:
@@ -281,8 +297,11 @@ def mask_value(text: str | None, mask: Callable[[str], str]) -> str | None:
 
 
 BREAK = re.compile(r"(?:\\++[rn]|[\r\n][ \t]*+)++")
-WRAPPED = re.compile(rf"(?<![\w+/-])[\w+/-]{{8,}}+(?:{BREAK.pattern}[\w+/=-]++)++")
-"""Patterns of a line break, also as an escape in a string, and of base64 in several lines.
+WRAPPED = re.compile(
+    rf"(?:{ELLIPSIS.pattern}(?:{BREAK.pattern})?+[\w+/-]|(?<![\w+/-])[\w+/-]{{8}})[\w+/-]*+"
+    rf"(?:{BREAK.pattern}[\w+/=-]*+)++(?:{ELLIPSIS.pattern})?+"
+)
+"""Patterns of a line break, also as an escape in a string, and of base64 in several lines, also if it is cut.
 
 The possessive quantifiers keep the search linear: a program may have long words and many empty lines.
 """
@@ -296,6 +315,13 @@ def _lines(text: str, start: int, end: int) -> Iterator[Span]:
         start = line_break.end()
     if start < end:
         yield start, end
+
+
+APOSTROPHES = ("\\'", "''", "'\"'\"'", "'\\''")
+"""Forms of an apostrophe in quotes: in Python beside a quotation mark, in YAML and SQL, and two in a shell.
+
+The first of a shell is that of `shlex.quote`. Python's `repr` chooses the quotes by the whole text.
+"""
 
 
 @functools.cache
@@ -312,9 +338,9 @@ def _forms(value: str) -> Iterator[str]:
     # Go's JSON encoder, which the engine uses, escapes these characters as well.
     go_json = re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
     escaped = {json_text, go_json, json.dumps(value)[1:-1], repr(value)[1:-1], repr(raw)[2:-1]}
+    escaped |= {form.replace("'", other) for form in (value, *escaped) for other in APOSTROPHES}
     yield from (value, value.upper(), value.lower(), raw.hex(), raw.hex().upper())
     yield from (quote(value, safe=""), quote(value), quote_plus(value))
-    yield value.replace("'", "'\"'\"'")  # as shlex.quote does
     numeric = html.escape(value).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")  # as Jinja does
     yield from (html.escape(value), html.escape(value, quote=False), numeric)
     yield from escaped

@@ -204,7 +204,7 @@ def error_kinds(log: RunLog, cluster: Cluster) -> set[str]:
         except FailedError as error:
             log.line(f"no log of {name}: {error}")
             continue
-        kinds |= {error_kind(line) for line in text.splitlines() if ERROR.search(line)}
+        kinds |= {error_kind(log.runner.hide(line)) for line in text.splitlines() if ERROR.search(line)}
     return kinds
 
 

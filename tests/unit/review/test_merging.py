@@ -6,6 +6,7 @@ import pytest
 
 from review.merging import Merging
 from review.model import SETS, Change, Finding, Property, SourceLocation
+from review.plain_data import build_mask
 from review.stacks.properties import CHECKSUMS
 from review.stacks.stack import Stack
 from review.stacks.stack_file import SettingValues, StackFile
@@ -77,6 +78,16 @@ def test_a_stack_with_the_name_of_a_placeholder_is_no_exception() -> None:
     merging = Merging([Stack("stack"), Stack("dev")])
     assert merging.without_stack("<stack> of stack", "stack") == "<<stack>\u200b> of <stack>"
     assert merging.without_stack("<stack> of dev", "dev") == "<stack\u200b> of <stack>"
+
+
+def test_a_secret_with_the_name_or_the_account_of_the_stack_is_masked_in_a_merged_entry() -> None:
+    secrets = {name: f"https://dev:{OWN[name]}:correct-horse@{name}.example.com" for name in OWN}
+    mask = build_mask(secrets.values())
+    changes = [change(name, f"url {secret}") for name, secret in secrets.items()]
+    [both] = Merging(STACKS, mask).merge(changes)
+    assert both.properties[0].after == "url [secret]"
+    [single] = Merging(STACKS, build_mask(["<stack> of horse"])).merge([change("dev", "<stack> of horse")])
+    assert single.properties[0].after == "[secret]"
 
 
 def test_folded_properties_are_merged_if_their_values_are_equal_or_say_nothing() -> None:

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
+from policies.model.property_values import Value
 from review.build import build
 from review.evaluate import NO_BASE_VERDICTS, SHORT_SECRETS, report_preview
 from review.model import STATE_TO_HEAD, Report
-from review.plain_data import build_mask, decode_bytes, mark_own, mask_value
+from review.plain_data import SHORTEST, build_mask, decode_bytes, mark_own, mask_value
 from review.render import renderings
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
@@ -146,6 +147,10 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "a form's field": quote_plus,
     "HTML": html.escape,
     "HTML with numbers": lambda value: str(escape(value)),
+    "Python's text beside a quotation mark": lambda value: repr(f"{value}'\"")[1:-4],
+    "JSON of Python's text": lambda value: json.dumps(repr(f"{value}'\""), ensure_ascii=False)[2:-7],
+    "a text of YAML in single quotes": lambda value: value.replace("'", "''"),
+    "a shell's escapes": lambda value: value.replace("'", "'\\''"),
     "a shell's word": lambda value: shlex.quote(value).removeprefix("'").removesuffix("'"),
     "base64 of base64": lambda value: _base64_at(_base64_at(value, 0), 0),
     "wrapped base64": lambda value: textwrap.fill(_base64_at(value, 0), 8),
@@ -160,6 +165,46 @@ def test_a_value_is_masked_in_every_encoding(value: str, encoding: str) -> None:
     breaks = re.findall(r"\n|\\+n", form)
     masked = "".join(("[secret]", *(f"{line_break}[secret]" for line_break in breaks)))
     assert build_mask([value])(f"before {form} after") == f"before {masked} after"
+
+
+LONG = f"https://hooks.example.com/{PLANTED}?{HARD}"
+SHORTENED: dict[str, tuple[slice, str, str]] = {
+    "the beginning": (slice(40), "", "…"),
+    "the beginning in a report": (slice(-1), "", " …"),
+    "the beginning in JSON": (slice(7), "", "\\u2026"),
+    "the end": (slice(40, None), "… ", ""),
+    "the middle": (slice(7, -7), "...", "..."),
+}
+"""What a message shows of a long value, and what is before and after it."""
+
+
+@pytest.mark.parametrize("shown", SHORTENED)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_shown_part_of_a_shortened_value_is_masked(shown: str, encoding: str) -> None:
+    cut, before, after = SHORTENED[shown]
+    part = re.sub(r"(\\+n?|\n| )$", "", ENCODINGS[encoding](LONG)[cut])
+    breaks = re.findall(r"\n|\\+n", part)
+    masked = "".join(("[secret]", *(f"{line_break}[secret]" for line_break in breaks)))
+    assert build_mask([LONG])(f"'{before}{part}{after}'") == f"'{before}{masked}{after}'"
+
+
+def test_both_ends_of_a_shortened_value_are_masked_and_no_other_text() -> None:
+    mask = build_mask([LONG, "sesame"])
+    assert mask(f"{LONG[:20]}...{LONG[-9:]} …") == f"{MASK}...{MASK}\n{MASK} …"
+    assert mask(f"sesame{LONG[:9]} … and sesame…") == f"{MASK}{MASK} … and {MASK}…"
+    wrapped = textwrap.fill(_base64_at(LONG, 0), 8).replace("\n", "\\n")
+    assert mask(f"{wrapped[:8]}\\n…") == f"{MASK}\\n…"
+    assert mask(f"{wrapped[:18]}\\…") == f"{MASK}\\n{MASK}\\…"
+    assert mask(f"…{wrapped[8:28]}…") == f"…\\n{MASK}\\n{MASK}…"
+    for text in ("https …", f"a hook… {LONG[:20]}", f"{LONG[5:20]}…", f"{LONG[:20]} (…)", f"… {LONG[:-1]}!"):
+        assert mask(text) == text
+
+
+@given(st.integers(1, 300), st.booleans())
+def test_no_message_of_a_policy_shows_most_of_a_secret(start: int, in_list: bool) -> None:
+    text = f"{'x' * start}: {PLANTED}"
+    shown = build_mask([PLANTED])(Value([text] if in_list else text, "path").shown())
+    assert PLANTED[:SHORTEST] not in shown
 
 
 BREAKS = ("\n", "\n    ", "\r\n", "\n\n\t", "\\n", "\\\\n", "\\r\\n")
@@ -254,5 +299,7 @@ def test_a_short_value_is_not_masked() -> None:
 
 
 def test_long_words_and_many_empty_lines_are_searched_in_linear_time() -> None:
-    text = "a" * 300_000 + "\n" * 3000 + "!" + "\\n" * 3000
+    text = (
+        "a" * 300_000 + "\n" * 3000 + "!" + "\\n" * 3000 + "." * 300_000 + "\\" * 300_000 + " word…" * 30_000
+    )
     assert build_mask(["supersecret"])(text) == text

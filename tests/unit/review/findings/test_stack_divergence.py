@@ -6,6 +6,7 @@ import pytest
 
 from review.findings.stack_divergence import find_divergence
 from review.merging import Merging
+from review.plain_data import build_mask
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -90,6 +91,14 @@ def test_a_foreign_account_is_a_difference() -> None:
     before: Values = {"dev": "x", "stg": "x"}
     after: Values = {"dev": "arn:aws:iam::111122223333:root", "stg": "arn:aws:iam::999999999999:root"}
     assert messages(before, after) == [f"size is {after['dev']} in dev, {after['stg']} in stg"]
+
+
+def test_a_secret_is_masked_before_its_value_is_shortened() -> None:
+    secret = "correct-horse  battery-staple" * 20
+    stacks = _stacks({"dev": "x", "stg": "x"}, {"dev": f"{'a' * 300}{secret}", "stg": f"{'a' * 300}b"})
+    [finding] = find_divergence(stacks, Merging(stacks, build_mask([secret])).without_stack)
+    assert "[secret]" in finding.message
+    assert "horse" not in finding.message
 
 
 def rules(**values: list[tuple[str, int]]) -> list[str]:
