@@ -272,7 +272,7 @@ def _leads_elsewhere(head: Path, file: Path) -> bool:
     In a folder that is a link, a path such as `../.venv` starts at the link's target. So do paths in
     Pulumi.yaml and on Pulumi's command line (pulumi/pulumi, pkg/cmd/pulumi/pulumi.go: os.Chdir for `--cwd`).
     """
-    if file.parts[0] in WITHOUT_PROJECTS:
+    if len(file.parts) > 1 and file.parts[0] in WITHOUT_PROJECTS:
         return False
     target = (head / file).resolve()
     return target.is_dir() or any(target.is_relative_to(head.resolve() / name) for name in WITHOUT_PROJECTS)

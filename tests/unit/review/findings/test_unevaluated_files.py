@@ -281,6 +281,7 @@ NOWHERE = "this link, whose target the tree lacks"
         ("base/files", None, "../policies", LINK),
         ("deploy.sh", None, "docs/caf\u00e9", LINK),
         ("docs/app", None, "../base", ""),
+        ("tests", None, "policies", LINK),
     ],
 )
 def test_a_link_to_what_the_review_does_not_compare_is_a_finding(
