@@ -75,6 +75,7 @@ class Phase:
     violations: list[Row] = field(default_factory=list[Row])
     changes: dict[str, int] = field(default_factory=dict[str, int])
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    former_outputs: dict[str, Any] = field(default_factory=dict[str, Any])  # those in the state before
     errors: list[str] = field(default_factory=list[str])
     warnings: list[str] = field(default_factory=list[str])
     differences: dict[str, Difference] = field(default_factory=dict[str, Difference])  # by URN
@@ -141,7 +142,13 @@ class Phase:
             old, new = (cast(dict[str, Any], side.get("inputs") or {}) for side in sides)
             self.differences[urn] = compare(operation, typ, masked(old), masked(new), LATER)
         if is_root(urn) and op != "delete":
-            self.outputs = {key: masked(value, self.mark) for key, value in sorted(state["outputs"].items())}
+            self.outputs, self.former_outputs = (
+                {
+                    key: masked(value, self.mark)
+                    for key, value in sorted((side or {}).get("outputs", {}).items())
+                }
+                for side in (state, metadata["old"])
+            )
 
 
 def waiver_match(violation: Row) -> re.Match[str] | None:

@@ -147,7 +147,8 @@ def _data_deleted_with(step: Step, stack: Stack) -> list[str]:
     The program says so with the option deletedWith, also if it keeps the resource.
     """
     old = step.old
-    if not old or old.is_component or old.state.get("retainOnDelete"):
+    # The resource of the same URN has a new object, which stays.
+    if not old or step.is_pending or old.is_component or old.state.get("retainOnDelete"):
         return []
     return _kept_data(_reach([old.urn], _dependents_by_option(stack, DELETED_WITH)), step, stack)
 
@@ -391,6 +392,8 @@ def _difference(path: str, old: Any, new: Any) -> str:
 
 def _deletion_causes(step: Step, stack: Stack) -> list[str]:
     deleted = step.resource
+    if step.is_pending:
+        return ["an earlier deployment replaced it, and did not get to the deletion of the old object"]
     if step.new and step.new.is_component:
         return [f"{title(step.old or deleted)} becomes a component, which no provider creates"]
     if step.new:

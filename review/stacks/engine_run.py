@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,7 +28,9 @@ ENGINE_OPERATIONS = {"import": "create", "discard": "delete", REMOVED: "delete"}
 CREATED_FIRST, DELETED_FIRST = "create-replacement", "delete-replaced"
 """The engine's two operations of most replacements, in either order."""
 
-PARTS = (CREATED_FIRST, DELETED_FIRST, "discard-replaced", "import-replacement", "read-replacement")
+DELETIONS_OF_REPLACED = (DELETED_FIRST, "discard-replaced")
+
+PARTS = (CREATED_FIRST, *DELETIONS_OF_REPLACED, "import-replacement", "read-replacement")
 """Operations of the engine beside a `replace` of the same resource, which has the reasons
 (pkg/resource/deploy/step_generator.go). A replacement without a new resource has REMOVED in its place.
 """
@@ -81,7 +83,7 @@ class Step:
     `deleted_first` for one in the other order; neither is known without an event log.
     `only_renamed` is True for an update in which only the name or the parent differs. `is_replaced` is True
     if the engine replaces the resource, or may do so, whatever the report calls it: then it also replaces
-    what depends on it.
+    what depends on it. `is_pending` is True for a deletion that an earlier deployment did not get to.
     """
 
     op: str
@@ -93,6 +95,7 @@ class Step:
     deleted_first: bool = False
     only_renamed: bool = False
     is_replaced: bool = False
+    is_pending: bool = False
 
     def __post_init__(self) -> None:
         self.is_replaced |= self.op == "replace"
@@ -176,15 +179,19 @@ class EngineRun:
         Only the plans contain the steps, except those of default providers and REMOVED, which only the event
         logs contain.
         """
+        deleted: list[Json] = []
         for plan in filter(is_map, contents):
             self.has_plan |= bool(PLAN_KEYS & plan.keys())
             self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
             for step in plan.get("steps") or ():
                 if step["op"] == DELETED_FIRST:
                     self.replaced[step["urn"]] = step["oldState"]
+                if step["op"] in DELETIONS_OF_REPLACED:
+                    deleted.append(step["oldState"])
                 self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
             self._add_row(row)
+        self._add_pending(deleted)
         for step in self.steps.values():
             self._note_order(step)
             if step.old and step.new and step.old.is_component != step.new.is_component:
@@ -230,6 +237,23 @@ class EngineRun:
         # A program that fails logs its error, unless it wants to hide that it fails.
         own = [error for error in informative if not error.endswith(PROGRAM_FAILED)]
         return own or informative
+
+    def _add_pending(self, deleted: Iterable[Json]) -> None:
+        """Record the deletions that belong to no replacement of this run.
+
+        The state has the old resource of a replacement that an earlier deployment did not complete, beside
+        the new one of the same URN (pkg/resource/deploy/step_generator.go: GenerateDeletes).
+        """
+        ended = {
+            (step.old.urn, step.old.state.get("id"))
+            for step in self.steps.values()
+            if step.old and (step.is_replaced or step.op == "delete")
+        }
+        for state in deleted:
+            place = state["urn"], state.get("id")
+            if place not in ended:
+                old = self._resource(state, self.old_tree)
+                self.steps[" ".join(map(str, place))] = Step("delete", old, None, is_pending=True)
 
     def _note_order(self, step: Step) -> None:
         """Record whether the engine creates the new resource of a replacement first, or deletes the old one.

@@ -5,24 +5,25 @@ from itertools import chain
 from review.model import Change, Property
 from review.objects.value_owners import output_remarks
 from review.plain_data import mark_nulls, path_of
+from review.stacks.properties import KNOWN_LATER
 from review.stacks.stack import Stack
 from review.stacks.value_parts import split
 from review.values.value_paths import Paths
 from sandbox.progress import ROOT_TYPE
+from sandbox.summary import LATER
 
 
 def find_changes(stack: Stack) -> list[Change]:
     """Return a change of the stack itself, if its outputs differ between base and head; else an empty list.
 
-    All outputs of a new stack are new. The list is also empty if a side was not evaluated or failed, and for
-    a real preview, which has no base.
+    All outputs of a new stack are new. The list is also empty if a side was not evaluated or failed. A real
+    preview has no base: its events have the outputs in the state before, and masks for secret ones.
     """
     if not stack.head or stack.head.errors or stack.base_failed or stack.trouble:
         return []
-    if not stack.base and not stack.predicted:
-        return []
-    outputs = stack.base.phase.outputs if stack.base else {}, stack.head.phase.outputs
-    before, after = map(mark_nulls, outputs)
+    head = stack.head.phase
+    former = {} if stack.predicted else head.former_outputs
+    before, after = map(mark_nulls, (stack.base.phase.outputs if stack.base else former, head.outputs))
     parts = chain.from_iterable(
         split(_paths(name), before.get(name), after.get(name)) for name in sorted(before | after)
     )
@@ -31,7 +32,7 @@ def find_changes(stack: Stack) -> list[Change]:
             part.path,
             *part.texts,
             forces=False,
-            folded="",
+            folded=KNOWN_LATER if part.after == LATER and not stack.predicted else "",
             setting=None,
             sources=output_remarks(part, stack),
         )
@@ -41,7 +42,7 @@ def find_changes(stack: Stack) -> list[Change]:
         stacks=[stack.name],
         type=ROOT_TYPE,
         name=f"{stack.project}-{stack.name.rpartition('/')[2]}",
-        op="update" if stack.base else "create",
+        op="update" if stack.base or former else "create",
         component=stack.component_of(""),
         upstream=[],
         properties=properties,

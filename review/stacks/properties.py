@@ -67,6 +67,10 @@ SECRET_FORMS = ("data", "stringData")
 """Inputs of a Secret that the provider converts: a state has `data` where the program has `stringData`."""
 
 
+PENDING = "pending since an earlier deployment"
+"""Place of the ID of an old resource that a replacement has left in the state."""
+
+
 def new_properties(step: Step, stack: Stack) -> list[Property]:
     """Return all inputs and options of a created resource, the most important ones first.
 
@@ -160,13 +164,25 @@ def rename_properties(step: Step) -> list[Property]:
 
 
 def deleted_properties(step: Step) -> list[Property]:
-    """Return the options of a deleted resource that decide whether Pulumi deletes its object."""
+    """Return the options of a deleted resource that decide whether Pulumi deletes its object.
+
+    A former resource whose deletion is pending is told from the present one by its ID.
+    """
     options = step.old.options if step.old else {}
-    return rename_properties(step) + [
-        Property(f"{OPTION} {name}", as_text(options[name]), None, forces=False, folded="", setting=None)
-        for name in DELETION_OPTIONS
-        if name in options
+    pending = [as_text(step.old.state.get("id"))] if step.old and step.is_pending else []
+    properties = [
+        Property(PENDING, text, None, forces=False, folded="", setting=None, always_shown=True)
+        for text in pending
     ]
+    return (
+        properties
+        + rename_properties(step)
+        + [
+            Property(f"{OPTION} {name}", as_text(options[name]), None, forces=False, folded="", setting=None)
+            for name in DELETION_OPTIONS
+            if name in options
+        ]
+    )
 
 
 def changed_properties(step: Step, stack: Stack) -> list[Property]:

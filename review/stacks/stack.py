@@ -87,7 +87,9 @@ class Stack:
             for step in steps:
                 if step.op == "same" and self.changed_sources(step):
                     step.op = "update"  # The engine changes the state only.
-        old_resources = [step.old for step in steps if step.old and not self.base_failed]
+        old_resources = [
+            step.old for step in steps if step.old and not self.base_failed and not step.is_pending
+        ]
         self.old = {resource.key: resource for resource in old_resources}
         self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
         self._providers = {old.urn: old for old in old_resources if old.type.startswith(PROVIDERS)}

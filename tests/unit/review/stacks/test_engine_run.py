@@ -10,7 +10,7 @@ from policies.engine.ledger import Ledger, Row
 from review import evaluate
 from review.findings.provider_changes import find_new_addresses
 from review.stacks.engine_run import EngineRun, read
-from review.stacks.properties import changed_properties, new_properties
+from review.stacks.properties import PENDING, changed_properties, deleted_properties, new_properties
 from review.stacks.stack import Stack
 from sandbox.summary import MASK, PROGRAM_FAILED
 
@@ -237,6 +237,23 @@ def test_a_resource_that_is_deleted_with_a_replaced_one_counts_as_deleted(tmp_pa
     assert (step.op, step.resource.dependencies) == ("delete", ["urn:a"])
     [step] = EngineRun(tmp_path).add({"steps": []}, events).steps.values()
     assert (step.op, step.resource.urn) == ("delete", BUCKET)
+
+
+def test_the_old_resource_of_an_earlier_replacement_counts_as_deleted(tmp_path: Path) -> None:
+    present, former = state(id="new"), state(id="old", delete=True)
+    deletion = {"op": "delete-replaced", "urn": BUCKET, "oldState": former}
+    same = {"op": "same", "urn": BUCKET, "oldState": present, "newState": present}
+    step, pending = EngineRun(tmp_path).add({"steps": [same, deletion]}).steps.values()
+    assert (step.op, step.is_pending) == ("same", False)
+    assert (pending.op, pending.is_pending, pending.resource.urn) == ("delete", True, BUCKET)
+    stack = Stack("dev", EngineRun(tmp_path).add({"steps": [same, deletion]}))
+    [changed] = deleted_properties(*stack.changed)
+    assert (changed.path, changed.before) == (PENDING, "old")
+    assert [old.state["id"] for old in stack.old.values()] == ["new"]
+    replaced = {"op": "replace", "urn": BUCKET, "oldState": present, "newState": state(id="")}
+    own = {"op": "delete-replaced", "urn": BUCKET, "oldState": present}
+    steps = EngineRun(tmp_path).add({"steps": [replaced, own, deletion]}).steps.values()
+    assert [(step.op, step.is_pending) for step in steps] == [("replace", False), ("delete", True)]
 
 
 @pytest.mark.parametrize("deleted_first", [True, False])

@@ -5,6 +5,7 @@ from typing import Any
 
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.outputs import find_changes
+from review.stacks.properties import KNOWN_LATER
 from review.stacks.stack import Stack
 from sandbox.progress import ROOT_TYPE
 from sandbox.summary import LATER, MASK
@@ -81,11 +82,27 @@ def test_outputs_of_a_failed_side_are_not_compared() -> None:
 
 def test_all_outputs_of_a_new_stack_are_new() -> None:
     new = reviewed({}, {"kubeconfig": "x"})
-    new.base = None
-    assert find_changes(new) == [], "a real preview has no base"
-    new.predicted = True
+    new.base, new.predicted = None, True
     [change] = find_changes(new)
     assert (change.op, change.name) == ("create", "pipe-dev")
     assert [(row.path, row.before, row.after) for row in change.properties] == [
         ("output kubeconfig", None, "x")
+    ]
+
+
+def test_a_real_preview_compares_with_the_outputs_in_the_state() -> None:
+    urn = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
+    secret = {sentinels.SIGNATURE: sentinels.SECRET, "value": "x"}
+    outputs = (
+        {"url": "a", "id": "i", "same": 1, "secret": secret},
+        {"url": "b", "id": sentinels.UNKNOWN, "same": 1, "secret": secret},
+    )
+    old, new = ({"urn": urn, "type": ROOT_TYPE, "parent": "", "outputs": side} for side in outputs)
+    metadata = {"op": "same", "urn": urn, "type": ROOT_TYPE, "old": old, "new": new}
+    run = EngineRun(Path()).add({"steps": []}, [{"resOutputsEvent": {"metadata": metadata}}])
+    [change] = find_changes(Stack("dev", run))
+    assert change.op == "update"
+    assert [(row.path, row.before, row.after, row.folded) for row in change.properties] == [
+        ("output id", "i", LATER, KNOWN_LATER),
+        ("output url", "a", "b", ""),
     ]
