@@ -1,7 +1,7 @@
 """The calls of a program to the engine with their outcomes, and the differences between those of two runs."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, cast
@@ -154,13 +154,14 @@ def identify(name: str, message: Any) -> Key:
     return name, message.SerializeToString(deterministic=True)
 
 
-def differences(first: Any, second: Any, former: Any) -> list[str]:
+def differences(first: Any, second: Any, former: Any, accept: Callable[[Path, Any], bool]) -> list[str]:
     """Return the paths at which a request differs from the expected one, `first`, with the same key.
 
     `former` is the request of the first run. A path at which the first request has an unknown value does not
-    count, nor what this value depends on. Nor does a checksum of pods that do not read their annotations.
+    count, nor what this value depends on. Nor does a checksum of pods that do not read their annotations, or
+    the order of a sorted list, if the call can `accept` the value at this path (answered_inputs.py).
     """
-    if first == second:
+    if first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True):
         return []
     paths: list[str] = []
     undecided: set[str] = set()
@@ -171,14 +172,19 @@ def differences(first: Any, second: Any, former: Any) -> list[str]:
             messages = first, second, former
             before, after, texts = (plain_value(getattr(message, field.name)) for message in messages)
             is_object = field.message_type.full_name == VALUES[0]
-            other = [*differing(before, after, texts, (), is_unknown)]
             if not is_object:
-                paths += [f"option {show_path((field.name, *path))}" for path in other]
+                other = differing(before, after, texts, (field.name,), is_unknown)
+                paths += [f"option {show_path(path)}" for path in other]
                 continue
+            other = [*differing(before, after, texts, (), is_unknown, accept)]
             undecided |= {name for name, value in before.items() if has_unknown_part(value)}
             if token and not reads_annotations:
-                pairs = ((path, _at(before, path), _at(after, path)) for path in other)
-                other = [path for path, *values in pairs if not is_checksum(token, path, *values)]
+                pairs = ((path, part_at(before, path), part_at(after, path)) for path in other)
+                other = [
+                    path
+                    for path, expected, actual in pairs
+                    if not (is_checksum(token, path, expected, actual) and accept(path, actual))
+                ]
             paths += map(show_path, other)
     if OF_PROPERTIES in first.DESCRIPTOR.fields_by_name:
         paths += _differing_dependencies(first, second, undecided)
@@ -186,7 +192,7 @@ def differences(first: Any, second: Any, former: Any) -> list[str]:
     return [*paths, *(f"option {show_path(path)}" for path in differing(before, after))]
 
 
-def _at(value: Any, path: Path) -> Any:
+def part_at(value: Any, path: Path) -> Any:
     """Return the part of a value at a path; None if there is none."""
     for part in path:
         try:

@@ -10,8 +10,9 @@ The engine takes no part in this run.
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -30,6 +31,7 @@ from sandbox.engine.monitor_proxy import (
     serve_calls,
 )
 from sandbox.engine.program_main import EXECUTED
+from sandbox.engine.replay.answered_inputs import AnsweredInputs, echoed_texts
 from sandbox.engine.replay.recorded_calls import (
     ANSWERS,
     DECLARING,
@@ -129,11 +131,12 @@ class ReplayProxy(CallHandler):
             self._note_new(name, message)
             return _answer_new(path, name, message)
         first, former, outcome = recorded
-        if paths := differences(first, message, former):
+        inputs = AnsweredInputs(name, former, outcome, lambda: self._echoes)
+        if paths := differences(first, message, former, inputs.accept):
             self._note_changed(_urn_of(key, message, outcome), paths)
         with self._lock:
             self._seen.add(key)
-        return outcome if isinstance(outcome, Failure) else self._answer_known(name, message, outcome)
+        return outcome if isinstance(outcome, Failure) else self._answer_known(name, message, outcome, inputs)
 
     def rows(self, error: str, leftovers: Iterable[str]) -> list[dict[str, str]]:
         """Return the differences for FAILED_CALLS, after the end of a program with this error or leftovers.
@@ -158,8 +161,17 @@ class ReplayProxy(CallHandler):
         rest = {"undecided": "", "urn": "", "reason": MORE.format(len(rows) - REFUSALS)}
         return [*rows[:REFUSALS], rest]
 
-    def _answer_known(self, name: str, message: Any, answer: bytes) -> bytes:
-        """Return an answer with a value in place of each unknown one, and with other invented texts."""
+    @cached_property
+    def _echoes(self) -> str:
+        """The texts of the recorded answers that are in no request at the same place."""
+        calls = ((cast(str, key[0]), call.former, call.outcome) for key, call in self._expected.items())
+        return "\n".join(echoed_texts(calls))
+
+    def _answer_known(self, name: str, message: Any, answer: bytes, inputs: AnsweredInputs) -> bytes:
+        """Return an answer with a value in place of each unknown one, and with other invented texts.
+
+        Where the second run may send another value than the first one, it gets its own one back.
+        """
         if name not in ANSWERS:
             return answer
         response = ANSWERS[name].FromString(answer)
@@ -171,6 +183,7 @@ class ReplayProxy(CallHandler):
         elif name == DECLARING[1]:
             decide(response.properties, message.type, message.properties)
         self._calls.substitution.apply_to(response)
+        inputs.apply_to(response)
         return response.SerializeToString()
 
     def _note(self, urn: str, name: str, text: str) -> None:

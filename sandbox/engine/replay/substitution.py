@@ -211,11 +211,12 @@ def differing(
     former: Any = None,
     path: Path = (),
     is_open: Callable[[Any], bool] = lambda _: False,
+    accept: Callable[[Path, Any], bool] = lambda _path, _list: True,
 ) -> Iterator[Path]:
     """Yield the paths of the parts of a value that differ. `former` is the expected value with former texts.
 
     Where the expected value `is_open`, any value is right. If a list of texts was sorted, another order is
-    right, too, in which it is sorted.
+    right, too, in which it is sorted, and which the call can `accept` for the list at this path.
     """
     if is_open(expected):
         return
@@ -224,18 +225,18 @@ def differing(
         texts = cast(dict[str, Any], former) if isinstance(former, dict) else {}
         for key in sorted(before.keys() | after.keys()):
             if key in before and key in after:
-                yield from differing(before[key], after[key], texts.get(key), (*path, key), is_open)
+                yield from differing(before[key], after[key], texts.get(key), (*path, key), is_open, accept)
             elif not (key in before and is_open(before[key])):
                 yield (*path, key)
     elif are_lists_of_same_length(expected, actual):
         items, others = cast(list[Any], expected), cast(list[Any], actual)
-        if not _is_sorted_alike(items, others, former):
+        if not (items != others and _is_sorted_alike(items, others, former) and accept(path, others)):
             has_texts = are_lists_of_same_length(items, former)
             texts = cast(list[Any], former) if has_texts else [None] * len(items)
             for index, parts in enumerate(zip(items, others, texts, strict=True)):
-                yield from differing(*parts, (*path, index), is_open)
-    elif type(cast(Any, expected)) is not type(actual) or expected != actual:
-        yield path
+                yield from differing(*parts, (*path, index), is_open, accept)
+    elif type(cast(Any, expected)) is not type(actual) or expected != actual or str(expected) != str(actual):
+        yield path  # The texts of 0.0 and -0.0 differ, which are equal.
 
 
 def _is_sorted_alike(expected: list[Any], actual: list[Any], former: Any) -> bool:

@@ -1,5 +1,6 @@
 """Tests of the second run of a program, in which the values are known that were unknown in the first one."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,9 @@ COMPONENT = "urn:pulumi:dev::a::x:y:Z::component"
 VPC = "urn:pulumi:dev::a::aws:ec2/vpc:Vpc::main"
 METRICS = "enableNetworkAddressUsageMetrics"
 """A boolean that no table describes."""
+
+PATH = 'spec.template.metadata.annotations["checksum/config"]'
+"""The path of a checksum."""
 
 LOOK_UP = resource_pb2.ResourceInvokeRequest(tok="aws:index/getRegion:getRegion")
 
@@ -61,6 +65,7 @@ class Run:
 
     def __init__(self, calls: RecordedCalls) -> None:
         self.completions = 0
+        self.order: list[str] = []
         self.proxy = ReplayProxy(calls, CallCounts(), self._complete)
 
     def _complete(self) -> None:
@@ -265,6 +270,101 @@ def test_a_checksum_in_an_annotation_of_pods_may_have_other_digits() -> None:
         run = Run(calls)
         run.send("RegisterResource", pods(checksum, **options))
         assert (run.end() == []) == is_same, checksum
+
+
+def workload(checksum: str, order: list[str], name: str = "api", **more: Any) -> Any:
+    """Return a request for pods with this checksum, and with a list of texts."""
+    request = pods(checksum)
+    request.name = name
+    request.object.update({"zones": order} | more)
+    return request
+
+
+def answer_with(request: Any, **more: Any) -> bytes:
+    """Return an answer with the inputs of a request, and with more outputs."""
+    response = resource_pb2.RegisterResourceResponse(urn=VPC, id="a", object=request.object)
+    response.object.update(more)
+    return response.SerializeToString()
+
+
+CHECKSUM, OTHER = "fa59a26c", "0315192e"
+SORTED = ["20.0.0.2", "240.1.2.3", "26.0.0.2"]
+"""An invented address between constants. No address that takes its place is between them."""
+
+
+def second_run(first: Any, response: bytes, *calls: tuple[str, Any, bytes | Failure]) -> Run:
+    """Return the second run of a program that gets an address, and that makes this call."""
+    recorded = record(*calls, publicIp=SORTED[1])
+    recorded.add("RegisterResource", first, response)
+    run = Run(recorded)
+    address = str(run.send("RegisterResource", vpc()).object["publicIp"])
+    run.order = sorted([address, SORTED[0], SORTED[2]])
+    assert run.order.index(address) != 1
+    return run
+
+
+def test_an_answer_has_what_the_second_run_sends_in_place_of_the_first() -> None:
+    """An answer with the checksum or the order of the first run would tell the program its texts."""
+    first = workload(CHECKSUM, SORTED, other=CHECKSUM)
+    twin = workload(CHECKSUM, SORTED, "twin")
+    run = second_run(first, answer_with(first), ("RegisterResource", twin, answer_with(twin)))
+    for request in (workload(OTHER, run.order, other=CHECKSUM), workload("1315192e", run.order, "twin")):
+        assert run.send("RegisterResource", request).object == request.object
+    read = resource_pb2.ReadResourceRequest(name="read", parent=STACK, properties=struct(a=SORTED))
+    response = resource_pb2.ReadResourceResponse(urn="read", properties=read.properties)
+    assert run.end() == []
+    run = second_run(first, answer_with(first), ("ReadResource", read, response.SerializeToString()))
+    read.properties.update({"a": run.order})
+    assert run.send("ReadResource", read).properties == read.properties
+
+
+def look_up(text: str) -> tuple[str, Any, bytes]:
+    members: dict[str, Any] = {"return": struct(manifest=text)}
+    return "Invoke", LOOK_UP, resource_pb2.ResourceInvokeResponse(**members).SerializeToString()
+
+
+ECHOES: dict[str, tuple[dict[str, Any], list[tuple[str, Any, bytes | Failure]], str]] = {
+    "a checksum in another output": ({"applied": json.dumps({"checksum/config": CHECKSUM})}, [], PATH),
+    "a checksum in a key": ({"applied": {CHECKSUM: 1}}, [], PATH),
+    "a checksum in a look-up": ({}, [look_up(f"it has {CHECKSUM}")], PATH),
+    "a checksum in a failure": (
+        {},
+        [("Invoke", LOOK_UP, Failure(grpc.StatusCode.UNKNOWN, f"not {CHECKSUM}"))],
+        PATH,
+    ),
+    "an order in another output": ({"applied": [{"zones": SORTED}]}, [], "zones"),
+    "another order": ({"zones": SORTED[::-1]}, [], "zones"),
+    "an order with more items": ({"zones": ["10.0.0.1", *SORTED]}, [], "zones"),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_what_an_answer_has_elsewhere_has_to_be_the_same(echo: str) -> None:
+    outputs_of_first, calls, path = ECHOES[echo]
+    first = workload(CHECKSUM, SORTED)
+    run = second_run(first, answer_with(first, **outputs_of_first), *calls)
+    run.send("RegisterResource", workload(OTHER if path == PATH else CHECKSUM, run.order))
+    [row] = run.proxy.rows("x", ())
+    parts = row["reason"].rpartition("`: ")[2].split(", ")
+    assert {part.partition("[")[0] for part in parts} == {path.partition("[")[0]}
+
+
+def test_an_answer_without_an_input_or_a_failure_tells_nothing_or_blocks() -> None:
+    first = workload(CHECKSUM, [])
+    for outcome, is_same in ((answer(), True), (Failure(grpc.StatusCode.UNKNOWN, ""), False)):
+        calls = RecordedCalls()
+        calls.add("RegisterResource", first, outcome)
+        run = Run(calls)
+        run.send("RegisterResource", workload(OTHER, []))
+        assert (run.end() == []) == is_same
+
+
+def test_a_negative_zero_is_a_difference() -> None:
+    calls = RecordedCalls()
+    calls.add("RegisterResource", vpc(object=struct(a=0.0)), answer())
+    run = Run(calls)
+    run.send("RegisterResource", vpc(object=struct(a=-0.0)))
+    assert len(run.end()) == 1
 
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
