@@ -47,6 +47,7 @@ from sandbox.engine.replay.recorded_calls import (
     identify,
 )
 from sandbox.progress import ROOT_TYPE, name_of
+from sandbox.providers.aws import stored_forms
 from sandbox.providers.decided_values import decide
 from sandbox.wire.sentinels import INVENTED
 
@@ -170,7 +171,8 @@ class ReplayProxy(CallHandler):
     def _answer_known(self, name: str, message: Any, answer: bytes, inputs: AnsweredInputs) -> bytes:
         """Return an answer with a value in place of each unknown one, and with other invented texts.
 
-        Where the second run may send another value than the first one, it gets its own one back.
+        Where the second run may send another value than the first one, it gets its own one back. Other texts
+        have the order that the provider gives a set.
         """
         if name not in ANSWERS:
             return answer
@@ -184,6 +186,8 @@ class ReplayProxy(CallHandler):
             decide(response.properties, message.type, message.properties)
         self._calls.substitution.apply_to(response)
         inputs.apply_to(response)
+        if name == DECLARING[0] and message.type.startswith("aws:"):
+            stored_forms.restore(response.object, message.type, message.object)
         return response.SerializeToString()
 
     def _note(self, urn: str, name: str, text: str) -> None:

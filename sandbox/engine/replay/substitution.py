@@ -22,8 +22,8 @@ from sandbox.wire import sentinels
 from sandbox.wire.sentinels import INVENTED_NUMBERS
 from sandbox.wire.values import Path, are_lists_of_same_length
 
-ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
-"""Pattern of an IPv4 address."""
+ADDRESS = re.compile(r"(?<!\d)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
+"""Pattern of an IPv4 address, also as a part of a host name."""
 
 TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 """Pattern of a time in the format of RFC 3339, also without the zone."""
@@ -60,10 +60,12 @@ SHORTEST_ENCODED = 16
 ENCODED = re.compile(r"[0-9A-Za-z+/]{65,}")
 """Pattern of encoded content, such as a certificate in base64. No ID is as long."""
 
-PUBLIC_ID = re.compile(r"(?<![\w-])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{5}(?![\w-])", re.IGNORECASE)
+PUBLIC_ID = re.compile(r"(?<![0-9a-z])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{5}(?![0-9a-z])", re.IGNORECASE)
 """Pattern of an invented ID of a dashboard or test of Datadog (providers/datadog/resource_types.toml)."""
 
-FINGERPRINT = re.compile(r"(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){15,}(?![\w:])", re.IGNORECASE)
+FINGERPRINT = re.compile(
+    r"(?<![0-9a-z])(?<![0-9a-f]:)[0-9a-f]{2}(?::[0-9a-f]{2}){15,}(?!:?[0-9a-f])", re.IGNORECASE
+)
 """Pattern of the fingerprint of a key or certificate by MD5, SHA-1 or SHA-256, in pairs of digits."""
 
 PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----(.+?)-----END ", re.DOTALL)
@@ -235,8 +237,13 @@ def differing(
             texts = cast(list[Any], former) if has_texts else [None] * len(items)
             for index, parts in enumerate(zip(items, others, texts, strict=True)):
                 yield from differing(*parts, (*path, index), is_open, accept)
-    elif type(cast(Any, expected)) is not type(actual) or expected != actual or str(expected) != str(actual):
-        yield path  # The texts of 0.0 and -0.0 differ, which are equal.
+    elif not _is_same(expected, actual):
+        yield path
+
+
+def _is_same(expected: Any, actual: Any) -> bool:
+    """Return True for two equal values of one type; 0.0 and -0.0 are equal, but have other texts."""
+    return type(expected) is type(actual) and expected == actual and str(expected) == str(actual)
 
 
 def _is_sorted_alike(expected: list[Any], actual: list[Any], former: Any) -> bool:

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from google.protobuf.struct_pb2 import Struct
+
 from sandbox.providers.resource_types import table
-from sandbox.wire.values import Json, Secret, known, plain
+from sandbox.wire.values import Json, Secret, decode, encode, known, plain
 
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """The characters that Go's JSON escapes (encoding/json: HTMLEscape)."""
@@ -44,6 +46,17 @@ def stored(token: str, inputs: Json) -> Json:
     for path, form in (documents | forms).items():
         inputs = _changed(inputs, path.split("."), form)
     return inputs
+
+
+def restore(outputs: Struct, token: str, declared: Struct) -> None:
+    """Give the declared properties among the outputs of a resource the provider's form again.
+
+    Other texts in them may have another order in a set, or as keys of a document.
+    """
+    inputs = {name: value for name, value in decode(outputs).items() if name in declared.fields}
+    for name, value in stored(token, inputs).items():
+        if value != inputs[name]:
+            outputs.fields[name].CopyFrom(encode({name: value}).fields[name])
 
 
 def _policy_documents(inputs: Json) -> Iterator[str]:

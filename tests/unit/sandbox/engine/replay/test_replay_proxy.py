@@ -318,6 +318,19 @@ def test_an_answer_has_what_the_second_run_sends_in_place_of_the_first() -> None
     assert run.send("ReadResource", read).properties == read.properties
 
 
+def test_a_set_has_the_order_of_the_other_texts() -> None:
+    """The provider sorts the addresses, so their order depends on those of the account."""
+    addresses = ["26.0.0.2", SORTED[1], "20.0.0.2"]
+    first = resource_pb2.RegisterResourceRequest(type="aws:wafv2/ipSet:IpSet", parent=STACK)
+    first.object.update({"addresses": addresses})
+    run = second_run(first, answer_with(first, addresses=SORTED, other=SORTED))
+    first.object.update({"addresses": [addresses[0], *({*run.order} - {*SORTED}), addresses[2]]})
+    answered = run.send("RegisterResource", first).object
+    assert [*answered["addresses"]] == run.order
+    assert [*answered["other"]] == [SORTED[0], *({*run.order} - {*SORTED}), SORTED[2]]
+    assert run.end() == []
+
+
 def look_up(text: str) -> tuple[str, Any, bytes]:
     members: dict[str, Any] = {"return": struct(manifest=text)}
     return "Invoke", LOOK_UP, resource_pb2.ResourceInvokeResponse(**members).SerializeToString()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from sandbox.providers.aws.package import AwsPlan
-from sandbox.providers.aws.stored_forms import FORMS, stored
+from sandbox.providers.aws.stored_forms import FORMS, restore, stored
 from sandbox.providers.resource_types import table
 from sandbox.wire import schema
-from sandbox.wire.values import UNKNOWN, Secret
+from sandbox.wire.values import UNKNOWN, Secret, decode, encode
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import resource
 
@@ -73,6 +73,18 @@ def test_an_output_has_the_form_in_which_the_provider_stores_the_input(
     token: str, name: str, value: Any, expected: Any
 ) -> None:
     assert stored(token, {name: value}) == {name: expected}
+    assert stored(token, {name: expected}) == {name: expected}, "the second run of a review restores the form"
+
+
+def test_the_outputs_with_other_texts_get_the_form_of_the_provider() -> None:
+    documents: list[Any] = [
+        {"Statement": [], "Condition": dict.fromkeys(addresses, 1)} for addresses in ("ba", "ab")
+    ]
+    role, other = ({"assumeRolePolicy": json.dumps(document)} for document in documents)
+    outputs, declared = encode(role | {"arn": json.dumps(documents[0])}), encode(other)
+    restore(outputs, r.ROLE, declared)
+    assert decode(outputs)["assumeRolePolicy"] == '{"Condition":{"a":1,"b":1},"Statement":[]}'
+    assert decode(outputs)["arn"] == json.dumps(documents[0]), "the program does not declare it"
 
 
 def test_the_inputs_in_a_state_stay_as_the_program_wrote_them() -> None:
