@@ -68,8 +68,11 @@ FINGERPRINT = re.compile(
 )
 """Pattern of the fingerprint of a key or certificate by MD5, SHA-1 or SHA-256, in pairs of digits."""
 
-PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----(.+?)-----END ", re.DOTALL)
-"""Pattern of a key or a certificate in PEM, with its lines as the group."""
+PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----((?:(?!-----).)+)-----END ", re.DOTALL)
+"""Pattern of a key or a certificate in PEM, with its lines as the group.
+
+It ends at the next dashes, so that its time is linear in a text with many beginnings and no end.
+"""
 
 KEY = re.compile(r"(?:SHA256:|(?:ssh|ecdsa)-[a-z0-9-]+ )([0-9A-Za-z+/]{43,})")
 """Pattern of a fingerprint by SHA-256 and of a public key as OpenSSH writes them; the group is in base64."""
