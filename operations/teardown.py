@@ -129,6 +129,18 @@ class _Teardown:
                 )
         return []
 
+    def _deliveries(self, resources: Sequence[Resource]) -> list[LogDelivery]:
+        """Return the deliveries of logs. Refuse a log bucket with other objects, which might be dumps."""
+        deliveries = plan.log_deliveries(resources)
+        for delivery in deliveries:
+            others = buckets.other_objects(self._options, delivery.log_bucket, delivery.region)
+            if others:
+                raise RefusedError(
+                    f"{delivery.log_bucket} has objects that are not logs, such as {others[0]}; the command"
+                    " deletes only logs. Move the objects to another bucket, or delete them"
+                )
+        return deliveries
+
     def _plan(
         self, resources: Sequence[Resource], contents: Mapping[str, Contents], kept: Sequence[str]
     ) -> Iterator[str]:
@@ -136,7 +148,7 @@ class _Teardown:
         in_cluster = len(plan.cluster_urns(resources))
         rest = sum(1 for resource in resources if resource.get("custom")) - in_cluster - len(kept)
         yield f"destroys {in_cluster} objects in the cluster, then {rest} other resources"
-        for delivery in plan.log_deliveries(resources):
+        for delivery in self._deliveries(resources):
             yield f"deletes the logs in {delivery.log_bucket}"
         verb = "keeps" if kept else "deletes"
         for bucket, entry in contents.items():
@@ -173,7 +185,7 @@ class _Teardown:
     def _destroy_rest(self, kept: Sequence[str]) -> None:
         """Delete the logs and destroy the rest; try again if new logs were delivered meanwhile."""
         for left in reversed(range(TRIES)):
-            deliveries = plan.log_deliveries(stack_state.resources(self._log.runner, self._options))
+            deliveries = self._deliveries(stack_state.resources(self._log.runner, self._options))
             self._delete_logs(deliveries)
             try:
                 pulumi_destroy.destroy(self._log, self._options, *(f"--exclude={urn}" for urn in kept))

@@ -15,6 +15,11 @@ from sandbox.wire.bucket_contents import LogDelivery, delete_versions, stop_logg
 
 GIBIBYTE = 2**30
 
+LOG_PREFIXES = frozenset({"access/", "AWSLogs/"})
+"""First parts of the keys of logs: the prefix of access logs (components/aws/bucket.py), and the one of flow
+logs (Amazon VPC user guide, flow log files).
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
@@ -50,6 +55,20 @@ def contents(options: Options, bucket: str, region: str = "") -> Contents:
     return Contents(
         versions=versions, size=size, locked_until=end if days and end > datetime.now(UTC) else None
     )
+
+
+def other_objects(options: Options, log_bucket: str, region: str = "") -> list[str]:
+    """Return the keys of objects in a log bucket that are not logs, each up to its first slash."""
+    pages = _client(options, region).get_paginator("list_object_versions")
+    names = set[str]()
+    try:
+        for page in pages.paginate(Bucket=log_bucket, Delimiter="/"):
+            names |= {entry["Prefix"] for entry in page.get("CommonPrefixes", ())}
+            names |= {entry["Key"] for entry in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]}
+    except ClientError as error:
+        if _code(error) != "NoSuchBucket":
+            raise
+    return sorted(names - LOG_PREFIXES)
 
 
 def empty(options: Options, bucket: str, region: str = "") -> int:

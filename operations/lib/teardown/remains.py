@@ -11,7 +11,6 @@ from operations.lib.stack_state import Resource, name_of
 from operations.lib.teardown import databases, plan
 from review.cost import price_table
 
-KEY = "aws:kms/key:Key"
 LOG_GROUPS = ("/aws/eks/{}/", "/aws/rds/instance/{}-")
 """Prefixes of log groups that EKS or RDS creates again for a late log (docs/sandbox-details.md)."""
 FREE = (
@@ -42,10 +41,10 @@ def of_state(resources: Sequence[Resource], contents: Mapping[str, Contents]) ->
     for resource in resources:
         if resource["urn"] not in kept:
             continue
-        if resource["type"] == plan.BUCKET:
+        if resource["type"] in plan.BUCKETS:
             bucket = str(resource["outputs"]["bucket"])
             yield Remain(name=f"bucket {bucket}", reason=f"dumps: {contents[bucket]}", month=None)
-        elif resource["type"] == KEY:
+        elif resource["type"] == plan.KEY:
             reason = "the dumps cannot be read without it"
             yield Remain(name=f"KMS key {name_of(resource['urn'])}", reason=reason, month=key_month())
 

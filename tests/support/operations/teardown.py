@@ -10,9 +10,9 @@ from operations.lib.command_line import Options
 
 HOST = "ABC.gr7.ap-northeast-1.eks.amazonaws.com"
 BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-1:777788889999:loadbalancer/net/k8s-pipe/1"
-DUMPS = "pipe:storage:BackupBucket$aws:s3/"
 START = "urn:pulumi:prod::pipe::"
 NAMES = ("pipe-backup", "pipe-backup-logs")
+ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 
 
 def resource(kind: str, name: str, parents: str = "", **outputs: Any) -> dict[str, Any]:
@@ -32,16 +32,26 @@ def resource(kind: str, name: str, parents: str = "", **outputs: Any) -> dict[st
 
 def state() -> list[dict[str, Any]]:
     """Return the state of a stack with a cluster, a database and a bucket for dumps."""
-    parents = "pipe:storage:BackupBucket$"
     return [
         resource("aws:ec2/vpc:Vpc", "vpc-1"),
         resource("aws:eks/cluster:Cluster", "cluster"),
         resource("kubernetes:core/v1:Service", "tls-proxy"),
         resource("aws:rds/instance:Instance", "database", kmsKeyId="arn:aws:kms:::key/db"),
+        *dumps("pipe:storage:BackupBucket$", "backups", "backups-logs"),
+    ]
+
+
+def dumps(parents: str, name: str, logs_name: str) -> list[dict[str, Any]]:
+    """Return the bucket for dumps and the bucket of its access logs, with these logical names."""
+    by_default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "arn:aws:kms:::key/backups"}
+    rules = [{"applyServerSideEncryptionByDefault": by_default}]
+    lock = {"objectLockEnabled": True}
+    return [
         resource("aws:kms/key:Key", "backups", parents),
-        resource("aws:s3/bucket:Bucket", "backups", parents, bucket="pipe-backup"),
-        resource("aws:s3/bucket:Bucket", "backups-logs", parents, bucket="pipe-backup-logs"),
-        resource("aws:s3/bucketLogging:BucketLogging", "backups", parents),
+        resource("aws:s3/bucket:Bucket", name, parents, bucket="pipe-backup", **lock),
+        resource(ENCRYPTION, name, parents, bucket="pipe-backup", rules=rules),
+        resource("aws:s3/bucket:Bucket", logs_name, parents, bucket="pipe-backup-logs"),
+        resource("aws:s3/bucketLogging:BucketLogging", name, parents, bucket="pipe-backup"),
     ]
 
 
@@ -54,6 +64,8 @@ class FakeStack:
     """Commands of Pulumi and changing requests, in their order."""
     versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 2))
     """Number of versions in each bucket."""
+    keys: dict[str, str] = field(default_factory=lambda: dict(zip(NAMES, ("dumps/", "access/"), strict=True)))
+    """Start of the keys in each bucket."""
     account: str = "777788889999"
     cluster: str = "ACTIVE"
     """State of the cluster; empty if it does not exist."""
@@ -215,9 +227,12 @@ class FakeService:
     def put_bucket_logging(self, Bucket: str, **_: Any) -> None:
         self._stack.commands.append(f"s3 end logs of {Bucket}")
 
-    def list_object_versions(self, Bucket: str) -> Any:
+    def list_object_versions(self, Bucket: str, Delimiter: str = "") -> Any:
+        start = self._stack.keys[Bucket]
+        if Delimiter and Delimiter in start and self._stack.versions[Bucket]:
+            return {"CommonPrefixes": [{"Prefix": start}]}
         versions = [
-            {"Key": f"k{n}", "VersionId": "1", "Size": 2**30, "LastModified": datetime.now(UTC)}
+            {"Key": f"{start}k{n}", "VersionId": "1", "Size": 2**30, "LastModified": datetime.now(UTC)}
             for n in range(self._stack.versions[Bucket])
         ]
         return {"Versions": versions}

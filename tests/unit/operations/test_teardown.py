@@ -12,7 +12,7 @@ from operations.lib.kubernetes import endpoint
 from operations.lib.run_log import RunLog
 from operations.lib.teardown import plan
 from sandbox.wire.bucket_contents import LogDelivery
-from tests.support.operations.teardown import START, FakeStack
+from tests.support.operations.teardown import ENCRYPTION, START, FakeStack, dumps, resource
 from tests.support.waits import replace_sleep
 
 OFF = "'DeletionProtection': False, 'ApplyImmediately': True"
@@ -28,8 +28,15 @@ CLUSTER = [
     f"{DESTROY} --target-dependents --target={START}kubernetes:core/v1:Service::tls-proxy",
 ]
 LOGS = ["s3 end logs of pipe-backup", "s3 empty pipe-backup-logs"]
-BACKUPS = f"{START}pipe:storage:BackupBucket$aws:"
-REST = f"{DESTROY} --exclude={BACKUPS}kms/key:Key::backups --exclude={BACKUPS}s3/bucket:Bucket::backups"
+REST = " ".join(
+    [
+        DESTROY,
+        *(
+            f"--exclude={START}pipe:storage:BackupBucket${part}::backups"
+            for part in ("aws:kms/key:Key", "aws:s3/bucket:Bucket", ENCRYPTION)
+        ),
+    ]
+)
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ def test_a_protected_stack_goes_in_order_and_its_dumps_and_snapshot_stay(
     code, output = run(capsys, *CONFIRMED)
     assert code == 0, output
     assert stack.commands == [*UNPROTECT, OPEN, *CLUSTER, *LOGS, REST]
-    assert [entry["id"] for entry in stack.resources] == ["backups", "backups"]
+    assert [entry["id"] for entry in stack.resources] == ["backups"] * 3
     assert stack.versions == {"pipe-backup": 2, "pipe-backup-logs": 0}
     for line in (
         "KMS key backups: 1.00 USD a month; the dumps cannot be read without it",
@@ -167,11 +174,59 @@ def test_access_logs_that_arrive_meanwhile_are_deleted_too(
     assert output.count("logs have arrived meanwhile: trying again") == 2
 
 
+@pytest.mark.parametrize(
+    ("parents", "name", "logs_name"),
+    [
+        ("pipe:storage:BackupBucket$", "backups-logs", "backups"),
+        ("", "backups", "backups-logs"),
+        ("pipe:logs:Logs$", "a-logs", "b-logs"),
+    ],
+)
+def test_dumps_stay_whatever_their_bucket_is_called_in_the_program(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str], parents: str, name: str, logs_name: str
+) -> None:
+    stack.resources = dumps(parents, name, logs_name)
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 0, output
+    assert stack.versions == {"pipe-backup": 2, "pipe-backup-logs": 0}
+    assert [entry["id"] for entry in stack.resources] == ["backups", name, name]
+
+
+@pytest.mark.parametrize("start", ["dumps/", "latest.dump"])
+def test_a_log_bucket_with_other_objects_is_refused(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str], start: str
+) -> None:
+    """It might be a bucket with dumps whose Object Lock the state lacks."""
+    stack.keys["pipe-backup-logs"] = start
+    code, output = run(capsys, *CONFIRMED)
+    assert code == 2 and f"pipe-backup-logs has objects that are not logs, such as {start}" in output
+    assert stack.commands == []
+
+
+def test_the_keys_that_the_settings_of_a_bucket_name_stay() -> None:
+    """A setting names its key by ID, by ARN or by alias, or the state knows only that it depends on it."""
+    key, bucket, setting, *_ = dumps("", "backups", "logs")
+    key["id"] = "1234"
+    alias = resource("aws:kms/alias:Alias", "backups")
+    alias["outputs"] = {"name": "alias/pipe-backups", "targetKeyId": "1234"}
+    other = resource("aws:kms/key:Key", "other")
+    for rules, dependencies in (
+        ("1234", ()),
+        ("arn:aws:kms:::key/1234", ()),
+        ("alias/pipe-backups", ()),
+        ({"ciphertext": "v1:"}, [key["urn"]]),
+    ):
+        settings = setting | {"outputs": {"rules": rules}, "id": "pipe-backup,777788889999"}
+        settings["dependencies"] = dependencies
+        resources = [key, alias, other, bucket, settings]
+        assert plan.dump_urns(resources) == [entry["urn"] for entry in (key, alias, bucket, settings)], rules
+
+
 def test_the_flow_logs_are_deleted_like_access_logs() -> None:
     """Their bucket has no source whose logging must end: the flow log is destroyed before it."""
     name = "pipe-prod-flow-logs-777788889999-ap-northeast-1"
     urn = f"{START}pipe:network:Network$aws:s3/bucket:Bucket::network-flow-logs"
-    bucket = {"type": plan.BUCKET, "urn": urn, "outputs": {"bucket": name, "region": "ap-northeast-1"}}
+    bucket = {"type": plan.BUCKETS[0], "urn": urn, "outputs": {"bucket": name, "region": "ap-northeast-1"}}
     assert plan.log_deliveries([bucket]) == [
         LogDelivery(bucket=name, log_bucket=name, region="ap-northeast-1")
     ]
