@@ -8,8 +8,11 @@ from operations.lib import secret_masking
 from operations.lib.command_line import IN_WORKFLOW, Options
 from operations.lib.run_log import RunLog
 
-CLUSTER = "urn:pulumi:{}::pipe::pipe:cluster:Cluster$aws:eks/cluster:Cluster::cluster"
-"""URN of the EKS cluster of a stack (components/aws/cluster.py)."""
+CLUSTER = "urn:pulumi:{}::pipe::**aws:eks/cluster:Cluster::*"
+"""Pattern for the URN of the EKS cluster of a stack, whatever its logical name and its parent are, since a
+program can change both with an alias. `**` matches any text, `*` any text without a colon (pulumi/pulumi,
+pkg/resource/deploy/target.go: getMatcher).
+"""
 
 
 def up_from_here(log: RunLog, options: Options) -> None:

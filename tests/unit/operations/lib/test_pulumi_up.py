@@ -1,5 +1,7 @@
 """Tests of the command `pulumi up` of a real stack, from a workflow and from an operator's machine."""
 
+import re
+
 import pytest
 
 from operations.lib import pulumi_up, secret_masking
@@ -11,7 +13,7 @@ UP = [
     *("pulumi", "up", "--yes", "--refresh", "--non-interactive", "--stack", "prod"),
     *("--policy-pack", "policies", "--policy-pack-config", "policies/config/prod.json"),
 ]
-KEEP_CLUSTER = "--exclude=urn:pulumi:prod::pipe::pipe:cluster:Cluster$aws:eks/cluster:Cluster::cluster"
+KEEP_CLUSTER = "--exclude=urn:pulumi:prod::pipe::**aws:eks/cluster:Cluster::*"
 
 
 class FakeLog:
@@ -46,8 +48,16 @@ def test_only_a_workflow_applies_the_cluster_whose_endpoint_an_operator_has_open
 
 
 def test_the_cluster_that_stays_as_it_is_is_that_of_the_program() -> None:
-    [cluster] = [item for item in evaluate_program("prod") if item.type == "aws:eks/cluster:Cluster"]
-    parent, _ = cluster.parent
-    assert (
-        pulumi_up.CLUSTER.format("prod") == f"urn:pulumi:prod::pipe::{parent}${cluster.type}::{cluster.name}"
-    )
+    """The pattern matches no other resource, and the cluster also with another logical name and parent."""
+    pattern = re.escape(pulumi_up.CLUSTER.format("prod")).replace(r"\*\*", ".*").replace(r"\*", "[^:]*")
+    start = "urn:pulumi:prod::pipe::"
+    resources = evaluate_program("prod")
+    urns = [
+        f"{start}{f'{parent}$' if parent else ''}{item.type}::{item.name}"
+        for item in resources
+        for parent in [item.parent and item.parent[0]]
+    ]
+    [cluster] = [urn for urn in urns if re.fullmatch(pattern, urn)]
+    assert cluster == f"{start}pipe:cluster:Cluster$aws:eks/cluster:Cluster::cluster"
+    assert re.fullmatch(pattern, f"{start}aws:eks/cluster:Cluster::other")
+    assert not re.fullmatch(pattern, f"{cluster.replace('::cluster', '$aws:eks/addon:Addon::cluster')}")
