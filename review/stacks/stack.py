@@ -10,7 +10,13 @@ from typing import Any
 
 from review.guard import Packs
 from review.model import NEW, OPERATIONS, Finding
-from review.objects.changed_sources import ChangedSources, OwnTexts, find_changed_sources, own_texts
+from review.objects.changed_sources import (
+    DEPENDS_ON,
+    ChangedSources,
+    OwnTexts,
+    find_changed_sources,
+    own_texts,
+)
 from review.objects.provider_settings import replaced_settings, unexplained_settings
 from review.plain_data import PATH_STEP, as_text, build_mask, decode_key, is_equal, value_at
 from review.stacks import secret_values
@@ -302,10 +308,14 @@ class Stack:
         The result is empty outside of a review: the state of a stack may have dependencies that no program
         declares any more.
         """
-        if not self.predicted or not step.old or not step.new or step.new.is_component:
+        if not self.predicted or not step.old or not step.new:
             return []
         texts_of = partial(self._own_texts, in_base=True), self._own_texts
-        return [*find_changed_sources(step.old, step.new, self._urns, self._present, texts_of)]
+        sources = find_changed_sources(step.old, step.new, self._urns, self._present, texts_of)
+        # The resources in a component wait for all on which the component depends: the SDK registers it
+        # after those, and a resource after its parent (pulumi, runtime/resource.py: prepare_resource).
+        is_component = step.new.is_component
+        return [source for source in sources if source.path == DEPENDS_ON or not is_component]
 
     def _own_texts(self, urn: str, *, in_base: bool = False) -> OwnTexts:
         """Return the texts that tell from which resource a value comes; `urn` is the one in the head."""

@@ -160,13 +160,20 @@ def test_a_source_that_appears_with_its_resource_in_a_changed_value_is_no_furthe
     assert [path for path, *_ in shown[1:]] == ["a"]
 
 
-def test_a_component_and_a_real_preview_have_no_such_changes() -> None:
+def _component(**state: Any) -> Resource:
     kind = "pipe:network:Network"
-    before, now = (
-        Resource({"urn": urn(kind, "it"), "type": kind, "custom": False, **after(source)})
-        for source in (WEB, SPARE)
-    )
-    component = Step("same", before, now)
+    return Resource({"urn": urn(kind, "it"), "type": kind, "custom": False, **state})
+
+
+def test_a_component_whose_inputs_have_other_sources_and_a_real_preview_have_no_such_changes() -> None:
+    component = Step("same", _component(**after(a=WEB)), _component(**after(a=SPARE)))
     assert predicted(component, *same(WEB, SPARE)).changed == []
     step = Step("same", resource(SUBNET, "it", **after(WEB)), resource(SUBNET, "it", **after(SPARE)))
     assert stack(step, *same(WEB, SPARE)).changed == []
+
+
+def test_the_resources_on_which_a_component_depends_are_a_change() -> None:
+    step = Step("same", _component(**after(WEB)), _component())
+    [shown] = changed_properties(step, reviewed := predicted(step, *same(WEB)))
+    assert (step.op, reviewed.changed) == ("update", [step])
+    assert (shown.path, shown.before, shown.after) == ("option dependsOn", "web (aws:ec2:Vpc)", None)
