@@ -153,6 +153,23 @@ def _data_deleted_with(step: Step, stack: Stack) -> list[str]:
     return _kept_data(_reach([old.urn], _dependents_by_option(stack, DELETED_WITH)), step, stack)
 
 
+def data_behind(resource: Resource, stack: Stack, *, in_base: bool = False) -> set[str]:
+    """Return the URNs in the head of the resources with data that a replacement of a resource could replace.
+
+    Those count that lead from it on one side, the base or the head, by inputs, providers and options.
+    """
+    sides = ((step.old if in_base else step.new) for step in stack.steps.values())
+    others = [side for side in sides if side and not side.state.get("external")]
+    dependents: dict[str, list[str]] = {}
+    for other in others:
+        by_input = () if other.is_component else _replacing_dependencies(other)
+        for urn in {*by_input, *other.replaced_with, other.deleted_with}:
+            dependents.setdefault(urn, []).append(other.urn)
+    reached = _reach([resource.urn], dependents) - {resource.urn}
+    urns = {other.urn for other in others if other.urn in reached and data_loss(other.type, other.inputs)}
+    return {stack.head_urn(urn) for urn in urns} if in_base else urns
+
+
 def _reach(starts: Iterable[str], *relations: Mapping[str, Sequence[str]]) -> set[str]:
     """Return URNs, and those to which relations lead from them, directly or indirectly."""
     reached, queue = {*starts}, [*starts]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from review.findings.invented_values import describe_invented, trigger_of
-from review.findings.risks import find_replaced_data
-from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all
+from review.findings.risks import data_behind, find_replaced_data
+from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all, title
 from review.plain_data import NULL, as_text, is_equal, is_list
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
@@ -311,7 +311,8 @@ def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, o
             "state; the replacement has another one"
         )
     if unseen := _unseen_replacements(step, stack):
-        return f"{UNSEEN_REPLACEMENT}: {list_all(unseen)}"
+        data = sorted(title(stack.resources[urn]) for urn in data_behind(step.resource, stack))
+        return f"{UNSEEN_REPLACEMENT}: {list_all(unseen)}{f'; also {list_all(data)}' if data else ''}"
     if overwritten:
         return "the program replaces its outputs, so a state would not have the values of the real resource"
     return ""
@@ -397,12 +398,20 @@ def _unjudged(step: Step) -> list[str]:
 def _unseen_replacements(step: Step, stack: Stack) -> list[str]:
     """Return the options with which a deployment may replace the resource, although the review does not.
 
-    New options count. The others count if something changes, and the resource has data or could replace data.
+    New options count, and all options if further data could be replaced with the resource. The others count
+    if something changes, and the resource has data or could replace data. Components and objects of
+    Kubernetes without data count only if they could replace data of others.
     """
-    if not step.new or step.new.is_component:
+    if not step.new:
         return []
     new = _replacing_options(step.new)
     old = _replacing_options(step.old) if step.old else set[str]()
+    if new:
+        data = data_behind(step.new, stack)
+        if step.old and not data <= data_behind(step.old, stack, in_base=True):
+            old = set[str]()
+        if (step.new.is_component or step.new.package == KUBERNETES) and not (data or _has_data(step.new)):
+            new = set[str]()
     provider = stack.steps.get(step.new.provider)
     changes = step.op == "update" or (step.op == "same" and provider and provider.op in OPERATIONS)
     risks = _replacing_outputs(step.new) if changes else set[str]()
@@ -417,8 +426,6 @@ def _replacing_options(resource: Resource) -> set[str]:
     The SDK does not say from which resources a trigger comes, so every trigger counts (pulumi,
     runtime/resource.py: `replacement_trigger` is serialized without dependencies).
     """
-    if resource.package == KUBERNETES and not _has_data(resource):
-        return set()
     dependent = resource.property_dependencies
     inputs = {parts[0] for parts in option_paths(resource.options, REPLACED_BY) if parts}
     options = {f"{REPLACED_BY} of {name}" for name in inputs if dependent.get(name)}

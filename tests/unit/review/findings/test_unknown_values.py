@@ -305,6 +305,29 @@ def test_a_new_trigger_of_replacements_blocks_since_it_may_come_from_an_output()
         assert unseen_replacements(option, option) == unseen_replacements(option, plain) == []
 
 
+def test_a_trigger_blocks_for_a_component_and_an_object_of_kubernetes_if_it_could_replace_data() -> None:
+    kind = "shop:index:Release"
+    component = {"urn": urn(kind, "it"), "type": kind, "custom": False}
+    for plain, option in (
+        (resource(JOB, "it"), resource(JOB, "it", replacementTrigger="1")),
+        (Resource(component), Resource({**component, "replacementTrigger": "1"})),
+    ):
+        table = resource(DATABASE, "orders")
+        bound = resource(DATABASE, "orders", replaceWith=[plain.urn])
+        between = resource(VPC, "main", replaceWith=[plain.urn])
+        behind = resource(DATABASE, "orders", deletedWith=between.urn)
+        blocked = ["replacementTrigger; also orders (aws:rds:Instance)"]
+        # The option is new, or the data, or what leads from one to the other.
+        assert unseen_replacements(plain, option, Step("same", bound, bound)) == blocked
+        assert unseen_replacements(None, option, Step("create", None, bound), op="create") == blocked
+        assert unseen_replacements(option, option, Step("create", None, bound), op="same") == blocked
+        assert unseen_replacements(option, option, Step("update", table, bound), op="same") == blocked
+        steps = Step("create", None, between), Step("update", table, behind)
+        assert unseen_replacements(option, option, *steps, op="same") == blocked
+        assert unseen_replacements(option, option, Step("same", bound, bound), op="same") == []
+        assert unseen_replacements(plain, option, Step("same", table, table)) == []
+
+
 def test_an_unknown_trigger_of_replacements_blocks() -> None:
     job = resource(JOB, "it", replacementTrigger=sentinels.UNKNOWN)
     reviewed = stack(Step("same", job, job))
