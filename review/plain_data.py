@@ -327,7 +327,8 @@ The first of a shell is that of `shlex.quote`. Python's `repr` chooses the quote
 @functools.cache
 def _encodings(value: str) -> frozenset[str]:
     """Return the forms that a value may have, without those that are too short to be masked."""
-    forms = {form for form in _forms(value) if len(form) >= SHORTEST}
+    values = {value, value.strip()}  # A message loses the spaces around it.
+    forms = {form for text in values for form in _forms(text) if len(form) >= SHORTEST}
     forms |= {mark_byte_escapes(form) for form in forms}
     return frozenset(forms | {mark_own(form) for form in forms})
 

@@ -294,6 +294,11 @@ def test_a_secret_document_is_shown_neither_whole_nor_by_its_members(
         assert not re.search(f"{re.escape(PLANTED)}|12345678|account", render(report))
 
 
+def test_a_secret_with_a_space_at_its_end_is_masked_at_the_end_of_a_message() -> None:
+    mask = build_mask([f"{PLANTED} "])
+    assert [mask(f"is {PLANTED}"), mask(f"is {PLANTED} or")] == [f"is {MASK}", f"is {MASK}or"]
+
+
 def test_a_short_value_is_not_masked() -> None:
     assert build_mask(["a", "dev"])("a dev database") == "a dev database"
 
