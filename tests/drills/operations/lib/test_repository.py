@@ -1,6 +1,7 @@
 """Tests that deployments, commits and the upstream repository agree."""
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -117,8 +118,9 @@ def test_a_rollback_from_an_older_checkout_restores_the_deployed_version_and_cha
     head = world.git("rev-parse", "HEAD")
     world.outside.check = ["failed"]
     # Another commit arrives while the new version is rolled out.
-    theirs = f"GIT_CONFIG_GLOBAL=/dev/null sh -c 'cd {world.root.parent}/theirs && echo x > x && git add x &&"
-    theirs += " git commit --quiet -m Meanwhile && git push --quiet'"
+    identity = shlex.join(f"{name}={value}" for name, value in git_identity().items())
+    theirs = f"cd {world.root.parent}/theirs && echo x > x && git add x && git commit --quiet -m Meanwhile"
+    theirs = f"env {identity} sh -c '{theirs} && git push --quiet'"
     world.answer("make", f'#!/bin/sh\n[ "$1" != current ] || {theirs}\n')
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 1
