@@ -131,3 +131,54 @@ with ThreadPoolExecutor(4) as pool:
 
 def test_concurrent_threads_get_the_same_classes_and_properties() -> None:
     assert python(THREADS) == "1"
+
+
+WAITS = """
+import asyncio
+waits = []
+wait = asyncio.wait
+
+def count(*arguments, **options):
+    waits.append(arguments)
+    return wait(*arguments, **options)
+
+asyncio.wait = count
+import lazy_sdk
+from pulumi import Output
+from pulumi.runtime import stack
+
+async def main():
+    outputs = [Output.from_input(asyncio.sleep(number / 1000, number)) for number in range(50)]
+    await stack.wait_for_rpcs()
+    assert [await output.future() for output in outputs] == list(range(50))
+    print(len(waits))
+
+asyncio.run(main())
+"""
+
+
+def test_pulumi_waits_once_for_all_outputs() -> None:
+    assert int(python(WAITS)) <= 2
+    assert int(python(WAITS, PIPE_LAZY_SDK="0")) > 10
+
+
+FAILS = """
+import asyncio
+import lazy_sdk
+from pulumi import Output
+from pulumi.runtime import stack
+
+async def main():
+    endless = Output.from_input(asyncio.sleep(3600))
+    failing = Output.from_input(asyncio.sleep(0.01)).apply(lambda _: 1 / 0)
+    await stack.wait_for_rpcs()
+
+try:
+    asyncio.run(asyncio.wait_for(main(), 60))
+except ZeroDivisionError as error:
+    print(error)
+"""
+
+
+def test_a_failed_output_ends_the_wait_for_all_others() -> None:
+    assert python(FAILS) == "division by zero"
