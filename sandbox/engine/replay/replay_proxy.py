@@ -4,10 +4,14 @@ The SDK does not call a function that a program gives it for an unknown value (`
 what this function would declare. If the program awaits the value (`Output.future`), it gets None (pulumi,
 output.py). So no value is unknown here. What a program computes from a value that the review has invented
 does not show this value. So each of these is another one here, and all that has it must have the other one.
+In a preview, the engine's placeholder is the ID of each new provider, which the SDK takes for a known text,
+but for an unknown one in a value (pkg/resource/deploy/providers/registry.go: Create). Here, these IDs are
+UUIDs, as in a deployment, and a request is compared with the placeholder in their place.
 The engine takes no part in this run.
 """
 
 import threading
+import uuid
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import cached_property
@@ -49,7 +53,7 @@ from sandbox.engine.replay.recorded_calls import (
 from sandbox.progress import ROOT_TYPE, name_of
 from sandbox.providers.aws import stored_forms
 from sandbox.providers.decided_values import decide
-from sandbox.wire.sentinels import INVENTED
+from sandbox.wire.sentinels import INVENTED, UNKNOWN
 
 WHEN_KNOWN = "if outputs have other values than those of the review, such as in their `apply`"
 
@@ -99,6 +103,8 @@ class ReplayProxy(CallHandler):
             if key[0] in (*DECLARING, OUTPUTS)
         }
         """The URNs of the calls that declare a resource or outputs, by their keys."""
+        self._provider_ids: dict[str, str] = {}
+        """The IDs of new providers, by their URNs."""
         self._seen: set[Key] = set()
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
@@ -118,7 +124,8 @@ class ReplayProxy(CallHandler):
                 self._complete()
             return b""
         try:
-            message: Any = comparable(REQUESTS[path].FromString(request))
+            sent: Any = REQUESTS[path].FromString(request)
+            message: Any = comparable(REQUESTS[path].FromString(self._with_placeholders(request)))
         except (KeyError, DecodeError):
             return self.refuse(f"{name}: the review does not understand this call of the program")
         if name == LOG:
@@ -130,14 +137,26 @@ class ReplayProxy(CallHandler):
         recorded = self._expected.get(key)
         if recorded is None:
             self._note_new(name, message)
-            return _answer_new(path, name, message)
+            return _answer_new(path, name, sent)
         first, former, outcome = recorded
         inputs = AnsweredInputs(name, former, outcome, lambda: self._echoes)
         if paths := differences(first, message, former, inputs.accept):
             self._note_changed(_urn_of(key, message, outcome), paths)
         with self._lock:
             self._seen.add(key)
-        return outcome if isinstance(outcome, Failure) else self._answer_known(name, message, outcome, inputs)
+        return outcome if isinstance(outcome, Failure) else self._answer_known(name, sent, outcome, inputs)
+
+    def _with_placeholders(self, request: bytes) -> bytes:
+        """Return a request with the engine's placeholder, which is as long as a UUID, in place of new IDs."""
+        with self._lock:
+            ids = [*self._provider_ids.values()]
+        for provider_id in ids:
+            request = request.replace(provider_id.encode(), UNKNOWN.encode())
+        return request
+
+    def _provider_id(self, urn: str) -> str:
+        with self._lock:
+            return self._provider_ids.setdefault(urn, str(uuid.uuid4()))
 
     def rows(self, error: str, leftovers: Iterable[str]) -> list[dict[str, str]]:
         """Return the differences for FAILED_CALLS, after the end of a program with this error or leftovers.
@@ -181,6 +200,8 @@ class ReplayProxy(CallHandler):
             response.unknown = False
             if message.custom and not response.id:
                 response.id = INVENTED
+            elif response.id == UNKNOWN:
+                response.id = self._provider_id(response.urn)
             decide(response.object, message.type, message.object)
         elif name == DECLARING[1]:
             decide(response.properties, message.type, message.properties)

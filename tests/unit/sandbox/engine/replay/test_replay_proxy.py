@@ -66,6 +66,7 @@ class Run:
     def __init__(self, calls: RecordedCalls) -> None:
         self.completions = 0
         self.order: list[str] = []
+        self.ids: list[str] = []
         self.proxy = ReplayProxy(calls, CallCounts(), self._complete)
 
     def _complete(self) -> None:
@@ -119,6 +120,70 @@ def test_an_equal_run_gets_known_values_and_differs_in_nothing() -> None:
     run.send("RegisterResourceOutputs", outputs(a=1))
     run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.WARNING, message="late"))
     assert run.end() == []
+
+
+PROVIDER = "urn:pulumi:dev::a::pulumi:providers:aws::other"
+
+
+def with_provider(*more: tuple[str, Any, bytes | Failure]) -> Run:
+    """Return the second run of a program that creates two providers, which have the engine's placeholder."""
+    providers = [
+        (
+            "RegisterResource",
+            resource_pb2.RegisterResourceRequest(
+                type="pulumi:providers:aws", name=name, custom=True, parent=STACK
+            ),
+            resource_pb2.RegisterResourceResponse(
+                urn=PROVIDER.replace("other", name), id=UNKNOWN
+            ).SerializeToString(),
+        )
+        for name in ("other", "third")
+    ]
+    run = Run(record(*providers, *more))
+    run.send("RegisterResource", vpc())
+    run.ids = [run.send("RegisterResource", request).id for _, request, _ in providers]
+    return run
+
+
+def test_new_providers_get_other_ids_and_what_has_these_differs_in_nothing() -> None:
+    def requests(provider_id: str) -> tuple[Any, Any]:
+        reference = f"{PROVIDER}::{provider_id}"
+        tags = struct(whole=provider_id, part=f"by {provider_id}")
+        read = resource_pb2.ResourceInvokeRequest(tok="aws:index/getRegion:getRegion", provider=reference)
+        return vpc("b", provider=reference, providers={"aws": reference}, object=tags), read
+
+    first, first_read = requests(UNKNOWN)
+    vpcs = resource_pb2.ResourceInvokeResponse().SerializeToString()
+    run = with_provider(
+        ("RegisterResource", first, answer(whole=UNKNOWN, part=f"by {UNKNOWN}")),
+        ("Invoke", first_read, vpcs),
+    )
+    assert len({UNKNOWN, *run.ids}) == 3
+    assert [len(provider_id) for provider_id in run.ids] == [36, 36]
+    second, second_read = requests(run.ids[0])
+    assert run.send("RegisterResource", second).object["whole"] == run.ids[0]
+    assert run.send("Invoke", second_read) == vpcs
+    run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=run.ids[0]))
+    assert run.end() == []
+
+
+def test_what_depends_on_the_id_of_a_new_provider_differs() -> None:
+    first = vpc("b", object=struct(cidrBlock="10.1.0.0/16"))
+    run = with_provider(("RegisterResource", first, answer()))
+    # The SDK makes no call whose arguments have the placeholder.
+    run.send(
+        "Invoke",
+        resource_pb2.ResourceInvokeRequest(tok="aws:ec2/getVpcs:getVpcs", args=struct(provider=run.ids[0])),
+    )
+    run.send("RegisterResource", vpc("b", object=struct(cidrBlock=f"by {run.ids[1]}")))
+    assert run.end() == [
+        (
+            "",
+            "aws:ec2/getVpcs:getVpcs",
+            "the program makes this call, or makes it with these arguments, only",
+        ),
+        (VPC, "main", "the program declares something else"),
+    ]
 
 
 def test_a_run_without_unknown_values_needs_no_second_one() -> None:
