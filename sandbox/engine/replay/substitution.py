@@ -115,6 +115,8 @@ class Substitution:
         self._invented: set[str] = set()
         self._booleans: set[str] = set()
         self._others: dict[str, str] = {}
+        self._applied: dict[str, str] = {}
+        """The results of `apply`: answers have the texts of requests, and many resources share texts."""
         self._present = now()
         for text in (sentinels.SIGNATURE, sentinels.SECRET, sentinels.OUTPUT, sentinels.RESOURCE):
             self.note_sent(text)
@@ -133,6 +135,7 @@ class Substitution:
 
     def note_received(self, content: Message) -> None:
         """Note an answer. What no request had before is invented."""
+        self._applied.clear()
         for text in _texts(content):
             self._invented.update(part for part in _parts(text) if part not in self._sent)
 
@@ -142,6 +145,11 @@ class Substitution:
 
     def apply(self, text: str) -> str:
         """Return a text with other addresses and digits in place of invented ones, also in base64."""
+        if (other := self._applied.get(text)) is None:
+            other = self._applied[text] = self._apply(text)
+        return other
+
+    def _apply(self, text: str) -> str:
         content = _decode(text)
         if content and (other := self.apply(content)) != content:
             return base64.b64encode(other.encode()).decode()
