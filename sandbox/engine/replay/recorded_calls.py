@@ -265,9 +265,14 @@ def _boolean_texts(name: str, message: Any, response: Any) -> Iterator[str]:
 
 
 def _has_unknown(name: str, message: Any, answer: bytes) -> bool:
-    """Return True if the answer to a request has an unknown value, also the ID or all outputs."""
+    """Return True if the answer to a request has an unknown value, also the ID or all outputs.
+
+    A look-up is unknown as a whole if an object on which it depends has no ID yet.
+    """
     if any(placeholder.encode() in answer for placeholder in UNKNOWNS):
         return True
+    if name == LOOK_UP:
+        return resource_pb2.ResourceInvokeResponse.FromString(answer).unknown
     if name != DECLARING[0]:
         return False
     response = resource_pb2.RegisterResourceResponse.FromString(answer)

@@ -40,6 +40,7 @@ from sandbox.engine.replay.recorded_calls import (
     ANSWERS,
     DECLARING,
     LOG,
+    LOOK_UP,
     OUTPUTS,
     Failure,
     Key,
@@ -205,6 +206,8 @@ class ReplayProxy(CallHandler):
             decide(response.object, message.type, message.object)
         elif name == DECLARING[1]:
             decide(response.properties, message.type, message.properties)
+        elif name == LOOK_UP:
+            response.unknown = False
         self._calls.substitution.apply_to(response)
         inputs.apply_to(response)
         if name == DECLARING[0] and message.type.startswith("aws:"):

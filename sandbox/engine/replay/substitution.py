@@ -63,6 +63,9 @@ ENCODED = re.compile(r"[0-9A-Za-z+/]{65,}")
 PUBLIC_ID = re.compile(r"(?<![0-9a-z])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{5}(?![0-9a-z])", re.IGNORECASE)
 """Pattern of an invented ID of a dashboard or test of Datadog (providers/datadog/resource_types.toml)."""
 
+GENERATED = re.compile(r"(?<=_)[a-p]{8}(?![0-9a-z])", re.IGNORECASE)
+"""Pattern of the random part of a generated name without digits (providers/aws/generated_names.py)."""
+
 FINGERPRINT = re.compile(
     r"(?<![0-9a-z])(?<![0-9a-f]:)[0-9a-f]{2}(?::[0-9a-f]{2}){15,}(?!:?[0-9a-f])", re.IGNORECASE
 )
@@ -99,6 +102,8 @@ that of the others is not, so the networks of every size differ.
 
 HEX, BASE64 = "0123456789abcdef", f"{string.ascii_letters}{string.digits}+/"
 ALPHANUMERIC = f"{string.digits}{string.ascii_lowercase}"
+LETTERS = "abcdefghijklmnop"
+"""The letters of generated names."""
 
 LENGTH_OF_EC2 = 17
 """Number of digits in the ID of an object of EC2. In an account, the first one is 0."""
@@ -163,6 +168,7 @@ class Substitution:
         text = TIME.sub(exchange(lambda _: self._present), text)
         text = UUID.sub(exchange(lambda uuid: "-".join(map(self._other_digits, uuid.split("-")))), text)
         text = PUBLIC_ID.sub(exchange(self._other_id), text)
+        text = GENERATED.sub(exchange(self._other_letters), text)
         text = FINGERPRINT.sub(exchange(self._other_digits), text)
         text = ADDRESS.sub(exchange(lambda address: self._other(address, other_address)), text)
         return DIGITS.sub(exchange(self._other_digits), text)
@@ -176,6 +182,9 @@ class Substitution:
 
     def _other_id(self, text: str) -> str:
         return _with_case(self._other(text.lower(), other_id), text)
+
+    def _other_letters(self, text: str) -> str:
+        return _with_case(self._other(text.lower(), lambda part: _differing_text(part, LETTERS)), text)
 
     def _other_line(self, match: re.Match[str]) -> str:
         line = f"{OF_LINE}{match[2]}"
@@ -359,7 +368,7 @@ def _parts(text: str) -> Iterator[str]:
     Those in encoded content are left out.
     """
     yield from ADDRESS.findall(text)
-    patterns = (TIME, UUID, PUBLIC_ID, FINGERPRINT)
+    patterns = (TIME, UUID, PUBLIC_ID, GENERATED, FINGERPRINT)
     yield from (part.lower() for pattern in patterns for part in pattern.findall(text))
     contents = [*map(_decode, PEM_IN_BASE64.findall(text)), text]
     encoded = (part for content in contents for pattern in (PEM, KEY) for part in pattern.findall(content))

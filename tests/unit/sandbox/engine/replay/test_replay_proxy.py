@@ -186,6 +186,15 @@ def test_what_depends_on_the_id_of_a_new_provider_differs() -> None:
     ]
 
 
+def test_a_look_up_that_was_unknown_is_known() -> None:
+    unknown = resource_pb2.ResourceInvokeResponse(unknown=True).SerializeToString()
+    calls = RecordedCalls()
+    calls.add("Invoke", LOOK_UP, unknown)
+    assert calls.has_unknown
+    answered = Run(calls).send("Invoke", LOOK_UP)
+    assert not resource_pb2.ResourceInvokeResponse.FromString(answered).unknown
+
+
 def test_a_run_without_unknown_values_needs_no_second_one() -> None:
     calls = RecordedCalls()
     calls.add("RegisterResource", vpc(), answer(cidrBlock="10.0.0.0/16"))
