@@ -13,6 +13,9 @@ IGNORED = "ignoreChanges"
 ALL = "*"
 """Part of a path that stands for each name and each index."""
 
+INDEX = re.compile(r"[+-]?[0-9]{1,18}")
+"""Pattern of an index, which Go's `strconv.ParseInt` reads."""
+
 PATH_PART = re.compile(r'\["((?:\\"|[^"])*)"\]|\[([^\]"]*)\]|([^.\[]+)')
 """Pattern of a part of a path of the engine: a name in quotes, an index, or a name. The engine skips the dots
 between them (pulumi/pulumi, sdk/go/common/resource/properties_path.go: ParsePropertyPath).
@@ -29,9 +32,17 @@ def option_paths(options: Mapping[str, Any], name: str) -> list[list[str]]:
     texts = options.get(name)
     paths = [as_text(text) or "" for text in texts] if is_list(texts) else []
     return [
-        [quoted.replace('\\"', '"') or index or name for quoted, index, name in PATH_PART.findall(path)]
+        [
+            quoted.replace('\\"', '"') or _index(index) or name
+            for quoted, index, name in PATH_PART.findall(path)
+        ]
         for path in paths
     ]
+
+
+def _index(text: str) -> str:
+    """Return an index as the number that the engine reads; `ALL` and any other text as they are."""
+    return f"{int(text)}" if INDEX.fullmatch(text) else text
 
 
 def join_parts(parts: Iterable[str]) -> str:

@@ -28,3 +28,10 @@ def test_a_new_name_is_a_change_although_its_value_stays() -> None:
 def test_the_paths_of_different_parts_differ() -> None:
     lists = [["a", "b"], ["a.b"], ["a", '["b"]'], ["a", ""], ["a"], ['a["b"]'], ["a", "*"], ["", "a"]]
     assert len({*map(join_parts, lists)}) == len(lists)
+
+
+@pytest.mark.parametrize("index", ["0", "+0", "-0", "00"])
+def test_an_index_is_the_number_that_the_engine_reads(index: str) -> None:
+    before, after = ({"rules": [{"port": port}]} for port in (22, 443))
+    hidden = find_hidden_changes({"ignoreChanges": [f"rules[{index}].port"]}, before, after)
+    assert hidden == {"rules.0.port": (22, 443)}
