@@ -37,8 +37,11 @@ def _gateway(_resource: Resource, context: Context) -> Charges:
 
 
 def _endpoint(resource: Resource, context: Context) -> Charges:
-    """Yield the charges of an endpoint; an endpoint of the type Gateway is free (Amazon VPC pricing)."""
-    if resource.values.get("vpcEndpointType") == "Gateway":
+    """Yield the charges of an endpoint; one of the type Gateway, which is the default, is free.
+
+    Sources: Amazon VPC pricing; Amazon EC2 API reference, CreateVpcEndpoint.
+    """
+    if resource.values.get("vpcEndpointType", "Gateway") == "Gateway":
         return
     subnets = resource.values.get("subnetIds")
     zones = len(subnets) if is_list(subnets) else 1
@@ -80,10 +83,11 @@ def _database(resource: Resource, context: Context) -> Charges:
     yield Charge("database instances", engine, copies, detail=detail)
     is_faster = inputs.get("iops") or inputs.get("storageThroughput")
     is_known = inputs.get("storageType", "gp3") == "gp3" and not is_faster
-    if is_known:
+    if is_known and storage:
         yield Charge("database storage", "database storage", copies * storage, detail=f"{storage:g} GiB")
-    else:  # A database from a snapshot may have no size.
-        yield Charge("database storage", "another type or performance of storage")
+    else:  # A replica, or a database from a snapshot, may have no size.
+        other = "another type or performance" if not is_known else "an unknown amount"
+        yield Charge("database storage", f"{other} of storage")
     if inputs.get("databaseInsightsMode", "standard") != "standard":
         yield Charge("analysis of the database", "advanced Database Insights")
     beyond = max(0.0, usage.database_backup_gb - storage)
@@ -105,9 +109,28 @@ def _bucket(resource: Resource, context: Context) -> Charges:
     yield Charge("reads from buckets", "S3 reads", usage.bucket_reads, ("bucket_reads",))
 
 
-def _copies(_resource: Resource, context: Context) -> Charges:
-    gb = context.usage.replicated_gb
+def _copies(resource: Resource, context: Context) -> Charges:
+    """Yield the charges of copies of a bucket or a registry, which each destination gets."""
+    rules = resource.values.get("rules") or value_at(resource.values, "replicationConfiguration.rules")
+    destinations = {
+        repr(destination) for rule in (rules if is_list(rules) else ()) for destination in _destinations(rule)
+    }
+    gb = context.usage.replicated_gb * max(1, len(destinations))
     yield Charge("copies to another region", "transfer to another region", gb, ("replicated_gb",))
+
+
+def _destinations(rule: object) -> Iterator[object]:
+    """Yield the buckets, or the regions and registries, to which a rule of a replication copies."""
+    if bucket := value_at(rule, "destination.bucket"):
+        yield bucket
+    destinations = value_at(rule, "destinations")
+    yield from destinations if is_list(destinations) else ()
+
+
+def _trail(resource: Resource, context: Context) -> Charges:
+    """Yield the charges of a trail: the first copy of management events in each region is free."""
+    if not context.is_first_of_type(resource):
+        yield Charge("copies of events", "another trail")
 
 
 def _log_group(resource: Resource, context: Context) -> Charges:
@@ -181,6 +204,7 @@ def _feature(resource: Resource, context: Context) -> Charges:
 AWS_CHARGES: Mapping[str, ChargesOf] = {
     "aws:backup/plan:Plan": _vault_copies,
     "aws:backup/vault:Vault": _vault,
+    "aws:cloudtrail/trail:Trail": _trail,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:codebuild/project:Project": _builds,
     "aws:ec2/eip:Eip": _address,

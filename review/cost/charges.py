@@ -64,6 +64,10 @@ class Context:
             for rule in _rules(resource)
         )
 
+    def is_first_of_type(self, resource: Resource) -> bool:
+        """Return True for the only resource of a type in the stack, or for the first of several by URN."""
+        return resource.urn == min(other.urn for other in self.resources if other.type == resource.type)
+
     def is_first(self, resource: Resource, path: str) -> bool:
         """Return True for the first resource, by name, of those with the same type and value at a path."""
         value = value_at(resource.values, path)

@@ -10,6 +10,7 @@ from review.cost.aws_charges import AWS_CHARGES
 from review.cost.charges import Charge, Context
 from review.cost.nodes import job_sizes
 from review.cost.price_table import HOME, TABLE, Price, PriceTable
+from review.cost.priced_inputs import name_some
 from review.cost.service_charges import NODES, SERVICE_CHARGES
 from review.cost.usage import Usage, usage_of
 from review.model import CostLine, StackCosts
@@ -19,6 +20,8 @@ from sandbox.progress import name_of
 CHARGES = {**AWS_CHARGES, **SERVICE_CHARGES}
 PROVIDER = "pulumi:providers:aws"
 NOT_IN_TABLE = "a resource of type"
+
+OTHER_INPUTS = "inputs that may change the price"
 
 OTHER_JOBS = "nodes for jobs of another size or schedule"
 
@@ -154,17 +157,23 @@ def _lines(
     table: PriceTable,
 ) -> Iterator[Line]:
     region = _region(resource, regions)
-    charges = ()
-    if of_type := CHARGES.get(resource.type):
-        charges = of_type(resource, Context(everything, usage, region, table))
-    elif not table.is_free(resource.type):
-        charges = (Charge(resource.type, f"{NOT_IN_TABLE} {resource.type}"),)
-    for charge in charges:
+    for charge in _charges(resource, Context(everything, usage, region, table)):
         line = _line(resource, charge, region, usage, table)
         if line.month is None:
             line = replace(line, unpriced=_decisive(resource, region, charge, everything))
         part, basis = map(resource.hide_literals, (line.part, line.basis))
         yield replace(line, part=part, basis=basis)
+
+
+def _charges(resource: Resource, context: Context) -> Iterator[Charge]:
+    """Yield the charges of a resource, and one without a price if an input may change the price."""
+    if of_type := CHARGES.get(resource.type):
+        yield from of_type(resource, context)
+    elif not context.table.is_free(resource.type):
+        yield Charge(resource.type, f"{NOT_IN_TABLE} {resource.type}")
+        return
+    if others := context.table.inputs_of(resource.type).unpriced(resource.values):
+        yield Charge(OTHER_INPUTS, f"{resource.type} with this {name_some(others)}")
 
 
 def _line(resource: Resource, charge: Charge, region: str, usage: Usage, table: PriceTable) -> Line:

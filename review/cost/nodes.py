@@ -76,8 +76,8 @@ class Nodes:
 def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, region: str) -> Nodes | None:
     """Return the cheapest nodes for the pods of a stack; None without a pool, or if no type has a price.
 
-    The result is also None for several pools or node classes, and for requirements of the pool or of pods
-    whose effect is not computed, since another type has another price.
+    The result is also None for several pools or node classes, for several autoscalers of a Deployment, and
+    for requirements of the pool or of pods whose effect is not computed: another type has another price.
 
     All nodes are of one type; the largest pod and the sum of the requests have to fit. A Deployment that
     spreads over zones with DoNotSchedule needs a node in as many zones as it has pods, at most all of them.
@@ -97,7 +97,7 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
         if resource.type == DEPLOYMENT:
             count = _replicas(resource, resources, scaling)
             spec = value_at(resource.values, "spec.template.spec")
-            if not _is_computed(spec):
+            if count is None or not _is_computed(spec):
                 return None
             pod = _pod_requests(spec)
             pods += pod.times(count)
@@ -251,22 +251,31 @@ def _count(instance: str, pods: Requests, largest: Requests, on_each_node: Reque
     return max(1, math.ceil(pods.cpus / free_cpus), math.ceil(pods.gib / free_gib))
 
 
-def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: float) -> int:
-    """Return the number of pods of a Deployment, between the limits of its autoscaler if it has one."""
-    names = [value_at(deployment.values, f"metadata.{field}") for field in ("namespace", "name")]
-    for other in resources:
-        if other.type != AUTOSCALER:
-            continue
-        target = (
-            value_at(other.values, "metadata.namespace"),
-            value_at(other.values, "spec.scaleTargetRef.name"),
-        )
-        if [*target] == names:
-            fewest = float(value_at(other.values, "spec.minReplicas") or 1)
-            most = float(value_at(other.values, "spec.maxReplicas") or fewest)
-            return math.ceil(fewest + scaling * (most - fewest))
+def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: float) -> int | None:
+    """Return the number of pods of a Deployment, between the limits of its autoscaler if it has one.
+
+    The result is None for several autoscalers, since it is not known which one decides.
+    """
+    scalers = [other for other in resources if other.type == AUTOSCALER and _scales(other, deployment)]
+    if len(scalers) > 1:
+        return None
+    for scaler in scalers:
+        fewest = float(value_at(scaler.values, "spec.minReplicas") or 1)
+        most = float(value_at(scaler.values, "spec.maxReplicas") or fewest)
+        return math.ceil(fewest + scaling * (most - fewest))
     replicas = value_at(deployment.values, "spec.replicas")
     return 1 if replicas is None else int(replicas)
+
+
+def _scales(scaler: Resource, deployment: Resource) -> bool:
+    """Return True if an autoscaler sets the number of pods of a Deployment."""
+    target = "spec.scaleTargetRef"
+    names = [value_at(deployment.values, f"metadata.{field}") for field in ("namespace", "name")]
+    return (
+        value_at(scaler.values, f"{target}.kind") == "Deployment"
+        and str(value_at(scaler.values, f"{target}.apiVersion")).startswith("apps/")
+        and [value_at(scaler.values, path) for path in ("metadata.namespace", f"{target}.name")] == names
+    )
 
 
 def _is_computed(spec: Any) -> bool:
@@ -274,6 +283,9 @@ def _is_computed(spec: Any) -> bool:
     if not is_map(spec):
         return True
     if any(spec.get(field) for field in UNKNOWN_PODS):
+        return False
+    # A spread over nodes, other than one over zones, demands a node for each pod.
+    if any(constraint.get("topologyKey") != ZONE for constraint in _demands(spec)):
         return False
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     amounts = [
@@ -323,8 +335,13 @@ def _agent_requests(release: Resource) -> Requests:
 
 
 def _spreads_over_zones(deployment: Resource) -> bool:
-    constraints = value_at(deployment.values, "spec.template.spec.topologySpreadConstraints")
-    return any(
-        constraint.get("topologyKey") == ZONE and constraint.get("whenUnsatisfiable") == "DoNotSchedule"
-        for constraint in (constraints if is_list(constraints) else ())
-    )
+    spec = value_at(deployment.values, "spec.template.spec")
+    return any(constraint.get("topologyKey") == ZONE for constraint in _demands(spec))
+
+
+def _demands(spec: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the constraints on the spread of a pod that the scheduler has to meet."""
+    constraints = value_at(spec, "topologySpreadConstraints")
+    for constraint in constraints if is_list(constraints) else ():
+        if is_map(constraint) and constraint.get("whenUnsatisfiable") == "DoNotSchedule":
+            yield constraint

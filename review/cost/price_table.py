@@ -1,11 +1,15 @@
-"""Prices with their sources, and the resource types without a price, from prices.yaml."""
+"""Prices with their sources, the inputs that they hold for, and types without a price, from prices.yaml."""
 
 import datetime
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from review.cost.priced_inputs import STRICT, PricedInputs
 
 FILE = Path(__file__).with_name("prices.yaml")
 HOME, EVERYWHERE = "ap-northeast-1", "global"
@@ -15,13 +19,11 @@ HOURS = 730.0
 Trust = Literal["confirmed", "single", "old", "weak"]
 """Quality of a price's source; prices.yaml explains the values."""
 
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-
 
 class Price(BaseModel):
     """Price of a unit in a region, in US dollars without tax. `date` is None if the source has no date."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: str
     region: str
@@ -37,10 +39,15 @@ class Price(BaseModel):
         return self.usd * HOURS if self.unit == "hour" else self.usd
 
 
-class FreeTypes(BaseModel):
-    """Resource types, or packages with a colon at their end, that cost nothing, with reason and source."""
+class PricedTypes(PricedInputs):
+    """Resource types with charges, and the inputs for which these are right."""
 
-    model_config = _STRICT
+    types: tuple[str, ...] = Field(min_length=1)
+    sources: tuple[str, ...] = ()
+
+
+class FreeTypes(PricedInputs):
+    """Resource types, or packages with a colon at their end, that cost nothing, with reason and source."""
 
     reason: str = Field(min_length=1)
     source: str = Field(pattern=r"^https://")
@@ -48,11 +55,17 @@ class FreeTypes(BaseModel):
 
 
 class PriceTable(BaseModel):
-    """Table of prices and of types without a price."""
+    """Table of prices, of the inputs that they hold for, and of types without a price.
 
-    model_config = _STRICT
+    `common` has the inputs that change no price in any type of a package, and `pod` those of a pod.
+    """
+
+    model_config = STRICT
 
     prices: tuple[Price, ...]
+    common: Mapping[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    pod: PricedInputs = PricedInputs()
+    priced: tuple[PricedTypes, ...] = ()
     free: tuple[FreeTypes, ...]
 
     def find(self, name: str, region: str) -> Price | None:
@@ -64,8 +77,29 @@ class PriceTable(BaseModel):
 
     def is_free(self, resource_type: str) -> bool:
         """Return True if the table lists the resource type, or its whole package, as free."""
-        package = f"{resource_type.partition(':')[0]}:"
-        return any(name in (resource_type, package) for group in self.free for name in group.types)
+        return any(name in _names(resource_type) for group in self.free for name in group.types)
+
+    def inputs_of(self, resource_type: str) -> PricedInputs:
+        """Return the inputs for which the price of a type holds; of a type that the table lacks, none."""
+        tables = (self._by_type[name] for name in _names(resource_type) if name in self._by_type)
+        return next(tables, PricedInputs())
+
+    @cached_property
+    def _by_type(self) -> dict[str, PricedInputs]:
+        """The inputs of each type or package, with those of its package and of its pod."""
+        return {
+            name: self._complete(group, name) for group in (*self.priced, *self.free) for name in group.types
+        }
+
+    def _complete(self, group: PricedInputs, name: str) -> PricedInputs:
+        common = PricedInputs(neutral=self.common.get(name.partition(":")[0], ()))
+        pods = [self.pod.below(group.pod)] if group.pod else []
+        return group.joined(common, *pods)
+
+
+def _names(resource_type: str) -> tuple[str, str]:
+    """Return the names under which the table may have a type: its own, and that of its package."""
+    return resource_type, f"{resource_type.partition(':')[0]}:"
 
 
 def load(file: Path = FILE) -> PriceTable:

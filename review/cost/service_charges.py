@@ -71,9 +71,12 @@ def _test(resource: Resource, _context: Context) -> Charges:
         yield Charge("Datadog: test runs", "runs of another test type")
         return
     seconds = float(value_at(resource.values, "optionsList.tickEvery") or 0)
+    if not seconds:
+        yield Charge("Datadog: test runs", "test runs at an unknown interval")
+        return
     locations = resource.values.get("locations")
     count = len(locations) if is_list(locations) else 1
-    runs = HOURS * 3600 / seconds * count / 1000 if seconds else 0.0
+    runs = HOURS * 3600 / seconds * count / 1000
     yield Charge(
         "Datadog: test runs", "Datadog test runs", runs, detail=f"every {seconds:g} s from {count} places"
     )

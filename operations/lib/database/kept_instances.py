@@ -10,6 +10,9 @@ from review.cost import estimate, price_table
 SUFFIXES = ("-old-", "-new-", "-rehearsal")
 """Texts that `restore --from rds` and `database upgrade --rehearse` append to the stack's instance name."""
 
+NO_EXTENDED_SUPPORT = "open-source-rds-extended-support-disabled"
+"""Support of the program's databases, which an upgrade ends before it costs anything."""
+
 
 def of_stack(options: Options, instances: Iterable[Description]) -> list[Description]:
     """Return those of the instances that a recovery or a rehearsal of this stack left, judged by name."""
@@ -46,6 +49,7 @@ def month(instance: Description) -> float | None:
         "multiAz": instance.get("MultiAZ", False),
         "allocatedStorage": instance.get("AllocatedStorage"),
         "storageType": instance.get("StorageType"),
+        "engineLifecycleSupport": instance.get("EngineLifecycleSupport", NO_EXTENDED_SUPPORT),
     }
     return estimate.month("aws:rds/instance:Instance", inputs)
 

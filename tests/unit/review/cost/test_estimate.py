@@ -24,7 +24,9 @@ BUCKET, REPLICATION = "aws:s3/bucket:Bucket", "aws:s3/bucketReplicationConfig:Bu
 GROUP, TEST = "aws:cloudwatch/logGroup:LogGroup", "datadog:index/syntheticsTest:SyntheticsTest"
 FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
 SUBNET, SETTING = "aws:ec2/subnet:Subnet", "cloudflare:index/zoneSetting:ZoneSetting"
-SMALL = {"instanceClass": "db.t4g.small", "allocatedStorage": 20, "storageType": "gp3"}
+SUPPORT = {"engineLifecycleSupport": "open-source-rds-extended-support-disabled"}
+SMALL = {"instanceClass": "db.t4g.small", "allocatedStorage": 20, "storageType": "gp3", **SUPPORT}
+API_TEST = {"type": "api", "status": "live", "locations": ["a"], "optionsList": {"tickEvery": 60}}
 FACING = {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing"}
 OSAKA = {"region": "ap-northeast-3"}
 
@@ -140,9 +142,7 @@ def test_nodes_of_an_unknown_type_leave_the_number_of_hosts_unknown() -> None:
         ),
         (
             [
-                resource(
-                    TEST, "it", {"type": "api", "optionsList": {"tickEvery": 60}, "locations": ["a", "b"]}
-                )
+                resource(TEST, "it", API_TEST | {"locations": ["a", "b"]}),
             ],
             {},
             {"Datadog: test runs": 43.8},
@@ -159,11 +159,11 @@ def test_nodes_of_an_unknown_type_leave_the_number_of_hosts_unknown() -> None:
             {"GuardDuty: NEW": None},
         ),
         (
-            [resource(SETTING, name, {"zoneId": zone}) for name, zone in (("a", "1"), ("b", "1"))],
+            [resource(SETTING, name, {"zoneId": "1", "settingId": "ssl"}) for name in "ab"],
             {},
             {"Cloudflare: plan of the zone": 25.0},
         ),
-        ([resource(SETTING, "a", {"zoneId": "1"})], {"cloudflare_plan": "free"}, {}),
+        ([resource(SETTING, "a", {"zoneId": "1", "settingId": "ssl"})], {"cloudflare_plan": "free"}, {}),
         ([resource("aws:ecr/repository:Repository", "it", OSAKA)], {}, {"images in registries": None}),
         ([resource("aws:iam/role:Role", "it", {})], {}, {}),
         ([resource("pipe:data:Database", "it", {})], {}, {}),
@@ -183,7 +183,8 @@ def test_a_resource_costs_its_quantity_times_the_price(
 
 def test_a_bill_of_equal_zones_has_one_plan() -> None:
     settings = [
-        resource(SETTING, name, {"zoneId": zone}) for name, zone in (("a", "1"), ("b", "1"), ("c", "2"))
+        resource(SETTING, name, {"zoneId": zone, "settingId": "ssl"})
+        for name, zone in (("a", "1"), ("b", "1"), ("c", "2"))
     ]
     lines = estimate.estimate(settings, usage())
     assert [line.resource for line in lines] == ["a", "c"]
@@ -250,7 +251,7 @@ def test_a_part_without_a_price_is_unknown_and_the_rest_of_the_stack_is_not() ->
 
 LARGE = SMALL | {"instanceClass": "db.r7g.16xlarge"}
 IO2 = SMALL | {"storageType": "io2"}
-SNAPSHOT = {"instanceClass": "db.t4g.small", "storageType": "io2"}
+SNAPSHOT = {"instanceClass": "db.t4g.small", "storageType": "io2", **SUPPORT}
 FLEET, CHART = "aws:ec2/fleet:Fleet", {"chart": "x", "values": {"replicas": 1}}
 POOL, LARGE_POOL = ({"spec": {"replicas": count}} for count in (1, 9))
 
@@ -415,7 +416,7 @@ def test_a_key_has_the_price_of_the_table() -> None:
 
 @pytest.mark.parametrize("size", [-62_000, float("inf"), float("nan")])
 def test_an_impossible_quantity_lowers_no_bill(size: float) -> None:
-    inputs = {"instanceClass": "db.t4g.medium", "engine": "postgres", "storageType": "gp3"}
+    inputs = {"instanceClass": "db.t4g.medium", "engine": "postgres", "storageType": "gp3", **SUPPORT}
     smallest = estimate.month(DATABASE, {**inputs, "allocatedStorage": 20})
     month = estimate.month(DATABASE, {**inputs, "allocatedStorage": size})
     assert smallest and month and month > smallest - 3

@@ -34,9 +34,10 @@ def deployment(cpu: str = "100m", memory: str = "256Mi", replicas: int = 2, **po
     )
 
 
-def autoscaler(fewest: int, most: int) -> Resource:
-    """Return the autoscaler of the Deployment."""
-    spec = {"scaleTargetRef": {"name": "api"}, "minReplicas": fewest, "maxReplicas": most}
+def autoscaler(fewest: int, most: int, **of: str) -> Resource:
+    """Return the autoscaler of the Deployment, or of another target."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api", **of}
+    spec = {"scaleTargetRef": target, "minReplicas": fewest, "maxReplicas": most}
     return resource(nodes.AUTOSCALER, "api", {"metadata": {"namespace": "pipe"}, "spec": spec})
 
 
@@ -128,14 +129,24 @@ def test_several_pools_or_classes_or_a_fixed_number_of_nodes_are_not_computed(na
     [
         {"nodeSelector": {"eks.amazonaws.com/instance-family": "p5"}},
         {"affinity": {"podAntiAffinity": {"required": []}}},
+        {"topologySpreadConstraints": [ZONES[0] | {"topologyKey": "kubernetes.io/hostname"}]},
         {"resources": {"requests": {"cpu": "4"}}},
         {"initContainers": [{"resources": {"limits": {"nvidia.com/gpu": 1}}}]},
         {"containers": [{"resources": {"requests": {"cpu": "four"}}}]},
     ],
-    ids=["node selector", "affinity", "resources of the pod", "GPU", "no quantity"],
+    ids=["node selector", "affinity", "spread over nodes", "resources of the pod", "GPU", "no quantity"],
 )
 def test_pods_that_choose_their_nodes_are_not_computed(field: dict[str, Any]) -> None:
     assert nodes.plan([*pool(), deployment(**field)], 0.0, TABLE, HOME) is None
+
+
+def test_only_an_autoscaler_of_the_deployment_sets_the_number_of_its_pods() -> None:
+    large = deployment(cpu="1", replicas=60)
+    alone = plan(*pool(), large)
+    for of in ({"kind": "ReplicaSet"}, {"apiVersion": "example.com/v1"}, {"name": "other"}):
+        assert plan(*pool(), large, autoscaler(1, 1, **of)) == alone
+    assert plan(*pool(), large, autoscaler(1, 1)) != alone
+    assert nodes.plan([*pool(), large, autoscaler(1, 1), autoscaler(9, 9)], 0.0, TABLE, HOME) is None
 
 
 def test_a_limit_is_the_request_of_a_container_without_one() -> None:
