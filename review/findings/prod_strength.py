@@ -495,7 +495,7 @@ def _oldest_version(files: Any) -> Strength | None:
             continue
         try:
             directives = [*walk(parse(text))]
-        except (NotNginxError, UnicodeEncodeError):
+        except NotNginxError:
             return None
         for directive in directives:
             if directive.name in PROTOCOLS:

@@ -9,7 +9,7 @@ from policies.engine.rule import Finding, Unknown, Verdict, Verdicts, expected
 from policies.model.kubernetes.encoded_data import decoded
 from policies.model.kubernetes.pods import Object
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
-from policies.model.tls.nginx_parser import DEEPEST, Directive, NotNginxError, parse, walk
+from policies.model.tls.nginx_parser import DEEPEST, LUA, TOO_DEEP, Directive, NotNginxError, parse, walk
 from policies.model.tls.tls_versions import SAFE_VERSIONS
 from policies.model.wildcards import matches
 
@@ -29,6 +29,8 @@ SAFE_PROTOCOLS = " ".join(SAFE_VERSIONS)
 _NAMES = "|".join((*PROTOCOLS, *COMMANDS, "ssl_certificate"))
 _LOOKS_LIKE_NGINX = re.compile(rf"""\b({_NAMES})["']?\s|\b(server|http)["']?\s*\{{""")
 """The start of a directive, whose name may have quotes."""
+_COMMENTED = re.compile(r"""\b(server|http)["']?\s+#""")
+"""What is the start of a directive if a comment begins here."""
 _CONFIG_MAP_FIELDS = (("data", False), ("binaryData", True))
 _SECRET_FIELDS = (("data", True), ("stringData", False))
 """The fields with files, and whether a field is encoded. A later field replaces entries of an earlier one."""
@@ -37,7 +39,6 @@ LONGEST_PORT = 5
 MOST_STEPS = 100_000
 """The maximum number of directives in one object after its includes are resolved. Without the limit, files
 that include each other in several places would be expanded once for each path."""
-_PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
 
 
 def place(entry: Value, line: int, server: str = "") -> str:
@@ -89,8 +90,7 @@ class Files:
         except UnknownValueError as unknown:
             self.unread.append(Unknown(unknown.path))
         except NotNginxError as fault:
-            if not _PROSE.search(name):
-                self.unread.append(unreadable(value, fault))
+            self.unread.append(unreadable(value, fault))
 
     def matches(self, pattern: str) -> list[str]:
         """Return the entries that an include names by file name, because mount paths are unknown here."""
@@ -233,7 +233,21 @@ def _includes(block: tuple[Directive, ...]) -> Iterator[str]:
 def _is_nginx(key: str, value: Value) -> bool:
     if not value.known:
         return key.endswith(".conf")
-    return _LOOKS_LIKE_NGINX.search(value.text() or "") is not None
+    text = value.text() or ""
+    if _LOOKS_LIKE_NGINX.search(text):
+        return True
+    return _COMMENTED.search(text) is not None and _has_servers(text)
+
+
+def _has_servers(text: str) -> bool:
+    """Return True if a text has a block of servers; nginx reads no text that is not valid either.
+
+    It may read one with Lua code or with deeper blocks.
+    """
+    try:
+        return any(item.name in ("server", "http") and item.block is not None for item in walk(parse(text)))
+    except NotNginxError as fault:
+        return str(fault) in (LUA, TOO_DEEP)
 
 
 def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding]:

@@ -96,6 +96,7 @@ def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
         ({"data": {"nginx.conf": "ssl_protocols SSLv3 TLSv1.2;"}}, "0.0"),
         ({"data": {"nginx.conf": "ssl_protocols TLSv1.2 # ;\n tlsv1.1;"}}, "1.1"),
         ({"data": {"nginx.conf": "'ssl_protocols' TLSv1.2 \"TLSv1\";"}}, "1.0"),
+        ({"data": {"nginx.conf": "default_type a${;ssl_protocols TLSv1 TLSv1.2;"}}, "1.0"),
         ({"data": {"nginx.conf": "ssl_protocols TLSv1.2;\n# ssl_protocols TLSv1;"}}, ""),
         ({"data": {"nginx.conf": "ssl_protocols TLSv1.2 TLSv9;"}}, "not comparable"),
         ({"data": {"nginx.conf": "ssl_protocols TLSv1.2; }"}}, "not comparable"),
