@@ -17,8 +17,8 @@ from review.findings.risks import data_behind, find_replaced_data
 from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all, title
 from review.plain_data import NULL, as_text, is_equal, is_list
 from review.stacks.engine_run import Step
+from review.stacks.file_contents import SECRET_FORMS
 from review.stacks.plugin_files import find_plugin_files
-from review.stacks.properties import SECRET_FORMS
 from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, REPLACED_BY, TRIGGER, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name

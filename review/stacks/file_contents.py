@@ -19,10 +19,18 @@ CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 OBJECTS = (CONFIG_MAP, KUBERNETES_SECRET)
 
 TEXT, BINARY = "data", "binaryData"
-FORMS = (TEXT, BINARY, "stringData")
+SECRET_FORMS = (SECRET_DATA, SECRET_TEXT) = ("data", "stringData")
+"""Inputs of a Secret that the provider converts: a state has `data`, which is base64, where the program has
+`stringData`.
+"""
+
+FORMS = (TEXT, BINARY, SECRET_TEXT)
 """Inputs with files by name. A pod sees the same file whichever of them has it
 (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/config-map-v1/).
 """
+
+MOVES = {CONFIG_MAP: (TEXT, BINARY), KUBERNETES_SECRET: SECRET_FORMS}
+"""Inputs between which a file of an object can move."""
 
 LEAST_SIMILAR = 0.5
 """Smallest share of equal lines with which a file is taken for a changed copy. The value is a choice: a wrong
@@ -76,11 +84,13 @@ def _decoded(inputs: Json, other: Json) -> Json:
 
 
 def split_moved(step: Step, old: Json, new: Json) -> tuple[list[Part], Json, Json]:
-    """Compare the files of a ConfigMap that move between its inputs, and return the inputs without them."""
-    if step.resource.type != CONFIG_MAP:
-        return [], old, new
+    """Compare files that move between two inputs of an object, and return the inputs without them.
+
+    A secret in a moved file is a part even if it looks the same, since nothing shows whether it changes.
+    """
+    forms = MOVES.get(step.resource.type, ())
     parts: list[Part] = []
-    for form, other in ((TEXT, BINARY), (BINARY, TEXT)):
+    for form, other in zip(forms, reversed(forms), strict=True):
         names = [name for name in _names(old, form) if name in _names(new, other)]
         for name in names:
             if name in _names(new, form) or name in _names(old, other):
@@ -88,16 +98,24 @@ def split_moved(step: Step, old: Json, new: Json) -> tuple[list[Part], Json, Jso
             before, after = Paths.of(form).with_key(name), Paths.of(other).with_key(name)
             shown = f"{after.shown}, which was {before.shown}"
             paths = Paths(shown, before.old, after.new, other, is_exact=False)
-            texts = _moved_text(old, form, name), _moved_text(new, other, name)
-            parts += [*split(paths, *texts)] or [Part(paths, *texts)]
+            kind = step.resource.type
+            texts = _moved_text(kind, old, form, name), _moved_text(kind, new, other, name)
+            if kind == CONFIG_MAP:
+                parts += [*split(paths, *texts)] or [Part(paths, *texts)]
+            else:  # The provider moves them, so a file with the same text has not changed.
+                parts += split(paths, *texts)
             old, new = _without(old, form, name), _without(new, other, name)
     return parts, old, new
 
 
-def _moved_text(inputs: Json, form: str, name: str) -> Any:
+def _moved_text(kind: str, inputs: Json, form: str, name: str) -> Any:
     """Return the text of a file, in which an escape of its own differs from that of a byte."""
     text = inputs[form][name]
-    return mark_byte_escapes(text) if form == TEXT and isinstance(text, str) else text
+    if not isinstance(text, str):
+        return text
+    if kind == KUBERNETES_SECRET:
+        return decode(text) if form == SECRET_DATA else mark_byte_escapes(text)
+    return mark_byte_escapes(text) if form == TEXT else text
 
 
 def _names(inputs: Json, form: str) -> list[str]:

@@ -11,7 +11,13 @@ from review.objects.value_owners import new_value_remarks, owner_remarks
 from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, may_give_access, object_names
-from review.stacks.file_contents import compare_new_file, files_of, readable_inputs, split_moved
+from review.stacks.file_contents import (
+    SECRET_FORMS,
+    compare_new_file,
+    files_of,
+    readable_inputs,
+    split_moved,
+)
 from review.stacks.plugin_files import SOURCES
 from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS, Resource
 from review.stacks.stack import Stack, top_name
@@ -28,8 +34,11 @@ CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
 only changes because something else changes. A checksum elsewhere can name an image, an archive or code.
 """
 
-FORMS = "data and stringData are two forms of one content"
-"""Reason for folding a Secret's content that moves from one of its two forms to the other."""
+FORMS = "content unknown: data and stringData are two forms of it"
+"""Reason for folding a secret in a Secret's content that moves from one of its two forms to the other.
+
+The provider converts one form to the other, and nothing shows whether the content changes.
+"""
 
 CHECKSUMS = "checksums"
 """Reason for folding a checksum, which differs between the stacks."""
@@ -62,9 +71,6 @@ USUAL = re.compile(
 
 DELETION_OPTIONS = ("protect", "retainOnDelete", "deletedWith")
 """Options that decide whether Pulumi deletes the object of a deleted resource."""
-
-SECRET_FORMS = ("data", "stringData")
-"""Inputs of a Secret that the provider converts: a state has `data` where the program has `stringData`."""
 
 
 PENDING = "pending since an earlier deployment"
@@ -391,19 +397,30 @@ def _folding_reason(part: Part, step: Step, stack: Stack, *, forces: bool) -> st
         return UNKNOWN_IN_BASE
     if not forces and new == LATER and part.before is not None and _may_be_unknown(step, stack, path):
         return KNOWN_LATER
-    if top_name(path) in SECRET_FORMS and not stack.predicted and _is_other_form(step):
+    if not stack.predicted and _is_hidden_move(part, step):
         return FORMS
     if not forces and _are_checksums(path, str(part.before), str(new)) and not stack.may_read_annotations:
         return CHECKSUMS
     return ORDER_ONLY if part.is_set and LATER not in str(new) else ""
 
 
-def _is_other_form(step: Step) -> bool:
-    """Return True for a Secret whose content is in one form in the base, and in the other in the head."""
+def _is_hidden_move(part: Part, step: Step) -> bool:
+    """Return True for a secret in a Secret's content that is in its other form in the head.
+
+    The part is a masked file, or the content of one form if both are masks as a whole.
+    """
     if step.resource.type != KUBERNETES_SECRET:
         return False
-    before, after = ({*SECRET_FORMS} & side.inputs.keys() for side in (step.old, step.new) if side)
-    return len(before) == len(after) == 1 and before != after
+    if part.paths.old != part.paths.new:
+        return is_equal(part.before, part.after) and MASK in str(part.before)
+    if not {*part.paths.places} <= {*SECRET_FORMS}:
+        return False
+    contents = [
+        [(name, side.inputs[name]) for name in SECRET_FORMS if name in side.inputs] if side else []
+        for side in (step.old, step.new)
+    ]
+    hidden = [[(name, MASK)] for name in SECRET_FORMS]
+    return contents in (hidden, [*reversed(hidden)])
 
 
 def _are_checksums(path: str, old: str, new: str) -> bool:

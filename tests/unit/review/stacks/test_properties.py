@@ -626,7 +626,7 @@ def test_values_that_are_known_later_are_folded_unless_they_force_a_replacement(
 @each_row(
     ("before", "after", "predicted", "reason"),
     [
-        (["data"], ["stringData"], False, "data and stringData are two forms of one content"),
+        (["data"], ["stringData"], False, "content unknown: data and stringData are two forms of it"),
         (["data"], ["stringData"], True, ""),  # The review's providers convert every known value.
         (["data"], [], False, ""),
         ([], ["stringData"], False, ""),
@@ -646,7 +646,29 @@ def test_the_two_forms_of_a_long_content_are_folded_too() -> None:
     content = {f"key-{number}": MASK for number in range(40)}
     old, new = (resource(SECRET, "it", {form: content}) for form in ("data", "stringData"))
     changed = changed_properties(Step("update", old, new), Stack("dev", EngineRun(Path())))
-    assert {change.folded for change in changed} == {"data and stringData are two forms of one content"}
+    assert {change.folded for change in changed} == {
+        "content unknown: data and stringData are two forms of it"
+    }
+
+
+def test_a_change_of_content_is_shown_although_its_form_changes_too() -> None:
+    old = {"same": "YQ==", "changed": "YQ==", "hidden": MASK, "removed": MASK, "plain": MASK}
+    new = {"same": "a", "changed": "b", "hidden": MASK, "added": MASK, "plain": "c"}
+    before, after = resource(SECRET, "it", {"data": old}), resource(SECRET, "it", {"stringData": new})
+    step = Step("update", before, after)
+    changed = changed_properties(step, Stack("dev", EngineRun(Path())))
+    moved = "stringData.{0}, which was data.{0}"
+    assert {change.path: (change.before, change.after, change.folded) for change in changed} == {
+        moved.format("changed"): ("a", "b", ""),
+        moved.format("hidden"): (MASK, MASK, "content unknown: data and stringData are two forms of it"),
+        moved.format("plain"): (MASK, "c (not secret)", ""),
+        "data": ('{"removed": "[secret]"}', None, ""),
+        "stringData": (None, '{"added": "[secret]"}', ""),
+    }
+    known = {"stringData": new | {"added": "d"}}
+    step = Step("update", resource(SECRET, "it", {"data": MASK}), resource(SECRET, "it", known))
+    changed = changed_properties(step, Stack("dev", EngineRun(Path())))
+    assert changed and not any(change.folded for change in changed)
 
 
 def test_the_items_of_a_longer_list_that_the_engine_names_are_not_named_twice() -> None:
