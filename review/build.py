@@ -27,6 +27,7 @@ from review.findings import (
     unevaluated_files,
     unknown_values,
 )
+from review.left_objects import left_resources
 from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_all, list_first
 from review.objects.titles import tell_apart
@@ -315,10 +316,13 @@ def _project_name(stack: str, tree: Path) -> str:
 
 
 def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:
-    """Return the resources of a stack in base and head; None for a side that did not evaluate."""
+    """Return the resources with a bill in base and head; None for a side that did not evaluate.
+
+    The head has those, too, whose objects stay although the program no longer has them.
+    """
     failed = not stack.head or stack.head.errors or stack.trouble
     before = None if stack.base_failed or failed else [*stack.old.values()]
-    return before, None if failed else [*stack.new.values()]
+    return before, None if failed else [*stack.new.values(), *left_resources(stack)]
 
 
 def _comparisons(

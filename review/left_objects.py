@@ -156,6 +156,26 @@ def find_left_object(step: Step, stack: Stack) -> str:
     return _reason(step.old, stack) if step.old and is_deleted else ""
 
 
+def left_resources(stack: Stack) -> list[Resource]:
+    """Return the resources of the base whose objects certainly stay, as a whole, and have a price as before.
+
+    A resource of the head with the same inputs has taken over the object of one that the provider forgets.
+    """
+    return [
+        step.old
+        for step in stack.steps.values()
+        if step.old and step.op in OPERATIONS and not step.old.is_component and not step.is_pending
+        if step.old.state.get("retainOnDelete") or (step.op == "delete" and _is_forgotten(step.old, stack))
+    ]
+
+
+def _is_forgotten(old: Resource, stack: Stack) -> bool:
+    """Return True for a deleted resource of a cloud that its provider only forgets."""
+    others = (new for new in stack.new.values() if new.type == old.type)
+    is_kept = old.package != "kubernetes" and bool(_kept_by_provider(old))
+    return is_kept and all(new.inputs != old.inputs for new in others)
+
+
 def _reason(old: Resource, stack: Stack) -> str:
     if old.state.get("retainOnDelete"):
         return "stays, because Pulumi only forgets it (retainOnDelete)."

@@ -27,6 +27,7 @@ SUBNET, SETTING = "aws:ec2/subnet:Subnet", "cloudflare:index/zoneSetting:ZoneSet
 SUPPORT = {"engineLifecycleSupport": "open-source-rds-extended-support-disabled"}
 SMALL = {"instanceClass": "db.t4g.small", "allocatedStorage": 20, "storageType": "gp3", **SUPPORT}
 API_TEST = {"type": "api", "status": "live", "locations": ["a"], "optionsList": {"tickEvery": 60}}
+LOGINS = {"status": "ENABLED", "name": "RDS_LOGIN_EVENTS"}
 FACING = {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing"}
 OSAKA = {"region": "ap-northeast-3"}
 
@@ -396,6 +397,38 @@ def test_the_report_shows_the_estimate_its_change_and_the_reason(tmp_path: Path)
         "  dev: db, database instances: 36.50 → 73.00; 2 × 0.05 USD per hour (db.t4g.small, Multi-AZ)",
         "  dev: db, database storage: 2.76 → 5.52; 40 × 0.138 USD per GB-month (20 GiB)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "months"),
+    [
+        (resource(DATABASE, "it", SMALL, retainOnDelete=True), None, (39.26, 39.26)),
+        (resource(DATABASE, "it", SMALL), None, (39.26, 0.0)),
+        (
+            resource(DATABASE, "it", SMALL, retainOnDelete=True),
+            resource(DATABASE, "it", SMALL | {"allocatedStorage": 40}),
+            (39.26, 81.28),
+        ),
+        (resource(FEATURE, "it", LOGINS), None, (2.66, 2.66)),
+    ],
+    ids=["retained", "deleted", "replaced and retained", "forgotten by the provider"],
+)
+def test_an_object_that_stays_is_no_saving(
+    old: Resource, new: Resource | None, months: tuple[float, float], tmp_path: Path
+) -> None:
+    step = Step("replace" if new else "delete", old, new)
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack(step)], build_mask([]), (tmp_path, tmp_path))
+    costs = report.stacks[0].costs
+    assert (costs.before, costs.after) == months
+
+
+def test_a_resource_that_takes_over_a_forgotten_object_counts_once(tmp_path: Path) -> None:
+    steps = (
+        Step("delete", resource(FEATURE, "a", LOGINS), None),
+        Step("create", None, resource(FEATURE, "b", LOGINS)),
+    )
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack(*steps)], build_mask([]), (tmp_path, tmp_path))
+    assert report.stacks[0].costs.difference == 0
 
 
 def test_a_type_without_a_price_is_named(tmp_path: Path) -> None:
