@@ -104,7 +104,7 @@ def compare(options: Options, status: Status) -> Report:
                     processes.add(name, "base", base_tree.folder, base_project)
                 if head_project:
                     processes.add(name, "head", head_tree.folder, head_project, policies=policies)
-                    # Nothing of the run before, such as a file in memory, reaches these.
+                    # No file of the run before, not even one in memory, reaches these.
                     for side in (AGAIN, WITHOUT_SECRETS):
                         processes.add(name, side, head_tree.folder, head_project)
             for name, project in neighbours.items():

@@ -29,12 +29,41 @@ declares a resource of its package. The plugin of the package `pulumi-python` ru
 
 PROC = Path("/proc")
 
-VISIBLE_PROC = ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version")
-"""Parts of /proc that an isolation shows beside its own processes: those that Python, gRPC, Go and psutil
-read. The others describe the whole machine. Root may read even those of root without any capability, since
-the kernel only compares user IDs there (test_perm in fs/proc/proc_sysctl.c). To read some of them, the kernel
-takes a lock, for which other processes of the machine wait: for /proc/locks, all that lock a file
-(fs/locks.c: locks_start).
+VISIBLE_PROC = ("cpuinfo", "filesystems", "version")
+"""Parts of /proc that an isolation shows beside its own processes and VISIBLE_SETTINGS. The others describe
+the whole machine, and a later run of a program could read there what an earlier one has left: after a run
+with many threads, the load in /proc/loadavg stays high for minutes. Root may read even those of root without
+any capability. To read some of them, the kernel takes a lock, for which other processes of the machine wait:
+for /proc/locks, all that lock a file (fs/locks.c: locks_start).
+"""
+
+OF_EVALUATION = ("meminfo", "stat")
+"""Parts of /proc that only the evaluation sees, since psutil reads them."""
+
+VISIBLE_SETTINGS = (
+    "fs/file-max",
+    "fs/nr_open",
+    "fs/pipe-max-size",
+    "kernel/cap_last_cap",
+    "kernel/core_pattern",
+    "kernel/hostname",
+    "kernel/ngroups_max",
+    "kernel/osrelease",
+    "kernel/ostype",
+    "kernel/pid_max",
+    "kernel/random/boot_id",
+    "kernel/random/uuid",
+    "kernel/threads-max",
+    "kernel/version",
+    "net/core/somaxconn",
+    "net/core/wmem_default",
+    "vm/max_map_count",
+    "vm/overcommit_memory",
+)
+"""Files of /proc/sys that an isolation shows: settings that C libraries, Python, gRPC and Go may read. Other
+files there count what all processes of the machine have (fs/file-nr, fs/dentry-state), or make the kernel
+work on all processors when somebody reads them (vm/stat_refresh: vmstat_refresh in mm/vmstat.c). The kernel
+only compares user IDs there, so root needs no capability (fs/proc/proc_sysctl.c: test_perm).
 """
 
 DEVICES = ("null", "full", "random", "urandom", "tty")
@@ -47,9 +76,20 @@ done; exec "$@"'''
 write the devices. `bwrap --remount-ro` would deny this, since it adds `nodev`.
 """
 
-OF_ROOT = ("unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", READ_ONLY_DEVICES, "sh")
-"""Start of the command if the user is root, who owns the devices: without any capability, an owner may change
-their modes and times.
+WITH_READ_ONLY_DEVICES = (
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "--",
+    "sh",
+    "-c",
+    READ_ONLY_DEVICES,
+    "sh",
+)
+"""Start of the command. Everybody may write to the devices, and therefore set their times to the present one
+(utimensat(2): Permissions requirements). Root, who owns them, may also change their modes. All processes of
+the machine see these times and modes, also those of a later run of the program.
 """
 
 ENDED_FIRST = ("sh", "-c", 'echo 1000 > /proc/self/oom_score_adj && exec "$@"', "sh")
@@ -65,23 +105,34 @@ SHARED_MEMORY_BYTES = 64 * 2**20
 
 
 def bwrap_command(
-    work: Path, readable: Iterable[Path], shared: Iterable[Path], seccomp: int, work_bytes: int = WORK_BYTES
+    work: Path,
+    readable: Iterable[Path],
+    shared: Iterable[Path],
+    seccomp: int,
+    work_bytes: int = WORK_BYTES,
+    *,
+    trusted: bool = False,
 ) -> list[str]:
     """Return the command line of bubblewrap, to which the command to isolate is appended.
 
     That command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
-    its own with `work_bytes` bytes, and to the folders in `shared`.
+    its own with `work_bytes` bytes, and to the folders in `shared`. Unless it is `trusted`, it is code under
+    review, and sees less of /proc.
     """
     arguments = [
         *ENDED_FIRST,
-        *(OF_ROOT if os.geteuid() == 0 else ()),
+        *WITH_READ_ONLY_DEVICES,
         "bwrap",
         *NAMESPACES,
+        "--uid",  # the user's numbers, in place of those of root
+        str(os.geteuid()),
+        "--gid",
+        str(os.getegid()),
         "--seccomp",
         str(seccomp),
         "--proc",
         "/proc",
-        *_proc_mounts(),
+        *_proc_mounts((*VISIBLE_PROC, *(OF_EVALUATION if trusted else ()))),
         "--dev",
         "/dev",
         "--ro-bind",  # without access to the device
@@ -127,14 +178,18 @@ def _plugins_in(folder: Path) -> list[Path]:
         return []
 
 
-def _proc_mounts() -> list[str]:
-    """Return the bwrap arguments that cover parts of /proc."""
+def _proc_mounts(visible: Iterable[str]) -> list[str]:
+    """Return the bwrap arguments that cover all parts of /proc on the machine, except the visible ones."""
+    visible = {*visible}
     arguments: list[str] = []
     for path in sorted(PROC.glob("*")):
-        if path.name.isdecimal() or path.name in VISIBLE_PROC or path.is_symlink():
+        if path.name.isdecimal() or path.name in visible or path.is_symlink():
             continue  # The links lead to the process that follows them.
         if path.is_dir():
-            arguments += [*EMPTY, str(path), "--remount-ro", str(path)]
+            arguments += [*EMPTY, str(path)]
+            for setting in VISIBLE_SETTINGS if path.name == "sys" else ():
+                arguments += ["--ro-bind-try", str(path / setting), str(path / setting)]
+            arguments += ["--remount-ro", str(path)]
         else:
             arguments += ["--ro-bind", "/dev/null", str(path)]
     return arguments

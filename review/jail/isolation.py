@@ -96,7 +96,7 @@ class Isolation:
         self._filter = os.memfd_create("system-call-filter")
         os.write(self._filter, program)
         self.descriptors = (self._filter,)
-        self._prefix = bwrap_command(work, readable, shared, self._filter, work_bytes)
+        self._prefix = bwrap_command(work, readable, shared, self._filter, work_bytes, trusted=trusted)
         probe = subprocess.run(
             self.command("true"),
             stdin=subprocess.DEVNULL,

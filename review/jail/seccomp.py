@@ -191,6 +191,12 @@ NEW_SESSION: tuple[int, int] = (112, 157)
 whatever the priorities of its processes (sched(7): The autogroup feature).
 """
 
+MACHINE_LOAD: tuple[int, int] = (99, 179)
+"""Numbers of the system call `sysinfo`, which tells the load, the processes and the free memory of the whole
+machine. A later run of a program could read in the load that an earlier one had many threads. The isolation
+hides the files in /proc with the same numbers (bubblewrap.py).
+"""
+
 PROCESS_LIMIT: tuple[int, int] = (302, 261)
 """Numbers of the system call `prlimit64`, whose first argument is a process, or 0 for the own one. Its second
 argument is a resource, and its third one is the address of new limits, or 0.
@@ -371,7 +377,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     if not trusted:
         instructions += _same_bytes_at_all_sockets(column)
         instructions += _countable_files(column)
-        instructions += _if_equal(NEW_SESSION[column], [_instruction(RETURN, ERROR | errno.EPERM)])
+        for numbers in (NEW_SESSION, MACHINE_LOAD):
+            instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
         for numbers in (*WRITE_BACK.values(), CACHE_ADVICE):

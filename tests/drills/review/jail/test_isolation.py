@@ -15,7 +15,9 @@ import pytest
 
 from review.jail import bubblewrap, isolation
 from review.jail.isolation import Isolation
+from review.jail.seccomp import filter_program
 from sandbox.errors import CommandError
+from tests.support.drills.tools import as_user
 
 pytestmark = [
     pytest.mark.drill,
@@ -116,20 +118,76 @@ def test_modes_and_times_of_the_machines_files_cannot_be_changed_even_by_root(ja
         for path in [*(f"/dev/{name}" for name in names), "/proc/version", "/usr/bin/env"]:
             attempt(lambda: os.chmod(path, os.stat(path).st_mode))
             attempt(lambda: os.utime(path, (1, 1)))
+            attempt(lambda: os.utime(path))
         for name in "null", "random", "urandom":
             with open(f"/dev/{name}", "r+b", buffering=0) as device:
                 print(device.write(b"x"), len(device.read(4)))
     """
     *attempts, null, random, urandom = jail.run(program).splitlines()
-    assert len(attempts) == 16
+    assert len(attempts) == 24
     refusal = r"(OSError Read-only file system|PermissionError (Operation not permitted|Permission denied))"
     assert all(re.fullmatch(refusal, line) for line in attempts), attempts
     assert (null, random, urandom) == ("1 0", "1 4", "1 4")
 
 
-@pytest.mark.parametrize("name", ["keys", "key-users", "kcore", "kpageflags", "slabinfo", "locks"])
+OTHER_USER = 12345
+
+
+def test_no_user_can_change_times_of_devices_that_everybody_may_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    start = as_user(OTHER_USER)
+    if start:
+        monkeypatch.setattr(os, "geteuid", lambda: OTHER_USER)
+        monkeypatch.setattr(os, "getegid", lambda: OTHER_USER)
+    code = filter_program(os.uname().machine, trusted=False)
+    assert code
+    with (tmp_path / "filter").open("w+b") as file:
+        file.write(code)
+        file.seek(0)
+        command = bubblewrap.bwrap_command(Path("/tmp/work"), [], [], file.fileno())
+        script = f"id -u; for name in {' '.join(bubblewrap.DEVICES)} zero; do touch -c /dev/$name; done; :"
+        done = subprocess.run(
+            [*start, *command, "sh", "-c", script],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            pass_fds=[file.fileno()],
+        )
+    assert done.stdout.split() == [str(os.geteuid())], done.stderr
+    errors = done.stderr.splitlines()
+    assert len(errors) == len(bubblewrap.DEVICES) + 1
+    assert all(line.endswith(": Read-only file system") for line in errors), errors
+
+
+OF_THE_MACHINE = (
+    "keys",
+    "key-users",
+    "kcore",
+    "kpageflags",
+    "slabinfo",
+    "locks",
+    "loadavg",
+    "meminfo",
+    "stat",
+    "sys/fs/dentry-state",
+    "sys/fs/file-nr",
+    "sys/vm/stat_refresh",
+    "uptime",
+)
+
+
+@pytest.mark.parametrize("name", OF_THE_MACHINE)
 def test_the_kernels_data_on_others_cannot_be_read(jail: Jail, name: str) -> None:
     assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}').read(10))")
+
+
+def test_the_settings_that_libraries_need_can_be_read(jail: Jail) -> None:
+    answer = jail.run("""
+        for name in "net/core/wmem_default", "net/core/somaxconn", "vm/overcommit_memory":
+            print(open(f"/proc/sys/{name}").read().strip().isdecimal())
+    """)
+    assert answer.split() == ["True"] * 3
 
 
 @pytest.mark.parametrize(
@@ -171,6 +229,7 @@ CALLS = {
     "setpriority of others": "141, 0, 1, 19",
     "setpriority": "141, 0, 0, 0",
     "setsid": "112",
+    "sysinfo": "99, ctypes.create_string_buffer(200)",
     "sched_setaffinity": "203, 1, 1, b'\\1'",
     "prlimit64": "302, 1, 7, None, ctypes.create_string_buffer(16)",
     "prlimit64 of core dumps": "302, 0, 4, ctypes.create_string_buffer(16), None",

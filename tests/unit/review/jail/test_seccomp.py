@@ -23,6 +23,7 @@ from review.jail.seccomp import (
     FROM_PAGES,
     KILL,
     LOWEST_PRIORITY,
+    MACHINE_LOAD,
     MAPPINGS,
     MEMORY_ADVICE,
     NEW_SESSION,
@@ -151,10 +152,11 @@ def test_a_priority_can_only_become_the_lowest_one(machine: str, trusted: bool) 
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
-def test_code_under_review_gets_no_share_of_the_processors_for_a_session(machine: str) -> None:
-    number = NEW_SESSION[ARCHITECTURES[machine].column]
-    assert verdict(machine, number) == DENY
-    assert verdict(machine, number, trusted=True) == ALLOW
+def test_code_under_review_has_no_sessions_and_no_load_of_the_machine(machine: str) -> None:
+    for numbers in (NEW_SESSION, MACHINE_LOAD):
+        number = numbers[ARCHITECTURES[machine].column]
+        assert verdict(machine, number) == DENY
+        assert verdict(machine, number, trusted=True) == ALLOW
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
@@ -346,6 +348,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             "setrlimit": OWN_LIMIT,
             "setpriority": SET_PRIORITY,
             "setsid": NEW_SESSION,
+            "sysinfo": MACHINE_LOAD,
             "clone": CREATE_PROCESS,
             "clone3": CREATE_PROCESS_BY_STRUCT,
             "close_range": CLOSE_RANGE,
