@@ -24,6 +24,21 @@ It admits jobs of every branch, but only after an approval by its reviewers.
 """
 CHECKS = ("Checks and tests", "Owners", "Review")
 """Names of the jobs that a pull request must pass."""
+GITHUB_ACTIONS = 15368
+"""ID of the app GitHub Actions, from which the checks have to come: others may report one of the same name.
+
+Source: https://github.com/rust-lang/team/pull/2200 (`app` of a check run in GitHub's API).
+"""
+BOT = 41898282
+"""ID of the user github-actions[bot], which pushes a commit to main in each deployment (README)."""
+JUDGES = (".github/workflows/owners.yml", ".github/workflows/review.yml")
+"""Workflows that main has to require, as they are in main: another one may have jobs of the same names."""
+DEPLOYED = "deployed/"
+"""Start of the names of the branches with the commits of the stacks' last deployments."""
+PUSHING = ("creation", "update")
+"""Types of the rules without which whoever can push to the repository can push to a branch."""
+OWN_FILES = ".github/**/*"
+"""Path of the files that only the owners may push, since a workflow gets a token that writes checks."""
 MERGE_METHODS = {"merge", "squash"}
 """Methods of merging that give main the files that the jobs Owners and Review have judged.
 
@@ -79,7 +94,8 @@ def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group
     runner's group, or None without a runner.
     """
     try:
-        is_private = bool(get(f"repos/{repository}")["private"])
+        about = get(f"repos/{repository}")
+        is_private = bool(about["private"])
     except GitHubError as error:
         return [Rule(None, f"repository {repository}", str(error))]
     parts: list[tuple[str, Callable[[], Iterator[Rule]]]] = [
@@ -87,7 +103,8 @@ def check(get: Get, repository: str, stack: str, *, reviewed: bool, runner_group
         (f"environment {SOURCES}", lambda: _environment(get, repository, SOURCES, False, is_private)),
         (f"environment {DRIFT}", lambda: _environment(get, repository, DRIFT, False, is_private)),
         (f"environment {PREVIEW}", lambda: _environment(get, repository, PREVIEW, True, is_private)),
-        (f"branch {BRANCH}", lambda: _branch(get, repository)),
+        (f"branch {BRANCH}", lambda: _branch(get, repository, about["id"])),
+        (f"branch {DEPLOYED}{stack}", lambda: _deployed(get, repository, f"{DEPLOYED}{stack}")),
         ("push ruleset", lambda: _pushes(get, repository)),
     ]
     if runner_group is not None:
@@ -156,8 +173,11 @@ def _deployment_branches(get: Get, name: str, path: str, environment: dict[str, 
     return Rule(not detail, f"{name}: deployments only from {BRANCH}", detail)
 
 
-def _branch(get: Get, repository: str) -> Iterator[Rule]:
-    """Yield the rules of main (https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch)."""
+def _branch(get: Get, repository: str, repository_id: int) -> Iterator[Rule]:
+    """Yield the rules of main (https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch).
+
+    The answer has the rules of the organization's rulesets, too.
+    """
     rules: list[dict[str, Any]] = get(f"repos/{repository}/rules/branches/{BRANCH}")
     parameters: list[dict[str, Any]] = [
         rule.get("parameters", {}) for rule in rules if rule["type"] == "pull_request"
@@ -193,43 +213,107 @@ def _branch(get: Get, repository: str) -> Iterator[Rule]:
     is_current = any(entry["strict_required_status_checks_policy"] for entry in checks)
     detail = "" if is_current else "main may have changed since the checks of a pull request"
     yield Rule(is_current, f"branch {BRANCH}: a branch that is up to date", detail)
-    contexts = {check["context"] for entry in checks for check in entry["required_status_checks"]}
+    sources = {
+        check["context"]: check.get("integration_id")
+        for entry in checks
+        for check in sorted(entry["required_status_checks"], key=_comes_from_actions)
+    }
     for job in CHECKS:
-        detail = "" if job in contexts else "is not required"
-        yield Rule(job in contexts, f"branch {BRANCH}: the job {job}", detail)
+        detail = "" if sources.get(job) == GITHUB_ACTIONS else "any app can report it"
+        detail = detail if job in sources else "is not required"
+        yield Rule(not detail, f"branch {BRANCH}: the job {job}", detail)
+    workflows = {
+        entry["path"]
+        for rule in rules
+        if rule["type"] == "workflows"
+        for entry in rule["parameters"]["workflows"]
+        if entry["repository_id"] == repository_id and entry.get("ref") in (BRANCH, f"refs/heads/{BRANCH}")
+    }
+    for path in JUDGES:
+        detail = "" if path in workflows else f"is not required as it is in {BRANCH}"
+        yield Rule(path in workflows, f"branch {BRANCH}: the workflow {path.rpartition('/')[2]}", detail)
+    name = f"branch {BRANCH}: only github-actions[bot] bypasses the rules"
+    yield _bypass_of_branch(get, repository, name, rules)
 
 
-def _pushes(get: Get, repository: str) -> Iterator[Rule]:
-    """Yield the rules of the push rulesets, which prevent GitHub's bot from changing the code that jobs run.
+def _deployed(get: Get, repository: str, branch: str) -> Iterator[Rule]:
+    """Yield the rule that only GitHub's bot pushes to a branch with the commit of a deployment."""
+    name = f"branch {branch}: only github-actions[bot] pushes to it"
+    rules = [
+        rule for rule in get(f"repos/{repository}/rules/branches/{quote(branch)}") if rule["type"] in PUSHING
+    ]
+    if {rule["type"] for rule in rules} == {*PUSHING}:
+        yield _bypass_of_branch(get, repository, name, rules)
+    else:
+        yield Rule(False, name, "whoever can push to the repository can push to it")
+
+
+def _comes_from_actions(check: dict[str, Any]) -> bool:
+    """Return True for a required check that has to come from GitHub Actions, which prevails over another."""
+    return check.get("integration_id") == GITHUB_ACTIONS
+
+
+def _bypass_of_branch(get: Get, repository: str, name: str, rules: list[dict[str, Any]]) -> Rule:
+    """Return the state of the rule that only GitHub's bot may bypass the rules of a branch."""
+    ids = sorted({rule["ruleset_id"] for rule in rules if rule.get("ruleset_id")})
+    try:
+        rulesets = [get(f"repos/{repository}/rulesets/{ruleset_id}") for ruleset_id in ids]
+    except GitHubError as error:
+        return Rule(None, name, f"{error}")
+    others = _other_actors(rulesets, lambda actor: (actor["actor_type"], actor["actor_id"]) == ("User", BOT))
+    return _bypass_rule(name, rulesets, others)
+
+
+def _other_actors(rulesets: list[dict[str, Any]], is_allowed: Callable[[dict[str, Any]], bool]) -> list[str]:
+    """Return the types and IDs of those who bypass rulesets, although they are not allowed to."""
+    actors = [actor for ruleset in rulesets for actor in ruleset.get("bypass_actors") or ()]
+    return sorted({f"{actor['actor_type']} {actor['actor_id']}" for actor in actors if not is_allowed(actor)})
+
+
+def _bypass_rule(name: str, rulesets: list[dict[str, Any]], others: list[str]) -> Rule:
+    """Return the state of a rule on the bypass of rulesets.
 
     GitHub shows the bypass list of a ruleset only to users who may change the ruleset. Source:
     https://docs.github.com/en/rest/repos/rules#get-a-repository-ruleset.
     """
-    rulesets = [
+    if others:
+        return Rule(False, name, f"so do {', '.join(others)}")
+    if not all("bypass_actors" in ruleset for ruleset in rulesets):
+        return Rule(None, name, "GitHub does not show it")
+    return Rule(True, name)
+
+
+def _pushes(get: Get, repository: str) -> Iterator[Rule]:
+    """Yield the rules of the push rulesets, which prevent GitHub's bot from changing code that jobs run."""
+    rulesets: list[dict[str, Any]] = [
         get(f"repos/{repository}/rulesets/{entry['id']}")
         for entry in get(f"repos/{repository}/rulesets?targets=push")
         if entry["enforcement"] == "active"
     ]
-    restricted = {
-        path
-        for ruleset in rulesets
-        for rule in ruleset["rules"]
-        if rule["type"] == "file_path_restriction"
-        for path in rule["parameters"]["restricted_file_paths"]
-    }
+    restricted = {path for ruleset in rulesets for path in _restricted(ruleset)}
     missing = [path for path in GUARDED if path not in restricted]
     detail = f"it does not restrict {', '.join(missing)}" if missing else ""
     yield Rule(not missing, "push ruleset: only people change the program", detail)
-    if not rulesets:
-        return
-    bypass = [actor for ruleset in rulesets for actor in ruleset.get("bypass_actors", [])]
-    apps = sorted(str(actor["actor_id"]) for actor in bypass if actor["actor_type"] == "Integration")
-    shown = all("bypass_actors" in ruleset for ruleset in rulesets)
-    is_set = False if apps else True if shown else None
-    detail = (
-        f"the apps with the IDs {', '.join(apps)} can" if apps else "" if shown else "GitHub does not show it"
-    )
-    yield Rule(is_set, "push ruleset: no app bypasses it", detail)
+    own = [ruleset for ruleset in rulesets if OWN_FILES in _restricted(ruleset)]
+    bypass = [ruleset.get("bypass_actors") for ruleset in own]
+    name = f"push ruleset: only the owners' team changes {OWN_FILES}"
+    if not own:
+        yield Rule(False, name, "no ruleset restricts it")
+    elif any(actors is not None and len(actors) <= 1 for actors in bypass):
+        yield Rule(True, name)
+    elif None in bypass:
+        yield Rule(None, name, "GitHub does not show who else can")
+    else:
+        yield Rule(False, name, "several teams or roles can push it")
+    if rulesets:
+        others = _other_actors(rulesets, lambda actor: actor["actor_type"] == "Team")
+        yield _bypass_rule("push ruleset: only teams bypass it", rulesets, others)
+
+
+def _restricted(ruleset: dict[str, Any]) -> set[str]:
+    """Return the file paths that a push ruleset restricts."""
+    rules = (rule for rule in ruleset["rules"] if rule["type"] == "file_path_restriction")
+    return {path for rule in rules for path in rule["parameters"]["restricted_file_paths"]}
 
 
 def _group(get: Get, repository: str, runner_group: int) -> Iterator[Rule]:

@@ -95,15 +95,55 @@ ANSWERS: dict[str, Any] = {
         {
             "type": "required_status_checks",
             "parameters": {
-                "required_status_checks": [{"context": name} for name in github_rules.CHECKS],
+                "required_status_checks": [
+                    {"context": name, "integration_id": 15368} for name in github_rules.CHECKS
+                ],
                 "strict_required_status_checks_policy": True,
             },
         },
+        {
+            "type": "workflows",
+            "ruleset_source_type": "Organization",
+            "ruleset_id": 45,
+            "parameters": {
+                "workflows": [
+                    {"path": path, "ref": "refs/heads/main", "repository_id": 456789}
+                    for path in github_rules.JUDGES
+                ]
+            },
+        },
     ],
+    f"{REPO}/rules/branches/deployed/prod": [
+        {"type": kind, "ruleset_source_type": "Repository", "ruleset_id": 42}
+        for kind in ("creation", "update")
+    ],
+    f"{REPO}/rulesets/42": {
+        "id": 42,
+        "target": "branch",
+        "bypass_actors": [{"actor_id": 41898282, "actor_type": "User", "bypass_mode": "always"}],
+    },
+    f"{REPO}/rulesets/45": {
+        "id": 45,
+        "target": "branch",
+        "bypass_actors": [{"actor_id": 41898282, "actor_type": "User", "bypass_mode": "always"}],
+    },
     # https://docs.github.com/en/rest/repos/rules#get-all-repository-rulesets
     f"{REPO}/rulesets?targets=push": [
-        {"id": 43, "name": "program", "target": "push", "enforcement": "active"}
+        {"id": 43, "name": "program", "target": "push", "enforcement": "active"},
+        {"id": 44, "name": "workflows", "target": "push", "enforcement": "active"},
     ],
+    f"{REPO}/rulesets/44": {
+        "id": 44,
+        "target": "push",
+        "enforcement": "active",
+        "bypass_actors": [{"actor_id": 2, "actor_type": "Team", "bypass_mode": "always"}],
+        "rules": [
+            {
+                "type": "file_path_restriction",
+                "parameters": {"restricted_file_paths": [github_rules.OWN_FILES]},
+            }
+        ],
+    },
     f"{REPO}/rulesets/43": {
         "id": 43,
         "target": "push",
@@ -131,7 +171,7 @@ ANSWERS: dict[str, Any] = {
 ENVIRONMENT = f"{REPO}/environments/prod"
 POLICIES, GROUP = f"{ENVIRONMENT}/deployment-branch-policies", f"{ORG}/actions/runner-groups/2"
 RULES = f"{REPO}/rules/branches/main"
-PUSHES = f"{REPO}/rulesets/43"
+PUSHES, WORKFLOW_PUSHES = f"{REPO}/rulesets/43", f"{REPO}/rulesets/44"
 ALL = [
     "✓ environment prod: deployments only from main",
     "✓ environment prod: required reviewers",
@@ -154,8 +194,13 @@ ALL = [
     "✓ branch main: the job Checks and tests",
     "✓ branch main: the job Owners",
     "✓ branch main: the job Review",
+    "✓ branch main: the workflow owners.yml",
+    "✓ branch main: the workflow review.yml",
+    "✓ branch main: only github-actions[bot] bypasses the rules",
+    "✓ branch deployed/prod: only github-actions[bot] pushes to it",
     "✓ push ruleset: only people change the program",
-    "✓ push ruleset: no app bypasses it",
+    "✓ push ruleset: only the owners' team changes .github/**/*",
+    "✓ push ruleset: only teams bypass it",
     "✓ runner group stacks: only selected repositories",
     "✓ runner group stacks: only workflows of main",
 ]
@@ -219,18 +264,71 @@ def test_a_push_ruleset_that_is_not_enforced_does_not_count(api: Api) -> None:
     assert line.startswith("✗ push ruleset: only people change the program: it does not restrict */**/*, ")
 
 
-def test_an_app_that_bypasses_the_push_ruleset_is_named(api: Api) -> None:
-    api.answers[PUSHES]["bypass_actors"].append({"actor_id": 15368, "actor_type": "Integration"})
-    assert api.differing() == ["✗ push ruleset: no app bypasses it: the apps with the IDs 15368 can"]
+@pytest.mark.parametrize(
+    ("kind", "actor"), [("Integration", 15368), ("RepositoryRole", 4), ("User", 41898282)]
+)
+def test_whoever_bypasses_the_push_ruleset_beside_teams_is_named(api: Api, kind: str, actor: int) -> None:
+    api.answers[PUSHES]["bypass_actors"].append({"actor_id": actor, "actor_type": kind})
+    assert api.differing() == [f"✗ push ruleset: only teams bypass it: so do {kind} {actor}"]
 
 
 def test_those_who_bypass_a_push_ruleset_can_be_unknown(api: Api) -> None:
     del api.answers[PUSHES]["bypass_actors"]
-    assert api.differing() == ["? push ruleset: no app bypasses it: GitHub does not show it"]
+    assert api.differing() == ["? push ruleset: only teams bypass it: GitHub does not show it"]
+
+
+def test_workflows_need_a_push_ruleset_that_only_one_team_bypasses(api: Api) -> None:
+    name = "push ruleset: only the owners' team changes .github/**/*"
+    api.answers[WORKFLOW_PUSHES]["bypass_actors"].append({"actor_id": 3, "actor_type": "Team"})
+    assert api.differing() == [f"✗ {name}: several teams or roles can push it"]
+    del api.answers[WORKFLOW_PUSHES]["bypass_actors"]
+    assert api.differing()[0] == f"? {name}: GitHub does not show who else can"
+    api.answers[f"{REPO}/rulesets?targets=push"].pop()
+    assert api.differing() == [f"✗ {name}: no ruleset restricts it"]
+
+
+def test_a_required_job_may_only_come_from_github_actions(api: Api) -> None:
+    checks = api.answers[RULES][2]["parameters"]["required_status_checks"]
+    checks[1].pop("integration_id")
+    assert api.differing() == ["✗ branch main: the job Owners: any app can report it"]
+    checks[1]["integration_id"] = 1
+    assert api.differing() == ["✗ branch main: the job Owners: any app can report it"]
+    checks.append({"context": "Owners", "integration_id": 15368})
+    assert api.differing() == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"ref": "refs/heads/other"}, {"ref": None}, {"repository_id": 1}, {"path": "review.yml"}]
+)
+def test_main_requires_the_workflows_of_main_and_not_only_the_names_of_their_jobs(
+    api: Api, change: dict[str, Any]
+) -> None:
+    api.answers[RULES][3]["parameters"]["workflows"][1] |= change
+    assert api.differing() == ["✗ branch main: the workflow review.yml: is not required as it is in main"]
+
+
+def test_whoever_bypasses_the_rules_of_a_branch_is_named(api: Api) -> None:
+    names = (
+        "branch main: only github-actions[bot] bypasses the rules",
+        "branch deployed/prod: only github-actions[bot] pushes to it",
+    )
+    actors = api.answers[f"{REPO}/rulesets/42"]["bypass_actors"]
+    actors.append({"actor_id": 5, "actor_type": "RepositoryRole"})
+    assert api.differing() == [f"✗ {name}: so do RepositoryRole 5" for name in names]
+    del api.answers[f"{REPO}/rulesets/42"]["bypass_actors"]
+    assert api.differing() == [f"? {name}: GitHub does not show it" for name in names]
+    api.forbidden.add(f"{REPO}/rulesets/42")
+    assert api.differing() == [f"? {name}: GET {REPO}/rulesets/42: HTTP 403" for name in names]
+
+
+def test_a_branch_of_a_deployment_without_a_rule_is_named(api: Api) -> None:
+    api.answers[f"{REPO}/rules/branches/deployed/prod"].pop()
+    [line] = api.differing()
+    assert line.startswith("✗ branch deployed/prod: only github-actions[bot] pushes to it: whoever can push")
 
 
 def test_deployments_of_dev_need_no_reviewers(api: Api) -> None:
-    for path in (ENVIRONMENT, POLICIES):
+    for path in (ENVIRONMENT, POLICIES, f"{REPO}/rules/branches/deployed/prod"):
         api.answers[path.replace("prod", "dev")] = api.answers.pop(path)
     api.answers[ENVIRONMENT.replace("prod", "dev")]["protection_rules"] = []
     lines = api.lines("dev", reviewed=False)
