@@ -13,8 +13,8 @@ IGNORED = "ignoreChanges"
 ALL = "*"
 """Part of a path that stands for each name and each index."""
 
-INDEX = re.compile(r"[+-]?[0-9]{1,18}")
-"""Pattern of an index, which Go's `strconv.ParseInt` reads."""
+INDEX = re.compile(r"\+?0*([0-9]+)|-0*(0)")
+"""Pattern of an index that Go's `strconv.ParseInt` reads, with its digits as a group."""
 
 PATH_PART = re.compile(r'\["((?:\\"|[^"])*)"\]|\[([^\]"]*)\]|([^.\[]+)')
 """Pattern of a part of a path of the engine: a name in quotes, an index, or a name. The engine skips the dots
@@ -42,7 +42,8 @@ def option_paths(options: Mapping[str, Any], name: str) -> list[list[str]]:
 
 def _index(text: str) -> str:
     """Return an index as the number that the engine reads; `ALL` and any other text as they are."""
-    return f"{int(text)}" if INDEX.fullmatch(text) else text
+    match = INDEX.fullmatch(text)
+    return match[1] or match[2] if match else text
 
 
 def join_parts(parts: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ def test_the_paths_of_different_parts_differ() -> None:
     assert len({*map(join_parts, lists)}) == len(lists)
 
 
-@pytest.mark.parametrize("index", ["0", "+0", "-0", "00"])
+@pytest.mark.parametrize("index", ["0", "+0", "-0", "00", "0" * 5000])
 def test_an_index_is_the_number_that_the_engine_reads(index: str) -> None:
     before, after = ({"rules": [{"port": port}]} for port in (22, 443))
     hidden = find_hidden_changes({"ignoreChanges": [f"rules[{index}].port"]}, before, after)
