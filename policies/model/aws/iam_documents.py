@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from policies.model.aws.patterns import NOBODY, is_any_value
+from policies.model.aws.patterns import NOBODY, is_any_policy, is_any_value
+from policies.model.aws.policy_variables import as_constant, restricts
 from policies.model.networks import is_world
 from policies.model.property_values import Value
 from policies.model.wildcards import matches
@@ -60,6 +61,9 @@ id_roles_common-scenarios_third-party)."""
 _CHOSEN = ("aws:referer", "aws:useragent")
 """Condition keys whose values everybody chooses (IAM User Guide, reference_policies_condition-keys)."""
 
+_POLICIES = ("iam:permissionsboundary", "iam:policyarn")
+"""Condition keys whose values are ARNs of policies (Service Authorization Reference, IAM)."""
+
 OF_RESOURCES = r"[a-z0-9-]+:resourcetag/.+"
 """The pattern of the condition keys that tell resources of one account apart, for each service.
 
@@ -92,8 +96,13 @@ class Condition:
         )
 
     def _is_any(self, value: str) -> bool:
+        if not restricts(self.key, value):
+            return True
+        constant = as_constant(value)
+        if self.key in _POLICIES:
+            return is_any_policy(constant)
         # Everybody chooses the values of tags, so that none of their forms is common to all.
-        return not value.strip("*?:") if "tag/" in self.key else is_any_value(value)
+        return not constant.strip("*?:") if "tag/" in self.key else is_any_value(constant)
 
     @property
     def names_owners(self) -> bool:

@@ -3,10 +3,14 @@
 A pattern is judged by what it matches: if it matches a name that nobody has, it names nobody.
 """
 
+from policies.model.aws.policy_variables import as_pattern
 from policies.model.wildcards import matches
 
 NOBODY = "¤" * 64
 """A name of characters that no name on AWS has, so only the wildcards of a pattern match it."""
+
+ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess")
+"""The policies of AWS with which a principal has or can get every permission."""
 
 _KINDS = (
     "alarm",
@@ -49,7 +53,7 @@ def is_every_resource(pattern: str) -> bool:
 
     A path of IAM's names counts as well, since whoever creates a role chooses its path.
     """
-    service, _, resource = _parts(pattern)
+    service, _, resource = _parts(as_pattern(pattern))
     name = resource.rpartition("/")[2]
     of_path = service == "iam" and bool(name) and not name.strip("*?")
     return of_path or any(matches(sample, resource) for sample in _samples(service, resource))
@@ -60,6 +64,7 @@ def is_every_arn(pattern: str) -> bool:
 
     The ARNs of buckets and hosted zones have no account.
     """
+    pattern = as_pattern(pattern)
     start, _, rest = pattern.partition(":")
     partition = rest.partition(":")[0] if rest else "*"
     if not (matches("arn", start) and (partition.startswith("aws") or matches("aws", partition))):
@@ -67,6 +72,12 @@ def is_every_arn(pattern: str) -> bool:
     service, account, resource = _parts(pattern)
     samples = _samples(service, resource if account else "")
     return not account.strip("*?") and any(matches(sample, resource) for sample in samples)
+
+
+def is_any_policy(pattern: str) -> bool:
+    """Return True if a pattern matches every policy of an account or of a path, or one for administrators."""
+    resource = _parts(pattern)[2]
+    return is_every_resource(pattern) or any(matches(f"policy/{name}", resource) for name in ADMINISTRATORS)
 
 
 def is_any_value(pattern: str) -> bool:

@@ -50,7 +50,9 @@ def _denies_everything(statement: Statement) -> bool:
 
 def _is_whole(resources: set[str]) -> bool:
     """Return True if the resources are the bucket with all of its objects, not only a prefix."""
-    return "*" in resources or any(f"{name}/*" in resources for name in resources if "/" not in name)
+    return "*" in resources or any(
+        f"{name}/*" in resources for name in resources if {"/", "$"}.isdisjoint(name)
+    )
 
 
 def _is_plain_http(statement: Statement) -> bool:

@@ -8,6 +8,7 @@ from policies.engine.rule import Options, Resource, Verdicts, expected
 from policies.engine.topics import IAM
 from policies.model.aws.iam_documents import OF_RESOURCES, Statement
 from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
+from policies.model.aws.policy_variables import as_pattern
 from policies.model.checks import check_each_statement, guarded
 from policies.model.wildcards import matches
 
@@ -52,6 +53,7 @@ def _is_every_key(pattern: str) -> bool:
 
     All keys of one region and account are narrow enough (AWS Security Hub, KMS.1).
     """
+    pattern = as_pattern(pattern)
     parts = pattern.split(":", 5)
     if len(parts) < 6:
         return matches(ANY_KEY, pattern)

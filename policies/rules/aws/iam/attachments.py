@@ -16,6 +16,7 @@ from policies.engine.rule import (
 from policies.engine.topics import IAM
 from policies.model.aws.iam_documents import Statement, elements
 from policies.model.aws.iam_policies import ROLE
+from policies.model.aws.patterns import ADMINISTRATORS
 from policies.model.checks import check_each_statement, guarded
 from policies.model.property_values import Value
 
@@ -80,7 +81,7 @@ def administrator(resource: Resource, options: Options) -> Verdicts:
 
 
 def _administrates(policy: Value) -> Verdicts:
-    if (policy.text() or "").endswith((":policy/AdministratorAccess", ":policy/IAMFullAccess")):
+    if (policy.text() or "").endswith(tuple(f":policy/{name}" for name in ADMINISTRATORS)):
         yield expected(policy, "a policy that names what is needed")
 
 
