@@ -136,6 +136,8 @@ _VARIABLE = re.compile(r"\{\{\{?[^{}]*\}\}")
 """A variable, such as {{ @machine_id.name }}, whose name can be that of a facet but is no handle.
 
 Source: docs.datadoghq.com/monitors/notify/variables, "Group by facet"."""
+_COMMENT = re.compile(r"\{\{!(?:--(?:(?!--\}\})[\s\S])*+(?:--\}\})?|(?:(?!\}\})[\s\S])*+(?:\}\})?)")
+"""A comment, which notifies nobody: `{{!-- … --}}` (same page, "Comments"), or Handlebars' `{{! … }}`."""
 _TAG = re.compile(r"\{\{(?:([#^])(?:(is_\w+)\b[^{}]*\}\})?|/(is_\w+)\}\}|else\}\})")
 """A tag that opens or closes a condition, or its {{else}}. The groups are the sign and the name of an opening
 tag, and the name of a closing tag."""
@@ -152,6 +154,7 @@ def handles(message: str, state: str = "is_alert") -> list[str]:
 
     Handles that receive only recoveries, or only reminders of alerts, do not count.
     """
+    message = _COMMENT.sub(" ", message)
     parts: list[str] = []
     begin = hiding = 0
     for tag, change, separator in _conditions(message, state):

@@ -140,7 +140,14 @@ def _seconds(value: Value) -> float | None:
 
 DAY = 1440
 """The minutes of a day."""
-_MINUTES = {"MINUTELY": 1, "HOURLY": 60, "DAILY": DAY, "WEEKLY": 7 * DAY, "MONTHLY": 28 * DAY}
+_MINUTES = {
+    "MINUTELY": 1,
+    "HOURLY": 60,
+    "DAILY": DAY,
+    "WEEKLY": 7 * DAY,
+    "MONTHLY": 28 * DAY,
+    "YEARLY": 365 * DAY,
+}
 """By FREQ of RFC 5545, section 3.3.10, the shortest time between two events in minutes."""
 _DURATION = re.compile(r"(\d{1,9})([mhdw])")
 _UNITS = {"m": 1, "h": 60, "d": DAY, "w": 7 * DAY}
@@ -159,11 +166,15 @@ _WEEKDAYS_IN = {"MONTHLY": 5, "YEARLY": 53}
 
 
 def _period(recurrence: Value) -> Fraction:
-    """Return the average minutes from one event of a recurrence to the next, or fewer minutes."""
-    rule = recurrence["rrule"].text() or ""
+    """Return the average minutes from one event of a recurrence to the next, or fewer minutes.
+
+    Names and values have any case (RFC 5545, section 2). A rule without one known FREQ counts as one of each
+    minute.
+    """
+    rule = "".join((recurrence["rrule"].text() or "").upper().split()).removeprefix("RRULE:")
     parts = {name: text for name, _, text in (part.partition("=") for part in rule.split(";"))}
     frequency, interval = parts.get("FREQ", ""), parts.get("INTERVAL", "")
-    period = _MINUTES.get(frequency, 365 * DAY)
+    period = _MINUTES.get(frequency, 1) if rule.count("FREQ=") == 1 else 1
     times = int(interval) if interval.isdecimal() and len(interval) < 10 else 1
     events = 1
     for part, frequencies in _EXPANDED_BY.items():

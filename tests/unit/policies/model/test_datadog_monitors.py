@@ -69,6 +69,8 @@ def test_an_unreadable_query_is_refused_with_the_reason(text: str, fault: str) -
         ("{{#is_warning_to_alert}}@a-b{{/is_warning_to_alert}}", ["@a-b"]),
         ("{{#is_alert_recovery}}@a-b{{/is_alert_recovery}}{{#is_no_data}}@c-d{{/is_no_data}}", []),
         ("{{#is_alert}}{{#is_warning}}@a-b{{/is_warning}}@c-d{{/is_alert}}", ["@c-d"]),
+        ("{{!-- {{x}} @a-b --}} @c-d {{!-- x }} @e-f --}}", ["@c-d"]),
+        ("{{! {x} @a-b }} @c-d {{!-- {{#is_warning}} --}} @e-f {{!--\n@g-h", ["@c-d", "@e-f"]),
     ],
 )
 def test_handles_are_notified_of_an_alert(message: str, recipients: list[str]) -> None:
