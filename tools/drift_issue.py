@@ -56,8 +56,10 @@ def result(folder: Path, stack: str) -> dict[str, Any]:
 
 
 def existing() -> int | None:
-    """Return the number of the open issue with TITLE, or None."""
+    """Return the number of the open issue with TITLE that this workflow has opened, or None."""
     arguments = (
+        "--app",  # Anybody may open an issue with this title.
+        "github-actions",
         "--state",
         "open",
         "--limit",

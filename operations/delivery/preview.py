@@ -49,11 +49,14 @@ def work(log: RunLog, options: Options) -> str:
     plan, events, ledger, masks = (
         folder / name for name in ("plan.json", "events.jsonl", "ledger.jsonl", "masks")
     )
-    masks.unlink(missing_ok=True)  # A killed run may have left the file, with unknown permissions.
+    # The files contain secrets. A killed run may have left them, with unknown permissions.
+    for file in (plan, events, ledger, masks):
+        file.unlink(missing_ok=True)
     try:
+        for file in () if options.dry_run else (plan, events, ledger, masks):
+            file.touch(0o600, exist_ok=False)
         if not options.dry_run:
             with log.step("secrets to mask"):
-                masks.touch(0o600, exist_ok=False)
                 masks.write_text("\n".join(secret_masking.hide(log.runner, options.stack)))
             with log.step("the cluster's API server"):
                 look_for_cluster(log, options)
@@ -66,7 +69,7 @@ def work(log: RunLog, options: Options) -> str:
             log.follow(*command)
     finally:
         for file in (plan, events, ledger, masks):
-            file.unlink(missing_ok=True)  # The files contain secrets.
+            file.unlink(missing_ok=True)
     if preview_error:
         raise FailedError(f"{preview_error}\nThe report gives the reason: {folder / 'review.md'}")
     return f"the report is in {folder}"

@@ -61,8 +61,8 @@ class Overview:
 
 
 def anchor(component: str) -> str:
-    """Return the ID of a component's part of the page."""
-    return "component-" + re.sub(r"[^A-Za-z0-9_-]", lambda match: f"_{ord(match[0]):x}", component)
+    """Return the ID of a component's part of the page, which is that of no other component."""
+    return "component-" + re.sub(r"[^A-Za-z0-9-]", lambda match: f"_{ord(match[0]):x}_", component)
 
 
 def draw(changes: Iterable[Change]) -> Overview:

@@ -22,6 +22,7 @@ def test_drift_opens_one_issue(github: GitHub, tmp_path: Path) -> None:
     folder = results(tmp_path / "results", dev="agrees", prod="drifted", stg="unknown")
     done = github.run("drift_issue", str(folder), "dev", "stg", "prod", answers={"issue list": []})
     assert done.returncode == 0, done.stderr
+    assert github.calls()[0][0].startswith("issue list --app github-actions --state open ")
     command, typed = github.calls()[-1]
     assert command == f"issue create --title {drift_issue.TITLE} --body-file -"
     assert "**dev** agrees with its program" in typed and "**prod** differs" in typed

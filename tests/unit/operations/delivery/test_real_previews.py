@@ -213,11 +213,12 @@ def test_secrets_in_exceptions_are_masked_in_log_and_files(
     tmp_path: Path, pulumi: Pulumi, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / ".runs" / "dev" / "preview"
-    mode = tmp_path / "mode"
+    mode, names = tmp_path / "mode", ("masks", "plan.json", "events.jsonl", "ledger.jsonl")
     urn = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
     plan = {"steps": [], "diagnostics": [{"severity": "error", "message": ERROR, "urn": urn}]}
     pulumi(
-        f'print(oct(stat.S_IMODE(os.stat("{folder}/masks").st_mode)), file=open("{mode}", "w"))\n'
+        f'modes = {{oct(stat.S_IMODE(os.stat(f"{folder}/{{name}}").st_mode)) for name in {names}}}\n'
+        f'print(*modes, file=open("{mode}", "w"))\n'
         f"print({ERROR!r}, file=sys.stderr); print({json.dumps(plan)!r}); sys.exit(255)"
     )
     assert preview.main(["dev"]) == 1

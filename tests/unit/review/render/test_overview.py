@@ -1,8 +1,9 @@
 """Tests of the diagram of components, and of the choice of the riskiest change."""
 
+import re
 from dataclasses import replace
 
-from review.render import filters, overview
+from review.render import filters, overview, renderings
 from tests.support.review import samples
 
 
@@ -37,7 +38,22 @@ def test_without_changes_the_diagram_is_empty() -> None:
 
 def test_anchors_of_components_are_valid_ids_and_differ() -> None:
     assert overview.anchor("tls-proxy") == "component-tls-proxy"
-    assert overview.anchor("(stack)") != overview.anchor("[stack]")
+    names = ("(stack)", "[stack]", "a b", "a_20b", "a_20_b", "\u020b", " b")
+    assert len({overview.anchor(name) for name in names}) == len(names)
+
+
+def test_components_whose_names_differ_in_case_are_two() -> None:
+    changes = [replace(samples.change(number), component=name) for number, name in enumerate(("Api", "api"))]
+    report = samples.report(changes=changes)
+    assert "2 changed resources in 2 components" in renderings.render_html(report)
+    assert renderings.render_markdown(report).count("  subgraph ") == 2
+
+
+def test_only_the_line_about_dependents_is_left_out_of_the_riskiest_change() -> None:
+    risk = replace(samples.risk(1), message="Depends on it: nothing", dependents=[])
+    page = renderings.render_html(samples.report(findings=[risk]))
+    [section] = re.findall(r'<section class="riskiest".*?</section>', page, re.DOTALL)
+    assert "Depends on it: nothing" in section
 
 
 def test_the_riskiest_change_blocks_holds_data_and_has_the_most_dependents() -> None:
