@@ -15,7 +15,8 @@ from sandbox.workspace.stacks import projects
 
 OF_A_DEPLOYMENT = (
     *(".github", ".ci", "scripts", "Makefile", "operations", "pyproject.toml"),
-    *("requirements.in", "requirements-dev.in", "tools", "review", "sandbox"),
+    *("requirements.txt", "requirements-dev.txt", "requirements.in", "requirements-dev.in"),
+    *("tools", "review", "sandbox"),
 )
 """Files and folders at the top of a tree that a deployment runs or installs from, most urgent first.
 
@@ -52,7 +53,7 @@ DOCUMENT = ".md"
 Elsewhere, a tool may read one: a workflow shows the report `review.md` of a folder.
 """
 
-REPORTED = ("review/waivers.yaml", "requirements.txt", "requirements-dev.txt")
+REPORTED = ("review/waivers.yaml",)
 """Files whose changes the report shows in another way."""
 
 POLICIES = "policies"

@@ -77,6 +77,7 @@ def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
         ".github/workflows/deploy.yml",
         "Makefile",
         "operations/__main__.py",
+        "requirements.txt",
         "review/build.py",
     ]
     assert outside(["dev"], trees) == [
