@@ -242,9 +242,14 @@ def _position(pair: Indexes) -> int:
 
 
 def _label(pair: Indexes, names: Names) -> str:
-    """Return the identifier of an item in quotes, with a remark if others have it, too, or its position."""
+    """Return the identifier of an item in quotes, with a remark if others have it, too, or its position.
+
+    An item that gets its identifier only now has its position in the base, where others may lack one, too.
+    """
     position, of_the_base = _position(pair), "" if pair[1] is not None else " in the base"
-    name = names.of(pair)[-1]
+    first, name = names.of(pair)[0], names.of(pair)[-1]
+    if first is None and name is not None and pair[0] is not None:
+        return f"{pair[0]} in the base"
     if name is None:
         return f"{position}{of_the_base}"
     quoted = quote_name(name)

@@ -35,6 +35,8 @@ def parts(before: Any, after: Any, name: str = "env", kind: str = VPC) -> list[t
         ([A, B, C], [B, A, C], [("env › order", '"A", "B", "C"', '"B", "A", "C"')]),
         ([A, B], [A, B | {"name": "C"}], [('env["C"].name', "B", "C")]),
         ([A], [A | {"name": "B"}], [("env[0].name", "A", "B")]),
+        ([{}, {"value": "1"}, B], [{}, A, B], [("env[1 in the base].name", None, "A")]),
+        ([{"value": "1"}, {}, B], [A, {}, B], [("env[0 in the base].name", None, "A")]),
     ],
 )
 def test_objects_with_the_same_identifier_are_one_item(
