@@ -324,6 +324,12 @@ The first of a shell is that of `shlex.quote`. Python's `repr` chooses the quote
 """
 
 
+UNQUOTED = ("", "/", "@", "$&+,;=", "!$&'()*+,;=:@")
+"""Characters that stay in a part of a URL: none, those of Python's `quote`, of an e-mail address, of a password
+in Go (net/url, shouldEscape: encodeUserPassword), and of a segment of a path (RFC 3986, section 3.3: pchar).
+"""
+
+
 @functools.cache
 def _encodings(value: str) -> frozenset[str]:
     """Return the forms that a value may have, without those that are too short to be masked."""
@@ -339,9 +345,13 @@ def _forms(value: str) -> Iterator[str]:
     # Go's JSON encoder, which the engine uses, escapes these characters as well.
     go_json = re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
     escaped = {json_text, go_json, json.dumps(value)[1:-1], repr(value)[1:-1], repr(raw)[2:-1]}
+    escaped |= {text.replace("/", "\\/") for text in (json_text, go_json)}  # as PHP and others do in JSON
     escaped |= {form.replace("'", other) for form in (value, *escaped) for other in APOSTROPHES}
     yield from (value, value.upper(), value.lower(), raw.hex(), raw.hex().upper())
-    yield from (quote(value, safe=""), quote(value), quote_plus(value))
+    for form in (*(quote(value, safe=safe) for safe in UNQUOTED), quote_plus(value)):
+        yield form
+        yield re.sub("%..", lambda match: match[0].lower(), form)
+    yield re.escape(value)
     numeric = html.escape(value).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")  # as Jinja does
     yield from (html.escape(value), html.escape(value, quote=False), numeric)
     yield from escaped

@@ -92,6 +92,21 @@ def test_a_planted_secret_is_in_no_rendering(rendering: str, form: str, tmp_path
     assert "[secret]" in text or rendering == "markdown"
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        r"p@ss\/w+rd=Zq9!x",
+        "p%40ss%2fw%2brd%3dZq9%21x",
+        "p@ss%2Fw%2Brd%3DZq9%21x",
+        "p%40ss%2Fw+rd=Zq9%21x",
+        "p@ss%2Fw+rd=Zq9!x",
+        re.escape("p@ss/w+rd=Zq9!x"),
+    ],
+)
+def test_a_secret_is_masked_in_the_forms_of_urls_and_patterns(form: str) -> None:
+    assert build_mask(["p@ss/w+rd=Zq9!x"])(f"a {form} b") == "a [secret] b"
+
+
 def test_a_changed_secret_is_masked_on_both_sides(tmp_path: Path) -> None:
     properties = {changed.path: changed for changed in _report(tmp_path).changes[0].properties}
     password = properties["password"]
