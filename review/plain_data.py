@@ -325,8 +325,8 @@ The first of a shell is that of `shlex.quote`. Python's `repr` chooses the quote
 
 
 UNQUOTED = ("", "/", "@", "$&+,;=", "!$&'()*+,;=:@")
-"""Characters that stay in a part of a URL: none, those of Python's `quote`, of an e-mail address, of a password
-in Go (net/url, shouldEscape: encodeUserPassword), and of a segment of a path (RFC 3986, section 3.3: pchar).
+"""Characters that stay in a part of a URL: none, those of Python's `quote`, of an e-mail address, of a
+password in Go (net/url, shouldEscape: encodeUserPassword), and of a segment of a path (RFC 3986).
 """
 
 
