@@ -265,7 +265,7 @@ def unseen_replacements(
     return [finding.message.partition(": ")[2] for finding in findings]
 
 
-@pytest.mark.parametrize("path", ["tagsAll", "*", '["*"]', "", "tags.other", "ingress[+0]"])
+@pytest.mark.parametrize("path", ["tagsAll", "*", '["*"]', "", "tags.other", "ingress[0x0]"])
 def test_a_replacement_by_changes_of_what_is_no_input_blocks(path: str) -> None:
     inputs = {"tags": {"team": "a"}, "ingress": ["a"]}
     plain, option = (resource(DATABASE, "it", inputs, replaceOnChanges=paths) for paths in ([], [path]))
