@@ -111,6 +111,7 @@ def build(
         outside = changed_files.find_outside(reviewed, changed - run.keys(), trees)
         _add_files_outside(draft, outside, base)
         _add_tests(draft, changed_files.find_tests(changed, trees), base)
+        _add_documents(draft, changed_files.find_documents(changed, trees), base)
         if policies := sorted(f"{file}" for file in changed - run.keys() if changed_files.is_policy(file)):
             draft.caveats.append(f"the policies differ in {list_first(policies, FEW_FILES)}")
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
@@ -198,6 +199,19 @@ def _add_tests(draft: _Draft, files: Sequence[str], base: Path) -> None:
         tests = "1 changed file is a test" if len(files) == 1 else f"{len(files)} changed files are tests"
         way = "which the checks before a deployment run without isolation"
         draft.notes += list_files(f"{tests}, {way}", files, base)
+
+
+def _add_documents(draft: _Draft, files: Sequence[str], base: Path) -> None:
+    """Add notes and a caveat on changed documents, whose commands run without isolation like tests."""
+    if files:
+        content = "the commands and examples in"
+        names = list_first(files, FEW_FILES)
+        draft.caveats.append(f"the checks before a deployment run {content} the changed documents ({names})")
+        documents = (
+            "1 changed file is a document" if len(files) == 1 else f"{len(files)} changed files are documents"
+        )
+        way = f"and the checks before a deployment run {content} documents without isolation"
+        draft.notes += list_files(f"{documents}, {way}", files, base)
 
 
 def _add_stack(

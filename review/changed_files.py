@@ -42,7 +42,13 @@ The file system of macOS ignores case, so each form of a name counts.
 TESTS = "tests"
 """Folder of the tests, which the checks before a deployment run."""
 
-WITHOUT_EFFECT = ("docs", TESTS, "LICENSE")
+DOCUMENTS = "docs"
+"""Folder of documents, whose commands and examples tests run (tests/support/docs/commands.py: documents)."""
+
+MAIN_DOCUMENT = "readme.md"
+"""Lower-case name of the document at the top of a tree whose commands the same tests run."""
+
+WITHOUT_EFFECT = (DOCUMENTS, TESTS, "LICENSE")
 """Files and folders at the top of a tree without an effect on a deployment, except for the tests that its
 commands import or run.
 """
@@ -87,6 +93,17 @@ def find_changed(trees: Trees) -> set[Path]:
 def find_tests(changed: Set[Path], trees: Trees) -> list[str]:
     """Return the files of the tests that differ, except for the `changed` ones of `find_changed`."""
     return [f"{file}" for file in sorted(find_differing(*trees) - changed) if file.is_relative_to(TESTS)]
+
+
+def find_documents(changed: Set[Path], trees: Trees) -> list[str]:
+    """Return the documents with commands of tests that differ, except for the `changed` files."""
+    return [f"{file}" for file in sorted(find_differing(*trees) - changed) if is_run_document(file)]
+
+
+def is_run_document(file: Path) -> bool:
+    """Return True for a document whose commands and examples tests run, whatever the case of its path."""
+    path = Path(f"{file}".casefold())
+    return path.suffix == DOCUMENT and (f"{path}" == MAIN_DOCUMENT or path.is_relative_to(DOCUMENTS))
 
 
 def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:

@@ -12,6 +12,7 @@ from review.changed_files import (
     find_changed_commands,
     find_outside,
     find_run,
+    is_run_document,
 )
 from review.model import BASE_TO_HEAD
 from review.plain_data import build_mask
@@ -19,6 +20,7 @@ from review.project_selection import Trees
 from review.render.renderings import render_markdown, render_terminal
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
+from tests.support.docs.commands import ROOT, documents
 
 FILES = {
     "Pulumi.yaml": "name: pipe",
@@ -367,6 +369,29 @@ def test_tests_that_commands_run_or_import_block_and_the_verdict_names_others(tr
         "2 changed files are tests, which the checks before a deployment run without isolation: "
         f"{', '.join(others)}."
     ]
+
+
+def test_the_verdict_names_changed_documents_whose_commands_tests_run(trees: Trees) -> None:
+    base, head = trees
+    for name in ("CHANGELOG.md", "docs/picture.png", "docs/ja/guide.md", "docs/gone.md"):
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text("")
+    for name in ("README.md", "CHANGELOG.md", "docs/picture.png", "docs/ja/guide.md", "docs/New.MD"):
+        (head / name).parent.mkdir(parents=True, exist_ok=True)
+        (head / name).write_text("    make test; curl https://example.com\n")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    names = "README.md, docs/New.MD, docs/gone.md, docs/ja/guide.md"
+    run = "the checks before a deployment run the commands and examples in"
+    assert report.code == 0
+    assert report.verdict.startswith(f"Nothing blocks: {run} the changed documents (README.md, docs/New.MD, ")
+    assert report.notes == [f"4 changed files are documents, and {run} documents without isolation: {names}."]
+
+
+def test_all_documents_whose_commands_tests_run_are_named() -> None:
+    """Compare with the documents of tests/drills/docs/test_commands.py, which may not lead elsewhere."""
+    run = documents()
+    assert [file for file in run if not is_run_document(file.relative_to(ROOT)) or file.is_symlink()] == []
+    assert not is_run_document(Path("CHANGELOG.md"))
 
 
 def test_new_files_displace_neither_changed_ones_nor_new_workflows_and_makefiles(trees: Trees) -> None:
