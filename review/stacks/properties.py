@@ -55,6 +55,9 @@ TYPE = "type"
 OPTION = "option"
 """First word of the path of a resource option."""
 
+OR_ANOTHER = f"{MASK}, which may be another one"
+"""The text for a secret input in the head if nobody can tell whether it differs."""
+
 UNKNOWN_IN_BASE = "unknown in the base, too"
 """Reason for folding a value that is unknown in a preview of the base as well."""
 
@@ -221,7 +224,10 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         properties.append(Property(part.path, *part.texts, forces, folded, setting, sources, is_urgent))
     sources = [*_source_properties(step, stack, properties), *_secret_settings(step, stack)]
     if not properties and not sources and not step.only_renamed:
-        properties += _secrets(step)
+        properties += _secrets(step, MASK)
+    elif step.resource.is_component:  # Only of other resources, the review knows which secrets are equal.
+        shown = {changed.path for changed in properties}
+        properties += (secret for secret in _secrets(step, OR_ANOTHER) if secret.path not in shown)
     return rename_properties(step) + properties + sources
 
 
@@ -282,12 +288,15 @@ def _show(part: Part, step: Step, stack: Stack) -> Iterator[tuple[Part, str]]:
     yield from ((other, "") for other in compared)
 
 
-def _secrets(step: Step) -> Iterator[Property]:
-    """Yield the secrets among the inputs of an update in which nothing else differs: one of them changes."""
+def _secrets(step: Step, after: str) -> Iterator[Property]:
+    """Yield the secrets among the inputs of an update, any of which may change, with this text for the head.
+
+    If nothing else differs, one of them changes.
+    """
     for name, content in step.resource.inputs.items():
         for path, value in leaves(property_path(name), content):
             if value == MASK:
-                yield Property(path, MASK, MASK, forces=False, folded="", setting=None)
+                yield Property(path, MASK, after, forces=False, folded="", setting=None)
 
 
 def _changed_options(step: Step) -> list[str]:

@@ -20,7 +20,7 @@ def urn(kind: str, name: str) -> str:
 
 def resource(kind: str, name: str, inputs: Mapping[str, Any] | None = None, /, **state: Any) -> Resource:
     """Return a resource; `state` contains further fields of the engine's state."""
-    return Resource({"urn": urn(kind, name), "type": kind, "custom": True, "inputs": inputs or {}, **state})
+    return Resource({"urn": urn(kind, name), "type": kind, "custom": True, "inputs": inputs or {}} | state)
 
 
 def after(*sources: Resource, **properties: Resource) -> dict[str, Any]:

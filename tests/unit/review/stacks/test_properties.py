@@ -862,6 +862,16 @@ def test_an_update_that_names_no_difference_is_of_a_secret() -> None:
     assert (changed.path, changed.before, changed.after) == ("key", MASK, MASK)
 
 
+def test_a_secret_input_of_a_component_may_change_with_another_input() -> None:
+    old, new = (resource("x:y:Z", "it", {"a": number, "key": MASK}, custom=False) for number in (1, 2))
+    step = Step("update", old, new)
+    changed = changed_properties(step, Stack("dev", EngineRun(Path(), {step.resource.urn: step})))
+    assert [(item.path, item.before, item.after) for item in changed] == [
+        ("a", "1", "2"),
+        ("key", MASK, f"{MASK}, which may be another one"),
+    ]
+
+
 def test_a_preview_that_masks_a_map_tells_which_of_its_members_are_new_or_gone() -> None:
     inputs = {"data": MASK}
     diff = {"data.a": "add-replace", "data.b": "delete-replace", "data.c": "update-replace"}
