@@ -33,6 +33,15 @@ ANNOTATIONS = Path("annotations.sarif")
 ENTITY = re.compile(r"&(?:#(?=0*(?:35|64);|x0*(?:23|40);)|(?=(?:num|commat);))", re.IGNORECASE)
 """Pattern of the start of an HTML entity of `#` or `@`."""
 
+MENTION = re.compile(
+    r"(?<![0-9A-Za-z])(?:@(?=[0-9A-Za-z])|GH(?=-[0-9]))|#(?=[0-9]+(?![0-9;]))",
+    re.ASCII | re.IGNORECASE,
+)
+"""Pattern of the characters that start a mention or a reference (`#1`, `GH-1`).
+
+Its classes are those of ASCII, as in GitHub's filters (review/render/filters.py: MENTION).
+"""
+
 
 def main(arguments: list[str]) -> int:
     """Create or update the comment, and write ANNOTATIONS; return 2 for wrong arguments, else 0."""
@@ -125,7 +134,7 @@ def neutral(report: str) -> str:
     not take `&num;` for the start of a comment.
     """
     report = ENTITY.sub("\\g<0>\u200b", report)
-    return re.sub(r"((?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d+(?![\d;])))", "\\1\u200b", report)
+    return MENTION.sub("\\g<0>\u200b", report)
 
 
 def annotations(sarif: str) -> dict[str, Any]:
@@ -179,7 +188,8 @@ def word(value: Any) -> str:
 def location(place: Any) -> dict[str, Any]:
     """Return a SARIF location; raise ValueError if it is not a line in a file of the repository."""
     physical = place["physicalLocation"]
-    file, line = word(physical["artifactLocation"]["uri"]), physical["region"]["startLine"]
+    # The pattern admits no mention, and `GH-1` in a path is no reference.
+    file, line = physical["artifactLocation"]["uri"], physical["region"]["startLine"]
     if not re.fullmatch(r"(?!/)(?!(.*/)?\.\.(/|$))[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
         raise ValueError(f"{file}:{line} is not a line of a file in the repository")
     return {

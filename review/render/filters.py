@@ -238,19 +238,37 @@ def escape_markdown(text: str) -> str:
     """Return Markdown that GitHub shows literally: without markup, HTML, formulas, lists, mentions and links.
 
     GitHub looks for mentions and references (`#1`, `GH-1`) in the rendered HTML, which has no escapes. A
-    zero-width space after `@`, `#` or `GH` prevents them, and one after `:` prevents emoji (`:tada:`).
+    zero-width space after `@`, `#` or `GH` prevents them, and one after `:` prevents emoji (`:tada:`). Other
+    letters than those of ASCII are no part of a word for GitHub, whose filters are in Ruby (MENTION).
     """
     text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
     text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([@#]|\bGH(?=-\d)|www(?=\.)|:(?=//|[\w+\\-]+:))", "\\1\u200b", text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"([@#]|(?a:(?<![0-9A-Za-z])GH(?=-\d))|www(?=\.)|:(?=//|[\w+\\-]+:))",
+        "\\1\u200b",
+        text,
+        flags=re.IGNORECASE,
+    )
     return text.replace("$", "&#36;")
 
 
 MENTION = re.compile(
-    r"(?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d)|&#(?=x0*(?:23|40);)|&(?=(?:num|commat);)", re.IGNORECASE
+    r"(?<![0-9A-Za-z])(?:@(?=[0-9A-Za-z])|GH(?=-[0-9]))|#(?=[0-9])|&#(?=x0*(?:23|40);)|&(?=(?:num|commat);)",
+    re.ASCII | re.IGNORECASE,  # Without ASCII, `[A-Za-z]` matches `ſ` and the Kelvin sign.
 )
-"""Pattern of the characters in code after which `tools.comment` would add a space without width."""
+"""Pattern of the characters in code after which `tools.comment` would add a space without width.
+
+All classes are those of ASCII, as in GitHub's filters: a mention or a reference follows the start of the text
+or a `\\W` (github.com/gjtorikian/html-pipeline, lib/github/html/issue_mention_filter.rb: `(gh-|#)(\\d+)` in
+any case, and mention_filter.rb). In Ruby, `\\W` is each character but `[a-zA-Z0-9_]`
+(https://docs.ruby-lang.org/en/3.4/Regexp.html, Shorthand Character Classes).
+"""
+
+
+def quote_path(path: str) -> str:
+    """Return a path for the address of a link, with an escape in what `tools.comment` would make a `GH-1`."""
+    return re.sub(r"G(?=H-\d)", lambda letter: f"%{ord(letter[0]):02X}", quote(path), flags=re.IGNORECASE)
 
 
 LONGEST_RUN = 20

@@ -83,6 +83,7 @@ FILTERS: dict[str, Any] = {
     "month": filters.month,
     "policy_address": filters.policy_address,
     "quote": quote,
+    "quote_path": filters.quote_path,
     "riskiest": filters.riskiest,
     "sarif_text": filters.sarif_text,
     "without_invented": filters.without_invented,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
+from review.model import DECLARES, SourceLocation
 from review.render import filters, renderings
 from tests.support.review import samples
 from tools import comment
@@ -164,7 +165,7 @@ def test_the_comment_says_that_a_report_is_too_long(tmp_path: Path) -> None:
 
 def test_a_report_full_of_mentions_is_published_whole(tmp_path: Path) -> None:
     changes = [samples.change(number, value="-#1" * 130) for number in range(400)]
-    finding = samples.finding(message="-@a" * 130)
+    finding = samples.finding(message="-@a-GH-1" * 60)
     text = renderings.render_markdown(samples.report(changes=changes, findings=[finding]))
     assert 60_000 < len(text) <= renderings.LIMIT
     (tmp_path / "review.md").write_text(text)
@@ -192,8 +193,24 @@ def test_code_in_a_report_with_an_entity_is_published_as_it_is(entity: str) -> N
 
 def test_a_comment_refers_to_no_issue_and_keeps_digests_and_line_numbers() -> None:
     assert comment.neutral("fixes #12, &#35;13") == "fixes #\u200b12, &#\u200b35;13"
-    unchanged = "`api@sha256:05e2` [a](https://example.com/a.py#L12) `#64;`"
+    # Only the digits and letters of ASCII count.
+    assert comment.neutral("#1\u0663; ſ@a") == "#\u200b1\u0663; ſ@\u200ba"
+    for before in ("", "予備", "é", "_", "ſ", "-"):
+        message = comment.neutral(f"{before}GH-12 or {before}gh-1")
+        assert message == f"{before}GH\u200b-12 or {before}gh\u200b-1"
+    unchanged = "`api@sha256:05e2` [a](https://example.com/a.py#L12) `#64;` high-16"
     assert comment.neutral(unchanged) == unchanged
+
+
+def test_the_locations_of_a_file_with_the_name_of_an_issue_are_published() -> None:
+    location = SourceLocation("components/GH-17.py", 10, DECLARES)
+    finding = dataclasses.replace(samples.finding(), locations=[location], setting=None)
+    report = samples.report(findings=[finding], changes=[], trees=["https://example.com/o/r/blob/head", ""])
+    published = comment.neutral(renderings.render_markdown(report))
+    assert "(https://example.com/o/r/blob/head/components/%47H-17.py#L10)" in published
+    [run] = comment.annotations(renderings.render_sarif(report))["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "components/GH-17.py"
 
 
 def sarif(**changes: Any) -> dict[str, Any]:
