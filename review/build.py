@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from policies.engine.waivers import Waivers
+from policies.engine.waivers import URN_PREFIX, Waivers
 from review import changed_files, model
 from review.code_not_run import unexecuted_changes
 from review.cost import estimate, price_table
@@ -251,8 +251,10 @@ def _add_stack(
     long = changed_lookups.find_long_lookups(stack)
     deleted = risks.find_possibly_deleted(stack)
     resources = chain(deleted, addresses, versions, settings, names, kept, shared, unknown, literals)
-    rows = chain(resources, output, hidden, copied, unneeded, secret, undecided, failed, long)
-    findings += [_apply_waiver(finding, of_review, stack, target) for target, finding in rows]
+    rows = chain(resources, undecided)
+    findings += [_apply_waiver(finding, of_review, stack, urn) for urn, finding in rows]
+    named = chain(output, hidden, copied, unneeded, secret, failed, long)
+    findings += [_apply_waiver(finding, of_review, stack) for finding in named]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by, of_policies)
     findings += guard_findings.find_ended_duties(stack)
@@ -267,9 +269,8 @@ def _add_stack(
             note += f" The base lacks {file}, too, so each rule has its own level."
         draft.notes.append(note)
     if compares == model.BASE_TO_HEAD:
-        findings += [
-            _apply_waiver(finding, of_review, stack, stack.name) for finding in _removals(draft, stack, trees)
-        ]
+        removals = _removals(draft, stack, trees)
+        findings += [_apply_waiver(finding, of_review, stack) for finding in removals]
     costs = estimate.compare(stack.name, *_sides(stack))
     draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
     draft.settings += setting_changes.find_changes(stack.name, stack.file)
@@ -352,7 +353,7 @@ def _comparisons(
         project, slash, stack = name.rpartition("/")
         if stack == "prod" and (stg := stacks.get(f"{project}{slash}stg")):
             for finding in prod_strength.find_weaker(prod, stg):
-                yield _apply_waiver(finding, waivers, prod, finding.name)
+                yield _apply_waiver(finding, waivers, prod)
     yield from stack_divergence.find_divergence([*stacks.values()], merging.without_stack)
     evaluated = dict(stacks) | {stack.name: stack for stack in neighbours if not _missing(stack)}
     known = {name for tree in trees for name in projects(tree)} | evaluated.keys()
@@ -365,8 +366,8 @@ def _comparisons(
         # What another stack declares says more than that the own stack does not declare it.
         findings = dict(foreign_objects.find_foreign_objects(stack, unevaluated)) | shared
         findings |= provider_changes.find_foreign_places(stack, accounts)
-        for target, finding in findings.items():
-            yield _apply_waiver(finding, waivers, stack, target)
+        for urn, finding in findings.items():
+            yield _apply_waiver(finding, waivers, stack, urn)
 
 
 def _lines(finding: Finding) -> list[str]:
@@ -474,12 +475,19 @@ def _missing(neighbour: Stack) -> str:
     return "\n".join(neighbour.head.errors)
 
 
-def _apply_waiver(finding: Finding, files: WaiverFiles, stack: Stack, target: str) -> Finding:
-    """Return the finding, changed if it blocks and a waiver covers `target`, a URN or a resource's name.
+def _apply_waiver(finding: Finding, files: WaiverFiles, stack: Stack, urn: str = "") -> Finding:
+    """Return the finding, changed if it blocks and a waiver covers the resource with this URN in the stack.
+
+    Without such a resource, the waiver covers the finding's name. One that begins like a URN has no waiver: a
+    program gives names to outputs and resources, and one of them could take over the waiver of a resource.
+    For the same reason, names of other things than resources begin with their kind, such as `output url`.
 
     A valid waiver makes the finding waived. An expired waiver is added to the finding's message, and so are
     the names in the base that a waiver does not cover, if an alias has given the resource another name.
     """
+    target = urn if stack.steps.get(urn) or stack.step_of(urn) else finding.name
+    if target != urn and target.startswith(URN_PREFIX):
+        return finding
     waivers = files.applied
     waiver = waivers.of(finding.policy, target) if finding.blocks else None
     if waiver is None:

@@ -82,8 +82,8 @@ def _length(arguments: str) -> int:
     return sum(1 if " " <= char <= "~" else len(escape_character(char)) for char in arguments)
 
 
-def find_long_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the token of each new look-up whose arguments are too long for a report, and a finding.
+def find_long_lookups(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each new look-up whose arguments are too long for a report.
 
     Its answer is invented, so only the arguments tell what it finds, and a part of them may decide alone.
     """
@@ -98,7 +98,7 @@ def find_long_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
                     f"{token} has arguments with {length:,} characters; a report shows at most {LONGEST} and "
                     f"hides the others, which may decide what an account answers: {show_spaces(args)}"
                 )
-                yield token, stack.blocking_finding(RULE, token, message, "Give it shorter arguments")
+                yield stack.blocking_finding(RULE, f"look-up {token}", message, "Give it shorter arguments")
 
 
 def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
@@ -135,8 +135,8 @@ def _finding(stack: Stack, token: str, what: str, effect: str) -> Finding:
     )
 
 
-def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the token of each look-up that fails in the review, and a finding.
+def find_failed_lookups(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each look-up that fails in the review.
 
     The program may ignore the failure, and an account may answer the look-up. So it blocks, unless the base
     has the same look-up and it fails there, too. One of the base that the head no longer makes blocks as
@@ -153,13 +153,15 @@ def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
         message = (
             f"{token} with {show_spaces(arguments)} fails in the review{place}, but an account may answer"
         )
-        finding = stack.blocking_finding(RULE, token, f"{message}: {error}", "Remove the look-up")
+        finding = stack.blocking_finding(
+            RULE, f"look-up {token}", f"{message}: {error}", "Remove the look-up"
+        )
         if is_old and base.failed_settings.get(key) == head.failed_settings.get(key):
             message = f"{token} fails in the review, as in the base: {error}"
             finding = replace(
                 finding, message=message, level="advisory", blocks=False, remediation=READ_THE_CODE
             )
-        yield token, finding
+        yield finding
     if stack.base_failed or head.errors:
         return  # A program that fails may not get to the look-up.
     for token, arguments in sorted(base.failed_lookups.keys() - head.failed_lookups.keys()):
@@ -167,4 +169,4 @@ def find_failed_lookups(stack: Stack) -> Iterator[tuple[str, Finding]]:
             f"{token} with {show_spaces(arguments)} fails in the base, and the head no longer makes it, "
             "but an account may answer: the value that replaces the answer may be new"
         )
-        yield token, stack.blocking_finding(RULE, token, message, "Keep the look-up")
+        yield stack.blocking_finding(RULE, f"look-up {token}", message, "Keep the look-up")

@@ -154,7 +154,7 @@ def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
 
 def _changed_setting(stack: Stack, urn: str, message: str) -> Finding:
-    provider = stack.resources.get(urn) or name_of(urn)
+    provider = stack.resources.get(urn) or f"provider {name_of(urn)}"
     return stack.blocking_finding(
         "provider-setting-changed", provider, message, "Undo the change of the provider"
     )
@@ -184,8 +184,8 @@ def find_new_logins(stack: Stack) -> Iterator[tuple[str, Finding]]:
             )
 
 
-def find_new_output_login(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the name of the output that is a kubeconfig, and a finding, which blocks, if its login is new."""
+def find_new_output_login(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding, which blocks, on the output that is a kubeconfig if its login is new."""
     if not stack.predicted or stack.base_failed or not stack.head:
         return
     settings, before = (
@@ -195,10 +195,7 @@ def find_new_output_login(stack: Stack) -> Iterator[tuple[str, Finding]]:
         return
     if not _has_token_of_aws(settings, _own_clusters(stack), stack):
         name = f"output {OUTPUT}"
-        yield (
-            OUTPUT,
-            stack.blocking_finding("provider-setting-changed", name, NEW_COMMAND, KNOWN_LOGIN),
-        )
+        yield stack.blocking_finding("provider-setting-changed", name, NEW_COMMAND, KNOWN_LOGIN)
 
 
 def _known_logins(stack: Stack) -> list[object]:

@@ -162,8 +162,8 @@ def find_hidden_literals(stack: Stack) -> Iterator[tuple[str, Finding]]:
             yield step.new.urn, finding
 
 
-def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Finding]]:
-    """Yield the key of each new secret setting that the schema of the base's tree lacks, and a finding.
+def find_unknown_settings(stack: Stack, base: Path) -> Iterator[Finding]:
+    """Yield a finding for each new secret setting that the schema of the base's tree lacks.
 
     A review has random values in place of secrets, so neither a policy nor a reader can judge what follows
     from this one. A setting of the schema is for a known purpose.
@@ -174,12 +174,12 @@ def find_unknown_settings(stack: Stack, base: Path) -> Iterator[tuple[str, Findi
         if key.endswith(SECRET) and key not in stack.file.base and name not in declared:
             message = "a new secret setting, which the schema of the base does not have"
             remedy = "First add the setting to the schema"
-            finding = stack.blocking_finding(RULE, name, message, remedy)
-            yield name, replace(finding, locations=[SourceLocation(stack.file.name, line, SETS, name)])
+            finding = stack.blocking_finding(RULE, f"setting {name}", message, remedy)
+            yield replace(finding, locations=[SourceLocation(stack.file.name, line, SETS, name)])
 
 
-def find_copied_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield each setting that gets the encrypted text of another one, and a finding.
+def find_copied_secrets(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each setting that gets the encrypted text of another one.
 
     Pulumi does not encrypt the name of a setting, so whoever reads the file can give it the value of another
     one. Both sides have a random value, so it looks like a new secret, wherever the program sends it.
@@ -197,9 +197,9 @@ def find_copied_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
                 f"it has the encrypted text of {list_all(other.removesuffix(SECRET) for other in others)}"
             )
             remedy = "Encrypt a value of its own with `pulumi config set --secret`"
-            finding = stack.blocking_finding(RULE, name, f"{name}: {message}", remedy)
+            finding = stack.blocking_finding(RULE, f"setting {name}", f"{name}: {message}", remedy)
             location = SourceLocation(stack.file.name, stack.file.head[key][1], SETS, name)
-            yield name, replace(finding, locations=[location])
+            yield replace(finding, locations=[location])
 
 
 def _cipher(text: str) -> tuple[str, ...]:
@@ -217,8 +217,8 @@ def _cipher(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the name of each invented secret setting that the head may not need, and a finding.
+def find_unneeded_secrets(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each invented secret setting that the head may not need.
 
     A deployment has no value for it, and the program can decide by that what it declares, so it blocks. If
     the base or the head does not evaluate, the report says so, and has nothing to hide.
@@ -232,23 +232,25 @@ def find_unneeded_secrets(stack: Stack) -> Iterator[tuple[str, Finding]]:
             f"the review invents a value: {stack.without_invented}"
         )
         remedy = "Set the secret in the stack file, or let the program fail without it as the base does"
-        yield name, stack.blocking_finding(RULE, name, message, remedy)
+        yield stack.blocking_finding(RULE, f"setting {name}", message, remedy)
 
 
 def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the URN or name of each thing that the head declares otherwise with other outputs, and a finding.
+    """Yield a finding for each thing that the head declares otherwise with other outputs, and its URN.
 
     The second run of the program shows them (sandbox/engine/replay). No policy has judged what a deployment
-    would declare in its place, so it blocks.
+    would declare in its place, so it blocks. The URN is empty for a call. That of a new resource is only what
+    the program says.
     """
     for urn, name, message in sorted(stack.head.undecided) if stack.head else ():
         step = stack.steps.get(urn)
-        subject = step.new if step and step.new else name or stack.name
-        yield urn or name or stack.name, stack.blocking_finding(RULE, subject, message, DECLARE_OUTSIDE)
+        kind = "resource" if urn else "call"
+        subject = step.new if step and step.new else f"{kind} {name}" if name else stack.name
+        yield urn, stack.blocking_finding(RULE, subject, message, DECLARE_OUTSIDE)
 
 
-def find_hidden_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield the name of each output of the stack that is secret or unknown, and a finding, which blocks.
+def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:
+    """Yield a finding for each output of the stack that is secret or unknown, which blocks.
 
     Scripts use the outputs, and the engine's events do not even show whether a secret one changes. An unknown
     one blocks also if the base has it: the engine does not say from which resources an output comes, so the
@@ -266,7 +268,7 @@ def find_hidden_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
             remedy = f"{MAKE_KNOWN}, or do not export it"
         else:
             continue
-        yield name, stack.blocking_finding(RULE, f"output {name}", message, remedy)
+        yield stack.blocking_finding(RULE, f"output {name}", message, remedy)
 
 
 def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, overwritten: bool) -> str:

@@ -483,7 +483,7 @@ def test_a_new_secret_setting_in_a_large_stack_file_blocks(trees: tuple[Path, Pa
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     blocking = [(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]]
-    assert blocking == [("value-unknown", "attack:ranges")]
+    assert blocking == [("value-unknown", "setting attack:ranges")]
     assert [change["key"] for change in report["settings"]] == ["attack:ranges"]
 
 
@@ -586,7 +586,11 @@ def test_values_that_are_not_those_of_the_real_resource_block(
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
-    blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
+    blocking = {
+        (item["policy"], item["name"].removeprefix("resource "))
+        for item in report["findings"]
+        if item["blocks"]
+    }
     assert blocking >= {("value-unknown", kind) for kind in UNREAL}
 
 
@@ -728,7 +732,7 @@ def test_a_failure_that_only_the_isolation_causes_does_not_prove_that_a_secret_i
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     [finding] = [item for item in report["findings"] if item["blocks"]]
-    assert (finding["policy"], finding["name"]) == ("value-unknown", "attack:token")
+    assert (finding["policy"], finding["name"]) == ("value-unknown", "setting attack:token")
     assert "No space left on device" in finding["message"]
 
 

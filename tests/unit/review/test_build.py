@@ -16,6 +16,7 @@ from review.plain_data import build_mask
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.stack import Stack
+from sandbox.summary import LATER
 from tests.support.review.stacks import KEY, resource, stack, urn
 
 WAIVER: dict[str, Any] = {
@@ -104,6 +105,52 @@ def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
     report = build(BASE_TO_HEAD, ("base", "head"), [removed], build_mask([]), (tmp_path, tmp_path))
     [finding] = report.findings
     assert (report.code, finding.policy, finding.name) == (1, "stack-removed", "dev")
+
+
+def test_no_name_that_a_program_chooses_has_the_waiver_of_something_else(tmp_path: Path) -> None:
+    waived = urn(KEY, "old")
+    reviewed = stack(Step("same", resource(KEY, "old"), resource(KEY, "old")))
+    assert reviewed.head
+    reviewed.predicted = True
+    reviewed.head.phase.outputs = dict.fromkeys([waived, "url", "pipe:mode"], LATER)
+    other_stack = waived.replace("urn:pulumi:dev", "urn:pulumi:prod")
+    undecided = [("", waived), (other_stack, "pipe:mode"), (waived, "old"), ("", "output url")]
+    reviewed.head.add([{"undecided": name, "urn": target, "reason": "else"} for target, name in undecided])
+    reviewed.head.add([{"lookup": waived, "args": {}, "error": "it failed"}])
+    targets = [
+        waived,
+        other_stack,
+        "urn:pulumi:*::*::*::*",
+        "output url",
+        "pipe:mode",
+        "url",
+        "setting pipe:mode",
+    ]
+    trees = trees_with_waivers(tmp_path, "review/waivers.yaml", "value-unknown", targets, targets)
+    built = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), trees)
+    assert {(finding.name, finding.blocks) for finding in built.findings} == {
+        ("old", False),
+        ("output url", False),
+        (f"output {waived}", True),
+        ("output pipe:mode", True),
+        (f"call {waived}", True),
+        ("call output url", True),
+        ("resource pipe:mode", True),
+        (f"look-up {waived}", True),
+    }
+
+
+@pytest.mark.parametrize("name", ["logs", urn(KEY, "old")])
+def test_a_resource_that_is_called_like_a_urn_does_not_have_its_waiver(tmp_path: Path, name: str) -> None:
+    kind = "aws:cloudwatch/logGroup:LogGroup"
+    long, short = (resource(kind, name, {"retentionInDays": days}) for days in (30, 7))
+    prod, stg = (
+        stack(Step("update", long, after), name=label) for label, after in (("prod", short), ("stg", long))
+    )
+    trees = trees_with_waivers(tmp_path, "review/waivers.yaml", "prod-weaker-than-stg", *[["logs", name]] * 2)
+    built = build(BASE_TO_HEAD, ("base", "head"), [prod, stg], build_mask([]), trees)
+    [finding] = [item for item in built.findings if item.policy == "prod-weaker-than-stg"]
+    assert (finding.name, finding.blocks) == (name, name != "logs")
 
 
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"

@@ -233,7 +233,9 @@ def test_only_secrets_that_the_base_needs_are_invented(
     reviewed = evaluate.read_stack("dev", trees, trees, evaluate.stack_folder(tmp_path / "work", "dev"))
     assert reviewed.without_invented == ("" if is_needed else "the program evaluates without it")
     findings = [*unknown_values.find_unneeded_secrets(reviewed)]
-    assert [(name, finding.blocks) for name, finding in findings] == [("pipe:token", True)] * (not is_needed)
+    assert [(finding.name, finding.blocks) for finding in findings] == [("setting pipe:token", True)] * (
+        not is_needed
+    )
 
 
 @pytest.mark.parametrize(("after", "files"), [("a = 2", ["__main__.py"]), ("a = 1", None)])

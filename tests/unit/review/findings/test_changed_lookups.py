@@ -60,8 +60,12 @@ def test_a_new_look_up_with_long_arguments_blocks(tmp_path: Path) -> None:
     for filler in ("x" * 300, "\u0430" * 50, "\x7f" * 75, "\x80" * 50):
         long = run(tmp_path, (ZONES, {"account": filler, "name": "prod"}))
         for base in (run(tmp_path), None):
-            [(target, finding)] = find_long_lookups(Stack("dev", long, base, predicted=True))
-            assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", True)
+            [finding] = find_long_lookups(Stack("dev", long, base, predicted=True))
+            assert (finding.name, finding.policy, finding.blocks) == (
+                f"look-up {ZONES}",
+                "value-unknown",
+                True,
+            )
             assert '"name": "prod"}' in finding.message
         assert [*find_long_lookups(Stack("dev", long, long, predicted=True))] == []
         assert [*find_long_lookups(Stack("dev", long, None))] == [], "a real preview has real answers"
@@ -135,8 +139,8 @@ def test_a_failed_look_up_blocks_unless_it_fails_in_the_base_too() -> None:
 
     head = fail(state="available")
     for base, blocks in ((EngineRun(Path("tree")), True), (fail(), True), (None, True), (head, False)):
-        (target, finding), *_ = find_failed_lookups(Stack("dev", head, base, predicted=True))
-        assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", blocks)
+        finding, *_ = find_failed_lookups(Stack("dev", head, base, predicted=True))
+        assert (finding.name, finding.policy, finding.blocks) == (f"look-up {ZONES}", "value-unknown", blocks)
         assert ZONES in finding.message and finding.message.endswith(": it failed")
     assert not head.lookups, "a look-up without an answer is not one that is new"
     assert not [*find_failed_lookups(Stack("dev", head, None))], "a real preview fails itself"
@@ -151,8 +155,8 @@ def fail_through(settings: str) -> EngineRun:
 
 def test_a_failed_look_up_that_goes_blocks_since_the_value_in_its_place_may_be_new() -> None:
     base, head = fail_through("a1"), EngineRun(Path("tree"))
-    [(target, finding)] = find_failed_lookups(Stack("dev", head, base, predicted=True))
-    assert (target, finding.policy, finding.blocks) == (ZONES, "value-unknown", True)
+    [finding] = find_failed_lookups(Stack("dev", head, base, predicted=True))
+    assert (finding.name, finding.policy, finding.blocks) == (f"look-up {ZONES}", "value-unknown", True)
     assert "the head no longer makes it" in finding.message
     head.phase.errors.append("the program fails")
     assert [*find_failed_lookups(Stack("dev", head, base, predicted=True))] == []
@@ -161,6 +165,6 @@ def test_a_failed_look_up_that_goes_blocks_since_the_value_in_its_place_may_be_n
 def test_a_failed_look_up_through_a_provider_with_other_settings_blocks() -> None:
     for settings, blocks in (("a1", False), ("b2", True)):
         stack = Stack("dev", fail_through(settings), fail_through("a1"), predicted=True)
-        [(_, finding)] = find_failed_lookups(stack)
+        [finding] = find_failed_lookups(stack)
         assert finding.blocks == ("a provider with other settings" in finding.message) == blocks
         assert [*find_changed_lookups(stack)] == []

@@ -371,7 +371,7 @@ def output_logins(before: Mapping[str, Any], after: Mapping[str, Any], *steps: S
         reviewed.head.renewed = {urn(EKS, "own"): {SERVER: "another", AUTHORITY: "another"}}
     assert not [*find_new_output_login(reviewed)]  # A real preview has secrets that nobody knows.
     reviewed.predicted = True
-    findings = [finding for _, finding in find_new_output_login(reviewed)]
+    findings = [*find_new_output_login(reviewed)]
     assert all(finding.blocks and finding.policy == "provider-setting-changed" for finding in findings)
     return [finding.name for finding in findings]
 

@@ -403,8 +403,9 @@ def test_a_secret_or_unknown_output_blocks() -> None:
     reviewed.head.phase.outputs = outputs
     outputs |= {"host": LATER, "hosts": ["a", f"https://{LATER}"]}
     findings = [*find_hidden_outputs(reviewed)]
-    assert [name for name, finding in findings if finding.blocks] == ["config", "address", "host", "hosts"]
-    assert [finding.message.partition(",")[0] for _, finding in findings] == [
+    names = [finding.name for finding in findings if finding.blocks]
+    assert names == ["output config", "output address", "output host", "output hosts"]
+    assert [finding.message.partition(",")[0] for finding in findings] == [
         *["an output that is secret"] * 2,
         *["an output that is unknown"] * 2,
     ]
@@ -423,10 +424,10 @@ def test_what_a_program_declares_only_if_it_knows_a_value_blocks() -> None:
     findings = [*find_undecided(reviewed)]
     assert all(finding.blocks for _, finding in findings)
     assert [(target, item.type, item.name, item.message) for target, item in findings] == [
-        (reviewed.name, "", reviewed.name, "it fails"),
-        ("aws:index/getRegion:getRegion", "", "aws:index/getRegion:getRegion", "it calls"),
+        ("", "", reviewed.name, "it fails"),
+        ("", "", "call aws:index/getRegion:getRegion", "it calls"),
         (urn(VPC, "it"), VPC, "it", "something else: cidrBlock"),
-        (urn(JOB, "new"), "", "new", f"{JOB}: only"),
+        (urn(JOB, "new"), "", "resource new", f"{JOB}: only"),
     ]
 
 
@@ -437,8 +438,8 @@ def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_pa
     base = {"pipe:old.secure": ("v1:a", 3)}
     head = {**base, "pipe:known.secure": ("v1:b", 4), "pipe:mode.secure": ("v1:c", 5), "pipe:plain": ("d", 6)}
     reviewed = stack(file=StackFile("Pulumi.dev.yaml", base, head))
-    [(name, finding)] = find_unknown_settings(reviewed, tmp_path)
-    assert (name, finding.blocks, finding.locations[0].line) == ("pipe:mode", True, 5)
+    [finding] = find_unknown_settings(reviewed, tmp_path)
+    assert (finding.name, finding.blocks, finding.locations[0].line) == ("setting pipe:mode", True, 5)
 
 
 @pytest.mark.parametrize(
@@ -459,8 +460,8 @@ def test_a_setting_with_the_encrypted_text_of_another_one_blocks(text: str, bloc
         (admin, admin | copied),
     ):
         findings = [*find_copied_secrets(stack(file=StackFile("Pulumi.dev.yaml", base, head)))]
-        assert [(name, item.blocks, item.locations[0].line) for name, item in findings] == [
-            ("pipe:public", True, 4)
+        assert [(item.name, item.blocks, item.locations[0].line) for item in findings] == [
+            ("setting pipe:public", True, 4)
         ] * blocks
     both = StackFile("Pulumi.dev.yaml", admin | copied, admin | copied)
     assert [*find_copied_secrets(stack(file=both))] == []
@@ -472,7 +473,7 @@ def test_only_a_head_that_evaluates_can_hide_what_it_does_without_a_secret(error
     reviewed.invented, reviewed.without_invented = ["pipe:token"], "the program evaluates without it"
     assert reviewed.head
     reviewed.head.phase.errors += [error] * bool(error)
-    assert [finding.blocks for _, finding in find_unneeded_secrets(reviewed)] == [True] * blocks
+    assert [finding.blocks for finding in find_unneeded_secrets(reviewed)] == [True] * blocks
     reviewed.base_failed = True
     assert [*find_unneeded_secrets(reviewed)] == []
 
